@@ -1,0 +1,44 @@
+"""Who calls, for API Gateway: a credential becomes a policy, the caller's context and the key that meters it."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from tenancy.errors import UnauthenticatedError
+from tenancy.gateway.policy import allow
+from tenancy.settings import Settings
+from tenancy.stores.aws import Aws
+from tenancy.stores.postgres import Database
+from tenancy.stores.secrets import DATABASE, JWKS, Secrets
+from tenancy.tokens import KeySet
+from tenancy.use_cases.authenticate import authenticate
+
+logger = Logger()
+settings = Settings.from_env()
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+db = Database(lambda: secrets.get_secret(DATABASE))
+
+
+@cache
+def key_set() -> KeySet:
+    """Return the public keys of people's tokens, read once per process."""
+    return KeySet.from_jwks(secrets.get_secret(JWKS), issuer=settings.token_issuer, audience=settings.token_issuer)
+
+
+class UnauthorizedError(Exception):
+    """API Gateway turns an error with the message `Unauthorized` into its 401; every other one is a fault (503)."""
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer API Gateway's REQUEST authorizer."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    try:
+        authenticated = authenticate(db, key_set, headers.get("authorization", ""), now=datetime.now(UTC))
+    except UnauthenticatedError as error:
+        logger.info("unauthenticated", request_id=event["requestContext"]["requestId"])
+        raise UnauthorizedError("Unauthorized") from error
+    gateway_key = authenticated.gateway_key or settings.platform_gateway_key
+    logger.info("authenticated", credential_id=str(authenticated.caller.credential_id))
+    return allow(event["methodArn"], authenticated.caller, gateway_key)

@@ -1,0 +1,84 @@
+"""Events in: POST /v1/events behind the authorizer, and the Segment SDKs' paths, which bring their key themselves."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tenancy.api_keys import find_key
+from tenancy.errors import NotFoundError, UnauthenticatedError
+from tenancy.events.batch import decode_body, parse_batch
+from tenancy.events.segment import BATCH_PATHS, TYPE_OF_PATH
+from tenancy.gateway.http import Request, Response, json_answer
+from tenancy.gateway.segment import parse_segment_request, settings_answer
+from tenancy.gateway.serve import serve
+from tenancy.identification import confirm_tenant
+from tenancy.permissions import EVENTS_WRITE
+from tenancy.settings import Settings
+from tenancy.stores.aws import Aws
+from tenancy.stores.queue import EventQueue
+from tenancy.tenant import require_tenant
+from tenancy.use_cases.ingest import ingest_batch, ingest_messages
+
+if TYPE_CHECKING:
+    from tenancy.use_cases.write_keys import WriteKeys
+
+SETTINGS_ROUTE = "/projects/{writeKey}/settings"
+
+settings = Settings.from_env()
+queue = EventQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.events_queue_url)
+
+
+@cache
+def write_keys() -> "WriteKeys":
+    """Return the look-up of write keys; its driver is imported only where a Segment path needs it."""
+    from tenancy.stores.postgres import Database  # noqa: PLC0415
+    from tenancy.stores.secrets import DATABASE, Secrets  # noqa: PLC0415
+    from tenancy.use_cases.write_keys import WriteKeys  # noqa: PLC0415
+
+    secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+    return WriteKeys(Database(lambda: secrets.get_secret(DATABASE)))
+
+
+def answer(request: Request, _event: dict[str, Any], _context: object) -> Response:
+    """Answer one request; the template lets no other route through."""
+    match request.method, request.path:
+        case "POST", "/events":
+            return take_events(request)
+        case "POST", path if path in BATCH_PATHS or path in TYPE_OF_PATH:
+            return take_messages(request)
+        case "GET", _ if request.route == SETTINGS_ROUTE:
+            return give_settings(request)
+    raise NotFoundError("There is no such route.")
+
+
+def take_events(request: Request) -> Response:
+    """Take a batch in our own form."""
+    tenant = require_tenant(request.caller(), EVENTS_WRITE)
+    confirm_tenant(tenant, request.headers, settings.base_domain)
+    batch = parse_batch(decode_body(request.body))
+    return json_answer(200, ingest_batch(queue, tenant, batch, now=datetime.now(UTC)))
+
+
+def take_messages(request: Request) -> Response:
+    """Take what a Segment SDK sends; exactly 200, because two SDKs send again on 202 and 204."""
+    now = datetime.now(UTC)
+    key, batch = parse_segment_request(request)
+    tenant = write_keys().authenticate(key, now=now)
+    confirm_tenant(tenant, request.headers, settings.base_domain)
+    ingest_messages(queue, tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
+    return json_answer(200, {"success": True})
+
+
+def give_settings(request: Request) -> Response:
+    """Answer a mobile SDK's first question; a key that is unknown is not there."""
+    key = find_key(request.path.split("/")[2])
+    if key is None:
+        raise NotFoundError("There is no such project.")
+    try:
+        write_keys().authenticate(key, now=datetime.now(UTC))
+    except UnauthenticatedError as error:
+        raise NotFoundError("There is no such project.") from error
+    return settings_answer(request, key)
+
+
+handler = serve(answer)

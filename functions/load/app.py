@@ -1,0 +1,43 @@
+"""Queue -> ClickHouse; answers SQS which messages must be delivered again."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from tenancy.settings import Settings
+from tenancy.stores.aws import Aws
+from tenancy.stores.clickhouse import Client, connect
+from tenancy.stores.dead_letters import DeadLetters
+from tenancy.stores.secrets import CLICKHOUSE, Secrets
+from tenancy.use_cases.load import QueuedFrame, load_frames
+
+logger = Logger()
+settings = Settings.from_env()
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+dead_letters = DeadLetters(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.dead_letters_url)
+
+
+@cache
+def clickhouse() -> Client:
+    """Return the client; made at the first batch, kept for the life of the process."""
+    return connect(secrets.get_secret(CLICKHOUSE))
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Store the events of a batch of messages (ReportBatchItemFailures)."""
+    messages = [queued_frame(record) for record in event["Records"]]
+    again = load_frames(clickhouse(), dead_letters, messages)
+    logger.info("loaded", messages=len(messages), again=len(again))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
+
+
+def queued_frame(record: dict[str, Any]) -> QueuedFrame:
+    """Return the frame in an SQS *record*."""
+    attributes = {name: attribute["stringValue"] for name, attribute in record["messageAttributes"].items()}
+    return QueuedFrame(
+        message_id=record["messageId"],
+        organization_id=attributes["organization_id"],
+        table="held_events" if attributes["table"] == "held_events" else "events",
+        text=record["body"],
+    )

@@ -1,0 +1,44 @@
+"""On deploy, from inside the VPC: brings the schemas to this bundle's version, makes the first platform key."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from tenancy.gateway.custom_resource import serve_custom_resource
+from tenancy.settings import Settings
+from tenancy.stores.aws import Aws
+from tenancy.stores.clickhouse import connect
+from tenancy.stores.postgres import Database
+from tenancy.stores.secrets import CLICKHOUSE, OWNER_DATABASE, Secrets
+from tenancy.use_cases.migrate import ensure_platform_key, migrate
+
+LAYERS = "/opt"  # where Lambda mounts layers/migrations; emulators put layers on the path instead
+
+logger = Logger()
+settings = Settings.from_env()
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Migrate, for CloudFormation or by hand."""
+    return serve_custom_resource(event, "schemas", migrate_all)
+
+
+def migrate_all() -> dict[str, Any]:
+    """Bring both schemas up to date and return how many migrations that took."""
+    secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+    owner_db = Database(lambda: secrets.get_secret(OWNER_DATABASE))
+    migrated = migrate(owner_db, connect(secrets.get_secret(CLICKHOUSE)), migrations_folder())
+    ensure_platform_key(owner_db, secrets)
+    logger.info("migrated", postgres=list(migrated.postgres), clickhouse=list(migrated.clickhouse))
+    return {"Postgres": len(migrated.postgres), "ClickHouse": len(migrated.clickhouse)}
+
+
+def migrations_folder() -> Path:
+    """Return the folder of layers/migrations."""
+    return next(
+        Path(folder)
+        for folder in (LAYERS, *sys.path)
+        if folder and (Path(folder) / "postgres" / "0001_organizations.sql").exists()
+    )

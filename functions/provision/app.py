@@ -1,0 +1,65 @@
+"""Organizations, for the platform's operator: provision one, look at one, list them."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from tenancy.gateway.organizations import organization_document, page_document, provisioned_document
+from tenancy.gateway.resolver import api, caller_of, handler_of
+from tenancy.new_organization import NewOrganization
+from tenancy.organization import Status
+from tenancy.settings import Settings
+from tenancy.stores.aws import Aws
+from tenancy.stores.gateway_keys import GatewayKeys
+from tenancy.stores.mail import Mailer
+from tenancy.stores.postgres import Database
+from tenancy.stores.secrets import PLATFORM_DATABASE, Secrets
+from tenancy.tenant import require_operator
+from tenancy.tiers import Tier
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.list_organizations import get_organization, list_page
+from tenancy.use_cases.provision import provision_organization
+
+MAX_PAGE = 100
+
+settings = Settings.from_env()
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
+world = World(
+    gateway_keys=GatewayKeys(settings.region, settings.usage_plans_path),
+    mailer=Mailer(settings.region, settings.mail_from),
+)
+app = api()
+
+
+@app.post("/organizations")
+def provision(new: NewOrganization) -> tuple[dict[str, Any], int]:
+    """Provision an organization with its administrator, first app and keys."""
+    require_operator(caller_of(app))
+    provisioned = provision_organization(platform_db, world, new, now=datetime.now(UTC))
+    return provisioned_document(provisioned), HTTPStatus.CREATED
+
+
+@app.get("/organizations")
+def list_all(
+    status: Annotated[Status | None, Query()] = None,
+    tier: Annotated[Tier | None, Query()] = None,
+    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+) -> dict[str, Any]:
+    """List organizations, newest first."""
+    require_operator(caller_of(app))
+    return page_document(list_page(platform_db, status=status, tier=tier, cursor=cursor, limit=limit))
+
+
+@app.get("/organizations/<organization_id>")
+def get_one(organization_id: UUID) -> dict[str, Any]:
+    """Return one organization."""
+    require_operator(caller_of(app))
+    return organization_document(get_organization(platform_db, organization_id))
+
+
+handler = handler_of(app, base_domain=settings.base_domain)

@@ -1,0 +1,32 @@
+"""Hourly: events -> daily statistics and tenant_usage."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from tenancy.settings import Settings
+from tenancy.stores.aws import Aws
+from tenancy.stores.clickhouse import Client, connect
+from tenancy.stores.postgres import Database
+from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, Secrets
+from tenancy.use_cases.roll_up import roll_up
+
+logger = Logger()
+settings = Settings.from_env()
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
+
+
+@cache
+def clickhouse() -> Client:
+    """Return the client; made at the first run, kept for the life of the process."""
+    return connect(secrets.get_secret(CLICKHOUSE))
+
+
+def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Roll up once; what the schedule sends does not matter."""
+    done = roll_up(platform_db, clickhouse(), now=datetime.now(UTC))
+    logger.info("rolled up", ran=done.ran, organizations=done.organizations, days=done.days)
+    return {"ran": done.ran, "organizations": done.organizations, "days": done.days}

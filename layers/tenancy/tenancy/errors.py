@@ -1,0 +1,110 @@
+"""Every refusal that a client can see, with its HTTP status and stable code (docs: the API's refusals table)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """One field at fault: where it is (`events/3/revenue`), a stable code, and a sentence for a person."""
+
+    location: str
+    code: str
+    message: str
+
+
+class Refusal(Exception):  # noqa: N818 - the domain's word: a refusal is an answer, not a defect
+    """A request that is answered with a problem document (RFC 9457) instead of a result.
+
+    *detail* is a sentence for the caller; *errors* name the fields at fault; *retry_after* is in whole seconds.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Internal Server Error"
+
+    def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None) -> None:
+        """Say in one sentence what is refused and why."""
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+
+
+class InternalError(Refusal):
+    """Our fault; the log has the request id."""
+
+
+class MalformedRequestError(Refusal):
+    """The bytes are no JSON, or no gzip."""
+
+    status, code, title = 400, "malformed_request", "Malformed Request"
+
+
+class UnauthenticatedError(Refusal):
+    """No credential, or one that is bad, expired or revoked: which of them is not said."""
+
+    status, code, title = 401, "unauthenticated", "Unauthorized"
+
+
+class TenantMismatchError(Refusal):
+    """Something in the request names another organization than the credential's."""
+
+    status, code, title = 403, "tenant_mismatch", "Tenant Mismatch"
+
+
+class ForbiddenError(Refusal):
+    """The caller is known and lacks the permission."""
+
+    status, code, title = 403, "forbidden", "Forbidden"
+
+
+class OrganizationInactiveError(Refusal):
+    """The organization is suspended or deleted."""
+
+    status, code, title = 403, "organization_inactive", "Organization Inactive"
+
+
+class NotFoundError(Refusal):
+    """Nothing is there, or nothing that the caller may know of."""
+
+    status, code, title = 404, "not_found", "Not Found"
+
+
+class MethodNotAllowedError(Refusal):
+    """The path exists, the method does not."""
+
+    status, code, title = 405, "method_not_allowed", "Method Not Allowed"
+
+
+class SubdomainTakenError(Refusal):
+    """Another organization answers at that subdomain, or it is reserved."""
+
+    status, code, title = 409, "subdomain_taken", "Subdomain Taken"
+
+    def __init__(self, subdomain: str) -> None:
+        """Name the *subdomain* that was asked for."""
+        super().__init__(f"The subdomain {subdomain!r} is not available.")
+
+
+class TooLargeError(Refusal):
+    """The body is larger than the route takes, counted after decoding."""
+
+    status, code, title = 413, "too_large", "Content Too Large"
+
+
+class InvalidError(Refusal):
+    """Well-formed but wrong; `errors` says where."""
+
+    status, code, title = 422, "invalid", "Unprocessable Content"
+
+
+class UnavailableError(Refusal):
+    """A store that the request needs is away; nothing was changed, the client should come back."""
+
+    status, code, title = 503, "unavailable", "Service Unavailable"
+
+    def __init__(self, detail: str = "", *, retry_after: int = 2) -> None:
+        """Ask for another try in *retry_after* seconds."""
+        super().__init__(detail or "Try again later.", retry_after=retry_after)

@@ -1,0 +1,130 @@
+"""A request of API Gateway's REST API as a value, and answers in its shape."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from tenancy.errors import MalformedRequestError, Refusal
+from tenancy.gateway.context import parse_context
+from tenancy.tenant import Caller
+
+STAGE_PREFIX: Final = "/v1"
+EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, RateLimit, RateLimit-Policy"
+ALLOWED_HEADERS: Final = (
+    "authorization, content-type, x-organization-id, idempotency-key, x-retry-count, anonymousid, sentat"
+)
+PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
+
+type Response = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request of a client.
+
+    *headers* have lower-case names; *path* is without the stage, *route* as the template spells it (a path may hold
+    a key, so only the route is logged); *body* is as the client sent it.
+    """
+
+    method: str
+    path: str
+    route: str
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str
+    authorizer: Mapping[str, str]
+
+    def caller(self) -> Caller:
+        """Return who calls, as the authorizer saw it.
+
+        Raises:
+            UnauthenticatedError: nobody, or a credential that has ended since.
+        """
+        return parse_context(self.authorizer, now=datetime.now(UTC))
+
+
+def parse_request(event: Mapping[str, Any]) -> Request:
+    """Return the request in a Lambda proxy *event*; the same for stage, custom domain and `sam local` requests.
+
+    Raises:
+        MalformedRequestError: the body is announced as base64 and is none.
+    """
+    context = event.get("requestContext") or {}
+    path = event.get("path") or "/"
+    return Request(
+        method=event.get("httpMethod") or "",
+        path=path.removeprefix(STAGE_PREFIX) if path.startswith(f"{STAGE_PREFIX}/") else path,
+        route=event.get("resource") or "",
+        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        body=_body(event),
+        request_id=context.get("requestId") or "",
+        authorizer=context.get("authorizer") or {},
+    )
+
+
+def json_answer(status: int, document: object) -> Response:
+    """Return an answer with *document* as JSON."""
+    return _answer(status, "application/json", msgspec.json.encode(document))
+
+
+def problem_answer(refusal: Refusal, *, path: str, request_id: str) -> Response:
+    """Return *refusal* as a problem document (RFC 9457).
+
+    `code` and `message` stand at the top level because a client SDK retries a refusal without them.
+    """
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "instance": path,
+        "code": refusal.code,
+        "message": refusal.detail,
+        "request_id": request_id,
+    }
+    if refusal.errors:
+        document["errors"] = refusal.errors
+    if refusal.retry_after is not None:
+        document["retry_after"] = refusal.retry_after
+    response = _answer(refusal.status, "application/problem+json", msgspec.json.encode(document))
+    if refusal.retry_after is not None:
+        response["headers"]["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+def preflight_answer() -> Response:
+    """Answer a browser's OPTIONS: any origin may call, because credentials travel in a header, never in a cookie."""
+    return {
+        "statusCode": 204,
+        "headers": {
+            "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+            "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+            "Access-Control-Max-Age": str(PREFLIGHT_MAX_AGE_SECONDS),
+        },
+        "body": "",
+        "isBase64Encoded": False,
+    }
+
+
+def _answer(status: int, content_type: str, body: bytes) -> Response:
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": content_type},
+        "body": body.decode(),
+        "isBase64Encoded": False,
+    }
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode(errors="surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise MalformedRequestError("The body is not base64.") from error

@@ -1,0 +1,25 @@
+"""What a credential may do: the permissions, which are also the scopes of a key, and the roles that bundle them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+EVENTS_WRITE: Final = "events:write"
+EVENTS_READ: Final = "events:read"
+STATS_READ: Final = "stats:read"
+USAGE_READ: Final = "usage:read"
+
+PERMISSIONS: Final = frozenset({
+    EVENTS_WRITE, EVENTS_READ, STATS_READ, USAGE_READ, "usage:write", "users:read", "users:write", "apps:read",
+    "apps:write", "keys:read", "keys:write", "branding:write", "domains:write", "sso:write", "audit:read",
+    "exports:write", "erasures:write", "organization:read", "organization:delete",
+})  # fmt: skip
+
+ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "super_admin": PERMISSIONS,
+        "admin": PERMISSIONS - {"sso:write", "organization:delete"},
+        "analyst": frozenset(permission for permission in PERMISSIONS if permission.endswith(":read")),
+        "viewer": frozenset({STATS_READ, USAGE_READ}),
+    }
+)

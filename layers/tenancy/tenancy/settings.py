@@ -1,0 +1,44 @@
+"""The only reader of the environment: one frozen value per process, cast and checked at start."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+DEFAULT_REGION: Final = "eu-central-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the template hands to a function. Secrets are named here, never held.
+
+    *secrets_prefix* and a name make a secret's id in Secrets Manager (docs/operations.md lists them);
+    *aws_endpoint_url* is set on the local stack only.
+    """
+
+    region: str
+    aws_endpoint_url: str | None
+    secrets_prefix: str
+    base_domain: str
+    token_issuer: str
+    events_queue_url: str
+    dead_letters_url: str
+    platform_gateway_key: str
+    usage_plans_path: str
+    mail_from: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings; a variable that this function's template entry omits is empty, and unused there."""
+        return cls(
+            region=environ.get("AWS_REGION", DEFAULT_REGION),
+            aws_endpoint_url=environ.get("AWS_ENDPOINT_URL") or None,
+            secrets_prefix=environ["SECRETS_PREFIX"],
+            base_domain=environ.get("BASE_DOMAIN", "").lower(),
+            token_issuer=environ.get("TOKEN_ISSUER", ""),
+            events_queue_url=environ.get("EVENTS_QUEUE_URL", ""),
+            dead_letters_url=environ.get("DEAD_LETTERS_URL", ""),
+            platform_gateway_key=environ.get("PLATFORM_GATEWAY_KEY", ""),
+            usage_plans_path=environ.get("USAGE_PLANS_PATH", ""),
+            mail_from=environ.get("MAIL_FROM", ""),
+        )

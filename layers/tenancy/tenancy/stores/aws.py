@@ -1,0 +1,98 @@
+"""The leanest AWS client that signs correctly: JSON protocol over one kept connection, signatures by the AWS CRT.
+
+boto3 costs a cold start about ten times as much (docs/performance.md); functions off the hot path use it.
+"""
+
+import http.client
+import json
+from io import BytesIO
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from awscrt.auth import AwsCredentialsProvider, AwsSigningAlgorithm, AwsSigningConfig, aws_sign_request
+from awscrt.http import HttpHeaders, HttpRequest
+
+from tenancy.errors import UnavailableError
+
+TIMEOUT_SECONDS: Final = 5.0
+SIGNING_TIMEOUT_SECONDS: Final = 5.0
+SERVER_ERROR: Final = 500
+
+
+class AwsCallError(Exception):
+    """AWS refused a call; *code* is the service's error code, without its name space."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the *code*, which callers branch on."""
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+class Aws:
+    """One service in one region, over a connection that is opened at the first call and kept.
+
+    *endpoint_url* replaces AWS's own host, on the local stack.
+    """
+
+    def __init__(self, service: str, region: str, endpoint_url: str | None = None) -> None:
+        """Name the *service* as its signature does (`sqs`, `secretsmanager`)."""
+        url = urlsplit(endpoint_url or f"https://{service}.{region}.amazonaws.com")
+        self._service = service
+        self._region = region
+        self._host = url.netloc
+        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(url.netloc, timeout=TIMEOUT_SECONDS)
+        self._credentials = AwsCredentialsProvider.new_default_chain()
+
+    def call(self, target: str, document: dict[str, Any], *, json_version: str = "1.0") -> dict[str, Any]:
+        """Call *target* (`AmazonSQS.SendMessage`) and return its answer.
+
+        Safe to repeat calls only: a connection that died under the request is opened again, once.
+
+        Raises:
+            AwsCallError: the service refused the call.
+            UnavailableError: the service cannot be reached, or failed.
+        """
+        body = json.dumps(document).encode()
+        headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
+        try:
+            status, answer = self._post(body, headers)
+        except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest):
+            self._connection.close()
+            status, answer = self._retry(body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise UnavailableError(f"{self._service} does not answer.") from error
+        return self._parse(status, answer)
+
+    def _retry(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        try:
+            return self._post(body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise UnavailableError(f"{self._service} does not answer.") from error
+
+    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        self._connection.request("POST", "/", body, self._signed(body, headers))
+        response = self._connection.getresponse()
+        return response.status, response.read()
+
+    def _signed(self, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+        unsigned = HttpHeaders([("Host", self._host), *headers.items()])
+        config = AwsSigningConfig(
+            algorithm=AwsSigningAlgorithm.V4,
+            credentials_provider=self._credentials,
+            region=self._region,
+            service=self._service,
+        )
+        request = HttpRequest("POST", "/", unsigned, BytesIO(body))
+        return dict(aws_sign_request(request, config).result(SIGNING_TIMEOUT_SECONDS).headers)
+
+    def _parse(self, status: int, answer: bytes) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(answer) if answer.startswith(b"{") else {}
+        if status >= SERVER_ERROR:
+            raise UnavailableError(f"{self._service} answered {status}.")
+        if status != http.client.OK:
+            code = str(document.get("__type", status)).rpartition("#")[2]
+            raise AwsCallError(code, str(document.get("message") or document.get("Message") or ""))
+        return document

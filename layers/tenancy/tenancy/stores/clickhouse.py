@@ -1,0 +1,70 @@
+"""ClickHouse: the client, and the one reader through which a tenant's rows are read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
+
+from tenancy.errors import UnavailableError
+
+CONNECT_TIMEOUT_SECONDS: Final = 3
+QUERY_TIMEOUT_SECONDS: Final = 25
+TENANT_TABLES: Final = ("events", "held_events", "daily_statistics")
+
+__all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
+
+
+def connect(url: str) -> Client:
+    """Return a client for *url* (`https://user:password@host:port/database`).
+
+    Raises:
+        UnavailableError: the server does not answer.
+    """
+    try:
+        return clickhouse_connect.get_client(
+            dsn=url,
+            autogenerate_session_id=False,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            send_receive_timeout=QUERY_TIMEOUT_SECONDS,
+        )
+    except ClickHouseError as error:
+        raise UnavailableError("ClickHouse does not answer.") from error
+
+
+class TenantReader:
+    """Reads one organization's rows, and cannot be made to read another's.
+
+    Three walls: the statement names `{organization_id:UUID}`, which only this class binds; every tenant table is
+    filtered by a setting, also inside joins and sub-queries; and the query is read-only.
+    """
+
+    def __init__(self, client: Client, organization_id: UUID) -> None:
+        """Bind the reader to *organization_id*."""
+        self._client = client
+        self._organization_id = UUID(bytes=organization_id.bytes)
+
+    def query(self, statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
+        """Return the rows of *statement*.
+
+        Raises:
+            ValueError: the statement does not name the organization.
+            UnavailableError: ClickHouse does not answer.
+        """
+        if "{organization_id:UUID}" not in statement:
+            raise ValueError("A tenant's statement names {organization_id:UUID}.")
+        try:
+            result = self._client.query(
+                statement,
+                parameters={**(parameters or {}), "organization_id": str(self._organization_id)},
+                settings={"additional_table_filters": self._filters(), "readonly": 1},
+            )
+        except OperationalError as error:
+            raise UnavailableError("ClickHouse does not answer.") from error
+        return result.result_rows
+
+    def _filters(self) -> str:
+        condition = f"organization_id = \\'{self._organization_id}\\'"
+        return "{" + ", ".join(f"'{table}': '{condition}'" for table in TENANT_TABLES) + "}"

@@ -1,0 +1,72 @@
+"""API Gateway's keys and usage plans: one key per organization, in the plan of its tier."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tenancy.errors import UnavailableError
+from tenancy.tiers import Tier
+
+TIMEOUTS: Final = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+ALREADY_THERE: Final = "ConflictException"
+
+
+class GatewayKeys:
+    """The keys of the deployed API; *plans_path* is where the stack notes its plans' ids in the Parameter Store."""
+
+    def __init__(self, region: str, plans_path: str) -> None:
+        """Clients are made at the first use."""
+        self._region = region
+        self._plans_path = plans_path
+        self._plan_ids: Mapping[str, str] | None = None
+
+    def put_key(self, value: str, tier: Tier) -> None:
+        """Make sure that the key *value* exists and is in the plan of *tier*; a second time changes nothing.
+
+        Raises:
+            UnavailableError: API Gateway refuses or does not answer; the next try goes on where this one ended.
+        """
+        try:
+            client = _api_gateway(self._region)
+            key_id = _find_key(client, value) or _create_key(client, value)
+            _join_plan(client, self._plan_id(tier), key_id)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway does not take the key.") from error
+
+    def _plan_id(self, tier: Tier) -> str:
+        if self._plan_ids is None:
+            answer = _parameters(self._region).get_parameters_by_path(Path=self._plans_path)
+            self._plan_ids = {entry["Name"].rpartition("/")[2]: entry["Value"] for entry in answer["Parameters"]}
+        return self._plan_ids[tier]
+
+
+@cache
+def _api_gateway(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    return boto3.client("apigateway", region_name=region, config=TIMEOUTS)
+
+
+@cache
+def _parameters(region: str) -> Any:  # noqa: ANN401
+    return boto3.client("ssm", region_name=region, config=TIMEOUTS)
+
+
+def _find_key(client: Any, value: str) -> str | None:  # noqa: ANN401
+    """Find the key by its name, which is its value: API Gateway searches names by their beginning."""
+    found = client.get_api_keys(nameQuery=value, includeValues=False)["items"]
+    return next((str(item["id"]) for item in found if item["name"] == value), None)
+
+
+def _create_key(client: Any, value: str) -> str:  # noqa: ANN401
+    return str(client.create_api_key(name=value, value=value, enabled=True)["id"])
+
+
+def _join_plan(client: Any, plan_id: str, key_id: str) -> None:  # noqa: ANN401
+    try:
+        client.create_usage_plan_key(usagePlanId=plan_id, keyId=key_id, keyType="API_KEY")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != ALREADY_THERE:
+            raise

@@ -1,0 +1,55 @@
+"""Mail through SES v2."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tenancy.errors import UnavailableError
+
+TIMEOUTS: Final = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One message in plain text. Subject and addresses are one line each: SES gets them apart, never as headers."""
+
+    to: str
+    subject: str
+    text: str
+
+    def __post_init__(self) -> None:
+        """Refuse a line break where a header would take one."""
+        if any(character in f"{self.to}{self.subject}" for character in "\r\n\0"):
+            raise ValueError("A subject or an address is one line.")
+
+
+class Mailer:
+    """Sends from one verified address."""
+
+    def __init__(self, region: str, sender: str) -> None:
+        """*sender* must be a verified identity of SES in *region*."""
+        self._region = region
+        self._sender = sender
+
+    def send(self, mail: Mail) -> None:
+        """Return when SES has taken *mail*.
+
+        Raises:
+            UnavailableError: SES refuses or does not answer.
+        """
+        content = {"Simple": {"Subject": {"Data": mail.subject}, "Body": {"Text": {"Data": mail.text}}}}
+        try:
+            _client(self._region).send_email(
+                FromEmailAddress=self._sender, Destination={"ToAddresses": [mail.to]}, Content=content
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("SES does not take the mail.") from error
+
+
+@cache
+def _client(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    return boto3.client("sesv2", region_name=region, config=TIMEOUTS)

@@ -1,0 +1,88 @@
+"""Events of all organizations: written by load, counted by the roll-up."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from tenancy.events.frames import EventTable
+from tenancy.stores.clickhouse import Client
+from tenancy.usage import DailyEvents
+
+EVENT_COLUMNS: Final = (
+    "organization_id", "event_id", "event_type", "event_name", "device_id", "session_id", "platform",
+    "event_timestamp", "properties", "user_properties", "revenue", "currency", "received_at",
+)  # fmt: skip
+COLUMNS: Final[dict[EventTable, tuple[str, ...]]] = {
+    "events": EVENT_COLUMNS,
+    "held_events": (*EVENT_COLUMNS, "reason"),
+}
+INSERT_SETTINGS: Final = {"async_insert": 0, "input_format_skip_unknown_fields": 0}
+
+# Of organizations with rows written since then: their days of receipt from the first such day on. A row that came
+# late may replace a copy that was received on a later day, never one of an earlier day; so this is all that changed.
+LIST_UNSETTLED_DAYS: Final = """
+    WITH
+        touched AS (
+            SELECT organization_id, min(toDate(received_at)) AS first_day FROM events
+            WHERE created_at >= {since:DateTime64(3, 'UTC')} GROUP BY organization_id
+        ),
+        event_days AS (
+            SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
+            INNER JOIN touched USING (organization_id) WHERE toDate(received_at) >= first_day
+        )
+    SELECT organization_id, toDate(received_at) AS metric_date, count(), uniqExact(device_id),
+           sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
+                        user_properties))
+    FROM (
+        SELECT * FROM events FINAL WHERE (organization_id, toDate(event_timestamp)) IN event_days
+    ) AS deduplicated
+    INNER JOIN touched USING (organization_id)
+    WHERE toDate(received_at) >= first_day
+    GROUP BY organization_id, metric_date
+"""
+INSERT_DAILY_STATISTICS: Final = """
+    INSERT INTO daily_statistics
+    SELECT organization_id, toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
+           count(), sum(revenue), uniqState(device_id), {run:DateTime64(3, 'UTC')}
+    FROM events FINAL
+    WHERE (organization_id, toDate(event_timestamp)) IN (
+        SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
+        WHERE created_at >= {since:DateTime64(3, 'UTC')}
+    )
+    GROUP BY organization_id, event_date, event_type, event_name, platform, currency
+"""
+
+
+def insert_frames(client: Client, table: EventTable, frames: Sequence[bytes], *, token: str) -> None:
+    """Insert the rows of zstd *frames* (JSONEachRow) in one statement; a second time with *token* adds nothing.
+
+    *token* must name the exact bytes: another text under a known token would be dropped silently.
+
+    Raises:
+        DatabaseError: some row is not what the table takes; none of the rows is stored.
+        OperationalError: the server does not answer; the rows may be stored.
+    """
+    client.raw_insert(
+        table,
+        column_names=COLUMNS[table],
+        insert_block=b"".join(frames),
+        fmt="JSONEachRow",
+        compression="zstd",
+        settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
+    )
+
+
+def list_unsettled_days(client: Client, *, since: datetime) -> list[DailyEvents]:
+    """Return every day of receipt whose count may have changed through rows written *since* then."""
+    rows = client.query(LIST_UNSETTLED_DAYS, parameters={"since": since}).result_rows
+    return [
+        DailyEvents(
+            organization_id=organization_id, metric_date=day, events=events, unique_users=users, storage_bytes=size
+        )
+        for organization_id, day, events, users, size in rows
+    ]
+
+
+def insert_daily_statistics(client: Client, *, since: datetime, run: datetime) -> None:
+    """Write the statistics of every event day with rows written *since* then, as of the *run* that starts now."""
+    client.command(INSERT_DAILY_STATISTICS, parameters={"since": since, "run": run})

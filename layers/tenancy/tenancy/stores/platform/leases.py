@@ -1,0 +1,26 @@
+"""Leases: one sweep or roll-up at a time, whatever the scheduler does."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tenancy.stores.postgres import Connection
+
+TAKE_LEASE: Final = """
+    INSERT INTO leases (name, holder, ends_at) VALUES (%(name)s, %(holder)s, %(ends_at)s)
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, ends_at = excluded.ends_at
+    WHERE leases.ends_at <= %(now)s
+    RETURNING name
+"""
+DELETE_LEASE: Final = "DELETE FROM leases WHERE name = %s AND holder = %s"
+
+
+def take_lease(conn: Connection, name: str, holder: UUID, *, now: datetime, ends_at: datetime) -> bool:
+    """Become the holder of the lease, unless another's has not ended; say whether it worked."""
+    values = {"name": name, "holder": holder, "now": now, "ends_at": ends_at}
+    return conn.execute(TAKE_LEASE, values).fetchone() is not None
+
+
+def delete_lease(conn: Connection, name: str, holder: UUID) -> None:
+    """Give the lease back, if it is still *holder*'s."""
+    conn.execute(DELETE_LEASE, (name, holder))

@@ -1,0 +1,57 @@
+"""The schemas' versions: which migrations each store has, applied by the owner role, one runner at a time."""
+
+from typing import TYPE_CHECKING, Final
+
+from psycopg import sql
+
+from tenancy.stores.postgres import Connection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+CREATE_VERSIONS: Final = """
+    CREATE TABLE IF NOT EXISTS schema_migrations (
+        version integer PRIMARY KEY, name text NOT NULL, digest text NOT NULL,
+        applied_at timestamptz NOT NULL DEFAULT now()
+    )
+"""
+# Advisory locks are numbers; this one is the runner's, and ends with its transaction.
+LOCK: Final = "SELECT pg_advisory_xact_lock(7236837201)"
+LIST_VERSIONS: Final = "SELECT version, digest FROM schema_migrations"
+INSERT_VERSION: Final = "INSERT INTO schema_migrations (version, name, digest) VALUES (%s, %s, %s)"
+
+CREATE_CLICKHOUSE_VERSIONS: Final = """
+    CREATE TABLE IF NOT EXISTS schema_migrations (
+        version UInt32, name String, digest String, applied_at DateTime('UTC') DEFAULT now()
+    ) ENGINE = ReplacingMergeTree(applied_at) ORDER BY version
+"""
+LIST_CLICKHOUSE_VERSIONS: Final = "SELECT version, digest FROM schema_migrations FINAL"
+
+
+def lock_migrations(conn: Connection) -> None:
+    """Wait until no other runner works, and keep others out until the transaction ends."""
+    conn.execute(LOCK)
+
+
+def list_versions(conn: Connection) -> dict[int, str]:
+    """Return the applied versions and their digests; makes the table at the first call."""
+    conn.execute(CREATE_VERSIONS)
+    return dict(conn.execute(LIST_VERSIONS).fetchall())
+
+
+def apply_migration(conn: Connection, version: int, name: str, digest: str, script: str) -> None:
+    """Run *script* (trusted text of the bundle) and note its version, both in the caller's transaction."""
+    conn.execute(sql.SQL(script))  # pyright: ignore[reportArgumentType]  # a migration file of ours, never input
+    conn.execute(INSERT_VERSION, (version, name, digest))
+
+
+def list_clickhouse_versions(client: "Client") -> dict[int, str]:
+    """Return the applied versions and their digests; makes the table at the first call."""
+    client.command(CREATE_CLICKHOUSE_VERSIONS)
+    return {int(version): str(digest) for version, digest in client.query(LIST_CLICKHOUSE_VERSIONS).result_rows}
+
+
+def apply_clickhouse_migration(client: "Client", version: int, name: str, digest: str, script: str) -> None:
+    """Run *script*, one statement that may run twice, and note its version after it."""
+    client.command(script)
+    client.insert("schema_migrations", [[version, name, digest]], column_names=["version", "name", "digest"])

@@ -1,0 +1,59 @@
+"""The outbox: effects that a committed change still owes to the world outside the database."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from tenancy.stores.postgres import Connection
+
+INSERT_EFFECT: Final = "INSERT INTO outbox (organization_id, kind, payload) VALUES (%s, %s, %s)"
+CLAIM_EFFECTS: Final = """
+    UPDATE outbox SET attempts = attempts + 1, due_at = %(again_at)s
+    WHERE id IN (
+        SELECT id FROM outbox
+        WHERE due_at <= %(now)s AND (%(organization_id)s::uuid IS NULL OR organization_id = %(organization_id)s)
+        ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, organization_id, kind, payload, attempts
+"""
+DELETE_EFFECT: Final = "DELETE FROM outbox WHERE id = %s"
+UPDATE_EFFECT_FAILED: Final = "UPDATE outbox SET last_error = %s, due_at = %s WHERE id = %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One thing to do; *attempts* counts this one. It may be done twice, so doing it must be idempotent."""
+
+    id: int
+    organization_id: UUID
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+
+
+def insert_effect(conn: Connection, organization_id: UUID, kind: str, payload: dict[str, Any]) -> None:
+    """Owe an effect, in the transaction that makes it due."""
+    conn.execute(INSERT_EFFECT, (organization_id, kind, Jsonb(payload)))
+
+
+def claim_effects(
+    conn: Connection, *, now: datetime, again_at: datetime, limit: int, organization_id: UUID | None = None
+) -> list[Effect]:
+    """Take up to *limit* due effects, of one organization or of all; one that is not finished is due *again_at*."""
+    values = {"now": now, "again_at": again_at, "limit": limit, "organization_id": organization_id}
+    with conn.cursor(row_factory=class_row(Effect)) as cursor:
+        return sorted(cursor.execute(CLAIM_EFFECTS, values).fetchall(), key=lambda effect: effect.id)
+
+
+def delete_effect(conn: Connection, effect_id: int) -> None:
+    """Strike an effect that is done."""
+    conn.execute(DELETE_EFFECT, (effect_id,))
+
+
+def update_effect_failed(conn: Connection, effect_id: int, *, error: str, due_at: datetime) -> None:
+    """Note why an effect failed (no personal data) and when it is tried again."""
+    conn.execute(UPDATE_EFFECT_FAILED, (error, due_at, effect_id))

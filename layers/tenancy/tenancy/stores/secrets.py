@@ -1,0 +1,60 @@
+"""Secrets Manager: connection URLs and key sets, read once per process."""
+
+from typing import Final
+
+from tenancy.stores.aws import Aws, AwsCallError
+
+DATABASE: Final = "database"
+PLATFORM_DATABASE: Final = "platform-database"
+OWNER_DATABASE: Final = "owner-database"
+CLICKHOUSE: Final = "clickhouse"
+JWKS: Final = "jwks"
+PLATFORM_KEY: Final = "platform-key"
+NO_VALUE: Final = "ResourceNotFoundException"
+JSON_VERSION: Final = "1.1"
+
+
+class Secrets:
+    """The secrets under one prefix (`tenancy/production`); each is fetched at its first use and then kept."""
+
+    def __init__(self, aws: Aws, prefix: str) -> None:
+        """Look secrets up as `<prefix>/<name>`."""
+        self._aws = aws
+        self._prefix = prefix
+        self._known: dict[str, str] = {}
+
+    def get_secret(self, name: str) -> str:
+        """Return the secret called *name*.
+
+        Raises:
+            AwsCallError: it is not there, or this function may not read it.
+            UnavailableError: Secrets Manager does not answer.
+        """
+        if name not in self._known:
+            document = {"SecretId": f"{self._prefix}/{name}"}
+            answer = self._aws.call("secretsmanager.GetSecretValue", document, json_version=JSON_VERSION)
+            self._known[name] = answer["SecretString"]
+        return self._known[name]
+
+    def find_secret(self, name: str) -> str | None:
+        """Return the secret called *name*, None when it has no value yet.
+
+        Raises:
+            AwsCallError, UnavailableError: as for `get_secret`.
+        """
+        try:
+            return self.get_secret(name)
+        except AwsCallError as error:
+            if error.code == NO_VALUE:
+                return None
+            raise
+
+    def put_secret(self, name: str, text: str) -> None:
+        """Give the secret called *name*, which the stack owns, a new value.
+
+        Raises:
+            AwsCallError, UnavailableError: as for `get_secret`.
+        """
+        document = {"SecretId": f"{self._prefix}/{name}", "SecretString": text}
+        self._aws.call("secretsmanager.PutSecretValue", document, json_version=JSON_VERSION)
+        self._known[name] = text

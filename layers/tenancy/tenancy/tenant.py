@@ -1,0 +1,75 @@
+"""The caller of the current request: a tenant (an organization, as this request acts for it) or the operator."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tenancy.errors import ForbiddenError, OrganizationInactiveError
+from tenancy.organization import Status
+from tenancy.tiers import Tier
+
+PLATFORM_SCOPE: Final = "platform:*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """An organization as the current request acts for it.
+
+    *scopes* are permissions of the key or of the person's role; *credential_id* is the id of the key or user;
+    *expires_at* is when the credential ends (UTC), None for one that does not.
+    """
+
+    organization_id: UUID
+    subdomain: str
+    tier: Tier
+    status: Status
+    scopes: frozenset[str]
+    credential_id: UUID
+    expires_at: datetime | None = None
+
+    def require(self, permission: str) -> None:
+        """Let the request pass only with *permission*, in an active organization.
+
+        Raises:
+            OrganizationInactiveError: the organization is not served at present.
+            ForbiddenError: the credential lacks the permission.
+        """
+        if self.status is not Status.ACTIVE:
+            raise OrganizationInactiveError(f"The organization is {self.status}.")
+        if permission not in self.scopes:
+            raise ForbiddenError(f"This credential lacks the permission {permission}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Someone of the platform, with a platform key; acts on the organization that the path names."""
+
+    credential_id: UUID
+    expires_at: datetime | None = None
+
+
+type Caller = Tenant | Operator
+
+
+def require_tenant(caller: Caller, permission: str) -> Tenant:
+    """Return the tenant that calls, when it has *permission*.
+
+    Raises:
+        ForbiddenError: a platform key on a tenant's route, or the permission is lacking.
+    """
+    if isinstance(caller, Operator):
+        raise ForbiddenError("A platform key needs an organization in the path.")
+    caller.require(permission)
+    return caller
+
+
+def require_operator(caller: Caller) -> Operator:
+    """Return the operator that calls.
+
+    Raises:
+        ForbiddenError: the caller is a tenant.
+    """
+    if isinstance(caller, Tenant):
+        raise ForbiddenError("This call is for the platform's operator.")
+    return caller

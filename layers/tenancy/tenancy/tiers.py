@@ -1,0 +1,106 @@
+"""What an organization can buy: the seed's table of quotas and limits, and the numbers derived from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+RATE_LIMIT_WINDOW_SECONDS: Final = 60
+MINUTES_PER_QUOTA_MONTH: Final = 60 * 24 * 30
+BYTES_PER_GIB: Final = 1024**3
+GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle best-effort, at twice the tier; admission decides exactly
+
+
+class Tier(StrEnum):
+    """The name under which a set of quotas is sold."""
+
+    STARTER = "starter"
+    GROWTH = "growth"
+    ENTERPRISE = "enterprise"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """One row of the table. `None` is unlimited; money is whole US dollars a month."""
+
+    events_per_month: int
+    api_requests_per_minute: int
+    storage_gb: int
+    users: int | None
+    apps: int | None
+    data_retention_days: int
+    ml_predictions_per_month: int
+    custom_models: bool
+    white_label: bool
+    sso: bool
+    support_level: str
+    price_per_month: int
+
+    @property
+    def storage_bytes(self) -> int:
+        """The storage quota in bytes."""
+        return self.storage_gb * BYTES_PER_GIB
+
+    @property
+    def api_requests_per_month(self) -> int:
+        """The request quota of a 30-day month at the full rate limit (seed: quota enforcement)."""
+        return self.api_requests_per_minute * MINUTES_PER_QUOTA_MONTH
+
+    @property
+    def gateway_rate_per_second(self) -> float:
+        """The usage plan's steady rate: an outer fence around the rate limit."""
+        return round(self.api_requests_per_minute * GATEWAY_FENCE_FACTOR / RATE_LIMIT_WINDOW_SECONDS, 2)
+
+    @property
+    def gateway_burst(self) -> int:
+        """The usage plan's burst, in requests."""
+        return self.api_requests_per_minute * GATEWAY_FENCE_FACTOR
+
+
+QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
+    {
+        Tier.STARTER: Quotas(
+            events_per_month=1_000_000,
+            api_requests_per_minute=100,
+            storage_gb=10,
+            users=5,
+            apps=2,
+            data_retention_days=90,
+            ml_predictions_per_month=10_000,
+            custom_models=False,
+            white_label=False,
+            sso=False,
+            support_level="community",
+            price_per_month=99,
+        ),
+        Tier.GROWTH: Quotas(
+            events_per_month=10_000_000,
+            api_requests_per_minute=500,
+            storage_gb=50,
+            users=20,
+            apps=10,
+            data_retention_days=180,
+            ml_predictions_per_month=100_000,
+            custom_models=False,
+            white_label=False,
+            sso=True,
+            support_level="email",
+            price_per_month=499,
+        ),
+        Tier.ENTERPRISE: Quotas(
+            events_per_month=100_000_000,
+            api_requests_per_minute=2_000,
+            storage_gb=500,
+            users=None,
+            apps=None,
+            data_retention_days=730,
+            ml_predictions_per_month=1_000_000,
+            custom_models=True,
+            white_label=True,
+            sso=True,
+            support_level="priority",
+            price_per_month=2_499,
+        ),
+    }
+)

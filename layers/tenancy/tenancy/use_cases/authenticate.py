@@ -1,0 +1,82 @@
+"""Who calls: a credential becomes the caller, and the key by which API Gateway meters it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tenancy.api_keys import ApiKey, KeyType
+from tenancy.errors import UnauthenticatedError
+from tenancy.identification import Jwt, parse_authorization
+from tenancy.permissions import ROLES
+from tenancy.stores.platform.lookups import Holder, find_key_holder, find_member, find_platform_key
+from tenancy.stores.postgres import Database
+from tenancy.tenant import Caller, Operator, Tenant
+from tenancy.tokens import KeySet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated:
+    """The caller, and the value of its key in a usage plan; None for the operator, whom the stack's own key meters."""
+
+    caller: Caller
+    gateway_key: str | None
+
+
+def authenticate(db: Database, key_set: Callable[[], KeySet], authorization: str, *, now: datetime) -> Authenticated:
+    """Return who the `Authorization` header proves.
+
+    Raises:
+        UnauthenticatedError: nobody; whether the credential is bad, expired or revoked is not said.
+        UnavailableError: the database is away.
+    """
+    credential = parse_authorization(authorization)
+    if isinstance(credential, Jwt):
+        return _authenticate_person(db, key_set(), credential, now=now)
+    if credential.type is KeyType.PLATFORM:
+        return _authenticate_operator(db, credential)
+    return authenticate_key(db, credential, now=now)
+
+
+def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticated:
+    """Return the tenant that a secret or write key belongs to.
+
+    Raises:
+        UnauthenticatedError: the key is unknown, expired or revoked.
+        UnavailableError: the database is away.
+    """
+    with db.transaction() as conn:
+        holder = find_key_holder(conn, key.digest)
+    if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
+        raise UnauthenticatedError
+    return _authenticated(holder, holder.scopes, holder.expires_at)
+
+
+def _authenticate_operator(db: Database, key: ApiKey) -> Authenticated:
+    with db.transaction() as conn:
+        credential_id = find_platform_key(conn, key.digest)
+    if credential_id is None:
+        raise UnauthenticatedError
+    return Authenticated(caller=Operator(credential_id=credential_id), gateway_key=None)
+
+
+def _authenticate_person(db: Database, key_set: KeySet, token: Jwt, *, now: datetime) -> Authenticated:
+    claims = key_set.verify(token.text, now=now)
+    with db.transaction() as conn:
+        member = find_member(conn, claims.organization_id, claims.user_id)
+    if member is None or member.epoch != claims.epoch:
+        raise UnauthenticatedError
+    scopes = ROLES[member.role].intersection(claims.permissions)
+    return _authenticated(member, scopes, claims.expires_at)
+
+
+def _authenticated(holder: Holder, scopes: frozenset[str], expires_at: datetime | None) -> Authenticated:
+    tenant = Tenant(
+        organization_id=holder.organization_id,
+        subdomain=holder.subdomain,
+        tier=holder.tier,
+        status=holder.status,
+        scopes=scopes,
+        credential_id=holder.credential_id,
+        expires_at=expires_at,
+    )
+    return Authenticated(caller=tenant, gateway_key=holder.gateway_key)

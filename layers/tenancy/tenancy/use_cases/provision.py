@@ -1,0 +1,80 @@
+"""Provision an organization: administrator, first app and keys in one transaction, then gateway key and mail."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from argon2 import PasswordHasher
+
+from tenancy.api_keys import ApiKey, KeyType, generate_key
+from tenancy.errors import SubdomainTakenError, UnavailableError
+from tenancy.new_organization import NewOrganization
+from tenancy.organization import RESERVED_SUBDOMAINS, Organization, gateway_key_value
+from tenancy.permissions import EVENTS_WRITE, PERMISSIONS
+from tenancy.stores.api_keys import insert_api_key
+from tenancy.stores.apps import insert_app
+from tenancy.stores.platform.organizations import insert_organization
+from tenancy.stores.platform.outbox import insert_effect
+from tenancy.stores.postgres import Connection, Database
+from tenancy.stores.users import insert_user
+from tenancy.use_cases.effects import GATEWAY_KEY, WELCOME_MAIL, World, drain
+
+FIRST_APP_NAME: Final = "Default App"
+FIRST_APP_PLATFORM: Final = "web"
+# OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
+HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioned:
+    """What provisioning made. The keys are here in full, for the only time."""
+
+    organization: Organization
+    admin_user_id: UUID
+    admin_email: str
+    app_id: UUID
+    write_key: ApiKey
+    secret_key: ApiKey
+
+
+def provision_organization(platform_db: Database, world: World, new: NewOrganization, *, now: datetime) -> Provisioned:
+    """Provision *new* and return when API Gateway meters it in the plan of its tier.
+
+    Raises:
+        SubdomainTakenError: another organization answers at that subdomain, or it is reserved; nothing was made.
+        UnavailableError: a store is away. Before the commit nothing was made; after it the sweep finishes.
+    """
+    if new.subdomain in RESERVED_SUBDOMAINS:
+        raise SubdomainTakenError(new.subdomain)
+    password_hash = HASHER.hash(new.admin_password.get_secret_value())
+    organization_id = uuid4()
+    with platform_db.tenant_transaction(organization_id) as conn:
+        provisioned = _insert_all(conn, organization_id, new, password_hash)
+    drained = drain(platform_db, world, now=now, organization_id=organization_id)
+    if GATEWAY_KEY in drained.failed:
+        raise UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
+    return provisioned
+
+
+def _insert_all(conn: Connection, organization_id: UUID, new: NewOrganization, password_hash: str) -> Provisioned:
+    gateway_key = gateway_key_value(organization_id, generation=1)
+    organization = insert_organization(
+        conn, organization_id, name=new.name, subdomain=new.subdomain, tier=new.tier, gateway_key=gateway_key
+    )
+    user_id, app_id = uuid4(), uuid4()
+    insert_user(conn, organization_id, user_id, email=new.admin_email, password_hash=password_hash, role="super_admin")
+    insert_app(conn, organization_id, app_id, name=FIRST_APP_NAME, platform=FIRST_APP_PLATFORM)
+    write_key, secret_key = generate_key(KeyType.WRITE), generate_key(KeyType.SECRET)
+    insert_api_key(conn, organization_id, uuid4(), write_key, name=FIRST_APP_NAME, scopes=[EVENTS_WRITE], app_id=app_id)
+    insert_api_key(conn, organization_id, uuid4(), secret_key, name="First secret key", scopes=PERMISSIONS)
+    insert_effect(conn, organization_id, GATEWAY_KEY, {"value": gateway_key, "tier": new.tier})
+    insert_effect(conn, organization_id, WELCOME_MAIL, {"to": new.admin_email, "organization_name": new.name})
+    return Provisioned(
+        organization=organization,
+        admin_user_id=user_id,
+        admin_email=new.admin_email,
+        app_id=app_id,
+        write_key=write_key,
+        secret_key=secret_key,
+    )

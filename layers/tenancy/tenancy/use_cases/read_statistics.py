@@ -1,0 +1,29 @@
+"""An organization's statistics by event time, exact before and after the roll-up."""
+
+from collections.abc import Collection, Sequence
+
+from tenancy.errors import FieldError, InvalidError
+from tenancy.stores.clickhouse import TenantReader
+from tenancy.stores.events import DIMENSIONS, Statistics, list_statistics
+from tenancy.stores.postgres import Database
+from tenancy.stores.usage import find_rolled_up_at
+from tenancy.tenant import Tenant
+from tenancy.usage import Period, unsettled_since
+
+
+def read_statistics(
+    db: Database, reader: TenantReader, tenant: Tenant, period: Period, *, group_by: Collection[str]
+) -> Sequence[Statistics]:
+    """Return the statistics of *tenant* within *period*, one row for each group of the dimensions *group_by*.
+
+    Raises:
+        InvalidError: *group_by* names no dimension.
+        UnavailableError: a store is away.
+    """
+    unknown = sorted(set(group_by).difference(DIMENSIONS))
+    if unknown:
+        message = f"Expected some of {', '.join(DIMENSIONS)}."
+        raise InvalidError(message, errors=[FieldError(location="query/group_by", code="unknown", message=message)])
+    with db.tenant_transaction(tenant.organization_id) as conn:
+        rolled_up_at = find_rolled_up_at(conn, tenant.organization_id)
+    return list_statistics(reader, period, group_by=group_by, since=unsettled_since(rolled_up_at))

@@ -1,0 +1,150 @@
+"""Real servers for every test that needs one: PostgreSQL, ClickHouse, and AWS as moto plays it over HTTP.
+
+They start once a run. Each test has databases of its own, cloned from a migrated template.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import boto3
+import psycopg
+import pytest
+from moto.server import ThreadedMotoServer
+from psycopg import sql
+from scripts.stack import clickhouse, postgres, processes
+from scripts.stack.credentials import Credentials
+from scripts.stack.settings import StackSettings
+from tests.given import (
+    MIGRATIONS,
+    PLANS_PATH,
+    REGION,
+    ROOT,
+    SENDER,
+    AwsAccount,
+    Databases,
+    Servers,
+    free_port,
+    provision,
+    reset_aws,
+)
+
+from tenancy.stores.aws import Aws
+from tenancy.stores.clickhouse import connect
+from tenancy.stores.gateway_keys import GatewayKeys
+from tenancy.stores.mail import Mailer
+from tenancy.stores.postgres import Database
+from tenancy.stores.queue import EventQueue
+from tenancy.tiers import QUOTAS, Tier
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.migrate import migrate
+from tenancy.use_cases.provision import Provisioned
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    directory = tmp_path_factory.mktemp("servers")
+    settings = StackSettings(root=ROOT, directory=directory)
+    credentials = Credentials.load(directory)
+    started = Servers(
+        credentials=credentials,
+        postgres_port=(postgres_port := free_port()),
+        superuser_url=postgres.superuser_url(settings, port=postgres_port, credentials=credentials),
+        clickhouse_port=free_port(),
+    )
+    try:
+        processes.start(directory, postgres.prepare(settings, port=postgres_port, credentials=credentials))
+        processes.start(directory, clickhouse.prepare(settings, port=started.clickhouse_port))
+        postgres.create_database(started.superuser_url, credentials)
+        owner = Database(lambda: started.postgres_url(postgres.OWNER, postgres.DATABASE))
+        migrate(owner, connect(started.clickhouse_url("default")), MIGRATIONS)
+        owner.close()
+        yield started
+    finally:
+        for name in (clickhouse.NAME, postgres.NAME):
+            processes.stop(directory, name)
+
+
+@pytest.fixture(scope="session")
+def database_names() -> Iterator[str]:
+    return (f"test_{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def databases(servers: Servers, database_names: Iterator[str]) -> Iterator[Databases]:
+    name = next(database_names)
+    with psycopg.connect(servers.superuser_url, autocommit=True) as conn:
+        statement = "CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY"
+        identifiers = map(sql.Identifier, (name, postgres.DATABASE, postgres.OWNER))
+        conn.execute(sql.SQL(statement).format(*identifiers))
+    admin = connect(servers.clickhouse_url("default"))
+    admin.command(f"CREATE DATABASE {name}")
+    client = connect(servers.clickhouse_url(name))
+    for file in sorted((MIGRATIONS / "clickhouse").glob("*.sql")):
+        client.command(file.read_text())
+    made = Databases(
+        name=name,
+        servers=servers,
+        owner=Database(lambda: servers.postgres_url(postgres.OWNER, name)),
+        functions=Database(lambda: servers.postgres_url(postgres.FUNCTIONS, name)),
+        platform=Database(lambda: servers.postgres_url(postgres.PLATFORM, name)),
+        clickhouse=client,
+    )
+    yield made
+    for database in (made.owner, made.functions, made.platform):
+        database.close()
+    client.close()
+    admin.command(f"DROP DATABASE {name} SYNC")
+    admin.close()
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    boto3.DEFAULT_SESSION = None
+    reset_aws(moto_url)
+    sqs, gateway, ssm = (boto3.client(name, region_name=REGION) for name in ("sqs", "apigateway", "ssm"))
+    plan_ids = {}
+    for tier, quotas in QUOTAS.items():
+        throttle = {"rateLimit": quotas.gateway_rate_per_second, "burstLimit": quotas.gateway_burst}
+        plan_ids[tier.value] = gateway.create_usage_plan(name=tier.value, throttle=throttle)["id"]
+        ssm.put_parameter(Name=f"{PLANS_PATH}/{tier.value}", Value=plan_ids[tier.value], Type="String")
+    boto3.client("sesv2", region_name=REGION).create_email_identity(EmailIdentity=SENDER)
+    return AwsAccount(
+        endpoint_url=moto_url,
+        queue_url=sqs.create_queue(QueueName="events")["QueueUrl"],
+        dead_letters_url=sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
+        plan_ids=plan_ids,
+    )
+
+
+@pytest.fixture
+def world(aws: AwsAccount) -> World:  # noqa: ARG001 - its plans must exist
+    return World(gateway_keys=GatewayKeys(REGION, PLANS_PATH), mailer=Mailer(REGION, SENDER))
+
+
+@pytest.fixture
+def queue(aws: AwsAccount) -> EventQueue:
+    return EventQueue(Aws("sqs", REGION, aws.endpoint_url), aws.queue_url)
+
+
+@pytest.fixture
+def acme(databases: Databases, world: World) -> Provisioned:
+    return provision(databases, world, "acme", Tier.STARTER)
+
+
+@pytest.fixture
+def globex(databases: Databases, world: World) -> Provisioned:
+    return provision(databases, world, "globex", Tier.GROWTH)

@@ -1,0 +1,120 @@
+"""What tests start from: addresses of the run's servers, a test's own databases, and two organizations."""
+
+import socket
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scripts.stack import postgres
+from scripts.stack.credentials import Credentials
+
+from tenancy.new_organization import NewOrganization
+from tenancy.organization import Status
+from tenancy.permissions import PERMISSIONS
+from tenancy.stores.clickhouse import Client
+from tenancy.stores.postgres import Database
+from tenancy.tenant import Tenant
+from tenancy.tiers import Tier
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.provision import Provisioned, provision_organization
+
+ROOT = Path(__file__).parents[1]
+MIGRATIONS = ROOT / "layers" / "migrations"
+REGION = "eu-central-1"
+PLANS_PATH = "/tenancy-test/usage-plans"
+SENDER = "no-reply@attribution.localhost"
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """Where the databases answer; *superuser_url* is what no function ever has."""
+
+    credentials: Credentials
+    postgres_port: int
+    superuser_url: str
+    clickhouse_port: int
+
+    def postgres_url(self, role: str, database: str) -> str:
+        passwords = {
+            postgres.OWNER: self.credentials.owner,
+            postgres.FUNCTIONS: self.credentials.functions,
+            postgres.PLATFORM: self.credentials.platform,
+        }
+        return postgres.url_for(role, passwords[role], "127.0.0.1", port=self.postgres_port, database=database)
+
+    def clickhouse_url(self, database: str) -> str:
+        return f"http://127.0.0.1:{self.clickhouse_port}/{database}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases:
+    """One test's databases, as the roles see them."""
+
+    name: str
+    servers: Servers
+    owner: Database
+    functions: Database
+    platform: Database
+    clickhouse: Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsAccount:
+    """One test's AWS: an empty account with the queues and plans of the template."""
+
+    endpoint_url: str
+    queue_url: str
+    dead_letters_url: str
+    plan_ids: dict[str, str]
+
+
+def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:
+    return NewOrganization(
+        name=name.title(), subdomain=name, admin_email=f"admin@{name}.example", admin_password=PASSWORD, tier=tier
+    )
+
+
+def provision(databases: Databases, world: World, name: str, tier: Tier) -> Provisioned:
+    return provision_organization(databases.platform, world, new_organization(name, tier), now=datetime.now(UTC))
+
+
+def tenant_of(provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS) -> Tenant:
+    return Tenant(
+        organization_id=provisioned.organization.id,
+        subdomain=provisioned.organization.subdomain,
+        tier=provisioned.organization.tier,
+        status=Status.ACTIVE,
+        scopes=scopes,
+        credential_id=provisioned.app_id,
+    )
+
+
+def reset_aws(moto_url: str) -> None:
+    urllib.request.urlopen(urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST")).close()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def event(number: int, **changes: object) -> dict[str, object]:
+    """Return one valid event, the same for the same *number*."""
+    return {
+        "event_type": "purchase",
+        "event_name": "Order Completed",
+        "device_id": f"device-{number % 10}",
+        "platform": "ios",
+        "event_timestamp": "2026-11-20T10:00:00.123Z",
+        "event_id": f"event-{number}",
+        "properties": {"number": number, "note": 'quotes " and \\ and é and \u2028'},
+        "revenue": "1.25",
+        "currency": "EUR",
+        **changes,
+    }
+
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

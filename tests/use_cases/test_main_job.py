@@ -1,0 +1,114 @@
+"""Events from the request to the report: each counts once, whatever is sent again and however it is cut."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import boto3
+import msgspec
+import pytest
+
+from tenancy.errors import InvalidError
+from tenancy.events.batch import Batch
+from tenancy.stores.aws import Aws
+from tenancy.stores.clickhouse import TenantReader
+from tenancy.stores.dead_letters import DeadLetters
+from tenancy.stores.queue import EventQueue
+from tenancy.tenant import Tenant
+from tenancy.usage import Period
+from tenancy.use_cases.ingest import Receipt, ingest_batch
+from tenancy.use_cases.load import QueuedFrame, load_frames
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.read_statistics import read_statistics
+from tenancy.use_cases.read_usage import UsageReport, read_usage
+from tenancy.use_cases.roll_up import roll_up
+from tests.given import NOW, REGION, AwsAccount, Databases, event, tenant_of
+
+type Send = Callable[[Tenant, Sequence[dict[str, object]]], Receipt]
+
+
+@pytest.fixture
+def send(queue: EventQueue) -> Send:
+    def send_events(tenant: Tenant, events: Sequence[dict[str, object]], *, now: datetime = NOW) -> Receipt:
+        return ingest_batch(queue, tenant, Batch([msgspec.Raw(msgspec.json.encode(e)) for e in events]), now=now)
+
+    return send_events
+
+
+def drain_queue(aws: AwsAccount, databases: Databases) -> list[str]:
+    """Load everything that is in the queue, as the function would; return what has to come again."""
+    sqs = boto3.client("sqs", region_name=REGION)
+    dead_letters = DeadLetters(Aws("sqs", REGION, aws.endpoint_url), aws.dead_letters_url)
+    again: list[str] = []
+    while messages := sqs.receive_message(
+        QueueUrl=aws.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    ).get("Messages"):
+        frames = [
+            QueuedFrame(
+                message_id=message["MessageId"],
+                organization_id=message["MessageAttributes"]["organization_id"]["StringValue"],
+                table=message["MessageAttributes"]["table"]["StringValue"],
+                text=message["Body"],
+            )
+            for message in messages
+        ]
+        again += load_frames(databases.clickhouse, dead_letters, frames)
+        for message in messages:
+            sqs.delete_message(QueueUrl=aws.queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return again
+
+
+def usage_of(databases: Databases, tenant: Tenant) -> UsageReport:
+    reader = TenantReader(databases.clickhouse, tenant.organization_id)
+    return read_usage(databases.functions, reader, tenant, None, now=NOW)
+
+
+def test_each_event_counts_once_before_and_after_the_roll_up(
+    databases: Databases, aws: AwsAccount, acme: Provisioned, globex: Provisioned, send: Send
+) -> None:
+    tenants = tenant_of(acme), tenant_of(globex)
+    events = [event(number) for number in range(250)]
+    for tenant in tenants:
+        send(tenant, events[:100])
+        send(tenant, events[100:])
+        send(tenant, events[:170])
+        send(tenant, events[170:])
+    assert drain_queue(aws, databases) == []
+
+    for ran in (False, True):
+        if ran:
+            assert roll_up(databases.platform, databases.clickhouse, now=datetime.now(NOW.tzinfo)).organizations == 2
+        for tenant in tenants:
+            report = usage_of(databases, tenant)
+            assert report.quotas["events"].used == 250
+            assert [(day.metric_date.isoformat(), day.events, day.unique_users) for day in report.daily] == [
+                ("2026-11-24", 250, 10)
+            ]
+            reader = TenantReader(databases.clickhouse, tenant.organization_id)
+            period = Period(start=NOW.date().replace(day=1), end=NOW.date())
+            [group] = read_statistics(databases.functions, reader, tenant, period, group_by=["day", "event_name"])
+            assert (group.day.isoformat(), group.event_name) == ("2026-11-20", "Order Completed")
+            assert (group.events, group.unique_devices) == (250, 10)
+            assert {currency: str(amount) for currency, amount in group.revenue.items()} == {"EUR": "312.500000"}
+
+
+def test_an_event_sent_again_with_another_revenue_changes_nothing(
+    databases: Databases, aws: AwsAccount, acme: Provisioned, send: Send
+) -> None:
+    tenant = tenant_of(acme)
+    send(tenant, [event(1)])
+    send(tenant, [event(1, revenue="999")], now=NOW.replace(microsecond=1000))
+    drain_queue(aws, databases)
+    reader = TenantReader(databases.clickhouse, tenant.organization_id)
+    rows = reader.query("SELECT revenue, properties FROM events FINAL WHERE organization_id = {organization_id:UUID}")
+    assert [str(revenue) for revenue, _ in rows] == ["1.250000"]
+    assert msgspec.json.decode(rows[0][1]) == event(1)["properties"]
+
+
+def test_a_batch_without_an_acceptable_event_changes_nothing(acme: Provisioned, send: Send, aws: AwsAccount) -> None:
+    with pytest.raises(InvalidError) as refusal:
+        send(tenant_of(acme), [event(1, revenue="1e12"), {"event_type": "x"}])
+    assert [error.location for error in refusal.value.errors] == ["events/0/revenue", "events/1/event_name"]
+    attributes = boto3.client("sqs", region_name=REGION).get_queue_attributes(
+        QueueUrl=aws.queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]
+    assert attributes == {"ApproximateNumberOfMessages": "0"}
