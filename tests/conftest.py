@@ -11,9 +11,20 @@ import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
 from psycopg import sql
+
 from scripts.stack import clickhouse, postgres, processes
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
+from tenancy.stores.aws import Aws
+from tenancy.stores.clickhouse import connect
+from tenancy.stores.gateway_keys import GatewayKeys
+from tenancy.stores.mail import Mailer
+from tenancy.stores.postgres import Database
+from tenancy.stores.queue import EventQueue
+from tenancy.tiers import QUOTAS, Tier
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.migrate import migrate
+from tenancy.use_cases.provision import Provisioned
 from tests.given import (
     MIGRATIONS,
     PLANS_PATH,
@@ -27,17 +38,6 @@ from tests.given import (
     provision,
     reset_aws,
 )
-
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import connect
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.mail import Mailer
-from tenancy.stores.postgres import Database
-from tenancy.stores.queue import EventQueue
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.migrate import migrate
-from tenancy.use_cases.provision import Provisioned
 
 
 @pytest.fixture(scope="session")
@@ -115,11 +115,14 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     boto3.DEFAULT_SESSION = None
     reset_aws(moto_url)
-    sqs, gateway, ssm = (boto3.client(name, region_name=REGION) for name in ("sqs", "apigateway", "ssm"))
+    sqs, ssm = boto3.client("sqs", region_name=REGION), boto3.client("ssm", region_name=REGION)
+    gateway = boto3.client("apigateway", region_name=REGION)
     plan_ids = {}
     for tier, quotas in QUOTAS.items():
-        throttle = {"rateLimit": quotas.gateway_rate_per_second, "burstLimit": quotas.gateway_burst}
-        plan_ids[tier.value] = gateway.create_usage_plan(name=tier.value, throttle=throttle)["id"]
+        plan_ids[tier.value] = gateway.create_usage_plan(
+            name=tier.value,
+            throttle={"rateLimit": quotas.gateway_rate_per_second, "burstLimit": quotas.gateway_burst},
+        )["id"]
         ssm.put_parameter(Name=f"{PLANS_PATH}/{tier.value}", Value=plan_ids[tier.value], Type="String")
     boto3.client("sesv2", region_name=REGION).create_email_identity(EmailIdentity=SENDER)
     return AwsAccount(

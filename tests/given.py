@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from scripts.stack import postgres
 from scripts.stack.credentials import Credentials
-
 from tenancy.new_organization import NewOrganization
 from tenancy.organization import Status
 from tenancy.permissions import PERMISSIONS
@@ -72,7 +73,11 @@ class AwsAccount:
 
 def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:
     return NewOrganization(
-        name=name.title(), subdomain=name, admin_email=f"admin@{name}.example", admin_password=PASSWORD, tier=tier
+        name=name.title(),
+        subdomain=name,
+        admin_email=f"admin@{name}.example",
+        admin_password=SecretStr(PASSWORD),
+        tier=tier,
     )
 
 

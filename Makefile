@@ -1,0 +1,45 @@
+# Thin: what happens is in scripts/. Set-up happens by itself, before whatever needs it.
+PYTHON ?= python3
+RUN := .venv/bin/python -m
+export PYTHONPATH := layers/tenancy
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help up down demo test test-sam lint bench build deploy
+
+help:  ## Show this
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+.venv/.synced: uv.lock pyproject.toml .python-version scripts/setup.py
+	@$(PYTHON) scripts/setup.py
+	@touch $@
+
+up: .venv/.synced  ## Start the embedded stack, as .local/stack.json then says
+	@$(RUN) scripts.stack up
+
+down: .venv/.synced  ## Stop it; its data stays under .local
+	@$(RUN) scripts.stack down
+
+demo: up  ## Run the main job on it: two organizations, their events, usage and statistics
+	@$(RUN) scripts.demo
+
+test: up  ## Run the tests; those under tests/e2e use the deployed stack
+	@$(RUN) pytest
+
+test-sam: .venv/.synced  ## Run every function under `sam local invoke` (needs a Docker engine)
+	@$(RUN) scripts.sam_local
+
+lint: .venv/.synced  ## Check style, types, imports and the template
+	@ruff check --quiet && ruff format --check --quiet
+	@mypy --no-error-summary
+	@pyright --warnings
+	@lint-imports --no-logo
+	@sam validate --lint --region eu-central-1
+
+bench: up  ## Print the figures of docs/performance.md
+	@$(RUN) scripts.bench
+
+build: .venv/.synced  ## Build the bundle for AWS (arm64)
+	@$(RUN) scripts.build
+
+deploy: build  ## Deploy it as samconfig.toml says; STAGE chooses the environment
+	@sam deploy --config-env $(or $(STAGE),default)

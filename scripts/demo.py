@@ -1,0 +1,269 @@
+"""The main job on the embedded stack: two organizations, their events, and what each of them gets to see.
+
+acme (starter) sends through Segment's Python SDK, globex (growth) over plain HTTP. Ends with status 0 only if every
+event that was sent is accepted, stored and counted once, for the right organization, and for nobody else.
+"""
+
+import json
+import secrets
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import clickhouse_connect
+import segment.analytics
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+ACME_EVENTS: Final = 2_000
+GLOBEX_EVENTS: Final = 3_000
+BATCH: Final = 500
+DEVICES: Final = 40
+LOAD_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.5
+TIMEOUT_SECONDS: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """What .local/stack.json says of the running stack, as far as the demo needs it."""
+
+    api_url: str
+    platform_key: str
+    clickhouse_url: str
+    aws_endpoint_url: str
+    region: str
+    stack_name: str
+
+    @classmethod
+    def load(cls) -> "Stack":
+        """Read the contract file that `make up` wrote."""
+        contract = json.loads((ROOT / ".local" / "stack.json").read_text())
+        return cls(**{name: contract[name] for name in cls.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """A provisioned organization and its keys."""
+
+    name: str
+    id: str
+    write_key: str
+    secret_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """How many events each station knows of; they must all be the same."""
+
+    organization: str
+    sent: int
+    accepted: int
+    stored: int
+    counted: int
+
+    @property
+    def agree(self) -> bool:
+        """Whether nothing was lost or doubled on the way."""
+        return self.sent == self.accepted == self.stored == self.counted
+
+
+def main() -> int:
+    """Run the demo and say how it went."""
+    stack = Stack.load()
+    run = secrets.token_hex(3)
+    say("Provisioning acme (starter) and globex (growth)")
+    acme, globex = provision(stack, "acme", "starter", run), provision(stack, "globex", "growth", run)
+    say(f"acme sends {ACME_EVENTS} events through Segment's Python SDK, globex {GLOBEX_EVENTS} over POST /v1/events")
+    accepted = {acme.name: send_with_sdk(stack, acme), globex.name: send_over_http(stack, globex)}
+    sent = {acme.name: ACME_EVENTS, globex.name: GLOBEX_EVENTS}
+    say("Waiting until they are in ClickHouse")
+    stored = {each.name: wait_for_load(stack, each, sent[each.name]) for each in (acme, globex)}
+    say("Running the hourly roll-up now")
+    roll_up(stack)
+    figures = [
+        Figures(
+            organization=each.name,
+            sent=sent[each.name],
+            accepted=accepted[each.name],
+            stored=stored[each.name],
+            counted=get(stack, each, "/usage")["quotas"]["events"]["used"],
+        )
+        for each in (acme, globex)
+    ]
+    show_figures(figures)
+    show_statistics(stack, (acme, globex))
+    apart = are_apart(stack, acme, globex)
+    show_next_steps(stack, globex)
+    return 0 if apart and all(each.agree for each in figures) else 1
+
+
+def provision(stack: Stack, name: str, tier: str, run: str) -> Organization:
+    """Provision an organization over the API, as the platform's operator."""
+    new = {
+        "name": name,
+        "subdomain": f"{name}-{run}",
+        "admin_email": f"admin@{name}.example",
+        "admin_password": secrets.token_urlsafe(),
+        "tier": tier,
+    }
+    made = call(f"{stack.api_url}/organizations", stack.platform_key, body=new)
+    return Organization(
+        name=name, id=made["organization"]["id"], write_key=made["write_key"], secret_key=made["secret_key"]
+    )
+
+
+def send_with_sdk(stack: Stack, organization: Organization) -> int:
+    """Send as an app would; return how many events the SDK delivered."""
+    failed: list[object] = []
+    client = segment.analytics.Client(
+        organization.write_key,
+        host=stack.api_url.removesuffix("/v1"),
+        gzip=True,
+        on_error=lambda _error, batch: failed.extend(batch),
+    )
+    for number in range(ACME_EVENTS):
+        client.track(
+            user_id=f"user-{number % DEVICES}",
+            event="Order Completed" if number % 4 == 0 else "Product Viewed",
+            properties={"revenue": "9.99", "currency": "EUR"} if number % 4 == 0 else {"sku": f"sku-{number % 7}"},
+            message_id=f"acme-{number}",
+        )
+    client.flush()
+    client.join()
+    return ACME_EVENTS - len(failed)
+
+
+def send_over_http(stack: Stack, organization: Organization) -> int:
+    """Send as a server would; return how many events the API accepted."""
+    now = datetime.now(UTC).isoformat()
+    events = [
+        {
+            "event_type": "purchase" if number % 3 == 0 else "open",
+            "event_name": "Subscription Started" if number % 3 == 0 else "App Opened",
+            "device_id": f"device-{number % DEVICES}",
+            "platform": "android",
+            "event_timestamp": now,
+            "event_id": f"globex-{number}",
+            "revenue": "4.50" if number % 3 == 0 else "0",
+        }
+        for number in range(GLOBEX_EVENTS)
+    ]
+    batches = [events[start : start + BATCH] for start in range(0, len(events), BATCH)]
+    answers = [call(f"{stack.api_url}/events", organization.write_key, body={"events": batch}) for batch in batches]
+    return sum(answer["accepted"] for answer in answers)
+
+
+def wait_for_load(stack: Stack, organization: Organization, expected: int) -> int:
+    """Return how many different events ClickHouse holds, at the latest a minute from now."""
+    client = clickhouse_connect.get_client(dsn=stack.clickhouse_url)
+    statement = "SELECT count() FROM events FINAL WHERE organization_id = {organization_id:UUID}"
+    deadline = time.monotonic() + LOAD_SECONDS
+    while True:
+        stored = int(client.query(statement, parameters={"organization_id": organization.id}).result_rows[0][0])
+        if stored >= expected or time.monotonic() > deadline:
+            return stored
+        time.sleep(POLL_SECONDS)
+
+
+def roll_up(stack: Stack) -> None:
+    """Invoke the deployed function that the schedule calls every hour."""
+    session = boto3.Session(region_name=stack.region, aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+    resources = session.client("cloudformation", endpoint_url=stack.aws_endpoint_url)
+    found = resources.describe_stack_resource(StackName=stack.stack_name, LogicalResourceId="RollUp")
+    function = found["StackResourceDetail"]["PhysicalResourceId"]
+    answer = session.client("lambda", endpoint_url=stack.aws_endpoint_url).invoke(FunctionName=function, Payload=b"{}")
+    if "FunctionError" in answer:
+        raise RuntimeError(f"the roll-up failed: {answer['Payload'].read().decode()}")
+
+
+def are_apart(stack: Stack, acme: Organization, globex: Organization) -> bool:
+    """Try to read across, each with the other's name, and say what came of it."""
+    mismatch = refusal(lambda: get(stack, acme, "/usage", {"X-Organization-ID": globex.id}))
+    names = {each.name: {row["event_name"] for row in statistics(stack, each)} for each in (acme, globex)}
+    apart = mismatch == "tenant_mismatch" and not names["acme"] & names["globex"]
+    say(f"acme's key with globex's X-Organization-ID: {mismatch}; event names in common: none" if apart else "LEAK")
+    return apart
+
+
+def statistics(stack: Stack, organization: Organization) -> list[dict[str, Any]]:
+    """Return the organization's statistics by event name."""
+    rows: list[dict[str, Any]] = get(stack, organization, "/stats?group_by=event_name")["data"]
+    return rows
+
+
+def get(stack: Stack, organization: Organization, path: str, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+    """GET *path* with the organization's secret key."""
+    return call(f"{stack.api_url}{path}", organization.secret_key, headers=headers)
+
+
+def call(url: str, credential: str, *, body: object = None, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+    """Call the API: GET, or POST where there is a *body*.
+
+    Raises:
+        urllib.error.HTTPError: the API refused.
+    """
+    request = urllib.request.Request(  # noqa: S310 - the stack's own URL
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {credential}", "Content-Type": "application/json", **(headers or {})},
+    )
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+        return json.load(response)
+
+
+def refusal(attempt: Callable[[], object]) -> str:
+    """Return the code with which the API refused *attempt*."""
+    try:
+        attempt()
+    except urllib.error.HTTPError as error:
+        with error:
+            return str(json.load(error)["code"])
+    return "not refused"
+
+
+def show_figures(figures: Sequence[Figures]) -> None:
+    """Print what every station counted."""
+    print(f"\n  {'':8}{'sent':>8}{'accepted':>10}{'stored':>8}{'counted':>9}")
+    for each in figures:
+        mark = "ok" if each.agree else "DIFFERENT"
+        print(f"  {each.organization:8}{each.sent:8}{each.accepted:10}{each.stored:8}{each.counted:9}  {mark}")
+
+
+def show_statistics(stack: Stack, organizations: Sequence[Organization]) -> None:
+    """Print each organization's statistics, read with its own key."""
+    print(f"\n  {'':8}{'event':24}{'events':>8}{'devices':>9}  revenue")
+    for each in organizations:
+        for row in statistics(stack, each):
+            revenue = ", ".join(f"{amount} {currency}" for currency, amount in row["revenue"].items() if amount != "0")
+            print(f"  {each.name:8}{row['event_name']:24}{row['events']:8}{row['unique_devices']:9}  {revenue}")
+    print()
+
+
+def show_next_steps(stack: Stack, organization: Organization) -> None:
+    """Print calls that work as they stand."""
+    event = (
+        '{"events":[{"event_type":"open","event_name":"Hello","device_id":"me","platform":"web",'
+        f'"event_timestamp":"{datetime.now(UTC).isoformat(timespec="seconds")}"}}]}}'
+    )
+    print("\nThe stack is still up (`make down` stops it). Try, as globex:\n")
+    print(f"  curl -H 'Authorization: Bearer {organization.secret_key}' {stack.api_url}/usage")
+    print(f"  curl -H 'Authorization: Bearer {organization.secret_key}' '{stack.api_url}/stats?group_by=day,platform'")
+    print(f"  curl -H 'Authorization: Bearer {organization.write_key}' {stack.api_url}/events -d '{event}'")
+    print("\nand as the platform's operator:\n")
+    print(f"  curl -H 'Authorization: Bearer {stack.platform_key}' {stack.api_url}/organizations\n")
+
+
+def say(what: str) -> None:
+    """Tell what happens now."""
+    print(f"demo: {what}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

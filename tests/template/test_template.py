@@ -1,0 +1,207 @@
+"""The template, the functions, their sample events, the settings and the tiers say the same. Nothing is listed here:
+what exists is discovered, so that a new function, route or variable is covered, or fails."""
+
+import ast
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tenancy.tiers import QUOTAS, Tier
+from tenancy.use_cases.write_keys import CACHE_TIME
+from tests.given import ROOT
+
+
+class Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as `{"Ref": …}` and `{"Fn::…": …}`."""
+
+
+def _construct(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+Loader.add_multi_constructor("!", _construct)
+
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader)
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+FUNCTIONS = {
+    resource["Properties"]["CodeUri"].removeprefix("functions/"): resource["Properties"]
+    for resource in RESOURCES.values()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+GLOBAL_VARIABLES = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+# Routes that a client may use before anyone knows who it is; every other route has the authorizer.
+PUBLIC = re.compile(
+    r"/(health|batch|b|import|track|t|identify|i|page|p|screen|s|group|g|alias|a|projects/\{writeKey\}/settings)"
+)
+
+
+def routes(function: str) -> list[dict[str, Any]]:
+    events = FUNCTIONS[function].get("Events", {}).values()
+    return [event["Properties"] for event in events if event["Type"] == "Api"]
+
+
+def variables(function: str) -> set[str]:
+    return GLOBAL_VARIABLES | set(FUNCTIONS[function].get("Environment", {}).get("Variables", {}))
+
+
+def settings_variables() -> dict[str, str]:
+    """Environment variable -> field, as settings.py reads them."""
+    source = (ROOT / "layers/tenancy/tenancy/settings.py").read_text()
+    return {name: field for field, name in re.findall(r"(\w+)=.*?environ(?:\.get\(|\[)\"([A-Z_]+)\"", source)}
+
+
+def test_every_folder_is_a_function_and_every_function_a_folder() -> None:
+    assert sorted(FUNCTIONS) == FOLDERS
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+def test_every_function_has_sample_events_that_are_json(function: str) -> None:
+    samples = sorted((ROOT / "events" / function).glob("*.json"))
+    assert samples
+    for sample in samples:
+        json.loads(sample.read_text())
+
+
+def test_every_folder_of_events_belongs_to_a_function() -> None:
+    assert sorted(path.name for path in (ROOT / "events").iterdir()) == FOLDERS
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+def test_a_function_is_given_exactly_the_variables_that_it_reads(function: str) -> None:
+    source = (ROOT / "functions" / function / "app.py").read_text()
+    if "settings" not in source:
+        assert variables(function) == GLOBAL_VARIABLES
+        return
+    fields = set(re.findall(r"settings\.(\w+)", source)) - {"region"}
+    read = {variable for variable, field in settings_variables().items() if field in fields}
+    assert read | GLOBAL_VARIABLES == variables(function)
+
+
+def test_every_setting_is_used_by_a_function_and_documented() -> None:
+    given = set().union(*(variables(function) for function in FOLDERS)) | {"AWS_REGION"}
+    assert set(settings_variables()) == given
+    documented = (ROOT / "docs/operations.md").read_text()
+    assert [name for name in sorted(given) if f"`{name}`" not in documented] == []
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+def test_a_function_may_read_exactly_the_secrets_that_it_names(function: str) -> None:
+    source = (ROOT / "functions" / function / "app.py").read_text()
+    constants = dict(
+        re.findall(
+            r"^([A-Z_]+): Final = \"([a-z-]+)\"$", (ROOT / "layers/tenancy/tenancy/stores/secrets.py").read_text(), re.MULTILINE
+        )
+    )
+    named = {value for name, value in constants.items() if re.search(rf"get_secret\({name}\)", source)}
+    policies = json.dumps(FUNCTIONS[function].get("Policies", []))
+    assert set(re.findall(r"secret:\$\{SecretsPrefix\}/([a-z-]+)-\?{6}", policies)) == named
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+def test_a_route_is_public_or_has_the_authorizer_and_a_plan(function: str) -> None:
+    for route in routes(function):
+        is_public = route.get("Auth") == {"Authorizer": "NONE", "ApiKeyRequired": False}
+        assert is_public or "Auth" not in route
+        assert is_public == (route["Method"] == "OPTIONS" or PUBLIC.fullmatch(route["Path"]) is not None), route
+    auth = RESOURCES["Api"]["Properties"]["Auth"]
+    assert (auth["DefaultAuthorizer"], auth["ApiKeyRequired"]) == ("Credential", True)
+
+
+def test_a_browser_may_ask_before_it_calls_on_every_path() -> None:
+    every = [route for function in FOLDERS for route in routes(function)]
+    asked = {route["Path"] for route in every if route["Method"] == "OPTIONS"}
+    assert {route["Path"] for route in every} == asked
+
+
+def test_no_path_names_the_stage() -> None:
+    assert [
+        route["Path"] for function in FOLDERS for route in routes(function) if route["Path"].startswith("/v1")
+    ] == []
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+def test_the_resolver_has_exactly_the_templates_routes(function: str) -> None:
+    tree = ast.parse((ROOT / "functions" / function / "app.py").read_text())
+    declared = {
+        (call.func.attr.upper(), re.sub(r"<(\w+)>", r"{\1}", call.args[0].value))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for call in node.decorator_list
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+    }
+    if declared:
+        assert declared == {(r["Method"], r["Path"]) for r in routes(function) if r["Method"] != "OPTIONS"}
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_a_usage_plan_is_the_tiers_fence(tier: Tier) -> None:
+    plan = RESOURCES[f"{tier.title()}Plan"]["Properties"]
+    quotas = QUOTAS[tier]
+    assert plan["Throttle"] == {"RateLimit": quotas.gateway_rate_per_second, "BurstLimit": quotas.gateway_burst}
+    assert "Quota" not in plan
+    assert RESOURCES[f"{tier.title()}PlanId"]["Properties"]["Value"] == {"Ref": f"{tier.title()}Plan"}
+
+
+def test_plans_are_the_tiers_and_the_platforms() -> None:
+    plans = {name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::ApiGateway::UsagePlan"}
+    assert plans == {f"{tier.title()}Plan" for tier in Tier} | {"PlatformPlan"}
+
+
+def test_the_queue_waits_longer_than_load_may_take() -> None:
+    queue = RESOURCES["EventsQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["load"]["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    assert FUNCTIONS["load"]["Events"]["Queue"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_write_keys_are_remembered_as_long_as_the_authorizers_answers() -> None:
+    identity = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"]["Credential"]["Identity"]
+    assert identity == {"Headers": ["Authorization"], "ReauthorizeEvery": CACHE_TIME.total_seconds()}
+
+
+def test_the_gateways_refusals_have_the_shape_of_ours() -> None:
+    responses = RESOURCES["Api"]["Properties"]["GatewayResponses"]
+    assert responses["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == 404
+    for name, response in responses.items():
+        [(_, text)] = response["ResponseTemplates"].items()
+        problem = json.loads(text)
+        assert problem["status"] == response["StatusCode"], name
+        assert problem["message"] == problem["detail"]
+        assert {"type", "title", "instance", "code", "request_id"} <= set(problem)
+        headers = response["ResponseParameters"]["Headers"]
+        assert headers["Content-Type"] == "'application/problem+json'"
+        assert ("Retry-After" in headers) == (response["StatusCode"] in {429, 503})
+
+
+def test_nothing_may_do_everything() -> None:
+    for name, properties in FUNCTIONS.items():
+        for policy in properties.get("Policies", []):
+            for statement in policy["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                assert not [action for action in actions if "*" in action], name
+                assert statement["Resource"] != "*", name
+
+
+def test_the_requirements_are_the_locks(tmp_path: Path) -> None:
+    exported = tmp_path / "requirements.txt"
+    command = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-annotate"]
+    subprocess.run([*command, "--no-header", "--output-file", str(exported)], cwd=ROOT, check=True, capture_output=True)
+    assert (ROOT / "layers/dependencies/requirements.txt").read_text() == exported.read_text()
