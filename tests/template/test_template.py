@@ -103,7 +103,9 @@ def test_a_function_may_read_exactly_the_secrets_that_it_names(function: str) ->
     source = (ROOT / "functions" / function / "app.py").read_text()
     constants = dict(
         re.findall(
-            r"^([A-Z_]+): Final = \"([a-z-]+)\"$", (ROOT / "layers/tenancy/tenancy/stores/secrets.py").read_text(), re.MULTILINE
+            r"^([A-Z_]+): Final = \"([a-z-]+)\"$",
+            (ROOT / "layers/tenancy/tenancy/stores/secrets.py").read_text(),
+            re.MULTILINE,
         )
     )
     named = {value for name, value in constants.items() if re.search(rf"get_secret\({name}\)", source)}
