@@ -30,5 +30,5 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     if drained is None:
         logger.info("another sweep runs")
         return {"ran": False}
-    logger.info("swept", done=drained.done, failed=list(drained.failed))
-    return {"ran": True, "done": drained.done, "failed": list(drained.failed)}
+    logger.info("swept", done=list(drained.done), failed=list(drained.failed))
+    return {"ran": True, "done": list(drained.done), "failed": list(drained.failed)}

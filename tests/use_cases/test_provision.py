@@ -1,8 +1,68 @@
-from tenancy.use_cases.provision import Provisioned
-from tests.given import Databases
+"""Provisioning: all of an organization, or nothing of it, and what it owes to the world done before it is answered."""
+
+from datetime import timedelta
+
+import boto3
+import pytest
+
+from tenancy.errors import SubdomainTakenError, UnavailableError
+from tenancy.tiers import Tier
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.provision import Provisioned, provision_organization
+from tenancy.use_cases.sweep import sweep
+from tests.given import NOW, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 
 
-def test_x(acme: Provisioned, globex: Provisioned, databases: Databases) -> None:
+def keys_in_plan(aws: AwsAccount, tier: Tier) -> list[str]:
+    gateway = boto3.client("apigateway", region_name=REGION)
+    return [item["name"] for item in gateway.get_usage_plan_keys(usagePlanId=aws.plan_ids[tier])["items"]]
+
+
+def test_an_organizations_gateway_key_is_in_the_plan_of_its_tier(
+    aws: AwsAccount, acme: Provisioned, globex: Provisioned
+) -> None:
+    assert keys_in_plan(aws, Tier.STARTER) == [f"organization-{acme.organization.id}-1"]
+    assert keys_in_plan(aws, Tier.GROWTH) == [f"organization-{globex.organization.id}-1"]
+
+
+def test_provisioning_makes_an_administrator_an_app_and_two_keys(databases: Databases, acme: Provisioned) -> None:
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
-        assert conn.execute("select subdomain from organizations").fetchall() == [("acme",)]
-        assert conn.execute("select email from users").fetchall() == [("admin@acme.example",)]
+        assert conn.execute("SELECT email, role, status FROM users").fetchall() == [
+            ("admin@acme.example", "super_admin", "active")
+        ]
+        assert conn.execute("SELECT name, platform FROM apps").fetchall() == [("Default App", "web")]
+        assert conn.execute("SELECT type FROM api_keys ORDER BY type").fetchall() == [("sk",), ("wk",)]
+        passwords = conn.execute("SELECT password_hash FROM users").fetchall()
+    assert passwords[0][0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_nothing_is_owed_once_it_is_answered(databases: Databases, acme: Provisioned) -> None:
+    assert acme.organization.subdomain == "acme"
+    with databases.platform.transaction() as conn:
+        assert conn.execute("SELECT kind FROM outbox").fetchall() == []
+
+
+@pytest.mark.parametrize("subdomain", ["acme", "www"])
+def test_a_subdomain_that_is_taken_or_reserved_is_refused_and_nothing_is_made(
+    databases: Databases, world: World, acme: Provisioned, subdomain: str
+) -> None:
+    with pytest.raises(SubdomainTakenError):
+        provision_organization(databases.platform, world, new_organization(subdomain), now=NOW)
+    with databases.platform.transaction() as conn:
+        assert conn.execute("SELECT id FROM organizations").fetchall() == [(acme.organization.id,)]
+
+
+def test_what_the_gateway_refused_is_finished_by_the_sweep(databases: Databases, world: World, aws: AwsAccount) -> None:
+    ssm = boto3.client("ssm", region_name=REGION)
+    ssm.delete_parameter(Name=f"{PLANS_PATH}/starter")
+    with pytest.raises(UnavailableError):
+        provision_organization(databases.platform, world, new_organization("acme"), now=NOW)
+    ssm.put_parameter(Name=f"{PLANS_PATH}/starter", Value=aws.plan_ids["starter"], Type="String")
+
+    nothing_due = sweep(databases.platform, world, now=NOW + timedelta(seconds=1))
+    finished = sweep(databases.platform, world, now=NOW + timedelta(minutes=5))
+    assert nothing_due is not None
+    assert nothing_due.done == ()
+    assert finished is not None
+    assert finished.done == ("gateway_key",)
+    assert len(keys_in_plan(aws, Tier.STARTER)) == 1

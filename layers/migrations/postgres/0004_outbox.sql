@@ -8,7 +8,7 @@ CREATE TABLE outbox (
     attempts integer NOT NULL DEFAULT 0,
     last_error text,
     created_at timestamptz NOT NULL DEFAULT now(),
-    due_at timestamptz NOT NULL DEFAULT now()
+    due_at timestamptz NOT NULL
 );
 CREATE INDEX outbox_organization_id ON outbox (organization_id);
 CREATE INDEX outbox_due_at ON outbox (due_at);

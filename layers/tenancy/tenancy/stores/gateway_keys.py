@@ -22,7 +22,7 @@ class GatewayKeys:
         """Clients are made at the first use."""
         self._region = region
         self._plans_path = plans_path
-        self._plan_ids: Mapping[str, str] | None = None
+        self._plan_ids: Mapping[str, str] = {}
 
     def put_key(self, value: str, tier: Tier) -> None:
         """Make sure that the key *value* exists and is in the plan of *tier*; a second time changes nothing.
@@ -38,9 +38,11 @@ class GatewayKeys:
             raise UnavailableError("API Gateway does not take the key.") from error
 
     def _plan_id(self, tier: Tier) -> str:
-        if self._plan_ids is None:
+        if tier not in self._plan_ids:
             answer = _parameters(self._region).get_parameters_by_path(Path=self._plans_path)
             self._plan_ids = {entry["Name"].rpartition("/")[2]: entry["Value"] for entry in answer["Parameters"]}
+        if tier not in self._plan_ids:
+            raise UnavailableError("The stack has not noted its usage plans yet.")
         return self._plan_ids[tier]
 
 

@@ -30,9 +30,9 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
-    """How many effects were done, and which kinds failed and stay due."""
+    """The kinds of the effects that were done, and of those that failed and stay due."""
 
-    done: int
+    done: tuple[str, ...]
     failed: tuple[str, ...]
 
 
@@ -42,7 +42,8 @@ def drain(platform_db: Database, world: World, *, now: datetime, organization_id
     An effect is claimed, done, then struck: a death in between does it again after the claim has ended, so each is
     idempotent, or harmless twice (mail).
     """
-    done, failed = 0, []
+    done: list[str] = []
+    failed: list[str] = []
     while effects := _claim(platform_db, now, organization_id):
         for effect in effects:
             try:
@@ -53,8 +54,8 @@ def drain(platform_db: Database, world: World, *, now: datetime, organization_id
             else:
                 with platform_db.transaction() as conn:
                     delete_effect(conn, effect.id)
-                done += 1
-    return Drained(done=done, failed=tuple(failed))
+                done.append(effect.kind)
+    return Drained(done=tuple(done), failed=tuple(failed))
 
 
 def _claim(platform_db: Database, now: datetime, organization_id: UUID | None) -> list[Effect]:

@@ -50,14 +50,16 @@ def provision_organization(platform_db: Database, world: World, new: NewOrganiza
     password_hash = HASHER.hash(new.admin_password.get_secret_value())
     organization_id = uuid4()
     with platform_db.tenant_transaction(organization_id) as conn:
-        provisioned = _insert_all(conn, organization_id, new, password_hash)
+        provisioned = _insert_all(conn, organization_id, new, password_hash, now)
     drained = drain(platform_db, world, now=now, organization_id=organization_id)
-    if GATEWAY_KEY in drained.failed:
+    if GATEWAY_KEY not in drained.done:
         raise UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
     return provisioned
 
 
-def _insert_all(conn: Connection, organization_id: UUID, new: NewOrganization, password_hash: str) -> Provisioned:
+def _insert_all(
+    conn: Connection, organization_id: UUID, new: NewOrganization, password_hash: str, now: datetime
+) -> Provisioned:
     gateway_key = gateway_key_value(organization_id, generation=1)
     organization = insert_organization(
         conn, organization_id, name=new.name, subdomain=new.subdomain, tier=new.tier, gateway_key=gateway_key
@@ -68,8 +70,10 @@ def _insert_all(conn: Connection, organization_id: UUID, new: NewOrganization, p
     write_key, secret_key = generate_key(KeyType.WRITE), generate_key(KeyType.SECRET)
     insert_api_key(conn, organization_id, uuid4(), write_key, name=FIRST_APP_NAME, scopes=[EVENTS_WRITE], app_id=app_id)
     insert_api_key(conn, organization_id, uuid4(), secret_key, name="First secret key", scopes=PERMISSIONS)
-    insert_effect(conn, organization_id, GATEWAY_KEY, {"value": gateway_key, "tier": new.tier})
-    insert_effect(conn, organization_id, WELCOME_MAIL, {"to": new.admin_email, "organization_name": new.name})
+    insert_effect(conn, organization_id, GATEWAY_KEY, {"value": gateway_key, "tier": new.tier}, due_at=now)
+    insert_effect(
+        conn, organization_id, WELCOME_MAIL, {"to": new.admin_email, "organization_name": new.name}, due_at=now
+    )
     return Provisioned(
         organization=organization,
         admin_user_id=user_id,

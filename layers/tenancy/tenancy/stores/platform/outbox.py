@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from tenancy.stores.postgres import Connection
 
-INSERT_EFFECT: Final = "INSERT INTO outbox (organization_id, kind, payload) VALUES (%s, %s, %s)"
+INSERT_EFFECT: Final = "INSERT INTO outbox (organization_id, kind, payload, due_at) VALUES (%s, %s, %s, %s)"
 CLAIM_EFFECTS: Final = """
     UPDATE outbox SET attempts = attempts + 1, due_at = %(again_at)s
     WHERE id IN (
@@ -35,9 +35,11 @@ class Effect:
     attempts: int
 
 
-def insert_effect(conn: Connection, organization_id: UUID, kind: str, payload: dict[str, Any]) -> None:
-    """Owe an effect, in the transaction that makes it due."""
-    conn.execute(INSERT_EFFECT, (organization_id, kind, Jsonb(payload)))
+def insert_effect(
+    conn: Connection, organization_id: UUID, kind: str, payload: dict[str, Any], *, due_at: datetime
+) -> None:
+    """Owe an effect from *due_at* on, in the transaction that makes it due."""
+    conn.execute(INSERT_EFFECT, (organization_id, kind, Jsonb(payload), due_at))
 
 
 def claim_effects(
