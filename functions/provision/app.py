@@ -58,7 +58,7 @@ def list_all(
 @app.get("/organizations/<organization_id>")
 def get_one(organization_id: UUID) -> dict[str, Any]:
     """Return one organization."""
-    require_operator(caller_of(app))
+    require_operator(caller_of(app), organization_id)
     return organization_document(get_organization(platform_db, organization_id))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tenancy.errors import ForbiddenError, OrganizationInactiveError
+from tenancy.errors import ForbiddenError, NotFoundError, OrganizationInactiveError
 from tenancy.organization import Status
 from tenancy.tiers import Tier
 
@@ -64,12 +64,15 @@ def require_tenant(caller: Caller, permission: str) -> Tenant:
     return caller
 
 
-def require_operator(caller: Caller) -> Operator:
-    """Return the operator that calls.
+def require_operator(caller: Caller, organization_id: UUID | None = None) -> Operator:
+    """Return the operator that calls, about the organization that the path names, if it names one.
 
     Raises:
         ForbiddenError: the caller is a tenant.
+        NotFoundError: it is one, and asks about another organization, which it must not learn of.
     """
     if isinstance(caller, Tenant):
+        if organization_id not in {None, caller.organization_id}:
+            raise NotFoundError("There is no such organization.")
         raise ForbiddenError("This call is for the platform's operator.")
     return caller

