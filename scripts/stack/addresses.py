@@ -1,0 +1,65 @@
+"""Where everything is, for those who come from one side: this machine, or the containers of ``sam local``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from scripts.stack import aws, clickhouse, postgres, valkey
+from scripts.stack.credentials import Credentials
+
+CONTAINER_HOST = "host.docker.internal"  # this machine, as a container calls it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """The URLs of the stores, of AWS and of the API."""
+
+    owner: str
+    functions: str
+    platform: str
+    valkey: str
+    clickhouse: str
+    aws: str
+    api: str
+
+    @classmethod
+    def at(cls, host: str, ports: Mapping[str, int], credentials: Credentials) -> Self:
+        """The addresses from where the stack's machine is called *host*."""
+        port = ports[postgres.NAME]
+        return cls(
+            owner=postgres.url_for(postgres.OWNER, credentials.owner, host, port=port),
+            functions=postgres.url_for(postgres.FUNCTIONS, credentials.functions, host, port=port),
+            platform=postgres.url_for(postgres.PLATFORM, credentials.platform, host, port=port),
+            valkey=valkey.url_for(host, port=ports[valkey.NAME], password=credentials.valkey),
+            clickhouse=clickhouse.url_for(host, port=ports[clickhouse.NAME]),
+            aws=aws.endpoint(host, ports),
+            api=f"http://{host}:{ports['api']}/v1",
+        )
+
+    def secrets(self, prefix: str, credentials: Credentials) -> dict[str, str]:
+        """The secrets in which functions find the stores and the signing keys."""
+        return {
+            f"{prefix}/owner-database": self.owner,
+            f"{prefix}/database": self.functions,
+            f"{prefix}/platform-database": self.platform,
+            f"{prefix}/redis": self.valkey,
+            f"{prefix}/clickhouse": self.clickhouse,
+            f"{prefix}/jwks": credentials.public_key_set(),
+            f"{prefix}/signing-keys": credentials.private_key_set(),
+        }
+
+    def described(self, platform_key: str) -> dict[str, str]:
+        """What ``stack.json`` says, to the demo, the tests and whoever looks."""
+        return {
+            "api_url": self.api,
+            "platform_key": platform_key,
+            "database_url": self.owner,
+            "app_database_url": self.functions,
+            "platform_database_url": self.platform,
+            "redis_url": self.valkey,
+            "clickhouse_url": self.clickhouse,
+            "aws_endpoint_url": self.aws,
+            "region": aws.REGION,
+            "stack_name": aws.STACK,
+            "mailbox_url": f"{self.aws}/_ministack/ses/messages",
+        }

@@ -1,0 +1,127 @@
+"""AWS on one machine: MiniStack behind the bridge, and its Secrets Manager."""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from scripts.stack.loopback import answers
+from scripts.stack.processes import Launch
+from scripts.stack.settings import StackSettings
+
+NAME = "aws"
+REGION = "eu-central-1"
+STACK = "tenancy-local"
+READY_SECONDS = 60.0
+CONNECT_SECONDS = 2.0
+LAYERS_KEPT = 6  # unpacked ones; a change leaves its predecessor behind
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+def prepare(settings: StackSettings, ports: Mapping[str, int]) -> Launch:
+    """Say how to start MiniStack; anew also when a database moved, whose address Lambda workers keep."""
+    home = settings.directory / NAME
+    url = endpoint(settings.local_host, ports)
+    return Launch(
+        name=NAME,
+        command=[sys.executable, "-m", "scripts.stack.bridge"],
+        environment=_environment(settings, home, ports),
+        working_directory=settings.root,
+        is_ready=lambda: answers(f"{url}/_ministack/health", seconds=CONNECT_SECONDS),
+        ready_seconds=READY_SECONDS,
+        before_start=lambda: _make_ready(home, url),
+        depends_on=f"{sorted(ports.items())} {_digest_of_bridge()}",
+    )
+
+
+def endpoint(host: str, ports: Mapping[str, int]) -> str:
+    """The URL that takes the place of AWS's."""
+    return f"http://{host}:{ports['aws']}"
+
+
+def client(service: str, url: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    """A boto3 client of MiniStack at *url*."""
+    make: Any = boto3.client
+    return make(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        config=Config(connect_timeout=CONNECT_SECONDS),
+    )
+
+
+def put_secrets(url: str, secrets: Mapping[str, str]) -> None:
+    """Create or change these secrets."""
+    manager = client("secretsmanager", url)
+    for name, value in secrets.items():
+        try:
+            manager.put_secret_value(SecretId=name, SecretString=value)
+        except manager.exceptions.ResourceNotFoundException:
+            manager.create_secret(Name=name, SecretString=value)
+
+
+def find_secret(url: str, name: str) -> str | None:
+    """The value of a secret, None when it has none."""
+    manager = client("secretsmanager", url)
+    try:
+        return str(manager.get_secret_value(SecretId=name)["SecretString"])
+    except (manager.exceptions.ResourceNotFoundException, KeyError):
+        return None
+
+
+def verify_sender(url: str, address: str) -> None:
+    """Let functions send mail from *address*, as an operator does by proving the domain."""
+    mail = client("sesv2", url)
+    with suppress(mail.exceptions.AlreadyExistsException):
+        mail.create_email_identity(EmailIdentity=address)
+
+
+def _environment(settings: StackSettings, home: Path, ports: Mapping[str, int]) -> dict[str, str]:
+    """All that MiniStack gets, and with it every Lambda worker: nothing of the caller's environment leaks in."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": os.environ.get("HOME", "/"),
+        "TMPDIR": str(home / "tmp"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "GATEWAY_PORT": str(ports["aws"]),
+        "API_PORT": str(ports["api"]),
+        "STACK_HOSTS": ",".join(settings.hosts),
+        "STACK_NAME": STACK,
+        "MINISTACK_HOST": settings.local_host,
+        "MINISTACK_REGION": REGION,
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(home / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(home / "s3"),
+        "IOT_MTLS_ENABLED": "0",  # would listen on a port of its own
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _make_ready(home: Path, url: str) -> None:
+    """Clear what killed workers left, and move the saved state to *url*: it is full of queues' URLs."""
+    layers = sorted((home / "tmp").glob("layer-*"), key=lambda layer: layer.stat().st_mtime)[-LAYERS_KEPT:]
+    for left in set((home / "tmp").glob("*")) - set(layers):
+        shutil.rmtree(left, ignore_errors=True)
+    for folder in (home / "tmp", home / "state"):
+        folder.mkdir(parents=True, exist_ok=True)
+    known = home / "url"
+    if known.exists() and (before := known.read_text(encoding="utf-8")) != url:
+        for file in (home / "state").glob("*.json"):
+            file.write_text(file.read_text(encoding="utf-8").replace(before, url), encoding="utf-8")
+    known.write_text(url, encoding="utf-8")
+
+
+def _digest_of_bridge() -> str:
+    sources = sorted(Path(__file__).parent.glob("bridge*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

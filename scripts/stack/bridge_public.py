@@ -1,0 +1,51 @@
+"""The deployed API under a plain URL, ``http://host:port/v1/...``, as a custom domain serves it.
+
+MiniStack knows an API by its id, in the host name or in the path, and both change with a deployment. On the public port
+every request goes to the REST API of one stack, with the Host header as it came (a tenant may be told from it).
+Delete this module once MiniStack maps a base path of a custom domain on any host name to an API.
+"""
+
+# ruff: noqa: ANN401, SLF001 - MiniStack has no types and no other way in
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ministack.services import apigateway_v1 as gateway
+
+type Scope = dict[str, Any]
+type App = Callable[[Scope, Any, Any], Awaitable[None]]
+
+STACK_TAG = "aws:cloudformation:stack-name"
+ASSUMED_HEADERS = ((b"content-type", b"application/json"), (b"accept", b"*/*"))
+
+
+def public_api(app: App, *, port: int, stack_name: str) -> App:
+    """*app*, where requests that arrive on *port* reach the REST API of the stack called *stack_name*."""
+
+    async def serve(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["server"][1] == port:
+            scope = _addressed(scope, _find_api_id(stack_name) or "not-deployed")
+        await app(scope, receive, send)
+
+    return serve
+
+
+def _addressed(scope: Scope, api_id: str) -> Scope:
+    """The scope with the API's id in its path, and with the headers that API Gateway takes for granted.
+
+    It takes ``sourceIp`` from the connection; MiniStack from the first X-Forwarded-For, which callers can forge. It
+    takes a body without Content-Type for JSON, and any answer for acceptable; MiniStack then garbles binary ones.
+    """
+    stage, _, rest = scope["path"].lstrip("/").partition("/")
+    path = f"/restapis/{api_id}/{stage}/_user_request_/{rest}"
+    headers = [(name.lower(), value) for name, value in scope["headers"] if name.lower() != b"x-forwarded-for"]
+    names = {name for name, _ in headers}
+    headers += [(name, value) for name, value in ASSUMED_HEADERS if name not in names]
+    headers.append((b"x-forwarded-for", scope["client"][0].encode()))
+    return {**scope, "path": path, "raw_path": path.encode(), "headers": headers}
+
+
+def _find_api_id(stack_name: str) -> str | None:
+    """The newest: a deployment that was killed half-way may have left an older one."""
+    ours = [api for _scope, api in gateway._rest_apis.all_items() if api.get("tags", {}).get(STACK_TAG) == stack_name]
+    return max(ours, key=lambda api: api["createdDate"])["id"] if ours else None

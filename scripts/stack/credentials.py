@@ -1,0 +1,66 @@
+"""The stack's own secrets: made once, at random, and kept where only their owner reads them."""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from jwt.algorithms import ECAlgorithm
+
+PASSWORD_BYTES = 24
+KEY_ID_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Passwords of the databases' roles, and the private JSON Web Key that signs access tokens."""
+
+    superuser: str
+    owner: str
+    functions: str
+    platform: str
+    valkey: str
+    signing_key: dict[str, Any]
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """The credentials kept in *directory*; new ones when there are none."""
+        file = directory / "credentials.json"
+        if file.exists():
+            return cls(**json.loads(file.read_text(encoding="utf-8")))
+        password = (secrets.token_urlsafe(PASSWORD_BYTES) for _ in range(5))
+        made = cls(
+            superuser=next(password),
+            owner=next(password),
+            functions=next(password),
+            platform=next(password),
+            valkey=next(password),
+            signing_key=_new_signing_key(),
+        )
+        write_private(file, json.dumps(asdict(made), indent=2))
+        return made
+
+    def private_key_set(self) -> str:
+        """The JSON Web Key Set that signs."""
+        return json.dumps({"keys": [self.signing_key]})
+
+    def public_key_set(self) -> str:
+        """The JSON Web Key Set that verifies: the same without private members."""
+        return json.dumps({"keys": [{name: value for name, value in self.signing_key.items() if name != "d"}]})
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write *text* to *file* for its owner alone, all of it or nothing."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as output:
+        output.write(text)
+    partial.rename(file)
+
+
+def _new_signing_key() -> dict[str, Any]:
+    key = ECAlgorithm.to_jwk(generate_private_key(SECP256R1()), as_dict=True)
+    return {**key, "kid": secrets.token_hex(KEY_ID_BYTES), "alg": "ES256", "use": "sig"}

@@ -1,0 +1,191 @@
+"""Processes that outlive the command that started them, and end when they are told to, and only those.
+
+A pid alone names nothing: after a crash or a reboot the number may be anybody's. A process is the pair of pid and start
+time, written to ``<directory>/processes/<name>.json``. All that it starts in turn (Lambda workers, say) inherits a mark
+in the environment, by which it is found even when the process itself was killed.
+"""
+
+import hashlib
+import json
+import os
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from scripts.stack.errors import StackError
+
+MARK = "EMBEDDED_STACK_PROCESS"
+STOP_SECONDS = 15.0
+SAME_START_SECONDS = 2.0  # the clock may be set between two looks at one process
+POLL_SECONDS = 0.05
+# The shell is gone at once and the process belongs to init: it leaves no zombie to whoever started it.
+DETACH = ("/bin/sh", "-c", 'exec "$@" >&2 & echo $!', "sh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How to start one process. ``depends_on``: what else it has to be started anew for, a digest of its code say."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    is_ready: Callable[[], bool]
+    ready_seconds: float
+    before_start: Callable[[], None] = lambda: None
+    working_directory: Path | None = None
+    user: str | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    depends_on: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for two launches that make the same process."""
+        parts = [*self.command, json.dumps(dict(self.environment), sort_keys=True), str(self.user), self.depends_on]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process that was started here: its number, and when it began (seconds since the epoch)."""
+
+    name: str
+    pid: int
+    started_at: float
+    stop_signal: int
+    fingerprint: str
+
+
+def serves(directory: Path, launch: Launch) -> bool:
+    """Whether the process that *launch* would start is running already, and ready."""
+    running = find_running(directory, launch.name)
+    return running is not None and running.fingerprint == launch.fingerprint and launch.is_ready()
+
+
+def start(directory: Path, launch: Launch) -> Process:
+    """Start a process in place of the one recorded under its name, and wait until it is ready.
+
+    Its output goes to ``<directory>/log/<name>.log``.
+
+    Raises:
+        StackError: it ended, or was not ready in time; with the last lines of its log.
+    """
+    stop(directory, launch.name)
+    launch.before_start()
+    log = log_path(directory, launch.name)
+    try:
+        pid = _detach(launch, log, _mark(directory, launch.name))
+        started_at = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess as error:
+        raise StackError.died(launch.name, log) from error
+    process = Process(
+        name=launch.name,
+        pid=pid,
+        started_at=started_at,
+        stop_signal=launch.stop_signal,
+        fingerprint=launch.fingerprint,
+    )
+    record = _record_path(directory, launch.name)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(asdict(process)), encoding="utf-8")
+    _wait_until_ready(process, launch, log)
+    return process
+
+
+def find_running(directory: Path, name: str) -> Process | None:
+    """The recorded process if it is alive and still the one that was recorded."""
+    try:
+        process = Process(**json.loads(_record_path(directory, name).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return process if is_running(process) else None
+
+
+def is_running(process: Process) -> bool:
+    """Whether *process* is alive; another one under its number is not it."""
+    try:
+        now = psutil.Process(process.pid)
+        same = abs(now.create_time() - process.started_at) < SAME_START_SECONDS
+        return same and now.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def stop(directory: Path, name: str) -> bool:
+    """End the recorded process and all that it started; whether there was anything to end."""
+    process = find_running(directory, name)
+    if process is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, process.stop_signal)
+        _wait_for_end(process)
+    left = list(_find_marked(_mark(directory, name)))
+    for orphan in left:
+        with suppress(psutil.NoSuchProcess):
+            orphan.kill()
+    psutil.wait_procs(left, timeout=STOP_SECONDS)
+    _record_path(directory, name).unlink(missing_ok=True)
+    return process is not None or bool(left)
+
+
+def log_path(directory: Path, name: str) -> Path:
+    """Where the output of the process *name* goes."""
+    return directory / "log" / f"{name}.log"
+
+
+def _detach(launch: Launch, log: Path, mark: str) -> int:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        shell = subprocess.run(
+            [*DETACH, *launch.command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            env={**launch.environment, MARK: mark},
+            cwd=launch.working_directory,
+            user=launch.user,
+            group=pwd.getpwnam(launch.user).pw_gid if launch.user else None,
+            extra_groups=[] if launch.user else None,
+            start_new_session=True,
+            check=True,
+        )
+    return int(shell.stdout)
+
+
+def _wait_until_ready(process: Process, launch: Launch, log: Path) -> None:
+    deadline = time.monotonic() + launch.ready_seconds
+    while not launch.is_ready():
+        if not is_running(process):
+            raise StackError.died(process.name, log)
+        if time.monotonic() > deadline:
+            raise StackError.late(process.name, launch.ready_seconds, log)
+        time.sleep(POLL_SECONDS)
+
+
+def _wait_for_end(process: Process) -> None:
+    deadline = time.monotonic() + STOP_SECONDS
+    while is_running(process):
+        if time.monotonic() > deadline:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
+
+
+def _find_marked(mark: str) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == mark:
+                yield process
+
+
+def _mark(directory: Path, name: str) -> str:
+    return f"{directory.resolve()}#{name}"
+
+
+def _record_path(directory: Path, name: str) -> Path:
+    return directory / "processes" / f"{name}.json"
