@@ -139,8 +139,10 @@ def world(aws: AwsAccount) -> World:  # noqa: ARG001 - its plans must exist
 
 
 @pytest.fixture
-def queue(aws: AwsAccount) -> EventQueue:
-    return EventQueue(Aws("sqs", REGION, aws.endpoint_url), aws.queue_url)
+def queue(aws: AwsAccount) -> Iterator[EventQueue]:
+    client = Aws("sqs", REGION, aws.endpoint_url)
+    yield EventQueue(client, aws.queue_url)
+    client.close()
 
 
 @pytest.fixture

@@ -17,8 +17,26 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules} | set(sys.m
 """
 NOBODY = {"moto", "pytest", "ministack", "chdb"}
 UNUSED = {
-    "authorizer": {"boto3", "botocore.session", "pydantic", "clickhouse_connect", "argon2", "zstandard", "urllib3", "requests"},
-    "ingest": {"boto3", "botocore.session", "pydantic", "clickhouse_connect", "psycopg", "argon2", "jwt", "cryptography"},
+    "authorizer": {
+        "boto3",
+        "botocore.session",
+        "pydantic",
+        "clickhouse_connect",
+        "argon2",
+        "zstandard",
+        "urllib3",
+        "requests",
+    },
+    "ingest": {
+        "boto3",
+        "botocore.session",
+        "pydantic",
+        "clickhouse_connect",
+        "psycopg",
+        "argon2",
+        "jwt",
+        "cryptography",
+    },
     "load": {"boto3", "botocore.session", "pydantic", "psycopg", "argon2", "jwt"},
     "health": {"boto3", "botocore.session", "pydantic", "clickhouse_connect", "psycopg", "argon2", "jwt", "awscrt"},
 }

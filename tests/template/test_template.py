@@ -41,7 +41,10 @@ FUNCTIONS = {
     for resource in RESOURCES.values()
     if resource["Type"] == "AWS::Serverless::Function"
 }
-GLOBAL_VARIABLES = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+# Powertools reads its own variables itself.
+GLOBAL_VARIABLES = {
+    name for name in TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] if not name.startswith("POWERTOOLS_")
+}
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 # Routes that a client may use before anyone knows who it is; every other route has the authorizer.
 PUBLIC = re.compile(

@@ -65,6 +65,10 @@ class Aws:
             raise UnavailableError(f"{self._service} does not answer.") from error
         return self._parse(status, answer)
 
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        self._connection.close()
+
     def _retry(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         try:
             return self._post(body, headers)
