@@ -33,11 +33,11 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def queued_frame(record: dict[str, Any]) -> QueuedFrame:
-    """Return the frame in an SQS *record*."""
-    attributes = {name: attribute["stringValue"] for name, attribute in record["messageAttributes"].items()}
+    """Return the frame in an SQS *record*; one that ingest did not send is found out by its text."""
+    attributes = {name: attribute.get("stringValue", "") for name, attribute in record["messageAttributes"].items()}
     return QueuedFrame(
         message_id=record["messageId"],
-        organization_id=attributes["organization_id"],
-        table="held_events" if attributes["table"] == "held_events" else "events",
+        organization_id=attributes.get("organization_id", ""),
+        table="held_events" if attributes.get("table") == "held_events" else "events",
         text=record["body"],
     )

@@ -104,7 +104,6 @@ def _environment(settings: StackSettings, home: Path, ports: Mapping[str, int]) 
         "S3_DATA_DIR": str(home / "s3"),
         "IOT_MTLS_ENABLED": "0",  # would listen on a port of its own
         "SFTP_ENABLED": "0",
-        "LOG_LEVEL": "WARNING",
     }
 
 

@@ -14,6 +14,7 @@ Run as ``python -m scripts.stack.bridge`` with MiniStack's own variables (``GATE
 """
 
 import asyncio
+import logging
 import os
 from typing import Any
 
@@ -29,11 +30,11 @@ SAVE_EVERY_SECONDS = 2.0
 
 def main() -> None:
     """Serve AWS on ``GATEWAY_PORT`` and the deployed API on ``API_PORT`` until SIGTERM."""
+    logging.getLogger().setLevel(logging.WARNING)  # not by LOG_LEVEL: functions would inherit it
     bridge_openapi.install()
     bridge_usage_key.install()
     bridge_context.install()
     bridge_workers.install()
-    bridge_state.start_saving(every_seconds=SAVE_EVERY_SECONDS)
     hosts = os.environ["STACK_HOSTS"].split(",")
     api_port = int(os.environ["API_PORT"])
     config = Config()
@@ -41,7 +42,9 @@ def main() -> None:
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.loglevel = "WARNING"
     public = bridge_public.public_api(app, port=api_port, stack_name=os.environ["STACK_NAME"])
-    served: Any = bridge_state.save_on_request(public)  # hypercorn spells the types of ASGI out, MiniStack has none
+    served: Any = bridge_state.keep_state(
+        public, every_seconds=SAVE_EVERY_SECONDS
+    )  # hypercorn spells the types of ASGI out, MiniStack has none
     asyncio.run(serve(served, config))
 
 

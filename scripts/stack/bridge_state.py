@@ -1,7 +1,8 @@
-"""State that a crash must not take along: gateway keys of organizations and messages in queues.
+"""State that a crash must not take along: gateway keys of organizations, messages in queues, and secrets.
 
 MiniStack saves its state when it is stopped in order. Keys are made and messages are sent long after that, and an event
-that was accepted is in the queue and nowhere else. Delete this module once MiniStack saves as it goes.
+that was accepted is in the queue and nowhere else. Here what functions change is saved within seconds, and all state on
+``POST /_stack/save``. Delete this module once MiniStack saves as it goes.
 """
 
 # ruff: noqa: ANN401, SLF001 - MiniStack has no types and no other way in
@@ -9,7 +10,6 @@ that was accepted is in the queue and nowhere else. Delete this module once Mini
 import asyncio
 import hashlib
 import json
-import logging
 import threading
 import time
 from typing import Any
@@ -22,25 +22,49 @@ from scripts.stack.bridge_public import App, Scope
 
 SAVE_PATH = "/_stack/save"
 REST = 10  # times as long as saving took: a long queue must not keep the server busy
-_SAVED_AS_THEY_CHANGE = {"apigateway_v1": apigateway_v1, "sqs": sqs, "secretsmanager": secretsmanager}
+SAVED_AS_THEY_CHANGE = {"apigateway_v1": apigateway_v1, "sqs": sqs, "secretsmanager": secretsmanager}
+
 _saving = threading.Lock()
-_log = logging.getLogger("bridge")
 
 
-def start_saving(*, every_seconds: float) -> None:
-    """Save what functions change, whenever it changed, from a thread of its own."""
+def keep_state(app: App, *, every_seconds: float) -> App:
+    """*app*, whose state is saved from when it has been loaded until just before the application saves it itself."""
+    stopping = threading.Event()
+    saver = threading.Thread(target=_save_until, args=(stopping, every_seconds), name="bridge-state", daemon=True)
 
-    def save_for_ever() -> None:
-        digests: dict[str, str] = {}
-        took_seconds = 0.0
-        while True:
-            time.sleep(max(every_seconds, took_seconds * REST))
-            began = time.monotonic()
-            for name, module in _SAVED_AS_THEY_CHANGE.items():
-                _save_if_changed(name, module, digests)
-            took_seconds = time.monotonic() - began
+    async def serve(scope: Scope, receive: Any, send: Any) -> None:
+        async def send_and_start(message: Any) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                saver.start()
+            await send(message)
 
-    threading.Thread(target=save_for_ever, name="bridge-state", daemon=True).start()
+        async def receive_and_stop() -> Any:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown" and saver.is_alive():
+                stopping.set()
+                await asyncio.to_thread(saver.join)
+            return message
+
+        if scope["type"] == "lifespan":
+            await app(scope, receive_and_stop, send_and_start)
+        elif scope["type"] == "http" and scope["path"] == SAVE_PATH:
+            await asyncio.to_thread(_save_all)
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await app(scope, receive, send)
+
+    return serve
+
+
+def _save_until(stopping: threading.Event, every_seconds: float) -> None:
+    digests: dict[str, str] = {}
+    took_seconds = 0.0
+    while not stopping.wait(max(every_seconds, took_seconds * REST)):
+        began = time.monotonic()
+        for name, module in SAVED_AS_THEY_CHANGE.items():
+            _save_if_changed(name, module, digests)
+        took_seconds = time.monotonic() - began
 
 
 def _save_if_changed(name: str, module: Any, digests: dict[str, str]) -> None:
@@ -48,27 +72,12 @@ def _save_if_changed(name: str, module: Any, digests: dict[str, str]) -> None:
         state = module.get_state()
         text = json.dumps(state, default=persistence._json_default, sort_keys=True)
     except RuntimeError:  # it changed while it was copied: the next round takes it
-        _log.debug("state of %s changed while it was saved", name)
         return
     digest = hashlib.sha256(text.encode()).hexdigest()
     if digests.get(name) != digest:
         with _saving:
             persistence.save_state(name, state)
         digests[name] = digest
-
-
-def save_on_request(app: App) -> App:
-    """*app*, which also saves all state on ``POST /_stack/save``: a deployment is kept before anybody relies on it."""
-
-    async def serve(scope: Scope, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] != SAVE_PATH:
-            await app(scope, receive, send)
-            return
-        await asyncio.to_thread(_save_all)
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    return serve
 
 
 def _save_all() -> None:

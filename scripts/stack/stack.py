@@ -47,7 +47,9 @@ def up(settings: StackSettings, say: Say) -> dict[str, str]:
         aws.put_secrets(addresses.aws, from_containers.secrets(CONTAINER_SECRETS_PREFIX, credentials))
         aws.verify_sender(addresses.aws, MAIL_FROM)
         _deploy(settings, addresses, from_containers, say)
-        described = addresses.described(_platform_key(settings, addresses))
+        platform_key = _platform_key(settings, addresses)
+        aws.put_secrets(addresses.aws, {f"{CONTAINER_SECRETS_PREFIX}/platform-key": platform_key})
+        described = addresses.described(platform_key)
         write_private(settings.directory / "stack.json", json.dumps(described, indent=2))
         _warm_up(f"{addresses.api}/health")
         return described

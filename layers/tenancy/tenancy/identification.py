@@ -11,7 +11,7 @@ from typing import Final
 
 from tenancy.api_keys import ApiKey, KeyType, find_key
 from tenancy.errors import ForbiddenError, TenantMismatchError, UnauthenticatedError
-from tenancy.organization import is_subdomain
+from tenancy.organization import RESERVED_SUBDOMAINS, is_subdomain
 from tenancy.tenant import Caller, Operator
 
 ORGANIZATION_HEADER: Final = "x-organization-id"
@@ -83,10 +83,13 @@ def confirm_tenant(caller: Caller, headers: Mapping[str, str], base_domain: str)
 
 
 def find_subdomain(host: str, base_domain: str) -> str | None:
-    """Return the organization's label of *host* (`acme.attribution.example:443`), None for any other host."""
+    """Return the organization's label of *host* (`acme.attribution.example:443`), None for any other host.
+
+    Reserved labels (`api`, `www`) are the platform's own hosts.
+    """
     name = host.strip().lower().partition(":")[0].rstrip(".")
     label = name.removesuffix(f".{base_domain}")
-    return label if label != name and is_subdomain(label) and label != "api" else None
+    return label if label != name and is_subdomain(label) and label not in RESERVED_SUBDOMAINS else None
 
 
 def _key(text: str) -> ApiKey:

@@ -1,16 +1,20 @@
 """Powertools' router with validation, for the functions off the hot path."""
 
-from typing import Any
+import json
+from typing import Any, Final
 
+import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError
+from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.serve import Handler, serve
 from tenancy.identification import confirm_tenant
 from tenancy.tenant import Caller
+
+MAX_BODY_BYTES: Final = 256 * 1024
 
 
 def api() -> APIGatewayRestResolver:
@@ -36,9 +40,28 @@ def handler_of(app: APIGatewayRestResolver, *, base_domain: str) -> Handler:
             caller = request.caller()
             confirm_tenant(caller, request.headers, base_domain)
             app.append_context(caller=caller)  # type: ignore[no-untyped-call]
-        return app.resolve(event, context)  # type: ignore[arg-type]
+        body = {"body": parse_json(request.body), "isBase64Encoded": False} if request.body else {}
+        return app.resolve({**event, **body}, context)  # type: ignore[arg-type]
 
     return serve(answer)
+
+
+def parse_json(body: bytes) -> str:
+    """Return *body* as text when it is JSON that every store can hold: no NaN, no lone surrogates, no depth.
+
+    Raises:
+        MalformedRequestError: it is not.
+        TooLargeError: it is larger than any call of these routes.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLargeError(f"A body has at most {MAX_BODY_BYTES} bytes.")
+    try:
+        text = body.decode()
+        msgspec.json.decode(text)
+        json.loads(text)
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
+        raise MalformedRequestError("The body is not valid JSON.") from error
+    return text
 
 
 def caller_of(app: APIGatewayRestResolver) -> Caller:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.stores.events import Statistics
@@ -11,18 +11,21 @@ from tenancy.tenant import Tenant
 from tenancy.usage import DailyUsage, Period, month_of
 from tenancy.use_cases.read_usage import UsageReport
 
+FIRST_DAY: Final = date(2000, 1, 1)
+LAST_DAY: Final = date(2100, 1, 1)  # ClickHouse's Date ends in 2149
+
 
 def parse_period(start: date | None, end: date | None, *, today: date) -> Period:
     """Return the days from *start* to before *end*; what is not given comes from the month of *today* (UTC).
 
     Raises:
-        InvalidError: the period ends before it starts.
+        InvalidError: the period ends before it starts, or is none that a store can hold.
     """
     month = month_of(today)
     period = Period(start=start or month.start, end=end or month.end)
-    if period.end < period.start:
-        message = "The period ends before it starts."
-        raise InvalidError(message, errors=[FieldError(location="query/to", code="out_of_range", message=message)])
+    if not FIRST_DAY <= period.start <= period.end <= LAST_DAY:
+        message = f"Expected days from {FIRST_DAY} to {LAST_DAY}, the first not after the last."
+        raise InvalidError(message, errors=[FieldError(location="query/from", code="out_of_range", message=message)])
     return period
 
 

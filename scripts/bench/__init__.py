@@ -1,0 +1,9 @@
+"""The figures of docs/performance.md, one module each; every one is a ratio to a reference of the same run."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+sys.path.insert(0, str(ROOT / "layers" / "tenancy"))  # as Lambda mounts the layer

@@ -1,0 +1,64 @@
+"""What the figures send: events as an app's server would send them, and the frames that they become."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import msgspec
+
+from tenancy.events.batch import parse_batch
+from tenancy.events.event import Reception, Row, parse_event
+from tenancy.events.frames import Frame, cut_frames
+from tenancy.stores.clickhouse import Client
+from tenancy.stores.platform.events import EVENT_COLUMNS, INSERT_SETTINGS
+
+ORGANIZATION_ID: Final = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10")  # acme's, in events/
+RETENTION: Final = timedelta(days=90)
+EVENTS_PER_DEVICE: Final = 4
+
+
+def make_body(count: int) -> bytes:
+    """Return a POST /v1/events body of *count* events that nobody has sent before, about 420 bytes each."""
+    now = datetime.now(UTC)
+    devices = [str(uuid4()) for _ in range(0, count, EVENTS_PER_DEVICE)]
+    return msgspec.json.encode({"events": [_event(number, now, devices) for number in range(count)]})
+
+
+def make_rows(body: bytes) -> list[Row]:
+    """Return the rows of *body*, parsed as ingest parses them."""
+    reception = Reception(organization_id=ORGANIZATION_ID, received_at=datetime.now(UTC), retention=RETENTION)
+    return [parse_event(bytes(raw), reception) for raw in parse_batch(body).events]
+
+
+def make_frames(count: int) -> list[Frame]:
+    """Return *count* frames of 1,000 rows that nobody has loaded before, as they lie in the queue."""
+    return [frame for _ in range(count) for frame in cut_frames(make_rows(make_body(1_000)))]
+
+
+def insert_bare(client: Client, table: str, zstd: bytes) -> None:
+    """Insert a zstd stream of rows with the driver alone, nothing of ours around it."""
+    client.raw_insert(
+        table,
+        column_names=EVENT_COLUMNS,
+        insert_block=zstd,
+        fmt="JSONEachRow",
+        compression="zstd",
+        settings=dict(INSERT_SETTINGS),
+    )
+
+
+def _event(number: int, now: datetime, devices: Sequence[str]) -> dict[str, Any]:
+    return {
+        "event_type": "purchase" if number % 3 == 0 else "view",
+        "event_name": "Order Completed" if number % 3 == 0 else "Product Viewed",
+        "device_id": devices[number // EVENTS_PER_DEVICE],
+        "session_id": f"session-{number // EVENTS_PER_DEVICE}",
+        "platform": "ios" if number % 2 else "android",
+        "event_timestamp": (now - timedelta(milliseconds=137 * number)).isoformat(timespec="milliseconds"),
+        "event_id": str(uuid4()),
+        "properties": {"sku": f"sku-{number % 97}", "quantity": number % 5, "coupon": None, "path": "/checkout/done"},
+        "user_properties": {"plan": "pro", "locale": "de-DE"},
+        "revenue": f"{number % 200}.99",
+        "currency": "EUR",
+    }

@@ -1,0 +1,63 @@
+"""A stand-in for AWS in a process of its own: takes every message, knows one secret, and does no work besides.
+
+What a handler costs can be measured against it without the cost of an emulator. Prints its port, ends with its stdin.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, override
+
+from scripts.bench import ROOT
+
+
+@contextmanager
+def stand_in(secret: str = "") -> Iterator[str]:
+    """Yield the URL of a stand-in that serves as long as this lasts; every secret is *secret*."""
+    command = [sys.executable, "-m", "scripts.bench.stand_in", secret]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        port = server.stdout.readline() if server.stdout else ""
+        yield f"http://127.0.0.1:{int(port)}"
+
+
+def answer_to(target: str, document: dict[str, Any], secret: str) -> dict[str, Any]:
+    """Return what the service answers to *target* when all is well."""
+    if target == "AmazonSQS.SendMessageBatch":
+        return {"Successful": [{"Id": entry["Id"], "MessageId": entry["Id"]} for entry in document["Entries"]]}
+    return {"SecretString": secret}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One client's calls, over a connection that stays."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        """Answer a call of the JSON protocol."""
+        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.dumps(answer_to(self.headers["X-Amz-Target"], document, sys.argv[1])).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
