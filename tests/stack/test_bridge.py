@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ def handler(event, context):
         packages = True
     except ImportError:
         packages = False
+    print("seen", event["path"])
     answer = {"event": event, "pid": os.getpid(), "packages": packages, "botocore": "botocore" in sys.modules}
     return {"statusCode": 200, "body": json.dumps(answer)}
 """
@@ -135,6 +137,9 @@ class Gateway:
     def statuses(self, name: str, *, times: int) -> list[int]:
         return [self.call("GET", "/metered", authorization=f"Bearer {name}").status for _ in range(times)]
 
+    def log(self) -> str:
+        return processes.log_path(self.settings.directory, aws.NAME).read_text(encoding="utf-8")
+
     def add_key(self, name: str) -> None:
         api = aws.client("apigateway", aws.endpoint(LOOPBACK, self.ports))
         key = api.create_api_key(name=name, enabled=True, value=f"gateway-key-of-{name}-" + "0" * 20)
@@ -218,8 +223,15 @@ def test_an_exception_does_not_end_the_worker(gateway: Gateway) -> None:
     before = gateway.call("GET", "/open").body["pid"]
     assert gateway.call("GET", "/fault").status == 502
     assert gateway.call("GET", "/open").body["pid"] == before
-    log = processes.log_path(gateway.settings.directory, aws.NAME).read_text(encoding="utf-8")
-    assert "ValueError: a fault" in log
+    assert "ValueError: a fault" in gateway.log()
+
+
+def test_what_a_function_prints_is_in_the_log_under_its_name(gateway: Gateway) -> None:
+    gateway.call("PUT", "/open")
+    deadline = time.monotonic() + 5
+    while not re.search(r"^tenancy-local-Echo-\w+ seen /open$", gateway.log(), re.MULTILINE):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_gateway_keys_survive_kill_9(gateway: Gateway) -> None:

@@ -51,4 +51,5 @@ def test_nothing_of_the_caller_s_environment_reaches_a_function(
     elsewhere = replace(settings, hosts=("127.0.0.1", "172.17.0.1"))
     environment = aws.prepare(elsewhere, PORTS).environment
     assert "DATABASE_URL" not in environment
+    assert "LOG_LEVEL" not in environment  # the functions' loggers would take it for theirs
     assert environment["STACK_HOSTS"] == "127.0.0.1,172.17.0.1"

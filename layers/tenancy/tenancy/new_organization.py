@@ -14,9 +14,9 @@ PASSWORD_MAX_CHARACTERS: Final = 256
 class NewOrganization(BaseModel):
     """An organization to be. The subdomain is brought to lower case; the password is never shown or logged."""
 
-    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True)
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=NAME_MAX_CHARACTERS)]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_CHARACTERS)]
     subdomain: str
     admin_email: EmailStr
     admin_password: Annotated[SecretStr, Field(min_length=PASSWORD_MIN_CHARACTERS, max_length=PASSWORD_MAX_CHARACTERS)]

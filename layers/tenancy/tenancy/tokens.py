@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import jwt
@@ -21,6 +21,10 @@ MAX_TOKEN_CHARACTERS: Final = 8192
 HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
 FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
+LAST_TIME: Final = 253_402_300_799  # the year 9999 ends
+
+type Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_TIME)]
+
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """What an access token must say; times are seconds since 1970, *epoch* is `organization.user` revocation counts."""
@@ -33,12 +37,12 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     permissions: list[str]
     iss: str
     aud: str
-    iat: int
-    exp: int
+    iat: Time
+    exp: Time
     jti: str
     token_use: str
     epoch: str
-    nbf: int = 0
+    nbf: Time = 0
     app_id: UUID | None = None
 
     @property

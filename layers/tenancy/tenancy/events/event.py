@@ -12,11 +12,10 @@ import msgspec
 
 from tenancy.errors import FieldError, TenantMismatchError
 from tenancy.events.currencies import CURRENCIES
+from tenancy.events.money import find_money, money_text
 
 MAX_EVENT_BYTES: Final = 32 * 1024
 MAX_CLOCK_AHEAD: Final = timedelta(hours=24)
-REVENUE_LIMIT: Final = Decimal(10) ** 12
-REVENUE_STEP: Final = Decimal("0.000001")
 DEFAULT_CURRENCY: Final = "USD"
 FIELD_IN_MESSAGE: Final = re.compile(r"at `\$\.([a-z_]+)")
 MISSING_FIELD: Final = re.compile(r"missing required field `([a-z_]+)`")
@@ -198,11 +197,10 @@ def _object(field: str, value: msgspec.Raw) -> str:
 
 
 def _money(revenue: Decimal | None) -> str:
-    if revenue is None:
-        return "0"
-    if not revenue.is_finite() or abs(revenue) >= REVENUE_LIMIT or revenue.quantize(REVENUE_STEP) != revenue:
+    money = find_money(revenue or Decimal())
+    if money is None or (revenue and money != revenue):
         raise InvalidEventError("revenue", "out_of_range", "Money has at most 12 digits before and 6 after the point.")
-    return format(revenue, "f")
+    return money_text(money)
 
 
 def _currency(currency: str | None) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -12,8 +12,6 @@ from tenancy.events.currencies import CURRENCIES
 from tenancy.events.event import (
     DEFAULT_CURRENCY,
     MAX_EVENT_BYTES,
-    REVENUE_LIMIT,
-    REVENUE_STEP,
     InvalidEventError,
     Reception,
     Row,
@@ -21,6 +19,7 @@ from tenancy.events.event import (
     refuse_nul,
     row_time,
 )
+from tenancy.events.money import find_money, money_text
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 BATCH_PATHS: Final = frozenset({"/batch", "/b", "/import"})
@@ -74,8 +73,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Purchase(msgspec.Struct, frozen=True):
     """What `properties` may say about money."""
 
-    revenue: Any = None
-    currency: Any = None
+    revenue: msgspec.Raw = msgspec.Raw(b"0")
+    currency: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _message_decoder: Final = msgspec.json.Decoder(Message)
@@ -168,13 +167,16 @@ def _money(properties: msgspec.Raw | None) -> tuple[str, str]:
         return nothing
     purchase = _purchase_decoder.decode(properties)
     try:
-        amount = Decimal(str(purchase.revenue)) if purchase.revenue is not None else Decimal()
+        amount = Decimal(bytes(purchase.revenue).decode().strip('"'))
     except InvalidOperation:
         return nothing
-    currency = str(purchase.currency or DEFAULT_CURRENCY).upper()
-    if not amount.is_finite() or abs(amount) >= REVENUE_LIMIT or currency not in CURRENCIES:
+    currency = bytes(purchase.currency).decode().strip('"').upper()
+    if currency == "NULL":
+        currency = DEFAULT_CURRENCY
+    money = find_money(amount)
+    if money is None or currency not in CURRENCIES:
         return nothing
-    return format(amount.quantize(REVENUE_STEP, ROUND_HALF_EVEN), "f"), currency
+    return money_text(money), currency
 
 
 def _join(members: Mapping[str, msgspec.Raw], without: frozenset[str] | set[str]) -> bytes:

@@ -126,5 +126,5 @@ def _body(event: Mapping[str, Any]) -> bytes:
         return str(body).encode(errors="surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
+    except (binascii.Error, ValueError) as error:
         raise MalformedRequestError("The body is not base64.") from error

@@ -25,7 +25,8 @@ def parse_period(start: date | None, end: date | None, *, today: date) -> Period
     period = Period(start=start or month.start, end=end or month.end)
     if not FIRST_DAY <= period.start <= period.end <= LAST_DAY:
         message = f"Expected days from {FIRST_DAY} to {LAST_DAY}, the first not after the last."
-        raise InvalidError(message, errors=[FieldError(location="query/from", code="out_of_range", message=message)])
+        location = "query/to" if period.end < period.start else "query/from"
+        raise InvalidError(message, errors=[FieldError(location=location, code="out_of_range", message=message)])
     return period
 
 
