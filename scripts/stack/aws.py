@@ -122,5 +122,5 @@ def _make_ready(home: Path, url: str) -> None:
 
 
 def _digest_of_bridge() -> str:
-    sources = sorted(Path(__file__).parent.glob("bridge*.py"))
+    sources = sorted((Path(__file__).parent / "bridge").glob("*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -26,7 +26,7 @@ FAILED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILE
 RESOURCE_FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED")
 UNDER_WAY_SECONDS = 60.0
 POLL_SECONDS = "0.5"
-SAVE_PATH = "/_stack/save"  # bridge_state.py, which only MiniStack's own process can import
+SAVE_PATH = "/_stack/save"  # bridge/state.py, which only MiniStack's own process can import
 SAVE_SECONDS = 60
 NOTHING = "version = 0.1\n"
 

@@ -2,7 +2,7 @@ import asyncio
 import threading
 from typing import Any
 
-from scripts.stack.bridge_state import keep_state
+from scripts.stack.bridge.state import keep_state
 
 
 def savers() -> list[threading.Thread]:

@@ -33,7 +33,7 @@ from clickhouse_connect.driver.httpclient import HttpClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.stack.clickhouse_body import RequestBody, Text
+from scripts.stack.clickhouse_front.body import RequestBody, Text
 
 type Answer = tuple[int, bytes, Message]
 

@@ -72,7 +72,7 @@ def _worker_script() -> str:
     script: str = lambda_runtime._PYTHON_WORKER_SCRIPT
     for old, new in REPLACEMENTS:
         if old not in script:
-            message = f"MiniStack's worker script has changed: it has no {old!r} (scripts/stack/bridge_workers.py)"
+            message = f"MiniStack's worker script has changed: it has no {old!r} (scripts/stack/bridge/workers.py)"
             raise RuntimeError(message)
         script = script.replace(old, new)
     return script

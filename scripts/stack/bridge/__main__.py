@@ -2,12 +2,12 @@
 
 Missing in 1.5.33, and added here:
 
-- the authorizer's ``usageIdentifierKey`` (``bridge_usage_key``);
-- much of an OpenAPI body: ANY, gateway responses, media types, the source of keys (``bridge_openapi``);
-- what a request is told about itself: one id, its path and its domain (``bridge_context``);
-- a public base URL ``http://host:port/v1`` and the caller's own address (``bridge_public``);
-- Lambda workers that see only their layers, outlive an exception and start quickly (``bridge_workers``);
-- state that outlives a crash, not only an orderly stop (``bridge_state``).
+- the authorizer's ``usageIdentifierKey`` (``usage_key``);
+- much of an OpenAPI body: ANY, gateway responses, media types, the source of keys (``openapi``);
+- what a request is told about itself: one id, its path and its domain (``context``);
+- a public base URL ``http://host:port/v1`` and the caller's own address (``public``);
+- Lambda workers that see only their layers, outlive an exception and start quickly (``workers``);
+- state that outlives a crash, not only an orderly stop (``state``).
 
 Run as ``python -m scripts.stack.bridge`` with MiniStack's own variables (``GATEWAY_PORT``, ``STATE_DIR``, ...) and
 ``STACK_HOSTS``, ``API_PORT`` and ``STACK_NAME``.
@@ -22,7 +22,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 
-from scripts.stack import bridge_context, bridge_openapi, bridge_public, bridge_state, bridge_usage_key, bridge_workers
+from scripts.stack.bridge import context, openapi, public, state, usage_key, workers
 
 KEEP_ALIVE_SECONDS = 75
 SAVE_EVERY_SECONDS = 2.0
@@ -31,20 +31,19 @@ SAVE_EVERY_SECONDS = 2.0
 def main() -> None:
     """Serve AWS on ``GATEWAY_PORT`` and the deployed API on ``API_PORT`` until SIGTERM."""
     logging.getLogger().setLevel(logging.WARNING)  # not by LOG_LEVEL: functions would inherit it
-    bridge_openapi.install()
-    bridge_usage_key.install()
-    bridge_context.install()
-    bridge_workers.install()
+    openapi.install()
+    usage_key.install()
+    context.install()
+    workers.install()
     hosts = os.environ["STACK_HOSTS"].split(",")
     api_port = int(os.environ["API_PORT"])
     config = Config()
     config.bind = [f"{host}:{port}" for port in (os.environ["GATEWAY_PORT"], api_port) for host in hosts]
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.loglevel = "WARNING"
-    public = bridge_public.public_api(app, port=api_port, stack_name=os.environ["STACK_NAME"])
-    served: Any = bridge_state.keep_state(
-        public, every_seconds=SAVE_EVERY_SECONDS
-    )  # hypercorn spells the types of ASGI out, MiniStack has none
+    api = public.public_api(app, port=api_port, stack_name=os.environ["STACK_NAME"])
+    # hypercorn spells the types of ASGI out, MiniStack has none
+    served: Any = state.keep_state(api, every_seconds=SAVE_EVERY_SECONDS)
     asyncio.run(serve(served, config))
 
 

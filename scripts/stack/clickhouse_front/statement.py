@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from scripts.stack.clickhouse_protocol import Code, QueryError
+from scripts.stack.clickhouse_front.protocol import Code, QueryError
 
 # Their answers have a format even when they are empty.
 READING = frozenset(b"SELECT WITH FROM SHOW DESCRIBE DESC EXPLAIN EXISTS CHECK (".split())

@@ -19,9 +19,9 @@ os.environ["TZ"] = "UTC"  # as servers have it; the engine reads it once, while 
 from chdb.state import connect
 from chdb.state.sqlitelike import Connection
 
-from scripts.stack.clickhouse_body import Text
-from scripts.stack.clickhouse_protocol import Code, QueryError, Request
-from scripts.stack.clickhouse_statement import Insert, find_insert, find_output_format
+from scripts.stack.clickhouse_front.body import Text
+from scripts.stack.clickhouse_front.protocol import Code, QueryError, Request
+from scripts.stack.clickhouse_front.statement import Insert, find_insert, find_output_format
 
 HEAD_BYTES = 256 << 10  # a server's max_query_size: an INSERT has to say within it what follows
 PYTHON_FORMATS = frozenset({"dataframe", "datastore", "arrowtable"})  # the wrapper's own, and no bytes

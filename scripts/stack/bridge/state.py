@@ -18,7 +18,7 @@ from ministack import app as ministack
 from ministack.core import persistence
 from ministack.services import apigateway_v1, secretsmanager, sqs
 
-from scripts.stack.bridge_public import App, Scope
+from scripts.stack.bridge.public import App, Scope
 
 SAVE_PATH = "/_stack/save"
 REST = 10  # times as long as saving took: a long queue must not keep the server busy

@@ -10,7 +10,7 @@ from email.message import Message
 import lz4.frame  # type: ignore[import-untyped]  # ships no types
 from backports import zstd
 
-from scripts.stack.clickhouse_protocol import Code, QueryError
+from scripts.stack.clickhouse_front.protocol import Code, QueryError
 
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
 LINE_BYTES = 1 << 16

@@ -22,9 +22,9 @@ from socketserver import ThreadingTCPServer
 from typing import Any, override
 from urllib.parse import urlsplit
 
-from scripts.stack.clickhouse_body import MalformedRequestError, RequestBody, Text
-from scripts.stack.clickhouse_engine import Engine, Reply
-from scripts.stack.clickhouse_protocol import QueryError, read_form, read_request
+from scripts.stack.clickhouse_front.body import MalformedRequestError, RequestBody, Text
+from scripts.stack.clickhouse_front.engine import Engine, Reply
+from scripts.stack.clickhouse_front.protocol import QueryError, read_form, read_request
 
 STOP_SECONDS = 10.0
 OUTSIDE_HEADERS = re.compile(r"[^\x20-\x7e]")

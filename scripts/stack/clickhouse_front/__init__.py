@@ -1,0 +1,1 @@
+"""ClickHouse, the engine as a library, behind its own HTTP interface."""
