@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
@@ -12,8 +12,10 @@ from tenancy.settings import Settings
 from tenancy.stores.aws import Aws
 from tenancy.stores.postgres import Database
 from tenancy.stores.secrets import DATABASE, JWKS, Secrets
-from tenancy.tokens import KeySet
 from tenancy.use_cases.authenticate import authenticate
+
+if TYPE_CHECKING:
+    from tenancy.tokens import KeySet
 
 logger = Logger()
 settings = Settings.from_env()
@@ -22,8 +24,10 @@ db = Database(lambda: secrets.get_secret(DATABASE))
 
 
 @cache
-def key_set() -> KeySet:
-    """Return the public keys of people's tokens, read once per process."""
+def key_set() -> "KeySet":
+    """Return the public keys of people's tokens, read once per process; its library is imported only for a person."""
+    from tenancy.tokens import KeySet  # noqa: PLC0415
+
     return KeySet.from_jwks(secrets.get_secret(JWKS), issuer=settings.token_issuer, audience=settings.token_issuer)
 
 

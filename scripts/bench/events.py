@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import msgspec
 
 from tenancy.events.batch import parse_batch
-from tenancy.events.event import Reception, Row, parse_event
+from tenancy.events.event import parse_event
 from tenancy.events.frames import Frame, cut_frames
+from tenancy.events.row import Reception, Row
 from tenancy.stores.clickhouse import Client
 from tenancy.stores.platform.events import EVENT_COLUMNS, INSERT_SETTINGS
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 import zstandard
 
-from tenancy.events.event import Row
+from tenancy.events.row import Row
 
 MAX_ROWS: Final = 1_000
 # SQS counts a message's text and attributes; well below 256 KiB, so that ten small messages share a call.
@@ -39,6 +39,8 @@ class Frame:
 def cut_frames(rows: Sequence[Row]) -> list[Frame]:
     """Return frames of at most 1,000 *rows* and 250 KiB of text each, in order."""
     frames: list[Frame] = []
+    if not rows:
+        return frames
     compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
     for start in range(0, len(rows), MAX_ROWS):
         frames.extend(_cut(rows[start : start + MAX_ROWS], compressor))

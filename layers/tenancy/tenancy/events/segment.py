@@ -9,9 +9,11 @@ from typing import Final
 import msgspec
 
 from tenancy.events.currencies import CURRENCIES
-from tenancy.events.event import (
+from tenancy.events.money import find_money, money_text
+from tenancy.events.row import (
     DEFAULT_CURRENCY,
     MAX_EVENT_BYTES,
+    NUL,
     InvalidEventError,
     Reception,
     Row,
@@ -19,7 +21,6 @@ from tenancy.events.event import (
     refuse_nul,
     row_time,
 )
-from tenancy.events.money import find_money, money_text
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 BATCH_PATHS: Final = frozenset({"/batch", "/b", "/import"})
@@ -113,7 +114,7 @@ def _row(raw: bytes, call: str, message: Message, members: Mapping[str, msgspec.
     timestamp = _timestamp(message) or reception.received_at
     revenue, currency = _money(members.get("properties"))
     row = Row(
-        organization_id=str(reception.organization_id),
+        organization_id=reception.organization_text,
         event_id=message.messageId or derived_event_id(reception.organization_id, _join(members, TRANSPORT_MEMBERS)),
         event_type=call,
         event_name=_text(message.event, message.name, call),
@@ -125,10 +126,11 @@ def _row(raw: bytes, call: str, message: Message, members: Mapping[str, msgspec.
         user_properties=_join(members, {"properties", *TRANSPORT_MEMBERS}).decode(),
         revenue=revenue,
         currency=currency,
-        received_at=row_time(reception.received_at),
+        received_at=reception.received_text,
         reason="" if reception.is_in_range(timestamp) else HELD_FOR_CLOCK,
     )
-    refuse_nul(raw, messageId=row.event_id, event=row.event_name, anonymousId=row.device_id)
+    if NUL in raw:
+        refuse_nul(messageId=row.event_id, event=row.event_name, anonymousId=row.device_id)
     return row
 
 

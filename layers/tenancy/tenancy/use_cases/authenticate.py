@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tenancy.api_keys import ApiKey, KeyType
 from tenancy.errors import UnauthenticatedError
@@ -11,7 +12,9 @@ from tenancy.permissions import ROLES
 from tenancy.stores.platform.lookups import Holder, find_key_holder, find_member, find_platform_key
 from tenancy.stores.postgres import Database
 from tenancy.tenant import Caller, Operator, Tenant
-from tenancy.tokens import KeySet
+
+if TYPE_CHECKING:
+    from tenancy.tokens import KeySet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,7 @@ class Authenticated:
     gateway_key: str | None
 
 
-def authenticate(db: Database, key_set: Callable[[], KeySet], authorization: str, *, now: datetime) -> Authenticated:
+def authenticate(db: Database, key_set: "Callable[[], KeySet]", authorization: str, *, now: datetime) -> Authenticated:
     """Return who the `Authorization` header proves.
 
     Raises:
@@ -59,7 +62,7 @@ def _authenticate_operator(db: Database, key: ApiKey) -> Authenticated:
     return Authenticated(caller=Operator(credential_id=credential_id), gateway_key=None)
 
 
-def _authenticate_person(db: Database, key_set: KeySet, token: Jwt, *, now: datetime) -> Authenticated:
+def _authenticate_person(db: Database, key_set: "KeySet", token: Jwt, *, now: datetime) -> Authenticated:
     claims = key_set.verify(token.text, now=now)
     with db.transaction() as conn:
         member = find_member(conn, claims.organization_id, claims.user_id)

@@ -10,8 +10,9 @@ from msgspec import Raw
 
 from tenancy.errors import FieldError, InvalidError, TenantMismatchError
 from tenancy.events.batch import Batch
-from tenancy.events.event import InvalidEventError, Reception, Rejection, Row, parse_event
+from tenancy.events.event import parse_event
 from tenancy.events.frames import cut_frames
+from tenancy.events.row import InvalidEventError, Reception, Rejection, Row
 from tenancy.events.segment import parse_message
 from tenancy.permissions import EVENTS_WRITE
 from tenancy.stores.queue import EventQueue
