@@ -37,6 +37,12 @@ class NewOrganization(BaseModel):
             raise ValueError("A subdomain is one DNS label: 1 to 63 of a-z, 0-9 and -, not at either end.")
         return label
 
+    @field_validator("admin_password")
+    @classmethod
+    def _is_text(cls, password: SecretStr) -> SecretStr:
+        password.get_secret_value().encode()  # half a surrogate pair is no text, and no hash could be made of it
+        return password
+
     @field_validator("admin_email")
     @classmethod
     def _is_lower_case(cls, email: str) -> str:

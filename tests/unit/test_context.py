@@ -1,0 +1,92 @@
+"""The caller that the authorizer saw is the caller that a function sees, until the credential ends."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenancy.errors import UnauthenticatedError
+from tenancy.gateway.context import parse_context, to_context
+from tenancy.organization import Status
+from tenancy.permissions import PERMISSIONS
+from tenancy.tenant import Caller, Operator, Tenant
+from tenancy.tiers import Tier
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+ACME = Tenant(
+    organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
+    subdomain="acme",
+    tier=Tier.GROWTH,
+    status=Status.ACTIVE,
+    scopes=frozenset({"stats:read", "events:write"}),
+    credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
+)
+OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
+EXPIRY = st.none() | st.integers(1, 10**9).map(
+    lambda seconds: (NOW + timedelta(seconds=seconds)).replace(microsecond=0)
+)
+TENANTS = st.builds(
+    Tenant,
+    organization_id=st.uuids(),
+    subdomain=st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True),
+    tier=st.sampled_from(Tier),
+    status=st.sampled_from(Status),
+    scopes=st.frozensets(st.sampled_from(sorted(PERMISSIONS))),
+    credential_id=st.uuids(),
+    expires_at=EXPIRY,
+)
+OPERATORS = st.builds(Operator, credential_id=st.uuids(), expires_at=EXPIRY)
+
+
+@given(TENANTS | OPERATORS)
+def test_a_caller_survives_the_way_through_the_gateway(caller: Caller) -> None:
+    travelled = {name: str(value) for name, value in json.loads(json.dumps(to_context(caller))).items()}
+    assert parse_context(travelled, now=NOW) == caller
+
+
+@pytest.mark.parametrize(
+    "caller", [ACME, OPERATOR, replace(ACME, expires_at=NOW)], ids=["tenant", "operator", "person"]
+)
+def test_the_context_is_flat_texts_only_as_the_gateway_demands(caller: Caller) -> None:
+    assert all(type(value) is str for value in map(str.__str__, to_context(caller).values()))
+
+
+def test_a_tenant_travels_with_what_its_routes_ask_for() -> None:
+    assert to_context(ACME) == {
+        "credential_id": "0a000000-0000-4000-8000-0000000000c1",
+        "organization_id": "0a000000-0000-4000-8000-00000000000a",
+        "subdomain": "acme",
+        "tier": "growth",
+        "status": "active",
+        "scopes": "events:write stats:read",
+    }
+
+
+def test_an_operator_travels_without_an_organization() -> None:
+    assert to_context(OPERATOR) == {"credential_id": "0c000000-0000-4000-8000-0000000000c2"}
+
+
+def test_what_the_gateway_adds_does_not_matter() -> None:
+    added = {"principalId": "somebody", "integrationLatency": "38"}
+    assert parse_context({**to_context(ACME), **added}, now=NOW) == ACME
+
+
+@pytest.mark.parametrize("caller", [ACME, OPERATOR])
+def test_a_credential_that_ended_since_is_refused_although_the_policy_is_cached(caller: Caller) -> None:
+    context = to_context(replace(caller, expires_at=NOW))
+    assert parse_context(context, now=NOW - timedelta(seconds=1)).expires_at == NOW
+    for moment in (NOW, NOW + timedelta(seconds=1)):
+        with pytest.raises(UnauthenticatedError):
+            parse_context(context, now=moment)
+
+
+@pytest.mark.parametrize(
+    "context", [{}, {"principalId": "user"}, {"organization_id": str(ACME.organization_id)}], ids=str
+)
+def test_without_the_authorizers_context_nobody_calls(context: dict[str, str]) -> None:
+    with pytest.raises(UnauthenticatedError):
+        parse_context(context, now=NOW)

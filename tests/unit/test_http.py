@@ -1,0 +1,211 @@
+"""Requests of the gateway as values, whatever way they came; and refusals as problem documents."""
+
+import base64
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tenancy import errors
+from tenancy.errors import (
+    FieldError,
+    InternalError,
+    InvalidError,
+    MalformedRequestError,
+    Refusal,
+    SubdomainTakenError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from tenancy.events.row import Rejection
+from tenancy.gateway.http import json_answer, parse_request, preflight_answer, problem_answer
+from tenancy.tenant import Operator
+
+STAGE = {
+    "path": "/usage",
+    "resource": "/usage",
+    "requestContext": {"path": "/v1/usage", "stage": "v1", "requestId": "r-1"},
+}
+CUSTOM_DOMAIN = {**STAGE, "path": "/v1/usage"}
+SAM_LOCAL = {
+    "path": "/usage",
+    "resource": "/usage",
+    "requestContext": {"path": "/usage", "stage": "v1", "requestId": "r-1"},
+}
+
+
+def lambda_event(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    bare = {"httpMethod": "GET", "headers": None, "body": None, "isBase64Encoded": False}
+    return {**bare, **STAGE, **changes}
+
+
+@pytest.mark.parametrize("way", [STAGE, CUSTOM_DOMAIN, SAM_LOCAL], ids=["stage", "custom domain", "sam local"])
+def test_a_request_is_the_same_whatever_way_it_came(way: dict[str, Any]) -> None:
+    request = parse_request(lambda_event(**way))
+    assert (request.method, request.path, request.route, request.request_id) == ("GET", "/usage", "/usage", "r-1")
+
+
+@pytest.mark.parametrize(
+    ("path", "parsed"),
+    [
+        ("/v1/projects/wk_x/settings", "/projects/wk_x/settings"),
+        ("/projects/wk_x/settings", "/projects/wk_x/settings"),
+        ("/v1/v1/usage", "/v1/usage"),
+        ("/v10/usage", "/v10/usage"),
+        ("/v1", "/v1"),
+        ("/", "/"),
+        ("", "/"),
+        (None, "/"),
+    ],
+)
+def test_only_the_stage_is_taken_off_a_path(path: str | None, parsed: str) -> None:
+    assert parse_request(lambda_event(path=path)).path == parsed
+
+
+def test_header_names_are_compared_in_lower_case() -> None:
+    headers = {"X-Organization-ID": "acme", "authorization": "Bearer x", "HOST": "acme.attribution.example"}
+    assert parse_request(lambda_event(headers=headers)).headers == {
+        "x-organization-id": "acme",
+        "authorization": "Bearer x",
+        "host": "acme.attribution.example",
+    }
+
+
+@pytest.mark.parametrize("body", [b"", b'{"events":[]}', "é🦀".encode(), b"\x1f\x8b\x08\0", bytes(range(256))])
+def test_a_body_is_as_the_client_sent_it(body: bytes) -> None:
+    encoded = base64.b64encode(body).decode()
+    assert parse_request(lambda_event(body=encoded, isBase64Encoded=True)).body == body
+
+
+def test_a_text_body_is_its_utf_8() -> None:
+    assert parse_request(lambda_event(body='{"é":"🦀"}')).body == '{"é":"🦀"}'.encode()
+
+
+@pytest.mark.parametrize("body", ["*", "YQ", "YQ=", "Y Q==", "YQ==\n", "é"])
+def test_a_body_that_is_announced_as_base64_is_base64(body: str) -> None:
+    with pytest.raises(MalformedRequestError):
+        parse_request(lambda_event(body=body, isBase64Encoded=True))
+
+
+def test_a_lone_surrogate_in_a_text_body_is_left_to_whoever_reads_it() -> None:
+    assert parse_request(lambda_event(body="\ud800")).body == b"\xed\xa0\x80"
+
+
+def test_an_empty_event_is_a_request_of_nobody() -> None:
+    request = parse_request({})
+    assert (request.method, request.path, request.route, request.headers, request.body) == ("", "/", "", {}, b"")
+    with pytest.raises(UnauthenticatedError):
+        request.caller()
+
+
+def test_the_caller_is_who_the_authorizer_saw() -> None:
+    credential_id = "0c000000-0000-4000-8000-0000000000c2"
+    context = {**STAGE["requestContext"], "authorizer": {"credential_id": credential_id, "principalId": "x"}}  # type: ignore[dict-item]
+    assert parse_request(lambda_event(requestContext=context)).caller() == Operator(credential_id=UUID(credential_id))
+
+
+# ------------------------------------------------------------------------------------------------------------- answers
+
+TABLE = {
+    "400 malformed_request",
+    "401 unauthenticated",
+    "402 quota_exceeded",
+    "403 tenant_mismatch",
+    "403 forbidden",
+    "403 organization_inactive",
+    "403 not_in_tier",
+    "404 not_found",
+    "405 method_not_allowed",
+    "409 subdomain_taken",
+    "409 request_in_progress",
+    "409 transition_not_allowed",
+    "409 downgrade_blocked",
+    "409 not_deleted",
+    "409 conflict",
+    "410 erased",
+    "413 too_large",
+    "422 invalid",
+    "422 idempotency_key_reused",
+    "429 rate_limited",
+    "500 internal",
+    "503 unavailable",
+}
+REFUSALS = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Refusal)]
+
+
+def problem(refusal: Refusal) -> tuple[dict[str, Any], dict[str, str]]:
+    answer = problem_answer(refusal, path="/events", request_id="r-1")
+    assert answer["statusCode"] == refusal.status
+    assert answer["isBase64Encoded"] is False
+    return json.loads(answer["body"]), answer["headers"]
+
+
+@pytest.mark.parametrize("kind", REFUSALS, ids=lambda kind: kind.__name__)
+def test_every_refusal_is_a_problem_with_code_and_message_at_the_top(kind: type[Refusal]) -> None:
+    refusal = kind("acme") if kind is SubdomainTakenError else kind("Because.")
+    document, headers = problem(refusal)
+    assert headers["Content-Type"] == "application/problem+json"
+    assert {name: document[name] for name in ("type", "title", "status", "instance", "request_id", "code")} == {
+        "type": "about:blank",
+        "title": kind.title,
+        "status": kind.status,
+        "instance": "/events",
+        "request_id": "r-1",
+        "code": kind.code,
+    }
+    assert document["detail"] == document["message"] == refusal.detail != ""
+
+
+def test_statuses_and_codes_are_those_of_the_api() -> None:
+    assert {f"{kind.status} {kind.code}" for kind in REFUSALS} <= TABLE
+
+
+def test_a_refusal_names_the_fields_at_fault() -> None:
+    error = FieldError(location="events/3/revenue", code="out_of_range", message="Too much.")
+    document, _ = problem(InvalidError("No event is acceptable.", errors=[error]))
+    assert document["errors"] == [{"location": "events/3/revenue", "code": "out_of_range", "message": "Too much."}]
+
+
+def test_without_fields_at_fault_there_is_no_list_of_them() -> None:
+    document, headers = problem(InvalidError("No."))
+    assert "errors" not in document
+    assert "retry_after" not in document
+    assert "Retry-After" not in headers
+
+
+@pytest.mark.parametrize(
+    ("refusal", "seconds"), [(UnavailableError(), 2), (UnavailableError("Later.", retry_after=60), 60)]
+)
+def test_who_should_come_back_is_told_when(refusal: Refusal, seconds: int) -> None:
+    document, headers = problem(refusal)
+    assert (document["retry_after"], headers["Retry-After"]) == (seconds, str(seconds))
+
+
+def test_a_fault_of_ours_says_nothing_about_itself() -> None:
+    document, _ = problem(InternalError())
+    assert (document["code"], document["message"]) == ("internal", "Internal Server Error")
+
+
+def test_an_answer_is_json() -> None:
+    rejection = Rejection(index=1, event_id=None, errors=(FieldError(location="a", code="b", message="é"),))
+    answer = json_answer(200, {"id": UUID(int=0), "rejected": (rejection,)})
+    assert (answer["statusCode"], answer["headers"]) == (200, {"Content-Type": "application/json"})
+    assert json.loads(answer["body"]) == {
+        "id": "00000000-0000-0000-0000-000000000000",
+        "rejected": [{"index": 1, "event_id": None, "errors": [{"location": "a", "code": "b", "message": "é"}]}],
+    }
+
+
+@pytest.mark.parametrize("header", ["authorization", "content-type", "x-retry-count", "anonymousid", "sentat"])
+def test_browsers_may_send_what_the_sdks_send(header: str) -> None:
+    allowed = preflight_answer()["headers"]["Access-Control-Allow-Headers"].replace(" ", "").split(",")
+    assert header in allowed
+
+
+def test_browsers_ask_before_every_method_that_the_api_has() -> None:
+    answer = preflight_answer()
+    assert answer["statusCode"] in (200, 204)
+    assert {"GET", "POST", "PUT", "PATCH", "DELETE"}.issubset(
+        answer["headers"]["Access-Control-Allow-Methods"].replace(" ", "").split(",")
+    )

@@ -1,0 +1,110 @@
+"""What the operator may say to provision an organization."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tenancy.new_organization import NewOrganization
+from tenancy.tiers import Tier
+
+ACME = {
+    "name": "Acme",
+    "subdomain": "acme",
+    "admin_email": "admin@acme.example",
+    "admin_password": "correct horse battery staple",
+}
+
+
+def parse(**changes: Any) -> NewOrganization:  # noqa: ANN401 - also what is wrong
+    return NewOrganization.model_validate(ACME | changes)
+
+
+def test_an_organization_starts_in_the_starter_tier() -> None:
+    assert parse().tier is Tier.STARTER
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_the_operator_chooses_the_tier(tier: Tier) -> None:
+    assert parse(tier=tier.value).tier is tier
+
+
+def test_the_subdomain_and_the_address_are_brought_to_lower_case() -> None:
+    new = parse(subdomain="ACME", admin_email="Admin@Acme.Example")
+    assert (new.subdomain, new.admin_email) == ("acme", "admin@acme.example")
+
+
+def test_a_name_is_kept_as_it_is_written() -> None:
+    assert parse(name="  Ácme & Søns „GmbH“ 株式会社 ").name == "Ácme & Søns „GmbH“ 株式会社"
+
+
+def test_a_password_is_kept_as_it_is_typed() -> None:
+    password = "  correct horse battery staple "
+    assert parse(admin_password=password).admin_password.get_secret_value() == password
+
+
+def test_a_password_is_never_shown() -> None:
+    new = parse()
+    for shown in (repr(new), str(new), repr(new.model_dump())):
+        assert ACME["admin_password"] not in shown
+
+
+@pytest.mark.parametrize("field", sorted(ACME))
+def test_no_field_may_be_missing(field: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        NewOrganization.model_validate({name: value for name, value in ACME.items() if name != field})
+    assert [entry["loc"] for entry in error.value.errors()] == [(field,)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", "   "),
+        ("name", "x" * 256),
+        ("name", "Acme\nBcc: all@globex.example"),
+        ("name", "Acme\rInc"),
+        ("name", "Acme\0Inc"),
+        ("name", "Acme\u2028Inc"),
+        ("name", "Acme \u202eInc"),
+        ("name", "\ud800"),
+        ("name", 5),
+        ("name", None),
+        ("name", ["Acme"]),
+        ("subdomain", ""),
+        ("subdomain", "-acme"),
+        ("subdomain", "acme-"),
+        ("subdomain", "a.b"),
+        ("subdomain", "acmé"),
+        ("subdomain", "\uff41cme"),
+        ("subdomain", "\u212acme"),
+        ("subdomain", "xn--acme-9xa"),
+        ("subdomain", "a" * 64),
+        ("subdomain", 5),
+        ("admin_email", "admin"),
+        ("admin_email", "admin@"),
+        ("admin_email", "@acme.example"),
+        ("admin_email", "admin@acme.example\nBcc: all@globex.example"),
+        ("admin_email", "admin@acme.example,all@globex.example"),
+        ("admin_email", f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 63}.example"),
+        ("admin_email", None),
+        ("admin_password", "x" * 11),
+        ("admin_password", "x" * 257),
+        ("admin_password", "x" * 20 + "\ud800"),
+        ("admin_password", 123456789012),
+        ("tier", "platinum"),
+        ("tier", "Starter"),
+        ("tier", None),
+        ("tier", -1),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_wrong_field_is_named(field: str, value: object) -> None:
+    with pytest.raises(ValidationError) as error:
+        parse(**{field: value})
+    assert [entry["loc"] for entry in error.value.errors()] == [(field,)]
+
+
+def test_an_organization_to_be_does_not_change() -> None:
+    with pytest.raises(ValidationError):
+        parse().name = "Globex"

@@ -1,0 +1,79 @@
+"""Roles grant what the API's table of permissions says, and a caller needs what a route asks for."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from tenancy.errors import ForbiddenError, OrganizationInactiveError
+from tenancy.organization import Status
+from tenancy.permissions import PERMISSIONS, ROLES, STATS_READ, USAGE_READ
+from tenancy.tenant import Operator, Tenant, require_operator, require_tenant
+from tenancy.tiers import Tier
+
+ALL = (  # noqa: SIM905 - as the API lists them
+    "events:write events:read stats:read usage:read usage:write users:read users:write apps:read apps:write keys:read "
+    "keys:write branding:write domains:write sso:write audit:read exports:write erasures:write organization:read "
+    "organization:delete"
+).split()
+ACME = Tenant(
+    organization_id=uuid4(),
+    subdomain="acme",
+    tier=Tier.STARTER,
+    status=Status.ACTIVE,
+    scopes=frozenset({STATS_READ}),
+    credential_id=uuid4(),
+)
+OPERATOR = Operator(credential_id=uuid4())
+
+
+def test_the_permissions_are_those_of_the_api() -> None:
+    assert sorted(PERMISSIONS) == sorted(ALL)
+
+
+@pytest.mark.parametrize(
+    ("role", "permissions"),
+    [
+        ("super_admin", set(ALL)),
+        ("admin", set(ALL) - {"sso:write", "organization:delete"}),
+        ("analyst", {permission for permission in ALL if permission.endswith(":read")}),
+        ("viewer", {"stats:read", "usage:read"}),
+    ],
+)
+def test_a_role_grants_what_the_table_says(role: str, permissions: set[str]) -> None:
+    assert ROLES[role] == permissions
+
+
+def test_there_are_four_roles() -> None:
+    assert set(ROLES) == {"super_admin", "admin", "analyst", "viewer"}
+
+
+def test_no_role_of_a_tenant_may_act_for_the_platform() -> None:
+    assert not any(scope.startswith("platform:") for permissions in ROLES.values() for scope in permissions)
+
+
+def test_a_tenant_with_the_permission_passes() -> None:
+    assert require_tenant(ACME, STATS_READ) is ACME
+
+
+def test_a_tenant_without_the_permission_is_forbidden() -> None:
+    with pytest.raises(ForbiddenError, match="usage:read"):
+        require_tenant(ACME, USAGE_READ)
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.ACTIVE])
+def test_only_an_active_organization_is_served(status: Status) -> None:
+    with pytest.raises(OrganizationInactiveError) as refusal:
+        require_tenant(replace(ACME, status=status), STATS_READ)
+    assert (refusal.value.status, refusal.value.code) == (403, "organization_inactive")
+
+
+def test_a_platform_key_acts_for_no_tenant() -> None:
+    with pytest.raises(ForbiddenError):
+        require_tenant(OPERATOR, STATS_READ)
+
+
+def test_a_tenant_does_not_act_for_the_platform() -> None:
+    assert require_operator(OPERATOR) is OPERATOR
+    with pytest.raises(ForbiddenError):
+        require_operator(replace(ACME, scopes=PERMISSIONS))

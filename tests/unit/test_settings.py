@@ -1,0 +1,59 @@
+"""The environment of a function is read once, cast, and complete or refused."""
+
+import pytest
+
+from tenancy.settings import Settings
+
+ENVIRONMENT = {
+    "AWS_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+    "SECRETS_PREFIX": "tenancy/test",
+    "BASE_DOMAIN": "Attribution.Example",
+    "TOKEN_ISSUER": "https://api.attribution.example",
+    "EVENTS_QUEUE_URL": "http://127.0.0.1:4566/000000000000/events",
+    "DEAD_LETTERS_URL": "http://127.0.0.1:4566/000000000000/dead-letters",
+    "PLATFORM_GATEWAY_KEY": "platform-tenancy-of-the-operators",
+    "USAGE_PLANS_PATH": "/tenancy/usage-plans",
+    "MAIL_FROM": "no-reply@attribution.example",
+}
+
+
+def test_every_setting_comes_from_its_variable() -> None:
+    assert Settings.from_env(ENVIRONMENT) == Settings(
+        region="eu-west-1",
+        aws_endpoint_url="http://127.0.0.1:4566",
+        secrets_prefix="tenancy/test",
+        base_domain="attribution.example",
+        token_issuer="https://api.attribution.example",
+        events_queue_url="http://127.0.0.1:4566/000000000000/events",
+        dead_letters_url="http://127.0.0.1:4566/000000000000/dead-letters",
+        platform_gateway_key="platform-tenancy-of-the-operators",
+        usage_plans_path="/tenancy/usage-plans",
+        mail_from="no-reply@attribution.example",
+    )
+
+
+def test_what_a_function_does_not_use_is_empty() -> None:
+    settings = Settings.from_env({"SECRETS_PREFIX": "tenancy/test"})
+    assert settings.region == "eu-central-1"
+    assert settings.aws_endpoint_url is None
+    assert {settings.base_domain, settings.events_queue_url, settings.mail_from} == {""}
+
+
+def test_an_empty_endpoint_is_none() -> None:
+    assert Settings.from_env(ENVIRONMENT | {"AWS_ENDPOINT_URL": ""}).aws_endpoint_url is None
+
+
+def test_without_a_prefix_for_secrets_nothing_starts() -> None:
+    with pytest.raises(KeyError, match="SECRETS_PREFIX"):
+        Settings.from_env({})
+
+
+def test_settings_are_read_from_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRETS_PREFIX", "tenancy/of-this-process")
+    assert Settings.from_env().secrets_prefix == "tenancy/of-this-process"
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(AttributeError):
+        Settings.from_env(ENVIRONMENT).region = "us-east-1"  # type: ignore[misc]

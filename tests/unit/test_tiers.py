@@ -1,0 +1,86 @@
+"""The tiers sell what the product's table says, number by number."""
+
+import pytest
+
+from tenancy.tiers import QUOTAS, Quotas, Tier
+
+TABLE: dict[str, dict[str, object]] = {
+    "starter": {
+        "events_per_month": 1_000_000,
+        "api_requests_per_minute": 100,
+        "storage_gb": 10,
+        "users": 5,
+        "apps": 2,
+        "data_retention_days": 90,
+        "ml_predictions_per_month": 10_000,
+        "custom_models": False,
+        "white_label": False,
+        "sso": False,
+        "support_level": "community",
+        "price_per_month": 99,
+    },
+    "growth": {
+        "events_per_month": 10_000_000,
+        "api_requests_per_minute": 500,
+        "storage_gb": 50,
+        "users": 20,
+        "apps": 10,
+        "data_retention_days": 180,
+        "ml_predictions_per_month": 100_000,
+        "custom_models": False,
+        "white_label": False,
+        "sso": True,
+        "support_level": "email",
+        "price_per_month": 499,
+    },
+    "enterprise": {
+        "events_per_month": 100_000_000,
+        "api_requests_per_minute": 2000,
+        "storage_gb": 500,
+        "users": None,
+        "apps": None,
+        "data_retention_days": 730,
+        "ml_predictions_per_month": 1_000_000,
+        "custom_models": True,
+        "white_label": True,
+        "sso": True,
+        "support_level": "priority",
+        "price_per_month": 2499,
+    },
+}
+
+
+def test_there_are_three_tiers() -> None:
+    assert {tier.value for tier in QUOTAS} == {tier.value for tier in Tier} == set(TABLE)
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_a_tier_has_the_numbers_of_the_table(tier: Tier) -> None:
+    quotas = QUOTAS[tier]
+    assert {name: getattr(quotas, name) for name in Quotas.__slots__} == TABLE[tier]
+
+
+def test_the_month_of_requests_is_thirty_days_at_the_rate_limit() -> None:
+    assert {tier.value: QUOTAS[tier].api_requests_per_month for tier in Tier} == {
+        "starter": 4_320_000,
+        "growth": 21_600_000,
+        "enterprise": 86_400_000,
+    }
+
+
+def test_storage_is_sold_in_gibibytes() -> None:
+    assert QUOTAS[Tier.STARTER].storage_bytes == 10 * 1024**3
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_the_gateway_fences_at_twice_the_rate_limit(tier: Tier) -> None:
+    quotas = QUOTAS[tier]
+    assert quotas.gateway_burst == 2 * quotas.api_requests_per_minute
+    assert quotas.gateway_rate_per_second == pytest.approx(2 * quotas.api_requests_per_minute / 60, abs=0.005)
+
+
+def test_nobody_changes_the_table() -> None:
+    with pytest.raises(TypeError):
+        QUOTAS[Tier.STARTER] = QUOTAS[Tier.ENTERPRISE]  # type: ignore[index]
+    with pytest.raises(AttributeError):
+        QUOTAS[Tier.STARTER].users = None  # type: ignore[misc]

@@ -1,0 +1,122 @@
+"""Months, periods, and the documents that show usage and statistics."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenancy.errors import InvalidError
+from tenancy.gateway.usage import parse_period, statistics_document, usage_document
+from tenancy.organization import Status
+from tenancy.stores.events import Statistics
+from tenancy.tenant import Tenant
+from tenancy.tiers import Tier
+from tenancy.usage import SETTLING_TIME, DailyUsage, Period, month_of, unsettled_since
+from tenancy.use_cases.read_usage import Allowance, UsageReport
+
+TODAY = date(2026, 11, 24)
+NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))
+ACME = Tenant(
+    organization_id=uuid4(),
+    subdomain="acme",
+    tier=Tier.ENTERPRISE,
+    status=Status.ACTIVE,
+    scopes=frozenset(),
+    credential_id=uuid4(),
+)
+
+
+@given(st.dates(max_value=date(9999, 11, 30)))
+def test_a_month_begins_and_ends_on_a_first_and_holds_its_day(day: date) -> None:
+    month = month_of(day)
+    assert month.start.day == month.end.day == 1
+    assert month.start <= day < month.end
+    assert 28 <= (month.end - month.start).days <= 31
+
+
+def test_before_the_first_roll_up_nothing_is_settled() -> None:
+    assert unsettled_since(None) == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def test_rows_that_were_on_their_way_are_looked_at_again() -> None:
+    moment = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+    assert moment - unsettled_since(moment) == SETTLING_TIME
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "period"),
+    [
+        (None, None, NOVEMBER),
+        (date(2026, 11, 5), None, Period(start=date(2026, 11, 5), end=date(2026, 12, 1))),
+        (None, date(2026, 11, 5), Period(start=date(2026, 11, 1), end=date(2026, 11, 5))),
+        (date(2026, 1, 1), date(2026, 1, 1), Period(start=date(2026, 1, 1), end=date(2026, 1, 1))),
+    ],
+)
+def test_a_period_is_by_default_of_this_month(start: date | None, end: date | None, period: Period) -> None:
+    assert parse_period(start, end, today=TODAY) == period
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (date(2026, 11, 2), date(2026, 11, 1)),
+        (None, date(2026, 10, 1)),
+        (date(1, 1, 1), None),
+        (None, date(9999, 12, 31)),
+        (date(9999, 12, 31), date(9999, 12, 31)),
+    ],
+)
+def test_a_period_that_ends_before_it_starts_or_that_no_store_holds_is_invalid(
+    start: date | None, end: date | None
+) -> None:
+    with pytest.raises(InvalidError) as refusal:
+        parse_period(start, end, today=TODAY)
+    assert [error.code for error in refusal.value.errors] == ["out_of_range"]
+
+
+def test_usage_is_shown_as_the_api_says() -> None:
+    report = UsageReport(
+        period=NOVEMBER,
+        quotas={"events": Allowance(used=12, limit=10), "users": Allowance(used=3, limit=None)},
+        held={"clock": 2, "quota": 3},
+        daily=[DailyUsage(metric_date=TODAY, events=12, unique_users=4, storage_bytes=99)],
+    )
+    assert usage_document(ACME, report) == {
+        "organization_id": str(ACME.organization_id),
+        "tier": "enterprise",
+        "period": {"start": "2026-11-01", "end": "2026-12-01"},
+        "quotas": {
+            "events": {"used": 12, "limit": 10, "remaining": 0},
+            "users": {"used": 3, "limit": None, "remaining": None},
+        },
+        "held": {"count": 5, "reasons": {"clock": 2, "quota": 3}},
+        "daily": [
+            {
+                "date": "2026-11-24",
+                "events": 12,
+                "api_requests": 0,
+                "storage_bytes": 99,
+                "ml_predictions": 0,
+                "unique_users": 4,
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("1.250000", "1.25"), ("0E-6", "0"), ("100.000000", "100"), ("-0.500000", "-0.5"), ("1E+5", "100000")],
+)
+def test_money_is_a_decimal_text(amount: str, text: str) -> None:
+    group = Statistics(TODAY, None, "Order Completed", None, None, 3, {"EUR": Decimal(amount)}, 2)
+    [shown] = statistics_document([group], ["day", "event_name"])["data"]
+    assert shown == {
+        "day": "2026-11-24",
+        "event_name": "Order Completed",
+        "events": 3,
+        "revenue": {"EUR": text},
+        "unique_devices": 2,
+    }
