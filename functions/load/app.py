@@ -27,7 +27,7 @@ def clickhouse() -> Client:
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Store the events of a batch of messages (ReportBatchItemFailures)."""
     messages = [queued_frame(record) for record in event["Records"]]
-    again = load_frames(clickhouse(), dead_letters, messages)
+    again = load_frames(clickhouse, dead_letters, messages)
     logger.info("loaded", messages=len(messages), again=len(again))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
 

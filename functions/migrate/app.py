@@ -1,6 +1,7 @@
 """On deploy, from inside the VPC: brings the schemas to this bundle's version, makes the first platform key."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,12 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 def migrate_all() -> dict[str, Any]:
     """Bring both schemas up to date and return how many migrations that took."""
     secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-    owner_db = Database(lambda: secrets.get_secret(OWNER_DATABASE))
-    migrated = migrate(owner_db, connect(secrets.get_secret(CLICKHOUSE)), migrations_folder())
-    ensure_platform_key(owner_db, secrets)
+    with (
+        closing(Database(lambda: secrets.get_secret(OWNER_DATABASE))) as owner_db,
+        closing(connect(secrets.get_secret(CLICKHOUSE))) as client,
+    ):
+        migrated = migrate(owner_db, client, migrations_folder())
+        ensure_platform_key(owner_db, secrets)
     logger.info("migrated", postgres=list(migrated.postgres), clickhouse=list(migrated.clickhouse))
     return {"Postgres": len(migrated.postgres), "ClickHouse": len(migrated.clickhouse)}
 

@@ -40,8 +40,7 @@ def handler_of(app: APIGatewayRestResolver, *, base_domain: str) -> Handler:
             caller = request.caller()
             confirm_tenant(caller, request.headers, base_domain)
             app.append_context(caller=caller)  # type: ignore[no-untyped-call]
-        body = {"body": parse_json(request.body), "isBase64Encoded": False} if request.body else {}
-        return app.resolve({**event, **body}, context)  # type: ignore[arg-type]
+        return app.resolve({**event, **_as_json(request)}, context)  # type: ignore[arg-type]
 
     return serve(answer)
 
@@ -62,6 +61,19 @@ def parse_json(body: bytes) -> str:
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise MalformedRequestError("The body is not valid JSON.") from error
     return text
+
+
+def _as_json(request: Request) -> dict[str, Any]:
+    """Return the members of an event whose body is JSON, whatever the client calls it (`curl -d` calls it a form)."""
+    if not request.body:
+        return {}
+    headers = {**request.headers, "content-type": "application/json"}
+    return {
+        "body": parse_json(request.body),
+        "isBase64Encoded": False,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+    }
 
 
 def caller_of(app: APIGatewayRestResolver) -> Caller:

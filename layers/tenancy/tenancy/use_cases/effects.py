@@ -70,6 +70,13 @@ def _note_failure(platform_db: Database, effect: Effect, refusal: Refusal, *, no
 
 
 def _do(world: World, effect: Effect) -> None:
+    try:
+        _do_kind(world, effect)
+    except (KeyError, ValueError) as error:
+        raise InternalError("The effect's payload is not what its kind needs.") from error
+
+
+def _do_kind(world: World, effect: Effect) -> None:
     match effect.kind:
         case "gateway_key":
             world.gateway_keys.put_key(effect.payload["value"], Tier(effect.payload["tier"]))

@@ -2,18 +2,38 @@
 
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
+from tenancy.errors import UnavailableError
 from tenancy.events.frames import EventTable, Frame
 from tenancy.stores.clickhouse import ClickHouseError, Client, DatabaseError
 from tenancy.stores.dead_letters import DeadLetters
 from tenancy.stores.platform.events import insert_frames
 
-# What ClickHouse says of rows that it will never take, by error code (src/Common/ErrorCodes.cpp). Any other error
-# may pass, so the message stays in the queue.
-DATA_ERRORS: Final = frozenset({6, 26, 27, 38, 41, 53, 62, 69, 70, 72, 117, 131, 321, 376, 407, 547, 559, 561, 574})
+# What ClickHouse says of rows that it will never take (src/Common/ErrorCodes.cpp). Any other error may pass, so the
+# message stays in the queue.
+DATA_ERRORS: Final[Mapping[int | None, str]] = MappingProxyType(
+    {
+        6: "CANNOT_PARSE_TEXT",
+        26: "CANNOT_PARSE_QUOTED_STRING",
+        27: "CANNOT_PARSE_INPUT_ASSERTION_FAILED",
+        38: "CANNOT_PARSE_DATE",
+        41: "CANNOT_PARSE_DATETIME",
+        53: "TYPE_MISMATCH",
+        69: "ARGUMENT_OUT_OF_BOUND",
+        70: "CANNOT_CONVERT_TYPE",
+        72: "CANNOT_PARSE_NUMBER",
+        117: "INCORRECT_DATA",
+        131: "TOO_LARGE_STRING_SIZE",
+        271: "CANNOT_DECOMPRESS",
+        376: "CANNOT_PARSE_UUID",
+        407: "DECIMAL_OVERFLOW",
+        561: "ZSTD_DECODER_FAILED",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +50,18 @@ class PoisonError(Exception):
     """The frame itself is at fault: sending it again would fail again."""
 
 
-def load_frames(client: Client, dead_letters: DeadLetters, messages: Sequence[QueuedFrame]) -> list[str]:
+def load_frames(connect: Callable[[], Client], dead_letters: DeadLetters, messages: Sequence[QueuedFrame]) -> list[str]:
     """Store the rows of *messages* and return the ids of those that must be delivered again.
 
     A message that ClickHouse will never take is put among the dead letters, with the error, and counts as done.
+
+    Raises:
+        UnavailableError, AwsCallError: poison cannot be set aside; all messages come again.
     """
+    try:
+        client = connect()
+    except UnavailableError:
+        return [message.message_id for message in messages]
     again: list[str] = []
     for table in sorted({message.table for message in messages}):
         of_table = [message for message in messages if message.table == table]
@@ -70,5 +97,5 @@ def _insert(client: Client, table: EventTable, messages: Sequence[QueuedFrame]) 
         insert_frames(client, table, frames, token=token)
     except DatabaseError as error:
         if error.code in DATA_ERRORS:
-            raise PoisonError(f"ClickHouse error {error.code}") from error
+            raise PoisonError(f"ClickHouse error {error.code} {DATA_ERRORS[error.code]}") from error
         raise
