@@ -288,6 +288,13 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character(body: bytes) ->
         assert "\ufffd" in json.dumps(json.loads(text), ensure_ascii=False)
 
 
+@given(st.lists(st.text(st.characters() | st.characters(categories=["Cs"]) | st.sampled_from('\\u"d8')), min_size=1))
+def test_every_text_arrives_as_browsers_would_mend_it(sent: list[str]) -> None:
+    body = json.dumps({"batch": sent}).encode()
+    mended = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in sent]
+    assert [json.loads(text) for text in texts(parse_segment_batch(body).batch)] == mended
+
+
 @pytest.mark.parametrize("text", [r"\\ud800", r"\\\ud83e\udd80", r"\ud83e\udd80", r"\u0000", r"\"\n\/"])
 def test_what_only_looks_like_half_a_pair_stays(text: str) -> None:
     body = b'{"batch":[{"x":"\\ud800"},{"x":"%s"}]}' % text.encode()

@@ -16,6 +16,7 @@ MAX_TEXT_BYTES: Final = 250 * 1024
 ZSTD_LEVEL: Final = 1
 
 type EventTable = Literal["events", "held_events"]
+TABLES: Final[tuple[EventTable, ...]] = ("events", "held_events")
 
 _encoder: Final = msgspec.json.Encoder()
 

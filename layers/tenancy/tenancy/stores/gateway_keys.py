@@ -70,5 +70,5 @@ def _join_plan(client: Any, plan_id: str, key_id: str) -> None:  # noqa: ANN401
     try:
         client.create_usage_plan_key(usagePlanId=plan_id, keyId=key_id, keyType="API_KEY")
     except ClientError as error:
-        if error.response["Error"]["Code"] != ALREADY_THERE:
+        if error.response.get("Error", {}).get("Code") != ALREADY_THERE:
             raise

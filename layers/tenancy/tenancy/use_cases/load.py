@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tenancy.errors import UnavailableError
-from tenancy.events.frames import EventTable, Frame
+from tenancy.events.frames import TABLES, EventTable, Frame
 from tenancy.stores.clickhouse import ClickHouseError, Client, DatabaseError
 from tenancy.stores.dead_letters import DeadLetters
 from tenancy.stores.platform.events import insert_frames
@@ -63,8 +63,10 @@ def load_frames(connect: Callable[[], Client], dead_letters: DeadLetters, messag
     except UnavailableError:
         return [message.message_id for message in messages]
     again: list[str] = []
-    for table in sorted({message.table for message in messages}):
+    for table in TABLES:
         of_table = [message for message in messages if message.table == table]
+        if not of_table:
+            continue
         try:
             _insert(client, table, of_table)
         except PoisonError:

@@ -1,0 +1,91 @@
+"""Functions under the template's variables, with the secrets of a test's own databases."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import boto3
+import pytest
+from moto.ses.models import ses_backends
+
+from scripts.stack import postgres
+from tenancy.api_keys import ApiKey, KeyType, generate_key
+from tenancy.stores.platform.platform_keys import insert_platform_key
+from tenancy.stores.secrets import CLICKHOUSE, DATABASE, JWKS, OWNER_DATABASE, PLATFORM_DATABASE
+from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases, free_port
+from tests.handlers.functions import (
+    BASE_DOMAIN,
+    ISSUER,
+    OPERATORS_GATEWAY_KEY,
+    PREFIX,
+    Mails,
+    PutSecret,
+    Start,
+    running,
+)
+
+ACCOUNT = "123456789012"  # the one that moto plays
+
+
+@pytest.fixture
+def start(aws: AwsAccount) -> Iterator[Start]:
+    """Start a function; keywords replace values of its variables."""
+    values = {
+        "AWS_ENDPOINT_URL": aws.endpoint_url,
+        "SECRETS_PREFIX": PREFIX,
+        "BASE_DOMAIN": BASE_DOMAIN,
+        "TOKEN_ISSUER": ISSUER,
+        "EVENTS_QUEUE_URL": aws.queue_url,
+        "DEAD_LETTERS_URL": aws.dead_letters_url,
+        "PLATFORM_GATEWAY_KEY": OPERATORS_GATEWAY_KEY,
+        "USAGE_PLANS_PATH": PLANS_PATH,
+        "MAIL_FROM": SENDER,
+    }
+    with ExitStack() as stack:
+        yield lambda name, **changes: stack.enter_context(running(name, values | changes))
+
+
+@pytest.fixture
+def put_secret(aws: AwsAccount) -> PutSecret:  # noqa: ARG001 - its account
+    client = boto3.client("secretsmanager", region_name=REGION)
+
+    def put(name: str, text: str) -> None:
+        try:
+            client.create_secret(Name=f"{PREFIX}/{name}", SecretString=text)
+        except client.exceptions.ResourceExistsException:
+            client.put_secret_value(SecretId=f"{PREFIX}/{name}", SecretString=text)
+
+    return put
+
+
+@pytest.fixture
+def secrets(put_secret: PutSecret, databases: Databases) -> None:
+    """Put in place what docs/operations.md has an operator put into Secrets Manager."""
+    servers = databases.servers
+    put_secret(DATABASE, servers.postgres_url(postgres.FUNCTIONS, databases.name))
+    put_secret(PLATFORM_DATABASE, servers.postgres_url(postgres.PLATFORM, databases.name))
+    put_secret(OWNER_DATABASE, servers.postgres_url(postgres.OWNER, databases.name))
+    put_secret(CLICKHOUSE, servers.clickhouse_url(databases.name))
+    put_secret(JWKS, servers.credentials.public_key_set())
+
+
+@pytest.fixture
+def mails(aws: AwsAccount) -> Mails:  # noqa: ARG001 - its account
+    """List addresses and subjects of what was sent; moto serves from this process, and has no call for it."""
+    return lambda: [
+        (message.destinations["ToAddresses"][0], message.subject)
+        for message in ses_backends[ACCOUNT][REGION].sent_messages
+    ]
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """An address at which nothing answers."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def operator_key(databases: Databases) -> ApiKey:
+    key = generate_key(KeyType.PLATFORM)
+    with databases.owner.transaction() as conn:
+        insert_platform_key(conn, key, name="An operator's")
+    return key

@@ -1,0 +1,101 @@
+"""A function as Lambda runs it: its app.py, the variables that the template gives it, one event after another."""
+
+import importlib.util
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from clickhouse_connect.driver.client import Client
+
+from tenancy.stores.aws import Aws
+from tenancy.stores.postgres import Database
+from tests.given import ROOT, Databases
+
+PREFIX = "tenancy/test"
+BASE_DOMAIN = "attribution.example"
+ISSUER = f"https://api.{BASE_DOMAIN}"
+OPERATORS_GATEWAY_KEY = "platform-tenancy-test-of-the-operators"
+NUMBERS = itertools.count()
+
+type Start = Callable[..., Function]
+type PutSecret = Callable[[str, str], None]
+type Mails = Callable[[], list[tuple[str, str]]]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the template's names; what `!Ref` and its like refer to is left out."""
+
+
+_Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), _Loader)
+
+
+class Function:
+    """One loaded function; call it with an event."""
+
+    def __init__(self, name: str, app: ModuleType) -> None:
+        self._context = SimpleNamespace(
+            function_name=name,
+            aws_request_id="a0b1c2d3",
+            memory_limit_in_mb=512,
+            get_remaining_time_in_millis=lambda: 9999,
+        )
+        self.app = app
+
+    def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self.app.handler(event, self._context)
+        return answer
+
+
+def superuser(databases: Databases) -> psycopg.Connection:
+    """Connect past all policies, to bring about what no function of ours does yet."""
+    return psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True)
+
+
+def template_variables(name: str) -> set[str]:
+    """Return the names of the variables that the template sets for a function."""
+    functions = [entry["Properties"] for entry in TEMPLATE["Resources"].values() if "CodeUri" in entry["Properties"]]
+    [entry] = [entry for entry in functions if entry["CodeUri"] == f"functions/{name}"]
+    everywhere = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    return set(everywhere) | set(entry.get("Environment", {}).get("Variables", {}))
+
+
+@contextmanager
+def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
+    """Load a function afresh with those *values* that the template gives it; close what it opened."""
+    module_name = f"function_{name}_{next(NUMBERS)}"
+    spec = importlib.util.spec_from_file_location(module_name, ROOT / "functions" / name / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    app = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in values.items():
+            patch.delenv(variable, raising=False)
+            if variable in template_variables(name):
+                patch.setenv(variable, value)
+        sys.modules[module_name] = app
+        spec.loader.exec_module(app)
+    try:
+        yield Function(name, app)
+    finally:
+        for value in list(vars(app).values()):
+            _close(value)
+        del sys.modules[module_name]
+
+
+def _close(value: object) -> None:
+    if callable(value) and hasattr(value, "cache_info") and value.cache_info().currsize:
+        value = value()  # made at the first request, kept for the life of the process
+    if isinstance(value, Database | Client):
+        value.close()
+    elif isinstance(value, Aws):
+        value._connection.close()
+    elif type(value).__module__.startswith("tenancy.") and hasattr(value, "__dict__"):
+        for inner in vars(value).values():
+            _close(inner)

@@ -1,0 +1,99 @@
+"""The events' queue: what is in it, and one that takes only what a test lets it take."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import boto3
+import msgspec
+import zstandard
+
+from tenancy.events.frames import Frame
+from tenancy.events.row import Row
+from tests.given import REGION
+
+type Entry = dict[str, Any]
+type Reply = tuple[int, dict[str, Any]]
+
+
+def rows_in(text: str) -> list[Row]:
+    """Return the rows of one message."""
+    lines = zstandard.ZstdDecompressor().decompressobj().decompress(Frame(text, 0).bytes)
+    return [msgspec.json.decode(line, type=Row) for line in lines.splitlines()]
+
+
+def messages_in(queue_url: str) -> list[dict[str, Any]]:
+    """Take all messages out of the queue."""
+    sqs: Any = boto3.client("sqs", region_name=REGION)
+    taken: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(
+        QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    ).get("Messages"):
+        for message in messages:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        taken += messages
+    return taken
+
+
+def events_in(queue_url: str, table: str = "events") -> list[Row]:
+    """Take all messages out of the queue and return the rows that are bound for *table*."""
+    return [
+        row
+        for message in messages_in(queue_url)
+        if message["MessageAttributes"]["table"]["StringValue"] == table
+        for row in rows_in(message["Body"])
+    ]
+
+
+@dataclass
+class FickleQueue:
+    """An SQS that *decides* on each call; *taken* are the messages that it said it has."""
+
+    url: str
+    taken: list[Entry] = field(default_factory=list)
+    calls: int = 0
+
+
+@contextmanager
+def fickle_queue(decides: Callable[[int, Sequence[Entry]], Reply]) -> Iterator[FickleQueue]:
+    """Serve SQS's JSON protocol; *decides* gets the number of the call, from 0, and its entries."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            assert self.headers["X-Amz-Target"] == "AmazonSQS.SendMessageBatch"
+            assert self.headers["Authorization"].startswith("AWS4-HMAC-SHA256 ")
+            entries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["Entries"]
+            status, document = decides(queue.calls, entries)
+            queue.calls += 1
+            said = {entry["Id"] for entry in document.get("Successful", [])}
+            queue.taken += [entry for entry in entries if entry["Id"] in said]
+            body = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        queue = FickleQueue(url=f"http://127.0.0.1:{server.server_port}")
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        try:
+            yield queue
+        finally:
+            server.shutdown()
+
+
+def taking(entries: Sequence[Entry], *, but: Sequence[Entry] = ()) -> Reply:
+    """Answer as SQS does when it takes all *entries* *but* some."""
+    failed = [{"Id": entry["Id"], "Code": "InternalError", "SenderFault": False} for entry in but]
+    taken = [{"Id": entry["Id"], "MessageId": entry["Id"]} for entry in entries if entry not in but]
+    return 200, {"Successful": taken, "Failed": failed}

@@ -1,0 +1,128 @@
+"""The sample events of events/, adapted to a test's organizations, and the answers as a client sees them."""
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from tenancy.api_keys import ApiKey
+from tenancy.gateway.context import to_context
+from tenancy.tenant import Caller, Operator
+from tests.given import ROOT, event
+
+OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
+type Event = dict[str, Any]
+
+
+def sample(function: str, case: str) -> Event:
+    document: Event = json.loads((ROOT / "events" / function / f"{case}.json").read_text())
+    return document
+
+
+def called_by(request: Event, caller: Caller) -> Event:
+    """Let the authorizer have seen *caller*."""
+    added = {"principalId": str(caller.credential_id), "integrationLatency": 38}
+    context = {**request["requestContext"], "authorizer": {**to_context(caller), **added}}
+    return {**request, "requestContext": context}
+
+
+def with_headers(request: Event, **headers: str | None) -> Event:
+    """Add, replace or (None) leave out headers; `_` stands for `-`."""
+    named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+    kept = {name: value for name, value in request["headers"].items() if name.lower() not in named}
+    merged = {**kept, **{name: value for name, value in named.items() if value is not None}}
+    return {**request, "headers": merged, "multiValueHeaders": {name: [value] for name, value in merged.items()}}
+
+
+def with_basic(request: Event, key: ApiKey) -> Event:
+    return with_headers(request, authorization=f"Basic {base64.b64encode(f'{key.text}:'.encode()).decode()}")
+
+
+def with_body(request: Event, body: object) -> Event:
+    """Send *body*: bytes as they are, anything else as JSON. The deployed API hands every body over as base64."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return {**request, "body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
+
+
+def with_query(request: Event, **query: str) -> Event:
+    named = {name.removesuffix("_"): value for name, value in query.items()}
+    return {
+        **request,
+        "queryStringParameters": named or None,
+        "multiValueQueryStringParameters": {name: [value] for name, value in named.items()} or None,
+    }
+
+
+def at(request: Event, path: str, resource: str | None = None) -> Event:
+    context = {**request["requestContext"], "path": f"/v1{path}", "resourcePath": resource or path}
+    return {**request, "path": path, "resource": resource or path, "requestContext": context}
+
+
+def recent(number: int, **changes: object) -> dict[str, object]:
+    """Return a valid event that happened just now: functions have a real clock."""
+    return event(number, **{"event_timestamp": datetime.now(UTC).isoformat(), **changes})
+
+
+def call(number: int, **changes: object) -> dict[str, object]:
+    """Return a valid call of a Segment SDK that happened just now."""
+    return {
+        "type": "track",
+        "event": "Order Completed",
+        "messageId": f"message-{number}",
+        "anonymousId": f"device-{number}",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "properties": {"revenue": 1.25, "currency": "EUR"},
+        **changes,
+    }
+
+
+def zipped(document: object) -> bytes:
+    return gzip.compress(json.dumps(document).encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a client gets; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - JSON
+        return json.loads(self.body)
+
+
+def answer_of(response: Mapping[str, Any]) -> Answer:
+    """Read a function's *response* as API Gateway does, and check what every answer of ours has."""
+    headers = {name.lower(): value for name, value in response.get("headers", {}).items()}
+    headers |= {name.lower(): values[-1] for name, values in response.get("multiValueHeaders", {}).items()}
+    assert all(isinstance(value, str) for value in headers.values())
+    assert isinstance(response["body"], str)
+    assert response["isBase64Encoded"] is False
+    assert headers["access-control-allow-origin"] == "*"
+    exposed = headers["access-control-expose-headers"].replace(" ", "").split(",")
+    assert {"Retry-After", "X-Request-Id"}.issubset(exposed)
+    return Answer(status=int(response["statusCode"]), headers=headers, body=response["body"])
+
+
+def problem_of(response: Mapping[str, Any], request: Event, status: int, code: str) -> dict[str, Any]:
+    """Return the problem document of a refusal, after checking all that a client relies on."""
+    answer = answer_of(response)
+    document: dict[str, Any] = answer.document
+    assert (answer.status, document.get("code")) == (status, code), answer.body
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"] == document["request_id"] == request["requestContext"]["requestId"]
+    assert document["status"] == status
+    assert document["message"] == document["detail"] != ""
+    assert {"type", "title", "instance"}.issubset(document)
+    for error in document.get("errors", []):
+        assert set(error) == {"location", "code", "message"}
+    assert ("retry-after" in answer.headers) == (status in {429, 503})
+    if status in {429, 503}:
+        assert int(answer.headers["retry-after"]) == document["retry_after"] > 0
+    return document
