@@ -15,6 +15,7 @@ from tenancy.stores.postgres import Database
 from tenancy.stores.secrets import CLICKHOUSE, OWNER_DATABASE, Secrets
 from tenancy.use_cases.migrate import ensure_platform_key, migrate
 
+QUERY_TIMEOUT_SECONDS = 280  # the function has 300
 LAYERS = "/opt"  # where Lambda mounts layers/migrations; emulators put layers on the path instead
 
 logger = Logger()
@@ -31,7 +32,7 @@ def migrate_all() -> dict[str, Any]:
     secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
     with (
         closing(Database(lambda: secrets.get_secret(OWNER_DATABASE))) as owner_db,
-        closing(connect(secrets.get_secret(CLICKHOUSE))) as client,
+        closing(connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)) as client,
     ):
         migrated = migrate(owner_db, client, migrations_folder())
         ensure_platform_key(owner_db, secrets)

@@ -13,6 +13,8 @@ from tenancy.stores.postgres import Database
 from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, Secrets
 from tenancy.use_cases.roll_up import roll_up
 
+QUERY_TIMEOUT_SECONDS = 800  # the function has 900
+
 logger = Logger()
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
@@ -22,7 +24,7 @@ platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 @cache
 def clickhouse() -> Client:
     """Return the client; made at the first run, kept for the life of the process."""
-    return connect(secrets.get_secret(CLICKHOUSE))
+    return connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import zstandard
 
 from tenancy.stores.clickhouse import DatabaseError, TenantReader
 from tenancy.stores.events import find_first_unsettled_day, list_daily_events, list_statistics
-from tenancy.stores.platform.events import insert_daily_statistics, insert_frames, list_unsettled_days
+from tenancy.stores.platform.events import insert_daily_statistics, insert_frames, list_touched_days
 from tenancy.usage import Period
 from tests.given import Databases
 
@@ -91,7 +91,7 @@ def test_of_an_events_copies_the_first_received_counts_in_whatever_order_they_ar
 def test_a_late_original_changes_the_day_of_the_copy_that_it_replaces(databases: Databases) -> None:
     insert(databases, row(received_at="2026-11-22 00:00:00.000"), row(event_id="2", received_at="2026-11-22 00:00:00"))
     insert(databases, row())
-    changed = list_unsettled_days(databases.clickhouse, since=LONG_AGO)
+    changed = list_touched_days(databases.clickhouse, since=LONG_AGO)
     assert sorted((str(day.metric_date), day.events) for day in changed) == [("2026-11-20", 1), ("2026-11-22", 1)]
 
 
@@ -101,7 +101,7 @@ def test_only_organizations_with_new_rows_are_counted_again(databases: Databases
         "ALTER TABLE events UPDATE created_at = '2026-11-20 10:00:02' WHERE 1", settings={"mutations_sync": 2}
     )
     insert(databases, row(organization_id=str(GLOBEX)))
-    changed = list_unsettled_days(databases.clickhouse, since=datetime.now(UTC) - timedelta(minutes=5))
+    changed = list_touched_days(databases.clickhouse, since=datetime.now(UTC) - timedelta(minutes=5))
     assert {day.organization_id for day in changed} == {GLOBEX}
 
 

@@ -12,9 +12,9 @@ CREATE TABLE IF NOT EXISTS held_events (
     user_properties String,
     revenue Decimal(18, 6) DEFAULT 0,
     currency LowCardinality(String) DEFAULT 'USD',
-    received_at DateTime64(3, 'UTC'),
+    received_at DateTime64(6, 'UTC'),
     created_at DateTime('UTC') DEFAULT now(),
-    version UInt64 DEFAULT 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(received_at)),
+    version UInt64 DEFAULT 18446744073709551615 - toUInt64(toUnixTimestamp64Micro(received_at)),
     reason LowCardinality(String)
 )
 ENGINE = ReplacingMergeTree(version)

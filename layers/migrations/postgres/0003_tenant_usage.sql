@@ -8,8 +8,14 @@ CREATE TABLE tenant_usage (
     ml_predictions_count bigint NOT NULL DEFAULT 0,
     unique_users_count bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
-    rolled_up_at timestamptz NOT NULL,
     CONSTRAINT tenant_usage_organization_id_metric_date_key UNIQUE (organization_id, metric_date)
+);
+
+-- Up to when an organization's events are counted in tenant_usage and in ClickHouse's daily statistics: the start of
+-- the last finished roll-up that had something of it to count. Only the roll-up writes it.
+CREATE TABLE settlements (
+    organization_id uuid PRIMARY KEY REFERENCES organizations (id),
+    rolled_up_at timestamptz NOT NULL
 );
 
 -- One row a finished roll-up; it counts the rows that were written since the run before it started.
@@ -24,6 +30,13 @@ CREATE POLICY tenant_isolation ON tenant_usage TO tenancy_functions
     USING (organization_id = (SELECT current_tenant())) WITH CHECK (organization_id = (SELECT current_tenant()));
 CREATE POLICY platform ON tenant_usage TO tenancy_platform USING (true) WITH CHECK (true);
 
-GRANT SELECT ON tenant_usage TO tenancy_functions;
+ALTER TABLE settlements ENABLE ROW LEVEL SECURITY;
+ALTER TABLE settlements FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON settlements TO tenancy_functions
+    USING (organization_id = (SELECT current_tenant())) WITH CHECK (organization_id = (SELECT current_tenant()));
+CREATE POLICY platform ON settlements TO tenancy_platform USING (true) WITH CHECK (true);
+
+GRANT SELECT ON tenant_usage, settlements TO tenancy_functions;
+GRANT SELECT, INSERT, UPDATE ON settlements TO tenancy_platform;
 GRANT SELECT, INSERT, UPDATE ON tenant_usage TO tenancy_platform;
 GRANT SELECT, INSERT ON roll_ups TO tenancy_platform;

@@ -30,6 +30,14 @@ class DailyEvents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """An organization with rows written since the last roll-up, and the first day of receipt among them (UTC)."""
+
+    organization_id: UUID
+    first_day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DailyUsage:
     """One row of usage: a UTC day of one organization."""
 

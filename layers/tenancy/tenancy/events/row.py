@@ -75,21 +75,21 @@ class Reception:
     def __post_init__(self) -> None:
         """Spell them."""
         object.__setattr__(self, "organization_text", str(self.organization_id))
-        object.__setattr__(self, "received_text", row_time(self.received_at))
+        object.__setattr__(self, "received_text", row_time(self.received_at, timespec="microseconds"))
 
     def is_in_range(self, timestamp: datetime) -> bool:
         """Whether the clock that wrote *timestamp* can be believed, and the row would be kept at all."""
         return self.received_at - self.retention <= timestamp <= self.received_at + MAX_CLOCK_AHEAD
 
 
-def row_time(moment: datetime) -> str:
-    """Return *moment* as ClickHouse reads it, cut to milliseconds.
+def row_time(moment: datetime, *, timespec: str = "milliseconds") -> str:
+    """Return *moment* as ClickHouse reads it, in UTC, cut to *timespec* (as `datetime.isoformat` calls it).
 
     Raises:
         InvalidEventError: no calendar in UTC has that moment.
     """
     try:
-        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec=timespec)
     except OverflowError as error:
         raise InvalidEventError("timestamp", "out_of_range", "The time is out of range.") from error
 

@@ -17,8 +17,8 @@ TENANT_TABLES: Final = ("events", "held_events", "daily_statistics")
 __all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
 
 
-def connect(url: str) -> Client:
-    """Return a client for *url* (`https://user:password@host:port/database`).
+def connect(url: str, *, timeout_seconds: int = QUERY_TIMEOUT_SECONDS) -> Client:
+    """Return a client for *url* (`https://user:password@host:port/database`) whose queries may take that long.
 
     Raises:
         UnavailableError: the server does not answer.
@@ -28,7 +28,7 @@ def connect(url: str) -> Client:
             dsn=url,
             autogenerate_session_id=False,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            send_receive_timeout=QUERY_TIMEOUT_SECONDS,
+            send_receive_timeout=timeout_seconds,
         )
     except ClickHouseError as error:
         raise UnavailableError("ClickHouse does not answer.") from error

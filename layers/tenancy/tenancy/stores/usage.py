@@ -14,7 +14,7 @@ LIST_DAILY_USAGE: Final = """
            ml_predictions_count AS ml_predictions, unique_users_count AS unique_users
     FROM tenant_usage WHERE organization_id = %s ORDER BY metric_date
 """
-FIND_ROLLED_UP_AT: Final = "SELECT max(rolled_up_at) FROM tenant_usage WHERE organization_id = %s"
+FIND_ROLLED_UP_AT: Final = "SELECT rolled_up_at FROM settlements WHERE organization_id = %s"
 
 
 def list_daily_usage(conn: Connection, organization_id: UUID) -> list[DailyUsage]:
@@ -24,6 +24,10 @@ def list_daily_usage(conn: Connection, organization_id: UUID) -> list[DailyUsage
 
 
 def find_rolled_up_at(conn: Connection, organization_id: UUID) -> datetime | None:
-    """Return when the organization's days were last rolled up, None if never."""
+    """Return when the roll-up started that last counted the organization's events, None before the first.
+
+    Read it before the days: a roll-up that commits in between then makes them newer than they are taken for, and what
+    is not settled is counted again; the other way around it would be missed.
+    """
     row = conn.execute(FIND_ROLLED_UP_AT, (organization_id,)).fetchone()
     return row[0] if row else None

@@ -52,8 +52,8 @@ def read_usage(
     period = period or month
     organization_id = tenant.organization_id
     with db.tenant_transaction(organization_id) as conn:
-        settled = list_daily_usage(conn, organization_id)
         rolled_up_at = find_rolled_up_at(conn, organization_id)
+        settled = list_daily_usage(conn, organization_id)
         users, apps = count_users(conn, organization_id), count_apps(conn, organization_id)
     first_day = find_first_unsettled_day(reader, unsettled_since(rolled_up_at))
     live = list_daily_events(reader, organization_id, first_day) if first_day is not None else []

@@ -6,9 +6,9 @@ from typing import Final
 from uuid import uuid4
 
 from tenancy.stores.clickhouse import Client
-from tenancy.stores.platform.events import insert_daily_statistics, list_unsettled_days
+from tenancy.stores.platform.events import insert_daily_statistics, list_touched, list_touched_days
 from tenancy.stores.platform.leases import delete_lease, take_lease
-from tenancy.stores.platform.usage import find_last_roll_up, insert_roll_up, upsert_daily_events
+from tenancy.stores.platform.usage import find_last_roll_up, insert_roll_up, update_daily_events
 from tenancy.stores.postgres import Database
 from tenancy.usage import unsettled_since
 
@@ -36,10 +36,18 @@ def roll_up(platform_db: Database, client: Client, *, now: datetime) -> RollUp:
         if not take_lease(conn, LEASE, holder, now=now, ends_at=now + LEASE_TIME):
             return RollUp(ran=False)
         since = unsettled_since(find_last_roll_up(conn))
+    try:
+        return _count(platform_db, client, since=since, now=now)
+    finally:
+        with platform_db.transaction() as conn:
+            delete_lease(conn, LEASE, holder)
+
+
+def _count(platform_db: Database, client: Client, *, since: datetime, now: datetime) -> RollUp:
+    touched = list_touched(client, since=since)  # before the counts: rows written in between are touched next time
     insert_daily_statistics(client, since=since, run=now)
-    days = list_unsettled_days(client, since=since)
+    days = list_touched_days(client, since=since)
     with platform_db.transaction() as conn:
-        upsert_daily_events(conn, days, rolled_up_at=now)
+        update_daily_events(conn, touched, days, rolled_up_at=now)
         insert_roll_up(conn, started_at=now, finished_at=now)
-        delete_lease(conn, LEASE, holder)
-    return RollUp(ran=True, organizations=len({day.organization_id for day in days}), days=len(days))
+    return RollUp(ran=True, organizations=len(touched), days=len(days))

@@ -6,7 +6,7 @@ from typing import Final
 
 from tenancy.events.frames import EventTable
 from tenancy.stores.clickhouse import Client
-from tenancy.usage import DailyEvents
+from tenancy.usage import DailyEvents, Touched
 
 EVENT_COLUMNS: Final = (
     "organization_id", "event_id", "event_type", "event_name", "device_id", "session_id", "platform",
@@ -18,9 +18,13 @@ COLUMNS: Final[dict[EventTable, tuple[str, ...]]] = {
 }
 INSERT_SETTINGS: Final = {"async_insert": 0, "input_format_skip_unknown_fields": 0}
 
-# Of organizations with rows written since then: their days of receipt from the first such day on. A row that came
-# late may replace a copy that was received on a later day, never one of an earlier day; so this is all that changed.
-LIST_UNSETTLED_DAYS: Final = """
+LIST_TOUCHED: Final = """
+    SELECT organization_id, min(toDate(received_at)) FROM events
+    WHERE created_at >= {since:DateTime64(3, 'UTC')} GROUP BY organization_id
+"""
+# Of touched organizations: their days of receipt from the first touched one on. A row that came late may replace a
+# copy that was received on a later day, never one of an earlier day; so these are all days that may have changed.
+LIST_TOUCHED_DAYS: Final = """
     WITH
         touched AS (
             SELECT organization_id, min(toDate(received_at)) AS first_day FROM events
@@ -72,9 +76,15 @@ def insert_frames(client: Client, table: EventTable, frames: Sequence[bytes], *,
     )
 
 
-def list_unsettled_days(client: Client, *, since: datetime) -> list[DailyEvents]:
-    """Return every day of receipt whose count may have changed through rows written *since* then."""
-    rows = client.query(LIST_UNSETTLED_DAYS, parameters={"since": since}).result_rows
+def list_touched(client: Client, *, since: datetime) -> list[Touched]:
+    """Return the organizations with rows written *since* then."""
+    rows = client.query(LIST_TOUCHED, parameters={"since": since}).result_rows
+    return [Touched(organization_id=organization_id, first_day=first_day) for organization_id, first_day in rows]
+
+
+def list_touched_days(client: Client, *, since: datetime) -> list[DailyEvents]:
+    """Return every day of receipt that has events and whose count may have changed through rows written *since*."""
+    rows = client.query(LIST_TOUCHED_DAYS, parameters={"since": since}).result_rows
     return [
         DailyEvents(
             organization_id=organization_id, metric_date=day, events=events, unique_users=users, storage_bytes=size
