@@ -5,6 +5,7 @@ event that was sent is accepted, stored and counted once, for the right organiza
 """
 
 import json
+import os
 import secrets
 import sys
 import time
@@ -44,7 +45,7 @@ class Stack:
     @classmethod
     def load(cls) -> "Stack":
         """Read the contract file that `make up` wrote."""
-        contract = json.loads((ROOT / ".local" / "stack.json").read_text())
+        contract = json.loads((ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json").read_text())
         return cls(**{name: contract[name] for name in cls.__slots__})
 
 

@@ -4,7 +4,10 @@ They start once a run. Each test has databases of its own, cloned from a migrate
 """
 
 import itertools
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import psycopg
@@ -41,8 +44,9 @@ from tests.given import (
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    directory = tmp_path_factory.mktemp("servers")
+def servers() -> Iterator[Servers]:
+    # Not pytest's own folder: another run closes that to the user that PostgreSQL runs as when we are root.
+    directory = Path(tempfile.mkdtemp(prefix="tenancy-tests-"))
     settings = StackSettings(root=ROOT, directory=directory)
     credentials = Credentials.load(directory)
     started = Servers(
@@ -62,6 +66,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     finally:
         for name in (clickhouse.NAME, postgres.NAME):
             processes.stop(directory, name)
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +118,6 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    boto3.DEFAULT_SESSION = None
     reset_aws(moto_url)
     sqs, ssm = boto3.client("sqs", region_name=REGION), boto3.client("ssm", region_name=REGION)
     gateway = boto3.client("apigateway", region_name=REGION)

@@ -17,7 +17,7 @@ from tenancy.stores.clickhouse import Client
 from tenancy.stores.postgres import Database
 from tenancy.tenant import Tenant
 from tenancy.tiers import Tier
-from tenancy.use_cases.effects import World
+from tenancy.use_cases.effects import World, drain
 from tenancy.use_cases.provision import Provisioned, provision_organization
 
 ROOT = Path(__file__).parents[1]
@@ -82,7 +82,10 @@ def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:
 
 
 def provision(databases: Databases, world: World, name: str, tier: Tier) -> Provisioned:
-    return provision_organization(databases.platform, world, new_organization(name, tier), now=datetime.now(UTC))
+    """Provision an organization, and send its mail as the sweep would."""
+    provisioned = provision_organization(databases.platform, world, new_organization(name, tier), now=datetime.now(UTC))
+    drain(databases.platform, world, now=datetime.now(UTC))
+    return provisioned
 
 
 def tenant_of(provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS) -> Tenant:

@@ -23,12 +23,17 @@ secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_u
 db = Database(lambda: secrets.get_secret(DATABASE))
 
 
-@cache
 def key_set() -> "KeySet":
-    """Return the public keys of people's tokens, read once per process; its library is imported only for a person."""
+    """Return the public keys of people's tokens, as rotated as the secret is."""
+    return parse_key_set(secrets.get_secret(JWKS))
+
+
+@cache
+def parse_key_set(document: str) -> "KeySet":
+    """Return the keys in *document*; the library that knows them is imported only for a person's token."""
     from tenancy.tokens import KeySet  # noqa: PLC0415
 
-    return KeySet.from_jwks(secrets.get_secret(JWKS), issuer=settings.token_issuer, audience=settings.token_issuer)
+    return KeySet.from_jwks(document, issuer=settings.token_issuer, audience=settings.token_issuer)
 
 
 class UnauthorizedError(Exception):

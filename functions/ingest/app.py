@@ -5,19 +5,19 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tenancy.api_keys import find_key
-from tenancy.errors import NotFoundError, UnauthenticatedError
+from tenancy.errors import NotFoundError, OrganizationInactiveError, UnauthenticatedError
 from tenancy.events.batch import decode_body, parse_batch
 from tenancy.events.segment import BATCH_PATHS, TYPE_OF_PATH
 from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.gateway.segment import parse_segment_request, settings_answer
-from tenancy.gateway.serve import serve
+from tenancy.gateway.serve import logger, serve
 from tenancy.identification import confirm_tenant
 from tenancy.permissions import EVENTS_WRITE
 from tenancy.settings import Settings
 from tenancy.stores.aws import Aws
 from tenancy.stores.queue import EventQueue
-from tenancy.tenant import require_tenant
-from tenancy.use_cases.ingest import ingest_batch, ingest_messages
+from tenancy.tenant import Tenant, require_tenant
+from tenancy.use_cases.ingest import Receipt, ingest_batch, ingest_messages
 
 if TYPE_CHECKING:
     from tenancy.use_cases.write_keys import WriteKeys
@@ -56,7 +56,9 @@ def take_events(request: Request) -> Response:
     tenant = require_tenant(request.caller(), EVENTS_WRITE)
     confirm_tenant(tenant, request.headers, settings.base_domain)
     batch = parse_batch(decode_body(request.body))
-    return json_answer(200, ingest_batch(queue, tenant, batch, now=datetime.now(UTC)))
+    receipt = ingest_batch(queue, tenant, batch, now=datetime.now(UTC))
+    log(request, tenant, receipt)
+    return json_answer(200, receipt)
 
 
 def take_messages(request: Request) -> Response:
@@ -65,8 +67,22 @@ def take_messages(request: Request) -> Response:
     key, batch = parse_segment_request(request)
     tenant = write_keys().authenticate(key, now=now)
     confirm_tenant(tenant, request.headers, settings.base_domain)
-    ingest_messages(queue, tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
+    receipt = ingest_messages(queue, tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
+    log(request, tenant, receipt)
     return json_answer(200, {"success": True})
+
+
+def log(request: Request, tenant: Tenant, receipt: Receipt) -> None:
+    """Log what became of a batch; the answer to a Segment SDK does not say it."""
+    logger.info(
+        "ingested",
+        request_id=request.request_id,
+        organization_id=str(tenant.organization_id),
+        credential_id=str(tenant.credential_id),
+        accepted=receipt.accepted,
+        held=receipt.held,
+        rejected=len(receipt.rejected),
+    )
 
 
 def give_settings(request: Request) -> Response:
@@ -76,7 +92,7 @@ def give_settings(request: Request) -> Response:
         raise NotFoundError("There is no such project.")
     try:
         write_keys().authenticate(key, now=datetime.now(UTC))
-    except UnauthenticatedError as error:
+    except (UnauthenticatedError, OrganizationInactiveError) as error:
         raise NotFoundError("There is no such project.") from error
     return settings_answer(request, key)
 

@@ -1,6 +1,8 @@
 """A function as Lambda runs it: its app.py, the variables that the template gives it, one event after another."""
 
+import functools
 import importlib.util
+import inspect
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -90,7 +92,7 @@ def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
 
 
 def _close(value: object) -> None:
-    if callable(value) and hasattr(value, "cache_info") and value.cache_info().currsize:
+    if isinstance(value, functools._lru_cache_wrapper) and value.cache_info().currsize and not parameters_of(value):
         value = value()  # made at the first request, kept for the life of the process
     if isinstance(value, Database | Client):
         value.close()
@@ -99,3 +101,7 @@ def _close(value: object) -> None:
     elif type(value).__module__.startswith("tenancy.") and hasattr(value, "__dict__"):
         for inner in vars(value).values():
             _close(inner)
+
+
+def parameters_of(function: Callable[..., object]) -> list[str]:
+    return list(inspect.signature(function).parameters)

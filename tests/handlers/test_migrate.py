@@ -224,8 +224,7 @@ def test_cloudformation_is_told_what_came_of_it(
     assert query("SELECT count(*) FROM schema_migrations") == [(POSTGRES,)]
 
     changed("postgres/0001_organizations.sql")
-    with pytest.raises(Exception, match="0001_organizations"):
-        start_migrate()(deploy("Update", url))
+    assert start_migrate()(deploy("Update", url)) == {}
     assert received[-1]["Status"] == "FAILED"
     assert "0001_organizations" in received[-1]["Reason"]
 
@@ -238,7 +237,6 @@ def test_a_report_holds_no_secret(
 ) -> None:
     url, received = reports
     put_secret(OWNER_DATABASE, f"postgresql://nobody:nothing-to-tell@{nowhere}/tenancy")
-    with pytest.raises(Exception, match="database"):
-        start_migrate()(deploy("Create", url))
+    assert start_migrate()(deploy("Create", url)) == {}
     assert received[-1]["Status"] == "FAILED"
     assert "nothing-to-tell" not in json.dumps(received)

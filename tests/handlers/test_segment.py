@@ -189,7 +189,6 @@ def test_a_malformed_call_does_not_sink_the_others(ingest: Function, aws: AwsAcc
         {},
         {"type": "track"},
         call(2, type="purchase"),
-        call(3, event=7),
         call(4, messageId="a\0b"),
     ]
     assert is_success(ingest(batch(call(1), *bad, call(5), key=acme.write_key)))

@@ -62,13 +62,14 @@ def test_with_nothing_owed_nothing_is_done(sweep: Function) -> None:
     assert sweep(EVERY_MINUTE) == NOTHING
 
 
-def test_a_request_that_did_all_leaves_nothing(
+def test_the_administrator_is_welcomed_once(
     provision: Function, sweep: Function, databases: Databases, mails: Mails
 ) -> None:
     assert answer_of(provision(create())).status == 201
-    assert owed(databases) == []
+    assert [kind for kind, _, _ in owed(databases)] == ["welcome_mail"]
+    assert sweep(EVERY_MINUTE) == {"ran": True, "done": ["welcome_mail"], "failed": []}
     assert sweep(EVERY_MINUTE) == NOTHING
-    assert len(mails()) == 1
+    assert mails() == [("admin@acme.example", "Welcome, Acme")]
 
 
 def test_a_key_that_found_no_plan_joins_it_later_and_the_mail_goes_out_once(
@@ -78,11 +79,11 @@ def test_a_key_that_found_no_plan_joins_it_later_and_the_mail_goes_out_once(
     request = create()
     problem = problem_of(provision(request), request, 503, "unavailable")
     assert problem["retry_after"] >= 30
-    assert [kind for kind, _, _ in owed(databases)] == ["gateway_key"]
-    assert mails() == [("admin@acme.example", "Welcome, Acme")]
+    assert [kind for kind, _, _ in owed(databases)] == ["gateway_key", "welcome_mail"]
 
-    # It is not yet due again, and then still without a plan.
-    assert sweep(EVERY_MINUTE) == NOTHING
+    # The key is not yet due again, and then still without a plan.
+    assert sweep(EVERY_MINUTE) == {"ran": True, "done": ["welcome_mail"], "failed": []}
+    assert mails() == [("admin@acme.example", "Welcome, Acme")]
     make_all_due(databases)
     assert sweep(EVERY_MINUTE) == {"ran": True, "done": [], "failed": ["gateway_key"]}
     [(kind, attempts, error)] = owed(databases)
@@ -109,6 +110,7 @@ def test_a_mail_that_could_not_be_sent_does_not_fail_provisioning_and_goes_out_l
     ses = boto3.client("sesv2", region_name=REGION)
     ses.delete_email_identity(EmailIdentity=SENDER)
     assert answer_of(provision(create())).status == 201
+    assert sweep(EVERY_MINUTE) == {"ran": True, "done": [], "failed": ["welcome_mail"]}
     [(kind, _, error)] = owed(databases)
     assert kind == "welcome_mail"
     assert error
@@ -140,7 +142,7 @@ def test_one_effect_that_cannot_be_done_does_not_hold_up_the_others(
         )
     make_all_due(databases)
     answer = sweep(EVERY_MINUTE)
-    assert sorted(answer["done"]) == ["gateway_key", "welcome_mail"]
+    assert sorted(answer["done"]) == ["gateway_key", "welcome_mail", "welcome_mail"]
     assert sorted(answer["failed"]) == ["gateway_key", "unheard_of", "welcome_mail"]
     assert ("admin@globex.example", "Welcome, Globex") in mails()
     assert len(keys_in_plan(aws)) == 1

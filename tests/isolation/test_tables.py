@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tenancy.stores.clickhouse import TENANT_TABLES
 from tests.given import Databases
 
 LIST_TABLES = """
@@ -100,3 +101,11 @@ def test_a_definer_function_belongs_to_the_look_up_role_and_pins_its_search_path
     assert {tuple(rest) for _, *rest in ((name, owner, tuple(config)) for name, owner, config in functions)} == {
         ("tenancy_lookup", ("search_path=pg_catalog, pg_temp",))
     }
+
+
+def test_a_reader_filters_every_clickhouse_table_that_has_organizations(databases: Databases) -> None:
+    statement = """
+        SELECT DISTINCT table FROM system.columns
+        WHERE database = currentDatabase() AND name = 'organization_id'
+    """
+    assert {table for (table,) in databases.clickhouse.query(statement).result_rows} == set(TENANT_TABLES)

@@ -10,7 +10,10 @@ import zstandard
 from tenancy.stores.clickhouse import DatabaseError, TenantReader
 from tenancy.stores.events import find_first_unsettled_day, list_daily_events, list_statistics
 from tenancy.stores.platform.events import insert_daily_statistics, insert_frames, list_touched_days
+from tenancy.stores.usage import list_daily_usage
 from tenancy.usage import Period
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.roll_up import roll_up
 from tests.given import Databases
 
 ACME = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10")
@@ -93,6 +96,20 @@ def test_a_late_original_changes_the_day_of_the_copy_that_it_replaces(databases:
     insert(databases, row())
     changed = list_touched_days(databases.clickhouse, since=LONG_AGO)
     assert sorted((str(day.metric_date), day.events) for day in changed) == [("2026-11-20", 1), ("2026-11-22", 1)]
+
+
+def test_a_day_that_lost_its_only_event_to_an_earlier_day_is_billed_no_more(
+    databases: Databases, acme: Provisioned
+) -> None:
+    organization_id = str(acme.organization.id)
+    late = row(organization_id=organization_id, received_at="2026-11-22 00:00:00.000000")
+    insert(databases, late)
+    roll_up(databases.platform, databases.clickhouse, now=datetime.now(UTC))
+    insert(databases, {**late, "received_at": "2026-11-20 10:00:01.000000"})
+    roll_up(databases.platform, databases.clickhouse, now=datetime.now(UTC))
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        days = list_daily_usage(conn, acme.organization.id)
+    assert [(str(day.metric_date), day.events) for day in days] == [("2026-11-20", 1), ("2026-11-22", 0)]
 
 
 def test_only_organizations_with_new_rows_are_counted_again(databases: Databases) -> None:

@@ -61,6 +61,15 @@ def variables(function: str) -> set[str]:
     return GLOBAL_VARIABLES | set(FUNCTIONS[function].get("Environment", {}).get("Variables", {}))
 
 
+def statements(function: str) -> list[dict[str, Any]]:
+    """Return what a function may do, by its own policies or its own role's."""
+    policies = FUNCTIONS[function].get("Policies", [])
+    if "Role" in FUNCTIONS[function]:
+        role = FUNCTIONS[function]["Role"]["Fn::GetAtt"].removesuffix(".Arn")
+        policies = [policy["PolicyDocument"] for policy in RESOURCES[role]["Properties"]["Policies"]]
+    return [statement for policy in policies for statement in policy["Statement"]]
+
+
 def settings_variables() -> dict[str, str]:
     """Environment variable -> field, as settings.py reads them."""
     source = (ROOT / "layers/tenancy/tenancy/settings.py").read_text()
@@ -112,7 +121,7 @@ def test_a_function_may_read_exactly_the_secrets_that_it_names(function: str) ->
         )
     )
     named = {value for name, value in constants.items() if re.search(rf"get_secret\({name}\)", source)}
-    policies = json.dumps(FUNCTIONS[function].get("Policies", []))
+    policies = json.dumps(statements(function))
     assert set(re.findall(r"secret:\$\{SecretsPrefix\}/([a-z-]+)-\?{6}", policies)) == named
 
 
@@ -196,13 +205,36 @@ def test_the_gateways_refusals_have_the_shape_of_ours() -> None:
         assert ("Retry-After" in headers) == (response["StatusCode"] in {429, 503})
 
 
-def test_nothing_may_do_everything() -> None:
-    for name, properties in FUNCTIONS.items():
-        for policy in properties.get("Policies", []):
-            for statement in policy["Statement"]:
-                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-                assert not [action for action in actions if "*" in action], name
-                assert statement["Resource"] != "*", name
+@pytest.mark.parametrize("function", FOLDERS)
+def test_nothing_may_do_everything(function: str) -> None:
+    for statement in statements(function):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert not [action for action in actions if "*" in action]
+        assert statement["Resource"] != "*"
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+def test_a_function_that_reads_a_queue_has_its_own_role(function: str) -> None:
+    """SAM gives every function with an SQS event a managed policy for all queues of the account."""
+    reads_queue = any(event["Type"] == "SQS" for event in FUNCTIONS[function].get("Events", {}).values())
+    assert reads_queue == ("Role" in FUNCTIONS[function])
+
+
+def test_two_stages_fit_into_one_account_and_region() -> None:
+    """A fixed physical name that does not contain the stack's is taken by the first stage."""
+    for function in FOLDERS:
+        for event in FUNCTIONS[function].get("Events", {}).values():
+            if event["Type"] == "ScheduleV2":
+                assert event["Properties"]["OmitName"] is True
+    for name, resource in RESOURCES.items():
+        properties = resource.get("Properties", {})
+        for key in ("FunctionName", "QueueName", "RoleName", "AlarmName", "LogGroupName"):
+            assert key not in properties, name
+
+
+def test_events_outlive_the_stack() -> None:
+    queues = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::SQS::Queue"]
+    assert [queue["DeletionPolicy"] for queue in queues] == ["Retain", "Retain"]
 
 
 def test_the_requirements_are_the_locks(tmp_path: Path) -> None:

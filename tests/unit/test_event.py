@@ -73,7 +73,7 @@ def test_every_field_reaches_its_column() -> None:
         user_properties='{"plan": "pro"}',
         revenue="49.9",
         currency="EUR",
-        received_at="2026-11-24 12:00:00.456",
+        received_at="2026-11-24 12:00:00.456789",
     )
 
 
@@ -383,3 +383,11 @@ def test_whatever_a_field_holds_an_event_is_a_row_or_a_named_error(field: str, v
         at_fault = field
         assert msgspec.json.decode(msgspec.json.encode(row), type=Row) == row
     assert at_fault in (field, "")
+
+
+def test_an_event_without_an_id_is_the_same_whenever_it_is_sent() -> None:
+    def derived(**members: object) -> str:
+        return parse_event(raw(event_id=None, **members), RECEPTION).event_id
+
+    assert derived(sentAt="2026-11-24T11:00:00Z") == derived(sentAt="2026-11-24T12:00:00Z")
+    assert derived(sentAt="2026-11-24T11:00:00Z") != derived(sentAt="2026-11-24T11:00:00Z", session_id="other")

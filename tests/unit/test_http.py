@@ -135,7 +135,7 @@ REFUSALS = [value for value in vars(errors).values() if isinstance(value, type) 
 
 
 def problem(refusal: Refusal) -> tuple[dict[str, Any], dict[str, str]]:
-    answer = problem_answer(refusal, path="/events", request_id="r-1")
+    answer = problem_answer(refusal, instance="/events", request_id="r-1")
     assert answer["statusCode"] == refusal.status
     assert answer["isBase64Encoded"] is False
     return json.loads(answer["body"]), answer["headers"]

@@ -36,10 +36,10 @@ def test_provisioning_makes_an_administrator_an_app_and_two_keys(databases: Data
     assert passwords[0][0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_nothing_is_owed_once_it_is_answered(databases: Databases, acme: Provisioned) -> None:
-    assert acme.organization.subdomain == "acme"
+def test_only_the_mail_is_owed_once_it_is_answered(databases: Databases, world: World) -> None:
+    provision_organization(databases.platform, world, new_organization("acme"), now=NOW)
     with databases.platform.transaction() as conn:
-        assert conn.execute("SELECT kind FROM outbox").fetchall() == []
+        assert conn.execute("SELECT kind FROM outbox").fetchall() == [("welcome_mail",)]
 
 
 @pytest.mark.parametrize("subdomain", ["acme", "www"])
@@ -62,7 +62,7 @@ def test_what_the_gateway_refused_is_finished_by_the_sweep(databases: Databases,
     nothing_due = sweep(databases.platform, world, now=NOW + timedelta(seconds=1))
     finished = sweep(databases.platform, world, now=NOW + timedelta(minutes=5))
     assert nothing_due is not None
-    assert nothing_due.done == ()
+    assert nothing_due.done == ("welcome_mail",)
     assert finished is not None
     assert finished.done == ("gateway_key",)
     assert len(keys_in_plan(aws, Tier.STARTER)) == 1

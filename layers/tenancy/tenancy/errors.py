@@ -72,12 +72,6 @@ class NotFoundError(Refusal):
     status, code, title = 404, "not_found", "Not Found"
 
 
-class MethodNotAllowedError(Refusal):
-    """The path exists, the method does not."""
-
-    status, code, title = 405, "method_not_allowed", "Method Not Allowed"
-
-
 class SubdomainTakenError(Refusal):
     """Another organization answers at that subdomain, or it is reserved."""
 

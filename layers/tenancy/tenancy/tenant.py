@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from tenancy.errors import ForbiddenError, NotFoundError, OrganizationInactiveError
 from tenancy.organization import Status
 from tenancy.tiers import Tier
-
-PLATFORM_SCOPE: Final = "platform:*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

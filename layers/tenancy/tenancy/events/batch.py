@@ -13,10 +13,12 @@ MAX_EVENTS: Final = 2_500
 GZIP_MAGIC: Final = b"\x1f\x8b"
 GZIP_WINDOW_BITS: Final = 31
 MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of what follows it
-ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
+# A surrogate's escape, or a pair of them, after an even number of backslashes: an odd one would be escaped itself.
+SURROGATES: Final = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-LONE_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+PAIR_BYTES: Final = 12
+MAX_SURROGATES: Final = 100_000
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -112,11 +114,13 @@ def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 def _mend_surrogates(body: bytes) -> bytes:
     """Put U+FFFD where half a surrogate pair stands, as `String.toWellFormed()` does; every other byte stays.
 
-    In JSON a backslash stands in strings only, so that reading escape by escape finds exactly these.
+    In JSON a backslash stands in strings only, so that this finds exactly these. A body with more surrogates than any
+    SDK sends is left as it is: mending costs time.
     """
-    if b"\\ud" not in body and b"\\uD" not in body:
+    surrogates = body.count(b"\\ud") + body.count(b"\\uD")
+    if not 0 < surrogates <= MAX_SURROGATES:
         return body
-    return ESCAPE.sub(lambda escape: b"\\ufffd" if LONE_SURROGATE.fullmatch(escape[0]) else escape[0], body)
+    return SURROGATES.sub(lambda found: found[0] if len(found[2]) == PAIR_BYTES else found[1] + b"\\ufffd", body)
 
 
 def _check_length(count: int) -> None:

@@ -1,5 +1,7 @@
 """The row that an event becomes, whatever words it came in, and what every event of a request has in common."""
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -10,9 +12,17 @@ import msgspec
 from tenancy.errors import FieldError
 
 MAX_EVENT_BYTES: Final = 32 * 1024
+ID_SHOWN_CHARACTERS: Final = 255
 MAX_CLOCK_AHEAD: Final = timedelta(hours=24)
 DEFAULT_CURRENCY: Final = "USD"
+# Differ from one try to the next, so they are no part of an event; the key is a secret.
+TRANSPORT_MEMBERS: Final = frozenset({"sentAt", "writeKey"})
+TRANSPORT_TEXTS: Final = tuple(f'"{name}"'.encode() for name in sorted(TRANSPORT_MEMBERS))
 NUL: Final = b"\\u0000"  # as JSON spells it
+
+
+_members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder: Final = msgspec.json.Encoder()
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +59,10 @@ class Rejection:
     index: int
     event_id: str | None
     errors: tuple[FieldError, ...]
+
+    def __post_init__(self) -> None:
+        """Cut the id, which may be what is wrong: an answer has its limits too."""
+        object.__setattr__(self, "event_id", self.event_id and self.event_id[:ID_SHOWN_CHARACTERS])
 
 
 class InvalidEventError(Exception):
@@ -95,8 +109,16 @@ def row_time(moment: datetime, *, timespec: str = "milliseconds") -> str:
 
 
 def derived_event_id(organization_id: UUID, raw: bytes) -> str:
-    """Return the id of an event that has none: the same text is the same event."""
+    """Return the id of an event that has none: the same text is the same event, whenever it is sent."""
+    if any(member in raw for member in TRANSPORT_TEXTS):
+        raw = join_members(_members_decoder.decode(raw), TRANSPORT_MEMBERS)
     return str(uuid5(organization_id, raw))
+
+
+def join_members(members: Mapping[str, msgspec.Raw], without: AbstractSet[str]) -> bytes:
+    """Return the JSON object of *members* but those named *without*, their texts untouched."""
+    parts = (_encoder.encode(name) + b":" + bytes(value) for name, value in members.items() if name not in without)
+    return b"{" + b",".join(parts) + b"}"
 
 
 def refuse_nul(**texts: str) -> None:

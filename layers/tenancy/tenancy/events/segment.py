@@ -1,4 +1,8 @@
-"""Events in the words of the Segment SDKs -> rows (the mapping: docs/api.md, "Segment")."""
+"""Events in the words of the Segment SDKs -> rows (the mapping: docs/api.md, "Segment").
+
+SDKs drop what is refused, so that only what makes no event at all is: an optional member of another kind than the
+documented one counts as absent, and stays in user_properties as it came.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,10 +18,12 @@ from tenancy.events.row import (
     DEFAULT_CURRENCY,
     MAX_EVENT_BYTES,
     NUL,
+    TRANSPORT_MEMBERS,
     InvalidEventError,
     Reception,
     Row,
     derived_event_id,
+    join_members,
     refuse_nul,
     row_time,
 )
@@ -30,65 +36,18 @@ TYPE_OF_PATH: Final[Mapping[str, str]] = MappingProxyType(
 )
 HELD_FOR_CLOCK: Final = "clock"
 TEXT_MAX_CHARACTERS: Final = 255
-# Differ from one try to the next, so they are no part of an event; the key is a secret.
-TRANSPORT_MEMBERS: Final = frozenset({"sentAt", "writeKey"})
+NUMBER_STARTS: Final = frozenset(bytes((byte,)) for byte in b"-0123456789")
 
-type Identifier = str | int | float | None
+type Members = Mapping[str, msgspec.Raw]
 
-
-class Device(msgspec.Struct, frozen=True):
-    """`context.device`, as far as it matters here."""
-
-    id: Identifier = None
-    type: str | None = None
-
-
-class Named(msgspec.Struct, frozen=True):
-    """`context.os` and `context.library`."""
-
-    name: str | None = None
-
-
-class Context(msgspec.Struct, frozen=True):
-    """`context`, as far as it matters here; all of it is kept in user_properties."""
-
-    device: Device | None = None
-    os: Named | None = None
-    userAgent: str | None = None  # noqa: N815 - the SDKs' spelling
-    sessionId: Identifier = None  # noqa: N815
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of an SDK."""
-
-    type: str = ""
-    event: str | None = None
-    name: str | None = None
-    messageId: str | None = None  # noqa: N815
-    anonymousId: Identifier = None  # noqa: N815
-    userId: Identifier = None  # noqa: N815
-    timestamp: datetime | None = None
-    context: Context | None = None
-
-
-class Purchase(msgspec.Struct, frozen=True):
-    """What `properties` may say about money."""
-
-    revenue: msgspec.Raw = msgspec.Raw(b"null")
-    currency: msgspec.Raw = msgspec.Raw(b"null")
-
-
-_message_decoder: Final = msgspec.json.Decoder(Message)
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_purchase_decoder: Final = msgspec.json.Decoder(Purchase)
-_encoder: Final = msgspec.json.Encoder()
 
 
 def parse_message(raw: bytes, reception: Reception, *, event_type: str | None = None) -> Row:
     """Return the row for the JSON text *raw* of one SDK call; *event_type* is what the path says, where it does.
 
-    The client's timestamp stays: a corrected one would differ on every retry. One that cannot be believed makes a
-    row that is held with reason `clock`.
+    The client's timestamp stays: a corrected one would differ on every retry. One that cannot be believed, or read,
+    makes a row that is held with reason `clock`.
 
     Raises:
         InvalidEventError: it is no SDK call, or says not on what device it happened.
@@ -96,96 +55,100 @@ def parse_message(raw: bytes, reception: Reception, *, event_type: str | None = 
     if len(raw) > MAX_EVENT_BYTES:
         raise InvalidEventError("", "too_large", f"An event has at most {MAX_EVENT_BYTES} bytes.")
     try:
-        message = _message_decoder.decode(raw)
-        members = _members_decoder.decode(raw)
+        call = _members_decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise InvalidEventError("", "invalid", str(error)) from error
-    call = event_type or message.type
-    if call not in TYPES:
+    kind = event_type or _text(call.get("type"))
+    if kind not in TYPES:
         raise InvalidEventError("type", "unknown", f"Expected one of {', '.join(sorted(TYPES))}.")
-    return _row(raw, call, message, members, reception)
+    return _row(raw, kind, call, reception)
 
 
-def _row(raw: bytes, call: str, message: Message, members: Mapping[str, msgspec.Raw], reception: Reception) -> Row:
-    context = message.context or Context()
-    device_id = _text(context.device.id if context.device else None, message.anonymousId, message.userId)
+def _row(raw: bytes, kind: str, call: Members, reception: Reception) -> Row:
+    context = _object(call.get("context"))
+    device = _object(context.get("device"))
+    device_id = _text(device.get("id"), call.get("anonymousId"), call.get("userId"))
     if not device_id:
         raise InvalidEventError("anonymousId", "missing", "An event needs a device, an anonymousId or a userId.")
-    timestamp = _timestamp(message) or reception.received_at
-    revenue, currency = _money(members.get("properties"))
+    timestamp = _timestamp(call.get("timestamp"), reception)
+    held = timestamp is None or not reception.is_in_range(timestamp)
+    revenue, currency = _money(_object(call.get("properties")))
     row = Row(
         organization_id=reception.organization_text,
-        event_id=message.messageId or derived_event_id(reception.organization_id, _join(members, TRANSPORT_MEMBERS)),
-        event_type=call,
-        event_name=_text(message.event, message.name, call),
+        event_id=_event_id(raw, call, reception),
+        event_type=kind,
+        event_name=_text(call.get("event"), call.get("name")) or kind,
         device_id=device_id,
-        session_id=_text(context.sessionId),
-        platform=_platform(context),
-        event_timestamp=row_time(timestamp),
-        properties=_properties(members),
-        user_properties=_join(members, {"properties", *TRANSPORT_MEMBERS}).decode(),
+        session_id=_text(context.get("sessionId")),
+        platform=_platform(context, device),
+        event_timestamp=row_time(timestamp or reception.received_at),
+        properties=bytes(call["properties"]).decode() if _object(call.get("properties")) else "{}",
+        user_properties=join_members(call, {"properties", *TRANSPORT_MEMBERS}).decode(),
         revenue=revenue,
         currency=currency,
         received_at=reception.received_text,
-        reason="" if reception.is_in_range(timestamp) else HELD_FOR_CLOCK,
+        reason=HELD_FOR_CLOCK if held else "",
     )
     if NUL in raw:
-        refuse_nul(messageId=row.event_id, event=row.event_name, anonymousId=row.device_id)
+        refuse_nul(messageId=row.event_id, event=row.event_name, anonymousId=row.device_id, platform=row.platform)
     return row
 
 
-def _timestamp(message: Message) -> datetime | None:
-    """Return when it happened; a time without a zone is UTC."""
-    if message.timestamp is not None and message.timestamp.tzinfo is None:
-        return message.timestamp.replace(tzinfo=UTC)
-    return message.timestamp
+def _event_id(raw: bytes, call: Members, reception: Reception) -> str:
+    """Return `messageId`; without one, or with one that is no name, an id of the call's own text."""
+    message_id = _scalar(call.get("messageId"))
+    if 0 < len(message_id) <= TEXT_MAX_CHARACTERS:
+        return message_id
+    return derived_event_id(reception.organization_id, raw)
 
 
-def _properties(members: Mapping[str, msgspec.Raw]) -> str:
-    text = bytes(members.get("properties", b"{}"))
-    return text.decode() if text.startswith(b"{") else "{}"
+def _timestamp(value: msgspec.Raw | None, reception: Reception) -> datetime | None:
+    """Return when it happened, None when that cannot be read.
 
-
-def _platform(context: Context) -> str:
-    if context.device and context.device.type:
-        return context.device.type.lower()[:TEXT_MAX_CHARACTERS]
-    if context.os and context.os.name:
-        return context.os.name.lower()[:TEXT_MAX_CHARACTERS]
-    return "web" if context.userAgent else "server"
-
-
-def _text(*candidates: Identifier) -> str:
-    """Return the first candidate that says something, as text of at most 255 characters."""
-    for candidate in candidates:
-        if candidate is not None and candidate != "":
-            return str(candidate)[:TEXT_MAX_CHARACTERS]
-    return ""
-
-
-def _money(properties: msgspec.Raw | None) -> tuple[str, str]:
-    """Return revenue and currency; what is no amount of a known currency counts as none, and stays in properties."""
-    nothing = "0", DEFAULT_CURRENCY
-    if properties is None or not bytes(properties).startswith(b"{"):
-        return nothing
-    purchase = _purchase_decoder.decode(properties)
+    A time without a zone is UTC; a call without a time happened when it was received.
+    """
+    if value is None or bytes(value) == b"null":
+        return reception.received_at
     try:
-        amount = Decimal(_scalar(purchase.revenue) or "0")
+        moment = msgspec.json.decode(value, type=datetime)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        row_time(moment)
+    except (msgspec.ValidationError, InvalidEventError):
+        return None
+    return moment
+
+
+def _platform(context: Members, device: Members) -> str:
+    named = _text(device.get("type"), _object(context.get("os")).get("name"))
+    return named.lower() or ("web" if "userAgent" in context else "server")
+
+
+def _money(properties: Members) -> tuple[str, str]:
+    """Return revenue and currency; what is no amount of a known currency counts as none, and stays in properties."""
+    named = properties.get("currency")
+    currency = DEFAULT_CURRENCY if named is None or bytes(named) == b"null" else _scalar(named).upper()
+    try:
+        money = find_money(Decimal(_scalar(properties.get("revenue")) or "0"))
     except InvalidOperation:
-        return nothing
-    currency = _scalar(purchase.currency).upper() or DEFAULT_CURRENCY
-    money = find_money(amount)
+        money = None
     if money is None or currency not in CURRENCIES:
-        return nothing
+        return "0", DEFAULT_CURRENCY
     return money_text(money), currency
 
 
-def _scalar(value: msgspec.Raw) -> str:
-    """Return the text of a JSON number or string, so that a number keeps its digits; nothing for null."""
-    text = bytes(value).decode()
-    return "" if text == "null" else text.strip('"')
+def _object(value: msgspec.Raw | None) -> Members:
+    """Return the members of a JSON object, none of anything else."""
+    return _members_decoder.decode(value) if value is not None and bytes(value)[:1] == b"{" else {}
 
 
-def _join(members: Mapping[str, msgspec.Raw], without: frozenset[str] | set[str]) -> bytes:
-    """Return the JSON object of *members* but those named *without*, their texts untouched."""
-    parts = (_encoder.encode(name) + b":" + bytes(value) for name, value in members.items() if name not in without)
-    return b"{" + b",".join(parts) + b"}"
+def _text(*candidates: msgspec.Raw | None) -> str:
+    """Return the first candidate that says something, as text of at most 255 characters."""
+    return next((text[:TEXT_MAX_CHARACTERS] for text in map(_scalar, candidates) if text), "")
+
+
+def _scalar(value: msgspec.Raw | None) -> str:
+    """Return the text of a JSON string, or of a number with all its digits; nothing for anything else."""
+    text = b"" if value is None else bytes(value)
+    if text[:1] == b'"':
+        return str(msgspec.json.decode(text))
+    return text.decode() if text[:1] in NUMBER_STARTS else ""

@@ -5,8 +5,12 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from tenancy.errors import Refusal
+from tenancy.gateway.serve import log_fault
+from tenancy.use_cases.migrate import MigrationChangedError
+
 TIMEOUT_SECONDS: Final = 10
-REASON_MAX_CHARACTERS: Final = 500
+OURS: Final = (Refusal, MigrationChangedError)
 
 type Work = Callable[[], dict[str, Any]]
 
@@ -14,11 +18,12 @@ type Work = Callable[[], dict[str, Any]]
 def serve_custom_resource(event: Mapping[str, Any], physical_id: str, work: Work) -> dict[str, Any]:
     """Do *work* and return its data, reported to CloudFormation when it asked.
 
-    Deleting the resource does nothing: data outlives the stack. A function that is invoked by hand has nobody to
-    report to.
+    Deleting the resource does nothing: data outlives the stack. A failure that is not our own is reported by its type
+    alone, because the text of a driver's error may hold a password; nothing is raised then, or Lambda would run it
+    twice more. A function that is invoked by hand has nobody to report to, and raises.
 
     Raises:
-        Exception: whatever *work* raised, after CloudFormation has been told.
+        Exception: whatever *work* raised, when it was invoked by hand.
     """
     if event.get("RequestType") == "Delete":
         _report(event, physical_id, "SUCCESS", {}, "")
@@ -26,8 +31,12 @@ def serve_custom_resource(event: Mapping[str, Any], physical_id: str, work: Work
     try:
         data = work()
     except Exception as error:
-        _report(event, physical_id, "FAILED", {}, f"{type(error).__name__}: {error}")
-        raise
+        if "ResponseURL" not in event:
+            raise
+        log_fault(error)
+        text = str(error) if isinstance(error, OURS) else "see the function's log"
+        _report(event, physical_id, "FAILED", {}, f"{type(error).__name__}: {text}")
+        return {}
     _report(event, physical_id, "SUCCESS", data, "")
     return data
 
@@ -37,7 +46,7 @@ def _report(event: Mapping[str, Any], physical_id: str, status: str, data: Mappi
         return
     document = {
         "Status": status,
-        "Reason": reason[:REASON_MAX_CHARACTERS],
+        "Reason": reason,
         "PhysicalResourceId": physical_id,
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],

@@ -1,7 +1,7 @@
 """A request of API Gateway's REST API as a value, and answers in its shape."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -25,12 +25,13 @@ type Response = dict[str, Any]
 class Request:
     """One request of a client.
 
-    *headers* have lower-case names; *path* is without the stage, *route* as the template spells it (a path may hold
-    a key, so only the route is logged); *body* is as the client sent it.
+    *headers* have lower-case names; *path* is without the stage, *instance* with it; *route* is as the template spells
+    it (a path may hold a key, so only the route is logged); *body* is as the client sent it.
     """
 
     method: str
     path: str
+    instance: str
     route: str
     headers: Mapping[str, str]
     body: bytes
@@ -46,23 +47,29 @@ class Request:
         return parse_context(self.authorizer, now=datetime.now(UTC))
 
 
+def parse_head(event: Mapping[str, Any]) -> Request:
+    """Return the request in a Lambda proxy *event*, without its body: nothing in here can be malformed."""
+    context = event.get("requestContext") or {}
+    path = event.get("path") or "/"
+    return Request(
+        method=event.get("httpMethod") or "",
+        path=path.removeprefix(STAGE_PREFIX) if path.startswith(f"{STAGE_PREFIX}/") else path,
+        instance=context.get("path") or path,
+        route=event.get("resource") or "",
+        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        body=b"",
+        request_id=context.get("requestId") or "",
+        authorizer=context.get("authorizer") or {},
+    )
+
+
 def parse_request(event: Mapping[str, Any]) -> Request:
     """Return the request in a Lambda proxy *event*; the same for stage, custom domain and `sam local` requests.
 
     Raises:
         MalformedRequestError: the body is announced as base64 and is none.
     """
-    context = event.get("requestContext") or {}
-    path = event.get("path") or "/"
-    return Request(
-        method=event.get("httpMethod") or "",
-        path=path.removeprefix(STAGE_PREFIX) if path.startswith(f"{STAGE_PREFIX}/") else path,
-        route=event.get("resource") or "",
-        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
-        body=_body(event),
-        request_id=context.get("requestId") or "",
-        authorizer=context.get("authorizer") or {},
-    )
+    return replace(parse_head(event), body=_body(event))
 
 
 def json_answer(status: int, document: object) -> Response:
@@ -70,7 +77,7 @@ def json_answer(status: int, document: object) -> Response:
     return _answer(status, "application/json", msgspec.json.encode(document))
 
 
-def problem_answer(refusal: Refusal, *, path: str, request_id: str) -> Response:
+def problem_answer(refusal: Refusal, *, instance: str, request_id: str) -> Response:
     """Return *refusal* as a problem document (RFC 9457).
 
     `code` and `message` stand at the top level because a client SDK retries a refusal without them.
@@ -80,7 +87,7 @@ def problem_answer(refusal: Refusal, *, path: str, request_id: str) -> Response:
         "title": refusal.title,
         "status": refusal.status,
         "detail": refusal.detail,
-        "instance": path,
+        "instance": instance,
         "code": refusal.code,
         "message": refusal.detail,
         "request_id": request_id,

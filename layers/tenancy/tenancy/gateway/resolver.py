@@ -1,6 +1,7 @@
 """Powertools' router with validation, for the functions off the hot path."""
 
 import json
+import logging
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,8 @@ from tenancy.identification import confirm_tenant
 from tenancy.tenant import Caller
 
 MAX_BODY_BYTES: Final = 256 * 1024
+# Powertools would log the text of every error, before `serve` does without: a driver's may quote a row.
+logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
 
 
 def api() -> APIGatewayRestResolver:

@@ -5,7 +5,7 @@ The one broad `except` of the code base is here.
 
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -14,12 +14,12 @@ from tenancy.gateway.http import (
     EXPOSED_HEADERS,
     Request,
     Response,
+    parse_head,
     parse_request,
     preflight_answer,
     problem_answer,
 )
 
-NO_REQUEST: Final = Request(method="", path="", route="", headers={}, body=b"", request_id="", authorizer={})
 logger = Logger()
 
 type Handler = Callable[[dict[str, Any], object], Response]
@@ -46,7 +46,7 @@ def serve(answer: Callable[[Request, dict[str, Any], object], Response]) -> Hand
 def _respond(
     answer: Callable[[Request, dict[str, Any], object], Response], event: dict[str, Any], context: object
 ) -> tuple[Request, Response]:
-    request = NO_REQUEST
+    request = parse_head(event)
     try:
         request = parse_request(event)
         if request.method == "OPTIONS":
@@ -55,18 +55,18 @@ def _respond(
     except Refusal as refusal:
         return request, _problem(refusal, request)
     except Exception as error:  # noqa: BLE001 - the one place
-        _log_fault(request, error)
+        log_fault(error, request.request_id)
         return request, _problem(InternalError(), request)
 
 
 def _problem(refusal: Refusal, request: Request) -> Response:
-    return problem_answer(refusal, path=request.path, request_id=request.request_id)
+    return problem_answer(refusal, instance=request.instance, request_id=request.request_id)
 
 
-def _log_fault(request: Request, error: Exception) -> None:
+def log_fault(error: Exception, request_id: str | None = None) -> None:
     """Log what failed and where, without the error's text: a driver's may quote a row."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    logger.error("unexpected error", error=type(error).__name__, frames=frames, request_id=request.request_id)
+    logger.error("unexpected error", error=type(error).__name__, frames=frames, request_id=request_id)
 
 
 def _log(request: Request, status: int) -> None:

@@ -12,6 +12,9 @@ from tenancy.errors import UnavailableError
 
 CONNECT_TIMEOUT_SECONDS: Final = 3
 QUERY_TIMEOUT_SECONDS: Final = 25
+# BAD_ARGUMENTS, UNKNOWN_FUNCTION, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, SYNTAX_ERROR, READONLY, BAD_QUERY_PARAMETER:
+# our own fault; whatever else goes wrong (memory, too many queries, a time-out, a proxy) may pass.
+STATEMENT_ERRORS: Final = frozenset({36, 46, 47, 60, 62, 164, 457})
 TENANT_TABLES: Final = ("events", "held_events", "daily_statistics")
 
 __all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
@@ -51,7 +54,7 @@ class TenantReader:
 
         Raises:
             ValueError: the statement does not name the organization.
-            UnavailableError: ClickHouse does not answer.
+            UnavailableError: ClickHouse is away, or has too much to do.
         """
         if "{organization_id:UUID}" not in statement:
             raise ValueError("A tenant's statement names {organization_id:UUID}.")
@@ -61,7 +64,9 @@ class TenantReader:
                 parameters={**(parameters or {}), "organization_id": str(self._organization_id)},
                 settings={"additional_table_filters": self._filters(), "readonly": 1},
             )
-        except OperationalError as error:
+        except ClickHouseError as error:
+            if getattr(error, "code", None) in STATEMENT_ERRORS:
+                raise
             raise UnavailableError("ClickHouse does not answer.") from error
         return result.result_rows
 

@@ -11,6 +11,8 @@ from psycopg import sql
 from tenancy.errors import UnavailableError
 
 CONNECT_TIMEOUT_SECONDS: Final = 3
+SILENCE_MILLISECONDS: Final = 5_000  # of a server that failed over without a word
+KEEPALIVE_SECONDS: Final = 30
 SET_TENANT: Final = "SET LOCAL app.current_tenant = {}"
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
@@ -69,8 +71,20 @@ class Database:
 
     def _enter(self, stack: ExitStack) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url(), autocommit=True, prepare_threshold=None, connect_timeout=CONNECT_TIMEOUT_SECONDS
-            )
+            self._connection = _connect(self._url())
         stack.enter_context(self._connection.transaction())
         return self._connection
+
+
+def _connect(url: str) -> Connection:
+    try:
+        return psycopg.connect(
+            url,
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            tcp_user_timeout=SILENCE_MILLISECONDS,
+            keepalives_idle=KEEPALIVE_SECONDS,
+        )
+    except psycopg.ProgrammingError:
+        raise UnavailableError("The database's URL is not valid.") from None  # the error quotes it, password and all

@@ -10,6 +10,7 @@ from tenancy.stores.aws import Aws, AwsCallError
 
 MAX_MESSAGES_PER_CALL: Final = 10
 MAX_BYTES_PER_CALL: Final = 256 * 1024
+ATTRIBUTE_BYTES: Final = 256  # more than a message's attributes take
 ATTEMPTS: Final = 3
 
 
@@ -64,11 +65,12 @@ def _entry(number: int, organization_id: UUID, table: EventTable, frame: Frame) 
 
 def _batches(frames: Sequence[Frame]) -> list[list[Frame]]:
     batches: list[list[Frame]] = []
-    size = 0
+    free = 0
     for frame in frames:
-        if not batches or len(batches[-1]) == MAX_MESSAGES_PER_CALL or size + len(frame.text) > MAX_BYTES_PER_CALL:
+        size = len(frame.text) + ATTRIBUTE_BYTES
+        if not batches or len(batches[-1]) == MAX_MESSAGES_PER_CALL or size > free:
             batches.append([])
-            size = 0
+            free = MAX_BYTES_PER_CALL
         batches[-1].append(frame)
-        size += len(frame.text)
+        free -= size
     return batches

@@ -1,5 +1,6 @@
-"""Secrets Manager: connection URLs and key sets, read once per process."""
+"""Secrets Manager: connection URLs and key sets, read again every five minutes so that a rotation reaches us."""
 
+import time
 from typing import Final
 
 from tenancy.stores.aws import Aws, AwsCallError
@@ -11,17 +12,18 @@ CLICKHOUSE: Final = "clickhouse"
 JWKS: Final = "jwks"
 PLATFORM_KEY: Final = "platform-key"
 NO_VALUE: Final = "ResourceNotFoundException"
+KEPT_SECONDS: Final = 300.0
 JSON_VERSION: Final = "1.1"
 
 
 class Secrets:
-    """The secrets under one prefix (`tenancy/production`); each is fetched at its first use and then kept."""
+    """The secrets under one prefix (`tenancy/production`); each is fetched at its first use and kept for a while."""
 
     def __init__(self, aws: Aws, prefix: str) -> None:
         """Look secrets up as `<prefix>/<name>`."""
         self._aws = aws
         self._prefix = prefix
-        self._known: dict[str, str] = {}
+        self._known: dict[str, tuple[float, str]] = {}
 
     def get_secret(self, name: str) -> str:
         """Return the secret called *name*.
@@ -30,11 +32,12 @@ class Secrets:
             AwsCallError: it is not there, or this function may not read it.
             UnavailableError: Secrets Manager does not answer.
         """
-        if name not in self._known:
+        known = self._known.get(name)
+        if known is None or time.monotonic() - known[0] > KEPT_SECONDS:
             document = {"SecretId": f"{self._prefix}/{name}"}
             answer = self._aws.call("secretsmanager.GetSecretValue", document, json_version=JSON_VERSION)
-            self._known[name] = answer["SecretString"]
-        return self._known[name]
+            known = self._known[name] = time.monotonic(), str(answer["SecretString"])
+        return known[1]
 
     def find_secret(self, name: str) -> str | None:
         """Return the secret called *name*, None when it has no value yet.
@@ -57,4 +60,4 @@ class Secrets:
         """
         document = {"SecretId": f"{self._prefix}/{name}", "SecretString": text}
         self._aws.call("secretsmanager.PutSecretValue", document, json_version=JSON_VERSION)
-        self._known[name] = text
+        self._known[name] = time.monotonic(), text

@@ -36,15 +36,22 @@ class Drained:
     failed: tuple[str, ...]
 
 
-def drain(platform_db: Database, world: World, *, now: datetime, organization_id: UUID | None = None) -> Drained:
-    """Do the due effects of one organization, or of all.
+def drain(
+    platform_db: Database,
+    world: World,
+    *,
+    now: datetime,
+    organization_id: UUID | None = None,
+    kind: str | None = None,
+) -> Drained:
+    """Do the due effects of one organization and kind, or of all.
 
     An effect is claimed, done, then struck: a death in between does it again after the claim has ended, so each is
     idempotent, or harmless twice (mail).
     """
     done: list[str] = []
     failed: list[str] = []
-    while effects := _claim(platform_db, now, organization_id):
+    while effects := _claim(platform_db, now, organization_id, kind):
         for effect in effects:
             try:
                 _do(world, effect)
@@ -58,9 +65,11 @@ def drain(platform_db: Database, world: World, *, now: datetime, organization_id
     return Drained(done=tuple(done), failed=tuple(failed))
 
 
-def _claim(platform_db: Database, now: datetime, organization_id: UUID | None) -> list[Effect]:
+def _claim(platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None) -> list[Effect]:
     with platform_db.transaction() as conn:
-        return claim_effects(conn, now=now, again_at=now + CLAIM_TIME, limit=BATCH, organization_id=organization_id)
+        return claim_effects(
+            conn, now=now, again_at=now + CLAIM_TIME, limit=BATCH, organization_id=organization_id, kind=kind
+        )
 
 
 def _note_failure(platform_db: Database, effect: Effect, refusal: Refusal, *, now: datetime) -> None:

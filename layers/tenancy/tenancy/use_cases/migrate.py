@@ -77,11 +77,12 @@ def migrate(owner_db: Database, client: Client, folder: Path) -> Migrated:
 
 def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
     """Make the first platform key, once: it is kept for the operator before the database learns its digest."""
-    key = find_key(secrets.find_secret(PLATFORM_KEY) or "")
-    if key is None:
-        key = generate_key(KeyType.PLATFORM)
-        secrets.put_secret(PLATFORM_KEY, key.text)
     with owner_db.transaction() as conn:
+        lock_migrations(conn)
+        key = find_key(secrets.find_secret(PLATFORM_KEY) or "")
+        if key is None:
+            key = generate_key(KeyType.PLATFORM)
+            secrets.put_secret(PLATFORM_KEY, key.text)
         insert_platform_key(conn, key, name="First platform key")
 
 

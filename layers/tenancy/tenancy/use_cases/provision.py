@@ -39,7 +39,7 @@ class Provisioned:
 
 
 def provision_organization(platform_db: Database, world: World, new: NewOrganization, *, now: datetime) -> Provisioned:
-    """Provision *new* and return when API Gateway meters it in the plan of its tier.
+    """Provision *new* and return when API Gateway meters it in the plan of its tier; the sweep sends the mail.
 
     Raises:
         SubdomainTakenError: another organization answers at that subdomain, or it is reserved; nothing was made.
@@ -51,7 +51,7 @@ def provision_organization(platform_db: Database, world: World, new: NewOrganiza
     organization_id = uuid4()
     with platform_db.tenant_transaction(organization_id) as conn:
         provisioned = _insert_all(conn, organization_id, new, password_hash, now)
-    drained = drain(platform_db, world, now=now, organization_id=organization_id)
+    drained = drain(platform_db, world, now=now, organization_id=organization_id, kind=GATEWAY_KEY)
     if GATEWAY_KEY not in drained.done:
         raise UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
     return provisioned

@@ -16,6 +16,7 @@ CLAIM_EFFECTS: Final = """
     WHERE id IN (
         SELECT id FROM outbox
         WHERE due_at <= %(now)s AND (%(organization_id)s::uuid IS NULL OR organization_id = %(organization_id)s)
+          AND (%(kind)s::text IS NULL OR kind = %(kind)s)
         ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )
     RETURNING id, organization_id, kind, payload, attempts
@@ -43,10 +44,16 @@ def insert_effect(
 
 
 def claim_effects(
-    conn: Connection, *, now: datetime, again_at: datetime, limit: int, organization_id: UUID | None = None
+    conn: Connection,
+    *,
+    now: datetime,
+    again_at: datetime,
+    limit: int,
+    organization_id: UUID | None = None,
+    kind: str | None = None,
 ) -> list[Effect]:
-    """Take up to *limit* due effects, of one organization or of all; one that is not finished is due *again_at*."""
-    values = {"now": now, "again_at": again_at, "limit": limit, "organization_id": organization_id}
+    """Take up to *limit* due effects, of one organization and kind or of all; an unfinished one is due *again_at*."""
+    values = {"now": now, "again_at": again_at, "limit": limit, "organization_id": organization_id, "kind": kind}
     with conn.cursor(row_factory=class_row(Effect)) as cursor:
         return sorted(cursor.execute(CLAIM_EFFECTS, values).fetchall(), key=lambda effect: effect.id)
 
