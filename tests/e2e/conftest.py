@@ -14,12 +14,14 @@ from tests.given import ROOT
 
 NODE_PROJECT = ROOT / "tests" / "e2e" / "node"
 
+STACK_FOLDER = ROOT / os.environ.get("STACK_DIR", ".local")
+
 type Provision = Callable[[str, str], Organization]
 
 
 @pytest.fixture(scope="session")
 def stack() -> Stack:
-    return Stack.load((ROOT / os.environ.get("STACK_DIR", ".local")) / "stack.json")
+    return Stack.load(STACK_FOLDER / "stack.json")
 
 
 @pytest.fixture

@@ -19,6 +19,11 @@ EVENT = {
 }
 
 
+def sweep_until_done(stack: Stack) -> None:
+    """Sweep as the schedule does; it may be at it just now."""
+    wait_for(lambda: int(stack.invoke("Sweep")["ran"]), 1)
+
+
 def refused(answer: object) -> tuple[int, str]:
     """Return status and code of an answer that must be a problem document."""
     document = answer.document  # type: ignore[attr-defined]
@@ -118,17 +123,17 @@ def test_the_new_administrator_gets_one_welcome_mail(stack: Stack, provision: Pr
     def welcomed() -> int:
         return sum(message["Subject"] == "Welcome, Acme" for message in stack.mail())
 
+    sweep_until_done(stack)
     before = welcomed()
     provision("acme", "starter")
-    stack.invoke("Sweep")
-    wait_for(welcomed, before + 1)
-    stack.invoke("Sweep")
-    assert welcomed() == before + 1
+    for _ in range(2):
+        sweep_until_done(stack)
+        assert welcomed() == before + 1
     [newest] = stack.mail()[-1:]
     assert newest["To"] == ["admin@acme.example"]
 
 
-def test_the_sweep_finds_nothing_left(stack: Stack, acme: Organization) -> None:
+def test_the_sweep_leaves_nothing(stack: Stack, acme: Organization) -> None:
     assert acme.subdomain
-    stack.invoke("Sweep")
+    sweep_until_done(stack)
     assert stack.invoke("Sweep") in ({"ran": True, "done": [], "failed": []}, {"ran": False})
