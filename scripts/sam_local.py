@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from scripts.stack.aws import REGION
 from scripts.stack.deployment import machine_architecture
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -43,7 +44,7 @@ def command(sample: Path) -> list[str]:
     function = "".join(word.title() for word in sample.parent.name.split("_"))
     template, variables = STACK / "build" / "template.yaml", STACK / "env.json"
     return [
-        *("sam", "local", "invoke", function, "--template", str(template), "--event", str(sample)),
+        *("sam", "local", "invoke", function, "--template", str(template), "--event", str(sample), "--region", REGION),
         *("--parameter-overrides", f"Architecture={machine_architecture()}"),
         *("--env-vars", str(variables), "--skip-pull-image", "--add-host", "host.docker.internal:host-gateway"),
     ]
