@@ -1,16 +1,31 @@
-"""A place for a stack of a test's own, and ports that no other stack has."""
+"""A place for a stack of a test's own, ports that no other stack has, and a ClickHouse with its driver."""
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import clickhouse_connect
 import pytest
+from clickhouse_connect.driver.httpclient import HttpClient
 
 from scripts.stack import processes, stack
 from scripts.stack.settings import StackSettings
+from tests.stack.clickhouse_clients import Served, serve, stop
 
 ROOT = Path(__file__).resolve().parents[2]
+EVENTS = """
+    CREATE TABLE events (
+        organization_id String,
+        event_id UInt64,
+        revenue Decimal(18, 4) DEFAULT 1.5,
+        received_at DateTime64(3, 'UTC') DEFAULT '2026-11-24 00:00:00'
+    )
+    ENGINE = MergeTree ORDER BY (organization_id, event_id)
+    SETTINGS non_replicated_deduplication_window = 100
+"""
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +36,24 @@ def settings() -> Iterator[StackSettings]:
     for name in stack.STOP_ORDER:
         processes.stop(directory, name)
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = serve(tmp_path_factory.mktemp("clickhouse"))
+    yield served
+    assert stop(served) == (0, ""), "it stops cleanly and has said nothing meanwhile"
+
+
+@pytest.fixture
+def client(front: Served) -> Iterator[HttpClient]:
+    """A driver in a database of its own, with a table of events."""
+    database = f"test_{uuid4().hex}"
+    front.ask(f"CREATE DATABASE {database}")
+    url = urlsplit(front.url)
+    client = clickhouse_connect.get_client(host=url.hostname, port=url.port, database=database, tz_mode="aware")
+    assert isinstance(client, HttpClient)
+    client.command(EVENTS)
+    yield client
+    client.close()
+    front.ask(f"DROP DATABASE {database}")

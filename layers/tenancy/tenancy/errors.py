@@ -47,6 +47,10 @@ class UnauthenticatedError(Refusal):
 
     status, code, title = 401, "unauthenticated", "Unauthorized"
 
+    def __init__(self, detail: str = "A valid credential is needed.") -> None:
+        """Say no more than the gateway does."""
+        super().__init__(detail)
+
 
 class TenantMismatchError(Refusal):
     """Something in the request names another organization than the credential's."""

@@ -75,7 +75,9 @@ def parse_event(raw: bytes, reception: Reception) -> Row:
 def _row(raw: bytes, event: Event, reception: Reception) -> Row:
     if not reception.is_in_range(event.event_timestamp):
         raise InvalidEventError(
-            "event_timestamp", "out_of_range", "The time is older than the retention, or more than 24 h ahead."
+            "event_timestamp",
+            "out_of_range",
+            f"The time is more than {reception.retention.days} days old, or more than 24 h ahead.",
         )
     session_id = event.session_id or ""
     if NUL in raw:

@@ -24,7 +24,10 @@ def parse_period(start: date | None, end: date | None, *, today: date) -> Period
     month = month_of(today)
     period = Period(start=start or month.start, end=end or month.end)
     if not FIRST_DAY <= period.start <= period.end <= LAST_DAY:
-        message = f"Expected days from {FIRST_DAY} to {LAST_DAY}, the first not after the last."
+        message = (
+            f"The period {period.start} to {period.end} is none: it must not end before it starts, and lies between "
+            f"{FIRST_DAY} and {LAST_DAY}. What is not given comes from this month."
+        )
         location = "query/to" if period.end < period.start else "query/from"
         raise InvalidError(message, errors=[FieldError(location=location, code="out_of_range", message=message)])
     return period

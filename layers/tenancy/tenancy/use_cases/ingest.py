@@ -106,7 +106,9 @@ def _first_of_each(rows: list[Row]) -> list[Row]:
 
 def _refusal(rejected: list[Rejection]) -> InvalidError:
     errors = [
-        FieldError(location=f"events/{rejection.index}/{error.location}", code=error.code, message=error.message)
+        FieldError(
+            location=f"events/{rejection.index}/{error.location}".rstrip("/"), code=error.code, message=error.message
+        )
         for rejection in rejected[:MAX_REPORTED_ERRORS]
         for error in rejection.errors
     ]

@@ -1,0 +1,50 @@
+"""A call as a Segment SDK sends it, changed as a test needs it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tenancy.events.row import InvalidEventError, Reception, Row
+from tenancy.events.segment import parse_message
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, 456_789, tzinfo=UTC)
+ACME = UUID("0a000000-0000-4000-8000-00000000000a")
+GLOBEX = UUID("0b000000-0000-4000-8000-00000000000b")
+RECEPTION = Reception(organization_id=ACME, received_at=NOW, retention=timedelta(days=90))
+CALL: dict[str, Any] = {
+    "type": "track",
+    "event": "Order Completed",
+    "messageId": "ajs-1001",
+    "anonymousId": "anonymous-1",
+    "userId": "user-42",
+    "timestamp": "2026-11-20T10:00:00.123Z",
+    "sentAt": "2026-11-24T11:59:59.000Z",
+    "context": {"userAgent": "Mozilla/5.0", "sessionId": 1764},
+    "integrations": {},
+    "properties": {"revenue": 49.9, "currency": "EUR", "order_id": "1001"},
+}
+type Anything = Any
+
+
+def raw(**changes: Anything) -> bytes:
+    return json.dumps({**CALL, **changes}, ensure_ascii=False).encode()
+
+
+def without(*members: str) -> bytes:
+    return json.dumps({name: value for name, value in CALL.items() if name not in members}).encode()
+
+
+def parse(
+    text: bytes = b"", *, event_type: str | None = None, reception: Reception = RECEPTION, **changes: Anything
+) -> Row:
+    return parse_message(text or raw(**changes), reception, event_type=event_type)
+
+
+def fault(text: bytes, *, event_type: str | None = None) -> tuple[str, str]:
+    with pytest.raises(InvalidEventError) as error:
+        parse(text, event_type=event_type)
+    assert error.value.error.message
+    return error.value.error.location, error.value.error.code

@@ -1,0 +1,53 @@
+"""An event as a client sends it to POST /v1/events, changed as a test needs it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tenancy.events.event import parse_event
+from tenancy.events.row import InvalidEventError, Reception, Row
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, 456_789, tzinfo=UTC)
+ACME = UUID("0a000000-0000-4000-8000-00000000000a")
+GLOBEX = UUID("0b000000-0000-4000-8000-00000000000b")
+RECEPTION = Reception(organization_id=ACME, received_at=NOW, retention=timedelta(days=90))
+EVENT: dict[str, Any] = {
+    "event_type": "purchase",
+    "event_name": "Order Completed",
+    "device_id": "device-1",
+    "platform": "ios",
+    "event_timestamp": "2026-11-20T10:00:00.123Z",
+    "event_id": "order-1001",
+    "session_id": "session-7",
+    "properties": {"order_id": "1001"},
+    "user_properties": {"plan": "pro"},
+    "revenue": "49.90",
+    "currency": "EUR",
+}
+
+
+def raw(**changes: Any) -> bytes:  # noqa: ANN401 - also what is wrong
+    return json.dumps({**EVENT, **changes}, ensure_ascii=False).encode()
+
+
+def without(*fields: str) -> bytes:
+    return json.dumps({name: value for name, value in EVENT.items() if name not in fields}).encode()
+
+
+def parse(**changes: Any) -> Row:  # noqa: ANN401
+    return parse_event(raw(**changes), RECEPTION)
+
+
+def refusal(text: bytes) -> InvalidEventError:
+    with pytest.raises(InvalidEventError) as error:
+        parse_event(text, RECEPTION)
+    assert error.value.error.message
+    return error.value
+
+
+def fault(text: bytes) -> tuple[str, str]:
+    error = refusal(text).error
+    return error.location, error.code

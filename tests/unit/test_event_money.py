@@ -1,0 +1,74 @@
+"""The money of an event: an amount that its column holds, in a currency in use."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.unit.single_events import fault, parse, raw, refusal
+
+
+@pytest.mark.parametrize(
+    ("revenue", "amount"),
+    [
+        (0, "0"),
+        (49.9, "49.9"),
+        ("49.90", "49.9"),
+        ("-5", "-5"),
+        (-0.01, "-0.01"),
+        ("0.000001", "0.000001"),
+        ("1e3", "1000"),
+        ("999999999999.999999", "999999999999.999999"),
+        ("-999999999999.999999", "-999999999999.999999"),
+        ("1.000000000", "1"),
+        ("0e5", "0"),
+    ],
+)
+def test_money_has_twelve_digits_and_six(revenue: object, amount: str) -> None:
+    stored = parse(revenue=revenue).revenue
+    assert Decimal(stored) == Decimal(amount)
+    assert set("0123456789.-").issuperset(stored)
+
+
+@pytest.mark.parametrize(
+    "revenue",
+    [
+        "0.0000001",
+        "1.0000001",
+        "1000000000000",
+        "999999999999.9999999",
+        "-1000000000000",
+        1e300,
+        "1e12",
+        "1e999999",
+        "1e9999999",
+        "-1e999999999999",
+        "1e-7",
+        "1e-999999",
+        "1e-999999999999",
+        "NaN",
+        "-NaN",
+        "sNaN",
+        "Infinity",
+        "-Infinity",
+        "9" * 100,
+    ],
+    ids=str,
+)
+def test_money_beyond_its_scale_is_refused(revenue: object) -> None:
+    assert fault(raw(revenue=revenue)) == ("revenue", "out_of_range")
+
+
+@pytest.mark.parametrize("revenue", ["0e-40", "0e-999", "0e-9999999999999"])
+def test_nothing_is_stored_in_few_digits_however_it_is_written(revenue: str) -> None:
+    assert len(parse(revenue=revenue).revenue) <= 20
+
+
+@pytest.mark.parametrize("currency", ["EUR", "USD", "JPY", "XOF"])
+def test_a_currency_in_use_is_taken(currency: str) -> None:
+    assert parse(currency=currency).currency == currency
+
+
+@pytest.mark.parametrize("currency", ["", "eur", "EURO", "XXX", "BTC", "€", "EUR\n", "\uff25UR"])
+def test_a_currency_is_one_of_iso_4217(currency: str) -> None:
+    error = refusal(raw(currency=currency))
+    assert (error.error.location, error.error.code, error.event_id) == ("currency", "unknown", "order-1001")

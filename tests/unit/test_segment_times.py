@@ -1,0 +1,59 @@
+"""The time of a Segment call: in UTC, and held when it cannot be believed."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.unit.segment_calls import NOW, parse, raw, without
+
+
+@pytest.mark.parametrize("timestamp", [5, "yesterday", "", "2026-02-30T10:00:00Z", [], 1_700_000_000_000])
+def test_a_time_that_cannot_be_read_holds_the_call(timestamp: object) -> None:
+    row = parse(timestamp=timestamp)
+    assert (row.reason, row.event_timestamp) == ("clock", "2026-11-24 12:00:00.456")
+    assert json.loads(row.user_properties)["timestamp"] == timestamp
+
+
+def test_the_clients_time_stays_and_the_server_adds_its_own() -> None:
+    row = parse(timestamp="2026-11-24T13:00:00+01:00", sentAt="2026-11-24T23:00:00Z")
+    assert (row.event_timestamp, row.received_at) == ("2026-11-24 12:00:00.000", "2026-11-24 12:00:00.456789")
+
+
+def test_a_time_without_a_zone_is_utc() -> None:
+    assert parse(timestamp="2026-11-20T10:00:00").event_timestamp == "2026-11-20 10:00:00.000"
+
+
+@pytest.mark.parametrize("text", [without("timestamp"), raw(timestamp=None)], ids=["missing", "null"])
+def test_without_a_time_it_happened_when_it_was_received(text: bytes) -> None:
+    row = parse(text)
+    assert (row.event_timestamp, row.reason) == (row.received_at[:23], "")
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        (NOW - timedelta(days=90, microseconds=1)).isoformat(),
+        (NOW + timedelta(hours=24, microseconds=1)).isoformat(),
+        "1970-01-01T00:00:00Z",
+        "2001-01-01T00:00:00",
+        "1601-01-01T00:00:00Z",
+        "2106-02-07T06:28:16Z",
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00Z",
+    ],
+)
+def test_a_clock_that_cannot_be_believed_holds_the_event(timestamp: str) -> None:
+    row = parse(timestamp=timestamp)
+    assert row.reason == "clock"
+    assert row.event_timestamp.startswith(timestamp[:4])
+
+
+@pytest.mark.parametrize("timestamp", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"])
+def test_a_time_that_utc_does_not_have_holds_the_event(timestamp: str) -> None:
+    assert parse(timestamp=timestamp).reason == "clock"
+
+
+@pytest.mark.parametrize("moment", [NOW, NOW - timedelta(days=90), NOW + timedelta(hours=24)], ids=str)
+def test_an_event_in_time_is_not_held(moment: datetime) -> None:
+    assert parse(timestamp=moment.isoformat()).reason == ""

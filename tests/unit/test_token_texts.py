@@ -1,0 +1,80 @@
+"""What is no compact token of claims is refused like any other bad token."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.signed_tokens import CLAIMS, HEADER, encode, refused, sign_rs256, token
+
+GOOD = token(HEADER, CLAIMS)
+HEAD, BODY, SIGNATURE = GOOD.split(".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "..",
+        "a.b.c",
+        GOOD + "\n",
+        "\n" + GOOD,
+        GOOD + " ",
+        " " + GOOD,
+        GOOD + "=",
+        GOOD + ".",
+        GOOD + f".{SIGNATURE}",
+        f"{HEAD}.{BODY}",
+        f"{HEAD}.{BODY}.",
+        f"{HEAD}..{SIGNATURE}",
+        f".{BODY}.{SIGNATURE}",
+        f"{HEAD}.{BODY}.{SIGNATURE[:-4]}",
+        f"{HEAD}.{BODY}.{SIGNATURE[::-1]}",
+        f"{HEAD}.{encode(json.dumps({**CLAIMS, 'role': 'super_admin'}).encode())}.{SIGNATURE}",
+        f"{encode(json.dumps({**HEADER, 'typ': 'at+jwt'}).encode())}.{BODY}.{SIGNATURE}",
+        GOOD.replace(".", "\uff0e"),
+        GOOD[:-1] + "é",
+        f"{HEAD}.{BODY[:10]}\0{BODY[10:]}.{SIGNATURE}",
+        f"{HEAD}.{BODY[:10]}+/{BODY[10:]}.{SIGNATURE}",
+        f"{encode(b'not json')}.{BODY}.{SIGNATURE}",
+        f"{encode(bytes([0xFF, 0xFE]))}.{BODY}.{SIGNATURE}",
+        f"{encode(b'[]')}.{BODY}.{SIGNATURE}",
+        f"{encode(b'null')}.{BODY}.{SIGNATURE}",
+        f"{encode(b'[' * 3000)}.{BODY}.{SIGNATURE}",
+        json.dumps({"protected": HEAD, "payload": BODY, "signature": SIGNATURE}),
+    ],
+    ids=lambda text: ascii(text)[:24],
+)
+def test_what_is_no_compact_token_is_refused(text: str) -> None:
+    assert refused(text)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"{",
+        b"{}",
+        b"[" * 3000 + b"]" * 3000,
+        b"\xff\xfe",
+        json.dumps(CLAIMS).encode().replace(b"admin@acme", b"\xff"),
+        json.dumps(CLAIMS).encode() + b"x",
+        b'{"exp":' + b"9" * 5000 + b"}",
+    ],
+    ids=lambda payload: ascii(payload)[:24],
+)
+def test_a_signed_payload_that_is_no_object_of_claims_is_refused(payload: bytes) -> None:
+    assert refused(token(HEADER, payload))
+    assert refused(token({**HEADER, "alg": "RS256", "kid": "2026-10"}, payload, sign_rs256))
+
+
+@given(st.text(max_size=200))
+def test_no_text_is_refused_in_another_way(text: str) -> None:
+    assert refused(text)
+    assert refused(f"{HEAD}.{BODY}.{encode(text.encode(errors='replace')) or 'AA'}")
+    assert refused(f"{encode(text.encode(errors='replace')) or 'AA'}.{BODY}.{SIGNATURE}")
