@@ -33,14 +33,20 @@ class Stack:
 
     def invoke(self, logical_id: str) -> dict[str, Any]:
         """Invoke a deployed function that is no handler of the API."""
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=self.region)
-        stacks = session.client("cloudformation", endpoint_url=self.aws_endpoint_url)
-        found = stacks.describe_stack_resource(StackName=self.stack_name, LogicalResourceId=logical_id)
-        name = found["StackResourceDetail"]["PhysicalResourceId"]
-        answer = session.client("lambda", endpoint_url=self.aws_endpoint_url).invoke(FunctionName=name, Payload=b"{}")
+        client = self.session().client("lambda", endpoint_url=self.aws_endpoint_url)
+        answer = client.invoke(FunctionName=self.physical_id(logical_id), Payload=b"{}")
         document: dict[str, Any] = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, document
         return document
+
+    def session(self) -> boto3.Session:
+        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=self.region)
+
+    def physical_id(self, logical_id: str) -> str:
+        """Return what the template's resource is called in the deployed stack."""
+        stacks = self.session().client("cloudformation", endpoint_url=self.aws_endpoint_url)
+        found = stacks.describe_stack_resource(StackName=self.stack_name, LogicalResourceId=logical_id)
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
     def mail(self) -> list[dict[str, Any]]:
         """Return what SES has sent."""

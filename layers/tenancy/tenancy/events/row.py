@@ -82,7 +82,7 @@ class Reception:
     organization_id: UUID
     received_at: datetime
     retention: timedelta
-    # As rows spell them: made once a request, because once an event is a quarter of its parsing.
+    # As rows spell them: made once a request, not once an event.
     organization_text: str = field(init=False)
     received_text: str = field(init=False)
 

@@ -1,6 +1,6 @@
 """Around every HTTP function: refusals and faults become problem documents, and a log line says what came of it.
 
-The one broad `except` of the code base is here.
+Broad `except`s are here and in `custom_resource`, nowhere else.
 """
 
 import traceback
@@ -54,7 +54,7 @@ def _respond(
         return request, answer(request, event, context)
     except Refusal as refusal:
         return request, _problem(refusal, request)
-    except Exception as error:  # noqa: BLE001 - the one place
+    except Exception as error:  # noqa: BLE001 - the edge: whatever it is, the client gets a problem
         log_fault(error, request.request_id)
         return request, _problem(InternalError(), request)
 

@@ -1,6 +1,6 @@
 """The leanest AWS client that signs correctly: JSON protocol over one kept connection, signatures by the AWS CRT.
 
-boto3 costs a cold start about ten times as much (docs/performance.md); functions off the hot path use it.
+Importing boto3 alone takes longer than all that ingest imports (docs/performance.md); off the hot path it is used.
 """
 
 import http.client
@@ -109,7 +109,7 @@ class Aws:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Return one context for all services: reading the trusted certificates takes 20 ms."""
+    """Return one context for all services, because reading the trusted certificates takes its time."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

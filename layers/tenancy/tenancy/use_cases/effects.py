@@ -86,13 +86,12 @@ def _do(world: World, effect: Effect) -> None:
 
 
 def _do_kind(world: World, effect: Effect) -> None:
-    match effect.kind:
-        case "gateway_key":
-            world.gateway_keys.put_key(effect.payload["value"], Tier(effect.payload["tier"]))
-        case "welcome_mail":
-            world.mailer.send(_welcome(effect.payload["to"], effect.payload["organization_name"]))
-        case _:
-            raise InternalError(f"There is no effect {effect.kind!r}.")
+    if effect.kind == GATEWAY_KEY:
+        world.gateway_keys.put_key(effect.payload["value"], Tier(effect.payload["tier"]))
+    elif effect.kind == WELCOME_MAIL:
+        world.mailer.send(_welcome(effect.payload["to"], effect.payload["organization_name"]))
+    else:
+        raise InternalError(f"There is no effect {effect.kind!r}.")
 
 
 def _welcome(to: str, organization_name: str) -> Mail:
