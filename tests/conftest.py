@@ -22,11 +22,12 @@ from tenancy.stores.aws import Aws
 from tenancy.stores.clickhouse import connect
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
+from tenancy.stores.platform.migrations import run_clickhouse_script
 from tenancy.stores.postgres import Database
 from tenancy.stores.queue import EventQueue
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.effects import World
-from tenancy.use_cases.migrate import migrate
+from tenancy.use_cases.migrate import migrate, read_migrations
 from tenancy.use_cases.provision import Provisioned
 from tests.given import (
     MIGRATIONS,
@@ -59,7 +60,7 @@ def servers() -> Iterator[Servers]:
         processes.start(directory, postgres.prepare(settings, port=postgres_port, credentials=credentials))
         processes.start(directory, clickhouse.prepare(settings, port=started.clickhouse_port))
         postgres.create_database(started.superuser_url, credentials)
-        owner = Database(lambda: started.postgres_url(postgres.OWNER, postgres.DATABASE))
+        owner = Database(lambda: started.postgres_url(postgres.OWNER, postgres.DATABASE), as_owner=True)
         migrate(owner, connect(started.clickhouse_url("default")), MIGRATIONS)
         owner.close()
         yield started
@@ -84,12 +85,12 @@ def databases(servers: Servers, database_names: Iterator[str]) -> Iterator[Datab
     admin = connect(servers.clickhouse_url("default"))
     admin.command(f"CREATE DATABASE {name}")
     client = connect(servers.clickhouse_url(name))
-    for file in sorted((MIGRATIONS / "clickhouse").glob("*.sql")):
-        client.command(file.read_text())
+    for migration in read_migrations(MIGRATIONS / "clickhouse"):
+        run_clickhouse_script(client, migration.script)
     made = Databases(
         name=name,
         servers=servers,
-        owner=Database(lambda: servers.postgres_url(postgres.OWNER, name)),
+        owner=Database(lambda: servers.postgres_url(postgres.OWNER, name), as_owner=True),
         functions=Database(lambda: servers.postgres_url(postgres.FUNCTIONS, name)),
         platform=Database(lambda: servers.postgres_url(postgres.PLATFORM, name)),
         clickhouse=client,
@@ -120,7 +121,7 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     reset_aws(moto_url)
     sqs, ssm = boto3.client("sqs", region_name=REGION), boto3.client("ssm", region_name=REGION)
-    gateway = boto3.client("apigateway", region_name=REGION)
+    gateway, kms = boto3.client("apigateway", region_name=REGION), boto3.client("kms", region_name=REGION)
     plan_ids = {}
     for tier, quotas in QUOTAS.items():
         plan_ids[tier.value] = gateway.create_usage_plan(
@@ -133,6 +134,8 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
         endpoint_url=moto_url,
         queue_url=sqs.create_queue(QueueName="events")["QueueUrl"],
         dead_letters_url=sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
+        audit_queue_url=sqs.create_queue(QueueName="audit")["QueueUrl"],
+        signing_key_id=kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"],
         plan_ids=plan_ids,
     )
 

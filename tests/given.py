@@ -5,17 +5,19 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 from pydantic import SecretStr
 
 from scripts.stack import postgres
 from scripts.stack.credentials import Credentials
+from tenancy.audit import Actor
 from tenancy.new_organization import NewOrganization
 from tenancy.organization import Status
 from tenancy.permissions import PERMISSIONS
 from tenancy.stores.clickhouse import Client
 from tenancy.stores.postgres import Database
-from tenancy.tenant import Tenant
+from tenancy.tenant import CallerKind, Tenant
 from tenancy.tiers import Tier
 from tenancy.use_cases.effects import World, drain
 from tenancy.use_cases.provision import Provisioned, provision_organization
@@ -26,6 +28,14 @@ REGION = "eu-central-1"
 PLANS_PATH = "/tenancy-test/usage-plans"
 SENDER = "no-reply@attribution.localhost"
 PASSWORD = "correct horse battery staple"
+
+
+OPERATOR = Actor(
+    kind=CallerKind.OPERATOR,
+    id=UUID("0c000000-0000-4000-8000-0000000000c2"),
+    request_id="request-1",
+    source_address="203.0.113.10",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +78,8 @@ class AwsAccount:
     endpoint_url: str
     queue_url: str
     dead_letters_url: str
+    audit_queue_url: str
+    signing_key_id: str
     plan_ids: dict[str, str]
 
 
@@ -83,7 +95,9 @@ def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:
 
 def provision(databases: Databases, world: World, name: str, tier: Tier) -> Provisioned:
     """Provision an organization, and send its mail as the sweep would."""
-    provisioned = provision_organization(databases.platform, world, new_organization(name, tier), now=datetime.now(UTC))
+    provisioned = provision_organization(
+        databases.platform, world, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
+    )
     drain(databases.platform, world, now=datetime.now(UTC))
     return provisioned
 
@@ -96,6 +110,7 @@ def tenant_of(provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS)
         status=Status.ACTIVE,
         scopes=scopes,
         credential_id=provisioned.app_id,
+        kind=CallerKind.KEY,
     )
 
 

@@ -1,12 +1,13 @@
 """Who calls, for API Gateway: a credential becomes a policy, the caller's context and the key that meters it."""
 
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
 from tenancy.errors import UnauthenticatedError
+from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
 from tenancy.gateway.policy import allow
 from tenancy.settings import Settings
 from tenancy.stores.aws import Aws
@@ -16,6 +17,10 @@ from tenancy.use_cases.authenticate import authenticate
 
 if TYPE_CHECKING:
     from tenancy.tokens import KeySet
+
+# What an answer depends on: API Gateway keeps it for every request that has the same. The template's `Identity` names
+# the same headers, and a test holds both together; every other check is made behind this function.
+IDENTITY_SOURCES: Final = (AUTHORIZATION,)
 
 logger = Logger()
 settings = Settings.from_env()
@@ -28,7 +33,7 @@ def key_set() -> "KeySet":
     return parse_key_set(secrets.get_secret(JWKS))
 
 
-@cache
+@lru_cache(maxsize=1)  # a key set that was replaced verifies nothing any more, whatever it has verified before
 def parse_key_set(document: str) -> "KeySet":
     """Return the keys in *document*; the library that knows them is imported only for a person's token."""
     from tenancy.tokens import KeySet  # noqa: PLC0415
@@ -42,9 +47,10 @@ class UnauthorizedError(Exception):
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer API Gateway's REQUEST authorizer."""
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    values = parse_header_values(event)
+    identity = {name: values.get(name, ()) for name in IDENTITY_SOURCES}
     try:
-        authenticated = authenticate(db, key_set, headers.get("authorization", ""), now=datetime.now(UTC))
+        authenticated = authenticate(db, key_set, identity[AUTHORIZATION], now=datetime.now(UTC))
     except UnauthenticatedError as error:
         logger.info("unauthenticated", request_id=event["requestContext"]["requestId"])
         raise UnauthorizedError("Unauthorized") from error

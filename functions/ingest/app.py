@@ -9,11 +9,14 @@ from tenancy.errors import NotFoundError, OrganizationInactiveError, Unauthentic
 from tenancy.events.batch import decode_body, parse_batch
 from tenancy.events.segment import BATCH_PATHS, TYPE_OF_PATH
 from tenancy.gateway.http import Request, Response, json_answer
+from tenancy.gateway.mentions import mentions_of
 from tenancy.gateway.segment import parse_segment_request, settings_answer
 from tenancy.gateway.serve import logger, serve
-from tenancy.identification import confirm_tenant
+from tenancy.gateway.trail import Trail
 from tenancy.permissions import EVENTS_WRITE
+from tenancy.resolution import resolve
 from tenancy.settings import Settings
+from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
 from tenancy.stores.queue import EventQueue
 from tenancy.tenant import Tenant, require_tenant
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
 SETTINGS_ROUTE = "/projects/{writeKey}/settings"
 
 settings = Settings.from_env()
-queue = EventQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.events_queue_url)
+sqs = Aws("sqs", settings.region, settings.aws_endpoint_url)
+queue = EventQueue(sqs, settings.events_queue_url)
+trail = Trail(AuditQueue(sqs, settings.audit_queue_url))
 
 
 @cache
@@ -53,10 +58,12 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
 
 def take_events(request: Request) -> Response:
     """Take a batch in our own form."""
-    tenant = require_tenant(request.caller(), EVENTS_WRITE)
-    confirm_tenant(tenant, request.headers, settings.base_domain)
-    batch = parse_batch(decode_body(request.body))
-    receipt = ingest_batch(queue, tenant, batch, now=datetime.now(UTC))
+    caller = request.caller()
+    with trail.audited(request, caller):
+        resolve(caller, mentions_of(request), base_domain=settings.base_domain).require_accepted()
+        tenant = require_tenant(caller, EVENTS_WRITE)
+        batch = parse_batch(decode_body(request.body))
+        receipt = ingest_batch(queue, tenant, batch, now=datetime.now(UTC))
     log(request, tenant, receipt)
     return json_answer(200, receipt)
 
@@ -64,10 +71,11 @@ def take_events(request: Request) -> Response:
 def take_messages(request: Request) -> Response:
     """Take what a Segment SDK sends; exactly 200, because two SDKs send again on 202 and 204."""
     now = datetime.now(UTC)
-    key, batch = parse_segment_request(request)
+    key, batch, mentions = parse_segment_request(request)
     tenant = write_keys().authenticate(key, now=now)
-    confirm_tenant(tenant, request.headers, settings.base_domain)
-    receipt = ingest_messages(queue, tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
+    with trail.audited(request, tenant):
+        resolve(tenant, mentions, base_domain=settings.base_domain).require_accepted()
+        receipt = ingest_messages(queue, tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
     log(request, tenant, receipt)
     return json_answer(200, {"success": True})
 
@@ -86,12 +94,15 @@ def log(request: Request, tenant: Tenant, receipt: Receipt) -> None:
 
 
 def give_settings(request: Request) -> Response:
-    """Answer a mobile SDK's first question; a key that is unknown is not there."""
+    """Answer a mobile SDK's first question; a key that is unknown, or of an inactive organization, is not there."""
     key = find_key(request.path.split("/")[2])
     if key is None:
         raise NotFoundError("There is no such project.")
     try:
-        write_keys().authenticate(key, now=datetime.now(UTC))
+        tenant = write_keys().authenticate(key, now=datetime.now(UTC))
+        with trail.audited(request, tenant):
+            resolve(tenant, mentions_of(request), base_domain=settings.base_domain).require_accepted()
+            tenant.require(EVENTS_WRITE)
     except (UnauthenticatedError, OrganizationInactiveError) as error:
         raise NotFoundError("There is no such project.") from error
     return settings_answer(request, key)

@@ -8,10 +8,12 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.organizations import organization_document, page_document, provisioned_document
-from tenancy.gateway.resolver import api, caller_of, handler_of
+from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
+from tenancy.gateway.trail import Trail, actor_of
 from tenancy.new_organization import NewOrganization
 from tenancy.organization import Status
 from tenancy.settings import Settings
+from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
@@ -32,14 +34,16 @@ world = World(
     gateway_keys=GatewayKeys(settings.region, settings.usage_plans_path),
     mailer=Mailer(settings.region, settings.mail_from),
 )
+trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
 app = api()
 
 
 @app.post("/organizations")
 def provision(new: NewOrganization) -> tuple[dict[str, Any], int]:
     """Provision an organization with its administrator, first app and keys."""
-    require_operator(caller_of(app))
-    provisioned = provision_organization(platform_db, world, new, now=datetime.now(UTC))
+    operator = require_operator(caller_of(app))
+    actor = actor_of(request_of(app), operator)
+    provisioned = provision_organization(platform_db, world, new, actor, now=datetime.now(UTC))
     return provisioned_document(provisioned), HTTPStatus.CREATED
 
 
@@ -62,4 +66,4 @@ def get_one(organization_id: UUID) -> dict[str, Any]:
     return organization_document(get_organization(platform_db, organization_id))
 
 
-handler = handler_of(app, base_domain=settings.base_domain)
+handler = handler_of(app, base_domain=settings.base_domain, trail=trail)

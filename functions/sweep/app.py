@@ -1,4 +1,4 @@
-"""Every minute: finish the effects that committed changes still owe."""
+"""Every minute: finish the effects that committed changes still owe, and seal the audit logs."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -26,9 +26,12 @@ world = World(
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Sweep once; what the schedule sends does not matter."""
-    drained = sweep(platform_db, world, now=datetime.now(UTC))
-    if drained is None:
+    swept = sweep(platform_db, world, now=datetime.now(UTC))
+    if swept is None:
         logger.info("another sweep runs")
         return {"ran": False}
-    logger.info("swept", done=list(drained.done), failed=list(drained.failed))
-    return {"ran": True, "done": list(drained.done), "failed": list(drained.failed)}
+    for organization_id, head in swept.sealed.items():  # a witness outside the database
+        logger.info("sealed", organization_id=str(organization_id), sequence=head.sequence, seal=head.seal.hex())
+    done, failed = list(swept.drained.done), list(swept.drained.failed)
+    logger.info("swept", done=done, failed=failed, sealed=len(swept.sealed))
+    return {"ran": True, "done": done, "failed": failed, "sealed": len(swept.sealed)}

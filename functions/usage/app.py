@@ -7,13 +7,15 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.resolver import api, caller_of, handler_of
+from tenancy.gateway.trail import Trail
 from tenancy.gateway.usage import parse_period, statistics_document, usage_document
 from tenancy.permissions import STATS_READ, USAGE_READ
 from tenancy.settings import Settings
+from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
 from tenancy.stores.clickhouse import Client, TenantReader, connect
 from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import CLICKHOUSE, DATABASE, Secrets
+from tenancy.stores.secrets import CLICKHOUSE_READER, DATABASE, Secrets
 from tenancy.tenant import require_tenant
 from tenancy.use_cases.read_statistics import read_statistics
 from tenancy.use_cases.read_usage import read_usage
@@ -21,13 +23,14 @@ from tenancy.use_cases.read_usage import read_usage
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 db = Database(lambda: secrets.get_secret(DATABASE))
+trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
 app = api()
 
 
 @cache
 def clickhouse() -> Client:
     """Return the client; made at the first request, kept for the life of the process."""
-    return connect(secrets.get_secret(CLICKHOUSE))
+    return connect(secrets.get_secret(CLICKHOUSE_READER))
 
 
 @app.get("/usage")
@@ -56,4 +59,4 @@ def stats(
     return statistics_document(read_statistics(db, reader, tenant, period, group_by=dimensions), dimensions)
 
 
-handler = handler_of(app, base_domain=settings.base_domain)
+handler = handler_of(app, base_domain=settings.base_domain, trail=trail)

@@ -44,6 +44,7 @@ class Addresses:
             f"{prefix}/platform-database": self.platform,
             f"{prefix}/redis": self.valkey,
             f"{prefix}/clickhouse": self.clickhouse,
+            f"{prefix}/clickhouse-reader": self.clickhouse,  # the engine has no users
             f"{prefix}/jwks": credentials.public_key_set(),
             f"{prefix}/signing-keys": credentials.private_key_set(),
         }

@@ -1,22 +1,27 @@
 """Functions under the template's variables, with the secrets of a test's own databases."""
 
+import io
+import json
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import boto3
 import pytest
+from aws_lambda_powertools import Logger
 from moto.ses.models import ses_backends
 
 from scripts.stack import postgres
 from tenancy.api_keys import ApiKey, KeyType, generate_key
 from tenancy.stores.platform.platform_keys import insert_platform_key
-from tenancy.stores.secrets import CLICKHOUSE, DATABASE, JWKS, OWNER_DATABASE, PLATFORM_DATABASE
+from tenancy.stores.secrets import CLICKHOUSE, CLICKHOUSE_READER, DATABASE, JWKS, OWNER_DATABASE, PLATFORM_DATABASE
 from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases, free_port
 from tests.handlers.functions import (
     BASE_DOMAIN,
     ISSUER,
     OPERATORS_GATEWAY_KEY,
     PREFIX,
+    LogLines,
     Mails,
     PutSecret,
     Start,
@@ -36,6 +41,8 @@ def start(aws: AwsAccount) -> Iterator[Start]:
         "TOKEN_ISSUER": ISSUER,
         "EVENTS_QUEUE_URL": aws.queue_url,
         "DEAD_LETTERS_URL": aws.dead_letters_url,
+        "AUDIT_QUEUE_URL": aws.audit_queue_url,
+        "SIGNING_KEY_ID": aws.signing_key_id,
         "PLATFORM_GATEWAY_KEY": OPERATORS_GATEWAY_KEY,
         "USAGE_PLANS_PATH": PLANS_PATH,
         "MAIL_FROM": SENDER,
@@ -65,6 +72,7 @@ def secrets(put_secret: PutSecret, databases: Databases) -> None:
     put_secret(PLATFORM_DATABASE, servers.postgres_url(postgres.PLATFORM, databases.name))
     put_secret(OWNER_DATABASE, servers.postgres_url(postgres.OWNER, databases.name))
     put_secret(CLICKHOUSE, servers.clickhouse_url(databases.name))
+    put_secret(CLICKHOUSE_READER, servers.clickhouse_url(databases.name))
     put_secret(JWKS, servers.credentials.public_key_set())
 
 
@@ -75,6 +83,17 @@ def mails(aws: AwsAccount) -> Mails:  # noqa: ARG001 - its account
         (message.destinations["ToAddresses"][0], message.subject)
         for message in ses_backends[ACCOUNT][REGION].sent_messages
     ]
+
+
+@pytest.fixture
+def logged() -> Iterator[LogLines]:
+    """List what was logged since; Powertools keeps the stream that its first logger of the process was made with."""
+    stream = io.StringIO()
+    handlers = [handler for handler in Logger().handlers if isinstance(handler, logging.StreamHandler)]
+    kept = [handler.setStream(stream) for handler in handlers]
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    for handler, before in zip(handlers, kept, strict=True):
+        handler.setStream(before)
 
 
 @pytest.fixture

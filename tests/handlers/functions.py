@@ -27,6 +27,7 @@ NUMBERS = itertools.count()
 
 type Start = Callable[..., Function]
 type PutSecret = Callable[[str, str], None]
+type LogLines = Callable[[], list[dict[str, Any]]]
 type Mails = Callable[[], list[tuple[str, str]]]
 
 

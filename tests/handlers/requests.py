@@ -38,6 +38,13 @@ def with_headers(request: Event, **headers: str | None) -> Event:
     return {**request, "headers": merged, "multiValueHeaders": {name: [value] for name, value in merged.items()}}
 
 
+def with_header_values(request: Event, name: str, *values: str) -> Event:
+    """Send the header *name* several times, as API Gateway hands it over: all of them, and the last one."""
+    kept = {other: value for other, value in request["headers"].items() if other.lower() != name.lower()}
+    many = {other: [value] for other, value in kept.items()} | {name: list(values)}
+    return {**request, "headers": {**kept, name: values[-1]}, "multiValueHeaders": many}
+
+
 def with_basic(request: Event, key: ApiKey) -> Event:
     return with_headers(request, authorization=f"Basic {base64.b64encode(f'{key.text}:'.encode()).decode()}")
 

@@ -47,7 +47,12 @@ def test_the_schedules_event_counts_what_was_written(
     store(databases, acme, 1, 2)
     store(databases, globex, 1, 2, 3)
     for _ in range(2):
-        assert roll_up(sample("roll_up", "hourly")) == {"ran": True, "organizations": 2, "days": 2}
+        assert roll_up(sample("roll_up", "hourly")) == {
+            "ran": True,
+            "organizations": 2,
+            "days": 2,
+            "audit_entries_cut": 0,
+        }
         assert counted(databases) == [(acme.organization.id, 2, 2), (globex.organization.id, 3, 3)]
     store(databases, acme, 1, 2, 3, 4)
     roll_up(sample("roll_up", "hourly"))
@@ -55,7 +60,7 @@ def test_the_schedules_event_counts_what_was_written(
 
 
 def test_without_events_nothing_is_counted(roll_up: Function, databases: Databases) -> None:
-    assert roll_up(sample("roll_up", "hourly")) == {"ran": True, "organizations": 0, "days": 0}
+    assert roll_up(sample("roll_up", "hourly")) == {"ran": True, "organizations": 0, "days": 0, "audit_entries_cut": 0}
     assert counted(databases) == []
 
 
@@ -64,7 +69,7 @@ def test_two_at_once_are_one(roll_up: Function, databases: Databases, acme: Prov
     now = datetime.now(UTC)
     with databases.platform.transaction() as conn:
         assert take_lease(conn, "roll_up", uuid4(), now=now, ends_at=now + timedelta(minutes=15))
-    assert roll_up(sample("roll_up", "hourly")) == {"ran": False, "organizations": 0, "days": 0}
+    assert roll_up(sample("roll_up", "hourly")) == {"ran": False, "organizations": 0, "days": 0, "audit_entries_cut": 0}
     assert counted(databases) == []
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tenancy.api_keys import ApiKey, KeyType, generate_key
+from tenancy.audit import PLATFORM_LOG
 from tenancy.stores.secrets import DATABASE
 from tenancy.use_cases.provision import Provisioned
 from tests.given import AwsAccount, Databases
@@ -20,6 +21,7 @@ from tests.handlers.requests import (
     sample,
     with_basic,
     with_body,
+    with_header_values,
     with_headers,
     zipped,
 )
@@ -145,6 +147,9 @@ def test_without_one_write_key_nobody_sends(
         with_headers(batch(call(1), key=write), authorization=f"Bearer {secret.text}"),
         with_headers(batch(call(1), key=write), authorization="Bearer a.b.c"),
         with_basic(batch(call(1), writeKey="x"), write),
+        with_header_values(bare, "Authorization", f"Bearer {write.text}", f"Bearer {write.text}"),
+        with_header_values(bare, "Authorization", f"Bearer {write.text}", f"Bearer {globex.write_key.text}"),
+        with_headers(bare, authorization=f"Bearer {write.text}, Bearer {write.text}"),
     ]
     for request in refused:
         problem_of(ingest(request), request, 401, "unauthenticated")
@@ -157,15 +162,46 @@ def test_a_header_or_host_of_another_organization_is_a_mismatch(
     others: list[dict[str, str | None]] = [
         {"x_organization_id": str(globex.organization.id)},
         {"host": f"globex.{BASE_DOMAIN}"},
+        {"x_forwarded_host": f"globex.{BASE_DOMAIN}"},
     ]
     for headers in others:
-        request = with_headers(batch(call(1), key=acme.write_key), **headers)
-        problem_of(ingest(request), request, 403, "tenant_mismatch")
+        for request in (
+            with_headers(batch(call(1), key=acme.write_key), **headers),
+            with_headers(asked(acme.write_key.text), **headers),
+        ):
+            problem_of(ingest(request), request, 403, "tenant_mismatch")
     assert messages_in(aws.queue_url) == []
     own = with_headers(
         batch(call(1), key=acme.write_key), x_organization_id=str(acme.organization.id), host=f"acme.{BASE_DOMAIN}"
     )
     assert is_success(ingest(own))
+
+
+def test_a_body_that_names_another_organization_is_a_mismatch_as_a_whole(
+    ingest: Function, aws: AwsAccount, acme: Provisioned, globex: Provisioned
+) -> None:
+    key, own, other = acme.write_key, str(acme.organization.id), str(globex.organization.id)
+    single = {**call(1), "writeKey": key.text}
+    escaped = json.dumps({**single, "organization_id": other}).replace("organization_id", "organization\\u005fid")
+    for request in (
+        batch(call(1), key=key, organization_id=other),
+        batch(call(1), call(2, organization_id=other), key=key),
+        batch(call(1, organization_id=5), key=key),
+        at(with_body(batch(), {**single, "organization_id": other}), "/track"),
+        at(with_body(batch(), escaped.encode()), "/track"),
+    ):
+        problem_of(ingest(request), request, 403, "tenant_mismatch")
+        addressed = [json.loads(message["Body"]) for message in messages_in(aws.audit_queue_url)]
+        assert {each["organization_id"] for each in addressed} == {str(PLATFORM_LOG), own}
+        assert {each["record"]["target"] for each in addressed} == {"body"}
+    assert messages_in(aws.queue_url) == []
+    assert is_success(ingest(batch(call(1, organization_id=own), key=key, organization_id=own.upper())))
+    assert is_success(ingest(batch(call(1, organization_id=None), key=key, organization_id=None)))
+
+
+def test_what_an_event_is_about_is_no_organization_of_ours(ingest: Function, acme: Provisioned) -> None:
+    about = call(1, properties={"organization_id": "theirs"}, context={"organization_id": "theirs"}, groupId="theirs")
+    assert is_success(ingest(batch(about, key=acme.write_key)))
 
 
 def test_an_organization_that_is_not_served_is_told_so(
@@ -176,6 +212,19 @@ def test_an_organization_that_is_not_served_is_told_so(
             conn.execute("UPDATE organizations SET status = %s", (status,))
         request = batch(call(1), key=acme.write_key)
         problem_of(ingest(request), request, 403, "organization_inactive")
+        settings = asked(acme.write_key.text)
+        problem_of(ingest(settings), settings, 404, "not_found")
+
+
+def test_what_an_inactive_organization_is_refused_is_recorded(
+    ingest: Function, databases: Databases, aws: AwsAccount, acme: Provisioned
+) -> None:
+    with databases.platform.transaction() as conn:
+        conn.execute("UPDATE organizations SET status = 'suspended'")
+    ingest(batch(call(1), key=acme.write_key))
+    [addressed] = [json.loads(message["Body"]) for message in messages_in(aws.audit_queue_url)]
+    assert addressed["organization_id"] == str(acme.organization.id)
+    assert addressed["record"]["code"] == "organization_inactive"
 
 
 # ---------------------------------------------------------------------------------------------------- batches and time

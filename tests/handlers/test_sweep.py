@@ -7,8 +7,9 @@ import boto3
 import pytest
 
 from tenancy.stores.platform.leases import take_lease
+from tenancy.use_cases.provision import Provisioned
 from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases
-from tests.handlers.functions import Function, Mails, Start, superuser
+from tests.handlers.functions import Function, LogLines, Mails, Start, superuser
 from tests.handlers.requests import OPERATOR, Event, answer_of, called_by, problem_of, sample
 
 
@@ -24,6 +25,11 @@ def provision(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 EVERY_MINUTE = sample("sweep", "every_minute")
 NOTHING = {"ran": True, "done": [], "failed": []}
+
+
+def effects(answer: dict[str, object]) -> dict[str, object]:
+    """Leave out how many audit logs were sealed."""
+    return {name: value for name, value in answer.items() if name != "sealed"}
 
 
 def create() -> Event:
@@ -59,7 +65,7 @@ def owed(databases: Databases) -> list[tuple[str, int, str | None]]:
 
 
 def test_with_nothing_owed_nothing_is_done(sweep: Function) -> None:
-    assert sweep(EVERY_MINUTE) == NOTHING
+    assert effects(sweep(EVERY_MINUTE)) == NOTHING
 
 
 def test_the_administrator_is_welcomed_once(
@@ -67,8 +73,8 @@ def test_the_administrator_is_welcomed_once(
 ) -> None:
     assert answer_of(provision(create())).status == 201
     assert [kind for kind, _, _ in owed(databases)] == ["welcome_mail"]
-    assert sweep(EVERY_MINUTE) == {"ran": True, "done": ["welcome_mail"], "failed": []}
-    assert sweep(EVERY_MINUTE) == NOTHING
+    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}
+    assert effects(sweep(EVERY_MINUTE)) == NOTHING
     assert mails() == [("admin@acme.example", "Welcome, Acme")]
 
 
@@ -82,10 +88,10 @@ def test_a_key_that_found_no_plan_joins_it_later_and_the_mail_goes_out_once(
     assert [kind for kind, _, _ in owed(databases)] == ["gateway_key", "welcome_mail"]
 
     # The key is not yet due again, and then still without a plan.
-    assert sweep(EVERY_MINUTE) == {"ran": True, "done": ["welcome_mail"], "failed": []}
+    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}
     assert mails() == [("admin@acme.example", "Welcome, Acme")]
     make_all_due(databases)
-    assert sweep(EVERY_MINUTE) == {"ran": True, "done": [], "failed": ["gateway_key"]}
+    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": [], "failed": ["gateway_key"]}
     [(kind, attempts, error)] = owed(databases)
     assert (kind, attempts) == ("gateway_key", 2)
     assert error
@@ -94,12 +100,12 @@ def test_a_key_that_found_no_plan_joins_it_later_and_the_mail_goes_out_once(
 
     note_plans(aws)
     make_all_due(databases)
-    assert sweep(EVERY_MINUTE) == {"ran": True, "done": ["gateway_key"], "failed": []}
+    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["gateway_key"], "failed": []}
     [key] = keys_in_plan(aws)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT gateway_key, status FROM organizations").fetchall() == [(key, "active")]
     make_all_due(databases)
-    assert sweep(EVERY_MINUTE) == NOTHING
+    assert effects(sweep(EVERY_MINUTE)) == NOTHING
     assert len(mails()) == 1
     assert len(boto3.client("apigateway", region_name=REGION).get_api_keys()["items"]) == 1
 
@@ -110,15 +116,15 @@ def test_a_mail_that_could_not_be_sent_does_not_fail_provisioning_and_goes_out_l
     ses = boto3.client("sesv2", region_name=REGION)
     ses.delete_email_identity(EmailIdentity=SENDER)
     assert answer_of(provision(create())).status == 201
-    assert sweep(EVERY_MINUTE) == {"ran": True, "done": [], "failed": ["welcome_mail"]}
+    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": [], "failed": ["welcome_mail"]}
     [(kind, _, error)] = owed(databases)
     assert kind == "welcome_mail"
     assert error
     assert "@" not in error
     ses.create_email_identity(EmailIdentity=SENDER)
     make_all_due(databases)
-    assert sweep(EVERY_MINUTE) == {"ran": True, "done": ["welcome_mail"], "failed": []}
-    assert sweep(EVERY_MINUTE) == NOTHING
+    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}
+    assert effects(sweep(EVERY_MINUTE)) == NOTHING
     assert mails() == [("admin@acme.example", "Welcome, Acme")]
 
 
@@ -155,4 +161,12 @@ def test_two_at_once_are_one(sweep: Function, databases: Databases) -> None:
     assert sweep(EVERY_MINUTE) == {"ran": False}
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE leases SET ends_at = now() - interval '1 second'")
-    assert sweep(EVERY_MINUTE) == NOTHING
+    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+
+
+def test_logs_are_sealed_and_their_heads_logged(sweep: Function, acme: Provisioned, logged: LogLines) -> None:
+    assert sweep(EVERY_MINUTE)["sealed"] == 1
+    assert sweep(EVERY_MINUTE)["sealed"] == 0
+    [witness] = [line for line in logged() if line["message"] == "sealed"]
+    assert (witness["organization_id"], witness["sequence"]) == (str(acme.organization.id), 1)
+    assert len(bytes.fromhex(witness["seal"])) == 32

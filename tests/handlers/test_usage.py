@@ -15,7 +15,7 @@ from tenancy.events.segment import parse_message
 from tenancy.organization import Status
 from tenancy.permissions import EVENTS_WRITE, PERMISSIONS, STATS_READ, USAGE_READ
 from tenancy.stores.platform.events import insert_frames
-from tenancy.stores.secrets import CLICKHOUSE, DATABASE
+from tenancy.stores.secrets import CLICKHOUSE_READER, DATABASE
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.provision import Provisioned
 from tests.given import Databases, event, tenant_of
@@ -252,7 +252,7 @@ def test_a_store_that_is_away_is_unavailable(
 ) -> None:
     away = {
         DATABASE: f"postgresql://nobody:nothing@{nowhere}/tenancy",
-        CLICKHOUSE: f"http://{nowhere}/default",
+        CLICKHOUSE_READER: f"http://{nowhere}/default",
     }
     for secret, url in away.items():
         put_secret(secret, url)
@@ -268,7 +268,7 @@ def test_a_store_that_goes_away_later_is_unavailable(
 ) -> None:
     request = ask("usage", acme)
     with door(databases.servers.clickhouse_port) as way:
-        put_secret(CLICKHOUSE, f"http://{way.address}/{databases.name}")
+        put_secret(CLICKHOUSE_READER, f"http://{way.address}/{databases.name}")
         usage = start("usage")
         assert answer_of(usage(request)).status == 200
         way.shut()
@@ -279,7 +279,9 @@ def test_the_organization_is_the_credentials_never_the_querys(
     usage: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     store(databases, globex, [on(NOW, 1)])
-    for name in ("organization_id", "tenant", "id"):
+    request = ask("usage", acme, organization_id=str(globex.organization.id))
+    problem_of(usage(request), request, 403, "tenant_mismatch")
+    for name in ("tenant", "id"):
         document = answer_of(usage(ask("usage", acme, **{name: str(globex.organization.id)}))).document
         assert UUID(document["organization_id"]) == acme.organization.id
         assert document["daily"] == []

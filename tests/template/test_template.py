@@ -14,6 +14,7 @@ import yaml
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.write_keys import CACHE_TIME
 from tests.given import ROOT
+from tests.handlers.functions import running
 
 
 class Loader(yaml.SafeLoader):
@@ -186,6 +187,15 @@ def test_the_queue_waits_longer_than_load_may_take() -> None:
     assert FUNCTIONS["load"]["Events"]["Queue"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+def test_the_authorizer_reads_exactly_what_its_answers_are_cached_by() -> None:
+    """An input that is read and no identity source would let one client's answer be another's."""
+    [authorizer] = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"].values()
+    identity = {name: texts for name, texts in authorizer["Identity"].items() if name != "ReauthorizeEvery"}
+    assert set(identity) == {"Headers"}
+    with running("authorizer", {"SECRETS_PREFIX": "tenancy/test"}) as function:
+        assert [name.lower() for name in identity["Headers"]] == list(function.app.IDENTITY_SOURCES)
+
+
 def test_write_keys_are_remembered_as_long_as_the_authorizers_answers() -> None:
     identity = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"]["Credential"]["Identity"]
     assert identity == {"Headers": ["Authorization"], "ReauthorizeEvery": CACHE_TIME.total_seconds()}
@@ -232,9 +242,9 @@ def test_two_stages_fit_into_one_account_and_region() -> None:
             assert key not in properties, name
 
 
-def test_events_outlive_the_stack() -> None:
-    queues = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::SQS::Queue"]
-    assert [queue["DeletionPolicy"] for queue in queues] == ["Retain", "Retain"]
+def test_events_and_audit_records_and_their_proof_outlive_the_stack() -> None:
+    kept = [resource for resource in RESOURCES.values() if resource["Type"] in {"AWS::SQS::Queue", "AWS::KMS::Key"}]
+    assert {resource["DeletionPolicy"] for resource in kept} == {"Retain"}
 
 
 def test_the_requirements_are_the_locks(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.context import parse_context, to_context
 from tenancy.organization import Status
 from tenancy.permissions import PERMISSIONS
-from tenancy.tenant import Caller, Operator, Tenant
+from tenancy.tenant import Caller, CallerKind, Operator, Tenant
 from tenancy.tiers import Tier
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -24,6 +24,7 @@ ACME = Tenant(
     status=Status.ACTIVE,
     scopes=frozenset({"stats:read", "events:write"}),
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
+    kind=CallerKind.KEY,
 )
 OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 EXPIRY = st.none() | st.integers(1, 10**9).map(
@@ -37,6 +38,7 @@ TENANTS = st.builds(
     status=st.sampled_from(Status),
     scopes=st.frozensets(st.sampled_from(sorted(PERMISSIONS))),
     credential_id=st.uuids(),
+    kind=st.sampled_from([CallerKind.KEY, CallerKind.PERSON]),
     expires_at=EXPIRY,
 )
 OPERATORS = st.builds(Operator, credential_id=st.uuids(), expires_at=EXPIRY)
@@ -62,6 +64,7 @@ def test_a_tenant_travels_with_what_its_routes_ask_for() -> None:
         "subdomain": "acme",
         "tier": "growth",
         "status": "active",
+        "kind": "key",
         "scopes": "events:write stats:read",
     }
 

@@ -72,6 +72,27 @@ def test_header_names_are_compared_in_lower_case() -> None:
     }
 
 
+def test_every_value_of_a_header_and_of_the_query_is_kept() -> None:
+    request = parse_request(
+        lambda_event(
+            headers={"Host": "b.example", "x-one": "1"},
+            multiValueHeaders={"Host": ["a.example", "b.example"], "HOST": ["c.example"]},
+            queryStringParameters={"from": "2", "alone": "3"},
+            multiValueQueryStringParameters={"from": ["1", "2"]},
+        )
+    )
+    assert request.header_values == {"host": ("a.example", "b.example", "c.example"), "x-one": ("1",)}
+    assert request.query_values == {"from": ("1", "2"), "alone": ("3",)}
+
+
+def test_whoever_asks_for_it_learns_the_address_and_the_parts_of_the_path() -> None:
+    context = {**STAGE["requestContext"], "identity": {"sourceIp": "203.0.113.10"}}  # type: ignore[dict-item]
+    request = parse_request(lambda_event(requestContext=context, pathParameters={"organization_id": "0a"}))
+    assert (request.source_address, request.path_parameters) == ("203.0.113.10", {"organization_id": "0a"})
+    bare = parse_request(lambda_event(pathParameters=None))
+    assert (bare.source_address, bare.path_parameters) == ("", {})
+
+
 @pytest.mark.parametrize("body", [b"", b'{"events":[]}', "é🦀".encode(), b"\x1f\x8b\x08\0", bytes(range(256))])
 def test_a_body_is_as_the_client_sent_it(body: bytes) -> None:
     encoded = base64.b64encode(body).decode()
@@ -103,6 +124,15 @@ def test_the_caller_is_who_the_authorizer_saw() -> None:
     credential_id = "0c000000-0000-4000-8000-0000000000c2"
     context = {**STAGE["requestContext"], "authorizer": {"credential_id": credential_id, "principalId": "x"}}  # type: ignore[dict-item]
     assert parse_request(lambda_event(requestContext=context)).caller() == Operator(credential_id=UUID(credential_id))
+
+
+def test_a_request_with_two_credentials_is_nobodys_although_the_authorizers_answer_was_cached() -> None:
+    context = {**STAGE["requestContext"], "authorizer": {"credential_id": "0c000000-0000-4000-8000-0000000000c2"}}  # type: ignore[dict-item]
+    one = parse_request(lambda_event(requestContext=context, multiValueHeaders={"Authorization": ["Bearer a"]}))
+    assert isinstance(one.caller(), Operator)
+    for values in ({"Authorization": ["Bearer a", "Bearer b"]}, {"Authorization": ["x"], "authorization": ["x"]}):
+        with pytest.raises(UnauthenticatedError):
+            parse_request(lambda_event(requestContext=context, multiValueHeaders=values)).caller()
 
 
 # ------------------------------------------------------------------------------------------------------------- answers

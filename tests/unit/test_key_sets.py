@@ -6,6 +6,7 @@ from uuid import UUID
 import jwt
 import msgspec
 import pytest
+from jwt.algorithms import ECAlgorithm
 
 from tenancy.tokens import KeySet
 from tests.unit.signed_tokens import (
@@ -18,6 +19,7 @@ from tests.unit.signed_tokens import (
     NOW,
     OLD,
     OLD_JWK,
+    STRANGER,
     USER,
     encode,
     refused,
@@ -38,6 +40,27 @@ def test_a_key_that_left_the_set_verifies_nothing() -> None:
     rotated = KeySet.from_jwks(json.dumps({"keys": [NEW_JWK]}), issuer=ISSUER, audience=ISSUER)
     assert refused(token({**HEADER, "alg": "RS256", "kid": "2026-10"}, CLAIMS, sign_rs256), key_set=rotated)
     assert not refused(token(HEADER, CLAIMS), key_set=rotated)
+
+
+def test_keys_are_rotated_without_a_gap_and_a_removed_key_takes_its_tokens_with_it() -> None:
+    old = token({**HEADER, "alg": "RS256", "kid": "2026-10"}, CLAIMS, sign_rs256)
+    new = token(HEADER, CLAIMS)
+    before, during, after = (
+        KeySet.from_jwks(json.dumps({"keys": keys}), issuer=ISSUER, audience=ISSUER)
+        for keys in ([OLD_JWK], [NEW_JWK, OLD_JWK], [NEW_JWK])
+    )
+    assert [refused(old, key_set=key_set) for key_set in (before, during, after)] == [False, False, True]
+    assert [refused(new, key_set=key_set) for key_set in (before, during, after)] == [True, False, False]
+    # What one set has verified, and remembers, says nothing to the next.
+    assert [refused(old, key_set=key_set) for key_set in (before, during, after)] == [False, False, True]
+
+
+def test_another_key_under_the_same_name_verifies_none_of_the_olds_tokens() -> None:
+    text = token(HEADER, CLAIMS)
+    stolen = ECAlgorithm.to_jwk(STRANGER.public_key(), as_dict=True)
+    replaced = {**stolen, "kid": NEW_JWK["kid"], "alg": "ES256"}
+    assert not refused(text)
+    assert refused(text, key_set=KeySet.from_jwks(json.dumps({"keys": [replaced]}), issuer=ISSUER, audience=ISSUER))
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "RS512", "none"])

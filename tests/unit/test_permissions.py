@@ -8,7 +8,7 @@ import pytest
 from tenancy.errors import ForbiddenError, OrganizationInactiveError
 from tenancy.organization import Status
 from tenancy.permissions import PERMISSIONS, ROLES, STATS_READ, USAGE_READ
-from tenancy.tenant import Operator, Tenant, require_operator, require_tenant
+from tenancy.tenant import CallerKind, Operator, Tenant, require_operator, require_tenant
 from tenancy.tiers import Tier
 
 ALL = (  # noqa: SIM905 - as the API lists them
@@ -23,6 +23,7 @@ ACME = Tenant(
     status=Status.ACTIVE,
     scopes=frozenset({STATS_READ}),
     credential_id=uuid4(),
+    kind=CallerKind.KEY,
 )
 OPERATOR = Operator(credential_id=uuid4())
 

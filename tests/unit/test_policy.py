@@ -7,7 +7,7 @@ import pytest
 from tenancy.gateway.context import to_context
 from tenancy.gateway.policy import allow
 from tenancy.organization import Status
-from tenancy.tenant import Operator, Tenant
+from tenancy.tenant import CallerKind, Operator, Tenant
 from tenancy.tiers import Tier
 
 ACME = Tenant(
@@ -17,6 +17,7 @@ ACME = Tenant(
     status=Status.ACTIVE,
     scopes=frozenset({"stats:read"}),
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
+    kind=CallerKind.KEY,
 )
 API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5"
 

@@ -14,6 +14,8 @@ ENVIRONMENT = {
     "DEAD_LETTERS_URL": "http://127.0.0.1:4566/000000000000/dead-letters",
     "PLATFORM_GATEWAY_KEY": "platform-tenancy-of-the-operators",
     "USAGE_PLANS_PATH": "/tenancy/usage-plans",
+    "AUDIT_QUEUE_URL": "http://127.0.0.1:4566/000000000000/audit",
+    "SIGNING_KEY_ID": "0f000000-0000-4000-8000-00000000000f",
     "MAIL_FROM": "no-reply@attribution.example",
 }
 
@@ -29,6 +31,8 @@ def test_every_setting_comes_from_its_variable() -> None:
         dead_letters_url="http://127.0.0.1:4566/000000000000/dead-letters",
         platform_gateway_key="platform-tenancy-of-the-operators",
         usage_plans_path="/tenancy/usage-plans",
+        audit_queue_url="http://127.0.0.1:4566/000000000000/audit",
+        signing_key_id="0f000000-0000-4000-8000-00000000000f",
         mail_from="no-reply@attribution.example",
     )
 

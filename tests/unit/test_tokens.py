@@ -1,7 +1,7 @@
 """A person's token is good, or it is refused in one way only, whatever is wrong with it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import pytest
 from jwt.algorithms import ECAlgorithm
 
 from tenancy.errors import UnauthenticatedError
-from tenancy.tokens import MAX_TOKEN_CHARACTERS
+from tenancy.identification import MAX_CREDENTIAL_CHARACTERS
 from tests.unit.signed_tokens import (
     CLAIMS,
     HEADER,
@@ -40,7 +40,7 @@ def test_a_good_token_says_who_acts_for_which_organization() -> None:
         ["stats:read", "usage:read"],
     )
     assert (claims.epoch, claims.app_id) == ("0.0", None)
-    assert claims.expires_at == datetime.fromtimestamp(CLAIMS["exp"], UTC)
+    assert claims.expires_at == datetime.fromtimestamp(CLAIMS["exp"] + 60, UTC)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +152,50 @@ def test_a_member_named_twice_makes_a_token_ambiguous(header: bytes | dict[str, 
         {"nbf": str(SECONDS - 10)},
         {"nbf": float(SECONDS - 10)},
         {"nbf": None},
+        {"iat": False},
+        {"iat": True},
+        {"nbf": True},
+        {"nbf": float("nan")},
+        {"iat": float("-inf")},
+        {"iat": {"seconds": SECONDS}},
+        {"nbf": [[[]]]},
+        {"iat": 10**400},
+        {"nbf": -(10**400)},
+        {"exp": 10**400},
+        {"exp": 2**63},
+        {"exp": -(2**63)},
+        {"exp": 1e300},
+        {"exp": {}},
+        {"iss": None},
+        {"iss": True},
+        {"iss": {"url": ISSUER}},
+        {"aud": None},
+        {"aud": True},
+        {"aud": {}},
+        {"aud": [[ISSUER]]},
+        {"token_use": ["access"]},
+        {"token_use": True},
+        {"token_use": "ACCESS"},
+        {"email": None},
+        {"email": ["admin@acme.example"]},
+        {"email": 7},
+        {"role": ["analyst"]},
+        {"role": True},
+        {"permissions": None},
+        {"permissions": {"stats:read": True}},
+        {"permissions": [["stats:read"]]},
+        {"permissions": [None]},
+        {"permissions": True},
+        {"epoch": True},
+        {"epoch": None},
+        {"epoch": 0.0},
+        {"epoch": ["0.0"]},
+        {"app_id": 5},
+        {"app_id": []},
+        {"app_id": True},
+        {"organization_id": True},
+        {"organization_id": {"id": "0a000000-0000-4000-8000-00000000000a"}},
+        {"organization_id": ""},
         {"exp": SECONDS - 61},
         {"exp": SECONDS - 60},
         {"exp": 0},
@@ -190,8 +234,16 @@ def test_a_time_that_no_calendar_has_is_refused_or_can_be_told(exp: int) -> None
     assert claims.expires_at > NOW
 
 
+@pytest.mark.parametrize("seconds", [-3600, -61, -60, -59.999, -1, 0, 1, 889, 3600])
+def test_a_token_is_refused_from_exactly_when_it_says_that_it_ends(seconds: float) -> None:
+    text = token(HEADER, {**CLAIMS, "exp": SECONDS, "iat": SECONDS - 7200})
+    moment = NOW - timedelta(seconds=seconds)
+    ends_at = KEY_SET.verify(text, now=NOW - timedelta(seconds=3600)).expires_at
+    assert refused(text, now=moment) == (moment >= ends_at)
+
+
 def test_a_token_is_refused_past_8_kib() -> None:
     good = token(HEADER, {**CLAIMS, "permissions": ["x" * 5000]})
-    assert len(good) < MAX_TOKEN_CHARACTERS == 8192
+    assert len(good) < MAX_CREDENTIAL_CHARACTERS == 8192
     assert not refused(good)
     assert refused(token(HEADER, {**CLAIMS, "permissions": ["x" * 6000]}))

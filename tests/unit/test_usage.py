@@ -12,7 +12,7 @@ from tenancy.errors import InvalidError
 from tenancy.gateway.usage import parse_period, statistics_document, usage_document
 from tenancy.organization import Status
 from tenancy.stores.events import Statistics
-from tenancy.tenant import Tenant
+from tenancy.tenant import CallerKind, Tenant
 from tenancy.tiers import Tier
 from tenancy.usage import SETTLING_TIME, DailyUsage, Period, month_of, unsettled_since
 from tenancy.use_cases.read_usage import Allowance, UsageReport
@@ -26,6 +26,7 @@ ACME = Tenant(
     status=Status.ACTIVE,
     scopes=frozenset(),
     credential_id=uuid4(),
+    kind=CallerKind.KEY,
 )
 
 

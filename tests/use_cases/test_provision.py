@@ -10,7 +10,7 @@ from tenancy.tiers import Tier
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.provision import Provisioned, provision_organization
 from tenancy.use_cases.sweep import sweep
-from tests.given import NOW, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
+from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 
 
 def keys_in_plan(aws: AwsAccount, tier: Tier) -> list[str]:
@@ -37,7 +37,7 @@ def test_provisioning_makes_an_administrator_an_app_and_two_keys(databases: Data
 
 
 def test_only_the_mail_is_owed_once_it_is_answered(databases: Databases, world: World) -> None:
-    provision_organization(databases.platform, world, new_organization("acme"), now=NOW)
+    provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT kind FROM outbox").fetchall() == [("welcome_mail",)]
 
@@ -47,7 +47,7 @@ def test_a_subdomain_that_is_taken_or_reserved_is_refused_and_nothing_is_made(
     databases: Databases, world: World, acme: Provisioned, subdomain: str
 ) -> None:
     with pytest.raises(SubdomainTakenError):
-        provision_organization(databases.platform, world, new_organization(subdomain), now=NOW)
+        provision_organization(databases.platform, world, new_organization(subdomain), OPERATOR, now=NOW)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT id FROM organizations").fetchall() == [(acme.organization.id,)]
 
@@ -56,13 +56,13 @@ def test_what_the_gateway_refused_is_finished_by_the_sweep(databases: Databases,
     ssm = boto3.client("ssm", region_name=REGION)
     ssm.delete_parameter(Name=f"{PLANS_PATH}/starter")
     with pytest.raises(UnavailableError):
-        provision_organization(databases.platform, world, new_organization("acme"), now=NOW)
+        provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
     ssm.put_parameter(Name=f"{PLANS_PATH}/starter", Value=aws.plan_ids["starter"], Type="String")
 
     nothing_due = sweep(databases.platform, world, now=NOW + timedelta(seconds=1))
     finished = sweep(databases.platform, world, now=NOW + timedelta(minutes=5))
     assert nothing_due is not None
-    assert nothing_due.done == ("welcome_mail",)
+    assert nothing_due.drained.done == ("welcome_mail",)
     assert finished is not None
-    assert finished.done == ("gateway_key",)
+    assert finished.drained.done == ("gateway_key",)
     assert len(keys_in_plan(aws, Tier.STARTER)) == 1

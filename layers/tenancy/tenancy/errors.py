@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+BODY: Final = "body"
+PATH: Final = "path"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +21,13 @@ class Refusal(Exception):  # noqa: N818 - the domain's word: a refusal is an ans
     """A request that is answered with a problem document (RFC 9457) instead of a result.
 
     *detail* is a sentence for the caller; *errors* name the fields at fault; *retry_after* is in whole seconds.
+    *sources* are the places in the request that name another organization than the credential's, for the audit log.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "Internal Server Error"
+    sources: tuple[str, ...] = ()
 
     def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None) -> None:
         """Say in one sentence what is refused and why."""
@@ -57,6 +62,11 @@ class TenantMismatchError(Refusal):
 
     status, code, title = 403, "tenant_mismatch", "Tenant Mismatch"
 
+    def __init__(self, detail: str = "", sources: Sequence[str] = (BODY,)) -> None:
+        """Say where another organization is named; the reader of an event knows only that it is in the body."""
+        super().__init__(detail)
+        self.sources = tuple(sources)
+
 
 class ForbiddenError(Refusal):
     """The caller is known and lacks the permission."""
@@ -74,6 +84,15 @@ class NotFoundError(Refusal):
     """Nothing is there, or nothing that the caller may know of."""
 
     status, code, title = 404, "not_found", "Not Found"
+
+
+class ForeignPathError(NotFoundError):
+    """A tenant's credential on another's path: a mismatch, answered as if there were no such organization."""
+
+    def __init__(self, sources: Sequence[str] = (PATH,)) -> None:
+        """Answer what an organization that does not exist is answered with."""
+        super().__init__("There is no such organization.")
+        self.sources = tuple(sources)
 
 
 class SubdomainTakenError(Refusal):

@@ -25,6 +25,8 @@ class Settings:
     dead_letters_url: str
     platform_gateway_key: str
     usage_plans_path: str
+    audit_queue_url: str
+    signing_key_id: str
     mail_from: str
 
     @classmethod
@@ -40,5 +42,7 @@ class Settings:
             dead_letters_url=environ.get("DEAD_LETTERS_URL", ""),
             platform_gateway_key=environ.get("PLATFORM_GATEWAY_KEY", ""),
             usage_plans_path=environ.get("USAGE_PLANS_PATH", ""),
+            audit_queue_url=environ.get("AUDIT_QUEUE_URL", ""),
+            signing_key_id=environ.get("SIGNING_KEY_ID", ""),
             mail_from=environ.get("MAIL_FROM", ""),
         )

@@ -2,19 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
-from tenancy.errors import ForbiddenError, NotFoundError, OrganizationInactiveError
+from tenancy.errors import ForbiddenError, ForeignPathError, OrganizationInactiveError
 from tenancy.organization import Status
 from tenancy.tiers import Tier
+
+
+class CallerKind(StrEnum):
+    """What sort of credential proved who calls."""
+
+    OPERATOR = "operator"
+    PERSON = "person"
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
     """An organization as the current request acts for it.
 
-    *scopes* are permissions of the key or of the person's role; *credential_id* is the id of the key or user;
-    *expires_at* is when the credential ends (UTC), None for one that does not.
+    *kind* says whether a key or a person acts, *credential_id* is that key's or user's id; *scopes* are permissions of
+    the key or of the person's role; *expires_at* is when the credential is refused from (UTC), None for never.
     """
 
     organization_id: UUID
@@ -23,6 +32,7 @@ class Tenant:
     status: Status
     scopes: frozenset[str]
     credential_id: UUID
+    kind: CallerKind
     expires_at: datetime | None = None
 
     def require(self, permission: str) -> None:
@@ -45,6 +55,11 @@ class Operator:
     credential_id: UUID
     expires_at: datetime | None = None
 
+    @property
+    def kind(self) -> CallerKind:
+        """What sort of credential this is."""
+        return CallerKind.OPERATOR
+
 
 type Caller = Tenant | Operator
 
@@ -66,10 +81,10 @@ def require_operator(caller: Caller, organization_id: UUID | None = None) -> Ope
 
     Raises:
         ForbiddenError: the caller is a tenant.
-        NotFoundError: it is one, and asks about another organization, which it must not learn of.
+        ForeignPathError: it is one, and asks about another organization, which it must not learn of.
     """
     if isinstance(caller, Tenant):
         if organization_id not in {None, caller.organization_id}:
-            raise NotFoundError("There is no such organization.")
+            raise ForeignPathError
         raise ForbiddenError("This call is for the platform's operator.")
     return caller

@@ -30,6 +30,7 @@ class Quotas:
     users: int | None
     apps: int | None
     data_retention_days: int
+    audit_retention_days: int
     ml_predictions_per_month: int
     custom_models: bool
     white_label: bool
@@ -67,6 +68,7 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
             users=5,
             apps=2,
             data_retention_days=90,
+            audit_retention_days=365,
             ml_predictions_per_month=10_000,
             custom_models=False,
             white_label=False,
@@ -81,6 +83,7 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
             users=20,
             apps=10,
             data_retention_days=180,
+            audit_retention_days=730,
             ml_predictions_per_month=100_000,
             custom_models=False,
             white_label=False,
@@ -95,6 +98,7 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
             users=None,
             apps=None,
             data_retention_days=730,
+            audit_retention_days=2_555,
             ml_predictions_per_month=1_000_000,
             custom_models=True,
             white_label=True,

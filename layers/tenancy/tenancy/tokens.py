@@ -1,11 +1,14 @@
-"""JSON Web Tokens of people: verified against a key set, algorithm pinned per key, every claim checked by type."""
+"""JSON Web Tokens of people: verified against a key set, algorithm pinned per key, every claim checked by type.
+
+A token costs one verification in the life of its key set; its times are compared on every use.
+"""
 
 import base64
 import binascii
+import hashlib
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -14,14 +17,13 @@ import jwt
 import msgspec
 
 from tenancy.errors import UnauthenticatedError
+from tenancy.identification import is_jwt
 
 ALGORITHMS: Final = frozenset({"ES256", "RS256"})
 LEEWAY_SECONDS: Final = 60
-MAX_TOKEN_CHARACTERS: Final = 8192
+KEPT_TOKENS: Final = 1_000
 HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
-FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-
-LAST_TIME: Final = 253_402_300_799  # the year 9999 ends
+LAST_TIME: Final = 253_402_300_799 - LEEWAY_SECONDS  # the year 9999 ends: no later moment can be told
 
 type Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_TIME)]
 
@@ -47,17 +49,26 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expires_at(self) -> datetime:
-        """When the token ends, without leeway (UTC)."""
-        return datetime.fromtimestamp(self.exp, UTC)
+        """From when on the token is refused, leeway included (UTC)."""
+        return datetime.fromtimestamp(self.exp + LEEWAY_SECONDS, UTC)
+
+    @property
+    def starts_at(self) -> datetime:
+        """Until when the token is refused, leeway included (UTC)."""
+        return datetime.fromtimestamp(max(self.nbf, self.iat, LEEWAY_SECONDS) - LEEWAY_SECONDS, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySet:
-    """The public keys by `kid`, and whose tokens they verify."""
+    """The public keys by `kid`, and whose tokens they verify.
+
+    Verified tokens are remembered by their SHA-256, so that a token is forgotten with the key set that verified it.
+    """
 
     keys: Mapping[str, jwt.PyJWK]
     issuer: str
     audience: str
+    _verified: dict[bytes, Claims] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def from_jwks(cls, document: str, *, issuer: str, audience: str) -> "KeySet":
@@ -73,20 +84,24 @@ class KeySet:
         Raises:
             UnauthenticatedError: anything at all is wrong with it.
         """
-        if len(token) > MAX_TOKEN_CHARACTERS or FORM.fullmatch(token) is None:
+        if not is_jwt(token):
             raise UnauthenticatedError
-        claims = self._verified_claims(token)
-        moment = now.timestamp()
-        if (
-            claims.iss != self.issuer
-            or claims.aud != self.audience
-            or claims.token_use != "access"  # noqa: S105 - a claim's value
-            or claims.sub != claims.user_id
-            or claims.exp + LEEWAY_SECONDS <= moment
-            or max(claims.nbf, claims.iat) - LEEWAY_SECONDS > moment
-        ):
+        digest = hashlib.sha256(token.encode()).digest()
+        claims = self._verified.get(digest)
+        if claims is None:
+            claims = self._verified_claims(token)
+            self._remember(digest, claims)
+        if claims.expires_at <= now:
+            del self._verified[digest]
+            raise UnauthenticatedError
+        if claims.starts_at > now:
             raise UnauthenticatedError
         return claims
+
+    def _remember(self, digest: bytes, claims: Claims) -> None:
+        if len(self._verified) >= KEPT_TOKENS:
+            del self._verified[next(iter(self._verified))]
+        self._verified[digest] = claims
 
     def _verified_claims(self, token: str) -> Claims:
         header, payload, _ = token.split(".")
@@ -100,9 +115,17 @@ class KeySet:
         options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
         try:
             jwt.decode(token, key=key, algorithms=[key.algorithm_name], options=options)
-            return msgspec.convert(_decode_unique(payload), Claims, strict=True)
+            claims = msgspec.convert(_decode_unique(payload), Claims, strict=True)
         except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
             raise UnauthenticatedError from error
+        if (
+            claims.iss != self.issuer
+            or claims.aud != self.audience
+            or claims.token_use != "access"  # noqa: S105 - a claim's value
+            or claims.sub != claims.user_id
+        ):
+            raise UnauthenticatedError
+        return claims
 
 
 def _decode_unique(part: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.organization import Status
-from tenancy.tenant import Caller, Operator, Tenant
+from tenancy.tenant import Caller, CallerKind, Operator, Tenant
 from tenancy.tiers import Tier
 
 
@@ -21,6 +21,7 @@ def to_context(caller: Caller) -> dict[str, str]:
             "subdomain": caller.subdomain,
             "tier": caller.tier,
             "status": caller.status,
+            "kind": caller.kind,
             "scopes": " ".join(sorted(caller.scopes)),
         }
     return context
@@ -48,5 +49,6 @@ def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
         status=Status(context["status"]),
         scopes=frozenset(context["scopes"].split()),
         credential_id=UUID(context["credential_id"]),
+        kind=CallerKind(context["kind"]),
         expires_at=expires_at,
     )

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from tenancy.errors import MalformedRequestError, Refusal
+from tenancy.errors import MalformedRequestError, Refusal, UnauthenticatedError
 from tenancy.gateway.context import parse_context
+from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
 from tenancy.tenant import Caller
 
 STAGE_PREFIX: Final = "/v1"
@@ -25,8 +26,10 @@ type Response = dict[str, Any]
 class Request:
     """One request of a client.
 
-    *headers* have lower-case names; *path* is without the stage, *instance* with it; *route* is as the template spells
-    it (a path may hold a key, so only the route is logged); *body* is as the client sent it.
+    *headers* have lower-case names and the last value of each, *header_values* and *query_values* every value that was
+    sent. *path* is without the stage, *instance* with it; *route* is as the template spells it (a path may hold a key,
+    so only the route is logged), *path_parameters* are by its names; *body* is as the client sent it.
+    *source_address* is the client's IP address, a personal value.
     """
 
     method: str
@@ -34,16 +37,23 @@ class Request:
     instance: str
     route: str
     headers: Mapping[str, str]
+    header_values: Mapping[str, tuple[str, ...]]
+    query_values: Mapping[str, tuple[str, ...]]
+    path_parameters: Mapping[str, str]
     body: bytes
     request_id: str
+    source_address: str
     authorizer: Mapping[str, str]
 
     def caller(self) -> Caller:
         """Return who calls, as the authorizer saw it.
 
         Raises:
-            UnauthenticatedError: nobody, or a credential that has ended since.
+            UnauthenticatedError: nobody, a credential that has ended since, or one of several: a cached answer of the
+                authorizer may be to one of them.
         """
+        if len(self.header_values.get(AUTHORIZATION, ())) > 1:
+            raise UnauthenticatedError
         return parse_context(self.authorizer, now=datetime.now(UTC))
 
 
@@ -57,8 +67,12 @@ def parse_head(event: Mapping[str, Any]) -> Request:
         instance=context.get("path") or path,
         route=event.get("resource") or "",
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        header_values=parse_header_values(event),
+        query_values=_query_values(event),
+        path_parameters=event.get("pathParameters") or {},
         body=b"",
         request_id=context.get("requestId") or "",
+        source_address=(context.get("identity") or {}).get("sourceIp") or "",
         authorizer=context.get("authorizer") or {},
     )
 
@@ -123,6 +137,12 @@ def _answer(status: int, content_type: str, body: bytes) -> Response:
         "body": body.decode(),
         "isBase64Encoded": False,
     }
+
+
+def _query_values(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    many = event.get("multiValueQueryStringParameters") or {}
+    one = {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
+    return {name: tuple(values) for name, values in {**one, **many}.items()}
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -11,8 +12,10 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
 from tenancy.gateway.http import STAGE_PREFIX, Request
+from tenancy.gateway.mentions import mentions_of
 from tenancy.gateway.serve import Handler, serve
-from tenancy.identification import confirm_tenant
+from tenancy.gateway.trail import Trail
+from tenancy.resolution import resolve
 from tenancy.tenant import Caller
 
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -35,14 +38,19 @@ def api() -> APIGatewayRestResolver:
     return app
 
 
-def handler_of(app: APIGatewayRestResolver, *, base_domain: str) -> Handler:
-    """Return the Lambda handler of *app*: who calls is known, and confirmed, before a route runs."""
+def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: Trail) -> Handler:
+    """Return the Lambda handler of *app*: who calls, and for whom, is known before a route runs; *trail* records it."""
 
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
-        if request.authorizer:
-            caller = request.caller()
-            confirm_tenant(caller, request.headers, base_domain)
-            app.append_context(caller=caller)  # type: ignore[no-untyped-call]
+        if not request.authorizer:
+            return run(request, event, context)
+        caller = request.caller()
+        with trail.audited(request, caller):
+            resolve(caller, mentions_of(request, request.body), base_domain=base_domain).require_accepted()
+            app.append_context(caller=caller, request=request)  # type: ignore[no-untyped-call]
+            return run(request, event, context)
+
+    def run(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
         return app.resolve({**event, **_as_json(request)}, context)  # type: ignore[arg-type]
 
     return serve(answer)
@@ -89,6 +97,16 @@ def caller_of(app: APIGatewayRestResolver) -> Caller:
     return caller
 
 
+def request_of(app: APIGatewayRestResolver) -> Request:
+    """Return the request that the route answers which runs now.
+
+    Raises:
+        KeyError: as for `caller_of`.
+    """
+    request: Request = app.context["request"]
+    return request
+
+
 def _refusal(error: RequestValidationError) -> InvalidError | MalformedRequestError:
     entries = error.errors()
     if any(entry.get("type") == "json_invalid" for entry in entries):
@@ -96,9 +114,15 @@ def _refusal(error: RequestValidationError) -> InvalidError | MalformedRequestEr
     return InvalidError(
         "The request is not valid.",
         errors=[
-            FieldError(
-                location="/".join(str(step) for step in entry["loc"]), code=str(entry["type"]), message=entry["msg"]
-            )
+            FieldError(location=_location(entry["loc"]), code=str(entry["type"]), message=entry["msg"])
             for entry in entries
         ],
     )
+
+
+def _location(steps: Sequence[object]) -> str:
+    """Return where a field is; a query that is one model has the model's name in between."""
+    match steps:
+        case ["query", _, *names] if names:
+            return "/".join(["query", *map(str, names)])
+    return "/".join(str(step) for step in steps)

@@ -4,12 +4,17 @@ from tenancy.api_keys import ApiKey, find_key
 from tenancy.errors import UnauthenticatedError
 from tenancy.events.batch import SegmentBatch, decode_body, parse_segment_batch, parse_segment_call
 from tenancy.events.segment import BATCH_PATHS
+from tenancy.gateway.headers import AUTHORIZATION
 from tenancy.gateway.http import STAGE_PREFIX, Request, Response, json_answer
+from tenancy.gateway.mentions import mentions_of
 from tenancy.identification import parse_authorization
+from tenancy.resolution import Mention
 
 
-def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch]:
-    """Return the key and the calls of a request to a Segment path; mobile SDKs put the key in the body only.
+def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple[Mention, ...]]:
+    """Return the key of a request to a Segment path, its calls, and what it mentions beside them.
+
+    Mobile SDKs put the key in the body only.
 
     Raises:
         UnauthenticatedError: no key, or two that differ.
@@ -20,7 +25,7 @@ def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch]:
     keys = {key for key in (_header_key(request), _body_key(batch.writeKey)) if key is not None}
     if len(keys) != 1:
         raise UnauthenticatedError("Exactly one write key is needed.")
-    return keys.pop(), batch
+    return keys.pop(), batch, mentions_of(request, body)
 
 
 def settings_answer(request: Request, key: ApiKey) -> Response:
@@ -31,10 +36,10 @@ def settings_answer(request: Request, key: ApiKey) -> Response:
 
 
 def _header_key(request: Request) -> ApiKey | None:
-    header = request.headers.get("authorization")
-    if header is None:
+    values = request.header_values.get(AUTHORIZATION, ())
+    if not values:
         return None
-    credential = parse_authorization(header)
+    credential = parse_authorization(values)
     if not isinstance(credential, ApiKey):
         raise UnauthenticatedError
     return credential

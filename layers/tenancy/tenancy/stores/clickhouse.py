@@ -40,12 +40,19 @@ def connect(url: str, *, timeout_seconds: int = QUERY_TIMEOUT_SECONDS) -> Client
 class TenantReader:
     """Reads one organization's rows, and cannot be made to read another's.
 
-    Three walls: the statement names `{organization_id:UUID}`, which only this class binds; every tenant table is
-    filtered by a setting, also inside joins and sub-queries; and the query is read-only.
+    Its walls: the statement names `{organization_id:UUID}`, which only this class binds; every tenant table is
+    filtered by a setting, also inside joins and sub-queries; the query is read-only, so that it cannot change a
+    setting either; and the server's row policies, where it has them, go by the `log_comment` that is set here.
     """
 
     def __init__(self, client: Client, organization_id: UUID) -> None:
-        """Bind the reader to *organization_id*."""
+        """Bind the reader to *organization_id*.
+
+        Raises:
+            ValueError: that is no organization's: None, a text, the nil UUID.
+        """
+        if not isinstance(organization_id, UUID) or not organization_id.int:
+            raise ValueError("A reader is bound to one organization.")
         self._client = client
         self._organization_id = UUID(bytes=organization_id.bytes)
 
@@ -62,7 +69,11 @@ class TenantReader:
             result = self._client.query(
                 statement,
                 parameters={**(parameters or {}), "organization_id": str(self._organization_id)},
-                settings={"additional_table_filters": self._filters(), "readonly": 1},
+                settings={
+                    "additional_table_filters": self._filters(),
+                    "log_comment": str(self._organization_id),
+                    "readonly": 1,
+                },
             )
         except ClickHouseError as error:
             if getattr(error, "code", None) in STATEMENT_ERRORS:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
 import boto3
 from botocore.config import Config
@@ -25,12 +26,17 @@ class GatewayKeys:
         self._plans_path = plans_path
         self._plan_ids: Mapping[str, str] = {}
 
-    def put_key(self, value: str, tier: Tier) -> None:
-        """Make sure that the key *value* exists and is in the plan of *tier*; a second time changes nothing.
+    def put_key(self, organization_id: UUID, value: str, tier: Tier) -> None:
+        """Make sure that the organization's key *value* exists and is in the plan of *tier*.
+
+        A second time changes nothing.
 
         Raises:
+            ValueError: the key is not the organization's: its name says whose it is.
             UnavailableError: API Gateway refuses or does not answer; the next try goes on where this one ended.
         """
+        if str(organization_id) not in value:
+            raise ValueError("A gateway key names its organization.")
         try:
             client = _api_gateway(self._region)
             key_id = _find_key(client, value) or _create_key(client, value)

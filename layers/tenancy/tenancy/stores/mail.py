@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
 import boto3
 from botocore.config import Config
@@ -35,8 +36,8 @@ class Mailer:
         self._region = region
         self._sender = sender
 
-    def send(self, mail: Mail) -> None:
-        """Return when SES has taken *mail*.
+    def send(self, organization_id: UUID, mail: Mail) -> None:
+        """Return when SES has taken *mail*, which carries *organization_id* as a tag.
 
         Raises:
             UnavailableError: SES refuses or does not answer.
@@ -44,7 +45,10 @@ class Mailer:
         content = {"Simple": {"Subject": {"Data": mail.subject}, "Body": {"Text": {"Data": mail.text}}}}
         try:
             _client(self._region).send_email(
-                FromEmailAddress=self._sender, Destination={"ToAddresses": [mail.to]}, Content=content
+                FromEmailAddress=self._sender,
+                Destination={"ToAddresses": [mail.to]},
+                Content=content,
+                EmailTags=[{"Name": "organization_id", "Value": str(organization_id)}],
             )
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("SES does not take the mail.") from error

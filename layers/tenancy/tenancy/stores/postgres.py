@@ -1,12 +1,13 @@
 """PostgreSQL: one connection per process, and the transactions that carry the tenant."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from tenancy.errors import UnavailableError
 
@@ -14,20 +15,44 @@ CONNECT_TIMEOUT_SECONDS: Final = 3
 SILENCE_MILLISECONDS: Final = 5_000  # of a server that failed over without a word
 KEEPALIVE_SECONDS: Final = 30
 SET_TENANT: Final = "SET LOCAL app.current_tenant = {}"
+SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+# What lets a session step around row-level security: to be, or to be able to become, a role that it does not bind.
+FIND_POWERS: Final = """
+    SELECT session_user,
+           EXISTS (SELECT FROM pg_roles AS r WHERE r.rolsuper AND pg_has_role(session_user, r.oid, 'MEMBER')),
+           EXISTS (SELECT FROM pg_roles AS r WHERE r.rolbypassrls AND pg_has_role(session_user, r.oid, 'MEMBER')),
+           EXISTS (
+               SELECT FROM pg_class AS c
+               WHERE c.relnamespace = to_regnamespace('public') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+                 AND pg_has_role(session_user, c.relowner, 'MEMBER')
+           )
+"""
+
+WITHIN_TRANSACTION: Final = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class UnboundRoleError(Exception):
+    """The URL is of a role that row-level security does not bind: the deployment is wrong, nothing is served with it."""
+
+    def __init__(self, role: str, powers: Sequence[str]) -> None:
+        """Name the *role*, and what it is that it must not be."""
+        super().__init__(f"The database role {role!r} is {' and '.join(powers)}: policies would not bind it.")
 
 
 class Database:
     """One database, as one role. The connection opens at first use and is replaced when it broke in between.
 
     Autocommit, so that no stray statement leaves a transaction (and its tenant) open; no prepared statements,
-    because RDS Proxy pins a session that has one.
+    because RDS Proxy pins a session that has one. A role that policies do not bind is refused before any other
+    statement runs.
     """
 
-    def __init__(self, url: Callable[[], str]) -> None:
-        """*url* is called when the connection is opened, not before."""
+    def __init__(self, url: Callable[[], str], *, as_owner: bool = False) -> None:
+        """*url* is called when the connection is opened, not before; *as_owner* is for the migrations alone."""
         self._url = url
+        self._as_owner = as_owner
         self._connection: Connection | None = None
 
     @contextmanager
@@ -36,6 +61,9 @@ class Database:
 
         Raises:
             UnavailableError: the database is away, or broke the transaction off; nothing was changed.
+            UnboundRoleError: the role is a superuser's, bypasses row-level security, or owns tables.
+            RuntimeError: a transaction of this database is open. SET LOCAL outlives a savepoint, so a nested one
+                would hand its tenant to the outer.
         """
         try:
             with ExitStack() as stack:
@@ -44,15 +72,18 @@ class Database:
             raise UnavailableError("The database does not answer.") from error
 
     @contextmanager
-    def tenant_transaction(self, organization_id: UUID) -> Iterator[Connection]:
+    def tenant_transaction(self, organization_id: UUID, *, is_snapshot: bool = False) -> Iterator[Connection]:
         """Run the block in one transaction that sees and changes the rows of *organization_id* alone.
 
-        The setting ends with the transaction, so the next user of a pooled connection cannot inherit it.
+        The setting ends with the transaction, so the next user of a pooled connection cannot inherit it. All statements
+        of a snapshot see the database as of the first one.
 
         Raises:
-            UnavailableError: as for `transaction`.
+            UnavailableError, UnboundRoleError, RuntimeError: as for `transaction`.
         """
         with self.transaction() as conn:
+            if is_snapshot:
+                conn.execute(SNAPSHOT)
             conn.execute(sql.SQL(SET_TENANT).format(sql.Literal(str(UUID(bytes=organization_id.bytes)))))
             yield conn
 
@@ -71,9 +102,32 @@ class Database:
 
     def _enter(self, stack: ExitStack) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = _connect(self._url())
+            self._connection = _connect_bound(self._url(), as_owner=self._as_owner)
+        if self._connection.info.transaction_status in WITHIN_TRANSACTION:
+            raise RuntimeError("Transactions do not nest.")
         stack.enter_context(self._connection.transaction())
         return self._connection
+
+
+def _connect_bound(url: str, *, as_owner: bool) -> Connection:
+    connection = _connect(url)
+    try:
+        _refuse_powers(connection, as_owner=as_owner)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_powers(conn: Connection, *, as_owner: bool) -> None:
+    role, is_superuser, bypasses, owns = conn.execute(FIND_POWERS).fetchone() or ("", True, True, True)
+    powers = {
+        "a superuser": is_superuser,
+        "one that bypasses row-level security": bypasses,
+        "an owner of tables": owns and not as_owner,
+    }
+    if any(powers.values()):
+        raise UnboundRoleError(role, [power for power, has in powers.items() if has])
 
 
 def _connect(url: str) -> Connection:

@@ -11,7 +11,7 @@ from tenancy.identification import Jwt, parse_authorization
 from tenancy.permissions import ROLES
 from tenancy.stores.platform.lookups import Holder, find_key_holder, find_member, find_platform_key
 from tenancy.stores.postgres import Database
-from tenancy.tenant import Caller, Operator, Tenant
+from tenancy.tenant import Caller, CallerKind, Operator, Tenant
 
 if TYPE_CHECKING:
     from tenancy.tokens import KeySet
@@ -25,8 +25,13 @@ class Authenticated:
     gateway_key: str | None
 
 
-def authenticate(db: Database, key_set: "Callable[[], KeySet]", authorization: str, *, now: datetime) -> Authenticated:
-    """Return who the `Authorization` header proves.
+def authenticate(
+    db: Database, key_set: "Callable[[], KeySet]", authorization: tuple[str, ...], *, now: datetime
+) -> Authenticated:
+    """Return who the values of the `Authorization` header prove.
+
+    What cannot be anybody's credential is refused without *key_set* and *db*; a token that *key_set* does not verify is
+    refused without *db*.
 
     Raises:
         UnauthenticatedError: nobody; whether the credential is bad, expired or revoked is not said.
@@ -51,7 +56,7 @@ def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticat
         holder = find_key_holder(conn, key.digest)
     if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
         raise UnauthenticatedError
-    return _authenticated(holder, holder.scopes, holder.expires_at)
+    return _authenticated(holder, CallerKind.KEY, holder.scopes, holder.expires_at)
 
 
 def _authenticate_operator(db: Database, key: ApiKey) -> Authenticated:
@@ -69,10 +74,12 @@ def _authenticate_person(db: Database, key_set: "KeySet", token: Jwt, *, now: da
     if member is None or member.epoch != claims.epoch:
         raise UnauthenticatedError
     scopes = ROLES[member.role].intersection(claims.permissions)
-    return _authenticated(member, scopes, claims.expires_at)
+    return _authenticated(member, CallerKind.PERSON, scopes, claims.expires_at)
 
 
-def _authenticated(holder: Holder, scopes: frozenset[str], expires_at: datetime | None) -> Authenticated:
+def _authenticated(
+    holder: Holder, kind: CallerKind, scopes: frozenset[str], expires_at: datetime | None
+) -> Authenticated:
     tenant = Tenant(
         organization_id=holder.organization_id,
         subdomain=holder.subdomain,
@@ -80,6 +87,7 @@ def _authenticated(holder: Holder, scopes: frozenset[str], expires_at: datetime 
         status=holder.status,
         scopes=scopes,
         credential_id=holder.credential_id,
+        kind=kind,
         expires_at=expires_at,
     )
     return Authenticated(caller=tenant, gateway_key=holder.gateway_key)

@@ -87,9 +87,9 @@ def _do(world: World, effect: Effect) -> None:
 
 def _do_kind(world: World, effect: Effect) -> None:
     if effect.kind == GATEWAY_KEY:
-        world.gateway_keys.put_key(effect.payload["value"], Tier(effect.payload["tier"]))
+        world.gateway_keys.put_key(effect.organization_id, effect.payload["value"], Tier(effect.payload["tier"]))
     elif effect.kind == WELCOME_MAIL:
-        world.mailer.send(_welcome(effect.payload["to"], effect.payload["organization_name"]))
+        world.mailer.send(effect.organization_id, _welcome(effect.payload["to"], effect.payload["organization_name"]))
     else:
         raise InternalError(f"There is no effect {effect.kind!r}.")
 

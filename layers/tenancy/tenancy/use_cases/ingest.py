@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 
 from msgspec import Raw
 
-from tenancy.errors import FieldError, InvalidError, TenantMismatchError
+from tenancy.errors import FieldError, InvalidError
 from tenancy.events.batch import Batch
 from tenancy.events.event import parse_event
 from tenancy.events.frames import cut_frames
 from tenancy.events.row import InvalidEventError, Reception, Rejection, Row
 from tenancy.events.segment import parse_message
 from tenancy.permissions import EVENTS_WRITE
+from tenancy.resolution import Mention, Source, mentions_in, resolve
 from tenancy.stores.queue import EventQueue
 from tenancy.tenant import Tenant
 from tenancy.tiers import QUOTAS
@@ -41,8 +42,8 @@ def ingest_batch(queue: EventQueue, tenant: Tenant, batch: Batch, *, now: dateti
         ForbiddenError, OrganizationInactiveError: the tenant may not send events.
         UnavailableError: the queue is away; what it has got is the same event when it is sent again.
     """
-    if batch.organization_id is not None and batch.organization_id.lower() != str(tenant.organization_id):
-        raise TenantMismatchError("The batch names another organization than the credential.")
+    if batch.organization_id is not None:
+        _confirm(tenant, (Mention(source=Source.BODY, text=batch.organization_id),))
     return _ingest(queue, tenant, batch.events, parse_event, now=now)
 
 
@@ -52,10 +53,12 @@ def ingest_messages(
     """Take the calls of a Segment SDK; *event_type* is what the path says, None where each message says it.
 
     Raises:
-        InvalidError, ForbiddenError, OrganizationInactiveError, UnavailableError: as for `ingest_batch`.
+        InvalidError, TenantMismatchError, ForbiddenError, OrganizationInactiveError, UnavailableError: as for
+            `ingest_batch`.
     """
 
     def parse(raw: bytes, reception: Reception) -> Row:
+        _confirm(tenant, mentions_in(raw))
         return parse_message(raw, reception, event_type=event_type)
 
     return _ingest(queue, tenant, messages, parse, now=now)
@@ -81,6 +84,11 @@ def _ingest(
     queue.send_frames(tenant.organization_id, "events", cut_frames(_first_of_each(counted)))
     queue.send_frames(tenant.organization_id, "held_events", cut_frames(_first_of_each(held)))
     return Receipt(batch_id=uuid4(), accepted=len(counted), held=len(held), rejected=tuple(rejected))
+
+
+def _confirm(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
+    if mentions:
+        resolve(tenant, mentions, base_domain="").require_accepted()  # a body names no host
 
 
 def _parse_all(

@@ -1,13 +1,11 @@
 """Organizations for the platform's operator, newest first, a page at a time."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from tenancy.errors import FieldError, InvalidError, NotFoundError
+from tenancy.cursors import format_cursor, parse_cursor
+from tenancy.errors import NotFoundError
 from tenancy.organization import Organization, Status
 from tenancy.stores.platform.organizations import find_organization, list_organizations
 from tenancy.stores.postgres import Database
@@ -43,23 +41,8 @@ def list_page(
     Raises:
         InvalidError: the cursor is none of ours.
     """
-    before = _parse_cursor(cursor) if cursor is not None else None
+    before = parse_cursor(cursor) if cursor is not None else None
     with platform_db.transaction() as conn:
         found = list_organizations(conn, status=status, tier=tier, before=before, limit=limit + 1)
-    more = len(found) > limit
-    return Page(organizations=found[:limit], next_cursor=_cursor(found[limit - 1]) if more else None)
-
-
-def _cursor(last: Organization) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
-
-
-def _parse_cursor(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        time, _, identifier = base64.urlsafe_b64decode(cursor).decode("ascii").partition(" ")
-        return datetime.fromisoformat(time), UUID(identifier)
-    except (binascii.Error, ValueError) as error:
-        message = "The cursor is not one that a list gave."
-        raise InvalidError(
-            message, errors=[FieldError(location="query/cursor", code="invalid", message=message)]
-        ) from error
+    last = found[limit - 1] if len(found) > limit else None
+    return Page(organizations=found[:limit], next_cursor=format_cursor(last.created_at, last.id) if last else None)

@@ -39,10 +39,14 @@ class Migration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migrated:
-    """The names of the migrations that this run applied, by store."""
+    """The names of the migrations that this run applied, by store, and of those that ClickHouse would not have.
+
+    *skipped* ones make roles and row policies on a server that manages no access for us; the next run tries again.
+    """
 
     postgres: Sequence[str]
     clickhouse: Sequence[str]
+    skipped: Sequence[str]
 
 
 def read_migrations(folder: Path) -> list[Migration]:
@@ -62,17 +66,17 @@ def migrate(owner_db: Database, client: Client, folder: Path) -> Migrated:
     """
     with owner_db.transaction() as conn:
         lock_migrations(conn)
-        postgres = _apply(
+        postgres, _ = _apply(
             read_migrations(folder / "postgres"),
             list_versions(conn),
             lambda new: apply_migration(conn, new.version, new.name, new.digest, new.script),
         )
-        clickhouse = _apply(
+        clickhouse, skipped = _apply(
             read_migrations(folder / "clickhouse"),
             list_clickhouse_versions(client),
             lambda new: apply_clickhouse_migration(client, new.version, new.name, new.digest, new.script),
         )
-    return Migrated(postgres=postgres, clickhouse=clickhouse)
+    return Migrated(postgres=postgres, clickhouse=clickhouse, skipped=skipped)
 
 
 def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
@@ -87,13 +91,14 @@ def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
 
 
 def _apply(
-    migrations: Sequence[Migration], applied: Mapping[int, str], apply: Callable[[Migration], None]
-) -> list[str]:
-    names = []
+    migrations: Sequence[Migration], applied: Mapping[int, str], apply: Callable[[Migration], bool]
+) -> tuple[list[str], list[str]]:
+    """Return the names of what was applied now, and of what was skipped."""
+    done: list[str] = []
+    skipped: list[str] = []
     for migration in migrations:
         if migration.version not in applied:
-            apply(migration)
-            names.append(migration.name)
+            (done if apply(migration) else skipped).append(migration.name)
         elif applied[migration.version] != migration.digest:
             raise MigrationChangedError(f"{migration.name} was changed after it had been applied")
-    return names
+    return done, skipped

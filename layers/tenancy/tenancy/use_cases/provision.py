@@ -8,18 +8,21 @@ from uuid import UUID, uuid4
 from argon2 import PasswordHasher
 
 from tenancy.api_keys import ApiKey, KeyType, generate_key
+from tenancy.audit import Actor, Outcome, Record
 from tenancy.errors import SubdomainTakenError, UnavailableError
 from tenancy.new_organization import NewOrganization
 from tenancy.organization import RESERVED_SUBDOMAINS, Organization, gateway_key_value
 from tenancy.permissions import EVENTS_WRITE, PERMISSIONS
 from tenancy.stores.api_keys import insert_api_key
 from tenancy.stores.apps import insert_app
+from tenancy.stores.audit import insert_record
 from tenancy.stores.platform.organizations import insert_organization
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.users import insert_user
 from tenancy.use_cases.effects import GATEWAY_KEY, WELCOME_MAIL, World, drain
 
+PROVISIONED: Final = "organization.provisioned"
 FIRST_APP_NAME: Final = "Default App"
 FIRST_APP_PLATFORM: Final = "web"
 # OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
@@ -38,7 +41,9 @@ class Provisioned:
     secret_key: ApiKey
 
 
-def provision_organization(platform_db: Database, world: World, new: NewOrganization, *, now: datetime) -> Provisioned:
+def provision_organization(
+    platform_db: Database, world: World, new: NewOrganization, actor: Actor, *, now: datetime
+) -> Provisioned:
     """Provision *new* and return when API Gateway meters it in the plan of its tier; the sweep sends the mail.
 
     Raises:
@@ -51,6 +56,11 @@ def provision_organization(platform_db: Database, world: World, new: NewOrganiza
     organization_id = uuid4()
     with platform_db.tenant_transaction(organization_id) as conn:
         provisioned = _insert_all(conn, organization_id, new, password_hash, now)
+        insert_record(
+            conn,
+            organization_id,
+            Record(occurred_at=now, actor=actor, action=PROVISIONED, outcome=Outcome.DONE, target=str(organization_id)),
+        )
     drained = drain(platform_db, world, now=now, organization_id=organization_id, kind=GATEWAY_KEY)
     if GATEWAY_KEY not in drained.done:
         raise UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)

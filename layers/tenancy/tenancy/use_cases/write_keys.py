@@ -5,9 +5,8 @@ from typing import Final
 
 from tenancy.api_keys import ApiKey, KeyType
 from tenancy.errors import UnauthenticatedError
-from tenancy.permissions import EVENTS_WRITE
 from tenancy.stores.postgres import Database
-from tenancy.tenant import Tenant, require_tenant
+from tenancy.tenant import Tenant
 from tenancy.use_cases.authenticate import authenticate_key
 
 CACHE_TIME: Final = timedelta(seconds=60)  # the authorizer's cache time in template.yaml
@@ -23,11 +22,10 @@ class WriteKeys:
         self._known: dict[bytes, tuple[datetime, Tenant]] = {}
 
     def authenticate(self, key: ApiKey, *, now: datetime) -> Tenant:
-        """Return the tenant of the write *key*.
+        """Return the tenant of the write *key*; what it may do, and whether it is served, is not asked here.
 
         Raises:
             UnauthenticatedError: it is no write key, or unknown, expired or revoked.
-            OrganizationInactiveError: the organization is not served at present.
             UnavailableError: the database is away.
         """
         if key.type is not KeyType.WRITE:
@@ -44,4 +42,7 @@ class WriteKeys:
         return tenant
 
     def _find(self, key: ApiKey, now: datetime) -> Tenant:
-        return require_tenant(authenticate_key(self._db, key, now=now).caller, EVENTS_WRITE)
+        caller = authenticate_key(self._db, key, now=now).caller
+        if not isinstance(caller, Tenant):
+            raise UnauthenticatedError
+        return caller

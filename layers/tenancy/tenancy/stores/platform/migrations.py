@@ -1,9 +1,11 @@
 """The schemas' versions: which migrations each store has, applied by the owner role, one runner at a time."""
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from psycopg import sql
 
+from tenancy.stores.clickhouse import DatabaseError
 from tenancy.stores.postgres import Connection
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ CREATE_CLICKHOUSE_VERSIONS: Final = """
     ) ENGINE = ReplacingMergeTree(applied_at) ORDER BY version
 """
 LIST_CLICKHOUSE_VERSIONS: Final = "SELECT version, digest FROM schema_migrations FINAL"
+ACCESS_MANAGEMENT: Final = re.compile(
+    r"(\s+|--[^\n]*\n)*((CREATE|ALTER|DROP)\s+(ROLE|USER|ROW\s+POLICY|SETTINGS\s+PROFILE|QUOTA)|GRANT|REVOKE)\b",
+    re.IGNORECASE,
+)
+# ACCESS_STORAGE_READONLY, ACCESS_DENIED, UNKNOWN_ROLE (its creation was refused), ACCESS_STORAGE_FOR_INSERTION_NOT_FOUND
+ACCESS_REFUSALS: Final = frozenset({495, 497, 511, 514})
 
 
 def lock_migrations(conn: Connection) -> None:
@@ -39,10 +47,11 @@ def list_versions(conn: Connection) -> dict[int, str]:
     return dict(conn.execute(LIST_VERSIONS).fetchall())
 
 
-def apply_migration(conn: Connection, version: int, name: str, digest: str, script: str) -> None:
-    """Run *script* (trusted text of the bundle) and note its version, both in the caller's transaction."""
+def apply_migration(conn: Connection, version: int, name: str, digest: str, script: str) -> bool:
+    """Run *script* (trusted text of the bundle) and note its version, both in the caller's transaction; True."""
     conn.execute(sql.SQL(script))  # pyright: ignore[reportArgumentType]  # a migration file of ours, never input
     conn.execute(INSERT_VERSION, (version, name, digest))
+    return True
 
 
 def list_clickhouse_versions(client: "Client") -> dict[int, str]:
@@ -51,7 +60,24 @@ def list_clickhouse_versions(client: "Client") -> dict[int, str]:
     return {int(version): str(digest) for version, digest in client.query(LIST_CLICKHOUSE_VERSIONS).result_rows}
 
 
-def apply_clickhouse_migration(client: "Client", version: int, name: str, digest: str, script: str) -> None:
-    """Run *script*, one statement that may run twice, and note its version after it."""
-    client.command(script)
+def apply_clickhouse_migration(client: "Client", version: int, name: str, digest: str, script: str) -> bool:
+    """Run *script*, one statement that may run twice, and note its version after it.
+
+    Returns:
+        False when nothing was done or noted: the script manages access, which this server does not let us do.
+    """
+    if not run_clickhouse_script(client, script):
+        return False
     client.insert("schema_migrations", [[version, name, digest]], column_names=["version", "name", "digest"])
+    return True
+
+
+def run_clickhouse_script(client: "Client", script: str) -> bool:
+    """Run *script*; return False when it manages access and the server refuses that."""
+    try:
+        client.command(script)
+    except DatabaseError as error:
+        if ACCESS_MANAGEMENT.match(script) and getattr(error, "code", None) in ACCESS_REFUSALS:
+            return False
+        raise
+    return True

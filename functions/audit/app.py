@@ -1,0 +1,69 @@
+"""The audit log of an organization, and the proof that it still is what was written."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from tenancy.gateway.audit import AuditQuery, entries_answer, verification_document
+from tenancy.gateway.resolver import api, caller_of, handler_of
+from tenancy.gateway.trail import Trail
+from tenancy.permissions import AUDIT_READ
+from tenancy.settings import Settings
+from tenancy.stores.audit_queue import AuditQueue
+from tenancy.stores.aws import Aws
+from tenancy.stores.postgres import Database
+from tenancy.stores.secrets import DATABASE, Secrets
+from tenancy.stores.signer import Signer
+from tenancy.tenant import require_operator, require_tenant
+from tenancy.use_cases.read_audit import list_audit_entries, verify_audit_log
+
+settings = Settings.from_env()
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+db = Database(lambda: secrets.get_secret(DATABASE))
+signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
+trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
+app = api()
+
+
+@app.get("/audit")
+def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
+    """List what was done in the caller's organization, newest first."""
+    return answer_entries(require_tenant(caller_of(app), AUDIT_READ).organization_id, query)
+
+
+@app.get("/audit/verify")
+def verify_own() -> dict[str, Any]:
+    """Verify the log of the caller's organization."""
+    return answer_verification(require_tenant(caller_of(app), AUDIT_READ).organization_id)
+
+
+@app.get("/organizations/<organization_id>/audit")
+def list_one(organization_id: UUID, query: Annotated[AuditQuery, Query()]) -> Response[str]:
+    """List what was done in one organization, for the operator."""
+    require_operator(caller_of(app), organization_id)
+    return answer_entries(organization_id, query)
+
+
+@app.get("/organizations/<organization_id>/audit/verify")
+def verify_one(organization_id: UUID) -> dict[str, Any]:
+    """Verify the log of one organization, for the operator."""
+    require_operator(caller_of(app), organization_id)
+    return answer_verification(organization_id)
+
+
+def answer_entries(organization_id: UUID, query: AuditQuery) -> Response[str]:
+    """Return one page of a log in the format that was asked for."""
+    page = list_audit_entries(db, organization_id, query.selection(), cursor=query.cursor, limit=query.page_size())
+    content_type, headers, body = entries_answer(page, query)
+    return Response(HTTPStatus.OK, content_type, body, headers)
+
+
+def answer_verification(organization_id: UUID) -> dict[str, Any]:
+    """Return the verdict on a log."""
+    return verification_document(verify_audit_log(db, signer, organization_id))
+
+
+handler = handler_of(app, base_domain=settings.base_domain, trail=trail)

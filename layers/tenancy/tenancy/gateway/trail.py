@@ -1,0 +1,103 @@
+"""The audit trail of requests: what people and operators read, and what anyone was refused."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
+from uuid import UUID
+
+from aws_lambda_powertools import Logger
+
+from tenancy.audit import PLATFORM_LOG, Actor, Outcome, Record
+from tenancy.errors import Refusal, UnavailableError
+from tenancy.gateway.http import STAGE_PREFIX, Request
+from tenancy.stores.audit_queue import AuditQueue
+from tenancy.tenant import Caller, CallerKind, Operator, Tenant
+
+NAMESPACE: Final = "Tenancy"
+TENANT_MISMATCH: Final = "TenantMismatch"  # the metric that template.yaml's alarm watches
+
+logger = Logger()
+
+
+class Trail:
+    """Sends the records of requests to the audit queue."""
+
+    def __init__(self, queue: AuditQueue) -> None:
+        """Send to *queue*."""
+        self._queue = queue
+
+    @contextmanager
+    def audited(self, request: Request, caller: Caller) -> Iterator[None]:
+        """Record how the block ends: a refusal for want of a right, or a read by a person or an operator.
+
+        A mismatch is recorded for the credential's organization and for the platform, never for the organization that
+        was named, and counts in the metric `TenantMismatch`.
+
+        Raises:
+            UnavailableError: the read cannot be recorded, so it is not answered.
+        """
+        try:
+            yield
+        except Refusal as refusal:
+            self._record_refusal(request, caller, refusal)
+            raise
+        if request.method == "GET" and caller.kind is not CallerKind.KEY:
+            self._queue.send_record(_log_of(request, caller), _record(request, caller, Outcome.DONE, request.instance))
+
+    def _record_refusal(self, request: Request, caller: Caller, refusal: Refusal) -> None:
+        """Record *refusal*, which is answered even when the queue is away: nothing is learned from it."""
+        if refusal.status != HTTPStatus.FORBIDDEN and not refusal.sources:
+            return
+        logs = {caller.organization_id} if isinstance(caller, Tenant) else {PLATFORM_LOG}
+        if refusal.sources:
+            logs.add(PLATFORM_LOG)
+            _count_mismatch(caller)
+        target, code = ", ".join(refusal.sources), "tenant_mismatch" if refusal.sources else refusal.code
+        for organization_id in sorted(logs):
+            try:
+                self._queue.send_record(organization_id, _record(request, caller, Outcome.REFUSED, target, code=code))
+            except UnavailableError:
+                logger.error("a refusal was not recorded", request_id=request.request_id, code=code)  # noqa: TRY400
+                return
+
+
+def actor_of(request: Request, caller: Caller) -> Actor:
+    """Return who calls, as the log names them."""
+    return Actor(
+        kind=caller.kind,
+        id=caller.credential_id,
+        request_id=request.request_id,
+        source_address=request.source_address,
+    )
+
+
+def _record(request: Request, caller: Caller, outcome: Outcome, target: str, *, code: str = "") -> Record:
+    return Record(
+        occurred_at=datetime.now(UTC),
+        actor=actor_of(request, caller),
+        action=f"{request.method} {STAGE_PREFIX}{request.route}",
+        target=target,
+        outcome=outcome,
+        code=code,
+    )
+
+
+def _log_of(request: Request, caller: Caller) -> UUID:
+    """Return whose log a read belongs to: an operator's to the organization that the path names, else the platform."""
+    if isinstance(caller, Operator):
+        named = request.path_parameters.get("organization_id")
+        return UUID(named) if named else PLATFORM_LOG
+    return caller.organization_id
+
+
+def _count_mismatch(caller: Caller) -> None:
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric  # noqa: PLC0415 - rare, and slow to import
+
+    with single_metric(TENANT_MISMATCH, MetricUnit.Count, 1, namespace=NAMESPACE) as metric:
+        metric.add_dimension("service", "tenancy")
+        metric.add_metadata("credential_id", str(caller.credential_id))
+        if isinstance(caller, Tenant):
+            metric.add_metadata("organization_id", str(caller.organization_id))
+            metric.add_metadata("tier", caller.tier.value)

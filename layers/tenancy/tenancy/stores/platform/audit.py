@@ -1,0 +1,163 @@
+"""The audit logs of all organizations, as the record function, the sweep and the roll-up write and cut them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from tenancy.audit import Actor, Addressed, Outcome, Record
+from tenancy.audit_chain import Checkpoint, Entry, Link
+from tenancy.stores.postgres import Connection
+from tenancy.tenant import CallerKind
+from tenancy.tiers import Tier
+
+INSERT_REFUSAL: Final = """
+    INSERT INTO audit_refusals (
+        id, organization_id, occurred_at, actor_kind, actor_id, action, target, code, request_id, source_address
+    )
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (id) DO NOTHING
+"""
+TAKE_REFUSALS: Final = """
+    DELETE FROM audit_refusals WHERE occurred_at < %s
+    RETURNING id, organization_id, occurred_at, actor_kind, actor_id, action, target, code, request_id, source_address
+"""
+LIST_UNSEALED_LOGS: Final = "SELECT DISTINCT organization_id FROM audit_log WHERE sequence IS NULL"
+LIST_UNSEALED: Final = """
+    SELECT id, organization_id, occurred_at, actor_kind, actor_id, action, target, outcome, code, count, request_id,
+           personal_digest, NULL::bytea AS salt, NULL::text AS source_address, sequence, seal
+    FROM audit_log
+    WHERE organization_id = %s AND sequence IS NULL ORDER BY occurred_at, id LIMIT %s
+"""
+UPDATE_SEALS: Final = """
+    UPDATE audit_log AS l SET sequence = new.sequence, seal = new.seal
+    FROM unnest(%(ids)s::uuid[], %(sequences)s::bigint[], %(seals)s::bytea[]) AS new (id, sequence, seal)
+    WHERE l.id = new.id AND l.organization_id = %(organization_id)s
+"""
+UPSERT_HEAD: Final = """
+    INSERT INTO audit_heads (organization_id, sequence, seal) VALUES (%s, %s, %s)
+    ON CONFLICT (organization_id) DO UPDATE SET sequence = excluded.sequence, seal = excluded.seal
+"""
+# The prefix of each log in which everything is older than its tier's retention; the platform's own keeps the longest.
+LIST_CUTS: Final = """
+    WITH retention AS (
+        SELECT o.id AS organization_id, (%(cut_before)s::jsonb ->> o.tier)::timestamptz AS cut_before
+        FROM organizations AS o
+        UNION ALL SELECT %(platform)s::uuid, %(platform_cut_before)s::timestamptz
+    )
+    SELECT r.organization_id, last.sequence, last.seal, r.cut_before
+    FROM retention AS r
+    CROSS JOIN LATERAL (
+        SELECT coalesce((
+            SELECT l.sequence FROM audit_log AS l
+            WHERE l.organization_id = r.organization_id AND l.sequence > 0 AND l.occurred_at >= r.cut_before
+            ORDER BY l.sequence LIMIT 1
+        ), 9223372036854775807) AS sequence
+    ) AS first_kept
+    CROSS JOIN LATERAL (
+        SELECT l.sequence, l.seal FROM audit_log AS l
+        WHERE l.organization_id = r.organization_id AND l.sequence < first_kept.sequence
+        ORDER BY l.sequence DESC LIMIT 1
+    ) AS last
+"""
+INSERT_CHECKPOINT: Final = """
+    INSERT INTO audit_checkpoints (organization_id, sequence, seal, cut_before, signature) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (organization_id, sequence) DO NOTHING
+"""
+DELETE_ENTRIES: Final = "DELETE FROM audit_log WHERE organization_id = %s AND sequence <= %s"
+
+
+def insert_refusal(conn: Connection, refusal: Addressed) -> None:
+    """Keep a refusal until its minute is over; a second time changes nothing."""
+    record = refusal.record
+    conn.execute(
+        INSERT_REFUSAL,
+        (
+            record.id,
+            refusal.organization_id,
+            record.occurred_at,
+            record.actor.kind,
+            record.actor.id,
+            record.action,
+            record.target,
+            record.code,
+            record.actor.request_id,
+            record.actor.source_address,
+        ),
+    )
+
+
+def take_refusals(conn: Connection, *, before: datetime) -> list[Addressed]:
+    """Take the refusals that happened *before* then out of their table."""
+    return [_refusal(*row) for row in conn.execute(TAKE_REFUSALS, (before,))]
+
+
+def list_unsealed_logs(conn: Connection) -> list[UUID]:
+    """Return whose logs have unsealed records."""
+    return [organization_id for (organization_id,) in conn.execute(LIST_UNSEALED_LOGS)]
+
+
+def list_unsealed(conn: Connection, organization_id: UUID, *, limit: int) -> list[Entry]:
+    """Return at most *limit* unsealed records, oldest first, without their personal values."""
+    with conn.cursor(row_factory=class_row(Entry)) as cursor:
+        return cursor.execute(LIST_UNSEALED, (organization_id, limit)).fetchall()
+
+
+def update_seals(conn: Connection, organization_id: UUID, links: Mapping[UUID, Link]) -> None:
+    """Give records, by id, their place in the chain, for good; the last one becomes the log's head."""
+    values = {
+        "organization_id": organization_id,
+        "ids": list(links),
+        "sequences": [link.sequence for link in links.values()],
+        "seals": [link.seal for link in links.values()],
+    }
+    conn.execute(UPDATE_SEALS, values)
+    head = max(links.values(), key=lambda link: link.sequence)
+    conn.execute(UPSERT_HEAD, (organization_id, head.sequence, head.seal))
+
+
+def list_cuts(
+    conn: Connection, cut_before: Mapping[Tier, datetime], *, platform_log: UUID, platform_cut_before: datetime
+) -> list[Checkpoint]:
+    """Return how far each log may be cut, unsigned; *cut_before* is by the organization's tier."""
+    values = {
+        "cut_before": Jsonb({tier.value: moment.isoformat() for tier, moment in cut_before.items()}),
+        "platform": platform_log,
+        "platform_cut_before": platform_cut_before,
+    }
+    return [
+        Checkpoint(organization_id=organization_id, link=Link(sequence=sequence, seal=seal), cut_before=moment)
+        for organization_id, sequence, seal, moment in conn.execute(LIST_CUTS, values)
+    ]
+
+
+def insert_checkpoint(conn: Connection, checkpoint: Checkpoint) -> None:
+    """Note a signed cut; policies let nothing be deleted without one."""
+    link = checkpoint.link
+    conn.execute(
+        INSERT_CHECKPOINT,
+        (checkpoint.organization_id, link.sequence, link.seal, checkpoint.cut_before, checkpoint.signature),
+    )
+
+
+def delete_entries(conn: Connection, organization_id: UUID, *, up_to: int) -> int:
+    """Delete the entries *up_to* that sequence, with their personal values, and return how many there were."""
+    return conn.execute(DELETE_ENTRIES, (organization_id, up_to)).rowcount
+
+
+def _refusal(*row: object) -> Addressed:
+    identifier, organization_id, occurred_at, kind, actor_id, action, target, code, request_id, source_address = row
+    actor = Actor(kind=CallerKind(kind), id=actor_id, request_id=request_id, source_address=source_address)  # type: ignore[arg-type]
+    record = Record(
+        id=identifier,  # type: ignore[arg-type]
+        occurred_at=occurred_at,  # type: ignore[arg-type]
+        actor=actor,
+        action=action,  # type: ignore[arg-type]
+        target=target,  # type: ignore[arg-type]
+        outcome=Outcome.REFUSED,
+        code=code,  # type: ignore[arg-type]
+    )
+    return Addressed(organization_id=organization_id, record=record)  # type: ignore[arg-type]

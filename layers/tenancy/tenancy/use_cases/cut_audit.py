@@ -1,0 +1,30 @@
+"""Retention of the audit logs: what is older than the tier keeps is cut off, and a signed checkpoint stands for it."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tenancy.audit import PLATFORM_LOG
+from tenancy.stores.platform.audit import delete_entries, insert_checkpoint, list_cuts
+from tenancy.stores.postgres import Database
+from tenancy.stores.signer import Signer
+from tenancy.tiers import QUOTAS
+
+
+def cut_audit_logs(platform_db: Database, signer: Signer, *, now: datetime) -> int:
+    """Cut every log at its tier's retention and return how many entries are gone.
+
+    Checkpoint and cut are one transaction per log: a death in between leaves the log whole, or cut with its proof.
+
+    Raises:
+        UnavailableError: the database or KMS is away; the next run goes on.
+    """
+    by_tier = {tier: now - timedelta(days=quotas.audit_retention_days) for tier, quotas in QUOTAS.items()}
+    with platform_db.transaction() as conn:
+        cuts = list_cuts(conn, by_tier, platform_log=PLATFORM_LOG, platform_cut_before=min(by_tier.values()))
+    deleted = 0
+    for cut in cuts:
+        checkpoint = replace(cut, signature=signer.sign(cut.text))
+        with platform_db.transaction() as conn:
+            insert_checkpoint(conn, checkpoint)
+            deleted += delete_entries(conn, cut.organization_id, up_to=cut.link.sequence)
+    return deleted

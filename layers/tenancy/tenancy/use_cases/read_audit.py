@@ -1,0 +1,90 @@
+"""An organization's audit log: a page of it, and whether it still is what was sealed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from tenancy.audit_chain import START, Broken, Checkpoint, Entry, Link, follow
+from tenancy.cursors import format_cursor, parse_cursor
+from tenancy.stores.audit import (
+    Selection,
+    count_unsealed,
+    find_checkpoint,
+    find_head,
+    list_entries,
+    list_sealed,
+)
+from tenancy.stores.postgres import Connection, Database
+from tenancy.stores.signer import Signer
+
+BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPage:
+    """One page of a log, newest first; *next_cursor* is None on the last one."""
+
+    entries: Sequence[Entry]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What became of a log's chain: how far it holds, from the *checkpoint* or its start, and where it is *broken*.
+
+    *unsealed* records are too young to be in the chain.
+    """
+
+    checkpoint: Checkpoint | None
+    last: Link
+    broken: Broken | None
+    unsealed: int
+
+    @property
+    def first_sequence(self) -> int:
+        """The number of the first entry that has to be there."""
+        return (self.checkpoint.link.sequence if self.checkpoint else 0) + 1
+
+
+def list_audit_entries(
+    db: Database, organization_id: UUID, selection: Selection, *, cursor: str | None, limit: int
+) -> EntryPage:
+    """Return at most *limit* entries after *cursor*, which a page before gave.
+
+    Raises:
+        InvalidError: the cursor is none of ours.
+        UnavailableError: the database is away.
+    """
+    before = parse_cursor(cursor) if cursor is not None else None
+    with db.tenant_transaction(organization_id) as conn:
+        found = list_entries(conn, organization_id, selection, before=before, limit=limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    return EntryPage(
+        entries=found[:limit], next_cursor=format_cursor(last.occurred_at, last.id) if last is not None else None
+    )
+
+
+def verify_audit_log(db: Database, signer: Signer, organization_id: UUID) -> Verification:
+    """Follow the chain from its start, or from the last cut, to its head; name the first entry that breaks it.
+
+    Raises:
+        UnavailableError: the database or KMS is away.
+    """
+    with db.tenant_transaction(organization_id, is_snapshot=True) as conn:  # the sweep and the roll-up go on meanwhile
+        checkpoint = find_checkpoint(conn, organization_id)
+        start = checkpoint.link if checkpoint else START
+        last, broken = follow(start, _sealed(conn, organization_id, start.sequence))
+        head = find_head(conn, organization_id) or START
+        unsealed = count_unsealed(conn, organization_id)
+    if broken is None and head != last:
+        broken = Broken(sequence=last.sequence + 1, reason="the log ends before its head")
+    if checkpoint is not None and not signer.is_signed(checkpoint.text, checkpoint.signature):
+        broken = Broken(sequence=checkpoint.link.sequence, reason="the checkpoint's signature is not ours")
+    return Verification(checkpoint=checkpoint, last=last, broken=broken, unsealed=unsealed)
+
+
+def _sealed(conn: Connection, organization_id: UUID, after: int) -> Iterator[Entry]:
+    while entries := list_sealed(conn, organization_id, after=after, limit=BATCH):
+        yield from entries
+        after = entries[-1].sequence or after

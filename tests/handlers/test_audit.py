@@ -1,0 +1,289 @@
+"""GET /v1/audit: an organization reads what was done in it, and learns whether it still is what was written."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tenancy.audit import PLATFORM_LOG, Outcome, Record
+from tenancy.permissions import AUDIT_READ, PERMISSIONS
+from tenancy.stores.audit import insert_record
+from tenancy.tenant import CallerKind
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.seal_audit import seal_audit_logs
+from tests.given import OPERATOR as ACTOR
+from tests.given import AwsAccount, Databases, tenant_of
+from tests.handlers.functions import BASE_DOMAIN, Function, Start
+from tests.handlers.queues import messages_in
+from tests.handlers.requests import (
+    OPERATOR,
+    Event,
+    answer_of,
+    at,
+    called_by,
+    problem_of,
+    sample,
+    with_headers,
+    with_query,
+)
+
+NOW = datetime.now(UTC)
+
+type Sent = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def audit(start: Start, secrets: None) -> Function:  # noqa: ARG001
+    return start("audit")
+
+
+@pytest.fixture
+def sent(aws: AwsAccount) -> Sent:
+    """Take what the function sent to the audit queue."""
+    return lambda: [json.loads(message["Body"]) for message in messages_in(aws.audit_queue_url)]
+
+
+def ask(who: Provisioned, path: str = "/audit", **query: str) -> Event:
+    return called_by(with_query(at(sample("audit", "list"), path), **query), tenant_of(who))
+
+
+def ask_as_person(who: Provisioned) -> Event:
+    return called_by(sample("audit", "list"), replace(tenant_of(who), kind=CallerKind.PERSON))
+
+
+def for_operator(organization_id: UUID, suffix: str = "") -> Event:
+    request = sample("audit", "list_for_operator")
+    path = f"/organizations/{organization_id}/audit{suffix}"
+    request = at(request, path, f"/organizations/{{organization_id}}/audit{suffix}")
+    return called_by({**request, "pathParameters": {"organization_id": str(organization_id)}}, OPERATOR)
+
+
+def write(databases: Databases, organization_id: UUID, count: int, **changes: object) -> None:
+    with databases.platform.transaction() as conn:
+        for number in range(count):
+            record = Record(
+                occurred_at=NOW - timedelta(seconds=number),
+                actor=ACTOR,
+                action="GET /v1/usage",
+                target="/v1/usage",
+                outcome=Outcome.DONE,
+            )
+            insert_record(conn, organization_id, replace(record, **changes))  # type: ignore[arg-type]
+
+
+def test_an_organization_reads_its_own_log_newest_first(
+    audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    write(databases, acme.organization.id, 2)
+    write(databases, globex.organization.id, 3)
+    document = answer_of(audit(ask(acme))).document
+    times = [entry["occurred_at"] for entry in document["data"]]
+    assert len(times) == 3
+    assert times == sorted(times, reverse=True)
+    assert document["pagination"] == {"next_cursor": None, "has_more": False}
+    provisioned = next(entry for entry in document["data"] if entry["action"] == "organization.provisioned")
+    assert provisioned["target"] == str(acme.organization.id)
+    assert provisioned["actor"] == {
+        "kind": "operator",
+        "id": str(ACTOR.id),
+        "source_address": ACTOR.source_address,
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"actor": str(ACTOR.id)}, 4),
+        ({"actor": str(uuid4())}, 0),
+        ({"action": "GET /v1/usage"}, 3),
+        ({"action": "GET /v1/stats"}, 0),
+        ({"outcome": "done"}, 4),
+        ({"outcome": "refused"}, 0),
+        ({"from_": "2020-01-01", "to": "2020-02-01"}, 0),
+        ({"limit": "2"}, 2),
+    ],
+)
+def test_a_query_selects_entries(
+    audit: Function, databases: Databases, acme: Provisioned, query: dict[str, str], count: int
+) -> None:
+    write(databases, acme.organization.id, 3, action="GET /v1/usage")
+    assert len(answer_of(audit(ask(acme, **query))).document["data"]) == count
+
+
+def test_pages_follow_each_other_without_a_gap(audit: Function, databases: Databases, acme: Provisioned) -> None:
+    write(databases, acme.organization.id, 6)
+    seen: list[str] = []
+    query = {"limit": "3"}
+    while True:
+        document = answer_of(audit(ask(acme, **query))).document
+        seen += [entry["id"] for entry in document["data"]]
+        if not document["pagination"]["has_more"]:
+            break
+        query["cursor"] = document["pagination"]["next_cursor"]
+    assert len(seen) == len(set(seen)) == 7
+
+
+def test_a_cursor_of_another_organization_is_a_place_and_no_right(
+    audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    write(databases, globex.organization.id, 4)
+    write(databases, acme.organization.id, 4)
+    cursor = answer_of(audit(ask(globex, limit="1"))).document["pagination"]["next_cursor"]
+    own = {entry["id"] for entry in answer_of(audit(ask(acme))).document["data"]}
+    assert {entry["id"] for entry in answer_of(audit(ask(acme, cursor=cursor))).document["data"]} <= own
+
+
+def test_csv_has_a_header_and_no_formulas(audit: Function, databases: Databases, acme: Provisioned) -> None:
+    write(databases, acme.organization.id, 1, action="=HYPERLINK(1)", target='quo"te, and\nline')
+    answer = answer_of(audit(ask(acme, format="csv", limit="1", action="=HYPERLINK(1)")))
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    [entry] = csv.DictReader(io.StringIO(answer.body))
+    assert (entry["action"], entry["target"]) == ("'=HYPERLINK(1)", 'quo"te, and\nline')
+    assert (entry["actor_kind"], entry["actor_id"]) == ("operator", str(ACTOR.id))
+    assert "x-next-cursor" not in answer.headers
+
+
+def test_csv_names_its_next_page_in_a_header(audit: Function, databases: Databases, acme: Provisioned) -> None:
+    write(databases, acme.organization.id, 3)
+    cursor = answer_of(audit(ask(acme, format="csv", limit="2"))).headers["x-next-cursor"]
+    rest = answer_of(audit(ask(acme, format="csv", cursor=cursor)))
+    assert len(rest.body.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "location"),
+    [
+        ({"limit": "0"}, "query/limit"),
+        ({"limit": "101"}, "query/limit"),
+        ({"limit": "5001", "format": "csv"}, "query/limit"),
+        ({"format": "xml"}, "query/format"),
+        ({"outcome": "maybe"}, "query/outcome"),
+        ({"actor": "me"}, "query/actor"),
+        ({"action": "a\x00b"}, "query/action"),
+        ({"cursor": "x"}, "query/cursor"),
+        ({"from_": "2026-02-30"}, "query/from"),
+        ({"from_": "2026-02-02", "to": "2026-02-01"}, "query/to"),
+    ],
+)
+def test_a_query_that_is_wrong_is_told_where(
+    audit: Function, acme: Provisioned, query: dict[str, str], location: str
+) -> None:
+    request = ask(acme, **query)
+    problem = problem_of(audit(request), request, 422, "invalid")
+    assert [error["location"] for error in problem["errors"]] == [location]
+
+
+def test_who_lacks_the_permission_reads_no_log(audit: Function, acme: Provisioned) -> None:
+    for path in ("/audit", "/audit/verify"):
+        caller = tenant_of(acme, scopes=PERMISSIONS - {AUDIT_READ})
+        request = called_by(at(sample("audit", "list"), path), caller)
+        problem_of(audit(request), request, 403, "forbidden")
+
+
+def test_the_operator_reads_the_log_that_the_path_names(
+    audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    write(databases, globex.organization.id, 2)
+    assert len(answer_of(audit(for_operator(acme.organization.id))).document["data"]) == 1
+    assert len(answer_of(audit(for_operator(globex.organization.id))).document["data"]) == 3
+    write(databases, PLATFORM_LOG, 1)
+    assert len(answer_of(audit(for_operator(PLATFORM_LOG))).document["data"]) == 1
+
+
+def test_another_organizations_log_is_not_there(audit: Function, acme: Provisioned, globex: Provisioned) -> None:
+    for organization_id in (globex.organization.id, uuid4(), PLATFORM_LOG):
+        for suffix in ("", "/verify"):
+            request = called_by(for_operator(organization_id, suffix), tenant_of(acme))
+            problem_of(audit(request), request, 404, "not_found")
+
+
+def test_verify_says_whether_the_log_is_what_was_sealed(
+    audit: Function, databases: Databases, acme: Provisioned
+) -> None:
+    write(databases, acme.organization.id, 2)
+    heads = seal_audit_logs(databases.platform, now=NOW)
+    write(databases, acme.organization.id, 1)
+    assert answer_of(audit(ask(acme, "/audit/verify"))).document == {
+        "valid": True,
+        "broken": None,
+        "first_sequence": 1,
+        "last_sequence": 3,
+        "last_seal": heads[acme.organization.id].seal.hex(),
+        "unsealed": 1,
+        "checkpoint": None,
+    }
+    assert answer_of(audit(for_operator(acme.organization.id, "/verify"))).document["valid"] is True
+
+
+def test_what_a_person_or_an_operator_reads_is_recorded_and_what_a_key_reads_is_not(
+    audit: Function, acme: Provisioned, sent: Sent
+) -> None:
+    audit(ask(acme))
+    assert sent() == []
+    person = ask_as_person(acme)
+    answer_of(audit(person))
+    answer_of(audit(for_operator(acme.organization.id)))
+    by_person, by_operator = sent()
+    for message, kind, target in (
+        (by_person, "person", "/v1/audit"),
+        (by_operator, "operator", f"/v1/organizations/{acme.organization.id}/audit"),
+    ):
+        record = message["record"]
+        assert message["organization_id"] == str(acme.organization.id)
+        assert (record["actor"]["kind"], record["outcome"], record["target"]) == (kind, "done", target)
+        assert record["actor"]["source_address"] == person["requestContext"]["identity"]["sourceIp"]
+        assert record["actor"]["request_id"] == person["requestContext"]["requestId"]
+
+
+def test_a_mismatch_is_in_ones_own_log_and_the_platforms_never_in_the_victims(
+    audit: Function, acme: Provisioned, globex: Provisioned, sent: Sent, capfd: pytest.CaptureFixture[str]
+) -> None:
+    request = with_headers(ask(acme), host=f"globex.{BASE_DOMAIN}", x_organization_id=str(globex.organization.id))
+    problem_of(audit(request), request, 403, "tenant_mismatch")
+    messages = sent()
+    assert {message["organization_id"] for message in messages} == {str(acme.organization.id), str(PLATFORM_LOG)}
+    for message in messages:
+        record = message["record"]
+        assert (record["outcome"], record["code"], record["target"]) == ("refused", "tenant_mismatch", "header, host")
+    metrics = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [(metric["TenantMismatch"], metric["organization_id"]) for metric in metrics] == [
+        ([1.0], str(acme.organization.id))
+    ]
+
+
+def test_a_refusal_on_anothers_path_is_recorded_as_a_mismatch_although_it_is_answered_404(
+    audit: Function, acme: Provisioned, globex: Provisioned, sent: Sent
+) -> None:
+    request = called_by(for_operator(globex.organization.id), tenant_of(acme))
+    problem_of(audit(request), request, 404, "not_found")
+    assert {(message["organization_id"], message["record"]["code"]) for message in sent()} == {
+        (str(acme.organization.id), "tenant_mismatch"),
+        (str(PLATFORM_LOG), "tenant_mismatch"),
+    }
+
+
+def test_a_read_that_cannot_be_recorded_is_not_answered(
+    start: Start,
+    secrets: None,  # noqa: ARG001
+    acme: Provisioned,
+    nowhere: str,
+) -> None:
+    audit = start("audit", AUDIT_QUEUE_URL=f"http://{nowhere}/audit", AWS_ENDPOINT_URL=f"http://{nowhere}")
+    request = ask_as_person(acme)
+    problem_of(audit(request), request, 503, "unavailable")
+
+
+def test_a_refusal_is_answered_although_it_cannot_be_recorded(
+    audit: Function, acme: Provisioned, globex: Provisioned, aws: AwsAccount
+) -> None:
+    import boto3  # noqa: PLC0415
+
+    boto3.client("sqs").delete_queue(QueueUrl=aws.audit_queue_url)
+    request = with_headers(ask(acme), x_organization_id=str(globex.organization.id))
+    problem_of(audit(request), request, 403, "tenant_mismatch")

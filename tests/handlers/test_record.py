@@ -1,0 +1,41 @@
+"""The record function: SQS hands over records, and hears which messages are none."""
+
+import psycopg
+import pytest
+
+from tenancy.stores.secrets import PLATFORM_DATABASE
+from tests.given import Databases
+from tests.handlers.functions import Function, PutSecret, Start
+from tests.handlers.requests import sample
+
+
+@pytest.fixture
+def record(start: Start, secrets: None) -> Function:  # noqa: ARG001
+    return start("record")
+
+
+def count(databases: Databases, table: str) -> int:
+    with psycopg.connect(databases.servers.superuser_url, dbname=databases.name) as conn:
+        row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_reads_and_refusals_are_written_once(record: Function, databases: Databases) -> None:
+    for _ in range(2):
+        assert record(sample("record", "records")) == {"batchItemFailures": []}
+    assert (count(databases, "audit_log"), count(databases, "audit_people")) == (1, 1)
+    assert count(databases, "audit_refusals") == 2
+
+
+def test_a_message_that_is_no_record_is_given_back_alone(record: Function, databases: Databases) -> None:
+    request = sample("record", "records")
+    bad = {**request["Records"][0], "messageId": "bad", "body": '{"organization_id": 1}'}
+    assert record({"Records": [bad, *request["Records"]]}) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert count(databases, "audit_log") == 1
+
+
+def test_without_the_database_every_message_comes_again(start: Start, put_secret: PutSecret, nowhere: str) -> None:
+    put_secret(PLATFORM_DATABASE, f"postgresql://{nowhere}/x")
+    with pytest.raises(Exception, match="does not answer"):
+        start("record")(sample("record", "records"))

@@ -1,0 +1,115 @@
+"""A chain shows what was changed, taken out, put in or swapped after it was sealed."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from tenancy.audit_chain import START, Broken, Entry, Link, follow, next_link, personal_digest
+
+NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+SALT = b"0123456789abcdef"
+
+
+def entry(number: int) -> Entry:
+    return Entry(
+        id=UUID(int=number),
+        organization_id=UUID(int=10),
+        occurred_at=NOON + timedelta(seconds=number),
+        actor_kind="person",
+        actor_id=UUID(int=20),
+        action="GET /v1/usage",
+        target="/v1/usage",
+        outcome="done",
+        code="",
+        count=1,
+        request_id=f"request-{number}",
+        personal_digest=personal_digest(SALT, "203.0.113.10"),
+        salt=SALT,
+        source_address="203.0.113.10",
+        sequence=None,
+        seal=None,
+    )
+
+
+def sealed(numbers: int = 4, before: Link = START) -> list[Entry]:
+    entries = []
+    for number in range(1, numbers + 1):
+        before = next_link(before, entry(number))
+        entries.append(replace(entry(number), sequence=before.sequence, seal=before.seal))
+    return entries
+
+
+def test_a_chain_holds_up_to_its_last_entry() -> None:
+    entries = sealed()
+    assert follow(START, entries) == (Link(sequence=4, seal=entries[-1].seal or b""), None)
+
+
+def test_a_chain_goes_on_after_a_cut() -> None:
+    entries = sealed()
+    cut = Link(sequence=2, seal=entries[1].seal or b"")
+    assert follow(cut, entries[2:])[1] is None
+    assert follow(START, entries[2:])[1] == Broken(sequence=1, reason="the entry is missing")
+
+
+CHANGES: dict[str, object] = {
+    "id": UUID(int=99),
+    "organization_id": UUID(int=11),
+    "occurred_at": NOON,
+    "actor_kind": "operator",
+    "actor_id": UUID(int=21),
+    "action": "GET /v1/stats",
+    "target": "/v1/stats",
+    "outcome": "refused",
+    "code": "forbidden",
+    "count": 2,
+    "request_id": "request-9",
+    "personal_digest": bytes(32),
+    "salt": b"another salt",
+    "source_address": "203.0.113.11",
+    "sequence": 9,
+    "seal": bytes(32),
+}
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Entry)])
+def test_a_change_of_any_value_breaks_the_chain_where_it_was_made(name: str) -> None:
+    entries = sealed()
+    entries[2] = replace(entries[2], **{name: CHANGES[name]})  # type: ignore[arg-type]
+    last, broken = follow(START, entries)
+    assert last.sequence == 2
+    assert broken is not None
+    assert broken.sequence == 3
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda entries: entries[:1] + entries[2:],
+        lambda entries: [entries[0], entries[2], entries[1], entries[3]],
+        lambda entries: [entries[0], entries[0], *entries[1:]],
+        lambda entries: [entries[0], replace(entries[2], sequence=2), *entries[2:]],
+    ],
+    ids=["taken out", "swapped", "doubled", "put in"],
+)
+def test_entries_that_are_moved_break_the_chain(tamper: Callable[[list[Entry]], list[Entry]]) -> None:
+    _, broken = follow(START, tamper(sealed()))
+    assert broken is not None
+    assert broken.sequence == 2
+
+
+def test_an_erased_person_leaves_the_chain_whole() -> None:
+    entries = [replace(each, salt=None, source_address=None) for each in sealed()]
+    assert follow(START, entries)[1] is None
+
+
+def test_a_person_that_is_erased_by_half_is_a_break() -> None:
+    entries = sealed()
+    entries[1] = replace(entries[1], salt=None)
+    assert follow(START, entries)[1] == Broken(sequence=2, reason="the personal values are not what was sealed")
+
+
+def test_a_digest_says_nothing_without_its_salt() -> None:
+    assert personal_digest(SALT, "203.0.113.10") != personal_digest(b"another salt 123", "203.0.113.10")

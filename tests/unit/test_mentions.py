@@ -1,0 +1,125 @@
+"""Every place in a request that may name an organization is a mention, and so is every value that stands there."""
+
+from typing import Any
+
+import pytest
+
+from tenancy.gateway.http import parse_request
+from tenancy.gateway.mentions import mentions_of
+from tenancy.resolution import Source
+
+ACME = "0a000000-0000-4000-8000-00000000000a"
+GLOBEX = "0b000000-0000-4000-8000-00000000000b"
+
+
+def mentions(*, body: bytes = b"", **members: Any) -> list[tuple[Source, str]]:  # noqa: ANN401 - an event of Lambda's
+    request = parse_request({"httpMethod": "GET", "path": "/usage", "resource": "/usage", **members})
+    return [(mention.source, mention.text) for mention in mentions_of(request, body)]
+
+
+def headers(**values: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Repeat the last value of each header, as API Gateway does."""
+    named = {name.replace("_", "-"): value for name, value in values.items()}
+    return {"multiValueHeaders": named, "headers": {name: value[-1] for name, value in named.items()}}
+
+
+def test_a_request_that_names_nobody_mentions_nobody() -> None:
+    assert mentions() == []
+    assert mentions(**headers(Authorization=["Bearer x"], X_Forwarded_For=[GLOBEX], Origin=[GLOBEX])) == []
+
+
+def test_every_source_is_gathered_in_one_order() -> None:
+    event = {
+        **headers(Host=["acme.attribution.example"], X_Forwarded_Host=["globex.example"], X_Organization_ID=[ACME]),
+        "path": f"/v1/organizations/{ACME}",
+        "resource": "/organizations/{organization_id}",
+        "pathParameters": {"organization_id": ACME},
+        "queryStringParameters": {"organization_id": ACME, "from": "2026-11-01"},
+        "multiValueQueryStringParameters": {"organization_id": [ACME], "from": ["2026-11-01"]},
+    }
+    assert mentions(**event, body=b'{"organization_id":"acme"}') == [
+        (Source.HEADER, ACME),
+        (Source.HOST, "acme.attribution.example"),
+        (Source.FORWARDED_HOST, "globex.example"),
+        (Source.PATH, ACME),
+        (Source.QUERY, ACME),
+        (Source.BODY, "acme"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["X-Organization-ID", "x-organization-id", "X-ORGANIZATION-ID", "x-Organization-iD"])
+def test_header_names_are_compared_in_lower_case(name: str) -> None:
+    for event in ({"headers": {name: ACME}}, {"multiValueHeaders": {name: [ACME]}}):
+        assert mentions(**event) == [(Source.HEADER, ACME)]
+
+
+@pytest.mark.parametrize(
+    ("event", "texts"),
+    [
+        (headers(X_Organization_ID=[ACME, GLOBEX]), [ACME, GLOBEX]),
+        (headers(X_Organization_ID=[ACME, ACME]), [ACME, ACME]),
+        (headers(X_Organization_ID=[f"{ACME}, {GLOBEX}"]), [ACME, GLOBEX]),
+        (headers(X_Organization_ID=[f"{ACME},{ACME}", GLOBEX]), [ACME, ACME, GLOBEX]),
+        (headers(X_Organization_ID=[f"{ACME},"]), [ACME, ""]),
+        (headers(X_Organization_ID=[""]), [""]),
+        (headers(X_Organization_ID=[f" {ACME}\t"]), [ACME]),
+        ({"multiValueHeaders": {"X-Organization-ID": [ACME], "x-organization-id": [GLOBEX]}}, [ACME, GLOBEX]),
+        ({"headers": {"X-Organization-ID": ACME, "x-organization-id": GLOBEX}}, [ACME, GLOBEX]),
+        (
+            {"headers": {"X-Organization-ID": GLOBEX}, "multiValueHeaders": {"x-organization-id": [ACME]}},
+            [ACME, GLOBEX],
+        ),
+        ({"headers": {"X-Organization-ID": ACME}, "multiValueHeaders": None}, [ACME]),
+    ],
+)
+def test_each_value_of_a_repeated_header_is_a_mention(event: dict[str, Any], texts: list[str]) -> None:
+    assert mentions(**event) == [(Source.HEADER, text) for text in texts]
+
+
+def test_each_host_of_several_is_a_mention() -> None:
+    event = headers(Host=["a.example:443", "b.example"], X_Forwarded_Host=["c.example, d.example"])
+    assert mentions(**event) == [
+        (Source.HOST, "a.example:443"),
+        (Source.HOST, "b.example"),
+        (Source.FORWARDED_HOST, "c.example"),
+        (Source.FORWARDED_HOST, "d.example"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "texts"),
+    [
+        ({"multiValueQueryStringParameters": {"organization_id": [ACME, GLOBEX]}}, [ACME, GLOBEX]),
+        ({"queryStringParameters": {"organization_id": ACME}, "multiValueQueryStringParameters": None}, [ACME]),
+        ({"multiValueQueryStringParameters": {"organization_id": [""]}}, [""]),
+        ({"multiValueQueryStringParameters": {"organization_id": [f" {ACME}"]}}, [f" {ACME}"]),
+        ({"multiValueQueryStringParameters": {"organization": [ACME], "ORGANIZATION_ID": [ACME]}}, []),
+        ({"queryStringParameters": None}, []),
+    ],
+)
+def test_each_value_of_the_query_is_a_mention(query: dict[str, Any], texts: list[str]) -> None:
+    assert mentions(**query) == [(Source.QUERY, text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("path", "parsed", "texts"),
+    [
+        (f"/organizations/{ACME}/usage", ACME, [ACME]),
+        (f"/v1/organizations/{ACME}/usage", ACME, [ACME]),
+        (f"/organizations/{ACME}/usage", None, [ACME]),
+        (f"/organizations/{GLOBEX}/usage", ACME, [ACME, GLOBEX]),
+        (f"/organizations/%30{ACME[1:]}/usage", ACME, [ACME, f"%30{ACME[1:]}"]),
+        ("/organizations", None, []),
+    ],
+)
+def test_a_path_is_read_as_the_gateway_has_and_as_the_router_will(
+    path: str, parsed: str | None, texts: list[str]
+) -> None:
+    event = {"path": path, "resource": "/organizations/{organization_id}/usage"}
+    parameters = {"organization_id": parsed} if parsed else None
+    assert mentions(**event, pathParameters=parameters) == [(Source.PATH, text) for text in texts]
+
+
+def test_another_part_of_a_path_is_no_mention() -> None:
+    event = {"path": f"/projects/{ACME}/settings", "resource": "/projects/{writeKey}/settings"}
+    assert mentions(**event, pathParameters={"writeKey": ACME}) == []

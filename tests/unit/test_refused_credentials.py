@@ -1,0 +1,180 @@
+"""What proves nobody is refused quickly: without the database, without Secrets Manager, without a network at all."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+import pytest
+
+from tenancy.api_keys import KeyType, generate_key
+from tenancy.errors import Refusal, UnauthenticatedError, UnavailableError
+from tenancy.stores.aws import Aws
+from tenancy.stores.postgres import Database
+from tenancy.stores.secrets import JWKS, Secrets
+from tenancy.tokens import KeySet
+from tenancy.use_cases.authenticate import authenticate
+from tests.given import REGION, free_port
+from tests.unit.signed_tokens import (
+    CLAIMS,
+    HEADER,
+    ISSUER,
+    KEY_SET,
+    NOW,
+    SECONDS,
+    encode,
+    sign_as_a_stranger,
+    sign_es256,
+    sign_rs256,
+    sign_with_the_public_key_as_a_secret,
+    token,
+)
+
+WRITE, SECRET, PLATFORM = (
+    generate_key(key_type).text for key_type in (KeyType.WRITE, KeyType.SECRET, KeyType.PLATFORM)
+)
+GOOD = token(HEADER, CLAIMS)
+HEAD, BODY, SIGNATURE = GOOD.split(".")
+
+
+def basic(text: str) -> str:
+    return f"Basic {base64.b64encode(text.encode()).decode()}"
+
+
+GARBAGE: list[tuple[str, ...]] = [
+    (),
+    (f"Bearer {SECRET}", f"Bearer {SECRET}"),
+    (f"Bearer {GOOD}", f"Bearer {GOOD}"),
+    *(
+        (header,)
+        for header in (
+            "",
+            " ",
+            "Bearer",
+            "Bearer ",
+            "Basic",
+            "Negotiate",
+            "Bearer x",
+            "Bearer null",
+            "Bearer undefined",
+            "Bearer ..",
+            "Bearer a.b",
+            "Bearer a.b.",
+            f"Bearer {HEAD}.{BODY}.",
+            f"Bearer {GOOD}.{SIGNATURE}",
+            f"Bearer {GOOD}=",
+            f"Bearer {GOOD}, Bearer {GOOD}",
+            f"Bearer {GOOD} {GOOD}",
+            f"Bearer {GOOD}\n{GOOD}",
+            f"Bearer {HEAD}.{BODY}.{SIGNATURE}é",
+            f"Bearer {json.dumps({'protected': HEAD, 'payload': BODY, 'signature': SIGNATURE})}",
+            f"Bearer {HEAD}.{BODY}.{'A' * 8192}",
+            f"Bearer {WRITE[:-1]}",
+            f"Bearer {WRITE}0",
+            f"Bearer {SECRET.swapcase()}",
+            f"Bearer sk_{WRITE[3:]}",
+            f"Bearer pk_{SECRET[3:]}",
+            f"Bearer {SECRET},{SECRET}",
+            "Bearer sk_",
+            "Bearer sk_" + "a" * 49,
+            "Bearer sk_' OR '1'='1",
+            f"Token {SECRET}",
+            f"Digest username={SECRET}",
+            SECRET,
+            basic(f"{SECRET}:"),
+            basic(f"{PLATFORM}:"),
+            basic(f":{WRITE}"),
+            basic(f"{WRITE}\n:"),
+            "Basic ***",
+            "Basic é",
+            f"Basic {base64.b64encode(bytes([0xFF, 0xFE])).decode()}",
+        )
+    ),
+]
+# In the form of a token, so that the key set is asked, and nothing after it.
+FORGED = [
+    "a.b.c",
+    token(HEADER, CLAIMS, sign_as_a_stranger),
+    token({**HEADER, "kid": "2026-12"}, CLAIMS),
+    token({**HEADER, "kid": "../../etc/passwd"}, CLAIMS),
+    token({**HEADER, "kid": 1}, CLAIMS),
+    token({**HEADER, "alg": "none"}, CLAIMS),
+    token({**HEADER, "alg": "HS256", "kid": "2026-10"}, CLAIMS, sign_with_the_public_key_as_a_secret),
+    token({**HEADER, "alg": "RS256"}, CLAIMS, sign_rs256),
+    token({**HEADER, "jku": "https://evil.example/jwks.json"}, CLAIMS),
+    token({**HEADER, "crit": ["exp"]}, CLAIMS),
+    token(b"not json", CLAIMS),
+    token(b"[" * 3000, CLAIMS),
+    token(HEADER, b"not json"),
+    token(HEADER, b"[]"),
+    token(HEADER, b'{"exp":' + b"9" * 5000 + b"}"),
+    token(HEADER, json.dumps(CLAIMS).encode()[:-1] + b',"exp":1}'),
+    token(HEADER, {**CLAIMS, "iss": "https://evil.example"}),
+    token(HEADER, {**CLAIMS, "aud": [ISSUER]}),
+    token(HEADER, {**CLAIMS, "exp": SECONDS - 60}),
+    token(HEADER, {**CLAIMS, "exp": True}),
+    token(HEADER, {**CLAIMS, "exp": float(SECONDS + 60)}),
+    token(HEADER, {**CLAIMS, "exp": float("nan")}),
+    token(HEADER, {**CLAIMS, "exp": 10**300}),
+    token(HEADER, {**CLAIMS, "nbf": SECONDS + 61}),
+    token(HEADER, {**CLAIMS, "token_use": "refresh"}),
+    token(HEADER, {**CLAIMS, "epoch": 0}),
+    f"{HEAD}.{encode(json.dumps({**CLAIMS, 'role': 'super_admin'}).encode())}.{SIGNATURE}",
+    token(HEADER, CLAIMS, lambda message: sign_es256(message) + b"\0"),
+]
+
+
+class NetworkUsedError(Exception):
+    """Somebody was asked."""
+
+
+def no_url() -> str:
+    raise NetworkUsedError
+
+
+def outcome(header: tuple[str, ...], key_set: Callable[[], KeySet]) -> type[Exception] | None:
+    try:
+        authenticate(Database(no_url), key_set, header, now=NOW)
+    except (Refusal, NetworkUsedError) as error:
+        return type(error)
+    return None
+
+
+@pytest.fixture
+def secrets_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
+    """Secrets Manager at an address at which nothing answers."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    aws = Aws("secretsmanager", REGION, f"http://127.0.0.1:{free_port()}")
+    yield Secrets(aws, "tenancy/test")
+    aws.close()
+
+
+def test_what_has_no_form_of_a_credential_asks_nobody(secrets_away: Secrets) -> None:
+    def key_set() -> KeySet:
+        return KeySet.from_jwks(secrets_away.get_secret(JWKS), issuer=ISSUER, audience=ISSUER)
+
+    assert len(GARBAGE) >= 40
+    started = perf_counter()
+    assert {header: outcome(header, key_set) for header in GARBAGE} == dict.fromkeys(GARBAGE, UnauthenticatedError)
+    assert perf_counter() - started < len(GARBAGE) * 0.005
+    assert outcome((f"Bearer {GOOD}",), key_set) is UnavailableError
+
+
+@pytest.mark.parametrize("text", FORGED, ids=range(len(FORGED)))
+def test_a_token_that_the_key_set_does_not_verify_asks_no_database(text: str) -> None:
+    asked: list[None] = []
+
+    def key_set() -> KeySet:
+        asked.append(None)
+        return KEY_SET
+
+    assert outcome((f"Bearer {text}",), key_set) is UnauthenticatedError
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "header", [f"Bearer {text}" for text in (GOOD, SECRET, WRITE, PLATFORM)] + [basic(f"{WRITE}:")]
+)
+def test_only_what_may_be_somebodys_asks_the_database(header: str) -> None:
+    assert outcome((header,), lambda: KEY_SET) is NetworkUsedError
