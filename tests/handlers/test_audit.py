@@ -196,6 +196,13 @@ def test_the_operator_reads_the_log_that_the_path_names(
     assert len(answer_of(audit(for_operator(PLATFORM_LOG))).document["data"]) == 1
 
 
+def test_an_organization_that_is_none_has_no_log(audit: Function, sent: Sent) -> None:
+    for suffix in ("", "/verify"):
+        request = for_operator(uuid4(), suffix)
+        problem_of(audit(request), request, 404, "not_found")
+    assert sent() == []
+
+
 def test_another_organizations_log_is_not_there(audit: Function, acme: Provisioned, globex: Provisioned) -> None:
     for organization_id in (globex.organization.id, uuid4(), PLATFORM_LOG):
         for suffix in ("", "/verify"):

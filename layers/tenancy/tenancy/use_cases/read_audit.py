@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from tenancy.audit import PLATFORM_LOG
 from tenancy.audit_chain import START, Broken, Checkpoint, Entry, Link, follow
 from tenancy.cursors import format_cursor, parse_cursor
+from tenancy.errors import NotFoundError
 from tenancy.stores.audit import (
     Selection,
     count_unsealed,
@@ -15,6 +17,7 @@ from tenancy.stores.audit import (
     list_entries,
     list_sealed,
 )
+from tenancy.stores.organizations import has_organization
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.signer import Signer
 
@@ -53,11 +56,13 @@ def list_audit_entries(
     """Return at most *limit* entries after *cursor*, which a page before gave.
 
     Raises:
+        NotFoundError: there is no such organization, hence no log.
         InvalidError: the cursor is none of ours.
         UnavailableError: the database is away.
     """
     before = parse_cursor(cursor) if cursor is not None else None
     with db.tenant_transaction(organization_id) as conn:
+        _require_log(conn, organization_id)
         found = list_entries(conn, organization_id, selection, before=before, limit=limit + 1)
     last = found[limit - 1] if len(found) > limit else None
     return EntryPage(
@@ -69,9 +74,11 @@ def verify_audit_log(db: Database, signer: Signer, organization_id: UUID) -> Ver
     """Follow the chain from its start, or from the last cut, to its head; name the first entry that breaks it.
 
     Raises:
+        NotFoundError: there is no such organization, hence no log.
         UnavailableError: the database or KMS is away.
     """
     with db.tenant_transaction(organization_id, is_snapshot=True) as conn:  # the sweep and the roll-up go on meanwhile
+        _require_log(conn, organization_id)
         checkpoint = find_checkpoint(conn, organization_id)
         start = checkpoint.link if checkpoint else START
         last, broken = follow(start, _sealed(conn, organization_id, start.sequence))
@@ -82,6 +89,11 @@ def verify_audit_log(db: Database, signer: Signer, organization_id: UUID) -> Ver
     if checkpoint is not None and not signer.is_signed(checkpoint.text, checkpoint.signature):
         broken = Broken(sequence=checkpoint.link.sequence, reason="the checkpoint's signature is not ours")
     return Verification(checkpoint=checkpoint, last=last, broken=broken, unsealed=unsealed)
+
+
+def _require_log(conn: Connection, organization_id: UUID) -> None:
+    if organization_id != PLATFORM_LOG and not has_organization(conn, organization_id):
+        raise NotFoundError("There is no such organization.")
 
 
 def _sealed(conn: Connection, organization_id: UUID, after: int) -> Iterator[Entry]:
