@@ -1,0 +1,107 @@
+"""Identity: what it costs to know who calls, and that nothing else in the request names somebody else."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from itertools import cycle
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from jwt.algorithms import ECAlgorithm
+
+from scripts.bench.figure import Figure, alternate, processor_seconds
+from tenancy.organization import Status
+from tenancy.permissions import PERMISSIONS
+from tenancy.resolution import Mention, Source, resolve
+from tenancy.tenant import CallerKind, Tenant
+from tenancy.tiers import Tier
+from tenancy.tokens import KeySet
+
+ISSUER: Final = "https://api.attribution.example"
+BASE_DOMAIN: Final = "attribution.example"
+LIFE_SECONDS: Final = 3600
+TOKENS: Final = 100
+BLOCK: Final = 100
+NOW: Final = datetime.now(UTC)
+ORGANIZATION_ID: Final = uuid.uuid4()
+USER_ID: Final = uuid.uuid4()
+
+
+def measure(rounds: int) -> Figure:
+    """Measure a remembered token and the resolution, each against a token that is verified for the first time."""
+    key = generate_private_key(SECP256R1())
+    document = json.dumps({"keys": [{**_public(key), "kid": "bench", "alg": "ES256"}]})
+    tokens = [jwt.encode(_claims(), key, algorithm="ES256", headers={"kid": "bench"}) for _ in range(TOKENS)]
+    remembering = KeySet.from_jwks(document, issuer=ISSUER, audience=ISSUER)
+    known = cycle(tokens)
+
+    def first_time() -> float:
+        def verify_all() -> None:
+            fresh = KeySet.from_jwks(document, issuer=ISSUER, audience=ISSUER)
+            for token in tokens:
+                fresh.verify(token, now=NOW)
+
+        return processor_seconds(verify_all) / TOKENS
+
+    def again() -> float:
+        return processor_seconds(lambda: remembering.verify(next(known), now=NOW), block=BLOCK)
+
+    def resolution() -> float:
+        return processor_seconds(lambda: resolve(_tenant(), _mentions(), base_domain=BASE_DOMAIN), block=BLOCK)
+
+    return Figure(
+        name="identity",
+        unit="seconds of processor time, less is better",
+        measured="KeySet.verify of a token that was verified before; resolve of a request that names its organization "
+        "by header, host and query.",
+        reference="KeySet.verify of an ES256 token for the first time",
+        comparisons=[
+            alternate("token again", rounds, again, first_time),
+            alternate("resolution", rounds, resolution, first_time),
+        ],
+    )
+
+
+def _public(key: Any) -> dict[str, Any]:  # noqa: ANN401 - what the library makes
+    public: dict[str, Any] = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return public
+
+
+def _claims() -> dict[str, Any]:
+    now = int(NOW.timestamp())
+    return {
+        "sub": str(USER_ID),
+        "user_id": str(USER_ID),
+        "organization_id": str(ORGANIZATION_ID),
+        "email": "admin@acme.example",
+        "role": "analyst",
+        "permissions": ["stats:read", "usage:read"],
+        "iss": ISSUER,
+        "aud": ISSUER,
+        "iat": now,
+        "exp": now + LIFE_SECONDS,
+        "jti": str(uuid.uuid4()),
+        "token_use": "access",
+        "epoch": "0.0",
+    }
+
+
+def _tenant() -> Tenant:
+    return Tenant(
+        organization_id=ORGANIZATION_ID,
+        subdomain="acme",
+        tier=Tier.GROWTH,
+        status=Status.ACTIVE,
+        scopes=PERMISSIONS,
+        credential_id=USER_ID,
+        kind=CallerKind.PERSON,
+    )
+
+
+def _mentions() -> list[Mention]:
+    return [
+        Mention(source=Source.HEADER, text=str(ORGANIZATION_ID)),
+        Mention(source=Source.HOST, text=f"acme.{BASE_DOMAIN}:443"),
+        Mention(source=Source.QUERY, text=str(ORGANIZATION_ID)),
+    ]
