@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from tenancy.api_keys import ApiKey
-from tenancy.gateway.context import to_context
-from tenancy.tenant import Caller, Operator
+from tenancy.gateway.context import parse_context, to_context
+from tenancy.tenant import Caller, Operator, Tenant
 from tests.given import ROOT, event
+from tests.handlers.functions import Function
 
 OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 type Event = dict[str, Any]
@@ -133,3 +136,21 @@ def problem_of(response: Mapping[str, Any], request: Event, status: int, code: s
     if status in {429, 503}:
         assert int(answer.headers["retry-after"]) == document["retry_after"] > 0
     return document
+
+
+def to_authorizer(authorization: str | None) -> Event:
+    return with_headers(sample("authorizer", "secret_key"), authorization=authorization)
+
+
+def caller_in(answer: dict[str, Any]) -> Tenant | Operator:
+    assert all(isinstance(value, str | int | bool) for value in answer["context"].values())
+    return parse_context({name: str(value) for name, value in answer["context"].items()}, now=datetime.now(UTC))
+
+
+def is_unauthorized(authorizer: Function, event: Event) -> bool:
+    """Say whether API Gateway would answer 401: the message of the error must be exactly this."""
+    try:
+        authorizer(event)
+    except Exception as error:  # noqa: BLE001 - API Gateway goes by the message alone
+        return str(error) == "Unauthorized"
+    pytest.fail("The credential was accepted.")

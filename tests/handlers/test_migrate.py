@@ -16,17 +16,21 @@ from psycopg import sql
 
 from scripts.stack import postgres
 from tenancy.api_keys import KeyType, find_key
-from tenancy.stores.clickhouse import connect
+from tenancy.stores.clickhouse import DatabaseError, connect
 from tenancy.stores.platform.lookups import find_platform_key
-from tenancy.stores.postgres import Database
+from tenancy.stores.platform.migrations import ACCESS_REFUSALS
+from tenancy.stores.postgres import Database, UnboundRoleError
 from tenancy.stores.secrets import CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY
 from tests.given import MIGRATIONS, REGION, AwsAccount, Servers
-from tests.handlers.functions import PREFIX, Function, PutSecret, Start
+from tests.handlers.functions import PREFIX, Function, LogLines, PutSecret, Start
 from tests.handlers.requests import sample
 
 BY_HAND = sample("migrate", "by_hand")
-POSTGRES, CLICKHOUSE_TOO = (len(list((MIGRATIONS / store).glob("*.sql"))) for store in ("postgres", "clickhouse"))
-NOTHING = {"Postgres": 0, "ClickHouse": 0}
+POSTGRES = len(list((MIGRATIONS / "postgres").glob("*.sql")))
+ACCESS = ["0004_reader", "0005_reader_grants", "0006_everyone_else", "0007_reader_policies"]
+CLICKHOUSE_TOO = len(list((MIGRATIONS / "clickhouse").glob("*.sql"))) - len(ACCESS)
+EVERYTHING = {"Postgres": POSTGRES, "ClickHouse": CLICKHOUSE_TOO, "Skipped": len(ACCESS)}
+NOTHING = {"Postgres": 0, "ClickHouse": 0, "Skipped": len(ACCESS)}
 type Statement = Callable[[str], list[tuple[Any, ...]]]
 
 
@@ -91,7 +95,7 @@ def platform_key() -> str:
 def test_the_first_run_makes_the_schemas_and_a_platform_key_that_works(
     start_migrate: Callable[[], Function], servers: Servers, empty: str, query: Statement
 ) -> None:
-    assert start_migrate()(BY_HAND) == {"Postgres": POSTGRES, "ClickHouse": CLICKHOUSE_TOO}
+    assert start_migrate()(BY_HAND) == EVERYTHING
     assert query("SELECT count(*) FROM organizations") == [(0,)]
     client = connect(servers.clickhouse_url(empty))
     assert client.query("SELECT count() FROM events").result_rows[0][0] == 0
@@ -120,8 +124,7 @@ def test_two_at_once_do_not_collide(start_migrate: Callable[[], Function], query
     functions = [start_migrate() for _ in range(3)]
     with ThreadPoolExecutor(len(functions)) as pool:
         answers = list(pool.map(lambda migrate: migrate(BY_HAND), functions))
-    done = {"Postgres": POSTGRES, "ClickHouse": CLICKHOUSE_TOO}
-    assert sorted(answers, key=str) == [NOTHING, NOTHING, done]
+    assert sorted(answers, key=str) == [NOTHING, NOTHING, EVERYTHING]
     assert query("SELECT count(*), count(DISTINCT version) FROM schema_migrations") == [(POSTGRES, POSTGRES)]
     key = find_key(platform_key())
     assert key is not None
@@ -162,6 +165,70 @@ def test_a_key_whose_digest_the_database_does_not_know_yet_is_kept(
     migrate(BY_HAND)
     assert platform_key() == key
     assert query("SELECT count(*) FROM platform_keys") == [(1,)]
+
+
+# ---------------------------------------------------------------------------- a server that lets us manage no access
+
+
+def test_what_the_server_does_not_let_us_manage_is_said_not_noted_and_tried_again(
+    start_migrate: Callable[[], Function], servers: Servers, empty: str, logged: LogLines
+) -> None:
+    migrate = start_migrate()
+    for _ in range(2):
+        migrate(BY_HAND)
+        assert [line["skipped"] for line in logged() if line["level"] == "WARNING"][-1] == ACCESS
+    assert len([line for line in logged() if line["level"] == "WARNING"]) == 2
+    client = connect(servers.clickhouse_url(empty))
+    noted = [name for (name,) in client.query("SELECT name FROM schema_migrations").result_rows]
+    client.close()
+    assert len(noted) == CLICKHOUSE_TOO
+    assert not set(noted) & set(ACCESS)
+
+
+def test_migrations_after_a_skipped_one_are_applied(
+    start_migrate: Callable[[], Function], changed: Callable[[str], None], tmp_path: Path
+) -> None:
+    changed("clickhouse/0004_reader.sql")
+    later = tmp_path / "migrations/clickhouse/9999_later.sql"
+    later.write_text("CREATE TABLE IF NOT EXISTS later (a UInt8) ENGINE = Memory")
+    assert start_migrate()(BY_HAND)["ClickHouse"] == CLICKHOUSE_TOO + 1
+
+
+# Refused with the errors of a skipped one: ACCESS_DENIED, UNKNOWN_ROLE.
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SHOW CREATE USER default",
+        "SET ROLE nobody_made_this",
+        "-- GRANT, says the comment\nSET ROLE nobody_made_this",
+    ],
+)
+def test_another_statement_that_is_refused_for_want_of_access_fails(
+    start_migrate: Callable[[], Function], changed: Callable[[str], None], tmp_path: Path, statement: str
+) -> None:
+    changed("clickhouse/0004_reader.sql")
+    (tmp_path / "migrations/clickhouse/9999_refused.sql").write_text(statement)
+    with pytest.raises(DatabaseError) as refused:
+        start_migrate()(BY_HAND)
+    assert refused.value.code in ACCESS_REFUSALS
+
+
+def test_an_access_statement_that_is_wrong_fails(
+    start_migrate: Callable[[], Function], changed: Callable[[str], None], tmp_path: Path
+) -> None:
+    changed("clickhouse/0004_reader.sql")
+    (tmp_path / "migrations/clickhouse/9999_wrong.sql").write_text("CREATE ROLE IF NOT EXISTS a b c")
+    with pytest.raises(DatabaseError, match="SYNTAX_ERROR"):
+        start_migrate()(BY_HAND)
+
+
+def test_no_migration_runs_as_a_superuser(
+    start_migrate: Callable[[], Function], put_secret: PutSecret, servers: Servers, empty: str, query: Statement
+) -> None:
+    put_secret(OWNER_DATABASE, servers.superuser_url.rpartition("/")[0] + f"/{empty}")
+    with pytest.raises(UnboundRoleError, match="a superuser"):
+        start_migrate()(BY_HAND)
+    assert query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
 # ------------------------------------------------------------------------------------------------------ CloudFormation
@@ -214,7 +281,7 @@ def test_cloudformation_is_told_what_came_of_it(
     migrate(deploy("Delete", url))
     assert [report["Status"] for report in received] == ["SUCCESS"] * 3
     assert len({report["PhysicalResourceId"] for report in received}) == 1
-    assert received[0]["Data"] == {"Postgres": POSTGRES, "ClickHouse": CLICKHOUSE_TOO}
+    assert received[0]["Data"] == EVERYTHING
     for report in received:
         assert (report["StackId"], report["RequestId"], report["LogicalResourceId"]) == (
             "arn:aws:cloudformation:eu-central-1:123456789012:stack/tenancy/1",

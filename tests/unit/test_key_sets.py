@@ -75,3 +75,9 @@ def test_a_key_set_holds_keys_of_allowed_algorithms_only(algorithm: str) -> None
 def test_a_broken_key_set_is_no_empty_one(document: str) -> None:
     with pytest.raises((KeyError, TypeError, msgspec.DecodeError, jwt.PyJWKError)):
         KeySet.from_jwks(document, issuer=ISSUER, audience=ISSUER)
+
+
+def test_two_keys_of_one_name_are_no_key_set() -> None:
+    document = json.dumps({"keys": [OLD_JWK, {**NEW_JWK, "kid": OLD_JWK["kid"]}]})
+    with pytest.raises(ValueError, match="same kid"):
+        KeySet.from_jwks(document, issuer=ISSUER, audience=ISSUER)

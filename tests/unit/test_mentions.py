@@ -115,11 +115,11 @@ def test_each_value_of_the_query_is_a_mention(query: dict[str, Any], texts: list
 def test_a_path_is_read_as_the_gateway_has_and_as_the_router_will(
     path: str, parsed: str | None, texts: list[str]
 ) -> None:
-    event = {"path": path, "resource": "/organizations/{organization_id}/usage"}
     parameters = {"organization_id": parsed} if parsed else None
-    assert mentions(**event, pathParameters=parameters) == [(Source.PATH, text) for text in texts]
+    found = mentions(path=path, resource="/organizations/{organization_id}/usage", pathParameters=parameters)
+    assert found == [(Source.PATH, text) for text in texts]
 
 
 def test_another_part_of_a_path_is_no_mention() -> None:
-    event = {"path": f"/projects/{ACME}/settings", "resource": "/projects/{writeKey}/settings"}
-    assert mentions(**event, pathParameters={"writeKey": ACME}) == []
+    resource, parameters = "/projects/{writeKey}/settings", {"writeKey": ACME}
+    assert mentions(path=f"/projects/{ACME}/settings", resource=resource, pathParameters=parameters) == []

@@ -194,9 +194,9 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
     name, generous = found[1].lower() if found else "", _read_generously(text)
     if base_domain and f".{generous}".endswith(f".{base_domain}"):
         label = name.removesuffix(f".{base_domain}")
-        if name == base_domain or (label != name and label in RESERVED_SUBDOMAINS):
+        if name == base_domain or label in RESERVED_SUBDOMAINS:
             return Verdict.NAMES_NOBODY
-        return Verdict.AGREES if label != name and label == subdomain else Verdict.DISAGREES
+        return Verdict.AGREES if label == subdomain else Verdict.DISAGREES
     owner = domain_owners.get(generous)
     if owner is None:
         return Verdict.NAMES_NOBODY

@@ -73,7 +73,10 @@ class KeySet:
     @classmethod
     def from_jwks(cls, document: str, *, issuer: str, audience: str) -> "KeySet":
         """Return the keys of a JSON Web Key Set (RFC 7517). Each must carry `kid` and an allowed `alg`."""
-        keys = {entry["kid"]: jwt.PyJWK(entry) for entry in msgspec.json.decode(document)["keys"]}
+        entries = msgspec.json.decode(document)["keys"]
+        keys = {entry["kid"]: jwt.PyJWK(entry) for entry in entries}
+        if len(keys) != len(entries):
+            raise ValueError("Two keys have the same kid.")
         if any(key.algorithm_name not in ALGORITHMS for key in keys.values()):
             raise ValueError(f"A key's alg is not one of {sorted(ALGORITHMS)}.")
         return cls(keys=keys, issuer=issuer, audience=audience)

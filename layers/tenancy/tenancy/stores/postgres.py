@@ -34,7 +34,7 @@ type Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class UnboundRoleError(Exception):
-    """The URL is of a role that row-level security does not bind: the deployment is wrong, nothing is served with it."""
+    """The URL is of a role that row-level security does not bind: the deployment is wrong, and nothing is served."""
 
     def __init__(self, role: str, powers: Sequence[str]) -> None:
         """Name the *role*, and what it is that it must not be."""

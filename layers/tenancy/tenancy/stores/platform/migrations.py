@@ -1,15 +1,12 @@
 """The schemas' versions: which migrations each store has, applied by the owner role, one runner at a time."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from psycopg import sql
 
-from tenancy.stores.clickhouse import DatabaseError
+from tenancy.stores.clickhouse import Client, DatabaseError
 from tenancy.stores.postgres import Connection
-
-if TYPE_CHECKING:
-    from clickhouse_connect.driver.client import Client
 
 CREATE_VERSIONS: Final = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -32,7 +29,7 @@ ACCESS_MANAGEMENT: Final = re.compile(
     r"(\s+|--[^\n]*\n)*((CREATE|ALTER|DROP)\s+(ROLE|USER|ROW\s+POLICY|SETTINGS\s+PROFILE|QUOTA)|GRANT|REVOKE)\b",
     re.IGNORECASE,
 )
-# ACCESS_STORAGE_READONLY, ACCESS_DENIED, UNKNOWN_ROLE (its creation was refused), ACCESS_STORAGE_FOR_INSERTION_NOT_FOUND
+# ACCESS_STORAGE_READONLY, ACCESS_DENIED, UNKNOWN_ROLE (to create it was refused), no ACCESS_STORAGE_FOR_INSERTION
 ACCESS_REFUSALS: Final = frozenset({495, 497, 511, 514})
 
 
@@ -54,13 +51,13 @@ def apply_migration(conn: Connection, version: int, name: str, digest: str, scri
     return True
 
 
-def list_clickhouse_versions(client: "Client") -> dict[int, str]:
+def list_clickhouse_versions(client: Client) -> dict[int, str]:
     """Return the applied versions and their digests; makes the table at the first call."""
     client.command(CREATE_CLICKHOUSE_VERSIONS)
     return {int(version): str(digest) for version, digest in client.query(LIST_CLICKHOUSE_VERSIONS).result_rows}
 
 
-def apply_clickhouse_migration(client: "Client", version: int, name: str, digest: str, script: str) -> bool:
+def apply_clickhouse_migration(client: Client, version: int, name: str, digest: str, script: str) -> bool:
     """Run *script*, one statement that may run twice, and note its version after it.
 
     Returns:
@@ -72,7 +69,7 @@ def apply_clickhouse_migration(client: "Client", version: int, name: str, digest
     return True
 
 
-def run_clickhouse_script(client: "Client", script: str) -> bool:
+def run_clickhouse_script(client: Client, script: str) -> bool:
     """Run *script*; return False when it manages access and the server refuses that."""
     try:
         client.command(script)

@@ -1,0 +1,50 @@
+"""Requests that send events: to POST /v1/events for acme or globex, and to the Segment paths with a key."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from tenancy.api_keys import ApiKey
+from tenancy.organization import Status
+from tenancy.permissions import EVENTS_WRITE
+from tenancy.tenant import CallerKind, Tenant
+from tenancy.tiers import Tier
+from tests.handlers.requests import (
+    Event,
+    answer_of,
+    at,
+    called_by,
+    sample,
+    with_body,
+)
+
+ACME = Tenant(
+    organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
+    subdomain="acme",
+    tier=Tier.STARTER,
+    status=Status.ACTIVE,
+    scopes=frozenset({EVENTS_WRITE}),
+    credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
+    kind=CallerKind.KEY,
+)
+GLOBEX = replace(ACME, organization_id=UUID("0b000000-0000-4000-8000-00000000000b"), subdomain="globex")
+
+
+def post(*events: object, tenant: Tenant = ACME, **members: object) -> Event:
+    return called_by(with_body(sample("ingest", "events"), {"events": events, **members}), tenant)
+
+
+def batch(*calls: object, key: ApiKey | None = None, **members: object) -> Event:
+    body = {"batch": calls, "sentAt": datetime.now(UTC).isoformat(), **members}
+    return with_body(sample("ingest", "segment_batch"), {**body, "writeKey": key.text} if key else body)
+
+
+def asked(key: str) -> Event:
+    path, resource = f"/projects/{key}/settings", "/projects/{writeKey}/settings"
+    return {**at(sample("ingest", "segment_settings"), path, resource), "pathParameters": {"writeKey": key}}
+
+
+def is_success(response: Event) -> bool:
+    """Say whether an SDK takes it for one: exactly 200, two of them send again on 202 and 204."""
+    answer = answer_of(response)
+    return (answer.status, answer.document) == (200, {"success": True})

@@ -1,0 +1,117 @@
+"""Two organizations and an operator, what is decided of their requests, and how every host is judged for acme."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from tenancy.errors import Refusal
+from tenancy.organization import Status
+from tenancy.permissions import PERMISSIONS
+from tenancy.resolution import (
+    Decision,
+    Mention,
+    Source,
+    Verdict,
+    resolve,
+)
+from tenancy.tenant import Caller, CallerKind, Operator, Tenant
+from tenancy.tiers import Tier
+
+BASE_DOMAIN = "attribution.example"
+ACME = Tenant(
+    organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
+    subdomain="acme",
+    tier=Tier.STARTER,
+    status=Status.ACTIVE,
+    scopes=PERMISSIONS,
+    credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
+    kind=CallerKind.KEY,
+)
+GLOBEX = replace(ACME, organization_id=UUID("0b000000-0000-4000-8000-00000000000b"), subdomain="globex")
+OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
+DOMAINS = {"track.acme.example": ACME.organization_id, "track.globex.example": GLOBEX.organization_id}
+OWN, OTHER = str(ACME.organization_id), str(GLOBEX.organization_id)
+AGREES, NAMES_NOBODY, DISAGREES = Verdict.AGREES, Verdict.NAMES_NOBODY, Verdict.DISAGREES
+IDS = (Source.HEADER, Source.PATH, Source.QUERY, Source.BODY)
+HOSTS = (Source.HOST, Source.FORWARDED_HOST)
+
+
+def decide(caller: Caller, *mentions: tuple[Source, str]) -> Decision:
+    named = [Mention(source=source, text=text) for source, text in mentions]
+    return resolve(caller, named, base_domain=BASE_DOMAIN, domain_owners=DOMAINS)
+
+
+def verdict(caller: Caller, source: Source, text: str) -> Verdict:
+    [step] = decide(caller, (source, text)).trace
+    return step.verdict
+
+
+def refusal(decision: Decision) -> Refusal | None:
+    try:
+        decision.require_accepted()
+    except Refusal as refused:
+        return refused
+    return None
+
+
+HOST_TABLE = {
+    "acme.attribution.example": AGREES,
+    "ACME.Attribution.EXAMPLE": AGREES,
+    "acme.attribution.example.": AGREES,
+    "acme.attribution.example:443": AGREES,
+    "acme.attribution.example.:8443": AGREES,
+    "acme.attribution.example:": AGREES,
+    "track.acme.example": AGREES,
+    "TRACK.acme.example.:443": AGREES,
+    "": NAMES_NOBODY,
+    "attribution.example": NAMES_NOBODY,
+    "attribution.example.:443": NAMES_NOBODY,
+    "api.attribution.example": NAMES_NOBODY,
+    "API.attribution.example:443": NAMES_NOBODY,
+    "www.attribution.example.": NAMES_NOBODY,
+    "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com": NAMES_NOBODY,
+    "localhost:3000": NAMES_NOBODY,
+    "127.0.0.1": NAMES_NOBODY,
+    "127.0.0.1:3000": NAMES_NOBODY,
+    "[::1]": NAMES_NOBODY,
+    "[2001:db8::1]:8443": NAMES_NOBODY,
+    "globex.elsewhere.example": NAMES_NOBODY,
+    "acmeattribution.example": NAMES_NOBODY,
+    "acme.attribution.example.evil.example": NAMES_NOBODY,
+    "elsewhere.track.globex.example": NAMES_NOBODY,
+    "\u00fcber.example": NAMES_NOBODY,
+    "globex.attribution.example": DISAGREES,
+    "GLOBEX.attribution.example.:443": DISAGREES,
+    "nobody.attribution.example": DISAGREES,
+    "a.acme.attribution.example": DISAGREES,
+    "acme.api.attribution.example": DISAGREES,
+    "api.acme.attribution.example": DISAGREES,
+    "xn--acme-9x.attribution.example": DISAGREES,
+    "\uff41cme.attribution.example": DISAGREES,
+    "acme.\uff41ttribution.example": DISAGREES,
+    "acme\uff0eattribution.example": DISAGREES,
+    "acme\u3002attribution.example": DISAGREES,
+    "acme.attribution.examp\u2113e": DISAGREES,
+    "\u212aiwi.attribution.example": DISAGREES,
+    ".attribution.example": DISAGREES,
+    "..attribution.example": DISAGREES,
+    "acme..attribution.example": DISAGREES,
+    "api..attribution.example": DISAGREES,
+    "acme.attribution.example..": DISAGREES,
+    "api.attribution.example..": DISAGREES,
+    "attribution.example..": DISAGREES,
+    "-acme.attribution.example": DISAGREES,
+    "acme .attribution.example": DISAGREES,
+    "acme.attribution.example\n": DISAGREES,
+    "acme.attribution.example\0": NAMES_NOBODY,
+    "acme.attribution.example:https": DISAGREES,
+    "acme.attribution.example:443:443": DISAGREES,
+    "acme.attribution.example:123456": DISAGREES,
+    "acme.attribution.example:\u0664\u0664": DISAGREES,
+    "globex@acme.attribution.example": DISAGREES,
+    "*.attribution.example": DISAGREES,
+    "track.globex.example": DISAGREES,
+    "Track.Globex.Example.:443": DISAGREES,
+    "track.globex.example..": DISAGREES,
+    "track.acme.example..": DISAGREES,
+    "track.globex.exampl\uff45": DISAGREES,
+}

@@ -1,0 +1,164 @@
+"""Which texts name an organization: its canonical id and its own hosts, and no other spelling of them."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenancy.errors import TenantMismatchError
+from tenancy.events.event import parse_event
+from tenancy.organization import RESERVED_SUBDOMAINS
+from tenancy.resolution import (
+    Mention,
+    Outcome,
+    Source,
+    find_organization_id,
+    mentions_in,
+    resolve,
+)
+from tests.unit.decisions import (
+    ACME,
+    AGREES,
+    BASE_DOMAIN,
+    DISAGREES,
+    HOST_TABLE,
+    HOSTS,
+    IDS,
+    NAMES_NOBODY,
+    OPERATOR,
+    OTHER,
+    OWN,
+    verdict,
+)
+from tests.unit.single_events import RECEPTION, raw
+
+SPELLINGS = {
+    "canonical": (OWN, AGREES),
+    "upper case": (OWN.upper(), AGREES),
+    "mixed case": (OWN[:9].upper() + OWN[9:], AGREES),
+    "another's": (OTHER, DISAGREES),
+    "the platform's log": (str(UUID(int=0)), DISAGREES),
+    "nothing": ("", DISAGREES),
+    "a name": ("acme", DISAGREES),
+    "no hyphens": (OWN.replace("-", ""), DISAGREES),
+    "hyphens elsewhere": (OWN.replace("-", "")[:4] + "-" + OWN.replace("-", "")[4:], DISAGREES),
+    "braces": (f"{{{OWN}}}", DISAGREES),
+    "a URN": (f"urn:uuid:{OWN}", DISAGREES),
+    "quotes": (f'"{OWN}"', DISAGREES),
+    "a space": (f" {OWN}", DISAGREES),
+    "a line break": (f"{OWN}\n", DISAGREES),
+    "a NUL": (f"{OWN}\0", DISAGREES),
+    "two": (f"{OWN},{OWN}", DISAGREES),
+    "a wildcard": ("*", DISAGREES),
+    "full-width digits": ("\uff10" + OWN[1:], DISAGREES),
+    "an Arabic digit": ("\u0660" + OWN[1:], DISAGREES),
+    "shortened": (OWN[:-1], DISAGREES),
+    "null as a text": ("null", DISAGREES),
+}
+
+
+@pytest.mark.parametrize("source", IDS)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_only_the_canonical_spelling_of_the_own_id_agrees_in_any_case(source: Source, spelling: str) -> None:
+    text, expected = SPELLINGS[spelling]
+    assert verdict(ACME, source, text) is expected
+
+
+@given(st.text() | st.uuids().map(str) | st.sampled_from([OWN, OWN.upper(), OTHER]))
+def test_an_id_is_its_canonical_text_or_none(text: str) -> None:
+    found = find_organization_id(text)
+    assert found is None or str(found) == text.lower()
+
+
+@given(
+    st.sampled_from([text for text, _ in SPELLINGS.values()])
+    | st.uuids().map(str)
+    | st.text(alphabet=st.characters(codec="utf-8"))
+)
+def test_an_event_is_judged_by_the_same_rule_as_every_other_body(text: str) -> None:
+    expected = pytest.raises(TenantMismatchError) if verdict(ACME, Source.BODY, text) is DISAGREES else nullcontext()
+    with expected as refused:
+        parse_event(raw(organization_id=text), RECEPTION)
+    assert refused is None or refused.value.sources == ("body",)
+
+
+# ---------------------------------------------------------------------------------------------------------------- hosts
+
+
+@pytest.mark.parametrize("source", HOSTS)
+@pytest.mark.parametrize("host", HOST_TABLE, ids=ascii)
+def test_below_the_base_domain_only_the_own_subdomain_agrees(source: Source, host: str) -> None:
+    assert verdict(ACME, source, host) is HOST_TABLE[host]
+
+
+@pytest.mark.parametrize("label", sorted(RESERVED_SUBDOMAINS))
+def test_the_platforms_own_hosts_name_nobody(label: str) -> None:
+    for caller in (ACME, OPERATOR):
+        assert verdict(caller, Source.HOST, f"{label}.{BASE_DOMAIN}") is NAMES_NOBODY
+
+
+@given(st.text() | st.text().map(lambda label: f"{label}.{BASE_DOMAIN}"), st.sampled_from(HOSTS))
+def test_no_host_agrees_but_the_own_ones(host: str, source: Source) -> None:
+    own = {"acme.attribution.example", "track.acme.example"}
+    spelled = host.lower().partition(":")[0].removesuffix(".")
+    assert (verdict(ACME, source, host) is AGREES) <= (spelled in own)
+    if host.isascii() and host.lower().endswith(f".{BASE_DOMAIN}"):
+        platforms = {BASE_DOMAIN} | {f"{label}.{BASE_DOMAIN}" for label in RESERVED_SUBDOMAINS}
+        assert (verdict(ACME, source, host) is DISAGREES) == (host.lower() not in own | platforms)
+
+
+@given(st.text())
+def test_without_a_base_domain_no_host_is_ours(host: str) -> None:
+    named = [Mention(source=Source.HOST, text=host)]
+    assert resolve(ACME, named, base_domain="").outcome is Outcome.ACCEPTED
+
+
+def test_a_letter_that_only_looks_like_another_in_lower_case_is_another() -> None:
+    kiwi = replace(ACME, subdomain="kiwi")
+    for first, expected in (("k", AGREES), ("K", AGREES), ("\u212a", DISAGREES)):
+        assert verdict(kiwi, Source.HOST, f"{first}iwi.{BASE_DOMAIN}") is expected
+
+
+def test_a_custom_domain_that_nobody_has_verified_names_nobody() -> None:
+    named = [Mention(source=Source.HOST, text="track.globex.example")]
+    [step] = resolve(ACME, named, base_domain=BASE_DOMAIN).trace
+    assert step.verdict is NAMES_NOBODY
+
+
+# --------------------------------------------------------------------------------------------------------------- bodies
+
+
+@pytest.mark.parametrize(
+    ("document", "texts"),
+    [
+        (b'{"organization_id":"acme"}', ["acme"]),
+        (b' {"a":[{"organization_id":"b"}],"organization_id":"acme"} ', ["acme"]),
+        (b'{"\\u006frganization_id":"acme"}', ["acme"]),
+        (b'{"organization_id":"\\u0061cme"}', ["acme"]),
+        (b'{"organization_id":""}', [""]),
+        (b'{"organization_id":5}', ["5"]),
+        (b'{"organization_id":["acme"]}', ['["acme"]']),
+        (b'{"organization_id":true}', ["true"]),
+        (b'{"organization_id":"null"}', ["null"]),
+        (b'{"organization_id":null}', []),
+        (b'{"name":"acme"}', []),
+        (b'{"nested":{"organization_id":"acme"}}', []),
+        (b'{"Organization_ID":"acme"}', []),
+        (b'[{"organization_id":"acme"}]', []),
+        (b'"organization_id"', []),
+        (b"5", []),
+        (b"", []),
+        (b'{"organization_id":', []),
+        (b'{"organization_id":"\xff"}', []),
+        (b'{"organization_id":"\\ud800"}', []),
+        (b'{"organization_id":' + b"[" * 100_000, []),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_body_mentions_what_its_top_level_names(document: bytes, texts: list[str]) -> None:
+    assert [(mention.source, mention.text) for mention in mentions_in(document)] == [
+        (Source.BODY, text) for text in texts
+    ]
