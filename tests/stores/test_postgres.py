@@ -6,7 +6,7 @@ import pytest
 from tenancy.errors import UnavailableError
 from tenancy.stores.postgres import Database
 from tenancy.use_cases.provision import Provisioned
-from tests.given import Databases, free_port
+from tests.given import ROOT, Databases, free_port
 
 TERMINATE_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = %s"
 
@@ -50,3 +50,69 @@ def test_an_error_in_a_transaction_undoes_it(databases: Databases, acme: Provisi
         raise ZeroDivisionError
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT name FROM organizations").fetchall() == [("Acme",)]
+
+
+# ------------------------------------------------------------------------------------------------- the tenant it leaves
+
+
+def tenant_left(database: Database) -> object:
+    """Return the tenant that a statement outside of any transaction would meet."""
+    assert database._connection is not None
+    [(tenant,)] = database._connection.execute("SELECT current_tenant()")
+    return tenant
+
+
+def test_no_tenant_outlives_its_transaction_however_it_ends(databases: Databases, acme: Provisioned) -> None:
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        assert conn.execute("SELECT current_tenant()").fetchone() == (acme.organization.id,)
+    assert tenant_left(databases.functions) is None
+    with pytest.raises(ZeroDivisionError), databases.functions.tenant_transaction(acme.organization.id):
+        raise ZeroDivisionError
+    assert tenant_left(databases.functions) is None
+    with pytest.raises(psycopg.Error), databases.functions.tenant_transaction(acme.organization.id) as conn:
+        conn.execute("SELECT 1 / 0")
+    assert tenant_left(databases.functions) is None
+
+
+def test_a_statement_that_ends_the_transaction_ends_the_tenant(databases: Databases, acme: Provisioned) -> None:
+    for statement in ("COMMIT", "ROLLBACK"):
+        with databases.functions.tenant_transaction(acme.organization.id) as conn:
+            conn.execute(statement)
+            assert conn.execute("SELECT count(*) FROM users").fetchone() == (0,)
+
+
+def test_a_transaction_does_not_take_over_the_tenant_of_another(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        with pytest.raises(RuntimeError, match="nest"), databases.functions.transaction():
+            pytest.fail("a transaction was opened")
+        nested = databases.functions.tenant_transaction(globex.organization.id)
+        with pytest.raises(RuntimeError, match="nest"), nested:
+            pytest.fail("a transaction was opened")
+        assert conn.execute("SELECT current_tenant()").fetchone() == (acme.organization.id,)
+
+
+def test_a_tenant_of_the_session_does_not_prevail_over_the_transactions(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    with databases.functions.transaction() as conn:
+        conn.execute("SELECT set_config('app.current_tenant', %s, false)", (str(globex.organization.id),))
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        assert conn.execute("SELECT DISTINCT organization_id FROM users").fetchall() == [(acme.organization.id,)]
+
+
+def test_nothing_in_the_bundle_sets_a_tenant_but_the_transaction() -> None:
+    sources = [*(ROOT / "layers/tenancy").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    assert [path.name for path in sources if "app.current_tenant" in path.read_text()] == ["postgres.py"]
+
+
+def test_a_connection_commits_by_itself_and_prepares_nothing(databases: Databases, acme: Provisioned) -> None:
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        for _ in range(10):
+            conn.execute("SELECT id FROM users WHERE organization_id = %s", (acme.organization.id,))
+        assert conn.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+        with pytest.raises(psycopg.ProgrammingError):
+            conn.autocommit = False
+    assert conn.autocommit
+    assert conn.prepare_threshold is None
