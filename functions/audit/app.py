@@ -7,7 +7,7 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.audit import AuditQuery, entries_answer, verification_document
+from tenancy.gateway.audit import AuditQuery, VerifyQuery, entries_answer, verification_document
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.gateway.trail import Trail
 from tenancy.permissions import AUDIT_READ
@@ -35,9 +35,9 @@ def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
 
 
 @app.get("/audit/verify")
-def verify_own() -> dict[str, Any]:
+def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
     """Verify the log of the caller's organization."""
-    return answer_verification(require_tenant(caller_of(app), AUDIT_READ).organization_id)
+    return answer_verification(require_tenant(caller_of(app), AUDIT_READ).organization_id, query)
 
 
 @app.get("/organizations/<organization_id>/audit")
@@ -48,10 +48,10 @@ def list_one(organization_id: UUID, query: Annotated[AuditQuery, Query()]) -> Re
 
 
 @app.get("/organizations/<organization_id>/audit/verify")
-def verify_one(organization_id: UUID) -> dict[str, Any]:
+def verify_one(organization_id: UUID, query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
     """Verify the log of one organization, for the operator."""
     require_operator(caller_of(app), organization_id)
-    return answer_verification(organization_id)
+    return answer_verification(organization_id, query)
 
 
 def answer_entries(organization_id: UUID, query: AuditQuery) -> Response[str]:
@@ -61,9 +61,9 @@ def answer_entries(organization_id: UUID, query: AuditQuery) -> Response[str]:
     return Response(HTTPStatus.OK, content_type, body, headers)
 
 
-def answer_verification(organization_id: UUID) -> dict[str, Any]:
+def answer_verification(organization_id: UUID, query: VerifyQuery) -> dict[str, Any]:
     """Return the verdict on a log."""
-    return verification_document(verify_audit_log(db, signer, organization_id))
+    return verification_document(verify_audit_log(db, signer, organization_id, after=query.link()))
 
 
 handler = handler_of(app, base_domain=settings.base_domain, trail=trail)

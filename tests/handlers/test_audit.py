@@ -222,6 +222,7 @@ def test_verify_says_whether_the_log_is_what_was_sealed(
         "first_sequence": 1,
         "last_sequence": 3,
         "last_seal": heads[acme.organization.id].seal.hex(),
+        "is_complete": True,
         "unsealed": 1,
         "checkpoint": None,
     }

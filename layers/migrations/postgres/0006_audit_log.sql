@@ -52,7 +52,8 @@ CREATE TABLE audit_checkpoints (
     PRIMARY KEY (organization_id, sequence)
 );
 
--- Refusals wait here until their minute is over and they become one record.
+-- Refusals wait here until their minute is over and they are counted in one record. A counted one stays, without its
+-- personal value, for as long as its message can come again.
 CREATE TABLE audit_refusals (
     id uuid PRIMARY KEY,
     organization_id uuid NOT NULL,
@@ -63,7 +64,9 @@ CREATE TABLE audit_refusals (
     target text NOT NULL,
     code text NOT NULL,
     request_id text NOT NULL,
-    source_address text NOT NULL
+    source_address text NOT NULL,
+    counted_at timestamptz
 );
 CREATE INDEX audit_refusals_organization_id ON audit_refusals (organization_id);
-CREATE INDEX audit_refusals_occurred_at ON audit_refusals (occurred_at);
+CREATE INDEX audit_refusals_waiting ON audit_refusals (occurred_at) WHERE counted_at IS NULL;
+CREATE INDEX audit_refusals_counted_at ON audit_refusals (counted_at);

@@ -1,11 +1,12 @@
 """What the audit log says of what was done (architecture, decision 10): who, what, on what, with which outcome."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID, uuid4
+
+import msgspec
 
 from tenancy.tenant import CallerKind
 
@@ -46,7 +47,7 @@ class Record:
     outcome: Outcome
     target: str = ""
     code: str = ""
-    count: int = 1
+    count: Annotated[int, msgspec.Meta(ge=1)] = 1
     id: UUID = field(default_factory=uuid4)
 
 
@@ -56,22 +57,3 @@ class Addressed:
 
     organization_id: UUID
     record: Record
-
-
-def merge_refusals(refusals: Iterable[Addressed]) -> list[Addressed]:
-    """Make one record of the refusals that one credential got for the same thing within the same minute.
-
-    The first one stands for them all, with their number.
-    """
-    merged: dict[tuple[object, ...], Addressed] = {}
-    for refusal in sorted(refusals, key=lambda each: (each.record.occurred_at, each.record.id)):
-        record = refusal.record
-        minute = record.occurred_at.replace(second=0, microsecond=0)
-        same = (refusal.organization_id, record.actor.id, record.action, record.target, record.code, minute)
-        first = merged.get(same)
-        merged[same] = refusal if first is None else _counted(first, record.count)
-    return list(merged.values())
-
-
-def _counted(first: Addressed, more: int) -> Addressed:
-    return replace(first, record=replace(first.record, count=first.record.count + more))

@@ -85,7 +85,7 @@ def parse_segment_batch(body: bytes) -> SegmentBatch:
         MalformedRequestError: no JSON.
         InvalidError: no list of 1 to 2,500 events.
     """
-    batch = _decode(_segment_decoder, _mend_surrogates(body))
+    batch = _decode(_segment_decoder, mend_surrogates(body))
     _check_length(len(batch.batch))
     return batch
 
@@ -97,7 +97,7 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
         MalformedRequestError: no JSON.
         InvalidError: no object.
     """
-    mended = _mend_surrogates(body)
+    mended = mend_surrogates(body)
     call = _decode(_call_decoder, mended)
     return SegmentBatch(batch=[msgspec.Raw(mended)], writeKey=call.writeKey)
 
@@ -111,7 +111,7 @@ def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise MalformedRequestError("The body is not valid JSON.") from error
 
 
-def _mend_surrogates(body: bytes) -> bytes:
+def mend_surrogates(body: bytes) -> bytes:
     """Put U+FFFD where half a surrogate pair stands, as `String.toWellFormed()` does; every other byte stays.
 
     In JSON a backslash stands in strings only, so that this finds exactly these. A body with more surrogates than any

@@ -11,12 +11,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from tenancy.audit import Outcome
-from tenancy.audit_chain import Checkpoint, Entry
+from tenancy.audit_chain import Checkpoint, Entry, Link
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.usage import parse_period
 from tenancy.stores.audit import Selection
 from tenancy.use_cases.read_audit import EntryPage, Verification
 
+MAX_SEQUENCE: Final = 2**63 - 1
 PAGE_SIZES: Final = {"json": 100, "csv": 5000}  # at most, and by default; 5,000 lines stay below Lambda's 6 MB
 
 CSV_COLUMNS: Final = (
@@ -64,6 +65,30 @@ class AuditQuery(BaseModel):
         return self.limit or most
 
 
+class VerifyQuery(BaseModel):
+    """The query of GET /v1/audit/verify: what an earlier answer gave as `last_sequence` and `last_seal`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    after_sequence: Annotated[int | None, Field(ge=0, le=MAX_SEQUENCE)] = None
+    after_seal: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
+
+    def link(self) -> Link | None:
+        """Return where to start, None without one.
+
+        Raises:
+            InvalidError: one of the two is given without the other.
+        """
+        if self.after_sequence is None and self.after_seal is None:
+            return None
+        if self.after_sequence is None or self.after_seal is None:
+            message = "after_sequence and after_seal belong together."
+            raise InvalidError(
+                message, errors=[FieldError(location="query/after_seal", code="missing", message=message)]
+            )
+        return Link(sequence=self.after_sequence, seal=bytes.fromhex(self.after_seal))
+
+
 def entries_answer(page: EntryPage, query: AuditQuery) -> tuple[str, dict[str, str], str]:
     """Return content type, headers and body of one page; CSV has its next cursor in `X-Next-Cursor`."""
     if query.format == "json":
@@ -101,9 +126,10 @@ def verification_document(verification: Verification) -> dict[str, Any]:
     return {
         "valid": broken is None,
         "broken": {"sequence": broken.sequence, "reason": broken.reason} if broken else None,
-        "first_sequence": verification.first_sequence,
+        "first_sequence": verification.start.sequence + 1,
         "last_sequence": last.sequence,
         "last_seal": last.seal.hex(),
+        "is_complete": verification.is_complete,
         "unsealed": verification.unsealed,
         "checkpoint": _checkpoint(verification.checkpoint),
     }

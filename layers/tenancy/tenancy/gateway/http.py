@@ -13,7 +13,7 @@ from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
 from tenancy.tenant import Caller
 
 STAGE_PREFIX: Final = "/v1"
-EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, RateLimit, RateLimit-Policy"
+EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, X-Next-Cursor, RateLimit, RateLimit-Policy"
 ALLOWED_HEADERS: Final = (
     "authorization, content-type, x-organization-id, idempotency-key, x-retry-count, anonymousid, sentat"
 )

@@ -42,16 +42,15 @@ def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: Trail) -
     """Return the Lambda handler of *app*: who calls, and for whom, is known before a route runs; *trail* records it."""
 
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
-        if not request.authorizer:
-            return run(request, event, context)
         caller = request.caller()
         with trail.audited(request, caller):
             resolve(caller, mentions_of(request, request.body), base_domain=base_domain).require_accepted()
+            members = _as_json(request)
             app.append_context(caller=caller, request=request)  # type: ignore[no-untyped-call]
-            return run(request, event, context)
-
-    def run(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
-        return app.resolve({**event, **_as_json(request)}, context)  # type: ignore[arg-type]
+            try:
+                return app.resolve({**event, **members}, context)  # type: ignore[arg-type]
+            finally:
+                app.clear_context()  # type: ignore[no-untyped-call]
 
     return serve(answer)
 

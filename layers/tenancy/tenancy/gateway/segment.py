@@ -2,7 +2,7 @@
 
 from tenancy.api_keys import ApiKey, find_key
 from tenancy.errors import UnauthenticatedError
-from tenancy.events.batch import SegmentBatch, decode_body, parse_segment_batch, parse_segment_call
+from tenancy.events.batch import SegmentBatch, decode_body, mend_surrogates, parse_segment_batch, parse_segment_call
 from tenancy.events.segment import BATCH_PATHS
 from tenancy.gateway.headers import AUTHORIZATION
 from tenancy.gateway.http import STAGE_PREFIX, Request, Response, json_answer
@@ -20,7 +20,7 @@ def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple
         UnauthenticatedError: no key, or two that differ.
         MalformedRequestError, InvalidError, TooLargeError: the body is no batch.
     """
-    body = decode_body(request.body)
+    body = mend_surrogates(decode_body(request.body))  # what is mentioned is read from what is stored
     batch = parse_segment_batch(body) if request.path in BATCH_PATHS else parse_segment_call(body)
     keys = {key for key in (_header_key(request), _body_key(batch.writeKey)) if key is not None}
     if len(keys) != 1:

@@ -59,8 +59,7 @@ class Trail:
             try:
                 self._queue.send_record(organization_id, _record(request, caller, Outcome.REFUSED, target, code=code))
             except UnavailableError:
-                logger.error("a refusal was not recorded", request_id=request.request_id, code=code)  # noqa: TRY400
-                return
+                logger.warning("a refusal was not recorded", request_id=request.request_id, code=code)
 
 
 def actor_of(request: Request, caller: Caller) -> Actor:

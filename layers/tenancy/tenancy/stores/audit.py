@@ -2,10 +2,11 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final
 from uuid import UUID
 
+from psycopg import DataError, IntegrityError
 from psycopg.rows import class_row
 
 from tenancy.audit import Outcome, Record
@@ -37,7 +38,7 @@ LIST_ENTRIES: Final = """
     FROM audit_log AS l
     LEFT JOIN audit_people AS p ON p.organization_id = l.organization_id AND p.record_id = l.id
     WHERE l.organization_id = %(organization_id)s
-      AND l.occurred_at >= %(start)s AT TIME ZONE 'UTC' AND l.occurred_at < %(end)s AT TIME ZONE 'UTC'
+      AND l.occurred_at >= %(start)s AND l.occurred_at < %(end)s
       AND (%(actor)s::uuid IS NULL OR l.actor_id = %(actor)s)
       AND (%(action)s::text IS NULL OR l.action = %(action)s)
       AND (%(outcome)s::text IS NULL OR l.outcome = %(outcome)s)
@@ -71,8 +72,16 @@ class Selection:
     outcome: Outcome | None = None
 
 
+class UnwritableRecordError(Exception):
+    """A record holds what the log cannot: a defect of whoever made it."""
+
+
 def insert_record(conn: Connection, organization_id: UUID, record: Record) -> None:
-    """Write *record*, in the transaction of what it records; a second time changes nothing."""
+    """Write *record*, in the transaction of what it records; a second time changes nothing.
+
+    Raises:
+        UnwritableRecordError: the table does not take it.
+    """
     salt = secrets.token_bytes(SALT_BYTES)
     values = {
         "id": record.id,
@@ -90,7 +99,10 @@ def insert_record(conn: Connection, organization_id: UUID, record: Record) -> No
         "salt": salt,
         "source_address": record.actor.source_address,
     }
-    conn.execute(INSERT_RECORD, values)
+    try:
+        conn.execute(INSERT_RECORD, values)
+    except (DataError, IntegrityError) as error:
+        raise UnwritableRecordError from error
 
 
 def list_entries(
@@ -100,8 +112,8 @@ def list_entries(
     before_time, before_id = before or (None, None)
     values = {
         "organization_id": organization_id,
-        "start": selection.start,
-        "end": selection.end,
+        "start": datetime.combine(selection.start, time(), UTC),
+        "end": datetime.combine(selection.end, time(), UTC),
         "actor": selection.actor,
         "action": selection.action,
         "outcome": selection.outcome,

@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+from tenancy.errors import UnavailableError
 from tenancy.stores.aws import Aws, AwsCallError
 
 DATABASE: Final = "database"
@@ -29,16 +30,26 @@ class Secrets:
     def get_secret(self, name: str) -> str:
         """Return the secret called *name*.
 
+        While Secrets Manager is away, what was read last stays in use.
+
         Raises:
             AwsCallError: it is not there, or this function may not read it.
-            UnavailableError: Secrets Manager does not answer.
+            UnavailableError: Secrets Manager does not answer, and the secret has never been read.
         """
         known = self._known.get(name)
         if known is None or time.monotonic() - known[0] > KEPT_SECONDS:
-            document = {"SecretId": f"{self._prefix}/{name}"}
-            answer = self._aws.call("secretsmanager.GetSecretValue", document, json_version=JSON_VERSION)
-            known = self._known[name] = time.monotonic(), str(answer["SecretString"])
+            known = self._known[name] = time.monotonic(), self._fetch(name, known)
         return known[1]
+
+    def _fetch(self, name: str, known: tuple[float, str] | None) -> str:
+        document = {"SecretId": f"{self._prefix}/{name}"}
+        try:
+            answer = self._aws.call("secretsmanager.GetSecretValue", document, json_version=JSON_VERSION)
+        except UnavailableError:
+            if known is None:
+                raise
+            return known[1]
+        return str(answer["SecretString"])
 
     def find_secret(self, name: str) -> str | None:
         """Return the secret called *name*, None when it has no value yet.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.signer import Signer
 
 BATCH: Final = 1000
+MAX_ENTRIES: Final = 100_000  # of one verification: a few seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +36,18 @@ class EntryPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What became of a log's chain: how far it holds, from the *checkpoint* or its start, and where it is *broken*.
+    """What became of a log's chain: that it holds after *start* up to *last*, and where it is *broken*.
 
-    *unsealed* records are too young to be in the chain.
+    *is_complete* says whether *last* is the log's end, or one verification's; *unsealed* records are too young to be in
+    the chain.
     """
 
     checkpoint: Checkpoint | None
+    start: Link
     last: Link
     broken: Broken | None
+    is_complete: bool
     unsealed: int
-
-    @property
-    def first_sequence(self) -> int:
-        """The number of the first entry that has to be there."""
-        return (self.checkpoint.link.sequence if self.checkpoint else 0) + 1
 
 
 def list_audit_entries(
@@ -70,8 +70,10 @@ def list_audit_entries(
     )
 
 
-def verify_audit_log(db: Database, signer: Signer, organization_id: UUID) -> Verification:
-    """Follow the chain from its start, or from the last cut, to its head; name the first entry that breaks it.
+def verify_audit_log(db: Database, signer: Signer, organization_id: UUID, *, after: Link | None = None) -> Verification:
+    """Follow the chain to its head, or for 100,000 entries, and name the first entry that breaks it.
+
+    It starts *after* a link that somebody has kept from an earlier verification, else at the last cut or the beginning.
 
     Raises:
         NotFoundError: there is no such organization, hence no log.
@@ -80,15 +82,22 @@ def verify_audit_log(db: Database, signer: Signer, organization_id: UUID) -> Ver
     with db.tenant_transaction(organization_id, is_snapshot=True) as conn:  # the sweep and the roll-up go on meanwhile
         _require_log(conn, organization_id)
         checkpoint = find_checkpoint(conn, organization_id)
-        start = checkpoint.link if checkpoint else START
-        last, broken = follow(start, _sealed(conn, organization_id, start.sequence))
+        cut = checkpoint.link if checkpoint else START
+        start = after if after and after.sequence >= cut.sequence else cut
+        last, broken = follow(start, islice(_sealed(conn, organization_id, start.sequence), MAX_ENTRIES))
         head = find_head(conn, organization_id) or START
+        returned = list_sealed(conn, organization_id, after=0, limit=1)
         unsealed = count_unsealed(conn, organization_id)
-    if broken is None and head != last:
-        broken = Broken(sequence=last.sequence + 1, reason="the log ends before its head")
     if checkpoint is not None and not signer.is_signed(checkpoint.text, checkpoint.signature):
-        broken = Broken(sequence=checkpoint.link.sequence, reason="the checkpoint's signature is not ours")
-    return Verification(checkpoint=checkpoint, last=last, broken=broken, unsealed=unsealed)
+        broken = Broken(sequence=cut.sequence, reason="the checkpoint's signature is not ours")
+    elif returned and (returned[0].sequence or 0) <= cut.sequence:
+        broken = Broken(sequence=returned[0].sequence or 0, reason="the entry was cut, and has come back")
+    is_complete = last.sequence - start.sequence < MAX_ENTRIES or head == last
+    if broken is None and is_complete and head != last:
+        broken = Broken(sequence=last.sequence + 1, reason="the log ends before its head")
+    return Verification(
+        checkpoint=checkpoint, start=start, last=last, broken=broken, is_complete=is_complete, unsealed=unsealed
+    )
 
 
 def _require_log(conn: Connection, organization_id: UUID) -> None:

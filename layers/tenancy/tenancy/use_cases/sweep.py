@@ -35,7 +35,8 @@ def sweep(platform_db: Database, world: World, *, now: datetime) -> Swept | None
         if not take_lease(conn, LEASE, holder, now=now, ends_at=now + LEASE_TIME):
             return None
     try:
-        return Swept(sealed=seal_audit_logs(platform_db, now=now), drained=drain(platform_db, world, now=now))
+        drained = drain(platform_db, world, now=now)
+        return Swept(drained=drained, sealed=seal_audit_logs(platform_db, now=now))
     finally:
         with platform_db.transaction() as conn:
             delete_lease(conn, LEASE, holder)

@@ -1,15 +1,18 @@
 """The audit logs of all organizations, as the record function, the sweep and the roll-up write and cut them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from psycopg import DataError, IntegrityError
+from psycopg.errors import InsufficientPrivilege, UniqueViolation
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from tenancy.audit import Actor, Addressed, Outcome, Record
 from tenancy.audit_chain import Checkpoint, Entry, Link
+from tenancy.stores.audit import UnwritableRecordError
 from tenancy.stores.postgres import Connection
 from tenancy.tenant import CallerKind
 from tenancy.tiers import Tier
@@ -21,10 +24,23 @@ INSERT_REFUSAL: Final = """
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (id) DO NOTHING
 """
-TAKE_REFUSALS: Final = """
-    DELETE FROM audit_refusals WHERE occurred_at < %s
-    RETURNING id, organization_id, occurred_at, actor_kind, actor_id, action, target, code, request_id, source_address
+# What one credential was refused from one address for one thing within one minute becomes one row.
+COUNT_REFUSALS: Final = """
+    WITH due AS (
+        SELECT * FROM audit_refusals WHERE counted_at IS NULL AND occurred_at < %(before)s
+        ORDER BY occurred_at, id LIMIT %(limit)s FOR UPDATE
+    ),
+    counted AS (
+        UPDATE audit_refusals AS r SET counted_at = %(now)s, source_address = '' FROM due WHERE r.id = due.id
+    )
+    SELECT organization_id, min(occurred_at), actor_kind, actor_id, action, target, code, source_address,
+           (array_agg(request_id ORDER BY occurred_at, id))[1], count(*)
+    FROM due
+    GROUP BY organization_id, date_trunc('minute', occurred_at), actor_kind, actor_id, action, target, code,
+             source_address
+    ORDER BY min(occurred_at)
 """
+DELETE_REFUSALS: Final = "DELETE FROM audit_refusals WHERE counted_at < %s"
 LIST_UNSEALED_LOGS: Final = "SELECT DISTINCT organization_id FROM audit_log WHERE sequence IS NULL"
 LIST_UNSEALED: Final = """
     SELECT id, organization_id, occurred_at, actor_kind, actor_id, action, target, outcome, code, count, request_id,
@@ -37,9 +53,11 @@ UPDATE_SEALS: Final = """
     FROM unnest(%(ids)s::uuid[], %(sequences)s::bigint[], %(seals)s::bytea[]) AS new (id, sequence, seal)
     WHERE l.id = new.id AND l.organization_id = %(organization_id)s
 """
+LOCK_HEAD: Final = "SELECT sequence, seal FROM audit_heads WHERE organization_id = %s FOR UPDATE"
 UPSERT_HEAD: Final = """
     INSERT INTO audit_heads (organization_id, sequence, seal) VALUES (%s, %s, %s)
     ON CONFLICT (organization_id) DO UPDATE SET sequence = excluded.sequence, seal = excluded.seal
+    WHERE audit_heads.sequence < excluded.sequence
 """
 # The prefix of each log in which everything is older than its tier's retention; the platform's own keeps the longest.
 LIST_CUTS: Final = """
@@ -70,29 +88,44 @@ INSERT_CHECKPOINT: Final = """
 DELETE_ENTRIES: Final = "DELETE FROM audit_log WHERE organization_id = %s AND sequence <= %s"
 
 
+class SealedMeanwhileError(Exception):
+    """Two sealers were at the same log, which the sweep's lease prevents."""
+
+
 def insert_refusal(conn: Connection, refusal: Addressed) -> None:
-    """Keep a refusal until its minute is over; a second time changes nothing."""
+    """Keep a refusal until its minute is over; a second time changes nothing.
+
+    Raises:
+        UnwritableRecordError: the table does not take it.
+    """
     record = refusal.record
-    conn.execute(
-        INSERT_REFUSAL,
-        (
-            record.id,
-            refusal.organization_id,
-            record.occurred_at,
-            record.actor.kind,
-            record.actor.id,
-            record.action,
-            record.target,
-            record.code,
-            record.actor.request_id,
-            record.actor.source_address,
-        ),
+    values = (
+        record.id,
+        refusal.organization_id,
+        record.occurred_at,
+        record.actor.kind,
+        record.actor.id,
+        record.action,
+        record.target,
+        record.code,
+        record.actor.request_id,
+        record.actor.source_address,
     )
+    try:
+        conn.execute(INSERT_REFUSAL, values)
+    except (DataError, IntegrityError) as error:
+        raise UnwritableRecordError from error
 
 
-def take_refusals(conn: Connection, *, before: datetime) -> list[Addressed]:
-    """Take the refusals that happened *before* then out of their table."""
-    return [_refusal(*row) for row in conn.execute(TAKE_REFUSALS, (before,))]
+def count_refusals(conn: Connection, *, before: datetime, limit: int, now: datetime) -> list[Addressed]:
+    """Count up to *limit* refusals of *before* then, each once, and return the records that say it."""
+    values = {"before": before, "limit": limit, "now": now}
+    return [_refusals(row) for row in conn.execute(COUNT_REFUSALS, values)]
+
+
+def delete_refusals(conn: Connection, *, counted_before: datetime) -> None:
+    """Forget refusals that were counted so long ago that their messages cannot come again."""
+    conn.execute(DELETE_REFUSALS, (counted_before,))
 
 
 def list_unsealed_logs(conn: Connection) -> list[UUID]:
@@ -106,17 +139,32 @@ def list_unsealed(conn: Connection, organization_id: UUID, *, limit: int) -> lis
         return cursor.execute(LIST_UNSEALED, (organization_id, limit)).fetchall()
 
 
+def lock_head(conn: Connection, organization_id: UUID) -> Link | None:
+    """Return the last seal that was given, None before the first; other sealers wait for the transaction's end."""
+    row = conn.execute(LOCK_HEAD, (organization_id,)).fetchone()
+    return Link(sequence=row[0], seal=row[1]) if row else None
+
+
 def update_seals(conn: Connection, organization_id: UUID, links: Mapping[UUID, Link]) -> None:
-    """Give records, by id, their place in the chain, for good; the last one becomes the log's head."""
+    """Give records, by id, their place in the chain, for good; the last one becomes the log's head.
+
+    Raises:
+        SealedMeanwhileError: another sealer was faster; nothing may be committed.
+    """
     values = {
         "organization_id": organization_id,
         "ids": list(links),
         "sequences": [link.sequence for link in links.values()],
         "seals": [link.seal for link in links.values()],
     }
-    conn.execute(UPDATE_SEALS, values)
     head = max(links.values(), key=lambda link: link.sequence)
-    conn.execute(UPSERT_HEAD, (organization_id, head.sequence, head.seal))
+    try:
+        sealed = conn.execute(UPDATE_SEALS, values).rowcount
+        moved = conn.execute(UPSERT_HEAD, (organization_id, head.sequence, head.seal)).rowcount
+    except (UniqueViolation, InsufficientPrivilege) as error:
+        raise SealedMeanwhileError from error
+    if sealed != len(links) or moved != 1:
+        raise SealedMeanwhileError
 
 
 def list_cuts(
@@ -148,16 +196,16 @@ def delete_entries(conn: Connection, organization_id: UUID, *, up_to: int) -> in
     return conn.execute(DELETE_ENTRIES, (organization_id, up_to)).rowcount
 
 
-def _refusal(*row: object) -> Addressed:
-    identifier, organization_id, occurred_at, kind, actor_id, action, target, code, request_id, source_address = row
-    actor = Actor(kind=CallerKind(kind), id=actor_id, request_id=request_id, source_address=source_address)  # type: ignore[arg-type]
+def _refusals(row: Sequence[Any]) -> Addressed:
+    organization_id, occurred_at, kind, actor_id, action, target, code, source_address, request_id, count = row
+    actor = Actor(kind=CallerKind(kind), id=actor_id, request_id=request_id, source_address=source_address)
     record = Record(
-        id=identifier,  # type: ignore[arg-type]
-        occurred_at=occurred_at,  # type: ignore[arg-type]
+        occurred_at=occurred_at,
         actor=actor,
-        action=action,  # type: ignore[arg-type]
-        target=target,  # type: ignore[arg-type]
+        action=action,
+        target=target,
         outcome=Outcome.REFUSED,
-        code=code,  # type: ignore[arg-type]
+        code=code,
+        count=count,
     )
-    return Addressed(organization_id=organization_id, record=record)  # type: ignore[arg-type]
+    return Addressed(organization_id=organization_id, record=record)

@@ -1,0 +1,58 @@
+"""Audit records for tests: what somebody read, written to a log, or on its way there."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+
+from tenancy.audit import Addressed, Outcome, Record
+from tenancy.audit_chain import Entry
+from tenancy.stores.audit import Selection, insert_record
+from tenancy.tenant import CallerKind
+from tenancy.use_cases.read_audit import list_audit_entries
+from tests.given import OPERATOR, Databases
+
+NOW = datetime.now(UTC)
+LONG_AGO = NOW - timedelta(days=400)  # past starter's 365 days, within growth's 730
+ALICE, BOB = (replace(OPERATOR, kind=CallerKind.PERSON, id=uuid4(), source_address=f"198.51.100.{n}") for n in (1, 2))
+EVER = Selection(start=date(2000, 1, 1), end=date(2100, 1, 1))
+
+
+def read(number: int, *, occurred_at: datetime = NOW, **changes: object) -> Record:
+    record = Record(
+        occurred_at=occurred_at + timedelta(seconds=number),
+        actor=ALICE,
+        action="GET /v1/usage",
+        target="/v1/usage",
+        outcome=Outcome.DONE,
+    )
+    return replace(record, **changes)  # type: ignore[arg-type]
+
+
+def refusal(number: int = 0, **changes: object) -> Record:
+    """Return a refusal of ten minutes ago; 0 to 59 are of the same minute."""
+    minute = (NOW - timedelta(minutes=10)).replace(second=0, microsecond=0)
+    refused = read(number, occurred_at=minute, outcome=Outcome.REFUSED, code="tenant_mismatch")
+    return replace(refused, **changes)  # type: ignore[arg-type]
+
+
+def write(databases: Databases, organization_id: UUID, *records: Record) -> None:
+    with databases.platform.transaction() as conn:
+        for record in records:
+            insert_record(conn, organization_id, record)
+
+
+def message(organization_id: UUID, record: Record) -> str:
+    return msgspec.json.encode(Addressed(organization_id=organization_id, record=record)).decode()
+
+
+def messages(organization_id: UUID, *records: Record) -> dict[str, str]:
+    """Return records as the queue brings them, by message id."""
+    return {f"message-{number}": message(organization_id, record) for number, record in enumerate(records)}
+
+
+def entries(databases: Databases, organization_id: UUID, outcome: Outcome | None = None) -> list[Entry]:
+    selection = replace(EVER, outcome=outcome)
+    page = list_audit_entries(databases.functions, organization_id, selection, cursor=None, limit=100)
+    return list(page.entries)

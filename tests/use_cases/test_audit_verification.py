@@ -1,0 +1,172 @@
+"""What was changed since it was sealed is named; erasure, retention and whoever works meanwhile break nothing."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tenancy.audit import PLATFORM_LOG
+from tenancy.audit_chain import follow
+from tenancy.stores.signer import Signer
+from tenancy.use_cases import read_audit
+from tenancy.use_cases.cut_audit import cut_audit_logs
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.read_audit import Verification, verify_audit_log
+from tenancy.use_cases.seal_audit import seal_audit_logs
+from tests.given import Databases
+from tests.use_cases.audit_records import ALICE, BOB, LONG_AGO, NOW, entries, read, write
+
+
+def verify(databases: Databases, signer: Signer, organization_id: UUID) -> Verification:
+    return verify_audit_log(databases.functions, signer, organization_id)
+
+
+@pytest.mark.parametrize(
+    ("statement", "sequence"),
+    [
+        ("UPDATE audit_log SET action = 'GET /v1/stats' WHERE sequence = 3", 3),
+        ("UPDATE audit_log SET actor_id = gen_random_uuid() WHERE sequence = 3", 3),
+        ("DELETE FROM audit_log WHERE sequence = 3", 3),
+        ("DELETE FROM audit_log WHERE sequence = 1", 1),
+        ("DELETE FROM audit_log WHERE sequence >= 5", 5),
+        ("DELETE FROM audit_log", 1),
+        (
+            "UPDATE audit_people SET source_address = '192.0.2.1' FROM audit_log WHERE id = record_id AND sequence = 4",
+            4,
+        ),
+        ("UPDATE audit_heads SET sequence = 9", 7),
+    ],
+)
+def test_what_was_changed_behind_our_back_is_named(
+    databases: Databases,
+    acme: Provisioned,
+    signer: Signer,
+    tamper: psycopg.Connection[Any],
+    statement: str,
+    sequence: int,
+) -> None:
+    write(databases, acme.organization.id, *(read(number) for number in range(5)))
+    seal_audit_logs(databases.platform, now=NOW)
+    assert verify(databases, signer, acme.organization.id).broken is None
+    tamper.execute(statement)
+    broken = verify(databases, signer, acme.organization.id).broken
+    assert broken is not None
+    assert broken.sequence == sequence
+
+
+def test_an_erased_person_leaves_a_chain_that_verifies(
+    databases: Databases, acme: Provisioned, signer: Signer, tamper: psycopg.Connection[Any]
+) -> None:
+    write(databases, acme.organization.id, read(1), read(2, actor=BOB), read(3))
+    seal_audit_logs(databases.platform, now=NOW)
+    tamper.execute("DELETE FROM audit_people WHERE actor_id = %s", (ALICE.id,))
+    assert verify(databases, signer, acme.organization.id).broken is None
+    found = entries(databases, acme.organization.id)
+    assert {entry.source_address for entry in found if entry.actor_id in {ALICE.id, BOB.id}} == {
+        None,
+        BOB.source_address,
+    }
+
+
+def test_retention_cuts_what_is_too_old_and_the_rest_verifies(
+    databases: Databases, acme: Provisioned, globex: Provisioned, signer: Signer
+) -> None:
+    for organization in (acme, globex):
+        write(databases, organization.organization.id, *(read(n, occurred_at=LONG_AGO) for n in range(4)))
+    seal_audit_logs(databases.platform, now=NOW)
+    assert cut_audit_logs(databases.platform, signer, now=NOW) == 4
+    assert cut_audit_logs(databases.platform, signer, now=NOW) == 0
+    cut, whole = (verify(databases, signer, each.organization.id) for each in (acme, globex))
+    assert (cut.broken, cut.start.sequence, cut.last.sequence) == (None, 4, 5)
+    assert (whole.broken, whole.checkpoint, whole.last.sequence) == (None, None, 5)
+    with databases.platform.transaction() as conn:
+        statement = "SELECT count(*) FROM audit_people WHERE organization_id = %s"
+        assert conn.execute(statement, (acme.organization.id,)).fetchone() == (1,)
+
+
+def test_a_log_that_is_cut_to_nothing_goes_on_where_it_ended(databases: Databases, signer: Signer) -> None:
+    write(databases, PLATFORM_LOG, *(read(number, occurred_at=NOW - timedelta(days=3000)) for number in range(3)))
+    seal_audit_logs(databases.platform, now=NOW)
+    assert cut_audit_logs(databases.platform, signer, now=NOW) == 3
+    assert verify(databases, signer, PLATFORM_LOG).broken is None
+    write(databases, PLATFORM_LOG, read(1))
+    assert seal_audit_logs(databases.platform, now=NOW)[PLATFORM_LOG].sequence == 4
+    verification = verify(databases, signer, PLATFORM_LOG)
+    assert (verification.broken, verification.start.sequence, verification.last.sequence) == (None, 3, 4)
+
+
+def test_a_checkpoint_that_was_not_signed_by_us_is_named(
+    databases: Databases, acme: Provisioned, signer: Signer, tamper: psycopg.Connection[Any]
+) -> None:
+    write(databases, acme.organization.id, *(read(n, occurred_at=LONG_AGO) for n in range(4)))
+    seal_audit_logs(databases.platform, now=NOW)
+    cut_audit_logs(databases.platform, signer, now=NOW)
+    tamper.execute("UPDATE audit_checkpoints SET cut_before = now()")
+    broken = verify(databases, signer, acme.organization.id).broken
+    assert broken is not None
+    assert (broken.sequence, broken.reason) == (4, "the checkpoint's signature is not ours")
+
+
+def test_what_is_sealed_or_cut_while_a_log_is_verified_breaks_nothing(
+    databases: Databases, acme: Provisioned, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(databases, acme.organization.id, *(read(number, occurred_at=LONG_AGO) for number in range(3)))
+    seal_audit_logs(databases.platform, now=NOW)
+
+    def follow_late(*arguments: Any) -> Any:  # noqa: ANN401
+        followed = follow(*arguments)
+        write(databases, acme.organization.id, read(1))
+        seal_audit_logs(databases.platform, now=NOW)
+        cut_audit_logs(databases.platform, signer, now=NOW)
+        return followed
+
+    monkeypatch.setattr(read_audit, "follow", follow_late)
+    assert verify(databases, signer, acme.organization.id).broken is None
+    monkeypatch.undo()
+    assert verify(databases, signer, acme.organization.id).start.sequence == 3
+
+
+def test_an_entry_that_is_put_below_a_cut_is_named(
+    databases: Databases, acme: Provisioned, signer: Signer, tamper: psycopg.Connection[Any]
+) -> None:
+    write(databases, acme.organization.id, *(read(number, occurred_at=LONG_AGO) for number in range(3)))
+    seal_audit_logs(databases.platform, now=NOW)
+    cut_audit_logs(databases.platform, signer, now=NOW)
+    write(databases, acme.organization.id, read(1))
+    forged = "UPDATE audit_log SET sequence = 2, seal = sha256('x') WHERE sequence IS NULL"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), databases.platform.transaction() as conn:
+        conn.execute(forged)
+    tamper.execute(forged)
+    broken = verify(databases, signer, acme.organization.id).broken
+    assert broken is not None
+    assert (broken.sequence, broken.reason) == (2, "the entry was cut, and has come back")
+
+
+def test_a_long_log_is_verified_in_several_calls(
+    databases: Databases, acme: Provisioned, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_audit, "MAX_ENTRIES", 2)
+    write(databases, acme.organization.id, *(read(number) for number in range(4)))
+    seal_audit_logs(databases.platform, now=NOW)
+    after, seen = None, []
+    for _ in range(3):
+        verification = verify_audit_log(databases.functions, signer, acme.organization.id, after=after)
+        after = verification.last
+        seen.append((verification.broken, verification.last.sequence, verification.is_complete))
+    assert seen == [(None, 2, False), (None, 4, False), (None, 5, True)]
+
+
+def test_a_log_that_was_written_anew_does_not_continue_a_kept_seal(
+    databases: Databases, acme: Provisioned, signer: Signer, tamper: psycopg.Connection[Any]
+) -> None:
+    seal_audit_logs(databases.platform, now=NOW)
+    kept = verify(databases, signer, acme.organization.id).last
+    assert verify_audit_log(databases.functions, signer, acme.organization.id, after=kept).broken is None
+    tamper.execute("DELETE FROM audit_log")
+    tamper.execute("DELETE FROM audit_heads")
+    write(databases, acme.organization.id, read(1), read(2))
+    seal_audit_logs(databases.platform, now=NOW)
+    assert verify(databases, signer, acme.organization.id).broken is None
+    assert verify_audit_log(databases.functions, signer, acme.organization.id, after=kept).broken is not None
