@@ -295,3 +295,32 @@ def test_a_refusal_is_answered_although_it_cannot_be_recorded(
     boto3.client("sqs").delete_queue(QueueUrl=aws.audit_queue_url)
     request = with_headers(ask(acme), x_organization_id=str(globex.organization.id))
     problem_of(audit(request), request, 403, "tenant_mismatch")
+
+
+def test_a_kept_seal_is_where_a_verification_goes_on(audit: Function, databases: Databases, acme: Provisioned) -> None:
+    write(databases, acme.organization.id, 2)
+    seal_audit_logs(databases.platform, now=NOW)
+    kept = answer_of(audit(ask(acme, "/audit/verify"))).document
+    after = {"after_sequence": str(kept["last_sequence"]), "after_seal": kept["last_seal"]}
+    write(databases, acme.organization.id, 1)
+    seal_audit_logs(databases.platform, now=NOW)
+    document = answer_of(audit(ask(acme, "/audit/verify", **after))).document
+    assert (document["valid"], document["first_sequence"], document["last_sequence"]) == (True, 4, 4)
+    other = {**after, "after_seal": "0" * 64}
+    broken = answer_of(audit(ask(acme, "/audit/verify", **other))).document
+    assert (broken["valid"], broken["broken"]["sequence"]) == (False, 4)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"after_sequence": "1"},
+        {"after_seal": "0" * 64},
+        {"after_sequence": "-1", "after_seal": "0" * 64},
+        {"after_sequence": str(2**63), "after_seal": "0" * 64},
+        {"after_sequence": "1", "after_seal": "zz"},
+    ],
+)
+def test_a_seal_that_is_none_is_refused(audit: Function, acme: Provisioned, query: dict[str, str]) -> None:
+    request = ask(acme, "/audit/verify", **query)
+    problem_of(audit(request), request, 422, "invalid")

@@ -193,7 +193,7 @@ def test_a_secrets_store_that_is_away_is_no_401(start: Start, nowhere: str) -> N
 
 
 def test_a_key_set_that_is_missing_is_no_401(start: Start) -> None:
-    assert not is_unauthorized(start("authorizer"), to_authorizer("Bearer a.b.c"))
+    assert not is_unauthorized(start("authorizer"), to_authorizer("Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.b.c"))
 
 
 def test_a_database_that_came_back_is_asked_again(

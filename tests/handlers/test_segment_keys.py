@@ -110,6 +110,7 @@ def test_a_body_that_names_another_organization_is_a_mismatch_as_a_whole(
     escaped = json.dumps({**single, "organization_id": other}).replace("organization_id", "organization\\u005fid")
     for request in (
         batch(call(1), key=key, organization_id=other),
+        at(with_body(batch(), json.dumps({**single, "organization_id": other, "x": "\ud800"}).encode()), "/track"),
         batch(call(1), call(2, organization_id=other), key=key),
         batch(call(1, organization_id=5), key=key),
         at(with_body(batch(), {**single, "organization_id": other}), "/track"),

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import boto3
 import pytest
 
 from tenancy.errors import UnavailableError
@@ -70,3 +71,18 @@ def test_a_refusal_carries_the_services_code(aws: AwsAccount) -> None:
     assert refusal.value.code == "ResourceNotFoundException"
     assert secrets.find_secret("nothing") is None
     client.close()
+
+
+def test_a_secret_that_was_read_stays_in_use_while_secrets_manager_is_away(
+    aws: AwsAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boto3.client("secretsmanager", region_name=REGION).create_secret(Name="tenancy/test/jwks", SecretString="keys")
+    client = Aws("secretsmanager", REGION, aws.endpoint_url)
+    secrets = Secrets(client, "tenancy/test")
+    assert secrets.get_secret("jwks") == "keys"
+    client.close()
+    monkeypatch.setattr("tenancy.stores.secrets.KEPT_SECONDS", -1.0)
+    secrets._aws = Aws("secretsmanager", REGION, f"http://127.0.0.1:{free_port()}")
+    assert secrets.get_secret("jwks") == "keys"
+    with pytest.raises(UnavailableError):
+        secrets.get_secret("database")

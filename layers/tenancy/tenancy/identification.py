@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +11,7 @@ from tenancy.api_keys import ApiKey, KeyType, find_key
 from tenancy.errors import UnauthenticatedError
 
 MAX_CREDENTIAL_CHARACTERS: Final = 8192
+ALGORITHMS: Final = frozenset({"ES256", "RS256"})
 JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
@@ -61,8 +63,15 @@ def find_basic_key(credential: str) -> ApiKey | None:
 
 
 def is_jwt(text: str) -> bool:
-    """Whether *text* has the form of a signed token: three parts in base64url, at most 8 KB."""
-    return len(text) <= MAX_CREDENTIAL_CHARACTERS and JWT.fullmatch(text) is not None
+    """Whether *text* has the form of a signed token: three base64url parts, at most 8 KB, whose header names a key."""
+    if len(text) > MAX_CREDENTIAL_CHARACTERS or JWT.fullmatch(text) is None:
+        return False
+    header = text.partition(".")[0]
+    try:
+        members = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return False
+    return isinstance(members, dict) and isinstance(members.get("kid"), str) and str(members.get("alg")) in ALGORITHMS
 
 
 def _key(text: str) -> ApiKey:

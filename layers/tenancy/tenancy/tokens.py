@@ -17,9 +17,8 @@ import jwt
 import msgspec
 
 from tenancy.errors import UnauthenticatedError
-from tenancy.identification import is_jwt
+from tenancy.identification import ALGORITHMS, is_jwt
 
-ALGORITHMS: Final = frozenset({"ES256", "RS256"})
 LEEWAY_SECONDS: Final = 60
 KEPT_TOKENS: Final = 1_000
 HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
