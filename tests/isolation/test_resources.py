@@ -1,0 +1,24 @@
+"""A resource of a kind that the proof does not search (a bucket, a table, a cache) has to be searched before it ships."""
+
+from tests.template.test_template import RESOURCES
+
+SEARCHED = {"AWS::SQS::Queue", "AWS::Logs::LogGroup"}
+HOLDS_NOTHING_OF_TENANTS = {
+    "AWS::ApiGateway::ApiKey",
+    "AWS::ApiGateway::UsagePlan",
+    "AWS::ApiGateway::UsagePlanKey",
+    "AWS::CloudWatch::Alarm",
+    "AWS::IAM::Role",
+    "AWS::KMS::Key",
+    "AWS::SSM::Parameter",
+    "AWS::SecretsManager::Secret",
+    "AWS::Serverless::Api",
+    "AWS::Serverless::Function",
+    "AWS::Serverless::LayerVersion",
+    "Custom::Schemas",
+}
+
+
+def test_every_resource_that_may_hold_what_tenants_send_is_searched() -> None:
+    kinds = {resource["Type"] for resource in RESOURCES.values()}
+    assert kinds - SEARCHED - HOLDS_NOTHING_OF_TENANTS == set()
