@@ -4,7 +4,7 @@ RUN := .venv/bin/python -m
 export PYTHONPATH := layers/tenancy
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help up down demo test test-sam lint bench build deploy
+.PHONY: help up down demo test prove test-sam lint bench build deploy
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -24,6 +24,9 @@ demo: up  ## Run the main job on it: two organizations, their events, usage and 
 
 test: up  ## Run the tests; those under tests/e2e use the deployed stack
 	@$(RUN) pytest
+
+prove: .venv/.synced  ## Prove that organizations are apart: try everything, then break every wall on purpose
+	@$(RUN) scripts.prove
 
 test-sam: .venv/.synced  ## Run every function under `sam local invoke` (needs a Docker engine)
 	@$(RUN) scripts.sam_local

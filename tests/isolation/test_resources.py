@@ -1,4 +1,4 @@
-"""A resource of a kind that the proof does not search (a bucket, a table, a cache) has to be searched before it ships."""
+"""A resource of a kind that the proof does not search (a bucket, a table, a cache) is searched before it ships."""
 
 from tests.template.test_template import RESOURCES
 

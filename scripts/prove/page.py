@@ -1,0 +1,93 @@
+"""The report as one page that needs nothing else: plain HTML, readable without colours and without scripts."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+FEW: Final = 40  # entries of a list that are shown at once
+
+STYLE: Final = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
+h1, h2 { line-height: 1.2 } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0 } caption { text-align: left; font-weight: 600 }
+th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #e5e5e5 }
+td.number { text-align: right; font-variant-numeric: tabular-nums } .good { color: #14602b } .bad { color: #a40000 }
+summary { cursor: pointer; font-weight: 600 } code { font-size: .9em; overflow-wrap: anywhere }
+@media (prefers-color-scheme: dark) { body { background: #161616; color: #eee } .good { color: #7ddc96 }
+.bad { color: #ff8a80 } th, td { border-color: #333 } h2 { border-color: #444 } }
+"""
+
+
+def page(report: Mapping[str, Any]) -> str:
+    """Return *report*, as `make prove` makes it, as a page."""
+    findings, mutants = report["findings"], report["mutants"]
+    attacks = findings.get("attacks", {})
+    caught = sum(mutant["caught"] for mutant in mutants)
+    verdict = "Proven" if report["proven"] else "Not proven"
+    summary = {
+        "combinations tried": attacks.get("combinations", 0),
+        "leaks": len(attacks.get("leaks", ())),
+        "faults (5xx)": len(attacks.get("faults (5xx)", ())),
+        "hints at existence": len(attacks.get("hints at existence", ())),
+        "mutants caught": f"{caught} of {len(mutants)}",
+    }
+    body = [
+        f"<h1>Organizations are apart: {_mark(verdict, is_good=report['proven'])}</h1>",
+        f"<p>{escape(report['date'])}. What is tried, and how: docs/isolation.md.</p>",
+        _table("", summary),
+        *(f"<h2>{escape(name.capitalize())}</h2>{_value(value)}" for name, value in findings.items()),
+        "<h2>Mutants</h2><p>Each breaks the code in one place; the proof must notice.</p>",
+        _mutants(mutants),
+    ]
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
+    title = f"<title>Isolation: {escape(verdict.lower())}</title>"
+    return f'<!doctype html>\n<html lang="en"><head>{head}{title}</head>\n<body>{"\n".join(body)}</body></html>\n'
+
+
+def _value(value: object) -> str:
+    match value:
+        case Mapping():
+            simple = {name: each for name, each in value.items() if not isinstance(each, Mapping | list)}
+            parts = [_table("", simple)] if simple else []
+            for name, each in value.items():
+                if isinstance(each, Mapping):
+                    parts.append(_table(name, each))
+                elif isinstance(each, list):
+                    parts.append(f"<h3>{escape(name.capitalize())}: {len(each)}</h3>{_list(each)}")
+            return "".join(parts)
+        case list():
+            return _list(value)
+    return f"<p>{escape(str(value))}</p>"
+
+
+def _list(items: Sequence[object]) -> str:
+    entries = "".join(f"<li><code>{escape(str(item))}</code></li>" for item in items)
+    if not entries:
+        return ""
+    is_open = " open" if len(items) <= FEW else ""
+    return f"<details{is_open}><summary>all {len(items)}</summary><ul>{entries}</ul></details>"
+
+
+def _table(caption: str, values: Mapping[str, object]) -> str:
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th><td class="number">{escape(str(value))}</td></tr>'
+        for name, value in values.items()
+    )
+    return f"<table>{title}<tbody>{rows}</tbody></table>"
+
+
+def _mutants(mutants: Sequence[Mapping[str, Any]]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(mutant['name'])}</td><td>{escape(mutant['wall'])}</td>"
+        f"<td><code>{escape(mutant['file'])}</code></td>"
+        f"<td>{_mark('caught' if mutant['caught'] else 'missed', is_good=mutant['caught'])}</td>"
+        f"<td><code>{escape(mutant['by'])}</code></td></tr>"
+        for mutant in mutants
+    )
+    names = "".join(f'<th scope="col">{name}</th>' for name in ("defect", "wall", "file", "", "by"))
+    return f"<table><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _mark(text: str, *, is_good: bool) -> str:
+    return f'<span class="{"good" if is_good else "bad"}">{escape(text)}</span>'

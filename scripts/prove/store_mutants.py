@@ -1,0 +1,92 @@
+"""Defects of what reads and writes."""
+
+from typing import Final
+
+from scripts.prove.mutant import CORE, Mutant
+
+MUTANTS: Final = (
+    Mutant(
+        name="the tenant is set for the session",
+        wall="tenant context per transaction",
+        file=f"{CORE}/stores/postgres.py",
+        old='"SET LOCAL app.current_tenant = {}"',
+        new='"SET app.current_tenant = {}"',
+    ),
+    Mutant(
+        name="transactions nest",
+        wall="tenant context per transaction",
+        file=f"{CORE}/stores/postgres.py",
+        old='raise RuntimeError("Transactions do not nest.")',
+        new="pass",
+    ),
+    Mutant(
+        name="a statement of PostgreSQL forgets its condition",
+        wall="the statement's own condition",
+        file=f"{CORE}/stores/users.py",
+        old="WHERE organization_id = %s AND status <> 'removed'",
+        new="WHERE (organization_id = %s OR true) AND status <> 'removed'",
+    ),
+    Mutant(
+        name="a list forgets its condition",
+        wall="the statement's own condition",
+        file=f"{CORE}/stores/audit.py",
+        old="WHERE l.organization_id = %(organization_id)s AND l.sequence > %(after)s",
+        new="WHERE l.sequence > %(after)s",
+    ),
+    Mutant(
+        name="a statement of ClickHouse forgets its condition",
+        wall="the statement's own condition",
+        file=f"{CORE}/stores/events.py",
+        old="WHERE organization_id = {organization_id:UUID} GROUP BY reason ORDER BY reason",
+        new="WHERE {organization_id:UUID} != generateUUIDv4() GROUP BY reason ORDER BY reason",
+    ),
+    Mutant(
+        name="the reader does not filter",
+        wall="the tenant's reader",
+        file=f"{CORE}/stores/clickhouse.py",
+        old='"additional_table_filters": self._filters(),\n',
+        new="",
+    ),
+    Mutant(
+        name="the reader forgets a table",
+        wall="the tenant's reader",
+        file=f"{CORE}/stores/clickhouse.py",
+        old='("events", "held_events", "daily_statistics")',
+        new='("events", "daily_statistics")',
+    ),
+    Mutant(
+        name="the reader may write",
+        wall="the tenant's reader",
+        file=f"{CORE}/stores/clickhouse.py",
+        old='"readonly": 1,',
+        new='"readonly": 0,',
+    ),
+    Mutant(
+        name="a store function takes no organization",
+        wall="the statement's own condition",
+        file=f"{CORE}/stores/apps.py",
+        old="def count_apps(",
+        new="def count_all(conn: Connection) -> int:\n    return conn.pgconn.backend_pid\n\n\ndef count_apps(",
+    ),
+    Mutant(
+        name="a message of events names another organization",
+        wall="organization in every identity",
+        file=f"{CORE}/stores/queue.py",
+        old='"StringValue": str(organization_id)}',
+        new='"StringValue": str(UUID(int=organization_id.int ^ 1))}',
+    ),
+    Mutant(
+        name="a record goes to the platform's log under the tenant's name",
+        wall="organization in every identity",
+        file=f"{CORE}/stores/audit_queue.py",
+        old="Addressed(organization_id=organization_id, record=record)",
+        new="Addressed(organization_id=UUID(int=0), record=record)",
+    ),
+    Mutant(
+        name="derived ids of events are the same for all organizations",
+        wall="organization in every identity",
+        file=f"{CORE}/events/row.py",
+        old="uuid5(organization_id, raw)",
+        new="uuid5(UUID(int=0), raw)",
+    ),
+)

@@ -1,0 +1,75 @@
+"""Three organizations of one deployment, their canaries, and a gateway in front of the real functions."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tenancy.api_keys import ApiKey
+from tenancy.use_cases.effects import World
+from tests.given import AwsAccount, Databases
+from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
+from tests.handlers.functions import Start
+from tests.isolation.proof.deployment import discover_consumers, is_queue, make_resources, variables_of
+from tests.isolation.proof.findings import Report
+from tests.isolation.proof.gateway import Gateway
+from tests.isolation.proof.neighbours import Neighbours, settle
+from tests.isolation.proof.output import Output
+from tests.isolation.proof.post_office import PostOffice, post_office
+from tests.isolation.proof.queues import Mailroom
+
+__all__ = ["mails", "operator_key", "put_secret", "secrets", "start"]  # fixtures that are shared with the handlers'
+
+
+@pytest.fixture
+def neighbours(databases: Databases, world: World, operator_key: ApiKey) -> Neighbours:
+    return settle(databases, world, operator_key)
+
+
+@pytest.fixture
+def office(aws: AwsAccount) -> Iterator[PostOffice]:
+    with post_office(aws.endpoint_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def made(office: PostOffice) -> dict[str, str]:
+    """Return the template's resources, and the endpoint under which functions find all of AWS."""
+    return {**make_resources(office.url), "AwsEndpointUrl": office.url}
+
+
+@pytest.fixture
+def gateway(start: Start, secrets: None, made: dict[str, str]) -> Gateway:  # noqa: ARG001
+    return Gateway(start, made)
+
+
+@pytest.fixture
+def mailroom(
+    start: Start,
+    secrets: None,  # noqa: ARG001
+    office: PostOffice,
+    made: dict[str, str],
+    neighbours: Neighbours,
+) -> Mailroom:
+    return Mailroom(
+        office=office,
+        queues={name: url for name, url in made.items() if is_queue(name)},
+        consumers={
+            queue: start(function, **variables_of(function, made)) for queue, function in discover_consumers().items()
+        },
+        canaries=neighbours.canaries,
+    )
+
+
+@pytest.fixture
+def output(gateway: Gateway, mailroom: Mailroom) -> Iterator[Output]:  # noqa: ARG001 - their loggers
+    written = Output()
+    with written.captured():
+        yield written
+
+
+@pytest.fixture(scope="session")
+def report(pytestconfig: pytest.Config) -> Iterator[Report]:
+    """Collect what `--isolation-report` writes; without that option the proof tries a sample."""
+    made = Report(directory=pytestconfig.getoption("isolation_report", None))
+    yield made
+    made.write()

@@ -1,0 +1,118 @@
+"""Everybody tries everything against everybody else, and nothing comes of it."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from moto.ses.models import ses_backends
+
+from tests.given import REGION, ROOT, Databases
+from tests.handlers.conftest import ACCOUNT
+from tests.handlers.functions import Start, superuser
+from tests.isolation.proof.catalog import discover_clickhouse_tables, discover_tables
+from tests.isolation.proof.deployment import discover_scheduled, variables_of
+from tests.isolation.proof.findings import Report
+from tests.isolation.proof.gateway import Gateway
+from tests.isolation.proof.neighbours import Neighbours
+from tests.isolation.proof.output import Output, wrong_in
+from tests.isolation.proof.placements import PLACEMENTS
+from tests.isolation.proof.plan import every, sampled
+from tests.isolation.proof.queues import Mailroom
+from tests.isolation.proof.siege import Siege, attack, besiege
+
+
+@pytest.fixture
+def siege(databases: Databases, gateway: Gateway, neighbours: Neighbours, mailroom: Mailroom, output: Output) -> Siege:
+    return besiege(databases, gateway, neighbours, mailroom, output)
+
+
+def test_whoever_names_another_organization_learns_and_changes_nothing(
+    siege: Siege, report: Report, subtests: pytest.Subtests
+) -> None:
+    with subtests.test("every route is called by somebody who may, so that the attempts mean something"):
+        assert [call.name for call in siege.calls if not siege.entitled[call.name]] == []
+        assert sum(siege.shown.values()) > 0
+    with subtests.test("every text field of every store holds a canary, save those that take few words"):
+        report.sections["stores"], bare = _stores(siege)
+        assert bare == set()
+    plan = (
+        every(siege.neighbours, siege.calls)
+        if report.is_full
+        else sampled(siege.neighbours, siege.calls, siege.entitled)
+    )
+    attack(siege, plan)
+    found = siege.findings
+    report.sections["attacks"] = _section(siege)
+    with subtests.test("no answer, log line, metric or message shows another's canary, and no row of another changes"):
+        assert found.leaks == []
+    with subtests.test("no answer is a fault"):
+        assert found.faults == []
+    with subtests.test("no answer tells an organization that exists from one that does not"):
+        assert found.hints == []
+    with subtests.test("who may make a call is refused for naming another organization, wherever it is named"):
+        assert found.accepted == []
+    with subtests.test("each route, placement and credential was tried"):
+        tried = [{key[place] for key in found.tried} for place in range(3)]
+        assert tried[0] == {route.name for route in siege.gateway.routes}
+        assert tried[1] == {placement.name for placement in PLACEMENTS}
+        assert tried[2] == {credential.kind for credential in siege.neighbours.credentials}
+
+
+def test_what_runs_for_all_organizations_tells_none_about_another(
+    neighbours: Neighbours,
+    start: Start,
+    secrets: None,  # noqa: ARG001
+    made: dict[str, str],
+) -> None:
+    functions = {function: start(function, **variables_of(function, made)) for function in discover_scheduled()}
+    output = Output()
+    with output.captured():
+        for name, function in functions.items():
+            for sample in sorted((ROOT / "events" / name).glob("*.json")):
+                function(json.loads(sample.read_text()))
+    lines = output.take()
+    assert lines
+    assert wrong_in(lines, neighbours.canaries, None) == []
+    messages = ses_backends[ACCOUNT][REGION].sent_messages
+    assert len(messages) >= len(neighbours.organizations)
+    for message in messages:
+        text = f"{message.destinations} {message.subject} {message.body}"
+        assert len({place.organization_id for place in neighbours.canaries.found_in(text)}) == 1
+
+
+def _stores(siege: Siege) -> tuple[dict[str, list[str]], set[str]]:
+    """Return what was discovered in the stores, and the text fields without a canary that would take one."""
+    with superuser(siege.databases) as conn:
+        tables = [("PostgreSQL", table) for table in discover_tables(conn)]
+    tables += [("ClickHouse", table) for table in discover_clickhouse_tables(siege.databases)]
+    columns = {f"{store} {table.name}.{each.name}": each for store, table in tables for each in table.columns}
+    planted = siege.neighbours.canaries.planted
+    closed = {name for name, column in columns.items() if column.choices}
+    section = {
+        "tables": sorted(f"{store} {table.name}" for store, table in tables),
+        "columns with canaries": sorted(planted),
+        "columns that take few words": sorted(closed),
+    }
+    return section, {name for name, column in columns.items() if column.is_text} - planted - closed
+
+
+def _section(siege: Siege) -> dict[str, Any]:
+    tried = siege.findings.tried
+    by: list[Counter[str]] = [Counter(), Counter(), Counter()]
+    for key, times in tried.items():
+        for counter, value in zip(by, key, strict=True):
+            counter[value] += times
+    return {
+        "combinations": tried.total(),
+        "organizations": [each.name for each in siege.neighbours.organizations],
+        "leaks": siege.findings.leaks,
+        "faults (5xx)": siege.findings.faults,
+        "hints at existence": siege.findings.hints,
+        "accepted although another organization was named": siege.findings.accepted,
+        "by route": dict(by[0]),
+        "by placement": dict(by[1]),
+        "by credential": dict(by[2]),
+        "by status": {str(status): times for status, times in siege.findings.answers.items()},
+        "messages in queues": dict(siege.mailroom.seen),
+    }
