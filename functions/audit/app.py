@@ -7,7 +7,13 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.audit import AuditQuery, VerifyQuery, entries_answer, verification_document
+from tenancy.gateway.audit import (
+    AuditQuery,
+    VerifyQuery,
+    entries_answer,
+    verification_document,
+    without_operators_addresses,
+)
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.gateway.trail import Trail
 from tenancy.permissions import AUDIT_READ
@@ -18,7 +24,7 @@ from tenancy.stores.postgres import Database
 from tenancy.stores.secrets import DATABASE, Secrets
 from tenancy.stores.signer import Signer
 from tenancy.tenant import require_operator, require_tenant
-from tenancy.use_cases.read_audit import list_audit_entries, verify_audit_log
+from tenancy.use_cases.read_audit import EntryPage, list_audit_entries, verify_audit_log
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
@@ -31,7 +37,8 @@ app = api()
 @app.get("/audit")
 def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List what was done in the caller's organization, newest first."""
-    return answer_entries(require_tenant(caller_of(app), AUDIT_READ).organization_id, query)
+    tenant = require_tenant(caller_of(app), AUDIT_READ)
+    return answer_page(without_operators_addresses(page_of(tenant.organization_id, query)), query)
 
 
 @app.get("/audit/verify")
@@ -44,7 +51,7 @@ def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
 def list_one(organization_id: UUID, query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List what was done in one organization, for the operator."""
     require_operator(caller_of(app), organization_id)
-    return answer_entries(organization_id, query)
+    return answer_page(page_of(organization_id, query), query)
 
 
 @app.get("/organizations/<organization_id>/audit/verify")
@@ -54,9 +61,13 @@ def verify_one(organization_id: UUID, query: Annotated[VerifyQuery, Query()]) ->
     return answer_verification(organization_id, query)
 
 
-def answer_entries(organization_id: UUID, query: AuditQuery) -> Response[str]:
+def page_of(organization_id: UUID, query: AuditQuery) -> EntryPage:
+    """Return the page of a log that was asked for."""
+    return list_audit_entries(db, organization_id, query.selection(), cursor=query.cursor, limit=query.page_size())
+
+
+def answer_page(page: EntryPage, query: AuditQuery) -> Response[str]:
     """Return one page of a log in the format that was asked for."""
-    page = list_audit_entries(db, organization_id, query.selection(), cursor=query.cursor, limit=query.page_size())
     content_type, headers, body = entries_answer(page, query)
     return Response(HTTPStatus.OK, content_type, body, headers)
 

@@ -92,7 +92,7 @@ def test_an_organization_reads_its_own_log_newest_first(
     assert provisioned["actor"] == {
         "kind": "operator",
         "id": str(ACTOR.id),
-        "source_address": ACTOR.source_address,
+        "source_address": None,  # where an operator sits is not the organization's to know
     }
 
 
@@ -190,7 +190,8 @@ def test_the_operator_reads_the_log_that_the_path_names(
     audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     write(databases, globex.organization.id, 2)
-    assert len(answer_of(audit(for_operator(acme.organization.id))).document["data"]) == 1
+    [entry] = answer_of(audit(for_operator(acme.organization.id))).document["data"]
+    assert entry["actor"]["source_address"] == ACTOR.source_address
     assert len(answer_of(audit(for_operator(globex.organization.id))).document["data"]) == 3
     write(databases, PLATFORM_LOG, 1)
     assert len(answer_of(audit(for_operator(PLATFORM_LOG))).document["data"]) == 1

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import StringIO
 from typing import Annotated, Any, Final, Literal
@@ -15,8 +16,10 @@ from tenancy.audit_chain import Checkpoint, Entry, Link
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.usage import parse_period
 from tenancy.stores.audit import Selection
+from tenancy.tenant import CallerKind
 from tenancy.use_cases.read_audit import EntryPage, Verification
 
+OPERATOR: Final = CallerKind.OPERATOR.value
 MAX_SEQUENCE: Final = 2**63 - 1
 PAGE_SIZES: Final = {"json": 100, "csv": 5000}  # at most, and by default; 5,000 lines stay below Lambda's 6 MB
 
@@ -97,6 +100,12 @@ def entries_answer(page: EntryPage, query: AuditQuery) -> tuple[str, dict[str, s
     if page.next_cursor is not None:
         headers["X-Next-Cursor"] = page.next_cursor
     return "text/csv; charset=utf-8", headers, entries_csv(page.entries)
+
+
+def without_operators_addresses(page: EntryPage) -> EntryPage:
+    """Return *page* as a tenant sees it: that an operator did something, not from where."""
+    shown = [replace(each, source_address=None) if each.actor_kind == OPERATOR else each for each in page.entries]
+    return replace(page, entries=shown)
 
 
 def entries_document(page: EntryPage) -> dict[str, Any]:
