@@ -58,7 +58,7 @@ CREATE TABLE audit_refusals (
     id uuid PRIMARY KEY,
     organization_id uuid NOT NULL,
     occurred_at timestamptz NOT NULL,
-    actor_kind text NOT NULL,
+    actor_kind text NOT NULL CHECK (actor_kind IN ('operator', 'person', 'key')),
     actor_id uuid NOT NULL,
     action text NOT NULL,
     target text NOT NULL,
