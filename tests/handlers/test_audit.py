@@ -257,9 +257,13 @@ def test_a_mismatch_is_in_ones_own_log_and_the_platforms_never_in_the_victims(
     problem_of(audit(request), request, 403, "tenant_mismatch")
     messages = sent()
     assert {message["organization_id"] for message in messages} == {str(acme.organization.id), str(PLATFORM_LOG)}
+    targets = {
+        str(acme.organization.id): "header, host",
+        str(PLATFORM_LOG): f"header, host by organization {acme.organization.id}",
+    }
     for message in messages:
-        record = message["record"]
-        assert (record["outcome"], record["code"], record["target"]) == ("refused", "tenant_mismatch", "header, host")
+        record, target = message["record"], targets[message["organization_id"]]
+        assert (record["outcome"], record["code"], record["target"]) == ("refused", "tenant_mismatch", target)
     metrics = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"_aws"' in line]
     assert [(metric["TenantMismatch"], metric["organization_id"]) for metric in metrics] == [
         ([1.0], str(acme.organization.id))

@@ -61,7 +61,7 @@ def test_anothers_path_is_answered_like_nobodys_and_recorded(
         problem = problem_of(provision(request), request, 404, "not_found")
         answers.append({name: value for name, value in problem.items() if name != "instance"})
         assert recorded() == [
-            (str(PLATFORM_LOG), "tenant_mismatch", "path"),
+            (str(PLATFORM_LOG), "tenant_mismatch", f"path by organization {own}"),
             (own, "tenant_mismatch", "path"),
         ]
     assert all(answer == answers[0] for answer in answers)

@@ -119,7 +119,7 @@ def test_a_body_that_names_another_organization_is_a_mismatch_as_a_whole(
         problem_of(ingest(request), request, 403, "tenant_mismatch")
         addressed = [json.loads(message["Body"]) for message in messages_in(aws.audit_queue_url)]
         assert {each["organization_id"] for each in addressed} == {str(PLATFORM_LOG), own}
-        assert {each["record"]["target"] for each in addressed} == {"body"}
+        assert {each["record"]["target"] for each in addressed} == {"body", f"body by organization {own}"}
     assert messages_in(aws.queue_url) == []
     assert is_success(ingest(batch(call(1, organization_id=own), key=key, organization_id=own.upper())))
     assert is_success(ingest(batch(call(1, organization_id=None), key=key, organization_id=None)))

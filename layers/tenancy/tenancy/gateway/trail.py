@@ -54,8 +54,9 @@ class Trail:
         if refusal.sources:
             logs.add(PLATFORM_LOG)
             _count_mismatch(caller)
-        target, code = ", ".join(refusal.sources), "tenant_mismatch" if refusal.sources else refusal.code
+        sources, code = ", ".join(refusal.sources), "tenant_mismatch" if refusal.sources else refusal.code
         for organization_id in sorted(logs):
+            target = _with_organization(sources, caller) if organization_id == PLATFORM_LOG else sources
             try:
                 self._queue.send_record(organization_id, _record(request, caller, Outcome.REFUSED, target, code=code))
             except UnavailableError:
@@ -81,6 +82,11 @@ def _record(request: Request, caller: Caller, outcome: Outcome, target: str, *, 
         outcome=outcome,
         code=code,
     )
+
+
+def _with_organization(sources: str, caller: Caller) -> str:
+    """Say to the platform whose credential it was."""
+    return f"{sources} by organization {caller.organization_id}" if isinstance(caller, Tenant) else sources
 
 
 def _log_of(request: Request, caller: Caller) -> UUID:

@@ -94,7 +94,9 @@ def verify_audit_log(db: Database, signer: Signer, organization_id: UUID, *, aft
         broken = Broken(sequence=returned[0].sequence or 0, reason="the entry was cut, and has come back")
     is_complete = last.sequence - start.sequence < MAX_ENTRIES or head == last
     if broken is None and is_complete and head != last:
-        broken = Broken(sequence=last.sequence + 1, reason="the log ends before its head")
+        is_short = last.sequence < head.sequence
+        reason = "the log ends before its head" if is_short else "the log's head is not this seal"
+        broken = Broken(sequence=last.sequence + is_short, reason=reason)
     return Verification(
         checkpoint=checkpoint, start=start, last=last, broken=broken, is_complete=is_complete, unsealed=unsealed
     )
