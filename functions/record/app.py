@@ -18,6 +18,6 @@ platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Write the records of a batch of messages (ReportBatchItemFailures)."""
-    malformed = record_messages(platform_db, {record["messageId"]: record["body"] for record in event["Records"]})
-    logger.info("recorded", messages=len(event["Records"]), malformed=len(malformed))
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in malformed]}
+    unwritable = record_messages(platform_db, {record["messageId"]: record["body"] for record in event["Records"]})
+    logger.info("recorded", messages=len(event["Records"]), unwritable=len(unwritable))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in unwritable]}

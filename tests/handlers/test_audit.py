@@ -4,36 +4,27 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from tenancy.audit import PLATFORM_LOG, Outcome, Record
+from tenancy.audit import PLATFORM_LOG
 from tenancy.permissions import AUDIT_READ, PERMISSIONS
-from tenancy.stores.audit import insert_record
-from tenancy.tenant import CallerKind
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.seal_audit import seal_audit_logs
 from tests.given import OPERATOR as ACTOR
 from tests.given import AwsAccount, Databases, tenant_of
-from tests.handlers.functions import BASE_DOMAIN, Function, Start
+from tests.handlers.audit_requests import NOW, ask, for_operator, write
+from tests.handlers.functions import Function, Start
 from tests.handlers.queues import messages_in
 from tests.handlers.requests import (
-    OPERATOR,
-    Event,
     answer_of,
     at,
     called_by,
     problem_of,
     sample,
-    with_headers,
-    with_query,
 )
-
-NOW = datetime.now(UTC)
 
 type Sent = Callable[[], list[dict[str, Any]]]
 
@@ -47,34 +38,6 @@ def audit(start: Start, secrets: None) -> Function:  # noqa: ARG001
 def sent(aws: AwsAccount) -> Sent:
     """Take what the function sent to the audit queue."""
     return lambda: [json.loads(message["Body"]) for message in messages_in(aws.audit_queue_url)]
-
-
-def ask(who: Provisioned, path: str = "/audit", **query: str) -> Event:
-    return called_by(with_query(at(sample("audit", "list"), path), **query), tenant_of(who))
-
-
-def ask_as_person(who: Provisioned) -> Event:
-    return called_by(sample("audit", "list"), replace(tenant_of(who), kind=CallerKind.PERSON))
-
-
-def for_operator(organization_id: UUID, suffix: str = "") -> Event:
-    request = sample("audit", "list_for_operator")
-    path = f"/organizations/{organization_id}/audit{suffix}"
-    request = at(request, path, f"/organizations/{{organization_id}}/audit{suffix}")
-    return called_by({**request, "pathParameters": {"organization_id": str(organization_id)}}, OPERATOR)
-
-
-def write(databases: Databases, organization_id: UUID, count: int, **changes: object) -> None:
-    with databases.platform.transaction() as conn:
-        for number in range(count):
-            record = Record(
-                occurred_at=NOW - timedelta(seconds=number),
-                actor=ACTOR,
-                action="GET /v1/usage",
-                target="/v1/usage",
-                outcome=Outcome.DONE,
-            )
-            insert_record(conn, organization_id, replace(record, **changes))  # type: ignore[arg-type]
 
 
 def test_an_organization_reads_its_own_log_newest_first(
@@ -228,78 +191,6 @@ def test_verify_says_whether_the_log_is_what_was_sealed(
         "checkpoint": None,
     }
     assert answer_of(audit(for_operator(acme.organization.id, "/verify"))).document["valid"] is True
-
-
-def test_what_a_person_or_an_operator_reads_is_recorded_and_what_a_key_reads_is_not(
-    audit: Function, acme: Provisioned, sent: Sent
-) -> None:
-    audit(ask(acme))
-    assert sent() == []
-    person = ask_as_person(acme)
-    answer_of(audit(person))
-    answer_of(audit(for_operator(acme.organization.id)))
-    by_person, by_operator = sent()
-    for message, kind, target in (
-        (by_person, "person", "/v1/audit"),
-        (by_operator, "operator", f"/v1/organizations/{acme.organization.id}/audit"),
-    ):
-        record = message["record"]
-        assert message["organization_id"] == str(acme.organization.id)
-        assert (record["actor"]["kind"], record["outcome"], record["target"]) == (kind, "done", target)
-        assert record["actor"]["source_address"] == person["requestContext"]["identity"]["sourceIp"]
-        assert record["actor"]["request_id"] == person["requestContext"]["requestId"]
-
-
-def test_a_mismatch_is_in_ones_own_log_and_the_platforms_never_in_the_victims(
-    audit: Function, acme: Provisioned, globex: Provisioned, sent: Sent, capfd: pytest.CaptureFixture[str]
-) -> None:
-    request = with_headers(ask(acme), host=f"globex.{BASE_DOMAIN}", x_organization_id=str(globex.organization.id))
-    problem_of(audit(request), request, 403, "tenant_mismatch")
-    messages = sent()
-    assert {message["organization_id"] for message in messages} == {str(acme.organization.id), str(PLATFORM_LOG)}
-    targets = {
-        str(acme.organization.id): "header, host",
-        str(PLATFORM_LOG): f"header, host by organization {acme.organization.id}",
-    }
-    for message in messages:
-        record, target = message["record"], targets[message["organization_id"]]
-        assert (record["outcome"], record["code"], record["target"]) == ("refused", "tenant_mismatch", target)
-    metrics = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"_aws"' in line]
-    assert [(metric["TenantMismatch"], metric["organization_id"]) for metric in metrics] == [
-        ([1.0], str(acme.organization.id))
-    ]
-
-
-def test_a_refusal_on_anothers_path_is_recorded_as_a_mismatch_although_it_is_answered_404(
-    audit: Function, acme: Provisioned, globex: Provisioned, sent: Sent
-) -> None:
-    request = called_by(for_operator(globex.organization.id), tenant_of(acme))
-    problem_of(audit(request), request, 404, "not_found")
-    assert {(message["organization_id"], message["record"]["code"]) for message in sent()} == {
-        (str(acme.organization.id), "tenant_mismatch"),
-        (str(PLATFORM_LOG), "tenant_mismatch"),
-    }
-
-
-def test_a_read_that_cannot_be_recorded_is_not_answered(
-    start: Start,
-    secrets: None,  # noqa: ARG001
-    acme: Provisioned,
-    nowhere: str,
-) -> None:
-    audit = start("audit", AUDIT_QUEUE_URL=f"http://{nowhere}/audit", AWS_ENDPOINT_URL=f"http://{nowhere}")
-    request = ask_as_person(acme)
-    problem_of(audit(request), request, 503, "unavailable")
-
-
-def test_a_refusal_is_answered_although_it_cannot_be_recorded(
-    audit: Function, acme: Provisioned, globex: Provisioned, aws: AwsAccount
-) -> None:
-    import boto3  # noqa: PLC0415
-
-    boto3.client("sqs").delete_queue(QueueUrl=aws.audit_queue_url)
-    request = with_headers(ask(acme), x_organization_id=str(globex.organization.id))
-    problem_of(audit(request), request, 403, "tenant_mismatch")
 
 
 def test_a_kept_seal_is_where_a_verification_goes_on(audit: Function, databases: Databases, acme: Provisioned) -> None:
