@@ -4,9 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import boto3
@@ -23,6 +21,7 @@ from tenancy.stores.postgres import Database, UnboundRoleError
 from tenancy.stores.secrets import CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY
 from tests.given import MIGRATIONS, REGION, AwsAccount, Servers
 from tests.handlers.functions import PREFIX, Function, LogLines, PutSecret, Start
+from tests.handlers.reports import deploy, reports
 from tests.handlers.requests import sample
 
 BY_HAND = sample("migrate", "by_hand")
@@ -234,38 +233,10 @@ def test_no_migration_runs_as_a_superuser(
 # ------------------------------------------------------------------------------------------------------ CloudFormation
 
 
-@pytest.fixture
-def reports() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Serve a presigned URL; whatever is put there is a report."""
-    received: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            assert self.headers["Content-Type"] == ""
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/report", received
-        server.shutdown()
-
-
-def deploy(kind: str, url: str) -> dict[str, Any]:
-    return {
-        "RequestType": kind,
-        "ResponseURL": url,
-        "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/tenancy/1",
-        "RequestId": "request-1",
-        "LogicalResourceId": "Schemas",
-        "ResourceType": "Custom::Schemas",
-        "ResourceProperties": {"ServiceToken": "arn:aws:lambda:eu-central-1:123456789012:function:migrate"},
-    }
+@pytest.fixture(name="reports")
+def report_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    with reports() as served:
+        yield served
 
 
 def test_cloudformation_is_told_what_came_of_it(
