@@ -6,25 +6,29 @@ They start once a run. Each test has databases of its own, cloned from a migrate
 import itertools
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import psycopg
 import pytest
+import redis
 from moto.server import ThreadedMotoServer
 from psycopg import sql
 
-from scripts.stack import clickhouse, postgres, processes
+from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
 from tenancy.stores.aws import Aws
 from tenancy.stores.clickhouse import connect
+from tenancy.stores.event_bus import EventBus
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.platform.migrations import run_clickhouse_script
 from tenancy.stores.postgres import Database
 from tenancy.stores.queue import EventQueue
+from tenancy.stores.redis import Redis
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.migrate import migrate, read_migrations
@@ -55,19 +59,44 @@ def servers() -> Iterator[Servers]:
         postgres_port=(postgres_port := free_port()),
         superuser_url=postgres.superuser_url(settings, port=postgres_port, credentials=credentials),
         clickhouse_port=free_port(),
+        valkey_port=(valkey_port := free_port()),
     )
     try:
         processes.start(directory, postgres.prepare(settings, port=postgres_port, credentials=credentials))
         processes.start(directory, clickhouse.prepare(settings, port=started.clickhouse_port))
+        start_valkey(settings, started, port=valkey_port)
         postgres.create_database(started.superuser_url, credentials)
         owner = Database(lambda: started.postgres_url(postgres.OWNER, postgres.DATABASE), as_owner=True)
         migrate(owner, connect(started.clickhouse_url("default")), MIGRATIONS)
         owner.close()
         yield started
     finally:
-        for name in (clickhouse.NAME, postgres.NAME):
+        for name in (clickhouse.NAME, postgres.NAME, valkey.NAME):
             processes.stop(directory, name)
         shutil.rmtree(directory)
+
+
+def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> None:
+    """Start Valkey in cluster mode, as ElastiCache Serverless is: a script whose keys lie apart is refused."""
+    launch = valkey.prepare(settings, port=port, password=servers.credentials.valkey)
+    with (settings.directory / valkey.NAME / "valkey.conf").open("a") as configuration:
+        configuration.write(f"cluster-enabled yes\ncluster-port {free_port()}\n")
+    processes.start(settings.directory, launch)
+    with redis.Redis.from_url(servers.valkey_url) as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        while "cluster_state:ok" not in str(client.execute_command("CLUSTER", "INFO")):
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def counters(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
+    """Begin with an empty Redis, of which everybody is patient: a test must not depend on a machine's pauses."""
+    monkeypatch.setattr(Redis.__init__, "__kwdefaults__", {"patience_seconds": 10.0})
+    with redis.Redis.from_url(servers.valkey_url) as client:
+        client.flushall()
+    opened = Redis(lambda: servers.valkey_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +171,9 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
 
 @pytest.fixture
 def world(aws: AwsAccount) -> World:  # noqa: ARG001 - its plans must exist
-    return World(gateway_keys=GatewayKeys(REGION, PLANS_PATH), mailer=Mailer(REGION, SENDER))
+    return World(
+        gateway_keys=GatewayKeys(REGION, PLANS_PATH), mailer=Mailer(REGION, SENDER), event_bus=EventBus(REGION)
+    )
 
 
 @pytest.fixture

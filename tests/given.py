@@ -9,16 +9,20 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from scripts.stack import postgres
+from scripts.stack import postgres, valkey
 from scripts.stack.credentials import Credentials
 from tenancy.audit import Actor
 from tenancy.new_organization import NewOrganization
 from tenancy.organization import Status
 from tenancy.permissions import PERMISSIONS
+from tenancy.standing import LIVE, Standing
 from tenancy.stores.clickhouse import Client
+from tenancy.stores.counters import put_standing, seed_usage
 from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
 from tenancy.tenant import CallerKind, Tenant
 from tenancy.tiers import Tier
+from tenancy.usage import MonthSoFar
 from tenancy.use_cases.effects import World, drain
 from tenancy.use_cases.provision import Provisioned, provision_organization
 
@@ -46,6 +50,11 @@ class Servers:
     postgres_port: int
     superuser_url: str
     clickhouse_port: int
+    valkey_port: int
+
+    @property
+    def valkey_url(self) -> str:
+        return valkey.url_for("127.0.0.1", port=self.valkey_port, password=self.credentials.valkey)
 
     def postgres_url(self, role: str, database: str) -> str:
         passwords = {
@@ -107,9 +116,8 @@ def tenant_of(provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS)
         organization_id=provisioned.organization.id,
         subdomain=provisioned.organization.subdomain,
         tier=provisioned.organization.tier,
-        status=Status.ACTIVE,
         scopes=scopes,
-        credential_id=provisioned.app_id,
+        credential_id=provisioned.secret_key_id,
         kind=CallerKind.KEY,
     )
 
@@ -141,3 +149,12 @@ def event(number: int, **changes: object) -> dict[str, object]:
 
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def know(counters: Redis, tenant: Tenant, status: Status = Status.ACTIVE, *, events: int = 0, held: int = 0) -> None:
+    """Let Redis know what PostgreSQL would tell it of *tenant*."""
+    now = datetime.now(UTC)
+    standing = Standing(tier=tenant.tier, status=status, epoch=0, version=int(now.timestamp() * 1e6))
+    put_standing(counters, tenant.organization_id, standing, credential=(tenant.credential_id, LIVE))
+    so_far = MonthSoFar(requests=0, requests_today=0, events=events, held=held, storage_bytes=0)
+    seed_usage(counters, tenant.organization_id, so_far, now=now)

@@ -14,6 +14,7 @@ from tenancy.gateway.audit import (
     verification_document,
     without_operators_addresses,
 )
+from tenancy.gateway.gate import Gate
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.gateway.trail import Trail
 from tenancy.permissions import AUDIT_READ
@@ -21,7 +22,8 @@ from tenancy.settings import Settings
 from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
 from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import DATABASE, Secrets
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import DATABASE, REDIS, Secrets
 from tenancy.stores.signer import Signer
 from tenancy.tenant import require_operator, require_tenant
 from tenancy.use_cases.read_audit import EntryPage, list_audit_entries, verify_audit_log
@@ -31,6 +33,7 @@ secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_u
 db = Database(lambda: secrets.get_secret(DATABASE))
 signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
+gate = Gate(Redis(lambda: secrets.get_secret(REDIS)), lambda: db)
 app = api()
 
 
@@ -77,4 +80,4 @@ def answer_verification(organization_id: UUID, query: VerifyQuery) -> dict[str, 
     return verification_document(verify_audit_log(db, signer, organization_id, after=query.link()))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail)
+handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)

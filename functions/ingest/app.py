@@ -1,28 +1,33 @@
 """Events in: POST /v1/events behind the authorizer, and the Segment SDKs' paths, which bring their key themselves."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tenancy.api_keys import find_key
-from tenancy.errors import NotFoundError, OrganizationInactiveError, UnauthenticatedError
+from tenancy.errors import NotFoundError, OrganizationInactiveError, Refusal, UnauthenticatedError
 from tenancy.events.batch import decode_body, parse_batch
 from tenancy.events.segment import BATCH_PATHS, TYPE_OF_PATH
+from tenancy.gateway.gate import Gate
 from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.gateway.mentions import mentions_of
 from tenancy.gateway.segment import parse_segment_request, settings_answer
 from tenancy.gateway.serve import logger, serve
 from tenancy.gateway.trail import Trail
 from tenancy.permissions import EVENTS_WRITE
-from tenancy.resolution import resolve
+from tenancy.resolution import Mention, resolve
 from tenancy.settings import Settings
 from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
 from tenancy.stores.queue import EventQueue
-from tenancy.tenant import Tenant, require_tenant
-from tenancy.use_cases.ingest import Receipt, ingest_batch, ingest_messages
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import DATABASE, REDIS, Secrets
+from tenancy.tenant import Caller, Tenant, require_tenant
+from tenancy.use_cases.ingest import Reading, Receipt, read_batch, read_messages, require_taken, take
 
 if TYPE_CHECKING:
+    from tenancy.stores.postgres import Database
     from tenancy.use_cases.write_keys import WriteKeys
 
 SETTINGS_ROUTE = "/projects/{writeKey}/settings"
@@ -31,17 +36,27 @@ settings = Settings.from_env()
 sqs = Aws("sqs", settings.region, settings.aws_endpoint_url)
 queue = EventQueue(sqs, settings.events_queue_url)
 trail = Trail(AuditQueue(sqs, settings.audit_queue_url))
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+
+
+@cache
+def database() -> "Database":
+    """Return the database; its driver is imported only where a request needs it."""
+    from tenancy.stores.postgres import Database  # noqa: PLC0415
+
+    return Database(lambda: secrets.get_secret(DATABASE))
 
 
 @cache
 def write_keys() -> "WriteKeys":
-    """Return the look-up of write keys; its driver is imported only where a Segment path needs it."""
-    from tenancy.stores.postgres import Database  # noqa: PLC0415
-    from tenancy.stores.secrets import DATABASE, Secrets  # noqa: PLC0415
+    """Return the look-up of write keys, for the paths without an authorizer."""
     from tenancy.use_cases.write_keys import WriteKeys  # noqa: PLC0415
 
-    secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-    return WriteKeys(Database(lambda: secrets.get_secret(DATABASE)))
+    return WriteKeys(database())
+
+
+redis = Redis(lambda: secrets.get_secret(REDIS))
+gate = Gate(redis, database)
 
 
 def answer(request: Request, _event: dict[str, Any], _context: object) -> Response:
@@ -58,13 +73,12 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
 
 def take_events(request: Request) -> Response:
     """Take a batch in our own form."""
-    caller = request.caller()
-    with trail.audited(request, caller):
-        resolve(caller, mentions_of(request), base_domain=settings.base_domain).require_accepted()
-        tenant = require_tenant(caller, EVENTS_WRITE)
-        batch = parse_batch(decode_body(request.body))
-        receipt = ingest_batch(queue, tenant, batch, now=datetime.now(UTC))
-    log(request, tenant, receipt)
+    now = datetime.now(UTC)
+
+    def read(tenant: Tenant) -> Reading:
+        return read_batch(tenant, parse_batch(decode_body(request.body)), now=now)
+
+    receipt = ingest(request, request.caller(), mentions_of(request), read, is_whole=False, now=now)
     return json_answer(200, receipt)
 
 
@@ -72,12 +86,37 @@ def take_messages(request: Request) -> Response:
     """Take what a Segment SDK sends; exactly 200, because two SDKs send again on 202 and 204."""
     now = datetime.now(UTC)
     key, batch, mentions = parse_segment_request(request)
-    tenant = write_keys().authenticate(key, now=now)
-    with trail.audited(request, tenant):
-        resolve(tenant, mentions, base_domain=settings.base_domain).require_accepted()
-        receipt = ingest_messages(queue, tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
-    log(request, tenant, receipt)
+
+    def read(tenant: Tenant) -> Reading:
+        return read_messages(tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
+
+    ingest(request, write_keys().authenticate(key, now=now), mentions, read, is_whole=True, now=now)
     return json_answer(200, {"success": True})
+
+
+def ingest(
+    request: Request,
+    caller: Caller,
+    mentions: tuple[Mention, ...],
+    read: Callable[[Tenant], Reading],
+    *,
+    is_whole: bool,
+    now: datetime,
+) -> Receipt:
+    """Take what is in a request, as far as it is admitted; one that is wrong is counted like every other."""
+    with trail.audited(request, caller):
+        try:
+            resolve(caller, mentions, base_domain=settings.base_domain).require_accepted()
+            tenant = require_tenant(caller, EVENTS_WRITE)
+            reading = read(tenant)
+        except Refusal:
+            gate.admit(request, caller, now=now)
+            raise
+        admission = gate.reserve(request, tenant, events=len(reading.counted), is_whole=is_whole, now=now)
+        require_taken(admission, reading, is_whole=is_whole)
+        receipt = take(queue, tenant, reading, admission, lambda: gate.give_back(tenant, admission, reserved_at=now))
+    log(request, tenant, receipt)
+    return receipt
 
 
 def log(request: Request, tenant: Tenant, receipt: Receipt) -> None:
@@ -95,12 +134,14 @@ def log(request: Request, tenant: Tenant, receipt: Receipt) -> None:
 
 def give_settings(request: Request) -> Response:
     """Answer a mobile SDK's first question; a key that is unknown, or of an inactive organization, is not there."""
+    now = datetime.now(UTC)
     key = find_key(request.path.split("/")[2])
     if key is None:
         raise NotFoundError("There is no such project.")
     try:
-        tenant = write_keys().authenticate(key, now=datetime.now(UTC))
+        tenant = write_keys().authenticate(key, now=now)
         with trail.audited(request, tenant):
+            gate.admit(request, tenant, now=now)
             resolve(tenant, mentions_of(request), base_domain=settings.base_domain).require_accepted()
             tenant.require(EVENTS_WRITE)
     except (UnauthenticatedError, OrganizationInactiveError) as error:

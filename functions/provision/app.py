@@ -1,4 +1,4 @@
-"""Organizations, for the platform's operator: provision one, look at one, list them."""
+"""Organizations, for the platform's operator: provision one, look at one, list them, change what one has bought."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -7,7 +7,8 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.organizations import organization_document, page_document, provisioned_document
+from tenancy.gateway.gate import Gate
+from tenancy.gateway.organizations import OrganizationChange, organization_document, page_document, provisioned_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
 from tenancy.new_organization import NewOrganization
@@ -15,12 +16,15 @@ from tenancy.organization import Status
 from tenancy.settings import Settings
 from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
+from tenancy.stores.event_bus import EventBus
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import PLATFORM_DATABASE, Secrets
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
 from tenancy.tenant import require_operator
 from tenancy.tiers import Tier
+from tenancy.use_cases.change_tier import change_tier
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.list_organizations import get_organization, list_page
 from tenancy.use_cases.provision import provision_organization
@@ -33,8 +37,11 @@ platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 world = World(
     gateway_keys=GatewayKeys(settings.region, settings.usage_plans_path),
     mailer=Mailer(settings.region, settings.mail_from),
+    event_bus=EventBus(settings.region),
 )
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
+redis = Redis(lambda: secrets.get_secret(REDIS))
+gate = Gate(redis, lambda: platform_db)
 app = api()
 
 
@@ -66,4 +73,15 @@ def get_one(organization_id: UUID) -> dict[str, Any]:
     return organization_document(get_organization(platform_db, organization_id))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail)
+@app.patch("/organizations/<organization_id>")
+def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
+    """Give an organization another tier."""
+    operator = require_operator(caller_of(app), organization_id)
+    actor = actor_of(request_of(app), operator)
+    changed = change_tier(
+        platform_db, redis, world.gateway_keys, organization_id, change.tier, actor, now=datetime.now(UTC)
+    )
+    return organization_document(changed)
+
+
+handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)

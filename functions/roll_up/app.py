@@ -1,4 +1,4 @@
-"""Hourly: events -> daily statistics and tenant_usage; what audit logs no longer keep is cut off."""
+"""Hourly: rows and ledgers -> statistics, usage and counters; held events into room; what nobody keeps is deleted."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -6,21 +6,27 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tenancy.gateway.metrics import count
 from tenancy.settings import Settings
 from tenancy.stores.aws import Aws
 from tenancy.stores.clickhouse import Client, connect
 from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, Secrets
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
 from tenancy.stores.signer import Signer
+from tenancy.use_cases.clean_up import clean_up
 from tenancy.use_cases.cut_audit import cut_audit_logs
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.use_cases.release_held import release_into_room
+from tenancy.use_cases.roll_up import RollUp, roll_up
 
 QUERY_TIMEOUT_SECONDS = 800  # the function has 900
+REDIS_PATIENCE_SECONDS = 30.0
 
 logger = Logger()
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
+redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=REDIS_PATIENCE_SECONDS)
 signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
 
 
@@ -33,7 +39,26 @@ def clickhouse() -> Client:
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Roll up once; what the schedule sends does not matter."""
     now = datetime.now(UTC)
-    done = roll_up(platform_db, clickhouse(), now=now)
-    cut = cut_audit_logs(platform_db, signer, now=now)
-    logger.info("rolled up", ran=done.ran, organizations=done.organizations, days=done.days, audit_entries_cut=cut)
-    return {"ran": done.ran, "organizations": done.organizations, "days": done.days, "audit_entries_cut": cut}
+    done = roll_up(platform_db, clickhouse(), redis, now=now)
+    released = release_into_room(platform_db, clickhouse(), redis, done.held, done.usage, now=now)
+    cleaned = clean_up(platform_db, clickhouse(), now=now) if done.ran else None
+    report(done)
+    result = {
+        "ran": done.ran,
+        "organizations": done.organizations,
+        "days": done.days,
+        "events_released": released,
+        "organizations_cleaned": cleaned,
+        "audit_entries_cut": cut_audit_logs(platform_db, signer, now=now),
+    }
+    logger.info("rolled up", result=result)
+    return result
+
+
+def report(done: RollUp) -> None:
+    """Count what did not agree, organization by organization."""
+    for name, drifts in (("CounterDrift", done.counter_drifts), ("StatisticsDrift", done.statistics_drifts)):
+        for organization_id, events in drifts.items():
+            count(name, {"organization_id": str(organization_id)}, abs(events))
+    if done.ran and not done.counters_settled:
+        count("CountersNotSettled")

@@ -1,37 +1,53 @@
-"""Every minute: finish the effects that committed changes still owe, and seal the audit logs."""
+"""Every minute: keep what Redis has counted, finish what committed changes still owe, seal the audit logs."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tenancy.gateway.metrics import count
 from tenancy.settings import Settings
 from tenancy.stores.aws import Aws
+from tenancy.stores.event_bus import EventBus
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import PLATFORM_DATABASE, Secrets
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.sweep import sweep
+
+REDIS_PATIENCE_SECONDS = 10.0
 
 logger = Logger()
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
+redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=REDIS_PATIENCE_SECONDS)
 world = World(
     gateway_keys=GatewayKeys(settings.region, settings.usage_plans_path),
     mailer=Mailer(settings.region, settings.mail_from),
+    event_bus=EventBus(settings.region),
 )
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Sweep once; what the schedule sends does not matter."""
-    swept = sweep(platform_db, world, now=datetime.now(UTC))
+    swept = sweep(platform_db, redis, world, now=datetime.now(UTC))
     if swept is None:
         logger.info("another sweep runs")
         return {"ran": False}
     for organization_id, head in swept.sealed.items():  # a witness outside the database
         logger.info("sealed", organization_id=str(organization_id), sequence=head.sequence, seal=head.seal.hex())
-    done, failed = list(swept.drained.done), list(swept.drained.failed)
-    logger.info("swept", done=done, failed=failed, sealed=len(swept.sealed))
-    return {"ran": True, "done": done, "failed": failed, "sealed": len(swept.sealed)}
+    if swept.requests_kept is None:
+        count("RequestsNotKept")
+    result = {
+        "ran": True,
+        "requests_kept": swept.requests_kept,
+        "announced": swept.announced,
+        "done": list(swept.drained.done),
+        "failed": list(swept.drained.failed),
+        "sealed": len(swept.sealed),
+    }
+    logger.info("swept", result=result)
+    return result

@@ -1,29 +1,51 @@
-"""What an organization has used, and its statistics."""
+"""What an organization has used, its statistics, and what it reports of its own use."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from http import HTTPStatus
 from typing import Annotated, Any
+from uuid import UUID
 
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from tenancy.gateway.gate import Gate
+from tenancy.gateway.metering import (
+    Commit,
+    IdempotencyKey,
+    NewReservation,
+    Report,
+    allowance_document,
+    reserved_document,
+)
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.gateway.trail import Trail
 from tenancy.gateway.usage import parse_period, statistics_document, usage_document
-from tenancy.permissions import STATS_READ, USAGE_READ
+from tenancy.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.settings import Settings
 from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
 from tenancy.stores.clickhouse import Client, TenantReader, connect
 from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import CLICKHOUSE_READER, DATABASE, Secrets
-from tenancy.tenant import require_tenant
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import CLICKHOUSE_READER, DATABASE, REDIS, Secrets
+from tenancy.tenant import require_operator, require_tenant
+from tenancy.tiers import Tier
+from tenancy.use_cases.meter import (
+    commit_reservation,
+    parse_metric,
+    record_usage,
+    release_reservation,
+    reserve_usage,
+)
 from tenancy.use_cases.read_statistics import read_statistics
-from tenancy.use_cases.read_usage import read_usage
+from tenancy.use_cases.read_usage import find_tier, read_usage
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 db = Database(lambda: secrets.get_secret(DATABASE))
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
+gate = Gate(Redis(lambda: secrets.get_secret(REDIS)), lambda: db)
 app = api()
 
 
@@ -39,10 +61,18 @@ def usage(
 ) -> dict[str, Any]:
     """Usage of the month against the tier's quotas, and per day."""
     tenant = require_tenant(caller_of(app), USAGE_READ)
-    now = datetime.now(UTC)
-    period = parse_period(from_, to, today=now.date())
-    report = read_usage(db, TenantReader(clickhouse(), tenant.organization_id), tenant, period, now=now)
-    return usage_document(tenant, report)
+    return usage_of(tenant.organization_id, tenant.tier, from_, to)
+
+
+@app.get("/organizations/<organization_id>/usage")
+def usage_of_one(
+    organization_id: UUID,
+    from_: Annotated[date | None, Query(alias="from")] = None,
+    to: Annotated[date | None, Query()] = None,
+) -> dict[str, Any]:
+    """Usage of one organization, for the operator."""
+    require_operator(caller_of(app), organization_id)
+    return usage_of(organization_id, find_tier(db, organization_id), from_, to)
 
 
 @app.get("/stats")
@@ -53,10 +83,53 @@ def stats(
 ) -> dict[str, Any]:
     """Events, revenue and devices by event time, in groups."""
     tenant = require_tenant(caller_of(app), STATS_READ)
-    period = parse_period(from_, to, today=datetime.now(UTC).date())
+    now = datetime.now(UTC)
+    period = parse_period(from_, to, today=now.date())
     dimensions = [name for name in group_by.split(",") if name]
-    reader = TenantReader(clickhouse(), tenant.organization_id)
-    return statistics_document(read_statistics(db, reader, tenant, period, group_by=dimensions), dimensions)
+    groups = read_statistics(db, clickhouse(), tenant, period, group_by=dimensions, now=now)
+    return statistics_document(groups, dimensions)
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail)
+@app.post("/usage/<metric>")
+def report(metric: str, body: Report, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
+    """Report predictions, or bytes that are stored elsewhere."""
+    tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
+    amount = body.amount_of(known)
+    allowance = record_usage(db, tenant, known, amount, idempotency_key=idempotency_key, now=datetime.now(UTC))
+    return allowance_document(allowance)
+
+
+@app.post("/usage/<metric>/reservations")
+def reserve(metric: str, body: NewReservation) -> tuple[dict[str, Any], int]:
+    """Set room aside."""
+    tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
+    lasts = timedelta(seconds=body.ttl_seconds)
+    reserved = reserve_usage(db, tenant, known, body.amount, lasts=lasts, now=datetime.now(UTC))
+    return reserved_document(reserved), HTTPStatus.CREATED
+
+
+@app.post("/usage/<metric>/reservations/<reservation_id>/commit")
+def commit(metric: str, reservation_id: UUID, body: Commit | None = None) -> dict[str, Any]:
+    """Use what was set aside, or less of it."""
+    tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
+    amount = body.amount if body else None
+    return allowance_document(commit_reservation(db, tenant, known, reservation_id, amount, now=datetime.now(UTC)))
+
+
+@app.delete("/usage/<metric>/reservations/<reservation_id>")
+def release(metric: str, reservation_id: UUID) -> Response[str]:
+    """Give back what was set aside."""
+    tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
+    release_reservation(db, tenant, known, reservation_id)
+    return Response(HTTPStatus.NO_CONTENT, body="")
+
+
+def usage_of(organization_id: UUID, tier: Tier, start: date | None, end: date | None) -> dict[str, Any]:
+    """Return the usage of an organization in the period that a query names."""
+    now = datetime.now(UTC)
+    period = parse_period(start, end, today=now.date())
+    reader = TenantReader(clickhouse(), organization_id)
+    return usage_document(read_usage(db, reader, organization_id, tier, period, now=now))
+
+
+handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from jwt.algorithms import ECAlgorithm
 
 from scripts.bench.figure import Figure, alternate, processor_seconds
-from tenancy.organization import Status
 from tenancy.permissions import PERMISSIONS
 from tenancy.resolution import Mention, Source, resolve
 from tenancy.tenant import CallerKind, Tenant
@@ -92,7 +91,6 @@ def _tenant() -> Tenant:
         organization_id=ORGANIZATION_ID,
         subdomain="acme",
         tier=Tier.GROWTH,
-        status=Status.ACTIVE,
         scopes=PERMISSIONS,
         credential_id=USER_ID,
         kind=CallerKind.PERSON,

@@ -35,7 +35,6 @@ UNUSED = {
         "psycopg",
         "argon2",
         "jwt",
-        "cryptography",
     },
     "load": {"boto3", "botocore.session", "pydantic", "psycopg", "argon2", "jwt"},
     "health": {"boto3", "botocore.session", "pydantic", "clickhouse_connect", "psycopg", "argon2", "jwt", "awscrt"},

@@ -14,8 +14,18 @@ from moto.ses.models import ses_backends
 from scripts.stack import postgres
 from tenancy.api_keys import ApiKey, KeyType, generate_key
 from tenancy.stores.platform.platform_keys import insert_platform_key
-from tenancy.stores.secrets import CLICKHOUSE, CLICKHOUSE_READER, DATABASE, JWKS, OWNER_DATABASE, PLATFORM_DATABASE
-from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases, free_port
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import (
+    CLICKHOUSE,
+    CLICKHOUSE_READER,
+    DATABASE,
+    JWKS,
+    OWNER_DATABASE,
+    PLATFORM_DATABASE,
+    REDIS,
+)
+from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, free_port, know
+from tests.handlers import sent_events
 from tests.handlers.functions import (
     BASE_DOMAIN,
     ISSUER,
@@ -32,8 +42,11 @@ ACCOUNT = "123456789012"  # the one that moto plays
 
 
 @pytest.fixture
-def start(aws: AwsAccount) -> Iterator[Start]:
-    """Start a function; keywords replace values of its variables."""
+def start(aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSecret) -> Iterator[Start]:
+    """Start a function; keywords replace values of its variables. Redis knows the tenants that are in no database."""
+    put_secret(REDIS, servers.valkey_url)
+    for tenant in (sent_events.ACME, sent_events.GLOBEX):
+        know(counters, tenant)
     values = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "SECRETS_PREFIX": PREFIX,

@@ -17,6 +17,7 @@ from clickhouse_connect.driver.client import Client
 
 from tenancy.stores.aws import Aws
 from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
 from tests.given import ROOT, Databases
 
 PREFIX = "tenancy/test"
@@ -95,7 +96,7 @@ def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
 def _close(value: object) -> None:
     if isinstance(value, functools._lru_cache_wrapper) and value.cache_info().currsize and not parameters_of(value):
         value = value()  # made at the first request, kept for the life of the process
-    if isinstance(value, Database | Client):
+    if isinstance(value, Database | Client | Redis):
         value.close()
     elif isinstance(value, Aws):
         value._connection.close()

@@ -1,6 +1,7 @@
 """The events' queue: what is in it, and one that takes only what a test lets it take."""
 
 import json
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,21 +60,32 @@ class FickleQueue:
 
 
 @contextmanager
-def fickle_queue(decides: Callable[[int, Sequence[Entry]], Reply]) -> Iterator[FickleQueue]:
-    """Serve SQS's JSON protocol; *decides* gets the number of the call, from 0, and its entries."""
+def fickle_queue(behind: str, decides: Callable[[int, Sequence[Entry]], Reply]) -> Iterator[FickleQueue]:
+    """Serve SQS's JSON protocol; *decides* gets the number of the call, from 0, and its entries.
+
+    What other services are asked, the AWS *behind* answers.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            assert self.headers["X-Amz-Target"] == "AmazonSQS.SendMessageBatch"
             assert self.headers["Authorization"].startswith("AWS4-HMAC-SHA256 ")
-            entries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["Entries"]
+            sent = self.rfile.read(int(self.headers["Content-Length"]))
+            if not self.headers["X-Amz-Target"].startswith("AmazonSQS."):
+                passed_on = urllib.request.Request(behind, sent, dict(self.headers))
+                with urllib.request.urlopen(passed_on) as answer:
+                    self.reply(answer.status, answer.read())
+                return
+            assert self.headers["X-Amz-Target"] == "AmazonSQS.SendMessageBatch"
+            entries = json.loads(sent)["Entries"]
             status, document = decides(queue.calls, entries)
             queue.calls += 1
             said = {entry["Id"] for entry in document.get("Successful", [])}
             queue.taken += [entry for entry in entries if entry["Id"] in said]
-            body = json.dumps(document).encode()
+            self.reply(status, json.dumps(document).encode())
+
+        def reply(self, status: int, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from tenancy.api_keys import ApiKey
-from tenancy.organization import Status
 from tenancy.permissions import EVENTS_WRITE
 from tenancy.tenant import CallerKind, Tenant
 from tenancy.tiers import Tier
@@ -22,7 +21,6 @@ ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     subdomain="acme",
     tier=Tier.STARTER,
-    status=Status.ACTIVE,
     scopes=frozenset({EVENTS_WRITE}),
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,

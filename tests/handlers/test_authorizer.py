@@ -7,10 +7,10 @@ import pytest
 from tenancy.api_keys import ApiKey, KeyType, generate_key
 from tenancy.permissions import PERMISSIONS
 from tenancy.stores.secrets import DATABASE
-from tenancy.tenant import Operator, Tenant
+from tenancy.tenant import Bucket, Operator, Tenant
 from tenancy.tiers import Tier
 from tenancy.use_cases.provision import Provisioned
-from tests.given import Databases
+from tests.given import Databases, tenant_of
 from tests.handlers.functions import OPERATORS_GATEWAY_KEY, Function, PutSecret, Start, superuser
 from tests.handlers.requests import (
     Event,
@@ -169,17 +169,23 @@ def test_a_key_that_was_revoked_or_has_expired_is_unauthorized(
     assert [is_unauthorized(authorizer, event) for event in events] == [True, True]
 
 
-def test_the_status_of_an_organization_travels_so_that_its_refusal_can_be_explained(
+def test_an_erased_organization_has_no_credentials(
     authorizer: Function, databases: Databases, acme: Provisioned
 ) -> None:
     event = to_authorizer(f"Bearer {acme.secret_key.text}")
-    for status in ("active", "suspended", "deleted", "erasing"):
-        with databases.platform.transaction() as conn:
-            conn.execute("UPDATE organizations SET status = %s", (status,))
-        assert authorizer(event)["context"]["status"] == status
+    assert caller_in(authorizer(event)) == tenant_of(acme)
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET status = 'erased'")
     assert is_unauthorized(authorizer, event)
+
+
+def test_who_is_a_device_and_who_is_not_travels_because_they_draw_from_different_buckets(
+    authorizer: Function, acme: Provisioned
+) -> None:
+    for key, bucket in ((acme.write_key, Bucket.INGEST), (acme.secret_key, Bucket.MANAGEMENT)):
+        caller = caller_in(authorizer(to_authorizer(f"Bearer {key.text}")))
+        assert isinstance(caller, Tenant)
+        assert caller.bucket is bucket
 
 
 def test_a_database_that_is_away_is_no_401(start: Start, put_secret: PutSecret, nowhere: str) -> None:

@@ -9,7 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from tests.given import AwsAccount
+from tenancy.gateway.context import parse_context
+from tenancy.stores.redis import Redis
+from tenancy.tenant import Tenant
+from tests.given import AwsAccount, know
 from tests.handlers.functions import Start
 from tests.handlers.queues import Entry, Reply, events_in, fickle_queue, messages_in, taking
 from tests.handlers.requests import (
@@ -43,8 +46,11 @@ def test_accepted_means_in_the_queue(start: Start, aws: AwsAccount) -> None:
 
 
 @pytest.mark.parametrize("case", ["events", "events_gzip"])
-def test_the_samples_are_taken(start: Start, aws: AwsAccount, case: str) -> None:
+def test_the_samples_are_taken(start: Start, counters: Redis, aws: AwsAccount, case: str) -> None:
     request = sample("ingest", case)
+    caller = parse_context(request["requestContext"]["authorizer"], now=datetime.now(UTC))
+    assert isinstance(caller, Tenant)
+    know(counters, caller)
     body = base64.b64decode(request["body"]) if request["isBase64Encoded"] else request["body"].encode()
     events = json.loads(gzip.decompress(body) if case == "events_gzip" else body)["events"]
     now = datetime.now(UTC).isoformat()
@@ -163,13 +169,15 @@ def test_a_queue_that_is_not_there_is_unavailable(start: Start, aws: AwsAccount)
     problem_of(ingest(request), request, 503, "unavailable")
 
 
-def test_entries_that_the_queue_did_not_take_are_sent_again_until_each_is_in_once(start: Start) -> None:
+def test_entries_that_the_queue_did_not_take_are_sent_again_until_each_is_in_once(
+    start: Start, aws: AwsAccount
+) -> None:
     events = [recent(number) for number in range(2500)]
 
     def takes_the_first_only(_call: int, entries: Sequence[Entry]) -> Reply:
         return taking(entries, but=entries[1:])
 
-    with fickle_queue(takes_the_first_only) as queue:
+    with fickle_queue(aws.endpoint_url, takes_the_first_only) as queue:
         answer = answer_of(start("ingest", AWS_ENDPOINT_URL=queue.url)(post(*events)))
     assert (answer.status, answer.document["accepted"]) == (200, 2500)
     assert queue.calls == 3
@@ -199,21 +207,21 @@ def says_nothing(_call: int, _entries: Sequence[Entry]) -> Reply:
 
 @pytest.mark.parametrize("decides", [refuses_all, refuses_the_last, fails, throttles, says_nothing])
 def test_without_every_message_in_the_queue_nothing_is_called_accepted(
-    start: Start, decides: Callable[[int, Sequence[Entry]], Reply]
+    start: Start, aws: AwsAccount, decides: Callable[[int, Sequence[Entry]], Reply]
 ) -> None:
     request = post(*(recent(number) for number in range(1001)))
-    with fickle_queue(decides) as queue:
+    with fickle_queue(aws.endpoint_url, decides) as queue:
         problem_of(start("ingest", AWS_ENDPOINT_URL=queue.url)(request), request, 503, "unavailable")
     assert len(queue.taken) < 2
 
 
-def test_a_queue_that_came_back_is_used_again(start: Start) -> None:
+def test_a_queue_that_came_back_is_used_again(start: Start, aws: AwsAccount) -> None:
     request = post(recent(1))
 
     def fails_first(call: int, entries: Sequence[Entry]) -> Reply:
         return fails(call, entries) if call == 0 else taking(entries)
 
-    with fickle_queue(fails_first) as queue:
+    with fickle_queue(aws.endpoint_url, fails_first) as queue:
         ingest = start("ingest", AWS_ENDPOINT_URL=queue.url)
         problem_of(ingest(request), request, 503, "unavailable")
         assert answer_of(ingest(request)).status == 200

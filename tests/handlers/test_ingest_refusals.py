@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tenancy.audit import PLATFORM_LOG
-from tenancy.organization import Status
 from tenancy.permissions import EVENTS_WRITE, PERMISSIONS
 from tests.given import AwsAccount
 from tests.handlers.functions import BASE_DOMAIN, Start
@@ -33,8 +32,6 @@ def test_whoever_may_not_send_events_is_refused_before_the_body_is_read(start: S
     refused: list[tuple[Event, int, str]] = [
         (called_by(body, replace(ACME, scopes=PERMISSIONS - {EVENTS_WRITE})), 403, "forbidden"),
         (called_by(body, OPERATOR), 403, "forbidden"),
-        (called_by(body, replace(ACME, status=Status.SUSPENDED)), 403, "organization_inactive"),
-        (called_by(body, replace(ACME, status=Status.DELETED)), 403, "organization_inactive"),
         (called_by(body, replace(ACME, expires_at=now - timedelta(seconds=1))), 401, "unauthenticated"),
         ({**body, "requestContext": {**body["requestContext"], "authorizer": {}}}, 401, "unauthenticated"),
         ({**body, "requestContext": {**body["requestContext"], "authorizer": None}}, 401, "unauthenticated"),

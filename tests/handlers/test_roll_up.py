@@ -18,6 +18,14 @@ from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.requests import sample
 
 MOMENT = datetime.now(UTC)
+NOTHING = {
+    "ran": False,
+    "organizations": 0,
+    "days": 0,
+    "events_released": 0,
+    "organizations_cleaned": None,
+    "audit_entries_cut": 0,
+}
 
 
 @pytest.fixture
@@ -46,11 +54,13 @@ def test_the_schedules_event_counts_what_was_written(
 ) -> None:
     store(databases, acme, 1, 2)
     store(databases, globex, 1, 2, 3)
-    for _ in range(2):
+    for cleaned in (2, None):
         assert roll_up(sample("roll_up", "hourly")) == {
             "ran": True,
             "organizations": 2,
             "days": 2,
+            "events_released": 0,
+            "organizations_cleaned": cleaned,
             "audit_entries_cut": 0,
         }
         assert counted(databases) == [(acme.organization.id, 2, 2), (globex.organization.id, 3, 3)]
@@ -60,7 +70,7 @@ def test_the_schedules_event_counts_what_was_written(
 
 
 def test_without_events_nothing_is_counted(roll_up: Function, databases: Databases) -> None:
-    assert roll_up(sample("roll_up", "hourly")) == {"ran": True, "organizations": 0, "days": 0, "audit_entries_cut": 0}
+    assert roll_up(sample("roll_up", "hourly")) == {**NOTHING, "ran": True, "organizations_cleaned": 0}
     assert counted(databases) == []
 
 
@@ -69,7 +79,7 @@ def test_two_at_once_are_one(roll_up: Function, databases: Databases, acme: Prov
     now = datetime.now(UTC)
     with databases.platform.transaction() as conn:
         assert take_lease(conn, "roll_up", uuid4(), now=now, ends_at=now + timedelta(minutes=15))
-    assert roll_up(sample("roll_up", "hourly")) == {"ran": False, "organizations": 0, "days": 0, "audit_entries_cut": 0}
+    assert roll_up(sample("roll_up", "hourly")) == NOTHING
     assert counted(databases) == []
 
 

@@ -12,7 +12,6 @@ from tenancy.events.event import parse_event
 from tenancy.events.frames import cut_frames
 from tenancy.events.row import Reception
 from tenancy.events.segment import parse_message
-from tenancy.organization import Status
 from tenancy.permissions import EVENTS_WRITE, PERMISSIONS, STATS_READ, USAGE_READ
 from tenancy.stores.platform.events import insert_frames
 from tenancy.stores.secrets import CLICKHOUSE_READER, DATABASE
@@ -107,7 +106,8 @@ def test_each_organization_sees_its_own_events_and_no_other(
         assert document["held"] == {"count": held, "reasons": {"clock": 2} if held else {}}
         [day] = document["daily"]
         assert (day["date"], day["events"], day["unique_users"]) == (NOW.date().isoformat(), events, events)
-        assert document["quotas"]["storage_bytes"]["used"] == day["storage_bytes"] > 0
+        stored = document["quotas"]["storage_bytes"]["used"]
+        assert (stored > day["storage_bytes"] > 0) if held else (stored == day["storage_bytes"] > 0)
         [group] = answer_of(usage(ask("stats", who))).document["data"]
         assert (group["events"], group["unique_devices"]) == (events, events)
 
@@ -189,8 +189,6 @@ def test_whoever_may_not_read_is_told_why(usage: Function, acme: Provisioned) ->
             (called_by(bare, OPERATOR), 403, "forbidden"),
             (called_by(bare, replace(tenant, scopes=frozenset({EVENTS_WRITE}))), 403, "forbidden"),
             (called_by(bare, replace(tenant, scopes=PERMISSIONS - {permission})), 403, "forbidden"),
-            (called_by(bare, replace(tenant, status=Status.SUSPENDED)), 403, "organization_inactive"),
-            (called_by(bare, replace(tenant, status=Status.DELETED)), 403, "organization_inactive"),
             (called_by(bare, replace(tenant, expires_at=NOW - timedelta(seconds=1))), 401, "unauthenticated"),
             (nobody, 401, "unauthenticated"),
         ]

@@ -19,13 +19,14 @@ from scripts.stack import processes
 from scripts.stack.loopback import answers
 from scripts.stack.processes import Launch
 from tenancy.stores.clickhouse import TENANT_TABLES, Client, DatabaseError, TenantReader, connect
+from tenancy.stores.platform.migrations import ACCESS_MANAGEMENT
 from tenancy.use_cases.migrate import read_migrations
 from tests.given import MIGRATIONS, ROOT, Databases, free_port
 
 ACME = UUID("00000000-0000-4000-8000-00000000ac3e")
 GLOBEX = UUID("00000000-0000-4000-8000-0000000010be")
 SCRIPTS = {migration.name: migration.script for migration in read_migrations(MIGRATIONS / "clickhouse")}
-ACCESS = [name for name in SCRIPTS if name >= "0004"]
+ACCESS = [name for name, script in SCRIPTS.items() if ACCESS_MANAGEMENT.match(script)]
 FORGETFUL = "SELECT DISTINCT organization_id, {organization_id:UUID} AS named FROM "
 INSERT = """
     INSERT INTO {table:Identifier} (organization_id, event_id, device_id, event_timestamp, received_at)

@@ -9,16 +9,19 @@ import zstandard
 
 from tenancy.stores.clickhouse import DatabaseError, TenantReader
 from tenancy.stores.events import find_first_unsettled_day, list_daily_events, list_statistics
-from tenancy.stores.platform.events import insert_daily_statistics, insert_frames, list_touched_days
+from tenancy.stores.platform.events import insert_frames, list_touched_days
+from tenancy.stores.platform.statistics import insert_daily_statistics
+from tenancy.stores.redis import Redis
 from tenancy.stores.usage import list_daily_usage
 from tenancy.usage import Period
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.roll_up import roll_up
-from tests.given import Databases
+from tests.given import NOW, Databases
 
 ACME = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10")
 GLOBEX = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b11")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))
 
 
@@ -94,19 +97,19 @@ def test_of_an_events_copies_the_first_received_counts_in_whatever_order_they_ar
 def test_a_late_original_changes_the_day_of_the_copy_that_it_replaces(databases: Databases) -> None:
     insert(databases, row(received_at="2026-11-22 00:00:00.000"), row(event_id="2", received_at="2026-11-22 00:00:00"))
     insert(databases, row())
-    changed = list_touched_days(databases.clickhouse, since=LONG_AGO)
+    changed = list_touched_days(databases.clickhouse, since=LONG_AGO, recent=NEVER)
     assert sorted((str(day.metric_date), day.events) for day in changed) == [("2026-11-20", 1), ("2026-11-22", 1)]
 
 
 def test_a_day_that_lost_its_only_event_to_an_earlier_day_is_billed_no_more(
-    databases: Databases, acme: Provisioned
+    databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
     organization_id = str(acme.organization.id)
     late = row(organization_id=organization_id, received_at="2026-11-22 00:00:00.000000")
     insert(databases, late)
-    roll_up(databases.platform, databases.clickhouse, now=datetime.now(UTC))
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
     insert(databases, {**late, "received_at": "2026-11-20 10:00:01.000000"})
-    roll_up(databases.platform, databases.clickhouse, now=datetime.now(UTC))
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         days = list_daily_usage(conn, acme.organization.id)
     assert [(str(day.metric_date), day.events) for day in days] == [("2026-11-20", 1), ("2026-11-22", 0)]
@@ -118,7 +121,7 @@ def test_only_organizations_with_new_rows_are_counted_again(databases: Databases
         "ALTER TABLE events UPDATE created_at = '2026-11-20 10:00:02' WHERE 1", settings={"mutations_sync": 2}
     )
     insert(databases, row(organization_id=str(GLOBEX)))
-    changed = list_touched_days(databases.clickhouse, since=datetime.now(UTC) - timedelta(minutes=5))
+    changed = list_touched_days(databases.clickhouse, since=datetime.now(UTC) - timedelta(minutes=5), recent=NEVER)
     assert {day.organization_id for day in changed} == {GLOBEX}
 
 

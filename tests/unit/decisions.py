@@ -4,7 +4,6 @@ from dataclasses import replace
 from uuid import UUID
 
 from tenancy.errors import Refusal
-from tenancy.organization import Status
 from tenancy.permissions import PERMISSIONS
 from tenancy.resolution import (
     Decision,
@@ -21,7 +20,6 @@ ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     subdomain="acme",
     tier=Tier.STARTER,
-    status=Status.ACTIVE,
     scopes=PERMISSIONS,
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,

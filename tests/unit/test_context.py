@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.context import parse_context, to_context
-from tenancy.organization import Status
 from tenancy.permissions import PERMISSIONS
-from tenancy.tenant import Caller, CallerKind, Operator, Tenant
+from tenancy.tenant import Bucket, Caller, CallerKind, Operator, Tenant
 from tenancy.tiers import Tier
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -21,7 +20,6 @@ ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     subdomain="acme",
     tier=Tier.GROWTH,
-    status=Status.ACTIVE,
     scopes=frozenset({"stats:read", "events:write"}),
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,
@@ -35,10 +33,11 @@ TENANTS = st.builds(
     organization_id=st.uuids(),
     subdomain=st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True),
     tier=st.sampled_from(Tier),
-    status=st.sampled_from(Status),
     scopes=st.frozensets(st.sampled_from(sorted(PERMISSIONS))),
     credential_id=st.uuids(),
     kind=st.sampled_from([CallerKind.KEY, CallerKind.PERSON]),
+    bucket=st.sampled_from(Bucket),
+    epoch=st.from_regex(r"([0-9]+\.[0-9]+)?", fullmatch=True),
     expires_at=EXPIRY,
 )
 OPERATORS = st.builds(Operator, credential_id=st.uuids(), expires_at=EXPIRY)
@@ -63,7 +62,8 @@ def test_a_tenant_travels_with_what_its_routes_ask_for() -> None:
         "organization_id": "0a000000-0000-4000-8000-00000000000a",
         "subdomain": "acme",
         "tier": "growth",
-        "status": "active",
+        "bucket": "management",
+        "epoch": "",
         "kind": "key",
         "scopes": "events:write stats:read",
     }

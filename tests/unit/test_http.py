@@ -9,10 +9,13 @@ import pytest
 
 from tenancy import errors
 from tenancy.errors import (
+    DowngradeBlockedError,
     FieldError,
     InternalError,
     InvalidError,
     MalformedRequestError,
+    QuotaExceededError,
+    RateLimitedError,
     Refusal,
     SubdomainTakenError,
     UnauthenticatedError,
@@ -171,9 +174,20 @@ def problem(refusal: Refusal) -> tuple[dict[str, Any], dict[str, str]]:
     return json.loads(answer["body"]), answer["headers"]
 
 
+def made(kind: type[Refusal]) -> Refusal:
+    """Make a refusal of a kind; some take more than a sentence."""
+    if kind is QuotaExceededError:
+        return QuotaExceededError(tier="starter", metric="events", limit=10, used=11, upgrade_url="/billing/upgrade")
+    if kind is RateLimitedError:
+        return RateLimitedError("Because.", tier="starter", limit=100, retry_after=7)
+    if kind is DowngradeBlockedError:
+        return DowngradeBlockedError(["users"])
+    return kind("acme") if kind is SubdomainTakenError else kind("Because.")
+
+
 @pytest.mark.parametrize("kind", REFUSALS, ids=lambda kind: kind.__name__)
 def test_every_refusal_is_a_problem_with_code_and_message_at_the_top(kind: type[Refusal]) -> None:
-    refusal = kind("acme") if kind is SubdomainTakenError else kind("Because.")
+    refusal = made(kind)
     document, headers = problem(refusal)
     assert headers["Content-Type"] == "application/problem+json"
     assert {name: document[name] for name in ("type", "title", "status", "instance", "request_id", "code")} == {
@@ -210,6 +224,25 @@ def test_without_fields_at_fault_there_is_no_list_of_them() -> None:
 def test_who_should_come_back_is_told_when(refusal: Refusal, seconds: int) -> None:
     document, headers = problem(refusal)
     assert (document["retry_after"], headers["Retry-After"]) == (seconds, str(seconds))
+
+
+def test_who_is_over_a_limit_is_told_which_and_what_to_do() -> None:
+    document, headers = problem(made(QuotaExceededError))
+    assert {name: document[name] for name in ("tier", "metric", "limit", "used", "upgrade_url")} == {
+        "tier": "starter",
+        "metric": "events",
+        "limit": 10,
+        "used": 11,
+        "upgrade_url": "/billing/upgrade",
+    }
+    assert "Retry-After" not in headers
+    document, headers = problem(made(RateLimitedError))
+    assert (document["tier"], document["limit"], document["retry_after"]) == ("starter", 100, 7)
+    assert headers["Retry-After"] == "7"
+
+
+def test_what_blocks_a_downgrade_is_listed() -> None:
+    assert problem(made(DowngradeBlockedError))[0]["blockers"] == ["users"]
 
 
 def test_a_fault_of_ours_says_nothing_about_itself() -> None:

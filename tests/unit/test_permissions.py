@@ -5,8 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.errors import ForbiddenError, OrganizationInactiveError
-from tenancy.organization import Status
+from tenancy.errors import ForbiddenError
 from tenancy.permissions import PERMISSIONS, ROLES, STATS_READ, USAGE_READ
 from tenancy.tenant import CallerKind, Operator, Tenant, require_operator, require_tenant
 from tenancy.tiers import Tier
@@ -20,7 +19,6 @@ ACME = Tenant(
     organization_id=uuid4(),
     subdomain="acme",
     tier=Tier.STARTER,
-    status=Status.ACTIVE,
     scopes=frozenset({STATS_READ}),
     credential_id=uuid4(),
     kind=CallerKind.KEY,
@@ -60,13 +58,6 @@ def test_a_tenant_with_the_permission_passes() -> None:
 def test_a_tenant_without_the_permission_is_forbidden() -> None:
     with pytest.raises(ForbiddenError, match="usage:read"):
         require_tenant(ACME, USAGE_READ)
-
-
-@pytest.mark.parametrize("status", [status for status in Status if status is not Status.ACTIVE])
-def test_only_an_active_organization_is_served(status: Status) -> None:
-    with pytest.raises(OrganizationInactiveError) as refusal:
-        require_tenant(replace(ACME, status=status), STATS_READ)
-    assert (refusal.value.status, refusal.value.code) == (403, "organization_inactive")
 
 
 def test_a_platform_key_acts_for_no_tenant() -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from tenancy.gateway.context import to_context
 from tenancy.gateway.policy import allow
-from tenancy.organization import Status
 from tenancy.tenant import CallerKind, Operator, Tenant
 from tenancy.tiers import Tier
 
@@ -14,7 +13,6 @@ ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     subdomain="acme",
     tier=Tier.GROWTH,
-    status=Status.ACTIVE,
     scopes=frozenset({"stats:read"}),
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -10,24 +10,14 @@ from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError
 from tenancy.gateway.usage import parse_period, statistics_document, usage_document
-from tenancy.organization import Status
+from tenancy.quotas import Allowance, Metric
 from tenancy.stores.events import Statistics
-from tenancy.tenant import CallerKind, Tenant
 from tenancy.tiers import Tier
 from tenancy.usage import SETTLING_TIME, DailyUsage, Period, month_of, unsettled_since
-from tenancy.use_cases.read_usage import Allowance, UsageReport
+from tenancy.use_cases.read_usage import UsageReport
 
 TODAY = date(2026, 11, 24)
 NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))
-ACME = Tenant(
-    organization_id=uuid4(),
-    subdomain="acme",
-    tier=Tier.ENTERPRISE,
-    status=Status.ACTIVE,
-    scopes=frozenset(),
-    credential_id=uuid4(),
-    kind=CallerKind.KEY,
-)
 
 
 @given(st.dates(max_value=date(9999, 11, 30)))
@@ -80,13 +70,15 @@ def test_a_period_that_ends_before_it_starts_or_that_no_store_holds_is_invalid(
 
 def test_usage_is_shown_as_the_api_says() -> None:
     report = UsageReport(
+        organization_id=UUID(int=7),
+        tier=Tier.ENTERPRISE,
         period=NOVEMBER,
-        quotas={"events": Allowance(used=12, limit=10), "users": Allowance(used=3, limit=None)},
+        quotas={Metric.EVENTS: Allowance(used=12, limit=10), Metric.USERS: Allowance(used=3, limit=None)},
         held={"clock": 2, "quota": 3},
         daily=[DailyUsage(metric_date=TODAY, events=12, unique_users=4, storage_bytes=99)],
     )
-    assert usage_document(ACME, report) == {
-        "organization_id": str(ACME.organization_id),
+    assert usage_document(report) == {
+        "organization_id": str(UUID(int=7)),
         "tier": "enterprise",
         "period": {"start": "2026-11-01", "end": "2026-12-01"},
         "quotas": {

@@ -9,13 +9,16 @@ import pytest
 
 from tenancy.errors import InvalidError
 from tenancy.events.batch import Batch
+from tenancy.quotas import Metric
 from tenancy.stores.aws import Aws
 from tenancy.stores.clickhouse import TenantReader
 from tenancy.stores.dead_letters import DeadLetters
 from tenancy.stores.queue import EventQueue
+from tenancy.stores.redis import Redis
 from tenancy.tenant import Tenant
 from tenancy.usage import Period
-from tenancy.use_cases.ingest import Receipt, ingest_batch
+from tenancy.use_cases.admit import Admissions
+from tenancy.use_cases.ingest import Receipt, read_batch, take
 from tenancy.use_cases.load import QueuedFrame, load_frames
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.read_statistics import read_statistics
@@ -27,9 +30,13 @@ type Send = Callable[..., Receipt]
 
 
 @pytest.fixture
-def send(queue: EventQueue) -> Send:
+def send(queue: EventQueue, counters: Redis, databases: Databases) -> Send:
+    admissions = Admissions(counters, lambda: databases.functions)
+
     def send_events(tenant: Tenant, events: Sequence[dict[str, object]], *, now: datetime = NOW) -> Receipt:
-        return ingest_batch(queue, tenant, Batch([msgspec.Raw(msgspec.json.encode(e)) for e in events]), now=now)
+        reading = read_batch(tenant, Batch([msgspec.Raw(msgspec.json.encode(e)) for e in events]), now=now)
+        admission = admissions.admit(tenant, events=len(reading.counted), now=now)
+        return take(queue, tenant, reading, admission, lambda: None)
 
     return send_events
 
@@ -61,11 +68,11 @@ def drain_queue(aws: AwsAccount, databases: Databases) -> list[str]:
 
 def usage_of(databases: Databases, tenant: Tenant) -> UsageReport:
     reader = TenantReader(databases.clickhouse, tenant.organization_id)
-    return read_usage(databases.functions, reader, tenant, None, now=NOW)
+    return read_usage(databases.functions, reader, tenant.organization_id, tenant.tier, None, now=NOW)
 
 
 def test_each_event_counts_once_before_and_after_the_roll_up(
-    databases: Databases, aws: AwsAccount, acme: Provisioned, globex: Provisioned, send: Send
+    databases: Databases, counters: Redis, aws: AwsAccount, acme: Provisioned, globex: Provisioned, send: Send
 ) -> None:
     tenants = tenant_of(acme), tenant_of(globex)
     events = [event(number) for number in range(250)]
@@ -78,16 +85,17 @@ def test_each_event_counts_once_before_and_after_the_roll_up(
 
     for ran in (False, True):
         if ran:
-            assert roll_up(databases.platform, databases.clickhouse, now=datetime.now(NOW.tzinfo)).organizations == 2
+            assert roll_up(databases.platform, databases.clickhouse, counters, now=NOW).organizations == 2
         for tenant in tenants:
             report = usage_of(databases, tenant)
-            assert report.quotas["events"].used == 250
+            assert report.quotas[Metric.EVENTS].used == 250
             assert [(day.metric_date.isoformat(), day.events, day.unique_users) for day in report.daily] == [
                 ("2026-11-24", 250, 10)
             ]
-            reader = TenantReader(databases.clickhouse, tenant.organization_id)
             period = Period(start=NOW.date().replace(day=1), end=NOW.date())
-            [group] = read_statistics(databases.functions, reader, tenant, period, group_by=["day", "event_name"])
+            [group] = read_statistics(
+                databases.functions, databases.clickhouse, tenant, period, group_by=["day", "event_name"], now=NOW
+            )
             assert (str(group.day), group.event_name) == ("2026-11-20", "Order Completed")
             assert (group.events, group.unique_devices) == (250, 10)
             assert {currency: str(amount) for currency, amount in group.revenue.items()} == {"EUR": "312.500000"}

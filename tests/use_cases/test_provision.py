@@ -6,6 +6,7 @@ import boto3
 import pytest
 
 from tenancy.errors import SubdomainTakenError, UnavailableError
+from tenancy.stores.redis import Redis
 from tenancy.tiers import Tier
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.provision import Provisioned, provision_organization
@@ -52,15 +53,17 @@ def test_a_subdomain_that_is_taken_or_reserved_is_refused_and_nothing_is_made(
         assert conn.execute("SELECT id FROM organizations").fetchall() == [(acme.organization.id,)]
 
 
-def test_what_the_gateway_refused_is_finished_by_the_sweep(databases: Databases, world: World, aws: AwsAccount) -> None:
+def test_what_the_gateway_refused_is_finished_by_the_sweep(
+    databases: Databases, counters: Redis, world: World, aws: AwsAccount
+) -> None:
     ssm = boto3.client("ssm", region_name=REGION)
     ssm.delete_parameter(Name=f"{PLANS_PATH}/starter")
     with pytest.raises(UnavailableError):
         provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
     ssm.put_parameter(Name=f"{PLANS_PATH}/starter", Value=aws.plan_ids["starter"], Type="String")
 
-    nothing_due = sweep(databases.platform, world, now=NOW + timedelta(seconds=1))
-    finished = sweep(databases.platform, world, now=NOW + timedelta(minutes=5))
+    nothing_due = sweep(databases.platform, counters, world, now=NOW + timedelta(seconds=1))
+    finished = sweep(databases.platform, counters, world, now=NOW + timedelta(minutes=5))
     assert nothing_due is not None
     assert nothing_due.drained.done == ("welcome_mail",)
     assert finished is not None

@@ -1,7 +1,8 @@
 """Every refusal that a client can see, with its HTTP status and stable code (docs: the API's refusals table)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 BODY: Final = "body"
@@ -21,13 +22,15 @@ class Refusal(Exception):  # noqa: N818 - the domain's word: a refusal is an ans
     """A request that is answered with a problem document (RFC 9457) instead of a result.
 
     *detail* is a sentence for the caller; *errors* name the fields at fault; *retry_after* is in whole seconds.
-    *sources* are the places in the request that name another organization than the credential's, for the audit log.
+    *sources* are the places in the request that name another organization than the credential's, for the audit log;
+    *members* stand in the document beside those that every problem has.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "Internal Server Error"
     sources: tuple[str, ...] = ()
+    members: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None) -> None:
         """Say in one sentence what is refused and why."""
@@ -55,6 +58,17 @@ class UnauthenticatedError(Refusal):
     def __init__(self, detail: str = "A valid credential is needed.") -> None:
         """Say no more than the gateway does."""
         super().__init__(detail)
+
+
+class QuotaExceededError(Refusal):
+    """What the tier includes is used up; more is to be had with another tier, or next month."""
+
+    status, code, title = 402, "quota_exceeded", "Quota Exceeded"
+
+    def __init__(self, *, tier: str, metric: str, limit: int, used: int, upgrade_url: str) -> None:
+        """Name the *metric*, and how much of its *limit* is *used*."""
+        super().__init__(f"The quota of {metric} is used up: {used} of {limit}.")
+        self.members = {"tier": tier, "metric": metric, "limit": limit, "used": used, "upgrade_url": upgrade_url}
 
 
 class TenantMismatchError(Refusal):
@@ -105,6 +119,29 @@ class SubdomainTakenError(Refusal):
         super().__init__(f"The subdomain {subdomain!r} is not available.")
 
 
+class TransitionNotAllowedError(Refusal):
+    """The organization is in a state from which there is no such change."""
+
+    status, code, title = 409, "transition_not_allowed", "Transition Not Allowed"
+
+
+class DowngradeBlockedError(Refusal):
+    """The organization has more than the smaller tier includes; `blockers` say of what."""
+
+    status, code, title = 409, "downgrade_blocked", "Downgrade Blocked"
+
+    def __init__(self, blockers: Sequence[str]) -> None:
+        """Name what has to be fewer first."""
+        super().__init__(f"The organization has more than that tier includes: {', '.join(blockers)}.")
+        self.members = {"blockers": list(blockers)}
+
+
+class ConflictError(Refusal):
+    """What is there is in another state than the call needs."""
+
+    status, code, title = 409, "conflict", "Conflict"
+
+
 class TooLargeError(Refusal):
     """The body is larger than the route takes, counted after decoding."""
 
@@ -115,6 +152,23 @@ class InvalidError(Refusal):
     """Well-formed but wrong; `errors` says where."""
 
     status, code, title = 422, "invalid", "Unprocessable Content"
+
+
+class IdempotencyKeyReusedError(Refusal):
+    """The same `Idempotency-Key` came before, with another request."""
+
+    status, code, title = 422, "idempotency_key_reused", "Idempotency Key Reused"
+
+
+class RateLimitedError(Refusal):
+    """More requests than the tier has in a minute, or events past all that can be held; the client should come back."""
+
+    status, code, title = 429, "rate_limited", "Too Many Requests"
+
+    def __init__(self, detail: str, *, tier: str, limit: int, retry_after: int) -> None:
+        """Say for how many seconds to wait."""
+        super().__init__(detail, retry_after=retry_after)
+        self.members = {"tier": tier, "limit": limit}
 
 
 class UnavailableError(Refusal):

@@ -8,10 +8,11 @@ EVENTS_WRITE: Final = "events:write"
 EVENTS_READ: Final = "events:read"
 STATS_READ: Final = "stats:read"
 USAGE_READ: Final = "usage:read"
+USAGE_WRITE: Final = "usage:write"
 AUDIT_READ: Final = "audit:read"
 
 PERMISSIONS: Final = frozenset({
-    EVENTS_WRITE, EVENTS_READ, STATS_READ, USAGE_READ, "usage:write", "users:read", "users:write", "apps:read",
+    EVENTS_WRITE, EVENTS_READ, STATS_READ, USAGE_READ, USAGE_WRITE, "users:read", "users:write", "apps:read",
     "apps:write", "keys:read", "keys:write", "branding:write", "domains:write", "sso:write", AUDIT_READ,
     "exports:write", "erasures:write", "organization:read", "organization:delete",
 })  # fmt: skip

@@ -5,8 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tenancy.errors import ForbiddenError, ForeignPathError, OrganizationInactiveError
-from tenancy.organization import Status
+from tenancy.errors import ForbiddenError, ForeignPathError
 from tenancy.tiers import Tier
 
 
@@ -18,32 +17,39 @@ class CallerKind(StrEnum):
     KEY = "key"
 
 
+class Bucket(StrEnum):
+    """What a request draws from: a device that loops on its write key must never lock its owner out."""
+
+    INGEST = "ingest"
+    MANAGEMENT = "management"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
     """An organization as the current request acts for it.
 
     *kind* says whether a key or a person acts, *credential_id* is that key's or user's id; *scopes* are permissions of
-    the key or of the person's role; *expires_at* is when the credential is refused from (UTC), None for never.
+    the key or of the person's role; *expires_at* is when the credential is refused from (UTC), None for never; *epoch*
+    is a person's `organization.user` revocation counts, empty for a key. The tier is as the authorizer saw it, up to a
+    minute ago, until admission has told it as it is now.
     """
 
     organization_id: UUID
     subdomain: str
     tier: Tier
-    status: Status
     scopes: frozenset[str]
     credential_id: UUID
     kind: CallerKind
+    bucket: Bucket = Bucket.MANAGEMENT
+    epoch: str = ""
     expires_at: datetime | None = None
 
     def require(self, permission: str) -> None:
-        """Let the request pass only with *permission*, in an active organization.
+        """Let the request pass only with *permission*; whether the organization is active, admission says.
 
         Raises:
-            OrganizationInactiveError: the organization is not served at present.
             ForbiddenError: the credential lacks the permission.
         """
-        if self.status is not Status.ACTIVE:
-            raise OrganizationInactiveError(f"The organization is {self.status}.")
         if permission not in self.scopes:
             raise ForbiddenError(f"This credential lacks the permission {permission}.")
 

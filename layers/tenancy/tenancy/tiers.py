@@ -1,15 +1,22 @@
 """What an organization can buy: the seed's table of quotas and limits, and the numbers derived from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 RATE_LIMIT_WINDOW_SECONDS: Final = 60
+RATE_LIMIT_BLOCK_SECONDS: Final = 60  # from the first request over the limit
+PLATFORM_REQUESTS_PER_MINUTE: Final = 1_500  # of one platform key
 MINUTES_PER_QUOTA_MONTH: Final = 60 * 24 * 30
 BYTES_PER_GIB: Final = 1024**3
 GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle best-effort, at twice the tier; admission decides exactly
+GRACE_PERCENT: Final = 10  # of the month's events are held past the quota, before any is refused
+NOTICE_PERCENTS: Final = (80, 100)  # of a quota: what its organization and the platform are told of
+DOWNGRADE_KEEPS_DATA: Final = timedelta(days=30)  # after a downgrade, before its shorter retention holds
+UPGRADE_URL: Final = "/billing/upgrade"
 
 
 class Tier(StrEnum):
@@ -47,6 +54,11 @@ class Quotas:
     def api_requests_per_month(self) -> int:
         """The request quota of a 30-day month at the full rate limit (seed: quota enforcement)."""
         return self.api_requests_per_minute * MINUTES_PER_QUOTA_MONTH
+
+    @property
+    def grace_events_per_month(self) -> int:
+        """How many events past the month's quota are held instead of refused."""
+        return self.events_per_month * GRACE_PERCENT // 100
 
     @property
     def gateway_rate_per_second(self) -> float:
@@ -108,3 +120,8 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
         ),
     }
 )
+
+
+def retention_days(tiers: Iterable[Tier]) -> int:
+    """Return how long events are kept for an organization that had these *tiers* within the last 30 days."""
+    return max(QUOTAS[tier].data_retention_days for tier in tiers)

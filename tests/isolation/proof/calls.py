@@ -14,7 +14,7 @@ from tenancy.api_keys import KEY
 from tests.given import ROOT
 from tests.handlers.functions import BASE_DOMAIN
 from tests.isolation.proof.deployment import BY_TABLES_ID, Route
-from tests.isolation.proof.gateway import Answer, Request
+from tests.isolation.proof.gateway import Gateway, Request
 from tests.isolation.proof.neighbours import Credential, Named
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -34,6 +34,7 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     document: Any = None
     is_zipped: bool = False
+    parameters: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,11 +59,14 @@ def discover_calls(route: Route) -> list[Call]:
 
 
 def find_working(
-    gateway: Callable[[Request], Answer], route: Route, credentials: Iterable[Credential], own: Named
+    gateway: Gateway, route: Route, credentials: Iterable[Credential], own: Named
 ) -> tuple[Call, Credential] | None:
     """Return the first call of *route* that succeeds with one of *credentials*, and that one."""
-    pairs = product(discover_calls(route), credentials)
-    return next((pair for pair in pairs if gateway(request_of(*pair, own)).is_success), None)
+    for call, credential in product(discover_calls(route), credentials):
+        gateway.restore()
+        if gateway(request_of(call, credential, own)).is_success:
+            return call, credential
+    return None
 
 
 def request_of(call: Call, credential: Credential, own: Named) -> Request:
@@ -70,7 +74,8 @@ def request_of(call: Call, credential: Credential, own: Named) -> Request:
     headers = [("Host", f"api.{BASE_DOMAIN}"), ("Content-Type", "application/json")]
     if credential.authorization is not None:
         headers.append(("Authorization", credential.authorization))
-    parameters = {name: own_value(name, credential, own) for name in call.route.parameters}
+    words = dict(call.parameters)
+    parameters = {name: own_value(name, credential, own, words.get(name)) for name in call.route.parameters}
     request = Request(route=call.route, parameters=parameters, headers=tuple(headers), query=call.query)
     return with_document(request, call, _walk(call.document, lambda text: _adapted(text, credential)))
 
@@ -89,9 +94,9 @@ def document_in(request: Request) -> Any:  # noqa: ANN401 - JSON
     return json.loads(body) if body else None
 
 
-def own_value(parameter: str, credential: Credential, own: Named) -> str:
-    """Return what stands for *parameter* in the path of the organization's own request."""
-    value = row_value(parameter, own)
+def own_value(parameter: str, credential: Credential, own: Named, word: str | None) -> str:
+    """Return what stands for *parameter* in the path of the organization's own request; *word* is the sample's."""
+    value = row_value(parameter, own) or (None if word is None or KEY.fullmatch(word) else word)
     if value is None:
         value = credential.key.text if credential.key else str(own.organization_id)
     return value
@@ -119,6 +124,7 @@ def _call(route: Route, name: str, sample: dict[str, Any]) -> Call:
         query=tuple((name, _recent(value, days)) for name, value in query),
         document=json.loads(text) if text else None,
         is_zipped=is_zipped,
+        parameters=tuple((sample.get("pathParameters") or {}).items()),
     )
 
 

@@ -1,11 +1,12 @@
 """What the databases say of themselves: the tables that hold organizations' rows, their columns and constraints."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+import redis
 
 from tests.given import Databases
 from tests.handlers.functions import superuser
@@ -39,6 +40,7 @@ LIST_FOREIGN_KEYS = """
     FROM pg_constraint AS k WHERE k.conrelid = %s::regclass AND k.contype = 'f'
 """
 LIST_OTHERS = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+REDIS = "Redis"  # whose keys may expire by themselves
 ONE_OF = re.compile(r"= ANY \(+ARRAY\[([^]]*)\]")
 LIST_CLICKHOUSE_COLUMNS = """
     SELECT c.table, c.name, c.type, c.default_kind FROM system.columns AS c
@@ -107,6 +109,34 @@ def choices_of(tables: list[Table]) -> Mapping[str, tuple[str, ...]]:
     return {column.name: column.choices for table in tables for column in table.columns if column.choices}
 
 
+def state_restorer(conn: psycopg.Connection[Any]) -> Callable[[], None]:
+    """Return what puts every row back into its table's first state: what one call has used up, another one asks for."""
+    states = [
+        (table.name, column.choices[0])
+        for table in discover_tables(conn)
+        for column in table.columns
+        if column.name == "status" and column.choices
+    ]
+
+    def restore() -> None:
+        for table, state in states:
+            conn.execute(f"UPDATE {table} SET status = %(state)s WHERE status <> %(state)s", {"state": state})
+
+    return restore
+
+
+def redis_keys(databases: Databases) -> dict[str, str]:
+    """Return every key of Redis with what it holds."""
+    with redis.Redis.from_url(databases.servers.valkey_url, decode_responses=True) as client:
+        return {str(key): _held(client, str(key)) for key in client.keys("*")}
+
+
+def _held(client: redis.Redis, key: str) -> str:
+    """Return what a key holds; ours are hashes all, and one that has expired meanwhile is an empty one."""
+    held: Any = client.hgetall(key)
+    return repr(sorted(held.items()))
+
+
 def snapshot(databases: Databases, organization_id: object) -> dict[str, frozenset[str]]:
     """Return a digest of each row of one organization, by store and table; of no organization with None."""
     rows: dict[str, frozenset[str]] = {}
@@ -126,6 +156,8 @@ def snapshot(databases: Databases, organization_id: object) -> dict[str, frozens
             )
             found = databases.clickhouse.query(statement, parameters={"id": str(organization_id)}).result_rows
             rows[f"ClickHouse {table.name}"] = frozenset(digest for (digest,) in found)
+        held = redis_keys(databases)
+        rows[REDIS] = frozenset(f"{key} {held[key]}" for key in held if str(organization_id) in key)
     return rows
 
 

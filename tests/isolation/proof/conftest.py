@@ -1,14 +1,16 @@
 """Three organizations of one deployment, their canaries, and a gateway in front of the real functions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+import redis
 
 from tenancy.api_keys import ApiKey
 from tenancy.use_cases.effects import World
-from tests.given import AwsAccount, Databases
+from tests.given import AwsAccount, Databases, Servers
 from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
-from tests.handlers.functions import Start
+from tests.handlers.functions import Start, superuser
+from tests.isolation.proof.catalog import state_restorer
 from tests.isolation.proof.deployment import discover_consumers, is_queue, make_resources, variables_of
 from tests.isolation.proof.findings import Report
 from tests.isolation.proof.gateway import Gateway
@@ -38,8 +40,33 @@ def made(office: PostOffice) -> dict[str, str]:
 
 
 @pytest.fixture
-def gateway(start: Start, secrets: None, made: dict[str, str]) -> Gateway:  # noqa: ARG001
-    return Gateway(start, made)
+def new_minute(servers: Servers) -> Iterator[Callable[[], None]]:
+    """Forget how many requests there were: what is tried thousands of times is not to end at a limit."""
+    with redis.Redis.from_url(servers.valkey_url) as client:
+
+        def forget() -> None:
+            for key in client.keys("*:rate:*"):
+                client.delete(key)
+
+        yield forget
+
+
+@pytest.fixture
+def new_gateway(
+    start: Start,
+    secrets: None,  # noqa: ARG001
+    made: dict[str, str],
+    new_minute: Callable[[], None],
+    databases: Databases,
+) -> Iterator[Callable[[], Gateway]]:
+    with superuser(databases) as conn:
+        restore = state_restorer(conn)
+        yield lambda: Gateway(start, made, new_minute, restore)
+
+
+@pytest.fixture
+def gateway(new_gateway: Callable[[], Gateway]) -> Gateway:
+    return new_gateway()
 
 
 @pytest.fixture

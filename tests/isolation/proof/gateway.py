@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -51,8 +51,15 @@ class Answer:
 class Gateway:
     """Serves the routes of the template; every function is loaded once and stays warm."""
 
-    def __init__(self, start: Start, made: Mapping[str, str]) -> None:
-        """*made* are the resources that the template's variables refer to."""
+    def __init__(
+        self, start: Start, made: Mapping[str, str], new_minute: Callable[[], None], restore: Callable[[], None]
+    ) -> None:
+        """*made* are the resources that the template's variables refer to.
+
+        *new_minute* empties all rate buckets, *restore* brings back what calls have used up.
+        """
+        self._new_minute = new_minute
+        self.restore = restore
         self.routes = discover_routes()
         self.functions: dict[str, Function] = {
             name: start(name, **variables_of(name, made))
@@ -60,7 +67,8 @@ class Gateway:
         }
 
     def __call__(self, request: Request) -> Answer:
-        """Answer as API Gateway does."""
+        """Answer as API Gateway does, each request in a minute of its own."""
+        self._new_minute()
         event = _event(request)
         metered_by = ""
         if request.route.is_guarded:

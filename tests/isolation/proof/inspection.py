@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 
 import tenancy.stores
 from tenancy.api_keys import ApiKey, KeyType, generate_key
+from tenancy.stores.redis import Redis
 
 PLATFORM = "tenancy.stores.platform"
 EARLY = ("start", "since", "from", "after", "first")
@@ -62,7 +63,7 @@ def touches_rows(function: StoreFunction) -> bool:
 
 
 def is_connection(kind: object) -> bool:
-    return _is_a(kind, psycopg.Connection) or _is_a(kind, Client)
+    return _is_a(kind, psycopg.Connection) or _is_a(kind, Client) or _is_a(kind, Redis)
 
 
 def starts_with(function: StoreFunction, kind: type) -> bool:
@@ -138,7 +139,7 @@ def _value(  # noqa: PLR0911 - one for each sort of type
     if kind in PLAIN:
         return PLAIN[kind](name)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return next(iter(kind))
+        return kind(choices[name][0]) if name in choices else next(iter(kind))
     if isinstance(kind, type) and is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         required = [each for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tenancy.api_keys import KEY
 from tests.handlers.functions import BASE_DOMAIN
 from tests.isolation.proof.calls import Call, document_in, row_value, with_document
 from tests.isolation.proof.gateway import Request
@@ -45,8 +46,10 @@ def placement(name: str, *, is_refused: bool) -> Callable[[Place], Place]:
 
 @placement("path", is_refused=True)
 def path(request: Request, _call: Call, _own: Named, named: Named) -> Request | None:
-    parameters = {name: row_value(name, named) or str(named.organization_id) for name in request.parameters}
-    return replace(request, parameters=parameters) if parameters else None
+    parameters = {
+        name: row_value(name, named) or _unless_key(value, named) for name, value in request.parameters.items()
+    }
+    return replace(request, parameters=parameters) if parameters != request.parameters else None
 
 
 @placement("query", is_refused=True)
@@ -138,6 +141,11 @@ def idempotency_key(request: Request, call: Call, _own: Named, named: Named) -> 
     if call.route.method in {"GET", "OPTIONS"}:
         return None
     return _with_header(request, "Idempotency-Key", f"key-of-{named.organization_id}")
+
+
+def _unless_key(value: str, named: Named) -> str:
+    """Leave a word of the path as it is; what stands for a key names the other organization."""
+    return str(named.organization_id) if KEY.fullmatch(value) or UUIDS.fullmatch(value) else value
 
 
 def nobodys_cursor(cursor: str) -> str:

@@ -3,23 +3,28 @@
 import json
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import pytest
 from moto.ses.models import ses_backends
 
+from tenancy.audit import PLATFORM_LOG
 from tests.given import REGION, ROOT, Databases
 from tests.handlers.conftest import ACCOUNT
 from tests.handlers.functions import Start, superuser
-from tests.isolation.proof.catalog import discover_clickhouse_tables, discover_tables
+from tests.handlers.sent_events import ACME, GLOBEX
+from tests.isolation.proof.catalog import discover_clickhouse_tables, discover_tables, redis_keys
 from tests.isolation.proof.deployment import discover_scheduled, variables_of
 from tests.isolation.proof.findings import Report
 from tests.isolation.proof.gateway import Gateway
 from tests.isolation.proof.neighbours import Neighbours
 from tests.isolation.proof.output import Output, wrong_in
-from tests.isolation.proof.placements import PLACEMENTS
+from tests.isolation.proof.placements import PLACEMENTS, UUIDS
 from tests.isolation.proof.plan import every, sampled
 from tests.isolation.proof.queues import Mailroom
 from tests.isolation.proof.siege import Siege, attack, besiege
+
+KNOWN_TO_REDIS = {str(ACME.organization_id), str(GLOBEX.organization_id)}  # of the handlers' tests, in no database
 
 
 @pytest.fixture
@@ -52,6 +57,9 @@ def test_whoever_names_another_organization_learns_and_changes_nothing(
         assert found.hints == []
     with subtests.test("who may make a call is refused for naming another organization, wherever it is named"):
         assert found.accepted == []
+    with subtests.test("every key of Redis is one organization's, or the platform's, and holds nothing of another"):
+        report.sections["keys of Redis"] = sorted({key.partition("}")[2] for key in redis_keys(siege.databases)})
+        assert _loose_keys(siege) == []
     with subtests.test("each route, placement and credential was tried"):
         tried = [{key[place] for key in found.tried} for place in range(3)]
         assert tried[0] == {route.name for route in siege.gateway.routes}
@@ -95,6 +103,21 @@ def _stores(siege: Siege) -> tuple[dict[str, list[str]], set[str]]:
         "columns that take few words": sorted(closed),
     }
     return section, {name for name, column in columns.items() if column.is_text} - planted - closed
+
+
+def _loose_keys(siege: Siege) -> list[str]:
+    """Return keys without an organization's tag, and those that hold a canary or another's id."""
+    ids = {str(each.organization_id) for each in siege.neighbours.organizations}
+    loose = []
+    for key, held in redis_keys(siege.databases).items():
+        owner = key.partition("}")[0].removeprefix("{")
+        others = {
+            found for found in UUIDS.findall(held) if siege.neighbours.owners.get(found, UUID(int=0)) != UUID(owner)
+        }
+        is_loose = owner not in ids | {str(PLATFORM_LOG), *KNOWN_TO_REDIS}
+        if is_loose or siege.neighbours.canaries.found_in(held) or (others & set(siege.neighbours.owners)):
+            loose.append(key)
+    return loose
 
 
 def _section(siege: Siege) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import cycle, islice
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from tests.given import Databases
-from tests.handlers.functions import Start, superuser
+from tests.handlers.functions import superuser
 from tests.isolation.proof.calls import Call, find_working, request_of
 from tests.isolation.proof.catalog import Table, discover_tables
 from tests.isolation.proof.findings import Report
@@ -78,19 +78,17 @@ def test_a_transaction_within_a_transaction_is_refused(databases: Databases) -> 
 
 def test_a_warm_process_answers_like_a_fresh_one(
     neighbours: Neighbours,
-    start: Start,
-    secrets: None,  # noqa: ARG001
-    made: dict[str, str],
+    new_gateway: Callable[[], Gateway],
     office: PostOffice,
     report: Report,
 ) -> None:
     """Each organization's fresh process has never served another; the warm one serves all of them in turns."""
     expected: dict[tuple[str, str], tuple[object, ...]] = {}
     for own in neighbours.organizations:
-        fresh = Gateway(start, made)
+        fresh = new_gateway()
         calls = list(_calls(fresh, neighbours, own))
         expected |= {(own.name, call.name): _once(fresh, neighbours, office, call, kind, own) for call, kind in calls}
-    warm = Gateway(start, made)
+    warm = new_gateway()
     turns = [(call, kind, own) for call, kind in calls for own in neighbours.organizations]
     wrong = []
     for call, kind, own in islice(cycle(turns), REQUESTS):
@@ -114,6 +112,7 @@ def _once(
     """Return what a call comes to: the answer, and whose rows it leaves in the queues."""
     for url in office.queues:
         office.take_all(url)
+    gateway.restore()
     answer = gateway(request_of(call, neighbours.find(kind, own.organization_id), own))
     left = [message for url in office.queues for message in office.take_all(url)]
     return answer.status, normal(answer.text, {}), organizations_in(left)

@@ -10,9 +10,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tenancy.errors import Refusal
 from tenancy.stores.clickhouse import TenantReader
+from tenancy.stores.redis import Redis
 from tests.given import Databases
 from tests.handlers.functions import superuser
-from tests.isolation.proof.catalog import choices_of, discover_clickhouse_tables, discover_tables, snapshot
+from tests.isolation.proof.catalog import choices_of, discover_clickhouse_tables, discover_tables, redis_keys, snapshot
 from tests.isolation.proof.findings import Report
 from tests.isolation.proof.inspection import (
     StoreFunction,
@@ -99,6 +100,22 @@ def test_a_reader_keeps_to_the_organization_by_its_filter_alone_and_by_the_state
                     assert {row[0] for row in rows} == {own.organization_id}, forgetful
             with subtests.test("a reader only reads", table=table.name), pytest.raises(ClickHouseError):
                 reader.query(f"INSERT INTO {table.name} (organization_id) SELECT {{organization_id:UUID}}")
+
+
+def test_a_function_of_counters_touches_the_keys_of_its_organization_alone(
+    databases: Databases, counters: Redis, neighbours: Neighbours, subtests: pytest.Subtests
+) -> None:
+    functions = [function for function in FUNCTIONS if starts_with(function, Redis)]
+    assert functions
+    own = neighbours.organizations[0]
+    before = redis_keys(databases)
+    for function in functions:
+        with subtests.test("of its own", function=function.name):
+            positional, keywords = arguments(function, own.organization_id, own.rows, {})
+            function.call(counters, *positional, **keywords)
+    touched = {key for key, held in redis_keys(databases).items() if before.get(key) != held}
+    assert touched
+    assert {key.partition("}")[0] for key in touched} == {f"{{{own.organization_id}"}
 
 
 def _of_postgres() -> Iterator[StoreFunction]:

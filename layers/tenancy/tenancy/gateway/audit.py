@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tenancy.audit import Outcome
 from tenancy.audit_chain import Checkpoint, Entry, Link
 from tenancy.errors import FieldError, InvalidError
+from tenancy.gateway.times import format_time
 from tenancy.gateway.usage import parse_period
 from tenancy.stores.audit import Selection
 from tenancy.tenant import CallerKind
@@ -148,7 +149,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     return {
         "id": str(entry.id),
         "sequence": entry.sequence,
-        "occurred_at": _time(entry.occurred_at),
+        "occurred_at": format_time(entry.occurred_at),
         "actor": {"kind": entry.actor_kind, "id": str(entry.actor_id), "source_address": entry.source_address},
         "action": entry.action,
         "target": entry.target,
@@ -166,14 +167,10 @@ def _checkpoint(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
     return {
         "sequence": checkpoint.link.sequence,
         "seal": checkpoint.link.seal.hex(),
-        "cut_before": _time(checkpoint.cut_before),
+        "cut_before": format_time(checkpoint.cut_before),
     }
 
 
 def _field(value: object) -> str:
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
-from tenancy.organization import Status
-from tenancy.tenant import Caller, CallerKind, Operator, Tenant
+from tenancy.tenant import Bucket, Caller, CallerKind, Operator, Tenant
 from tenancy.tiers import Tier
 
 
@@ -20,8 +19,9 @@ def to_context(caller: Caller) -> dict[str, str]:
             "organization_id": str(caller.organization_id),
             "subdomain": caller.subdomain,
             "tier": caller.tier,
-            "status": caller.status,
             "kind": caller.kind,
+            "bucket": caller.bucket,
+            "epoch": caller.epoch,
             "scopes": " ".join(sorted(caller.scopes)),
         }
     return context
@@ -46,9 +46,10 @@ def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
         organization_id=UUID(context["organization_id"]),
         subdomain=context["subdomain"],
         tier=Tier(context["tier"]),
-        status=Status(context["status"]),
         scopes=frozenset(context["scopes"].split()),
         credential_id=UUID(context["credential_id"]),
         kind=CallerKind(context["kind"]),
+        bucket=Bucket(context["bucket"]),
+        epoch=context["epoch"],
         expires_at=expires_at,
     )

@@ -1,7 +1,7 @@
 """A request of API Gateway's REST API as a value, and answers in its shape."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -29,7 +29,8 @@ class Request:
     *headers* have lower-case names and the last value of each, *header_values* and *query_values* every value that was
     sent. *path* is without the stage, *instance* with it; *route* is as the template spells it (a path may hold a key,
     so only the route is logged), *path_parameters* are by its names; *body* is as the client sent it.
-    *source_address* is the client's IP address, a personal value.
+    *source_address* is the client's IP address, a personal value. *answer_headers* are what the answer will carry,
+    whatever it turns out to be.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Request:
     request_id: str
     source_address: str
     authorizer: Mapping[str, str]
+    answer_headers: dict[str, str] = field(default_factory=dict, compare=False)
 
     def caller(self) -> Caller:
         """Return who calls, as the authorizer saw it.
@@ -97,6 +99,7 @@ def problem_answer(refusal: Refusal, *, instance: str, request_id: str) -> Respo
     `code` and `message` stand at the top level because a client SDK retries a refusal without them.
     """
     document: dict[str, Any] = {
+        **refusal.members,
         "type": "about:blank",
         "title": refusal.title,
         "status": refusal.status,

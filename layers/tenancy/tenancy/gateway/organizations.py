@@ -1,11 +1,23 @@
 """The documents that organizations are shown as."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
+from tenancy.gateway.times import format_time
 from tenancy.organization import Organization
+from tenancy.tiers import Tier
 from tenancy.use_cases.list_organizations import Page
 from tenancy.use_cases.provision import FIRST_APP_NAME, FIRST_APP_PLATFORM, Provisioned
+
+
+class OrganizationChange(BaseModel):
+    """The body of PATCH /v1/organizations/{id}; name and status cannot be changed yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tier: Tier
 
 
 def organization_document(organization: Organization) -> dict[str, Any]:
@@ -16,13 +28,17 @@ def organization_document(organization: Organization) -> dict[str, Any]:
         "subdomain": organization.subdomain,
         "tier": organization.tier.value,
         "status": organization.status.value,
-        "created_at": _time(organization.created_at),
-        "updated_at": _time(organization.updated_at),
-        "deleted_at": _time(organization.deleted_at),
-        "purge_at": _time(organization.purge_at),
+        "created_at": organization.created_at,
+        "updated_at": organization.updated_at,
+        "deleted_at": organization.deleted_at,
+        "purge_at": organization.purge_at,
         "deletion_reason": organization.deletion_reason,
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return {
+        name: format_time(value) if isinstance(value, datetime) else value
+        for name, value in document.items()
+        if value is not None
+    }
 
 
 def provisioned_document(provisioned: Provisioned) -> dict[str, Any]:
@@ -47,9 +63,3 @@ def page_document(page: Page) -> dict[str, Any]:
         "data": [organization_document(organization) for organization in page.organizations],
         "pagination": {"next_cursor": page.next_cursor, "has_more": page.next_cursor is not None},
     }
-
-
-def _time(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError as Rout
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
+from tenancy.gateway.gate import Gate
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.mentions import mentions_of
 from tenancy.gateway.serve import Handler, serve
@@ -38,12 +40,16 @@ def api() -> APIGatewayRestResolver:
     return app
 
 
-def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: Trail) -> Handler:
-    """Return the Lambda handler of *app*: who calls, and for whom, is known before a route runs; *trail* records it."""
+def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: Trail, gate: Gate) -> Handler:
+    """Return the Lambda handler of *app*: who calls, and for whom, is known before a route runs.
+
+    *gate* admits the request, before anything else costs time or leaves a trace; *trail* records it.
+    """
 
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
         caller = request.caller()
         with trail.audited(request, caller):
+            caller = gate.admit(request, caller, now=datetime.now(UTC))
             resolve(caller, mentions_of(request, request.body), base_domain=base_domain).require_accepted()
             members = _as_json(request)
             app.append_context(caller=caller, request=request)  # type: ignore[no-untyped-call]

@@ -32,6 +32,7 @@ def serve(answer: Callable[[Request, dict[str, Any], object], Response]) -> Hand
         request, response = _respond(answer, event, context)
         response.setdefault("headers", {}).update(
             {
+                **request.answer_headers,
                 "X-Request-Id": request.request_id,
                 "Access-Control-Allow-Origin": "*",
                 "Access-Control-Expose-Headers": EXPOSED_HEADERS,

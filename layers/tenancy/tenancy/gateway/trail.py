@@ -12,10 +12,10 @@ from aws_lambda_powertools import Logger
 from tenancy.audit import PLATFORM_LOG, Actor, Outcome, Record
 from tenancy.errors import Refusal, UnavailableError
 from tenancy.gateway.http import STAGE_PREFIX, Request
+from tenancy.gateway.metrics import count
 from tenancy.stores.audit_queue import AuditQueue
 from tenancy.tenant import Caller, CallerKind, Operator, Tenant
 
-NAMESPACE: Final = "Tenancy"
 TENANT_MISMATCH: Final = "TenantMismatch"  # the metric that template.yaml's alarm watches
 
 logger = Logger()
@@ -98,11 +98,7 @@ def _log_of(request: Request, caller: Caller) -> UUID:
 
 
 def _count_mismatch(caller: Caller) -> None:
-    from aws_lambda_powertools.metrics import MetricUnit, single_metric  # noqa: PLC0415 - rare, and slow to import
-
-    with single_metric(TENANT_MISMATCH, MetricUnit.Count, 1, namespace=NAMESPACE) as metric:
-        metric.add_dimension("service", "tenancy")
-        metric.add_metadata("credential_id", str(caller.credential_id))
-        if isinstance(caller, Tenant):
-            metric.add_metadata("organization_id", str(caller.organization_id))
-            metric.add_metadata("tier", caller.tier.value)
+    whose = {"credential_id": str(caller.credential_id)}
+    if isinstance(caller, Tenant):
+        whose |= {"organization_id": str(caller.organization_id), "tier": caller.tier.value}
+    count(TENANT_MISMATCH, whose)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.stores.events import Statistics
-from tenancy.tenant import Tenant
 from tenancy.usage import DailyUsage, Period, month_of
 from tenancy.use_cases.read_usage import UsageReport
 
@@ -33,14 +32,14 @@ def parse_period(start: date | None, end: date | None, *, today: date) -> Period
     return period
 
 
-def usage_document(tenant: Tenant, report: UsageReport) -> dict[str, Any]:
+def usage_document(report: UsageReport) -> dict[str, Any]:
     """Return what GET /v1/usage answers."""
     return {
-        "organization_id": str(tenant.organization_id),
-        "tier": tenant.tier.value,
+        "organization_id": str(report.organization_id),
+        "tier": report.tier.value,
         "period": {"start": report.period.start.isoformat(), "end": report.period.end.isoformat()},
         "quotas": {
-            metric: {"used": allowance.used, "limit": allowance.limit, "remaining": allowance.remaining}
+            metric.value: {"used": allowance.used, "limit": allowance.limit, "remaining": allowance.remaining}
             for metric, allowance in report.quotas.items()
         },
         "held": {"count": sum(report.held.values()), "reasons": dict(report.held)},

@@ -1,6 +1,8 @@
 """ClickHouse: the client, and the one reader through which a tenant's rows are read."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -15,7 +17,14 @@ QUERY_TIMEOUT_SECONDS: Final = 25
 # BAD_ARGUMENTS, UNKNOWN_FUNCTION, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, SYNTAX_ERROR, READONLY, BAD_QUERY_PARAMETER:
 # our own fault; whatever else goes wrong (memory, too many queries, a time-out, a proxy) may pass.
 STATEMENT_ERRORS: Final = frozenset({36, 46, 47, 60, 62, 164, 457})
-TENANT_TABLES: Final = ("events", "held_events", "daily_statistics")
+# With the day that retention goes by: the event's own; of held events, whose clock may be wrong, that of receipt.
+TENANT_TABLES: Final = MappingProxyType(
+    {
+        "events": "toDate(event_timestamp)",
+        "held_events": "toDate(received_at)",
+        "daily_statistics": "event_date",
+    }
+)
 
 __all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
 
@@ -45,8 +54,10 @@ class TenantReader:
     setting either; and the server's row policies, where it has them, go by the `log_comment` that is set here.
     """
 
-    def __init__(self, client: Client, organization_id: UUID) -> None:
-        """Bind the reader to *organization_id*.
+    def __init__(self, client: Client, organization_id: UUID, *, first_kept: date | None = None) -> None:
+        """Bind the reader to *organization_id*, and to what its retention keeps: events from the day *first_kept* on.
+
+        Without a *first_kept* it reads older events as well, which are counted until they are deleted.
 
         Raises:
             ValueError: that is no organization's: None, a text, the nil UUID.
@@ -55,6 +66,7 @@ class TenantReader:
             raise ValueError("A reader is bound to one organization.")
         self._client = client
         self._organization_id = UUID(bytes=organization_id.bytes)
+        self._first_kept = first_kept
 
     def query(self, statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
         """Return the rows of *statement*.
@@ -82,5 +94,7 @@ class TenantReader:
         return result.result_rows
 
     def _filters(self) -> str:
-        condition = f"organization_id = \\'{self._organization_id}\\'"
-        return "{" + ", ".join(f"'{table}': '{condition}'" for table in TENANT_TABLES) + "}"
+        whose = f"organization_id = \\'{self._organization_id}\\'"
+        kept = f">= toDate(\\'{self._first_kept.isoformat()}\\')" if self._first_kept is not None else ""
+        conditions = {table: f"{whose} AND {day} {kept}" if kept else whose for table, day in TENANT_TABLES.items()}
+        return "{" + ", ".join(f"'{table}': '{condition}'" for table, condition in conditions.items()) + "}"

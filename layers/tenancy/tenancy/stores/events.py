@@ -64,6 +64,30 @@ LIST_STATISTICS: Final = """
     GROUP BY day, a_type, a_name, a_platform, a_currency
     ORDER BY day, a_type, a_name, a_platform, a_currency
 """
+# As LIST_STATISTICS: settled days by their newest run, the others from the events; and what is held.
+SUM_STORED_BYTES: Final = """
+    WITH unsettled AS (
+        SELECT DISTINCT toDate(event_timestamp) FROM events
+        WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
+    )
+    SELECT sum(size) FROM (
+        SELECT sum(bytes) AS size FROM daily_statistics FINAL
+        WHERE organization_id = {organization_id:UUID} AND event_date NOT IN unsettled
+          AND (event_date, run) IN (
+              SELECT event_date, max(run) FROM daily_statistics
+              WHERE organization_id = {organization_id:UUID} GROUP BY event_date
+          )
+        UNION ALL
+        SELECT sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
+                            user_properties)) AS size
+        FROM events FINAL
+        WHERE organization_id = {organization_id:UUID} AND toDate(event_timestamp) IN unsettled
+        UNION ALL
+        SELECT sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
+                            user_properties)) AS size
+        FROM held_events FINAL WHERE organization_id = {organization_id:UUID}
+    )
+"""
 DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency")
 
 
@@ -100,6 +124,11 @@ def list_daily_events(reader: TenantReader, organization_id: UUID, first_day: da
 def count_held_events(reader: TenantReader) -> dict[str, int]:
     """Return how many events are held, by reason."""
     return {str(reason): int(count) for reason, count in reader.query(COUNT_HELD_EVENTS)}
+
+
+def sum_stored_bytes(reader: TenantReader, since: datetime) -> int:
+    """Return how many bytes of events are stored; rows written *since* then are not settled."""
+    return int(reader.query(SUM_STORED_BYTES, {"since": since})[0][0])
 
 
 def list_statistics(

@@ -35,14 +35,29 @@ class GatewayKeys:
             ValueError: the key is not the organization's: its name says whose it is.
             UnavailableError: API Gateway refuses or does not answer; the next try goes on where this one ended.
         """
-        if str(organization_id) not in value:
-            raise ValueError("A gateway key names its organization.")
+        _require_own(organization_id, value)
         try:
             client = _api_gateway(self._region)
             key_id = _find_key(client, value) or _create_key(client, value)
             _join_plan(client, self._plan_id(tier), key_id)
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway does not take the key.") from error
+
+    def delete_key(self, organization_id: UUID, value: str) -> None:
+        """Make sure that the organization's key *value* is gone. A second time changes nothing.
+
+        Raises:
+            ValueError: the key is not the organization's.
+            UnavailableError: API Gateway refuses or does not answer.
+        """
+        _require_own(organization_id, value)
+        try:
+            client = _api_gateway(self._region)
+            key_id = _find_key(client, value)
+            if key_id is not None:
+                client.delete_api_key(apiKey=key_id)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway does not give up the key.") from error
 
     def _plan_id(self, tier: Tier) -> str:
         if tier not in self._plan_ids:
@@ -51,6 +66,11 @@ class GatewayKeys:
         if tier not in self._plan_ids:
             raise UnavailableError("The stack has not noted its usage plans yet.")
         return self._plan_ids[tier]
+
+
+def _require_own(organization_id: UUID, value: str) -> None:
+    if str(organization_id) not in value:
+        raise ValueError("A gateway key names its organization.")
 
 
 @cache

@@ -1,18 +1,28 @@
 """An organization's tenant_usage."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from tenancy.stores.postgres import Connection
+from tenancy.tiers import Tier
 from tenancy.usage import DailyUsage
 
 LIST_DAILY_USAGE: Final = """
     SELECT metric_date, events_count AS events, api_requests_count AS api_requests, storage_bytes,
            ml_predictions_count AS ml_predictions, unique_users_count AS unique_users
     FROM tenant_usage WHERE organization_id = %s ORDER BY metric_date
+"""
+# What clients report is in the ledger at once, and in tenant_usage with the next roll-up.
+LIST_DAILY_PREDICTIONS: Final = """
+    SELECT metric_date, sum(amount)::bigint FROM usage_ledger
+    WHERE organization_id = %s AND metric = 'ml_predictions' AND metric_date >= %s
+    GROUP BY metric_date ORDER BY metric_date
+"""
+LIST_TIERS_SINCE: Final = """
+    SELECT from_tier FROM tier_changes WHERE organization_id = %s AND changed_at > %s
 """
 FIND_ROLLED_UP_AT: Final = "SELECT rolled_up_at FROM settlements WHERE organization_id = %s"
 
@@ -21,6 +31,16 @@ def list_daily_usage(conn: Connection, organization_id: UUID) -> list[DailyUsage
     """Return all days that were rolled up, in order."""
     with conn.cursor(row_factory=class_row(DailyUsage)) as cursor:
         return cursor.execute(LIST_DAILY_USAGE, (organization_id,)).fetchall()
+
+
+def list_daily_predictions(conn: Connection, organization_id: UUID, *, since: date) -> dict[date, int]:
+    """Return the predictions of each day from *since* on that has any, as the ledger has them."""
+    return dict(conn.execute(LIST_DAILY_PREDICTIONS, (organization_id, since)).fetchall())
+
+
+def list_tiers_since(conn: Connection, organization_id: UUID, *, changed_since: datetime) -> list[Tier]:
+    """Return which tiers the organization left *changed_since* then."""
+    return [Tier(tier) for (tier,) in conn.execute(LIST_TIERS_SINCE, (organization_id, changed_since))]
 
 
 def find_rolled_up_at(conn: Connection, organization_id: UUID) -> datetime | None:

@@ -11,7 +11,7 @@ from tenancy.identification import Jwt, parse_authorization
 from tenancy.permissions import ROLES
 from tenancy.stores.platform.lookups import Holder, find_key_holder, find_member, find_platform_key
 from tenancy.stores.postgres import Database
-from tenancy.tenant import Caller, CallerKind, Operator, Tenant
+from tenancy.tenant import Bucket, Caller, CallerKind, Operator, Tenant
 
 if TYPE_CHECKING:
     from tenancy.tokens import KeySet
@@ -56,7 +56,8 @@ def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticat
         holder = find_key_holder(conn, key.digest)
     if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
         raise UnauthenticatedError
-    return _authenticated(holder, CallerKind.KEY, holder.scopes, holder.expires_at)
+    bucket = Bucket.INGEST if key.type is KeyType.WRITE else Bucket.MANAGEMENT
+    return _authenticated(holder, CallerKind.KEY, holder.scopes, holder.expires_at, bucket=bucket)
 
 
 def _authenticate_operator(db: Database, key: ApiKey) -> Authenticated:
@@ -74,20 +75,27 @@ def _authenticate_person(db: Database, key_set: "KeySet", token: Jwt, *, now: da
     if member is None or member.epoch != claims.epoch:
         raise UnauthenticatedError
     scopes = ROLES[member.role].intersection(claims.permissions)
-    return _authenticated(member, CallerKind.PERSON, scopes, claims.expires_at)
+    return _authenticated(member, CallerKind.PERSON, scopes, claims.expires_at, epoch=member.epoch)
 
 
 def _authenticated(
-    holder: Holder, kind: CallerKind, scopes: frozenset[str], expires_at: datetime | None
+    holder: Holder,
+    kind: CallerKind,
+    scopes: frozenset[str],
+    expires_at: datetime | None,
+    *,
+    bucket: Bucket = Bucket.MANAGEMENT,
+    epoch: str = "",
 ) -> Authenticated:
     tenant = Tenant(
         organization_id=holder.organization_id,
         subdomain=holder.subdomain,
         tier=holder.tier,
-        status=holder.status,
         scopes=scopes,
         credential_id=holder.credential_id,
         kind=kind,
+        bucket=bucket,
+        epoch=epoch,
         expires_at=expires_at,
     )
     return Authenticated(caller=tenant, gateway_key=holder.gateway_key)

@@ -1,23 +1,35 @@
 """The effects that committed changes owe: what each is, and doing those that are due."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final
 from uuid import UUID
 
 from tenancy.errors import InternalError, Refusal
+from tenancy.stores.event_bus import EventBus
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mail, Mailer
 from tenancy.stores.platform.outbox import Effect, claim_effects, delete_effect, update_effect_failed
 from tenancy.stores.postgres import Database
-from tenancy.tiers import Tier
+from tenancy.tiers import UPGRADE_URL, Tier
 
-GATEWAY_KEY: Final = "gateway_key"
-WELCOME_MAIL: Final = "welcome_mail"
+QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
 CLAIM_TIME: Final = timedelta(minutes=2)  # longer than a function that drains may take
 FIRST_BACKOFF: Final = timedelta(seconds=30)
 MAX_BACKOFF: Final = timedelta(hours=1)
 BATCH: Final = 25
+
+
+class Kind(StrEnum):
+    """What an effect does."""
+
+    GATEWAY_KEY = "gateway_key"
+    GATEWAY_KEY_REMOVAL = "gateway_key_removal"
+    WELCOME_MAIL = "welcome_mail"
+    QUOTA_MAIL = "quota_mail"
+    QUOTA_EVENT = "quota_event"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +38,7 @@ class World:
 
     gateway_keys: GatewayKeys
     mailer: Mailer
+    event_bus: EventBus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +99,20 @@ def _do(world: World, effect: Effect) -> None:
 
 
 def _do_kind(world: World, effect: Effect) -> None:
-    if effect.kind == GATEWAY_KEY:
-        world.gateway_keys.put_key(effect.organization_id, effect.payload["value"], Tier(effect.payload["tier"]))
-    elif effect.kind == WELCOME_MAIL:
-        world.mailer.send(effect.organization_id, _welcome(effect.payload["to"], effect.payload["organization_name"]))
-    else:
-        raise InternalError(f"There is no effect {effect.kind!r}.")
+    organization_id, payload = effect.organization_id, effect.payload
+    match effect.kind:
+        case Kind.GATEWAY_KEY:
+            world.gateway_keys.put_key(organization_id, payload["value"], Tier(payload["tier"]))
+        case Kind.GATEWAY_KEY_REMOVAL:
+            world.gateway_keys.delete_key(organization_id, payload["value"])
+        case Kind.WELCOME_MAIL:
+            world.mailer.send(organization_id, _welcome(payload["to"], payload["organization_name"]))
+        case Kind.QUOTA_MAIL:
+            world.mailer.send(organization_id, _quota_mail(payload))
+        case Kind.QUOTA_EVENT:
+            world.event_bus.put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
+        case _:
+            raise InternalError(f"There is no effect {effect.kind!r}.")
 
 
 def _welcome(to: str, organization_name: str) -> Mail:
@@ -102,3 +123,12 @@ def _welcome(to: str, organization_name: str) -> Mail:
         "whoever set the organization up has both.\n"
     )
     return Mail(to=to, subject=f"Welcome, {organization_name}", text=text)
+
+
+def _quota_mail(reached: Mapping[str, Any]) -> Mail:
+    metric, percent = reached["metric"], reached["percent"]
+    text = (
+        f"Your organization has used {percent} % of its {metric}: {reached['used']} of {reached['limit']}.\n\n"
+        f"What your tier includes, and what is left of it: GET /v1/usage. More of it: {UPGRADE_URL}\n"
+    )
+    return Mail(to=reached["to"], subject=f"{percent} % of your {metric} are used", text=text)

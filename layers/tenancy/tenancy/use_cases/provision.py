@@ -13,6 +13,7 @@ from tenancy.errors import SubdomainTakenError, UnavailableError
 from tenancy.new_organization import NewOrganization
 from tenancy.organization import RESERVED_SUBDOMAINS, Organization, gateway_key_value
 from tenancy.permissions import EVENTS_WRITE, PERMISSIONS
+from tenancy.quotas import Metric
 from tenancy.stores.api_keys import insert_api_key
 from tenancy.stores.apps import insert_app
 from tenancy.stores.audit import insert_record
@@ -20,7 +21,8 @@ from tenancy.stores.platform.organizations import insert_organization
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.users import insert_user
-from tenancy.use_cases.effects import GATEWAY_KEY, WELCOME_MAIL, World, drain
+from tenancy.use_cases.effects import Kind, World, drain
+from tenancy.use_cases.seats import claim_seat
 
 PROVISIONED: Final = "organization.provisioned"
 FIRST_APP_NAME: Final = "Default App"
@@ -38,7 +40,9 @@ class Provisioned:
     admin_email: str
     app_id: UUID
     write_key: ApiKey
+    write_key_id: UUID
     secret_key: ApiKey
+    secret_key_id: UUID
 
 
 def provision_organization(
@@ -61,8 +65,8 @@ def provision_organization(
             organization_id,
             Record(occurred_at=now, actor=actor, action=PROVISIONED, outcome=Outcome.DONE, target=str(organization_id)),
         )
-    drained = drain(platform_db, world, now=now, organization_id=organization_id, kind=GATEWAY_KEY)
-    if GATEWAY_KEY not in drained.done:
+    drained = drain(platform_db, world, now=now, organization_id=organization_id, kind=Kind.GATEWAY_KEY)
+    if Kind.GATEWAY_KEY not in drained.done:
         raise UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
     return provisioned
 
@@ -74,15 +78,19 @@ def _insert_all(
     organization = insert_organization(
         conn, organization_id, name=new.name, subdomain=new.subdomain, tier=new.tier, gateway_key=gateway_key
     )
-    user_id, app_id = uuid4(), uuid4()
+    user_id, app_id, write_key_id, secret_key_id = uuid4(), uuid4(), uuid4(), uuid4()
+    claim_seat(conn, organization_id, new.tier, Metric.USERS, now=now)
     insert_user(conn, organization_id, user_id, email=new.admin_email, password_hash=password_hash, role="super_admin")
+    claim_seat(conn, organization_id, new.tier, Metric.APPS, now=now)
     insert_app(conn, organization_id, app_id, name=FIRST_APP_NAME, platform=FIRST_APP_PLATFORM)
     write_key, secret_key = generate_key(KeyType.WRITE), generate_key(KeyType.SECRET)
-    insert_api_key(conn, organization_id, uuid4(), write_key, name=FIRST_APP_NAME, scopes=[EVENTS_WRITE], app_id=app_id)
-    insert_api_key(conn, organization_id, uuid4(), secret_key, name="First secret key", scopes=PERMISSIONS)
-    insert_effect(conn, organization_id, GATEWAY_KEY, {"value": gateway_key, "tier": new.tier}, due_at=now)
+    insert_api_key(
+        conn, organization_id, write_key_id, write_key, name=FIRST_APP_NAME, scopes=[EVENTS_WRITE], app_id=app_id
+    )
+    insert_api_key(conn, organization_id, secret_key_id, secret_key, name="First secret key", scopes=PERMISSIONS)
+    insert_effect(conn, organization_id, Kind.GATEWAY_KEY, {"value": gateway_key, "tier": new.tier}, due_at=now)
     insert_effect(
-        conn, organization_id, WELCOME_MAIL, {"to": new.admin_email, "organization_name": new.name}, due_at=now
+        conn, organization_id, Kind.WELCOME_MAIL, {"to": new.admin_email, "organization_name": new.name}, due_at=now
     )
     return Provisioned(
         organization=organization,
@@ -90,5 +98,7 @@ def _insert_all(
         admin_email=new.admin_email,
         app_id=app_id,
         write_key=write_key,
+        write_key_id=write_key_id,
         secret_key=secret_key,
+        secret_key_id=secret_key_id,
     )

@@ -1,68 +1,126 @@
-"""An organization's usage against its quotas, exact before and after the roll-up."""
+"""An organization's usage of the month against its quotas, and per day; exact before and after the roll-up."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
 
+from tenancy.errors import NotFoundError
+from tenancy.quotas import Allowance, Metric, limit_of
 from tenancy.stores.apps import count_apps
 from tenancy.stores.clickhouse import TenantReader
-from tenancy.stores.events import count_held_events, find_first_unsettled_day, list_daily_events
-from tenancy.stores.postgres import Database
-from tenancy.stores.usage import find_rolled_up_at, list_daily_usage
+from tenancy.stores.events import (
+    count_held_events,
+    find_first_unsettled_day,
+    list_daily_events,
+    sum_stored_bytes,
+)
+from tenancy.stores.metering import sum_used
+from tenancy.stores.postgres import Connection, Database
+from tenancy.stores.standing import find_standing
+from tenancy.stores.usage import find_rolled_up_at, list_daily_predictions, list_daily_usage
 from tenancy.stores.users import count_users
-from tenancy.tenant import Tenant
-from tenancy.tiers import QUOTAS
-from tenancy.usage import DailyEvents, DailyUsage, Period, month_of, unsettled_since
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
-    """How much of a quota is used; *limit* None is unlimited."""
-
-    used: int
-    limit: int | None
-
-    @property
-    def remaining(self) -> int | None:
-        """What is left, never below 0; None where there is no limit."""
-        return None if self.limit is None else max(0, self.limit - self.used)
+from tenancy.tiers import Tier
+from tenancy.usage import DailyEvents, DailyUsage, Period, first_open_day, month_of, unsettled_since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageReport:
     """Quotas of the current UTC month, events that are held by reason, and the days of *period* that have any use."""
 
+    organization_id: UUID
+    tier: Tier
     period: Period
-    quotas: Mapping[str, Allowance]
+    quotas: Mapping[Metric, Allowance]
     held: Mapping[str, int]
     daily: Sequence[DailyUsage]
 
 
-def read_usage(
-    db: Database, reader: TenantReader, tenant: Tenant, period: Period | None, *, now: datetime
-) -> UsageReport:
-    """Return the usage of *tenant*; *period* bounds the days (default: this month), quotas are always this month's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What PostgreSQL has of an organization's usage."""
 
-    Days that the last roll-up settled come from tenant_usage, later ones are counted from the events.
+    rolled_up_at: datetime | None
+    days: Sequence[DailyUsage]
+    predictions: int
+    posted_bytes: int
+    users: int
+    apps: int
+
+
+def find_tier(db: Database, organization_id: UUID) -> Tier:
+    """Return the tier of an organization that the operator asks about.
+
+    Raises:
+        NotFoundError: there is no such organization.
+        UnavailableError: the database is away.
+    """
+    with db.tenant_transaction(organization_id) as conn:
+        standing = find_standing(conn, organization_id)
+    if standing is None:
+        raise NotFoundError("There is no such organization.")
+    return standing.tier
+
+
+def read_usage(
+    db: Database,
+    reader: TenantReader,
+    organization_id: UUID,
+    tier: Tier,
+    period: Period | None,
+    *,
+    now: datetime,
+) -> UsageReport:
+    """Return the usage of an organization; *period* bounds the days (default: this month), quotas are this month's.
+
+    Days that the last roll-up settled come from tenant_usage, later ones are counted from the events; a closed month
+    is what it was when it closed.
 
     Raises:
         UnavailableError: a store is away.
     """
     month = month_of(now.date())
     period = period or month
-    organization_id = tenant.organization_id
     with db.tenant_transaction(organization_id) as conn:
-        rolled_up_at = find_rolled_up_at(conn, organization_id)
-        settled = list_daily_usage(conn, organization_id)
-        users, apps = count_users(conn, organization_id), count_apps(conn, organization_id)
-    first_day = find_first_unsettled_day(reader, unsettled_since(rolled_up_at))
+        recorded = _read_recorded(conn, organization_id, now=now)
+    since = unsettled_since(recorded.rolled_up_at)
+    first_day = find_first_unsettled_day(reader, since)
+    if first_day is not None:
+        first_day = max(first_day, first_open_day(now))
     live = list_daily_events(reader, organization_id, first_day) if first_day is not None else []
-    days = _merge(settled, live, first_day)
+    days = _merge(recorded.days, live, first_day)
+    this_month = [day for day in days if month.start <= day.metric_date < month.end]
+    used = {
+        Metric.EVENTS: sum(day.events for day in this_month),
+        Metric.API_REQUESTS: sum(day.api_requests for day in this_month),
+        Metric.STORAGE_BYTES: sum_stored_bytes(reader, since) + recorded.posted_bytes,
+        Metric.ML_PREDICTIONS: recorded.predictions,
+        Metric.USERS: recorded.users,
+        Metric.APPS: recorded.apps,
+    }
     return UsageReport(
+        organization_id=organization_id,
+        tier=tier,
         period=period,
-        quotas=_quotas(tenant, days, month, users=users, apps=apps),
+        quotas={metric: Allowance(used=amount, limit=limit_of(tier, metric)) for metric, amount in used.items()},
         held=count_held_events(reader),
         daily=[day for day in days if period.start <= day.metric_date < period.end],
+    )
+
+
+def _read_recorded(conn: Connection, organization_id: UUID, *, now: datetime) -> Recorded:
+    rolled_up_at = find_rolled_up_at(conn, organization_id)  # before the days
+    yesterday = now.date() - timedelta(days=1)
+    days = {day.metric_date: day for day in list_daily_usage(conn, organization_id)}
+    for day, predictions in list_daily_predictions(conn, organization_id, since=yesterday).items():
+        days[day] = replace(days.get(day, DailyUsage(metric_date=day)), ml_predictions=predictions)
+    return Recorded(
+        rolled_up_at=rolled_up_at,
+        days=list(days.values()),
+        predictions=sum_used(conn, organization_id, Metric.ML_PREDICTIONS, today=now.date()),
+        posted_bytes=sum_used(conn, organization_id, Metric.STORAGE_BYTES, today=now.date()),
+        users=count_users(conn, organization_id),
+        apps=count_apps(conn, organization_id),
     )
 
 
@@ -79,30 +137,9 @@ def _merge(settled: Sequence[DailyUsage], live: Sequence[DailyEvents], first_day
 
 
 def _with_events(day: DailyUsage, counted: DailyEvents | None) -> DailyUsage:
-    return DailyUsage(
-        metric_date=day.metric_date,
+    return replace(
+        day,
         events=counted.events if counted else 0,
-        api_requests=day.api_requests,
         storage_bytes=counted.storage_bytes if counted else 0,
-        ml_predictions=day.ml_predictions,
         unique_users=counted.unique_users if counted else 0,
     )
-
-
-def _quotas(
-    tenant: Tenant, days: Sequence[DailyUsage], month: Period, *, users: int, apps: int
-) -> dict[str, Allowance]:
-    quotas = QUOTAS[tenant.tier]
-    this_month = [day for day in days if month.start <= day.metric_date < month.end]
-    return {
-        "events": Allowance(used=sum(day.events for day in this_month), limit=quotas.events_per_month),
-        "api_requests": Allowance(
-            used=sum(day.api_requests for day in this_month), limit=quotas.api_requests_per_month
-        ),
-        "storage_bytes": Allowance(used=sum(day.storage_bytes for day in days), limit=quotas.storage_bytes),
-        "ml_predictions": Allowance(
-            used=sum(day.ml_predictions for day in this_month), limit=quotas.ml_predictions_per_month
-        ),
-        "users": Allowance(used=users, limit=quotas.users),
-        "apps": Allowance(used=apps, limit=quotas.apps),
-    }

@@ -1,53 +1,171 @@
-"""Hourly: what was written since the last run -> daily statistics and tenant_usage, for all organizations at once."""
+"""Hourly: rows and ledgers -> statistics, usage, counters and notices, for all organizations at once."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from tenancy.quotas import Metric, Notice, notices_of
 from tenancy.stores.clickhouse import Client
-from tenancy.stores.platform.events import insert_daily_statistics, list_touched, list_touched_days
+from tenancy.stores.platform.counters import Settlement, settle_counters
+from tenancy.stores.platform.events import list_touched, list_touched_days
+from tenancy.stores.platform.held_events import list_held
 from tenancy.stores.platform.leases import delete_lease, take_lease
-from tenancy.stores.platform.usage import find_last_roll_up, insert_roll_up, update_daily_events
+from tenancy.stores.platform.notices import insert_all_notices
+from tenancy.stores.platform.statistics import (
+    insert_daily_statistics,
+    list_statistics_drifts,
+    list_stored_bytes,
+)
+from tenancy.stores.platform.usage import (
+    delete_reservations,
+    find_last_roll_up,
+    insert_roll_up,
+    list_monthly_usage,
+    update_daily_events,
+    update_daily_predictions,
+    update_measurements,
+)
 from tenancy.stores.postgres import Database
-from tenancy.usage import unsettled_since
+from tenancy.stores.redis import Redis, RedisAwayError
+from tenancy.usage import (
+    SETTLING_TIME,
+    DailyEvents,
+    Held,
+    MonthlyUsage,
+    first_open_day,
+    first_recent_hour,
+    month_of,
+    unsettled_since,
+)
 
 LEASE: Final = "roll_up"
 LEASE_TIME: Final = timedelta(minutes=15)  # the function's time-out
+ONE_DAY: Final = timedelta(days=1)
+RESERVATIONS_ARE_KNOWN_FOR: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollUp:
-    """What a run did: organizations and days of receipt that it counted; *ran* is False while another one runs."""
+    """What a run did: organizations and days of receipt that it counted; *ran* is False while another one runs.
+
+    *counter_drifts* are events by which a counter was above (or below) its rows, *statistics_drifts* events that the
+    statistics lack, each for organizations where there were any. *counters_settled* is False while Redis is away.
+    """
 
     ran: bool
     organizations: int = 0
     days: int = 0
+    held: Sequence[Held] = ()
+    usage: Sequence[MonthlyUsage] = ()
+    counter_drifts: Mapping[UUID, int] = field(default_factory=dict)
+    statistics_drifts: Mapping[UUID, int] = field(default_factory=dict)
+    counters_settled: bool = False
 
 
-def roll_up(platform_db: Database, client: Client, *, now: datetime) -> RollUp:
+def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetime) -> RollUp:
     """Count again every day with rows written since the last finished run; doing it twice changes nothing.
 
-    Statistics come first, usage and the mark of the run in one transaction after them: a run that dies in between
-    is repeated by the next one, and readers take unfinished days from the events.
+    Statistics come first, usage and the mark of the run in one transaction after them, counters last: a run that dies
+    in between is repeated by the next one, and readers take unfinished days from the events. The first run of a day
+    counts all of the day before again.
     """
     holder = uuid4()
     with platform_db.transaction() as conn:
         if not take_lease(conn, LEASE, holder, now=now, ends_at=now + LEASE_TIME):
             return RollUp(ran=False)
-        since = unsettled_since(find_last_roll_up(conn))
+        since = _since(find_last_roll_up(conn), now)
     try:
-        return _count(platform_db, client, since=since, now=now)
+        return _count(platform_db, client, redis, since=since, now=now)
     finally:
         with platform_db.transaction() as conn:
             delete_lease(conn, LEASE, holder)
 
 
-def _count(platform_db: Database, client: Client, *, since: datetime, now: datetime) -> RollUp:
+def _since(last: datetime | None, now: datetime) -> datetime:
+    """Return from when on written rows are counted: whole hours that counters are not settled for are among them."""
+    since = min(unsettled_since(last), first_recent_hour(now) - SETTLING_TIME)
+    if last is not None and last.date() < now.date():
+        since = min(since, datetime.combine(now.date() - ONE_DAY, time(), UTC) - SETTLING_TIME)
+    return since
+
+
+def _count(platform_db: Database, client: Client, redis: Redis, *, since: datetime, now: datetime) -> RollUp:
+    month, recent = month_of(now.date()), first_recent_hour(now)
     touched = list_touched(client, since=since)  # before the counts: rows written in between are touched next time
     insert_daily_statistics(client, since=since, run=now)
-    days = list_touched_days(client, since=since)
+    days = list_touched_days(client, since=since, recent=recent)
+    held = list_held(client, month)
+    stored = defaultdict(int, list_stored_bytes(client))
+    for each in held:
+        stored[each.organization_id] += each.storage_bytes
     with platform_db.transaction() as conn:
-        update_daily_events(conn, touched, days, rolled_up_at=now)
+        update_daily_events(conn, touched, days, rolled_up_at=now, first_open=first_open_day(now))
+        update_daily_predictions(conn, since=now.date() - ONE_DAY)
+        update_measurements(conn, stored, held, measured_at=now)
+        delete_reservations(conn, expired_before=now - RESERVATIONS_ARE_KNOWN_FOR)
+        usage = list_monthly_usage(conn, month)
+        insert_all_notices(conn, [notice for each in usage for notice in _notices(each, now.date())], now=now)
         insert_roll_up(conn, started_at=now, finished_at=now)
-    return RollUp(ran=True, organizations=len(touched), days=len(days))
+    drifts = _settle(redis, usage, days, held, recent=recent, now=now)
+    return RollUp(
+        ran=True,
+        organizations=len(touched),
+        days=len(days),
+        held=held,
+        usage=usage,
+        counter_drifts=drifts or {},
+        statistics_drifts=list_statistics_drifts(client, since=since, run=now),
+        counters_settled=drifts is not None,
+    )
+
+
+def _notices(usage: MonthlyUsage, today: date) -> list[Notice]:
+    """Return the thresholds that were reached of what no request counts exactly; the others note theirs themselves."""
+    used = {
+        Metric.EVENTS: usage.events,
+        Metric.API_REQUESTS: usage.api_requests,
+        Metric.STORAGE_BYTES: usage.storage_bytes,
+    }
+    return [
+        notice
+        for metric, amount in used.items()
+        for notice in notices_of(usage.organization_id, usage.tier, metric, used=amount, today=today)
+    ]
+
+
+def _settle(
+    redis: Redis,
+    usage: Sequence[MonthlyUsage],
+    days: Sequence[DailyEvents],
+    held: Sequence[Held],
+    *,
+    recent: datetime,
+    now: datetime,
+) -> dict[UUID, int] | None:
+    """Return by how much each counter was off, None while Redis is away."""
+    month = month_of(now.date())
+    recent_hours: dict[UUID, dict[datetime, int]] = defaultdict(dict)
+    for day in days:
+        if month.start <= day.metric_date < month.end:
+            recent_hours[day.organization_id].update(day.recent_hours)
+    held_of_month = {each.organization_id: each.events_of_month for each in held}
+    settlements = [
+        Settlement(
+            organization_id=each.organization_id,
+            events=each.events - sum(recent_hours[each.organization_id].values()),
+            held=held_of_month.get(each.organization_id, 0),
+            recent_hours=recent_hours[each.organization_id],
+            storage_bytes=each.storage_bytes,
+            requests=each.api_requests,
+        )
+        for each in usage
+    ]
+    try:
+        counted = settle_counters(redis, settlements, first_recent=recent, now=now)
+    except RedisAwayError:
+        return None
+    drifts = {each: counts.events_before - counts.events for each, counts in counted.items()}
+    return {each: drift for each, drift in drifts.items() if drift}

@@ -1,4 +1,4 @@
-"""Every minute: finish what a committed change still owes, whoever left it, and seal the audit logs."""
+"""Every minute: finish what committed changes still owe, keep what Redis has counted, and seal the audit logs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from uuid import UUID, uuid4
 from tenancy.audit_chain import Link
 from tenancy.stores.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
+from tenancy.use_cases.announce import announce_notices
 from tenancy.use_cases.effects import Drained, World, drain
+from tenancy.use_cases.keep_requests import keep_requests
 from tenancy.use_cases.seal_audit import seal_audit_logs
 
 LEASE: Final = "sweep"
@@ -18,14 +21,21 @@ LEASE_TIME: Final = timedelta(minutes=2)  # longer than the function's time-out
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What a sweep did: effects, and the new heads of the audit logs that it sealed."""
+    """What a sweep did: effects, notices announced, and the new heads of the audit logs that it sealed.
+
+    *requests_kept* is of how many organizations requests were kept, None while Redis is away.
+    """
 
     drained: Drained
+    announced: int
+    requests_kept: int | None
     sealed: Mapping[UUID, Link]
 
 
-def sweep(platform_db: Database, world: World, *, now: datetime) -> Swept | None:
+def sweep(platform_db: Database, redis: Redis, world: World, *, now: datetime) -> Swept | None:
     """Do every due effect of all organizations and seal their logs; None when another sweep holds the lease.
+
+    Requests are kept first, because Redis may lose them; notices come before the effects that they owe.
 
     Raises:
         UnavailableError: the database is away; the next minute tries again.
@@ -35,8 +45,11 @@ def sweep(platform_db: Database, world: World, *, now: datetime) -> Swept | None
         if not take_lease(conn, LEASE, holder, now=now, ends_at=now + LEASE_TIME):
             return None
     try:
+        kept = keep_requests(platform_db, redis, now=now)
+        announced = announce_notices(platform_db, now=now)
         drained = drain(platform_db, world, now=now)
-        return Swept(drained=drained, sealed=seal_audit_logs(platform_db, now=now))
+        sealed = seal_audit_logs(platform_db, now=now)
+        return Swept(drained=drained, announced=announced, requests_kept=kept, sealed=sealed)
     finally:
         with platform_db.transaction() as conn:
             delete_lease(conn, LEASE, holder)

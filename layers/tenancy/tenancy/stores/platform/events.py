@@ -1,7 +1,7 @@
 """Events of all organizations: written by load, counted by the roll-up."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from tenancy.events.frames import EventTable
@@ -24,6 +24,7 @@ LIST_TOUCHED: Final = """
 """
 # Of touched organizations: their days of receipt from the first touched one on. A row that came late may replace a
 # copy that was received on a later day, never one of an earlier day; so these are all days that may have changed.
+# The last column is the events of each hour that counters are not settled for.
 LIST_TOUCHED_DAYS: Final = """
     WITH
         touched AS (
@@ -36,24 +37,14 @@ LIST_TOUCHED_DAYS: Final = """
         )
     SELECT organization_id, toDate(received_at) AS metric_date, count(), uniqExact(device_id),
            sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
-                        user_properties))
+                        user_properties)),
+           sumMapIf(map(toStartOfHour(received_at), toUInt64(1)), received_at >= {recent:DateTime64(3, 'UTC')})
     FROM (
         SELECT * FROM events FINAL WHERE (organization_id, toDate(event_timestamp)) IN event_days
     ) AS deduplicated
     INNER JOIN touched USING (organization_id)
     WHERE toDate(received_at) >= first_day
     GROUP BY organization_id, metric_date
-"""
-INSERT_DAILY_STATISTICS: Final = """
-    INSERT INTO daily_statistics
-    SELECT organization_id, toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
-           count(), sum(revenue), uniqState(device_id), {run:DateTime64(3, 'UTC')}
-    FROM events FINAL
-    WHERE (organization_id, toDate(event_timestamp)) IN (
-        SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
-        WHERE created_at >= {since:DateTime64(3, 'UTC')}
-    )
-    GROUP BY organization_id, event_date, event_type, event_name, platform, currency
 """
 
 
@@ -82,17 +73,20 @@ def list_touched(client: Client, *, since: datetime) -> list[Touched]:
     return [Touched(organization_id=organization_id, first_day=first_day) for organization_id, first_day in rows]
 
 
-def list_touched_days(client: Client, *, since: datetime) -> list[DailyEvents]:
-    """Return every day of receipt that has events and whose count may have changed through rows written *since*."""
-    rows = client.query(LIST_TOUCHED_DAYS, parameters={"since": since}).result_rows
+def list_touched_days(client: Client, *, since: datetime, recent: datetime) -> list[DailyEvents]:
+    """Return every day of receipt that has events and whose count may have changed through rows written *since* then.
+
+    Hours from *recent* on are counted apart as well.
+    """
+    rows = client.query(LIST_TOUCHED_DAYS, parameters={"since": since, "recent": recent}).result_rows
     return [
         DailyEvents(
-            organization_id=organization_id, metric_date=day, events=events, unique_users=users, storage_bytes=size
+            organization_id=organization_id,
+            metric_date=day,
+            events=events,
+            unique_users=users,
+            storage_bytes=size,
+            recent_hours={hour.replace(tzinfo=UTC): count for hour, count in hours.items()},
         )
-        for organization_id, day, events, users, size in rows
+        for organization_id, day, events, users, size, hours in rows
     ]
-
-
-def insert_daily_statistics(client: Client, *, since: datetime, run: datetime) -> None:
-    """Write the statistics of every event day with rows written *since* then, as of the *run* that starts now."""
-    client.command(INSERT_DAILY_STATISTICS, parameters={"since": since, "run": run})

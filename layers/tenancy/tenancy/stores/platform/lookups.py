@@ -7,12 +7,15 @@ from uuid import UUID
 
 from psycopg.rows import kwargs_row
 
-from tenancy.organization import Status
 from tenancy.stores.postgres import Connection
 from tenancy.tiers import Tier
 
-FIND_API_KEY: Final = "SELECT * FROM find_api_key(%s)"
-FIND_MEMBER: Final = "SELECT * FROM find_member(%s, %s)"
+FIND_API_KEY: Final = """
+    SELECT credential_id, organization_id, subdomain, tier, gateway_key, scopes, expires_at FROM find_api_key(%s)
+"""
+FIND_MEMBER: Final = """
+    SELECT credential_id, organization_id, subdomain, tier, gateway_key, role, epoch FROM find_member(%s, %s)
+"""
 FIND_PLATFORM_KEY: Final = "SELECT credential_id FROM find_platform_key(%s)"
 
 
@@ -24,7 +27,6 @@ class Holder:
     organization_id: UUID
     subdomain: str
     tier: Tier
-    status: Status
     gateway_key: str
 
 
@@ -62,9 +64,9 @@ def find_platform_key(conn: Connection, digest: bytes) -> UUID | None:
     return row[0] if row else None
 
 
-def _key_holder(*, tier: str, status: str, scopes: list[str], **columns: object) -> KeyHolder:
-    return KeyHolder(tier=Tier(tier), status=Status(status), scopes=frozenset(scopes), **columns)  # type: ignore[arg-type]
+def _key_holder(*, tier: str, scopes: list[str], **columns: object) -> KeyHolder:
+    return KeyHolder(tier=Tier(tier), scopes=frozenset(scopes), **columns)  # type: ignore[arg-type]
 
 
-def _member(*, tier: str, status: str, **columns: object) -> Member:
-    return Member(tier=Tier(tier), status=Status(status), **columns)  # type: ignore[arg-type]
+def _member(*, tier: str, **columns: object) -> Member:
+    return Member(tier=Tier(tier), **columns)  # type: ignore[arg-type]

@@ -28,6 +28,26 @@ LIST_ORGANIZATIONS: Final = """
       AND (%(before_time)s::timestamptz IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
+LOCK_ORGANIZATION: Final = """
+    SELECT id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
+    FROM organizations WHERE id = %s FOR UPDATE
+"""
+FIND_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
+UPDATE_TIER: Final = """
+    UPDATE organizations SET tier = %(tier)s, gateway_key = %(gateway_key)s, updated_at = %(now)s
+    WHERE id = %(organization_id)s
+    RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
+"""
+INSERT_TIER_CHANGE: Final = """
+    INSERT INTO tier_changes (id, organization_id, from_tier, to_tier, changed_at) VALUES (%s, %s, %s, %s, %s)
+"""
+LIST_COUNTED: Final = "SELECT id FROM organizations WHERE status <> 'erased'"
+LIST_RETENTIONS: Final = """
+    SELECT o.id, array_agg(DISTINCT c.from_tier) FILTER (WHERE c.from_tier IS NOT NULL) || o.tier
+    FROM organizations AS o
+    LEFT JOIN tier_changes AS c ON c.organization_id = o.id AND c.changed_at > %s
+    WHERE o.status <> 'erased' GROUP BY o.id, o.tier
+"""
 
 
 def insert_organization(
@@ -54,6 +74,34 @@ def find_organization(conn: Connection, organization_id: UUID) -> Organization |
         return cursor.execute(FIND_ORGANIZATION, (organization_id,)).fetchone()
 
 
+def lock_organization(conn: Connection, organization_id: UUID) -> Organization | None:
+    """Return the organization, which nobody else changes until the transaction ends; None for none."""
+    with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
+        return cursor.execute(LOCK_ORGANIZATION, (organization_id,)).fetchone()
+
+
+def find_gateway_key(conn: Connection, organization_id: UUID) -> str | None:
+    """Return the key that API Gateway meters the organization by, None for no organization."""
+    row = conn.execute(FIND_GATEWAY_KEY, (organization_id,)).fetchone()
+    return row[0] if row else None
+
+
+def update_tier(
+    conn: Connection, organization_id: UUID, tier: Tier, *, gateway_key: str, now: datetime
+) -> Organization:
+    """Give the organization another tier, and the key that is in its plan."""
+    values = {"organization_id": organization_id, "tier": tier, "gateway_key": gateway_key, "now": now}
+    with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
+        return cursor.execute(UPDATE_TIER, values).fetchall()[0]
+
+
+def insert_tier_change(
+    conn: Connection, organization_id: UUID, change_id: UUID, *, from_tier: Tier, to_tier: Tier, now: datetime
+) -> None:
+    """Note which tier the organization leaves: its retention holds for another while."""
+    conn.execute(INSERT_TIER_CHANGE, (change_id, organization_id, from_tier, to_tier, now))
+
+
 def list_organizations(
     conn: Connection,
     *,
@@ -67,6 +115,17 @@ def list_organizations(
     values = {"status": status, "tier": tier, "before_time": before_time, "before_id": before_id, "limit": limit}
     with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
         return cursor.execute(LIST_ORGANIZATIONS, values).fetchall()
+
+
+def list_counted(conn: Connection) -> list[UUID]:
+    """Return every organization whose use is counted: all that are not erased."""
+    return [organization_id for (organization_id,) in conn.execute(LIST_COUNTED)]
+
+
+def list_retentions(conn: Connection, *, changed_since: datetime) -> dict[UUID, list[Tier]]:
+    """Return which tiers each organization has, or had *changed_since* then: the longest retention of them holds."""
+    rows = conn.execute(LIST_RETENTIONS, (changed_since,))
+    return {organization_id: [Tier(tier) for tier in tiers] for organization_id, tiers in rows}
 
 
 def _organization(*, tier: str, status: str, **columns: object) -> Organization:

@@ -1,0 +1,1 @@
+ALTER TABLE daily_statistics ADD COLUMN IF NOT EXISTS bytes UInt64 DEFAULT 0 AFTER events

@@ -1,0 +1,65 @@
+"""Daily statistics of all organizations, as the roll-up writes and checks them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tenancy.stores.clickhouse import Client
+
+INSERT_DAILY_STATISTICS: Final = """
+    INSERT INTO daily_statistics (
+        organization_id, event_date, event_type, event_name, platform, currency, events, bytes, revenue, devices, run
+    )
+    SELECT organization_id, toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
+           count(),
+           sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
+                        user_properties)),
+           sum(revenue), uniqState(device_id), {run:DateTime64(3, 'UTC')}
+    FROM events FINAL
+    WHERE (organization_id, toDate(event_timestamp)) IN (
+        SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
+        WHERE created_at >= {since:DateTime64(3, 'UTC')}
+    )
+    GROUP BY organization_id, event_date, event_type, event_name, platform, currency
+"""
+LIST_STORED_BYTES: Final = """
+    SELECT organization_id, sum(bytes) FROM daily_statistics FINAL
+    WHERE (organization_id, event_date, run) IN (
+        SELECT organization_id, event_date, max(run) FROM daily_statistics GROUP BY organization_id, event_date
+    )
+    GROUP BY organization_id
+"""
+# Of the days that a run has counted: rows that it can have seen, and what its statistics say of them.
+LIST_DRIFTS: Final = """
+    WITH event_days AS (
+        SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
+        WHERE created_at >= {since:DateTime64(3, 'UTC')} AND created_at < {run:DateTime64(3, 'UTC')}
+    )
+    SELECT organization_id, sum(stored) - sum(counted) AS drift FROM (
+        SELECT organization_id, toInt64(count()) AS stored, toInt64(0) AS counted FROM events FINAL
+        WHERE (organization_id, toDate(event_timestamp)) IN event_days AND created_at < {run:DateTime64(3, 'UTC')}
+        GROUP BY organization_id
+        UNION ALL
+        SELECT organization_id, toInt64(0), toInt64(sum(events)) FROM daily_statistics
+        WHERE (organization_id, event_date) IN event_days AND run = {run:DateTime64(3, 'UTC')}
+        GROUP BY organization_id
+    )
+    GROUP BY organization_id HAVING drift > 0
+"""
+
+
+def insert_daily_statistics(client: Client, *, since: datetime, run: datetime) -> None:
+    """Write the statistics of every event day with rows written *since* then, as of the *run* that starts now."""
+    client.command(INSERT_DAILY_STATISTICS, parameters={"since": since, "run": run})
+
+
+def list_stored_bytes(client: Client) -> Mapping[UUID, int]:
+    """Return how many bytes of events each organization has, by its newest statistics."""
+    return {organization_id: int(size) for organization_id, size in client.query(LIST_STORED_BYTES).result_rows}
+
+
+def list_statistics_drifts(client: Client, *, since: datetime, run: datetime) -> Mapping[UUID, int]:
+    """Return how many events the statistics of *run* lack, of organizations where they lack any."""
+    rows = client.query(LIST_DRIFTS, parameters={"since": since, "run": run}).result_rows
+    return {organization_id: int(drift) for organization_id, drift in rows}

@@ -1,0 +1,141 @@
+"""Decide on a request: in one Redis round trip; when Redis does not know, or is away, with PostgreSQL's help."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from tenancy.admission import Admission, Verdict
+from tenancy.audit import PLATFORM_LOG
+from tenancy.organization import Status
+from tenancy.rate_limit import Window, consume, rate_of
+from tenancy.standing import LIVE, REVOKED
+from tenancy.stores.counters import (
+    Unknown,
+    admit_operator,
+    admit_tenant,
+    give_back_events,
+    put_standing,
+    seed_usage,
+)
+from tenancy.stores.redis import Redis, RedisAwayError
+from tenancy.tenant import Caller, Operator, Tenant
+from tenancy.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS
+
+if TYPE_CHECKING:
+    from tenancy.stores.postgres import Database
+    from tenancy.use_cases.read_standing import Known
+
+MAX_WINDOWS: Final = 10_000
+
+
+class Admissions:
+    """Decides on requests; while Redis is away, by the rate windows of this process."""
+
+    def __init__(self, redis: Redis, db: "Callable[[], Database]") -> None:
+        """*db* is asked for only where Redis does not know, so that its driver need not be imported before."""
+        self._redis = redis
+        self._db = db
+        self._windows: dict[str, Window] = {}
+
+    def admit(self, caller: Caller, *, events: int = 0, is_whole: bool = False, now: datetime) -> Admission:
+        """Decide on one request of *caller* that brings so many *events*, and reserve quota for them.
+
+        The first events that fit the month's quota are accepted, the next that fit the grace band are held;
+        *is_whole* takes all of them or none. While Redis is away the limit holds for this process, quotas are not
+        asked, and PostgreSQL says who is revoked or suspended.
+
+        Raises:
+            UnavailableError: PostgreSQL is needed, and away as well.
+        """
+        try:
+            if isinstance(caller, Operator):
+                return self._admit_operator(caller, now)
+            return self._admit_tenant(caller, events=events, is_whole=is_whole, now=now)
+        except RedisAwayError:
+            return self._admit_alone(caller, events=events, now=now)
+
+    def give_back(self, tenant: Tenant, admission: Admission, *, reserved_at: datetime) -> None:
+        """Give back the events of an *admission* that were not taken after all; without Redis the roll-up does."""
+        if admission.is_degraded or not admission.accepted + admission.held:
+            return
+        with suppress(RedisAwayError):
+            give_back_events(
+                self._redis,
+                tenant.organization_id,
+                accepted=admission.accepted,
+                held=admission.held,
+                reserved_at=reserved_at,
+            )
+
+    def _admit_operator(self, operator: Operator, now: datetime) -> Admission:
+        admission = admit_operator(self._redis, PLATFORM_LOG, operator.credential_id, now=now)
+        if isinstance(admission, Unknown):
+            raise RedisAwayError
+        return admission
+
+    def _admit_tenant(self, tenant: Tenant, *, events: int, is_whole: bool, now: datetime) -> Admission:
+        def ask() -> Admission | Unknown:
+            return admit_tenant(self._redis, tenant.organization_id, tenant, events=events, is_whole=is_whole, now=now)
+
+        admission = ask()
+        if isinstance(admission, Unknown):
+            if not self._seed(tenant, now):
+                return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None)
+            admission = ask()
+        if isinstance(admission, Unknown):  # evicted, or flushed, right after it was seeded
+            raise RedisAwayError
+        return admission
+
+    def _seed(self, tenant: Tenant, now: datetime) -> bool:
+        """Tell Redis what PostgreSQL knows; False when it knows no such organization."""
+        known = self._read_standing(tenant, now)
+        if known is None:
+            return False
+        credential = tenant.credential_id, known.credential
+        put_standing(self._redis, tenant.organization_id, known.standing, credential=credential)
+        seed_usage(self._redis, tenant.organization_id, known.so_far, now=now)
+        return True
+
+    def _read_standing(self, tenant: Tenant, now: datetime) -> "Known | None":
+        from tenancy.use_cases.read_standing import read_standing  # noqa: PLC0415 - with the database's driver
+
+        return read_standing(self._db(), tenant, now=now)
+
+    def _admit_alone(self, caller: Caller, *, events: int, now: datetime) -> Admission:
+        """Decide without Redis: nothing is lost and nobody locked out, and the roll-up counts what came from rows."""
+        if isinstance(caller, Operator):
+            window = self._window(PLATFORM_LOG, str(caller.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
+            rate = rate_of(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
+            verdict = Verdict.RATE_LIMITED if rate.is_exceeded else Verdict.ADMITTED
+            return Admission(verdict=verdict, rate=rate, is_degraded=True)
+        known = self._read_standing(caller, now)
+        if known is None or not _is_valid(caller, known):
+            return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None, is_degraded=True)
+        standing = known.standing
+        limit = QUOTAS[standing.tier].api_requests_per_minute
+        rate = rate_of(self._window(caller.organization_id, caller.bucket, limit, now), limit=limit, now=now)
+        verdict = Verdict.ADMITTED if standing.status is Status.ACTIVE else Verdict.INACTIVE
+        verdict = Verdict.RATE_LIMITED if rate.is_exceeded else verdict
+        return Admission(
+            verdict=verdict,
+            rate=rate,
+            tier=standing.tier,
+            status=standing.status,
+            accepted=events if verdict is Verdict.ADMITTED else 0,
+            is_degraded=True,
+        )
+
+    def _window(self, organization_id: UUID, bucket: str, limit: int, now: datetime) -> Window:
+        if len(self._windows) >= MAX_WINDOWS:
+            self._windows.clear()
+        name = f"{organization_id}:{bucket}"
+        self._windows[name] = window = consume(self._windows.get(name), limit=limit, now=now)
+        return window
+
+
+def _is_valid(tenant: Tenant, known: "Known") -> bool:
+    """Whether a credential still is what the authorizer saw."""
+    expected = "" if known.credential == LIVE else f"{known.standing.epoch}.{known.credential}"
+    return known.credential != REVOKED and tenant.epoch == expected

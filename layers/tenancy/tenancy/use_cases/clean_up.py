@@ -1,0 +1,42 @@
+"""Monthly: what retention no longer keeps is deleted, a tier at a time."""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tenancy.stores.clickhouse import Client
+from tenancy.stores.platform.clean_ups import has_clean_up, insert_clean_up
+from tenancy.stores.platform.organizations import list_retentions
+from tenancy.stores.platform.retention import delete_expired
+from tenancy.stores.postgres import Database
+from tenancy.tiers import DOWNGRADE_KEEPS_DATA, retention_days
+from tenancy.usage import first_open_day, month_of
+
+CHUNK: Final = 1_000  # organizations a statement
+
+
+def clean_up(platform_db: Database, client: Client, *, now: datetime) -> int | None:
+    """Delete what is older than each organization's retention; return of how many, None when this month's is done.
+
+    A death in between leaves the month unmarked: the next run does the rest.
+
+    Raises:
+        ClickHouseError, UnavailableError: a store is away; the next run goes on.
+    """
+    month = month_of(now.date()).start
+    with platform_db.transaction() as conn:
+        if has_clean_up(conn, month):
+            return None
+        tiers = list_retentions(conn, changed_since=now - DOWNGRADE_KEEPS_DATA)
+    by_days: defaultdict[int, list[UUID]] = defaultdict(list)
+    for organization_id, held in tiers.items():
+        by_days[retention_days(held)].append(organization_id)
+    for days, organizations in by_days.items():
+        first_kept = (now - timedelta(days=days)).date()
+        for start in range(0, len(organizations), CHUNK):
+            chunk = organizations[start : start + CHUNK]
+            delete_expired(client, chunk, first_kept=first_kept, first_open=first_open_day(now))
+    with platform_db.transaction() as conn:
+        insert_clean_up(conn, month, finished_at=now)
+    return len(tiers)

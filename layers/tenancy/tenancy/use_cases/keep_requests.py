@@ -1,0 +1,35 @@
+"""Every minute: the requests that Redis has counted are kept in PostgreSQL; what it loses is a minute's at most."""
+
+from datetime import date, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tenancy.stores.platform.counters import list_requests
+from tenancy.stores.platform.organizations import list_counted
+from tenancy.stores.platform.usage import update_daily_requests
+from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis, RedisAwayError
+
+LATE: Final = timedelta(minutes=10)  # of a day that has ended: its last requests are kept by then
+
+
+def keep_requests(platform_db: Database, redis: Redis, *, now: datetime) -> int | None:
+    """Keep the requests of today, and of a day that has just ended; return of how many, None while Redis is away.
+
+    Absolute: a second time changes nothing, and a counter that began anew takes nothing away.
+
+    Raises:
+        UnavailableError: the database is away; the next minute keeps them.
+    """
+    with platform_db.transaction() as conn:
+        organization_ids = list_counted(conn)
+    requests: dict[tuple[UUID, date], int] = {}
+    try:
+        for moment in {now.date(): now, (now - LATE).date(): now - LATE}.values():
+            counted = list_requests(redis, organization_ids, moment.date(), now=moment)
+            requests.update({(each, moment.date()): count for each, count in counted.items()})
+    except RedisAwayError:
+        return None
+    with platform_db.transaction() as conn:
+        update_daily_requests(conn, requests)
+    return len(requests)

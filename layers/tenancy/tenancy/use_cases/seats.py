@@ -1,0 +1,27 @@
+"""Users and apps are counted in the transaction that adds one, so that a tier's number is never passed."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tenancy.quotas import Allowance, Metric, exceeded, limit_of, notices_of
+from tenancy.stores.apps import count_apps
+from tenancy.stores.notices import insert_notices
+from tenancy.stores.postgres import Connection
+from tenancy.stores.seats import lock_seats
+from tenancy.stores.users import count_users
+from tenancy.tiers import Tier
+
+
+def claim_seat(conn: Connection, organization_id: UUID, tier: Tier, metric: Metric, *, now: datetime) -> None:
+    """Make sure that one more user or app fits, and that nobody else adds one until the transaction ends.
+
+    Raises:
+        QuotaExceededError: the tier includes no more.
+    """
+    lock_seats(conn, organization_id, metric)
+    used = count_users(conn, organization_id) if metric is Metric.USERS else count_apps(conn, organization_id)
+    if not Allowance(used=used, limit=limit_of(tier, metric)).admits(1):
+        raise exceeded(tier, metric, used=used)
+    insert_notices(
+        conn, organization_id, notices_of(organization_id, tier, metric, used=used + 1, today=now.date()), now=now
+    )
