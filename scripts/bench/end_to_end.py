@@ -4,13 +4,13 @@ import http.client
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
 from scripts.bench import ROOT
+from scripts.bench.databases import own_clickhouse
 from scripts.bench.events import insert_bare, make_body, make_frames
 from scripts.bench.figure import Comparison, Figure
 from scripts.bench.load import EVENTS_TABLE
@@ -81,7 +81,8 @@ def measure(rounds: int) -> Figure:
     stack = Stack.load()
     run = Run(stack)
     accepted, stored, bare = [], [], []
-    with _own_database(stack.clickhouse_url) as client:
+    with own_clickhouse(stack.clickhouse_url) as client:
+        client.command(EVENTS_TABLE.read_text())
         _insert(client)
         for _ in range(rounds):
             until_accepted, until_stored = run.send(EVENTS)
@@ -102,20 +103,6 @@ def measure(rounds: int) -> Figure:
             Comparison(what="stored", measured=stored, reference=bare),
         ],
     )
-
-
-@contextmanager
-def _own_database(url: str) -> Iterator[Client]:
-    """Yield a client of a new database with an events table, which is gone afterwards."""
-    name = f"bench_{secrets.token_hex(3)}"
-    admin = connect(url)
-    admin.command(f"CREATE DATABASE {name}")
-    try:
-        client = connect(f"{url.rpartition('/')[0]}/{name}")
-        client.command(EVENTS_TABLE.read_text())
-        yield client
-    finally:
-        admin.command(f"DROP DATABASE {name} SYNC")
 
 
 def _insert(client: Client) -> float:

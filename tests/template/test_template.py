@@ -242,6 +242,14 @@ def test_two_stages_fit_into_one_account_and_region() -> None:
             assert key not in properties, name
 
 
+@pytest.mark.parametrize("function", FOLDERS)
+def test_no_layer_is_attached_twice(function: str) -> None:
+    """SAM adds a function's layers to those of all functions; twice the dependencies are past Lambda's 250 MB."""
+    layers = [*TEMPLATE["Globals"]["Function"]["Layers"], *FUNCTIONS[function].get("Layers", [])]
+    names = [layer["Ref"] for layer in layers]
+    assert len(names) == len(set(names))
+
+
 def test_events_and_audit_records_and_their_proof_outlive_the_stack() -> None:
     kept = [resource for resource in RESOURCES.values() if resource["Type"] in {"AWS::SQS::Queue", "AWS::KMS::Key"}]
     assert {resource["DeletionPolicy"] for resource in kept} == {"Retain"}

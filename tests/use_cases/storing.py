@@ -1,0 +1,47 @@
+"""Events that a test puts straight into ClickHouse, as load would, received whenever it says."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+from msgspec import structs
+
+from tenancy.events.event import parse_event
+from tenancy.events.frames import EventTable, cut_frames
+from tenancy.events.row import Reception
+from tenancy.stores.clickhouse import TenantReader
+from tenancy.stores.platform.events import insert_frames
+from tests.given import Databases, event
+
+LONG: timedelta = timedelta(days=3650)
+
+
+def store(
+    databases: Databases,
+    organization_id: UUID,
+    numbers: Iterable[int],
+    *,
+    at: datetime,
+    happened: datetime | None = None,
+    table: EventTable = "events",
+    reason: str = "",
+    **changes: object,
+) -> None:
+    """Store events that were received *at* that time, and happened then unless it is said otherwise."""
+    reception = Reception(organization_id=organization_id, received_at=at, retention=LONG)
+    stamp = (happened or at).isoformat()
+    raws = [msgspec.json.encode(event(number, event_timestamp=stamp, **changes)) for number in numbers]
+    rows = [structs.replace(parse_event(raw, reception), reason=reason) for raw in raws]
+    for frame in cut_frames(rows):
+        insert_frames(databases.clickhouse, table, [frame.bytes], token=str(uuid4()))
+
+
+def count(databases: Databases, organization_id: UUID, table: str = "events") -> int:
+    reader = TenantReader(databases.clickhouse, organization_id)
+    statement = {
+        "events": "SELECT count() FROM events FINAL WHERE organization_id = {organization_id:UUID}",
+        "held_events": "SELECT count() FROM held_events FINAL WHERE organization_id = {organization_id:UUID}",
+        "daily_statistics": "SELECT count() FROM daily_statistics WHERE organization_id = {organization_id:UUID}",
+    }[table]
+    return int(reader.query(statement)[0][0])

@@ -1,0 +1,123 @@
+"""Admission is exact, whoever asks at once."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+
+from scripts.stack import postgres
+from tenancy.admission import Admission, Verdict
+from tenancy.audit import PLATFORM_LOG
+from tenancy.stores.platform.usage import update_daily_requests
+from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
+from tenancy.tenant import Bucket, CallerKind, Operator
+from tenancy.tiers import QUOTAS, Tier
+from tenancy.use_cases.admit import Admissions
+from tenancy.use_cases.provision import Provisioned
+from tests.given import Databases, know, tenant_of
+from tests.handlers.functions import superuser
+from tests.use_cases.admitting import NOW, Admit
+
+STARTER = QUOTAS[Tier.STARTER]
+OPERATOR = Operator(credential_id=PLATFORM_LOG)
+
+
+@contextmanager
+def at_once(databases: Databases, clients: int) -> Iterator[Callable[[Callable[[Admit], None]], None]]:
+    """Run the same for each of many clients, which wait for each other; every one has connections of its own."""
+    servers, barrier = databases.servers, Barrier(clients)
+
+    def run(work: Callable[[Admit], None]) -> None:
+        def one(_: int) -> None:
+            url = servers.postgres_url(postgres.FUNCTIONS, databases.name)
+            with closing(Redis(lambda: servers.valkey_url)) as redis, closing(Database(lambda: url)) as db:
+                admissions = Admissions(redis, lambda: db)
+                barrier.wait()
+                work(lambda caller, **options: admissions.admit(caller, **{"now": NOW, **options}))
+
+        with ThreadPoolExecutor(clients) as pool:
+            list(pool.map(one, range(clients)))
+
+    yield run
+
+
+def test_of_two_hundred_clients_at_once_exactly_a_hundred_are_admitted(
+    databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
+) -> None:
+    tenant = tenant_of(acme)
+    know(counters, tenant)
+    verdicts: list[Verdict] = []
+    with at_once(databases, 200) as run:
+        run(lambda admit: verdicts.append(admit(tenant).verdict))
+    assert Counter(verdicts) == {Verdict.ADMITTED: 100, Verdict.RATE_LIMITED: 100}
+    admissions = Admissions(counters, lambda: databases.functions)
+    assert admissions.admit(tenant_of(globex), now=NOW).verdict is Verdict.ADMITTED
+
+
+def test_thirty_two_workers_share_a_quota_with_a_hundred_left_to_the_last_event(
+    databases: Databases, counters: Redis, acme: Provisioned
+) -> None:
+    tenant = replace(tenant_of(acme), bucket=Bucket.INGEST)
+    know(counters, tenant, events=STARTER.events_per_month - 100, held=STARTER.grace_events_per_month - 50)
+    found: list[Admission] = []
+    with at_once(databases, 32) as run:
+        run(lambda admit: found.append(admit(tenant, events=7)))
+    assert sum(each.accepted for each in found) == 100
+    assert sum(each.held for each in found) == 50
+    assert sum(7 - each.accepted - each.held for each in found) == 32 * 7 - 150
+    assert all(each.verdict is Verdict.ADMITTED for each in found)
+
+
+def test_a_burst_that_blocks_a_write_key_leaves_the_same_organizations_servers_and_people_working(
+    admit: Admit, acme: Provisioned
+) -> None:
+    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    verdicts = Counter(admit(device).verdict for _ in range(300))
+    assert verdicts == {Verdict.ADMITTED: 100, Verdict.RATE_LIMITED: 200}
+    person = replace(tenant_of(acme), credential_id=acme.admin_user_id, kind=CallerKind.PERSON, epoch="0.0")
+    for tenant in (tenant_of(acme), person):
+        assert admit(tenant).verdict is Verdict.ADMITTED
+    assert admit(device, now=NOW + timedelta(seconds=59)).verdict is Verdict.RATE_LIMITED
+    assert admit(device, now=NOW + timedelta(seconds=60)).verdict is Verdict.ADMITTED
+
+
+def test_keys_of_one_organization_share_its_limit(admit: Admit, acme: Provisioned) -> None:
+    person = replace(tenant_of(acme), credential_id=acme.admin_user_id, kind=CallerKind.PERSON, epoch="0.0")
+    remaining = [admission.rate.remaining for admission in map(admit, [tenant_of(acme), person]) if admission.rate]
+    assert remaining == [99, 98]
+
+
+def test_a_whole_batch_is_taken_or_nothing_of_it(admit: Admit, counters: Redis, acme: Provisioned) -> None:
+    tenant = tenant_of(acme)
+    know(counters, tenant, events=STARTER.events_per_month - 10, held=STARTER.grace_events_per_month - 10)
+    too_much = admit(tenant, events=21, is_whole=True)
+    assert (too_much.accepted, too_much.held) == (0, 0)
+    fits = admit(tenant, events=20, is_whole=True)
+    assert (fits.accepted, fits.held) == (10, 10)
+    full = admit(tenant, events=1, is_whole=True)
+    assert (full.accepted, full.held, full.used) == (0, 0, STARTER.events_per_month)
+
+
+def test_the_months_requests_are_a_quota_of_their_own(admit: Admit, databases: Databases, acme: Provisioned) -> None:
+    with databases.platform.transaction() as conn:
+        spent = STARTER.api_requests_per_month - 1
+        update_daily_requests(conn, {(acme.organization.id, NOW.date() - timedelta(days=1)): spent})
+    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+    refused = admit(tenant_of(acme))
+    assert (refused.verdict, refused.metric, refused.used) == (Verdict.OVER_QUOTA, "api_requests", spent + 1)
+    assert admit(tenant_of(acme), now=datetime(2026, 12, 1, tzinfo=UTC)).verdict is Verdict.ADMITTED
+
+
+def test_stored_bytes_past_the_quota_leave_no_room_for_events(
+    admit: Admit, databases: Databases, acme: Provisioned
+) -> None:
+    with superuser(databases) as conn:
+        conn.execute(
+            "INSERT INTO measurements VALUES (%s, %s, 0, %s)", (acme.organization.id, STARTER.storage_bytes, NOW)
+        )
+    found = admit(tenant_of(acme), events=3)
+    assert (found.accepted, found.held, found.metric, found.used) == (0, 3, "storage_bytes", STARTER.storage_bytes)

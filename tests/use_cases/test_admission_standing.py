@@ -1,0 +1,179 @@
+"""Admission forgets nothing that PostgreSQL knows, and what changes bites at the next request."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis as Client
+
+from tenancy.admission import Verdict
+from tenancy.audit import PLATFORM_LOG
+from tenancy.stores.counters import put_standing
+from tenancy.stores.redis import Redis
+from tenancy.stores.standing import find_standing
+from tenancy.tenant import Bucket, CallerKind, Operator
+from tenancy.tiers import PLATFORM_REQUESTS_PER_MINUTE, Tier
+from tenancy.use_cases.keep_requests import keep_requests
+from tenancy.use_cases.provision import Provisioned
+from tests.given import Databases, tenant_of
+from tests.handlers.functions import superuser
+from tests.use_cases.admitting import NOW, Admit
+
+OPERATOR = Operator(credential_id=PLATFORM_LOG)
+
+
+def set_status(databases: Databases, acme: Provisioned, status: str) -> None:
+    with databases.platform.transaction() as conn:
+        values = (status, acme.organization.id)
+        conn.execute("UPDATE organizations SET status = %s, updated_at = clock_timestamp() WHERE id = %s", values)
+
+
+def publish(databases: Databases, counters: Redis, acme: Provisioned) -> None:
+    with databases.platform.tenant_transaction(acme.organization.id) as conn:
+        standing = find_standing(conn, acme.organization.id)
+    assert standing is not None
+    put_standing(counters, acme.organization.id, standing)
+
+
+def test_a_suspension_and_its_end_bite_at_the_next_request(
+    admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
+) -> None:
+    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+    set_status(databases, acme, "suspended")
+    publish(databases, counters, acme)
+    refused = admit(tenant_of(acme))
+    assert (refused.verdict, refused.status) == (Verdict.INACTIVE, "suspended")
+    set_status(databases, acme, "active")
+    publish(databases, counters, acme)
+    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+
+
+def test_a_revoked_key_is_nobodys_at_the_next_request_although_the_authorizer_still_knows_it(
+    admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
+) -> None:
+    tenant = tenant_of(acme)
+    assert admit(tenant).verdict is Verdict.ADMITTED
+    with superuser(databases) as conn:
+        conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", (acme.secret_key_id,))
+    with databases.platform.tenant_transaction(acme.organization.id) as conn:
+        standing = find_standing(conn, acme.organization.id)
+    assert standing is not None
+    put_standing(counters, acme.organization.id, standing, credential=(acme.secret_key_id, "revoked"))
+    refused = admit(tenant)
+    assert (refused.verdict, refused.rate) == (Verdict.UNAUTHENTICATED, None)
+    other = replace(tenant, credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    assert admit(other).verdict is Verdict.ADMITTED
+
+
+@pytest.mark.parametrize("table", ["organizations", "users"])
+def test_a_persons_token_dies_with_the_epoch_of_either_the_organization_or_the_user(
+    admit: Admit, counters: Redis, databases: Databases, acme: Provisioned, table: str
+) -> None:
+    person = replace(tenant_of(acme), credential_id=acme.admin_user_id, kind=CallerKind.PERSON, epoch="0.0")
+    assert admit(person).verdict is Verdict.ADMITTED
+    with superuser(databases) as conn:
+        changes = "token_epoch = 1, updated_at = clock_timestamp()" if table == "organizations" else "token_epoch = 1"
+        conn.execute(f"UPDATE {table} SET {changes}")
+    publish(databases, counters, acme)
+    if table == "users":
+        with databases.platform.tenant_transaction(acme.organization.id) as conn:
+            standing = find_standing(conn, acme.organization.id)
+        assert standing is not None
+        put_standing(counters, acme.organization.id, standing, credential=(acme.admin_user_id, "1"))
+    assert admit(person).verdict is Verdict.UNAUTHENTICATED
+    fresh = replace(person, epoch="1.0" if table == "organizations" else "0.1")
+    assert admit(fresh).verdict is Verdict.ADMITTED
+    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+
+
+def test_whoever_is_in_no_database_is_nobody(admit: Admit, acme: Provisioned) -> None:
+    stranger = replace(tenant_of(acme), credential_id=acme.app_id)
+    assert admit(stranger).verdict is Verdict.UNAUTHENTICATED
+    nowhere = replace(tenant_of(acme), organization_id=acme.app_id)
+    assert admit(nowhere).verdict is Verdict.UNAUTHENTICATED
+
+
+def test_a_tier_change_takes_effect_on_the_next_request_and_keeps_the_counters(
+    admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
+) -> None:
+    for _ in range(101):
+        last = admit(tenant_of(acme), events=10)
+    assert last.verdict is Verdict.RATE_LIMITED
+    with databases.platform.transaction() as conn:
+        conn.execute("UPDATE organizations SET tier = 'growth', updated_at = clock_timestamp()")
+    publish(databases, counters, acme)
+    found = admit(tenant_of(acme), events=10)
+    assert found.verdict is Verdict.ADMITTED
+    assert found.tier is Tier.GROWTH
+    assert found.rate is not None
+    assert (found.rate.limit, found.rate.remaining) == (500, 500 - 102)
+    assert found.used == 1_000
+
+
+def test_the_operator_has_a_limit_of_its_own(admit: Admit) -> None:
+    for number in range(PLATFORM_REQUESTS_PER_MINUTE + 1):
+        found = admit(OPERATOR)
+        assert (found.verdict is Verdict.ADMITTED) == (number < PLATFORM_REQUESTS_PER_MINUTE)
+
+
+# ------------------------------------------------------------------------------------------------------------ flushed
+
+
+def flush(databases: Databases) -> None:
+    with Client.from_url(databases.servers.valkey_url) as client:
+        client.flushall()
+
+
+def test_a_flush_in_the_middle_revives_nobody_and_admits_at_most_twice_the_limit(
+    admit: Admit, databases: Databases, acme: Provisioned
+) -> None:
+    with superuser(databases) as conn:
+        conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", (acme.write_key_id,))
+    revoked = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    verdicts = []
+    for number in range(400):
+        if number == 90:
+            flush(databases)
+        verdicts.append(admit(tenant_of(acme), now=NOW + timedelta(milliseconds=number)).verdict)
+        assert admit(revoked).verdict is Verdict.UNAUTHENTICATED
+    assert 100 <= Counter(verdicts)[Verdict.ADMITTED] <= 200
+
+
+def test_requests_are_short_by_what_was_not_kept_before_a_flush_and_by_no_more(
+    admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
+) -> None:
+    for _ in range(30):
+        admit(tenant_of(acme))
+    assert keep_requests(databases.platform, counters, now=NOW) == 1
+    for _ in range(20):
+        admit(tenant_of(acme))
+    flush(databases)
+    for _ in range(40):
+        admit(tenant_of(acme))
+    for _ in range(2):
+        keep_requests(databases.platform, counters, now=NOW)
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        rows = conn.execute("SELECT metric_date, api_requests_count FROM tenant_usage").fetchall()
+    assert rows == [(NOW.date(), 70)]
+
+
+def test_the_last_requests_of_a_day_are_kept_after_midnight(
+    admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
+) -> None:
+    """Also of the last day of a month, whose counters are another key's."""
+    late = datetime(2026, 11, 30, 23, 59, 30, tzinfo=UTC)
+    for moment in (late, late, late + timedelta(minutes=1)):
+        admit(tenant_of(acme), now=moment)
+    assert keep_requests(databases.platform, counters, now=late + timedelta(minutes=2)) == 2
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        rows = conn.execute("SELECT metric_date::text, api_requests_count FROM tenant_usage ORDER BY 1").fetchall()
+    assert rows == [("2026-11-30", 2), ("2026-12-01", 1)]
+
+
+def test_every_key_of_an_organization_has_an_end(admit: Admit, databases: Databases, acme: Provisioned) -> None:
+    admit(tenant_of(acme), events=3)
+    with Client.from_url(databases.servers.valkey_url, decode_responses=True) as client:
+        keys = [key for key in client.keys("*") if str(acme.organization.id) in key]
+        assert len(keys) == 3
+        assert all(client.pttl(key) > 0 for key in keys), keys

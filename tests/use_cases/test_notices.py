@@ -1,0 +1,171 @@
+"""Thresholds of quotas: each told once per period and metric, to the organization's admins and to the platform."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from moto.ses.models import ses_backends
+
+from tenancy.quotas import Metric
+from tenancy.stores.redis import Redis
+from tenancy.tiers import QUOTAS, Tier
+from tenancy.use_cases.announce import announce_notices
+from tenancy.use_cases.effects import World, drain
+from tenancy.use_cases.meter import record_usage
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.roll_up import roll_up
+from tests.given import REGION, AwsAccount, Databases, tenant_of
+from tests.handlers.functions import superuser
+from tests.use_cases.admitting import NOW
+
+STARTER = QUOTAS[Tier.STARTER]
+ACCOUNT = "123456789012"
+INSERT_USER = "INSERT INTO users (id, organization_id, email, role, status) VALUES (gen_random_uuid(), %s, %s, %s, %s)"
+
+type Announced = list[tuple[str, str]]
+
+
+@pytest.fixture
+def bus(aws: AwsAccount) -> Callable[[], list[dict[str, object]]]:
+    """Return what the platform is told: its own rule sends the events to a queue."""
+    events, sqs = boto3.client("events", region_name=REGION), boto3.client("sqs", region_name=REGION)
+    queue_url = sqs.create_queue(QueueName="notices")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="notices", EventPattern=json.dumps({"source": ["tenancy"]}))
+    events.put_targets(Rule="notices", Targets=[{"Id": "queue", "Arn": arn}])
+    assert aws.endpoint_url
+
+    def taken() -> list[dict[str, object]]:
+        found = []
+        while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    return taken
+
+
+def announce(databases: Databases, world: World, now: datetime = NOW) -> Announced:
+    """Sweep, and return whom mail was sent to and with which subject."""
+    backend = ses_backends[ACCOUNT][REGION]
+    before = len(backend.sent_messages)
+    announce_notices(databases.platform, now=now)
+    drain(databases.platform, world, now=now)
+    sent = backend.sent_messages[before:]
+    return sorted((message.destinations["ToAddresses"][0], message.subject) for message in sent)
+
+
+def use(databases: Databases, who: Provisioned, events: int, *, at: datetime = NOW) -> None:
+    statement = """
+        INSERT INTO tenant_usage (organization_id, metric_date, events_count) VALUES (%s, %s, %s)
+        ON CONFLICT (organization_id, metric_date) DO UPDATE SET events_count = excluded.events_count
+    """
+    with superuser(databases) as conn:
+        conn.execute(statement, (who.organization.id, at.date(), events))
+
+
+def test_a_jump_over_both_thresholds_tells_both_once_to_the_admins_and_to_nobody_else(
+    databases: Databases,
+    counters: Redis,
+    world: World,
+    acme: Provisioned,
+    globex: Provisioned,
+    bus: Callable[[], list[dict[str, object]]],
+) -> None:
+    with superuser(databases) as conn:
+        for email, role, status in (
+            ("second@acme.example", "admin", "active"),
+            ("gone@acme.example", "admin", "disabled"),
+            ("reader@acme.example", "viewer", "active"),
+        ):
+            conn.execute(INSERT_USER, (acme.organization.id, email, role, status))
+    use(databases, globex, 10)
+    use(databases, acme, STARTER.events_per_month + 5)
+    for _ in range(2):
+        roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    expected = [
+        (address, f"{percent} % of your events are used")
+        for address in ("admin@acme.example", "second@acme.example")
+        for percent in (100, 80)
+    ]
+    assert announce(databases, world) == expected
+    told = bus()
+    assert {event["detail-type"] for event in told} == {"Quota threshold reached"}
+    details = sorted((event["detail"] for event in told), key=lambda each: each["percent"])  # type: ignore[index]
+    assert details == [
+        {
+            "organization_id": str(acme.organization.id),
+            "metric": "events",
+            "percent": percent,
+            "used": STARTER.events_per_month + 5,
+            "limit": STARTER.events_per_month,
+            "period": "2026-11-01",
+        }
+        for percent in (80, 100)
+    ]
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW + timedelta(hours=1))
+    assert announce(databases, world) == []
+    assert bus() == []
+
+
+def test_each_month_is_told_anew_and_below_the_threshold_nobody_is(
+    databases: Databases, counters: Redis, world: World, acme: Provisioned
+) -> None:
+    october = datetime(2026, 10, 20, tzinfo=UTC)
+    use(databases, acme, STARTER.events_per_month * 8 // 10, at=october)
+    roll_up(databases.platform, databases.clickhouse, counters, now=october)
+    assert announce(databases, world) == [("admin@acme.example", "80 % of your events are used")]
+    use(databases, acme, STARTER.events_per_month * 8 // 10 - 1)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    assert announce(databases, world) == []
+    use(databases, acme, STARTER.events_per_month * 8 // 10)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    assert announce(databases, world) == [("admin@acme.example", "80 % of your events are used")]
+
+
+def test_requests_and_stored_bytes_are_told_by_the_roll_up(
+    databases: Databases, counters: Redis, world: World, acme: Provisioned
+) -> None:
+    with superuser(databases) as conn:
+        conn.execute(
+            "INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count) VALUES (%s, %s, %s)",
+            (acme.organization.id, NOW.date(), STARTER.api_requests_per_month),
+        )
+        total = (acme.organization.id, STARTER.storage_bytes * 9 // 10)
+        conn.execute("INSERT INTO usage_totals VALUES (%s, 'storage_bytes', '1970-01-01', %s)", total)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    assert [subject for _, subject in announce(databases, world)] == [
+        "100 % of your api_requests are used",
+        "80 % of your api_requests are used",
+        "80 % of your storage_bytes are used",
+    ]
+
+
+def test_what_clients_report_is_told_with_the_report(databases: Databases, world: World, acme: Provisioned) -> None:
+    tenant = tenant_of(acme)
+    amount = STARTER.ml_predictions_per_month * 8 // 10
+    record_usage(databases.functions, tenant, Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
+    assert announce(databases, world) == [("admin@acme.example", "80 % of your ml_predictions are used")]
+    record_usage(databases.functions, tenant, Metric.ML_PREDICTIONS, 1, idempotency_key=None, now=NOW)
+    assert announce(databases, world) == []
+
+
+def test_a_death_between_the_mark_and_the_mail_sends_it_later_and_once(
+    databases: Databases, world: World, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amount = STARTER.ml_predictions_per_month * 8 // 10
+    record_usage(databases.functions, tenant_of(acme), Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
+    for dies_in in ("update_announced", "list_admins", "insert_effect"):
+        with monkeypatch.context() as patch:
+
+            def die(*_: object, **__: object) -> None:
+                raise KeyboardInterrupt
+
+            patch.setattr(f"tenancy.use_cases.announce.{dies_in}", die)
+            with pytest.raises(KeyboardInterrupt):
+                announce_notices(databases.platform, now=NOW)
+    assert announce_notices(databases.platform, now=NOW) == 1
+    assert announce(databases, world) == [("admin@acme.example", "80 % of your ml_predictions are used")]

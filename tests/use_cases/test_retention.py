@@ -1,0 +1,118 @@
+"""Retention: what is older is never read, is deleted once a month, and a downgrade shortens it 30 days later."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tenancy.stores.redis import Redis
+from tenancy.tenant import Tenant
+from tenancy.tiers import QUOTAS, Tier
+from tenancy.usage import Period
+from tenancy.use_cases.change_tier import change_tier
+from tenancy.use_cases.clean_up import clean_up
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.read_statistics import read_statistics
+from tenancy.use_cases.roll_up import roll_up
+from tests.given import OPERATOR, Databases, tenant_of
+from tests.use_cases.admitting import NOW
+from tests.use_cases.storing import count, store
+
+DAYS = QUOTAS[Tier.STARTER].data_retention_days
+FIRST_KEPT = (NOW - timedelta(days=DAYS)).replace(hour=0)
+
+
+def read(databases: Databases, tenant: Tenant, now: datetime = NOW) -> int:
+    start = (now - timedelta(days=800)).date()
+    period = Period(start=start, end=now.date() + timedelta(days=2))
+    groups = read_statistics(databases.functions, databases.clickhouse, tenant, period, group_by=[], now=now)
+    return sum(group.events for group in groups)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_reads_never_return_what_is_older(
+    databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned, *, settled: bool
+) -> None:
+    for who in (acme, globex):
+        store(databases, who.organization.id, range(3), at=NOW, happened=FIRST_KEPT)
+        store(databases, who.organization.id, range(3, 8), at=NOW, happened=FIRST_KEPT - timedelta(seconds=1))
+    if settled:
+        roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    assert (read(databases, tenant_of(acme)), read(databases, tenant_of(globex))) == (3, 8)
+
+
+def test_the_clean_up_deletes_it_once_a_month_and_keeps_what_is_younger_and_what_is_not_billed(
+    databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
+) -> None:
+    received = NOW - timedelta(days=60)
+    for who in (acme, globex):
+        organization_id = who.organization.id
+        store(databases, organization_id, range(3), at=received, happened=FIRST_KEPT)
+        store(databases, organization_id, range(3, 8), at=received, happened=FIRST_KEPT - timedelta(days=1))
+        store(databases, organization_id, range(8, 10), at=NOW, happened=FIRST_KEPT - timedelta(days=1))
+        old = FIRST_KEPT - timedelta(days=1)
+        store(databases, organization_id, range(4), at=old, table="held_events", reason="quota")
+        store(databases, organization_id, range(4, 6), at=received, table="held_events", reason="quota")
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    assert clean_up(databases.platform, databases.clickhouse, now=NOW) == 2
+    assert clean_up(databases.platform, databases.clickhouse, now=NOW) is None
+    assert (count(databases, acme.organization.id), count(databases, globex.organization.id)) == (5, 10)
+    assert count(databases, acme.organization.id, "held_events") == 2
+    assert count(databases, globex.organization.id, "held_events") == 6
+    days = databases.clickhouse.query(
+        "SELECT min(event_date) FROM daily_statistics WHERE organization_id = {id:UUID}",
+        parameters={"id": str(acme.organization.id)},
+    ).result_rows
+    assert days == [(FIRST_KEPT.date(),)]
+    december = datetime(2026, 12, 5, tzinfo=UTC)
+    assert clean_up(databases.platform, databases.clickhouse, now=december) == 2
+    assert count(databases, acme.organization.id) == 0
+
+
+def test_a_clean_up_that_dies_is_done_again(
+    databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(databases, acme.organization.id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=200))
+    with monkeypatch.context() as patch:
+        patch.setattr("tenancy.stores.platform.retention.DELETE_STATISTICS", "SELECT no_such_function()")
+        with pytest.raises(Exception, match="no_such_function"):
+            clean_up(databases.platform, databases.clickhouse, now=NOW)
+    assert clean_up(databases.platform, databases.clickhouse, now=NOW) == 1
+    assert count(databases, acme.organization.id) == 0
+
+
+def test_the_clean_up_changes_no_bill(databases: Databases, counters: Redis, acme: Provisioned) -> None:
+    store(databases, acme.organization.id, range(3), at=NOW, happened=FIRST_KEPT - timedelta(days=5))
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    clean_up(databases.platform, databases.clickhouse, now=NOW)
+    store(databases, acme.organization.id, [9], at=NOW)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        assert conn.execute("SELECT events_count FROM tenant_usage").fetchall() == [(4,)]
+
+
+def test_a_downgrade_shortens_retention_thirty_days_later_unless_it_is_undone(
+    databases: Databases, counters: Redis, world: World, globex: Provisioned
+) -> None:
+    organization_id = globex.organization.id
+    store(databases, organization_id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=100))
+
+    def change(tier: Tier, now: datetime) -> Tenant:
+        changed = change_tier(
+            databases.platform, counters, world.gateway_keys, organization_id, tier, OPERATOR, now=now
+        )
+        assert changed.tier is tier
+        return tenant_of(globex, tier=tier)
+
+    starter = change(Tier.STARTER, NOW)
+    for days, seen in ((0, 3), (29, 3), (31, 0)):
+        assert read(databases, starter, NOW + timedelta(days=days)) == seen, days
+    assert clean_up(databases.platform, databases.clickhouse, now=NOW + timedelta(days=1)) == 1
+    assert count(databases, organization_id) == 3
+    growth = change(Tier.GROWTH, NOW + timedelta(days=20))
+    assert read(databases, growth, NOW + timedelta(days=60)) == 3
+    assert clean_up(databases.platform, databases.clickhouse, now=NOW + timedelta(days=60)) == 1
+    assert count(databases, organization_id) == 3
+    change(Tier.STARTER, NOW + timedelta(days=61))
+    assert clean_up(databases.platform, databases.clickhouse, now=NOW + timedelta(days=98)) == 1
+    assert count(databases, organization_id) == 0
