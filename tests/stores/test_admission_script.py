@@ -18,6 +18,7 @@ from tenancy.tiers import RATE_LIMIT_BLOCK_SECONDS, RATE_LIMIT_WINDOW_SECONDS
 from tests.given import Servers
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+WINDOW_MS, BLOCK_MS = RATE_LIMIT_WINDOW_SECONDS * 1000, RATE_LIMIT_BLOCK_SECONDS * 1000
 SCHEDULES, REQUESTS = 40, 120
 
 type Decision = tuple[bool, int, int]

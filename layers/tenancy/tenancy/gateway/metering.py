@@ -13,7 +13,8 @@ from tenancy.use_cases.meter import Reserved
 MAX_AMOUNT: Final = 10**15
 MAX_TTL_SECONDS: Final = 24 * 3600
 
-type IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[!-~]{1,255}$")]
+# No `type`: Powertools looks into annotations, and not behind names for them.
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[!-~]{1,255}$")]
 
 
 class Report(BaseModel):
