@@ -37,6 +37,7 @@ from tenancy.use_cases.migrate import migrate, read_migrations
 from tenancy.use_cases.provision import Provisioned
 from tests.given import (
     MIGRATIONS,
+    PATIENCE_SECONDS,
     PLANS_PATH,
     REGION,
     ROOT,
@@ -91,12 +92,11 @@ def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> Non
 
 
 @pytest.fixture
-def counters(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
-    """Begin with an empty Redis, of which everybody is patient: a test must not depend on a machine's pauses."""
-    monkeypatch.setattr(Redis.__init__, "__kwdefaults__", {"patience_seconds": 10.0})
+def counters(servers: Servers) -> Iterator[Redis]:
+    """Begin with an empty Redis."""
     with redis.Redis.from_url(servers.valkey_url) as client:
         client.flushall()
-    opened = Redis(lambda: servers.valkey_url)
+    opened = Redis(lambda: servers.valkey_url, patience_seconds=PATIENCE_SECONDS)
     yield opened
     opened.close()
 

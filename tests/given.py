@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "layers" / "migrations"
 REGION = "eu-central-1"
 PLANS_PATH = "/tenancy-test/usage-plans"
+PATIENCE_SECONDS = 10.0  # with Redis: a test must not depend on a machine's pauses
 SENDER = "no-reply@attribution.localhost"
 PASSWORD = "correct horse battery staple"
 

@@ -33,7 +33,8 @@ secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_u
 db = Database(lambda: secrets.get_secret(DATABASE))
 signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-gate = Gate(Redis(lambda: secrets.get_secret(REDIS)), lambda: db)
+redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
+gate = Gate(redis, lambda: db)
 app = api()
 
 

@@ -55,7 +55,7 @@ def write_keys() -> "WriteKeys":
     return WriteKeys(database())
 
 
-redis = Redis(lambda: secrets.get_secret(REDIS))
+redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
 gate = Gate(redis, database)
 
 

@@ -40,7 +40,7 @@ world = World(
     event_bus=EventBus(settings.region),
 )
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-redis = Redis(lambda: secrets.get_secret(REDIS))
+redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
 gate = Gate(redis, lambda: platform_db)
 app = api()
 

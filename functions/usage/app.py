@@ -45,7 +45,8 @@ settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 db = Database(lambda: secrets.get_secret(DATABASE))
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-gate = Gate(Redis(lambda: secrets.get_secret(REDIS)), lambda: db)
+redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
+gate = Gate(redis, lambda: db)
 app = api()
 
 

@@ -22,6 +22,7 @@ SECRETS_PREFIX = "tenancy/local"
 CONTAINER_SECRETS_PREFIX = "tenancy/sam-local"
 MAIL_FROM = "no-reply@attribution.localhost"
 FIRST_ANSWER_SECONDS = 60.0
+REDIS_PATIENCE_MS = 2_000  # all of it shares the cores of one machine: a pause is no outage
 
 type Say = Callable[[str], None]
 
@@ -98,6 +99,7 @@ def _deploy(settings: StackSettings, addresses: Addresses, from_containers: Addr
         "SecretsPrefix": SECRETS_PREFIX,
         "AwsEndpointUrl": addresses.aws,
         "MailFrom": MAIL_FROM,
+        "RedisPatienceMilliseconds": str(REDIS_PATIENCE_MS),
         **({} if grace is None else {"DeletionGraceSeconds": str(grace)}),
     }
     parameters = deployment.template_parameters(settings, wanted)

@@ -24,7 +24,7 @@ from tenancy.stores.secrets import (
     PLATFORM_DATABASE,
     REDIS,
 )
-from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, know
+from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, know
 from tests.handlers import sent_events
 from tests.handlers.functions import (
     BASE_DOMAIN,
@@ -59,6 +59,7 @@ def start(aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSec
         "PLATFORM_GATEWAY_KEY": OPERATORS_GATEWAY_KEY,
         "USAGE_PLANS_PATH": PLANS_PATH,
         "MAIL_FROM": SENDER,
+        "REDIS_PATIENCE_MS": str(int(PATIENCE_SECONDS * 1000)),
     }
     with ExitStack() as stack:
         yield lambda name, **changes: stack.enter_context(running(name, values | changes))

@@ -114,7 +114,8 @@ def test_what_is_deleted_is_not_changed(
 def test_who_is_not_there_and_what_is_no_tier(provision: Function, acme: Provisioned) -> None:
     request = change(str(uuid4()), {"tier": "growth"})
     problem_of(provision(request), request, 404, "not_found")
-    for body in ({"tier": "gold"}, {"tier": None}, {}, {"tier": "growth", "status": "suspended"}, []):
+    bodies: list[object] = [{"tier": "gold"}, {"tier": None}, {}, {"tier": "growth", "status": "suspended"}, []]
+    for body in bodies:
         request = change(acme, body)
         problem_of(provision(request), request, 422, "invalid")
     own = called_by(change(acme, {"tier": "enterprise"}), tenant_of(acme))

@@ -17,6 +17,7 @@ ENVIRONMENT = {
     "AUDIT_QUEUE_URL": "http://127.0.0.1:4566/000000000000/audit",
     "SIGNING_KEY_ID": "0f000000-0000-4000-8000-00000000000f",
     "MAIL_FROM": "no-reply@attribution.example",
+    "REDIS_PATIENCE_MS": "50",
 }
 
 
@@ -34,6 +35,7 @@ def test_every_setting_comes_from_its_variable() -> None:
         audit_queue_url="http://127.0.0.1:4566/000000000000/audit",
         signing_key_id="0f000000-0000-4000-8000-00000000000f",
         mail_from="no-reply@attribution.example",
+        redis_patience_seconds=0.05,
     )
 
 

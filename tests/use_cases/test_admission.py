@@ -18,7 +18,7 @@ from tenancy.tenant import Bucket, CallerKind, Operator
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.admit import Admissions
 from tenancy.use_cases.provision import Provisioned
-from tests.given import Databases, know, tenant_of
+from tests.given import PATIENCE_SECONDS, Databases, know, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, Admit
 
@@ -34,7 +34,10 @@ def at_once(databases: Databases, clients: int) -> Iterator[Callable[[Callable[[
     def run(work: Callable[[Admit], None]) -> None:
         def one(_: int) -> None:
             url = servers.postgres_url(postgres.FUNCTIONS, databases.name)
-            with closing(Redis(lambda: servers.valkey_url)) as redis, closing(Database(lambda: url)) as db:
+            with (
+                closing(Redis(lambda: servers.valkey_url, patience_seconds=PATIENCE_SECONDS)) as redis,
+                closing(Database(lambda: url)) as db,
+            ):
                 admissions = Admissions(redis, lambda: db)
                 barrier.wait()
                 work(lambda caller, **options: admissions.admit(caller, **{"now": NOW, **options}))

@@ -14,7 +14,7 @@ from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.admit import Admissions
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.roll_up import RollUp, roll_up
-from tests.given import Databases, tenant_of
+from tests.given import PATIENCE_SECONDS, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, Admit
 from tests.use_cases.storing import store
@@ -105,7 +105,7 @@ def test_a_counter_that_was_lost_is_what_the_rows_say_after_the_next_run(
 def test_a_run_without_redis_counts_all_the_same_and_says_so(
     databases: Databases, acme: Provisioned, nowhere: str
 ) -> None:
-    away = Redis(lambda: f"redis://{nowhere}/0")
+    away = Redis(lambda: f"redis://{nowhere}/0", patience_seconds=PATIENCE_SECONDS)
     store(databases, acme.organization.id, range(3), at=NOW)
     done = run(databases, away, NOW)
     assert done.counters_settled is False

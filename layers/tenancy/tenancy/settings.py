@@ -13,7 +13,7 @@ class Settings:
     """What the template hands to a function. Secrets are named here, never held.
 
     *secrets_prefix* and a name make a secret's id in Secrets Manager (docs/operations.md lists them);
-    *aws_endpoint_url* is set on the local stack only.
+    *aws_endpoint_url* is set on the local stack only. *redis_patience_seconds* is how long a request waits for Redis.
     """
 
     region: str
@@ -28,6 +28,7 @@ class Settings:
     audit_queue_url: str
     signing_key_id: str
     mail_from: str
+    redis_patience_seconds: float
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -45,4 +46,5 @@ class Settings:
             audit_queue_url=environ.get("AUDIT_QUEUE_URL", ""),
             signing_key_id=environ.get("SIGNING_KEY_ID", ""),
             mail_from=environ.get("MAIL_FROM", ""),
+            redis_patience_seconds=int(environ.get("REDIS_PATIENCE_MS", "0")) / 1000,
         )

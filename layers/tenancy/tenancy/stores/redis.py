@@ -15,8 +15,8 @@ from redis.retry import Retry
 from tenancy.errors import Refusal
 from tenancy.stores.aws import AwsCallError
 
-PATIENCE_SECONDS: Final = 0.05
-BREAK_SECONDS: Final = 2.0
+FIRST_BREAK_SECONDS: Final = 0.25
+LONGEST_BREAK_SECONDS: Final = 2.0
 
 type Call = tuple[Sequence[str], Sequence[str | int]]
 
@@ -37,15 +37,16 @@ class Script:
 class Redis:
     """One Redis at the URL that *url* returns (`rediss://user:password@host:6379`), connected to at the first call.
 
-    After a failure nothing is tried for two seconds, so that requests do not wait one after the other for a server that
-    is away. The wait is bounded as a whole, by a thread that is left behind: a time-out for each step of a connection
-    would add up.
+    After a failure nothing is tried for a while, twice as long each time, so that requests do not wait one after the
+    other for a server that is away, and a short pause of one that is not costs little. The wait is bounded as a whole,
+    by a thread that is left behind: a time-out for each step of a connection would add up.
     """
 
-    def __init__(self, url: Callable[[], str], *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, url: Callable[[], str], *, patience_seconds: float) -> None:
         """A call waits *patience_seconds*: long for the scheduled functions, short while a client waits as well."""
         self._url = url
         self._patience_seconds = patience_seconds
+        self._break_seconds = FIRST_BREAK_SECONDS
         self._tries_again_at = 0.0
         self._client: Client | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -81,11 +82,14 @@ class Redis:
         try:
             client = self._connected()
             self._thread = self._thread or ThreadPoolExecutor(max_workers=1)
-            return self._thread.submit(work, client).result(self._patience_seconds)
+            result = self._thread.submit(work, client).result(self._patience_seconds)
         except (RedisError, OSError, Refusal, AwsCallError) as error:  # a time-out is an OSError
-            self._tries_again_at = time.monotonic() + BREAK_SECONDS
+            self._tries_again_at = time.monotonic() + self._break_seconds
+            self._break_seconds = min(2 * self._break_seconds, LONGEST_BREAK_SECONDS)
             self.close()
             raise RedisAwayError from error
+        self._break_seconds = FIRST_BREAK_SECONDS
+        return result
 
     def _connected(self) -> Client:
         if self._client is None:
