@@ -37,7 +37,7 @@ def clickhouse() -> Client:
 def count_all(organization_id: UUID) -> dict[str, Any]:
     """Count an organization's held events by reason."""
     require_operator(caller_of(app), organization_id)
-    reasons = count_held_events(platform_db, clickhouse(), organization_id)
+    reasons = count_held_events(platform_db, clickhouse(), organization_id, now=datetime.now(UTC))
     return {"count": sum(reasons.values()), "reasons": dict(reasons)}
 
 

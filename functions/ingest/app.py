@@ -110,7 +110,7 @@ def ingest(
             tenant = require_tenant(caller, EVENTS_WRITE)
             reading = read(tenant)
         except Refusal:
-            gate.admit(request, caller, now=now)
+            gate.admit(request, caller, is_whole=is_whole, now=now)
             raise
         admission = gate.reserve(request, tenant, events=len(reading.counted), is_whole=is_whole, now=now)
         require_taken(admission, reading, is_whole=is_whole)
@@ -141,7 +141,7 @@ def give_settings(request: Request) -> Response:
     try:
         tenant = write_keys().authenticate(key, now=now)
         with trail.audited(request, tenant):
-            gate.admit(request, tenant, now=now)
+            gate.admit(request, tenant, is_whole=True, now=now)
             resolve(tenant, mentions_of(request), base_domain=settings.base_domain).require_accepted()
             tenant.require(EVENTS_WRITE)
     except (UnauthenticatedError, OrganizationInactiveError) as error:

@@ -1,5 +1,6 @@
 """Hourly: rows and ledgers -> statistics, usage and counters; held events into room; what nobody keeps is deleted."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -37,22 +38,29 @@ def clickhouse() -> Client:
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Roll up once; what the schedule sends does not matter."""
+    """Roll up once; what the schedule sends does not matter. What follows is done whatever becomes of the rest."""
     now = datetime.now(UTC)
     done = roll_up(platform_db, clickhouse(), redis, now=now)
-    released = release_into_room(platform_db, clickhouse(), redis, done.held, done.usage, now=now)
-    cleaned = clean_up(platform_db, clickhouse(), now=now) if done.ran else None
     report(done)
-    result = {
+    result: dict[str, Any] = {
         "ran": done.ran,
         "organizations": done.organizations,
         "days": done.days,
-        "events_released": released,
-        "organizations_cleaned": cleaned,
-        "audit_entries_cut": cut_audit_logs(platform_db, signer, now=now),
+        "events_released": 0,
+        "organizations_cleaned": None,
     }
+    with ExitStack() as steps:
+        steps.callback(lambda: result.update(audit_entries_cut=cut_audit_logs(platform_db, signer, now=now)))
+        if done.ran:
+            steps.callback(lambda: result.update(organizations_cleaned=clean_up(platform_db, clickhouse(), now=now)))
+            steps.callback(lambda: result.update(events_released=release(done, now)))
     logger.info("rolled up", result=result)
     return result
+
+
+def release(done: RollUp, now: datetime) -> int:
+    """Release held events into the room that the roll-up has found."""
+    return release_into_room(platform_db, clickhouse(), redis, done.held, done.usage, now=now)
 
 
 def report(done: RollUp) -> None:

@@ -86,14 +86,14 @@ MUTANTS: Final = (
     Mutant(
         name="a member is found by the user's id alone",
         wall="look-ups",
-        file=f"{POSTGRES}/0005_lookups.sql",
+        file=f"{POSTGRES}/0012_lookups_without_status.sql",
         old="WHERE u.organization_id = wanted_organization AND u.id = wanted_user AND u.status = 'active'",
         new="WHERE u.id = wanted_user AND u.status = 'active'",
     ),
     Mutant(
         name="revoked keys are accepted",
         wall="credentials",
-        file=f"{POSTGRES}/0005_lookups.sql",
+        file=f"{POSTGRES}/0012_lookups_without_status.sql",
         old="WHERE k.digest = wanted AND k.revoked_at IS NULL AND o.status <> 'erased'",
         new="WHERE k.digest = wanted AND o.status <> 'erased'",
     ),

@@ -72,7 +72,7 @@ def faulty_requests(databases: Databases, acme: Provisioned, start: Start) -> li
         conn.execute("ALTER TABLE organizations RENAME COLUMN name TO title_of_acme")
         conn.execute("ALTER TABLE tenant_usage RENAME TO gone")
         conn.execute("ALTER TABLE settlements RENAME TO gone_too")
-        conn.execute("DROP FUNCTION find_api_key")
+        conn.execute("DROP FUNCTION find_key_holder")
     segment = with_basic(with_body(sample("ingest", "segment_batch"), {"batch": [call(1)]}), acme.write_key)
     return [
         (provision, called_by(sample("provision", "create"), OPERATOR)),

@@ -210,3 +210,21 @@ def test_quota_that_the_queue_did_not_take_is_given_back(
         problem_of(ingest(request), request, 503, "unavailable")
         again = answer_of(ingest(request)).document
     assert (again["accepted"], again["held"], again["rejected"]) == (2, 1, [])
+
+
+@pytest.mark.usefixtures("secrets")
+def test_an_sdk_is_never_answered_402_also_where_the_months_requests_are_used_up(
+    start: Start, databases: Databases, acme: Provisioned
+) -> None:
+    """It drops for good what it sends then. The plain API says so, and the owner is not locked out."""
+    ingest, usage, own = start("ingest"), start("usage"), tenant_of(acme)
+    with superuser(databases) as conn:
+        values = (acme.organization.id, STARTER.api_requests_per_month)
+        statement = "INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count) VALUES (%s, now(), %s)"
+        conn.execute(statement, values)
+    for request in (batch(call(1), key=acme.write_key), batch(5, key=acme.write_key), asked(acme.write_key.text)):
+        problem_of(ingest(request), request, 429, "rate_limited")
+    device = replace(own, credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    plain = post(recent(1), tenant=device)
+    assert problem_of(ingest(plain), plain, 402, "quota_exceeded")["metric"] == "api_requests"
+    assert answer_of(usage(called_by(sample("usage", "usage"), own))).status == 200

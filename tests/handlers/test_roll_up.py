@@ -1,5 +1,6 @@
 """The hourly roll-up: it counts once, and says what it did."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,11 +12,13 @@ from tenancy.events.frames import cut_frames
 from tenancy.events.row import Reception
 from tenancy.stores.platform.events import insert_frames
 from tenancy.stores.platform.leases import take_lease
-from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS
 from tenancy.use_cases.provision import Provisioned
-from tests.given import Databases, event
+from tests.given import Databases, event, know, tenant_of
 from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.requests import sample
+from tests.use_cases.storing import store as keep
 
 MOMENT = datetime.now(UTC)
 NOTHING = {
@@ -97,3 +100,43 @@ def test_a_store_that_is_away_fails_the_run_so_that_the_alarm_and_the_next_one_k
     put_secret(PLATFORM_DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
     with pytest.raises(Exception, match="database"):
         start("roll_up")(sample("roll_up", "hourly"))
+
+
+def test_what_did_not_agree_is_a_metric_and_held_events_are_released_into_the_room(
+    roll_up: Function, databases: Databases, counters: Redis, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long_ago = MOMENT - timedelta(hours=4)
+    know(counters, tenant_of(acme), events=70)
+    keep(databases, acme.organization.id, range(5), at=long_ago, table="held_events", reason="quota")
+    store(databases, acme, 1, 2)
+    assert roll_up(sample("roll_up", "hourly"))["events_released"] == 5
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CounterDrift" in line]
+    assert [(line["CounterDrift"], line["organization_id"]) for line in lines] == [([68.0], str(acme.organization.id))]
+    assert roll_up(sample("roll_up", "hourly"))["events_released"] == 0
+    assert counted(databases) == [(acme.organization.id, 7, 5)]
+
+
+def test_what_follows_is_done_whatever_becomes_of_the_rest(
+    roll_up: Function, databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(databases, acme.organization.id, range(5), at=MOMENT, table="held_events", reason="quota")
+    with monkeypatch.context() as patch:
+        patch.setattr("tenancy.stores.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
+        with pytest.raises(Exception, match="no_such_function"):
+            roll_up(sample("roll_up", "hourly"))
+    assert (
+        roll_up(sample("roll_up", "hourly"))["organizations_cleaned"] is None
+    )  # it was done, and so was the audit's cut
+
+
+@pytest.mark.usefixtures("secrets")
+def test_redis_that_is_away_is_a_metric(
+    start: Start, put_secret: PutSecret, acme: Provisioned, nowhere: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_secret(REDIS, f"redis://{nowhere}/0")
+    assert start("roll_up")(sample("roll_up", "hourly"))["ran"]
+    assert start("sweep")(sample("sweep", "every_minute"))["requests_kept"] is None
+    printed = capsys.readouterr().out
+    assert "CountersNotSettled" in printed
+    assert "RequestsNotKept" in printed
+    assert acme.organization.id

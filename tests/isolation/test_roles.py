@@ -111,11 +111,14 @@ def test_who_could_make_an_object_is_found(vandal: psycopg.Connection) -> None:
 
 def test_a_definer_function_tells_what_the_authorizer_needs_to_know_and_nothing_else(migrated: Connection) -> None:
     told: dict[str, set[str]] = {}
+    retired = {"find_api_key", "find_member"}  # for the functions of the release before, until this one is deployed
     for function, column, _ in privileges.definer_answers(migrated):
+        if function in retired:
+            continue
         told.setdefault(function, set()).add(column)
     assert told == {
-        "find_api_key": set(KeyHolder.__dataclass_fields__),
-        "find_member": set(Member.__dataclass_fields__),
+        "find_key_holder": set(KeyHolder.__dataclass_fields__),
+        "find_person": set(Member.__dataclass_fields__),
         "find_platform_key": {"credential_id"},
     }
 

@@ -24,17 +24,22 @@ def store(
     *,
     at: datetime,
     happened: datetime | None = None,
+    written: datetime | None = None,
     table: EventTable = "events",
     reason: str = "",
     **changes: object,
 ) -> None:
-    """Store events that were received *at* that time, and happened then unless it is said otherwise."""
+    """Store events that were received *at* that time, and happened and were written then unless it says otherwise."""
     reception = Reception(organization_id=organization_id, received_at=at, retention=LONG)
     stamp = (happened or at).isoformat()
     raws = [msgspec.json.encode(event(number, event_timestamp=stamp, **changes)) for number in numbers]
     rows = [structs.replace(parse_event(raw, reception), reason=reason) for raw in raws]
     for frame in cut_frames(rows):
         insert_frames(databases.clickhouse, table, [frame.bytes], token=str(uuid4()))
+    moments = {"at": at, "written": written or at}
+    condition = "received_at = {at:DateTime64(6, 'UTC')}"
+    statement = f"ALTER TABLE {table} UPDATE created_at = {{written:DateTime('UTC')}} WHERE {condition}"
+    databases.clickhouse.command(statement, parameters=moments, settings={"mutations_sync": 2})
 
 
 def count(databases: Databases, organization_id: UUID, table: str = "events") -> int:

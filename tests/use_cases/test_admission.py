@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
+from redis import Redis as Client
+
 from scripts.stack import postgres
 from tenancy.admission import Admission, Verdict
 from tenancy.audit import PLATFORM_LOG
@@ -105,14 +107,26 @@ def test_a_whole_batch_is_taken_or_nothing_of_it(admit: Admit, counters: Redis, 
     assert (full.accepted, full.held, full.used) == (0, 0, STARTER.events_per_month)
 
 
-def test_the_months_requests_are_a_quota_of_their_own(admit: Admit, databases: Databases, acme: Provisioned) -> None:
+def test_the_months_requests_are_a_quota_that_devices_can_use_up_and_not_for_their_owner(
+    admit: Admit, databases: Databases, acme: Provisioned
+) -> None:
     with databases.platform.transaction() as conn:
         spent = STARTER.api_requests_per_month - 1
         update_daily_requests(conn, {(acme.organization.id, NOW.date() - timedelta(days=1)): spent})
-    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
-    refused = admit(tenant_of(acme))
+    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    assert admit(device).verdict is Verdict.ADMITTED
+    refused = admit(device)
     assert (refused.verdict, refused.metric, refused.used) == (Verdict.OVER_QUOTA, "api_requests", spent + 1)
-    assert admit(tenant_of(acme), now=datetime(2026, 12, 1, tzinfo=UTC)).verdict is Verdict.ADMITTED
+    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+    assert admit(device, now=datetime(2026, 12, 1, tzinfo=UTC)).verdict is Verdict.ADMITTED
+
+
+def test_who_manages_has_a_months_requests_of_their_own(admit: Admit, databases: Databases, acme: Provisioned) -> None:
+    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+    with Client.from_url(databases.servers.valkey_url) as client:
+        client.hset(f"{{{acme.organization.id}}}:usage:2026-11", "management", str(STARTER.api_requests_per_month))
+    refused = admit(tenant_of(acme))
+    assert (refused.verdict, refused.metric) == (Verdict.OVER_QUOTA, "api_requests")
 
 
 def test_stored_bytes_past_the_quota_leave_no_room_for_events(

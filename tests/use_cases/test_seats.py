@@ -40,7 +40,7 @@ def claim(databases: Databases, who: Provisioned, metric: Metric, add: Add, barr
         barrier.wait()
         try:
             with db.tenant_transaction(organization.id) as conn:
-                claim_seat(conn, organization.id, organization.tier, metric, now=NOW)
+                claim_seat(conn, organization.id, metric, now=NOW)
                 add(conn, organization.id)
         except QuotaExceededError:
             return "refused"

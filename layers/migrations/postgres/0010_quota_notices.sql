@@ -1,4 +1,4 @@
--- A quota's threshold that was reached: noted once per period (the first of the month; 1970-01-01 for what counts in
+-- A threshold of a quota that was reached: noted once per period (the first of the month; 1970-01-01 for what counts in
 -- total), in the transaction that found it, and announced by the sweep.
 CREATE TABLE quota_notices (
     organization_id uuid NOT NULL REFERENCES organizations (id),
@@ -10,7 +10,7 @@ CREATE TABLE quota_notices (
     quota bigint NOT NULL,
     noted_at timestamptz NOT NULL,
     announced_at timestamptz,
-    PRIMARY KEY (organization_id, metric, period, percent)
+    PRIMARY KEY (organization_id, metric, period, percent, quota) -- another tier's quota is told anew
 );
 CREATE INDEX quota_notices_unannounced ON quota_notices (noted_at) WHERE announced_at IS NULL;
 

@@ -1,8 +1,6 @@
--- How an organization stands, admission asks at every request; the authorizer no longer has to know.
-DROP FUNCTION find_api_key(bytea);
-DROP FUNCTION find_member(uuid, uuid);
-
-CREATE FUNCTION find_api_key(
+-- How an organization stands, admission asks at every request; the authorizer need not know. find_api_key and
+-- find_member stay for the functions of the release before, which run until this one is deployed; nothing calls them.
+CREATE FUNCTION find_key_holder(
     wanted bytea,
     OUT credential_id uuid, OUT organization_id uuid, OUT subdomain text, OUT tier text, OUT gateway_key text,
     OUT scopes text[], OUT expires_at timestamptz
@@ -14,7 +12,7 @@ CREATE FUNCTION find_api_key(
         WHERE k.digest = wanted AND k.revoked_at IS NULL AND o.status <> 'erased'
     $$;
 
-CREATE FUNCTION find_member(
+CREATE FUNCTION find_person(
     wanted_organization uuid, wanted_user uuid,
     OUT credential_id uuid, OUT organization_id uuid, OUT subdomain text, OUT tier text, OUT gateway_key text,
     OUT role text, OUT epoch text
@@ -28,10 +26,10 @@ CREATE FUNCTION find_member(
           AND o.status IN ('active', 'suspended')
     $$;
 
-REVOKE ALL ON FUNCTION find_api_key(bytea), find_member(uuid, uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION find_api_key(bytea), find_member(uuid, uuid) TO tenancy_functions;
+REVOKE ALL ON FUNCTION find_key_holder(bytea), find_person(uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION find_key_holder(bytea), find_person(uuid, uuid) TO tenancy_functions;
 
 GRANT CREATE ON SCHEMA public TO tenancy_lookup; -- needed to become an owner, taken back below
-ALTER FUNCTION find_api_key(bytea) OWNER TO tenancy_lookup;
-ALTER FUNCTION find_member(uuid, uuid) OWNER TO tenancy_lookup;
+ALTER FUNCTION find_key_holder(bytea) OWNER TO tenancy_lookup;
+ALTER FUNCTION find_person(uuid, uuid) OWNER TO tenancy_lookup;
 REVOKE CREATE ON SCHEMA public FROM tenancy_lookup;

@@ -67,7 +67,7 @@ class QuotaExceededError(Refusal):
 
     def __init__(self, *, tier: str, metric: str, limit: int, used: int, upgrade_url: str) -> None:
         """Name the *metric*, and how much of its *limit* is *used*."""
-        super().__init__(f"The quota of {metric} is used up: {used} of {limit}.")
+        super().__init__(f"There is no room for it in the quota of {metric}: {used} of {limit} are used.")
         self.members = {"tier": tier, "metric": metric, "limit": limit, "used": used, "upgrade_url": upgrade_url}
 
 

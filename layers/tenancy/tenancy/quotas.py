@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from tenancy.errors import QuotaExceededError
+from tenancy.errors import QuotaExceededError, RateLimitedError
 from tenancy.tiers import NOTICE_PERCENTS, QUOTAS, UPGRADE_URL, Tier
 from tenancy.usage import IN_TOTAL, month_of
 
@@ -22,21 +22,23 @@ class Metric(StrEnum):
     APPS = "apps"
 
 
+RETRY_AFTER_SECONDS: Final = 3600  # the next month may be far, an upgrade is not
 METERED: Final = frozenset({Metric.ML_PREDICTIONS, Metric.STORAGE_BYTES})  # what clients report themselves
 MONTHLY: Final = frozenset({Metric.EVENTS, Metric.API_REQUESTS, Metric.ML_PREDICTIONS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """How much of a quota is used; *limit* None is unlimited."""
+    """How much of a quota is used, and *reserved* beside it; *limit* None is unlimited."""
 
     used: int
     limit: int | None
+    reserved: int = 0
 
     @property
     def remaining(self) -> int | None:
         """What is left, never below 0; None where there is no limit."""
-        return None if self.limit is None else max(0, self.limit - self.used)
+        return None if self.limit is None else max(0, self.limit - self.used - self.reserved)
 
     @property
     def is_passed(self) -> bool:
@@ -45,7 +47,7 @@ class Allowance:
 
     def admits(self, amount: int) -> bool:
         """Whether *amount* more fits; less always does."""
-        return self.limit is None or amount <= 0 or self.used + amount <= self.limit
+        return self.limit is None or amount <= 0 or self.used + self.reserved + amount <= self.limit
 
 
 def limit_of(tier: Tier, metric: Metric) -> int | None:
@@ -66,6 +68,16 @@ def exceeded(tier: Tier, metric: Metric, *, used: int) -> QuotaExceededError:
     """Return the refusal of whoever asks for more of *metric* than the tier includes."""
     limit = limit_of(tier, metric) or 0
     return QuotaExceededError(tier=tier, metric=metric, limit=limit, used=used, upgrade_url=UPGRADE_URL)
+
+
+def come_back(tier: Tier, metric: Metric) -> RateLimitedError:
+    """Return the same refusal for a Segment SDK, which sends again on 429, and drops for good on 402."""
+    return RateLimitedError(
+        f"The quota of {metric} is used up, and so is what can be held past it.",
+        tier=tier,
+        limit=limit_of(tier, metric) or 0,
+        retry_after=RETRY_AFTER_SECONDS,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

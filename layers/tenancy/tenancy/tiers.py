@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -122,6 +122,6 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
 )
 
 
-def retention_days(tiers: Iterable[Tier]) -> int:
-    """Return how long events are kept for an organization that had these *tiers* within the last 30 days."""
-    return max(QUOTAS[tier].data_retention_days for tier in tiers)
+def first_kept_day(tiers: Iterable[Tier], now: datetime) -> date:
+    """Return the first day whose events are kept for an organization that had these *tiers* within the last 30 days."""
+    return (now - timedelta(days=max(QUOTAS[tier].data_retention_days for tier in tiers))).date()

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from tenancy.organization import Status
 from tenancy.tiers import Tier
 
 # Rows whose insert had begun before a roll-up started may become visible after it: each run, and each read of what
@@ -63,6 +64,7 @@ class MonthlyUsage:
 
     organization_id: UUID
     tier: Tier
+    status: Status
     events: int
     api_requests: int
     ml_predictions: int
@@ -71,12 +73,16 @@ class MonthlyUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """An organization's events that are held for want of quota: all, those received in one month, and their bytes."""
+    """An organization's events that are held for want of quota: all, those received in one month, and by recent hour.
+
+    *storage_bytes* are those of all held events.
+    """
 
     organization_id: UUID
     events: int
     events_of_month: int
     storage_bytes: int
+    recent_hours: Mapping[datetime, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +103,15 @@ def month_of(day: date) -> Period:
     return Period(start=start, end=(start + timedelta(days=31)).replace(day=1))
 
 
-def first_recent_hour(now: datetime) -> datetime:
-    """Return the first hour whose events may still be on their way to ClickHouse."""
-    return (now - SETTLING_TIME).replace(minute=0, second=0, microsecond=0)
+def first_recent_hour(arrived_from: datetime | None, now: datetime) -> datetime:
+    """Return the first hour whose events may still be on their way to ClickHouse.
+
+    Those that have arrived lately were received *arrived_from* then on: what was received later may be in the queue.
+    None without any that ever arrived: whatever was reserved is on its way.
+    """
+    if arrived_from is None:
+        arrived_from = datetime(1970, 1, 1, tzinfo=UTC)
+    return min(now - SETTLING_TIME, arrived_from).replace(minute=0, second=0, microsecond=0)
 
 
 def first_open_day(now: datetime) -> date:

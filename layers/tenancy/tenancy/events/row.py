@@ -15,6 +15,7 @@ MAX_EVENT_BYTES: Final = 32 * 1024
 ID_SHOWN_CHARACTERS: Final = 255
 MAX_CLOCK_AHEAD: Final = timedelta(hours=24)
 DEFAULT_CURRENCY: Final = "USD"
+RELEASED: Final = "released"  # the reason of a held event that has become one of the organization's
 # Differ from one try to the next, so they are no part of an event; the key is a secret.
 TRANSPORT_MEMBERS: Final = frozenset({"sentAt", "writeKey"})
 TRANSPORT_TEXTS: Final = tuple(f'"{name}"'.encode() for name in sorted(TRANSPORT_MEMBERS))

@@ -49,7 +49,7 @@ def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
         scopes=frozenset(context["scopes"].split()),
         credential_id=UUID(context["credential_id"]),
         kind=CallerKind(context["kind"]),
-        bucket=Bucket(context["bucket"]),
-        epoch=context["epoch"],
+        bucket=Bucket(context.get("bucket", Bucket.MANAGEMENT)),  # not in answers that an older authorizer gave
+        epoch=context.get("epoch", ""),
         expires_at=expires_at,
     )

@@ -28,14 +28,14 @@ class Gate:
         """Count in *redis*; *db* is asked for where Redis does not know."""
         self._admissions = Admissions(redis, db)
 
-    def admit(self, request: Request, caller: Caller, *, now: datetime) -> Caller:
-        """Return *caller*, with the tier of now, when its request is admitted.
+    def admit(self, request: Request, caller: Caller, *, is_whole: bool = False, now: datetime) -> Caller:
+        """Return *caller*, with the tier of now, when its request is admitted; *is_whole* for a Segment SDK's.
 
         Raises:
             UnauthenticatedError, RateLimitedError, OrganizationInactiveError, QuotaExceededError: it is not.
             UnavailableError: Redis and PostgreSQL are away.
         """
-        return _as_of_now(caller, self._decide(request, caller, now=now))
+        return _as_of_now(caller, self._decide(request, caller, is_whole=is_whole, now=now))
 
     def reserve(self, request: Request, tenant: Tenant, *, events: int, is_whole: bool, now: datetime) -> Admission:
         """Admit a request that brings *events*, and return how many of them are accepted and held.
@@ -54,11 +54,11 @@ class Gate:
         self, request: Request, caller: Caller, *, events: int = 0, is_whole: bool = False, now: datetime
     ) -> Admission:
         admission = self._admissions.admit(caller, events=events, is_whole=is_whole, now=now)
-        if admission.is_degraded:
-            count(ADMISSION_DEGRADED)
+        if admission.degraded_by:
+            count(ADMISSION_DEGRADED, {"reason": admission.degraded_by})
         if admission.rate is not None:
             request.answer_headers.update(_rate_headers(admission.rate))
-        admission.require_admitted()
+        admission.require_admitted(is_whole=is_whole)
         return admission
 
 

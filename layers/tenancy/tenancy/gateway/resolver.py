@@ -81,11 +81,9 @@ def parse_json(body: bytes) -> str:
 
 def _as_json(request: Request) -> dict[str, Any]:
     """Return the members of an event whose body is JSON, whatever the client calls it (`curl -d` calls it a form)."""
-    if not request.body:
-        return {}
     headers = {**request.headers, "content-type": "application/json"}
     return {
-        "body": parse_json(request.body),
+        "body": parse_json(request.body) if request.body else None,
         "isBase64Encoded": False,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},

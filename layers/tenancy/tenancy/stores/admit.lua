@@ -30,7 +30,7 @@ if ends_at <= now then requests, ends_at = 0, now + tonumber(ARGV[2]) end
 requests = requests + 1
 if requests == limit + 1 then ends_at = now + tonumber(ARGV[3]) end
 redis.call('HSET', KEYS[1], 'requests', requests, 'ends_at', string.format('%.0f', ends_at))
-redis.call('PEXPIRE', KEYS[1], math.max(1, ends_at - now) * 2) -- clocks differ: what has ended is told by ends_at
+redis.call('PEXPIRE', KEYS[1], ARGV[2] + ARGV[3]) -- only cleans up: what has ended is told by ends_at, clocks differ
 
 local function answer(verdict, accepted, held, metric, used)
     return {verdict, tier, status, limit, requests, ends_at, accepted, held, metric, used}
@@ -39,10 +39,13 @@ if requests > limit then return answer('rate_limited', 0, 0, '', 0) end
 if #KEYS == 1 then return answer('admitted', 0, 0, '', 0) end
 if status ~= 'active' then return answer('inactive', 0, 0, '', 0) end
 
-local usage = redis.call('HMGET', KEYS[3], 'requests', 'events', 'held', 'storage')
+-- The month's requests are the buckets' together for a device, its owner's own for its owner: nobody is locked out.
+local is_management = string.match(KEYS[1], ':management$')
+local usage = redis.call('HMGET', KEYS[3], is_management and 'management' or 'requests', 'events', 'held', 'storage')
 local asked, counted = tonumber(usage[1] or 0), tonumber(usage[2] or 0)
 local kept, stored = tonumber(usage[3] or 0), tonumber(usage[4] or 0)
 if asked >= tonumber(ARGV[limits + 2]) then return answer('over_quota', 0, 0, 'api_requests', asked) end
+if is_management then redis.call('HINCRBY', KEYS[3], 'management', 1) end
 redis.call('HINCRBY', KEYS[3], 'requests', 1)
 redis.call('HINCRBY', KEYS[3], 'requests:' .. ARGV[4], 1)
 
@@ -55,5 +58,8 @@ if accepted > 0 then
     redis.call('HINCRBY', KEYS[3], 'events', accepted)
     redis.call('HINCRBY', KEYS[3], 'events:' .. ARGV[5], accepted) -- what is on its way: platform/settle.lua
 end
-if held > 0 then redis.call('HINCRBY', KEYS[3], 'held', held) end
+if held > 0 then
+    redis.call('HINCRBY', KEYS[3], 'held', held)
+    redis.call('HINCRBY', KEYS[3], 'held:' .. ARGV[5], held)
+end
 return answer('admitted', accepted, held, metric, used)

@@ -16,8 +16,7 @@ FIND_FIRST_UNSETTLED_DAY: Final = """
 # Days of receipt from first_day on. Only event days that have such rows are read: the sort key finds them.
 LIST_DAILY_EVENTS: Final = """
     SELECT toDate(received_at) AS metric_date, count(), uniqExact(device_id),
-           sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
-                        user_properties))
+           sum(bytes)
     FROM events FINAL
     WHERE organization_id = {organization_id:UUID} AND toDate(received_at) >= {first_day:Date}
       AND toDate(event_timestamp) IN (
@@ -28,7 +27,7 @@ LIST_DAILY_EVENTS: Final = """
 """
 COUNT_HELD_EVENTS: Final = """
     SELECT reason, count() FROM held_events FINAL
-    WHERE organization_id = {organization_id:UUID} GROUP BY reason ORDER BY reason
+    WHERE organization_id = {organization_id:UUID} AND reason != 'released' GROUP BY reason ORDER BY reason
 """
 # Settled days come from daily_statistics, the rows of a day's newest run; days with rows written since then are
 # read from the events themselves. A dimension that is not asked for is NULL and groups nothing.
@@ -78,14 +77,13 @@ SUM_STORED_BYTES: Final = """
               WHERE organization_id = {organization_id:UUID} GROUP BY event_date
           )
         UNION ALL
-        SELECT sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
-                            user_properties)) AS size
+        SELECT sum(bytes) AS size
         FROM events FINAL
         WHERE organization_id = {organization_id:UUID} AND toDate(event_timestamp) IN unsettled
         UNION ALL
-        SELECT sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
-                            user_properties)) AS size
-        FROM held_events FINAL WHERE organization_id = {organization_id:UUID}
+        SELECT sum(bytes) AS size
+        FROM held_events FINAL
+        WHERE organization_id = {organization_id:UUID} AND reason != 'released'
     )
 """
 DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency")

@@ -3,12 +3,11 @@
 -- KEYS   1 the organization's usage of the month
 -- ARGV   1 the hour of the reservation (UTC), 2 accepted, 3 held
 -- result nothing
-local recent, accepted, held = 'events:' .. ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-if accepted > 0 and tonumber(redis.call('HGET', KEYS[1], recent) or 0) >= accepted then
-    redis.call('HINCRBY', KEYS[1], 'events', -accepted)
-    redis.call('HINCRBY', KEYS[1], recent, -accepted)
-end
-if held > 0 and tonumber(redis.call('HGET', KEYS[1], 'held') or 0) >= held then
-    redis.call('HINCRBY', KEYS[1], 'held', -held)
+for name, amount in pairs({events = tonumber(ARGV[2]), held = tonumber(ARGV[3])}) do
+    local recent = name .. ':' .. ARGV[1]
+    if amount > 0 and tonumber(redis.call('HGET', KEYS[1], recent) or 0) >= amount then
+        redis.call('HINCRBY', KEYS[1], name, -amount)
+        redis.call('HINCRBY', KEYS[1], recent, -amount)
+    end
 end
 return {}

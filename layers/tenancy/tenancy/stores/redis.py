@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from hashlib import sha1
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from redis.retry import Retry
 from tenancy.errors import Refusal
 from tenancy.stores.aws import AwsCallError
 
+STEP_SECONDS: Final = 1.0  # of the thread that is left behind
 FIRST_BREAK_SECONDS: Final = 0.25
 LONGEST_BREAK_SECONDS: Final = 2.0
 
@@ -22,7 +24,7 @@ type Call = tuple[Sequence[str], Sequence[str | int]]
 
 
 class RedisAwayError(Exception):
-    """Redis did not answer in time, refuses to work, or did so a moment ago."""
+    """Redis did not answer in time, refuses to work, or did so a moment ago: its text is the error's type, no more."""
 
 
 class Script:
@@ -50,6 +52,7 @@ class Redis:
         self._tries_again_at = 0.0
         self._client: Client | None = None
         self._thread: ThreadPoolExecutor | None = None
+        self._running: Future[Any] | None = None
 
     def run(self, script: Script, keys: Sequence[str], values: Sequence[str | int]) -> Any:  # noqa: ANN401 - a script's
         """Return what *script* does with *keys* and *values*.
@@ -74,29 +77,35 @@ class Redis:
             self._client.close()
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
-        self._client = self._thread = None
+        self._client = self._thread = self._running = None
 
     def _within_patience(self, work: Callable[[Client], Any]) -> Any:  # noqa: ANN401
-        if time.monotonic() < self._tries_again_at:
-            raise RedisAwayError
+        if time.monotonic() < self._tries_again_at or (self._running is not None and not self._running.done()):
+            raise RedisAwayError("waiting")
         try:
             client = self._connected()
             self._thread = self._thread or ThreadPoolExecutor(max_workers=1)
-            result = self._thread.submit(work, client).result(self._patience_seconds)
-        except (RedisError, OSError, Refusal, AwsCallError) as error:  # a time-out is an OSError
-            self._tries_again_at = time.monotonic() + self._break_seconds
-            self._break_seconds = min(2 * self._break_seconds, LONGEST_BREAK_SECONDS)
+            self._running = self._thread.submit(work, client)
+            result = self._running.result(self._patience_seconds)
+        except FutureTimeoutError as error:  # what goes on may still open the connection that the next call needs
+            raise self._broken(error) from error
+        except (RedisError, OSError, Refusal, AwsCallError) as error:
             self.close()
-            raise RedisAwayError from error
+            raise self._broken(error) from error
         self._break_seconds = FIRST_BREAK_SECONDS
         return result
+
+    def _broken(self, error: Exception) -> "RedisAwayError":
+        self._tries_again_at = time.monotonic() + self._break_seconds
+        self._break_seconds = min(2 * self._break_seconds, LONGEST_BREAK_SECONDS)
+        return RedisAwayError(type(error).__name__)
 
     def _connected(self) -> Client:
         if self._client is None:
             self._client = Client.from_url(
                 self._url(),
-                socket_timeout=self._patience_seconds,
-                socket_connect_timeout=self._patience_seconds,
+                socket_timeout=max(self._patience_seconds, STEP_SECONDS),
+                socket_connect_timeout=max(self._patience_seconds, STEP_SECONDS),
                 retry=Retry(NoBackoff(), 0),
                 protocol=2,  # no HELLO, and no notices of maintenance: as few steps to a connection as there can be
                 driver_info=None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -22,6 +23,7 @@ from tenancy.stores.counters import (
 from tenancy.stores.redis import Redis, RedisAwayError
 from tenancy.tenant import Caller, Operator, Tenant
 from tenancy.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS
+from tenancy.usage import MonthSoFar
 
 if TYPE_CHECKING:
     from tenancy.stores.postgres import Database
@@ -53,12 +55,12 @@ class Admissions:
             if isinstance(caller, Operator):
                 return self._admit_operator(caller, now)
             return self._admit_tenant(caller, events=events, is_whole=is_whole, now=now)
-        except RedisAwayError:
-            return self._admit_alone(caller, events=events, now=now)
+        except RedisAwayError as error:
+            return replace(self._admit_alone(caller, events=events, now=now), degraded_by=str(error))
 
     def give_back(self, tenant: Tenant, admission: Admission, *, reserved_at: datetime) -> None:
         """Give back the events of an *admission* that were not taken after all; without Redis the roll-up does."""
-        if admission.is_degraded or not admission.accepted + admission.held:
+        if admission.degraded_by or not admission.accepted + admission.held:
             return
         with suppress(RedisAwayError):
             give_back_events(
@@ -72,7 +74,7 @@ class Admissions:
     def _admit_operator(self, operator: Operator, now: datetime) -> Admission:
         admission = admit_operator(self._redis, PLATFORM_LOG, operator.credential_id, now=now)
         if isinstance(admission, Unknown):
-            raise RedisAwayError
+            raise RedisAwayError("evicted")
         return admission
 
     def _admit_tenant(self, tenant: Tenant, *, events: int, is_whole: bool, now: datetime) -> Admission:
@@ -85,23 +87,29 @@ class Admissions:
                 return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None)
             admission = ask()
         if isinstance(admission, Unknown):  # evicted, or flushed, right after it was seeded
-            raise RedisAwayError
+            raise RedisAwayError("evicted")
         return admission
 
     def _seed(self, tenant: Tenant, now: datetime) -> bool:
         """Tell Redis what PostgreSQL knows; False when it knows no such organization."""
-        known = self._read_standing(tenant, now)
+        known = self._read_standing(tenant)
         if known is None:
             return False
+        so_far = self._read_month_so_far(tenant, now)
         credential = tenant.credential_id, known.credential
         put_standing(self._redis, tenant.organization_id, known.standing, credential=credential)
-        seed_usage(self._redis, tenant.organization_id, known.so_far, now=now)
+        seed_usage(self._redis, tenant.organization_id, so_far, now=now)
         return True
 
-    def _read_standing(self, tenant: Tenant, now: datetime) -> "Known | None":
+    def _read_standing(self, tenant: Tenant) -> "Known | None":
         from tenancy.use_cases.read_standing import read_standing  # noqa: PLC0415 - with the database's driver
 
-        return read_standing(self._db(), tenant, now=now)
+        return read_standing(self._db(), tenant)
+
+    def _read_month_so_far(self, tenant: Tenant, now: datetime) -> MonthSoFar:
+        from tenancy.use_cases.read_standing import read_month_so_far  # noqa: PLC0415 - with the database's driver
+
+        return read_month_so_far(self._db(), tenant, now=now)
 
     def _admit_alone(self, caller: Caller, *, events: int, now: datetime) -> Admission:
         """Decide without Redis: nothing is lost and nobody locked out, and the roll-up counts what came from rows."""
@@ -109,10 +117,10 @@ class Admissions:
             window = self._window(PLATFORM_LOG, str(caller.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
             rate = rate_of(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
             verdict = Verdict.RATE_LIMITED if rate.is_exceeded else Verdict.ADMITTED
-            return Admission(verdict=verdict, rate=rate, is_degraded=True)
-        known = self._read_standing(caller, now)
+            return Admission(verdict=verdict, rate=rate)
+        known = self._read_standing(caller)
         if known is None or not _is_valid(caller, known):
-            return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None, is_degraded=True)
+            return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None)
         standing = known.standing
         limit = QUOTAS[standing.tier].api_requests_per_minute
         rate = rate_of(self._window(caller.organization_id, caller.bucket, limit, now), limit=limit, now=now)
@@ -124,7 +132,6 @@ class Admissions:
             tier=standing.tier,
             status=standing.status,
             accepted=events if verdict is Verdict.ADMITTED else 0,
-            is_degraded=True,
         )
 
     def _window(self, organization_id: UUID, bucket: str, limit: int, now: datetime) -> Window:

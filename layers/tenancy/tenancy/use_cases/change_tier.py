@@ -23,6 +23,7 @@ from tenancy.stores.platform.organizations import (
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.redis import Redis, RedisAwayError
+from tenancy.stores.seats import lock_seats
 from tenancy.stores.standing import find_standing
 from tenancy.stores.users import count_users
 from tenancy.tiers import Tier
@@ -46,7 +47,8 @@ def change_tier(
     """Give the organization another *tier* and return it; counters go on, limits are the new ones from now on.
 
     The key in the new plan is made before the change is committed, the old one removed after the authorizer has
-    forgotten it; a death in between leaves a key that the next try takes. What is held, the roll-up releases.
+    forgotten it; a death in between leaves a key that the next try of the same tier takes. What is held, the roll-up
+    releases.
 
     Raises:
         NotFoundError: there is no such organization.
@@ -76,6 +78,8 @@ def change_tier(
 
 def _lock_changeable(conn: Connection, organization_id: UUID, tier: Tier) -> tuple[Organization, str]:
     """Return the organization and its gateway key, when it may have *tier*."""
+    for metric in (Metric.USERS, Metric.APPS):
+        lock_seats(conn, organization_id, metric)  # first, as whoever adds one does: then nobody waits in a circle
     organization = lock_organization(conn, organization_id)
     gateway_key = find_gateway_key(conn, organization_id)
     if organization is None or gateway_key is None or organization.status is Status.ERASED:

@@ -1,7 +1,7 @@
 """Monthly: what retention no longer keeps is deleted, a tier at a time."""
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from tenancy.stores.platform.clean_ups import has_clean_up, insert_clean_up
 from tenancy.stores.platform.organizations import list_retentions
 from tenancy.stores.platform.retention import delete_expired
 from tenancy.stores.postgres import Database
-from tenancy.tiers import DOWNGRADE_KEEPS_DATA, retention_days
+from tenancy.tiers import DOWNGRADE_KEEPS_DATA, first_kept_day
 from tenancy.usage import first_open_day, month_of
 
 CHUNK: Final = 1_000  # organizations a statement
@@ -29,11 +29,10 @@ def clean_up(platform_db: Database, client: Client, *, now: datetime) -> int | N
         if has_clean_up(conn, month):
             return None
         tiers = list_retentions(conn, changed_since=now - DOWNGRADE_KEEPS_DATA)
-    by_days: defaultdict[int, list[UUID]] = defaultdict(list)
+    by_day: defaultdict[date, list[UUID]] = defaultdict(list)
     for organization_id, held in tiers.items():
-        by_days[retention_days(held)].append(organization_id)
-    for days, organizations in by_days.items():
-        first_kept = (now - timedelta(days=days)).date()
+        by_day[first_kept_day(held, now)].append(organization_id)
+    for first_kept, organizations in by_day.items():
         for start in range(0, len(organizations), CHUNK):
             chunk = organizations[start : start + CHUNK]
             delete_expired(client, chunk, first_kept=first_kept, first_open=first_open_day(now))

@@ -13,20 +13,19 @@ from uuid import UUID, uuid4
 from msgspec import Raw, structs
 
 from tenancy.admission import HELD_FOR_QUOTA, Admission
-from tenancy.errors import FieldError, InvalidError, RateLimitedError, UnavailableError
+from tenancy.errors import FieldError, InvalidError, UnavailableError
 from tenancy.events.batch import Batch
 from tenancy.events.event import parse_event
 from tenancy.events.frames import cut_frames
 from tenancy.events.row import InvalidEventError, Reception, Rejection, Row
 from tenancy.events.segment import parse_message
-from tenancy.quotas import exceeded, limit_of
+from tenancy.quotas import come_back, exceeded
 from tenancy.resolution import Mention, Source, mentions_in, resolve
 from tenancy.stores.queue import EventQueue
 from tenancy.tenant import Tenant
 from tenancy.tiers import QUOTAS
 
 MAX_REPORTED_ERRORS: Final = 100
-RETRY_AFTER_SECONDS: Final = 3600  # of events past all that can be held: the next month may be far, an upgrade is not
 
 OVER_QUOTA: Final = FieldError(
     location="", code="quota_exceeded", message="The month's quota is used up, and so is what can be held past it."
@@ -107,12 +106,7 @@ def require_taken(admission: Admission, reading: Reading, *, is_whole: bool) -> 
     if admission.tier is None or fits == len(reading.counted):
         return
     if is_whole:
-        raise RateLimitedError(
-            f"The quota of {admission.metric} is used up, and so is what can be held past it.",
-            tier=admission.tier,
-            limit=limit_of(admission.tier, admission.metric) or 0,
-            retry_after=RETRY_AFTER_SECONDS,
-        )
+        raise come_back(admission.tier, admission.metric)
     if not fits and not reading.unbelievable:
         raise exceeded(admission.tier, admission.metric, used=admission.used)
 

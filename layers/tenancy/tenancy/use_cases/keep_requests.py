@@ -10,11 +10,11 @@ from tenancy.stores.platform.usage import update_daily_requests
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis, RedisAwayError
 
-LATE: Final = timedelta(minutes=10)  # of a day that has ended: its last requests are kept by then
+ONE_DAY: Final = timedelta(days=1)
 
 
 def keep_requests(platform_db: Database, redis: Redis, *, now: datetime) -> int | None:
-    """Keep the requests of today, and of a day that has just ended; return of how many, None while Redis is away.
+    """Keep the requests of today and of the day before; return of how many, None while Redis is away.
 
     Absolute: a second time changes nothing, and a counter that began anew takes nothing away.
 
@@ -25,7 +25,7 @@ def keep_requests(platform_db: Database, redis: Redis, *, now: datetime) -> int 
         organization_ids = list_counted(conn)
     requests: dict[tuple[UUID, date], int] = {}
     try:
-        for moment in {now.date(): now, (now - LATE).date(): now - LATE}.values():
+        for moment in (now - ONE_DAY, now):
             counted = list_requests(redis, organization_ids, moment.date(), now=moment)
             requests.update({(each, moment.date()): count for each, count in counted.items()})
     except RedisAwayError:

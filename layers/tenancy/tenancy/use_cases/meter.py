@@ -1,6 +1,6 @@
 """Metering: what a client reports of its own use is admitted and in the ledger before the answer, or refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -75,7 +75,7 @@ def record_usage(
         if before is not None:
             if (before.metric, before.amount) != (metric, amount):
                 raise IdempotencyKeyReusedError("The Idempotency-Key came with another report.")
-            return Allowance(used=before.used_after, limit=account.limit)
+            return Allowance(used=before.used_after, limit=account.limit, reserved=account.reserved)
         if account.reported + amount < 0:
             raise _invalid("amount", "Less would be stored than nothing.")
         if not account.allowance.admits(amount):
@@ -105,7 +105,7 @@ def reserve_usage(
         metric=metric,
         amount=amount,
         expires_at=now + lasts,
-        allowance=Allowance(used=account.allowance.used + amount, limit=account.limit),
+        allowance=replace(account.allowance, reserved=account.reserved + amount),
     )
 
 
@@ -114,7 +114,7 @@ def commit_reservation(
 ) -> Allowance:
     """Use *amount* of what was set aside (all of it with None), give the rest back, and return what is used and left.
 
-    A second time answers the same and adds nothing.
+    A second time adds nothing.
 
     Raises:
         NotFoundError: there is no such reservation.
@@ -126,7 +126,7 @@ def commit_reservation(
         account = _lock_account(conn, tenant, metric, now=now)
         reservation = _lock(conn, tenant, metric, reservation_id)
         if reservation.status == COMMITTED:
-            return Allowance(used=account.used, limit=account.limit)
+            return account.allowance
         if reservation.status == RELEASED or reservation.expires_at <= now:
             raise ConflictError("The reservation was released, or has expired.")
         amount = reservation.amount if amount is None else amount
@@ -172,8 +172,8 @@ class _Account:
 
     @property
     def allowance(self) -> Allowance:
-        """What is used or set aside."""
-        return Allowance(used=self.used + self.reserved, limit=self.limit)
+        """What is used and set aside."""
+        return Allowance(used=self.used, limit=self.limit, reserved=self.reserved)
 
     def add(self, conn: Connection, amount: int, entry_id: UUID, *, idempotency_key: str | None = None) -> Allowance:
         """Write *amount* to the ledger, and note the thresholds that it reaches."""
@@ -191,7 +191,9 @@ class _Account:
         )
         notices = notices_of(organization_id, self.tenant.tier, self.metric, used=used, today=today)
         insert_notices(conn, organization_id, notices, now=self.now)
-        return Allowance(used=used, limit=self.limit)
+        return Allowance(
+            used=used, limit=self.limit, reserved=sum_reserved(conn, organization_id, self.metric, now=self.now)
+        )
 
 
 def _lock_account(conn: Connection, tenant: Tenant, metric: Metric, *, now: datetime) -> _Account:

@@ -79,9 +79,9 @@ def _insert_all(
         conn, organization_id, name=new.name, subdomain=new.subdomain, tier=new.tier, gateway_key=gateway_key
     )
     user_id, app_id, write_key_id, secret_key_id = uuid4(), uuid4(), uuid4(), uuid4()
-    claim_seat(conn, organization_id, new.tier, Metric.USERS, now=now)
+    claim_seat(conn, organization_id, Metric.USERS, now=now)
     insert_user(conn, organization_id, user_id, email=new.admin_email, password_hash=password_hash, role="super_admin")
-    claim_seat(conn, organization_id, new.tier, Metric.APPS, now=now)
+    claim_seat(conn, organization_id, Metric.APPS, now=now)
     insert_app(conn, organization_id, app_id, name=FIRST_APP_NAME, platform=FIRST_APP_PLATFORM)
     write_key, secret_key = generate_key(KeyType.WRITE), generate_key(KeyType.SECRET)
     insert_api_key(

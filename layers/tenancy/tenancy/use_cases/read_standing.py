@@ -12,26 +12,29 @@ from tenancy.usage import MonthSoFar, month_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """How the organization and the *credential* stand (`live`, `revoked`, a person's epoch), and what it has used."""
+    """How the organization and the *credential* stand (`live`, `revoked`, a person's epoch)."""
 
     standing: Standing
     credential: str
-    so_far: MonthSoFar
 
 
-def read_standing(db: Database, tenant: Tenant, *, now: datetime) -> Known | None:
-    """Return what is known of *tenant*, None when there is no such organization.
+def read_standing(db: Database, tenant: Tenant) -> Known | None:
+    """Return how *tenant* stands, None when there is no such organization.
 
     Raises:
         UnavailableError: the database is away.
     """
-    organization_id = tenant.organization_id
-    with db.tenant_transaction(organization_id) as conn:
-        standing = find_standing(conn, organization_id)
-        if standing is None:
-            return None
-        return Known(
-            standing=standing,
-            credential=find_credential(conn, organization_id, tenant.credential_id),
-            so_far=find_month_so_far(conn, organization_id, month_of(now.date()), today=now.date()),
-        )
+    with db.tenant_transaction(tenant.organization_id) as conn:
+        standing = find_standing(conn, tenant.organization_id)
+        credential = find_credential(conn, tenant.organization_id, tenant.credential_id)
+    return None if standing is None else Known(standing=standing, credential=credential)
+
+
+def read_month_so_far(db: Database, tenant: Tenant, *, now: datetime) -> MonthSoFar:
+    """Return what *tenant* used in the month of *now*.
+
+    Raises:
+        UnavailableError: the database is away.
+    """
+    with db.tenant_transaction(tenant.organization_id) as conn:
+        return find_month_so_far(conn, tenant.organization_id, month_of(now.date()), today=now.date())

@@ -1,7 +1,7 @@
 """An organization's statistics by event time, exact before and after the roll-up."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.stores.clickhouse import Client, TenantReader
@@ -9,7 +9,7 @@ from tenancy.stores.events import DIMENSIONS, Statistics, list_statistics
 from tenancy.stores.postgres import Database
 from tenancy.stores.usage import find_rolled_up_at, list_tiers_since
 from tenancy.tenant import Tenant
-from tenancy.tiers import DOWNGRADE_KEEPS_DATA, retention_days
+from tenancy.tiers import DOWNGRADE_KEEPS_DATA, first_kept_day
 from tenancy.usage import Period, unsettled_since
 
 
@@ -38,6 +38,5 @@ def read_statistics(
     with db.tenant_transaction(tenant.organization_id) as conn:
         rolled_up_at = find_rolled_up_at(conn, tenant.organization_id)
         left = list_tiers_since(conn, tenant.organization_id, changed_since=now - DOWNGRADE_KEEPS_DATA)
-    first_kept = (now - timedelta(days=retention_days([tenant.tier, *left]))).date()
-    reader = TenantReader(client, tenant.organization_id, first_kept=first_kept)
+    reader = TenantReader(client, tenant.organization_id, first_kept=first_kept_day([tenant.tier, *left], now))
     return list_statistics(reader, period, group_by=group_by, since=unsettled_since(rolled_up_at))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from tenancy.errors import NotFoundError
@@ -110,9 +110,9 @@ def read_usage(
 
 def _read_recorded(conn: Connection, organization_id: UUID, *, now: datetime) -> Recorded:
     rolled_up_at = find_rolled_up_at(conn, organization_id)  # before the days
-    yesterday = now.date() - timedelta(days=1)
+    since = min(unsettled_since(rolled_up_at).astimezone(UTC), now - timedelta(days=1)).date()
     days = {day.metric_date: day for day in list_daily_usage(conn, organization_id)}
-    for day, predictions in list_daily_predictions(conn, organization_id, since=yesterday).items():
+    for day, predictions in list_daily_predictions(conn, organization_id, since=since).items():
         days[day] = replace(days.get(day, DailyUsage(metric_date=day)), ml_predictions=predictions)
     return Recorded(
         rolled_up_at=rolled_up_at,

@@ -1,43 +1,68 @@
 """Held events become events: when the tier or the month has room for them, or when the operator says so."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.admission import HELD_FOR_QUOTA
 from tenancy.audit import Actor, Outcome, Record
-from tenancy.errors import ConflictError, NotFoundError, UnavailableError
+from tenancy.errors import ConflictError, NotFoundError, TransitionNotAllowedError, UnavailableError
 from tenancy.events.segment import HELD_FOR_CLOCK
 from tenancy.organization import Status
 from tenancy.stores.audit import insert_record
 from tenancy.stores.clickhouse import ClickHouseError, Client
-from tenancy.stores.platform.counters import move_released
-from tenancy.stores.platform.held_events import count_held, release_events
+from tenancy.stores.platform.counters import claim_room, end_holding
+from tenancy.stores.platform.held_events import (
+    count_held,
+    delete_released,
+    find_fitting,
+    insert_released,
+    mark_released,
+)
 from tenancy.stores.platform.leases import delete_lease, take_lease
-from tenancy.stores.platform.organizations import find_organization
+from tenancy.stores.platform.organizations import find_organization, list_retentions
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis, RedisAwayError
-from tenancy.tiers import QUOTAS
+from tenancy.stores.usage import list_tiers_since
+from tenancy.tiers import DOWNGRADE_KEEPS_DATA, QUOTAS, first_kept_day
 from tenancy.usage import Held, MonthlyUsage
 
 RELEASED: Final = "held_events.released"
 LEASE_TIME: Final = timedelta(minutes=15)
+RELEASABLE: Final = frozenset({Status.ACTIVE, Status.SUSPENDED})
 
 
-def count_held_events(platform_db: Database, client: Client, organization_id: UUID) -> Mapping[str, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What of an organization is released: of *reasons*, received from *first_kept* on, as much as the *room* holds.
+
+    *quota* is the month's; both are None where there is room for everything.
+    """
+
+    organization_id: UUID
+    reasons: Sequence[str]
+    first_kept: date
+    quota: int | None = None
+    room: int | None = None
+    held_of_month: int = 0
+
+
+def count_held_events(
+    platform_db: Database, client: Client, organization_id: UUID, *, now: datetime
+) -> Mapping[str, int]:
     """Return how many events an organization has held, by reason.
 
     Raises:
         NotFoundError: there is no such organization.
         UnavailableError: a store is away.
     """
-    _require(platform_db, organization_id)
-    try:
-        return count_held(client, organization_id)
-    except ClickHouseError as error:
-        raise UnavailableError("ClickHouse does not answer.") from error
+    first_kept, _ = _first_kept(platform_db, organization_id, now)
+    with _clickhouse_errors():
+        return count_held(client, organization_id, first_kept=first_kept)
 
 
 def release_all(
@@ -45,25 +70,27 @@ def release_all(
 ) -> int:
     """Release whatever an organization has held, whether there is room or not, and return how many events.
 
+    It is on record before anything is released.
+
     Raises:
         NotFoundError: there is no such organization.
+        TransitionNotAllowedError: it is deleted.
         ConflictError: they are being released now.
         UnavailableError: a store is away; another call does the rest, and counts no event twice.
     """
-    _require(platform_db, organization_id)
-    try:
-        released = _release(
-            platform_db, client, redis, organization_id, [HELD_FOR_QUOTA, HELD_FOR_CLOCK], room=None, now=now
-        )
-    except ClickHouseError as error:
-        raise UnavailableError("ClickHouse does not answer.") from error
-    if released is None:
-        raise ConflictError("The organization's held events are being released now.")
-    record = Record(
-        occurred_at=now, actor=actor, action=RELEASED, outcome=Outcome.DONE, target=f"{released} held events"
-    )
-    with platform_db.tenant_transaction(organization_id) as conn:
-        insert_record(conn, organization_id, record)
+    first_kept, status = _first_kept(platform_db, organization_id, now)
+    if status not in RELEASABLE:
+        raise TransitionNotAllowedError(f"The organization is {status}.")
+    record = Record(occurred_at=now, actor=actor, action=RELEASED, outcome=Outcome.DONE, target="all held events")
+    with _lease(platform_db, organization_id, now) as is_ours, _clickhouse_errors():
+        if not is_ours:
+            raise ConflictError("The organization's held events are being released now.")
+        with platform_db.tenant_transaction(organization_id) as conn:
+            insert_record(conn, organization_id, record)
+        order = _Order(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
+        released = _insert(client, redis, order, now=now)
+        delete_released(client, [organization_id])
+        mark_released(client, organization_id)
     return released
 
 
@@ -76,49 +103,91 @@ def release_into_room(
     *,
     now: datetime,
 ) -> int:
-    """Release what is held for want of quota where the month has room for it, and return how many events."""
-    used = {each.organization_id: each for each in usage}
-    released = 0
+    """Release what is held for want of quota where the month has room for it, and return how many events.
+
+    Room is claimed before it is filled, beside what requests reserve at the same time.
+
+    Raises:
+        ClickHouseError: it is away; the next run goes on, and counts no event twice.
+    """
+    with platform_db.transaction() as conn:
+        tiers = list_retentions(conn, changed_since=now - DOWNGRADE_KEEPS_DATA)
+    months = {each.organization_id: each for each in usage}
+    released: dict[UUID, int] = {}
     for each in held:
-        month = used.get(each.organization_id)
-        if month is None or not each.events or month.storage_bytes >= QUOTAS[month.tier].storage_bytes:
+        month = months.get(each.organization_id)
+        if month is None or not each.events or not _room(month):
             continue
-        room = QUOTAS[month.tier].events_per_month - month.events
-        if room > 0:
-            released += (
-                _release(platform_db, client, redis, each.organization_id, [HELD_FOR_QUOTA], room=room, now=now) or 0
-            )
-    return released
+        order = _Order(
+            organization_id=each.organization_id,
+            reasons=(HELD_FOR_QUOTA,),
+            first_kept=first_kept_day(tiers[each.organization_id], now),
+            quota=QUOTAS[month.tier].events_per_month,
+            room=_room(month),
+            held_of_month=each.events_of_month,
+        )
+        with _lease(platform_db, each.organization_id, now) as is_ours:
+            if is_ours:
+                released[each.organization_id] = _insert(client, redis, order, now=now)
+    if any(released.values()):
+        delete_released(client, [organization_id for organization_id, events in released.items() if events])
+    return sum(released.values())
 
 
-def _release(
-    platform_db: Database,
-    client: Client,
-    redis: Redis,
-    organization_id: UUID,
-    reasons: list[str],
-    *,
-    room: int | None,
-    now: datetime,
-) -> int | None:
-    """Return how many events were released, None while somebody else releases the organization's."""
-    lease, holder = f"release {organization_id}", uuid4()
-    with platform_db.transaction() as conn:
-        if not take_lease(conn, lease, holder, now=now, ends_at=now + LEASE_TIME):
-            return None
-    try:
-        released = release_events(client, organization_id, reasons, room=room, now=now)
-    finally:
-        with platform_db.transaction() as conn:
-            delete_lease(conn, lease, holder)
-    if released:
-        with suppress(RedisAwayError):  # the next roll-up settles the counters
-            move_released(redis, organization_id, released, now=now)
-    return released
+def _room(month: MonthlyUsage) -> int:
+    quotas = QUOTAS[month.tier]
+    if month.status not in RELEASABLE or month.storage_bytes >= quotas.storage_bytes:
+        return 0
+    return max(0, quotas.events_per_month - month.events)
 
 
-def _require(platform_db: Database, organization_id: UUID) -> None:
-    with platform_db.transaction() as conn:
+def _insert(client: Client, redis: Redis, order: _Order, *, now: datetime) -> int:
+    """Copy what fits to the events, and return how many there are; they are held until they are deleted.
+
+    Room is claimed before it is filled; requests may have reserved some of it meanwhile.
+    """
+    organization_id = order.organization_id
+    fitting = partial(find_fitting, client, organization_id, order.reasons, first_kept=order.first_kept)
+    events, until = fitting(room=order.room)
+    claimed = events
+    with suppress(RedisAwayError):  # the next roll-up settles the counter, here and below
+        claimed = claim_room(redis, organization_id, events, quota=order.quota, now=now)
+    if claimed < events:
+        events, until = fitting(room=claimed)
+    if events:
+        insert_released(client, organization_id, order.reasons, first_kept=order.first_kept, until=until, now=now)
+    with suppress(RedisAwayError):
+        still_held = max(0, order.held_of_month - events)
+        end_holding(redis, organization_id, unused=claimed - events, still_held=still_held, now=now)
+    return events
+
+
+def _first_kept(platform_db: Database, organization_id: UUID, now: datetime) -> tuple[date, Status]:
+    """Return the first day that the organization's retention keeps, and how it stands."""
+    with platform_db.tenant_transaction(organization_id) as conn:
         organization = find_organization(conn, organization_id)
+        left = list_tiers_since(conn, organization_id, changed_since=now - DOWNGRADE_KEEPS_DATA)
     if organization is None or organization.status is Status.ERASED:
         raise NotFoundError("There is no such organization.")
+    return first_kept_day([organization.tier, *left], now), organization.status
+
+
+@contextmanager
+def _lease(platform_db: Database, organization_id: UUID, now: datetime) -> Iterator[bool]:
+    """Be the only one who releases the organization's events, and say whether that is so."""
+    name, holder = f"release {organization_id}", uuid4()
+    with platform_db.transaction() as conn:
+        is_ours = take_lease(conn, name, holder, now=now, ends_at=now + LEASE_TIME)
+    try:
+        yield is_ours
+    finally:
+        with platform_db.transaction() as conn:
+            delete_lease(conn, name, holder)
+
+
+@contextmanager
+def _clickhouse_errors() -> Iterator[None]:
+    try:
+        yield
+    except ClickHouseError as error:
+        raise UnavailableError("ClickHouse does not answer.") from error

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from tenancy.quotas import Metric, Notice, notices_of
 from tenancy.stores.clickhouse import Client
 from tenancy.stores.platform.counters import Settlement, settle_counters
-from tenancy.stores.platform.events import list_touched, list_touched_days
+from tenancy.stores.platform.events import find_oldest_arrival, list_touched, list_touched_days
 from tenancy.stores.platform.held_events import list_held
 from tenancy.stores.platform.leases import delete_lease, take_lease
 from tenancy.stores.platform.notices import insert_all_notices
@@ -35,6 +35,7 @@ from tenancy.usage import (
     DailyEvents,
     Held,
     MonthlyUsage,
+    Period,
     first_open_day,
     first_recent_hour,
     month_of,
@@ -76,39 +77,42 @@ def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetim
     with platform_db.transaction() as conn:
         if not take_lease(conn, LEASE, holder, now=now, ends_at=now + LEASE_TIME):
             return RollUp(ran=False)
-        since = _since(find_last_roll_up(conn), now)
+        last = find_last_roll_up(conn)
     try:
-        return _count(platform_db, client, redis, since=since, now=now)
+        recent = first_recent_hour(find_oldest_arrival(client, since=now - SETTLING_TIME, now=now), now)
+        return _count(platform_db, client, redis, since=_since(last, recent, now), recent=recent, now=now)
     finally:
         with platform_db.transaction() as conn:
             delete_lease(conn, LEASE, holder)
 
 
-def _since(last: datetime | None, now: datetime) -> datetime:
+def _since(last: datetime | None, recent: datetime, now: datetime) -> datetime:
     """Return from when on written rows are counted: whole hours that counters are not settled for are among them."""
-    since = min(unsettled_since(last), first_recent_hour(now) - SETTLING_TIME)
-    if last is not None and last.date() < now.date():
+    since = min(unsettled_since(last), recent - SETTLING_TIME)
+    if last is not None and last.astimezone(UTC).date() < now.date():
         since = min(since, datetime.combine(now.date() - ONE_DAY, time(), UTC) - SETTLING_TIME)
     return since
 
 
-def _count(platform_db: Database, client: Client, redis: Redis, *, since: datetime, now: datetime) -> RollUp:
-    month, recent = month_of(now.date()), first_recent_hour(now)
+def _count(
+    platform_db: Database, client: Client, redis: Redis, *, since: datetime, recent: datetime, now: datetime
+) -> RollUp:
+    month = month_of(now.date())
     touched = list_touched(client, since=since)  # before the counts: rows written in between are touched next time
     insert_daily_statistics(client, since=since, run=now)
     days = list_touched_days(client, since=since, recent=recent)
-    held = list_held(client, month)
+    held = list_held(client, month, recent=recent)
     stored = defaultdict(int, list_stored_bytes(client))
     for each in held:
         stored[each.organization_id] += each.storage_bytes
     with platform_db.transaction() as conn:
         update_daily_events(conn, touched, days, rolled_up_at=now, first_open=first_open_day(now))
-        update_daily_predictions(conn, since=now.date() - ONE_DAY)
+        update_daily_predictions(conn, since=min(since.date(), now.date() - ONE_DAY))
         update_measurements(conn, stored, held, measured_at=now)
         delete_reservations(conn, expired_before=now - RESERVATIONS_ARE_KNOWN_FOR)
         usage = list_monthly_usage(conn, month)
         insert_all_notices(conn, [notice for each in usage for notice in _notices(each, now.date())], now=now)
-        insert_roll_up(conn, started_at=now, finished_at=now)
+        insert_roll_up(conn, started_at=now)
     drifts = _settle(redis, usage, days, held, recent=recent, now=now)
     return RollUp(
         ran=True,
@@ -146,22 +150,10 @@ def _settle(
     now: datetime,
 ) -> dict[UUID, int] | None:
     """Return by how much each counter was off, None while Redis is away."""
-    month = month_of(now.date())
-    recent_hours: dict[UUID, dict[datetime, int]] = defaultdict(dict)
-    for day in days:
-        if month.start <= day.metric_date < month.end:
-            recent_hours[day.organization_id].update(day.recent_hours)
+    hours = _recent_hours(days, held, month_of(now.date()))
     held_of_month = {each.organization_id: each.events_of_month for each in held}
     settlements = [
-        Settlement(
-            organization_id=each.organization_id,
-            events=each.events - sum(recent_hours[each.organization_id].values()),
-            held=held_of_month.get(each.organization_id, 0),
-            recent_hours=recent_hours[each.organization_id],
-            storage_bytes=each.storage_bytes,
-            requests=each.api_requests,
-        )
-        for each in usage
+        _settlement(each, held_of_month.get(each.organization_id, 0), hours[each.organization_id]) for each in usage
     ]
     try:
         counted = settle_counters(redis, settlements, first_recent=recent, now=now)
@@ -169,3 +161,31 @@ def _settle(
         return None
     drifts = {each: counts.events_before - counts.events for each, counts in counted.items()}
     return {each: drift for each, drift in drifts.items() if drift}
+
+
+def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, tuple[int, int]]) -> Settlement:
+    return Settlement(
+        organization_id=usage.organization_id,
+        events=usage.events - sum(events for events, _ in recent.values()),
+        held=held - sum(kept for _, kept in recent.values()),
+        recent=recent,
+        storage_bytes=usage.storage_bytes,
+        requests=usage.api_requests,
+    )
+
+
+def _recent_hours(
+    days: Sequence[DailyEvents], held: Sequence[Held], month: Period
+) -> defaultdict[UUID, dict[datetime, tuple[int, int]]]:
+    """Return how many events, and held events, of each hour of *month* that is not settled have rows."""
+    hours: defaultdict[UUID, dict[datetime, tuple[int, int]]] = defaultdict(dict)
+    for day in days:
+        for hour, events in day.recent_hours.items():
+            if month.start <= hour.date() < month.end:
+                hours[day.organization_id][hour] = (events, 0)
+    for each in held:
+        for hour, kept in each.recent_hours.items():
+            if month.start <= hour.date() < month.end:
+                events, _ = hours[each.organization_id].get(hour, (0, 0))
+                hours[each.organization_id][hour] = (events, kept)
+    return hours

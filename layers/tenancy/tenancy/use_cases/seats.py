@@ -3,22 +3,28 @@
 from datetime import datetime
 from uuid import UUID
 
+from tenancy.errors import NotFoundError
 from tenancy.quotas import Allowance, Metric, exceeded, limit_of, notices_of
 from tenancy.stores.apps import count_apps
 from tenancy.stores.notices import insert_notices
 from tenancy.stores.postgres import Connection
 from tenancy.stores.seats import lock_seats
+from tenancy.stores.standing import find_standing
 from tenancy.stores.users import count_users
-from tenancy.tiers import Tier
 
 
-def claim_seat(conn: Connection, organization_id: UUID, tier: Tier, metric: Metric, *, now: datetime) -> None:
-    """Make sure that one more user or app fits, and that nobody else adds one until the transaction ends.
+def claim_seat(conn: Connection, organization_id: UUID, metric: Metric, *, now: datetime) -> None:
+    """Make sure that one more user or app fits, and that nobody adds one or takes the tier until the transaction ends.
 
     Raises:
+        NotFoundError: there is no such organization.
         QuotaExceededError: the tier includes no more.
     """
     lock_seats(conn, organization_id, metric)
+    standing = find_standing(conn, organization_id)
+    if standing is None:
+        raise NotFoundError("There is no such organization.")
+    tier = standing.tier
     used = count_users(conn, organization_id) if metric is Metric.USERS else count_apps(conn, organization_id)
     if not Allowance(used=used, limit=limit_of(tier, metric)).admits(1):
         raise exceeded(tier, metric, used=used)

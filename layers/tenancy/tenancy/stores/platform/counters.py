@@ -11,8 +11,9 @@ from tenancy.stores.counters import hour_of, usage_key
 from tenancy.stores.redis import Redis, Script
 
 SETTLE: Final = Script(Path(__file__).with_name("settle.lua"))
-LIST_REQUESTS: Final = Script(Path(__file__).with_name("list_requests.lua"))
-MOVE_RELEASED: Final = Script(Path(__file__).with_name("move_released.lua"))
+GET_REQUESTS: Final = Script(Path(__file__).with_name("get_requests.lua"))
+CLAIM_ROOM: Final = Script(Path(__file__).with_name("claim_room.lua"))
+END_HOLDING: Final = Script(Path(__file__).with_name("end_holding.lua"))
 CHUNK: Final = 1_000
 
 
@@ -20,14 +21,14 @@ CHUNK: Final = 1_000
 class Settlement:
     """What an organization's counters have to agree with: rows, by the hours of their receipt, and the database.
 
-    *events* are those received before the first hour that is not settled, *recent_hours* those of the hours from then
-    on; *held* are held for want of quota.
+    *events*, and those *held* for want of quota, are of the hours before the first that is not settled; *recent* has
+    both for each hour from then on.
     """
 
     organization_id: UUID
     events: int
     held: int
-    recent_hours: Mapping[datetime, int]
+    recent: Mapping[datetime, tuple[int, int]]
     storage_bytes: int
     requests: int
 
@@ -68,20 +69,30 @@ def list_requests(redis: Redis, organization_ids: Sequence[UUID], day: date, *, 
     for start in range(0, len(organization_ids), CHUNK):
         chunk = organization_ids[start : start + CHUNK]
         calls = [([usage_key(each, now)], [day.isoformat()]) for each in chunk]
-        results = redis.run_each(LIST_REQUESTS, calls)
+        results = redis.run_each(GET_REQUESTS, calls)
         found.update({each: count for each, count in zip(chunk, results, strict=True) if count})
     return found
 
 
-def move_released(redis: Redis, organization_id: UUID, events: int, *, now: datetime) -> None:
-    """Count *events* that were held as the organization's events of *now*.
+def claim_room(redis: Redis, organization_id: UUID, events: int, *, quota: int | None, now: datetime) -> int:
+    """Count up to *events* as the organization's, as far as its month's *quota* has room, and return how many.
 
     Raises:
-        RedisAwayError: the next roll-up does it.
+        RedisAwayError: nobody knows how many were counted; the next roll-up settles it.
     """
-    redis.run(MOVE_RELEASED, [usage_key(organization_id, now)], [hour_of(now), events])
+    values: list[str | int] = [hour_of(now), events, "" if quota is None else quota]
+    return int(redis.run(CLAIM_ROOM, [usage_key(organization_id, now)], values))
+
+
+def end_holding(redis: Redis, organization_id: UUID, *, unused: int, still_held: int, now: datetime) -> None:
+    """Give back *unused* events of a claim of *now*, and count those of the month that are *still_held*.
+
+    Raises:
+        RedisAwayError: the next roll-up settles it.
+    """
+    redis.run(END_HOLDING, [usage_key(organization_id, now)], [hour_of(now), unused, still_held])
 
 
 def _values(each: Settlement, first_recent: datetime) -> list[str | int]:
-    hours = [value for hour, events in each.recent_hours.items() for value in (hour_of(hour), events)]
-    return [hour_of(first_recent), each.events, each.held, each.storage_bytes, each.requests, *hours]
+    hours = [value for hour, (events, held) in each.recent.items() for value in (hour_of(hour), events, held)]
+    return [hour_of(first_recent), each.storage_bytes, each.requests, each.events, each.held, *hours]

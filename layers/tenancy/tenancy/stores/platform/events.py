@@ -36,15 +36,24 @@ LIST_TOUCHED_DAYS: Final = """
             INNER JOIN touched USING (organization_id) WHERE toDate(received_at) >= first_day
         )
     SELECT organization_id, toDate(received_at) AS metric_date, count(), uniqExact(device_id),
-           sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
-                        user_properties)),
+           sum(bytes),
            sumMapIf(map(toStartOfHour(received_at), toUInt64(1)), received_at >= {recent:DateTime64(3, 'UTC')})
     FROM (
-        SELECT * FROM events FINAL WHERE (organization_id, toDate(event_timestamp)) IN event_days
+        SELECT *, bytes FROM events FINAL WHERE (organization_id, toDate(event_timestamp)) IN event_days
     ) AS deduplicated
     INNER JOIN touched USING (organization_id)
     WHERE toDate(received_at) >= first_day
     GROUP BY organization_id, metric_date
+"""
+# Rows that were written since then tell how far the queue has been read; without any, when it was read last.
+FIND_ARRIVALS: Final = """
+    SELECT countIf(created_at >= {since:DateTime64(3, 'UTC')}),
+           minIf(received_at, created_at >= {since:DateTime64(3, 'UTC')}), count(), max(created_at)
+    FROM (
+        SELECT created_at, received_at FROM events WHERE created_at <= {now:DateTime64(3, 'UTC')}
+        UNION ALL
+        SELECT created_at, received_at FROM held_events WHERE created_at <= {now:DateTime64(3, 'UTC')}
+    )
 """
 
 
@@ -90,3 +99,13 @@ def list_touched_days(client: Client, *, since: datetime, recent: datetime) -> l
         )
         for organization_id, day, events, users, size, hours in rows
     ]
+
+
+def find_oldest_arrival(client: Client, *, since: datetime, now: datetime) -> datetime | None:
+    """Return when the oldest of the events that were written *since* then was received.
+
+    Without any it is when the last one was written; None when none ever was.
+    """
+    [(lately, oldest, ever, last)] = client.query(FIND_ARRIVALS, parameters={"since": since, "now": now}).result_rows
+    found: datetime = oldest if lately else last
+    return found.replace(tzinfo=UTC) if ever else None

@@ -10,11 +10,11 @@ from psycopg.rows import kwargs_row
 from tenancy.stores.postgres import Connection
 from tenancy.tiers import Tier
 
-FIND_API_KEY: Final = """
-    SELECT credential_id, organization_id, subdomain, tier, gateway_key, scopes, expires_at FROM find_api_key(%s)
+FIND_KEY_HOLDER: Final = """
+    SELECT credential_id, organization_id, subdomain, tier, gateway_key, scopes, expires_at FROM find_key_holder(%s)
 """
 FIND_MEMBER: Final = """
-    SELECT credential_id, organization_id, subdomain, tier, gateway_key, role, epoch FROM find_member(%s, %s)
+    SELECT credential_id, organization_id, subdomain, tier, gateway_key, role, epoch FROM find_person(%s, %s)
 """
 FIND_PLATFORM_KEY: Final = "SELECT credential_id FROM find_platform_key(%s)"
 
@@ -49,7 +49,7 @@ class Member(Holder):
 def find_key_holder(conn: Connection, digest: bytes) -> KeyHolder | None:
     """Return who holds the key with that SHA-256 *digest*, None for an unknown or revoked one."""
     with conn.cursor(row_factory=kwargs_row(_key_holder)) as cursor:
-        return cursor.execute(FIND_API_KEY, (digest,)).fetchone()
+        return cursor.execute(FIND_KEY_HOLDER, (digest,)).fetchone()
 
 
 def find_member(conn: Connection, organization_id: UUID, user_id: UUID) -> Member | None:

@@ -27,7 +27,7 @@ LIST_UNANNOUNCED: Final = """
 UPDATE_ANNOUNCED: Final = """
     UPDATE quota_notices SET announced_at = %(now)s
     WHERE organization_id = %(organization_id)s AND metric = %(metric)s AND period = %(period)s
-      AND percent = %(percent)s AND announced_at IS NULL
+      AND percent = %(percent)s AND quota = %(quota)s AND announced_at IS NULL
 """
 LIST_ADMINS: Final = """
     SELECT email FROM users
@@ -64,6 +64,7 @@ def update_announced(conn: Connection, notice: Notice, *, now: datetime) -> bool
         "metric": notice.metric,
         "period": notice.period,
         "percent": notice.percent,
+        "quota": notice.quota,
         "now": now,
     }
     return conn.execute(UPDATE_ANNOUNCED, values).rowcount == 1

@@ -34,7 +34,9 @@ LOCK_ORGANIZATION: Final = """
 """
 FIND_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
 UPDATE_TIER: Final = """
-    UPDATE organizations SET tier = %(tier)s, gateway_key = %(gateway_key)s, updated_at = %(now)s
+    UPDATE organizations SET
+        tier = %(tier)s, gateway_key = %(gateway_key)s,
+        updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
     RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
 """
@@ -89,7 +91,7 @@ def find_gateway_key(conn: Connection, organization_id: UUID) -> str | None:
 def update_tier(
     conn: Connection, organization_id: UUID, tier: Tier, *, gateway_key: str, now: datetime
 ) -> Organization:
-    """Give the organization another tier, and the key that is in its plan."""
+    """Give the organization another tier, and the key that is in its plan; its version grows, whatever the clock."""
     values = {"organization_id": organization_id, "tier": tier, "gateway_key": gateway_key, "now": now}
     with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
         return cursor.execute(UPDATE_TIER, values).fetchall()[0]

@@ -13,8 +13,7 @@ INSERT_DAILY_STATISTICS: Final = """
     )
     SELECT organization_id, toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
            count(),
-           sum(byteSize(event_id, event_type, event_name, device_id, session_id, platform, properties,
-                        user_properties)),
+           sum(bytes),
            sum(revenue), uniqState(device_id), {run:DateTime64(3, 'UTC')}
     FROM events FINAL
     WHERE (organization_id, toDate(event_timestamp)) IN (
@@ -30,18 +29,22 @@ LIST_STORED_BYTES: Final = """
     )
     GROUP BY organization_id
 """
-# Of the days that a run has counted: rows that it can have seen, and what its statistics say of them.
+# Of the days that a run has counted: its statistics have at least the rows that it must have seen, and at most those
+# that are there now (written while it ran, some of them).
 LIST_DRIFTS: Final = """
     WITH event_days AS (
         SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
         WHERE created_at >= {since:DateTime64(3, 'UTC')} AND created_at < {run:DateTime64(3, 'UTC')}
     )
-    SELECT organization_id, sum(stored) - sum(counted) AS drift FROM (
-        SELECT organization_id, toInt64(count()) AS stored, toInt64(0) AS counted FROM events FINAL
-        WHERE (organization_id, toDate(event_timestamp)) IN event_days AND created_at < {run:DateTime64(3, 'UTC')}
-        GROUP BY organization_id
+    SELECT organization_id,
+           sum(seen) AS least, sum(present) AS most, sum(counted) AS found,
+           if(found < least, least - found, if(found > most, found - most, 0)) AS drift
+    FROM (
+        SELECT organization_id, toInt64(countIf(created_at < toStartOfSecond({run:DateTime64(3, 'UTC')}))) AS seen,
+               toInt64(count()) AS present, toInt64(0) AS counted
+        FROM events FINAL WHERE (organization_id, toDate(event_timestamp)) IN event_days GROUP BY organization_id
         UNION ALL
-        SELECT organization_id, toInt64(0), toInt64(sum(events)) FROM daily_statistics
+        SELECT organization_id, toInt64(0), toInt64(0), toInt64(sum(events)) FROM daily_statistics FINAL
         WHERE (organization_id, event_date) IN event_days AND run = {run:DateTime64(3, 'UTC')}
         GROUP BY organization_id
     )
@@ -60,6 +63,6 @@ def list_stored_bytes(client: Client) -> Mapping[UUID, int]:
 
 
 def list_statistics_drifts(client: Client, *, since: datetime, run: datetime) -> Mapping[UUID, int]:
-    """Return how many events the statistics of *run* lack, of organizations where they lack any."""
+    """Return by how many events the statistics of *run* are off, of organizations where they are."""
     rows = client.query(LIST_DRIFTS, parameters={"since": since, "run": run}).result_rows
-    return {organization_id: int(drift) for organization_id, drift in rows}
+    return {organization_id: int(drift) for organization_id, _, _, _, drift in rows}

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from tenancy.organization import Status
 from tenancy.stores.postgres import Connection
 from tenancy.tiers import Tier
 from tenancy.usage import IN_TOTAL, DailyEvents, Held, MonthlyUsage, Period, Touched
@@ -66,7 +67,7 @@ UPSERT_DAILY_REQUESTS: Final = """
     WHERE tenant_usage.api_requests_count < excluded.api_requests_count
 """
 LIST_MONTHLY_USAGE: Final = """
-    SELECT o.id, o.tier, coalesce(u.events, 0), coalesce(u.api_requests, 0), coalesce(p.used, 0),
+    SELECT o.id, o.tier, o.status, coalesce(u.events, 0), coalesce(u.api_requests, 0), coalesce(p.used, 0),
            coalesce(m.storage_bytes, 0) + coalesce(s.used, 0)
     FROM organizations AS o
     LEFT JOIN (
@@ -81,7 +82,9 @@ LIST_MONTHLY_USAGE: Final = """
 """
 DELETE_RESERVATIONS: Final = "DELETE FROM usage_reservations WHERE expires_at < %s"
 FIND_LAST_ROLL_UP: Final = "SELECT max(started_at) FROM roll_ups"
-INSERT_ROLL_UP: Final = "INSERT INTO roll_ups (started_at, finished_at) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+INSERT_ROLL_UP: Final = (
+    "INSERT INTO roll_ups (started_at, finished_at) VALUES (%s, clock_timestamp()) ON CONFLICT DO NOTHING"
+)
 
 
 def update_daily_events(
@@ -158,12 +161,13 @@ def list_monthly_usage(conn: Connection, month: Period) -> list[MonthlyUsage]:
         MonthlyUsage(
             organization_id=organization_id,
             tier=Tier(tier),
+            status=Status(status),
             events=events,
             api_requests=requests,
             ml_predictions=predictions,
             storage_bytes=storage_bytes,
         )
-        for organization_id, tier, events, requests, predictions, storage_bytes in conn.execute(
+        for organization_id, tier, status, events, requests, predictions, storage_bytes in conn.execute(
             LIST_MONTHLY_USAGE, values
         )
     ]
@@ -180,6 +184,6 @@ def find_last_roll_up(conn: Connection) -> datetime | None:
     return row[0] if row else None
 
 
-def insert_roll_up(conn: Connection, *, started_at: datetime, finished_at: datetime) -> None:
-    """Note a finished roll-up."""
-    conn.execute(INSERT_ROLL_UP, (started_at, finished_at))
+def insert_roll_up(conn: Connection, *, started_at: datetime) -> None:
+    """Note a roll-up that has finished, now."""
+    conn.execute(INSERT_ROLL_UP, (started_at,))

@@ -1,0 +1,90 @@
+"""FLUSHALL in the middle of a load: nobody is locked out or revived, and after the roll-up everything is exact."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from uuid import UUID
+
+from redis import Redis as Client
+
+from scripts.stack import postgres
+from tenancy.admission import Verdict
+from tenancy.quotas import Metric
+from tenancy.stores.clickhouse import TenantReader
+from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
+from tenancy.tenant import Bucket, Tenant
+from tenancy.tiers import QUOTAS
+from tenancy.use_cases.admit import Admissions
+from tenancy.use_cases.keep_requests import keep_requests
+from tenancy.use_cases.meter import record_usage
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.read_usage import read_usage
+from tenancy.use_cases.roll_up import roll_up
+from tests.given import PATIENCE_SECONDS, Databases, tenant_of
+from tests.handlers.functions import superuser
+from tests.use_cases.storing import store
+from tests.use_cases.test_roll_up import counter
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+WORKERS, ROUNDS, EVENTS = 8, 60, 3
+
+
+class Load:
+    """Workers of one organization, each with connections of its own; one of them flushes Redis halfway."""
+
+    def __init__(self, databases: Databases, tenant: Tenant, revoked: UUID) -> None:
+        self._databases, self._tenant = databases, tenant
+        self._revoked = replace(tenant, credential_id=revoked, bucket=Bucket.INGEST)
+        self._barrier = Barrier(WORKERS)
+
+    def run(self) -> list[tuple[Verdict, Verdict, int]]:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return [each for found in pool.map(self._work, range(WORKERS)) for each in found]
+
+    def _work(self, worker: int) -> list[tuple[Verdict, Verdict, int]]:
+        servers, found = self._databases.servers, []
+        url = servers.postgres_url(postgres.FUNCTIONS, self._databases.name)
+        opened = Redis(lambda: servers.valkey_url, patience_seconds=PATIENCE_SECONDS)
+        with closing(opened) as redis, closing(Database(lambda: url)) as db:
+            admissions = Admissions(redis, lambda: db)
+            for number in range(ROUNDS):
+                self._barrier.wait()
+                if worker == 0 and number == ROUNDS // 2:
+                    with Client.from_url(servers.valkey_url) as client:
+                        client.flushall()
+                admission = admissions.admit(self._tenant, events=EVENTS, now=NOW)
+                nobody = admissions.admit(self._revoked, now=NOW)
+                found.append((admission.verdict, nobody.verdict, admission.accepted))
+                record_usage(db, self._tenant, Metric.ML_PREDICTIONS, 1, idempotency_key=None, now=NOW)
+                record_usage(db, self._tenant, Metric.STORAGE_BYTES, 10, idempotency_key=None, now=NOW)
+        return found
+
+
+def test_a_flush_under_load_costs_a_minute_of_requests_at_most_and_nothing_else(
+    databases: Databases, counters: Redis, globex: Provisioned
+) -> None:
+    with superuser(databases) as conn:
+        conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", (globex.write_key_id,))
+    tenant, own = tenant_of(globex), globex.organization.id
+    found = Load(databases, tenant, globex.write_key_id).run()
+    limit = QUOTAS[tenant.tier].api_requests_per_minute
+    admitted = Counter(verdict for verdict, _, _ in found)[Verdict.ADMITTED]
+    assert min(limit, WORKERS * ROUNDS) <= admitted <= 2 * limit
+    assert {nobody for _, nobody, _ in found} == {Verdict.UNAUTHENTICATED}
+    accepted = sum(events for _, _, events in found)
+    assert accepted == EVENTS * admitted
+    store(databases, own, range(accepted), at=NOW)
+    store(databases, own, [accepted], at=NOW + timedelta(hours=2))
+    later = NOW + timedelta(hours=2, minutes=1)
+    keep_requests(databases.platform, counters, now=NOW)
+    roll_up(databases.platform, databases.clickhouse, counters, now=later)
+    report = read_usage(databases.functions, TenantReader(databases.clickhouse, own), own, tenant.tier, None, now=later)
+    assert counter(databases, own) == report.quotas[Metric.EVENTS].used == accepted + 1
+    assert report.quotas[Metric.ML_PREDICTIONS].used == WORKERS * ROUNDS
+    measured = sum(day.storage_bytes for day in report.daily)
+    assert report.quotas[Metric.STORAGE_BYTES].used == measured + 10 * WORKERS * ROUNDS
+    assert 0 < report.quotas[Metric.API_REQUESTS].used <= admitted
