@@ -41,9 +41,18 @@ class Servers:
         return cls(**{name: contract[name] for name in cls.__slots__})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases:
+    """A figure's own: PostgreSQL as two of its roles see it, and ClickHouse."""
+
+    owner: Database
+    platform: Database
+    clickhouse: Client
+
+
 @contextmanager
-def own_databases(servers: Servers, *, timeout_seconds: int) -> Iterator[tuple[Database, Client]]:
-    """Yield PostgreSQL, as the platform's role, and ClickHouse: migrated, without rows, gone afterwards.
+def own_databases(servers: Servers, *, timeout_seconds: int) -> Iterator[Databases]:
+    """Yield databases that are migrated, have no rows, and are gone afterwards.
 
     A query in ClickHouse may take *timeout_seconds*.
     """
@@ -54,7 +63,7 @@ def own_databases(servers: Servers, *, timeout_seconds: int) -> Iterator[tuple[D
         closing(Database(lambda: _at(servers.platform_database_url, name))) as platform,
     ):
         migrate(owner, client, MIGRATIONS)
-        yield platform, client
+        yield Databases(owner=owner, platform=platform, clickhouse=client)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Ingest: what the function itself does for a batch of events, full request to answer."""
 
 import base64
+import http.client
 import json
 import sys
 import time
@@ -16,9 +17,13 @@ from scripts.bench.events import ORGANIZATION_ID, make_body, make_rows
 from scripts.bench.figure import Comparison, Figure, alternate, processor_seconds
 from scripts.bench.functions import loaded, sample
 from scripts.bench.stand_in import stand_in
+from scripts.bench.tenants import no_database, redis_knowing
 from tenancy.events.batch import decode_body
 from tenancy.events.frames import cut_frames
+from tenancy.gateway.gate import Gate
 from tenancy.gateway.http import parse_request
+from tenancy.permissions import EVENTS_WRITE
+from tenancy.tenant import require_tenant
 
 BATCHES: Final = (1, 100, 1_000)
 TURNS: Final = 40
@@ -26,15 +31,18 @@ TURNS: Final = 40
 
 def measure(rounds: int) -> Figure:
     """Measure the handler for each size of batch, and its parts for the largest."""
-    with stand_in() as aws_url, loaded("ingest", aws_url) as app:
+    tenant = require_tenant(parse_request(sample("ingest/events")).caller(), EVENTS_WRITE)
+    with stand_in() as aws_url, redis_knowing(tenant) as (redis, _), loaded("ingest", aws_url) as app:
+        vars(app)["gate"] = Gate(redis, no_database)
         comparisons = [_compare(app, batch, rounds) for batch in BATCHES]
         parts = _measure_parts(app, BATCHES[-1], rounds)
     return Figure(
         name="ingest",
         unit="events per second of processor time, more is better",
         measured="the ingest function's handler, from API Gateway's request (body in base64) to the answer: parse, "
-        "check, frame, sign, send over HTTP, log. The processor time is that of the handler's process, all threads; "
-        "SQS is a stand-in in another process, so that only our own work counts.",
+        "check, be admitted, frame, sign, send over HTTP, log. The processor time is that of the handler's process, "
+        "all threads; Valkey is the stack's and SQS a stand-in, in processes of their own, so that only our own work "
+        "counts.",
         reference="msgspec.json.decode of the same JSON bytes, untyped",
         comparisons=comparisons,
         notes=[parts],
@@ -44,14 +52,13 @@ def measure(rounds: int) -> Figure:
 def _compare(app: ModuleType, batch: int, rounds: int) -> Comparison:
     body = make_body(batch)
     request = _request(body)
-    answer = app.handler(request, None)
-    if answer["statusCode"] != 200 or json.loads(answer["body"])["accepted"] != batch:  # noqa: PLR2004 - HTTP's
-        sys.exit(f"the handler refused the batch: {answer['body']}")
+    if (accepted := json.loads(_handle(app, request))["accepted"]) != batch:
+        sys.exit(f"the handler took {accepted} of {batch} events")
     block = max(BATCHES) // batch
     return alternate(
         f"batch of {batch:,}",
         rounds,
-        lambda: batch / processor_seconds(lambda: app.handler(request, None), block=block),
+        lambda: batch / processor_seconds(lambda: _handle(app, request), block=block),
         lambda: batch / processor_seconds(lambda: msgspec.json.decode(body), block=block),
     )
 
@@ -60,19 +67,22 @@ def _measure_parts(app: ModuleType, batch: int, rounds: int) -> str:
     """Say where the time goes: each part is called by itself on the same events, the rest is what remains."""
     body = make_body(batch)
     request, rows = _request(body), make_rows(body)
-    frames = cut_frames(rows)
+    parsed, frames = parse_request(request), cut_frames(rows)
+    tenant = require_tenant(parsed.caller(), EVENTS_WRITE)
     parts: dict[str, Callable[[], object]] = {
-        "whole": lambda: app.handler(request, None),
+        "whole": lambda: _handle(app, request),
         "parse": lambda: make_rows(decode_body(parse_request(request).body)),
+        "admission": lambda: app.gate.reserve(parsed, tenant, events=batch, is_whole=False, now=datetime.now(UTC)),
         "frames": lambda: cut_frames(rows),
         "send": lambda: app.queue.send_frames(ORGANIZATION_ID, "events", frames),
     }
     shares = {name: median(seconds) for name, seconds in _measure_in_turn(parts, rounds * TURNS).items()}
-    parse, frame, send = (100 * shares[name] / shares["whole"] for name in ("parse", "frames", "send"))
+    parse, admit, frame, send = (100 * shares[name] / shares["whole"] for name in list(parts)[1:])
     return (
         f"Where the time goes for {batch:,} events ({len(body) // batch} bytes each): parse (base64, JSON, checks, "
-        f"rows) {parse:.0f} %, frames (lines, zstd, base64) {frame:.0f} %, signing and sending {send:.0f} %, the rest "
-        f"(caller, duplicates, answer, log line) {100 - parse - frame - send:.0f} %."
+        f"rows) {parse:.0f} %, admission {admit:.0f} %, frames (lines, zstd, base64) {frame:.0f} %, signing and "
+        f"sending {send:.0f} %, the rest (caller, duplicates, answer, log line) "
+        f"{100 - parse - admit - frame - send:.0f} %."
     )
 
 
@@ -85,6 +95,15 @@ def _measure_in_turn(parts: Mapping[str, Callable[[], object]], turns: int) -> d
             part()
             seconds[name].append(time.process_time() - started)
     return seconds
+
+
+def _handle(app: ModuleType, request: Mapping[str, Any]) -> str:
+    """Return the body of the handler's answer; a refusal would be no measure."""
+    answer = app.handler(request, None)
+    if answer["statusCode"] != http.client.OK:
+        sys.exit(f"the handler refused the batch: {answer['body']}")
+    body: str = answer["body"]
+    return body
 
 
 def _request(body: bytes) -> dict[str, Any]:

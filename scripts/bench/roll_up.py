@@ -8,12 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from scripts.bench.databases import Servers, own_databases, own_valkey
+from scripts.bench.databases import Databases, Servers, own_databases, own_valkey
 from scripts.bench.figure import Figure, alternate
-from tenancy.stores.clickhouse import Client
 from tenancy.stores.counters import seed_usage
 from tenancy.stores.platform.organizations import insert_organization
-from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.tiers import Tier
 from tenancy.usage import MonthSoFar
@@ -27,11 +25,11 @@ REDIS_PATIENCE_SECONDS: Final = 30.0  # the same
 PARTS: Final = 10  # merges are stopped, so that FINAL has the same to do in every round and for few as for many
 BLOCK_EVENTS: Final = 50_000
 # Of each organization in turn, so that every part has events of all, as when load writes them: 2,500 devices, ten names
-# and two platforms, received within a second.
+# and two platforms, received within a second and written at once.
 INSERT_EVENTS: Final = """
     INSERT INTO events (
         organization_id, event_id, event_type, event_name, device_id, session_id, platform, event_timestamp,
-        properties, user_properties, revenue, currency, received_at
+        properties, user_properties, revenue, currency, received_at, created_at
     )
     WITH
         intDiv(number * {milliseconds:UInt64}, {events:UInt64}) AS since_start,
@@ -44,17 +42,19 @@ INSERT_EVENTS: Final = """
         concat('device-', toString(device)), concat('session-', toString(device)), if(device % 2 = 0, 'ios', 'android'),
         moment,
         concat('{"sku":"sku-', toString(rand(3) % 97), '","quantity":2,"coupon":null,"path":"/checkout/done"}'),
-        '{"plan":"pro","locale":"de-DE"}', rand(4) % 200, 'EUR', addMilliseconds(moment, rand(5) % 1000)
+        '{"plan":"pro","locale":"de-DE"}', rand(4) % 200, 'EUR', addMilliseconds(moment, rand(5) % 1000),
+        toDateTime(addSeconds(moment, 1))
     FROM numbers({events:UInt64})
 """
+DELETE_ROLL_UPS: Final = "DELETE FROM roll_ups"
 
 
 class Platform:
-    """So many organizations, whose events of this month no run has counted yet."""
+    """So many organizations with events of this month."""
 
-    def __init__(self, organizations: int, db: Database, client: Client, redis: Redis) -> None:
+    def __init__(self, organizations: int, databases: Databases, redis: Redis) -> None:
         """Make the organizations, their events, and the counters as admission would have left them."""
-        self._db, self._client, self._redis = db, client, redis
+        self._databases, self._redis = databases, redis
         self._events = organizations * EVENTS_EACH
         self._prefix = f"{organizations:08x}-0000-4000-8000-"
         self._organization_ids = [UUID(f"{self._prefix}{number:012}") for number in range(organizations)]
@@ -64,9 +64,10 @@ class Platform:
         self._seed_counters(now)
 
     def roll_up(self) -> float:
-        """Return the seconds of a run; each counts every event again, as all were written within the settling time."""
+        """Return the seconds of a run that counts every event, as none before it is known."""
+        self._forget_runs()
         started = time.perf_counter()
-        done = roll_up(self._db, self._client, self._redis, now=datetime.now(UTC))
+        done = roll_up(self._databases.platform, self._databases.clickhouse, self._redis, now=datetime.now(UTC))
         seconds = time.perf_counter() - started
         counted = sum(each.events for each in done.usage)
         agrees = done.counters_settled and not done.counter_drifts and not done.statistics_drifts
@@ -74,8 +75,13 @@ class Platform:
             sys.exit(f"{counted} of {self._events} events of {done.organizations} organizations are counted: {agrees=}")
         return seconds
 
+    def _forget_runs(self) -> None:
+        with self._databases.owner.transaction() as conn:
+            conn.execute(DELETE_ROLL_UPS)
+        self._databases.clickhouse.command("TRUNCATE TABLE daily_statistics")
+
     def _insert_organizations(self) -> None:
-        with self._db.transaction() as conn:
+        with self._databases.platform.transaction() as conn:
             for number, each in enumerate(self._organization_ids):
                 subdomain = f"bench-{number}"
                 insert_organization(
@@ -97,8 +103,8 @@ class Platform:
             "max_block_size": BLOCK_EVENTS,
             "max_insert_threads": 1,
         }
-        self._client.command("SYSTEM STOP MERGES events")
-        self._client.command(INSERT_EVENTS, parameters=parameters, settings=settings)
+        self._databases.clickhouse.command("SYSTEM STOP MERGES events")
+        self._databases.clickhouse.command(INSERT_EVENTS, parameters=parameters, settings=settings)
 
     def _seed_counters(self, now: datetime) -> None:
         so_far = MonthSoFar(requests=0, requests_today=0, events=EVENTS_EACH, held=0, storage_bytes=0)
@@ -131,5 +137,5 @@ def measure(rounds: int) -> Figure:
 
 @contextmanager
 def _platform(organizations: int, servers: Servers, redis: Redis) -> Iterator[Platform]:
-    with own_databases(servers, timeout_seconds=QUERY_TIMEOUT_SECONDS) as (db, client):
-        yield Platform(organizations, db, client, redis)
+    with own_databases(servers, timeout_seconds=QUERY_TIMEOUT_SECONDS) as databases:
+        yield Platform(organizations, databases, redis)

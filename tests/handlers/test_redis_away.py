@@ -91,11 +91,15 @@ FAULTS: dict[str, Speak] = {
 }
 
 
-@pytest.fixture(params=[*FAULTS, "refused"])
+@pytest.fixture(params=[*FAULTS, "refused", "no URL"])
 def away(request: pytest.FixtureRequest, start: Start, put_secret: PutSecret, nowhere: str) -> Iterator[str]:  # noqa: ARG001
     """Put Redis's secret in place after `start` did, which knows a good one."""
     if request.param == "refused":
         put_secret(REDIS, f"redis://{nowhere}/0")
+        yield request.param
+        return
+    if request.param == "no URL":
+        put_secret(REDIS, "host:6379")
         yield request.param
         return
     with server(FAULTS[request.param]) as url:

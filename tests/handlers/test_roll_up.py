@@ -124,9 +124,7 @@ def test_what_follows_is_done_whatever_becomes_of_the_rest(
         patch.setattr("tenancy.stores.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
         with pytest.raises(Exception, match="no_such_function"):
             roll_up(sample("roll_up", "hourly"))
-    assert (
-        roll_up(sample("roll_up", "hourly"))["organizations_cleaned"] is None
-    )  # it was done, and so was the audit's cut
+    assert roll_up(sample("roll_up", "hourly"))["organizations_cleaned"] is None  # because it was done
 
 
 @pytest.mark.usefixtures("secrets")

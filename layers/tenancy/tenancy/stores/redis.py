@@ -89,7 +89,7 @@ class Redis:
             result = self._running.result(self._patience_seconds)
         except FutureTimeoutError as error:  # what goes on may still open the connection that the next call needs
             raise self._broken(error) from error
-        except (RedisError, OSError, Refusal, AwsCallError) as error:
+        except (RedisError, OSError, ValueError, Refusal, AwsCallError) as error:  # a URL that is none is a ValueError
             self.close()
             raise self._broken(error) from error
         self._break_seconds = FIRST_BREAK_SECONDS

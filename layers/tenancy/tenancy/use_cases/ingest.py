@@ -136,10 +136,11 @@ def take(
 
 def _receipt(reading: Reading, accepted: set[Identity], held: set[Identity]) -> Receipt:
     """Say what became of each event; copies within the batch share the fate of the first."""
+    taken = accepted | held
     refused = [
         Rejection(index=index, event_id=row.event_id, errors=(OVER_QUOTA,))
         for index, row in reading.rows.items()
-        if row.identity not in accepted | held
+        if row.identity not in taken
     ]
     return Receipt(
         batch_id=uuid4(),

@@ -45,15 +45,16 @@ LIST_TOUCHED_DAYS: Final = """
     WHERE toDate(received_at) >= first_day
     GROUP BY organization_id, metric_date
 """
-# Rows that were written since then tell how far the queue has been read; without any, when it was read last.
-FIND_ARRIVALS: Final = """
-    SELECT countIf(created_at >= {since:DateTime64(3, 'UTC')}),
-           minIf(received_at, created_at >= {since:DateTime64(3, 'UTC')}), count(), max(created_at)
-    FROM (
-        SELECT created_at, received_at FROM events WHERE created_at <= {now:DateTime64(3, 'UTC')}
-        UNION ALL
-        SELECT created_at, received_at FROM held_events WHERE created_at <= {now:DateTime64(3, 'UTC')}
-    )
+FIND_OLDEST_ARRIVAL: Final = """
+    SELECT count(), min(received_at) FROM (
+        SELECT created_at, received_at FROM events
+        UNION ALL SELECT created_at, received_at FROM held_events
+    ) WHERE created_at >= {since:DateTime64(3, 'UTC')} AND created_at <= {now:DateTime64(3, 'UTC')}
+"""
+FIND_LAST_ARRIVAL: Final = """
+    SELECT count(), max(created_at) FROM (
+        SELECT created_at FROM events UNION ALL SELECT created_at FROM held_events
+    ) WHERE created_at <= {now:DateTime64(3, 'UTC')}
 """
 
 
@@ -106,6 +107,9 @@ def find_oldest_arrival(client: Client, *, since: datetime, now: datetime) -> da
 
     Without any it is when the last one was written; None when none ever was.
     """
-    [(lately, oldest, ever, last)] = client.query(FIND_ARRIVALS, parameters={"since": since, "now": now}).result_rows
-    found: datetime = oldest if lately else last
-    return found.replace(tzinfo=UTC) if ever else None
+    for statement in (FIND_OLDEST_ARRIVAL, FIND_LAST_ARRIVAL):
+        [(rows, moment)] = client.query(statement, parameters={"since": since, "now": now}).result_rows
+        if rows:
+            found: datetime = moment
+            return found.replace(tzinfo=UTC)
+    return None

@@ -1,0 +1,50 @@
+"""A tenant that Redis knows, and whom no limit stops, for as long as a figure takes."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final, NoReturn
+
+from redis import Redis as Client
+
+from scripts.bench.databases import Servers, own_valkey
+from tenancy.organization import Status
+from tenancy.standing import LIVE, Standing
+from tenancy.stores.counters import bucket_key, put_standing, seed_usage, standing_key
+from tenancy.stores.redis import Redis
+from tenancy.tenant import Tenant
+from tenancy.usage import MonthSoFar
+
+PATIENCE_SECONDS: Final = 10.0  # a pause of the machine is measured, not taken for Redis being away
+LASTS: Final = timedelta(days=1)
+REQUESTS_BEFORE: Final = -1_000_000_000  # of the minute that lasts a day
+
+
+@contextmanager
+def redis_knowing(tenant: Tenant) -> Iterator[tuple[Redis, Client]]:
+    """Yield our Redis and a bare client of the stack's Valkey, in a database of its own that knows *tenant* alone."""
+    with (
+        own_valkey(Servers.load().redis_url) as url,
+        closing(Redis(lambda: url, patience_seconds=PATIENCE_SECONDS)) as redis,
+        Client.from_url(url) as bare,
+    ):
+        _make_known(redis, bare, tenant, now=datetime.now(UTC))
+        yield redis, bare
+
+
+def no_database() -> NoReturn:
+    """Stand where admission would ask PostgreSQL, which a tenant that Redis knows never needs."""
+    sys.exit("Redis does not know the tenant, or is away")
+
+
+def _make_known(redis: Redis, bare: Client, tenant: Tenant, *, now: datetime) -> None:
+    organization_id = tenant.organization_id
+    standing = Standing(tier=tenant.tier, status=Status.ACTIVE, epoch=0, version=1)
+    put_standing(redis, organization_id, standing, credential=(tenant.credential_id, LIVE))
+    bare.persist(standing_key(organization_id))
+    so_far = MonthSoFar(requests=0, requests_today=0, events=0, held=0, storage_bytes=0)
+    seed_usage(redis, organization_id, so_far, now=now)
+    ends_at = int((now + LASTS).timestamp() * 1_000)
+    bucket = bucket_key(organization_id, tenant.bucket)
+    bare.hset(bucket, mapping={"requests": REQUESTS_BEFORE, "ends_at": ends_at})
