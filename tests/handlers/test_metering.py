@@ -62,6 +62,11 @@ def test_the_same_idempotency_key_counts_once(usage: Function, acme: Provisioned
     request = with_headers(to(acme, "report_predictions", {"amount": 5}), idempotency_key="batch-1")
     answers = [answer_of(usage(request)).document for _ in range(3)]
     assert answers == [{"used": 5, "limit": LIMIT, "remaining": LIMIT - 5}] * 3
+    usage(to(acme, "report_predictions", {"amount": 7}))
+    usage(to(acme, "reserve", {"amount": 9, "ttl_seconds": 60}))
+    assert answer_of(usage(request)).document == answers[0]
+    shown = answer_of(usage(called_by(with_query(sample("usage", "usage")), tenant_of(acme)))).document
+    assert shown["quotas"]["ml_predictions"] == {"used": 12, "limit": LIMIT, "remaining": LIMIT - 21}
     other = with_headers(to(acme, "report_predictions", {"amount": 6}), idempotency_key="batch-1")
     problem_of(usage(other), other, 422, "idempotency_key_reused")
 
@@ -77,24 +82,25 @@ def test_what_does_not_fit_is_402(usage: Function, acme: Provisioned) -> None:
     )
 
 
-@pytest.mark.parametrize("metric", ["events", "users", "predictions", "ml_predictions%20", "*"])
-def test_a_metric_that_nobody_knows_is_not_there(usage: Function, acme: Provisioned, metric: str) -> None:
-    for case, body in (("report_predictions", {"amount": 1}), ("reserve", {"amount": 1, "ttl_seconds": 1})):
-        request = to(acme, case, body, metric=metric)
-        problem_of(usage(request), request, 404, "not_found")
+def test_a_metric_that_nobody_knows_is_not_there(usage: Function, acme: Provisioned) -> None:
+    for metric in ("events", "users", "predictions", "ml_predictions%20", "*"):
+        for case, body in (("report_predictions", {"amount": 1}), ("reserve", {"amount": 1, "ttl_seconds": 1})):
+            request = to(acme, case, body, metric=metric)
+            problem_of(usage(request), request, 404, "not_found")
 
 
-@pytest.mark.parametrize("amount", [0, -1, 1.5, "1", True, None, 10**15 + 1, 10**400, [], {}, "NaN", 1e3])
-def test_an_amount_is_a_whole_number_of_at_least_one(usage: Function, acme: Provisioned, amount: object) -> None:
-    request = to(acme, "report_predictions", {"amount": amount})
-    problem = problem_of(usage(request), request, 422, "invalid")
-    assert problem["errors"][0]["location"] == "body/amount"
+def test_an_amount_is_a_whole_number_of_at_least_one(usage: Function, acme: Provisioned) -> None:
+    amounts: list[object] = [0, -1, 1.5, "1", True, None, 10**15 + 1, 10**400, [], {}, "NaN", 1e3]
+    for amount in amounts:
+        request = to(acme, "report_predictions", {"amount": amount})
+        problem = problem_of(usage(request), request, 422, "invalid")
+        assert problem["errors"][0]["location"] == "body/amount", amount
 
 
-@pytest.mark.parametrize("key", ["", "a b", "é", "x" * 256])
-def test_an_idempotency_key_is_a_short_word(usage: Function, acme: Provisioned, key: str) -> None:
-    request = with_headers(to(acme, "report_predictions", {"amount": 1}), idempotency_key=key)
-    problem_of(usage(request), request, 422, "invalid")
+def test_an_idempotency_key_is_a_short_word(usage: Function, acme: Provisioned) -> None:
+    for key in ("", "a b", "é", "x" * 256):
+        request = with_headers(to(acme, "report_predictions", {"amount": 1}), idempotency_key=key)
+        problem_of(usage(request), request, 422, "invalid")
 
 
 def test_stored_bytes_can_become_less_but_not_less_than_nothing(usage: Function, acme: Provisioned) -> None:
@@ -142,20 +148,18 @@ def test_another_organizations_reservation_is_not_there(
             problem_of(usage(request), request, 404, "not_found")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_reservation_says_how_much_and_for_how_long(usage: Function, acme: Provisioned) -> None:
+    bodies: list[object] = [
         {},
         [],
         {"amount": 1},
         {"amount": 0, "ttl_seconds": 1},
         {"amount": 1, "ttl_seconds": 0},
         {"amount": 1, "ttl_seconds": 86_401},
-    ],
-)
-def test_a_reservation_says_how_much_and_for_how_long(usage: Function, acme: Provisioned, body: object) -> None:
-    request = to(acme, "reserve", body)
-    problem_of(usage(request), request, 422, "invalid")
+    ]
+    for body in bodies:
+        request = to(acme, "reserve", body)
+        problem_of(usage(request), request, 422, "invalid")
 
 
 def test_who_may_not_report_is_told_so_and_nothing_is_counted(

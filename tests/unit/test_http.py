@@ -177,7 +177,9 @@ def problem(refusal: Refusal) -> tuple[dict[str, Any], dict[str, str]]:
 def made(kind: type[Refusal]) -> Refusal:
     """Make a refusal of a kind; some take more than a sentence."""
     if kind is QuotaExceededError:
-        return QuotaExceededError(tier="starter", metric="events", limit=10, used=11, upgrade_url="/billing/upgrade")
+        return QuotaExceededError(
+            "Because.", tier="starter", metric="events", limit=10, used=11, upgrade_url="/billing/upgrade"
+        )
     if kind is RateLimitedError:
         return RateLimitedError("Because.", tier="starter", limit=100, retry_after=7)
     if kind is DowngradeBlockedError:

@@ -1,8 +1,11 @@
 """The tiers sell what the product's table says, number by number."""
 
+import re
+
 import pytest
 
 from tenancy.tiers import QUOTAS, Quotas, Tier
+from tests.given import ROOT
 
 TABLE: dict[str, dict[str, object]] = {
     "starter": {
@@ -87,3 +90,20 @@ def test_nobody_changes_the_table() -> None:
         QUOTAS[Tier.STARTER] = QUOTAS[Tier.ENTERPRISE]  # type: ignore[index]
     with pytest.raises(AttributeError):
         QUOTAS[Tier.STARTER].users = None  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_the_api_documents_numbers_are_the_tiers(tier: Tier) -> None:
+    rows = re.findall(rf"^\| {tier} \|(.+)\|$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
+    quotas = QUOTAS[tier]
+    numbers = (
+        quotas.api_requests_per_minute,
+        quotas.events_per_month,
+        quotas.ml_predictions_per_month,
+        quotas.storage_gb,
+        quotas.users,
+        quotas.apps,
+        quotas.data_retention_days,
+    )
+    shown = [f"{number:,}" if number is not None else "any" for number in numbers]
+    assert [[cell.strip() for cell in row.split("|")] for row in rows] == [shown]

@@ -1,5 +1,5 @@
--- What clients report of their own use: one row a report, written before the answer (decision 9). used_after is what
--- that answer said, for the same Idempotency-Key again.
+-- What clients report of their own use: one row a report, written before the answer (decision 9). What that answer
+-- said stands in …_after, for the same Idempotency-Key again.
 CREATE TABLE usage_ledger (
     id uuid PRIMARY KEY,
     organization_id uuid NOT NULL REFERENCES organizations (id),
@@ -7,6 +7,8 @@ CREATE TABLE usage_ledger (
     metric_date date NOT NULL,
     amount bigint NOT NULL,
     used_after bigint NOT NULL,
+    limit_after bigint,
+    reserved_after bigint NOT NULL,
     idempotency_key text CHECK (length(idempotency_key) BETWEEN 1 AND 255),
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT usage_ledger_organization_id_idempotency_key_key UNIQUE (organization_id, idempotency_key)

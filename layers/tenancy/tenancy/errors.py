@@ -65,9 +65,9 @@ class QuotaExceededError(Refusal):
 
     status, code, title = 402, "quota_exceeded", "Quota Exceeded"
 
-    def __init__(self, *, tier: str, metric: str, limit: int, used: int, upgrade_url: str) -> None:
+    def __init__(self, detail: str, *, tier: str, metric: str, limit: int, used: int, upgrade_url: str) -> None:
         """Name the *metric*, and how much of its *limit* is *used*."""
-        super().__init__(f"There is no room for it in the quota of {metric}: {used} of {limit} are used.")
+        super().__init__(detail)
         self.members = {"tier": tier, "metric": metric, "limit": limit, "used": used, "upgrade_url": upgrade_url}
 
 

@@ -64,10 +64,12 @@ def limit_of(tier: Tier, metric: Metric) -> int | None:
     return limits[metric]
 
 
-def exceeded(tier: Tier, metric: Metric, *, used: int) -> QuotaExceededError:
+def exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) -> QuotaExceededError:
     """Return the refusal of whoever asks for more of *metric* than the tier includes."""
     limit = limit_of(tier, metric) or 0
-    return QuotaExceededError(tier=tier, metric=metric, limit=limit, used=used, upgrade_url=UPGRADE_URL)
+    aside = f", and {reserved} set aside" if reserved else ""
+    detail = f"There is no room for it in the quota of {metric}: {used} of {limit} are used{aside}."
+    return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used, upgrade_url=UPGRADE_URL)
 
 
 def come_back(tier: Tier, metric: Metric) -> RateLimitedError:

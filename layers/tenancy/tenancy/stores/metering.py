@@ -9,7 +9,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from tenancy.errors import IdempotencyKeyReusedError
-from tenancy.quotas import Metric, period_of
+from tenancy.quotas import Allowance, Metric, period_of
 from tenancy.stores.postgres import Connection
 
 # The row is made where it is missing, and then locked either way: whoever reports or reserves waits for the other.
@@ -29,11 +29,15 @@ SUM_RESERVED: Final = """
 """
 FIND_MEASURED_BYTES: Final = "SELECT storage_bytes FROM measurements WHERE organization_id = %s"
 FIND_ENTRY: Final = """
-    SELECT metric, amount, used_after FROM usage_ledger WHERE organization_id = %s AND idempotency_key = %s
+    SELECT metric, amount, used_after, limit_after, reserved_after FROM usage_ledger
+    WHERE organization_id = %s AND idempotency_key = %s
 """
 INSERT_ENTRY: Final = """
-    INSERT INTO usage_ledger (id, organization_id, metric, metric_date, amount, used_after, idempotency_key, created_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO usage_ledger (
+        id, organization_id, metric, metric_date, amount, used_after, limit_after, reserved_after, idempotency_key,
+        created_at
+    )
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 INSERT_RESERVATION: Final = """
     INSERT INTO usage_reservations (id, organization_id, metric, amount, expires_at, created_at)
@@ -53,6 +57,13 @@ class Entry:
     metric: str
     amount: int
     used_after: int
+    limit_after: int | None
+    reserved_after: int
+
+    @property
+    def answered(self) -> Allowance:
+        """What that answer said."""
+        return Allowance(used=self.used_after, limit=self.limit_after, reserved=self.reserved_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +120,17 @@ def insert_entry(
     metric: Metric,
     amount: int,
     *,
-    used_after: int,
+    answered: Allowance,
     idempotency_key: str | None,
     now: datetime,
 ) -> None:
-    """Write a report to the ledger; its sum is another row.
+    """Write a report to the ledger, with what it is *answered*; its sum is another row.
 
     Raises:
         IdempotencyKeyReusedError: the key came with a report of another metric, at the same time.
     """
-    values = (entry_id, organization_id, metric, now.date(), amount, used_after, idempotency_key, now)
+    answer = (answered.used, answered.limit, answered.reserved)
+    values = (entry_id, organization_id, metric, now.date(), amount, *answer, idempotency_key, now)
     try:
         conn.execute(INSERT_ENTRY, values)
     except UniqueViolation as error:

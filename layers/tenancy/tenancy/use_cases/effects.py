@@ -128,7 +128,7 @@ def _welcome(to: str, organization_name: str) -> Mail:
 def _quota_mail(reached: Mapping[str, Any]) -> Mail:
     metric, percent = reached["metric"], reached["percent"]
     text = (
-        f"Your organization has used {percent} % of its {metric}: {reached['used']} of {reached['limit']}.\n\n"
+        f"Your organization has reached {percent} % of its {metric}: {reached['used']} of {reached['limit']}.\n\n"
         f"What your tier includes, and what is left of it: GET /v1/usage. More of it: {UPGRADE_URL}\n"
     )
     return Mail(to=reached["to"], subject=f"{percent} % of your {metric} are used", text=text)

@@ -75,11 +75,11 @@ def record_usage(
         if before is not None:
             if (before.metric, before.amount) != (metric, amount):
                 raise IdempotencyKeyReusedError("The Idempotency-Key came with another report.")
-            return Allowance(used=before.used_after, limit=account.limit, reserved=account.reserved)
+            return before.answered
         if account.reported + amount < 0:
             raise _invalid("amount", "Less would be stored than nothing.")
         if not account.allowance.admits(amount):
-            raise exceeded(tenant.tier, metric, used=account.used)
+            raise exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
         return account.add(conn, amount, uuid4(), idempotency_key=idempotency_key)
 
 
@@ -95,7 +95,7 @@ def reserve_usage(
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
         if not account.allowance.admits(amount):
-            raise exceeded(tenant.tier, metric, used=account.used)
+            raise exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
         reservation_id = uuid4()
         insert_reservation(
             conn, tenant.organization_id, reservation_id, metric, amount, expires_at=now + lasts, now=now
@@ -179,21 +179,21 @@ class _Account:
         """Write *amount* to the ledger, and note the thresholds that it reaches."""
         organization_id, today = self.tenant.organization_id, self.now.date()
         used = self.measured + add_used(conn, organization_id, self.metric, amount, today=today)
+        reserved = sum_reserved(conn, organization_id, self.metric, now=self.now)
+        answered = Allowance(used=used, limit=self.limit, reserved=reserved)
         insert_entry(
             conn,
             organization_id,
             entry_id,
             self.metric,
             amount,
-            used_after=used,
+            answered=answered,
             idempotency_key=idempotency_key,
             now=self.now,
         )
         notices = notices_of(organization_id, self.tenant.tier, self.metric, used=used, today=today)
         insert_notices(conn, organization_id, notices, now=self.now)
-        return Allowance(
-            used=used, limit=self.limit, reserved=sum_reserved(conn, organization_id, self.metric, now=self.now)
-        )
+        return answered
 
 
 def _lock_account(conn: Connection, tenant: Tenant, metric: Metric, *, now: datetime) -> _Account:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from tenancy.errors import NotFoundError
-from tenancy.quotas import Allowance, Metric, limit_of
+from tenancy.quotas import METERED, Allowance, Metric, limit_of
 from tenancy.stores.apps import count_apps
 from tenancy.stores.clickhouse import TenantReader
 from tenancy.stores.events import (
@@ -15,7 +15,7 @@ from tenancy.stores.events import (
     list_daily_events,
     sum_stored_bytes,
 )
-from tenancy.stores.metering import sum_used
+from tenancy.stores.metering import sum_reserved, sum_used
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.standing import find_standing
 from tenancy.stores.usage import find_rolled_up_at, list_daily_predictions, list_daily_usage
@@ -44,6 +44,7 @@ class Recorded:
     days: Sequence[DailyUsage]
     predictions: int
     posted_bytes: int
+    reserved: Mapping[Metric, int]
     users: int
     apps: int
 
@@ -102,7 +103,10 @@ def read_usage(
         organization_id=organization_id,
         tier=tier,
         period=period,
-        quotas={metric: Allowance(used=amount, limit=limit_of(tier, metric)) for metric, amount in used.items()},
+        quotas={
+            metric: Allowance(used=amount, limit=limit_of(tier, metric), reserved=recorded.reserved.get(metric, 0))
+            for metric, amount in used.items()
+        },
         held=count_held_events(reader),
         daily=[day for day in days if period.start <= day.metric_date < period.end],
     )
@@ -119,6 +123,7 @@ def _read_recorded(conn: Connection, organization_id: UUID, *, now: datetime) ->
         days=list(days.values()),
         predictions=sum_used(conn, organization_id, Metric.ML_PREDICTIONS, today=now.date()),
         posted_bytes=sum_used(conn, organization_id, Metric.STORAGE_BYTES, today=now.date()),
+        reserved={metric: sum_reserved(conn, organization_id, metric, now=now) for metric in METERED},
         users=count_users(conn, organization_id),
         apps=count_apps(conn, organization_id),
     )
