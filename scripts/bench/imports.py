@@ -74,7 +74,7 @@ def _variables(template: Mapping[str, Any], function: str) -> dict[str, str]:
     sections = (template["Globals"]["Function"], template["Resources"][function]["Properties"])
     defaults = {name: str(parameter.get("Default", name)) for name, parameter in template["Parameters"].items()}
     values = {
-        name: str(value)
+        name: str(value["Ref"]) if isinstance(value, Mapping) and "Ref" in value else str(value)
         for section in sections
         for name, value in section.get("Environment", {}).get("Variables", {}).items()
     }
