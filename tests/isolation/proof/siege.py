@@ -52,7 +52,7 @@ class Siege:
     entitled: dict[str, list[str]] = field(default_factory=dict)
     shown: Counter[str] = field(default_factory=Counter)
     findings: Findings = field(default_factory=Findings)
-    twins: dict[tuple[Credential, str, str, str], tuple[object, ...]] = field(default_factory=dict)
+    twins: dict[tuple[Credential, str, str, str, str], tuple[object, ...]] = field(default_factory=dict)
 
     def is_public(self, call: Call) -> bool:
         return "nobody" in self.entitled[call.name]
@@ -161,7 +161,7 @@ def _twin(siege: Siege, combination: Combination, request: Request) -> tuple[obj
     call, placement = combination.call, combination.placement
     cursors = {name: nobodys_cursor(cursor) for name, cursor in combination.victim.cursors.items()}
     nobody = replace(siege.nobody, cursors=cursors)
-    key = combination.credential, call.name, placement.name, cursors.get(call.name, "")
+    key = combination.credential, combination.own.name, call.name, placement.name, cursors.get(call.name, "")
     if key not in siege.twins:
         placed = placement.place(request, call, combination.own, nobody)
         assert placed is not None
