@@ -109,6 +109,16 @@ class ForeignPathError(NotFoundError):
         self.sources = tuple(sources)
 
 
+class ErasedError(Refusal):
+    """The organization was erased; its tombstone and its certificate are what is left."""
+
+    status, code, title = 410, "erased", "Gone"
+
+    def __init__(self, detail: str = "The organization was erased.") -> None:
+        """Say no more than that."""
+        super().__init__(detail)
+
+
 class SubdomainTakenError(Refusal):
     """Another organization answers at that subdomain, or it is reserved."""
 
@@ -134,6 +144,18 @@ class DowngradeBlockedError(Refusal):
         """Name what has to be fewer first."""
         super().__init__(f"The organization has more than that tier includes: {', '.join(blockers)}.")
         self.members = {"blockers": list(blockers)}
+
+
+class NotDeletedError(Refusal):
+    """There is no deletion that could be undone."""
+
+    status, code, title = 409, "not_deleted", "Not Deleted"
+
+
+class RequestInProgressError(Refusal):
+    """A request with the same `Idempotency-Key` is not done yet; the client should come back."""
+
+    status, code, title = 409, "request_in_progress", "Request In Progress"
 
 
 class ConflictError(Refusal):

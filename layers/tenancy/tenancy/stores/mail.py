@@ -1,6 +1,5 @@
 """Mail through SES v2."""
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -10,22 +9,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
+from tenancy.mails import Mail
 
 TIMEOUTS: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
-    """One message in plain text. Subject and addresses are one line each: SES gets them apart, never as headers."""
-
-    to: str
-    subject: str
-    text: str
-
-    def __post_init__(self) -> None:
-        """Refuse a line break where a header would take one."""
-        if any(character in f"{self.to}{self.subject}" for character in "\r\n\0"):
-            raise ValueError("A subject or an address is one line.")
 
 
 class Mailer:

@@ -1,19 +1,19 @@
 """The effects that committed changes owe: what each is, and doing those that are due."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from tenancy.errors import InternalError, Refusal
+from tenancy.mails import TEMPLATES, render_mail
 from tenancy.stores.event_bus import EventBus
 from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.mail import Mail, Mailer
+from tenancy.stores.mail import Mailer
 from tenancy.stores.platform.outbox import Effect, claim_effects, delete_effect, update_effect_failed
 from tenancy.stores.postgres import Database
-from tenancy.tiers import UPGRADE_URL, Tier
+from tenancy.tiers import Tier
 
 QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
 CLAIM_TIME: Final = timedelta(minutes=2)  # longer than a function that drains may take
@@ -23,13 +23,16 @@ BATCH: Final = 25
 
 
 class Kind(StrEnum):
-    """What an effect does."""
+    """What an effect does; a mail's kind names its template (mails.py)."""
 
     GATEWAY_KEY = "gateway_key"
     GATEWAY_KEY_REMOVAL = "gateway_key_removal"
     WELCOME_MAIL = "welcome_mail"
     QUOTA_MAIL = "quota_mail"
     QUOTA_EVENT = "quota_event"
+    DELETION_MAIL = "deletion_mail"
+    RESTORED_MAIL = "restored_mail"
+    ERASED_MAIL = "erased_mail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,30 +108,9 @@ def _do_kind(world: World, effect: Effect) -> None:
             world.gateway_keys.put_key(organization_id, payload["value"], Tier(payload["tier"]))
         case Kind.GATEWAY_KEY_REMOVAL:
             world.gateway_keys.delete_key(organization_id, payload["value"])
-        case Kind.WELCOME_MAIL:
-            world.mailer.send(organization_id, _welcome(payload["to"], payload["organization_name"]))
-        case Kind.QUOTA_MAIL:
-            world.mailer.send(organization_id, _quota_mail(payload))
+        case kind if kind in TEMPLATES:
+            world.mailer.send(organization_id, render_mail(kind, payload))
         case Kind.QUOTA_EVENT:
             world.event_bus.put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
         case _:
             raise InternalError(f"There is no effect {effect.kind!r}.")
-
-
-def _welcome(to: str, organization_name: str) -> Mail:
-    text = (
-        f"{organization_name} is set up.\n\n"
-        "Your account is ready: log in with this address and the password that was chosen for you.\n"
-        "Your apps send events with the write key, your servers read usage and statistics with the secret key;\n"
-        "whoever set the organization up has both.\n"
-    )
-    return Mail(to=to, subject=f"Welcome, {organization_name}", text=text)
-
-
-def _quota_mail(reached: Mapping[str, Any]) -> Mail:
-    metric, percent = reached["metric"], reached["percent"]
-    text = (
-        f"Your organization has reached {percent} % of its {metric}: {reached['used']} of {reached['limit']}.\n\n"
-        f"What your tier includes, and what is left of it: GET /v1/usage. More of it: {UPGRADE_URL}\n"
-    )
-    return Mail(to=reached["to"], subject=f"{percent} % of your {metric} are used", text=text)

@@ -1,0 +1,65 @@
+-- An organization's end (decision 7). Every deletion has its own generation, so that an execution which wakes late
+-- finds itself overtaken; status_before_deletion is what a restore brings back. last_contact is kept from the erasure
+-- of the users until the mail that tells of it is owed.
+ALTER TABLE organizations
+    ADD COLUMN deletion_generation integer NOT NULL DEFAULT 0,
+    ADD COLUMN status_before_deletion text CHECK (status_before_deletion IN ('active', 'suspended')),
+    ADD COLUMN gate_closed_at timestamptz,
+    ADD COLUMN erased_at timestamptz,
+    ADD COLUMN last_contact text;
+CREATE INDEX organizations_ending ON organizations (purge_at) WHERE status IN ('deleted', 'erasing');
+
+-- What was erased, signed: one row a count. The first is the certificate, later ones have counted again.
+CREATE TABLE deletion_certificates (
+    id uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    generation integer NOT NULL,
+    issued_at timestamptz NOT NULL,
+    text text NOT NULL,
+    signature bytea NOT NULL
+);
+CREATE INDEX deletion_certificates_organization_id ON deletion_certificates (organization_id, issued_at);
+ALTER TABLE deletion_certificates ENABLE ROW LEVEL SECURITY;
+ALTER TABLE deletion_certificates FORCE ROW LEVEL SECURITY;
+CREATE POLICY platform ON deletion_certificates TO tenancy_platform USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT ON deletion_certificates TO tenancy_platform;
+
+-- Under which subdomains nobody may be found for a while after their organization was erased: SHA-256, no names.
+CREATE TABLE quarantined_subdomains (
+    digest bytea PRIMARY KEY CHECK (length(digest) = 32),
+    ends_at timestamptz NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON quarantined_subdomains TO tenancy_platform;
+
+-- The platform deletes a tenant's rows of these tables only while that organization is being erased, whatever
+-- statement it runs.
+CREATE FUNCTION is_erasing(organization_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN EXISTS (SELECT FROM public.organizations AS o WHERE o.id = organization_id AND o.status = 'erasing');
+REVOKE ALL ON FUNCTION is_erasing(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION is_erasing(uuid) TO tenancy_platform;
+
+CREATE POLICY only_erasing ON users AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON apps AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON api_keys AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON tenant_usage AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON settlements AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON usage_ledger AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON usage_totals AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON measurements AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON quota_notices AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON tier_changes AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+CREATE POLICY only_erasing ON audit_people AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_erasing(organization_id));
+GRANT DELETE ON users, apps, api_keys, tenant_usage, settlements, usage_ledger, usage_totals, measurements,
+    quota_notices, tier_changes, audit_people TO tenancy_platform;
