@@ -25,6 +25,7 @@ from scripts.stack.settings import StackSettings
 from tenancy.stores.aws import Aws
 from tenancy.stores.clickhouse import connect
 from tenancy.stores.event_bus import EventBus
+from tenancy.stores.executions import Executions
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.platform.migrations import run_clickhouse_script
@@ -168,13 +169,21 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
         audit_queue_url=sqs.create_queue(QueueName="audit")["QueueUrl"],
         signing_key_id=kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"],
         plan_ids=plan_ids,
+        state_machine_arn=boto3.client("stepfunctions", region_name=REGION).create_state_machine(
+            name="delete-organization",
+            definition=(ROOT / "functions" / "delete" / "delete_organization.asl.json").read_text(),
+            roleArn="arn:aws:iam::123456789012:role/delete-organization",
+        )["stateMachineArn"],
     )
 
 
 @pytest.fixture
-def world(aws: AwsAccount) -> World:  # noqa: ARG001 - its plans must exist
+def world(aws: AwsAccount) -> World:
     return World(
-        gateway_keys=GatewayKeys(REGION, PLANS_PATH), mailer=Mailer(REGION, SENDER), event_bus=EventBus(REGION)
+        gateway_keys=GatewayKeys(REGION, PLANS_PATH),
+        mailer=Mailer(REGION, SENDER),
+        event_bus=EventBus(REGION),
+        executions=Executions(REGION, aws.state_machine_arn),
     )
 
 

@@ -91,6 +91,7 @@ class AwsAccount:
     audit_queue_url: str
     signing_key_id: str
     plan_ids: dict[str, str]
+    state_machine_arn: str
 
 
 def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:

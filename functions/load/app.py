@@ -1,7 +1,9 @@
 """Queue -> ClickHouse; answers SQS which messages must be delivered again."""
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
@@ -32,12 +34,19 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
 
 
+def organization_text(text: str) -> str:
+    """Return the UUID that *text* is, as the rows spell it; empty for none."""
+    with suppress(ValueError):
+        return str(UUID(text))
+    return ""
+
+
 def queued_frame(record: dict[str, Any]) -> QueuedFrame:
     """Return the frame in an SQS *record*; one that ingest did not send is found out by its text."""
     attributes = {name: attribute.get("stringValue", "") for name, attribute in record["messageAttributes"].items()}
     return QueuedFrame(
         message_id=record["messageId"],
-        organization_id=attributes.get("organization_id", ""),
+        organization_id=organization_text(attributes.get("organization_id", "")),
         table="held_events" if attributes.get("table") == "held_events" else "events",
         text=record["body"],
     )

@@ -16,9 +16,7 @@ from tenancy.organization import Status
 from tenancy.settings import Settings
 from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
-from tenancy.stores.event_bus import EventBus
 from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.mail import Mailer
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
@@ -34,11 +32,8 @@ MAX_PAGE = 100
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-world = World(
-    gateway_keys=GatewayKeys(settings.region, settings.usage_plans_path),
-    mailer=Mailer(settings.region, settings.mail_from),
-    event_bus=EventBus(settings.region),
-)
+gateway_keys = GatewayKeys(settings.region, settings.usage_plans_path)
+world = World(gateway_keys=gateway_keys)
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
 gate = Gate(redis, lambda: platform_db)
@@ -78,9 +73,7 @@ def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
     """Give an organization another tier."""
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
-    changed = change_tier(
-        platform_db, redis, world.gateway_keys, organization_id, change.tier, actor, now=datetime.now(UTC)
-    )
+    changed = change_tier(platform_db, redis, gateway_keys, organization_id, change.tier, actor, now=datetime.now(UTC))
     return organization_document(changed)
 
 

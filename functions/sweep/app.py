@@ -9,6 +9,7 @@ from tenancy.gateway.metrics import count
 from tenancy.settings import Settings
 from tenancy.stores.aws import Aws
 from tenancy.stores.event_bus import EventBus
+from tenancy.stores.executions import Executions
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.postgres import Database
@@ -28,6 +29,7 @@ world = World(
     gateway_keys=GatewayKeys(settings.region, settings.usage_plans_path),
     mailer=Mailer(settings.region, settings.mail_from),
     event_bus=EventBus(settings.region),
+    executions=Executions(settings.region, settings.state_machine_arn),
 )
 
 
@@ -41,6 +43,8 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         logger.info("sealed", organization_id=str(organization_id), sequence=head.sequence, seal=head.seal.hex())
     if swept.requests_kept is None:
         count("RequestsNotKept")
+    if swept.deletions is None or swept.deletions.overdue:
+        count("DeletionsOverdue")
     result = {
         "ran": True,
         "requests_kept": swept.requests_kept,
@@ -48,6 +52,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         "done": list(swept.drained.done),
         "failed": list(swept.drained.failed),
         "sealed": len(swept.sealed),
+        "deletions_restarted": swept.deletions.restarted if swept.deletions else 0,
     }
     logger.info("swept", result=result)
     return result

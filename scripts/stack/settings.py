@@ -12,6 +12,7 @@ PORT_VARIABLES = {
     "aws": "AWS_PORT",
     "api": "API_PORT",
 }
+DELETION_GRACE_SECONDS = 30  # nobody waits 30 days for a look
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - only where STACK_HOSTS asks for more than loopback
 
@@ -28,7 +29,7 @@ class StackSettings:
     directory: Path
     hosts: tuple[str, ...] = (LOOPBACK,)
     ports: Mapping[str, int] = field(default_factory=dict)
-    deletion_grace_seconds: int | None = None
+    deletion_grace_seconds: int = DELETION_GRACE_SECONDS
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], root: Path) -> Self:
@@ -37,13 +38,12 @@ class StackSettings:
         Raises:
             ValueError: a port or a duration is no number.
         """
-        grace = environ.get("DELETION_GRACE")
         return cls(
             root=root,
             directory=(root / environ.get("STACK_DIR", ".local")).resolve(),
             hosts=tuple(environ.get("STACK_HOSTS", LOOPBACK).split(",")),
             ports={name: int(environ[key]) for name, key in PORT_VARIABLES.items() if environ.get(key)},
-            deletion_grace_seconds=int(grace) if grace else None,
+            deletion_grace_seconds=int(environ.get("DELETION_GRACE") or DELETION_GRACE_SECONDS),
         )
 
     @property

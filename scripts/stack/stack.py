@@ -22,6 +22,8 @@ SECRETS_PREFIX = "tenancy/local"
 CONTAINER_SECRETS_PREFIX = "tenancy/sam-local"
 MAIL_FROM = "no-reply@attribution.localhost"
 FIRST_ANSWER_SECONDS = 60.0
+ERASURE_QUIET_SECONDS = 5  # a request takes no second here
+RECOUNT_AFTER_SECONDS = 5
 REDIS_PATIENCE_MS = 2_000  # all of it shares the cores of one machine: a pause is no outage
 
 type Say = Callable[[str], None]
@@ -93,14 +95,15 @@ def _start(settings: StackSettings, launch: Launch, say: Say) -> None:
 
 
 def _deploy(settings: StackSettings, addresses: Addresses, from_containers: Addresses, say: Say) -> None:
-    grace = settings.deletion_grace_seconds
     wanted = {
         "Architecture": deployment.machine_architecture(),
         "SecretsPrefix": SECRETS_PREFIX,
         "AwsEndpointUrl": addresses.aws,
         "MailFrom": MAIL_FROM,
         "RedisPatienceMilliseconds": str(REDIS_PATIENCE_MS),
-        **({} if grace is None else {"DeletionGraceSeconds": str(grace)}),
+        "DeletionGraceSeconds": str(settings.deletion_grace_seconds),
+        "ErasureQuietSeconds": str(ERASURE_QUIET_SECONDS),
+        "RecountAfterSeconds": str(RECOUNT_AFTER_SECONDS),
     }
     parameters = deployment.template_parameters(settings, wanted)
     if not deployment.is_current(settings, addresses.aws, parameters):

@@ -18,10 +18,11 @@ import pytest
 from scripts.stack import processes
 from scripts.stack.loopback import answers
 from scripts.stack.processes import Launch
-from tenancy.stores.clickhouse import TENANT_TABLES, Client, DatabaseError, TenantReader, connect
+from tenancy.stores.clickhouse import PLATFORM_TABLES, TENANT_TABLES, Client, DatabaseError, TenantReader, connect
 from tenancy.stores.platform.migrations import ACCESS_MANAGEMENT
+from tenancy.stores.platform.tombstones import insert_tombstone
 from tenancy.use_cases.migrate import read_migrations
-from tests.given import MIGRATIONS, ROOT, Databases, free_port
+from tests.given import MIGRATIONS, NOW, ROOT, Databases, free_port
 
 ACME = UUID("00000000-0000-4000-8000-00000000ac3e")
 GLOBEX = UUID("00000000-0000-4000-8000-0000000010be")
@@ -49,12 +50,13 @@ def fill(client: Client) -> None:
             client.command(INSERT, parameters={"table": table, "organization": organization})
         statement = "INSERT INTO daily_statistics (organization_id) SELECT {organization:UUID}"
         client.command(statement, parameters={"organization": organization})
+        insert_tombstone(client, organization, closed_at=NOW)
 
 
 def test_a_reader_filters_every_table_that_has_organizations(databases: Databases) -> None:
     statement = "SELECT DISTINCT table FROM system.columns WHERE database = currentDatabase() AND name = {name:String}"
     found = databases.clickhouse.query(statement, parameters={"name": "organization_id"}).result_rows
-    assert {table for (table,) in found} == set(TENANT_TABLES)
+    assert {table for (table,) in found} == {*TENANT_TABLES, *PLATFORM_TABLES}
 
 
 def test_every_table_that_has_organizations_is_sorted_by_them_first(databases: Databases) -> None:
@@ -75,7 +77,7 @@ def test_no_reader_is_made_without_an_organization(databases: Databases, nobody:
         TenantReader(databases.clickhouse, nobody)  # type: ignore[arg-type]  # that is the point
 
 
-@pytest.mark.parametrize("table", TENANT_TABLES)
+@pytest.mark.parametrize("table", [*TENANT_TABLES, *PLATFORM_TABLES])
 @pytest.mark.parametrize(
     "source", ["{table}", "{table} FINAL", "{table} AS e", "{database}.{table}", "(SELECT * FROM {table}) AS e"]
 )

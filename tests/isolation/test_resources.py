@@ -2,7 +2,7 @@
 
 from tests.template.test_template import RESOURCES
 
-SEARCHED = {"AWS::SQS::Queue", "AWS::Logs::LogGroup"}
+SEARCHED = {"AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::Serverless::StateMachine"}
 HOLDS_NOTHING_OF_TENANTS = {
     "AWS::ApiGateway::ApiKey",
     "AWS::ApiGateway::UsagePlan",

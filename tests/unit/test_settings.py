@@ -1,5 +1,7 @@
 """The environment of a function is read once, cast, and complete or refused."""
 
+from datetime import timedelta
+
 import pytest
 
 from tenancy.settings import Settings
@@ -18,6 +20,10 @@ ENVIRONMENT = {
     "SIGNING_KEY_ID": "0f000000-0000-4000-8000-00000000000f",
     "MAIL_FROM": "no-reply@attribution.example",
     "REDIS_PATIENCE_MS": "50",
+    "DELETION_GRACE_SECONDS": "2592000",
+    "ERASURE_QUIET_SECONDS": "120",
+    "RECOUNT_AFTER_SECONDS": "86400",
+    "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
 }
 
 
@@ -36,6 +42,10 @@ def test_every_setting_comes_from_its_variable() -> None:
         signing_key_id="0f000000-0000-4000-8000-00000000000f",
         mail_from="no-reply@attribution.example",
         redis_patience_seconds=0.05,
+        deletion_grace=timedelta(days=30),
+        erasure_quiet=timedelta(minutes=2),
+        recount_after=timedelta(days=1),
+        state_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
     )
 
 

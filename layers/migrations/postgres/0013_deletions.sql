@@ -15,7 +15,7 @@ CREATE TABLE deletion_certificates (
     organization_id uuid NOT NULL REFERENCES organizations (id),
     generation integer NOT NULL,
     issued_at timestamptz NOT NULL,
-    text text NOT NULL,
+    text json NOT NULL, -- json, not jsonb: exactly the bytes that were signed
     signature bytea NOT NULL
 );
 CREATE INDEX deletion_certificates_organization_id ON deletion_certificates (organization_id, issued_at);
@@ -31,35 +31,37 @@ CREATE TABLE quarantined_subdomains (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON quarantined_subdomains TO tenancy_platform;
 
--- The platform deletes a tenant's rows of these tables only while that organization is being erased, whatever
--- statement it runs.
-CREATE FUNCTION is_erasing(organization_id uuid) RETURNS boolean
+-- The platform deletes a tenant's rows of these tables only when that organization is being erased, or was, whatever
+-- statement it runs; of its own audit log, the addresses of those who acted for one.
+CREATE FUNCTION is_ending(organization_id uuid) RETURNS boolean
     LANGUAGE sql STABLE
-    RETURN EXISTS (SELECT FROM public.organizations AS o WHERE o.id = organization_id AND o.status = 'erasing');
-REVOKE ALL ON FUNCTION is_erasing(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION is_erasing(uuid) TO tenancy_platform;
+    RETURN EXISTS (
+        SELECT FROM public.organizations AS o WHERE o.id = is_ending.organization_id AND o.status IN ('erasing', 'erased')
+    );
+REVOKE ALL ON FUNCTION is_ending(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION is_ending(uuid) TO tenancy_platform;
 
-CREATE POLICY only_erasing ON users AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON apps AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON api_keys AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON tenant_usage AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON settlements AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON usage_ledger AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON usage_totals AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON measurements AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON quota_notices AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON tier_changes AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
-CREATE POLICY only_erasing ON audit_people AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_erasing(organization_id));
+CREATE POLICY only_ending ON users AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON apps AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON api_keys AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON tenant_usage AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON settlements AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON usage_ledger AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON usage_totals AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON measurements AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON quota_notices AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON tier_changes AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id));
+CREATE POLICY only_ending ON audit_people AS RESTRICTIVE FOR DELETE TO tenancy_platform
+    USING (is_ending(organization_id) OR organization_id = '00000000-0000-0000-0000-000000000000');
 GRANT DELETE ON users, apps, api_keys, tenant_usage, settlements, usage_ledger, usage_totals, measurements,
     quota_notices, tier_changes, audit_people TO tenancy_platform;

@@ -10,17 +10,18 @@ STATS_READ: Final = "stats:read"
 USAGE_READ: Final = "usage:read"
 USAGE_WRITE: Final = "usage:write"
 AUDIT_READ: Final = "audit:read"
+ORGANIZATION_DELETE: Final = "organization:delete"
 
 PERMISSIONS: Final = frozenset({
     EVENTS_WRITE, EVENTS_READ, STATS_READ, USAGE_READ, USAGE_WRITE, "users:read", "users:write", "apps:read",
     "apps:write", "keys:read", "keys:write", "branding:write", "domains:write", "sso:write", AUDIT_READ,
-    "exports:write", "erasures:write", "organization:read", "organization:delete",
+    "exports:write", "erasures:write", "organization:read", ORGANIZATION_DELETE,
 })  # fmt: skip
 
 ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "super_admin": PERMISSIONS,
-        "admin": PERMISSIONS - {"sso:write", "organization:delete"},
+        "admin": PERMISSIONS - {"sso:write", ORGANIZATION_DELETE},
         "analyst": frozenset(permission for permission in PERMISSIONS if permission.endswith(":read")),
         "viewer": frozenset({STATS_READ, USAGE_READ}),
     }

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 DEFAULT_REGION: Final = "eu-central-1"
@@ -14,6 +15,8 @@ class Settings:
 
     *secrets_prefix* and a name make a secret's id in Secrets Manager (docs/operations.md lists them);
     *aws_endpoint_url* is set on the local stack only. *redis_patience_seconds* is how long a request waits for Redis.
+    *deletion_grace* is how long a deletion can be undone, *erasure_quiet* how long an erasure waits for writers,
+    *recount_after* how long after it everything is counted once more.
     """
 
     region: str
@@ -29,6 +32,10 @@ class Settings:
     signing_key_id: str
     mail_from: str
     redis_patience_seconds: float
+    deletion_grace: timedelta
+    erasure_quiet: timedelta
+    recount_after: timedelta
+    state_machine_arn: str
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -47,4 +54,8 @@ class Settings:
             signing_key_id=environ.get("SIGNING_KEY_ID", ""),
             mail_from=environ.get("MAIL_FROM", ""),
             redis_patience_seconds=int(environ.get("REDIS_PATIENCE_MS", "0")) / 1000,
+            deletion_grace=timedelta(seconds=int(environ.get("DELETION_GRACE_SECONDS", "0"))),
+            erasure_quiet=timedelta(seconds=int(environ.get("ERASURE_QUIET_SECONDS", "0"))),
+            recount_after=timedelta(seconds=int(environ.get("RECOUNT_AFTER_SECONDS", "0"))),
+            state_machine_arn=environ.get("STATE_MACHINE_ARN", ""),
         )

@@ -82,6 +82,20 @@ def require_tenant(caller: Caller, permission: str) -> Tenant:
     return caller
 
 
+def require_operator_or_own(caller: Caller, organization_id: UUID, permission: str) -> Caller:
+    """Return *caller* when it is the operator, or a tenant that has *permission* over the organization of the path.
+
+    Raises:
+        ForeignPathError: the path names another organization than the tenant's.
+        ForbiddenError: the tenant lacks the permission.
+    """
+    if isinstance(caller, Tenant):
+        if organization_id != caller.organization_id:
+            raise ForeignPathError
+        caller.require(permission)
+    return caller
+
+
 def require_operator(caller: Caller, organization_id: UUID | None = None) -> Operator:
     """Return the operator that calls, about the organization that the path names, if it names one.
 

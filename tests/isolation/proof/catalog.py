@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 import redis
 
+from tenancy.use_cases.delete import DELETED
+from tenancy.use_cases.effects import Kind
 from tests.given import Databases
 from tests.handlers.functions import superuser
 
@@ -123,6 +125,19 @@ def state_restorer(conn: psycopg.Connection[Any]) -> Callable[[], None]:
             conn.execute(f"UPDATE {table} SET status = %(state)s WHERE status <> %(state)s", {"state": state})
 
     return restore
+
+
+def reviver(conn: psycopg.Connection[Any], client: redis.Redis) -> Callable[[str], None]:
+    """Return what gives every organization a status, as if nobody had deleted it: with live tokens, and no trace."""
+
+    def revive(status: str) -> None:
+        conn.execute("UPDATE organizations SET status = %s, token_epoch = 0", (status,))
+        conn.execute("DELETE FROM audit_log WHERE action = %s", (DELETED,))
+        conn.execute("DELETE FROM outbox WHERE kind = %s", (Kind.DELETION_EXECUTION,))
+        for key in client.keys("*:standing"):
+            client.delete(key)
+
+    return revive
 
 
 def redis_keys(databases: Databases) -> dict[str, str]:

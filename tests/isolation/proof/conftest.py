@@ -10,7 +10,7 @@ from tenancy.use_cases.effects import World
 from tests.given import AwsAccount, Databases, Servers
 from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
 from tests.handlers.functions import Start, superuser
-from tests.isolation.proof.catalog import state_restorer
+from tests.isolation.proof.catalog import reviver, state_restorer
 from tests.isolation.proof.deployment import discover_consumers, is_queue, make_resources, variables_of
 from tests.isolation.proof.findings import Report
 from tests.isolation.proof.gateway import Gateway
@@ -59,9 +59,9 @@ def new_gateway(
     new_minute: Callable[[], None],
     databases: Databases,
 ) -> Iterator[Callable[[], Gateway]]:
-    with superuser(databases) as conn:
-        restore = state_restorer(conn)
-        yield lambda: Gateway(start, made, new_minute, restore)
+    with superuser(databases) as conn, redis.Redis.from_url(databases.servers.valkey_url) as client:
+        restore, revive = state_restorer(conn), reviver(conn, client)
+        yield lambda: Gateway(start, made, new_minute, restore, revive)
 
 
 @pytest.fixture

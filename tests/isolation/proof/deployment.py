@@ -7,9 +7,10 @@ from typing import Any
 
 import boto3
 
-from tests.given import REGION
+from tests.given import REGION, ROOT
 from tests.template.test_template import FUNCTIONS, RESOURCES, TEMPLATE
 
+STATES_ROLE = "arn:aws:iam::123456789012:role/states"
 PARAMETER = re.compile(r"\{(\w+)\+?\}")
 BY_TABLES_ID = re.compile(r"(\w+)_id")
 
@@ -62,8 +63,11 @@ def discover_scheduled() -> list[str]:
 
 
 def make_resources(queues_url: str) -> dict[str, str]:
-    """Make every queue (below *queues_url*) and key of the template; return URL or id by their names there."""
-    kms = boto3.client("kms", region_name=REGION)
+    """Make every queue (below *queues_url*), key and state machine of the template.
+
+    Returns URL, id or ARN by their names there.
+    """
+    kms, step_functions = boto3.client("kms", region_name=REGION), boto3.client("stepfunctions", region_name=REGION)
     made = {}
     for name, resource in RESOURCES.items():
         if resource["Type"] == "AWS::SQS::Queue":
@@ -71,6 +75,10 @@ def make_resources(queues_url: str) -> dict[str, str]:
         if resource["Type"] == "AWS::KMS::Key":
             usage = {name: resource["Properties"][name] for name in ("KeySpec", "KeyUsage")}
             made[name] = kms.create_key(**usage)["KeyMetadata"]["KeyId"]
+        if resource["Type"] == "AWS::Serverless::StateMachine":
+            definition = (ROOT / resource["Properties"]["DefinitionUri"]).read_text()
+            created = step_functions.create_state_machine(name=name, definition=definition, roleArn=STATES_ROLE)
+            made[name] = created["stateMachineArn"]
     return made
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from tenancy.organization import Status
 from tests.handlers.functions import Function, Start
 from tests.isolation.proof.deployment import PARAMETER, Route, discover_routes, variables_of
 
@@ -17,6 +18,7 @@ SOURCE_ADDRESS = "203.0.113.10"
 FAULT = 503  # what the template makes of an authorizer that fails
 
 type Pairs = tuple[tuple[str, str], ...]
+DELETION = "DELETE /organizations/{organization_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +54,21 @@ class Gateway:
     """Serves the routes of the template; every function is loaded once and stays warm."""
 
     def __init__(
-        self, start: Start, made: Mapping[str, str], new_minute: Callable[[], None], restore: Callable[[], None]
+        self,
+        start: Start,
+        made: Mapping[str, str],
+        new_minute: Callable[[], None],
+        restore: Callable[[], None],
+        revive: Callable[[str], None],
     ) -> None:
         """*made* are the resources that the template's variables refer to.
 
-        *new_minute* empties all rate buckets, *restore* brings back what calls have used up.
+        *new_minute* empties all rate buckets, *restore* brings back what calls have used up, *revive* gives
+        organizations a status.
         """
         self._new_minute = new_minute
         self.restore = restore
+        self.revive = revive
         self.routes = discover_routes()
         self.functions: dict[str, Function] = {
             name: start(name, **variables_of(name, made))
@@ -81,7 +90,10 @@ class Gateway:
             context = {name: str(value) for name, value in policy["context"].items()}
             event["requestContext"]["authorizer"] = {**context, "principalId": policy["principalId"]}
             metered_by = policy["usageIdentifierKey"]
-        return _answer(self.functions[request.route.function](event), metered_by)
+        answer = _answer(self.functions[request.route.function](event), metered_by)
+        if answer.is_success and request.route.name == DELETION:  # an attacker who is gone tries nothing more
+            self.revive(Status.ACTIVE)
+        return answer
 
 
 def path_of(request: Request) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from tests.given import Databases
-from tests.isolation.proof.calls import MOMENT, Call, discover_calls, request_of
+from tests.isolation.proof.calls import MOMENT, Call, call_in_some_state, discover_calls, request_of
 from tests.isolation.proof.catalog import REDIS, snapshot
 from tests.isolation.proof.gateway import Answer, Gateway, Request
 from tests.isolation.proof.neighbours import Credential, Named, Neighbours, stranger
@@ -205,8 +205,7 @@ def _entitled(siege: Siege, call: Call) -> list[str]:
     kinds = []
     for credential in (*siege.neighbours.of(own.organization_id), *siege.neighbours.of(None)):
         request = request_of(call, credential, own)
-        siege.gateway.restore()
-        answer = siege.gateway(request)
+        answer = call_in_some_state(siege.gateway, request, credential)
         siege.shown[call.name] += len(siege.neighbours.canaries.found_in(answer.text))
         if foreign := _foreign_in(siege, credential, answer, request):
             siege.findings.leaks.append(f"{credential.kind}, {call.name}: the answer shows {foreign}")

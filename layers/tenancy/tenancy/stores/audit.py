@@ -15,7 +15,8 @@ from tenancy.stores.postgres import Connection
 
 SALT_BYTES: Final = 16
 
-# A record that is there already (its message came twice) stays as it is, and so do its personal values.
+# A record that is there already (its message came twice) stays as it is, and so do its personal values. Those of an
+# organization that is being erased, or was, are not kept at all.
 INSERT_RECORD: Final = """
     WITH written AS (
         INSERT INTO audit_log (
@@ -31,6 +32,9 @@ INSERT_RECORD: Final = """
     )
     INSERT INTO audit_people (organization_id, record_id, actor_id, salt, source_address)
     SELECT %(organization_id)s, id, %(actor_id)s, %(salt)s, %(source_address)s FROM written
+    WHERE NOT EXISTS (
+        SELECT FROM organizations AS o WHERE o.id = %(organization_id)s AND o.status IN ('erasing', 'erased')
+    )
 """
 LIST_ENTRIES: Final = """
     SELECT l.id, l.organization_id, l.occurred_at, l.actor_kind, l.actor_id, l.action, l.target, l.outcome, l.code,

@@ -26,6 +26,8 @@ TENANT_TABLES: Final = MappingProxyType(
     }
 )
 
+PLATFORM_TABLES: Final = ("tombstones",)  # no tenant reads them
+
 __all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
 
 
@@ -41,6 +43,7 @@ def connect(url: str, *, timeout_seconds: int = QUERY_TIMEOUT_SECONDS) -> Client
             autogenerate_session_id=False,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             send_receive_timeout=timeout_seconds,
+            settings={"max_execution_time": timeout_seconds},  # the server's own end: nothing outlives who asked
         )
     except ClickHouseError as error:
         raise UnavailableError("ClickHouse does not answer.") from error
@@ -97,4 +100,5 @@ class TenantReader:
         whose = f"organization_id = \\'{self._organization_id}\\'"
         kept = f">= toDate(\\'{self._first_kept.isoformat()}\\')" if self._first_kept is not None else ""
         conditions = {table: f"{whose} AND {day} {kept}" if kept else whose for table, day in TENANT_TABLES.items()}
+        conditions |= dict.fromkeys(PLATFORM_TABLES, whose)
         return "{" + ", ".join(f"'{table}': '{condition}'" for table, condition in conditions.items()) + "}"

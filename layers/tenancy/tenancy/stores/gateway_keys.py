@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
+from tenancy.organization import gateway_key_value
 from tenancy.tiers import Tier
 
 # Four calls of these bounds fit into provisioning's 29 s; the outbox tries again.
@@ -20,8 +21,8 @@ ALREADY_THERE: Final = "ConflictException"
 class GatewayKeys:
     """The keys of the deployed API; *plans_path* is where the stack notes its plans' ids in the Parameter Store."""
 
-    def __init__(self, region: str, plans_path: str) -> None:
-        """Clients are made at the first use."""
+    def __init__(self, region: str, plans_path: str = "") -> None:
+        """Clients are made at the first use; without *plans_path* no key can be put into a plan."""
         self._region = region
         self._plans_path = plans_path
         self._plan_ids: Mapping[str, str] = {}
@@ -59,6 +60,30 @@ class GatewayKeys:
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway does not give up the key.") from error
 
+    def delete_keys(self, organization_id: UUID) -> None:
+        """Make sure that no key of the organization is left. A second time changes nothing.
+
+        Raises:
+            UnavailableError: API Gateway refuses or does not answer.
+        """
+        try:
+            client = _api_gateway(self._region)
+            for key_id in _list_keys(client, organization_id):
+                client.delete_api_key(apiKey=key_id)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway does not give up the keys.") from error
+
+    def count_keys(self, organization_id: UUID) -> int:
+        """Return how many keys the organization has.
+
+        Raises:
+            UnavailableError: API Gateway refuses or does not answer.
+        """
+        try:
+            return len(_list_keys(_api_gateway(self._region), organization_id))
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway does not list the keys.") from error
+
     def _plan_id(self, tier: Tier) -> str:
         if tier not in self._plan_ids:
             answer = _parameters(self._region).get_parameters_by_path(Path=self._plans_path)
@@ -87,6 +112,13 @@ def _find_key(client: Any, value: str) -> str | None:  # noqa: ANN401
     """Find the key by its name, which is its value: API Gateway searches names by their beginning."""
     found = client.get_api_keys(nameQuery=value, includeValues=False)["items"]
     return next((str(item["id"]) for item in found if item["name"] == value), None)
+
+
+def _list_keys(client: Any, organization_id: UUID) -> list[str]:  # noqa: ANN401
+    """Return the ids of the keys that are named after the organization, of whatever generation."""
+    start = gateway_key_value(organization_id, "")
+    pages = client.get_paginator("get_api_keys").paginate(nameQuery=start, includeValues=False)
+    return [str(item["id"]) for page in pages for item in page["items"] if item["name"].startswith(start)]
 
 
 def _create_key(client: Any, value: str) -> str:  # noqa: ANN401

@@ -17,7 +17,7 @@ class Signer:
     def __init__(self, aws: Aws, key_id: str) -> None:
         """Sign with *key_id*."""
         self._aws = aws
-        self._key_id = key_id
+        self.key_id = key_id
 
     def sign(self, text: bytes) -> bytes:
         """Return the signature of *text*, at most 4 KB.
@@ -41,7 +41,7 @@ class Signer:
         return bool(answer["SignatureValid"])
 
     def _call(self, action: str, document: dict[str, str]) -> dict[str, str]:
-        request = {"KeyId": self._key_id, "MessageType": "RAW", "SigningAlgorithm": ALGORITHM, **document}
+        request = {"KeyId": self.key_id, "MessageType": "RAW", "SigningAlgorithm": ALGORITHM, **document}
         try:
             return self._aws.call(f"TrentService.{action}", request, json_version=JSON_VERSION)
         except AwsCallError as error:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tenancy.use_cases.read_standing import Known
 
 MAX_WINDOWS: Final = 10_000
+ENDING: Final = frozenset({Status.ERASING, Status.ERASED})
 
 
 class Admissions:
@@ -83,23 +84,23 @@ class Admissions:
 
         admission = ask()
         if isinstance(admission, Unknown):
-            if not self._seed(tenant, now):
+            known = self._read_standing(tenant)
+            if known is None:
                 return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None)
+            if known.standing.status in ENDING:  # nothing is counted, and nothing left behind
+                return Admission(verdict=Verdict.INACTIVE, rate=None, status=known.standing.status)
+            self._seed(tenant, known, now)
             admission = ask()
         if isinstance(admission, Unknown):  # evicted, or flushed, right after it was seeded
             raise RedisAwayError("evicted")
         return admission
 
-    def _seed(self, tenant: Tenant, now: datetime) -> bool:
-        """Tell Redis what PostgreSQL knows; False when it knows no such organization."""
-        known = self._read_standing(tenant)
-        if known is None:
-            return False
+    def _seed(self, tenant: Tenant, known: "Known", now: datetime) -> None:
+        """Tell Redis what PostgreSQL knows."""
         so_far = self._read_month_so_far(tenant, now)
         credential = tenant.credential_id, known.credential
         put_standing(self._redis, tenant.organization_id, known.standing, credential=credential)
         seed_usage(self._redis, tenant.organization_id, so_far, now=now)
-        return True
 
     def _read_standing(self, tenant: Tenant) -> "Known | None":
         from tenancy.use_cases.read_standing import read_standing  # noqa: PLC0415 - with the database's driver

@@ -9,6 +9,7 @@ from uuid import UUID
 from tenancy.errors import InternalError, Refusal
 from tenancy.mails import TEMPLATES, render_mail
 from tenancy.stores.event_bus import EventBus
+from tenancy.stores.executions import Executions
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.platform.outbox import Effect, claim_effects, delete_effect, update_effect_failed
@@ -33,15 +34,17 @@ class Kind(StrEnum):
     DELETION_MAIL = "deletion_mail"
     RESTORED_MAIL = "restored_mail"
     ERASED_MAIL = "erased_mail"
+    DELETION_EXECUTION = "deletion_execution"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What effects act upon, outside the database."""
+    """What effects act upon, outside the database: a function has what its own effects need, the sweep all of it."""
 
-    gateway_keys: GatewayKeys
-    mailer: Mailer
-    event_bus: EventBus
+    gateway_keys: GatewayKeys | None = None
+    mailer: Mailer | None = None
+    event_bus: EventBus | None = None
+    executions: Executions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +108,21 @@ def _do_kind(world: World, effect: Effect) -> None:
     organization_id, payload = effect.organization_id, effect.payload
     match effect.kind:
         case Kind.GATEWAY_KEY:
-            world.gateway_keys.put_key(organization_id, payload["value"], Tier(payload["tier"]))
+            _part(world.gateway_keys).put_key(organization_id, payload["value"], Tier(payload["tier"]))
         case Kind.GATEWAY_KEY_REMOVAL:
-            world.gateway_keys.delete_key(organization_id, payload["value"])
+            _part(world.gateway_keys).delete_key(organization_id, payload["value"])
         case kind if kind in TEMPLATES:
-            world.mailer.send(organization_id, render_mail(kind, payload))
+            _part(world.mailer).send(organization_id, render_mail(kind, payload))
+        case Kind.DELETION_EXECUTION:
+            purge_at = datetime.fromisoformat(payload["purge_at"])
+            _part(world.executions).start(organization_id, payload["generation"], purge_at=purge_at)
         case Kind.QUOTA_EVENT:
-            world.event_bus.put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
+            _part(world.event_bus).put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
         case _:
             raise InternalError(f"There is no effect {effect.kind!r}.")
+
+
+def _part[T](part: T | None) -> T:
+    if part is None:
+        raise InternalError("This function has no part in such an effect.")
+    return part

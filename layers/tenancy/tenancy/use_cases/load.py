@@ -1,4 +1,7 @@
-"""Queue -> ClickHouse: the frames of a batch in one insert, and the one that spoils it set aside with its error."""
+"""Queue -> ClickHouse: the frames of a batch in one insert, and the one that spoils it set aside with its error.
+
+What is on its way for an organization that is being erased is dropped (architecture, decision 7).
+"""
 
 import binascii
 import hashlib
@@ -12,6 +15,7 @@ from tenancy.events.frames import TABLES, EventTable, Frame
 from tenancy.stores.clickhouse import ClickHouseError, Client, DatabaseError
 from tenancy.stores.dead_letters import DeadLetters
 from tenancy.stores.platform.events import insert_frames
+from tenancy.stores.platform.tombstones import list_tombstones
 
 # What ClickHouse says of rows that it will never take (src/Common/ErrorCodes.cpp). Any other error may pass, so the
 # message stays in the queue.
@@ -38,7 +42,10 @@ DATA_ERRORS: Final[Mapping[int | None, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedFrame:
-    """A message of the events' queue; *text* is the frame's, see `events.frames`."""
+    """A message of the events' queue; *text* is the frame's, see `events.frames`.
+
+    *organization_id* is a UUID's text; empty for what ingest did not send, which is set aside.
+    """
 
     message_id: str
     organization_id: str
@@ -60,11 +67,12 @@ def load_frames(connect: Callable[[], Client], dead_letters: DeadLetters, messag
     """
     try:
         client = connect()
-    except UnavailableError:
+        ended = list_tombstones(client, (message.organization_id for message in messages if message.organization_id))
+    except (UnavailableError, ClickHouseError):
         return [message.message_id for message in messages]
     again: list[str] = []
     for table in TABLES:
-        of_table = [message for message in messages if message.table == table]
+        of_table = [each for each in messages if each.table == table and each.organization_id not in ended]
         if not of_table:
             continue
         try:
@@ -90,6 +98,8 @@ def _load_one_by_one(client: Client, dead_letters: DeadLetters, messages: Sequen
 
 def _insert(client: Client, table: EventTable, messages: Sequence[QueuedFrame]) -> None:
     """Insert once: the token is the digest of the exact bytes, organization ids included."""
+    if not all(message.organization_id for message in messages):
+        raise PoisonError("The message names no organization.")
     try:
         frames = [Frame(message.text, 0).bytes for message in messages]
     except (binascii.Error, ValueError) as error:

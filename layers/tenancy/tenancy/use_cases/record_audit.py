@@ -1,12 +1,16 @@
-"""Audit queue -> log: reads as they come, refusals by way of the table where their minute is counted."""
+"""Audit queue -> log: reads as they come, refusals by way of the table where their minute is counted.
 
-from collections.abc import Iterable, Mapping
+Of an organization that is being erased, or was, refusals go straight to the log, which keeps no addresses then.
+"""
+
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from tenancy.audit import Addressed, Outcome
 from tenancy.stores.audit import UnwritableRecordError, insert_record
 from tenancy.stores.platform.audit import insert_refusal
+from tenancy.stores.platform.deletions import list_ending
 from tenancy.stores.postgres import Database
 
 
@@ -40,10 +44,11 @@ def _is_written(platform_db: Database, record: Addressed) -> bool:
     return True
 
 
-def _write(platform_db: Database, records: Iterable[Addressed]) -> None:
+def _write(platform_db: Database, records: Collection[Addressed]) -> None:
     with platform_db.transaction() as conn:
+        ending = list_ending(conn, [each.organization_id for each in records])
         for each in records:
-            if each.record.outcome is Outcome.REFUSED:
+            if each.record.outcome is Outcome.REFUSED and each.organization_id not in ending:
                 insert_refusal(conn, each)
             else:
                 insert_record(conn, each.organization_id, each.record)

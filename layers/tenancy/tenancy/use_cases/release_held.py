@@ -85,6 +85,8 @@ def release_all(
     with _lease(platform_db, organization_id, now) as is_ours, _clickhouse_errors():
         if not is_ours:
             raise ConflictError("The organization's held events are being released now.")
+        if not _is_releasable(platform_db, organization_id):  # since it was asked: the gate waits for leases
+            raise ConflictError("The organization is being changed.")
         with platform_db.tenant_transaction(organization_id) as conn:
             insert_record(conn, organization_id, record)
         order = _Order(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
@@ -127,7 +129,7 @@ def release_into_room(
             held_of_month=each.events_of_month,
         )
         with _lease(platform_db, each.organization_id, now) as is_ours:
-            if is_ours:
+            if is_ours and _is_releasable(platform_db, each.organization_id):
                 released[each.organization_id] = _insert(client, redis, order, now=now)
     if any(released.values()):
         delete_released(client, [organization_id for organization_id, events in released.items() if events])
@@ -139,6 +141,12 @@ def _room(month: MonthlyUsage) -> int:
     if month.status not in RELEASABLE or month.storage_bytes >= quotas.storage_bytes:
         return 0
     return max(0, quotas.events_per_month - month.events)
+
+
+def _is_releasable(platform_db: Database, organization_id: UUID) -> bool:
+    with platform_db.tenant_transaction(organization_id) as conn:
+        organization = find_organization(conn, organization_id)
+    return organization is not None and organization.status in RELEASABLE
 
 
 def _insert(client: Client, redis: Redis, order: _Order, *, now: datetime) -> int:
@@ -172,10 +180,15 @@ def _first_kept(platform_db: Database, organization_id: UUID, now: datetime) -> 
     return first_kept_day([organization.tier, *left], now), organization.status
 
 
+def release_lease(organization_id: UUID) -> str:
+    """Name the lease of whoever releases the organization's events."""
+    return f"release {organization_id}"
+
+
 @contextmanager
 def _lease(platform_db: Database, organization_id: UUID, now: datetime) -> Iterator[bool]:
     """Be the only one who releases the organization's events, and say whether that is so."""
-    name, holder = f"release {organization_id}", uuid4()
+    name, holder = release_lease(organization_id), uuid4()
     with platform_db.transaction() as conn:
         is_ours = take_lease(conn, name, holder, now=now, ends_at=now + LEASE_TIME)
     try:

@@ -1,4 +1,4 @@
-"""Every minute: finish what committed changes still owe, keep what Redis has counted, and seal the audit logs."""
+"""Every minute: finish what committed changes and deletions owe, keep what Redis has counted, seal the audit logs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.audit_chain import Link
+from tenancy.errors import UnavailableError
 from tenancy.stores.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.use_cases.announce import announce_notices
 from tenancy.use_cases.effects import Drained, World, drain
 from tenancy.use_cases.keep_requests import keep_requests
+from tenancy.use_cases.restart_deletions import Restarted, restart_deletions
 from tenancy.use_cases.seal_audit import seal_audit_logs
 
 LEASE: Final = "sweep"
@@ -23,13 +25,15 @@ LEASE_TIME: Final = timedelta(minutes=2)  # longer than the function's time-out
 class Swept:
     """What a sweep did: effects, notices announced, and the new heads of the audit logs that it sealed.
 
-    *requests_kept* is of how many organizations requests were kept, None while Redis is away.
+    *requests_kept* is of how many organizations requests were kept, None while Redis is away; *deletions* is None
+    while Step Functions is.
     """
 
     drained: Drained
     announced: int
     requests_kept: int | None
     sealed: Mapping[UUID, Link]
+    deletions: Restarted | None
 
 
 def sweep(platform_db: Database, redis: Redis, world: World, *, now: datetime) -> Swept | None:
@@ -49,7 +53,18 @@ def sweep(platform_db: Database, redis: Redis, world: World, *, now: datetime) -
         announced = announce_notices(platform_db, now=now)
         drained = drain(platform_db, world, now=now)
         sealed = seal_audit_logs(platform_db, now=now)
-        return Swept(drained=drained, announced=announced, requests_kept=kept, sealed=sealed)
+        deletions = _restart_deletions(platform_db, world, now)
+        return Swept(drained=drained, announced=announced, requests_kept=kept, sealed=sealed, deletions=deletions)
     finally:
         with platform_db.transaction() as conn:
             delete_lease(conn, LEASE, holder)
+
+
+def _restart_deletions(platform_db: Database, world: World, now: datetime) -> Restarted | None:
+    """Restart what was lost; the rest of a sweep does not wait for Step Functions."""
+    if world.executions is None:
+        return None
+    try:
+        return restart_deletions(platform_db, world.executions, now=now)
+    except UnavailableError:
+        return None

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from tenancy.stores.counters import hour_of, usage_key
+from tenancy.stores.counters import COUNTERS_OUTLIVE_THE_MONTH, bucket_key, hour_of, standing_key, usage_key
 from tenancy.stores.redis import Redis, Script
+from tenancy.tenant import Bucket
 
 SETTLE: Final = Script(Path(__file__).with_name("settle.lua"))
 GET_REQUESTS: Final = Script(Path(__file__).with_name("get_requests.lua"))
 CLAIM_ROOM: Final = Script(Path(__file__).with_name("claim_room.lua"))
 END_HOLDING: Final = Script(Path(__file__).with_name("end_holding.lua"))
+ERASE: Final = Script(Path(__file__).with_name("erase.lua"))
 CHUNK: Final = 1_000
 
 
@@ -91,6 +93,34 @@ def end_holding(redis: Redis, organization_id: UUID, *, unused: int, still_held:
         RedisAwayError: the next roll-up settles it.
     """
     redis.run(END_HOLDING, [usage_key(organization_id, now)], [hour_of(now), unused, still_held])
+
+
+def delete_counters(redis: Redis, organization_id: UUID, *, now: datetime) -> None:
+    """Forget whatever is counted of the organization. A second time changes nothing.
+
+    Raises:
+        RedisAwayError: nobody knows whether it is forgotten.
+    """
+    redis.run(ERASE, _all_keys(organization_id, now), ["delete"])
+
+
+def count_counters(redis: Redis, organization_id: UUID, *, now: datetime) -> int:
+    """Return how many keys the organization has.
+
+    Raises:
+        RedisAwayError: Redis does not answer.
+    """
+    return int(redis.run(ERASE, _all_keys(organization_id, now), ["count"]))
+
+
+def _all_keys(organization_id: UUID, now: datetime) -> list[str]:
+    """Return every key that an organization may have: its counters outlive their month by a week."""
+    months = {now - COUNTERS_OUTLIVE_THE_MONTH, now, now + COUNTERS_OUTLIVE_THE_MONTH}
+    return [
+        standing_key(organization_id),
+        *(bucket_key(organization_id, bucket) for bucket in Bucket),
+        *sorted({usage_key(organization_id, month) for month in months}),
+    ]
 
 
 def _values(each: Settlement, first_recent: datetime) -> list[str | int]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg import sql
 
+from tenancy.audit import PLATFORM_LOG
 from tenancy.stores.postgres import Connection
 
 # Every table with an organization_id is in ERASED or KEPT: the isolation suite holds both against the catalog. What
@@ -19,9 +20,26 @@ KEPT: Final = frozenset({"organizations", "deletion_certificates", "audit_log", 
 DELETE_ROWS: Final = sql.SQL("DELETE FROM {} WHERE organization_id = %s")
 COUNT_ROWS: Final = sql.SQL("SELECT count(*) FROM {} WHERE organization_id = %s")
 
+# Who acted for the organization may stand in the platform's own log as well, where mismatches are.
+DELETE_PLATFORM_PEOPLE: Final = """
+    DELETE FROM audit_people WHERE organization_id = %(platform_log)s AND actor_id IN (
+        SELECT id FROM users WHERE organization_id = %(organization_id)s
+        UNION ALL SELECT id FROM api_keys WHERE organization_id = %(organization_id)s
+    )
+"""
+CLEAR_PLATFORM_REFUSALS: Final = """
+    UPDATE audit_refusals SET source_address = '' WHERE organization_id = %(platform_log)s AND actor_id IN (
+        SELECT id FROM users WHERE organization_id = %(organization_id)s
+        UNION ALL SELECT id FROM api_keys WHERE organization_id = %(organization_id)s
+    )
+"""
+
 
 def delete_rows(conn: Connection, organization_id: UUID) -> None:
     """Delete all rows of the organization, which is being erased: policies let no other's go."""
+    values = {"organization_id": organization_id, "platform_log": PLATFORM_LOG}
+    conn.execute(DELETE_PLATFORM_PEOPLE, values)
+    conn.execute(CLEAR_PLATFORM_REFUSALS, values)
     for table in ERASED:
         conn.execute(DELETE_ROWS.format(sql.Identifier(table)), (organization_id,))
 

@@ -1,5 +1,6 @@
 """Leases: one sweep or roll-up at a time, whatever the scheduler does."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -12,6 +13,9 @@ TAKE_LEASE: Final = """
     WHERE leases.ends_at <= %(now)s
     RETURNING name
 """
+HAS_LEASES: Final = """
+    SELECT EXISTS (SELECT FROM leases WHERE name = ANY(%(names)s) AND ends_at > %(now)s AND ends_at < %(before)s)
+"""
 DELETE_LEASE: Final = "DELETE FROM leases WHERE name = %s AND holder = %s"
 
 
@@ -19,6 +23,12 @@ def take_lease(conn: Connection, name: str, holder: UUID, *, now: datetime, ends
     """Become the holder of the lease, unless another's has not ended; say whether it worked."""
     values = {"name": name, "holder": holder, "now": now, "ends_at": ends_at}
     return conn.execute(TAKE_LEASE, values).fetchone() is not None
+
+
+def has_leases(conn: Connection, names: Sequence[str], *, now: datetime, ending_before: datetime) -> bool:
+    """Whether somebody holds one of the leases called *names* that ends *ending_before* then."""
+    values = {"names": list(names), "now": now, "before": ending_before}
+    return conn.execute(HAS_LEASES, values).fetchone() == (True,)
 
 
 def delete_lease(conn: Connection, name: str, holder: UUID) -> None:

@@ -43,12 +43,12 @@ UPDATE_TIER: Final = """
 INSERT_TIER_CHANGE: Final = """
     INSERT INTO tier_changes (id, organization_id, from_tier, to_tier, changed_at) VALUES (%s, %s, %s, %s, %s)
 """
-LIST_COUNTED: Final = "SELECT id FROM organizations WHERE status <> 'erased'"
+LIST_COUNTED: Final = "SELECT id FROM organizations WHERE status NOT IN ('erasing', 'erased')"
 LIST_RETENTIONS: Final = """
     SELECT o.id, array_agg(DISTINCT c.from_tier) FILTER (WHERE c.from_tier IS NOT NULL) || o.tier
     FROM organizations AS o
     LEFT JOIN tier_changes AS c ON c.organization_id = o.id AND c.changed_at > %s
-    WHERE o.status <> 'erased' GROUP BY o.id, o.tier
+    WHERE o.status NOT IN ('erasing', 'erased') GROUP BY o.id, o.tier
 """
 
 
@@ -61,7 +61,7 @@ def insert_organization(
         SubdomainTakenError: another organization answers at that subdomain.
     """
     try:
-        with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
+        with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
             cursor.execute(INSERT_ORGANIZATION, (organization_id, name, subdomain, tier, gateway_key))
             return cursor.fetchall()[0]
     except UniqueViolation as error:
@@ -72,13 +72,13 @@ def insert_organization(
 
 def find_organization(conn: Connection, organization_id: UUID) -> Organization | None:
     """Return the organization, whatever its status, or None."""
-    with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
+    with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
         return cursor.execute(FIND_ORGANIZATION, (organization_id,)).fetchone()
 
 
 def lock_organization(conn: Connection, organization_id: UUID) -> Organization | None:
     """Return the organization, which nobody else changes until the transaction ends; None for none."""
-    with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
+    with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
         return cursor.execute(LOCK_ORGANIZATION, (organization_id,)).fetchone()
 
 
@@ -93,7 +93,7 @@ def update_tier(
 ) -> Organization:
     """Give the organization another tier, and the key that is in its plan; its version grows, whatever the clock."""
     values = {"organization_id": organization_id, "tier": tier, "gateway_key": gateway_key, "now": now}
-    with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
+    with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
         return cursor.execute(UPDATE_TIER, values).fetchall()[0]
 
 
@@ -115,12 +115,12 @@ def list_organizations(
     """Return at most *limit* organizations, newest first, that come after *before* (`created_at`, id) in that order."""
     before_time, before_id = before or (None, None)
     values = {"status": status, "tier": tier, "before_time": before_time, "before_id": before_id, "limit": limit}
-    with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
+    with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
         return cursor.execute(LIST_ORGANIZATIONS, values).fetchall()
 
 
 def list_counted(conn: Connection) -> list[UUID]:
-    """Return every organization whose use is counted: all that are not erased."""
+    """Return every organization whose use is counted: all that are not erased, or being erased."""
     return [organization_id for (organization_id,) in conn.execute(LIST_COUNTED)]
 
 
@@ -130,5 +130,6 @@ def list_retentions(conn: Connection, *, changed_since: datetime) -> dict[UUID, 
     return {organization_id: [Tier(tier) for tier in tiers] for organization_id, tiers in rows}
 
 
-def _organization(*, tier: str, status: str, **columns: object) -> Organization:
+def organization_of(*, tier: str, status: str, **columns: object) -> Organization:
+    """Return the organization in a row; used as a row factory."""
     return Organization(tier=Tier(tier), status=Status(status), **columns)  # type: ignore[arg-type]

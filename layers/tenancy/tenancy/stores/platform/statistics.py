@@ -20,6 +20,7 @@ INSERT_DAILY_STATISTICS: Final = """
         SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
         WHERE created_at >= {since:DateTime64(3, 'UTC')}
     )
+      AND organization_id NOT IN (SELECT organization_id FROM tombstones)
     GROUP BY organization_id, event_date, event_type, event_name, platform, currency
 """
 LIST_STORED_BYTES: Final = """

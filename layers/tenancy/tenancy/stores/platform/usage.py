@@ -12,7 +12,7 @@ from tenancy.stores.postgres import Connection
 from tenancy.tiers import Tier
 from tenancy.usage import IN_TOTAL, DailyEvents, Held, MonthlyUsage, Period, Touched
 
-# One statement however many organizations; one that was erased meanwhile gets no row. A day that lost its last event
+# One statement however many organizations; one that is erased meanwhile gets no row. A day that lost its last event
 # to an earlier one (its copy came first) is not among the counted days: it is set to nothing. Closed months stay.
 CLEAR_DAILY_EVENTS: Final = """
     UPDATE tenant_usage AS u SET events_count = 0, unique_users_count = 0, storage_bytes = 0
@@ -25,7 +25,7 @@ UPSERT_DAILY_EVENTS: Final = """
     SELECT new.organization_id, new.metric_date, new.events, new.unique_users, new.storage_bytes
     FROM jsonb_to_recordset(%(days)s)
         AS new (organization_id uuid, metric_date date, events bigint, unique_users bigint, storage_bytes bigint)
-    JOIN organizations AS o ON o.id = new.organization_id AND o.status <> 'erased'
+    JOIN organizations AS o ON o.id = new.organization_id AND o.status NOT IN ('erasing', 'erased')
     WHERE new.metric_date >= %(first_open)s
     ON CONFLICT (organization_id, metric_date) DO UPDATE SET
         events_count = excluded.events_count,
@@ -36,13 +36,13 @@ UPSERT_SETTLEMENTS: Final = """
     INSERT INTO settlements (organization_id, rolled_up_at)
     SELECT touched.organization_id, %(rolled_up_at)s
     FROM jsonb_to_recordset(%(touched)s) AS touched (organization_id uuid, first_day date)
-    JOIN organizations AS o ON o.id = touched.organization_id AND o.status <> 'erased'
+    JOIN organizations AS o ON o.id = touched.organization_id AND o.status NOT IN ('erasing', 'erased')
     ON CONFLICT (organization_id) DO UPDATE SET rolled_up_at = excluded.rolled_up_at
 """
 UPSERT_DAILY_PREDICTIONS: Final = """
     INSERT INTO tenant_usage (organization_id, metric_date, ml_predictions_count)
     SELECT l.organization_id, l.metric_date, sum(l.amount)
-    FROM usage_ledger AS l JOIN organizations AS o ON o.id = l.organization_id AND o.status <> 'erased'
+    FROM usage_ledger AS l JOIN organizations AS o ON o.id = l.organization_id AND o.status NOT IN ('erasing', 'erased')
     WHERE l.metric = 'ml_predictions' AND l.metric_date >= %s
     GROUP BY l.organization_id, l.metric_date
     ON CONFLICT (organization_id, metric_date) DO UPDATE SET ml_predictions_count = excluded.ml_predictions_count
@@ -53,7 +53,7 @@ UPSERT_MEASUREMENTS: Final = """
     FROM organizations AS o
     LEFT JOIN jsonb_to_recordset(%(measured)s)
         AS new (organization_id uuid, storage_bytes bigint, held_events bigint) ON new.organization_id = o.id
-    WHERE o.status <> 'erased'
+    WHERE o.status NOT IN ('erasing', 'erased')
     ON CONFLICT (organization_id) DO UPDATE SET
         storage_bytes = excluded.storage_bytes, held_events = excluded.held_events, measured_at = excluded.measured_at
 """
@@ -62,7 +62,7 @@ UPSERT_DAILY_REQUESTS: Final = """
     INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count)
     SELECT new.organization_id, new.metric_date, new.requests
     FROM jsonb_to_recordset(%s) AS new (organization_id uuid, metric_date date, requests bigint)
-    JOIN organizations AS o ON o.id = new.organization_id AND o.status <> 'erased'
+    JOIN organizations AS o ON o.id = new.organization_id AND o.status NOT IN ('erasing', 'erased')
     ON CONFLICT (organization_id, metric_date) DO UPDATE SET api_requests_count = excluded.api_requests_count
     WHERE tenant_usage.api_requests_count < excluded.api_requests_count
 """
@@ -78,7 +78,7 @@ LIST_MONTHLY_USAGE: Final = """
     LEFT JOIN usage_totals AS p
       ON p.organization_id = o.id AND p.metric = 'ml_predictions' AND p.period = %(start)s
     LEFT JOIN usage_totals AS s ON s.organization_id = o.id AND s.metric = 'storage_bytes' AND s.period = %(total)s
-    WHERE o.status <> 'erased'
+    WHERE o.status NOT IN ('erasing', 'erased')
 """
 DELETE_RESERVATIONS: Final = "DELETE FROM usage_reservations WHERE expires_at < %s"
 FIND_LAST_ROLL_UP: Final = "SELECT max(started_at) FROM roll_ups"

@@ -1,0 +1,64 @@
+"""The end of an organization: delete it, bring it back, show the certificate of its erasure."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from tenancy.gateway.deletion import DeletionRequest, certificates_document, deletion_document
+from tenancy.gateway.gate import Gate
+from tenancy.gateway.organizations import organization_document
+from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
+from tenancy.gateway.trail import Trail, actor_of
+from tenancy.permissions import ORGANIZATION_DELETE
+from tenancy.settings import Settings
+from tenancy.stores.audit_queue import AuditQueue
+from tenancy.stores.aws import Aws
+from tenancy.stores.executions import Executions
+from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
+from tenancy.stores.signer import Signer
+from tenancy.tenant import require_operator, require_operator_or_own
+from tenancy.use_cases.delete import delete_organization, restore_organization
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.read_certificate import read_certificate
+
+settings = Settings.from_env()
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
+redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
+world = World(executions=Executions(settings.region, settings.state_machine_arn))
+signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
+trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
+gate = Gate(redis, lambda: platform_db)
+app = api()
+
+
+@app.delete("/organizations/<organization_id>")
+def delete(organization_id: UUID, asked: DeletionRequest) -> tuple[dict[str, Any], int]:
+    """Delete an organization, to be erased after the grace: for the operator, and for its own super_admin."""
+    caller = require_operator_or_own(caller_of(app), organization_id, ORGANIZATION_DELETE)
+    actor = actor_of(request_of(app), caller)
+    now, grace = datetime.now(UTC), settings.deletion_grace
+    deleted = delete_organization(platform_db, redis, world, organization_id, asked.reason, actor, grace=grace, now=now)
+    return deletion_document(deleted), HTTPStatus.ACCEPTED
+
+
+@app.post("/organizations/<organization_id>/restore")
+def restore(organization_id: UUID) -> dict[str, Any]:
+    """Bring a deleted organization back."""
+    operator = require_operator(caller_of(app), organization_id)
+    actor = actor_of(request_of(app), operator)
+    restored = restore_organization(platform_db, redis, organization_id, actor, now=datetime.now(UTC))
+    return organization_document(restored)
+
+
+@app.get("/organizations/<organization_id>/deletion-certificate")
+def certificate(organization_id: UUID) -> dict[str, Any]:
+    """Show what was erased, signed."""
+    require_operator(caller_of(app), organization_id)
+    return certificates_document(read_certificate(platform_db, signer, organization_id))
+
+
+handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)

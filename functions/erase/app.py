@@ -1,0 +1,107 @@
+"""The tasks of the state machine that erases an organization (functions/delete/delete_organization.asl.json)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from aws_lambda_powertools import Logger
+
+from tenancy.gateway.task import Task, serve_tasks
+from tenancy.gateway.times import format_time
+from tenancy.settings import Settings
+from tenancy.stores.aws import Aws
+from tenancy.stores.clickhouse import Client, connect
+from tenancy.stores.gateway_keys import GatewayKeys
+from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
+from tenancy.stores.signer import Signer
+from tenancy.use_cases.erase import (
+    EarlyError,
+    OvertakenError,
+    RowsLeftError,
+    WritersActiveError,
+    await_writers,
+    certify,
+    close_gate,
+    count_again,
+    erase_store,
+)
+from tenancy.use_cases.estate import STORES, Estate
+
+QUERY_TIMEOUT_SECONDS = 800  # the function has 900
+REDIS_PATIENCE_SECONDS = 10.0
+
+logger = Logger()
+settings = Settings.from_env()
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
+redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=REDIS_PATIENCE_SECONDS)
+gateway_keys = GatewayKeys(settings.region)
+signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
+
+
+@cache
+def clickhouse() -> Client:
+    """Return the client; made at the first task, kept for the life of the process."""
+    return connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)
+
+
+def close(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Close the gate; say until when writers are waited for, and what is to be erased in which order."""
+    now = datetime.now(UTC)
+    deletion = close_gate(estate(), *deletion_of(event), request_id=event["execution"], now=now)
+    writers_end_at = (deletion.gate_closed_at or now) + settings.erasure_quiet
+    return {"writers_end_at": format_time(writers_end_at), "stores": list(STORES)}
+
+
+def wait(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Make sure that nobody writes any more who began before."""
+    await_writers(estate(), *deletion_of(event), quiet=settings.erasure_quiet, now=datetime.now(UTC))
+    return {}
+
+
+def erase(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Erase one store."""
+    erase_store(estate(), *deletion_of(event), event["store"], now=datetime.now(UTC))
+    return {}
+
+
+def prove(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Count, and certify."""
+    request_id, now = event["execution"], datetime.now(UTC)
+    counts = certify(estate(), signer, *deletion_of(event), request_id=request_id, now=now)
+    return {"counts": counts, "count_again_at": format_time(now + settings.recount_after)}
+
+
+def prove_again(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Count once more."""
+    return {"counts": count_again(estate(), signer, *deletion_of(event), now=datetime.now(UTC))}
+
+
+TASKS: dict[str, Task] = {
+    "close_gate": close,
+    "await_writers": wait,
+    "erase_store": erase,
+    "certify": prove,
+    "count_again": prove_again,
+}
+
+
+def handler(event: dict[str, Any], _context: object) -> Any:  # noqa: ANN401 - a task's
+    """Do one task of one deletion."""
+    result = serve_tasks(TASKS, event, (EarlyError, OvertakenError, RowsLeftError, WritersActiveError))
+    logger.info("task done", task=event["task"], organization_id=event["organization_id"], store=event.get("store"))
+    return result
+
+
+def estate() -> Estate:
+    """Return where something of an organization may be."""
+    return Estate(platform_db=platform_db, client=clickhouse(), redis=redis, gateway_keys=gateway_keys)
+
+
+def deletion_of(event: Mapping[str, Any]) -> tuple[UUID, int]:
+    """Return whose deletion, and which of them, a task is about."""
+    return UUID(event["organization_id"]), int(event["generation"])

@@ -1,0 +1,82 @@
+"""The rules of an organization's end: how long each step lasts, and what the certificate says (decision 7)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+REASON_MAX_CHARACTERS: Final = 1_000
+CERTIFICATE_VERSION: Final = 1
+# What the count cannot see and nobody can reach, and by when at the latest it is gone, from the end of the erasure on.
+# The template's retentions, PostgreSQL's and ClickHouse's own clean-up, and the backups of docs/operations.md.
+AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
+    {
+        "inactive parts on ClickHouse's disks": timedelta(hours=1),
+        "row versions in PostgreSQL that VACUUM has not removed": timedelta(days=1),
+        "messages in queues and among dead letters, which are dropped instead of loaded": timedelta(days=14),
+        "log lines, by ids": timedelta(days=30),
+        "PostgreSQL's write-ahead log, snapshots and backups of all databases": timedelta(days=35),
+        "histories of executions, by ids": timedelta(days=90),
+    }
+)
+KEPT: Final = (
+    "a tombstone: the organization's id, tier and times",
+    "the audit log by ids, without addresses",
+    "this certificate",
+)
+
+type Counts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """How far an organization's deletion is; *generation* tells it from those that were undone before it."""
+
+    organization_id: UUID
+    generation: int
+    deleted_at: datetime
+    purge_at: datetime
+    gate_closed_at: datetime | None
+    erased_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What was counted after an erasure: *text* is JSON, *signature* is the signing key's, over its bytes."""
+
+    id: UUID
+    organization_id: UUID
+    generation: int
+    issued_at: datetime
+    text: str
+    signature: bytes
+
+
+def rows_left(counts: Counts) -> dict[str, int]:
+    """Return what is not zero, as `store/table`."""
+    return {f"{store}/{name}": rows for store, found in counts.items() for name, rows in found.items() if rows}
+
+
+def certificate_text(deletion: Deletion, counts: Counts, *, erased_at: datetime, counted_at: datetime) -> str:
+    """Return what a certificate says: JSON with sorted members, the same for the same values."""
+    document: dict[str, Any] = {
+        "type": "deletion_certificate",
+        "version": CERTIFICATE_VERSION,
+        "organization_id": str(deletion.organization_id),
+        "generation": deletion.generation,
+        "deleted_at": _time(deletion.deleted_at),
+        "gate_closed_at": _time(deletion.gate_closed_at or erased_at),
+        "erased_at": _time(erased_at),
+        "counted_at": _time(counted_at),
+        "counts": {store: dict(found) for store, found in counts.items()},
+        "ages_out": [{"what": what, "by": _time(erased_at + after)} for what, after in AGES_OUT.items()],
+        "kept": list(KEPT),
+    }
+    return json.dumps(document, sort_keys=True)
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

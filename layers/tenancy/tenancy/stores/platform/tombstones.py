@@ -1,0 +1,27 @@
+"""ClickHouse's own memory of organizations that end: whoever writes there asks it, without another database."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tenancy.stores.clickhouse import Client
+
+INSERT_TOMBSTONE: Final = """
+    INSERT INTO tombstones (organization_id, closed_at)
+    SELECT {organization_id:UUID}, {closed_at:DateTime64(3, 'UTC')}
+"""
+LIST_TOMBSTONES: Final = """
+    SELECT DISTINCT organization_id FROM tombstones WHERE organization_id IN {organizations:Array(UUID)}
+"""
+
+
+def insert_tombstone(client: Client, organization_id: UUID, *, closed_at: datetime) -> None:
+    """Close the gate for rows of the organization; a second time changes nothing."""
+    client.command(INSERT_TOMBSTONE, parameters={"organization_id": str(organization_id), "closed_at": closed_at})
+
+
+def list_tombstones(client: Client, organization_ids: Iterable[str]) -> set[str]:
+    """Return those of *organization_ids* (texts of UUIDs) whose gate is closed."""
+    parameters = {"organizations": sorted(set(organization_ids))}
+    return {str(found) for (found,) in client.query(LIST_TOMBSTONES, parameters=parameters).result_rows}

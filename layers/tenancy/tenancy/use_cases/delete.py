@@ -1,0 +1,120 @@
+"""Delete an organization so that it can be brought back for a while, and bring it back (decision 7)."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tenancy.audit import Actor, Outcome, Record
+from tenancy.errors import ErasedError, NotDeletedError, NotFoundError
+from tenancy.organization import Organization, Status
+from tenancy.stores.audit import insert_record
+from tenancy.stores.counters import put_standing
+from tenancy.stores.platform.deletions import find_deletion, list_addresses, update_deleted, update_restored
+from tenancy.stores.platform.organizations import lock_organization
+from tenancy.stores.platform.outbox import insert_effect
+from tenancy.stores.postgres import Connection, Database
+from tenancy.stores.redis import Redis, RedisAwayError
+from tenancy.stores.standing import find_standing
+from tenancy.use_cases.effects import Kind, World, drain
+
+DELETED: Final = "organization.deleted"
+RESTORED: Final = "organization.restored"
+DELETABLE: Final = frozenset({Status.ACTIVE, Status.SUSPENDED})
+
+
+def delete_organization(
+    platform_db: Database,
+    redis: Redis,
+    world: World,
+    organization_id: UUID,
+    reason: str,
+    actor: Actor,
+    *,
+    grace: timedelta,
+    now: datetime,
+) -> Organization:
+    """Mark the organization as deleted, and return it; it is erased after the *grace*.
+
+    Its people's tokens end and its keys sleep at once. One execution is started for this deletion; it and the mails to
+    all users are owed from the commit on, and the sweep does what a crash left. A second time changes nothing.
+
+    Raises:
+        NotFoundError: there is no such organization.
+        ErasedError: it was erased.
+        UnavailableError: the database is away, nothing was changed.
+    """
+    with platform_db.tenant_transaction(organization_id) as conn:
+        organization = _lock(conn, organization_id)
+        if organization.status in DELETABLE:
+            organization = update_deleted(conn, organization_id, reason=reason, now=now, purge_at=now + grace)
+            _owe_execution(conn, organization_id, now)
+            _owe_mails(conn, organization, Kind.DELETION_MAIL, now)
+            insert_record(conn, organization_id, _record(DELETED, organization_id, actor, now))
+    _publish(platform_db, redis, organization_id)
+    drain(platform_db, world, now=now, organization_id=organization_id, kind=Kind.DELETION_EXECUTION)
+    return organization
+
+
+def restore_organization(
+    platform_db: Database, redis: Redis, organization_id: UUID, actor: Actor, *, now: datetime
+) -> Organization:
+    """Undo the organization's deletion, and return it: the same data and keys, in the status that it had before.
+
+    Its people log in again. The execution that waits finds itself overtaken.
+
+    Raises:
+        NotFoundError: there is no such organization.
+        NotDeletedError: it is not deleted.
+        ErasedError: it is being erased, or was.
+        UnavailableError: the database is away, nothing was changed.
+    """
+    with platform_db.tenant_transaction(organization_id) as conn:
+        organization = _lock(conn, organization_id)
+        if organization.status is Status.ERASING:
+            raise ErasedError("The organization is being erased.")
+        if organization.status is not Status.DELETED:
+            raise NotDeletedError(f"The organization is {organization.status}.")
+        organization = update_restored(conn, organization_id, now=now)
+        _owe_mails(conn, organization, Kind.RESTORED_MAIL, now)
+        insert_record(conn, organization_id, _record(RESTORED, organization_id, actor, now))
+    _publish(platform_db, redis, organization_id)
+    return organization
+
+
+def _lock(conn: Connection, organization_id: UUID) -> Organization:
+    organization = lock_organization(conn, organization_id)
+    if organization is None:
+        raise NotFoundError("There is no such organization.")
+    if organization.status is Status.ERASED:
+        raise ErasedError
+    return organization
+
+
+def _owe_execution(conn: Connection, organization_id: UUID, now: datetime) -> None:
+    deletion = find_deletion(conn, organization_id)
+    if deletion is not None:
+        payload = {"generation": deletion.generation, "purge_at": deletion.purge_at.isoformat()}
+        insert_effect(conn, organization_id, Kind.DELETION_EXECUTION, payload, due_at=now)
+
+
+def _owe_mails(conn: Connection, organization: Organization, kind: Kind, now: datetime) -> None:
+    payload = {"organization_name": organization.name}
+    if organization.deleted_at is not None and organization.purge_at is not None:
+        payload["deleted_at"] = f"{organization.deleted_at:%Y-%m-%d %H:%M} UTC"
+        payload["purge_at"] = f"{organization.purge_at:%Y-%m-%d %H:%M} UTC"
+    for address in list_addresses(conn, organization.id):
+        insert_effect(conn, organization.id, kind, {**payload, "to": address}, due_at=now)
+
+
+def _publish(platform_db: Database, redis: Redis, organization_id: UUID) -> None:
+    """Tell Redis, which would otherwise learn it within a minute."""
+    with platform_db.tenant_transaction(organization_id) as conn:
+        standing = find_standing(conn, organization_id)
+    if standing is not None:
+        with suppress(RedisAwayError):
+            put_standing(redis, organization_id, standing)
+
+
+def _record(action: str, organization_id: UUID, actor: Actor, now: datetime) -> Record:
+    return Record(occurred_at=now, actor=actor, action=action, outcome=Outcome.DONE, target=str(organization_id))

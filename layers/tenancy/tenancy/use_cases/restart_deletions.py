@@ -1,0 +1,51 @@
+"""Deletions whose execution was lost, or failed and was redriven by nobody: they are started again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Final
+
+from tenancy.deletion import Deletion
+from tenancy.stores.executions import Executions, Progress
+from tenancy.stores.platform.deletions import list_overdue
+from tenancy.stores.postgres import Database
+
+LOST_AFTER: Final = timedelta(minutes=10)  # after the grace: an execution that is alive has begun by then
+OVERDUE_AFTER: Final = timedelta(hours=1)
+FIRST_PATIENCE: Final = timedelta(hours=1)  # with who redrives what failed; twice as long each time
+LONGEST_PATIENCE: Final = timedelta(days=1)
+BATCH: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restarted:
+    """How many deletions were started again, and how many should long be done."""
+
+    restarted: int
+    overdue: int
+
+
+def restart_deletions(platform_db: Database, executions: Executions, *, now: datetime) -> Restarted:
+    """Make sure that every deletion whose grace is over has an execution.
+
+    Raises:
+        UnavailableError: a store is away; the next minute goes on.
+    """
+    with platform_db.transaction() as conn:
+        deletions = list_overdue(conn, purged_before=now - LOST_AFTER, limit=BATCH)
+    restarted = sum(_is_started_again(executions, deletion, now) for deletion in deletions)
+    overdue = sum(deletion.purge_at < now - OVERDUE_AFTER for deletion in deletions)
+    return Restarted(restarted=restarted, overdue=overdue)
+
+
+def _is_started_again(executions: Executions, deletion: Deletion, now: datetime) -> bool:
+    whose = deletion.organization_id, deletion.generation
+    for attempt in count(1):
+        found = executions.find(*whose, attempt=attempt)
+        if found is None:
+            executions.start(*whose, purge_at=deletion.purge_at, attempt=attempt)
+            return True
+        patience = min(FIRST_PATIENCE * 2 ** (attempt - 1), LONGEST_PATIENCE)
+        if found.progress is Progress.RUNNING or found.ended_at is None or found.ended_at > now - patience:
+            return False
+    raise AssertionError
