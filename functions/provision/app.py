@@ -8,7 +8,9 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.gate import Gate
-from tenancy.gateway.organizations import OrganizationChange, organization_document, page_document, provisioned_document
+from tenancy.gateway.idempotency import IdempotencyKey
+from tenancy.gateway.organizations import OrganizationChange, organization_document, page_document
+from tenancy.gateway.provisioning import provisioned_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
 from tenancy.new_organization import NewOrganization
@@ -21,6 +23,7 @@ from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
+from tenancy.stores.sealer import Sealer
 from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
 from tenancy.tenant import require_operator
 from tenancy.tiers import Tier
@@ -28,6 +31,7 @@ from tenancy.use_cases.change_tier import change_tier
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.list_organizations import get_organization, list_page
 from tenancy.use_cases.provision import provision_organization
+from tenancy.use_cases.provision_once import provision_once
 
 MAX_PAGE = 100
 
@@ -39,6 +43,7 @@ world = World(
     mailer=Mailer(settings.region, settings.mail_from),
     event_bus=EventBus(settings.region),
 )
+sealer = Sealer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.sealing_key_id)
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
 gate = Gate(redis, lambda: platform_db)
@@ -46,11 +51,14 @@ app = api()
 
 
 @app.post("/organizations")
-def provision(new: NewOrganization) -> tuple[dict[str, Any], int]:
+def provision(new: NewOrganization, idempotency_key: IdempotencyKey = None) -> tuple[dict[str, Any], int]:
     """Provision an organization with its administrator, first app and keys."""
     operator = require_operator(caller_of(app))
-    actor = actor_of(request_of(app), operator)
-    provisioned = provision_organization(platform_db, world, new, actor, now=datetime.now(UTC))
+    actor, now = actor_of(request_of(app), operator), datetime.now(UTC)
+    if idempotency_key is None:
+        provisioned = provision_organization(platform_db, world, new, actor, now=now)
+    else:
+        provisioned = provision_once(platform_db, world, sealer, new, actor, idempotency_key=idempotency_key, now=now)
     return provisioned_document(provisioned), HTTPStatus.CREATED
 
 

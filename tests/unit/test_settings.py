@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "USAGE_PLANS_PATH": "/tenancy/usage-plans",
     "AUDIT_QUEUE_URL": "http://127.0.0.1:4566/000000000000/audit",
     "SIGNING_KEY_ID": "0f000000-0000-4000-8000-00000000000f",
+    "SEALING_KEY_ID": "0e000000-0000-4000-8000-00000000000e",
     "MAIL_FROM": "no-reply@attribution.example",
     "REDIS_PATIENCE_MS": "50",
 }
@@ -34,6 +35,7 @@ def test_every_setting_comes_from_its_variable() -> None:
         usage_plans_path="/tenancy/usage-plans",
         audit_queue_url="http://127.0.0.1:4566/000000000000/audit",
         signing_key_id="0f000000-0000-4000-8000-00000000000f",
+        sealing_key_id="0e000000-0000-4000-8000-00000000000e",
         mail_from="no-reply@attribution.example",
         redis_patience_seconds=0.05,
     )

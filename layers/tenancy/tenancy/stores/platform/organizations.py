@@ -13,10 +13,10 @@ from tenancy.stores.postgres import Connection
 from tenancy.tiers import Tier
 
 INSERT_ORGANIZATION: Final = """
-    INSERT INTO organizations (id, name, subdomain, tier, gateway_key)
-    VALUES (%s, %s, %s, %s, %s)
-    RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
+    INSERT INTO organizations (id, name, subdomain, tier, status, gateway_key, created_at, updated_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
+SUBDOMAIN_CONSTRAINTS: Final = frozenset({"organizations_subdomain_key", "organizations_subdomain_skeleton_key"})
 FIND_ORGANIZATION: Final = """
     SELECT id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
     FROM organizations WHERE id = %s
@@ -52,21 +52,27 @@ LIST_RETENTIONS: Final = """
 """
 
 
-def insert_organization(
-    conn: Connection, organization_id: UUID, *, name: str, subdomain: str, tier: Tier, gateway_key: str
-) -> Organization:
-    """Store an active organization and return it as the database now knows it.
+def insert_organization(conn: Connection, organization: Organization, *, gateway_key: str) -> None:
+    """Store *organization*, which API Gateway meters by *gateway_key*.
 
     Raises:
-        SubdomainTakenError: another organization answers at that subdomain.
+        SubdomainTakenError: another organization answers at that subdomain, or at one that looks the same.
     """
+    values = (
+        organization.id,
+        organization.name,
+        organization.subdomain,
+        organization.tier,
+        organization.status,
+        gateway_key,
+        organization.created_at,
+        organization.updated_at,
+    )
     try:
-        with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
-            cursor.execute(INSERT_ORGANIZATION, (organization_id, name, subdomain, tier, gateway_key))
-            return cursor.fetchall()[0]
+        conn.execute(INSERT_ORGANIZATION, values)
     except UniqueViolation as error:
-        if error.diag.constraint_name == "organizations_subdomain_key":
-            raise SubdomainTakenError(subdomain) from error
+        if error.diag.constraint_name in SUBDOMAIN_CONSTRAINTS:
+            raise SubdomainTakenError(organization.subdomain) from error
         raise
 
 
