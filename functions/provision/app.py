@@ -9,12 +9,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.gate import Gate
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.organizations import OrganizationChange, organization_document, page_document
+from tenancy.gateway.organizations import organization_document, page_document
 from tenancy.gateway.provisioning import provisioned_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
 from tenancy.new_organization import NewOrganization
 from tenancy.organization import Status
+from tenancy.organization_change import OrganizationChange
 from tenancy.settings import Settings
 from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
@@ -27,7 +28,7 @@ from tenancy.stores.sealer import Sealer
 from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
 from tenancy.tenant import require_operator
 from tenancy.tiers import Tier
-from tenancy.use_cases.change_tier import change_tier
+from tenancy.use_cases.change_organization import change_organization
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.list_organizations import get_organization, list_page
 from tenancy.use_cases.provision import provision_organization
@@ -83,11 +84,11 @@ def get_one(organization_id: UUID) -> dict[str, Any]:
 
 @app.patch("/organizations/<organization_id>")
 def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
-    """Give an organization another tier."""
+    """Give an organization another name, tier or status."""
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
-    changed = change_tier(
-        platform_db, redis, world.gateway_keys, organization_id, change.tier, actor, now=datetime.now(UTC)
+    changed = change_organization(
+        platform_db, redis, world.gateway_keys, organization_id, change, actor=actor, now=datetime.now(UTC)
     )
     return organization_document(changed)
 

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tenancy.organization_change import OrganizationChange
 from tenancy.stores.redis import Redis
 from tenancy.tenant import Tenant
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.usage import Period
-from tenancy.use_cases.change_tier import change_tier
+from tenancy.use_cases.change_organization import change_organization
 from tenancy.use_cases.clean_up import clean_up
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.provision import Provisioned
@@ -98,8 +99,9 @@ def test_a_downgrade_shortens_retention_thirty_days_later_unless_it_is_undone(
     store(databases, organization_id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=100))
 
     def change(tier: Tier, now: datetime) -> Tenant:
-        changed = change_tier(
-            databases.platform, counters, world.gateway_keys, organization_id, tier, OPERATOR, now=now
+        wanted = OrganizationChange(tier=tier)
+        changed = change_organization(
+            databases.platform, counters, world.gateway_keys, organization_id, wanted, actor=OPERATOR, now=now
         )
         assert changed.tier is tier
         return tenant_of(globex, tier=tier)

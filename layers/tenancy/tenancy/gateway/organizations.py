@@ -3,20 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from tenancy.gateway.times import format_time
 from tenancy.organization import Organization
-from tenancy.tiers import Tier
 from tenancy.use_cases.list_organizations import Page
-
-
-class OrganizationChange(BaseModel):
-    """The body of PATCH /v1/organizations/{id}; name and status cannot be changed yet."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tier: Tier
 
 
 def organization_document(organization: Organization) -> dict[str, Any]:

@@ -32,10 +32,10 @@ LOCK_ORGANIZATION: Final = """
     SELECT id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
     FROM organizations WHERE id = %s FOR UPDATE
 """
-FIND_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
-UPDATE_TIER: Final = """
+GET_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
+UPDATE_ORGANIZATION: Final = """
     UPDATE organizations SET
-        tier = %(tier)s, gateway_key = %(gateway_key)s,
+        name = %(name)s, tier = %(tier)s, status = %(status)s, gateway_key = %(gateway_key)s,
         updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
     RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
@@ -88,19 +88,27 @@ def lock_organization(conn: Connection, organization_id: UUID) -> Organization |
         return cursor.execute(LOCK_ORGANIZATION, (organization_id,)).fetchone()
 
 
-def find_gateway_key(conn: Connection, organization_id: UUID) -> str | None:
-    """Return the key that API Gateway meters the organization by, None for no organization."""
-    row = conn.execute(FIND_GATEWAY_KEY, (organization_id,)).fetchone()
-    return row[0] if row else None
+def get_gateway_key(conn: Connection, organization_id: UUID) -> str:
+    """Return the key that API Gateway meters the organization by, which is there."""
+    [(gateway_key,)] = conn.execute(GET_GATEWAY_KEY, (organization_id,))
+    return str(gateway_key)
 
 
-def update_tier(
-    conn: Connection, organization_id: UUID, tier: Tier, *, gateway_key: str, now: datetime
-) -> Organization:
-    """Give the organization another tier, and the key that is in its plan; its version grows, whatever the clock."""
-    values = {"organization_id": organization_id, "tier": tier, "gateway_key": gateway_key, "now": now}
+def update_organization(conn: Connection, wanted: Organization, *, gateway_key: str, now: datetime) -> Organization:
+    """Give the organization the name, tier and status of *wanted*, and the key that is in its tier's plan.
+
+    Its version grows, whatever the clock.
+    """
+    values = {
+        "organization_id": wanted.id,
+        "name": wanted.name,
+        "tier": wanted.tier,
+        "status": wanted.status,
+        "gateway_key": gateway_key,
+        "now": now,
+    }
     with conn.cursor(row_factory=kwargs_row(_organization)) as cursor:
-        return cursor.execute(UPDATE_TIER, values).fetchall()[0]
+        return cursor.execute(UPDATE_ORGANIZATION, values).fetchall()[0]
 
 
 def insert_tier_change(
