@@ -32,6 +32,7 @@ from tenancy.stores.platform.migrations import run_clickhouse_script
 from tenancy.stores.postgres import Database
 from tenancy.stores.queue import EventQueue
 from tenancy.stores.redis import Redis
+from tenancy.stores.sealer import Sealer
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.migrate import migrate, read_migrations
@@ -168,6 +169,7 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
         dead_letters_url=sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
         audit_queue_url=sqs.create_queue(QueueName="audit")["QueueUrl"],
         signing_key_id=kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"],
+        sealing_key_id=kms.create_key(KeySpec="SYMMETRIC_DEFAULT", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["KeyId"],
         plan_ids=plan_ids,
         state_machine_arn=boto3.client("stepfunctions", region_name=REGION).create_state_machine(
             name="delete-organization",
@@ -185,6 +187,13 @@ def world(aws: AwsAccount) -> World:
         event_bus=EventBus(REGION),
         executions=Executions(REGION, aws.state_machine_arn),
     )
+
+
+@pytest.fixture
+def sealer(aws: AwsAccount) -> Iterator[Sealer]:
+    client = Aws("kms", REGION, aws.endpoint_url)
+    yield Sealer(client, aws.sealing_key_id)
+    client.close()
 
 
 @pytest.fixture

@@ -90,6 +90,7 @@ class AwsAccount:
     dead_letters_url: str
     audit_queue_url: str
     signing_key_id: str
+    sealing_key_id: str
     plan_ids: dict[str, str]
     state_machine_arn: str
 

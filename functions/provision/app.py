@@ -8,24 +8,29 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.gate import Gate
-from tenancy.gateway.organizations import OrganizationChange, organization_document, page_document, provisioned_document
+from tenancy.gateway.idempotency import IdempotencyKey
+from tenancy.gateway.organizations import organization_document, page_document
+from tenancy.gateway.provisioning import provisioned_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
 from tenancy.new_organization import NewOrganization
 from tenancy.organization import Status
+from tenancy.organization_change import OrganizationChange
 from tenancy.settings import Settings
 from tenancy.stores.audit_queue import AuditQueue
 from tenancy.stores.aws import Aws
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
+from tenancy.stores.sealer import Sealer
 from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
 from tenancy.tenant import require_operator
 from tenancy.tiers import Tier
-from tenancy.use_cases.change_tier import change_tier
+from tenancy.use_cases.change_organization import change_organization
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.list_organizations import get_organization, list_page
 from tenancy.use_cases.provision import provision_organization
+from tenancy.use_cases.provision_once import provision_once
 
 MAX_PAGE = 100
 
@@ -34,6 +39,7 @@ secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_u
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 gateway_keys = GatewayKeys(settings.region, settings.usage_plans_path)
 world = World(gateway_keys=gateway_keys)
+sealer = Sealer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.sealing_key_id)
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
 gate = Gate(redis, lambda: platform_db)
@@ -41,11 +47,14 @@ app = api()
 
 
 @app.post("/organizations")
-def provision(new: NewOrganization) -> tuple[dict[str, Any], int]:
+def provision(new: NewOrganization, idempotency_key: IdempotencyKey = None) -> tuple[dict[str, Any], int]:
     """Provision an organization with its administrator, first app and keys."""
     operator = require_operator(caller_of(app))
-    actor = actor_of(request_of(app), operator)
-    provisioned = provision_organization(platform_db, world, new, actor, now=datetime.now(UTC))
+    actor, now = actor_of(request_of(app), operator), datetime.now(UTC)
+    if idempotency_key is None:
+        provisioned = provision_organization(platform_db, world, new, actor, now=now)
+    else:
+        provisioned = provision_once(platform_db, world, sealer, new, actor, idempotency_key=idempotency_key, now=now)
     return provisioned_document(provisioned), HTTPStatus.CREATED
 
 
@@ -70,10 +79,12 @@ def get_one(organization_id: UUID) -> dict[str, Any]:
 
 @app.patch("/organizations/<organization_id>")
 def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
-    """Give an organization another tier."""
+    """Give an organization another name, tier or status."""
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
-    changed = change_tier(platform_db, redis, gateway_keys, organization_id, change.tier, actor, now=datetime.now(UTC))
+    changed = change_organization(
+        platform_db, redis, gateway_keys, organization_id, change, actor=actor, now=datetime.now(UTC)
+    )
     return organization_document(changed)
 
 

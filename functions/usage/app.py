@@ -10,14 +10,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.gate import Gate
-from tenancy.gateway.metering import (
-    Commit,
-    IdempotencyKey,
-    NewReservation,
-    Report,
-    allowance_document,
-    reserved_document,
-)
+from tenancy.gateway.idempotency import IdempotencyKey
+from tenancy.gateway.metering import Commit, NewReservation, Report, allowance_document, reserved_document
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.gateway.trail import Trail
 from tenancy.gateway.usage import parse_period, statistics_document, usage_document

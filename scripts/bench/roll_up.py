@@ -10,6 +10,7 @@ from uuid import UUID
 
 from scripts.bench.databases import Databases, Servers, own_databases, own_valkey
 from scripts.bench.figure import Figure, alternate
+from tenancy.organization import Organization, Status
 from tenancy.stores.counters import seed_usage
 from tenancy.stores.platform.organizations import insert_organization
 from tenancy.stores.redis import Redis
@@ -81,12 +82,20 @@ class Platform:
         self._databases.clickhouse.command("TRUNCATE TABLE daily_statistics")
 
     def _insert_organizations(self) -> None:
+        now = datetime.now(UTC)
         with self._databases.platform.transaction() as conn:
             for number, each in enumerate(self._organization_ids):
                 subdomain = f"bench-{number}"
-                insert_organization(
-                    conn, each, name=subdomain, subdomain=subdomain, tier=Tier.GROWTH, gateway_key=subdomain
+                organization = Organization(
+                    id=each,
+                    name=subdomain,
+                    subdomain=subdomain,
+                    tier=Tier.GROWTH,
+                    status=Status.ACTIVE,
+                    created_at=now,
+                    updated_at=now,
                 )
+                insert_organization(conn, organization, gateway_key=subdomain)
 
     def _insert_events(self, now: datetime) -> None:
         start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

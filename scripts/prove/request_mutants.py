@@ -114,10 +114,7 @@ MUTANTS: Final = (
         name="an e-mail address is printed",
         wall="logs",
         file="functions/provision/app.py",
-        old="    provisioned = provision_organization(platform_db, world, new, actor, now=datetime.now(UTC))\n",
-        new=(
-            "    provisioned = provision_organization(platform_db, world, new, actor, now=datetime.now(UTC))\n"
-            "    print(new.admin_email)\n"
-        ),
+        old="    actor, now = actor_of(request_of(app), operator), datetime.now(UTC)\n",
+        new="    actor, now = actor_of(request_of(app), operator), datetime.now(UTC)\n    print(new.admin_email)\n",
     ),
 )

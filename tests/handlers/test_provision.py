@@ -113,16 +113,35 @@ def test_the_keys_work_at_once(provision: Function, start: Start) -> None:
 def test_what_is_stored_of_keys_and_password_proves_them_and_shows_nothing(
     provision: Function, databases: Databases
 ) -> None:
-    document = answer_of(provision(create())).document
+    document = answer_of(provision(with_headers(create(), idempotency_key="order-1"))).document
     with psycopg.connect(databases.servers.superuser_url, dbname=databases.name) as conn:
         rows = conn.execute("SELECT to_jsonb(users)::text FROM users").fetchall()
         rows += conn.execute("SELECT to_jsonb(api_keys)::text FROM api_keys").fetchall()
         rows += conn.execute("SELECT to_jsonb(outbox)::text FROM outbox").fetchall()
+        rows += conn.execute("SELECT to_jsonb(requests)::text FROM provisioning_requests AS requests").fetchall()
     stored = " ".join(text for (text,) in rows)
     assert "$argon2id$v=19$m=19456,t=2,p=1$" in stored
     for secret in (ACME["admin_password"], document["write_key"], document["secret_key"]):
         assert str(secret) not in stored
         assert str(secret)[3:20] not in stored
+
+
+def test_the_same_request_with_its_idempotency_key_gets_the_same_answer(provision: Function) -> None:
+    request = with_headers(create(), idempotency_key="order-1")
+    first, again = answer_of(provision(request)), answer_of(provision(request))
+    assert (first.status, again.status, again.body) == (201, 201, first.body)
+    for changes in ({"name": "Globex"}, {"admin_password": "another horse battery staple"}):
+        other = with_headers(create(**changes), idempotency_key="order-1")
+        problem_of(provision(other), other, 422, "idempotency_key_reused")
+    other = with_headers(create(subdomain="globex"), idempotency_key="order-2")
+    assert answer_of(provision(other)).document["organization"]["subdomain"] == "globex"
+
+
+def test_a_password_that_is_too_common_is_named_and_not_shown(provision: Function) -> None:
+    request = create(admin_password="Password-2026")
+    [error] = problem_of(provision(request), request, 422, "invalid")["errors"]
+    assert (error["location"], error["code"]) == ("body/admin_password", "too_common")
+    assert "Password-2026" not in answer_of(provision(request)).body
 
 
 def test_the_answer_does_not_wait_for_the_mail(provision: Function, mails: Mails) -> None:

@@ -43,6 +43,48 @@ def test_a_password_is_kept_as_it_is_typed() -> None:
     assert parse(admin_password=password).admin_password.get_secret_value() == password
 
 
+def test_a_name_is_kept_composed_however_it_was_typed() -> None:
+    assert parse(name="A\u0301cme").name == "\u00c1cme"
+
+
+def test_a_password_is_the_same_on_every_keyboard() -> None:
+    for typed in ("Stra\u00dfe Pferd Batterie \ufb01", "\uff33tra\u00dfe Pferd\u00a0Batterie fi"):
+        assert parse(admin_password=typed).admin_password.get_secret_value() == "Stra\u00dfe Pferd Batterie fi"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1234",
+        "P@ssw0rd1234",
+        "qwertyuiop123",
+        "aaaaaaaaaaaa",
+        "\uff50\uff41\uff53\uff53word1234",
+        "acme-acme-acme",
+        "admin@acme.example",
+        "Globex Corporation",
+        "a" * 256,
+    ],
+)
+def test_a_password_that_is_guessed_first_is_refused_and_not_told(password: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        parse(name="Globex Corporation", admin_password=password)
+    [entry] = error.value.errors(include_input=False)
+    assert (entry["loc"], entry["type"]) == (("admin_password",), "too_common")
+    assert password not in entry["msg"]
+
+
+def test_what_gets_too_long_when_it_is_normalised_is_refused() -> None:
+    with pytest.raises(ValidationError) as error:
+        parse(admin_password="\ufdfa" * 20)
+    assert [entry["type"] for entry in error.value.errors()] == ["password_length"]
+
+
+def test_a_long_password_is_judged_in_little_time_and_taken() -> None:
+    password = "".join(f"{number * 7919:x}" for number in range(60))[:256]
+    assert parse(admin_password=password).admin_password.get_secret_value() == password
+
+
 def test_a_password_is_never_shown() -> None:
     new = parse()
     for shown in (repr(new), str(new), repr(new.model_dump())):
@@ -68,6 +110,7 @@ def test_no_field_may_be_missing(field: str) -> None:
         ("name", "Acme\u2028Inc"),
         ("name", "Acme \u202eInc"),
         ("name", "\ud800"),
+        ("name", "\u0344" * 128),
         ("name", 5),
         ("name", None),
         ("name", ["Acme"]),

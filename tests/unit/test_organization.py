@@ -1,12 +1,19 @@
 """What a subdomain may look like, and the key that API Gateway meters an organization by."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.organization import RESERVED_SUBDOMAINS, gateway_key_value, is_subdomain
+from tenancy.organization import (
+    RESERVED_SUBDOMAINS,
+    gateway_key_value,
+    is_reserved,
+    is_subdomain,
+    skeleton,
+    subdomain_digest,
+)
 
 
 @pytest.mark.parametrize("text", ["acme", "a", "0", "a-b", "a--b", "globex-2", "9lives", "a" * 63])
@@ -61,6 +68,38 @@ def test_names_of_the_platforms_own_are_reserved(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(RESERVED_SUBDOMAINS))
 def test_a_reserved_name_could_be_a_subdomain(name: str) -> None:
     assert is_subdomain(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["admin", "adm1n", "supp0rt", "log-in", "l0g-1n", "rnail", "vvvvvv", "vv-ww", "a-p-i", "1nfo"]
+)
+def test_what_is_taken_for_a_name_of_the_platforms_own_is_reserved(name: str) -> None:
+    assert is_reserved(name)
+
+
+@pytest.mark.parametrize("name", ["acme", "globex", "administration-of-acme", "my-api", "supporters", "acme-1"])
+def test_another_name_is_not_reserved(name: str) -> None:
+    assert not is_reserved(name)
+
+
+@given(st.uuids())
+def test_what_looks_like_an_id_is_kept_for_the_erased(organization_id: UUID) -> None:
+    assert is_reserved(str(organization_id))
+    assert is_reserved(skeleton(str(organization_id)))
+
+
+@given(st.uuids(), st.uuids())
+def test_two_ids_never_look_the_same(acme: UUID, globex: UUID) -> None:
+    assert (skeleton(str(acme)) == skeleton(str(globex))) == (acme == globex)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("acme-0", "acme-o"), ("globex1", "globexl"), ("globexi", "globexl"), ("acrne", "acme"), ("vv", "w")],
+)
+def test_subdomains_that_look_the_same_have_one_skeleton(one: str, other: str) -> None:
+    assert skeleton(one) == skeleton(other)
+    assert subdomain_digest(one) == subdomain_digest(other)
 
 
 def test_a_gateway_key_has_a_length_that_api_gateway_takes_and_no_other_has_it() -> None:

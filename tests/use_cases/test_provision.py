@@ -6,6 +6,8 @@ import boto3
 import pytest
 
 from tenancy.errors import SubdomainTakenError, UnavailableError
+from tenancy.organization import QUARANTINE
+from tenancy.stores.platform.quarantine import insert_quarantine
 from tenancy.stores.redis import Redis
 from tenancy.tiers import Tier
 from tenancy.use_cases.effects import World
@@ -43,14 +45,27 @@ def test_only_the_mail_is_owed_once_it_is_answered(databases: Databases, world: 
         assert conn.execute("SELECT kind FROM outbox").fetchall() == [("welcome_mail",)]
 
 
-@pytest.mark.parametrize("subdomain", ["acme", "www"])
-def test_a_subdomain_that_is_taken_or_reserved_is_refused_and_nothing_is_made(
+@pytest.mark.parametrize(
+    "subdomain", ["acme", "acrne", "www", "adm1n", "log-in", "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"]
+)
+def test_a_subdomain_that_is_taken_or_reserved_or_looks_like_one_is_refused_and_nothing_is_made(
     databases: Databases, world: World, acme: Provisioned, subdomain: str
 ) -> None:
     with pytest.raises(SubdomainTakenError):
         provision_organization(databases.platform, world, new_organization(subdomain), OPERATOR, now=NOW)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT id FROM organizations").fetchall() == [(acme.organization.id,)]
+
+
+def test_an_erased_organizations_subdomain_is_nobodys_for_a_year(databases: Databases, world: World) -> None:
+    with databases.platform.transaction() as conn:
+        insert_quarantine(conn, "acme", ends_at=NOW + QUARANTINE)
+    for subdomain in ("acme", "acrne"):
+        with pytest.raises(SubdomainTakenError):
+            provision_organization(databases.platform, world, new_organization(subdomain), OPERATOR, now=NOW)
+    with databases.platform.transaction() as conn:
+        assert conn.execute("SELECT id FROM organizations").fetchall() == []
+    provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW + timedelta(days=365))
 
 
 def test_what_the_gateway_refused_is_finished_by_the_sweep(

@@ -4,17 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tenancy.organization_change import OrganizationChange
+from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.redis import Redis
 from tenancy.tenant import Tenant
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.usage import Period
-from tenancy.use_cases.change_tier import change_tier
+from tenancy.use_cases.change_organization import change_organization
 from tenancy.use_cases.clean_up import clean_up
-from tenancy.use_cases.effects import World
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.read_statistics import read_statistics
 from tenancy.use_cases.roll_up import roll_up
-from tests.given import OPERATOR, Databases, tenant_of
+from tests.given import OPERATOR, PLANS_PATH, REGION, Databases, tenant_of
 from tests.use_cases.admitting import NOW
 from tests.use_cases.storing import count, store
 
@@ -92,14 +93,21 @@ def test_the_clean_up_changes_no_bill(databases: Databases, counters: Redis, acm
 
 
 def test_a_downgrade_shortens_retention_thirty_days_later_unless_it_is_undone(
-    databases: Databases, counters: Redis, world: World, globex: Provisioned
+    databases: Databases, counters: Redis, globex: Provisioned
 ) -> None:
     organization_id = globex.organization.id
     store(databases, organization_id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=100))
 
     def change(tier: Tier, now: datetime) -> Tenant:
-        changed = change_tier(
-            databases.platform, counters, world.gateway_keys, organization_id, tier, OPERATOR, now=now
+        wanted = OrganizationChange(tier=tier)
+        changed = change_organization(
+            databases.platform,
+            counters,
+            GatewayKeys(REGION, PLANS_PATH),
+            organization_id,
+            wanted,
+            actor=OPERATOR,
+            now=now,
         )
         assert changed.tier is tier
         return tenant_of(globex, tier=tier)

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr, ValidationInfo, field_validator
 
-from tenancy.organization import NAME_MAX_CHARACTERS, is_subdomain
+from tenancy.organization import is_subdomain, parse_name
+from tenancy.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
 from tenancy.tiers import Tier
 
-PASSWORD_MIN_CHARACTERS: Final = 12
-PASSWORD_MAX_CHARACTERS: Final = 256
+EMAIL_MAX_CHARACTERS: Final = 254  # RFC 5321, with errata 1690
 
 
 class NewOrganization(BaseModel):
@@ -16,18 +16,12 @@ class NewOrganization(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_CHARACTERS)]
+    name: Annotated[str, AfterValidator(parse_name)]
     subdomain: str
-    admin_email: EmailStr
+    admin_email: Annotated[EmailStr, Field(max_length=EMAIL_MAX_CHARACTERS)]
+    # Last: what stands above it makes no good password.
     admin_password: Annotated[SecretStr, Field(min_length=PASSWORD_MIN_CHARACTERS, max_length=PASSWORD_MAX_CHARACTERS)]
     tier: Tier = Tier.STARTER
-
-    @field_validator("name")
-    @classmethod
-    def _is_one_line(cls, name: str) -> str:
-        if not name.isprintable():
-            raise ValueError("A name is one line of printable characters.")
-        return name
 
     @field_validator("subdomain")
     @classmethod
@@ -37,13 +31,13 @@ class NewOrganization(BaseModel):
             raise ValueError("A subdomain is one DNS label: 1 to 63 of a-z, 0-9 and -, not at either end.")
         return label
 
-    @field_validator("admin_password")
-    @classmethod
-    def _is_text(cls, password: SecretStr) -> SecretStr:
-        password.get_secret_value().encode()  # half a surrogate pair is no text, and no hash could be made of it
-        return password
-
     @field_validator("admin_email")
     @classmethod
     def _is_lower_case(cls, email: str) -> str:
         return email.lower()
+
+    @field_validator("admin_password")
+    @classmethod
+    def _is_good(cls, password: SecretStr, others: ValidationInfo) -> SecretStr:
+        about = [str(others.data.get(name, "")) for name in ("name", "subdomain", "admin_email")]
+        return SecretStr(parse_password(password.get_secret_value(), about=about))

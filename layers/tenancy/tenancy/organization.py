@@ -43,6 +43,9 @@ class Status(StrEnum):
     ERASED = "erased"
 
 
+CHANGEABLE: Final = frozenset({Status.ACTIVE, Status.SUSPENDED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
     """An organization as the database knows it; times are UTC."""

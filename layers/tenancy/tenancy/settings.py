@@ -30,6 +30,7 @@ class Settings:
     usage_plans_path: str
     audit_queue_url: str
     signing_key_id: str
+    sealing_key_id: str
     mail_from: str
     redis_patience_seconds: float
     deletion_grace: timedelta
@@ -52,6 +53,7 @@ class Settings:
             usage_plans_path=environ.get("USAGE_PLANS_PATH", ""),
             audit_queue_url=environ.get("AUDIT_QUEUE_URL", ""),
             signing_key_id=environ.get("SIGNING_KEY_ID", ""),
+            sealing_key_id=environ.get("SEALING_KEY_ID", ""),
             mail_from=environ.get("MAIL_FROM", ""),
             redis_patience_seconds=int(environ.get("REDIS_PATIENCE_MS", "0")) / 1000,
             deletion_grace=timedelta(seconds=int(environ.get("DELETION_GRACE_SECONDS", "0"))),

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tenancy.organization import Status
+from tenancy.errors import ErasedError, NotFoundError
+from tenancy.organization import Organization, Status
 from tenancy.tiers import Tier
 
 LIVE: Final = "live"
@@ -18,3 +19,17 @@ class Standing:
     status: Status
     epoch: int
     version: int
+
+
+def existing[T: (Organization, Standing)](found: T | None) -> T:
+    """Return *found*, when the operator may still ask about it.
+
+    Raises:
+        NotFoundError: there is no such organization.
+        ErasedError: there is none any more.
+    """
+    if found is None:
+        raise NotFoundError("There is no such organization.")
+    if found.status is Status.ERASED:
+        raise ErasedError
+    return found

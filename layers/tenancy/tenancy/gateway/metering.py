@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Final
 
-from aws_lambda_powertools.event_handler.openapi.params import Header
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from tenancy.errors import FieldError, InvalidError
@@ -12,9 +11,6 @@ from tenancy.use_cases.meter import Reserved
 
 MAX_AMOUNT: Final = 10**15
 MAX_TTL_SECONDS: Final = 24 * 3600
-
-# No `type`: Powertools looks into annotations, and not behind names for them.
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[!-~]{1,255}$")]
 
 
 class Report(BaseModel):

@@ -3,21 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from tenancy.gateway.times import format_time
 from tenancy.organization import Organization
-from tenancy.tiers import Tier
 from tenancy.use_cases.list_organizations import Page
-from tenancy.use_cases.provision import FIRST_APP_NAME, FIRST_APP_PLATFORM, Provisioned
-
-
-class OrganizationChange(BaseModel):
-    """The body of PATCH /v1/organizations/{id}; name and status cannot be changed yet."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tier: Tier
 
 
 def organization_document(organization: Organization) -> dict[str, Any]:
@@ -38,22 +26,6 @@ def organization_document(organization: Organization) -> dict[str, Any]:
         name: format_time(value) if isinstance(value, datetime) else value
         for name, value in document.items()
         if value is not None
-    }
-
-
-def provisioned_document(provisioned: Provisioned) -> dict[str, Any]:
-    """Return what provisioning answers: the only time that the keys are shown."""
-    return {
-        "organization": organization_document(provisioned.organization),
-        "admin_user": {
-            "id": str(provisioned.admin_user_id),
-            "email": provisioned.admin_email,
-            "role": "super_admin",
-            "status": "active",
-        },
-        "app": {"id": str(provisioned.app_id), "name": FIRST_APP_NAME, "platform": FIRST_APP_PLATFORM},
-        "write_key": provisioned.write_key.text,
-        "secret_key": provisioned.secret_key.text,
     }
 
 

@@ -6,8 +6,9 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.audit import Actor, Outcome, Record
-from tenancy.errors import ErasedError, NotDeletedError, NotFoundError
-from tenancy.organization import Organization, Status
+from tenancy.errors import ErasedError, NotDeletedError
+from tenancy.organization import CHANGEABLE, Organization, Status
+from tenancy.standing import existing
 from tenancy.stores.audit import insert_record
 from tenancy.stores.counters import put_standing
 from tenancy.stores.platform.deletions import find_deletion, list_addresses, update_deleted, update_restored
@@ -20,7 +21,6 @@ from tenancy.use_cases.effects import Kind, World, drain
 
 DELETED: Final = "organization.deleted"
 RESTORED: Final = "organization.restored"
-DELETABLE: Final = frozenset({Status.ACTIVE, Status.SUSPENDED})
 
 
 def delete_organization(
@@ -45,8 +45,8 @@ def delete_organization(
         UnavailableError: the database is away, nothing was changed.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
-        organization = _lock(conn, organization_id)
-        if organization.status in DELETABLE:
+        organization = existing(lock_organization(conn, organization_id))
+        if organization.status in CHANGEABLE:
             organization = update_deleted(conn, organization_id, reason=reason, now=now, purge_at=now + grace)
             _owe_execution(conn, organization_id, now)
             _owe_mails(conn, organization, Kind.DELETION_MAIL, now)
@@ -70,7 +70,7 @@ def restore_organization(
         UnavailableError: the database is away, nothing was changed.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
-        organization = _lock(conn, organization_id)
+        organization = existing(lock_organization(conn, organization_id))
         if organization.status is Status.ERASING:
             raise ErasedError("The organization is being erased.")
         if organization.status is not Status.DELETED:
@@ -79,15 +79,6 @@ def restore_organization(
         _owe_mails(conn, organization, Kind.RESTORED_MAIL, now)
         insert_record(conn, organization_id, _record(RESTORED, organization_id, actor, now))
     _publish(platform_db, redis, organization_id)
-    return organization
-
-
-def _lock(conn: Connection, organization_id: UUID) -> Organization:
-    organization = lock_organization(conn, organization_id)
-    if organization is None:
-        raise NotFoundError("There is no such organization.")
-    if organization.status is Status.ERASED:
-        raise ErasedError
     return organization
 
 

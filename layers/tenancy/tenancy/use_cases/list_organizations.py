@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from tenancy.cursors import format_cursor, parse_cursor
-from tenancy.errors import NotFoundError
 from tenancy.organization import Organization, Status
+from tenancy.standing import existing
 from tenancy.stores.platform.organizations import find_organization, list_organizations
 from tenancy.stores.postgres import Database
 from tenancy.tiers import Tier
@@ -24,13 +24,10 @@ def get_organization(platform_db: Database, organization_id: UUID) -> Organizati
     """Return the organization.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError, ErasedError: there is none, or none any more.
     """
     with platform_db.transaction() as conn:
-        organization = find_organization(conn, organization_id)
-    if organization is None:
-        raise NotFoundError("There is no such organization.")
-    return organization
+        return existing(find_organization(conn, organization_id))
 
 
 def list_page(

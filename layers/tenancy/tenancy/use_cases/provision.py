@@ -9,16 +9,17 @@ from argon2 import PasswordHasher
 
 from tenancy.api_keys import ApiKey, KeyType, generate_key
 from tenancy.audit import Actor, Outcome, Record
-from tenancy.errors import SubdomainTakenError, UnavailableError
+from tenancy.errors import RequestInProgressError, SubdomainTakenError, UnavailableError
 from tenancy.new_organization import NewOrganization
-from tenancy.organization import RESERVED_SUBDOMAINS, Organization, gateway_key_value
+from tenancy.organization import Organization, Status, gateway_key_value, is_reserved
 from tenancy.permissions import EVENTS_WRITE, PERMISSIONS
 from tenancy.quotas import Metric
 from tenancy.stores.api_keys import insert_api_key
 from tenancy.stores.apps import insert_app
 from tenancy.stores.audit import insert_record
 from tenancy.stores.platform.organizations import insert_organization
-from tenancy.stores.platform.outbox import insert_effect
+from tenancy.stores.platform.outbox import insert_effect, is_owed
+from tenancy.stores.platform.quarantine import is_quarantined
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.users import insert_user
 from tenancy.use_cases.effects import Kind, World, drain
@@ -27,13 +28,15 @@ from tenancy.use_cases.seats import claim_seat
 PROVISIONED: Final = "organization.provisioned"
 FIRST_APP_NAME: Final = "Default App"
 FIRST_APP_PLATFORM: Final = "web"
+FIRST_SECRET_KEY_NAME: Final = "First secret key"  # noqa: S105 - a name
+FIRST_GENERATION: Final = 1
 # OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioned:
-    """What provisioning made. The keys are here in full, for the only time."""
+    """What provisioning made. The keys are here in full."""
 
     organization: Organization
     admin_user_id: UUID
@@ -51,54 +54,111 @@ def provision_organization(
     """Provision *new* and return when API Gateway meters it in the plan of its tier; the sweep sends the mail.
 
     Raises:
-        SubdomainTakenError: another organization answers at that subdomain, or it is reserved; nothing was made.
+        SubdomainTakenError: another organization answers at that subdomain or one that looks like it, did so until
+            lately, or it is reserved; nothing was made.
         UnavailableError: a store is away. Before the commit nothing was made; after it the sweep finishes.
     """
-    if new.subdomain in RESERVED_SUBDOMAINS:
-        raise SubdomainTakenError(new.subdomain)
-    password_hash = HASHER.hash(new.admin_password.get_secret_value())
-    organization_id = uuid4()
-    with platform_db.tenant_transaction(organization_id) as conn:
-        provisioned = _insert_all(conn, organization_id, new, password_hash, now)
-        insert_record(
-            conn,
-            organization_id,
-            Record(occurred_at=now, actor=actor, action=PROVISIONED, outcome=Outcome.DONE, target=str(organization_id)),
-        )
-    drained = drain(platform_db, world, now=now, organization_id=organization_id, kind=Kind.GATEWAY_KEY)
-    if Kind.GATEWAY_KEY not in drained.done:
-        raise UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
+    provisioned = prepare(uuid4(), new, now=now)
+    password_hash = hash_password(new)
+    with platform_db.tenant_transaction(provisioned.organization.id) as conn:
+        insert_provisioned(conn, provisioned, password_hash, actor, now=now)
+    finish_gateway_key(platform_db, world, provisioned.organization.id, now=now)
     return provisioned
 
 
-def _insert_all(
-    conn: Connection, organization_id: UUID, new: NewOrganization, password_hash: str, now: datetime
-) -> Provisioned:
-    gateway_key = gateway_key_value(organization_id, generation=1)
-    organization = insert_organization(
-        conn, organization_id, name=new.name, subdomain=new.subdomain, tier=new.tier, gateway_key=gateway_key
-    )
-    user_id, app_id, write_key_id, secret_key_id = uuid4(), uuid4(), uuid4(), uuid4()
-    claim_seat(conn, organization_id, Metric.USERS, now=now)
-    insert_user(conn, organization_id, user_id, email=new.admin_email, password_hash=password_hash, role="super_admin")
-    claim_seat(conn, organization_id, Metric.APPS, now=now)
-    insert_app(conn, organization_id, app_id, name=FIRST_APP_NAME, platform=FIRST_APP_PLATFORM)
-    write_key, secret_key = generate_key(KeyType.WRITE), generate_key(KeyType.SECRET)
-    insert_api_key(
-        conn, organization_id, write_key_id, write_key, name=FIRST_APP_NAME, scopes=[EVENTS_WRITE], app_id=app_id
-    )
-    insert_api_key(conn, organization_id, secret_key_id, secret_key, name="First secret key", scopes=PERMISSIONS)
-    insert_effect(conn, organization_id, Kind.GATEWAY_KEY, {"value": gateway_key, "tier": new.tier}, due_at=now)
-    insert_effect(
-        conn, organization_id, Kind.WELCOME_MAIL, {"to": new.admin_email, "organization_name": new.name}, due_at=now
-    )
+def prepare(organization_id: UUID, new: NewOrganization, *, now: datetime) -> Provisioned:
+    """Choose everything that is to be stored, so that it can be answered word by word another time.
+
+    Raises:
+        SubdomainTakenError: the subdomain is reserved.
+    """
+    if is_reserved(new.subdomain):
+        raise SubdomainTakenError(new.subdomain)
     return Provisioned(
-        organization=organization,
-        admin_user_id=user_id,
+        organization=Organization(
+            id=organization_id,
+            name=new.name,
+            subdomain=new.subdomain,
+            tier=new.tier,
+            status=Status.ACTIVE,
+            created_at=now,
+            updated_at=now,
+        ),
+        admin_user_id=uuid4(),
         admin_email=new.admin_email,
-        app_id=app_id,
-        write_key=write_key,
-        write_key_id=write_key_id,
-        secret_key=secret_key,
-        secret_key_id=secret_key_id,
+        app_id=uuid4(),
+        write_key=generate_key(KeyType.WRITE),
+        write_key_id=uuid4(),
+        secret_key=generate_key(KeyType.SECRET),
+        secret_key_id=uuid4(),
+    )
+
+
+def hash_password(new: NewOrganization) -> str:
+    """Return what is stored of the administrator's password; it takes its time, so do it outside a transaction."""
+    return HASHER.hash(new.admin_password.get_secret_value())
+
+
+def insert_provisioned(
+    conn: Connection, provisioned: Provisioned, password_hash: str, actor: Actor, *, now: datetime
+) -> None:
+    """Store all of it, with its record and the effects that it owes.
+
+    Raises:
+        SubdomainTakenError: another organization answers at that subdomain, or did so until lately.
+    """
+    organization = provisioned.organization
+    gateway_key = gateway_key_value(organization.id, FIRST_GENERATION)
+    insert_organization(conn, organization, gateway_key=gateway_key)
+    if is_quarantined(conn, organization.subdomain, now=now):  # after the insert, which waits for an erasure's commit
+        raise SubdomainTakenError(organization.subdomain)
+    _insert_people_and_keys(conn, provisioned, password_hash, now=now)
+    target = str(organization.id)
+    record = Record(occurred_at=now, actor=actor, action=PROVISIONED, outcome=Outcome.DONE, target=target)
+    insert_record(conn, organization.id, record)
+    key = {"value": gateway_key, "tier": organization.tier}
+    insert_effect(conn, organization.id, Kind.GATEWAY_KEY, key, due_at=now)
+    mail = {"to": provisioned.admin_email, "organization_name": organization.name}
+    insert_effect(conn, organization.id, Kind.WELCOME_MAIL, mail, due_at=now)
+
+
+def finish_gateway_key(platform_db: Database, world: World, organization_id: UUID, *, now: datetime) -> None:
+    """Make sure that API Gateway meters the organization, whoever was to see to it before.
+
+    Raises:
+        UnavailableError: API Gateway does not take the key now; the sweep tries again.
+        RequestInProgressError: another request, or the sweep, is at it, or will be.
+    """
+    drained = drain(platform_db, world, now=now, organization_id=organization_id, kind=Kind.GATEWAY_KEY)
+    if drained.failed:
+        raise UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
+    with platform_db.transaction() as conn:
+        if is_owed(conn, organization_id, Kind.GATEWAY_KEY):
+            raise RequestInProgressError("The organization is stored; API Gateway will know it within minutes.")
+
+
+def _insert_people_and_keys(conn: Connection, made: Provisioned, password_hash: str, *, now: datetime) -> None:
+    organization_id = made.organization.id
+    claim_seat(conn, organization_id, Metric.USERS, now=now)
+    insert_user(
+        conn,
+        organization_id,
+        made.admin_user_id,
+        email=made.admin_email,
+        password_hash=password_hash,
+        role="super_admin",
+    )
+    claim_seat(conn, organization_id, Metric.APPS, now=now)
+    insert_app(conn, organization_id, made.app_id, name=FIRST_APP_NAME, platform=FIRST_APP_PLATFORM)
+    insert_api_key(
+        conn,
+        organization_id,
+        made.write_key_id,
+        made.write_key,
+        name=FIRST_APP_NAME,
+        scopes=[EVENTS_WRITE],
+        app_id=made.app_id,
+    )
+    insert_api_key(
+        conn, organization_id, made.secret_key_id, made.secret_key, name=FIRST_SECRET_KEY_NAME, scopes=PERMISSIONS
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from tenancy.errors import NotFoundError
 from tenancy.quotas import METERED, Allowance, Metric, limit_of
+from tenancy.standing import existing
 from tenancy.stores.apps import count_apps
 from tenancy.stores.clickhouse import TenantReader
 from tenancy.stores.events import (
@@ -53,14 +53,11 @@ def find_tier(db: Database, organization_id: UUID) -> Tier:
     """Return the tier of an organization that the operator asks about.
 
     Raises:
-        NotFoundError: there is no such organization.
+        NotFoundError, ErasedError: there is no such organization, or not any more.
         UnavailableError: the database is away.
     """
     with db.tenant_transaction(organization_id) as conn:
-        standing = find_standing(conn, organization_id)
-    if standing is None:
-        raise NotFoundError("There is no such organization.")
-    return standing.tier
+        return existing(find_standing(conn, organization_id)).tier
 
 
 def read_usage(

@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 
 from tenancy.admission import HELD_FOR_QUOTA
 from tenancy.audit import Actor, Outcome, Record
-from tenancy.errors import ConflictError, NotFoundError, TransitionNotAllowedError, UnavailableError
+from tenancy.errors import ConflictError, TransitionNotAllowedError, UnavailableError
 from tenancy.events.segment import HELD_FOR_CLOCK
 from tenancy.organization import Status
+from tenancy.standing import existing
 from tenancy.stores.audit import insert_record
 from tenancy.stores.clickhouse import ClickHouseError, Client
 from tenancy.stores.platform.counters import claim_room, end_holding
@@ -57,7 +58,7 @@ def count_held_events(
     """Return how many events an organization has held, by reason.
 
     Raises:
-        NotFoundError: there is no such organization.
+        NotFoundError, ErasedError: there is no such organization, or not any more.
         UnavailableError: a store is away.
     """
     first_kept, _ = _first_kept(platform_db, organization_id, now)
@@ -73,7 +74,7 @@ def release_all(
     It is on record before anything is released.
 
     Raises:
-        NotFoundError: there is no such organization.
+        NotFoundError, ErasedError: there is no such organization, or not any more.
         TransitionNotAllowedError: it is deleted.
         ConflictError: they are being released now.
         UnavailableError: a store is away; another call does the rest, and counts no event twice.
@@ -173,10 +174,8 @@ def _insert(client: Client, redis: Redis, order: _Order, *, now: datetime) -> in
 def _first_kept(platform_db: Database, organization_id: UUID, now: datetime) -> tuple[date, Status]:
     """Return the first day that the organization's retention keeps, and how it stands."""
     with platform_db.tenant_transaction(organization_id) as conn:
-        organization = find_organization(conn, organization_id)
+        organization = existing(find_organization(conn, organization_id))
         left = list_tiers_since(conn, organization_id, changed_since=now - DOWNGRADE_KEEPS_DATA)
-    if organization is None or organization.status is Status.ERASED:
-        raise NotFoundError("There is no such organization.")
     return first_kept_day([organization.tier, *left], now), organization.status
 
 

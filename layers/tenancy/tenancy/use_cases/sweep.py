@@ -1,4 +1,7 @@
-"""Every minute: finish what committed changes and deletions owe, keep what Redis has counted, seal the audit logs."""
+"""Every minute: finish what committed changes and deletions owe, keep what Redis has counted, seal the audit logs.
+
+The answers of provisioning, which hold keys, are forgotten after a day.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from uuid import UUID, uuid4
 from tenancy.audit_chain import Link
 from tenancy.errors import UnavailableError
 from tenancy.stores.platform.leases import delete_lease, take_lease
+from tenancy.stores.platform.provisioning_requests import delete_requests_before
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.use_cases.announce import announce_notices
@@ -19,6 +23,7 @@ from tenancy.use_cases.seal_audit import seal_audit_logs
 
 LEASE: Final = "sweep"
 LEASE_TIME: Final = timedelta(minutes=2)  # longer than the function's time-out
+ANSWERS_KEPT: Final = timedelta(hours=24)  # of provisioning, for who asks again with the same Idempotency-Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,8 @@ def sweep(platform_db: Database, redis: Redis, world: World, *, now: datetime) -
         announced = announce_notices(platform_db, now=now)
         drained = drain(platform_db, world, now=now)
         sealed = seal_audit_logs(platform_db, now=now)
+        with platform_db.transaction() as conn:
+            delete_requests_before(conn, created_before=now - ANSWERS_KEPT, now=now)
         deletions = _restart_deletions(platform_db, world, now)
         return Swept(drained=drained, announced=announced, requests_kept=kept, sealed=sealed, deletions=deletions)
     finally:

@@ -13,10 +13,10 @@ from tenancy.stores.postgres import Connection
 from tenancy.tiers import Tier
 
 INSERT_ORGANIZATION: Final = """
-    INSERT INTO organizations (id, name, subdomain, tier, gateway_key)
-    VALUES (%s, %s, %s, %s, %s)
-    RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
+    INSERT INTO organizations (id, name, subdomain, tier, status, gateway_key, created_at, updated_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
+SUBDOMAIN_CONSTRAINTS: Final = frozenset({"organizations_subdomain_key", "organizations_subdomain_skeleton_key"})
 FIND_ORGANIZATION: Final = """
     SELECT id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
     FROM organizations WHERE id = %s
@@ -32,10 +32,10 @@ LOCK_ORGANIZATION: Final = """
     SELECT id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
     FROM organizations WHERE id = %s FOR UPDATE
 """
-FIND_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
-UPDATE_TIER: Final = """
+GET_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
+UPDATE_ORGANIZATION: Final = """
     UPDATE organizations SET
-        tier = %(tier)s, gateway_key = %(gateway_key)s,
+        name = %(name)s, tier = %(tier)s, status = %(status)s, gateway_key = %(gateway_key)s,
         updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
     RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
@@ -52,21 +52,27 @@ LIST_RETENTIONS: Final = """
 """
 
 
-def insert_organization(
-    conn: Connection, organization_id: UUID, *, name: str, subdomain: str, tier: Tier, gateway_key: str
-) -> Organization:
-    """Store an active organization and return it as the database now knows it.
+def insert_organization(conn: Connection, organization: Organization, *, gateway_key: str) -> None:
+    """Store *organization*, which API Gateway meters by *gateway_key*.
 
     Raises:
-        SubdomainTakenError: another organization answers at that subdomain.
+        SubdomainTakenError: another organization answers at that subdomain, or at one that looks the same.
     """
+    values = (
+        organization.id,
+        organization.name,
+        organization.subdomain,
+        organization.tier,
+        organization.status,
+        gateway_key,
+        organization.created_at,
+        organization.updated_at,
+    )
     try:
-        with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
-            cursor.execute(INSERT_ORGANIZATION, (organization_id, name, subdomain, tier, gateway_key))
-            return cursor.fetchall()[0]
+        conn.execute(INSERT_ORGANIZATION, values)
     except UniqueViolation as error:
-        if error.diag.constraint_name == "organizations_subdomain_key":
-            raise SubdomainTakenError(subdomain) from error
+        if error.diag.constraint_name in SUBDOMAIN_CONSTRAINTS:
+            raise SubdomainTakenError(organization.subdomain) from error
         raise
 
 
@@ -82,19 +88,27 @@ def lock_organization(conn: Connection, organization_id: UUID) -> Organization |
         return cursor.execute(LOCK_ORGANIZATION, (organization_id,)).fetchone()
 
 
-def find_gateway_key(conn: Connection, organization_id: UUID) -> str | None:
-    """Return the key that API Gateway meters the organization by, None for no organization."""
-    row = conn.execute(FIND_GATEWAY_KEY, (organization_id,)).fetchone()
-    return row[0] if row else None
+def get_gateway_key(conn: Connection, organization_id: UUID) -> str:
+    """Return the key that API Gateway meters the organization by, which is there."""
+    [(gateway_key,)] = conn.execute(GET_GATEWAY_KEY, (organization_id,))
+    return str(gateway_key)
 
 
-def update_tier(
-    conn: Connection, organization_id: UUID, tier: Tier, *, gateway_key: str, now: datetime
-) -> Organization:
-    """Give the organization another tier, and the key that is in its plan; its version grows, whatever the clock."""
-    values = {"organization_id": organization_id, "tier": tier, "gateway_key": gateway_key, "now": now}
+def update_organization(conn: Connection, wanted: Organization, *, gateway_key: str, now: datetime) -> Organization:
+    """Give the organization the name, tier and status of *wanted*, and the key that is in its tier's plan.
+
+    Its version grows, whatever the clock.
+    """
+    values = {
+        "organization_id": wanted.id,
+        "name": wanted.name,
+        "tier": wanted.tier,
+        "status": wanted.status,
+        "gateway_key": gateway_key,
+        "now": now,
+    }
     with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
-        return cursor.execute(UPDATE_TIER, values).fetchall()[0]
+        return cursor.execute(UPDATE_ORGANIZATION, values).fetchall()[0]
 
 
 def insert_tier_change(

@@ -21,6 +21,7 @@ CLAIM_EFFECTS: Final = """
     )
     RETURNING id, organization_id, kind, payload, attempts
 """
+IS_OWED: Final = "SELECT EXISTS (SELECT FROM outbox WHERE organization_id = %s AND kind = %s)"
 DELETE_EFFECT: Final = "DELETE FROM outbox WHERE id = %s"
 UPDATE_EFFECT_FAILED: Final = "UPDATE outbox SET last_error = %s, due_at = %s WHERE id = %s"
 
@@ -56,6 +57,12 @@ def claim_effects(
     values = {"now": now, "again_at": again_at, "limit": limit, "organization_id": organization_id, "kind": kind}
     with conn.cursor(row_factory=class_row(Effect)) as cursor:
         return sorted(cursor.execute(CLAIM_EFFECTS, values).fetchall(), key=lambda effect: effect.id)
+
+
+def is_owed(conn: Connection, organization_id: UUID, kind: str) -> bool:
+    """Whether an effect of that kind is still to be done, now or later."""
+    [(owes,)] = conn.execute(IS_OWED, (organization_id, kind))
+    return bool(owes)
 
 
 def delete_effect(conn: Connection, effect_id: int) -> None:

@@ -1,0 +1,220 @@
+"""Provisioning under an Idempotency-Key: one organization and one answer, however often it is asked for."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+import boto3
+import psycopg
+import pytest
+
+from scripts.stack import postgres
+from tenancy.audit import Actor
+from tenancy.errors import (
+    IdempotencyKeyReusedError,
+    Refusal,
+    RequestInProgressError,
+    SubdomainTakenError,
+    UnavailableError,
+)
+from tenancy.new_organization import NewOrganization
+from tenancy.stores.aws import Aws
+from tenancy.stores.platform.provisioning_requests import RequestKey, StoredRequest, insert_request
+from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
+from tenancy.stores.sealer import Sealer
+from tenancy.tiers import Tier
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.provision import HASHER, Provisioned, provision_organization
+from tenancy.use_cases.provision_once import _canonical, provision_once
+from tenancy.use_cases.sweep import sweep
+from tests.given import NOW, OPERATOR, PASSWORD, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
+
+AT_ONCE = 50
+COUNTS = """
+    SELECT (SELECT count(*) FROM organizations), (SELECT count(*) FROM users),
+           (SELECT count(*) FROM outbox WHERE kind = 'welcome_mail'), (SELECT count(*) FROM api_keys)
+"""
+
+type Ask = Callable[..., Provisioned]
+
+
+@pytest.fixture
+def ask(databases: Databases, world: World, sealer: Sealer) -> Ask:
+    def provision(
+        name: str = "acme",
+        *,
+        key: str = "order-1",
+        now: datetime = NOW,
+        actor: Actor = OPERATOR,
+        tier: Tier = Tier.STARTER,
+    ) -> Provisioned:
+        new = new_organization(name, tier)
+        return provision_once(databases.platform, world, sealer, new, actor, idempotency_key=key, now=now)
+
+    return provision
+
+
+def counts(databases: Databases) -> tuple[int, ...]:
+    with psycopg.connect(databases.servers.superuser_url, dbname=databases.name) as conn:
+        return conn.execute(COUNTS).fetchone() or ()
+
+
+def test_the_same_request_is_answered_the_same_and_makes_one_organization(databases: Databases, ask: Ask) -> None:
+    first = ask()
+    assert [ask(now=NOW + timedelta(hours=hours)) for hours in (0, 1, 23)] == [first] * 3
+    assert counts(databases) == (1, 1, 1, 2)
+
+
+def test_another_key_or_another_credential_is_another_request(ask: Ask) -> None:
+    acme, globex = ask("acme", key="a"), ask("globex", key="b")
+    initech = ask("initech", key="a", actor=replace(OPERATOR, id=uuid4()))
+    assert len({each.organization.id for each in (acme, globex, initech)}) == 3
+
+
+def test_the_same_key_with_another_body_is_refused_whatever_differs(ask: Ask) -> None:
+    ask()
+    for changes in ({"name": "globex"}, {"tier": Tier.GROWTH}):
+        with pytest.raises(IdempotencyKeyReusedError):
+            ask(**changes)
+
+
+def test_a_request_that_is_not_done_is_in_progress_until_its_claim_has_ended(databases: Databases, ask: Ask) -> None:
+    claim(databases, new_organization("acme"), until=NOW + timedelta(seconds=60))
+    with pytest.raises(RequestInProgressError):
+        ask(now=NOW + timedelta(seconds=59))
+    with pytest.raises(IdempotencyKeyReusedError):
+        ask("globex", now=NOW + timedelta(seconds=59))
+    assert ask(now=NOW + timedelta(seconds=60)).organization.id == CLAIMED_ID
+
+
+CLAIMED_ID = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10")
+
+
+def claim(databases: Databases, new: NewOrganization, *, until: datetime) -> None:
+    """Leave what a request leaves that dies after it has claimed its key."""
+    key = RequestKey(credential_id=OPERATOR.id, digest=sha256(b"order-1").digest())
+    request = StoredRequest(organization_id=CLAIMED_ID, request_hash=HASHER.hash(_canonical(new)), claimed_until=until)
+    with databases.platform.transaction() as conn:
+        insert_request(conn, key, request, now=NOW)
+
+
+class SlowSealer(Sealer):
+    """Is overtaken while it seals: *meanwhile* happens first."""
+
+    def __init__(self, sealer: Sealer, meanwhile: Callable[[], object]) -> None:
+        super().__init__(sealer._aws, sealer._key_id)
+        self._meanwhile = meanwhile
+
+    def seal(self, text: bytes, organization_id: UUID) -> bytes:
+        self._meanwhile()
+        return super().seal(text, organization_id)
+
+
+def test_who_was_overtaken_makes_nothing(databases: Databases, world: World, sealer: Sealer, ask: Ask) -> None:
+    answers: list[Provisioned] = []
+    slow = SlowSealer(sealer, lambda: answers.append(ask(now=NOW + timedelta(seconds=61))))
+    with pytest.raises(RequestInProgressError):
+        provision_once(
+            databases.platform, world, slow, new_organization("acme"), OPERATOR, idempotency_key="order-1", now=NOW
+        )
+    assert counts(databases) == (1, 1, 1, 2)
+    assert [ask(now=NOW + timedelta(seconds=62))] == answers
+
+
+def test_a_refused_request_leaves_its_key_unused(databases: Databases, ask: Ask) -> None:
+    ask("acme", key="first")
+    for name in ("acme", "admin"):
+        with pytest.raises(SubdomainTakenError):
+            ask(name)
+    assert ask("globex").organization.subdomain == "globex"
+    assert counts(databases)[0] == 2
+
+
+def test_without_kms_nothing_is_made_and_the_next_request_does_it(
+    databases: Databases, world: World, aws: AwsAccount, ask: Ask
+) -> None:
+    with closing(Aws("kms", REGION, aws.endpoint_url)) as client, pytest.raises(UnavailableError):
+        provision_once(
+            databases.platform,
+            world,
+            Sealer(client, str(uuid4())),
+            new_organization("acme"),
+            OPERATOR,
+            idempotency_key="order-1",
+            now=NOW,
+        )
+    assert counts(databases)[0] == 0
+    ask()
+    assert counts(databases)[0] == 1
+
+
+def test_what_is_kept_of_an_answer_shows_no_key_and_no_password(databases: Databases, ask: Ask) -> None:
+    made = ask()
+    with databases.platform.transaction() as conn:
+        [(row, answer)] = conn.execute("SELECT to_jsonb(r)::text, answer FROM provisioning_requests AS r").fetchall()
+    for secret in (made.write_key.text, made.secret_key.text, PASSWORD, "order-1"):
+        assert secret not in row
+        assert secret.encode() not in answer
+    assert '"$argon2id$v=19$m=19456,t=2,p=1$' in row
+
+
+def test_what_is_sealed_for_one_organization_opens_for_no_other(sealer: Sealer) -> None:
+    acme, globex = uuid4(), uuid4()
+    sealed = sealer.seal(b"a key", acme)
+    assert sealer.unseal(sealed, acme) == b"a key"
+    with pytest.raises(UnavailableError):
+        sealer.unseal(sealed, globex)
+
+
+def test_an_answer_is_forgotten_after_a_day(databases: Databases, counters: Redis, world: World, ask: Ask) -> None:
+    made = ask()
+    sweep(databases.platform, counters, world, now=NOW + timedelta(hours=24))
+    assert ask(now=NOW + timedelta(hours=24)) == made
+    sweep(databases.platform, counters, world, now=NOW + timedelta(hours=24, seconds=1))
+    with pytest.raises(SubdomainTakenError):
+        ask(now=NOW + timedelta(hours=24, seconds=1))
+
+
+def test_the_same_request_finishes_what_the_gateway_refused(databases: Databases, aws: AwsAccount, ask: Ask) -> None:
+    ssm = boto3.client("ssm", region_name=REGION)
+    ssm.delete_parameter(Name=f"{PLANS_PATH}/starter")
+    with pytest.raises(UnavailableError):
+        ask()
+    ssm.put_parameter(Name=f"{PLANS_PATH}/starter", Value=aws.plan_ids["starter"], Type="String")
+    with pytest.raises(RequestInProgressError):
+        ask(now=NOW + timedelta(seconds=1))
+    made = ask(now=NOW + timedelta(seconds=31))
+    gateway = boto3.client("apigateway", region_name=REGION)
+    keys = gateway.get_usage_plan_keys(usagePlanId=aws.plan_ids["starter"])["items"]
+    assert [item["name"] for item in keys] == [f"organization-{made.organization.id}-1"]
+    assert counts(databases) == (1, 1, 1, 2)
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_fifty_at_once_make_one_organization(
+    databases: Databases, world: World, aws: AwsAccount, *, has_key: bool
+) -> None:
+    def provision(_: int) -> Provisioned | str:
+        url = databases.servers.postgres_url(postgres.PLATFORM, databases.name)
+        new = new_organization("acme")
+        with closing(Database(lambda: url)) as db, closing(Aws("kms", REGION, aws.endpoint_url)) as client:
+            try:
+                if not has_key:
+                    return provision_organization(db, world, new, OPERATOR, now=NOW)
+                sealer = Sealer(client, aws.sealing_key_id)
+                return provision_once(db, world, sealer, new, OPERATOR, idempotency_key="order-1", now=NOW)
+            except Refusal as refusal:
+                return refusal.code
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(provision, range(AT_ONCE)))
+    made = [answer for answer in answers if isinstance(answer, Provisioned)]
+    assert made
+    assert all(answer == made[0] for answer in made)
+    assert set(answers) - set(made) <= ({"request_in_progress"} if has_key else {"subdomain_taken"})
+    assert counts(databases) == (1, 1, 1, 2)
