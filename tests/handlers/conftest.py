@@ -60,6 +60,10 @@ def start(aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSec
         "PLATFORM_GATEWAY_KEY": OPERATORS_GATEWAY_KEY,
         "USAGE_PLANS_PATH": PLANS_PATH,
         "MAIL_FROM": SENDER,
+        "STATE_MACHINE_ARN": aws.state_machine_arn,
+        "DELETION_GRACE_SECONDS": str(30 * 24 * 3600),
+        "ERASURE_QUIET_SECONDS": "0",
+        "RECOUNT_AFTER_SECONDS": "60",
         "REDIS_PATIENCE_MS": str(int(PATIENCE_SECONDS * 1000)),
     }
     with ExitStack() as stack:

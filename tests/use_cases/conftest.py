@@ -1,4 +1,4 @@
-"""What audit logs are verified with, and tampered with; and who decides on requests."""
+"""What audit logs are verified with, and tampered with; who decides on requests, and who deletes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,11 +7,18 @@ import psycopg
 import pytest
 
 from tenancy.stores.aws import Aws
+from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.redis import Redis
 from tenancy.stores.signer import Signer
 from tenancy.use_cases.admit import Admissions
-from tests.given import REGION, AwsAccount, Databases
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.estate import Estate
+from tests.given import PLANS_PATH, REGION, AwsAccount, Databases
+from tests.handlers.conftest import mails
 from tests.use_cases.admitting import NOW, Admit
+from tests.use_cases.erasing import Platform
+
+__all__ = ["mails"]  # a fixture that is shared with the handlers'
 
 
 @pytest.fixture
@@ -32,3 +39,12 @@ def tamper(databases: Databases) -> Iterator[psycopg.Connection[Any]]:
 def admit(counters: Redis, databases: Databases) -> Admit:
     admissions = Admissions(counters, lambda: databases.functions)
     return lambda caller, **options: admissions.admit(caller, **{"now": NOW, **options})
+
+
+@pytest.fixture
+def platform(databases: Databases, counters: Redis, world: World, signer: Signer) -> Platform:
+    gateway_keys = GatewayKeys(REGION, PLANS_PATH)
+    estate = Estate(
+        platform_db=databases.platform, client=databases.clickhouse, redis=counters, gateway_keys=gateway_keys
+    )
+    return Platform(databases=databases, redis=counters, world=world, estate=estate, signer=signer)

@@ -15,6 +15,7 @@ CERTIFICATE_VERSION: Final = 1
 AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
         "inactive parts on ClickHouse's disks": timedelta(hours=1),
+        "the last contact's address, which goes when the mail to it is sent": timedelta(days=1),
         "row versions in PostgreSQL that VACUUM has not removed": timedelta(days=1),
         "messages in queues and among dead letters, which are dropped instead of loaded": timedelta(days=14),
         "log lines, by ids": timedelta(days=30),

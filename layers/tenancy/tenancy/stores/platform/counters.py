@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ GET_REQUESTS: Final = Script(Path(__file__).with_name("get_requests.lua"))
 CLAIM_ROOM: Final = Script(Path(__file__).with_name("claim_room.lua"))
 END_HOLDING: Final = Script(Path(__file__).with_name("end_holding.lua"))
 ERASE: Final = Script(Path(__file__).with_name("erase.lua"))
+ONE_MONTH: Final = timedelta(days=31)
 CHUNK: Final = 1_000
 
 
@@ -114,8 +115,8 @@ def count_counters(redis: Redis, organization_id: UUID, *, now: datetime) -> int
 
 
 def _all_keys(organization_id: UUID, now: datetime) -> list[str]:
-    """Return every key that an organization may have: its counters outlive their month by a week."""
-    months = {now - COUNTERS_OUTLIVE_THE_MONTH, now, now + COUNTERS_OUTLIVE_THE_MONTH}
+    """Return every key that an organization may have: counters of the month outlive it by a week."""
+    months = {now - ONE_MONTH, now, now + COUNTERS_OUTLIVE_THE_MONTH}
     return [
         standing_key(organization_id),
         *(bucket_key(organization_id, bucket) for bucket in Bucket),

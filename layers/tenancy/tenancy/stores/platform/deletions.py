@@ -37,7 +37,7 @@ UPDATE_ERASING: Final = """
 # Its subdomain becomes its id, which nobody can ask for; the address is kept where there is none yet.
 UPDATE_ANONYMOUS: Final = """
     UPDATE organizations SET
-        name = 'erased', subdomain = id::text, deletion_reason = NULL,
+        name = 'erased', subdomain = id::text, gateway_key = id::text, deletion_reason = NULL,
         last_contact = coalesce(last_contact, (
             SELECT u.email FROM users AS u
             WHERE u.organization_id = %(organization_id)s AND u.role = 'super_admin' AND u.status = 'active'

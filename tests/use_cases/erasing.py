@@ -1,0 +1,87 @@
+"""How tests delete an organization and walk its deletion to the end, as the state machine does."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import boto3
+
+from tenancy.deletion import Counts
+from tenancy.stores.redis import Redis
+from tenancy.stores.signer import Signer
+from tenancy.use_cases.delete import delete_organization
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.erase import await_writers, certify, close_gate, erase_store
+from tenancy.use_cases.estate import STORES, Estate
+from tests.given import NOW, OPERATOR, REGION, Databases
+
+GRACE = timedelta(days=30)
+QUIET = timedelta(minutes=2)
+PURGE = NOW + GRACE
+REQUEST_ID = "execution-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What deletes and erases."""
+
+    databases: Databases
+    redis: Redis
+    world: World
+    estate: Estate
+    signer: Signer
+
+    def delete(self, organization_id: UUID, *, now: datetime = NOW) -> int:
+        """Delete, and return which deletion it is."""
+        delete_organization(
+            self.databases.platform, self.redis, self.world, organization_id, "the end", OPERATOR, grace=GRACE, now=now
+        )
+        return generation_of(self.databases, organization_id)
+
+    def close(self, organization_id: UUID, generation: int = 1, *, now: datetime = PURGE) -> None:
+        close_gate(self.estate, organization_id, generation, request_id=REQUEST_ID, now=now)
+
+    def erase(self, organization_id: UUID, generation: int = 1, *, times: int = 1, now: datetime = PURGE) -> Counts:
+        """Do every task that often, and return the counts of the last one."""
+        counts: Counts = {}
+        later = now + QUIET
+        for _ in range(times):
+            self.close(organization_id, generation, now=now)
+        for _ in range(times):
+            await_writers(self.estate, organization_id, generation, quiet=QUIET, now=later)
+        for store in STORES:
+            for _ in range(times):
+                erase_store(self.estate, organization_id, generation, store, now=later)
+        for _ in range(times):
+            counts = certify(self.estate, self.signer, organization_id, generation, request_id=REQUEST_ID, now=later)
+        return counts
+
+
+def generation_of(databases: Databases, organization_id: UUID) -> int:
+    return int(column_of(databases, organization_id)["deletion_generation"])
+
+
+def column_of(databases: Databases, organization_id: UUID) -> Mapping[str, Any]:
+    """Return the organization's row, by column."""
+    with databases.platform.transaction() as conn:
+        cursor = conn.execute("SELECT * FROM organizations WHERE id = %s", (organization_id,))
+        names = [column.name for column in cursor.description or ()]
+        [row] = cursor.fetchall()
+    return dict(zip(names, row, strict=True))
+
+
+def executions_of(state_machine_arn: str) -> list[dict[str, Any]]:
+    """Return the inputs of all executions, with their names."""
+    client = boto3.client("stepfunctions", region_name=REGION)
+    found = client.list_executions(stateMachineArn=state_machine_arn)["executions"]
+    described = [client.describe_execution(executionArn=each["executionArn"]) for each in found]
+    return [{"name": each["name"], **json.loads(each["input"])} for each in described]
+
+
+def owed(databases: Databases) -> list[tuple[str, str | None]]:
+    """Return the effects that are owed, as kind and address."""
+    with databases.platform.transaction() as conn:
+        return conn.execute("SELECT kind, payload ->> 'to' FROM outbox ORDER BY kind, 2").fetchall()
