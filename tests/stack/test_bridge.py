@@ -226,6 +226,15 @@ def test_an_exception_does_not_end_the_worker(gateway: Gateway) -> None:
     assert "ValueError: a fault" in gateway.log()
 
 
+def test_an_exception_has_its_name_as_state_machines_want_it(gateway: Gateway) -> None:
+    functions = aws.client("lambda", aws.endpoint(LOOPBACK, gateway.ports))
+    names = [each["FunctionName"] for each in functions.list_functions()["Functions"]]
+    [name] = [each for each in names if "Echo" in each]
+    failed = functions.invoke(FunctionName=name, Payload=json.dumps({"path": "/fault"}).encode())
+    document = json.load(failed["Payload"])
+    assert (document["errorType"], document["errorMessage"]) == ("ValueError", "a fault")
+
+
 def test_what_a_function_prints_is_in_the_log_under_its_name(gateway: Gateway) -> None:
     gateway.call("PUT", "/open")
     deadline = time.monotonic() + 5

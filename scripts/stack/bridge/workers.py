@@ -3,7 +3,8 @@
 MiniStack 1.5.33 lets a function import all that is installed beside MiniStack, so that a package missing in the layer
 is only missed on AWS; imports botocore into every worker before the handler; ends a worker whose handler raised (an
 authorizer that answers 401 by raising would always start cold); unpacks each layer again for each worker; waits 50 ms
-after a call for a line of log; and keeps the log of every call in memory. Here log lines go to standard error, the
+after a call for a line of log; says of every exception that it was a Runtime.HandlerError, where state machines go by
+its name; and keeps the log of every call in memory. Here log lines go to standard error, the
 stack's ``log/aws.log``. Delete a part once MiniStack has it.
 """
 
@@ -26,13 +27,17 @@ LAST_LOG_LINE_SECONDS = 0.002
 LONGEST_LOG_SECONDS = 0.25
 REPLACEMENTS = (  # in the script that a worker runs
     # an exception is an answer, and not the end of the worker
-    ('{"status": "error", "error": str(e), "trace"', '{"status": "ok", "raised": True, "error": str(e), "trace"'),
+    (
+        '{"status": "error", "error": str(e), "trace"',
+        '{"status": "ok", "raised": type(e).__name__, "error": str(e), "trace"',
+    ),
     # the counter of recursive calls, for which botocore is imported
     ("    _ms_install_invoke_depth()\n", ""),
 )
 PYTHON_WITHOUT_PACKAGES = '#!/bin/sh\nexec "{python}" -I -S "$@"\n'
 
 _unpacking = threading.Lock()
+_raised = threading.local()
 
 
 def install() -> None:
@@ -56,11 +61,22 @@ def install() -> None:
 
     def invoke_and_keep(self: Any, *args: Any, **options: Any) -> dict[str, Any]:
         result: dict[str, Any] = invoke(self, *args, **options)
+        _raised.name = result.get("raised")
         if result.get("raised"):
             sys.stderr.write(f"{self.func_name} {result['trace']}\n")
             return {**result, "status": "error"}
         return result
 
+    execute = lambda_svc._execute_function_warm
+
+    def execute_and_name(*args: Any) -> dict[str, Any]:
+        _raised.name = None
+        answer: dict[str, Any] = execute(*args)
+        if answer.get("error") and _raised.name:
+            answer["body"]["errorType"] = _raised.name
+        return answer
+
+    lambda_svc._execute_function_warm = execute_and_name
     worker._spawn, worker.invoke = spawn_with_shared_layers, invoke_and_keep
     worker._read_stderr = _read_log
     worker._drain_stderr_bounded.__defaults__ = waits
