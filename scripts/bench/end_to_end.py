@@ -14,7 +14,7 @@ from scripts.bench.databases import own_clickhouse
 from scripts.bench.events import insert_bare, make_body, make_frames
 from scripts.bench.figure import Comparison, Figure
 from scripts.bench.load import EVENTS_TABLE
-from scripts.demo import Organization, Stack, provision
+from scripts.demo.client import Organization, Stack, provision
 from tenancy.events.frames import MAX_ROWS
 from tenancy.stores.clickhouse import Client, connect
 

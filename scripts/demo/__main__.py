@@ -1,62 +1,41 @@
 """The main job on the embedded stack: two organizations, their events, and what each of them gets to see.
 
-acme (starter) sends through Segment's Python SDK, globex (growth) over plain HTTP. Ends with status 0 only if every
-event that was sent is accepted, stored and counted once, for the right organization, and for nobody else.
+acme (starter) sends through Segment's Python SDK, globex (growth) over plain HTTP. Then globex is deleted, restored,
+deleted again and erased. Ends with status 0 only if every event that was sent is accepted, stored and counted once, for
+the right organization and for nobody else, and if nothing is left of globex but a certificate that verifies, and all of
+acme.
 """
 
-import json
-import os
 import secrets
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
-import boto3
-import clickhouse_connect
 import segment.analytics
 
-ROOT: Final = Path(__file__).resolve().parents[1]
+from scripts.demo.client import (
+    Organization,
+    Stack,
+    aws_client,
+    call,
+    count_stored,
+    find_resource,
+    get,
+    provision,
+    refusal,
+    say,
+)
+from scripts.demo.deletion import end
+
 ACME_EVENTS: Final = 2_000
 GLOBEX_EVENTS: Final = 3_000
 BATCH: Final = 500
 DEVICES: Final = 40
 LOAD_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.5
-TIMEOUT_SECONDS: Final = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
-    """What .local/stack.json says of the running stack, as far as the demo needs it."""
-
-    api_url: str
-    platform_key: str
-    clickhouse_url: str
-    aws_endpoint_url: str
-    region: str
-    stack_name: str
-
-    @classmethod
-    def load(cls) -> "Stack":
-        """Read the contract file that `make up` wrote."""
-        contract = json.loads((ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json").read_text())
-        return cls(**{name: contract[name] for name in cls.__slots__})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Organization:
-    """A provisioned organization and its keys."""
-
-    name: str
-    id: str
-    write_key: str
-    secret_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,23 +80,9 @@ def main() -> int:
     show_figures(figures)
     show_statistics(stack, (acme, globex))
     apart = are_apart(stack, acme, globex)
-    show_next_steps(stack, globex)
-    return 0 if apart and all(each.agree for each in figures) else 1
-
-
-def provision(stack: Stack, name: str, tier: str, run: str) -> Organization:
-    """Provision an organization over the API, as the platform's operator."""
-    new = {
-        "name": name,
-        "subdomain": f"{name}-{run}",
-        "admin_email": f"admin@{name}.example",
-        "admin_password": secrets.token_urlsafe(),
-        "tier": tier,
-    }
-    made = call(f"{stack.api_url}/organizations", stack.platform_key, body=new)
-    return Organization(
-        name=name, id=made["organization"]["id"], write_key=made["write_key"], secret_key=made["secret_key"]
-    )
+    ended = end(stack, globex, acme)
+    show_next_steps(stack, acme)
+    return 0 if apart and ended and all(each.agree for each in figures) else 1
 
 
 def send_with_sdk(stack: Stack, organization: Organization) -> int:
@@ -163,23 +128,15 @@ def send_over_http(stack: Stack, organization: Organization) -> int:
 
 def wait_for_load(stack: Stack, organization: Organization, expected: int) -> int:
     """Return how many different events ClickHouse holds, at the latest a minute from now."""
-    client = clickhouse_connect.get_client(dsn=stack.clickhouse_url)
-    statement = "SELECT count() FROM events FINAL WHERE organization_id = {organization_id:UUID}"
     deadline = time.monotonic() + LOAD_SECONDS
-    while True:
-        stored = int(client.query(statement, parameters={"organization_id": organization.id}).result_rows[0][0])
-        if stored >= expected or time.monotonic() > deadline:
-            return stored
+    while (stored := count_stored(stack, organization)) < expected and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
+    return stored
 
 
 def roll_up(stack: Stack) -> None:
     """Invoke the deployed function that the schedule calls every hour."""
-    session = boto3.Session(region_name=stack.region, aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
-    resources = session.client("cloudformation", endpoint_url=stack.aws_endpoint_url)
-    found = resources.describe_stack_resource(StackName=stack.stack_name, LogicalResourceId="RollUp")
-    function = found["StackResourceDetail"]["PhysicalResourceId"]
-    answer = session.client("lambda", endpoint_url=stack.aws_endpoint_url).invoke(FunctionName=function, Payload=b"{}")
+    answer = aws_client(stack, "lambda").invoke(FunctionName=find_resource(stack, "RollUp"), Payload=b"{}")
     if "FunctionError" in answer:
         raise RuntimeError(f"the roll-up failed: {answer['Payload'].read().decode()}")
 
@@ -197,36 +154,6 @@ def statistics(stack: Stack, organization: Organization) -> list[dict[str, Any]]
     """Return the organization's statistics by event name."""
     rows: list[dict[str, Any]] = get(stack, organization, "/stats?group_by=event_name")["data"]
     return rows
-
-
-def get(stack: Stack, organization: Organization, path: str, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
-    """GET *path* with the organization's secret key."""
-    return call(f"{stack.api_url}{path}", organization.secret_key, headers=headers)
-
-
-def call(url: str, credential: str, *, body: object = None, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
-    """Call the API: GET, or POST where there is a *body*.
-
-    Raises:
-        urllib.error.HTTPError: the API refused.
-    """
-    request = urllib.request.Request(  # noqa: S310 - the stack's own URL
-        url,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {credential}", "Content-Type": "application/json", **(headers or {})},
-    )
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
-        return json.load(response)
-
-
-def refusal(attempt: Callable[[], object]) -> str:
-    """Return the code with which the API refused *attempt*."""
-    try:
-        attempt()
-    except urllib.error.HTTPError as error:
-        with error:
-            return str(json.load(error)["code"])
-    return "not refused"
 
 
 def show_figures(figures: Sequence[Figures]) -> None:
@@ -253,17 +180,12 @@ def show_next_steps(stack: Stack, organization: Organization) -> None:
         '{"events":[{"event_type":"open","event_name":"Hello","device_id":"me","platform":"web",'
         f'"event_timestamp":"{datetime.now(UTC).isoformat(timespec="seconds")}"}}]}}'
     )
-    print("\nThe stack is still up (`make down` stops it). Try, as globex:\n")
+    print("\nThe stack is still up (`make down` stops it). Try, as acme:\n")
     print(f"  curl -H 'Authorization: Bearer {organization.secret_key}' {stack.api_url}/usage")
     print(f"  curl -H 'Authorization: Bearer {organization.secret_key}' '{stack.api_url}/stats?group_by=day,platform'")
     print(f"  curl -H 'Authorization: Bearer {organization.write_key}' {stack.api_url}/events -d '{event}'")
     print("\nand as the platform's operator:\n")
     print(f"  curl -H 'Authorization: Bearer {stack.platform_key}' {stack.api_url}/organizations\n")
-
-
-def say(what: str) -> None:
-    """Tell what happens now."""
-    print(f"demo: {what}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The demo: the main job on the embedded stack, and the end of an organization."""

@@ -1,0 +1,119 @@
+"""What the demo calls: the API as operator or organization, and the stores behind it."""
+
+import json
+import os
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import clickhouse_connect
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+TIMEOUT_SECONDS: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """What .local/stack.json says of the running stack, as far as the demo needs it."""
+
+    api_url: str
+    platform_key: str
+    clickhouse_url: str
+    aws_endpoint_url: str
+    region: str
+    stack_name: str
+
+    @classmethod
+    def load(cls) -> "Stack":
+        """Read the contract file that `make up` wrote."""
+        contract = json.loads((ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json").read_text())
+        return cls(**{name: contract[name] for name in cls.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """A provisioned organization and its keys."""
+
+    name: str
+    id: str
+    write_key: str
+    secret_key: str
+
+
+def provision(stack: Stack, name: str, tier: str, run: str) -> Organization:
+    """Provision an organization over the API, as the platform's operator."""
+    new = {
+        "name": name,
+        "subdomain": f"{name}-{run}",
+        "admin_email": f"admin@{name}.example",
+        "admin_password": secrets.token_urlsafe(),
+        "tier": tier,
+    }
+    made = call(f"{stack.api_url}/organizations", stack.platform_key, body=new)
+    return Organization(
+        name=name, id=made["organization"]["id"], write_key=made["write_key"], secret_key=made["secret_key"]
+    )
+
+
+def get(stack: Stack, organization: Organization, path: str, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+    """GET *path* with the organization's secret key."""
+    return call(f"{stack.api_url}{path}", organization.secret_key, headers=headers)
+
+
+def call(
+    url: str, credential: str, *, body: object = None, headers: dict[str, str] | None = None, method: str | None = None
+) -> Any:  # noqa: ANN401 - JSON
+    """Call the API: GET, or POST where there is a *body*, or *method*.
+
+    Raises:
+        urllib.error.HTTPError: the API refused.
+    """
+    request = urllib.request.Request(  # noqa: S310 - the stack's own URL
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        method=method,
+        headers={"Authorization": f"Bearer {credential}", "Content-Type": "application/json", **(headers or {})},
+    )
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+        return json.load(response)
+
+
+def refusal(attempt: Callable[[], object]) -> str:
+    """Return the code with which the API refused *attempt*."""
+    try:
+        attempt()
+    except urllib.error.HTTPError as error:
+        with error:
+            return str(json.load(error)["code"])
+    return "not refused"
+
+
+def count_stored(stack: Stack, organization: Organization) -> int:
+    """Return how many different events of the organization ClickHouse holds."""
+    client = clickhouse_connect.get_client(dsn=stack.clickhouse_url)
+    statement = "SELECT count() FROM events FINAL WHERE organization_id = {organization_id:UUID}"
+    return int(client.query(statement, parameters={"organization_id": organization.id}).result_rows[0][0])
+
+
+def find_resource(stack: Stack, logical_id: str) -> str:
+    """Return what a resource of the template is called in the deployed stack."""
+    found = aws_client(stack, "cloudformation").describe_stack_resource(
+        StackName=stack.stack_name, LogicalResourceId=logical_id
+    )
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def aws_client(stack: Stack, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    """Return a client of the local AWS."""
+    make: Any = boto3.Session(region_name=stack.region, aws_access_key_id="test", aws_secret_access_key="test").client  # noqa: S106
+    return make(service, endpoint_url=stack.aws_endpoint_url)
+
+
+def say(what: str) -> None:
+    """Tell what happens now."""
+    print(f"demo: {what}", flush=True)

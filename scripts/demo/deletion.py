@@ -1,0 +1,121 @@
+"""The end of an organization: deleted, restored, deleted again, erased by the deployed state machine, and certified."""
+
+import base64
+import json
+import time
+import urllib.error
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from scripts.demo.client import (
+    Organization,
+    Stack,
+    aws_client,
+    call,
+    count_stored,
+    find_resource,
+    get,
+    refusal,
+    say,
+)
+
+ERASURE_SECONDS: Final = 120.0  # beside the grace
+POLL_SECONDS: Final = 1.0
+
+type Document = dict[str, Any]
+
+
+def end(stack: Stack, organization: Organization, neighbour: Organization) -> bool:
+    """End *organization*, show the certificate, and say whether nothing is left of it, and all of its *neighbour*."""
+    before = _footprint(stack, neighbour)
+    say(f"Deleting {organization.name}, and restoring it")
+    _delete(stack, organization)
+    asleep = refusal(lambda: get(stack, organization, "/usage"))
+    url = f"{stack.api_url}/organizations/{organization.id}"
+    restored = call(f"{url}/restore", stack.platform_key, body={})["status"]
+    used = get(stack, organization, "/usage")["quotas"]["events"]["used"]
+    say(f"{organization.name}'s key while it was deleted: {asleep}; then {restored} again, with {used} events")
+    deleted = _delete(stack, organization)
+    say(
+        f"Deleting {organization.name} again; its grace ends at {deleted['purge_at']}, then the state machine erases it"
+    )
+    certified = _wait_for_certificate(stack, organization)
+    is_signed = _is_signed(stack, certified)
+    _show(certified["certificate"], is_signed=is_signed)
+    left, gone = count_stored(stack, organization), refusal(lambda: call(url, stack.platform_key))
+    is_untouched = _footprint(stack, neighbour) == before
+    say(f"{organization.name}: {left} events in ClickHouse, {gone}; {neighbour.name}: {_word(is_good=is_untouched)}")
+    is_back = (asleep, restored) == ("organization_inactive", "active") and used > 0
+    return is_back and is_signed and is_untouched and (left, gone) == (0, "erased")
+
+
+def _delete(stack: Stack, organization: Organization) -> Document:
+    url = f"{stack.api_url}/organizations/{organization.id}"
+    answer: Document = call(url, stack.platform_key, method="DELETE", body={"reason": "The contract has ended."})
+    return answer
+
+
+def _wait_for_certificate(stack: Stack, organization: Organization) -> Document:
+    """Return the certificate as soon as there is one.
+
+    Raises:
+        TimeoutError: there is none in time; the log of the stack says why.
+    """
+    url = f"{stack.api_url}/organizations/{organization.id}"
+    purge_at = time.monotonic() + float(_seconds_left(call(url, stack.platform_key)["purge_at"]))
+    while time.monotonic() < purge_at + ERASURE_SECONDS:
+        try:
+            found: Document = call(f"{url}/deletion-certificate", stack.platform_key)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code != HTTPStatus.NOT_FOUND:
+                    raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return found
+    raise TimeoutError("the organization was not erased: see .local/log/aws.log")
+
+
+def _seconds_left(moment: str) -> float:
+    return max(0.0, (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds())
+
+
+def _is_signed(stack: Stack, certified: Document) -> bool:
+    """Whether the stack's own key has signed the certificate's text: checked here, with its public half."""
+    found = aws_client(stack, "kms").get_public_key(KeyId=find_resource(stack, "SigningKey"))
+    key = load_der_public_key(found["PublicKey"])
+    if not isinstance(key, EllipticCurvePublicKey):
+        return False
+    try:
+        key.verify(base64.b64decode(certified["signature"]), certified["text"].encode(), ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return bool(json.loads(certified["text"]) == certified["certificate"])
+
+
+def _footprint(stack: Stack, organization: Organization) -> tuple[int, Document]:
+    """Return what there is of an organization, as it is stored and as it reads it."""
+    statistics: Document = get(stack, organization, "/stats?group_by=event_name")
+    return count_stored(stack, organization), statistics
+
+
+def _show(certificate: Document, *, is_signed: bool) -> None:
+    """Print what was certified."""
+    print(f"\n  deletion certificate of {certificate['organization_id']}, signature: {_word(is_good=is_signed)}")
+    for name in ("deleted_at", "gate_closed_at", "erased_at"):
+        print(f"  {name:16}{certificate[name]}")
+    for store, counts in certificate["counts"].items():
+        print(f"  {store:16}{sum(counts.values())} left in {', '.join(counts)}")
+    for entry in certificate["ages_out"]:
+        print(f"  by {entry['by']}  {entry['what']}")
+    print(f"  kept            {'; '.join(certificate['kept'])}\n")
+
+
+def _word(*, is_good: bool) -> str:
+    return "ok" if is_good else "WRONG"
