@@ -41,7 +41,8 @@ def task(name: str, made: Provisioned, **changes: object) -> Event:
 
 def walk(erase: Function, made: Provisioned) -> Iterator[tuple[str, Any]]:
     """Do what the state machine does, state by state, and yield what its tasks return."""
-    state, gate = "CloseGate", {}
+    state = "CloseGate"
+    gate: dict[str, Any] = {}
     while state:
         definition = MACHINE["States"][state]
         if definition["Type"] == "Task":
