@@ -1,19 +1,27 @@
 """Provisioning: all of an organization, or nothing of it, and what it owes to the world done before it is answered."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import boto3
+import psycopg
 import pytest
 
+from scripts.stack import postgres
 from tenancy.errors import SubdomainTakenError, UnavailableError
 from tenancy.organization import QUARANTINE
 from tenancy.stores.platform.quarantine import insert_quarantine
+from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.tiers import Tier
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.provision import Provisioned, provision_organization
 from tenancy.use_cases.sweep import sweep
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
+
+IS_ANYONE_WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
 
 
 def keys_in_plan(aws: AwsAccount, tier: Tier) -> list[str]:
@@ -66,6 +74,24 @@ def test_an_erased_organizations_subdomain_is_nobodys_for_a_year(databases: Data
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT id FROM organizations").fetchall() == []
     provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW + timedelta(days=365))
+
+
+def test_who_waits_for_an_erasure_to_commit_does_not_get_its_subdomain(
+    databases: Databases, world: World, acme: Provisioned
+) -> None:
+    eraser = Database(lambda: databases.servers.postgres_url(postgres.PLATFORM, databases.name))
+    with ThreadPoolExecutor(1) as pool, closing(eraser), eraser.tenant_transaction(acme.organization.id) as conn:
+        conn.execute("UPDATE organizations SET subdomain = id::text")
+        insert_quarantine(conn, "acme", ends_at=NOW + QUARANTINE)
+        waiting = pool.submit(
+            provision_organization, databases.platform, world, new_organization("acme"), OPERATOR, now=NOW
+        )
+        with psycopg.connect(databases.servers.superuser_url, autocommit=True) as superuser:
+            while not superuser.execute(IS_ANYONE_WAITING, (databases.name,)).fetchall():
+                assert not waiting.done()
+                time.sleep(0.01)
+    with pytest.raises(SubdomainTakenError):
+        waiting.result()
 
 
 def test_what_the_gateway_refused_is_finished_by_the_sweep(

@@ -9,8 +9,10 @@ from hashlib import sha256
 from uuid import UUID, uuid4
 
 import boto3
+import msgspec
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from scripts.stack import postgres
 from tenancy.audit import Actor
@@ -161,6 +163,23 @@ def test_what_is_kept_of_an_answer_shows_no_key_and_no_password(databases: Datab
         assert secret not in row
         assert secret.encode() not in answer
     assert '"$argon2id$v=19$m=19456,t=2,p=1$' in row
+
+
+def test_the_longest_answer_can_be_sealed(databases: Databases, world: World, sealer: Sealer) -> None:
+    new = NewOrganization(
+        name="\U00020000" * 255,
+        subdomain="a" * 63,
+        admin_email=f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 53}.example",
+        admin_password=SecretStr(PASSWORD),
+        tier=Tier.ENTERPRISE,
+    )
+    assert len(new.admin_email) == 254
+    made = [
+        provision_once(databases.platform, world, sealer, new, OPERATOR, idempotency_key="k" * 255, now=NOW)
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]
+    assert len(msgspec.json.encode(made[0])) < 4096  # KMS takes no more; moto would
 
 
 def test_what_is_sealed_for_one_organization_opens_for_no_other(sealer: Sealer) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID
 from tenancy.errors import UnavailableError
 from tenancy.stores.aws import Aws, AwsCallError
 
-MAX_BYTES: Final = 4096
 JSON_VERSION: Final = "1.1"
 
 

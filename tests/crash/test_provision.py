@@ -1,0 +1,89 @@
+"""Provisioning that dies at any moment: whoever comes next finishes it, and there is one of everything."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+
+import pytest
+
+from tenancy.errors import RequestInProgressError
+from tenancy.stores.redis import Redis
+from tenancy.stores.sealer import Sealer
+from tenancy.tiers import Tier
+from tenancy.use_cases import effects
+from tenancy.use_cases.effects import World, drain
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.provision_once import CLAIM_TIME, provision_once
+from tenancy.use_cases.sweep import sweep
+from tests.crash.aftermath import Aftermath
+from tests.crash.deaths import Death, deaths
+from tests.given import NOW, OPERATOR, Databases, new_organization
+
+SECOND = timedelta(seconds=1)
+NOTHING, WHOLE = (0, 0, 0, 0), (1, 1, 2, 1)
+
+
+@dataclass(slots=True)
+class Request:
+    """A client's request for an organization of its own, and what it was answered."""
+
+    databases: Databases
+    world: World
+    sealer: Sealer
+    number: int
+    answers: list[Provisioned] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return f"acme-{self.number}"
+
+    def send(self, now: datetime = NOW) -> None:
+        new = new_organization(self.name, Tier.STARTER)
+        self.answers.append(
+            provision_once(
+                self.databases.platform, self.world, self.sealer, new, OPERATOR, idempotency_key=self.name, now=now
+            )
+        )
+
+    def repeat(self) -> None:
+        """Send it again until it is answered, as the API says."""
+        for wait in (SECOND, CLAIM_TIME, CLAIM_TIME + effects.CLAIM_TIME):
+            try:
+                self.send(NOW + wait)
+            except RequestInProgressError:
+                continue
+            return
+        pytest.fail("It is never answered.")
+
+
+@pytest.mark.parametrize("who_is_next", ["client", "sweep"])
+def test_an_organization_is_provisioned_once_whenever_the_request_died(
+    databases: Databases, world: World, sealer: Sealer, counters: Redis, aftermath: Aftermath, who_is_next: str
+) -> None:
+    numbers, died = count(), 0
+    for death in deaths(lambda: Request(databases, world, sealer, next(numbers)), Request.send):
+        request = death.state
+        left = aftermath.counts(request.name)
+        assert left in {NOTHING, WHOLE}, death
+        if who_is_next == "sweep":
+            sweep(databases.platform, counters, world, now=NOW + effects.CLAIM_TIME)
+            require_nothing_owed(request, aftermath, death)
+        request.repeat()
+        drain(databases.platform, world, now=NOW + 3 * effects.CLAIM_TIME)
+        assert all(answer == request.answers[0] for answer in request.answers), death
+        require_nothing_owed(request, aftermath, death)
+        assert len(request.answers) == (2 if death.is_last else 1)
+        died += 1
+    assert died > 30
+
+
+def require_nothing_owed(request: Request, aftermath: Aftermath, death: Death[Request]) -> None:
+    """Demand an organization with all that belongs to it, or none."""
+    counted = aftermath.counts(request.name)
+    assert counted == WHOLE or (counted == NOTHING and not request.answers), death
+    if counted == NOTHING:
+        return
+    [(organization_id,)] = aftermath.rows("SELECT id FROM organizations WHERE subdomain = %s", (request.name,))
+    assert aftermath.owed(organization_id) == [], death
+    assert aftermath.gateway_keys(organization_id) == [("starter", f"organization-{organization_id}-1")], death
+    assert len(aftermath.mails_to(f"admin@{request.name}.example")) == 1, death
