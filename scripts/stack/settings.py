@@ -12,7 +12,7 @@ PORT_VARIABLES = {
     "aws": "AWS_PORT",
     "api": "API_PORT",
 }
-DELETION_GRACE_SECONDS = 30  # nobody waits 30 days for a look
+DELETION_GRACE_SECONDS = 20  # nobody waits 30 days for a look
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - only where STACK_HOSTS asks for more than loopback
 

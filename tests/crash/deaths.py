@@ -18,7 +18,7 @@ import psycopg
 import pytest
 import redis
 from botocore.client import BaseClient
-from clickhouse_connect.driver.httpclient import HttpClient
+from clickhouse_connect.driver._backend.http_sync import HttpSyncBackend
 from redis.client import Pipeline
 
 from tenancy.stores.aws import Aws
@@ -96,7 +96,7 @@ def process(lives_for: int | None = None) -> Iterator[Process]:
         _catch(patch, ran, Aws, "_post", lambda *_: "AWS")
         _catch(patch, ran, redis.Redis, "execute_command", lambda _client, command, *_: f"Redis {command}")
         _catch(patch, ran, Pipeline, "execute", lambda *_: "Redis pipeline")
-        _catch(patch, ran, HttpClient, "_raw_request", lambda *_: "ClickHouse")
+        _catch(patch, ran, HttpSyncBackend, "request", lambda *_: "ClickHouse")
         _catch_postgres(patch, ran)
         yield ran
     if ran.is_dead:

@@ -50,3 +50,25 @@ def count(databases: Databases, organization_id: UUID, table: str = "events") ->
         "daily_statistics": "SELECT count() FROM daily_statistics WHERE organization_id = {organization_id:UUID}",
     }[table]
     return int(reader.query(statement)[0][0])
+
+
+INSERT_EVENTS = """
+    INSERT INTO events (organization_id, event_id, device_id, event_timestamp, received_at, created_at)
+    SELECT {organization_id:UUID}, toString(number), 'device', {at:DateTime('UTC')}, {at:DateTime('UTC')},
+           {at:DateTime('UTC')}
+    FROM numbers({first:UInt64}, {events:UInt64})
+"""
+INSERT_HELD_EVENTS = """
+    INSERT INTO held_events (organization_id, event_id, device_id, event_timestamp, received_at, created_at, reason)
+    SELECT {organization_id:UUID}, toString(number), 'device', {at:DateTime('UTC')}, {at:DateTime('UTC')},
+           {at:DateTime('UTC')}, 'quota'
+    FROM numbers({first:UInt64}, {events:UInt64})
+"""
+
+
+def put(databases: Databases, organization_id: UUID, numbers: range, *, at: datetime, is_held: bool = False) -> None:
+    """Store plain events in one statement, for tests that do so a hundred times."""
+    parameters = {
+        "organization_id": str(organization_id), "at": at, "first": numbers.start, "events": len(numbers),
+    }  # fmt: skip
+    databases.clickhouse.command(INSERT_HELD_EVENTS if is_held else INSERT_EVENTS, parameters=parameters)

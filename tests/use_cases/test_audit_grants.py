@@ -28,7 +28,7 @@ def test_nobody_of_ours_changes_or_deletes_an_entry(databases: Databases, acme: 
             databases.functions.tenant_transaction(acme.organization.id) as conn,
         ):
             conn.execute(statement)
-    for statement in set(forbidden) - {"DELETE FROM audit_log"}:
+    for statement in set(forbidden) - {"DELETE FROM audit_log", "DELETE FROM audit_people"}:
         with (
             pytest.raises(psycopg.errors.InsufficientPrivilege),
             databases.platform.transaction() as conn,
@@ -40,6 +40,7 @@ def test_even_the_platform_deletes_and_reseals_nothing_that_is_sealed(databases:
     seal_audit_logs(databases.platform, now=NOW)
     with databases.platform.transaction() as conn:
         assert conn.execute("DELETE FROM audit_log").rowcount == 0
+        assert conn.execute("DELETE FROM audit_people").rowcount == 0
         assert conn.execute("UPDATE audit_log SET sequence = 7, seal = sha256('x')").rowcount == 0
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),

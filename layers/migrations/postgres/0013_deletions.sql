@@ -32,7 +32,7 @@ CREATE TABLE quarantined_subdomains (
 GRANT SELECT, INSERT, UPDATE, DELETE ON quarantined_subdomains TO tenancy_platform;
 
 -- The platform deletes a tenant's rows of these tables only when that organization is being erased, or was, whatever
--- statement it runs; of its own audit log, the addresses of those who acted for one.
+-- statement it runs; in the transaction of such a tenant, addresses of its own audit log as well.
 CREATE FUNCTION is_ending(organization_id uuid) RETURNS boolean
     LANGUAGE sql STABLE
     RETURN EXISTS (
@@ -62,6 +62,9 @@ CREATE POLICY only_ending ON quota_notices AS RESTRICTIVE FOR DELETE TO tenancy_
 CREATE POLICY only_ending ON tier_changes AS RESTRICTIVE FOR DELETE TO tenancy_platform
     USING (is_ending(organization_id));
 CREATE POLICY only_ending ON audit_people AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id) OR organization_id = '00000000-0000-0000-0000-000000000000');
+    USING (
+        is_ending(organization_id)
+        OR organization_id = '00000000-0000-0000-0000-000000000000' AND is_ending((SELECT current_tenant()))
+    );
 GRANT DELETE ON users, apps, api_keys, tenant_usage, settlements, usage_ledger, usage_totals, measurements,
     quota_notices, tier_changes, audit_people TO tenancy_platform;

@@ -73,12 +73,14 @@ def restore_organization(
         organization = existing(lock_organization(conn, organization_id))
         if organization.status is Status.ERASING:
             raise ErasedError("The organization is being erased.")
-        if organization.status is not Status.DELETED:
-            raise NotDeletedError(f"The organization is {organization.status}.")
-        organization = update_restored(conn, organization_id, now=now)
-        _owe_mails(conn, organization, Kind.RESTORED_MAIL, now)
-        insert_record(conn, organization_id, _record(RESTORED, organization_id, actor, now))
-    _publish(platform_db, redis, organization_id)
+        was_deleted = organization.status is Status.DELETED
+        if was_deleted:
+            organization = update_restored(conn, organization_id, now=now)
+            _owe_mails(conn, organization, Kind.RESTORED_MAIL, now)
+            insert_record(conn, organization_id, _record(RESTORED, organization_id, actor, now))
+    _publish(platform_db, redis, organization_id)  # a retry as well, which may come after a death right here
+    if not was_deleted:
+        raise NotDeletedError(f"The organization is {organization.status}.")
     return organization
 
 

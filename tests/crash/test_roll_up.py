@@ -1,0 +1,54 @@
+"""A roll-up that dies at any moment: the next one, when the dead one's lease has ended, counts the same."""
+
+from datetime import timedelta
+from itertools import count
+
+from tenancy.stores.redis import Redis
+from tenancy.tiers import Tier
+from tenancy.use_cases.clean_up import clean_up
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.provision import Provisioned, provision_organization
+from tenancy.use_cases.release_held import release_into_room
+from tenancy.use_cases.roll_up import LEASE_TIME, roll_up
+from tests.crash.aftermath import Aftermath
+from tests.crash.deaths import deaths
+from tests.given import NOW, OPERATOR, Databases, new_organization
+from tests.use_cases.storing import count as count_events
+from tests.use_cases.storing import put
+
+EVENTS, HELD = 5, 3
+FIND_USAGE = "SELECT sum(events_count), count(*) FROM tenant_usage WHERE organization_id = %s"
+numbers = count()
+
+
+def test_an_hour_is_counted_and_held_events_are_released_once_whenever_it_died(
+    databases: Databases, world: World, counters: Redis, aftermath: Aftermath
+) -> None:
+    starts, died = count(), 0
+
+    def begin() -> Provisioned:
+        new = new_organization(f"acme-{next(numbers)}", Tier.STARTER)
+        made = provision_organization(databases.platform, world, new, OPERATOR, now=NOW)
+        two_hours_ago = NOW - timedelta(hours=2)
+        put(databases, made.organization.id, range(EVENTS), at=two_hours_ago)
+        put(databases, made.organization.id, range(EVENTS, EVENTS + HELD), at=two_hours_ago, is_held=True)
+        return made
+
+    def run(_made: Provisioned | None = None) -> None:
+        """Do all that the function does, an hour after the one before."""
+        now = NOW + next(starts) * (LEASE_TIME + timedelta(seconds=1))
+        done = roll_up(databases.platform, databases.clickhouse, counters, now=now)
+        assert done.ran
+        clean_up(databases.platform, databases.clickhouse, now=now)
+        release_into_room(databases.platform, databases.clickhouse, counters, done.held, done.usage, now=now)
+
+    for death in deaths(begin, run):
+        own = death.state.organization.id
+        run()
+        run()  # what was released is counted by the one after
+        assert count_events(databases, own) == EVENTS + HELD, death
+        assert count_events(databases, own, "held_events") == 0, death
+        [(events, _)] = aftermath.rows(FIND_USAGE, (own,))
+        assert events == EVENTS + HELD, death
+        died += 1
+    assert died > 30
