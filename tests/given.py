@@ -31,6 +31,7 @@ MIGRATIONS = ROOT / "layers" / "migrations"
 REGION = "eu-central-1"
 PLANS_PATH = "/tenancy-test/usage-plans"
 PATIENCE_SECONDS = 10.0  # with Redis: a test must not depend on a machine's pauses
+EXPORTS_BUCKET = "exports"
 SENDER = "no-reply@attribution.localhost"
 PASSWORD = "correct horse battery staple"
 
@@ -91,6 +92,7 @@ class AwsAccount:
     audit_queue_url: str
     signing_key_id: str
     sealing_key_id: str
+    exports_bucket: str
     plan_ids: dict[str, str]
     state_machine_arn: str
 

@@ -10,6 +10,7 @@ from tenancy.settings import Settings
 from tenancy.stores.aws import Aws
 from tenancy.stores.event_bus import EventBus
 from tenancy.stores.executions import Executions
+from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.postgres import Database
@@ -30,6 +31,7 @@ world = World(
     mailer=Mailer(settings.region, settings.mail_from),
     event_bus=EventBus(settings.region),
     executions=Executions(settings.region, settings.state_machine_arn),
+    exports=Exports(settings.region, settings.exports_bucket),
 )
 
 

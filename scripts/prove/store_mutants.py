@@ -103,4 +103,20 @@ MUTANTS: Final = (
         old="uuid5(organization_id, raw)",
         new="uuid5(UUID(int=0), raw)",
     ),
+    Mutant(
+        name="exported files of all organizations lie together",
+        wall="organization's id before every object's name",
+        file=f"{CORE}/stores/exports.py",
+        old='return f"{UUID(bytes=organization_id.bytes)}/{name}"',
+        new='return f"{UUID(int=0)}/{name}"',
+    ),
+    Mutant(
+        name="an export reads everybody's users",
+        wall="the statement's own condition",
+        file=f"{CORE}/stores/portability.py",
+        old="""created_at FROM users
+    WHERE organization_id = %(organization_id)s AND (""",
+        new="""created_at FROM users
+    WHERE (""",
+    ),
 )

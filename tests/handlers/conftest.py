@@ -64,6 +64,7 @@ def start(aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSec
         "DELETION_GRACE_SECONDS": str(30 * 24 * 3600),
         "ERASURE_QUIET_SECONDS": "0",
         "RECOUNT_AFTER_SECONDS": "60",
+        "EXPORTS_BUCKET": aws.exports_bucket,
         "REDIS_PATIENCE_MS": str(int(PATIENCE_SECONDS * 1000)),
     }
     with ExitStack() as stack:

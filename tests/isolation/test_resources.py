@@ -2,7 +2,7 @@
 
 from tests.template.test_template import RESOURCES
 
-SEARCHED = {"AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::Serverless::StateMachine"}
+SEARCHED = {"AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::Serverless::StateMachine"}
 HOLDS_NOTHING_OF_TENANTS = {
     "AWS::ApiGateway::ApiKey",
     "AWS::ApiGateway::UsagePlan",
@@ -10,6 +10,7 @@ HOLDS_NOTHING_OF_TENANTS = {
     "AWS::CloudWatch::Alarm",
     "AWS::IAM::Role",
     "AWS::KMS::Key",
+    "AWS::S3::BucketPolicy",
     "AWS::SSM::Parameter",
     "AWS::SecretsManager::Secret",
     "AWS::Serverless::Api",

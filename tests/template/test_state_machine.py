@@ -12,7 +12,7 @@ FILE = ROOT / "functions" / "delete" / "delete_organization.asl.json"
 MACHINE = json.loads(FILE.read_text())
 IDS_AND_TIMES = {"task", "execution.$", "organization_id.$", "generation.$", "store.$"}
 # They hold a lease while they write, migrate runs on deploys, and erase itself writes nothing of an organization.
-WAITED_FOR_OTHERWISE = {"roll_up", "migrate", "erase"}
+WAITED_FOR_OTHERWISE = {"privacy_jobs", "roll_up", "migrate", "erase"}
 
 
 def states(machine: dict[str, Any] = MACHINE) -> dict[str, dict[str, Any]]:

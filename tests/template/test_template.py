@@ -5,12 +5,14 @@ import ast
 import json
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tenancy.privacy import CLAIM_TIME, FILES_KEPT
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.write_keys import CACHE_TIME
 from tests.given import ROOT
@@ -253,6 +255,21 @@ def test_no_layer_is_attached_twice(function: str) -> None:
 def test_events_and_audit_records_and_their_proof_outlive_the_stack() -> None:
     kept = [resource for resource in RESOURCES.values() if resource["Type"] in {"AWS::SQS::Queue", "AWS::KMS::Key"}]
     assert {resource["DeletionPolicy"] for resource in kept} == {"Retain"}
+
+
+def test_exported_files_are_private_encrypted_and_gone_after_a_week() -> None:
+    bucket = RESOURCES["ExportsBucket"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["BucketEncryption"]
+    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], timedelta(days=rule["ExpirationInDays"])) == ("Enabled", FILES_KEPT)
+    assert {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= set(rule)
+    [statement] = RESOURCES["ExportsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_a_worker_of_privacy_jobs_never_outlives_its_claim() -> None:
+    assert timedelta(seconds=FUNCTIONS["privacy_jobs"]["Timeout"]) < CLAIM_TIME
 
 
 def test_the_requirements_are_the_locks(tmp_path: Path) -> None:

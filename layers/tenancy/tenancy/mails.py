@@ -74,6 +74,17 @@ A signed certificate says what was erased, and what ages out by when; the platfo
 This address was kept for this message alone, and is forgotten now.
 """,
         ),
+        "export_mail": Template(
+            "Your organization's data is ready",
+            """\
+The data that you asked for is written, in {files} files. Whoever has one of these links reads its file:
+
+{links}
+
+A link holds for at most 12 hours, often for less; GET /v1/exports/{export_id} has new ones, to all files.
+The files are deleted at {expires_at}.
+""",
+        ),
     }
 )
 EVERYWHERE: Final = {"upgrade_url": UPGRADE_URL}

@@ -11,11 +11,13 @@ USAGE_READ: Final = "usage:read"
 USAGE_WRITE: Final = "usage:write"
 AUDIT_READ: Final = "audit:read"
 ORGANIZATION_DELETE: Final = "organization:delete"
+EXPORTS_WRITE: Final = "exports:write"
+ERASURES_WRITE: Final = "erasures:write"
 
 PERMISSIONS: Final = frozenset({
     EVENTS_WRITE, EVENTS_READ, STATS_READ, USAGE_READ, USAGE_WRITE, "users:read", "users:write", "apps:read",
     "apps:write", "keys:read", "keys:write", "branding:write", "domains:write", "sso:write", AUDIT_READ,
-    "exports:write", "erasures:write", "organization:read", ORGANIZATION_DELETE,
+    EXPORTS_WRITE, ERASURES_WRITE, "organization:read", ORGANIZATION_DELETE,
 })  # fmt: skip
 
 ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(

@@ -32,6 +32,7 @@ class Settings:
     signing_key_id: str
     sealing_key_id: str
     mail_from: str
+    exports_bucket: str
     redis_patience_seconds: float
     deletion_grace: timedelta
     erasure_quiet: timedelta
@@ -55,6 +56,7 @@ class Settings:
             signing_key_id=environ.get("SIGNING_KEY_ID", ""),
             sealing_key_id=environ.get("SEALING_KEY_ID", ""),
             mail_from=environ.get("MAIL_FROM", ""),
+            exports_bucket=environ.get("EXPORTS_BUCKET", ""),
             redis_patience_seconds=int(environ.get("REDIS_PATIENCE_MS", "0")) / 1000,
             deletion_grace=timedelta(seconds=int(environ.get("DELETION_GRACE_SECONDS", "0"))),
             erasure_quiet=timedelta(seconds=int(environ.get("ERASURE_QUIET_SECONDS", "0"))),

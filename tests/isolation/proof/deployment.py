@@ -63,11 +63,12 @@ def discover_scheduled() -> list[str]:
 
 
 def make_resources(queues_url: str) -> dict[str, str]:
-    """Make every queue (below *queues_url*), key and state machine of the template.
+    """Make every queue (below *queues_url*), key, bucket and state machine of the template.
 
-    Returns URL, id or ARN by their names there.
+    Returns URL, id, name or ARN by their names there.
     """
     kms, step_functions = boto3.client("kms", region_name=REGION), boto3.client("stepfunctions", region_name=REGION)
+    s3: Any = boto3.client("s3", region_name=REGION)
     made = {}
     for name, resource in RESOURCES.items():
         if resource["Type"] == "AWS::SQS::Queue":
@@ -79,6 +80,9 @@ def make_resources(queues_url: str) -> dict[str, str]:
             definition = (ROOT / resource["Properties"]["DefinitionUri"]).read_text()
             created = step_functions.create_state_machine(name=name, definition=definition, roleArn=STATES_ROLE)
             made[name] = created["stateMachineArn"]
+        if resource["Type"] == "AWS::S3::Bucket":
+            made[name] = name.lower()
+            s3.create_bucket(Bucket=made[name], CreateBucketConfiguration={"LocationConstraint": REGION})
     return made
 
 
@@ -92,6 +96,10 @@ def variables_of(function: str, made: Mapping[str, str]) -> dict[str, str]:
 
 def is_queue(name: str) -> bool:
     return bool(RESOURCES.get(name, {}).get("Type") == "AWS::SQS::Queue")
+
+
+def is_bucket(name: str) -> bool:
+    return bool(RESOURCES.get(name, {}).get("Type") == "AWS::S3::Bucket")
 
 
 def _events(resource: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:

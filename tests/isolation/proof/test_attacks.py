@@ -2,17 +2,20 @@
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from moto.ses.models import ses_backends
 
 from tenancy.audit import PLATFORM_LOG
-from tests.given import REGION, ROOT, Databases
+from tenancy.stores.privacy import insert_export
+from tests.given import OPERATOR, REGION, ROOT, Databases
 from tests.handlers.conftest import ACCOUNT
 from tests.handlers.functions import Start, superuser
 from tests.handlers.sent_events import ACME, GLOBEX
+from tests.isolation.proof.buckets import canaries_shown, objects_in, wrong_objects
 from tests.isolation.proof.catalog import discover_clickhouse_tables, discover_tables, redis_keys
 from tests.isolation.proof.deployment import discover_scheduled, variables_of
 from tests.isolation.proof.findings import Report
@@ -33,7 +36,7 @@ def siege(databases: Databases, gateway: Gateway, neighbours: Neighbours, mailro
 
 
 def test_whoever_names_another_organization_learns_and_changes_nothing(
-    siege: Siege, report: Report, subtests: pytest.Subtests
+    siege: Siege, made: dict[str, str], report: Report, subtests: pytest.Subtests
 ) -> None:
     with subtests.test("every route is called by somebody who may, so that the attempts mean something"):
         assert [call.name for call in siege.calls if not siege.entitled[call.name]] == []
@@ -60,6 +63,8 @@ def test_whoever_names_another_organization_learns_and_changes_nothing(
     with subtests.test("every key of Redis is one organization's, or the platform's, and holds nothing of another"):
         report.sections["keys of Redis"] = sorted({key.partition("}")[2] for key in redis_keys(siege.databases)})
         assert _loose_keys(siege) == []
+    with subtests.test("every object of a bucket lies under one organization's id, and holds nothing of another"):
+        assert wrong_objects(objects_in(made), siege.neighbours) == []
     with subtests.test("each route, placement and credential was tried"):
         tried = [{key[place] for key in found.tried} for place in range(3)]
         assert tried[0] == {route.name for route in siege.gateway.routes}
@@ -72,7 +77,11 @@ def test_what_runs_for_all_organizations_tells_none_about_another(
     start: Start,
     secrets: None,  # noqa: ARG001
     made: dict[str, str],
+    databases: Databases,
 ) -> None:
+    for each in neighbours.organizations:
+        with databases.functions.tenant_transaction(each.organization_id) as conn:
+            insert_export(conn, each.organization_id, uuid4(), OPERATOR, now=datetime.now(UTC))
     functions = {function: start(function, **variables_of(function, made)) for function in discover_scheduled()}
     output = Output()
     with output.captured():
@@ -82,6 +91,9 @@ def test_what_runs_for_all_organizations_tells_none_about_another(
     lines = output.take()
     assert lines
     assert wrong_in(lines, neighbours.canaries, None) == []
+    objects = objects_in(made)
+    assert wrong_objects(objects, neighbours) == []
+    assert canaries_shown(objects, neighbours) == {each.organization_id for each in neighbours.organizations}
     messages = ses_backends[ACCOUNT][REGION].sent_messages
     assert len(messages) >= len(neighbours.organizations)
     for message in messages:

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from tenancy.errors import InternalError, Refusal
 from tenancy.mails import TEMPLATES, render_mail
+from tenancy.privacy import LINK_TIME
 from tenancy.stores.event_bus import EventBus
 from tenancy.stores.executions import Executions
+from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.platform.outbox import Effect, claim_effects, delete_effect, update_effect_failed
@@ -35,6 +37,7 @@ class Kind(StrEnum):
     RESTORED_MAIL = "restored_mail"
     ERASED_MAIL = "erased_mail"
     DELETION_EXECUTION = "deletion_execution"
+    EXPORT_MAIL = "export_mail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class World:
     mailer: Mailer | None = None
     event_bus: EventBus | None = None
     executions: Executions | None = None
+    exports: Exports | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,10 @@ def _do_kind(world: World, effect: Effect) -> None:
             _part(world.gateway_keys).put_key(organization_id, payload["value"], Tier(payload["tier"]))
         case Kind.GATEWAY_KEY_REMOVAL:
             _part(world.gateway_keys).delete_key(organization_id, payload["value"])
+        case Kind.EXPORT_MAIL:
+            names = payload["names"]
+            links = [_part(world.exports).link(organization_id, name, lasts=LINK_TIME) for name in names]
+            _part(world.mailer).send(organization_id, render_mail(effect.kind, {**payload, "links": "\n".join(links)}))
         case kind if kind in TEMPLATES:
             _part(world.mailer).send(organization_id, render_mail(kind, payload))
         case Kind.DELETION_EXECUTION:

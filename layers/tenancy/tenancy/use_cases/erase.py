@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from tenancy.audit import Actor, Outcome, Record
 from tenancy.deletion import Certificate, Counts, Deletion, certificate_text, rows_left
 from tenancy.organization import Status
+from tenancy.privacy import CLAIM_TIME
 from tenancy.stores.audit import insert_record
 from tenancy.stores.counters import put_standing
 from tenancy.stores.platform.deletions import (
@@ -21,6 +22,7 @@ from tenancy.stores.platform.deletions import (
 from tenancy.stores.platform.leases import has_leases
 from tenancy.stores.platform.organizations import lock_organization
 from tenancy.stores.platform.outbox import insert_effect
+from tenancy.stores.platform.privacy_jobs import has_claims
 from tenancy.stores.platform.tombstones import insert_tombstone
 from tenancy.stores.postgres import Connection
 from tenancy.stores.redis import RedisAwayError
@@ -81,7 +83,8 @@ def close_gate(estate: Estate, organization_id: UUID, generation: int, *, reques
 def await_writers(estate: Estate, organization_id: UUID, generation: int, *, quiet: timedelta, now: datetime) -> None:
     """Make sure that nobody writes any more who began before the gate closed: *quiet* is longer than requests take.
 
-    The roll-up and releases of held events take longer, and hold leases meanwhile.
+    The roll-up and releases of held events take longer, and hold leases meanwhile; exports, and erasures of data
+    subjects, are claimed.
 
     Raises:
         WritersActiveError: somebody may.
@@ -91,7 +94,10 @@ def await_writers(estate: Estate, organization_id: UUID, generation: int, *, qui
         deletion = _closed(conn, organization_id, generation)
         closed_at = deletion.gate_closed_at or now
         names = [ROLL_UP_LEASE, release_lease(organization_id)]
-        if now < closed_at + quiet or has_leases(conn, names, now=now, ending_before=closed_at + LEASE_TIME):
+        is_quiet = now >= closed_at + quiet
+        if not is_quiet or has_leases(conn, names, now=now, ending_before=closed_at + LEASE_TIME):
+            raise WritersActiveError
+        if has_claims(conn, organization_id, now=now, until=closed_at + CLAIM_TIME):
             raise WritersActiveError
 
 

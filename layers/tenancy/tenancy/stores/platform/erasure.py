@@ -12,9 +12,9 @@ from tenancy.stores.postgres import Connection
 # Every table with an organization_id is in ERASED or KEPT: the isolation suite holds both against the catalog. What
 # points at another table comes before it.
 ERASED: Final = (
-    "outbox", "provisioning_requests", "audit_refusals", "audit_people", "quota_notices", "usage_reservations",
-    "usage_totals", "usage_ledger", "measurements", "settlements", "tenant_usage", "tier_changes", "api_keys", "apps",
-    "users",
+    "outbox", "export_files", "exports", "erasures", "provisioning_requests", "audit_refusals", "audit_people",
+    "quota_notices", "usage_reservations", "usage_totals", "usage_ledger", "measurements", "settlements",
+    "tenant_usage", "tier_changes", "api_keys", "apps", "users",
 )  # fmt: skip
 # The tombstone, what certifies it, and the trail of what was done, by ids.
 KEPT: Final = frozenset({"organizations", "deletion_certificates", "audit_log", "audit_heads", "audit_checkpoints"})

@@ -1,0 +1,64 @@
+"""An organization takes its data away, and has a data subject erased: it asks, and sees what became of it."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from tenancy.gateway.gate import Gate
+from tenancy.gateway.privacy import NewErasure, erasure_document, export_document
+from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
+from tenancy.gateway.trail import Trail, actor_of
+from tenancy.permissions import ERASURES_WRITE, EXPORTS_WRITE
+from tenancy.settings import Settings
+from tenancy.stores.audit_queue import AuditQueue
+from tenancy.stores.aws import Aws
+from tenancy.stores.exports import Exports
+from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
+from tenancy.stores.secrets import DATABASE, REDIS, Secrets
+from tenancy.tenant import require_tenant
+from tenancy.use_cases.request_privacy import read_erasure, read_export, request_erasure, request_export
+
+settings = Settings.from_env()
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+db = Database(lambda: secrets.get_secret(DATABASE))
+trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
+redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
+gate = Gate(redis, lambda: db)
+exports = Exports(settings.region, settings.exports_bucket)
+app = api()
+
+
+@app.post("/exports")
+def export() -> tuple[dict[str, Any], int]:
+    """Ask for all of the organization's data."""
+    tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
+    asked = request_export(db, tenant, actor_of(request_of(app), tenant), now=now)
+    return export_document(asked, {}, now=now), HTTPStatus.ACCEPTED
+
+
+@app.get("/exports/<export_id>")
+def export_of(export_id: UUID) -> dict[str, Any]:
+    """Show an export, with new links to its files."""
+    tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
+    found, files = read_export(db, exports, tenant, export_id, now=now)
+    return export_document(found, files, now=now)
+
+
+@app.post("/erasures")
+def erase(body: NewErasure) -> tuple[dict[str, Any], int]:
+    """Ask for the erasure of a data subject."""
+    tenant, now = require_tenant(caller_of(app), ERASURES_WRITE), datetime.now(UTC)
+    asked = request_erasure(db, tenant, body.subject(), actor_of(request_of(app), tenant), now=now)
+    return erasure_document(asked), HTTPStatus.ACCEPTED
+
+
+@app.get("/erasures/<erasure_id>")
+def erasure_of(erasure_id: UUID) -> dict[str, Any]:
+    """Show an erasure."""
+    tenant = require_tenant(caller_of(app), ERASURES_WRITE)
+    return erasure_document(read_erasure(db, tenant, erasure_id))
+
+
+handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)

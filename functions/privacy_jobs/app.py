@@ -1,0 +1,64 @@
+"""Every minute: write exports and erase data subjects."""
+
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from tenancy.errors import UnavailableError
+from tenancy.settings import Settings
+from tenancy.stores.aws import Aws
+from tenancy.stores.clickhouse import Client, connect
+from tenancy.stores.exports import Exports
+from tenancy.stores.postgres import Database
+from tenancy.stores.secrets import CLICKHOUSE, CLICKHOUSE_READER, DATABASE, PLATFORM_DATABASE, Secrets
+from tenancy.use_cases.do_privacy_jobs import Stores, do_privacy_jobs
+
+QUERY_TIMEOUT_SECONDS = 800  # the function has 900
+TIME_SECONDS = 600  # after which nothing is begun
+
+logger = Logger()
+settings = Settings.from_env()
+secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
+db = Database(lambda: secrets.get_secret(DATABASE))
+
+
+@cache
+def writer() -> Client:
+    """Return the client that deletes; made when there is something to erase, kept for the life of the process."""
+    return connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)
+
+
+@cache
+def reader() -> Client:
+    """Return the client that reads tenants' tables and nothing else; made when there is something to export."""
+    return connect(secrets.get_secret(CLICKHOUSE_READER), timeout_seconds=QUERY_TIMEOUT_SECONDS)
+
+
+stores = Stores(
+    platform_db=platform_db,
+    db=db,
+    writer=writer,
+    reader=reader,
+    exports=Exports(settings.region, settings.exports_bucket),
+)
+
+
+def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Do what is due; what the schedule sends does not matter.
+
+    Raises:
+        UnavailableError: a store is away; what it was needed for is due again in a minute.
+    """
+    ends_at = time.monotonic() + TIME_SECONDS
+    done = do_privacy_jobs(stores, has_time=lambda: time.monotonic() < ends_at, now=datetime.now(UTC))
+    result = asdict(done)
+    if any(result.values()):
+        logger.info("privacy jobs", result=result)
+    if done.put_off:
+        raise UnavailableError("A store is away.")
+    return result

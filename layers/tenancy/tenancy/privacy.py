@@ -1,0 +1,195 @@
+"""Portability and data subjects: what is exported, what an erasure is about, and when each is over."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from tenancy.usage import SETTLING_TIME
+
+SALT_BYTES: Final = 16
+LONGEST_RUN: Final = timedelta(minutes=15)  # of a worker, and of a roll-up
+CLAIM_TIME: Final = LONGEST_RUN + timedelta(minutes=1)
+# A pass that has found something is followed by another one, when whatever ran beside it has ended and settled.
+NEXT_PASS: Final = LONGEST_RUN + SETTLING_TIME
+FORGET_AFTER: Final = timedelta(days=15)  # queues and dead letters keep a message for 14 days
+FILES_KEPT: Final = timedelta(days=7)  # the bucket's lifecycle says the same
+LINK_TIME: Final = timedelta(hours=12)  # at most: a link dies with the session of the role that signed it
+
+
+class ExportStatus(StrEnum):
+    """How far an export is; an erasure withdraws what was exported before it."""
+
+    PENDING = "pending"
+    DONE = "done"
+    WITHDRAWN = "withdrawn"
+
+
+class ErasureStatus(StrEnum):
+    """How far an erasure is: erased is what was stored, confirmed that nothing came after it."""
+
+    PENDING = "pending"
+    ERASED = "erased"
+    CONFIRMED = "confirmed"
+
+
+class SubjectKind(StrEnum):
+    """By what a data subject is named."""
+
+    DEVICE_ID = "device_id"
+    USER_ID = "user_id"
+
+
+class ExportFile(NamedTuple):
+    """One object of an export: rows of one section, as JSON Lines, compressed with gzip."""
+
+    name: str
+    section: str
+    row_count: int
+    size_bytes: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """An export as who asked for it sees it; times are UTC."""
+
+    id: UUID
+    status: ExportStatus
+    requested_at: datetime
+    finished_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportJob:
+    """An export as its worker sees it: *section* and *position* say where the next file begins.
+
+    A *generation* ends when an erasure makes what was written so far stale.
+    """
+
+    id: UUID
+    organization_id: UUID
+    actor_kind: str
+    actor_id: UUID
+    requested_at: datetime
+    generation: int
+    section: int
+    position: Sequence[Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A data subject without its name: *digest* is that of the name, with a salt of its own.
+
+    ClickHouse notes statements, and mutations for long; PostgreSQL keeps old values: none of them learns the name.
+    """
+
+    kind: SubjectKind
+    salt: bytes
+    digest: bytes
+
+
+class Loss(NamedTuple):
+    """What a day of receipt loses: events, devices that have no other event on it, bytes."""
+
+    events: int
+    devices: int
+    size_bytes: int
+
+
+NOTHING: Final = Loss(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Rows of a subject: how many, and on which days statistics and usage were counted with them."""
+
+    events: int = 0
+    held_events: int = 0
+    event_days: frozenset[date] = frozenset()
+    receipt_days: frozenset[date] = frozenset()
+    losses: Mapping[date, Loss] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.events or self.held_events)
+
+    def merged(self, later: "Found") -> "Found":
+        """Return what was found, if this was not made up for yet and may be partly gone when looked for *later*."""
+        losses = {
+            day: Loss(*map(max, self.losses.get(day, NOTHING), later.losses.get(day, NOTHING)))
+            for day in self.losses.keys() | later.losses.keys()
+        }
+        return Found(
+            events=max(self.events, later.events),
+            held_events=max(self.held_events, later.held_events),
+            event_days=self.event_days | later.event_days,
+            receipt_days=self.receipt_days | later.receipt_days,
+            losses=losses,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        return {
+            "events": self.events,
+            "held_events": self.held_events,
+            "event_days": sorted(day.isoformat() for day in self.event_days),
+            "receipt_days": sorted(day.isoformat() for day in self.receipt_days),
+            "losses": {day.isoformat(): list(loss) for day, loss in self.losses.items()},
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Found":
+        """Return what `document` was made from; nothing for an empty one."""
+        return cls(
+            events=document.get("events", 0),
+            held_events=document.get("held_events", 0),
+            event_days=frozenset(map(date.fromisoformat, document.get("event_days", ()))),
+            receipt_days=frozenset(map(date.fromisoformat, document.get("receipt_days", ()))),
+            losses={date.fromisoformat(day): Loss(*loss) for day, loss in document.get("losses", {}).items()},
+        )
+
+    def made_up_for(self) -> "Found":
+        """Return what the next pass has to count once more: a roll-up that ran beside this one may have seen it."""
+        return Found(event_days=self.event_days, receipt_days=self.receipt_days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """An erasure as who asked for it sees it; times are UTC, counts after it are None until something was erased."""
+
+    id: UUID
+    subject_kind: SubjectKind
+    status: ErasureStatus
+    events_before: int
+    events_after: int | None
+    held_events_before: int
+    held_events_after: int | None
+    requested_at: datetime
+    erased_at: datetime | None
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureJob:
+    """An erasure as its worker sees it; *found* is what passes have found, and not made up for yet."""
+
+    id: UUID
+    organization_id: UUID
+    actor_kind: str
+    actor_id: UUID
+    status: ErasureStatus
+    subject: Subject
+    requested_at: datetime
+    found: Found
+
+
+def subject_named(kind: SubjectKind, name: str) -> Subject:
+    """Return the subject of that *name*; a second time it has another digest."""
+    salt = secrets.token_bytes(SALT_BYTES)
+    return Subject(kind=kind, salt=salt, digest=hashlib.sha256(salt.hex().encode() + name.encode()).digest())

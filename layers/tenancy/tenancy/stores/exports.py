@@ -1,0 +1,119 @@
+"""Exported files in S3: each under the id of its organization, so that no name reaches another's."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tenancy.errors import UnavailableError
+
+TIMEOUTS: Final = Config(
+    signature_version="s3v4",
+    connect_timeout=2,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
+
+
+class Exports:
+    """The objects of one bucket, which its lifecycle deletes after a week."""
+
+    def __init__(self, region: str, bucket: str) -> None:
+        """The client is made at the first use."""
+        self._region = region
+        self._bucket = bucket
+
+    def put(self, organization_id: UUID, name: str, content: bytes) -> None:
+        """Store *content*; a second time replaces it.
+
+        Raises:
+            ValueError: *name* is none of a file.
+            UnavailableError: S3 refuses or does not answer.
+        """
+        key = _key(organization_id, name)
+        try:
+            _client(self._region).put_object(Bucket=self._bucket, Key=key, Body=content)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("S3 does not take the file.") from error
+
+    def delete(self, organization_id: UUID, name: str) -> None:
+        """Delete one file; it may be gone already.
+
+        Raises:
+            ValueError, UnavailableError: as for `put`.
+        """
+        key = _key(organization_id, name)
+        try:
+            _client(self._region).delete_object(Bucket=self._bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("S3 does not delete the file.") from error
+
+    def link(self, organization_id: UUID, name: str, *, lasts: timedelta) -> str:
+        """Return a URL at which whoever has it reads the file, without asking whether there is one.
+
+        It holds for as long as it *lasts*, and no longer than the session of the role that signs it.
+
+        Raises:
+            ValueError, UnavailableError: as for `put`.
+        """
+        values = {"Bucket": self._bucket, "Key": _key(organization_id, name)}
+        try:
+            made = _client(self._region).generate_presigned_url(
+                "get_object", Params=values, ExpiresIn=int(lasts.total_seconds())
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("There are no credentials to sign a link with.") from error
+        return str(made)
+
+    def delete_all(self, organization_id: UUID, *, under: str = "") -> None:
+        """Delete every version of every file of the organization, or of those whose names begin with *under*.
+
+        A second time changes nothing.
+
+        Raises:
+            UnavailableError: S3 refuses or does not answer; another call does the rest.
+        """
+        try:
+            while versions := next(self._versions(organization_id, under), None):  # what is gone moves the pages
+                answer = _client(self._region).delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True}
+                )
+                if answer.get("Errors"):
+                    raise UnavailableError("S3 does not delete every file.")
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("S3 does not delete the files.") from error
+
+    def count_all(self, organization_id: UUID) -> int:
+        """Return how many versions of files the organization has, what marks a deletion included.
+
+        Raises:
+            UnavailableError: S3 refuses or does not answer.
+        """
+        try:
+            return sum(len(versions) for versions in self._versions(organization_id, ""))
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("S3 does not list the files.") from error
+
+    def _versions(self, organization_id: UUID, under: str) -> Iterator[list[dict[str, str]]]:
+        """Return what is there, a page at a time: S3 deletes as many at once as it lists."""
+        pages = _client(self._region).get_paginator("list_object_versions")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=f"{UUID(bytes=organization_id.bytes)}/{under}"):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if found:
+                yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+
+
+def _key(organization_id: UUID, name: str) -> str:
+    if not name or name.startswith("/") or ".." in name:
+        raise ValueError("That is no file's name.")
+    return f"{UUID(bytes=organization_id.bytes)}/{name}"
+
+
+@cache
+def _client(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    return boto3.client("s3", region_name=region, config=TIMEOUTS)

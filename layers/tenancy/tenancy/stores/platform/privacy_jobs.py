@@ -1,0 +1,236 @@
+"""Jobs of portability and erasure of all organizations, as their worker sees them.
+
+A job is claimed by moving the time at which it is due: whoever comes meanwhile passes it by, and a worker that dies is
+succeeded when its claim has ended.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import kwargs_row
+from psycopg.types.json import Jsonb
+
+from tenancy.privacy import ErasureJob, ErasureStatus, ExportFile, ExportJob, Found, Loss, Subject, SubjectKind
+from tenancy.stores.postgres import Connection
+from tenancy.usage import DailyEvents
+
+CLAIM_EXPORT: Final = """
+    UPDATE exports SET due_at = %(until)s
+    WHERE id = (
+        SELECT e.id FROM exports AS e
+        JOIN organizations AS o ON o.id = e.organization_id AND o.status IN ('active', 'suspended')
+        WHERE e.status = 'pending' AND e.due_at <= %(now)s
+        ORDER BY e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
+    )
+    RETURNING id, organization_id, actor_kind, actor_id, requested_at, generation, section, position
+"""
+# Only of the generation that was claimed: an erasure in between has begun another one.
+UPDATE_EXPORT: Final = """
+    UPDATE exports SET section = %(section)s, position = %(position)s
+    WHERE organization_id = %(organization_id)s AND id = %(id)s AND generation = %(generation)s AND status = 'pending'
+"""
+INSERT_FILE: Final = """
+    INSERT INTO export_files (
+        organization_id, export_id, generation, number, name, section, row_count, size_bytes, sha256
+    )
+    VALUES (
+        %(organization_id)s, %(id)s, %(generation)s, %(number)s, %(name)s, %(section)s, %(row_count)s, %(size_bytes)s,
+        %(sha256)s
+    )
+"""
+UPDATE_EXPORT_DONE: Final = """
+    UPDATE exports SET
+        status = 'done', position = NULL, due_at = NULL, finished_at = %(now)s, expires_at = %(expires_at)s
+    WHERE organization_id = %(organization_id)s AND id = %(id)s AND generation = %(generation)s AND status = 'pending'
+"""
+UPDATE_EXPORT_DUE: Final = """
+    UPDATE exports SET due_at = %(due_at)s
+    WHERE organization_id = %(organization_id)s AND id = %(id)s AND status = 'pending'
+"""
+RESTART_EXPORTS: Final = """
+    UPDATE exports SET generation = generation + 1, section = 0, position = NULL, due_at = %(now)s
+    WHERE organization_id = %(organization_id)s AND status = 'pending'
+"""
+WITHDRAW_EXPORTS: Final = """
+    UPDATE exports SET status = 'withdrawn' WHERE organization_id = %s AND status = 'done'
+"""
+CLAIM_ERASURE: Final = """
+    UPDATE erasures SET due_at = %(until)s
+    WHERE id = (
+        SELECT e.id FROM erasures AS e
+        JOIN organizations AS o ON o.id = e.organization_id AND o.status NOT IN ('erasing', 'erased')
+        WHERE e.due_at <= %(now)s AND e.digest IS NOT NULL
+        ORDER BY e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
+    )
+    RETURNING id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, status, requested_at, found
+"""
+UPDATE_FOUND: Final = "UPDATE erasures SET found = %s WHERE organization_id = %s AND id = %s"
+UPDATE_ERASURE: Final = """
+    UPDATE erasures SET
+        status = %(status)s, found = %(found)s, due_at = %(due_at)s,
+        events_before = events_before + %(events)s, events_after = %(events_after)s,
+        held_events_before = held_events_before + %(held_events)s, held_events_after = %(held_events_after)s,
+        erased_at = coalesce(erased_at, %(now)s),
+        confirmed_at = CASE WHEN %(status)s = 'confirmed' THEN coalesce(confirmed_at, %(now)s) END,
+        salt = CASE WHEN %(due_at)s::timestamptz IS NOT NULL THEN salt END,
+        digest = CASE WHEN %(due_at)s::timestamptz IS NOT NULL THEN digest END
+    WHERE organization_id = %(organization_id)s AND id = %(id)s AND status = %(status_before)s
+"""
+UPDATE_ERASURE_DUE: Final = (
+    "UPDATE erasures SET due_at = %s WHERE organization_id = %s AND id = %s AND due_at IS NOT NULL"
+)
+HAS_CLAIMS: Final = """
+    SELECT EXISTS (
+        SELECT due_at FROM exports
+        WHERE organization_id = %(organization_id)s AND due_at > %(now)s AND due_at <= %(until)s
+        UNION ALL
+        SELECT due_at FROM erasures
+        WHERE organization_id = %(organization_id)s AND due_at > %(now)s AND due_at <= %(until)s
+    )
+"""
+# Days that were never rolled up have no row, and get none here: the roll-up counts them from what is left.
+UPDATE_DAYS: Final = """
+    UPDATE tenant_usage AS u SET
+        events_count = new.events, unique_users_count = new.unique_users, storage_bytes = new.storage_bytes
+    FROM jsonb_to_recordset(%s) AS new (metric_date date, events bigint, unique_users bigint, storage_bytes bigint)
+    WHERE u.organization_id = %s AND u.metric_date = new.metric_date
+"""
+# Retention has deleted some of a closed day's events: it cannot be counted again, so that what it loses is taken off.
+UPDATE_CLOSED_DAYS: Final = """
+    UPDATE tenant_usage AS u SET
+        events_count = greatest(0, u.events_count - lost.events),
+        unique_users_count = greatest(0, u.unique_users_count - lost.unique_users),
+        storage_bytes = greatest(0, u.storage_bytes - lost.storage_bytes)
+    FROM jsonb_to_recordset(%s) AS lost (metric_date date, events bigint, unique_users bigint, storage_bytes bigint)
+    WHERE u.organization_id = %s AND u.metric_date = lost.metric_date
+"""
+
+
+def claim_export(conn: Connection, *, now: datetime, until: datetime) -> ExportJob | None:
+    """Take the export that has been due for longest, *until* then; None when nothing is due."""
+    with conn.cursor(row_factory=kwargs_row(ExportJob)) as cursor:
+        return cursor.execute(CLAIM_EXPORT, {"now": now, "until": until}).fetchone()
+
+
+def update_export(conn: Connection, job: ExportJob, *, section: int, position: Sequence[Any] | None) -> bool:
+    """Note where the next file begins, and say whether the job is still what it was when it was claimed."""
+    values = {**_named(job), "section": section, "position": None if position is None else Jsonb(list(position))}
+    return conn.execute(UPDATE_EXPORT, values).rowcount == 1
+
+
+def insert_export_file(conn: Connection, job: ExportJob, number: int, file: ExportFile) -> None:
+    """Note a file that was written."""
+    conn.execute(INSERT_FILE, {**_named(job), "number": number, **file._asdict()})
+
+
+def update_export_done(conn: Connection, job: ExportJob, *, now: datetime, expires_at: datetime) -> bool:
+    """Note that all files are written, and say whether the job is still what it was when it was claimed."""
+    return conn.execute(UPDATE_EXPORT_DONE, {**_named(job), "now": now, "expires_at": expires_at}).rowcount == 1
+
+
+def update_export_due(conn: Connection, job: ExportJob, *, due_at: datetime) -> None:
+    """Give the job back, to be gone on with from *due_at* on."""
+    conn.execute(UPDATE_EXPORT_DUE, {**_named(job), "due_at": due_at})
+
+
+def withdraw_exports(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
+    """Withdraw all of an organization's exports that are done, and let the others begin anew."""
+    conn.execute(RESTART_EXPORTS, {"organization_id": organization_id, "now": now})
+    conn.execute(WITHDRAW_EXPORTS, (organization_id,))
+
+
+def claim_erasure(conn: Connection, *, now: datetime, until: datetime) -> ErasureJob | None:
+    """Take the erasure that has been due for longest, *until* then; None when nothing is due."""
+    with conn.cursor(row_factory=kwargs_row(_erasure_job)) as cursor:
+        return cursor.execute(CLAIM_ERASURE, {"now": now, "until": until}).fetchone()
+
+
+def update_found(conn: Connection, job: ErasureJob, found: Found) -> None:
+    """Note what was found, before it is deleted."""
+    conn.execute(UPDATE_FOUND, (Jsonb(found.document()), job.organization_id, job.id))
+
+
+def update_erasure(
+    conn: Connection,
+    job: ErasureJob,
+    status: ErasureStatus,
+    found: Found,
+    *,
+    after: tuple[int, int],
+    now: datetime,
+    due_at: datetime | None,
+) -> bool:
+    """Note the end of a pass, and say whether the job is still as it was; without another one it forgets its subject.
+
+    What was *found* counts as having been there before; *after* are events and held events that are there now.
+    """
+    values = {
+        "id": job.id,
+        "organization_id": job.organization_id,
+        "status": status,
+        "status_before": job.status,
+        "found": Jsonb(found.made_up_for().document() if due_at else {}),
+        "events": found.events,
+        "events_after": after[0],
+        "held_events": found.held_events,
+        "held_events_after": after[1],
+        "now": now,
+        "due_at": due_at,
+    }
+    return conn.execute(UPDATE_ERASURE, values).rowcount == 1
+
+
+def update_erasure_due(conn: Connection, job: ErasureJob, *, due_at: datetime) -> None:
+    """Give the job back, to be gone on with from *due_at* on."""
+    conn.execute(UPDATE_ERASURE_DUE, (due_at, job.organization_id, job.id))
+
+
+def has_claims(conn: Connection, organization_id: UUID, *, now: datetime, until: datetime) -> bool:
+    """Whether a worker may have a job of the organization that it took before *until* less `CLAIM_TIME`."""
+    values = {"organization_id": organization_id, "now": now, "until": until}
+    return conn.execute(HAS_CLAIMS, values).fetchone() == (True,)
+
+
+def update_days(conn: Connection, organization_id: UUID, days: Sequence[DailyEvents]) -> None:
+    """Make the organization's usage on *days* what was counted."""
+    rows = [
+        {
+            "metric_date": day.metric_date.isoformat(),
+            "events": day.events,
+            "unique_users": day.unique_users,
+            "storage_bytes": day.storage_bytes,
+        }
+        for day in days
+    ]
+    conn.execute(UPDATE_DAYS, (Jsonb(rows), organization_id))
+
+
+def update_closed_days(conn: Connection, organization_id: UUID, losses: Mapping[date, Loss]) -> None:
+    """Take *losses* by day off the organization's usage. Not idempotent: it belongs into the end of a pass."""
+    rows = [
+        {
+            "metric_date": day.isoformat(),
+            "events": loss.events,
+            "unique_users": loss.devices,
+            "storage_bytes": loss.size_bytes,
+        }
+        for day, loss in losses.items()
+    ]
+    conn.execute(UPDATE_CLOSED_DAYS, (Jsonb(rows), organization_id))
+
+
+def _named(job: ExportJob) -> dict[str, Any]:
+    return {"id": job.id, "organization_id": job.organization_id, "generation": job.generation}
+
+
+def _erasure_job(
+    *, subject_kind: str, salt: bytes, digest: bytes, status: str, found: dict[str, Any], **columns: object
+) -> ErasureJob:
+    return ErasureJob(
+        subject=Subject(kind=SubjectKind(subject_kind), salt=salt, digest=digest),
+        status=ErasureStatus(status),
+        found=Found.from_document(found),
+        **columns,  # type: ignore[arg-type] # columns are the fields
+    )

@@ -1,0 +1,133 @@
+"""Data subjects in ClickHouse: an organization's rows of one device or user, found by a salted digest of its name.
+
+Which rows are a subject's: docs/api.md, "Data subjects". A row belongs to an erasure when it was received, or happened,
+before the erasure was asked for: a held event that is released meanwhile is received then, and happened before.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+from tenancy.privacy import Found, Loss, Subject, SubjectKind
+from tenancy.stores.clickhouse import Client
+
+# Where our mapping leaves a name besides device_id: members at the top level of the two JSON columns.
+MEMBERS: Final[Mapping[SubjectKind, tuple[str, ...]]] = MappingProxyType(
+    {SubjectKind.DEVICE_ID: ("anonymousId", "device_id"), SubjectKind.USER_ID: ("userId", "user_id", "previousId")}
+)
+IS_SUBJECTS: Final = """(
+        lower(hex(SHA256(concat({salt:String}, device_id)))) = {digest:String}
+        OR arrayExists(
+            member -> has({members:Array(String)}, member.1)
+                AND lower(hex(SHA256(concat({salt:String}, JSONExtractString(member.2))))) = {digest:String},
+            arrayConcat(JSONExtractKeysAndValuesRaw(user_properties), JSONExtractKeysAndValuesRaw(properties))
+        )
+    )
+"""
+OF_SUBJECT: Final = (
+    """ WHERE organization_id = {organization_id:UUID}
+      AND (received_at <= {through:DateTime64(6, 'UTC')} OR event_timestamp <= {through:DateTime64(6, 'UTC')})
+      AND """
+    + IS_SUBJECTS
+)
+FROM_EVENTS: Final = "FROM events" + OF_SUBJECT
+FROM_HELD_EVENTS: Final = "FROM held_events" + OF_SUBJECT
+COUNT_EVENTS: Final = "SELECT uniqExact(event_timestamp, device_id, event_id) " + FROM_EVENTS
+COUNT_HELD_EVENTS: Final = "SELECT uniqExact(event_timestamp, device_id, event_id) " + FROM_HELD_EVENTS
+LIST_DAYS: Final = "SELECT groupUniqArray(toDate(event_timestamp)), groupUniqArray(toDate(received_at)) " + FROM_EVENTS
+# A device that has another event on the day is still one of its devices.
+LIST_LOSSES: Final = (
+    """
+    SELECT metric_date, sum(own), countIf(own = every), sum(own_bytes) FROM (
+        SELECT toDate(received_at) AS metric_date, device_id, countIf(is_own) AS own, count() AS every,
+               sumIf(bytes, is_own) AS own_bytes
+        FROM (
+            SELECT received_at, device_id, bytes, (
+                received_at <= {through:DateTime64(6, 'UTC')} OR event_timestamp <= {through:DateTime64(6, 'UTC')}
+            ) AND """  # noqa: S608 - of literals
+    + IS_SUBJECTS
+    + """ AS is_own
+            FROM events FINAL
+            WHERE organization_id = {organization_id:UUID} AND toDate(received_at) IN {days:Array(Date)}
+        )
+        GROUP BY metric_date, device_id HAVING own > 0
+    )
+    GROUP BY metric_date
+"""
+)
+DELETE_EVENTS: Final = "ALTER TABLE events DELETE" + OF_SUBJECT
+DELETE_HELD_EVENTS: Final = "ALTER TABLE held_events DELETE" + OF_SUBJECT
+# As the roll-up writes them (statistics.py), of some days of one organization.
+INSERT_STATISTICS: Final = """
+    INSERT INTO daily_statistics (
+        organization_id, event_date, event_type, event_name, platform, currency, events, bytes, revenue, devices, run
+    )
+    SELECT organization_id, toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
+           count(),
+           sum(bytes),
+           sum(revenue), uniqState(device_id), {run:DateTime64(3, 'UTC')}
+    FROM events FINAL
+    WHERE organization_id = {organization_id:UUID} AND toDate(event_timestamp) IN {days:Array(Date)}
+      AND organization_id NOT IN (SELECT organization_id FROM tombstones)
+    GROUP BY organization_id, event_date, event_type, event_name, platform, currency
+"""
+DELETE_STATISTICS: Final = """
+    ALTER TABLE daily_statistics DELETE
+    WHERE organization_id = {organization_id:UUID} AND event_date IN {days:Array(Date)}
+      AND run < {run:DateTime64(3, 'UTC')}
+"""
+MUTATION: Final = {"mutations_sync": 2}
+
+
+def count_subject(client: Client, organization_id: UUID, subject: Subject, *, through: datetime) -> tuple[int, int]:
+    """Return how many events and held events of *subject* there are, of those from *through* then and before."""
+    parameters = _parameters(organization_id, subject, through)
+    [(events,)] = client.query(COUNT_EVENTS, parameters=parameters).result_rows
+    [(held,)] = client.query(COUNT_HELD_EVENTS, parameters=parameters).result_rows
+    return int(events), int(held)
+
+
+def find_subject(client: Client, organization_id: UUID, subject: Subject, *, through: datetime) -> Found:
+    """Return what there is of *subject*, and which days were counted with it."""
+    events, held = count_subject(client, organization_id, subject, through=through)
+    if not events:
+        return Found(held_events=held)
+    parameters = _parameters(organization_id, subject, through)
+    [(event_days, receipt_days)] = client.query(LIST_DAYS, parameters=parameters).result_rows
+    losses = client.query(LIST_LOSSES, parameters={**parameters, "days": receipt_days}).result_rows
+    return Found(
+        events=events,
+        held_events=held,
+        event_days=frozenset(event_days),
+        receipt_days=frozenset(receipt_days),
+        losses={day: Loss(int(own), int(devices), int(size)) for day, own, devices, size in losses},
+    )
+
+
+def delete_subject(client: Client, organization_id: UUID, subject: Subject, *, through: datetime) -> None:
+    """Delete the rows of *subject*: gone from every part on disk when it returns; a second time changes nothing."""
+    parameters = _parameters(organization_id, subject, through)
+    client.command(DELETE_EVENTS, parameters=parameters, settings=MUTATION)
+    client.command(DELETE_HELD_EVENTS, parameters=parameters, settings=MUTATION)
+
+
+def replace_statistics(client: Client, organization_id: UUID, days: Collection[date], *, run: datetime) -> None:
+    """Write the statistics of event *days* from the rows that are left, as of *run*, and delete all older ones.
+
+    Older ones hold hashes of devices; those of a day without any rows are deleted as well.
+    """
+    parameters = {"organization_id": str(organization_id), "days": sorted(days), "run": run}
+    client.command(INSERT_STATISTICS, parameters=parameters)
+    client.command(DELETE_STATISTICS, parameters=parameters, settings=MUTATION)
+
+
+def _parameters(organization_id: UUID, subject: Subject, through: datetime) -> dict[str, Any]:
+    return {
+        "organization_id": str(organization_id),
+        "salt": subject.salt.hex(),
+        "digest": subject.digest.hex(),
+        "members": list(MEMBERS[subject.kind]),
+        "through": through,
+    }

@@ -1,0 +1,70 @@
+"""Every minute: exports and erasures that are due, of all organizations; several workers never do the same one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from tenancy.errors import UnavailableError
+from tenancy.privacy import ErasureJob, ExportJob
+from tenancy.stores.clickhouse import Client, TenantReader
+from tenancy.stores.exports import Exports
+from tenancy.stores.postgres import Database
+from tenancy.use_cases.erase_subject import erase_subject, find_due_erasure, give_back_erasure
+from tenancy.use_cases.export_pages import Source
+from tenancy.use_cases.write_export import Desk, find_due_export, give_back_export, write_export
+
+AGAIN_AFTER: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What jobs work on. Exports are read with what binds a tenant: the functions' role, and ClickHouse's reader."""
+
+    platform_db: Database
+    db: Database
+    writer: Callable[[], Client]
+    reader: Callable[[], Client]
+    exports: Exports
+
+
+@dataclass(slots=True)
+class Done:
+    """How many passes of erasures and how many exports came to their end, and jobs that a store's outage put off."""
+
+    erasures: int = 0
+    exports: int = 0
+    put_off: int = 0
+
+
+def do_privacy_jobs(stores: Stores, *, has_time: Callable[[], bool], now: datetime) -> Done:
+    """Do jobs until none is due or the time is over, erasures first; what is not done, the next minute goes on with.
+
+    Raises:
+        UnavailableError: the platform's database is away.
+    """
+    done = Done()
+    while has_time() and (erasure := find_due_erasure(stores.platform_db, now=now)):
+        _erase(stores, erasure, done, now)
+    while has_time() and (export := find_due_export(stores.platform_db, now=now)):
+        _export(stores, export, done, has_time, now)
+    return done
+
+
+def _erase(stores: Stores, job: ErasureJob, done: Done, now: datetime) -> None:
+    try:
+        done.erasures += erase_subject(stores.platform_db, stores.writer(), stores.exports, job, now=now)
+    except UnavailableError:
+        give_back_erasure(stores.platform_db, job, due_at=now + AGAIN_AFTER)
+        done.put_off += 1
+
+
+def _export(stores: Stores, job: ExportJob, done: Done, has_time: Callable[[], bool], now: datetime) -> None:
+    desk = Desk(platform_db=stores.platform_db, exports=stores.exports)
+    try:
+        reader = TenantReader(stores.reader(), job.organization_id)
+        source = Source(db=stores.db, reader=reader, organization_id=job.organization_id)
+        done.exports += write_export(desk, source, job, has_time=has_time, now=now)
+    except UnavailableError:
+        give_back_export(stores.platform_db, job, due_at=now + AGAIN_AFTER)
+        done.put_off += 1

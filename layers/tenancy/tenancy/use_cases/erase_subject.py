@@ -1,0 +1,137 @@
+"""Every minute: a data subject leaves every store and what was derived from it, pass after pass until nothing comes.
+
+The first pass erases what is stored. What was in a queue then, and what a roll-up counted beside it, is gone after the
+next one, which confirms; the last one comes when no queue can hold a message of that time, and forgets the subject.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tenancy.audit import Actor, Outcome, Record
+from tenancy.errors import UnavailableError
+from tenancy.privacy import CLAIM_TIME, FORGET_AFTER, NEXT_PASS, ErasureJob, ErasureStatus, Found
+from tenancy.stores.audit import insert_record
+from tenancy.stores.clickhouse import ClickHouseError, Client, TenantReader
+from tenancy.stores.events import list_daily_events
+from tenancy.stores.exports import Exports
+from tenancy.stores.platform.privacy_jobs import (
+    claim_erasure,
+    update_closed_days,
+    update_days,
+    update_erasure,
+    update_erasure_due,
+    update_found,
+    withdraw_exports,
+)
+from tenancy.stores.platform.subjects import count_subject, delete_subject, find_subject, replace_statistics
+from tenancy.stores.postgres import Connection, Database
+from tenancy.tenant import CallerKind
+from tenancy.usage import DailyEvents, first_open_day
+
+ERASURE_DONE: Final = "erasure.done"
+SOON: Final = timedelta(minutes=1)
+
+
+def find_due_erasure(platform_db: Database, *, now: datetime) -> ErasureJob | None:
+    """Claim the erasure that has been due for longest, None when nothing is due."""
+    with platform_db.transaction() as conn:
+        return claim_erasure(conn, now=now, until=now + CLAIM_TIME)
+
+
+def give_back_erasure(platform_db: Database, job: ErasureJob, *, due_at: datetime) -> None:
+    """Let the job be gone on with from *due_at* on."""
+    with platform_db.tenant_transaction(job.organization_id) as conn:
+        update_erasure_due(conn, job, due_at=due_at)
+
+
+def erase_subject(platform_db: Database, client: Client, exports: Exports, job: ErasureJob, *, now: datetime) -> bool:
+    """Do one pass, and say whether it came to its end: it does not while rows of the time before still arrive.
+
+    What is found is noted before it is deleted, and made up for with the end of the pass: a death in between is
+    repeated as a whole, and counts nothing twice.
+
+    Raises:
+        UnavailableError: a store is away; the next run repeats the pass.
+    """
+    try:
+        found = _erase(platform_db, client, job, now=now)
+        after = count_subject(client, job.organization_id, job.subject, through=job.requested_at)
+    except ClickHouseError as error:
+        raise UnavailableError("ClickHouse does not answer.") from error
+    if any(after):
+        give_back_erasure(platform_db, job, due_at=now + SOON)
+        return False
+    _withdraw_exports(platform_db, exports, job, found, now=now)
+    days = _count_open_days(client, job.organization_id, found, now=now)
+    with platform_db.tenant_transaction(job.organization_id) as conn:
+        return _end_pass(conn, job, found, days, now=now)
+
+
+def _erase(platform_db: Database, client: Client, job: ErasureJob, *, now: datetime) -> Found:
+    """Delete the subject's rows, write the statistics of their days anew, and return what there was."""
+    now_there = find_subject(client, job.organization_id, job.subject, through=job.requested_at)
+    found = job.found.merged(now_there)
+    if now_there:
+        with platform_db.tenant_transaction(job.organization_id) as conn:
+            update_found(conn, job, found)
+        delete_subject(client, job.organization_id, job.subject, through=job.requested_at)
+    if found.event_days:
+        replace_statistics(client, job.organization_id, found.event_days, run=now)
+    return found
+
+
+def _withdraw_exports(platform_db: Database, exports: Exports, job: ErasureJob, found: Found, *, now: datetime) -> None:
+    """Take back what was exported before: it has the subject in it. First the database, so that no link is made."""
+    if found:
+        with platform_db.tenant_transaction(job.organization_id) as conn:
+            withdraw_exports(conn, job.organization_id, now=now)
+        exports.delete_all(job.organization_id)
+
+
+def _count_open_days(client: Client, organization_id: UUID, found: Found, *, now: datetime) -> list[DailyEvents]:
+    """Return what is left of the days whose bills may still change, nothing at all included."""
+    days = sorted(day for day in found.receipt_days if day >= first_open_day(now))
+    if not days:
+        return []
+    reader = TenantReader(client, organization_id)
+    left = {day.metric_date: day for day in list_daily_events(reader, organization_id, days[0])}
+    return [left.get(day) or _empty(organization_id, day) for day in days]
+
+
+def _empty(organization_id: UUID, day: date) -> DailyEvents:
+    return DailyEvents(organization_id=organization_id, metric_date=day, events=0, unique_users=0, storage_bytes=0)
+
+
+def _end_pass(conn: Connection, job: ErasureJob, found: Found, days: list[DailyEvents], *, now: datetime) -> bool:
+    """Write usage, where the job stands, and the record of its end, all at once.
+
+    A closed day loses what was counted before it closed: that is what the first pass has found.
+    """
+    status, due_at = _next(job, found, now=now)
+    if not update_erasure(conn, job, status, found, after=(0, 0), now=now, due_at=due_at):
+        return False
+    update_days(conn, job.organization_id, days)
+    if job.status is ErasureStatus.PENDING:
+        closed = {day: loss for day, loss in found.losses.items() if day < first_open_day(now)}
+        update_closed_days(conn, job.organization_id, closed)
+    if status is ErasureStatus.CONFIRMED is not job.status:
+        insert_record(conn, job.organization_id, _record(job, now))
+    return True
+
+
+def _next(job: ErasureJob, found: Found, *, now: datetime) -> tuple[ErasureStatus, datetime | None]:
+    """Return where the job stands after a pass, and when the next one is due: soon after one that found something."""
+    if job.status is ErasureStatus.PENDING:
+        return ErasureStatus.ERASED, now + NEXT_PASS
+    if found:
+        return job.status, now + NEXT_PASS
+    if now < job.requested_at + FORGET_AFTER:
+        return ErasureStatus.CONFIRMED, job.requested_at + FORGET_AFTER
+    return ErasureStatus.CONFIRMED, None
+
+
+def _record(job: ErasureJob, now: datetime) -> Record:
+    """Say that the erasure is done that somebody asked for; who it was about is nowhere in the log."""
+    actor = Actor(kind=CallerKind(job.actor_kind), id=job.actor_id, request_id="", source_address="")
+    return Record(occurred_at=now, actor=actor, action=ERASURE_DONE, outcome=Outcome.DONE, target=str(job.id))

@@ -1,0 +1,141 @@
+"""What an export consists of: its sections in order, each read a page at a time, as lines of JSON."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from tenancy.events.frames import EventTable
+from tenancy.stores.clickhouse import TenantReader
+from tenancy.stores.events import DIMENSIONS, list_statistics
+from tenancy.stores.portability import (
+    Rows,
+    find_own_organization,
+    list_apps,
+    list_audit,
+    list_keys,
+    list_ledger,
+    list_users,
+)
+from tenancy.stores.portability_events import find_next_event, list_events
+from tenancy.stores.postgres import Database
+from tenancy.stores.usage import find_rolled_up_at, list_daily_usage
+from tenancy.usage import Period, month_of, unsettled_since
+
+PAGE_ROWS: Final = 2_000  # of at most 64 KB each
+FIRST_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+ONE_DAY: Final = timedelta(days=1)
+
+type Position = Sequence[Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where one organization's rows are read, through what binds both to it."""
+
+    db: Database
+    reader: TenantReader
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Lines of JSON; *position* is where the next page begins, None after the last one."""
+
+    lines: Sequence[bytes]
+    position: Position = None
+
+
+type Read = Callable[[Source, Position], Page]
+type ListRows = Callable[..., Rows]
+
+
+def _organization(source: Source, _: Position) -> Page:
+    with source.db.tenant_transaction(source.organization_id) as conn:
+        found = find_own_organization(conn, source.organization_id)
+    return Page(lines=_lines([found] if found else []))
+
+
+def _usage(source: Source, _: Position) -> Page:
+    with source.db.tenant_transaction(source.organization_id) as conn:
+        days = list_daily_usage(conn, source.organization_id)
+    return Page(lines=_lines([asdict(day) for day in days]))
+
+
+def _by_id(list_rows: ListRows, source: Source, position: Position) -> Page:
+    after = UUID(position[0]) if position else None
+    with source.db.tenant_transaction(source.organization_id) as conn:
+        rows = list_rows(conn, source.organization_id, after=after, limit=PAGE_ROWS)
+    return Page(lines=_lines(rows), position=[str(rows[-1]["id"])] if len(rows) == PAGE_ROWS else None)
+
+
+def _events(table: EventTable, source: Source, position: Position) -> Page:
+    """Read a page of a day; a position is a time, and how many events of that time were read before."""
+    start, skipped = (datetime.fromisoformat(position[0]), position[1]) if position else (FIRST_TIME, 0)
+    if not skipped:
+        found = find_next_event(source.reader, table, start)
+        if found is None:
+            return Page(lines=[])
+        start = found
+    end = start.replace(hour=0, minute=0, second=0, microsecond=0) + ONE_DAY
+    rows = list_events(source.reader, table, start=start, end=end, start_offset=skipped, limit=PAGE_ROWS)
+    if len(rows) < PAGE_ROWS:
+        return Page(lines=_lines(rows), position=[end.isoformat(), 0])
+    last = rows[-1]["event_timestamp"]
+    read = sum(row["event_timestamp"] == last for row in rows) + (skipped if last == start else 0)
+    return Page(lines=_lines(rows), position=[last.isoformat(), read])
+
+
+def _statistics(source: Source, position: Position) -> Page:
+    """Read a month's statistics, from the first month that has events."""
+    start = datetime.fromisoformat(position[0]) if position else FIRST_TIME
+    first = find_next_event(source.reader, "events", start)
+    if first is None:
+        return Page(lines=[])
+    month = month_of(first.date())
+    with source.db.tenant_transaction(source.organization_id) as conn:
+        since = unsettled_since(find_rolled_up_at(conn, source.organization_id))
+    groups = list_statistics(source.reader, month, group_by=DIMENSIONS, since=since)
+    return Page(lines=_lines([group._asdict() for group in groups]), position=[_midnight(month).isoformat()])
+
+
+SECTIONS: Final[Mapping[str, Read]] = MappingProxyType(
+    {
+        "organization": _organization,
+        "users": partial(_by_id, list_users),
+        "apps": partial(_by_id, list_apps),
+        "api_keys": partial(_by_id, list_keys),
+        "usage": _usage,
+        "ledger": partial(_by_id, list_ledger),
+        "audit_log": partial(_by_id, list_audit),
+        "daily_statistics": _statistics,
+        "events": partial(_events, "events"),
+        "held_events": partial(_events, "held_events"),
+    }
+)
+
+
+def _midnight(month: Period) -> datetime:
+    return datetime(month.end.year, month.end.month, month.end.day, tzinfo=UTC)
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
+    return [msgspec.json.encode({name: _plain(value) for name, value in row.items()}) for row in rows]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a column of whatever type
+    """Return *value* as JSON shall have it: times in UTC, money as text without exponents."""
+    match value:
+        case datetime():
+            return value.astimezone(UTC)
+        case Decimal():
+            return format(value, "f")
+        case dict():
+            return {name: _plain(each) for name, each in value.items()}
+    return value

@@ -1,0 +1,104 @@
+"""An organization asks for its data, or for the erasure of a data subject, and sees what became of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from tenancy.audit import Actor, Outcome, Record
+from tenancy.errors import NotFoundError
+from tenancy.privacy import LINK_TIME, Erasure, Export, ExportFile, ExportStatus, Subject
+from tenancy.stores.audit import insert_record
+from tenancy.stores.exports import Exports
+from tenancy.stores.postgres import Connection, Database
+from tenancy.stores.privacy import (
+    find_erasure,
+    find_export,
+    find_pending_export,
+    insert_erasure,
+    insert_export,
+    list_export_files,
+)
+from tenancy.tenant import Tenant
+
+EXPORT_REQUESTED: Final = "export.requested"
+ERASURE_REQUESTED: Final = "erasure.requested"
+
+
+def request_export(db: Database, tenant: Tenant, actor: Actor, *, now: datetime) -> Export:
+    """Ask for an export of all of the organization's data; while one is pending, that one is what is asked for.
+
+    Raises:
+        UnavailableError: the database is away; nothing was asked for.
+    """
+    organization_id = tenant.organization_id
+    with db.tenant_transaction(organization_id) as conn:
+        pending = find_pending_export(conn, organization_id)
+        if pending is not None:
+            return pending
+        export_id = uuid4()
+        insert_export(conn, organization_id, export_id, actor, now=now)
+        insert_record(conn, organization_id, _record(EXPORT_REQUESTED, export_id, actor, now))
+        return _get_export(conn, organization_id, export_id)
+
+
+def read_export(
+    db: Database, exports: Exports, tenant: Tenant, export_id: UUID, *, now: datetime
+) -> tuple[Export, Mapping[ExportFile, str]]:
+    """Return an export, and its files with a new link to each as long as they are kept.
+
+    Raises:
+        NotFoundError: the organization has no export of that id.
+        UnavailableError: the database is away, or nothing can be signed.
+    """
+    organization_id = tenant.organization_id
+    with db.tenant_transaction(organization_id) as conn:
+        export = _get_export(conn, organization_id, export_id)
+        files = list_export_files(conn, organization_id, export_id)
+    if export.status is not ExportStatus.DONE or export.expires_at is None or export.expires_at <= now:
+        return export, {}
+    lasts = min(LINK_TIME, export.expires_at - now)
+    return export, {file: exports.link(organization_id, file.name, lasts=lasts) for file in files}
+
+
+def request_erasure(db: Database, tenant: Tenant, subject: Subject, actor: Actor, *, now: datetime) -> Erasure:
+    """Ask for the erasure of *subject* from all that the organization has of it by *now*.
+
+    Raises:
+        UnavailableError: the database is away; nothing was asked for.
+    """
+    organization_id, erasure_id = tenant.organization_id, uuid4()
+    with db.tenant_transaction(organization_id) as conn:
+        insert_erasure(conn, organization_id, erasure_id, actor, subject=subject, now=now)
+        insert_record(conn, organization_id, _record(ERASURE_REQUESTED, erasure_id, actor, now))
+        return _get_erasure(conn, organization_id, erasure_id)
+
+
+def read_erasure(db: Database, tenant: Tenant, erasure_id: UUID) -> Erasure:
+    """Return an erasure.
+
+    Raises:
+        NotFoundError: the organization has no erasure of that id.
+        UnavailableError: the database is away.
+    """
+    with db.tenant_transaction(tenant.organization_id) as conn:
+        return _get_erasure(conn, tenant.organization_id, erasure_id)
+
+
+def _get_export(conn: Connection, organization_id: UUID, export_id: UUID) -> Export:
+    export = find_export(conn, organization_id, export_id)
+    if export is None:
+        raise NotFoundError("There is no such export.")
+    return export
+
+
+def _get_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID) -> Erasure:
+    erasure = find_erasure(conn, organization_id, erasure_id)
+    if erasure is None:
+        raise NotFoundError("There is no such erasure.")
+    return erasure
+
+
+def _record(action: str, job_id: UUID, actor: Actor, now: datetime) -> Record:
+    """Say what was asked for; of a data subject nothing but the job's id."""
+    return Record(occurred_at=now, actor=actor, action=action, outcome=Outcome.DONE, target=str(job_id))

@@ -1,0 +1,191 @@
+"""Every minute: exports that are due are written, file after file; a death repeats one file.
+
+Not a snapshot: each page is as of when it is read.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from tenancy.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob
+from tenancy.stores.exports import Exports
+from tenancy.stores.platform.outbox import insert_effect
+from tenancy.stores.platform.privacy_jobs import (
+    claim_export,
+    insert_export_file,
+    update_export,
+    update_export_done,
+    update_export_due,
+)
+from tenancy.stores.postgres import Connection, Database
+from tenancy.stores.privacy import list_export_files, list_recipients
+from tenancy.use_cases.effects import Kind
+from tenancy.use_cases.export_pages import SECTIONS, Position, Source
+
+FILE_BYTES: Final = 16 * 1024 * 1024  # compressed; a page more at most
+GZIP: Final = zlib.MAX_WBITS + 16
+FAST: Final = 1
+LINKS_MAILED: Final = 20
+MANIFEST: Final = "manifest.json"
+
+
+class Compressed:
+    """Lines that become one gzip file, compressed as they come."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._compressor = zlib.compressobj(FAST, zlib.DEFLATED, GZIP)
+        self._parts: list[bytes] = []
+        self.size_bytes = 0
+        self.rows = 0
+
+    def add(self, line: bytes) -> None:
+        """Add one line."""
+        self._keep(self._compressor.compress(line + b"\n"))
+        self.rows += 1
+
+    def content(self) -> bytes:
+        """Return the file; nothing can be added to it any more."""
+        self._keep(self._compressor.flush())
+        return b"".join(self._parts)
+
+    def _keep(self, part: bytes) -> None:
+        self._parts.append(part)
+        self.size_bytes += len(part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where exports are claimed and written: the platform's database, and the bucket."""
+
+    platform_db: Database
+    exports: Exports
+
+
+def find_due_export(platform_db: Database, *, now: datetime) -> ExportJob | None:
+    """Claim the export that has been due for longest, None when nothing is due."""
+    with platform_db.transaction() as conn:
+        return claim_export(conn, now=now, until=now + CLAIM_TIME)
+
+
+def give_back_export(platform_db: Database, job: ExportJob, *, due_at: datetime) -> None:
+    """Let the job be gone on with from *due_at* on."""
+    with platform_db.tenant_transaction(job.organization_id) as conn:
+        update_export_due(conn, job, due_at=due_at)
+
+
+def write_export(desk: Desk, source: Source, job: ExportJob, *, has_time: Callable[[], bool], now: datetime) -> bool:
+    """Write files until all are written or the time is over, and say whether all are; the next run goes on.
+
+    Raises:
+        UnavailableError: a store is away; the next run goes on.
+    """
+    names = list(SECTIONS)
+    section, position = job.section, job.position
+    while section < len(names):
+        if not has_time():
+            give_back_export(desk.platform_db, job, due_at=now)
+            return False
+        compressed, position = _read(source, names[section], position, has_time)
+        is_last = position is None
+        if not _keep(desk, job, names[section], compressed, (section + is_last, position)):
+            return False
+        section += is_last
+    return _finish(desk, job, now=now)
+
+
+def _read(
+    source: Source, section: str, position: Position, has_time: Callable[[], bool]
+) -> tuple[Compressed, Position]:
+    """Return the next file of *section*, and where the one after it begins."""
+    compressed = Compressed()
+    while True:
+        page = SECTIONS[section](source, position)
+        for line in page.lines:
+            compressed.add(line)
+        position = page.position
+        if position is None or compressed.size_bytes >= FILE_BYTES or not has_time():
+            return compressed, position
+
+
+def _keep(desk: Desk, job: ExportJob, section: str, compressed: Compressed, then: tuple[int, Position]) -> bool:
+    """Store a file, then note it and where the next one begins; say whether the job is still the same.
+
+    A file that is not noted is written again, or deleted where an erasure has begun the export anew.
+    """
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        number = len(list_export_files(conn, job.organization_id, job.id)) + 1
+    file, content = _file(job, section, number, compressed)
+    if file.row_count:
+        desk.exports.put(job.organization_id, file.name, content)
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        is_ours = update_export(conn, job, section=then[0], position=then[1])
+        if is_ours and file.row_count:
+            insert_export_file(conn, job, number, file)
+    if not is_ours:
+        _withdraw(desk, job)
+    return is_ours
+
+
+def _finish(desk: Desk, job: ExportJob, *, now: datetime) -> bool:
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        files = list_export_files(conn, job.organization_id, job.id)
+    desk.exports.put(job.organization_id, f"{_folder(job)}{MANIFEST}", _manifest(job, files, now))
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        is_ours = update_export_done(conn, job, now=now, expires_at=now + FILES_KEPT)
+        if is_ours:
+            _owe_mails(conn, job, files, now)
+    if not is_ours:
+        _withdraw(desk, job)
+    return is_ours
+
+
+def _owe_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile], now: datetime) -> None:
+    """Owe the mail to who asked; its links are made when it is sent."""
+    names = [*(file.name for file in files), f"{_folder(job)}{MANIFEST}"]
+    payload = {
+        "export_id": str(job.id),
+        "names": names[:LINKS_MAILED],
+        "files": len(names),
+        "expires_at": f"{now + FILES_KEPT:%Y-%m-%d %H:%M} UTC",
+    }
+    for address in list_recipients(conn, job.organization_id, job.actor_id):
+        insert_effect(conn, job.organization_id, Kind.EXPORT_MAIL, {**payload, "to": address}, due_at=now)
+
+
+def _withdraw(desk: Desk, job: ExportJob) -> None:
+    desk.exports.delete_all(job.organization_id, under=_folder(job))
+
+
+def _file(job: ExportJob, section: str, number: int, compressed: Compressed) -> tuple[ExportFile, bytes]:
+    content = compressed.content()
+    file = ExportFile(
+        name=f"{_folder(job)}{number:05}-{section}.jsonl.gz",
+        section=section,
+        row_count=compressed.rows,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).digest(),
+    )
+    return file, content
+
+
+def _manifest(job: ExportJob, files: Sequence[ExportFile], now: datetime) -> bytes:
+    rows = {section: sum(each.row_count for each in files if each.section == section) for section in SECTIONS}
+    document = {
+        "export_id": str(job.id),
+        "organization_id": str(job.organization_id),
+        "requested_at": job.requested_at.astimezone(UTC),
+        "finished_at": now,
+        "rows": rows,
+        "files": [{**each._asdict(), "sha256": each.sha256.hex()} for each in files],
+    }
+    return msgspec.json.format(msgspec.json.encode(document))
+
+
+def _folder(job: ExportJob) -> str:
+    return f"{job.id}/{job.generation}/"

@@ -1,0 +1,346 @@
+"""A data subject leaves every store and what was derived from it, of one organization, and nothing else does."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from tenancy.errors import NotFoundError
+from tenancy.events.frames import cut_frames
+from tenancy.events.row import Reception
+from tenancy.events.segment import parse_message
+from tenancy.privacy import CLAIM_TIME, FORGET_AFTER, NEXT_PASS, ErasureStatus, SubjectKind
+from tenancy.stores.platform.events import insert_frames
+from tenancy.stores.platform.privacy_jobs import has_claims
+from tenancy.stores.redis import Redis
+from tenancy.use_cases import erase_subject
+from tenancy.use_cases.clean_up import clean_up
+from tenancy.use_cases.erase_subject import find_due_erasure
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.roll_up import roll_up
+from tests.given import Databases
+from tests.handlers.functions import superuser
+from tests.use_cases.admitting import NOW
+from tests.use_cases.privacy_jobs import ask_erasure, ask_export, erasure, work
+from tests.use_cases.storing import LONG, count, store
+
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+SUBJECT = "device-1"  # of the events 1, 11, 21, …
+USAGE = """
+    SELECT metric_date, events_count, unique_users_count, storage_bytes FROM tenant_usage
+    WHERE organization_id = %s AND (events_count > 0 OR unique_users_count > 0 OR storage_bytes > 0)
+    ORDER BY metric_date
+"""
+STATISTICS = """
+    SELECT event_date, sum(events), uniqMerge(devices) FROM daily_statistics FINAL
+    WHERE organization_id = {id:UUID} GROUP BY event_date ORDER BY event_date
+"""
+RUNS = """
+    SELECT uniqExact(run), sum(events), uniqMerge(devices) FROM daily_statistics WHERE organization_id = {id:UUID}
+"""
+
+
+def usage(databases: Databases, who: Provisioned) -> list[tuple[Any, ...]]:
+    with superuser(databases) as conn:
+        return conn.execute(USAGE, (who.organization.id,)).fetchall()
+
+
+def statistics(databases: Databases, who: Provisioned) -> list[tuple[Any, ...]]:
+    rows = databases.clickhouse.query(STATISTICS, parameters={"id": str(who.organization.id)}).result_rows
+    return [tuple(row) for row in rows]
+
+
+def devices(databases: Databases, who: Provisioned, table: str = "events") -> set[str]:
+    statement = f"SELECT DISTINCT device_id FROM {table} WHERE organization_id = {{id:UUID}}"
+    rows = databases.clickhouse.query(statement, parameters={"id": str(who.organization.id)}).result_rows
+    return {device for (device,) in rows}
+
+
+def keep_calls(databases: Databases, who: Provisioned, *calls: dict[str, object]) -> None:
+    """Store calls of a Segment SDK, as ingest and load would."""
+    reception = Reception(organization_id=who.organization.id, received_at=NOW, retention=LONG)
+    common = {"type": "track", "event": "Signed Up", "timestamp": NOW.isoformat()}
+    raws = [msgspec.json.encode({**common, "messageId": str(number), **call}) for number, call in enumerate(calls)]
+    for frame in cut_frames([parse_message(raw, reception) for raw in raws]):
+        insert_frames(databases.clickhouse, "events", [frame.bytes], token=frame.text)
+
+
+def test_a_device_is_erased_in_its_organization_with_counts_before_and_after(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    for who in (acme, globex):
+        store(databases, who.organization.id, range(20), at=NOW)
+        store(databases, who.organization.id, range(20, 30), at=NOW, table="held_events", reason="quota")
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    asked = erasure(databases, acme, erasure_id)
+    assert (asked.status, asked.events_after) == (ErasureStatus.PENDING, None)
+    assert work(databases, NOW).erasures == 1
+    erased = erasure(databases, acme, erasure_id)
+    assert (erased.status, erased.erased_at) == (ErasureStatus.ERASED, NOW)
+    assert (erased.events_before, erased.events_after) == (2, 0)
+    assert (erased.held_events_before, erased.held_events_after) == (1, 0)
+    for table, left in (("events", 18), ("held_events", 9)):
+        assert SUBJECT not in devices(databases, acme, table)
+        assert count(databases, acme.organization.id, table) == left
+        assert SUBJECT in devices(databases, globex, table)
+    assert (count(databases, globex.organization.id), count(databases, globex.organization.id, "held_events")) == (
+        20,
+        10,
+    )
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_statistics_and_usage_are_those_of_what_is_left(
+    databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned, *, settled: bool
+) -> None:
+    for who in (acme, globex):
+        store(databases, who.organization.id, range(20), at=NOW)
+        store(databases, who.organization.id, [31], at=NOW - DAY)
+    if settled:
+        roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    before = usage(databases, globex), statistics(databases, globex)
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    work(databases, NOW + MINUTE)
+    if not settled:
+        roll_up(databases.platform, databases.clickhouse, counters, now=NOW + 2 * MINUTE)
+    [(day, events, users, size)] = usage(databases, acme)
+    assert (day, events, users, size > 0) == (NOW.date(), 18, 9, True)
+    assert [(day, events, users) for day, events, users in statistics(databases, acme)] == [(NOW.date(), 18, 9)]
+    if settled:
+        assert (usage(databases, globex), statistics(databases, globex)) == before
+
+
+def test_hashes_of_the_device_are_gone_from_every_run_of_the_statistics(
+    databases: Databases, counters: Redis, acme: Provisioned
+) -> None:
+    store(databases, acme.organization.id, range(20), at=NOW)
+    for hours in range(3):
+        roll_up(databases.platform, databases.clickhouse, counters, now=NOW + timedelta(hours=hours))
+    later = NOW + timedelta(hours=3)
+    ask_erasure(databases, acme, SUBJECT, later)
+    work(databases, later)
+    runs = databases.clickhouse.query(RUNS, parameters={"id": str(acme.organization.id)}).result_rows
+    assert runs == [(1, 18, 9)]
+
+
+def test_what_a_roll_up_wrote_beside_the_first_pass_is_gone_after_the_second(
+    databases: Databases, counters: Redis, acme: Provisioned
+) -> None:
+    store(databases, acme.organization.id, range(20), at=NOW)
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    work(databases, NOW)
+    store(
+        databases, acme.organization.id, [1, 11], at=NOW
+    )  # what a roll-up had read before the pass, and wrote after it
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW + MINUTE)
+    assert [(events, users) for _, events, users in statistics(databases, acme)] == [(20, 10)]
+    databases.clickhouse.command(
+        "ALTER TABLE events DELETE WHERE device_id = {name:String}",
+        parameters={"name": SUBJECT},
+        settings={"mutations_sync": 2},
+    )
+    work(databases, NOW + NEXT_PASS)
+    assert [(events, users) for _, events, users in statistics(databases, acme)] == [(18, 9)]
+    assert usage(databases, acme)[0][1:3] == (18, 9)
+
+
+def test_a_closed_month_loses_what_was_counted_with_the_subject_and_nothing_that_retention_has_deleted(
+    databases: Databases, counters: Redis, acme: Provisioned
+) -> None:
+    received, now = NOW - 60 * DAY, NOW
+    store(databases, acme.organization.id, range(20), at=received)
+    store(databases, acme.organization.id, range(20, 30), at=received, happened=NOW - 100 * DAY)
+    roll_up(databases.platform, databases.clickhouse, counters, now=received + MINUTE)
+    assert usage(databases, acme)[0][1:3] == (30, 10)
+    clean_up(databases.platform, databases.clickhouse, now=now)
+    assert count(databases, acme.organization.id) == 20
+    ask_erasure(databases, acme, SUBJECT, now)
+    work(databases, now)
+    assert usage(databases, acme)[0][1:3] == (28, 9)
+    work(databases, now + NEXT_PASS)
+    assert usage(databases, acme)[0][1:3] == (28, 9)
+
+
+def test_what_was_on_its_way_does_not_survive_and_what_happens_later_does(
+    databases: Databases, counters: Redis, acme: Provisioned
+) -> None:
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    work(databases, NOW)
+    store(databases, acme.organization.id, range(10), at=NOW - MINUTE, written=NOW + MINUTE)
+    late = NOW + NEXT_PASS
+    store(databases, acme.organization.id, [21], at=late)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW + 2 * MINUTE)
+    assert work(databases, late - MINUTE).erasures == 0
+    for status, passes in ((ErasureStatus.ERASED, 1), (ErasureStatus.CONFIRMED, 2)):
+        assert work(databases, NOW + passes * NEXT_PASS).erasures == 1
+        found = erasure(databases, acme, erasure_id)
+        assert (found.status, found.events_before, found.events_after) == (status, 1, 0)
+    assert count(databases, acme.organization.id) == 10
+    assert SUBJECT in devices(databases, acme)
+
+
+def test_a_held_event_that_is_released_meanwhile_is_still_the_subjects(databases: Databases, acme: Provisioned) -> None:
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    store(databases, acme.organization.id, range(10), at=NOW + MINUTE, happened=NOW - MINUTE)
+    work(databases, NOW + 2 * MINUTE)
+    assert SUBJECT not in devices(databases, acme)
+
+
+def test_it_is_confirmed_on_record_and_then_forgotten(databases: Databases, acme: Provisioned) -> None:
+    store(databases, acme.organization.id, range(20), at=NOW)
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    for moment in (NOW, NOW + NEXT_PASS, NOW + FORGET_AFTER, NOW + 2 * FORGET_AFTER):
+        work(databases, moment)
+    assert erasure(databases, acme, erasure_id).confirmed_at == NOW + NEXT_PASS
+    with superuser(databases) as conn:
+        kept = conn.execute("SELECT salt, digest, found, due_at FROM erasures").fetchall()
+        records = conn.execute("SELECT action, target FROM audit_log WHERE action LIKE 'erasure.%' ORDER BY action")
+        assert records.fetchall() == [("erasure.done", str(erasure_id)), ("erasure.requested", str(erasure_id))]
+    assert kept == [(None, None, {}, None)]
+
+
+def test_what_a_queue_brings_back_after_days_is_erased_before_the_subject_is_forgotten(
+    databases: Databases, acme: Provisioned
+) -> None:
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    for moment in (NOW, NOW + NEXT_PASS):
+        work(databases, moment)
+    store(databases, acme.organization.id, range(10), at=NOW - MINUTE)
+    for moment in (NOW + FORGET_AFTER, NOW + FORGET_AFTER + NEXT_PASS):
+        assert work(databases, moment).erasures == 1
+    found = erasure(databases, acme, erasure_id)
+    assert (found.status, found.events_before, found.events_after) == (ErasureStatus.CONFIRMED, 1, 0)
+    assert count(databases, acme.organization.id) == 9
+    assert work(databases, NOW + 3 * FORGET_AFTER).erasures == 0
+
+
+@pytest.mark.parametrize(
+    "step", ["delete_subject", "replace_statistics", "count_subject", "withdraw_exports", "update_days"]
+)
+def test_a_death_anywhere_is_repeated_and_counts_nothing_twice(
+    databases: Databases, counters: Redis, acme: Provisioned, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    store(databases, acme.organization.id, range(20), at=NOW)
+    store(databases, acme.organization.id, range(20), at=NOW - 60 * DAY)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW - 59 * DAY)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    whole = getattr(erase_subject, step)
+
+    def die(*arguments: object, **keywords: object) -> None:
+        whole(*arguments, **keywords)
+        raise ArithmeticError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erase_subject, step, die)
+        with pytest.raises(ArithmeticError):
+            work(databases, NOW)
+    assert work(databases, NOW + MINUTE).erasures == 0  # the dead one still has it
+    assert work(databases, NOW + CLAIM_TIME).erasures == 1
+    found = erasure(databases, acme, erasure_id)
+    assert (found.events_before, found.events_after) == (4, 0)
+    assert [(events, users) for _, events, users, _ in usage(databases, acme)] == [(18, 9), (18, 9)]
+    assert [(events, users) for _, events, users in statistics(databases, acme)] == [(18, 9), (18, 9)]
+
+
+def test_a_user_is_found_wherever_the_mapping_leaves_the_name(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    for who in (acme, globex):
+        keep_calls(
+            databases,
+            who,
+            {"userId": "ann"},
+            {"userId": "ann", "anonymousId": "phone"},
+            {"userId": "\u00e4nn", "anonymousId": "phone"},
+            {"type": "alias", "previousId": "ann", "userId": "anna", "anonymousId": "phone"},
+            {"userId": 42, "anonymousId": "phone"},
+            {"anonymousId": "phone", "properties": {"user_id": "ann"}},
+            {"anonymousId": "phone", "properties": {"friend": "ann", "note": '{"userId": "ann"}'}},
+            {"userId": "ann2", "anonymousId": "phone"},
+        )
+        store(databases, who.organization.id, [100], at=NOW, device_id="phone", user_properties={"user_id": "ann"})
+    for name, left in (("ann", 4), ("\u00e4nn", 3), ("42", 2)):
+        ask_erasure(databases, acme, name, NOW, SubjectKind.USER_ID)
+        work(databases, NOW)
+        assert count(databases, acme.organization.id) == left
+    assert count(databases, globex.organization.id) == 9
+
+
+def test_a_device_is_found_by_its_anonymous_id_as_well(databases: Databases, acme: Provisioned) -> None:
+    keep_calls(
+        databases,
+        acme,
+        {"anonymousId": "browser"},
+        {"anonymousId": "browser", "context": {"device": {"id": "phone"}}},
+        {"userId": "browser", "anonymousId": "other"},
+    )
+    ask_erasure(databases, acme, "browser", NOW)
+    work(databases, NOW)
+    assert devices(databases, acme) == {"other"}
+
+
+@pytest.mark.parametrize("name", ["' OR 1 = 1 --", "%", "\\", "{organization_id:UUID}", "\u2028\U0001f600", "x" * 255])
+def test_a_name_is_a_value_and_nothing_else(databases: Databases, acme: Provisioned, name: str) -> None:
+    store(databases, acme.organization.id, range(10), at=NOW)
+    store(databases, acme.organization.id, [10], at=NOW, device_id=name)
+    ask_erasure(databases, acme, name, NOW)
+    work(databases, NOW)
+    assert count(databases, acme.organization.id) == 10
+
+
+def test_no_store_of_ours_ever_learns_the_name(
+    databases: Databases, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "0f1e2d3c-the-name-of-somebody"
+    store(databases, acme.organization.id, [1], at=NOW, device_id=name)
+    ask_erasure(databases, acme, name, NOW)
+    assert "somebody" not in _everything(databases)
+    work(databases, NOW)
+    assert "somebody" not in _everything(databases)
+    mutations = databases.clickhouse.query(
+        "SELECT command FROM system.mutations WHERE database = currentDatabase()"
+    ).result_rows
+    assert mutations
+    assert "somebody" not in json.dumps([list(row) for row in mutations])
+    printed = capsys.readouterr()
+    assert "somebody" not in printed.out + printed.err
+
+
+def _everything(databases: Databases) -> str:
+    with superuser(databases) as conn:
+        tables = [name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        return str([conn.execute(f"SELECT t::text FROM {table} AS t").fetchall() for table in tables])
+
+
+def test_nobody_reads_another_organizations_erasure(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
+    with pytest.raises(NotFoundError):
+        erasure(databases, globex, erasure_id)
+
+
+@pytest.mark.parametrize(("status", "erasures"), [("deleted", 1), ("erasing", 0), ("erased", 0)])
+def test_an_organization_that_is_being_erased_itself_needs_no_erasure(
+    databases: Databases, acme: Provisioned, status: str, erasures: int
+) -> None:
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    ask_export(databases, acme, NOW)
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET status = %s WHERE id = %s", (status, acme.organization.id))
+    done = work(databases, NOW)
+    assert (done.erasures, done.exports) == (erasures, 0)
+
+
+def test_who_erases_the_organization_is_told_of_a_job_that_somebody_has(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    assert find_due_erasure(databases.platform, now=NOW) is not None
+    for who, now, expected in ((acme, NOW, True), (globex, NOW, False), (acme, NOW + CLAIM_TIME, False)):
+        with databases.platform.transaction() as conn:
+            assert has_claims(conn, who.organization.id, now=now, until=NOW + CLAIM_TIME) is expected

@@ -1,0 +1,273 @@
+"""An export has all of the organization's data and nothing of another's, however often its worker dies."""
+
+import json
+import urllib.request
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from tenancy.audit import Outcome
+from tenancy.errors import NotFoundError
+from tenancy.privacy import CLAIM_TIME, ExportStatus
+from tenancy.quotas import Metric
+from tenancy.stores.exports import Exports
+from tenancy.stores.redis import Redis
+from tenancy.use_cases import export_pages, write_export
+from tenancy.use_cases.effects import World, drain
+from tenancy.use_cases.meter import record_usage
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.roll_up import roll_up
+from tests.given import REGION, Databases, tenant_of
+from tests.handlers.conftest import mails
+from tests.handlers.functions import Mails, superuser
+from tests.use_cases.admitting import NOW
+from tests.use_cases.privacy_jobs import (
+    ask_erasure,
+    ask_export,
+    export,
+    exported,
+    objects,
+    rows_in,
+    times,
+    work,
+)
+from tests.use_cases.storing import store
+
+__all__ = ["mails"]
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+
+
+def fill(databases: Databases, who: Provisioned, name: str, events: int = 12) -> None:
+    """Give the organization events on three days, held ones, a report of its own use; *name* is in each."""
+    for days in range(3):
+        numbers = range(days * events // 3, (days + 1) * events // 3)
+        store(databases, who.organization.id, numbers, at=NOW - days * DAY, event_name=name)
+    store(databases, who.organization.id, range(2), at=NOW, table="held_events", reason="quota", event_name=name)
+    store(databases, who.organization.id, range(2, 3), at=NOW, table="held_events", reason="released", event_name=name)
+    record_usage(databases.functions, tenant_of(who), Metric.ML_PREDICTIONS, 7, idempotency_key=name, now=NOW)
+
+
+def test_it_has_everything_of_the_organization_and_nothing_of_another(
+    databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
+) -> None:
+    fill(databases, acme, "of acme")
+    fill(databases, globex, "of globex", events=30)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    export_id = ask_export(databases, acme, NOW)
+    assert work(databases, NOW).exports == 1
+    rows = exported(acme)
+    assert list(rows) == list(export_pages.SECTIONS)
+    assert [row["id"] for row in rows["organization"]] == [str(acme.organization.id)]
+    assert [row["email"] for row in rows["users"]] == ["admin@acme.example"]
+    assert {row["id"] for row in rows["api_keys"]} == {str(acme.secret_key_id), *(r["id"] for r in rows["api_keys"])}
+    assert sorted(row["event_id"] for row in rows["events"]) == sorted(f"event-{number}" for number in range(12))
+    assert [row["reason"] for row in rows["held_events"]] == ["quota", "quota"]
+    assert sum(row["events"] for row in rows["usage"]) == sum(row["events"] for row in rows["daily_statistics"]) == 12
+    assert [row["amount"] for row in rows["ledger"]] == [7]
+    assert "organization.provisioned" in {row["action"] for row in rows["audit_log"]}
+    first = rows["events"][0]
+    assert (first["revenue"], first["currency"], first["event_name"]) == ("1.250000", "EUR", "of acme")
+    assert first["event_timestamp"].endswith("Z")
+    assert json.loads(first["properties"])["number"] in range(12)
+    everything = json.dumps(rows)
+    for foreign in ("globex", str(globex.organization.id), "password", "argon2", "digest"):
+        assert foreign not in everything
+    assert all(key.startswith(f"{acme.organization.id}/{export_id}/") for key in objects())
+
+
+def test_the_manifest_names_every_file_and_says_how_many_rows_each_section_has(
+    databases: Databases, acme: Provisioned
+) -> None:
+    fill(databases, acme, "of acme")
+    export_id = ask_export(databases, acme, NOW)
+    work(databases, NOW)
+    files = objects()
+    manifest = json.loads(files.pop(f"{acme.organization.id}/{export_id}/0/manifest.json"))
+    assert {f"{acme.organization.id}/{file['name']}" for file in manifest["files"]} == set(files)
+    assert manifest["rows"]["events"] == 12
+    for file in manifest["files"]:
+        assert len(rows_in(files[f"{acme.organization.id}/{file['name']}"])) == file["row_count"]
+
+
+def test_a_death_in_the_middle_is_gone_on_with_and_two_workers_never_do_the_same_one(
+    databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_pages, "PAGE_ROWS", 2)
+    monkeypatch.setattr(write_export, "FILE_BYTES", 1)
+    fill(databases, acme, "of acme")
+    export_id = ask_export(databases, acme, NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(Exports, "put", put_until_event_file := _PutsUntil("events", 3))
+        with pytest.raises(_DeathError):
+            work(databases, NOW)
+    assert put_until_event_file.left == 0
+    assert work(databases, NOW + MINUTE).exports == 0  # the dead one still has it
+    half = set(objects())
+    after_claim = NOW + CLAIM_TIME
+    assert work(databases, after_claim).exports == 1
+    assert half <= set(objects())
+    events = [row["event_id"] for row in exported(acme)["events"]]
+    assert sorted(events) == sorted(f"event-{number}" for number in range(12))
+    assert export(databases, acme, export_id, after_claim)[0].status is ExportStatus.DONE
+    assert work(databases, after_claim + DAY).exports == 0
+
+
+class _DeathError(Exception):
+    """The worker dies."""
+
+
+class _PutsUntil:
+    """Puts files, and dies after the given one of a section was put, before it is noted."""
+
+    def __init__(self, section: str, files: int) -> None:
+        self.left = files
+        self._section = section
+        self._put = Exports.put
+
+    def __get__(self, exports: Exports, _: type) -> Callable[[UUID, str, bytes], None]:
+        return lambda organization_id, name, content: self.put(exports, organization_id, name, content)
+
+    def put(self, exports: Exports, organization_id: UUID, name: str, content: bytes) -> None:
+        self._put(exports, organization_id, name, content)
+        if f"-{self._section}." in name:
+            self.left -= 1
+            if not self.left:
+                raise _DeathError
+
+
+def test_an_export_that_takes_longer_than_a_run_goes_on_with_the_next(
+    databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_pages, "PAGE_ROWS", 2)
+    fill(databases, acme, "of acme")
+    ask_export(databases, acme, NOW)
+    runs = 0
+    while not work(databases, NOW + runs * MINUTE, times(4)).exports:
+        runs += 1
+        assert runs < 50
+    assert runs > 3
+    assert len(exported(acme)["events"]) == 12
+
+
+def test_a_store_that_is_away_puts_it_off_for_a_minute(
+    databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_id = ask_export(databases, acme, NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket"))
+        done = work(databases, NOW)
+    assert (done.exports, done.put_off) == (0, 1)
+    assert work(databases, NOW + MINUTE).exports == 1
+    assert export(databases, acme, export_id, NOW)[0].status is ExportStatus.DONE
+
+
+def test_while_one_is_pending_asking_again_is_asking_for_that_one(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    first = ask_export(databases, acme, NOW)
+    assert ask_export(databases, acme, NOW + MINUTE) == first
+    assert ask_export(databases, globex, NOW) != first
+    work(databases, NOW)
+    assert ask_export(databases, acme, NOW + MINUTE) != first
+
+
+def test_the_mail_has_links_that_work_and_the_outbox_has_none(
+    databases: Databases, world: World, acme: Provisioned, mails: Mails
+) -> None:
+    fill(databases, acme, "of acme")
+    export_id = ask_export(databases, acme, NOW)
+    work(databases, NOW)
+    with superuser(databases) as conn:
+        [(payload,)] = conn.execute("SELECT payload::text FROM outbox WHERE kind = 'export_mail'").fetchall()
+    assert "http" not in payload
+    assert "Signature" not in payload
+    assert drain(databases.platform, world, now=NOW).done == ("export_mail",)
+    assert mails()[-1] == ("admin@acme.example", "Your organization's data is ready")
+    _, links = export(databases, acme, export_id, NOW)
+    assert set(links) == {key.partition("/")[2] for key in objects() if key.endswith(".gz")}
+    for name, link in links.items():
+        with urllib.request.urlopen(link) as answer:
+            assert answer.read() == objects()[f"{acme.organization.id}/{name}"]
+
+
+def test_a_person_who_asked_gets_the_mail_alone(databases: Databases, acme: Provisioned) -> None:
+    analyst = UUID("0a000000-0000-4000-8000-00000000000a")
+    with superuser(databases) as conn:
+        conn.execute(
+            "INSERT INTO users (id, organization_id, email, role) VALUES (%s, %s, 'ann@acme.example', 'admin')",
+            (analyst, acme.organization.id),
+        )
+        export_id = ask_export(databases, acme, NOW)
+        conn.execute("UPDATE exports SET actor_kind = 'person', actor_id = %s WHERE id = %s", (analyst, export_id))
+        work(databases, NOW)
+        told = conn.execute("SELECT payload ->> 'to' FROM outbox WHERE kind = 'export_mail'").fetchall()
+    assert told == [("ann@acme.example",)]
+
+
+def test_after_a_week_there_are_no_links_any_more(databases: Databases, acme: Provisioned) -> None:
+    export_id = ask_export(databases, acme, NOW)
+    work(databases, NOW)
+    assert export(databases, acme, export_id, NOW + 7 * DAY - MINUTE)[1]
+    assert export(databases, acme, export_id, NOW + 7 * DAY)[1] == {}
+
+
+def test_nobody_reads_another_organizations_export(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    export_id = ask_export(databases, acme, NOW)
+    work(databases, NOW)
+    with pytest.raises(NotFoundError):
+        export(databases, globex, export_id, NOW)
+
+
+def test_asking_is_on_record_once(databases: Databases, acme: Provisioned) -> None:
+    export_id = ask_export(databases, acme, NOW)
+    ask_export(databases, acme, NOW)
+    with superuser(databases) as conn:
+        found = conn.execute(
+            "SELECT target, outcome, actor_id FROM audit_log WHERE action = 'export.requested'"
+        ).fetchall()
+    assert found == [(str(export_id), Outcome.DONE, acme.secret_key_id)]
+
+
+def test_an_erasure_begins_a_pending_export_anew_and_withdraws_one_that_is_done(
+    databases: Databases, acme: Provisioned, globex: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_pages, "PAGE_ROWS", 2)
+    for who in (acme, globex):
+        fill(databases, who, "of both")
+        done = ask_export(databases, who, NOW)
+        work(databases, NOW)
+    pending = ask_export(databases, acme, NOW)
+    work(databases, NOW, times(16))
+    assert any(str(pending) in key for key in objects())
+    ask_erasure(databases, acme, "device-1", NOW)
+    assert work(databases, NOW, times(1)).erasures == 1
+    assert {key.partition("/")[0] for key in objects()} == {str(globex.organization.id)}
+    assert export(databases, globex, done, NOW)[0].status is ExportStatus.DONE
+    assert work(databases, NOW + MINUTE).exports == 1
+    assert {key.split("/")[2] for key in objects() if str(acme.organization.id) in key} == {"1"}
+    assert "device-1" not in {row["device_id"] for row in exported(acme)["events"]}
+    assert len(exported(acme)["events"]) == 10
+
+
+def test_a_worker_that_an_erasure_has_overtaken_leaves_nothing_behind(
+    databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(databases, acme, "of acme")
+    ask_export(databases, acme, NOW)
+    put = Exports.put
+
+    def put_and_be_overtaken(self: Exports, organization_id: UUID, name: str, content: bytes) -> None:
+        put(self, organization_id, name, content)
+        if "-events." in name and "/0/" in name:
+            ask_erasure(databases, acme, "device-1", NOW)
+            work(databases, NOW, times(1))
+            put(self, organization_id, name, content)  # it had been on its way
+
+    monkeypatch.setattr(Exports, "put", put_and_be_overtaken)
+    work(databases, NOW, times(14))
+    assert [key for key in objects() if "/0/" in key] == []
