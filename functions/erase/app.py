@@ -13,6 +13,7 @@ from tenancy.gateway.times import format_time
 from tenancy.settings import Settings
 from tenancy.stores.aws import Aws
 from tenancy.stores.clickhouse import Client, connect
+from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
@@ -40,6 +41,7 @@ secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_u
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=REDIS_PATIENCE_SECONDS)
 gateway_keys = GatewayKeys(settings.region)
+exports = Exports(settings.region, settings.exports_bucket)
 signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
 
 
@@ -99,7 +101,7 @@ def handler(event: dict[str, Any], _context: object) -> Any:  # noqa: ANN401 - a
 
 def estate() -> Estate:
     """Return where something of an organization may be."""
-    return Estate(platform_db=platform_db, client=clickhouse(), redis=redis, gateway_keys=gateway_keys)
+    return Estate(platform_db=platform_db, client=clickhouse(), redis=redis, gateway_keys=gateway_keys, exports=exports)
 
 
 def deletion_of(event: Mapping[str, Any]) -> tuple[UUID, int]:

@@ -7,6 +7,7 @@ import pytest
 
 from tenancy.permissions import ORGANIZATION_DELETE, PERMISSIONS
 from tenancy.stores.aws import Aws
+from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.redis import Redis
 from tenancy.stores.signer import Signer
@@ -29,7 +30,11 @@ def delete(start: Start, secrets: None) -> Function:  # noqa: ARG001
 @pytest.fixture
 def platform(databases: Databases, counters: Redis, world: World, aws: AwsAccount) -> Platform:
     estate = Estate(
-        platform_db=databases.platform, client=databases.clickhouse, redis=counters, gateway_keys=GatewayKeys(REGION)
+        platform_db=databases.platform,
+        client=databases.clickhouse,
+        redis=counters,
+        gateway_keys=GatewayKeys(REGION),
+        exports=Exports(REGION, aws.exports_bucket),
     )
     signer = Signer(Aws("kms", REGION, aws.endpoint_url), aws.signing_key_id)
     return Platform(databases=databases, redis=counters, world=world, estate=estate, signer=signer)

@@ -7,13 +7,14 @@ import psycopg
 import pytest
 
 from tenancy.stores.aws import Aws
+from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.redis import Redis
 from tenancy.stores.signer import Signer
 from tenancy.use_cases.admit import Admissions
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.estate import Estate
-from tests.given import PLANS_PATH, REGION, AwsAccount, Databases
+from tests.given import EXPORTS_BUCKET, PLANS_PATH, REGION, AwsAccount, Databases
 from tests.handlers.conftest import mails
 from tests.use_cases.admitting import NOW, Admit
 from tests.use_cases.erasing import Platform
@@ -45,6 +46,10 @@ def admit(counters: Redis, databases: Databases) -> Admit:
 def platform(databases: Databases, counters: Redis, world: World, signer: Signer) -> Platform:
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)
     estate = Estate(
-        platform_db=databases.platform, client=databases.clickhouse, redis=counters, gateway_keys=gateway_keys
+        platform_db=databases.platform,
+        client=databases.clickhouse,
+        redis=counters,
+        gateway_keys=gateway_keys,
+        exports=Exports(REGION, EXPORTS_BUCKET),
     )
     return Platform(databases=databases, redis=counters, world=world, estate=estate, signer=signer)

@@ -59,11 +59,13 @@ def test_a_whole_erasure_leaves_a_tombstone_and_touches_nobody_else(
 ) -> None:
     for made in (acme, globex):
         use(databases, admit, made)
+        platform.estate.exports.put(made.organization.id, "1/events.jsonl.gz", b"events")
     roll_up(databases.platform, databases.clickhouse, platform.redis, now=NOW)
     before = snapshot(databases, acme.organization.id)
     platform.delete(globex.organization.id)
     counts = platform.erase(globex.organization.id, times=2)
     assert set(counts) == set(STORES)
+    assert platform.estate.exports.count_all(acme.organization.id) == 1
     assert all(not any(found.values()) for found in counts.values())
     assert snapshot(databases, acme.organization.id) == before
     left = {name for name, rows in snapshot(databases, globex.organization.id).items() if rows}

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tenancy.organization import QUARANTINE, Organization
 from tenancy.stores.clickhouse import Client
+from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.platform.counters import count_counters, delete_counters
 from tenancy.stores.platform.deletions import update_anonymous
@@ -28,6 +29,7 @@ class Estate:
     client: Client
     redis: Redis
     gateway_keys: GatewayKeys
+    exports: Exports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,14 @@ def _erase_gateway_keys(estate: Estate, organization_id: UUID, _now: datetime) -
 
 def _count_gateway_keys(estate: Estate, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
     return {"keys": estate.gateway_keys.count_keys(organization_id)}
+
+
+def _erase_exports(estate: Estate, organization_id: UUID, _now: datetime) -> None:
+    estate.exports.delete_all(organization_id)
+
+
+def _count_exports(estate: Estate, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
+    return {"objects": estate.exports.count_all(organization_id)}
 
 
 def _erase_clickhouse(estate: Estate, organization_id: UUID, _now: datetime) -> None:
@@ -84,6 +94,7 @@ def _is_anonymous(organization: Organization) -> bool:
 STORES: Final[Mapping[str, Store]] = MappingProxyType(
     {
         "gateway_keys": Store(erase=_erase_gateway_keys, count=_count_gateway_keys),
+        "exports": Store(erase=_erase_exports, count=_count_exports),
         "clickhouse": Store(erase=_erase_clickhouse, count=_count_clickhouse),
         "redis": Store(erase=_erase_redis, count=_count_redis),
         "postgres": Store(erase=_erase_postgres, count=_count_postgres),
