@@ -10,7 +10,7 @@ from typing import Final
 from scripts.bench import ROOT
 from scripts.bench.figure import Figure, show
 
-NAMES: Final = ("ingest", "load", "identity", "admission", "end_to_end", "roll_up", "imports")
+NAMES: Final = ("ingest", "load", "identity", "admission", "end_to_end", "roll_up", "erasure", "imports")
 ROUNDS: Final = 5
 
 

@@ -119,4 +119,18 @@ MUTANTS: Final = (
         new="""created_at FROM users
     WHERE (""",
     ),
+    Mutant(
+        name="an erasure takes everybody's events of a table",
+        wall="the statement's own condition",
+        file=f"{CORE}/stores/platform/event_erasure.py",
+        old='"ALTER TABLE held_events DELETE WHERE organization_id = {organization_id:UUID}"',
+        new='"ALTER TABLE held_events DELETE WHERE organization_id >= {organization_id:UUID} OR true"',
+    ),
+    Mutant(
+        name="an erasure forgets a table",
+        wall="erased or kept on purpose",
+        file=f"{CORE}/stores/platform/erasure.py",
+        old='"usage_ledger", ',
+        new="",
+    ),
 )

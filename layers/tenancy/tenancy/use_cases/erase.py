@@ -15,7 +15,6 @@ from tenancy.stores.platform.deletions import (
     find_deletion,
     find_last_contact,
     insert_certificate,
-    list_certificates,
     update_erased,
     update_erasing,
 )
@@ -193,9 +192,9 @@ def _certificate(
 
 def _close_file(conn: Connection, certificate: Certificate, request_id: str, now: datetime) -> None:
     organization_id = certificate.organization_id
-    lock_organization(conn, organization_id)
-    if list_certificates(conn, organization_id):
-        return
+    organization = lock_organization(conn, organization_id)
+    if organization is None or organization.status is not Status.ERASING:
+        return  # another try was faster
     insert_certificate(conn, certificate)
     insert_record(conn, organization_id, _record(ERASED, organization_id, request_id, now))
     address = find_last_contact(conn, organization_id)

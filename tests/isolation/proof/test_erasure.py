@@ -1,0 +1,170 @@
+"""After an erasure the canaries of one organization are gone from every place, and those of the others sit in theirs.
+
+Every table, key and object is discovered: what an erasure forgets is found by the canary in it.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import boto3
+import pytest
+
+from tenancy.stores.exports import Exports
+from tenancy.stores.platform.erasure import KEPT
+from tenancy.stores.redis import Redis
+from tenancy.use_cases.delete import delete_organization
+from tenancy.use_cases.effects import World, drain
+from tests.given import OPERATOR, REGION, Databases
+from tests.handlers.functions import Start, superuser
+from tests.isolation.proof.buckets import objects_in
+from tests.isolation.proof.canaries import Place
+from tests.isolation.proof.catalog import discover_clickhouse_tables, redis_keys
+from tests.isolation.proof.deployment import is_bucket, variables_of
+from tests.isolation.proof.gateway import Gateway, Request
+from tests.isolation.proof.neighbours import Neighbours
+from tests.isolation.proof.output import Output, wrong_in
+
+LIST_HEAPS = """
+    SELECT c.relname, pg_relation_filepath(c.oid) FROM pg_class AS c
+    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname <> ALL (%s)
+"""
+LIST_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+# What is kept of an erased organization has ids and times; here canaries are planted in it.
+PLANTED_IN_KEPT = KEPT - {"organizations"}
+
+PAGE_BYTES, PAGE_HEADER_BYTES, LP_NORMAL = 8192, 24, 1
+
+type Canary = tuple[str, Place]
+
+
+def in_postgres(databases: Databases, neighbours: Neighbours) -> set[Canary]:
+    """Return every canary in a live row, with the table."""
+    with superuser(databases) as conn:
+        tables = [name for (name,) in conn.execute(LIST_TABLES)]
+        rows = {table: conn.execute(f"SELECT t::text FROM {table} AS t".encode()).fetchall() for table in tables}
+    return {
+        (f"PostgreSQL {table}", place)
+        for table, found in rows.items()
+        for (row,) in found
+        for place in neighbours.canaries.found_in(row)
+    }
+
+
+def in_heaps(databases: Databases, neighbours: Neighbours) -> set[Canary]:
+    """Return every canary in the files of tables after VACUUM, with the table.
+
+    What VACUUM frees it does not overwrite: searched is whatever a line pointer of a page still leads to.
+    """
+    with superuser(databases) as conn:
+        conn.execute("VACUUM")
+        conn.execute("CHECKPOINT")
+        [(directory,)] = conn.execute("SHOW data_directory").fetchall()
+        heaps = conn.execute(LIST_HEAPS, (sorted(PLANTED_IN_KEPT),)).fetchall()
+    return {
+        (f"heap of {table}", place)
+        for table, file in heaps
+        for row in rows_in((Path(directory) / file).read_bytes())
+        for place in neighbours.canaries.found_in(row.decode("latin-1"))
+    }
+
+
+def rows_in(heap: bytes) -> Iterator[bytes]:
+    """Return every row version, dead or alive, that the pages of a heap point at (PostgreSQL: database page layout)."""
+    for start in range(0, len(heap), PAGE_BYTES):
+        page = heap[start : start + PAGE_BYTES]
+        [end_of_pointers] = struct.unpack_from("<H", page, 12)
+        for (pointer,) in struct.iter_unpack("<I", page[PAGE_HEADER_BYTES:end_of_pointers]):
+            offset, flags, length = pointer & 0x7FFF, pointer >> 15 & 3, pointer >> 17
+            if flags == LP_NORMAL:
+                yield page[offset : offset + length]
+
+
+def in_clickhouse(databases: Databases, neighbours: Neighbours) -> set[Canary]:
+    """Return every canary in an active part, hidden rows included, with the table."""
+    found = set()
+    for table in discover_clickhouse_tables(databases):
+        columns = ", ".join(f"toString({each.name})" for each in table.columns if "Agg" not in each.type)
+        statement = f"SELECT concat_ws('|', {columns}) FROM {table.name}"
+        rows = databases.clickhouse.query(statement, settings={"apply_deleted_mask": 0}).result_rows
+        found |= {(f"ClickHouse {table.name}", place) for (row,) in rows for place in neighbours.canaries.found_in(row)}
+    return found
+
+
+def elsewhere(databases: Databases, neighbours: Neighbours, made: Mapping[str, str]) -> set[Canary]:
+    """Return every canary in Redis, in S3 and in executions, with the place."""
+    texts = {f"Redis {key}": f"{key} {held}" for key, held in redis_keys(databases).items()}
+    texts |= {f"S3 {key}": text for key, text in objects_in(made).items()}
+    client: Any = boto3.client("stepfunctions", region_name=REGION)
+    for machine in client.list_state_machines()["stateMachines"]:
+        for each in client.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]:
+            texts[f"execution {each['name']}"] = client.describe_execution(executionArn=each["executionArn"])["input"]
+    return {(where, place) for where, text in texts.items() for place in neighbours.canaries.found_in(text)}
+
+
+def ids_in_redis(databases: Databases, organization_id: UUID) -> list[str]:
+    return [key for key, held in redis_keys(databases).items() if str(organization_id) in f"{key} {held}"]
+
+
+@pytest.fixture
+def used(databases: Databases, gateway: Gateway, neighbours: Neighbours, made: Mapping[str, str]) -> Neighbours:
+    """Let every organization leave something in Redis and in S3 as well, and no mail to what is planted."""
+    [bucket] = [value for name, value in made.items() if is_bucket(name)]
+    [usage] = [route for route in gateway.routes if route.name == "GET /usage"]
+    for own in neighbours.organizations:
+        key = neighbours.find("secret key", own.organization_id)
+        headers = (("Authorization", str(key.authorization)),)
+        assert gateway(Request(route=usage, parameters={}, headers=headers)).is_success
+        assert ids_in_redis(databases, own.organization_id)
+        canary = neighbours.canaries.new(own.organization_id, "S3")
+        Exports(REGION, bucket).put(own.organization_id, "1/events.jsonl", canary.encode())
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET last_contact = NULL, status_before_deletion = NULL")
+        conn.execute("UPDATE exports SET due_at = NULL")
+        conn.execute("UPDATE users SET email = id::text || '@x.example' WHERE role = 'super_admin'")
+    return neighbours
+
+
+def test_nothing_of_an_erased_organization_is_left_but_its_tombstone(
+    databases: Databases,
+    world: World,
+    counters: Redis,
+    used: Neighbours,
+    start: Start,
+    made: dict[str, str],
+    output: Output,
+) -> None:
+    erased, *others = (each.organization_id for each in used.organizations)
+
+    def everywhere() -> set[Canary]:
+        return in_postgres(databases, used) | in_clickhouse(databases, used) | elsewhere(databases, used, made)
+
+    before = everywhere()
+    assert {where for where, place in in_heaps(databases, used) if place.organization_id == erased}
+    own = {canary for canary in before if canary[1].organization_id == erased}
+    assert {where.split()[0] for where, _ in own} == {"PostgreSQL", "ClickHouse", "S3"}
+
+    now = datetime.now(UTC)
+    delete_organization(databases.platform, counters, world, erased, "the end", OPERATOR, grace=timedelta(0), now=now)
+    erase = start("erase", **variables_of("erase", made))
+    event = {"execution": f"{erased}-1-1", "organization_id": str(erased), "generation": 1}
+    output.take()
+    stores = erase({**event, "task": "close_gate"})["stores"]
+    erase({**event, "task": "await_writers"})
+    for store in stores:
+        erase({**event, "task": "erase_store", "store": store})
+    erase({**event, "task": "certify"})
+    drain(databases.platform, world, now=datetime.now(UTC), organization_id=erased)  # the last mail
+
+    left = everywhere()
+    places = {where for where, place in left if place.organization_id == erased}
+    assert places <= {f"PostgreSQL {table}" for table in PLANTED_IN_KEPT}
+    assert ids_in_redis(databases, erased) == []
+    assert {canary for canary in left if canary[1].organization_id in others} == {
+        canary for canary in before if canary[1].organization_id in others
+    }
+    assert [where for where, place in in_heaps(databases, used) if place.organization_id == erased] == []
+    assert wrong_in(output.take(), used.canaries, {erased}) == []
