@@ -24,7 +24,8 @@ from tenancy.stores.platform.privacy_jobs import (
     update_found,
     withdraw_exports,
 )
-from tenancy.stores.platform.subjects import count_subject, delete_subject, find_subject, replace_statistics
+from tenancy.stores.platform.statistics import replace_statistics
+from tenancy.stores.platform.subjects import count_subject, delete_subject, find_subject
 from tenancy.stores.postgres import Connection, Database
 from tenancy.tenant import CallerKind
 from tenancy.usage import DailyEvents, first_open_day

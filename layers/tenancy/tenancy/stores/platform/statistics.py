@@ -1,13 +1,13 @@
-"""Daily statistics of all organizations, as the roll-up writes and checks them."""
+"""Daily statistics of all organizations, as the roll-up writes and checks them, and an erasure writes them anew."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
 from tenancy.stores.clickhouse import Client
 
-INSERT_DAILY_STATISTICS: Final = """
+COUNT_EVENTS: Final = """
     INSERT INTO daily_statistics (
         organization_id, event_date, event_type, event_name, platform, currency, events, bytes, revenue, devices, run
     )
@@ -16,13 +16,30 @@ INSERT_DAILY_STATISTICS: Final = """
            sum(bytes),
            sum(revenue), uniqState(device_id), {run:DateTime64(3, 'UTC')}
     FROM events FINAL
-    WHERE (organization_id, toDate(event_timestamp)) IN (
-        SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
-        WHERE created_at >= {since:DateTime64(3, 'UTC')}
-    )
-      AND organization_id NOT IN (SELECT organization_id FROM tombstones)
-    GROUP BY organization_id, event_date, event_type, event_name, platform, currency
+    WHERE organization_id NOT IN (SELECT organization_id FROM tombstones)
 """
+BY_DAY: Final = " GROUP BY organization_id, event_date, event_type, event_name, platform, currency"
+INSERT_DAILY_STATISTICS: Final = (
+    COUNT_EVENTS  # noqa: S608 - of literals
+    + """
+      AND (organization_id, toDate(event_timestamp)) IN (
+          SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
+          WHERE created_at >= {since:DateTime64(3, 'UTC')}
+      )
+    """
+    + BY_DAY
+)
+INSERT_STATISTICS_OF_ONE: Final = (
+    COUNT_EVENTS
+    + " AND organization_id = {organization_id:UUID} AND toDate(event_timestamp) IN {days:Array(Date)}"
+    + BY_DAY
+)
+DELETE_STATISTICS_OF_ONE: Final = """
+    ALTER TABLE daily_statistics DELETE
+    WHERE organization_id = {organization_id:UUID} AND event_date IN {days:Array(Date)}
+      AND run < {run:DateTime64(3, 'UTC')}
+"""
+MUTATION: Final = {"mutations_sync": 2}
 LIST_STORED_BYTES: Final = """
     SELECT organization_id, sum(bytes) FROM daily_statistics FINAL
     WHERE (organization_id, event_date, run) IN (
@@ -56,6 +73,16 @@ LIST_DRIFTS: Final = """
 def insert_daily_statistics(client: Client, *, since: datetime, run: datetime) -> None:
     """Write the statistics of every event day with rows written *since* then, as of the *run* that starts now."""
     client.command(INSERT_DAILY_STATISTICS, parameters={"since": since, "run": run})
+
+
+def replace_statistics(client: Client, organization_id: UUID, days: Collection[date], *, run: datetime) -> None:
+    """Write the statistics of event *days* from the rows that are left, as of *run*, and delete all older ones.
+
+    Older ones hold hashes of devices; those of a day without any rows are deleted as well.
+    """
+    parameters = {"organization_id": str(organization_id), "days": sorted(days), "run": run}
+    client.command(INSERT_STATISTICS_OF_ONE, parameters=parameters)
+    client.command(DELETE_STATISTICS_OF_ONE, parameters=parameters, settings=MUTATION)
 
 
 def list_stored_bytes(client: Client) -> Mapping[UUID, int]:

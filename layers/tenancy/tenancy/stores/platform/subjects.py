@@ -4,8 +4,8 @@ Which rows are a subject's: docs/api.md, "Data subjects". A row belongs to an er
 before the erasure was asked for: a held event that is released meanwhile is received then, and happened before.
 """
 
-from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
@@ -59,25 +59,6 @@ LIST_LOSSES: Final = (
 )
 DELETE_EVENTS: Final = "ALTER TABLE events DELETE" + OF_SUBJECT
 DELETE_HELD_EVENTS: Final = "ALTER TABLE held_events DELETE" + OF_SUBJECT
-# As the roll-up writes them (statistics.py), of some days of one organization.
-INSERT_STATISTICS: Final = """
-    INSERT INTO daily_statistics (
-        organization_id, event_date, event_type, event_name, platform, currency, events, bytes, revenue, devices, run
-    )
-    SELECT organization_id, toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
-           count(),
-           sum(bytes),
-           sum(revenue), uniqState(device_id), {run:DateTime64(3, 'UTC')}
-    FROM events FINAL
-    WHERE organization_id = {organization_id:UUID} AND toDate(event_timestamp) IN {days:Array(Date)}
-      AND organization_id NOT IN (SELECT organization_id FROM tombstones)
-    GROUP BY organization_id, event_date, event_type, event_name, platform, currency
-"""
-DELETE_STATISTICS: Final = """
-    ALTER TABLE daily_statistics DELETE
-    WHERE organization_id = {organization_id:UUID} AND event_date IN {days:Array(Date)}
-      AND run < {run:DateTime64(3, 'UTC')}
-"""
 MUTATION: Final = {"mutations_sync": 2}
 
 
@@ -111,16 +92,6 @@ def delete_subject(client: Client, organization_id: UUID, subject: Subject, *, t
     parameters = _parameters(organization_id, subject, through)
     client.command(DELETE_EVENTS, parameters=parameters, settings=MUTATION)
     client.command(DELETE_HELD_EVENTS, parameters=parameters, settings=MUTATION)
-
-
-def replace_statistics(client: Client, organization_id: UUID, days: Collection[date], *, run: datetime) -> None:
-    """Write the statistics of event *days* from the rows that are left, as of *run*, and delete all older ones.
-
-    Older ones hold hashes of devices; those of a day without any rows are deleted as well.
-    """
-    parameters = {"organization_id": str(organization_id), "days": sorted(days), "run": run}
-    client.command(INSERT_STATISTICS, parameters=parameters)
-    client.command(DELETE_STATISTICS, parameters=parameters, settings=MUTATION)
 
 
 def _parameters(organization_id: UUID, subject: Subject, through: datetime) -> dict[str, Any]:
