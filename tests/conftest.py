@@ -24,20 +24,19 @@ from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
 from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import connect
+from tenancy.stores.clickhouse import Client, connect
 from tenancy.stores.event_bus import EventBus
 from tenancy.stores.executions import Executions
 from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
-from tenancy.stores.platform.migrations import run_clickhouse_script
 from tenancy.stores.postgres import Database
 from tenancy.stores.queue import EventQueue
 from tenancy.stores.redis import Redis
 from tenancy.stores.sealer import Sealer
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.effects import World
-from tenancy.use_cases.migrate import migrate, read_migrations
+from tenancy.use_cases.migrate import migrate
 from tenancy.use_cases.provision import Provisioned
 from tests.given import (
     EXPORTS_BUCKET,
@@ -73,6 +72,7 @@ def servers() -> Iterator[Servers]:
         processes.start(directory, postgres.prepare(settings, port=postgres_port, credentials=credentials))
         processes.start(directory, clickhouse.prepare(settings, port=started.clickhouse_port))
         start_valkey(settings, started, port=valkey_port)
+        hurry(started.superuser_url)
         postgres.create_database(started.superuser_url, credentials)
         owner = Database(lambda: started.postgres_url(postgres.OWNER, postgres.DATABASE), as_owner=True)
         migrate(owner, connect(started.clickhouse_url("default")), MIGRATIONS)
@@ -82,6 +82,14 @@ def servers() -> Iterator[Servers]:
         for name in (clickhouse.NAME, postgres.NAME, valkey.NAME):
             processes.stop(directory, name)
         shutil.rmtree(directory)
+
+
+def hurry(superuser_url: str) -> None:
+    """Let PostgreSQL not wait for the disk: nobody needs what a crash of a test's server would lose."""
+    with psycopg.connect(superuser_url, autocommit=True) as conn:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+        conn.execute("SELECT pg_reload_conf()")
 
 
 def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> None:
@@ -111,18 +119,24 @@ def database_names() -> Iterator[str]:
     return (f"test_{number}" for number in itertools.count())
 
 
+@pytest.fixture(scope="session")
+def clickhouse_admin(servers: Servers) -> Iterator[Client]:
+    admin = connect(servers.clickhouse_url("default"))
+    yield admin
+    admin.close()
+
+
 @pytest.fixture
-def databases(servers: Servers, database_names: Iterator[str]) -> Iterator[Databases]:
+def databases(servers: Servers, clickhouse_admin: Client, database_names: Iterator[str]) -> Iterator[Databases]:
     name = next(database_names)
     with psycopg.connect(servers.superuser_url, autocommit=True) as conn:
         statement = "CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY"
         identifiers = map(sql.Identifier, (name, postgres.DATABASE, postgres.OWNER))
         conn.execute(sql.SQL(statement).format(*identifiers))
-    admin = connect(servers.clickhouse_url("default"))
-    admin.command(f"CREATE DATABASE {name}")
+    clickhouse_admin.command(f"CREATE DATABASE {name}")
+    for (table,) in clickhouse_admin.query("SHOW TABLES FROM default").result_rows:  # which is migrated
+        clickhouse_admin.command(f"CREATE TABLE {name}.{table} AS default.{table}")
     client = connect(servers.clickhouse_url(name))
-    for migration in read_migrations(MIGRATIONS / "clickhouse"):
-        run_clickhouse_script(client, migration.script)
     made = Databases(
         name=name,
         servers=servers,
@@ -135,8 +149,7 @@ def databases(servers: Servers, database_names: Iterator[str]) -> Iterator[Datab
     for database in (made.owner, made.functions, made.platform):
         database.close()
     client.close()
-    admin.command(f"DROP DATABASE {name} SYNC")
-    admin.close()
+    clickhouse_admin.command(f"DROP DATABASE {name} SYNC")
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,15 @@
 """The tasks of the state machine that erases an organization (functions/delete/delete_organization.asl.json)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
+from tenancy.deletion import Count
+from tenancy.gateway.metrics import count
 from tenancy.gateway.task import Task, serve_tasks
 from tenancy.gateway.times import format_time
 from tenancy.settings import Settings
@@ -34,6 +36,7 @@ from tenancy.use_cases.estate import STORES, Estate
 
 QUERY_TIMEOUT_SECONDS = 800  # the function has 900
 REDIS_PATIENCE_SECONDS = 10.0
+ONE_SECOND = timedelta(seconds=1)
 
 logger = Logger()
 settings = Settings.from_env()
@@ -51,36 +54,43 @@ def clickhouse() -> Client:
     return connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)
 
 
+estate = Estate(platform_db=platform_db, client=clickhouse, redis=redis, gateway_keys=gateway_keys, exports=exports)
+
+
 def close(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Close the gate; say until when writers are waited for, and what is to be erased in which order."""
-    now = datetime.now(UTC)
-    deletion = close_gate(estate(), *deletion_of(event), request_id=event["execution"], now=now)
-    writers_end_at = (deletion.gate_closed_at or now) + settings.erasure_quiet
-    return {"writers_end_at": format_time(writers_end_at), "stores": list(STORES)}
+    """Close the gate; say since when it is closed, until when writers are waited for, and what is erased in turn."""
+    close_gate(estate, *deletion_of(event), request_id=event["execution"], now=datetime.now(UTC))
+    closed_at = datetime.now(UTC)  # ClickHouse's tombstone comes after PostgreSQL's mark, perhaps by many tries
+    return {
+        "closed_at": format_time(closed_at),
+        "writers_end_at": format_time(closed_at + settings.erasure_quiet + ONE_SECOND),  # they know whole seconds
+        "stores": list(STORES),
+    }
 
 
 def wait(event: Mapping[str, Any]) -> dict[str, Any]:
     """Make sure that nobody writes any more who began before."""
-    await_writers(estate(), *deletion_of(event), quiet=settings.erasure_quiet, now=datetime.now(UTC))
+    closed_at, quiet = datetime.fromisoformat(event["closed_at"]), settings.erasure_quiet
+    await_writers(estate, *deletion_of(event), closed_at=closed_at, quiet=quiet, now=datetime.now(UTC))
     return {}
 
 
 def erase(event: Mapping[str, Any]) -> dict[str, Any]:
     """Erase one store."""
-    erase_store(estate(), *deletion_of(event), event["store"], now=datetime.now(UTC))
+    erase_store(estate, *deletion_of(event), event["store"], now=datetime.now(UTC))
     return {}
 
 
 def prove(event: Mapping[str, Any]) -> dict[str, Any]:
     """Count, and certify."""
     request_id, now = event["execution"], datetime.now(UTC)
-    counts = certify(estate(), signer, *deletion_of(event), request_id=request_id, now=now)
-    return {"counts": counts, "count_again_at": format_time(now + settings.recount_after)}
+    counted = certify(estate, signer, *deletion_of(event), request_id=request_id, now=now)
+    return {**report(counted), "count_again_at": format_time(now + settings.recount_after)}
 
 
 def prove_again(event: Mapping[str, Any]) -> dict[str, Any]:
     """Count once more."""
-    return {"counts": count_again(estate(), signer, *deletion_of(event), now=datetime.now(UTC))}
+    return report(count_again(estate, signer, *deletion_of(event), now=datetime.now(UTC)))
 
 
 TASKS: dict[str, Task] = {
@@ -99,9 +109,12 @@ def handler(event: dict[str, Any], _context: object) -> Any:  # noqa: ANN401 - a
     return result
 
 
-def estate() -> Estate:
-    """Return where something of an organization may be."""
-    return Estate(platform_db=platform_db, client=clickhouse(), redis=redis, gateway_keys=gateway_keys, exports=exports)
+def report(counted: Count) -> dict[str, Any]:
+    """Return what was counted; had something come back, somebody writes past the gate."""
+    if counted.found:
+        count("RowsCameBack")
+        logger.warning("rows came back", found=dict(counted.found))
+    return {"counts": counted.left, "found": counted.found}
 
 
 def deletion_of(event: Mapping[str, Any]) -> tuple[UUID, int]:

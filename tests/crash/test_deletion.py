@@ -7,18 +7,20 @@ from itertools import count
 import pytest
 
 from tenancy.admission import Verdict
+from tenancy.deletion import Counts
 from tenancy.errors import NotDeletedError
 from tenancy.stores.platform.deletions import list_certificates
 from tenancy.tiers import Tier
 from tenancy.use_cases.admit import Admissions
 from tenancy.use_cases.delete import restore_organization
 from tenancy.use_cases.effects import CLAIM_TIME, drain
+from tenancy.use_cases.erase import count_again
 from tenancy.use_cases.provision import Provisioned, provision_organization
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, AwsAccount, Databases, new_organization, tenant_of
 from tests.use_cases.conftest import mails, platform, signer
-from tests.use_cases.erasing import Platform, column_of, executions_of
+from tests.use_cases.erasing import PURGE, Platform, column_of, executions_of
 from tests.use_cases.storing import count as count_events
 from tests.use_cases.storing import put
 
@@ -93,7 +95,7 @@ def test_a_restore_is_whole_whenever_it_died(platform: Platform, databases: Data
     assert died > 8
 
 
-def test_an_erasure_that_is_redriven_ends_in_one_certificate_whenever_it_died(
+def test_an_erasure_that_is_redriven_ends_in_one_certificate_and_one_recount_whenever_it_died(
     platform: Platform, databases: Databases, aftermath: Aftermath, globex: Provisioned
 ) -> None:
     put(databases, globex.organization.id, range(3), at=NOW)
@@ -105,16 +107,21 @@ def test_an_erasure_that_is_redriven_ends_in_one_certificate_whenever_it_died(
         platform.delete(made.organization.id)
         return made
 
-    for death in deaths(begin, lambda made: platform.erase(made.organization.id)):
+    def erase(made: Provisioned) -> Counts:
+        counts = platform.erase(made.organization.id)
+        count_again(platform.estate, platform.signer, made.organization.id, 1, now=PURGE + timedelta(days=1))
+        return counts
+
+    for death in deaths(begin, erase):
         own = death.state.organization.id
         assert column_of(databases, own)["status"] in {"deleted", "erasing", "erased"}, death
-        counts = platform.erase(own)
+        counts = erase(death.state)
         assert not any(rows for found in counts.values() for rows in found.values()), death
         row = column_of(databases, own)
         assert (row["status"], row["name"], row["last_contact"]) == ("erased", "erased", None), death
         with databases.platform.transaction() as conn:
-            assert len(list_certificates(conn, own)) == 1, death
-        assert aftermath.owed(own) == ["erased_mail"], death
+            assert len(list_certificates(conn, own)) == 2, death
+        assert aftermath.owed(own) == [], death
         assert aftermath.gateway_keys(own) == [], death
         assert count_events(databases, own) == 0, death
         if death.is_last:

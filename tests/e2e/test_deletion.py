@@ -73,6 +73,22 @@ def executions_of(stack: Stack, organization: Organization) -> dict[str, Any]:
     }
 
 
+def require_gone(stack: Stack, api: Api, organization: Organization, name: str) -> None:
+    """Nothing but a tombstone answers, and nothing that is kept of it says the name."""
+    gone = api.get(f"/organizations/{organization.id}", stack.platform_key)
+    assert (gone.status, gone.document["code"]) == (410, "erased")
+    executions = executions_of(stack, organization)
+    assert {each: status for each, (status, _) in executions.items()} == {
+        f"{organization.id}-1-1": "SUCCEEDED", f"{organization.id}-2-1": "SUCCEEDED",
+    }  # fmt: skip
+    assert name not in str(executions)
+    assert name not in (STACK_FOLDER / "log" / "aws.log").read_text(errors="replace")
+    stack.invoke("Sweep")
+    subjects = [each["Subject"] for each in stack.mail() if f"admin@{name}.example" in str(each)]
+    assert subjects.count(f"{name.title()} will be deleted") == 2  # it was, twice
+    assert subjects.count("Your organization's data was erased") == 1
+
+
 @pytest.fixture
 def public_key(stack: Stack) -> EllipticCurvePublicKey:
     kms = stack.session().client("kms", endpoint_url=stack.aws_endpoint_url)
@@ -117,18 +133,5 @@ def test_a_deleted_organization_comes_back_or_is_erased_and_nobody_else_is_touch
     for table in ("events", "held_events"):
         assert stack.stored(globex.id, table=table) == 0
     assert stack.stored(acme.id) == stack.stored(initech.id) == EVENTS
-
-    gone = api.get(f"/organizations/{globex.id}", stack.platform_key)
-    assert (gone.status, gone.document["code"]) == (410, "erased")
     assert api.get("/usage", initech.secret_key).status == 200
-    executions = executions_of(stack, globex)
-    assert {each: status for each, (status, _) in executions.items()} == {
-        f"{globex.id}-1-1": "SUCCEEDED", f"{globex.id}-2-1": "SUCCEEDED",
-    }  # fmt: skip
-    assert name not in str(executions)
-    log = (STACK_FOLDER / "log" / "aws.log").read_text(errors="replace")
-    assert name not in log
-    stack.invoke("Sweep")
-    subjects = [each["Subject"] for each in stack.mail() if f"admin@{name}.example" in str(each)]
-    assert subjects.count(f"{name.title()} will be deleted") == 2  # it was, twice
-    assert subjects.count("Your organization's data was erased") == 1
+    require_gone(stack, api, globex, name)

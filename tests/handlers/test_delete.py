@@ -31,7 +31,7 @@ def delete(start: Start, secrets: None) -> Function:  # noqa: ARG001
 def platform(databases: Databases, counters: Redis, world: World, aws: AwsAccount) -> Platform:
     estate = Estate(
         platform_db=databases.platform,
-        client=databases.clickhouse,
+        client=lambda: databases.clickhouse,
         redis=counters,
         gateway_keys=GatewayKeys(REGION),
         exports=Exports(REGION, aws.exports_bucket),

@@ -46,7 +46,8 @@ def walk(erase: Function, made: Provisioned) -> Iterator[tuple[str, Any]]:
     while state:
         definition = MACHINE["States"][state]
         if definition["Type"] == "Task":
-            result = erase(task(definition["Parameters"]["task"], made))
+            closed = {"closed_at": gate["closed_at"]} if "closed_at.$" in definition["Parameters"] else {}
+            result = erase(task(definition["Parameters"]["task"], made, **closed))
             gate = result if state == "CloseGate" else gate
             yield state, result
         elif definition["Type"] == "Map":
@@ -61,7 +62,7 @@ def test_the_machine_walks_to_a_certificate_and_a_second_count(erase: Function, 
     assert list(results)[:2] == ["CloseGate", "AwaitWriters"]
     assert list(results)[-2:] == ["Certify", "CountAgain"]
     assert [name for name in results if name.startswith("EraseStores")][-1] == "EraseStores: postgres"
-    assert datetime.fromisoformat(results["CloseGate"]["writers_end_at"]) <= datetime.now(UTC)
+    assert datetime.fromisoformat(results["CloseGate"]["closed_at"]) <= datetime.now(UTC)
     assert results["Certify"]["counts"]["postgres"]["users"] == 0
     assert datetime.fromisoformat(results["Certify"]["count_again_at"]) > datetime.now(UTC)
     assert results["CountAgain"]["counts"] == results["Certify"]["counts"]
@@ -76,9 +77,9 @@ def test_what_the_machine_knows_by_name_it_gets_by_name(
     with pytest.raises(OvertakenError):
         erase(task("close_gate", deleted, generation=2))
     waiting = start("erase", ERASURE_QUIET_SECONDS="3600")
-    waiting(task("close_gate", deleted))
+    gate = waiting(task("close_gate", deleted))
     with pytest.raises(WritersActiveError):
-        waiting(task("await_writers", deleted))
+        waiting(task("await_writers", deleted, closed_at=gate["closed_at"]))
 
 
 def test_a_deletion_within_its_grace_is_early(

@@ -47,7 +47,7 @@ def platform(databases: Databases, counters: Redis, world: World, signer: Signer
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)
     estate = Estate(
         platform_db=databases.platform,
-        client=databases.clickhouse,
+        client=lambda: databases.clickhouse,
         redis=counters,
         gateway_keys=gateway_keys,
         exports=Exports(REGION, EXPORTS_BUCKET),

@@ -51,12 +51,14 @@ class Platform:
         for _ in range(times):
             self.close(organization_id, generation, now=now)
         for _ in range(times):
-            await_writers(self.estate, organization_id, generation, quiet=QUIET, now=later)
+            await_writers(self.estate, organization_id, generation, closed_at=now, quiet=QUIET, now=later)
         for store in STORES:
             for _ in range(times):
                 erase_store(self.estate, organization_id, generation, store, now=later)
         for _ in range(times):
-            counts = certify(self.estate, self.signer, organization_id, generation, request_id=REQUEST_ID, now=later)
+            counts = certify(
+                self.estate, self.signer, organization_id, generation, request_id=REQUEST_ID, now=later
+            ).left
         return counts
 
 

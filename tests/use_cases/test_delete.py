@@ -69,7 +69,7 @@ def test_a_deletion_is_marked_and_owed(
             "name": f"{acme.organization.id}-1-1",
             "organization_id": str(acme.organization.id),
             "generation": 1,
-            "purge_at": "2026-12-24T12:00:00.000Z",
+            "purge_at": "2026-12-24T12:00:00Z",
         }
     ]
     assert owed(databases) == [("deletion_mail", "admin@acme.example")]

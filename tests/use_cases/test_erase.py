@@ -1,43 +1,36 @@
 """Erasure: only after the grace, only of the newest deletion, of everything and of nobody else, and proven."""
 
-import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import msgspec
-import psycopg
 import pytest
 
 from tenancy.admission import Verdict
-from tenancy.audit import Actor, Addressed, Outcome, Record
-from tenancy.errors import SubdomainTakenError
-from tenancy.organization import Status
-from tenancy.stores.platform.deletions import list_certificates
+from tenancy.audit import PLATFORM_LOG, Actor, Addressed, Outcome, Record
+from tenancy.stores.platform.counters import delete_counters
 from tenancy.stores.platform.erasure import ERASED, KEPT
 from tenancy.stores.platform.leases import take_lease
+from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.platform.tombstones import list_tombstones
 from tenancy.tenant import CallerKind
-from tenancy.tiers import Tier
 from tenancy.use_cases.delete import restore_organization
+from tenancy.use_cases.effects import Kind
 from tenancy.use_cases.erase import (
     EarlyError,
     OvertakenError,
-    RowsLeftError,
     WritersActiveError,
     await_writers,
     count_again,
     erase_store,
 )
 from tenancy.use_cases.estate import STORES
-from tenancy.use_cases.list_organizations import list_page
-from tenancy.use_cases.provision import Provisioned, provision_organization
-from tenancy.use_cases.read_audit import verify_audit_log
-from tenancy.use_cases.read_certificate import read_certificate
+from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.record_audit import record_messages
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.use_cases.roll_up import LEASE_TIME, roll_up
 from tenancy.use_cases.sweep import sweep
-from tests.given import NOW, OPERATOR, Databases, new_organization, tenant_of
-from tests.handlers.functions import Mails, superuser
+from tests.given import NOW, OPERATOR, Databases, tenant_of
+from tests.handlers.functions import superuser
 from tests.isolation.proof.catalog import redis_keys, snapshot
 from tests.use_cases.admitting import Admit
 from tests.use_cases.erasing import PURGE, QUIET, Platform, column_of, owed
@@ -144,7 +137,7 @@ def test_writers_that_began_before_the_gate_closed_are_waited_for(
     platform.close(own)
 
     def wait(now: datetime) -> None:
-        await_writers(platform.estate, own, 1, quiet=QUIET, now=now)
+        await_writers(platform.estate, own, 1, closed_at=PURGE, quiet=QUIET, now=now)
 
     with pytest.raises(WritersActiveError):
         wait(PURGE + QUIET - timedelta(seconds=1))
@@ -152,12 +145,12 @@ def test_writers_that_began_before_the_gate_closed_are_waited_for(
     for name in ("roll_up", f"release {own}"):
         with databases.platform.transaction() as conn:
             before = PURGE - timedelta(minutes=1)
-            take_lease(conn, name, own, now=before, ends_at=before + timedelta(minutes=15))
+            take_lease(conn, name, own, now=before, ends_at=before + LEASE_TIME)
         with pytest.raises(WritersActiveError):
             wait(PURGE + QUIET)
         with databases.platform.transaction() as conn:
-            since = PURGE + timedelta(minutes=14, seconds=1)  # what was held from before has ended by then
-            take_lease(conn, name, OPERATOR.id, now=since, ends_at=since + timedelta(minutes=15))
+            since = PURGE + LEASE_TIME - timedelta(seconds=59)  # what was held from before has ended by then
+            take_lease(conn, name, OPERATOR.id, now=since, ends_at=since + LEASE_TIME)
         wait(since)
 
 
@@ -196,13 +189,14 @@ def test_nothing_brings_an_erased_organization_back(
     platform.close(own)
     assert admit(tenant_of(acme)).verdict is Verdict.INACTIVE
     platform.erase(own)
-    assert admit(tenant_of(acme), now=AFTER).verdict is Verdict.INACTIVE
+    assert admit(tenant_of(acme), now=AFTER).verdict is Verdict.UNAUTHENTICATED  # there is no such key any more
     for moment in (AFTER, AFTER + timedelta(hours=1)):
         roll_up(databases.platform, databases.clickhouse, platform.redis, now=moment)
         sweep(databases.platform, platform.redis, platform.world, now=moment)
     assert not [key for key in redis_keys(databases) if str(own) in key]
-    counts = count_again(platform.estate, platform.signer, own, 1, now=AFTER + timedelta(days=1))
-    assert all(not any(found.values()) for found in counts.values())
+    counted = count_again(platform.estate, platform.signer, own, 1, now=AFTER + timedelta(days=1))
+    assert counted.found == {}
+    assert all(not any(rows.values()) for rows in counted.left.values())
 
 
 def test_a_roll_up_in_between_counts_no_rows_of_an_organization_whose_gate_is_closed(
@@ -221,27 +215,30 @@ def test_a_roll_up_in_between_counts_no_rows_of_an_organization_whose_gate_is_cl
         ]
 
 
+def addressed(organization_id: UUID, actor: Actor, outcome: Outcome, target: str = "late") -> Addressed:
+    record = Record(occurred_at=NOW, actor=actor, action="GET /v1/usage", outcome=outcome, target=target)
+    return Addressed(organization_id=organization_id, record=record)
+
+
 def test_late_records_are_kept_without_addresses(
     platform: Platform, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     platform.delete(acme.organization.id)
     platform.close(acme.organization.id)
     actor = Actor(kind=CallerKind.PERSON, id=acme.admin_user_id, request_id="r", source_address="198.51.100.7")
-    records = [
-        Addressed(
-            organization_id=each, record=Record(occurred_at=NOW, actor=actor, action="GET /v1/usage", outcome=outcome)
-        )
-        for each in (acme.organization.id, globex.organization.id)
-        for outcome in Outcome
-    ]
+    whose = (acme.organization.id, globex.organization.id)
+    records = [addressed(each, actor, outcome) for each in whose for outcome in Outcome]
+    records += [addressed(acme.organization.id, actor, Outcome.REFUSED) for _ in range(3)]
+    records.append(addressed(PLATFORM_LOG, actor, Outcome.REFUSED, f"header by organization {acme.organization.id}"))
     messages = {str(number): msgspec.json.encode(each).decode() for number, each in enumerate(records)}
     assert record_messages(databases.platform, messages) == []
     with superuser(databases) as conn:
         statement = "SELECT organization_id FROM audit_people WHERE source_address = '198.51.100.7'"
         assert conn.execute(statement).fetchall() == [(globex.organization.id,)]
-        assert conn.execute("SELECT organization_id FROM audit_refusals").fetchall() == [(globex.organization.id,)]
-        statement = "SELECT outcome FROM audit_log WHERE organization_id = %s AND action = 'GET /v1/usage' ORDER BY 1"
-        assert conn.execute(statement, (acme.organization.id,)).fetchall() == [("done",), ("refused",)]
+        refused = conn.execute("SELECT organization_id, source_address FROM audit_refusals").fetchall()
+        assert sorted(refused) == sorted([(globex.organization.id, "198.51.100.7"), (PLATFORM_LOG, "")])
+        statement = "SELECT outcome, count FROM audit_log WHERE organization_id = %s AND target = 'late' ORDER BY 1"
+        assert conn.execute(statement, (acme.organization.id,)).fetchall() == [("done", 1), ("refused", 4)]
 
 
 def test_the_platforms_log_forgets_where_they_called_from(
@@ -265,109 +262,28 @@ def test_the_platforms_log_forgets_where_they_called_from(
     assert found == [(globex.secret_key_id,)]
 
 
-# --------------------------------------------------------------------------------------------------- the certificate
-
-
-def test_the_certificate_is_signed_and_a_changed_one_is_found_out(
-    platform: Platform, databases: Databases, tamper: psycopg.Connection[Any], acme: Provisioned
+def test_requests_of_an_organization_that_is_being_erased_are_limited_without_redis(
+    platform: Platform, admit: Admit, acme: Provisioned
 ) -> None:
-    own = acme.organization.id
-    platform.delete(own)
-    platform.erase(own)
-    found = read_certificate(databases.platform, platform.signer, own)
-    assert found.are_valid
-    document = json.loads(found.certificates[0].text)
-    assert document["organization_id"] == str(own)
-    assert document["counts"]["postgres"]["users"] == 0
-    assert document["erased_at"] == "2026-12-24T12:02:00Z"
-    assert {entry["by"] for entry in document["ages_out"]} > {"2027-01-07T12:02:00Z"}
-    tamper.execute("UPDATE deletion_certificates SET text = replace(text::text, '\"users\": 0', '\"users\": 1')::json")
-    assert not read_certificate(databases.platform, platform.signer, own).are_valid
+    platform.delete(acme.organization.id)
+    platform.close(acme.organization.id)
+    delete_counters(platform.redis, acme.organization.id, now=PURGE)
+    verdicts = [admit(tenant_of(acme), now=PURGE).verdict for _ in range(102)]
+    assert verdicts == [Verdict.INACTIVE] * 100 + [Verdict.RATE_LIMITED] * 2
+    assert redis_keys(platform.databases) == {}
 
 
-def test_certifying_twice_makes_one_certificate_and_counting_again_another(
+def test_nothing_is_made_any_more_for_an_organization_that_is_being_erased(
     platform: Platform, databases: Databases, acme: Provisioned
 ) -> None:
     own = acme.organization.id
     platform.delete(own)
-    platform.erase(own, times=2)
-    count_again(platform.estate, platform.signer, own, 1, now=AFTER + timedelta(days=1))
-    with databases.platform.transaction() as conn:
-        first, second = list_certificates(conn, own)
-    assert json.loads(first.text)["counted_at"] == json.loads(first.text)["erased_at"]
-    assert json.loads(second.text)["counted_at"] == "2026-12-25T12:03:00Z"
-    assert json.loads(second.text)["erased_at"] == json.loads(first.text)["erased_at"]
-
-
-def test_what_turns_up_after_the_erasure_is_erased_before_it_is_certified(
-    platform: Platform, databases: Databases, acme: Provisioned
-) -> None:
-    own = acme.organization.id
-    platform.delete(own)
-    platform.erase(own)
-    store(databases, own, range(3), at=AFTER)
-    count_again(platform.estate, platform.signer, own, 1, now=AFTER)
-    assert count(databases, own) == 0
-
-
-def test_what_cannot_be_erased_is_named_and_not_certified(
-    platform: Platform, databases: Databases, tamper: psycopg.Connection[Any], acme: Provisioned
-) -> None:
-    own = acme.organization.id
-    platform.delete(own)
-    tamper.execute("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
-    tamper.execute("CREATE TRIGGER keep BEFORE DELETE ON api_keys FOR EACH ROW EXECUTE FUNCTION keep()")
-    tamper.execute("ALTER TABLE api_keys DROP CONSTRAINT api_keys_app_fkey")
-    with pytest.raises(RowsLeftError, match=r"^postgres/api_keys$"):
-        platform.erase(own)
-    assert column_of(databases, own)["status"] == "erasing"
-    tamper.execute("DROP TRIGGER keep ON api_keys")
-    assert not any(platform.erase(own)["postgres"].values())
-
-
-def test_the_last_contact_is_mailed_and_forgotten(
-    platform: Platform, databases: Databases, mails: Mails, acme: Provisioned
-) -> None:
-    own = acme.organization.id
-    platform.delete(own)
-    platform.erase(own, times=2)
-    assert owed(databases) == [("erased_mail", "admin@acme.example")]
-    sweep(databases.platform, platform.redis, platform.world, now=AFTER)
-    assert ("admin@acme.example", "Your organization's data was erased") in mails()
-    with superuser(databases) as conn:
-        [row] = conn.execute("SELECT o::text FROM organizations AS o WHERE id = %s", (own,)).fetchall()
-    assert "acme" not in row[0].lower()
-    assert owed(databases) == []
-
-
-# ------------------------------------------------------------------------------------------------- what is left of it
-
-
-def test_its_subdomain_and_what_looks_like_it_is_nobodys_for_a_year(
-    platform: Platform, databases: Databases, acme: Provisioned
-) -> None:
-    platform.delete(acme.organization.id)
-    platform.erase(acme.organization.id, times=2)
-    soon, later = PURGE + timedelta(days=364), PURGE + QUIET + timedelta(days=365)
-    for subdomain in ("acme", "acrne"):
-        with pytest.raises(SubdomainTakenError):
-            provision_organization(databases.platform, platform.world, new_organization(subdomain), OPERATOR, now=soon)
-    made = provision_organization(databases.platform, platform.world, new_organization("acme"), OPERATOR, now=later)
-    assert made.organization.status is Status.ACTIVE
-
-
-def test_tombstones_are_listed(platform: Platform, databases: Databases, acme: Provisioned) -> None:
-    platform.delete(acme.organization.id)
-    platform.erase(acme.organization.id)
-    page = list_page(databases.platform, status=Status.ERASED, tier=None, cursor=None, limit=10)
-    assert [(each.id, each.name, each.tier) for each in page.organizations] == [
-        (acme.organization.id, "erased", Tier.STARTER)
-    ]
-
-
-def test_its_audit_log_still_verifies(platform: Platform, databases: Databases, acme: Provisioned) -> None:
-    sweep(databases.platform, platform.redis, platform.world, now=datetime.now(UTC))
-    platform.delete(acme.organization.id)
-    platform.erase(acme.organization.id)
-    sweep(databases.platform, platform.redis, platform.world, now=AFTER)
-    assert verify_audit_log(databases.functions, platform.signer, acme.organization.id).broken is None
+    with databases.platform.tenant_transaction(own) as conn:
+        value = {"value": f"organization-{own}-again", "tier": "starter"}
+        insert_effect(conn, own, Kind.GATEWAY_KEY, value, due_at=PURGE)
+        insert_effect(conn, own, Kind.EXPORT_MAIL, {"to": "admin@acme.example"}, due_at=NOW)
+    sweep(databases.platform, platform.redis, platform.world, now=NOW)
+    assert ("export_mail", "admin@acme.example") in owed(databases)
+    platform.close(own)
+    sweep(databases.platform, platform.redis, platform.world, now=PURGE + timedelta(minutes=1))
+    assert ("gateway_key", None) in owed(databases)

@@ -7,6 +7,7 @@ ALTER TABLE organizations
     ADD COLUMN gate_closed_at timestamptz,
     ADD COLUMN erased_at timestamptz,
     ADD COLUMN last_contact text;
+CREATE INDEX organizations_erased_at ON organizations (erased_at) WHERE status = 'erased';
 CREATE INDEX organizations_ending ON organizations (purge_at) WHERE status IN ('deleted', 'erasing');
 
 -- What was erased, signed: one row a count. The first is the certificate, later ones have counted again.
@@ -31,7 +32,7 @@ CREATE TABLE quarantined_subdomains (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON quarantined_subdomains TO tenancy_platform;
 
--- The platform deletes a tenant's rows of these tables only when that organization is being erased, or was, whatever
+-- The platform deletes rows of these tables only in the transaction of a tenant, and only when that organization is being erased, or was, whatever
 -- statement it runs; in the transaction of such a tenant, addresses of its own audit log as well.
 CREATE FUNCTION is_ending(organization_id uuid) RETURNS boolean
     LANGUAGE sql STABLE
@@ -42,29 +43,29 @@ REVOKE ALL ON FUNCTION is_ending(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION is_ending(uuid) TO tenancy_platform;
 
 CREATE POLICY only_ending ON users AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON apps AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON api_keys AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON tenant_usage AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON settlements AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON usage_ledger AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON usage_totals AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON measurements AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON quota_notices AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON tier_changes AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON audit_people AS RESTRICTIVE FOR DELETE TO tenancy_platform
     USING (
-        is_ending(organization_id)
-        OR organization_id = '00000000-0000-0000-0000-000000000000' AND is_ending((SELECT current_tenant()))
+        (organization_id = (SELECT current_tenant()) OR organization_id = '00000000-0000-0000-0000-000000000000')
+        AND (SELECT is_ending((SELECT current_tenant())))
     );
 GRANT DELETE ON users, apps, api_keys, tenant_usage, settlements, usage_ledger, usage_totals, measurements,
     quota_notices, tier_changes, audit_people TO tenancy_platform;

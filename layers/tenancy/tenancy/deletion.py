@@ -10,23 +10,24 @@ from uuid import UUID
 
 REASON_MAX_CHARACTERS: Final = 1_000
 CERTIFICATE_VERSION: Final = 1
-# What the count cannot see and nobody can reach, and by when at the latest it is gone, from the end of the erasure on.
-# The template's retentions, PostgreSQL's and ClickHouse's own clean-up, and the backups of docs/operations.md.
+# What the count cannot see and nobody can reach, and by when at the latest it is gone, from the erasure on: the
+# template's retentions (from the second count on), the databases' own clean-up, the backups of docs/operations.md.
 AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
         "inactive parts on ClickHouse's disks": timedelta(hours=1),
-        "the last contact's address, which goes when the mail to it is sent": timedelta(days=1),
-        "row versions in PostgreSQL that VACUUM has not removed": timedelta(days=1),
+        "the last contact's address, which goes when the mail to it is sent": timedelta(days=2),
+        "row versions in PostgreSQL that VACUUM has not removed": timedelta(days=2),
         "messages in queues and among dead letters, which are dropped instead of loaded": timedelta(days=14),
-        "log lines, by ids": timedelta(days=30),
+        "log lines, by ids": timedelta(days=32),
         "PostgreSQL's write-ahead log, snapshots and backups of all databases": timedelta(days=35),
-        "histories of executions, by ids": timedelta(days=90),
+        "histories of executions, by ids": timedelta(days=92),
     }
 )
 KEPT: Final = (
     "a tombstone: the organization's id, tier and times",
     "the audit log by ids, without addresses",
     "this certificate",
+    "a digest of the subdomain, for the year in which nobody else gets it",
     "bytes in freed space of PostgreSQL's pages, which no statement reads, until it is used again",
 )
 
@@ -46,6 +47,14 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """What is *left*, by store and table, and what was *found* before it was erased once more (`store/table`)."""
+
+    left: Counts
+    found: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """What was counted after an erasure: *text* is JSON, *signature* is the signing key's, over its bytes."""
 
@@ -62,7 +71,7 @@ def rows_left(counts: Counts) -> dict[str, int]:
     return {f"{store}/{name}": rows for store, found in counts.items() for name, rows in found.items() if rows}
 
 
-def certificate_text(deletion: Deletion, counts: Counts, *, erased_at: datetime, counted_at: datetime) -> str:
+def certificate_text(deletion: Deletion, count: Count, *, erased_at: datetime, counted_at: datetime) -> str:
     """Return what a certificate says: JSON with sorted members, the same for the same values."""
     document: dict[str, Any] = {
         "type": "deletion_certificate",
@@ -73,7 +82,8 @@ def certificate_text(deletion: Deletion, counts: Counts, *, erased_at: datetime,
         "gate_closed_at": _time(deletion.gate_closed_at or erased_at),
         "erased_at": _time(erased_at),
         "counted_at": _time(counted_at),
-        "counts": {store: dict(found) for store, found in counts.items()},
+        "counts": {store: dict(found) for store, found in count.left.items()},
+        "found": dict(count.found),
         "ages_out": [{"what": what, "by": _time(erased_at + after)} for what, after in AGES_OUT.items()],
         "kept": list(KEPT),
     }

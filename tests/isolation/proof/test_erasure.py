@@ -152,9 +152,9 @@ def test_nothing_of_an_erased_organization_is_left_but_its_tombstone(
     erase = start("erase", **variables_of("erase", made))
     event = {"execution": f"{erased}-1-1", "organization_id": str(erased), "generation": 1}
     output.take()
-    stores = erase({**event, "task": "close_gate"})["stores"]
-    erase({**event, "task": "await_writers"})
-    for store in stores:
+    gate = erase({**event, "task": "close_gate"})
+    erase({**event, "task": "await_writers", "closed_at": gate["closed_at"]})
+    for store in gate["stores"]:
         erase({**event, "task": "erase_store", "store": store})
     erase({**event, "task": "certify"})
     drain(databases.platform, world, now=datetime.now(UTC), organization_id=erased)  # the last mail

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenancy.errors import UnavailableError
 
 TIMEOUTS: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
+LESS_THAN_A_SECOND: Final = timedelta(microseconds=999_999)
 ALREADY_THERE: Final = "ExecutionAlreadyExists"
 NOT_THERE: Final = "ExecutionDoesNotExist"
 
@@ -52,7 +53,8 @@ class Executions:
         start = {
             "organization_id": str(organization_id),
             "generation": generation,
-            "purge_at": purge_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            # the next whole second: Wait states cut the rest off, and would end before
+            "purge_at": (purge_at + LESS_THAN_A_SECOND).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         try:
             _client(self._region).start_execution(

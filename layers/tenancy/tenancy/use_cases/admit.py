@@ -87,8 +87,8 @@ class Admissions:
             known = self._read_standing(tenant)
             if known is None:
                 return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None)
-            if known.standing.status in ENDING:  # nothing is counted, and nothing left behind
-                return Admission(verdict=Verdict.INACTIVE, rate=None, status=known.standing.status)
+            if known.standing.status in ENDING:  # nothing is left behind in Redis, and little asked of PostgreSQL
+                return self._admit_known(tenant, known, events=events, now=now)
             self._seed(tenant, known, now)
             admission = ask()
         if isinstance(admission, Unknown):  # evicted, or flushed, right after it was seeded
@@ -120,7 +120,13 @@ class Admissions:
             verdict = Verdict.RATE_LIMITED if rate.is_exceeded else Verdict.ADMITTED
             return Admission(verdict=verdict, rate=rate)
         known = self._read_standing(caller)
-        if known is None or not _is_valid(caller, known):
+        if known is None:
+            return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None)
+        return self._admit_known(caller, known, events=events, now=now)
+
+    def _admit_known(self, caller: Tenant, known: "Known", *, events: int, now: datetime) -> Admission:
+        """Decide by what PostgreSQL knows, and the rate windows of this process."""
+        if not _is_valid(caller, known):
             return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None)
         standing = known.standing
         limit = QUOTAS[standing.tier].api_requests_per_minute

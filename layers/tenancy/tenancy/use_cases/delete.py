@@ -41,11 +41,11 @@ def delete_organization(
 
     Raises:
         NotFoundError: there is no such organization.
-        ErasedError: it was erased.
+        ErasedError: it is being erased, or was.
         UnavailableError: the database is away, nothing was changed.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
-        organization = existing(lock_organization(conn, organization_id))
+        organization = _not_ending(conn, organization_id)
         if organization.status in CHANGEABLE:
             organization = update_deleted(conn, organization_id, reason=reason, now=now, purge_at=now + grace)
             _owe_execution(conn, organization_id, now)
@@ -70,9 +70,7 @@ def restore_organization(
         UnavailableError: the database is away, nothing was changed.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
-        organization = existing(lock_organization(conn, organization_id))
-        if organization.status is Status.ERASING:
-            raise ErasedError("The organization is being erased.")
+        organization = _not_ending(conn, organization_id)
         was_deleted = organization.status is Status.DELETED
         if was_deleted:
             organization = update_restored(conn, organization_id, now=now)
@@ -81,6 +79,13 @@ def restore_organization(
     _publish(platform_db, redis, organization_id)  # a retry as well, which may come after a death right here
     if not was_deleted:
         raise NotDeletedError(f"The organization is {organization.status}.")
+    return organization
+
+
+def _not_ending(conn: Connection, organization_id: UUID) -> Organization:
+    organization = existing(lock_organization(conn, organization_id))
+    if organization.status is Status.ERASING:
+        raise ErasedError("The organization is being erased.")
     return organization
 
 

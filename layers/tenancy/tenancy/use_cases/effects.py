@@ -1,5 +1,6 @@
 """The effects that committed changes owe: what each is, and doing those that are due."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -66,15 +67,16 @@ def drain(
     now: datetime,
     organization_id: UUID | None = None,
     kind: str | None = None,
+    has_time: Callable[[], bool] = lambda: True,
 ) -> Drained:
-    """Do the due effects of one organization and kind, or of all.
+    """Do the due effects of one organization and kind, or of all, as long as there is time.
 
     An effect is claimed, done, then struck: a death in between does it again after the claim has ended, so each is
     idempotent, or harmless twice (mail).
     """
     done: list[str] = []
     failed: list[str] = []
-    while effects := _claim(platform_db, now, organization_id, kind):
+    while has_time() and (effects := _claim(platform_db, now, organization_id, kind)):
         for effect in effects:
             try:
                 _do(world, effect)

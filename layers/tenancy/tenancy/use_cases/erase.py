@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.audit import Actor, Outcome, Record
-from tenancy.deletion import Certificate, Counts, Deletion, certificate_text, rows_left
+from tenancy.deletion import Certificate, Count, Counts, Deletion, certificate_text, rows_left
 from tenancy.organization import Status
 from tenancy.privacy import CLAIM_TIME
 from tenancy.stores.audit import insert_record
@@ -15,9 +15,11 @@ from tenancy.stores.platform.deletions import (
     find_deletion,
     find_last_contact,
     insert_certificate,
+    list_certificates,
     update_erased,
     update_erasing,
 )
+from tenancy.stores.platform.erasure import delete_last_mail
 from tenancy.stores.platform.leases import has_leases
 from tenancy.stores.platform.organizations import lock_organization
 from tenancy.stores.platform.outbox import insert_effect
@@ -36,6 +38,8 @@ from tenancy.use_cases.roll_up import LEASE_TIME
 
 ERASING: Final = "organization.erasing"
 ERASED: Final = "organization.erased"
+LAST_MAIL_KEPT: Final = timedelta(hours=23)  # until the count a day later
+SIGNED_ONCE_WITHIN: Final = timedelta(hours=1)  # a task that is tried again
 
 
 class OvertakenError(Exception):
@@ -72,26 +76,27 @@ def close_gate(estate: Estate, organization_id: UUID, generation: int, *, reques
             insert_record(conn, organization_id, _record(ERASING, organization_id, request_id, now))
         deletion = _require(find_deletion(conn, organization_id), generation)
         standing = find_standing(conn, organization_id)
-    insert_tombstone(estate.client, organization_id, closed_at=deletion.gate_closed_at or now)
-    if standing is not None:
+    insert_tombstone(estate.client(), organization_id, closed_at=deletion.gate_closed_at or now)
+    if standing is not None and deletion.erased_at is None:
         with suppress(RedisAwayError):  # it learns it within a minute, which is waited out
             put_standing(estate.redis, organization_id, standing)
     return deletion
 
 
-def await_writers(estate: Estate, organization_id: UUID, generation: int, *, quiet: timedelta, now: datetime) -> None:
+def await_writers(
+    estate: Estate, organization_id: UUID, generation: int, *, closed_at: datetime, quiet: timedelta, now: datetime
+) -> None:
     """Make sure that nobody writes any more who began before the gate closed: *quiet* is longer than requests take.
 
-    The roll-up and releases of held events take longer, and hold leases meanwhile; exports, and erasures of data
-    subjects, are claimed.
+    *closed_at* is when the last of its parts had closed, after `close_gate` had ended. The roll-up and releases of held
+    events take longer, and hold leases meanwhile; exports, and erasures of data subjects, are claimed.
 
     Raises:
         WritersActiveError: somebody may.
         OvertakenError, UnavailableError: as for `close_gate`.
     """
     with estate.platform_db.transaction() as conn:
-        deletion = _closed(conn, organization_id, generation)
-        closed_at = deletion.gate_closed_at or now
+        _closed(conn, organization_id, generation)
         names = [ROLL_UP_LEASE, release_lease(organization_id)]
         is_quiet = now >= closed_at + quiet
         if not is_quiet or has_leases(conn, names, now=now, ending_before=closed_at + LEASE_TIME):
@@ -113,7 +118,7 @@ def erase_store(estate: Estate, organization_id: UUID, generation: int, store: s
 
 def certify(
     estate: Estate, signer: Signer, organization_id: UUID, generation: int, *, request_id: str, now: datetime
-) -> Counts:
+) -> Count:
     """Count zero in every store, sign a certificate of it, and let the last mail go out.
 
     Raises:
@@ -122,27 +127,33 @@ def certify(
     """
     with estate.platform_db.transaction() as conn:
         deletion = _closed(conn, organization_id, generation)
-    counts = _count_none(estate, organization_id, now)
+    count = _count_none(estate, organization_id, now)
     if deletion.erased_at is None:
-        certificate = _certificate(signer, deletion, counts, erased_at=now, now=now)
+        certificate = _certificate(signer, deletion, count, erased_at=now, now=now)
         with estate.platform_db.tenant_transaction(organization_id) as conn:
             _close_file(conn, certificate, request_id, now)
-    return counts
+    return count
 
 
-def count_again(estate: Estate, signer: Signer, organization_id: UUID, generation: int, *, now: datetime) -> Counts:
-    """Count zero in every store once more, long after, and sign that as well.
+def count_again(estate: Estate, signer: Signer, organization_id: UUID, generation: int, *, now: datetime) -> Count:
+    """Count zero in every store once more, long after, and sign that as well, with what had come back and was erased.
+
+    The last mail has had its time: the address goes. What was counted again within the last hour is not signed twice.
 
     Raises:
         RowsLeftError, OvertakenError, UnavailableError, ClickHouseError, RedisAwayError: as for `certify`.
     """
     with estate.platform_db.transaction() as conn:
         deletion = _closed(conn, organization_id, generation)
-    counts = _count_none(estate, organization_id, now)
-    certificate = _certificate(signer, deletion, counts, erased_at=deletion.erased_at or now, now=now)
-    with estate.platform_db.transaction() as conn:
-        insert_certificate(conn, certificate)
-    return counts
+        delete_last_mail(conn, organization_id, owed_before=now - LAST_MAIL_KEPT)
+    count = _count_none(estate, organization_id, now)
+    certificate = _certificate(signer, deletion, count, erased_at=deletion.erased_at or now, now=now)
+    with estate.platform_db.tenant_transaction(organization_id) as conn:
+        lock_organization(conn, organization_id)
+        _, *later = list_certificates(conn, organization_id)
+        if not later or later[-1].issued_at < now - SIGNED_ONCE_WITHIN:
+            insert_certificate(conn, certificate)
+    return count
 
 
 def _require(deletion: Deletion | None, generation: int) -> Deletion:
@@ -159,17 +170,18 @@ def _closed(conn: Connection, organization_id: UUID, generation: int) -> Deletio
     return deletion
 
 
-def _count_none(estate: Estate, organization_id: UUID, now: datetime) -> Counts:
+def _count_none(estate: Estate, organization_id: UUID, now: datetime) -> Count:
     """Return the counts, all zero; what is there is erased once more."""
     counts = _count(estate, organization_id, now)
-    if rows_left(counts):
+    found = rows_left(counts)
+    if found:
         for name, store in STORES.items():
             if any(counts[name].values()):
                 store.erase(estate, organization_id, now)
         counts = _count(estate, organization_id, now)
     if left := rows_left(counts):
         raise RowsLeftError(", ".join(sorted(left)))
-    return counts
+    return Count(left=counts, found=found)
 
 
 def _count(estate: Estate, organization_id: UUID, now: datetime) -> Counts:
@@ -177,9 +189,9 @@ def _count(estate: Estate, organization_id: UUID, now: datetime) -> Counts:
 
 
 def _certificate(
-    signer: Signer, deletion: Deletion, counts: Counts, *, erased_at: datetime, now: datetime
+    signer: Signer, deletion: Deletion, count: Count, *, erased_at: datetime, now: datetime
 ) -> Certificate:
-    text = certificate_text(deletion, counts, erased_at=erased_at, counted_at=now)
+    text = certificate_text(deletion, count, erased_at=erased_at, counted_at=now)
     return Certificate(
         id=uuid4(),
         organization_id=deletion.organization_id,

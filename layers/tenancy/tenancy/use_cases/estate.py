@@ -23,10 +23,10 @@ from tenancy.stores.redis import Redis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
-    """Wherever something of an organization may be."""
+    """Wherever something of an organization may be; *client* connects when ClickHouse is asked."""
 
     platform_db: Database
-    client: Client
+    client: Callable[[], Client]
     redis: Redis
     gateway_keys: GatewayKeys
     exports: Exports
@@ -57,11 +57,11 @@ def _count_exports(estate: Estate, organization_id: UUID, _now: datetime) -> Map
 
 
 def _erase_clickhouse(estate: Estate, organization_id: UUID, _now: datetime) -> None:
-    delete_event_rows(estate.client, organization_id)
+    delete_event_rows(estate.client(), organization_id)
 
 
 def _count_clickhouse(estate: Estate, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
-    return count_event_rows(estate.client, organization_id)
+    return count_event_rows(estate.client(), organization_id)
 
 
 def _erase_redis(estate: Estate, organization_id: UUID, now: datetime) -> None:

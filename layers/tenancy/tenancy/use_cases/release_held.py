@@ -33,7 +33,7 @@ from tenancy.tiers import DOWNGRADE_KEEPS_DATA, QUOTAS, first_kept_day
 from tenancy.usage import Held, MonthlyUsage
 
 RELEASED: Final = "held_events.released"
-LEASE_TIME: Final = timedelta(minutes=15)
+LEASE_TIME: Final = timedelta(minutes=30)  # as the roll-up's, which releases as well
 RELEASABLE: Final = frozenset({Status.ACTIVE, Status.SUSPENDED})
 
 

@@ -14,7 +14,7 @@ LOST_AFTER: Final = timedelta(minutes=10)  # after the grace: an execution that 
 OVERDUE_AFTER: Final = timedelta(hours=1)
 FIRST_PATIENCE: Final = timedelta(hours=1)  # with who redrives what failed; twice as long each time
 LONGEST_PATIENCE: Final = timedelta(days=1)
-BATCH: Final = 100
+COUNTED_AGAIN_WITHIN: Final = timedelta(days=2)  # after the erasure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +26,15 @@ class Restarted:
 
 
 def restart_deletions(platform_db: Database, executions: Executions, *, now: datetime) -> Restarted:
-    """Make sure that every deletion whose grace is over has an execution.
+    """Make sure that every deletion whose grace is over, and that was not counted again, has an execution.
 
     Raises:
         UnavailableError: a store is away; the next minute goes on.
     """
     with platform_db.transaction() as conn:
-        deletions = list_overdue(conn, purged_before=now - LOST_AFTER, limit=BATCH)
+        deletions = list_overdue(conn, purged_before=now - LOST_AFTER, erased_before=now - COUNTED_AGAIN_WITHIN)
     restarted = sum(_is_started_again(executions, deletion, now) for deletion in deletions)
-    overdue = sum(deletion.purge_at < now - OVERDUE_AFTER for deletion in deletions)
+    overdue = sum(each.erased_at is None and each.purge_at < now - OVERDUE_AFTER for each in deletions)
     return Restarted(restarted=restarted, overdue=overdue)
 
 

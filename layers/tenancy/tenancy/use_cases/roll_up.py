@@ -43,7 +43,7 @@ from tenancy.usage import (
 )
 
 LEASE: Final = "roll_up"
-LEASE_TIME: Final = timedelta(minutes=15)  # the function's time-out
+LEASE_TIME: Final = timedelta(minutes=30)  # the function's time-out, and that of a query which it began last
 ONE_DAY: Final = timedelta(days=1)
 RESERVATIONS_ARE_KNOWN_FOR: Final = timedelta(days=7)
 

@@ -3,7 +3,7 @@
 The answers of provisioning, which hold keys, are forgotten after a day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,6 +13,7 @@ from tenancy.audit_chain import Link
 from tenancy.errors import UnavailableError
 from tenancy.stores.platform.leases import delete_lease, take_lease
 from tenancy.stores.platform.provisioning_requests import delete_requests_before
+from tenancy.stores.platform.quarantine import delete_quarantines
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.use_cases.announce import announce_notices
@@ -41,10 +42,18 @@ class Swept:
     deletions: Restarted | None
 
 
-def sweep(platform_db: Database, redis: Redis, world: World, *, now: datetime) -> Swept | None:
+def sweep(
+    platform_db: Database,
+    redis: Redis,
+    world: World,
+    *,
+    now: datetime,
+    has_time: Callable[[], bool] = lambda: True,
+) -> Swept | None:
     """Do every due effect of all organizations and seal their logs; None when another sweep holds the lease.
 
-    Requests are kept first, because Redis may lose them; notices come before the effects that they owe.
+    Requests are kept first, because Redis may lose them. Effects come last, as many as there is time for: thousands of
+    mails must not keep anything else waiting.
 
     Raises:
         UnavailableError: the database is away; the next minute tries again.
@@ -56,11 +65,12 @@ def sweep(platform_db: Database, redis: Redis, world: World, *, now: datetime) -
     try:
         kept = keep_requests(platform_db, redis, now=now)
         announced = announce_notices(platform_db, now=now)
-        drained = drain(platform_db, world, now=now)
         sealed = seal_audit_logs(platform_db, now=now)
         with platform_db.transaction() as conn:
             delete_requests_before(conn, created_before=now - ANSWERS_KEPT, now=now)
+            delete_quarantines(conn, ended_before=now)
         deletions = _restart_deletions(platform_db, world, now)
+        drained = drain(platform_db, world, now=now, has_time=has_time)
         return Swept(drained=drained, announced=announced, requests_kept=kept, sealed=sealed, deletions=deletions)
     finally:
         with platform_db.transaction() as conn:

@@ -59,7 +59,12 @@ FIND_LAST_CONTACT: Final = "SELECT last_contact FROM organizations WHERE id = %s
 LIST_ENDING: Final = "SELECT id FROM organizations WHERE id = ANY(%s) AND status IN ('erasing', 'erased')"
 LIST_OVERDUE: Final = """
     SELECT id AS organization_id, deletion_generation AS generation, deleted_at, purge_at, gate_closed_at, erased_at
-    FROM organizations WHERE status IN ('deleted', 'erasing') AND purge_at < %s ORDER BY purge_at LIMIT %s
+    FROM organizations AS o
+    WHERE o.status IN ('deleted', 'erasing') AND o.purge_at < %(purged_before)s
+       OR o.status = 'erased' AND o.erased_at < %(erased_before)s AND 2 > (
+           SELECT count(*) FROM deletion_certificates AS c WHERE c.organization_id = o.id
+       )
+    ORDER BY o.purge_at
 """
 LIST_ADDRESSES: Final = "SELECT email FROM users WHERE organization_id = %s AND status = 'active' ORDER BY email"
 INSERT_CERTIFICATE: Final = """
@@ -119,10 +124,11 @@ def list_ending(conn: Connection, organization_ids: Iterable[UUID]) -> set[UUID]
     return {found for (found,) in conn.execute(LIST_ENDING, (list(organization_ids),))}
 
 
-def list_overdue(conn: Connection, *, purged_before: datetime, limit: int) -> list[Deletion]:
-    """Return at most *limit* deletions that should have begun before then and are not finished, oldest first."""
+def list_overdue(conn: Connection, *, purged_before: datetime, erased_before: datetime) -> list[Deletion]:
+    """Return deletions whose grace has ended before then and that are not finished, and those not counted again."""
+    values = {"purged_before": purged_before, "erased_before": erased_before}
     with conn.cursor(row_factory=class_row(Deletion)) as cursor:
-        return cursor.execute(LIST_OVERDUE, (purged_before, limit)).fetchall()
+        return cursor.execute(LIST_OVERDUE, values).fetchall()
 
 
 def list_addresses(conn: Connection, organization_id: UUID) -> list[str]:

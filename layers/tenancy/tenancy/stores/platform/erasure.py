@@ -1,6 +1,7 @@
 """What PostgreSQL knows of an organization that ends: deleted in the order of its foreign keys, and counted."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -21,7 +22,9 @@ KEPT: Final = frozenset({"organizations", "deletion_certificates", "audit_log", 
 DELETE_ROWS: Final = sql.SQL("DELETE FROM {} WHERE organization_id = %s")
 COUNT_ROWS: Final = sql.SQL("SELECT count(*) FROM {} WHERE organization_id = %s")
 BUT_THE_LAST_MAIL: Final = sql.SQL(" AND kind <> 'erased_mail'")  # which has the last address, and goes out first
-
+DELETE_LAST_MAIL: Final = """
+    DELETE FROM outbox WHERE organization_id = %s AND kind = 'erased_mail' AND created_at < %s
+"""
 # Who acted for the organization may stand in the platform's own log as well, where mismatches are.
 DELETE_PLATFORM_PEOPLE: Final = """
     DELETE FROM audit_people WHERE organization_id = %(platform_log)s AND actor_id IN (
@@ -40,8 +43,8 @@ CLEAR_PLATFORM_REFUSALS: Final = """
 def delete_rows(conn: Connection, organization_id: UUID) -> None:
     """Delete all rows of the organization, which is being erased: policies let no other's go."""
     values = {"organization_id": organization_id, "platform_log": PLATFORM_LOG}
+    conn.execute(CLEAR_PLATFORM_REFUSALS, values)  # first: what it waits for has become a record then
     conn.execute(DELETE_PLATFORM_PEOPLE, values)
-    conn.execute(CLEAR_PLATFORM_REFUSALS, values)
     for table in ERASED:
         conn.execute(_of(DELETE_ROWS, table), (organization_id,))
 
@@ -53,6 +56,11 @@ def count_rows(conn: Connection, organization_id: UUID) -> Mapping[str, int]:
         [(rows,)] = conn.execute(_of(COUNT_ROWS, table), (organization_id,))
         counts[table] = rows
     return counts
+
+
+def delete_last_mail(conn: Connection, organization_id: UUID, *, owed_before: datetime) -> None:
+    """Forget the last address whose mail is owed since before then, and could not be sent."""
+    conn.execute(DELETE_LAST_MAIL, (organization_id, owed_before))
 
 
 def _of(statement: sql.SQL, table: str) -> sql.Composed:

@@ -11,13 +11,20 @@ from psycopg.types.json import Jsonb
 from tenancy.stores.postgres import Connection
 
 INSERT_EFFECT: Final = "INSERT INTO outbox (organization_id, kind, payload, due_at) VALUES (%s, %s, %s, %s)"
+# Nothing is made for an organization that is being erased, or would be made again after it was erased; links to its
+# data are not sent while it is deleted.
 CLAIM_EFFECTS: Final = """
     UPDATE outbox SET attempts = attempts + 1, due_at = %(again_at)s
     WHERE id IN (
-        SELECT id FROM outbox
-        WHERE due_at <= %(now)s AND (%(organization_id)s::uuid IS NULL OR organization_id = %(organization_id)s)
-          AND (%(kind)s::text IS NULL OR kind = %(kind)s)
-        ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        SELECT e.id FROM outbox AS e JOIN organizations AS o ON o.id = e.organization_id
+        WHERE e.due_at <= %(now)s AND (%(organization_id)s::uuid IS NULL OR e.organization_id = %(organization_id)s)
+          AND (%(kind)s::text IS NULL OR e.kind = %(kind)s)
+          AND CASE
+              WHEN o.status IN ('erasing', 'erased') THEN e.kind = 'erased_mail'
+              WHEN o.status = 'deleted' THEN e.kind <> 'export_mail'
+              ELSE true
+          END
+        ORDER BY e.id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED
     )
     RETURNING id, organization_id, kind, payload, attempts
 """

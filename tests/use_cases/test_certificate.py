@@ -1,0 +1,153 @@
+"""The certificate of an erasure: signed, once, of zeros; and what is left of an organization besides."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from tenancy.errors import SubdomainTakenError
+from tenancy.organization import Status
+from tenancy.stores.platform.deletions import list_certificates
+from tenancy.tiers import Tier
+from tenancy.use_cases.erase import (
+    RowsLeftError,
+    count_again,
+)
+from tenancy.use_cases.list_organizations import list_page
+from tenancy.use_cases.provision import Provisioned, provision_organization
+from tenancy.use_cases.read_audit import verify_audit_log
+from tenancy.use_cases.read_certificate import read_certificate
+from tenancy.use_cases.sweep import sweep
+from tests.given import OPERATOR, Databases, new_organization
+from tests.handlers.functions import Mails, superuser
+from tests.use_cases.erasing import PURGE, QUIET, Platform, column_of, owed
+from tests.use_cases.storing import count, store
+
+AFTER = PURGE + QUIET + timedelta(minutes=1)
+
+
+def test_the_certificate_is_signed_and_a_changed_one_is_found_out(
+    platform: Platform, databases: Databases, tamper: psycopg.Connection[Any], acme: Provisioned
+) -> None:
+    own = acme.organization.id
+    platform.delete(own)
+    platform.erase(own)
+    found = read_certificate(databases.platform, platform.signer, own)
+    assert found.are_valid
+    document = json.loads(found.certificates[0].text)
+    assert document["organization_id"] == str(own)
+    assert document["counts"]["postgres"]["users"] == 0
+    assert document["erased_at"] == "2026-12-24T12:02:00Z"
+    assert document["found"] == {}
+    assert {entry["by"] for entry in document["ages_out"]} > {"2027-01-07T12:02:00Z"}
+    tamper.execute("UPDATE deletion_certificates SET text = replace(text::text, '\"users\": 0', '\"users\": 1')::json")
+    assert not read_certificate(databases.platform, platform.signer, own).are_valid
+
+
+def test_certifying_twice_makes_one_certificate_and_counting_again_another(
+    platform: Platform, databases: Databases, acme: Provisioned
+) -> None:
+    own = acme.organization.id
+    platform.delete(own)
+    platform.erase(own, times=2)
+    for _ in range(2):
+        count_again(platform.estate, platform.signer, own, 1, now=AFTER + timedelta(days=1))
+    with databases.platform.transaction() as conn:
+        first, second = list_certificates(conn, own)
+    assert json.loads(first.text)["counted_at"] == json.loads(first.text)["erased_at"]
+    assert json.loads(second.text)["counted_at"] == "2026-12-25T12:03:00Z"
+    assert json.loads(second.text)["erased_at"] == json.loads(first.text)["erased_at"]
+
+
+def test_what_turns_up_after_the_erasure_is_erased_before_it_is_certified(
+    platform: Platform, databases: Databases, acme: Provisioned
+) -> None:
+    own = acme.organization.id
+    platform.delete(own)
+    platform.erase(own)
+    store(databases, own, range(3), at=AFTER)
+    counted = count_again(platform.estate, platform.signer, own, 1, now=AFTER)
+    assert counted.found == {"clickhouse/events": 3}
+    assert count(databases, own) == 0
+    with databases.platform.transaction() as conn:
+        *_, last = list_certificates(conn, own)
+    assert json.loads(last.text)["found"] == {"clickhouse/events": 3}
+
+
+def test_what_cannot_be_erased_is_named_and_not_certified(
+    platform: Platform, databases: Databases, tamper: psycopg.Connection[Any], acme: Provisioned
+) -> None:
+    own = acme.organization.id
+    platform.delete(own)
+    tamper.execute("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    tamper.execute("CREATE TRIGGER keep BEFORE DELETE ON api_keys FOR EACH ROW EXECUTE FUNCTION keep()")
+    tamper.execute("ALTER TABLE api_keys DROP CONSTRAINT api_keys_app_fkey")
+    with pytest.raises(RowsLeftError, match=r"^postgres/api_keys$"):
+        platform.erase(own)
+    assert column_of(databases, own)["status"] == "erasing"
+    tamper.execute("DROP TRIGGER keep ON api_keys")
+    assert not any(platform.erase(own)["postgres"].values())
+
+
+def test_the_last_contact_is_mailed_and_forgotten(
+    platform: Platform, databases: Databases, mails: Mails, acme: Provisioned
+) -> None:
+    own = acme.organization.id
+    platform.delete(own)
+    platform.erase(own, times=2)
+    assert owed(databases) == [("erased_mail", "admin@acme.example")]
+    sweep(databases.platform, platform.redis, platform.world, now=AFTER)
+    assert ("admin@acme.example", "Your organization's data was erased") in mails()
+    with superuser(databases) as conn:
+        [row] = conn.execute("SELECT o::text FROM organizations AS o WHERE id = %s", (own,)).fetchall()
+    assert "acme" not in row[0].lower()
+    assert owed(databases) == []
+
+
+def test_the_last_address_is_forgotten_a_day_later_although_nobody_could_be_mailed(
+    platform: Platform, databases: Databases, acme: Provisioned
+) -> None:
+    own = acme.organization.id
+    platform.delete(own)
+    platform.erase(own)
+    for now, left in (
+        (datetime.now(UTC) + timedelta(hours=1), [("erased_mail", "admin@acme.example")]),
+        (datetime.now(UTC) + timedelta(days=1), []),
+    ):
+        count_again(platform.estate, platform.signer, own, 1, now=now)
+        assert owed(databases) == left
+
+
+# ------------------------------------------------------------------------------------------------- what is left of it
+
+
+def test_its_subdomain_and_what_looks_like_it_is_nobodys_for_a_year(
+    platform: Platform, databases: Databases, acme: Provisioned
+) -> None:
+    platform.delete(acme.organization.id)
+    platform.erase(acme.organization.id, times=2)
+    soon, later = PURGE + timedelta(days=364), PURGE + QUIET + timedelta(days=365)
+    for subdomain in ("acme", "acrne"):
+        with pytest.raises(SubdomainTakenError):
+            provision_organization(databases.platform, platform.world, new_organization(subdomain), OPERATOR, now=soon)
+    made = provision_organization(databases.platform, platform.world, new_organization("acme"), OPERATOR, now=later)
+    assert made.organization.status is Status.ACTIVE
+
+
+def test_tombstones_are_listed(platform: Platform, databases: Databases, acme: Provisioned) -> None:
+    platform.delete(acme.organization.id)
+    platform.erase(acme.organization.id)
+    page = list_page(databases.platform, status=Status.ERASED, tier=None, cursor=None, limit=10)
+    assert [(each.id, each.name, each.tier) for each in page.organizations] == [
+        (acme.organization.id, "erased", Tier.STARTER)
+    ]
+
+
+def test_its_audit_log_still_verifies(platform: Platform, databases: Databases, acme: Provisioned) -> None:
+    sweep(databases.platform, platform.redis, platform.world, now=datetime.now(UTC))
+    platform.delete(acme.organization.id)
+    platform.erase(acme.organization.id)
+    sweep(databases.platform, platform.redis, platform.world, now=AFTER)
+    assert verify_audit_log(databases.functions, platform.signer, acme.organization.id).broken is None
