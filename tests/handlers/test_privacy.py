@@ -8,13 +8,14 @@ from uuid import uuid4
 import pytest
 
 from tenancy.permissions import ERASURES_WRITE, EXPORTS_WRITE, PERMISSIONS
+from tenancy.privacy import OPEN_ERASURES
 from tenancy.stores.secrets import CLICKHOUSE, CLICKHOUSE_READER, PLATFORM_DATABASE
 from tenancy.tenant import Tenant
 from tenancy.use_cases.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, LogLines, Mails, PutSecret, Start, superuser
 from tests.handlers.requests import OPERATOR, Event, answer_of, at, called_by, problem_of, sample, with_body
-from tests.use_cases.privacy_jobs import rows_in
+from tests.use_cases.privacy_jobs import repeat_erasures, rows_in
 from tests.use_cases.storing import store
 
 EVERY_MINUTE = sample("privacy_jobs", "every_minute")
@@ -90,6 +91,18 @@ def test_an_erasure_is_asked_for_done_and_shows_its_counts(
     assert answer.document["events"] == {"before": 2, "after": 0}
     assert answer.document["held_events"] == {"before": 0, "after": 0}
     assert name not in answer.body
+
+
+def test_one_erasure_more_than_may_be_pending_is_refused_and_says_so(
+    privacy: Function, databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    request = asking("erase_device", tenant_of(acme))
+    assert answer_of(privacy(request)).status == 202
+    repeat_erasures(databases, OPEN_ERASURES - 2)
+    assert answer_of(privacy(request)).status == 202
+    assert "pending" in problem_of(privacy(request), request, 409, "conflict")["detail"]
+    assert jobs(databases) == [(0, OPEN_ERASURES)]
+    assert answer_of(privacy(asking("erase_device", tenant_of(globex)))).status == 202
 
 
 @pytest.mark.parametrize(

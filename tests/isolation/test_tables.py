@@ -90,3 +90,13 @@ def test_every_rule_is_shown_to_bite() -> None:
 def test_a_view_with_the_callers_rights_keeps_to_the_rules(vandal: psycopg.Connection) -> None:
     vandal.execute("CREATE VIEW good WITH (security_invoker = true) AS SELECT organization_id, id FROM users")
     assert walls.owners_views(vandal) == []
+
+
+@pytest.mark.parametrize("table", ["exports", "export_files", "erasures"])
+def test_whether_the_organization_is_ending_is_asked_once_a_statement(migrated: Connection, table: str) -> None:
+    found = migrated.execute(
+        "SELECT qual FROM pg_policies WHERE tablename = %s AND policyname = 'only_ending'", (table,)
+    ).fetchall()
+    [(condition,)] = found
+    assert "organization_id = ( SELECT current_tenant()" in condition
+    assert "( SELECT is_ending(( SELECT current_tenant()" in condition

@@ -24,12 +24,23 @@ def test_all_versions_of_one_organizations_files_are_deleted_and_counted() -> No
     for number in range(1_003):
         EXPORTS.put(ACME, f"file-{number}", b"1")
     EXPORTS.put(ACME, "file-0", b"2")
-    EXPORTS.delete(ACME, "file-1")
+    s3.delete_object(Bucket=EXPORTS_BUCKET, Key=f"{ACME}/file-1")
     EXPORTS.put(GLOBEX, "file", b"1")
     assert (EXPORTS.count_all(ACME), EXPORTS.count_all(GLOBEX)) == (1_005, 1)
     for _ in range(2):
         EXPORTS.delete_all(ACME)
         assert (EXPORTS.count_all(ACME), EXPORTS.count_all(GLOBEX)) == (0, 1)
+
+
+def test_only_generations_before_the_given_one_are_deleted_and_only_those_of_the_export() -> None:
+    one, other = UUID(int=3, version=4), UUID(int=4, version=4)
+    for export_id in (one, other):
+        for generation in (0, 1, 2, 10):
+            EXPORTS.put(ACME, f"{export_id}/{generation}/file", b"1")
+    EXPORTS.delete_generations(ACME, one, before=2)
+    assert EXPORTS.count_all(ACME) == 6
+    EXPORTS.delete_generations(ACME, one, before=11)
+    assert EXPORTS.count_all(ACME) == 4
 
 
 @pytest.mark.parametrize("name", ["", "/other", "../other", "a/../../other"])
@@ -43,7 +54,7 @@ def test_s3_that_is_away_is_said() -> None:
     with pytest.raises(UnavailableError):
         away.put(ACME, "a", b"")
     with pytest.raises(UnavailableError):
-        away.delete(ACME, "a")
+        away.delete_generations(ACME, UUID(int=3, version=4), before=1)
     with pytest.raises(UnavailableError):
         away.delete_all(ACME)
     with pytest.raises(UnavailableError):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tenancy.privacy import CLAIM_TIME, FILES_KEPT
+from tenancy.privacy import CLAIM_TIME, FILES_KEPT, FORGET_AFTER, LONGEST_RUN, QUERY_TIMEOUT_SECONDS
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.write_keys import CACHE_TIME
 from tests.given import ROOT
@@ -269,7 +269,15 @@ def test_exported_files_are_private_encrypted_and_gone_after_a_week() -> None:
 
 
 def test_a_worker_of_privacy_jobs_never_outlives_its_claim() -> None:
-    assert timedelta(seconds=FUNCTIONS["privacy_jobs"]["Timeout"]) < CLAIM_TIME
+    longest = timedelta(seconds=FUNCTIONS["privacy_jobs"]["Timeout"] + QUERY_TIMEOUT_SECONDS)  # its last query's end
+    assert longest <= CLAIM_TIME
+    assert timedelta(seconds=FUNCTIONS["roll_up"]["Timeout"]) <= LONGEST_RUN
+
+
+def test_an_erased_subject_is_forgotten_when_no_queue_can_hold_its_events_redriven_once_included() -> None:
+    queues = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::SQS::Queue"]
+    longest = max(timedelta(seconds=queue["MessageRetentionPeriod"]) for queue in queues)
+    assert 2 * longest < FORGET_AFTER
 
 
 def test_the_requirements_are_the_locks(tmp_path: Path) -> None:

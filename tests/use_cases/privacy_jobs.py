@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +12,25 @@ import boto3
 
 from tenancy.audit import Actor
 from tenancy.privacy import Erasure, Export, SubjectKind, subject_named
+from tenancy.quotas import Metric
 from tenancy.stores.exports import Exports
 from tenancy.tenant import CallerKind
 from tenancy.use_cases.do_privacy_jobs import Done, Stores, do_privacy_jobs
+from tenancy.use_cases.meter import record_usage
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.request_privacy import read_erasure, read_export, request_erasure, request_export
 from tests.given import EXPORTS_BUCKET, OPERATOR, REGION, Databases, tenant_of
+from tests.handlers.functions import superuser
+from tests.use_cases.admitting import NOW
+from tests.use_cases.storing import store
 
 EXPORTS = Exports(REGION, EXPORTS_BUCKET)
 
+ASK_MANY = """
+    INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at)
+    SELECT gen_random_uuid(), organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at
+    FROM erasures, generate_series(1, %s)
+"""
 type HasTime = Callable[[], bool]
 
 
@@ -49,7 +59,23 @@ def stores_of(databases: Databases) -> Stores:
 
 
 def work(databases: Databases, now: datetime, has_time: HasTime = always) -> Done:
-    return do_privacy_jobs(stores_of(databases), has_time=has_time, now=now)
+    return do_privacy_jobs(stores_of(databases), has_time=has_time, clock=lambda: now)
+
+
+def devices(databases: Databases, who: Provisioned, table: str = "events") -> set[str]:
+    statement = f"SELECT DISTINCT device_id FROM {table} WHERE organization_id = {{id:UUID}}"
+    rows = databases.clickhouse.query(statement, parameters={"id": str(who.organization.id)}).result_rows
+    return {device for (device,) in rows}
+
+
+def fill(databases: Databases, who: Provisioned, name: str, events: int = 12) -> None:
+    """Give the organization events on three days, held ones, a report of its own use; *name* is in each."""
+    for days in range(3):
+        numbers = range(days * events // 3, (days + 1) * events // 3)
+        store(databases, who.organization.id, numbers, at=NOW - timedelta(days=days), event_name=name)
+    store(databases, who.organization.id, range(2), at=NOW, table="held_events", reason="quota", event_name=name)
+    store(databases, who.organization.id, range(2, 3), at=NOW, table="held_events", reason="released", event_name=name)
+    record_usage(databases.functions, tenant_of(who), Metric.ML_PREDICTIONS, 7, idempotency_key=name, now=NOW)
 
 
 def ask_export(databases: Databases, who: Provisioned, now: datetime) -> UUID:
@@ -61,6 +87,12 @@ def ask_erasure(
 ) -> UUID:
     subject = subject_named(kind, name)
     return request_erasure(databases.functions, tenant_of(who), subject, actor_of(who), now=now).id
+
+
+def repeat_erasures(databases: Databases, times: int) -> None:
+    """Ask for each erasure that often once more, past every limit."""
+    with superuser(databases) as conn:
+        conn.execute(ASK_MANY, (times,))
 
 
 def export(databases: Databases, who: Provisioned, export_id: UUID, now: datetime) -> tuple[Export, dict[str, str]]:

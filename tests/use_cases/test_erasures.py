@@ -1,30 +1,24 @@
 """A data subject leaves every store and what was derived from it, of one organization, and nothing else does."""
 
-import json
 from datetime import timedelta
+from itertools import count as count_up
 from typing import Any
 
-import msgspec
 import pytest
 
 from tenancy.errors import NotFoundError
-from tenancy.events.frames import cut_frames
-from tenancy.events.row import Reception
-from tenancy.events.segment import parse_message
-from tenancy.privacy import CLAIM_TIME, FORGET_AFTER, NEXT_PASS, ErasureStatus, SubjectKind
-from tenancy.stores.platform.events import insert_frames
-from tenancy.stores.platform.privacy_jobs import has_claims
+from tenancy.privacy import CLAIM_TIME, FORGET_AFTER, NEXT_PASS, ErasureStatus
 from tenancy.stores.redis import Redis
 from tenancy.use_cases import erase_subject
 from tenancy.use_cases.clean_up import clean_up
-from tenancy.use_cases.erase_subject import find_due_erasure
+from tenancy.use_cases.do_privacy_jobs import do_privacy_jobs
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.roll_up import roll_up
 from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
-from tests.use_cases.privacy_jobs import ask_erasure, ask_export, erasure, work
-from tests.use_cases.storing import LONG, count, store
+from tests.use_cases.privacy_jobs import always, ask_erasure, devices, erasure, stores_of, work
+from tests.use_cases.storing import count, store
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
@@ -51,21 +45,6 @@ def usage(databases: Databases, who: Provisioned) -> list[tuple[Any, ...]]:
 def statistics(databases: Databases, who: Provisioned) -> list[tuple[Any, ...]]:
     rows = databases.clickhouse.query(STATISTICS, parameters={"id": str(who.organization.id)}).result_rows
     return [tuple(row) for row in rows]
-
-
-def devices(databases: Databases, who: Provisioned, table: str = "events") -> set[str]:
-    statement = f"SELECT DISTINCT device_id FROM {table} WHERE organization_id = {{id:UUID}}"
-    rows = databases.clickhouse.query(statement, parameters={"id": str(who.organization.id)}).result_rows
-    return {device for (device,) in rows}
-
-
-def keep_calls(databases: Databases, who: Provisioned, *calls: dict[str, object]) -> None:
-    """Store calls of a Segment SDK, as ingest and load would."""
-    reception = Reception(organization_id=who.organization.id, received_at=NOW, retention=LONG)
-    common = {"type": "track", "event": "Signed Up", "timestamp": NOW.isoformat()}
-    raws = [msgspec.json.encode({**common, "messageId": str(number), **call}) for number, call in enumerate(calls)]
-    for frame in cut_frames([parse_message(raw, reception) for raw in raws]):
-        insert_frames(databases.clickhouse, "events", [frame.bytes], token=frame.text)
 
 
 def test_a_device_is_erased_in_its_organization_with_counts_before_and_after(
@@ -124,6 +103,40 @@ def test_hashes_of_the_device_are_gone_from_every_run_of_the_statistics(
     work(databases, later)
     runs = databases.clickhouse.query(RUNS, parameters={"id": str(acme.organization.id)}).result_rows
     assert runs == [(1, 18, 9)]
+
+
+def test_two_subjects_of_one_day_leave_no_hash_behind(databases: Databases, counters: Redis, acme: Provisioned) -> None:
+    store(databases, acme.organization.id, [2, 12], at=NOW, event_name="of one")
+    store(databases, acme.organization.id, range(3, 9), at=NOW)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+    for name in ("device-3", "device-2"):
+        ask_erasure(databases, acme, name, NOW)
+    assert work(databases, NOW + MINUTE).erasures == 2
+    runs = databases.clickhouse.query(RUNS, parameters={"id": str(acme.organization.id)}).result_rows
+    assert runs == [(1, 5, 5)]
+
+
+def test_a_worker_whose_clock_is_behind_replaces_newer_statistics_as_well(
+    databases: Databases, counters: Redis, acme: Provisioned
+) -> None:
+    store(databases, acme.organization.id, range(20), at=NOW)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW + 5 * MINUTE)
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    work(databases, NOW)
+    runs = databases.clickhouse.query(RUNS, parameters={"id": str(acme.organization.id)}).result_rows
+    assert runs == [(1, 18, 9)]
+    assert [(events, users) for _, events, users in statistics(databases, acme)] == [(18, 9)]
+
+
+def test_each_erasure_has_times_of_its_own(databases: Databases, acme: Provisioned) -> None:
+    store(databases, acme.organization.id, range(20), at=NOW)
+    erasures = [ask_erasure(databases, acme, name, NOW) for name in ("device-1", "device-2")]
+    moments = (NOW + number * timedelta(seconds=1) for number in count_up())
+    do_privacy_jobs(stores_of(databases), has_time=always, clock=lambda: next(moments))
+    erased = [erasure(databases, acme, erasure_id).erased_at for erasure_id in erasures]
+    assert len({NOW, *erased}) == 3
+    with superuser(databases) as conn:
+        assert conn.execute("SELECT due_at - erased_at FROM erasures").fetchall() == [(NEXT_PASS,)] * 2
 
 
 def test_what_a_roll_up_wrote_beside_the_first_pass_is_gone_after_the_second(
@@ -246,101 +259,9 @@ def test_a_death_anywhere_is_repeated_and_counts_nothing_twice(
     assert [(events, users) for _, events, users in statistics(databases, acme)] == [(18, 9), (18, 9)]
 
 
-def test_a_user_is_found_wherever_the_mapping_leaves_the_name(
-    databases: Databases, acme: Provisioned, globex: Provisioned
-) -> None:
-    for who in (acme, globex):
-        keep_calls(
-            databases,
-            who,
-            {"userId": "ann"},
-            {"userId": "ann", "anonymousId": "phone"},
-            {"userId": "\u00e4nn", "anonymousId": "phone"},
-            {"type": "alias", "previousId": "ann", "userId": "anna", "anonymousId": "phone"},
-            {"userId": 42, "anonymousId": "phone"},
-            {"anonymousId": "phone", "properties": {"user_id": "ann"}},
-            {"anonymousId": "phone", "properties": {"friend": "ann", "note": '{"userId": "ann"}'}},
-            {"userId": "ann2", "anonymousId": "phone"},
-        )
-        store(databases, who.organization.id, [100], at=NOW, device_id="phone", user_properties={"user_id": "ann"})
-    for name, left in (("ann", 4), ("\u00e4nn", 3), ("42", 2)):
-        ask_erasure(databases, acme, name, NOW, SubjectKind.USER_ID)
-        work(databases, NOW)
-        assert count(databases, acme.organization.id) == left
-    assert count(databases, globex.organization.id) == 9
-
-
-def test_a_device_is_found_by_its_anonymous_id_as_well(databases: Databases, acme: Provisioned) -> None:
-    keep_calls(
-        databases,
-        acme,
-        {"anonymousId": "browser"},
-        {"anonymousId": "browser", "context": {"device": {"id": "phone"}}},
-        {"userId": "browser", "anonymousId": "other"},
-    )
-    ask_erasure(databases, acme, "browser", NOW)
-    work(databases, NOW)
-    assert devices(databases, acme) == {"other"}
-
-
-@pytest.mark.parametrize("name", ["' OR 1 = 1 --", "%", "\\", "{organization_id:UUID}", "\u2028\U0001f600", "x" * 255])
-def test_a_name_is_a_value_and_nothing_else(databases: Databases, acme: Provisioned, name: str) -> None:
-    store(databases, acme.organization.id, range(10), at=NOW)
-    store(databases, acme.organization.id, [10], at=NOW, device_id=name)
-    ask_erasure(databases, acme, name, NOW)
-    work(databases, NOW)
-    assert count(databases, acme.organization.id) == 10
-
-
-def test_no_store_of_ours_ever_learns_the_name(
-    databases: Databases, acme: Provisioned, capsys: pytest.CaptureFixture[str]
-) -> None:
-    name = "0f1e2d3c-the-name-of-somebody"
-    store(databases, acme.organization.id, [1], at=NOW, device_id=name)
-    ask_erasure(databases, acme, name, NOW)
-    assert "somebody" not in _everything(databases)
-    work(databases, NOW)
-    assert "somebody" not in _everything(databases)
-    mutations = databases.clickhouse.query(
-        "SELECT command FROM system.mutations WHERE database = currentDatabase()"
-    ).result_rows
-    assert mutations
-    assert "somebody" not in json.dumps([list(row) for row in mutations])
-    printed = capsys.readouterr()
-    assert "somebody" not in printed.out + printed.err
-
-
-def _everything(databases: Databases) -> str:
-    with superuser(databases) as conn:
-        tables = [name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
-        return str([conn.execute(f"SELECT t::text FROM {table} AS t").fetchall() for table in tables])
-
-
 def test_nobody_reads_another_organizations_erasure(
     databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
     with pytest.raises(NotFoundError):
         erasure(databases, globex, erasure_id)
-
-
-@pytest.mark.parametrize(("status", "erasures"), [("deleted", 1), ("erasing", 0), ("erased", 0)])
-def test_an_organization_that_is_being_erased_itself_needs_no_erasure(
-    databases: Databases, acme: Provisioned, status: str, erasures: int
-) -> None:
-    ask_erasure(databases, acme, SUBJECT, NOW)
-    ask_export(databases, acme, NOW)
-    with superuser(databases) as conn:
-        conn.execute("UPDATE organizations SET status = %s WHERE id = %s", (status, acme.organization.id))
-    done = work(databases, NOW)
-    assert (done.erasures, done.exports) == (erasures, 0)
-
-
-def test_who_erases_the_organization_is_told_of_a_job_that_somebody_has(
-    databases: Databases, acme: Provisioned, globex: Provisioned
-) -> None:
-    ask_erasure(databases, acme, SUBJECT, NOW)
-    assert find_due_erasure(databases.platform, now=NOW) is not None
-    for who, now, expected in ((acme, NOW, True), (globex, NOW, False), (acme, NOW + CLAIM_TIME, False)):
-        with databases.platform.transaction() as conn:
-            assert has_claims(conn, who.organization.id, now=now, until=NOW + CLAIM_TIME) is expected

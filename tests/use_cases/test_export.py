@@ -11,43 +11,30 @@ import pytest
 from tenancy.audit import Outcome
 from tenancy.errors import NotFoundError
 from tenancy.privacy import CLAIM_TIME, ExportStatus
-from tenancy.quotas import Metric
 from tenancy.stores.exports import Exports
 from tenancy.stores.redis import Redis
 from tenancy.use_cases import export_pages, write_export
 from tenancy.use_cases.effects import World, drain
-from tenancy.use_cases.meter import record_usage
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.roll_up import roll_up
-from tests.given import REGION, Databases, tenant_of
+from tests.given import REGION, Databases
 from tests.handlers.conftest import mails
 from tests.handlers.functions import Mails, superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.privacy_jobs import (
-    ask_erasure,
     ask_export,
     export,
     exported,
+    fill,
     objects,
     rows_in,
     times,
     work,
 )
-from tests.use_cases.storing import store
 
 __all__ = ["mails"]
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-
-
-def fill(databases: Databases, who: Provisioned, name: str, events: int = 12) -> None:
-    """Give the organization events on three days, held ones, a report of its own use; *name* is in each."""
-    for days in range(3):
-        numbers = range(days * events // 3, (days + 1) * events // 3)
-        store(databases, who.organization.id, numbers, at=NOW - days * DAY, event_name=name)
-    store(databases, who.organization.id, range(2), at=NOW, table="held_events", reason="quota", event_name=name)
-    store(databases, who.organization.id, range(2, 3), at=NOW, table="held_events", reason="released", event_name=name)
-    record_usage(databases.functions, tenant_of(who), Metric.ML_PREDICTIONS, 7, idempotency_key=name, now=NOW)
 
 
 def test_it_has_everything_of_the_organization_and_nothing_of_another(
@@ -231,43 +218,3 @@ def test_asking_is_on_record_once(databases: Databases, acme: Provisioned) -> No
             "SELECT target, outcome, actor_id FROM audit_log WHERE action = 'export.requested'"
         ).fetchall()
     assert found == [(str(export_id), Outcome.DONE, acme.secret_key_id)]
-
-
-def test_an_erasure_begins_a_pending_export_anew_and_withdraws_one_that_is_done(
-    databases: Databases, acme: Provisioned, globex: Provisioned, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(export_pages, "PAGE_ROWS", 2)
-    for who in (acme, globex):
-        fill(databases, who, "of both")
-        done = ask_export(databases, who, NOW)
-        work(databases, NOW)
-    pending = ask_export(databases, acme, NOW)
-    work(databases, NOW, times(16))
-    assert any(str(pending) in key for key in objects())
-    ask_erasure(databases, acme, "device-1", NOW)
-    assert work(databases, NOW, times(1)).erasures == 1
-    assert {key.partition("/")[0] for key in objects()} == {str(globex.organization.id)}
-    assert export(databases, globex, done, NOW)[0].status is ExportStatus.DONE
-    assert work(databases, NOW + MINUTE).exports == 1
-    assert {key.split("/")[2] for key in objects() if str(acme.organization.id) in key} == {"1"}
-    assert "device-1" not in {row["device_id"] for row in exported(acme)["events"]}
-    assert len(exported(acme)["events"]) == 10
-
-
-def test_a_worker_that_an_erasure_has_overtaken_leaves_nothing_behind(
-    databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(databases, acme, "of acme")
-    ask_export(databases, acme, NOW)
-    put = Exports.put
-
-    def put_and_be_overtaken(self: Exports, organization_id: UUID, name: str, content: bytes) -> None:
-        put(self, organization_id, name, content)
-        if "-events." in name and "/0/" in name:
-            ask_erasure(databases, acme, "device-1", NOW)
-            work(databases, NOW, times(1))
-            put(self, organization_id, name, content)  # it had been on its way
-
-    monkeypatch.setattr(Exports, "put", put_and_be_overtaken)
-    work(databases, NOW, times(14))
-    assert [key for key in objects() if "/0/" in key] == []

@@ -38,7 +38,8 @@ CREATE TABLE export_files (
 );
 
 -- The subject is a salted digest from the first moment on, and forgotten when no queue can bring its events any more.
--- found is what a pass has found and not yet made up for.
+-- found is what a pass has found and not yet made up for. claimed_until is the end of the last claim, by which
+-- organizations take turns.
 CREATE TABLE erasures (
     id uuid PRIMARY KEY,
     organization_id uuid NOT NULL REFERENCES organizations (id),
@@ -56,10 +57,11 @@ CREATE TABLE erasures (
     requested_at timestamptz NOT NULL,
     erased_at timestamptz,
     confirmed_at timestamptz,
-    due_at timestamptz
+    due_at timestamptz,
+    claimed_until timestamptz
 );
 CREATE INDEX erasures_organization_id ON erasures (organization_id, requested_at);
-CREATE INDEX erasures_due_at ON erasures (due_at);
+CREATE INDEX erasures_due_at ON erasures (due_at) WHERE due_at IS NOT NULL;
 
 ALTER TABLE exports ENABLE ROW LEVEL SECURITY;
 ALTER TABLE exports FORCE ROW LEVEL SECURITY;
@@ -77,12 +79,13 @@ CREATE POLICY tenant_isolation ON erasures TO tenancy_functions
     USING (organization_id = (SELECT current_tenant())) WITH CHECK (organization_id = (SELECT current_tenant()));
 CREATE POLICY platform ON exports TO tenancy_platform USING (true) WITH CHECK (true);
 CREATE POLICY platform ON erasures TO tenancy_platform USING (true) WITH CHECK (true);
+-- Asked once a statement: what is deleted is the transaction's own organization's.
 CREATE POLICY only_ending ON exports AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON export_files AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 CREATE POLICY only_ending ON erasures AS RESTRICTIVE FOR DELETE TO tenancy_platform
-    USING (is_ending(organization_id));
+    USING (organization_id = (SELECT current_tenant()) AND (SELECT is_ending((SELECT current_tenant()))));
 
 -- A tenant asks, and reads what became of it; progress is the platform's alone.
 GRANT SELECT ON exports, export_files, erasures TO tenancy_functions;

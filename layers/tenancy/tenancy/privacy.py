@@ -12,11 +12,15 @@ from uuid import UUID
 from tenancy.usage import SETTLING_TIME
 
 SALT_BYTES: Final = 16
-LONGEST_RUN: Final = timedelta(minutes=15)  # of a worker, and of a roll-up
-CLAIM_TIME: Final = LONGEST_RUN + timedelta(minutes=1)
+LONGEST_RUN: Final = timedelta(minutes=15)  # the function's time-out, and the roll-up's
+QUERY_TIMEOUT_SECONDS: Final = 800
+LONGEST_QUERY: Final = timedelta(minutes=15)  # the server ends it by itself, whether or not its worker lives
+CLAIM_TIME: Final = LONGEST_RUN + LONGEST_QUERY  # a query may begin with the last second of a run
 # A pass that has found something is followed by another one, when whatever ran beside it has ended and settled.
-NEXT_PASS: Final = LONGEST_RUN + SETTLING_TIME
-FORGET_AFTER: Final = timedelta(days=15)  # queues and dead letters keep a message for 14 days
+NEXT_PASS: Final = CLAIM_TIME + SETTLING_TIME
+# Queues keep a message for 14 days, and one that is sent again (a dead letter, once) for another 14.
+FORGET_AFTER: Final = timedelta(days=30)
+OPEN_ERASURES: Final = 100  # of one organization
 FILES_KEPT: Final = timedelta(days=7)  # the bucket's lifecycle says the same
 LINK_TIME: Final = timedelta(hours=12)  # at most: a link dies with the session of the role that signed it
 
@@ -187,6 +191,11 @@ class ErasureJob:
     subject: Subject
     requested_at: datetime
     found: Found
+
+
+def folder_of(export_id: UUID, generation: int) -> str:
+    """Return where the files of an export's *generation* are, below their organization."""
+    return f"{export_id}/{generation}/"
 
 
 def subject_named(kind: SubjectKind, name: str) -> Subject:

@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
+from tenancy.privacy import folder_of
 
 TIMEOUTS: Final = Config(
     signature_version="s3v4",
@@ -40,18 +41,6 @@ class Exports:
             _client(self._region).put_object(Bucket=self._bucket, Key=key, Body=content)
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("S3 does not take the file.") from error
-
-    def delete(self, organization_id: UUID, name: str) -> None:
-        """Delete one file; it may be gone already.
-
-        Raises:
-            ValueError, UnavailableError: as for `put`.
-        """
-        key = _key(organization_id, name)
-        try:
-            _client(self._region).delete_object(Bucket=self._bucket, Key=key)
-        except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 does not delete the file.") from error
 
     def link(self, organization_id: UUID, name: str, *, lasts: timedelta) -> str:
         """Return a URL at which whoever has it reads the file, without asking whether there is one.
@@ -87,6 +76,20 @@ class Exports:
                     raise UnavailableError("S3 does not delete every file.")
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("S3 does not delete the files.") from error
+
+    def delete_generations(self, organization_id: UUID, export_id: UUID, *, before: int) -> None:
+        """Delete every version of every file that an export's generations *before* that one have.
+
+        Raises:
+            UnavailableError: as for `delete_all`.
+        """
+        try:
+            pages = [*self._versions(organization_id, f"{export_id}/")]
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("S3 does not list the files.") from error
+        for generation in sorted({int(each["Key"].split("/")[2]) for page in pages for each in page}):
+            if generation < before:
+                self.delete_all(organization_id, under=folder_of(export_id, generation))
 
     def count_all(self, organization_id: UUID) -> int:
         """Return how many versions of files the organization has, what marks a deletion included.

@@ -33,6 +33,9 @@ INSERT_ERASURE: Final = """
         %(id)s, %(organization_id)s, %(actor_kind)s, %(actor_id)s, %(kind)s, %(salt)s, %(digest)s, %(now)s, %(now)s
     )
 """
+# Advisory locks are numbers: this one is the organization's, and ends with the transaction.
+LOCK_ERASURES: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+COUNT_PENDING_ERASURES: Final = "SELECT count(*) FROM erasures WHERE organization_id = %s AND status = 'pending'"
 FIND_ERASURE: Final = """
     SELECT id, subject_kind, status, events_before, events_after, held_events_before, held_events_after, requested_at,
            erased_at, confirmed_at
@@ -76,6 +79,13 @@ def insert_erasure(
     """Ask for the erasure of *subject*, *now*."""
     values = {"kind": subject.kind, "salt": subject.salt, "digest": subject.digest}
     conn.execute(INSERT_ERASURE, {**_order(organization_id, erasure_id, actor, now), **values})
+
+
+def count_pending_erasures(conn: Connection, organization_id: UUID) -> int:
+    """Return how many erasures have not erased anything yet; until the transaction ends, nobody else asks for one."""
+    conn.execute(LOCK_ERASURES, (f"erasures {organization_id}",))
+    [(pending,)] = conn.execute(COUNT_PENDING_ERASURES, (organization_id,))
+    return int(pending)
 
 
 def find_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID) -> Erasure | None:

@@ -37,34 +37,38 @@ class Done:
     put_off: int = 0
 
 
-def do_privacy_jobs(stores: Stores, *, has_time: Callable[[], bool], now: datetime) -> Done:
+def do_privacy_jobs(stores: Stores, *, has_time: Callable[[], bool], clock: Callable[[], datetime]) -> Done:
     """Do jobs until none is due or the time is over, erasures first; what is not done, the next minute goes on with.
+
+    Each has times of its own, from *clock*: a run may take minutes.
 
     Raises:
         UnavailableError: the platform's database is away.
     """
     done = Done()
-    while has_time() and (erasure := find_due_erasure(stores.platform_db, now=now)):
-        _erase(stores, erasure, done, now)
-    while has_time() and (export := find_due_export(stores.platform_db, now=now)):
-        _export(stores, export, done, has_time, now)
+    while has_time() and (erasure := find_due_erasure(stores.platform_db, now=clock())):
+        _erase(stores, erasure, done, clock)
+    while has_time() and (export := find_due_export(stores.platform_db, now=clock())):
+        _export(stores, export, done, has_time, clock)
     return done
 
 
-def _erase(stores: Stores, job: ErasureJob, done: Done, now: datetime) -> None:
+def _erase(stores: Stores, job: ErasureJob, done: Done, clock: Callable[[], datetime]) -> None:
     try:
-        done.erasures += erase_subject(stores.platform_db, stores.writer(), stores.exports, job, now=now)
+        done.erasures += erase_subject(stores.platform_db, stores.writer(), stores.exports, job, clock=clock)
     except UnavailableError:
-        give_back_erasure(stores.platform_db, job, due_at=now + AGAIN_AFTER)
+        give_back_erasure(stores.platform_db, job, due_at=clock() + AGAIN_AFTER)
         done.put_off += 1
 
 
-def _export(stores: Stores, job: ExportJob, done: Done, has_time: Callable[[], bool], now: datetime) -> None:
+def _export(
+    stores: Stores, job: ExportJob, done: Done, has_time: Callable[[], bool], clock: Callable[[], datetime]
+) -> None:
     desk = Desk(platform_db=stores.platform_db, exports=stores.exports)
     try:
         reader = TenantReader(stores.reader(), job.organization_id)
         source = Source(db=stores.db, reader=reader, organization_id=job.organization_id)
-        done.exports += write_export(desk, source, job, has_time=has_time, now=now)
+        done.exports += write_export(desk, source, job, has_time=has_time, clock=clock)
     except UnavailableError:
-        give_back_export(stores.platform_db, job, due_at=now + AGAIN_AFTER)
+        give_back_export(stores.platform_db, job, due_at=clock() + AGAIN_AFTER)
         done.put_off += 1

@@ -4,19 +4,21 @@ The first pass erases what is stored. What was in a queue then, and what a roll-
 next one, which confirms; the last one comes when no queue can hold a message of that time, and forgets the subject.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from tenancy.audit import Actor, Outcome, Record
 from tenancy.errors import UnavailableError
-from tenancy.privacy import CLAIM_TIME, FORGET_AFTER, NEXT_PASS, ErasureJob, ErasureStatus, Found
+from tenancy.privacy import CLAIM_TIME, FILES_KEPT, FORGET_AFTER, NEXT_PASS, ErasureJob, ErasureStatus, Found
 from tenancy.stores.audit import insert_record
 from tenancy.stores.clickhouse import ClickHouseError, Client, TenantReader
 from tenancy.stores.events import list_daily_events
 from tenancy.stores.exports import Exports
 from tenancy.stores.platform.privacy_jobs import (
     claim_erasure,
+    list_stale_exports,
     update_closed_days,
     update_days,
     update_erasure,
@@ -35,7 +37,7 @@ SOON: Final = timedelta(minutes=1)
 
 
 def find_due_erasure(platform_db: Database, *, now: datetime) -> ErasureJob | None:
-    """Claim the erasure that has been due for longest, None when nothing is due."""
+    """Claim the erasure whose organization has its turn, None when nothing is due."""
     with platform_db.transaction() as conn:
         return claim_erasure(conn, now=now, until=now + CLAIM_TIME)
 
@@ -46,7 +48,9 @@ def give_back_erasure(platform_db: Database, job: ErasureJob, *, due_at: datetim
         update_erasure_due(conn, job, due_at=due_at)
 
 
-def erase_subject(platform_db: Database, client: Client, exports: Exports, job: ErasureJob, *, now: datetime) -> bool:
+def erase_subject(
+    platform_db: Database, client: Client, exports: Exports, job: ErasureJob, *, clock: Callable[[], datetime]
+) -> bool:
     """Do one pass, and say whether it came to its end: it does not while rows of the time before still arrive.
 
     What is found is noted before it is deleted, and made up for with the end of the pass: a death in between is
@@ -56,10 +60,11 @@ def erase_subject(platform_db: Database, client: Client, exports: Exports, job: 
         UnavailableError: a store is away; the next run repeats the pass.
     """
     try:
-        found = _erase(platform_db, client, job, now=now)
+        found = _erase(platform_db, client, job, clock)
         after = count_subject(client, job.organization_id, job.subject, through=job.requested_at)
     except ClickHouseError as error:
         raise UnavailableError("ClickHouse does not answer.") from error
+    now = clock()
     if any(after):
         give_back_erasure(platform_db, job, due_at=now + SOON)
         return False
@@ -69,7 +74,7 @@ def erase_subject(platform_db: Database, client: Client, exports: Exports, job: 
         return _end_pass(conn, job, found, days, now=now)
 
 
-def _erase(platform_db: Database, client: Client, job: ErasureJob, *, now: datetime) -> Found:
+def _erase(platform_db: Database, client: Client, job: ErasureJob, clock: Callable[[], datetime]) -> Found:
     """Delete the subject's rows, write the statistics of their days anew, and return what there was."""
     now_there = find_subject(client, job.organization_id, job.subject, through=job.requested_at)
     found = job.found.merged(now_there)
@@ -78,16 +83,21 @@ def _erase(platform_db: Database, client: Client, job: ErasureJob, *, now: datet
             update_found(conn, job, found)
         delete_subject(client, job.organization_id, job.subject, through=job.requested_at)
     if found.event_days:
-        replace_statistics(client, job.organization_id, found.event_days, run=now)
+        replace_statistics(client, job.organization_id, found.event_days, run=clock())
     return found
 
 
 def _withdraw_exports(platform_db: Database, exports: Exports, job: ErasureJob, found: Found, *, now: datetime) -> None:
-    """Take back what was exported before: it has the subject in it. First the database, so that no link is made."""
-    if found:
-        with platform_db.tenant_transaction(job.organization_id) as conn:
+    """Take back what was exported before: it has the subject in it. First the database, so that no link is made.
+
+    Every pass deletes what is stale: a worker that the one before has overtaken may have left a file, and died.
+    """
+    with platform_db.tenant_transaction(job.organization_id) as conn:
+        if found:
             withdraw_exports(conn, job.organization_id, now=now)
-        exports.delete_all(job.organization_id)
+        stale = list_stale_exports(conn, job.organization_id, since=now - FILES_KEPT)
+    for export_id, generation in stale.items():
+        exports.delete_generations(job.organization_id, export_id, before=generation)
 
 
 def _count_open_days(client: Client, organization_id: UUID, found: Found, *, now: datetime) -> list[DailyEvents]:

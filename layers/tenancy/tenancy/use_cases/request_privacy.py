@@ -6,12 +6,13 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.audit import Actor, Outcome, Record
-from tenancy.errors import NotFoundError
-from tenancy.privacy import LINK_TIME, Erasure, Export, ExportFile, ExportStatus, Subject
+from tenancy.errors import ConflictError, NotFoundError
+from tenancy.privacy import LINK_TIME, OPEN_ERASURES, Erasure, Export, ExportFile, ExportStatus, Subject
 from tenancy.stores.audit import insert_record
 from tenancy.stores.exports import Exports
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.privacy import (
+    count_pending_erasures,
     find_erasure,
     find_export,
     find_pending_export,
@@ -65,10 +66,13 @@ def request_erasure(db: Database, tenant: Tenant, subject: Subject, actor: Actor
     """Ask for the erasure of *subject* from all that the organization has of it by *now*.
 
     Raises:
+        ConflictError: too many of the organization's are pending.
         UnavailableError: the database is away; nothing was asked for.
     """
     organization_id, erasure_id = tenant.organization_id, uuid4()
     with db.tenant_transaction(organization_id) as conn:
+        if count_pending_erasures(conn, organization_id) >= OPEN_ERASURES:
+            raise ConflictError(f"{OPEN_ERASURES} erasures are pending: ask again when some of them are done.")
         insert_erasure(conn, organization_id, erasure_id, actor, subject=subject, now=now)
         insert_record(conn, organization_id, _record(ERASURE_REQUESTED, erasure_id, actor, now))
         return _get_erasure(conn, organization_id, erasure_id)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from tenancy.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob
+from tenancy.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob, folder_of
 from tenancy.stores.exports import Exports
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.platform.privacy_jobs import (
@@ -79,24 +79,30 @@ def give_back_export(platform_db: Database, job: ExportJob, *, due_at: datetime)
         update_export_due(conn, job, due_at=due_at)
 
 
-def write_export(desk: Desk, source: Source, job: ExportJob, *, has_time: Callable[[], bool], now: datetime) -> bool:
+def write_export(
+    desk: Desk, source: Source, job: ExportJob, *, has_time: Callable[[], bool], clock: Callable[[], datetime]
+) -> bool:
     """Write files until all are written or the time is over, and say whether all are; the next run goes on.
+
+    What a worker of an earlier generation has left, one that died before it could, is deleted first.
 
     Raises:
         UnavailableError: a store is away; the next run goes on.
     """
+    if job.generation:
+        desk.exports.delete_generations(job.organization_id, job.id, before=job.generation)
     names = list(SECTIONS)
     section, position = job.section, job.position
     while section < len(names):
         if not has_time():
-            give_back_export(desk.platform_db, job, due_at=now)
+            give_back_export(desk.platform_db, job, due_at=clock())
             return False
         compressed, position = _read(source, names[section], position, has_time)
         is_last = position is None
         if not _keep(desk, job, names[section], compressed, (section + is_last, position)):
             return False
         section += is_last
-    return _finish(desk, job, now=now)
+    return _finish(desk, job, now=clock())
 
 
 def _read(
@@ -188,4 +194,4 @@ def _manifest(job: ExportJob, files: Sequence[ExportFile], now: datetime) -> byt
 
 
 def _folder(job: ExportJob) -> str:
-    return f"{job.id}/{job.generation}/"
+    return folder_of(job.id, job.generation)

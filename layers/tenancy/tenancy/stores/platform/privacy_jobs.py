@@ -53,16 +53,29 @@ RESTART_EXPORTS: Final = """
     UPDATE exports SET generation = generation + 1, section = 0, position = NULL, due_at = %(now)s
     WHERE organization_id = %(organization_id)s AND status = 'pending'
 """
+# Of what is withdrawn, and of generations that have ended; what expired long ago, the bucket has forgotten by itself.
+LIST_STALE_EXPORTS: Final = """
+    SELECT id, CASE WHEN status = 'withdrawn' THEN generation + 1 ELSE generation END FROM exports
+    WHERE organization_id = %(organization_id)s AND (status = 'withdrawn' OR generation > 0)
+      AND (expires_at IS NULL OR expires_at > %(since)s)
+"""
 WITHDRAW_EXPORTS: Final = """
     UPDATE exports SET status = 'withdrawn' WHERE organization_id = %s AND status = 'done'
 """
+# Organizations take turns: first those of which nobody has a job, and of them the one that was served longest ago.
+# A job is claimed while it is due when its claim ends: whoever is done with it makes it due at another time.
 CLAIM_ERASURE: Final = """
-    UPDATE erasures SET due_at = %(until)s
+    UPDATE erasures SET due_at = %(until)s, claimed_until = %(until)s
     WHERE id = (
         SELECT e.id FROM erasures AS e
         JOIN organizations AS o ON o.id = e.organization_id AND o.status NOT IN ('erasing', 'erased')
+        JOIN (
+            SELECT organization_id, max(claimed_until) AS served,
+                   bool_or(claimed_until IS NOT NULL AND due_at = claimed_until AND due_at > %(now)s) AS is_claimed
+            FROM erasures WHERE due_at IS NOT NULL GROUP BY organization_id
+        ) AS turns ON turns.organization_id = e.organization_id
         WHERE e.due_at <= %(now)s AND e.digest IS NOT NULL
-        ORDER BY e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
+        ORDER BY turns.is_claimed, turns.served NULLS FIRST, e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
     )
     RETURNING id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, status, requested_at, found
 """
@@ -141,8 +154,13 @@ def withdraw_exports(conn: Connection, organization_id: UUID, *, now: datetime) 
     conn.execute(WITHDRAW_EXPORTS, (organization_id,))
 
 
+def list_stale_exports(conn: Connection, organization_id: UUID, *, since: datetime) -> Mapping[UUID, int]:
+    """Return exports that have not expired *since*, with the generation before which their files are stale."""
+    return dict(conn.execute(LIST_STALE_EXPORTS, {"organization_id": organization_id, "since": since}).fetchall())
+
+
 def claim_erasure(conn: Connection, *, now: datetime, until: datetime) -> ErasureJob | None:
-    """Take the erasure that has been due for longest, *until* then; None when nothing is due."""
+    """Take the erasure whose organization has its turn, *until* then; None when nothing is due."""
     with conn.cursor(row_factory=kwargs_row(_erasure_job)) as cursor:
         return cursor.execute(CLAIM_ERASURE, {"now": now, "until": until}).fetchone()
 

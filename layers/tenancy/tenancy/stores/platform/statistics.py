@@ -1,7 +1,7 @@
 """Daily statistics of all organizations, as the roll-up writes and checks them, and an erasure writes them anew."""
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -34,6 +34,12 @@ INSERT_STATISTICS_OF_ONE: Final = (
     + " AND organization_id = {organization_id:UUID} AND toDate(event_timestamp) IN {days:Array(Date)}"
     + BY_DAY
 )
+# A worker whose clock is behind would write a run that does not count, and leave the newer one.
+CHOOSE_RUN: Final = """
+    SELECT toUnixTimestamp64Milli(greatest({run:DateTime64(3, 'UTC')}, max(run) + INTERVAL 1 MILLISECOND))
+    FROM daily_statistics WHERE organization_id = {organization_id:UUID} AND event_date IN {days:Array(Date)}
+"""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DELETE_STATISTICS_OF_ONE: Final = """
     ALTER TABLE daily_statistics DELETE
     WHERE organization_id = {organization_id:UUID} AND event_date IN {days:Array(Date)}
@@ -76,11 +82,14 @@ def insert_daily_statistics(client: Client, *, since: datetime, run: datetime) -
 
 
 def replace_statistics(client: Client, organization_id: UUID, days: Collection[date], *, run: datetime) -> None:
-    """Write the statistics of event *days* from the rows that are left, as of *run*, and delete all older ones.
+    """Write the statistics of event *days* from the rows that are left, and delete all older ones.
 
-    Older ones hold hashes of devices; those of a day without any rows are deleted as well.
+    They are as of *run*, or newer than any run that the days have. Older ones hold hashes of devices; those of a day
+    without any rows are deleted as well.
     """
     parameters = {"organization_id": str(organization_id), "days": sorted(days), "run": run}
+    [(milliseconds,)] = client.query(CHOOSE_RUN, parameters=parameters).result_rows
+    parameters["run"] = EPOCH + timedelta(milliseconds=milliseconds)
     client.command(INSERT_STATISTICS_OF_ONE, parameters=parameters)
     client.command(DELETE_STATISTICS_OF_ONE, parameters=parameters, settings=MUTATION)
 

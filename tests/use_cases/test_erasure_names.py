@@ -1,0 +1,97 @@
+"""A data subject is found by its name wherever our mapping leaves one, and no store of ours learns the name."""
+
+import json
+
+import msgspec
+import pytest
+
+from tenancy.events.frames import cut_frames
+from tenancy.events.row import Reception
+from tenancy.events.segment import parse_message
+from tenancy.privacy import SubjectKind
+from tenancy.stores.platform.events import insert_frames
+from tenancy.use_cases.provision import Provisioned
+from tests.given import Databases
+from tests.handlers.functions import superuser
+from tests.use_cases.admitting import NOW
+from tests.use_cases.privacy_jobs import ask_erasure, devices, work
+from tests.use_cases.storing import LONG, count, store
+
+
+def keep_calls(databases: Databases, who: Provisioned, *calls: dict[str, object]) -> None:
+    """Store calls of a Segment SDK, as ingest and load would."""
+    reception = Reception(organization_id=who.organization.id, received_at=NOW, retention=LONG)
+    common = {"type": "track", "event": "Signed Up", "timestamp": NOW.isoformat()}
+    raws = [msgspec.json.encode({**common, "messageId": str(number), **call}) for number, call in enumerate(calls)]
+    for frame in cut_frames([parse_message(raw, reception) for raw in raws]):
+        insert_frames(databases.clickhouse, "events", [frame.bytes], token=frame.text)
+
+
+def test_a_user_is_found_wherever_the_mapping_leaves_the_name(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    for who in (acme, globex):
+        keep_calls(
+            databases,
+            who,
+            {"userId": "ann"},
+            {"userId": "ann", "anonymousId": "phone"},
+            {"userId": "\u00e4nn", "anonymousId": "phone"},
+            {"type": "alias", "previousId": "ann", "userId": "anna", "anonymousId": "phone"},
+            {"userId": 42, "anonymousId": "phone"},
+            {"anonymousId": "phone", "properties": {"user_id": "ann"}},
+            {"anonymousId": "phone", "properties": {"friend": "ann", "note": '{"userId": "ann"}'}},
+            {"userId": "ann2", "anonymousId": "phone"},
+        )
+        store(databases, who.organization.id, [100], at=NOW, device_id="phone", user_properties={"user_id": "ann"})
+    for name, left in (("ann", 4), ("\u00e4nn", 3), ("42", 2)):
+        ask_erasure(databases, acme, name, NOW, SubjectKind.USER_ID)
+        work(databases, NOW)
+        assert count(databases, acme.organization.id) == left
+    assert count(databases, globex.organization.id) == 9
+
+
+def test_a_device_is_found_by_its_anonymous_id_as_well(databases: Databases, acme: Provisioned) -> None:
+    keep_calls(
+        databases,
+        acme,
+        {"anonymousId": "browser"},
+        {"anonymousId": "browser", "context": {"device": {"id": "phone"}}},
+        {"userId": "browser", "anonymousId": "other"},
+    )
+    ask_erasure(databases, acme, "browser", NOW)
+    work(databases, NOW)
+    assert devices(databases, acme) == {"other"}
+
+
+@pytest.mark.parametrize("name", ["' OR 1 = 1 --", "%", "\\", "{organization_id:UUID}", "\u2028\U0001f600", "x" * 255])
+def test_a_name_is_a_value_and_nothing_else(databases: Databases, acme: Provisioned, name: str) -> None:
+    store(databases, acme.organization.id, range(10), at=NOW)
+    store(databases, acme.organization.id, [10], at=NOW, device_id=name)
+    ask_erasure(databases, acme, name, NOW)
+    work(databases, NOW)
+    assert count(databases, acme.organization.id) == 10
+
+
+def test_no_store_of_ours_ever_learns_the_name(
+    databases: Databases, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "0f1e2d3c-the-name-of-somebody"
+    store(databases, acme.organization.id, [1], at=NOW, device_id=name)
+    ask_erasure(databases, acme, name, NOW)
+    assert "somebody" not in _everything(databases)
+    work(databases, NOW)
+    assert "somebody" not in _everything(databases)
+    mutations = databases.clickhouse.query(
+        "SELECT command FROM system.mutations WHERE database = currentDatabase()"
+    ).result_rows
+    assert mutations
+    assert "somebody" not in json.dumps([list(row) for row in mutations])
+    printed = capsys.readouterr()
+    assert "somebody" not in printed.out + printed.err
+
+
+def _everything(databases: Databases) -> str:
+    with superuser(databases) as conn:
+        tables = [name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        return str([conn.execute(f"SELECT t::text FROM {table} AS t").fetchall() for table in tables])

@@ -1,0 +1,111 @@
+"""Erasures wait in one queue, in which organizations take turns, and none has too many."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+
+from scripts.stack import postgres
+from tenancy.errors import ConflictError
+from tenancy.privacy import CLAIM_TIME, OPEN_ERASURES, SubjectKind, subject_named
+from tenancy.stores.platform.privacy_jobs import has_claims
+from tenancy.stores.postgres import Database
+from tenancy.use_cases.erase_subject import find_due_erasure
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.request_privacy import request_erasure
+from tests.given import Databases, tenant_of
+from tests.handlers.functions import superuser
+from tests.use_cases.admitting import NOW
+from tests.use_cases.privacy_jobs import actor_of, ask_erasure, ask_export, repeat_erasures, times, work
+
+SECOND = timedelta(seconds=1)
+SUBJECT = "device-1"
+COUNT_PENDING = "SELECT count(*) FROM erasures WHERE organization_id = %s AND status = 'pending'"
+
+
+def served(databases: Databases, number: int) -> list[object]:
+    """Return whose erasures so many workers take, one after the other, none of which gets done."""
+    jobs = [find_due_erasure(databases.platform, now=NOW + each * SECOND) for each in range(number)]
+    return [job and job.organization_id for job in jobs]
+
+
+def ask_at_once(databases: Databases, who: Provisioned, barrier: Barrier) -> str:
+    url = databases.servers.postgres_url(postgres.FUNCTIONS, databases.name)
+    with closing(Database(lambda: url)) as db:
+        barrier.wait()
+        try:
+            request_erasure(db, tenant_of(who), subject_named(SubjectKind.DEVICE_ID, "a"), actor_of(who), now=NOW)
+        except ConflictError:
+            return "refused"
+    return "accepted"
+
+
+def test_one_organizations_queue_does_not_hold_up_the_others(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    for number in range(3):
+        ask_erasure(databases, acme, f"device-{number}", NOW - 2 * SECOND)
+    ask_erasure(databases, globex, SUBJECT, NOW - SECOND)
+    of_acme, of_globex = acme.organization.id, globex.organization.id
+    assert served(databases, 5) == [of_acme, of_globex, of_acme, of_acme, None]
+
+
+def test_whoever_was_served_longest_ago_is_next_when_no_job_is_claimed(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    for number in range(2):
+        ask_erasure(databases, acme, f"device-{number}", NOW - 2 * SECOND)
+    ask_erasure(databases, globex, SUBJECT, NOW - SECOND)
+    assert work(databases, NOW, times(1)).erasures == 1
+    assert served(databases, 2) == [globex.organization.id, acme.organization.id]
+
+
+def test_a_claim_that_is_over_holds_nobody_back(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    assert served(databases, 1) == [acme.organization.id]
+    ask_erasure(databases, globex, SUBJECT, NOW)
+    for _ in range(2):
+        assert find_due_erasure(databases.platform, now=NOW + CLAIM_TIME) is not None
+    assert find_due_erasure(databases.platform, now=NOW + CLAIM_TIME) is None
+
+
+def test_more_than_a_hundred_pending_erasures_are_refused_to_requests_at_once_as_well(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    repeat_erasures(databases, OPEN_ERASURES - 3)
+
+    barrier = Barrier(6)
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = Counter(pool.map(lambda _: ask_at_once(databases, acme, barrier), range(6)))
+    assert outcomes == {"accepted": 2, "refused": 4}
+    ask_erasure(databases, globex, SUBJECT, NOW)
+    assert work(databases, NOW, times(2)).erasures == 2
+    ask_erasure(databases, acme, "another", NOW)
+    with superuser(databases) as conn:
+        assert conn.execute(COUNT_PENDING, (acme.organization.id,)).fetchone() == (OPEN_ERASURES,)
+
+
+@pytest.mark.parametrize(("status", "erasures"), [("deleted", 1), ("erasing", 0), ("erased", 0)])
+def test_an_organization_that_is_being_erased_itself_needs_no_erasure(
+    databases: Databases, acme: Provisioned, status: str, erasures: int
+) -> None:
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    ask_export(databases, acme, NOW)
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET status = %s WHERE id = %s", (status, acme.organization.id))
+    done = work(databases, NOW)
+    assert (done.erasures, done.exports) == (erasures, 0)
+
+
+def test_who_erases_the_organization_is_told_of_a_job_that_somebody_has(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    ask_erasure(databases, acme, SUBJECT, NOW)
+    assert find_due_erasure(databases.platform, now=NOW) is not None
+    for who, now, expected in ((acme, NOW, True), (globex, NOW, False), (acme, NOW + CLAIM_TIME, False)):
+        with databases.platform.transaction() as conn:
+            assert has_claims(conn, who.organization.id, now=now, until=NOW + CLAIM_TIME) is expected
