@@ -6,6 +6,7 @@ import time
 import urllib.error
 from datetime import UTC, datetime
 from http import HTTPStatus
+from textwrap import fill
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
@@ -27,6 +28,7 @@ from scripts.demo.client import (
 
 ERASURE_SECONDS: Final = 120.0  # beside the grace
 POLL_SECONDS: Final = 1.0
+WIDTH: Final = 110
 
 type Document = dict[str, Any]
 
@@ -111,10 +113,13 @@ def _show(certificate: Document, *, is_signed: bool) -> None:
     for name in ("deleted_at", "gate_closed_at", "erased_at"):
         print(f"  {name:16}{certificate[name]}")
     for store, counts in certificate["counts"].items():
-        print(f"  {store:16}{sum(counts.values())} left in {', '.join(counts)}")
+        what = f"{sum(counts.values())} left in {', '.join(counts)}"
+        print(fill(what, WIDTH, initial_indent=f"  {store:16}", subsequent_indent=" " * 18))
+    print("  what nobody can reach ages out by")
     for entry in certificate["ages_out"]:
-        print(f"  by {entry['by']}  {entry['what']}")
-    print(f"  kept            {'; '.join(certificate['kept'])}\n")
+        print(f"    {entry['by']}  {entry['what']}")
+    print("  what is kept on purpose, or cannot be reached")
+    print("".join(f"    {kept}\n" for kept in certificate["kept"]))
 
 
 def _word(*, is_good: bool) -> str:

@@ -53,7 +53,8 @@ What your tier includes, and what is left of it: GET /v1/usage. More of it: {upg
         "deletion_mail": Template(
             "{organization_name} will be deleted",
             """\
-{organization_name} was deleted at {deleted_at}. Nobody can log in, and its keys are not served any more.
+The deletion of {organization_name} was asked for at {deleted_at}.
+Nobody can log in, and its keys are not served any more.
 
 Until {purge_at} the platform's operator can bring everything back.
 After that all of its data is erased for good.
@@ -62,7 +63,8 @@ After that all of its data is erased for good.
         "restored_mail": Template(
             "{organization_name} was restored",
             """\
-{organization_name} is back, with all of its data and the same keys. Please log in again.
+{organization_name} is back, with all of its data and the same keys. Its status is {status}.
+Please log in again once it is active.
 """,
         ),
         "erased_mail": Template(
@@ -81,7 +83,7 @@ The data that you asked for is written, in {files} files. Whoever has one of the
 
 {links}
 
-A link holds for at most 12 hours, often for less; GET /v1/exports/{export_id} has new ones, to all files.
+A link holds for at most 12 hours, often for less; GET /v1/exports/{export_id} has new ones, to every file of data.
 The files are deleted at {expires_at}.
 """,
         ),

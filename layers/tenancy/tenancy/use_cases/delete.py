@@ -97,7 +97,7 @@ def _owe_execution(conn: Connection, organization_id: UUID, now: datetime) -> No
 
 
 def _owe_mails(conn: Connection, organization: Organization, kind: Kind, now: datetime) -> None:
-    payload = {"organization_name": organization.name}
+    payload = {"organization_name": organization.name, "status": organization.status.value}
     if organization.deleted_at is not None and organization.purge_at is not None:
         payload["deleted_at"] = f"{organization.deleted_at:%Y-%m-%d %H:%M} UTC"
         payload["purge_at"] = f"{organization.purge_at:%Y-%m-%d %H:%M} UTC"
