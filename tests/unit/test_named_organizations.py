@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tenancy.errors import TenantMismatchError
@@ -100,6 +100,8 @@ def test_the_platforms_own_hosts_name_nobody(label: str) -> None:
         assert verdict(caller, Source.HOST, f"{label}.{BASE_DOMAIN}") is NAMES_NOBODY
 
 
+@example(":.attribution.example", Source.HOST)
+@example("acme:.attribution.example", Source.HOST)
 @given(st.text() | st.text().map(lambda label: f"{label}.{BASE_DOMAIN}"), st.sampled_from(HOSTS))
 def test_no_host_agrees_but_the_own_ones(host: str, source: Source) -> None:
     own = {"acme.attribution.example", "track.acme.example"}

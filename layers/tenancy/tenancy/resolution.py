@@ -191,19 +191,22 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
         (None, None) if isinstance(caller, Operator) else (caller.organization_id, caller.subdomain)
     )
     found = HOST.fullmatch(text) if text.isascii() else None
-    name, generous = found[1].lower() if found else "", _read_generously(text)
-    if base_domain and f".{generous}".endswith(f".{base_domain}"):
+    name, readings = found[1].lower() if found else "", _read_generously(text)
+    if base_domain and any(f".{reading}".endswith(f".{base_domain}") for reading in readings):
         label = name.removesuffix(f".{base_domain}")
         if name == base_domain or label in RESERVED_SUBDOMAINS:
             return Verdict.NAMES_NOBODY
         return Verdict.AGREES if label == subdomain else Verdict.DISAGREES
-    owner = domain_owners.get(generous)
+    owner = domain_owners.get(readings[0])
     if owner is None:
         return Verdict.NAMES_NOBODY
-    return Verdict.AGREES if owner == organization_id and name == generous else Verdict.DISAGREES
+    return Verdict.AGREES if owner == organization_id and name == readings[0] else Verdict.DISAGREES
 
 
-def _read_generously(text: str) -> str:
-    """Return the name that anyone may read in *text*: in lower case, as IDNA maps it, without port and final dots."""
+def _read_generously(text: str) -> tuple[str, str]:
+    """Return the names that anyone may read in *text*: in lower case, as IDNA maps it, without final dots.
+
+    First without a port, then as a whole: what stands behind a colon may be none.
+    """
     name = unicodedata.normalize("NFKC", text).replace(IDEOGRAPHIC_FULL_STOP, ".").lower()
-    return name.partition(":")[0].strip().rstrip(".")
+    return name.partition(":")[0].strip().rstrip("."), name.strip().rstrip(".")
