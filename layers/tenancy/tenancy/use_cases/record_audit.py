@@ -17,7 +17,7 @@ from tenancy.stores.platform.audit import insert_refusal
 from tenancy.stores.platform.deletions import list_ending
 from tenancy.stores.postgres import Database
 
-OF_ORGANIZATION: Final = re.compile(r"by organization ([0-9a-f-]{36})$")
+OF_ORGANIZATION: Final = re.compile(r"by organization ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 
 
 def record_messages(platform_db: Database, messages: Mapping[str, str]) -> list[str]:
