@@ -1,7 +1,6 @@
 """Another name, tier or status: all of a change or nothing of it, at once, and with a gateway key at every moment."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +14,6 @@ from tenancy.quotas import Allowance, Metric, limit_of
 from tenancy.standing import existing
 from tenancy.stores.apps import count_apps
 from tenancy.stores.audit import insert_record
-from tenancy.stores.counters import put_standing
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.platform.organizations import (
     get_gateway_key,
@@ -25,12 +23,13 @@ from tenancy.stores.platform.organizations import (
 )
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.postgres import Connection, Database
-from tenancy.stores.redis import Redis, RedisAwayError
+from tenancy.stores.redis import Redis
 from tenancy.stores.seats import lock_seats
 from tenancy.stores.standing import find_standing
 from tenancy.stores.users import count_users
 from tenancy.tiers import Tier
 from tenancy.use_cases.effects import Kind
+from tenancy.use_cases.publish_standing import publish_standing
 
 RENAMED: Final = "organization.renamed"
 TIER_CHANGED: Final = "organization.tier_changed"
@@ -75,9 +74,7 @@ def change_organization(
             raise ConflictError("The organization is being changed.")
         changed = _apply(conn, before, old_key, change, actor=actor, now=now)
         standing = find_standing(conn, organization_id)
-    if standing is not None:
-        with suppress(RedisAwayError):  # which learns it within a minute
-            put_standing(redis, organization_id, standing)
+    publish_standing(redis, organization_id, standing)
     return changed
 
 

@@ -1,6 +1,5 @@
 """Delete an organization so that it can be brought back for a while, and bring it back (decision 7)."""
 
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -10,14 +9,14 @@ from tenancy.errors import ErasedError, NotDeletedError
 from tenancy.organization import CHANGEABLE, Organization, Status
 from tenancy.standing import existing
 from tenancy.stores.audit import insert_record
-from tenancy.stores.counters import put_standing
 from tenancy.stores.platform.deletions import find_deletion, list_addresses, update_deleted, update_restored
 from tenancy.stores.platform.organizations import lock_organization
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.postgres import Connection, Database
-from tenancy.stores.redis import Redis, RedisAwayError
+from tenancy.stores.redis import Redis
 from tenancy.stores.standing import find_standing
 from tenancy.use_cases.effects import Kind, World, drain
+from tenancy.use_cases.publish_standing import publish_standing
 
 DELETED: Final = "organization.deleted"
 RESTORED: Final = "organization.restored"
@@ -106,12 +105,9 @@ def _owe_mails(conn: Connection, organization: Organization, kind: Kind, now: da
 
 
 def _publish(platform_db: Database, redis: Redis, organization_id: UUID) -> None:
-    """Tell Redis, which would otherwise learn it within a minute."""
     with platform_db.tenant_transaction(organization_id) as conn:
         standing = find_standing(conn, organization_id)
-    if standing is not None:
-        with suppress(RedisAwayError):
-            put_standing(redis, organization_id, standing)
+    publish_standing(redis, organization_id, standing)
 
 
 def _record(action: str, organization_id: UUID, actor: Actor, now: datetime) -> Record:

@@ -1,6 +1,5 @@
 """Erase an organization whose grace is over: the tasks of the state machine, each of which may run twice."""
 
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -10,7 +9,6 @@ from tenancy.deletion import Certificate, Count, Counts, Deletion, certificate_t
 from tenancy.organization import Status
 from tenancy.privacy import CLAIM_TIME
 from tenancy.stores.audit import insert_record
-from tenancy.stores.counters import put_standing
 from tenancy.stores.platform.deletions import (
     find_deletion,
     find_last_contact,
@@ -26,12 +24,12 @@ from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.platform.privacy_jobs import has_claims
 from tenancy.stores.platform.tombstones import insert_tombstone
 from tenancy.stores.postgres import Connection
-from tenancy.stores.redis import RedisAwayError
 from tenancy.stores.signer import Signer
 from tenancy.stores.standing import find_standing
 from tenancy.tenant import CallerKind
 from tenancy.use_cases.effects import Kind
 from tenancy.use_cases.estate import STORES, Estate
+from tenancy.use_cases.publish_standing import publish_standing
 from tenancy.use_cases.release_held import release_lease
 from tenancy.use_cases.roll_up import LEASE as ROLL_UP_LEASE
 from tenancy.use_cases.roll_up import LEASE_TIME
@@ -77,9 +75,8 @@ def close_gate(estate: Estate, organization_id: UUID, generation: int, *, reques
         deletion = _require(find_deletion(conn, organization_id), generation)
         standing = find_standing(conn, organization_id)
     insert_tombstone(estate.client(), organization_id, closed_at=deletion.gate_closed_at or now)
-    if standing is not None and deletion.erased_at is None:
-        with suppress(RedisAwayError):  # it learns it within a minute, which is waited out
-            put_standing(estate.redis, organization_id, standing)
+    if deletion.erased_at is None:
+        publish_standing(estate.redis, organization_id, standing)
     return deletion
 
 
