@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from uuid import uuid4
 
 import boto3
 import psycopg
@@ -17,7 +18,13 @@ from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.tiers import Tier
 from tenancy.use_cases.effects import World
-from tenancy.use_cases.provision import Provisioned, provision_organization
+from tenancy.use_cases.provision import (
+    Provisioned,
+    insert_provisioned,
+    prepare,
+    provision_organization,
+    put_gateway_key,
+)
 from tenancy.use_cases.sweep import sweep
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 
@@ -51,6 +58,21 @@ def test_only_the_mail_is_owed_once_it_is_answered(databases: Databases, world: 
     provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT kind FROM outbox").fetchall() == [("welcome_mail",)]
+
+
+def test_a_sweep_right_after_the_commit_leaves_the_gateway_key_to_the_request(
+    databases: Databases, counters: Redis, world: World, aws: AwsAccount
+) -> None:
+    made = prepare(uuid4(), new_organization("acme"), now=NOW)
+    with databases.platform.tenant_transaction(made.organization.id) as conn:
+        gateway_key = insert_provisioned(conn, made, "$argon2id$", OPERATOR, now=NOW)
+    swept = sweep(databases.platform, counters, world, now=NOW + timedelta(seconds=1))
+    put_gateway_key(databases.platform, world, gateway_key, now=NOW)
+    assert swept is not None
+    assert swept.drained.done == ("welcome_mail",)
+    assert keys_in_plan(aws, Tier.STARTER) == [f"organization-{made.organization.id}-1"]
+    with databases.platform.transaction() as conn:
+        assert conn.execute("SELECT kind FROM outbox").fetchall() == []
 
 
 @pytest.mark.parametrize(

@@ -78,16 +78,21 @@ def drain(
     failed: list[str] = []
     while has_time() and (effects := _claim(platform_db, now, organization_id, kind)):
         for effect in effects:
-            try:
-                _do(world, effect)
-            except Refusal as refusal:
-                _note_failure(platform_db, effect, refusal, now=now)
-                failed.append(effect.kind)
-            else:
-                with platform_db.transaction() as conn:
-                    delete_effect(conn, effect.id)
-                done.append(effect.kind)
+            is_done = finish(platform_db, world, effect, now=now)
+            (done if is_done else failed).append(effect.kind)
     return Drained(done=tuple(done), failed=tuple(failed))
+
+
+def finish(platform_db: Database, world: World, effect: Effect, *, now: datetime) -> bool:
+    """Do an effect that is claimed and strike it; return False, and note why and when it is due again, if it failed."""
+    try:
+        _do(world, effect)
+    except Refusal as refusal:
+        _note_failure(platform_db, effect, refusal, now=now)
+        return False
+    with platform_db.transaction() as conn:
+        delete_effect(conn, effect.id)
+    return True
 
 
 def _claim(platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None) -> list[Effect]:

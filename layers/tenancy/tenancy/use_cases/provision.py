@@ -1,7 +1,7 @@
 """Provision an organization: administrator, first app and keys in one transaction, then gateway key and mail."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -18,11 +18,11 @@ from tenancy.stores.api_keys import insert_api_key
 from tenancy.stores.apps import insert_app
 from tenancy.stores.audit import insert_record
 from tenancy.stores.platform.organizations import insert_organization
-from tenancy.stores.platform.outbox import insert_effect, is_owed
+from tenancy.stores.platform.outbox import Effect, insert_claimed_effect, insert_effect, is_owed
 from tenancy.stores.platform.quarantine import is_quarantined
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.users import insert_user
-from tenancy.use_cases.effects import Kind, World, drain
+from tenancy.use_cases.effects import Kind, World, drain, finish
 from tenancy.use_cases.seats import claim_seat
 
 PROVISIONED: Final = "organization.provisioned"
@@ -30,6 +30,7 @@ FIRST_APP_NAME: Final = "Default App"
 FIRST_APP_PLATFORM: Final = "web"
 FIRST_SECRET_KEY_NAME: Final = "First secret key"  # noqa: S105 - a name
 FIRST_GENERATION: Final = 1
+CLAIM_TIME: Final = timedelta(seconds=60)  # twice the function's time-out
 # OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
@@ -61,8 +62,8 @@ def provision_organization(
     provisioned = prepare(uuid4(), new, now=now)
     password_hash = hash_password(new)
     with platform_db.tenant_transaction(provisioned.organization.id) as conn:
-        insert_provisioned(conn, provisioned, password_hash, actor, now=now)
-    finish_gateway_key(platform_db, world, provisioned.organization.id, now=now)
+        gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
+    put_gateway_key(platform_db, world, gateway_key, now=now)
     return provisioned
 
 
@@ -101,8 +102,8 @@ def hash_password(new: NewOrganization) -> str:
 
 def insert_provisioned(
     conn: Connection, provisioned: Provisioned, password_hash: str, actor: Actor, *, now: datetime
-) -> None:
-    """Store all of it, with its record and the effects that it owes.
+) -> Effect:
+    """Store all of it, with its record and the effects that it owes; return that of the gateway key, which is claimed.
 
     Raises:
         SubdomainTakenError: another organization answers at that subdomain, or did so until lately.
@@ -116,14 +117,24 @@ def insert_provisioned(
     target = str(organization.id)
     record = Record(occurred_at=now, actor=actor, action=PROVISIONED, outcome=Outcome.DONE, target=target)
     insert_record(conn, organization.id, record)
-    key = {"value": gateway_key, "tier": organization.tier}
-    insert_effect(conn, organization.id, Kind.GATEWAY_KEY, key, due_at=now)
     mail = {"to": provisioned.admin_email, "organization_name": organization.name}
     insert_effect(conn, organization.id, Kind.WELCOME_MAIL, mail, due_at=now)
+    key = {"value": gateway_key, "tier": organization.tier}
+    return insert_claimed_effect(conn, organization.id, Kind.GATEWAY_KEY, key, until=now + CLAIM_TIME)
+
+
+def put_gateway_key(platform_db: Database, world: World, gateway_key: Effect, *, now: datetime) -> None:
+    """Let API Gateway meter the organization that was just stored; nobody else is at it.
+
+    Raises:
+        UnavailableError: API Gateway does not take the key now; the sweep tries again.
+    """
+    if not finish(platform_db, world, gateway_key, now=now):
+        raise _not_in_plan()
 
 
 def finish_gateway_key(platform_db: Database, world: World, organization_id: UUID, *, now: datetime) -> None:
-    """Make sure that API Gateway meters the organization, whoever was to see to it before.
+    """Make sure that API Gateway meters the organization, which an earlier request was to see to.
 
     Raises:
         UnavailableError: API Gateway does not take the key now; the sweep tries again.
@@ -131,10 +142,14 @@ def finish_gateway_key(platform_db: Database, world: World, organization_id: UUI
     """
     drained = drain(platform_db, world, now=now, organization_id=organization_id, kind=Kind.GATEWAY_KEY)
     if drained.failed:
-        raise UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
+        raise _not_in_plan()
     with platform_db.transaction() as conn:
         if is_owed(conn, organization_id, Kind.GATEWAY_KEY):
             raise RequestInProgressError("The organization is stored; API Gateway will know it within minutes.")
+
+
+def _not_in_plan() -> UnavailableError:
+    return UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
 
 
 def _insert_people_and_keys(conn: Connection, made: Provisioned, password_hash: str, *, now: datetime) -> None:

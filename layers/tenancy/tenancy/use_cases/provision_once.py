@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
-from typing import Final
 from uuid import uuid4
 
 import msgspec
@@ -27,15 +26,15 @@ from tenancy.stores.postgres import Database
 from tenancy.stores.sealer import Sealer
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.provision import (
+    CLAIM_TIME,
     HASHER,
     Provisioned,
     finish_gateway_key,
     hash_password,
     insert_provisioned,
     prepare,
+    put_gateway_key,
 )
-
-CLAIM_TIME: Final = timedelta(seconds=60)  # twice the function's time-out
 
 
 def provision_once(
@@ -63,6 +62,7 @@ def provision_once(
     if request.answer is not None:
         answer = sealer.unseal(request.answer, request.organization_id)
         provisioned = msgspec.json.decode(answer, type=Provisioned)
+        finish_gateway_key(platform_db, world, provisioned.organization.id, now=now)
     else:
         with _freed_when_refused(platform_db, key, request):
             provisioned = prepare(request.organization_id, new, now=now)
@@ -71,8 +71,8 @@ def provision_once(
             with platform_db.tenant_transaction(request.organization_id) as conn:
                 if not update_answer(conn, key, answer, claimed_until=request.claimed_until):
                     raise RequestInProgressError("The same request was taken over by another.")
-                insert_provisioned(conn, provisioned, password_hash, actor, now=now)
-    finish_gateway_key(platform_db, world, provisioned.organization.id, now=now)
+                gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
+        put_gateway_key(platform_db, world, gateway_key, now=now)
     return provisioned
 
 

@@ -11,6 +11,10 @@ from psycopg.types.json import Jsonb
 from tenancy.stores.postgres import Connection
 
 INSERT_EFFECT: Final = "INSERT INTO outbox (organization_id, kind, payload, due_at) VALUES (%s, %s, %s, %s)"
+INSERT_CLAIMED_EFFECT: Final = """
+    INSERT INTO outbox (organization_id, kind, payload, due_at, attempts) VALUES (%s, %s, %s, %s, 1)
+    RETURNING id, organization_id, kind, payload, attempts
+"""
 # Nothing is made for an organization that is being erased, or would be made again after it was erased; links to its
 # data are not sent while it is deleted.
 CLAIM_EFFECTS: Final = """
@@ -49,6 +53,15 @@ def insert_effect(
 ) -> None:
     """Owe an effect from *due_at* on, in the transaction that makes it due."""
     conn.execute(INSERT_EFFECT, (organization_id, kind, Jsonb(payload), due_at))
+
+
+def insert_claimed_effect(
+    conn: Connection, organization_id: UUID, kind: str, payload: dict[str, Any], *, until: datetime
+) -> Effect:
+    """Owe an effect and return it, claimed by whoever owes it: nobody else does it before *until*."""
+    with conn.cursor(row_factory=class_row(Effect)) as cursor:
+        [effect] = cursor.execute(INSERT_CLAIMED_EFFECT, (organization_id, kind, Jsonb(payload), until)).fetchall()
+    return effect
 
 
 def claim_effects(
