@@ -1,6 +1,6 @@
 """Real servers for every test that needs one: PostgreSQL, ClickHouse, and AWS as moto plays it over HTTP.
 
-They start once a run. Each test has databases of its own, cloned from a migrated template.
+They start once for each worker of a run. Each test has databases of its own, cloned from a migrated template.
 """
 
 import itertools
@@ -53,6 +53,16 @@ from tests.given import (
     provision,
     reset_aws,
 )
+
+SHARING = (ROOT / "tests" / "e2e", ROOT / "tests" / "isolation" / "proof")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep in one worker what shares something: a module, the deployed stack, the organizations of the proof."""
+    for item in items:
+        shared = next((folder for folder in SHARING if item.path.is_relative_to(folder)), item.path)
+        item.add_marker(pytest.mark.xdist_group(str(shared.relative_to(ROOT))))
 
 
 @pytest.fixture(scope="session")
