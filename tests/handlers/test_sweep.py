@@ -85,7 +85,7 @@ def test_a_key_that_found_no_plan_joins_it_later_and_the_mail_goes_out_once(
     request = create()
     problem = problem_of(provision(request), request, 503, "unavailable")
     assert problem["retry_after"] >= 30
-    assert [kind for kind, _, _ in owed(databases)] == ["gateway_key", "welcome_mail"]
+    assert [kind for kind, _, _ in owed(databases)] == ["welcome_mail", "gateway_key"]
 
     # The key is not yet due again, and then still without a plan.
     assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}

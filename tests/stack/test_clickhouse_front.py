@@ -103,12 +103,11 @@ def test_a_value_cannot_become_a_header(front: Served) -> None:
 
 
 def test_a_slow_query_holds_nobody_up(front: Served) -> None:
-    slow = threading.Thread(target=front.ask, args=("SELECT sleep(1)",))
+    slow = threading.Thread(target=front.ask, args=("SELECT sleep(3)",))
     slow.start()
-    start = time.perf_counter()
     for _ in range(20):
         front.ask("SELECT 1")
-    assert time.perf_counter() - start < 0.9
+    assert slow.is_alive()
     slow.join()
 
 

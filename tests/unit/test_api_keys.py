@@ -73,28 +73,27 @@ def test_the_checksum_covers_the_prefix() -> None:
 KEY = KEYS[2].text
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "wk_",
-        KEY[:-1],
-        KEY + "0",
-        KEY + "\n",
-        "\n" + KEY,
-        " " + KEY,
-        KEY + "\0",
-        KEY.upper(),
-        KEY.replace("_", "-", 1),
-        "xx" + KEY[2:],
-        "wk_" + "é" * 49,
-        "wk_" + "\uff11" * 49,
-        "wk_" + "0" * 49,
-        KEY * 2,
-        "wk_" + "A" * 100_000,
-    ],
-    ids=lambda text: repr(text[:12]),
-)
+OTHER_FORMS = [
+    "",
+    "wk_",
+    KEY[:-1],
+    KEY + "0",
+    KEY + "\n",
+    "\n" + KEY,
+    " " + KEY,
+    KEY + "\0",
+    KEY.upper(),
+    KEY.replace("_", "-", 1),
+    "xx" + KEY[2:],
+    "wk_" + "é" * 49,
+    "wk_" + "\uff11" * 49,
+    "wk_" + "0" * 49,
+    KEY * 2,
+    "wk_" + "A" * 100_000,
+]
+
+
+@pytest.mark.parametrize("text", OTHER_FORMS, ids=range(len(OTHER_FORMS)))
 def test_what_has_another_form_is_no_key(text: str) -> None:
     assert find_key(text) is None
 

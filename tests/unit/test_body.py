@@ -85,7 +85,7 @@ def test_a_gzip_bomb_costs_no_memory() -> None:
 
 def test_a_body_of_very_many_gzip_members_costs_no_time() -> None:
     body = gzip.compress(b"") * 100_000
-    started = time.perf_counter()
+    started = time.process_time()
     with suppress(MalformedRequestError):
         decode_body(body)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

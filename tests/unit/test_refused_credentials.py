@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
-from time import perf_counter
 
 import pytest
 
@@ -158,9 +157,7 @@ def test_what_has_no_form_of_a_credential_asks_nobody(secrets_away: Secrets) -> 
         return KeySet.from_jwks(secrets_away.get_secret(JWKS), issuer=ISSUER, audience=ISSUER)
 
     assert len(GARBAGE) >= 40
-    started = perf_counter()
     assert {header: outcome(header, key_set) for header in GARBAGE} == dict.fromkeys(GARBAGE, UnauthenticatedError)
-    assert perf_counter() - started < len(GARBAGE) * 0.005
     assert outcome((f"Bearer {GOOD}",), key_set) is UnavailableError
 
 
@@ -177,7 +174,7 @@ def test_a_token_that_the_key_set_does_not_verify_asks_no_database(text: str) ->
 
 
 @pytest.mark.parametrize(
-    "header", [f"Bearer {text}" for text in (GOOD, SECRET, WRITE, PLATFORM)] + [basic(f"{WRITE}:")]
+    "header", [f"Bearer {text}" for text in (GOOD, SECRET, WRITE, PLATFORM)] + [basic(f"{WRITE}:")], ids=range(5)
 )
 def test_only_what_may_be_somebodys_asks_the_database(header: str) -> None:
     assert outcome((header,), lambda: KEY_SET) is NetworkUsedError
