@@ -45,6 +45,7 @@ stores = Stores(
     writer=writer,
     reader=reader,
     exports=Exports(settings.region, settings.exports_bucket),
+    quiet=settings.erasure_quiet,
 )
 
 

@@ -77,9 +77,10 @@ def test_the_sweep_mails_links_to_who_may_read_them(
 def test_an_erasure_is_asked_for_done_and_shows_its_counts(
     privacy: Function, privacy_jobs: Function, databases: Databases, acme: Provisioned, globex: Provisioned, case: str
 ) -> None:
-    name = next(iter(json.loads(sample("privacy", case)["body"]).values()))
+    [(kind, name)] = json.loads(sample("privacy", case)["body"]).items()
+    named = {"device_id": name} if kind == "device_id" else {"user_properties": {kind: name}}
     for who in (acme, globex):
-        store(databases, who.organization.id, [1, 2], at=datetime.now(UTC), device_id=name)
+        store(databases, who.organization.id, [1, 2], at=datetime.now(UTC), **named)
         store(databases, who.organization.id, [3], at=datetime.now(UTC))
     asked = answer_of(privacy(asking(case, tenant_of(acme))))
     assert (asked.status, asked.document["status"]) == (202, "pending")

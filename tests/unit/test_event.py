@@ -31,6 +31,8 @@ def test_every_field_reaches_its_column() -> None:
         revenue="49.9",
         currency="EUR",
         received_at="2026-11-24 12:00:00.456789",
+        device_names=(),
+        user_names=(),
     )
 
 

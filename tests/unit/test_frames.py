@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from tenancy.events.frames import MAX_ROWS, MAX_TEXT_BYTES, Frame, cut_frames
 from tenancy.events.row import Row
 
-ROWS = st.builds(Row, **dict.fromkeys(Row.__struct_fields__, st.text(max_size=40)))
+TEXTS = st.text(max_size=40)
+NAMES = st.lists(TEXTS, max_size=2).map(tuple)
+FIELDS = {name: NAMES if name.endswith("_names") else TEXTS for name in Row.__struct_fields__}
+ROWS: st.SearchStrategy[Row] = st.builds(Row, **FIELDS)
 
 
 def row(number: int, properties: str = "{}") -> Row:
-    texts = dict.fromkeys(Row.__struct_fields__, "")
-    return Row(**{**texts, "event_id": f"event-{number}", "properties": properties})
+    fields = {name: [] if name.endswith("_names") else "" for name in Row.__struct_fields__}
+    return msgspec.convert({**fields, "event_id": f"event-{number}", "properties": properties}, Row)
 
 
 def read(stream: bytes) -> list[Row]:

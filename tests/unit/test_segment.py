@@ -29,6 +29,8 @@ def test_every_member_reaches_its_column() -> None:
         revenue="49.9",
         currency="EUR",
         received_at="2026-11-24 12:00:00.456789",
+        device_names=("anonymous-1",),
+        user_names=("user-42",),
     )
     assert json.loads(row.properties) == CALL["properties"]
     assert json.loads(row.user_properties) == {

@@ -48,13 +48,14 @@ def actor_of(who: Provisioned) -> Actor:
     return replace(OPERATOR, kind=CallerKind.KEY, id=who.secret_key_id)
 
 
-def stores_of(databases: Databases) -> Stores:
+def stores_of(databases: Databases, *, quiet: timedelta = timedelta()) -> Stores:
     return Stores(
         platform_db=databases.platform,
         db=databases.functions,
         writer=lambda: databases.clickhouse,
         reader=lambda: databases.clickhouse,
         exports=EXPORTS,
+        quiet=quiet,
     )
 
 

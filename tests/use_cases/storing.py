@@ -1,6 +1,6 @@
 """Events that a test puts straight into ClickHouse, as load would, received whenever it says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -9,7 +9,7 @@ from msgspec import structs
 
 from tenancy.events.event import parse_event
 from tenancy.events.frames import EventTable, cut_frames
-from tenancy.events.row import Reception
+from tenancy.events.row import Reception, Row
 from tenancy.stores.clickhouse import TenantReader
 from tenancy.stores.platform.events import insert_frames
 from tests.given import Databases, event
@@ -34,9 +34,16 @@ def store(
     stamp = (happened or at).isoformat()
     raws = [msgspec.json.encode(event(number, event_timestamp=stamp, **changes)) for number in numbers]
     rows = [structs.replace(parse_event(raw, reception), reason=reason) for raw in raws]
+    load(databases, rows, at=at, written=written or at, table=table)
+
+
+def load(
+    databases: Databases, rows: Sequence[Row], *, at: datetime, written: datetime, table: EventTable = "events"
+) -> None:
+    """Store *rows* that were received *at* that time, as if they were *written* then."""
     for frame in cut_frames(rows):
         insert_frames(databases.clickhouse, table, [frame.bytes], token=str(uuid4()))
-    moments = {"at": at, "written": written or at}
+    moments = {"at": at, "written": written}
     condition = "received_at = {at:DateTime64(6, 'UTC')}"
     statement = f"ALTER TABLE {table} UPDATE created_at = {{written:DateTime('UTC')}} WHERE {condition}"
     databases.clickhouse.command(statement, parameters=moments, settings={"mutations_sync": 2})

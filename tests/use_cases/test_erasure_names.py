@@ -4,18 +4,20 @@ import json
 
 import msgspec
 import pytest
+from msgspec import to_builtins
+from zstandard import compress
 
-from tenancy.events.frames import cut_frames
 from tenancy.events.row import Reception
 from tenancy.events.segment import parse_message
-from tenancy.privacy import SubjectKind
+from tenancy.privacy import SubjectKind, Written, subject_named
 from tenancy.stores.platform.events import insert_frames
+from tenancy.stores.platform.subjects import count_subject
 from tenancy.use_cases.provision import Provisioned
 from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.privacy_jobs import ask_erasure, devices, work
-from tests.use_cases.storing import LONG, count, store
+from tests.use_cases.storing import LONG, count, load, store
 
 
 def keep_calls(databases: Databases, who: Provisioned, *calls: dict[str, object]) -> None:
@@ -23,8 +25,7 @@ def keep_calls(databases: Databases, who: Provisioned, *calls: dict[str, object]
     reception = Reception(organization_id=who.organization.id, received_at=NOW, retention=LONG)
     common = {"type": "track", "event": "Signed Up", "timestamp": NOW.isoformat()}
     raws = [msgspec.json.encode({**common, "messageId": str(number), **call}) for number, call in enumerate(calls)]
-    for frame in cut_frames([parse_message(raw, reception) for raw in raws]):
-        insert_frames(databases.clickhouse, "events", [frame.bytes], token=frame.text)
+    load(databases, [parse_message(raw, reception) for raw in raws], at=NOW, written=NOW)
 
 
 def test_a_user_is_found_wherever_the_mapping_leaves_the_name(
@@ -51,6 +52,39 @@ def test_a_user_is_found_wherever_the_mapping_leaves_the_name(
     assert count(databases, globex.organization.id) == 9
 
 
+def test_a_user_that_is_called_as_a_device_takes_nothing_of_it_along(databases: Databases, acme: Provisioned) -> None:
+    store(databases, acme.organization.id, range(10), at=NOW, device_id="42")
+    keep_calls(databases, acme, {"userId": 42, "anonymousId": "phone"})
+    ask_erasure(databases, acme, "42", NOW, SubjectKind.USER_ID)
+    work(databases, NOW)
+    assert devices(databases, acme) == {"42"}
+    assert count(databases, acme.organization.id) == 10
+
+
+def test_numbers_that_a_database_cannot_read_hide_no_name(databases: Databases, acme: Provisioned) -> None:
+    raw = b'{"type": "track", "userId": "ann", "anonymousId": "a", "total": 123456789012345678901, "rate": 1e400}'
+    row = parse_message(raw, Reception(organization_id=acme.organization.id, received_at=NOW, retention=LONG))
+    load(databases, [row], at=NOW, written=NOW)
+    ask_erasure(databases, acme, "ann", NOW, SubjectKind.USER_ID)
+    work(databases, NOW)
+    assert count(databases, acme.organization.id) == 0
+
+
+def test_rows_from_before_names_were_columns_are_found(databases: Databases, acme: Provisioned) -> None:
+    call = b'{"type": "track", "userId": 42, "anonymousId": "browser", "context": {"device": {"id": "phone"}}}'
+    reception = Reception(organization_id=acme.organization.id, received_at=NOW, retention=LONG)
+    rows = []
+    for number in range(3):
+        row = to_builtins(parse_message(call[:-1] + b', "messageId": "%d"}' % number, reception))
+        rows.append(json.dumps({name: row[name] for name in row.keys() - {"device_names", "user_names"}}))
+    frame = compress("\n".join(rows).encode())
+    insert_frames(databases.clickhouse, "events", [frame], token="frame")
+    for kind, name in ((SubjectKind.DEVICE_ID, "browser"), (SubjectKind.USER_ID, "42")):
+        subject = subject_named(kind, name)
+        found = count_subject(databases.clickhouse, acme.organization.id, subject, Written(), through=NOW)
+        assert found == (3, 0)
+
+
 def test_a_device_is_found_by_its_anonymous_id_as_well(databases: Databases, acme: Provisioned) -> None:
     keep_calls(
         databases,
@@ -58,6 +92,7 @@ def test_a_device_is_found_by_its_anonymous_id_as_well(databases: Databases, acm
         {"anonymousId": "browser"},
         {"anonymousId": "browser", "context": {"device": {"id": "phone"}}},
         {"userId": "browser", "anonymousId": "other"},
+        {"type": "alias", "previousId": "browser", "userId": "ann"},
     )
     ask_erasure(databases, acme, "browser", NOW)
     work(databases, NOW)

@@ -221,7 +221,7 @@ def test_what_a_queue_brings_back_after_days_is_erased_before_the_subject_is_for
     erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
     for moment in (NOW, NOW + NEXT_PASS):
         work(databases, moment)
-    store(databases, acme.organization.id, range(10), at=NOW - MINUTE)
+    store(databases, acme.organization.id, range(10), at=NOW - MINUTE, written=NOW + 14 * DAY)
     for moment in (NOW + FORGET_AFTER, NOW + FORGET_AFTER + NEXT_PASS):
         assert work(databases, moment).erasures == 1
     found = erasure(databases, acme, erasure_id)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.privacy import NEXT_PASS, ExportStatus
+from tenancy.privacy import LATER_PASSES, NEXT_PASS, ExportStatus
 from tenancy.stores.exports import Exports
 from tenancy.stores.platform.privacy_jobs import withdraw_exports
 from tenancy.stores.postgres import Connection
@@ -91,13 +91,14 @@ def test_who_goes_on_with_an_export_deletes_what_earlier_generations_left(
 def test_every_pass_of_an_erasure_deletes_what_a_dead_worker_has_left(
     databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
+    for who in (acme, globex):
+        ask_erasure(databases, who, "device-1", NOW)
+    assert work(databases, NOW).erasures == 2
     done, withdrawn = (_export_of(databases, who) for who in (acme, globex))
     with superuser(databases) as conn:
         conn.execute("UPDATE exports SET generation = 1 WHERE id = %s", (done,))
         conn.execute("UPDATE exports SET status = 'withdrawn' WHERE id = %s", (withdrawn,))
-    for who in (acme, globex):
-        ask_erasure(databases, who, "device-1", NOW)
-    for moment in (NOW, NOW + NEXT_PASS):
+    for moment in (NOW + NEXT_PASS, NOW + NEXT_PASS + LATER_PASSES):
         EXPORTS.put(acme.organization.id, f"{done}/0/99999-events.jsonl.gz", b"stale")
         EXPORTS.put(acme.organization.id, f"{done}/1/99999-events.jsonl.gz", b"current")
         EXPORTS.put(globex.organization.id, f"{withdrawn}/0/99999-events.jsonl.gz", b"stale")

@@ -38,7 +38,8 @@ CREATE TABLE export_files (
 );
 
 -- The subject is a salted digest from the first moment on, and forgotten when no queue can bring its events any more.
--- found is what a pass has found and not yet made up for. claimed_until is the end of the last claim, by which
+-- found is what a pass has found and not yet made up for; covered_until, up to when rows were written that the last pass
+-- looked at. claimed_until is the end of the last claim, by which
 -- organizations take turns.
 CREATE TABLE erasures (
     id uuid PRIMARY KEY,
@@ -54,6 +55,7 @@ CREATE TABLE erasures (
     held_events_before bigint NOT NULL DEFAULT 0,
     held_events_after bigint,
     found jsonb NOT NULL DEFAULT '{}',
+    covered_until timestamptz,
     requested_at timestamptz NOT NULL,
     erased_at timestamptz,
     confirmed_at timestamptz,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from operator import add
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,8 @@ LONGEST_QUERY: Final = timedelta(minutes=15)  # the server ends it by itself, wh
 CLAIM_TIME: Final = LONGEST_RUN + LONGEST_QUERY  # a query may begin with the last second of a run
 # A pass that has found something is followed by another one, when whatever ran beside it has ended and settled.
 NEXT_PASS: Final = CLAIM_TIME + SETTLING_TIME
+# What comes later is looked for once a day, among the rows that were written since.
+LATER_PASSES: Final = timedelta(days=1)
 # Queues keep a message for 14 days, and one that is sent again (a dead letter, once) for another 14.
 FORGET_AFTER: Final = timedelta(days=30)
 OPEN_ERASURES: Final = 100  # of one organization
@@ -98,6 +101,13 @@ class Subject:
     digest: bytes
 
 
+class Written(NamedTuple):
+    """When the rows were written that a pass is about: after *since*, and *until* then; None is no bound."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class Loss(NamedTuple):
     """What a day of receipt loses: events, devices that have no other event on it, bytes."""
 
@@ -111,27 +121,32 @@ NOTHING: Final = Loss(0, 0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Rows of a subject: how many, and on which days statistics and usage were counted with them."""
+    """Rows of a subject: how many, and on which days statistics and usage were counted with them.
+
+    With *until*, those written until then are being deleted, and may be partly gone.
+    """
 
     events: int = 0
     held_events: int = 0
     event_days: frozenset[date] = frozenset()
     receipt_days: frozenset[date] = frozenset()
     losses: Mapping[date, Loss] = field(default_factory=dict)
+    until: datetime | None = None
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self.events or self.held_events)
 
     def merged(self, later: "Found") -> "Found":
-        """Return what was found, if this was not made up for yet and may be partly gone when looked for *later*."""
+        """Return what was found in all: *later* are other rows, or what is left of these if they are being deleted."""
+        both = max if self.until else add
         losses = {
-            day: Loss(*map(max, self.losses.get(day, NOTHING), later.losses.get(day, NOTHING)))
+            day: Loss(*map(both, self.losses.get(day, NOTHING), later.losses.get(day, NOTHING)))
             for day in self.losses.keys() | later.losses.keys()
         }
         return Found(
-            events=max(self.events, later.events),
-            held_events=max(self.held_events, later.held_events),
+            events=both(self.events, later.events),
+            held_events=both(self.held_events, later.held_events),
             event_days=self.event_days | later.event_days,
             receipt_days=self.receipt_days | later.receipt_days,
             losses=losses,
@@ -145,17 +160,20 @@ class Found:
             "event_days": sorted(day.isoformat() for day in self.event_days),
             "receipt_days": sorted(day.isoformat() for day in self.receipt_days),
             "losses": {day.isoformat(): list(loss) for day, loss in self.losses.items()},
+            "until": self.until and self.until.isoformat(),
         }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Found":
         """Return what `document` was made from; nothing for an empty one."""
+        until = document.get("until")
         return cls(
             events=document.get("events", 0),
             held_events=document.get("held_events", 0),
             event_days=frozenset(map(date.fromisoformat, document.get("event_days", ()))),
             receipt_days=frozenset(map(date.fromisoformat, document.get("receipt_days", ()))),
             losses={date.fromisoformat(day): Loss(*loss) for day, loss in document.get("losses", {}).items()},
+            until=until and datetime.fromisoformat(until),
         )
 
     def made_up_for(self) -> "Found":
@@ -181,7 +199,10 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureJob:
-    """An erasure as its worker sees it; *found* is what passes have found, and not made up for yet."""
+    """An erasure as its worker sees it; *found* is what passes have found, and not made up for yet.
+
+    Rows that were written until *covered_until* were looked at by the last pass; None before the first.
+    """
 
     id: UUID
     organization_id: UUID
@@ -191,6 +212,7 @@ class ErasureJob:
     subject: Subject
     requested_at: datetime
     found: Found
+    covered_until: datetime | None
 
 
 def folder_of(export_id: UUID, generation: int) -> str:

@@ -220,10 +220,11 @@ def _clickhouse_values(
     for column in table.columns:
         if column.name == table.tenant_column:
             yield column.name, ("UUID", str(organization_id))
-        elif column.is_text:
+        elif column.is_text or column.is_texts:
             place = f"ClickHouse {table.name}.{column.name}"
             canaries.planted.add(place)
-            yield column.name, ("String", canaries.new(organization_id, place))
+            canary = canaries.new(organization_id, place)
+            yield column.name, (column.type, [canary]) if column.is_texts else ("String", canary)
         elif column.type.startswith("Date") and not column.is_filled:
             now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
             kind = column.type.partition("(")[0]

@@ -67,6 +67,10 @@ class Column:
             self.type in {"String", "LowCardinality(String)", "Nullable(String)", "LowCardinality(Nullable(String))"}
         )
 
+    @property
+    def is_texts(self) -> bool:
+        return self.type == "Array(String)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:

@@ -11,6 +11,7 @@ import msgspec
 from tenancy.errors import TenantMismatchError
 from tenancy.events.currencies import CURRENCIES
 from tenancy.events.money import find_money, money_text
+from tenancy.events.names import names_in
 from tenancy.events.row import (
     DEFAULT_CURRENCY,
     MAX_EVENT_BYTES,
@@ -89,6 +90,11 @@ def _row(raw: bytes, event: Event, reception: Reception) -> Row:
             event_id=event.event_id or "",
             session_id=session_id,
         )
+    properties, user_properties = (
+        _object("properties", event.properties),
+        _object("user_properties", event.user_properties),
+    )
+    names = names_in(properties, user_properties)
     return Row(
         organization_id=reception.organization_text,
         event_id=event.event_id or derived_event_id(reception.organization_id, raw),
@@ -98,11 +104,13 @@ def _row(raw: bytes, event: Event, reception: Reception) -> Row:
         session_id=session_id,
         platform=event.platform,
         event_timestamp=row_time(event.event_timestamp),
-        properties=_object("properties", event.properties),
-        user_properties=_object("user_properties", event.user_properties),
+        properties=properties,
+        user_properties=user_properties,
         revenue=_money(event.revenue),
         currency=_currency(event.currency),
         received_at=reception.received_text,
+        device_names=names.devices,
+        user_names=names.users,
     )
 
 

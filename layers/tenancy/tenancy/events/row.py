@@ -45,6 +45,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revenue: str
     currency: str
     received_at: str
+    device_names: tuple[str, ...]
+    user_names: tuple[str, ...]
     reason: str = ""
 
     @property

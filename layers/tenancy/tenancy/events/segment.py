@@ -14,6 +14,7 @@ import msgspec
 
 from tenancy.events.currencies import CURRENCIES
 from tenancy.events.money import find_money, money_text
+from tenancy.events.names import names_in
 from tenancy.events.row import (
     DEFAULT_CURRENCY,
     MAX_EVENT_BYTES,
@@ -73,6 +74,9 @@ def _row(raw: bytes, kind: str, call: Members, reception: Reception) -> Row:
     timestamp = _timestamp(call.get("timestamp"), reception)
     held = timestamp is None or not reception.is_in_range(timestamp)
     revenue, currency = _money(_object(call.get("properties")))
+    properties = bytes(call["properties"]).decode() if _object(call.get("properties")) else "{}"
+    user_properties = join_members(call, {"properties", *TRANSPORT_MEMBERS}).decode()
+    names = names_in(properties, user_properties)
     row = Row(
         organization_id=reception.organization_text,
         event_id=_event_id(raw, call, reception),
@@ -82,11 +86,13 @@ def _row(raw: bytes, kind: str, call: Members, reception: Reception) -> Row:
         session_id=_text(context.get("sessionId")),
         platform=_platform(context, device),
         event_timestamp=row_time(timestamp or reception.received_at),
-        properties=bytes(call["properties"]).decode() if _object(call.get("properties")) else "{}",
-        user_properties=join_members(call, {"properties", *TRANSPORT_MEMBERS}).decode(),
+        properties=properties,
+        user_properties=user_properties,
         revenue=revenue,
         currency=currency,
         received_at=reception.received_text,
+        device_names=names.devices,
+        user_names=names.users,
         reason=HELD_FOR_CLOCK if held else "",
     )
     if NUL in raw:

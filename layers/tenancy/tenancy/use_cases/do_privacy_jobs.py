@@ -26,6 +26,7 @@ class Stores:
     writer: Callable[[], Client]
     reader: Callable[[], Client]
     exports: Exports
+    quiet: timedelta  # no row appears that was written longer ago
 
 
 @dataclass(slots=True)
@@ -55,7 +56,9 @@ def do_privacy_jobs(stores: Stores, *, has_time: Callable[[], bool], clock: Call
 
 def _erase(stores: Stores, job: ErasureJob, done: Done, clock: Callable[[], datetime]) -> None:
     try:
-        done.erasures += erase_subject(stores.platform_db, stores.writer(), stores.exports, job, clock=clock)
+        done.erasures += erase_subject(
+            stores.platform_db, stores.writer(), stores.exports, job, quiet=stores.quiet, clock=clock
+        )
     except UnavailableError:
         give_back_erasure(stores.platform_db, job, due_at=clock() + AGAIN_AFTER)
         done.put_off += 1

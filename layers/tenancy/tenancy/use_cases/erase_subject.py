@@ -1,17 +1,30 @@
 """Every minute: a data subject leaves every store and what was derived from it, pass after pass until nothing comes.
 
 The first pass erases what is stored. What was in a queue then, and what a roll-up counted beside it, is gone after the
-next one, which confirms; the last one comes when no queue can hold a message of that time, and forgets the subject.
+next one, which confirms. What devices and queues bring later is looked for once a day; the last pass comes when no
+queue can hold a message of that time, and forgets the subject.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import batched
 from typing import Final
 from uuid import UUID
 
 from tenancy.audit import Actor, Outcome, Record
 from tenancy.errors import UnavailableError
-from tenancy.privacy import CLAIM_TIME, FILES_KEPT, FORGET_AFTER, NEXT_PASS, ErasureJob, ErasureStatus, Found
+from tenancy.privacy import (
+    CLAIM_TIME,
+    FILES_KEPT,
+    FORGET_AFTER,
+    LATER_PASSES,
+    NEXT_PASS,
+    ErasureJob,
+    ErasureStatus,
+    Found,
+    Written,
+)
 from tenancy.stores.audit import insert_record
 from tenancy.stores.clickhouse import ClickHouseError, Client, TenantReader
 from tenancy.stores.events import list_daily_events
@@ -30,10 +43,11 @@ from tenancy.stores.platform.statistics import replace_statistics
 from tenancy.stores.platform.subjects import count_subject, delete_subject, find_subject
 from tenancy.stores.postgres import Connection, Database
 from tenancy.tenant import CallerKind
-from tenancy.usage import DailyEvents, first_open_day
+from tenancy.usage import SETTLING_TIME, DailyEvents, first_open_day
 
 ERASURE_DONE: Final = "erasure.done"
 SOON: Final = timedelta(minutes=1)
+DAYS_AT_ONCE: Final = 31
 
 
 def find_due_erasure(platform_db: Database, *, now: datetime) -> ErasureJob | None:
@@ -49,19 +63,29 @@ def give_back_erasure(platform_db: Database, job: ErasureJob, *, due_at: datetim
 
 
 def erase_subject(
-    platform_db: Database, client: Client, exports: Exports, job: ErasureJob, *, clock: Callable[[], datetime]
+    platform_db: Database,
+    client: Client,
+    exports: Exports,
+    job: ErasureJob,
+    *,
+    quiet: timedelta,
+    clock: Callable[[], datetime],
 ) -> bool:
     """Do one pass, and say whether it came to its end: it does not while rows of the time before still arrive.
 
-    What is found is noted before it is deleted, and made up for with the end of the pass: a death in between is
-    repeated as a whole, and counts nothing twice.
+    It is about rows that were written longer ago than *quiet*: no more of them appear, so that what is found is what
+    is deleted. It is noted before, and made up for with the end of the pass: a death in between is repeated, and
+    counts nothing twice.
 
     Raises:
         UnavailableError: a store is away; the next run repeats the pass.
     """
+    until = job.found.until or clock() - quiet
     try:
-        found = _erase(platform_db, client, job, clock)
-        after = count_subject(client, job.organization_id, job.subject, through=job.requested_at)
+        found = _erase(platform_db, client, job, Written(_since(job), until), clock)
+        after = count_subject(
+            client, job.organization_id, job.subject, Written(since=_since(job)), through=job.requested_at
+        )
     except ClickHouseError as error:
         raise UnavailableError("ClickHouse does not answer.") from error
     now = clock()
@@ -69,22 +93,38 @@ def erase_subject(
         give_back_erasure(platform_db, job, due_at=now + SOON)
         return False
     _withdraw_exports(platform_db, exports, job, found, now=now)
-    days = _count_open_days(client, job.organization_id, found, now=now)
+    days = _count_days(client, job, found, now=now)
     with platform_db.tenant_transaction(job.organization_id) as conn:
-        return _end_pass(conn, job, found, days, now=now)
+        return _end_pass(conn, job, found, days, covered_until=until, now=now)
 
 
-def _erase(platform_db: Database, client: Client, job: ErasureJob, clock: Callable[[], datetime]) -> Found:
+def _since(job: ErasureJob) -> datetime | None:
+    """Return after when rows were written that no pass has seen."""
+    return job.covered_until and job.covered_until - SETTLING_TIME
+
+
+def _erase(
+    platform_db: Database, client: Client, job: ErasureJob, written: Written, clock: Callable[[], datetime]
+) -> Found:
     """Delete the subject's rows, write the statistics of their days anew, and return what there was."""
-    now_there = find_subject(client, job.organization_id, job.subject, through=job.requested_at)
+    first_open = first_open_day(clock()) if job.status is ErasureStatus.PENDING else None
+    now_there = find_subject(
+        client, job.organization_id, job.subject, written, through=job.requested_at, first_open=first_open
+    )
     found = job.found.merged(now_there)
     if now_there:
-        with platform_db.tenant_transaction(job.organization_id) as conn:
-            update_found(conn, job, found)
-        delete_subject(client, job.organization_id, job.subject, through=job.requested_at)
-    if found.event_days:
-        replace_statistics(client, job.organization_id, found.event_days, run=clock())
+        _note(platform_db, job, replace(found, until=written.until))
+        delete_subject(client, job.organization_id, job.subject, written, through=job.requested_at)
+    if now_there or job.found.until:
+        _note(platform_db, job, found)
+    for days in batched(sorted(found.event_days), DAYS_AT_ONCE, strict=False):
+        replace_statistics(client, job.organization_id, days, run=clock())
     return found
+
+
+def _note(platform_db: Database, job: ErasureJob, found: Found) -> None:
+    with platform_db.tenant_transaction(job.organization_id) as conn:
+        update_found(conn, job, found)
 
 
 def _withdraw_exports(platform_db: Database, exports: Exports, job: ErasureJob, found: Found, *, now: datetime) -> None:
@@ -93,39 +133,46 @@ def _withdraw_exports(platform_db: Database, exports: Exports, job: ErasureJob, 
     Every pass deletes what is stale: a worker that the one before has overtaken may have left a file, and died.
     """
     with platform_db.tenant_transaction(job.organization_id) as conn:
-        if found:
+        if found or job.status is ErasureStatus.PENDING:  # an export may have what retention has deleted since
             withdraw_exports(conn, job.organization_id, now=now)
         stale = list_stale_exports(conn, job.organization_id, since=now - FILES_KEPT)
     for export_id, generation in stale.items():
         exports.delete_generations(job.organization_id, export_id, before=generation)
 
 
-def _count_open_days(client: Client, organization_id: UUID, found: Found, *, now: datetime) -> list[DailyEvents]:
+def _count_days(client: Client, job: ErasureJob, found: Found, *, now: datetime) -> list[DailyEvents]:
     """Return what is left of the days whose bills may still change, nothing at all included."""
-    days = sorted(day for day in found.receipt_days if day >= first_open_day(now))
+    first_open = date.min if job.status is ErasureStatus.PENDING else first_open_day(now)
+    days = sorted(day for day in found.receipt_days - found.losses.keys() if day >= first_open)
     if not days:
         return []
-    reader = TenantReader(client, organization_id)
-    left = {day.metric_date: day for day in list_daily_events(reader, organization_id, days[0])}
-    return [left.get(day) or _empty(organization_id, day) for day in days]
+    reader = TenantReader(client, job.organization_id)
+    left = {day.metric_date: day for day in list_daily_events(reader, job.organization_id, days[0])}
+    return [left.get(day) or _empty(job.organization_id, day) for day in days]
 
 
 def _empty(organization_id: UUID, day: date) -> DailyEvents:
     return DailyEvents(organization_id=organization_id, metric_date=day, events=0, unique_users=0, storage_bytes=0)
 
 
-def _end_pass(conn: Connection, job: ErasureJob, found: Found, days: list[DailyEvents], *, now: datetime) -> bool:
+def _end_pass(
+    conn: Connection,
+    job: ErasureJob,
+    found: Found,
+    days: list[DailyEvents],
+    *,
+    covered_until: datetime,
+    now: datetime,
+) -> bool:
     """Write usage, where the job stands, and the record of its end, all at once.
 
     A closed day loses what was counted before it closed: that is what the first pass has found.
     """
     status, due_at = _next(job, found, now=now)
-    if not update_erasure(conn, job, status, found, after=(0, 0), now=now, due_at=due_at):
+    if not update_erasure(conn, job, status, found, covered_until=covered_until, now=now, due_at=due_at):
         return False
     update_days(conn, job.organization_id, days)
-    if job.status is ErasureStatus.PENDING:
-        closed = {day: loss for day, loss in found.losses.items() if day < first_open_day(now)}
-        update_closed_days(conn, job.organization_id, closed)
+    update_closed_days(conn, job.organization_id, found.losses)
     if status is ErasureStatus.CONFIRMED is not job.status:
         insert_record(conn, job.organization_id, _record(job, now))
     return True
@@ -133,12 +180,13 @@ def _end_pass(conn: Connection, job: ErasureJob, found: Found, days: list[DailyE
 
 def _next(job: ErasureJob, found: Found, *, now: datetime) -> tuple[ErasureStatus, datetime | None]:
     """Return where the job stands after a pass, and when the next one is due: soon after one that found something."""
+    forget_at = job.requested_at + FORGET_AFTER
     if job.status is ErasureStatus.PENDING:
         return ErasureStatus.ERASED, now + NEXT_PASS
     if found:
         return job.status, now + NEXT_PASS
-    if now < job.requested_at + FORGET_AFTER:
-        return ErasureStatus.CONFIRMED, job.requested_at + FORGET_AFTER
+    if now < forget_at:
+        return ErasureStatus.CONFIRMED, min(now + LATER_PASSES, forget_at)
     return ErasureStatus.CONFIRMED, None
 
 

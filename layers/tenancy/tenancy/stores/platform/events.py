@@ -11,6 +11,7 @@ from tenancy.usage import DailyEvents, Touched
 EVENT_COLUMNS: Final = (
     "organization_id", "event_id", "event_type", "event_name", "device_id", "session_id", "platform",
     "event_timestamp", "properties", "user_properties", "revenue", "currency", "received_at",
+    "device_names", "user_names",
 )  # fmt: skip
 COLUMNS: Final[dict[EventTable, tuple[str, ...]]] = {
     "events": EVENT_COLUMNS,

@@ -44,11 +44,11 @@ FIND_FITTING: Final = """
 INSERT_RELEASED: Final = """
     INSERT INTO events (
         organization_id, event_id, event_type, event_name, device_id, session_id, platform, event_timestamp,
-        properties, user_properties, revenue, currency, received_at
+        properties, user_properties, revenue, currency, received_at, device_names, user_names
     )
     SELECT organization_id, event_id, event_type, event_name, device_id, session_id, platform,
            if(reason = {quota:String}, event_timestamp, toDateTime64(received_at, 3, 'UTC')),
-           properties, user_properties, revenue, currency, {now:DateTime64(6, 'UTC')}
+           properties, user_properties, revenue, currency, {now:DateTime64(6, 'UTC')}, device_names, user_names
     FROM held_events FINAL
     WHERE organization_id = {organization_id:UUID} AND reason IN {reasons:Array(String)}
       AND toDate(received_at) >= {first_kept:Date} AND received_at <= {until:DateTime64(6, 'UTC')}

@@ -77,14 +77,15 @@ CLAIM_ERASURE: Final = """
         WHERE e.due_at <= %(now)s AND e.digest IS NOT NULL
         ORDER BY turns.is_claimed, turns.served NULLS FIRST, e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
     )
-    RETURNING id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, status, requested_at, found
+    RETURNING id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, status, requested_at, found,
+              covered_until
 """
 UPDATE_FOUND: Final = "UPDATE erasures SET found = %s WHERE organization_id = %s AND id = %s"
 UPDATE_ERASURE: Final = """
     UPDATE erasures SET
-        status = %(status)s, found = %(found)s, due_at = %(due_at)s,
-        events_before = events_before + %(events)s, events_after = %(events_after)s,
-        held_events_before = held_events_before + %(held_events)s, held_events_after = %(held_events_after)s,
+        status = %(status)s, found = %(found)s, due_at = %(due_at)s, covered_until = %(covered_until)s,
+        events_before = events_before + %(events)s, events_after = 0,
+        held_events_before = held_events_before + %(held_events)s, held_events_after = 0,
         erased_at = coalesce(erased_at, %(now)s),
         confirmed_at = CASE WHEN %(status)s = 'confirmed' THEN coalesce(confirmed_at, %(now)s) END,
         salt = CASE WHEN %(due_at)s::timestamptz IS NOT NULL THEN salt END,
@@ -176,13 +177,13 @@ def update_erasure(
     status: ErasureStatus,
     found: Found,
     *,
-    after: tuple[int, int],
+    covered_until: datetime,
     now: datetime,
     due_at: datetime | None,
 ) -> bool:
     """Note the end of a pass, and say whether the job is still as it was; without another one it forgets its subject.
 
-    What was *found* counts as having been there before; *after* are events and held events that are there now.
+    What was *found* counts as having been there before, and none of it is there now.
     """
     values = {
         "id": job.id,
@@ -191,9 +192,8 @@ def update_erasure(
         "status_before": job.status,
         "found": Jsonb(found.made_up_for().document() if due_at else {}),
         "events": found.events,
-        "events_after": after[0],
         "held_events": found.held_events,
-        "held_events_after": after[1],
+        "covered_until": covered_until,
         "now": now,
         "due_at": due_at,
     }
