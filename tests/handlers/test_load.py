@@ -160,6 +160,8 @@ GOOD_LINE = msgspec.json.encode(
         "event_timestamp": "2026-11-24 12:00:00.000",
         "received_at": "2026-11-24 12:00:00.000",
         "revenue": "0",
+        "device_names": ["phone"],
+        "user_names": [],
     }
 )
 POISON = {
@@ -174,6 +176,8 @@ POISON = {
     "thirteen digits": compressed(GOOD_LINE.replace(b'"revenue":"0"', b'"revenue":"1000000000000"')),
     "a member too much": compressed(GOOD_LINE.replace(b'"revenue"', b'"surprise":1,"revenue"')),
     "truncated JSON": compressed(GOOD_LINE[:-10]),
+    "a truncated list": compressed(GOOD_LINE[: GOOD_LINE.index(b"phone")]),
+    "a text for a list": compressed(GOOD_LINE.replace(b'["phone"]', b'"phone"')),
 }
 
 

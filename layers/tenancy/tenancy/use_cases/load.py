@@ -31,6 +31,7 @@ DATA_ERRORS: Final[Mapping[int | None, str]] = MappingProxyType(
         70: "CANNOT_CONVERT_TYPE",
         72: "CANNOT_PARSE_NUMBER",
         117: "INCORRECT_DATA",
+        130: "CANNOT_READ_ARRAY_FROM_TEXT",
         131: "TOO_LARGE_STRING_SIZE",
         271: "CANNOT_DECOMPRESS",
         376: "CANNOT_PARSE_UUID",
