@@ -35,14 +35,14 @@ def change(platform: Platform, made: Provisioned, wanted: OrganizationChange) ->
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)
     databases = platform.databases
     return change_organization(
-        databases.platform, platform.redis, gateway_keys, made.organization.id, wanted, actor=OPERATOR, now=NOW
-    )
+        databases.platform, platform.world, gateway_keys, made.organization.id, wanted, actor=OPERATOR, now=NOW
+    ).organization
 
 
 def restore(platform: Platform, made: Provisioned) -> Organization:
     return restore_organization(
-        platform.databases.platform, platform.redis, made.organization.id, OPERATOR, now=NOW + timedelta(days=1)
-    )
+        platform.databases.platform, platform.world, made.organization.id, OPERATOR, now=NOW + timedelta(days=1)
+    ).organization
 
 
 def person_of(made: Provisioned, *, epoch: str = "0.0") -> Tenant:
@@ -209,15 +209,15 @@ def test_thirty_deletions_restores_and_changes_at_once_end_in_one_of_their_state
             with suppress(Refusal):
                 match number % 3:
                     case 0:
-                        arguments = (db, platform.redis, platform.world, own, "race", OPERATOR)
+                        arguments = (db, platform.world, own, "race", OPERATOR)
                         delete_organization(*arguments, grace=GRACE, now=now)
                     case 1:
-                        restore_organization(db, platform.redis, own, OPERATOR, now=now)
+                        restore_organization(db, platform.world, own, OPERATOR, now=now)
                     case _:
                         tier = Tier.GROWTH if number % 2 else Tier.ENTERPRISE
                         wanted = OrganizationChange(tier=tier)
                         keys = GatewayKeys(REGION, PLANS_PATH)
-                        change_organization(db, platform.redis, keys, own, wanted, actor=OPERATOR, now=now)
+                        change_organization(db, platform.world, keys, own, wanted, actor=OPERATOR, now=now)
         finally:
             db.close()
 
