@@ -9,7 +9,7 @@ from tenancy.errors import ErasedError, NotDeletedError
 from tenancy.organization import CHANGEABLE, Organization, Status
 from tenancy.standing import existing
 from tenancy.stores.audit import insert_record
-from tenancy.stores.platform.deletions import find_deletion, list_addresses, update_deleted, update_restored
+from tenancy.stores.platform.deletions import find_deletion, insert_mails, update_deleted, update_restored
 from tenancy.stores.platform.organizations import lock_organization
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.postgres import Connection, Database
@@ -100,8 +100,7 @@ def _owe_mails(conn: Connection, organization: Organization, kind: Kind, now: da
     if organization.deleted_at is not None and organization.purge_at is not None:
         payload["deleted_at"] = f"{organization.deleted_at:%Y-%m-%d %H:%M} UTC"
         payload["purge_at"] = f"{organization.purge_at:%Y-%m-%d %H:%M} UTC"
-    for address in list_addresses(conn, organization.id):
-        insert_effect(conn, organization.id, kind, {**payload, "to": address}, due_at=now)
+    insert_mails(conn, organization.id, kind, payload, due_at=now)
 
 
 def _record(action: str, organization_id: UUID, actor: Actor, now: datetime) -> Record:
