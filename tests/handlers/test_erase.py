@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tenancy.gateway.task import TaskFailedError
-from tenancy.stores.secrets import CLICKHOUSE
+from tenancy.stores.secrets import CLICKHOUSE, REDIS
 from tenancy.use_cases.delete import delete_organization
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.erase import EarlyError, OvertakenError, WritersActiveError
@@ -108,10 +108,11 @@ def test_the_text_of_a_drivers_error_stays_out_of_the_history(
 
 
 @pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(("secret", "url"), [(CLICKHOUSE, "http://{}/default"), (REDIS, "redis://{}/0")])
 def test_a_store_that_is_away_fails_the_task_which_is_tried_again(
-    start: Start, put_secret: PutSecret, deleted: Provisioned, nowhere: str
+    start: Start, put_secret: PutSecret, deleted: Provisioned, nowhere: str, secret: str, url: str
 ) -> None:
-    put_secret(CLICKHOUSE, f"http://{nowhere}/default")
+    put_secret(secret, url.format(nowhere))
     with pytest.raises(TaskFailedError, match="UnavailableError"):
         start("erase")(task("close_gate", deleted))
 

@@ -10,8 +10,9 @@ from tenancy.stores.platform.outbox import Effect, insert_claimed_effect
 from tenancy.stores.postgres import Connection
 from tenancy.use_cases.effects import Kind
 
-# Short, because Redis forgets within a minute anyway; two who tell it the same do no harm.
-CLAIM_TIME: Final = timedelta(seconds=15)
+# No longer than the request may wait for Redis: who died is to be succeeded before Redis forgets by itself, within a
+# minute, and two who tell it the same do no harm.
+CLAIM_TIME: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
