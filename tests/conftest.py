@@ -209,8 +209,9 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
 
 
 @pytest.fixture
-def world(aws: AwsAccount) -> World:
+def world(aws: AwsAccount, counters: Redis) -> World:
     return World(
+        redis=counters,
         gateway_keys=GatewayKeys(REGION, PLANS_PATH),
         mailer=Mailer(REGION, SENDER),
         event_bus=EventBus(REGION),

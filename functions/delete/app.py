@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tenancy.gateway.deletion import DeletionRequest, certificates_document, deletion_document
 from tenancy.gateway.gate import Gate
-from tenancy.gateway.organizations import organization_document
+from tenancy.gateway.organizations import organization_document, shown
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
 from tenancy.permissions import ORGANIZATION_DELETE
@@ -24,11 +24,14 @@ from tenancy.use_cases.delete import delete_organization, restore_organization
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.read_certificate import read_certificate
 
+PUBLISHING_PATIENCE_SECONDS = 3.0  # enough for a cold connection; requests that are admitted wait for less
+
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-world = World(executions=Executions(settings.region, settings.state_machine_arn))
+publishing_redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=PUBLISHING_PATIENCE_SECONDS)
+world = World(redis=publishing_redis, executions=Executions(settings.region, settings.state_machine_arn))
 signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
 gate = Gate(redis, lambda: platform_db)
@@ -41,8 +44,8 @@ def delete(organization_id: UUID, asked: DeletionRequest) -> tuple[dict[str, Any
     caller = require_operator_or_own(caller_of(app), organization_id, ORGANIZATION_DELETE)
     actor = actor_of(request_of(app), caller)
     now, grace = datetime.now(UTC), settings.deletion_grace
-    deleted = delete_organization(platform_db, redis, world, organization_id, asked.reason, actor, grace=grace, now=now)
-    return deletion_document(deleted), HTTPStatus.ACCEPTED
+    deleted = delete_organization(platform_db, world, organization_id, asked.reason, actor, grace=grace, now=now)
+    return deletion_document(shown(deleted)), HTTPStatus.ACCEPTED
 
 
 @app.post("/organizations/<organization_id>/restore")
@@ -50,8 +53,8 @@ def restore(organization_id: UUID) -> dict[str, Any]:
     """Bring a deleted organization back."""
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
-    restored = restore_organization(platform_db, redis, organization_id, actor, now=datetime.now(UTC))
-    return organization_document(restored)
+    restored = restore_organization(platform_db, world, organization_id, actor, now=datetime.now(UTC))
+    return organization_document(shown(restored))
 
 
 @app.get("/organizations/<organization_id>/deletion-certificate")

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.gate import Gate
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.organizations import organization_document, page_document
+from tenancy.gateway.organizations import organization_document, page_document, shown
 from tenancy.gateway.provisioning import provisioned_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
@@ -33,12 +33,14 @@ from tenancy.use_cases.provision import provision_organization
 from tenancy.use_cases.provision_once import provision_once
 
 MAX_PAGE = 100
+PUBLISHING_PATIENCE_SECONDS = 3.0  # enough for a cold connection; requests that are admitted wait for less
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 gateway_keys = GatewayKeys(settings.region, settings.usage_plans_path)
-world = World(gateway_keys=gateway_keys)
+publishing_redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=PUBLISHING_PATIENCE_SECONDS)
+world = World(redis=publishing_redis, gateway_keys=gateway_keys)
 sealer = Sealer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.sealing_key_id)
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
@@ -83,9 +85,9 @@ def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
     changed = change_organization(
-        platform_db, redis, gateway_keys, organization_id, change, actor=actor, now=datetime.now(UTC)
+        platform_db, world, gateway_keys, organization_id, change, actor=actor, now=datetime.now(UTC)
     )
-    return organization_document(changed)
+    return organization_document(shown(changed))
 
 
 handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tenancy.gateway.metrics import count
+from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
 from tenancy.settings import Settings
 from tenancy.stores.aws import Aws
 from tenancy.stores.event_bus import EventBus
@@ -17,7 +17,7 @@ from tenancy.stores.mail import Mailer
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.use_cases.effects import World
+from tenancy.use_cases.effects import Kind, World
 from tenancy.use_cases.sweep import sweep
 
 REDIS_PATIENCE_SECONDS = 10.0
@@ -29,6 +29,7 @@ secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_u
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=REDIS_PATIENCE_SECONDS)
 world = World(
+    redis=redis,
     gateway_keys=GatewayKeys(settings.region, settings.usage_plans_path),
     mailer=Mailer(settings.region, settings.mail_from),
     event_bus=EventBus(settings.region),
@@ -46,6 +47,8 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         return {"ran": False}
     for organization_id, head in swept.sealed.items():  # a witness outside the database
         logger.info("sealed", organization_id=str(organization_id), sequence=head.sequence, seal=head.seal.hex())
+    if not_published := swept.drained.failed.count(Kind.STANDING):
+        count(STANDING_NOT_PUBLISHED, amount=not_published)
     if swept.requests_kept is None:
         count("RequestsNotKept")
     if swept.deletions is None:

@@ -13,11 +13,14 @@ from tenancy.use_cases.admit import Admissions
 from tenancy.use_cases.change_organization import change_organization
 from tenancy.use_cases.effects import CLAIM_TIME, World, drain
 from tenancy.use_cases.provision import Provisioned, provision_organization
+from tenancy.use_cases.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, Databases, new_organization, tenant_of
+from tests.use_cases.admitting import known_of
 
 SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
 CHANGE = OrganizationChange(name="Acme 2", tier=Tier.GROWTH, status=Status.SUSPENDED)
 ACTIONS = ["organization.renamed", "organization.suspended", "organization.tier_changed"]
 FIND_STATE = "SELECT name, tier, status FROM organizations WHERE id = %s"
@@ -42,7 +45,7 @@ def test_a_change_is_done_once_and_with_a_gateway_key_at_every_moment(
     def change(made: Provisioned, after: timedelta = SECOND) -> None:
         change_organization(
             databases.platform,
-            counters,
+            world,
             gateway_keys,
             made.organization.id,
             CHANGE,
@@ -56,6 +59,8 @@ def test_a_change_is_done_once_and_with_a_gateway_key_at_every_moment(
         assert aftermath.is_metered(organization_id), death
         left = aftermath.rows(FIND_STATE, (organization_id,))
         assert left in ([(made.organization.name, "starter", "active")], [("Acme 2", "growth", "suspended")]), death
+        sweep(databases.platform, counters, world, now=NOW + MINUTE)
+        assert [known_of(databases, organization_id)] == [(status, tier) for _, tier, status in left], death
         change(made, 2 * SECOND)
         assert aftermath.is_metered(organization_id), death
         assert aftermath.rows(FIND_STATE, (organization_id,)) == [("Acme 2", "growth", "suspended")]

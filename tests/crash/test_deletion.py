@@ -15,9 +15,11 @@ from tenancy.use_cases.delete import restore_organization
 from tenancy.use_cases.effects import CLAIM_TIME, drain
 from tenancy.use_cases.erase import count_again
 from tenancy.use_cases.provision import Provisioned, provision_organization
+from tenancy.use_cases.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, AwsAccount, Databases, new_organization, tenant_of
+from tests.use_cases.admitting import known_of
 from tests.use_cases.conftest import mails, platform, signer
 from tests.use_cases.erasing import PURGE, Platform, column_of, executions_of
 from tests.use_cases.storing import count as count_events
@@ -25,7 +27,8 @@ from tests.use_cases.storing import put
 
 __all__ = ["mails", "platform", "signer"]  # fixtures that are shared with the use cases'
 
-LATER = NOW + timedelta(minutes=1)
+MINUTE = timedelta(minutes=1)
+LATER = NOW + MINUTE
 numbers = count()
 
 
@@ -52,6 +55,8 @@ def test_a_deletion_is_done_once_and_has_one_execution_whenever_it_died(
         left = column_of(databases, own)
         assert (left["status"], left["deletion_generation"]) in {("active", 0), ("deleted", 1)}, death
         if who_is_next == "sweep":
+            sweep(databases.platform, platform.redis, platform.world, now=LATER)
+            assert known_of(databases, own)[0] == left["status"], death
             drain(databases.platform, platform.world, now=NOW + 2 * CLAIM_TIME)
             started = [each for each in executions_of(aws.state_machine_arn) if str(own) in each["name"]]
             assert len(started) == (left["status"] == "deleted"), death
@@ -79,17 +84,22 @@ def test_a_restore_is_whole_whenever_it_died(platform: Platform, databases: Data
         return made
 
     def restore(made: Provisioned) -> None:
-        restore_organization(databases.platform, platform.redis, made.organization.id, OPERATOR, now=LATER)
+        restore_organization(databases.platform, platform.world, made.organization.id, OPERATOR, now=LATER)
 
     for death in deaths(begin, restore):
         own = death.state.organization.id
         left = column_of(databases, own)
         assert (left["status"], left["purge_at"] is None) in {("active", True), ("deleted", False)}, death
+        sweep(databases.platform, platform.redis, platform.world, now=LATER + MINUTE)
+        assert known_of(databases, own)[0] == left["status"], death
         with suppress(NotDeletedError):
             restore(death.state)
         assert column_of(databases, own)["status"] == "active", death
         assert admissions.admit(tenant_of(death.state), now=LATER).verdict is Verdict.ADMITTED, death
-        assert aftermath.owed(own).count("restored_mail") == 1, death
+        drain(databases.platform, platform.world, now=NOW + 2 * CLAIM_TIME)
+        assert aftermath.owed(own) == [], death
+        subjects = aftermath.mails_to(f"admin@{death.state.organization.subdomain}.example")
+        assert subjects.count(f"{death.state.organization.name} was restored") == 1, death
         died += 1
     assert died > 8
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tenancy.gateway.task import TaskFailedError
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import CLICKHOUSE
+from tenancy.stores.secrets import CLICKHOUSE, REDIS
 from tenancy.use_cases.delete import delete_organization
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.erase import EarlyError, OvertakenError, WritersActiveError
@@ -27,11 +26,11 @@ def erase(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 
 @pytest.fixture
-def deleted(databases: Databases, counters: Redis, world: World, acme: Provisioned) -> Provisioned:
+def deleted(databases: Databases, world: World, acme: Provisioned) -> Provisioned:
     """Return acme, deleted so long ago that its grace is over."""
     before = datetime.now(UTC) - timedelta(days=31)
     own, grace = acme.organization.id, timedelta(days=30)
-    delete_organization(databases.platform, counters, world, own, "the end", OPERATOR, grace=grace, now=before)
+    delete_organization(databases.platform, world, own, "the end", OPERATOR, grace=grace, now=before)
     return acme
 
 
@@ -83,11 +82,11 @@ def test_what_the_machine_knows_by_name_it_gets_by_name(
 
 
 def test_a_deletion_within_its_grace_is_early(
-    erase: Function, databases: Databases, counters: Redis, world: World, acme: Provisioned
+    erase: Function, databases: Databases, world: World, acme: Provisioned
 ) -> None:
     own, grace = acme.organization.id, timedelta(days=30)
     now = datetime.now(UTC)
-    delete_organization(databases.platform, counters, world, own, "the end", OPERATOR, grace=grace, now=now)
+    delete_organization(databases.platform, world, own, "the end", OPERATOR, grace=grace, now=now)
     with pytest.raises(EarlyError):
         erase(task("close_gate", acme))
 
@@ -109,10 +108,11 @@ def test_the_text_of_a_drivers_error_stays_out_of_the_history(
 
 
 @pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(("secret", "url"), [(CLICKHOUSE, "http://{}/default"), (REDIS, "redis://{}/0")])
 def test_a_store_that_is_away_fails_the_task_which_is_tried_again(
-    start: Start, put_secret: PutSecret, deleted: Provisioned, nowhere: str
+    start: Start, put_secret: PutSecret, deleted: Provisioned, nowhere: str, secret: str, url: str
 ) -> None:
-    put_secret(CLICKHOUSE, f"http://{nowhere}/default")
+    put_secret(secret, url.format(nowhere))
     with pytest.raises(TaskFailedError, match="UnavailableError"):
         start("erase")(task("close_gate", deleted))
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tenancy.gateway.metrics import NAMESPACE, SERVICE, STANDING_NOT_PUBLISHED
 from tenancy.privacy import CLAIM_TIME, FILES_KEPT, FORGET_AFTER, LONGEST_RUN, QUERY_TIMEOUT_SECONDS
 from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.write_keys import CACHE_TIME
@@ -250,6 +251,13 @@ def test_no_layer_is_attached_twice(function: str) -> None:
     layers = [*TEMPLATE["Globals"]["Function"]["Layers"], *FUNCTIONS[function].get("Layers", [])]
     names = [layer["Ref"] for layer in layers]
     assert len(names) == len(set(names))
+
+
+def test_an_alarm_watches_for_standings_that_redis_was_not_told_of() -> None:
+    alarms = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    [alarm] = [each for each in alarms if each["MetricName"] == STANDING_NOT_PUBLISHED]
+    assert (alarm["Namespace"], alarm["Dimensions"]) == (NAMESPACE, [{"Name": "service", "Value": SERVICE}])
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
 
 
 def test_events_and_audit_records_and_their_proof_outlive_the_stack() -> None:

@@ -37,7 +37,7 @@ class Platform:
     def delete(self, organization_id: UUID, *, now: datetime = NOW) -> int:
         """Delete, and return which deletion it is."""
         delete_organization(
-            self.databases.platform, self.redis, self.world, organization_id, "the end", OPERATOR, grace=GRACE, now=now
+            self.databases.platform, self.world, organization_id, "the end", OPERATOR, grace=GRACE, now=now
         )
         return generation_of(self.databases, organization_id)
 

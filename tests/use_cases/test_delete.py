@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 
 import pytest
@@ -12,15 +12,19 @@ from tenancy.admission import Verdict
 from tenancy.errors import ErasedError, NotDeletedError, NotFoundError, Refusal, TransitionNotAllowedError
 from tenancy.organization import Organization, Status
 from tenancy.organization_change import OrganizationChange
+from tenancy.quotas import Metric
 from tenancy.stores.gateway_keys import GatewayKeys
+from tenancy.stores.platform.organizations import lock_organization
 from tenancy.stores.postgres import Database
 from tenancy.tenant import CallerKind, Tenant
 from tenancy.tiers import Tier
 from tenancy.use_cases.change_organization import change_organization
 from tenancy.use_cases.delete import delete_organization, restore_organization
 from tenancy.use_cases.list_organizations import get_organization
+from tenancy.use_cases.meter import record_usage
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.sweep import sweep
+from tests.crash.deaths import process
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import Admit
@@ -35,14 +39,14 @@ def change(platform: Platform, made: Provisioned, wanted: OrganizationChange) ->
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)
     databases = platform.databases
     return change_organization(
-        databases.platform, platform.redis, gateway_keys, made.organization.id, wanted, actor=OPERATOR, now=NOW
-    )
+        databases.platform, platform.world, gateway_keys, made.organization.id, wanted, actor=OPERATOR, now=NOW
+    ).organization
 
 
 def restore(platform: Platform, made: Provisioned) -> Organization:
     return restore_organization(
-        platform.databases.platform, platform.redis, made.organization.id, OPERATOR, now=NOW + timedelta(days=1)
-    )
+        platform.databases.platform, platform.world, made.organization.id, OPERATOR, now=NOW + timedelta(days=1)
+    ).organization
 
 
 def person_of(made: Provisioned, *, epoch: str = "0.0") -> Tenant:
@@ -82,6 +86,34 @@ def test_every_active_user_is_mailed(platform: Platform, databases: Databases, a
             conn.execute(INSERT_USER, (acme.organization.id, f"{name}@acme.example", status))
     platform.delete(acme.organization.id)
     assert owed(databases) == [("deletion_mail", "admin@acme.example"), ("deletion_mail", "analyst@acme.example")]
+
+
+def test_an_organization_of_many_users_is_deleted_and_restored_in_as_many_calls_as_one_of_a_few(
+    platform: Platform, databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    with superuser(databases) as conn:
+        for number in range(40):
+            conn.execute(INSERT_USER, (globex.organization.id, f"user-{number}@globex.example", "active"))
+    calls = []
+    for made in (acme, globex):
+        with process() as ran:
+            platform.delete(made.organization.id)
+            restore(platform, made)
+        calls.append(len(ran.calls))
+    assert calls[0] == calls[1]
+    mailed = [address for kind, address in owed(databases) if kind == "restored_mail"]
+    assert (len(mailed), len(set(mailed))) == (42, 42)
+
+
+def test_nobody_who_reports_usage_waits_for_a_change_of_the_organization(
+    databases: Databases, acme: Provisioned
+) -> None:
+    url = databases.servers.postgres_url(postgres.FUNCTIONS, databases.name)
+    impatient = Database(lambda: f"{url}?options=-c%20lock_timeout%3D500ms")
+    with closing(impatient), databases.platform.tenant_transaction(acme.organization.id) as conn:
+        lock_organization(conn, acme.organization.id)
+        tenant = tenant_of(acme)
+        assert record_usage(impatient, tenant, Metric.ML_PREDICTIONS, 1, idempotency_key=None, now=NOW).used == 1
 
 
 def test_people_and_keys_are_out_at_once_although_redis_knew_them(
@@ -209,15 +241,15 @@ def test_thirty_deletions_restores_and_changes_at_once_end_in_one_of_their_state
             with suppress(Refusal):
                 match number % 3:
                     case 0:
-                        arguments = (db, platform.redis, platform.world, own, "race", OPERATOR)
+                        arguments = (db, platform.world, own, "race", OPERATOR)
                         delete_organization(*arguments, grace=GRACE, now=now)
                     case 1:
-                        restore_organization(db, platform.redis, own, OPERATOR, now=now)
+                        restore_organization(db, platform.world, own, OPERATOR, now=now)
                     case _:
                         tier = Tier.GROWTH if number % 2 else Tier.ENTERPRISE
                         wanted = OrganizationChange(tier=tier)
                         keys = GatewayKeys(REGION, PLANS_PATH)
-                        change_organization(db, platform.redis, keys, own, wanted, actor=OPERATOR, now=now)
+                        change_organization(db, platform.world, keys, own, wanted, actor=OPERATOR, now=now)
         finally:
             db.close()
 

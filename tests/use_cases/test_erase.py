@@ -114,7 +114,7 @@ def test_an_execution_whose_deletion_was_undone_or_is_an_older_one_is_overtaken(
     platform: Platform, databases: Databases, acme: Provisioned
 ) -> None:
     platform.delete(acme.organization.id)
-    restore_organization(databases.platform, platform.redis, acme.organization.id, OPERATOR, now=NOW)
+    restore_organization(databases.platform, platform.world, acme.organization.id, OPERATOR, now=NOW)
     with pytest.raises(OvertakenError):
         platform.close(acme.organization.id, 1)
     platform.delete(acme.organization.id, now=NOW + timedelta(days=1))

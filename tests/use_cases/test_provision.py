@@ -13,6 +13,7 @@ import pytest
 from scripts.stack import postgres
 from tenancy.errors import SubdomainTakenError, UnavailableError
 from tenancy.organization import QUARANTINE
+from tenancy.stores.gateway_keys import STACK_TAG
 from tenancy.stores.platform.quarantine import insert_quarantine
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
@@ -58,6 +59,12 @@ def test_only_the_mail_is_owed_once_it_is_answered(databases: Databases, world: 
     provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT kind FROM outbox").fetchall() == [("welcome_mail",)]
+
+
+def test_a_gateway_key_has_the_tag_by_which_its_stack_may_delete_it(acme: Provisioned) -> None:
+    gateway = boto3.client("apigateway", region_name=REGION)
+    [key] = gateway.get_api_keys(nameQuery=f"organization-{acme.organization.id}")["items"]
+    assert key["tags"] == {STACK_TAG: PLANS_PATH}
 
 
 def test_a_sweep_right_after_the_commit_leaves_the_gateway_key_to_the_request(

@@ -15,7 +15,6 @@ import pytest
 
 from tenancy.stores.exports import Exports
 from tenancy.stores.platform.erasure import KEPT
-from tenancy.stores.redis import Redis
 from tenancy.use_cases.delete import delete_organization
 from tenancy.use_cases.effects import World, drain
 from tests.given import OPERATOR, REGION, Databases
@@ -131,7 +130,6 @@ def used(databases: Databases, gateway: Gateway, neighbours: Neighbours, made: M
 def test_nothing_of_an_erased_organization_is_left_but_its_tombstone(
     databases: Databases,
     world: World,
-    counters: Redis,
     used: Neighbours,
     start: Start,
     made: dict[str, str],
@@ -148,7 +146,7 @@ def test_nothing_of_an_erased_organization_is_left_but_its_tombstone(
     assert {where.split()[0] for where, _ in own} == {"PostgreSQL", "ClickHouse", "S3"}
 
     now = datetime.now(UTC)
-    delete_organization(databases.platform, counters, world, erased, "the end", OPERATOR, grace=timedelta(0), now=now)
+    delete_organization(databases.platform, world, erased, "the end", OPERATOR, grace=timedelta(0), now=now)
     erase = start("erase", **variables_of("erase", made))
     event = {"execution": f"{erased}-1-1", "organization_id": str(erased), "generation": 1}
     output.take()

@@ -6,6 +6,7 @@ from typing import Final
 
 NAMESPACE: Final = "Tenancy"
 SERVICE: Final = "tenancy"
+STANDING_NOT_PUBLISHED: Final = "StandingNotPublished"
 NOBODYS: Final[Mapping[str, str]] = MappingProxyType({})
 
 

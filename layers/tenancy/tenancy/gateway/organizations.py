@@ -1,10 +1,12 @@
-"""The documents that organizations are shown as."""
+"""What the operator is shown of organizations, and of their changes."""
 
 from datetime import datetime
 from typing import Any
 
+from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
 from tenancy.gateway.times import format_time
 from tenancy.organization import Organization
+from tenancy.use_cases.change_standing import Changed
 from tenancy.use_cases.list_organizations import Page
 
 
@@ -27,6 +29,13 @@ def organization_document(organization: Organization) -> dict[str, Any]:
         for name, value in document.items()
         if value is not None
     }
+
+
+def shown(changed: Changed) -> Organization:
+    """Return the organization as it is after the change, and count one that Redis could not be told of."""
+    if not changed.is_published:
+        count(STANDING_NOT_PUBLISHED, {"organization_id": str(changed.organization.id)})
+    return changed.organization
 
 
 def page_document(page: Page) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tenancy.tiers import Tier
 # Four calls of these bounds fit into provisioning's 29 s; the outbox tries again.
 TIMEOUTS: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
 ALREADY_THERE: Final = "ConflictException"
+STACK_TAG: Final = "tenancy:usage-plans"  # whose value is *plans_path*: policies let a stack delete its own keys alone
 
 
 class GatewayKeys:
@@ -39,7 +40,7 @@ class GatewayKeys:
         _require_own(organization_id, value)
         try:
             client = _api_gateway(self._region)
-            key_id = _find_key(client, value) or _create_key(client, value)
+            key_id = _find_key(client, value) or _create_key(client, value, self._plans_path)
             _join_plan(client, self._plan_id(tier), key_id)
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway does not take the key.") from error
@@ -121,8 +122,9 @@ def _list_keys(client: Any, organization_id: UUID) -> list[str]:  # noqa: ANN401
     return [str(item["id"]) for page in pages for item in page["items"] if item["name"].startswith(start)]
 
 
-def _create_key(client: Any, value: str) -> str:  # noqa: ANN401
-    return str(client.create_api_key(name=value, value=value, enabled=True)["id"])
+def _create_key(client: Any, value: str, plans_path: str) -> str:  # noqa: ANN401
+    tags = {STACK_TAG: plans_path}
+    return str(client.create_api_key(name=value, value=value, enabled=True, tags=tags)["id"])
 
 
 def _join_plan(client: Any, plan_id: str, key_id: str) -> None:  # noqa: ANN401

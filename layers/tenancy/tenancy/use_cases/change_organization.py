@@ -23,13 +23,11 @@ from tenancy.stores.platform.organizations import (
 )
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.postgres import Connection, Database
-from tenancy.stores.redis import Redis
 from tenancy.stores.seats import lock_seats
-from tenancy.stores.standing import find_standing
 from tenancy.stores.users import count_users
 from tenancy.tiers import Tier
-from tenancy.use_cases.effects import Kind
-from tenancy.use_cases.publish_standing import publish_standing
+from tenancy.use_cases.change_standing import Changed, owe_publication
+from tenancy.use_cases.effects import Kind, World, finish
 
 RENAMED: Final = "organization.renamed"
 TIER_CHANGED: Final = "organization.tier_changed"
@@ -45,27 +43,27 @@ COUNTED: Final[tuple[tuple[Metric, Count], ...]] = ((Metric.USERS, count_users),
 
 def change_organization(
     platform_db: Database,
-    redis: Redis,
+    world: World,
     gateway_keys: GatewayKeys,
     organization_id: UUID,
     change: OrganizationChange,
     *,
     actor: Actor,
     now: datetime,
-) -> Organization:
+) -> Changed:
     """Change the organization in one transaction and return it; what is so already stays, and is no change.
 
-    Every limit and the status are the new ones at the next request, though authorizers have cached the old ones:
-    Redis is told, again when nothing changes, in case a death kept it from being told. A tier's key is made before its
-    change is committed, the old one removed after the authorizer has forgotten it; a death in between leaves a key
-    that the next try of the same tier takes. What is held, the roll-up releases.
+    Every limit and the status are the new ones as soon as the change is published, though authorizers have cached the
+    old ones; a change that changes nothing publishes again. A tier's key is made before its change is committed, the
+    old one removed after the authorizer has forgotten it; a death in between leaves a key that the next try of the
+    same tier takes. What is held, the roll-up releases.
 
     Raises:
         NotFoundError, ErasedError: there is no such organization, or not any more.
         TransitionNotAllowedError: it is deleted.
         DowngradeBlockedError: it has more of something than the tier includes.
         ConflictError: it is changed by somebody else right now.
-        UnavailableError: a store is away, nothing was changed.
+        UnavailableError: PostgreSQL or API Gateway is away; the same call again finds out, or does it.
     """
     seen = _make_key(platform_db, gateway_keys, organization_id, change.tier) if change.tier is not None else None
     with platform_db.tenant_transaction(organization_id) as conn:
@@ -73,9 +71,8 @@ def change_organization(
         if seen is not None and seen != (before, old_key):
             raise ConflictError("The organization is being changed.")
         changed = _apply(conn, before, old_key, change, actor=actor, now=now)
-        standing = find_standing(conn, organization_id)
-    publish_standing(redis, organization_id, standing)
-    return changed
+        publication = owe_publication(conn, organization_id, now=now)
+    return Changed(organization=changed, is_published=finish(platform_db, world, publication, now=now))
 
 
 def _make_key(

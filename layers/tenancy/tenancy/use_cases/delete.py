@@ -9,14 +9,12 @@ from tenancy.errors import ErasedError, NotDeletedError
 from tenancy.organization import CHANGEABLE, Organization, Status
 from tenancy.standing import existing
 from tenancy.stores.audit import insert_record
-from tenancy.stores.platform.deletions import find_deletion, list_addresses, update_deleted, update_restored
+from tenancy.stores.platform.deletions import find_deletion, insert_mails, update_deleted, update_restored
 from tenancy.stores.platform.organizations import lock_organization
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.postgres import Connection, Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.standing import find_standing
-from tenancy.use_cases.effects import Kind, World, drain
-from tenancy.use_cases.publish_standing import publish_standing
+from tenancy.use_cases.change_standing import Changed, owe_publication
+from tenancy.use_cases.effects import Kind, World, drain, finish
 
 DELETED: Final = "organization.deleted"
 RESTORED: Final = "organization.restored"
@@ -24,7 +22,6 @@ RESTORED: Final = "organization.restored"
 
 def delete_organization(
     platform_db: Database,
-    redis: Redis,
     world: World,
     organization_id: UUID,
     reason: str,
@@ -32,16 +29,17 @@ def delete_organization(
     *,
     grace: timedelta,
     now: datetime,
-) -> Organization:
+) -> Changed:
     """Mark the organization as deleted, and return it; it is erased after the *grace*.
 
-    Its people's tokens end and its keys sleep at once. One execution is started for this deletion; it and the mails to
-    all users are owed from the commit on, and the sweep does what a crash left. A second time changes nothing.
+    Its people's tokens end and its keys sleep as soon as it is published. One execution is started for this deletion;
+    all of that and the mails to all users are owed from the commit on, and the sweep does what a crash left. A second
+    time changes nothing, and publishes again.
 
     Raises:
         NotFoundError: there is no such organization.
         ErasedError: it is being erased, or was.
-        UnavailableError: the database is away, nothing was changed.
+        UnavailableError: the database is away; the same call again finds out, or does it.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = _not_ending(conn, organization_id)
@@ -50,14 +48,15 @@ def delete_organization(
             _owe_execution(conn, organization_id, now)
             _owe_mails(conn, organization, Kind.DELETION_MAIL, now)
             insert_record(conn, organization_id, _record(DELETED, organization_id, actor, now))
-    _publish(platform_db, redis, organization_id)
+        publication = owe_publication(conn, organization_id, now=now)
+    is_published = finish(platform_db, world, publication, now=now)
     drain(platform_db, world, now=now, organization_id=organization_id, kind=Kind.DELETION_EXECUTION)
-    return organization
+    return Changed(organization=organization, is_published=is_published)
 
 
 def restore_organization(
-    platform_db: Database, redis: Redis, organization_id: UUID, actor: Actor, *, now: datetime
-) -> Organization:
+    platform_db: Database, world: World, organization_id: UUID, actor: Actor, *, now: datetime
+) -> Changed:
     """Undo the organization's deletion, and return it: the same data and keys, in the status that it had before.
 
     Its people log in again. The execution that waits finds itself overtaken.
@@ -66,7 +65,7 @@ def restore_organization(
         NotFoundError: there is no such organization.
         NotDeletedError: it is not deleted.
         ErasedError: it is being erased, or was.
-        UnavailableError: the database is away, nothing was changed.
+        UnavailableError: the database is away; the same call again finds out, or does it.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = _not_ending(conn, organization_id)
@@ -75,10 +74,11 @@ def restore_organization(
             organization = update_restored(conn, organization_id, now=now)
             _owe_mails(conn, organization, Kind.RESTORED_MAIL, now)
             insert_record(conn, organization_id, _record(RESTORED, organization_id, actor, now))
-    _publish(platform_db, redis, organization_id)  # a retry as well, which may come after a death right here
+        publication = owe_publication(conn, organization_id, now=now)  # for a retry as well
+    is_published = finish(platform_db, world, publication, now=now)
     if not was_deleted:
         raise NotDeletedError(f"The organization is {organization.status}.")
-    return organization
+    return Changed(organization=organization, is_published=is_published)
 
 
 def _not_ending(conn: Connection, organization_id: UUID) -> Organization:
@@ -100,14 +100,7 @@ def _owe_mails(conn: Connection, organization: Organization, kind: Kind, now: da
     if organization.deleted_at is not None and organization.purge_at is not None:
         payload["deleted_at"] = f"{organization.deleted_at:%Y-%m-%d %H:%M} UTC"
         payload["purge_at"] = f"{organization.purge_at:%Y-%m-%d %H:%M} UTC"
-    for address in list_addresses(conn, organization.id):
-        insert_effect(conn, organization.id, kind, {**payload, "to": address}, due_at=now)
-
-
-def _publish(platform_db: Database, redis: Redis, organization_id: UUID) -> None:
-    with platform_db.tenant_transaction(organization_id) as conn:
-        standing = find_standing(conn, organization_id)
-    publish_standing(redis, organization_id, standing)
+    insert_mails(conn, organization.id, kind, payload, due_at=now)
 
 
 def _record(action: str, organization_id: UUID, actor: Actor, now: datetime) -> Record:

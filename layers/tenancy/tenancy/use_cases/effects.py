@@ -17,7 +17,9 @@ from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
 from tenancy.stores.platform.outbox import Effect, claim_effects, delete_effect, update_effect_failed
 from tenancy.stores.postgres import Database
+from tenancy.stores.redis import Redis
 from tenancy.tiers import Tier
+from tenancy.use_cases.publish_standing import publish_standing
 
 QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
 CLAIM_TIME: Final = timedelta(minutes=2)  # longer than a function that drains may take
@@ -29,6 +31,7 @@ BATCH: Final = 25
 class Kind(StrEnum):
     """What an effect does; a mail's kind names its template (mails.py)."""
 
+    STANDING = "standing"
     GATEWAY_KEY = "gateway_key"
     GATEWAY_KEY_REMOVAL = "gateway_key_removal"
     WELCOME_MAIL = "welcome_mail"
@@ -45,6 +48,7 @@ class Kind(StrEnum):
 class World:
     """What effects act upon, outside the database: a function has what its own effects need, the sweep all of it."""
 
+    redis: Redis | None = None
     gateway_keys: GatewayKeys | None = None
     mailer: Mailer | None = None
     event_bus: EventBus | None = None
@@ -86,7 +90,7 @@ def drain(
 def finish(platform_db: Database, world: World, effect: Effect, *, now: datetime) -> bool:
     """Do an effect that is claimed and strike it; return False, and note why and when it is due again, if it failed."""
     try:
-        _do(world, effect)
+        _do(platform_db, world, effect)
     except Refusal as refusal:
         _note_failure(platform_db, effect, refusal, now=now)
         return False
@@ -108,16 +112,18 @@ def _note_failure(platform_db: Database, effect: Effect, refusal: Refusal, *, no
         update_effect_failed(conn, effect.id, error=refusal.detail, due_at=now + backoff)
 
 
-def _do(world: World, effect: Effect) -> None:
+def _do(platform_db: Database, world: World, effect: Effect) -> None:
     try:
-        _do_kind(world, effect)
+        _do_kind(platform_db, world, effect)
     except (KeyError, ValueError) as error:
         raise InternalError("The effect's payload is not what its kind needs.") from error
 
 
-def _do_kind(world: World, effect: Effect) -> None:
+def _do_kind(platform_db: Database, world: World, effect: Effect) -> None:
     organization_id, payload = effect.organization_id, effect.payload
     match effect.kind:
+        case Kind.STANDING:
+            publish_standing(platform_db, _part(world.redis), organization_id)
         case Kind.GATEWAY_KEY:
             _part(world.gateway_keys).put_key(organization_id, payload["value"], Tier(payload["tier"]))
         case Kind.GATEWAY_KEY_REMOVAL:

@@ -25,7 +25,6 @@ from tenancy.stores.platform.privacy_jobs import has_claims
 from tenancy.stores.platform.tombstones import insert_tombstone
 from tenancy.stores.postgres import Connection
 from tenancy.stores.signer import Signer
-from tenancy.stores.standing import find_standing
 from tenancy.tenant import CallerKind
 from tenancy.use_cases.effects import Kind
 from tenancy.use_cases.estate import STORES, Estate
@@ -73,10 +72,9 @@ def close_gate(estate: Estate, organization_id: UUID, generation: int, *, reques
             update_erasing(conn, organization_id, now=now)
             insert_record(conn, organization_id, _record(ERASING, organization_id, request_id, now))
         deletion = _require(find_deletion(conn, organization_id), generation)
-        standing = find_standing(conn, organization_id)
     insert_tombstone(estate.client(), organization_id, closed_at=deletion.gate_closed_at or now)
     if deletion.erased_at is None:
-        publish_standing(estate.redis, organization_id, standing)
+        publish_standing(estate.platform_db, estate.redis, organization_id)
     return deletion
 
 

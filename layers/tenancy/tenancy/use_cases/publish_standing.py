@@ -1,15 +1,25 @@
-"""Tell Redis at once how an organization stands, after the change of it has been committed."""
+"""Tell Redis how an organization stands: at once by the request that has changed it, else by the sweep."""
 
-from contextlib import suppress
 from uuid import UUID
 
-from tenancy.standing import Standing
+from tenancy.errors import UnavailableError
 from tenancy.stores.counters import put_standing
+from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis, RedisAwayError
+from tenancy.stores.standing import find_standing
 
 
-def publish_standing(redis: Redis, organization_id: UUID, standing: Standing | None) -> None:
-    """Tell Redis, which would otherwise learn it within a minute, as it does while it is away."""
-    if standing is not None:
-        with suppress(RedisAwayError):
-            put_standing(redis, organization_id, standing)
+def publish_standing(platform_db: Database, redis: Redis, organization_id: UUID) -> None:
+    """Tell Redis what PostgreSQL says now, whichever change it is told for; Redis keeps what is newer.
+
+    Raises:
+        UnavailableError: a store is away; Redis forgets what it knows within a minute.
+    """
+    with platform_db.tenant_transaction(organization_id) as conn:
+        standing = find_standing(conn, organization_id)
+    if standing is None:
+        return
+    try:
+        put_standing(redis, organization_id, standing)
+    except RedisAwayError as error:
+        raise UnavailableError("Redis does not take the standing.") from error

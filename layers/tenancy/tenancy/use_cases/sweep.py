@@ -17,7 +17,7 @@ from tenancy.stores.platform.quarantine import delete_quarantines
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.use_cases.announce import announce_notices
-from tenancy.use_cases.effects import Drained, World, drain
+from tenancy.use_cases.effects import Drained, Kind, World, drain
 from tenancy.use_cases.keep_requests import keep_requests
 from tenancy.use_cases.restart_deletions import Restarted, restart_deletions
 from tenancy.use_cases.seal_audit import seal_audit_logs
@@ -52,8 +52,9 @@ def sweep(
 ) -> Swept | None:
     """Do every due effect of all organizations and seal their logs; None when another sweep holds the lease.
 
-    Requests are kept first, because Redis may lose them. Effects come last, as many as there is time for: thousands of
-    mails must not keep anything else waiting.
+    Redis is told of changed standings first, so that nobody is served for longer; then requests are kept, because Redis
+    may lose them. All other effects come last, as many as there is time for: thousands of mails must not keep anything
+    else waiting.
 
     Raises:
         UnavailableError: the database is away; the next minute tries again.
@@ -63,6 +64,7 @@ def sweep(
         if not take_lease(conn, LEASE, holder, now=now, ends_at=now + LEASE_TIME):
             return None
     try:
+        told = drain(platform_db, world, now=now, kind=Kind.STANDING, has_time=has_time)
         kept = keep_requests(platform_db, redis, now=now)
         announced = announce_notices(platform_db, now=now)
         sealed = seal_audit_logs(platform_db, now=now)
@@ -71,6 +73,7 @@ def sweep(
             delete_quarantines(conn, ended_before=now)
         deletions = _restart_deletions(platform_db, world, now)
         drained = drain(platform_db, world, now=now, has_time=has_time)
+        drained = Drained(done=told.done + drained.done, failed=told.failed + drained.failed)
         return Swept(drained=drained, announced=announced, requests_kept=kept, sealed=sealed, deletions=deletions)
     finally:
         with platform_db.transaction() as conn:

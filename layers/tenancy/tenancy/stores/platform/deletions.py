@@ -1,11 +1,12 @@
 """The end of organizations: marked, undone, closed, anonymised, certified."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from psycopg.rows import class_row, kwargs_row
+from psycopg.types.json import Jsonb
 
 from tenancy.deletion import Certificate, Deletion
 from tenancy.organization import Organization
@@ -66,7 +67,11 @@ LIST_OVERDUE: Final = """
        )
     ORDER BY o.purge_at
 """
-LIST_ADDRESSES: Final = "SELECT email FROM users WHERE organization_id = %s AND status = 'active' ORDER BY email"
+INSERT_MAILS: Final = """
+    INSERT INTO outbox (organization_id, kind, payload, due_at)
+    SELECT u.organization_id, %(kind)s, %(payload)s::jsonb || jsonb_build_object('to', u.email), %(due_at)s
+    FROM users AS u WHERE u.organization_id = %(organization_id)s AND u.status = 'active' ORDER BY u.email
+"""
 INSERT_CERTIFICATE: Final = """
     INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
     VALUES (%s, %s, %s, %s, %s, %s)
@@ -131,9 +136,12 @@ def list_overdue(conn: Connection, *, purged_before: datetime, erased_before: da
         return cursor.execute(LIST_OVERDUE, values).fetchall()
 
 
-def list_addresses(conn: Connection, organization_id: UUID) -> list[str]:
-    """Return the addresses of all active users."""
-    return [email for (email,) in conn.execute(LIST_ADDRESSES, (organization_id,))]
+def insert_mails(
+    conn: Connection, organization_id: UUID, kind: str, payload: Mapping[str, str], *, due_at: datetime
+) -> None:
+    """Owe a mail of that *kind* to each active user, however many there are, in one statement."""
+    values = {"organization_id": organization_id, "kind": kind, "payload": Jsonb(payload), "due_at": due_at}
+    conn.execute(INSERT_MAILS, values)
 
 
 def insert_certificate(conn: Connection, certificate: Certificate) -> None:

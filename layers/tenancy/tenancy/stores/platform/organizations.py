@@ -28,9 +28,10 @@ LIST_ORGANIZATIONS: Final = """
       AND (%(before_time)s::timestamptz IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
+# Not FOR UPDATE, which rows with a foreign key to the organization would wait for.
 LOCK_ORGANIZATION: Final = """
     SELECT id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
-    FROM organizations WHERE id = %s FOR UPDATE
+    FROM organizations WHERE id = %s FOR NO KEY UPDATE
 """
 GET_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
 UPDATE_ORGANIZATION: Final = """
@@ -83,7 +84,10 @@ def find_organization(conn: Connection, organization_id: UUID) -> Organization |
 
 
 def lock_organization(conn: Connection, organization_id: UUID) -> Organization | None:
-    """Return the organization, which nobody else changes until the transaction ends; None for none."""
+    """Return the organization, which nobody else changes until the transaction ends; None for none.
+
+    Rows of it may be added meanwhile.
+    """
     with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
         return cursor.execute(LOCK_ORGANIZATION, (organization_id,)).fetchone()
 
