@@ -28,7 +28,7 @@ class Mailer:
         Raises:
             UnavailableError: SES refuses or does not answer.
         """
-        content = {"Simple": {"Subject": {"Data": mail.subject}, "Body": {"Text": {"Data": mail.text}}}}
+        content = {"Simple": {"Subject": _text(mail.subject), "Body": {"Text": _text(mail.text)}}}
         try:
             _client(self._region).send_email(
                 FromEmailAddress=self._sender,
@@ -38,6 +38,10 @@ class Mailer:
             )
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("SES does not take the mail.") from error
+
+
+def _text(data: str) -> dict[str, str]:
+    return {"Data": data, "Charset": "UTF-8"}  # without a character set SES takes 7-bit ASCII
 
 
 @cache
