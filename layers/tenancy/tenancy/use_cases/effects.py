@@ -1,6 +1,7 @@
 """The effects that committed changes owe: what each is, and doing those that are due."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,7 +16,13 @@ from tenancy.stores.executions import Executions
 from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer
-from tenancy.stores.platform.outbox import Effect, claim_effects, delete_effect, update_effect_failed
+from tenancy.stores.platform.outbox import (
+    Effect,
+    claim_effects,
+    delete_effect,
+    give_back_effects,
+    update_effect_failed,
+)
 from tenancy.stores.postgres import Database
 from tenancy.tiers import Tier
 
@@ -24,6 +31,7 @@ CLAIM_TIME: Final = timedelta(minutes=2)  # longer than a function that drains m
 FIRST_BACKOFF: Final = timedelta(seconds=30)
 MAX_BACKOFF: Final = timedelta(hours=1)
 BATCH: Final = 25
+MAILS_EACH: Final = 5  # of one organization, in a batch
 
 
 class Kind(StrEnum):
@@ -72,14 +80,17 @@ def drain(
     """Do the due effects of one organization and kind, or of all, as long as there is time.
 
     An effect is claimed, done, then struck: a death in between does it again after the claim has ended, so each is
-    idempotent, or harmless twice (mail).
+    idempotent, or harmless twice (mail). What there was no time for is as due as before.
     """
     done: list[str] = []
     failed: list[str] = []
-    while has_time() and (effects := _claim(platform_db, now, organization_id, kind)):
-        for effect in effects:
+    while has_time() and (effects := deque(_claim(platform_db, now, organization_id, kind))):
+        while effects and has_time():
+            effect = effects.popleft()
             is_done = finish(platform_db, world, effect, now=now)
             (done if is_done else failed).append(effect.kind)
+        if effects:
+            _give_back(platform_db, effects)
     return Drained(done=tuple(done), failed=tuple(failed))
 
 
@@ -98,8 +109,19 @@ def finish(platform_db: Database, world: World, effect: Effect, *, now: datetime
 def _claim(platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None) -> list[Effect]:
     with platform_db.transaction() as conn:
         return claim_effects(
-            conn, now=now, again_at=now + CLAIM_TIME, limit=BATCH, organization_id=organization_id, kind=kind
+            conn,
+            now=now,
+            until=now + CLAIM_TIME,
+            limit=BATCH,
+            mails_each=MAILS_EACH,
+            organization_id=organization_id,
+            kind=kind,
         )
+
+
+def _give_back(platform_db: Database, effects: Iterable[Effect]) -> None:
+    with platform_db.transaction() as conn:
+        give_back_effects(conn, effects)
 
 
 def _note_failure(platform_db: Database, effect: Effect, refusal: Refusal, *, now: datetime) -> None:
