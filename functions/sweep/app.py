@@ -52,6 +52,9 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         count("DeletionsNotChecked")
     elif swept.deletions.overdue:
         count("DeletionsOverdue", amount=swept.deletions.overdue)
+    if swept.backlog.parked:
+        count("EffectsParked", amount=swept.backlog.parked)
+    count("OldestEffectSeconds", amount=int(swept.backlog.oldest.total_seconds()))
     result = {
         "ran": True,
         "requests_kept": swept.requests_kept,

@@ -1,5 +1,6 @@
 """The sweep finishes what a request could not: keys join their plans, mail goes out, each once."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -152,6 +153,30 @@ def test_one_effect_that_cannot_be_done_does_not_hold_up_the_others(
     assert sorted(answer["failed"]) == ["gateway_key", "unheard_of", "welcome_mail"]
     assert ("admin@globex.example", "Welcome, Globex") in mails()
     assert len(keys_in_plan(aws)) == 1
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """Return the metrics that were counted since."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    return {name: value[0] for line in lines for name, value in line.items() if isinstance(value, list)}
+
+
+def test_what_is_parked_and_how_old_the_oldest_effect_is_are_metrics(
+    sweep: Function, databases: Databases, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    assert metrics(capsys) == {"OldestEffectSeconds": 0}
+    with superuser(databases) as conn:
+        for due_at in ("infinity", "infinity", datetime.now(UTC) + timedelta(hours=1)):
+            conn.execute(
+                "INSERT INTO outbox (organization_id, kind, payload, due_at, created_at) "
+                "VALUES (%s, 'welcome_mail', '{}', %s, now() - interval '2 hours')",
+                (acme.organization.id, due_at),
+            )
+    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    found = metrics(capsys)
+    assert found["EffectsParked"] == 2
+    assert 7190 < found["OldestEffectSeconds"] < 7300
 
 
 def test_two_at_once_are_one(sweep: Function, databases: Databases) -> None:

@@ -1,12 +1,17 @@
 """Doing what is owed: as long as there is time, whatever one service or one organization does."""
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.platform.outbox import insert_effect
-from tenancy.use_cases.effects import World, drain
+from tenancy.use_cases.effects import LAST_ATTEMPT, Backlog, Kind, World, drain, find_backlog
 from tenancy.use_cases.provision import Provisioned
-from tests.given import NOW, Databases
-from tests.handlers.functions import Mails
+from tests.given import NOW, REGION, Databases
+from tests.handlers.functions import Mails, superuser
 
 MAIL = {"to": "admin@acme.example", "organization_name": "Acme"}
 
@@ -33,3 +38,86 @@ def test_effects_are_done_while_there_is_time_and_the_others_are_as_due_as_befor
     assert len(drained.done) == len(mails()) - sent == effects
     assert rows(databases) == before[effects:]
     assert len(drain(databases.platform, world, now=NOW).done) == 4 - effects
+
+
+def refuse_mail(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let SES refuse each mail with that *code*, as moto does not."""
+    call = vars(BaseClient)["_make_api_call"]
+
+    def refused(client: BaseClient, operation: str, values: dict[str, object]) -> object:
+        if operation == "SendEmail":
+            raise ClientError({"Error": {"Code": code, "Message": "…"}}, operation)
+        return call(client, operation, values)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refused)
+
+
+def test_a_mail_that_is_refused_for_good_is_parked_and_the_operator_lets_it_be_tried_again(
+    databases: Databases, world: World, acme: Provisioned, mails: Mails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owe(databases, acme)
+    owe(databases, acme, Kind.QUOTA_EVENT, {"metric": "events"})
+    sent = len(mails())
+    with monkeypatch.context() as patch:
+        refuse_mail(patch, "BadRequestException")
+        drained = drain(databases.platform, world, now=NOW)
+        assert (drained.done, drained.failed) == (("quota_event",), ("welcome_mail",))
+        assert drain(databases.platform, world, now=NOW + timedelta(days=1000)).failed == ()
+    with superuser(databases) as conn:
+        assert conn.execute("SELECT kind, last_error FROM outbox WHERE due_at = 'infinity'").fetchall() == [
+            ("welcome_mail", "SES refuses the mail.")
+        ]
+        conn.execute("UPDATE outbox SET due_at = now(), attempts = 0 WHERE due_at = 'infinity'")
+    assert drain(databases.platform, world, now=datetime.now(UTC)).done == ("welcome_mail",)
+    assert len(mails()) == sent + 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["MessageRejected", "SendingPausedException", "TooManyRequestsException", "MailFromDomainNotVerifiedException"],
+)
+def test_a_mail_that_ses_does_not_take_now_is_tried_for_a_day_and_then_parked(
+    databases: Databases, world: World, acme: Provisioned, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    owe(databases, acme)
+    refuse_mail(monkeypatch, code)
+    now = NOW
+    for _ in range(LAST_ATTEMPT):
+        assert drain(databases.platform, world, now=now).failed == ("welcome_mail",)
+        with databases.platform.transaction() as conn:
+            [(now, error)] = conn.execute("SELECT nullif(due_at, 'infinity'), last_error FROM outbox").fetchall()
+        assert code in error
+        if now is not None:
+            last = now
+    assert now is None
+    assert timedelta(hours=20) < last - NOW < timedelta(hours=30)
+
+
+def test_what_others_depend_on_is_tried_for_ever(databases: Databases, acme: Provisioned) -> None:
+    world = World(gateway_keys=GatewayKeys(REGION, "/where-no-plan-is"))
+    value = f"organization-{acme.organization.id}-1"
+    owe(databases, acme, Kind.GATEWAY_KEY, {"value": value, "tier": "starter"})
+    with superuser(databases) as conn:
+        conn.execute("UPDATE outbox SET attempts = 10000")
+    for hours in range(2):
+        drained = drain(databases.platform, world, now=NOW + timedelta(hours=hours))
+        assert drained.failed == ("gateway_key",)
+
+
+def test_the_backlog_is_what_is_parked_and_the_oldest_of_what_can_be_done(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    assert find_backlog(databases.platform, now=NOW) == Backlog(oldest=timedelta(), parked=0)
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET status = 'deleted' WHERE id = %s", (globex.organization.id,))
+        for who, kind, hours, due_at in (
+            (acme, "welcome_mail", 9, "infinity"),
+            (globex, "export_mail", 8, "2026-11-24 12:00Z"),
+            (globex, "deletion_mail", 3, "2026-11-24 13:00Z"),
+            (acme, "quota_event", 2, "2026-11-24 12:00Z"),
+        ):
+            conn.execute(
+                "INSERT INTO outbox (organization_id, kind, payload, created_at, due_at) VALUES (%s, %s, '{}', %s, %s)",
+                (who.organization.id, kind, NOW - timedelta(hours=hours), due_at),
+            )
+    assert find_backlog(databases.platform, now=NOW) == Backlog(oldest=timedelta(hours=3), parked=1)

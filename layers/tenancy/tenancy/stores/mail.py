@@ -11,7 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenancy.errors import UnavailableError
 from tenancy.mails import Mail
 
+# The mail itself is at fault, for good. Not MessageRejected, which is also said of a sender that is not verified.
+REFUSED: Final = "BadRequestException"
 TIMEOUTS: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
+
+
+class MailRefusedError(Exception):
+    """SES would refuse this mail another time as well."""
 
 
 class Mailer:
@@ -26,7 +32,8 @@ class Mailer:
         """Return when SES has taken *mail*, which carries *organization_id* as a tag.
 
         Raises:
-            UnavailableError: SES refuses or does not answer.
+            MailRefusedError: SES refuses this mail, whenever it is sent.
+            UnavailableError: SES takes no mail of ours now, or does not answer.
         """
         content = {"Simple": {"Subject": _text(mail.subject), "Body": {"Text": _text(mail.text)}}}
         try:
@@ -37,7 +44,10 @@ class Mailer:
                 EmailTags=[{"Name": "organization_id", "Value": str(organization_id)}],
             )
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("SES does not take the mail.") from error
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            if code == REFUSED:
+                raise MailRefusedError("SES refuses the mail.") from error
+            raise UnavailableError(f"SES does not take the mail ({code}).") from error
 
 
 def _text(data: str) -> dict[str, str]:

@@ -15,12 +15,15 @@ from tenancy.stores.event_bus import EventBus
 from tenancy.stores.executions import Executions
 from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.mail import Mailer
+from tenancy.stores.mail import Mailer, MailRefusedError
 from tenancy.stores.platform.outbox import (
     Effect,
     claim_effects,
+    count_parked,
     delete_effect,
+    find_oldest,
     give_back_effects,
+    park_effect,
     update_effect_failed,
 )
 from tenancy.stores.postgres import Database
@@ -30,6 +33,7 @@ QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
 CLAIM_TIME: Final = timedelta(minutes=2)  # longer than a function that drains may take
 FIRST_BACKOFF: Final = timedelta(seconds=30)
 MAX_BACKOFF: Final = timedelta(hours=1)
+LAST_ATTEMPT: Final = 30  # about a day
 BATCH: Final = 25
 MAILS_EACH: Final = 5  # of one organization, in a batch
 
@@ -49,6 +53,10 @@ class Kind(StrEnum):
     EXPORT_MAIL = "export_mail"
 
 
+# What nothing else depends on is not tried for ever; the rest is.
+PARKABLE: Final = frozenset({*TEMPLATES, Kind.QUOTA_EVENT})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What effects act upon, outside the database: a function has what its own effects need, the sweep all of it."""
@@ -66,6 +74,14 @@ class Drained:
 
     done: tuple[str, ...]
     failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How long the oldest effect has been owed that is to be done, and how many are parked: kept, and not tried."""
+
+    oldest: timedelta
+    parked: int
 
 
 def drain(
@@ -95,15 +111,32 @@ def drain(
 
 
 def finish(platform_db: Database, world: World, effect: Effect, *, now: datetime) -> bool:
-    """Do an effect that is claimed and strike it; return False, and note why and when it is due again, if it failed."""
+    """Do an effect that is claimed and strike it; return False, and note why, if it failed.
+
+    It is tried again later, unless it is parked: a mail that SES refuses, or what failed for a day without others
+    depending on it.
+    """
     try:
         _do(world, effect)
+    except MailRefusedError as error:
+        _park(platform_db, effect, str(error))
+        return False
     except Refusal as refusal:
-        _note_failure(platform_db, effect, refusal, now=now)
+        if effect.kind in PARKABLE and effect.attempts >= LAST_ATTEMPT:
+            _park(platform_db, effect, refusal.detail)
+        else:
+            _note_failure(platform_db, effect, refusal, now=now)
         return False
     with platform_db.transaction() as conn:
         delete_effect(conn, effect.id)
     return True
+
+
+def find_backlog(platform_db: Database, *, now: datetime) -> Backlog:
+    """Return what is owed still."""
+    with platform_db.transaction() as conn:
+        oldest, parked = find_oldest(conn), count_parked(conn)
+    return Backlog(oldest=now - oldest if oldest is not None else timedelta(), parked=parked)
 
 
 def _claim(platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None) -> list[Effect]:
@@ -122,6 +155,11 @@ def _claim(platform_db: Database, now: datetime, organization_id: UUID | None, k
 def _give_back(platform_db: Database, effects: Iterable[Effect]) -> None:
     with platform_db.transaction() as conn:
         give_back_effects(conn, effects)
+
+
+def _park(platform_db: Database, effect: Effect, error: str) -> None:
+    with platform_db.transaction() as conn:
+        park_effect(conn, effect.id, error=error)
 
 
 def _note_failure(platform_db: Database, effect: Effect, refusal: Refusal, *, now: datetime) -> None:

@@ -17,7 +17,7 @@ from tenancy.stores.platform.quarantine import delete_quarantines
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.use_cases.announce import announce_notices
-from tenancy.use_cases.effects import Drained, World, drain
+from tenancy.use_cases.effects import Backlog, Drained, World, drain, find_backlog
 from tenancy.use_cases.keep_requests import keep_requests
 from tenancy.use_cases.restart_deletions import Restarted, restart_deletions
 from tenancy.use_cases.seal_audit import seal_audit_logs
@@ -32,10 +32,11 @@ class Swept:
     """What a sweep did: effects, notices announced, and the new heads of the audit logs that it sealed.
 
     *requests_kept* is of how many organizations requests were kept, None while Redis is away; *deletions* is None
-    while Step Functions is.
+    while Step Functions is. *backlog* is what is owed afterwards.
     """
 
     drained: Drained
+    backlog: Backlog
     announced: int
     requests_kept: int | None
     sealed: Mapping[UUID, Link]
@@ -71,7 +72,15 @@ def sweep(
             delete_quarantines(conn, ended_before=now)
         deletions = _restart_deletions(platform_db, world, now)
         drained = drain(platform_db, world, now=now, has_time=has_time)
-        return Swept(drained=drained, announced=announced, requests_kept=kept, sealed=sealed, deletions=deletions)
+        backlog = find_backlog(platform_db, now=now)
+        return Swept(
+            drained=drained,
+            backlog=backlog,
+            announced=announced,
+            requests_kept=kept,
+            sealed=sealed,
+            deletions=deletions,
+        )
     finally:
         with platform_db.transaction() as conn:
             delete_lease(conn, LEASE, holder)

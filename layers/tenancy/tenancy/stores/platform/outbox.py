@@ -55,9 +55,12 @@ CLAIM_EFFECTS: Final = (
 """
 )
 GIVE_BACK_EFFECTS: Final = "UPDATE outbox SET attempts = attempts - 1, claimed_until = NULL WHERE id = ANY(%s)"
+FIND_OLDEST: Final = "SELECT min(e.created_at)" + OWED + " AND e.due_at < 'infinity'"
+COUNT_PARKED: Final = "SELECT count(*) FROM outbox WHERE due_at = 'infinity'"
 IS_OWED: Final = "SELECT EXISTS (SELECT FROM outbox WHERE organization_id = %s AND kind = %s)"
 DELETE_EFFECT: Final = "DELETE FROM outbox WHERE id = %s"
 UPDATE_EFFECT_FAILED: Final = "UPDATE outbox SET last_error = %s, due_at = %s, claimed_until = NULL WHERE id = %s"
+PARK_EFFECT: Final = "UPDATE outbox SET last_error = %s, due_at = 'infinity', claimed_until = NULL WHERE id = %s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,3 +136,21 @@ def delete_effect(conn: Connection, effect_id: int) -> None:
 def update_effect_failed(conn: Connection, effect_id: int, *, error: str, due_at: datetime) -> None:
     """Note why an effect failed (no personal data) and when it is tried again."""
     conn.execute(UPDATE_EFFECT_FAILED, (error, due_at, effect_id))
+
+
+def park_effect(conn: Connection, effect_id: int, *, error: str) -> None:
+    """Keep an effect with what was wrong with it (no personal data), and try it no more."""
+    conn.execute(PARK_EFFECT, (error, effect_id))
+
+
+def count_parked(conn: Connection) -> int:
+    """Return how many effects are kept and not tried any more."""
+    [(parked,)] = conn.execute(COUNT_PARKED)
+    return int(parked)
+
+
+def find_oldest(conn: Connection) -> datetime | None:
+    """Return since when the oldest effect is owed that is to be done, None when there is none."""
+    oldest: datetime | None
+    [(oldest,)] = conn.execute(FIND_OLDEST)
+    return oldest
