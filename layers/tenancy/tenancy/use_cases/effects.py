@@ -132,6 +132,16 @@ def finish(platform_db: Database, world: World, effect: Effect, *, now: datetime
     return True
 
 
+def finish_at_once(platform_db: Database, world: World, organization_id: UUID, kind: str, *, now: datetime) -> bool:
+    """Do the organization's effects of that kind that nobody else is at, once, though they may have failed before.
+
+    Return whether none of them failed.
+    """
+    effects = _claim(platform_db, now, organization_id, kind, at_once=True)
+    are_done = [finish(platform_db, world, effect, now=now) for effect in effects]
+    return all(are_done)
+
+
 def find_backlog(platform_db: Database, *, now: datetime) -> Backlog:
     """Return what is owed still."""
     with platform_db.transaction() as conn:
@@ -139,7 +149,9 @@ def find_backlog(platform_db: Database, *, now: datetime) -> Backlog:
     return Backlog(oldest=now - oldest if oldest is not None else timedelta(), parked=parked)
 
 
-def _claim(platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None) -> list[Effect]:
+def _claim(
+    platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None, *, at_once: bool = False
+) -> list[Effect]:
     with platform_db.transaction() as conn:
         return claim_effects(
             conn,
@@ -149,6 +161,7 @@ def _claim(platform_db: Database, now: datetime, organization_id: UUID | None, k
             mails_each=MAILS_EACH,
             organization_id=organization_id,
             kind=kind,
+            at_once=at_once,
         )
 
 

@@ -37,13 +37,13 @@ CLAIM_EFFECTS: Final = (
     """  # noqa: S608 - of literals
     + OWED
     + """
-          AND e.due_at <= %(now)s AND (e.claimed_until IS NULL OR e.claimed_until <= %(now)s)
+          AND (e.due_at <= %(now)s OR %(at_once)s) AND (e.claimed_until IS NULL OR e.claimed_until <= %(now)s)
           AND (%(organization_id)s::uuid IS NULL OR e.organization_id = %(organization_id)s)
           AND (%(kind)s::text IS NULL OR e.kind = %(kind)s)
     ),
     taken AS (
         SELECT e.id, f.is_mail, f.due_at FROM outbox AS e JOIN free AS f ON f.id = e.id
-        WHERE e.due_at <= %(now)s AND (e.claimed_until IS NULL OR e.claimed_until <= %(now)s)
+        WHERE (e.due_at <= %(now)s OR %(at_once)s) AND (e.claimed_until IS NULL OR e.claimed_until <= %(now)s)
           AND (NOT f.is_mail OR f.place <= %(mails_each)s)
         ORDER BY f.is_mail, f.due_at, e.id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED
     ),
@@ -100,10 +100,12 @@ def claim_effects(
     mails_each: int,
     organization_id: UUID | None = None,
     kind: str | None = None,
+    at_once: bool = False,
 ) -> list[Effect]:
     """Take up to *limit* due effects, of one organization and kind or of all; nobody else gets them *until* then.
 
-    What is no mail comes first, and what is due longest; of each organization *mails_each* mails at most.
+    What is no mail comes first, and what is due longest; of each organization *mails_each* mails at most. *at_once*
+    takes what failed before it is due again.
     """
     values = {
         "now": now,
@@ -112,6 +114,7 @@ def claim_effects(
         "mails_each": mails_each,
         "organization_id": organization_id,
         "kind": kind,
+        "at_once": at_once,
     }
     with conn.cursor(row_factory=class_row(Effect)) as cursor:
         return cursor.execute(CLAIM_EFFECTS, values).fetchall()
