@@ -2,15 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from tenancy.errors import UnavailableError
+from tenancy.organization_change import OrganizationChange
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.platform.outbox import insert_effect
+from tenancy.stores.redis import Redis
+from tenancy.tiers import Tier
+from tenancy.use_cases.change_organization import change_organization
 from tenancy.use_cases.effects import LAST_ATTEMPT, Backlog, Kind, World, drain, find_backlog
-from tenancy.use_cases.provision import Provisioned
-from tests.given import NOW, REGION, Databases
+from tenancy.use_cases.provision import Provisioned, provision_organization
+from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 from tests.handlers.functions import Mails, superuser
 
 MAIL = {"to": "admin@acme.example", "organization_name": "Acme"}
@@ -121,3 +127,24 @@ def test_the_backlog_is_what_is_parked_and_the_oldest_of_what_can_be_done(
                 (who.organization.id, kind, NOW - timedelta(hours=hours), due_at),
             )
     assert find_backlog(databases.platform, now=NOW) == Backlog(oldest=timedelta(hours=3), parked=1)
+
+
+def test_a_gateway_key_that_is_owed_still_does_not_come_back_once_another_tiers_has_replaced_it(
+    databases: Databases, counters: Redis, world: World, aws: AwsAccount
+) -> None:
+    ssm, starter = boto3.client("ssm", region_name=REGION), f"{PLANS_PATH}/starter"
+    ssm.delete_parameter(Name=starter)
+    with pytest.raises(UnavailableError):
+        provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
+    ssm.put_parameter(Name=starter, Value=aws.plan_ids["starter"], Type="String")
+    with databases.platform.transaction() as conn:
+        [(own,)] = conn.execute("SELECT id FROM organizations").fetchall()
+        conn.execute("UPDATE outbox SET due_at = %s WHERE kind = 'gateway_key'", (NOW + timedelta(hours=1),))
+    change = OrganizationChange(tier=Tier.GROWTH)
+    keys = GatewayKeys(REGION, PLANS_PATH)
+    change_organization(databases.platform, counters, keys, own, change, actor=OPERATOR, now=NOW)
+    assert "gateway_key_removal" in drain(databases.platform, world, now=NOW + timedelta(minutes=5)).done
+    assert drain(databases.platform, world, now=NOW + timedelta(hours=1)).done == ("gateway_key",)
+    assert keys.count_keys(own) == 1
+    gateway = boto3.client("apigateway", region_name=REGION)
+    assert gateway.get_usage_plan_keys(usagePlanId=aws.plan_ids["starter"])["items"] == []

@@ -16,6 +16,7 @@ from tenancy.stores.executions import Executions
 from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.mail import Mailer, MailRefusedError
+from tenancy.stores.platform.organizations import get_gateway_key
 from tenancy.stores.platform.outbox import (
     Effect,
     claim_effects,
@@ -117,7 +118,7 @@ def finish(platform_db: Database, world: World, effect: Effect, *, now: datetime
     depending on it.
     """
     try:
-        _do(world, effect)
+        _do(platform_db, world, effect)
     except MailRefusedError as error:
         _park(platform_db, effect, str(error))
         return False
@@ -181,11 +182,21 @@ def _note_failure(platform_db: Database, effect: Effect, refusal: Refusal, *, no
         update_effect_failed(conn, effect.id, error=refusal.detail, due_at=now + backoff)
 
 
-def _do(world: World, effect: Effect) -> None:
+def _do(platform_db: Database, world: World, effect: Effect) -> None:
     try:
-        _do_kind(world, effect)
+        if not _is_overtaken(platform_db, effect):
+            _do_kind(world, effect)
     except (KeyError, ValueError) as error:
         raise InternalError("The effect's payload is not what its kind needs.") from error
+
+
+def _is_overtaken(platform_db: Database, effect: Effect) -> bool:
+    """Whether it would bring back a gateway key that another tier's has replaced."""
+    if effect.kind != Kind.GATEWAY_KEY:
+        return False
+    value: str = effect.payload["value"]
+    with platform_db.transaction() as conn:
+        return value != get_gateway_key(conn, effect.organization_id)
 
 
 def _do_kind(world: World, effect: Effect) -> None:
