@@ -12,6 +12,7 @@ from tenancy.use_cases.provision import Provisioned
 from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases
 from tests.handlers.functions import Function, LogLines, Mails, Start, superuser
 from tests.handlers.requests import OPERATOR, Event, answer_of, called_by, problem_of, sample
+from tests.use_cases.audit_records import read, write
 
 
 @pytest.fixture
@@ -195,3 +196,34 @@ def test_logs_are_sealed_and_their_heads_logged(sweep: Function, acme: Provision
     [witness] = [line for line in logged() if line["message"] == "sealed"]
     assert (witness["organization_id"], witness["sequence"]) == (str(acme.organization.id), 1)
     assert len(bytes.fromhex(witness["seal"])) == 32
+
+
+def test_a_step_that_failed_fails_the_run_when_the_others_are_done_and_measured(
+    sweep: Function,
+    databases: Databases,
+    aws: AwsAccount,
+    acme: Provisioned,
+    globex: Provisioned,
+    logged: LogLines,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(databases, acme.organization.id, read(0))
+    sweep(EVERY_MINUTE)
+    with superuser(databases) as conn:  # acme's head is behind its log, and globex was deleted without an execution
+        conn.execute("UPDATE audit_heads SET sequence = 1 WHERE organization_id = %s", (acme.organization.id,))
+        conn.execute(
+            "UPDATE organizations SET status = 'deleted', deletion_generation = 1, deleted_at = now(), "
+            "purge_at = now() - interval '1 day' WHERE id = %s",
+            (globex.organization.id,),
+        )
+    for each in (acme, globex):
+        write(databases, each.organization.id, read(1))
+    capsys.readouterr()
+    boto3.client("stepfunctions", region_name=REGION).delete_state_machine(stateMachineArn=aws.state_machine_arn)
+    with pytest.raises(ExceptionGroup) as failed:
+        sweep(EVERY_MINUTE)
+    assert len(failed.value.exceptions) == 1
+    lines = [(line["level"], line["message"]) for line in logged()]
+    assert [message for _, message in lines[-3:]] == ["sealed", "swept", "a step failed"]
+    found = metrics(capsys)
+    assert (found["DeletionsOverdue"], found["DeletionsNotChecked"]) == (1, 1)

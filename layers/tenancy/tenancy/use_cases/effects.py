@@ -73,8 +73,8 @@ class World:
 class Drained:
     """The kinds of the effects that were done, and of those that failed and stay due."""
 
-    done: tuple[str, ...]
-    failed: tuple[str, ...]
+    done: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
