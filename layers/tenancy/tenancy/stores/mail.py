@@ -44,7 +44,7 @@ class Mailer:
                 EmailTags=[{"Name": "organization_id", "Value": str(organization_id)}],
             )
         except (BotoCoreError, ClientError) as error:
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            code = _code(error)
             if code == REFUSED:
                 raise MailRefusedError("SES refuses the mail.") from error
             raise UnavailableError(f"SES does not take the mail ({code}).") from error
@@ -52,6 +52,12 @@ class Mailer:
 
 def _text(data: str) -> dict[str, str]:
     return {"Data": data, "Charset": "UTF-8"}  # without a character set SES takes 7-bit ASCII
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code"))
+    return type(error).__name__
 
 
 @cache
