@@ -178,7 +178,7 @@ def test_verify_says_whether_the_log_is_what_was_sealed(
     audit: Function, databases: Databases, acme: Provisioned
 ) -> None:
     write(databases, acme.organization.id, 2)
-    heads = seal_audit_logs(databases.platform, now=NOW)
+    heads = seal_audit_logs(databases.platform, now=NOW).heads
     write(databases, acme.organization.id, 1)
     assert answer_of(audit(ask(acme, "/audit/verify"))).document == {
         "valid": True,

@@ -1,5 +1,6 @@
 """The sweep finishes what a request could not: keys join their plans, mail goes out, each once."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from tenancy.use_cases.provision import Provisioned
 from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases
 from tests.handlers.functions import Function, LogLines, Mails, Start, superuser
 from tests.handlers.requests import OPERATOR, Event, answer_of, called_by, problem_of, sample
+from tests.use_cases.audit_records import read, write
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def test_one_effect_that_cannot_be_done_does_not_hold_up_the_others(
     assert answer_of(provision(create())).status == 503
     note_plans(aws)
     with superuser(databases) as conn:
-        for kind, payload in (("unheard_of", "{}"), ("welcome_mail", "{}"), ("gateway_key", '{"value": "x"}')):
+        for kind, payload in (("unheard_of", "{}"), ("welcome_mail", "{}"), ("gateway_key", "{}")):
             conn.execute(
                 "INSERT INTO outbox (organization_id, kind, payload, due_at) "
                 "SELECT id, %s, %s::jsonb, now() - interval '1 hour' FROM organizations",
@@ -154,6 +156,30 @@ def test_one_effect_that_cannot_be_done_does_not_hold_up_the_others(
     assert len(keys_in_plan(aws)) == 1
 
 
+def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """Return the metrics that were counted since."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    return {name: value[0] for line in lines for name, value in line.items() if isinstance(value, list)}
+
+
+def test_what_is_parked_and_how_old_the_oldest_effect_is_are_metrics(
+    sweep: Function, databases: Databases, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    assert metrics(capsys) == {"OldestEffectSeconds": 0}
+    with superuser(databases) as conn:
+        for due_at in ("infinity", "infinity", datetime.now(UTC) + timedelta(hours=1)):
+            conn.execute(
+                "INSERT INTO outbox (organization_id, kind, payload, due_at, created_at) "
+                "VALUES (%s, 'welcome_mail', '{}', %s, now() - interval '2 hours')",
+                (acme.organization.id, due_at),
+            )
+    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    found = metrics(capsys)
+    assert found["EffectsParked"] == 2
+    assert 7190 < found["OldestEffectSeconds"] < 7300
+
+
 def test_two_at_once_are_one(sweep: Function, databases: Databases) -> None:
     now = datetime.now(UTC)
     with databases.platform.transaction() as conn:
@@ -170,3 +196,34 @@ def test_logs_are_sealed_and_their_heads_logged(sweep: Function, acme: Provision
     [witness] = [line for line in logged() if line["message"] == "sealed"]
     assert (witness["organization_id"], witness["sequence"]) == (str(acme.organization.id), 1)
     assert len(bytes.fromhex(witness["seal"])) == 32
+
+
+def test_a_step_that_failed_fails_the_run_when_the_others_are_done_and_measured(
+    sweep: Function,
+    databases: Databases,
+    aws: AwsAccount,
+    acme: Provisioned,
+    globex: Provisioned,
+    logged: LogLines,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(databases, acme.organization.id, read(0))
+    sweep(EVERY_MINUTE)
+    with superuser(databases) as conn:  # acme's head is behind its log, and globex was deleted without an execution
+        conn.execute("UPDATE audit_heads SET sequence = 1 WHERE organization_id = %s", (acme.organization.id,))
+        conn.execute(
+            "UPDATE organizations SET status = 'deleted', deletion_generation = 1, deleted_at = now(), "
+            "purge_at = now() - interval '1 day' WHERE id = %s",
+            (globex.organization.id,),
+        )
+    for each in (acme, globex):
+        write(databases, each.organization.id, read(1))
+    capsys.readouterr()
+    boto3.client("stepfunctions", region_name=REGION).delete_state_machine(stateMachineArn=aws.state_machine_arn)
+    with pytest.raises(ExceptionGroup) as failed:
+        sweep(EVERY_MINUTE)
+    assert len(failed.value.exceptions) == 1
+    lines = [(line["level"], line["message"]) for line in logged()]
+    assert [message for _, message in lines[-3:]] == ["sealed", "swept", "a step failed"]
+    found = metrics(capsys)
+    assert (found["DeletionsOverdue"], found["DeletionsNotChecked"]) == (1, 1)

@@ -1,10 +1,16 @@
 """Effects that are owed: claimed by one, due again when the claim has ended, struck when done."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from tenancy.stores.platform.leases import delete_lease, take_lease
-from tenancy.stores.platform.outbox import claim_effects, delete_effect, insert_effect, update_effect_failed
+from tenancy.stores.platform.outbox import (
+    claim_effects,
+    delete_effect,
+    give_back_effects,
+    insert_effect,
+    update_effect_failed,
+)
 from tenancy.stores.postgres import Database
 from tenancy.use_cases.provision import Provisioned
 from tests.given import NOW, Databases
@@ -12,13 +18,13 @@ from tests.given import NOW, Databases
 LATER = NOW + timedelta(minutes=2)
 
 
-def owe(databases: Databases, organization: Provisioned) -> None:
+def owe(databases: Databases, who: Provisioned, kind: str = "welcome_mail", *, due_at: datetime = NOW) -> None:
     with databases.platform.transaction() as conn:
-        insert_effect(conn, organization.organization.id, "welcome_mail", {"to": "x"}, due_at=NOW)
+        insert_effect(conn, who.organization.id, kind, {"to": "x"}, due_at=due_at)
 
 
 def claim(databases: Databases, **changes: object) -> list[int]:
-    values = {"now": NOW, "again_at": LATER, "limit": 10, **changes}
+    values = {"now": NOW, "until": LATER, "limit": 10, "mails_each": 10, **changes}
     with databases.platform.transaction() as conn:
         return [effect.id for effect in claim_effects(conn, **values)]  # type: ignore[arg-type]
 
@@ -35,8 +41,8 @@ def test_two_claims_at_once_share_no_effect(databases: Databases, acme: Provisio
         owe(databases, acme)
     other = Database(lambda: databases.servers.postgres_url("tenancy_platform", databases.name))
     with databases.platform.transaction() as conn, other.transaction() as second:
-        taken = claim_effects(conn, now=NOW, again_at=LATER, limit=2)
-        left = claim_effects(second, now=NOW, again_at=LATER, limit=4)
+        taken = claim_effects(conn, now=NOW, until=LATER, limit=2, mails_each=10)
+        left = claim_effects(second, now=NOW, until=LATER, limit=4, mails_each=10)
     other.close()
     assert (len(taken), len(left)) == (2, 2)
     assert {effect.id for effect in taken}.isdisjoint(effect.id for effect in left)
@@ -65,6 +71,46 @@ def test_one_organizations_effects_can_be_claimed_alone(
     owe(databases, acme)
     owe(databases, globex)
     assert len(claim(databases, organization_id=globex.organization.id)) == 1
+    assert len(claim(databases)) == 1
+
+
+def test_what_is_no_mail_comes_first_then_what_is_due_longest(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    owe(databases, acme, "deletion_mail", due_at=NOW - timedelta(hours=2))
+    owe(databases, globex, "quota_mail", due_at=NOW - timedelta(hours=3))
+    owe(databases, acme, "gateway_key")
+    owe(databases, globex, "quota_event", due_at=NOW - timedelta(hours=1))
+    with databases.platform.transaction() as conn:
+        kinds = [effect.kind for effect in claim_effects(conn, now=NOW, until=LATER, limit=3, mails_each=10)]
+    assert kinds == ["quota_event", "gateway_key", "quota_mail"]
+
+
+def test_one_organizations_mails_leave_room_for_anothers_and_its_other_effects(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    for _ in range(9):
+        owe(databases, acme, "deletion_mail", due_at=NOW - timedelta(hours=1))
+        owe(databases, acme, "quota_event")
+    owe(databases, globex)
+    with databases.platform.transaction() as conn:
+        claimed = claim_effects(conn, now=NOW, until=LATER, limit=100, mails_each=5)
+    assert [effect.kind for effect in claimed] == ["quota_event"] * 9 + ["deletion_mail"] * 5 + ["welcome_mail"]
+    assert len(claim(databases, mails_each=5)) == 4
+
+
+def test_what_is_given_back_is_as_due_as_before_and_was_not_tried(databases: Databases, acme: Provisioned) -> None:
+    def rows() -> list[tuple[object, ...]]:
+        with databases.platform.transaction() as conn:
+            return conn.execute("SELECT attempts, due_at, claimed_until, last_error FROM outbox").fetchall()
+
+    owe(databases, acme, due_at=NOW - timedelta(hours=1))
+    before = rows()
+    with databases.platform.transaction() as conn:
+        effects = claim_effects(conn, now=NOW, until=LATER, limit=1, mails_each=1)
+    with databases.platform.transaction() as conn:
+        give_back_effects(conn, effects)
+    assert rows() == before
     assert len(claim(databases)) == 1
 
 

@@ -34,6 +34,11 @@ def test_the_subdomain_and_the_address_are_brought_to_lower_case() -> None:
     assert (new.subdomain, new.admin_email) == ("acme", "admin@acme.example")
 
 
+@pytest.mark.parametrize("domain", ["bücher.example", "BU\u0308CHER.example", "xn--bcher-kva.example"])
+def test_the_domain_of_an_address_is_kept_in_punycode(domain: str) -> None:
+    assert parse(admin_email=f"admin@{domain}").admin_email == "admin@xn--bcher-kva.example"
+
+
 def test_a_name_is_kept_as_it_is_written() -> None:
     assert parse(name="  Ácme & Søns „GmbH“ 株式会社 ").name == "Ácme & Søns „GmbH“ 株式会社"
 
@@ -130,6 +135,9 @@ def test_no_field_may_be_missing(field: str) -> None:
         ("admin_email", "admin@acme.example\nBcc: all@globex.example"),
         ("admin_email", "admin@acme.example,all@globex.example"),
         ("admin_email", f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 63}.example"),
+        ("admin_email", "müller@firma.example"),
+        ("admin_email", "\uff41dmin@acme.example"),
+        ("admin_email", f"{'a' * 64}@{'.'.join(['ü' * 40] * 4)}.example"),
         ("admin_email", None),
         ("admin_password", "x" * 11),
         ("admin_password", "x" * 257),

@@ -142,7 +142,7 @@ def test_two_sealers_at_one_log_never_fork_it(databases: Databases, acme: Provis
     with pytest.raises(SealedMeanwhileError), databases.platform.transaction() as conn:
         update_seals(conn, acme.organization.id, {slow[0].id: next_link(START, slow[0])})
     write(databases, acme.organization.id, read(3))
-    assert seal_audit_logs(databases.platform, now=NOW)[acme.organization.id].sequence == 4
+    assert seal_audit_logs(databases.platform, now=NOW).heads[acme.organization.id].sequence == 4
     assert verify_audit_log(databases.functions, signer, acme.organization.id).broken is None
 
 
@@ -151,16 +151,16 @@ def test_each_log_has_a_chain_of_its_own_that_later_records_continue(
 ) -> None:
     write(databases, acme.organization.id, *(read(number) for number in range(5)))
     write(databases, PLATFORM_LOG, read(1))
-    heads = seal_audit_logs(databases.platform, now=NOW)
+    heads = seal_audit_logs(databases.platform, now=NOW).heads
     assert {organization_id: link.sequence for organization_id, link in heads.items()} == {
         acme.organization.id: 6,
         globex.organization.id: 1,
         PLATFORM_LOG: 1,
     }
-    assert seal_audit_logs(databases.platform, now=NOW) == {}
+    assert seal_audit_logs(databases.platform, now=NOW).heads == {}
     write(databases, acme.organization.id, read(-100))  # late: it happened before what is sealed
     assert verify_audit_log(databases.functions, signer, acme.organization.id).unsealed == 1
-    assert seal_audit_logs(databases.platform, now=NOW)[acme.organization.id].sequence == 7
+    assert seal_audit_logs(databases.platform, now=NOW).heads[acme.organization.id].sequence == 7
     for organization_id, last in ((acme.organization.id, 7), (globex.organization.id, 1), (PLATFORM_LOG, 1)):
         verification = verify_audit_log(databases.functions, signer, organization_id)
         assert (verification.broken, verification.last.sequence, verification.unsealed) == (None, last, 0)

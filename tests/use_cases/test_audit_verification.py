@@ -92,7 +92,7 @@ def test_a_log_that_is_cut_to_nothing_goes_on_where_it_ended(databases: Database
     assert cut_audit_logs(databases.platform, signer, now=NOW) == 3
     assert verify(databases, signer, PLATFORM_LOG).broken is None
     write(databases, PLATFORM_LOG, read(1))
-    assert seal_audit_logs(databases.platform, now=NOW)[PLATFORM_LOG].sequence == 4
+    assert seal_audit_logs(databases.platform, now=NOW).heads[PLATFORM_LOG].sequence == 4
     verification = verify(databases, signer, PLATFORM_LOG)
     assert (verification.broken, verification.start.sequence, verification.last.sequence) == (None, 3, 4)
 

@@ -25,6 +25,7 @@ from tenancy.errors import (
 )
 from tenancy.new_organization import NewOrganization
 from tenancy.stores.aws import Aws
+from tenancy.stores.gateway_keys import GatewayKeys
 from tenancy.stores.platform.provisioning_requests import RequestKey, StoredRequest, insert_request
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
@@ -199,19 +200,43 @@ def test_an_answer_is_forgotten_after_a_day(databases: Databases, counters: Redi
         ask(now=NOW + timedelta(hours=24, seconds=1))
 
 
-def test_the_same_request_finishes_what_the_gateway_refused(databases: Databases, aws: AwsAccount, ask: Ask) -> None:
+def test_the_same_request_finishes_what_the_gateway_refused_however_often_the_sweep_has_failed(
+    databases: Databases, counters: Redis, world: World, aws: AwsAccount, ask: Ask
+) -> None:
     ssm = boto3.client("ssm", region_name=REGION)
     ssm.delete_parameter(Name=f"{PLANS_PATH}/starter")
     with pytest.raises(UnavailableError):
         ask()
+    for minutes in (1, 2, 4, 8, 16, 32, 64, 128):
+        swept = sweep(databases.platform, counters, world, now=NOW + timedelta(minutes=minutes))
+        assert swept is not None
+        assert "gateway_key" in swept.drained.failed
+    with pytest.raises(UnavailableError):
+        ask(now=NOW + timedelta(minutes=129))
     ssm.put_parameter(Name=f"{PLANS_PATH}/starter", Value=aws.plan_ids["starter"], Type="String")
-    with pytest.raises(RequestInProgressError):
-        ask(now=NOW + timedelta(seconds=1))
-    made = ask(now=NOW + timedelta(seconds=31))
+    made = ask(now=NOW + timedelta(minutes=129, seconds=1))
     gateway = boto3.client("apigateway", region_name=REGION)
     keys = gateway.get_usage_plan_keys(usagePlanId=aws.plan_ids["starter"])["items"]
     assert [item["name"] for item in keys] == [f"organization-{made.organization.id}-1"]
-    assert counts(databases) == (1, 1, 1, 2)
+    assert counts(databases)[0] == 1
+
+
+def test_a_gateway_key_that_somebody_is_at_is_in_progress_and_says_when_to_come_back(
+    databases: Databases, world: World, sealer: Sealer, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = new_organization("acme")
+    with monkeypatch.context() as patch:
+
+        def die(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(GatewayKeys, "put_key", die)
+        with pytest.raises(KeyboardInterrupt):
+            provision_once(databases.platform, world, sealer, new, OPERATOR, idempotency_key="order-1", now=NOW)
+    with pytest.raises(RequestInProgressError) as refused:
+        ask(now=NOW + timedelta(seconds=59))
+    assert refused.value.retry_after == 10
+    assert ask(now=NOW + timedelta(seconds=60)).organization.subdomain == "acme"
 
 
 @pytest.mark.parametrize("has_key", [True, False])

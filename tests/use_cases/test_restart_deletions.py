@@ -5,13 +5,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from tenancy.stores.executions import Executions, Progress
 from tenancy.use_cases.erase import count_again
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.restart_deletions import Restarted, restart_deletions
 from tenancy.use_cases.sweep import sweep
-from tests.given import REGION, AwsAccount, Databases
+from tests.given import NOW, REGION, AwsAccount, Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.erasing import PURGE, QUIET, Platform, executions_of
 
@@ -69,7 +71,7 @@ def test_one_that_runs_is_left_alone_and_an_organization_without_a_deletion_has_
 ) -> None:
     platform.delete(acme.organization.id)
     done = restart_deletions(databases.platform, executions, now=PURGE + timedelta(hours=2))
-    assert done == Restarted(restarted=0, overdue=1)
+    assert done == Restarted(restarted=0, overdue=1, unchecked=0)
     assert names(aws) == [f"{acme.organization.id}-1-1"]
     found = executions.find(acme.organization.id, 1, attempt=1)
     assert found is not None
@@ -107,7 +109,7 @@ def test_one_that_was_never_counted_again_is_started_once_more(
     count_again(platform.estate, platform.signer, lost.organization.id, 1, now=erased_at + timedelta(days=3))
     stop(aws, f"{lost.organization.id}-1-1")
     done = restart_deletions(databases.platform, executions, now=datetime.now(UTC) + timedelta(days=90))
-    assert done == Restarted(restarted=0, overdue=0)
+    assert done == Restarted(restarted=0, overdue=0, unchecked=0)
 
 
 @pytest.mark.usefixtures("lost")
@@ -116,5 +118,51 @@ def test_a_restored_organization_has_nothing_to_restart(
 ) -> None:
     with superuser(databases) as conn:
         conn.execute("UPDATE organizations SET status = 'active'")
-    assert restart_deletions(databases.platform, executions, now=LATE) == Restarted(restarted=0, overdue=0)
+    assert restart_deletions(databases.platform, executions, now=LATE) == Restarted(restarted=0, overdue=0, unchecked=0)
     assert names(aws) == []
+
+
+@pytest.fixture
+def both_lost(
+    platform: Platform, databases: Databases, acme: Provisioned, globex: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Provisioned, Provisioned]:
+    """Return acme and globex, deleted in this order, both without an execution."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Executions, "start", lambda *_, **__: None)
+        for seconds, each in enumerate((acme, globex)):
+            platform.delete(each.organization.id, now=NOW + timedelta(seconds=seconds))
+    lose_effects(databases)
+    return acme, globex
+
+
+def test_one_that_cannot_be_checked_keeps_no_other_waiting_and_is_overdue_nevertheless(
+    databases: Databases,
+    aws: AwsAccount,
+    executions: Executions,
+    both_lost: tuple[Provisioned, Provisioned],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    acme, globex = (each.organization.id for each in both_lost)
+    call = vars(BaseClient)["_make_api_call"]
+
+    def refused(client: BaseClient, operation: str, values: dict[str, Any]) -> object:
+        if str(acme) in values.get("executionArn", ""):
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "…"}}, operation)
+        return call(client, operation, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", refused)
+        done = restart_deletions(databases.platform, executions, now=PURGE + timedelta(hours=2))
+    assert done == Restarted(restarted=1, overdue=2, unchecked=1)
+    assert names(aws) == [f"{globex}-1-1"]
+
+
+@pytest.mark.usefixtures("both_lost")
+def test_those_that_there_is_no_time_for_are_unchecked_and_overdue_nevertheless(
+    databases: Databases, executions: Executions
+) -> None:
+    answers = iter([True])
+    done = restart_deletions(
+        databases.platform, executions, now=PURGE + timedelta(hours=2), has_time=lambda: next(answers, False)
+    )
+    assert done == Restarted(restarted=1, overdue=2, unchecked=1)

@@ -24,3 +24,7 @@ ALTER TABLE provisioning_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE provisioning_requests FORCE ROW LEVEL SECURITY;
 CREATE POLICY platform ON provisioning_requests TO tenancy_platform USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON provisioning_requests TO tenancy_platform;
+
+-- Until when whoever took an effect has it alone: due_at is left as it was, and after a failure says when it is tried
+-- again.
+ALTER TABLE outbox ADD COLUMN claimed_until timestamptz;

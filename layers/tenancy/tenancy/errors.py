@@ -157,6 +157,10 @@ class RequestInProgressError(Refusal):
 
     status, code, title = 409, "request_in_progress", "Request In Progress"
 
+    def __init__(self, detail: str, *, retry_after: int = 10) -> None:
+        """Ask for another try in *retry_after* seconds."""
+        super().__init__(detail, retry_after=retry_after)
+
 
 class ConflictError(Refusal):
     """What is there is in another state than the call needs."""

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Final
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr, ValidationInfo, field_validator
 
 from tenancy.organization import is_subdomain, parse_name
@@ -12,7 +13,10 @@ EMAIL_MAX_CHARACTERS: Final = 254  # RFC 5321, with errata 1690
 
 
 class NewOrganization(BaseModel):
-    """An organization to be. The subdomain is brought to lower case; the password is never shown or logged."""
+    """An organization to be. Subdomain and address are brought to lower case; the password is never shown or logged.
+
+    The address is ASCII, its domain in Punycode: SES takes no other.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,8 +37,12 @@ class NewOrganization(BaseModel):
 
     @field_validator("admin_email")
     @classmethod
-    def _is_lower_case(cls, email: str) -> str:
-        return email.lower()
+    def _is_ascii(cls, email: str) -> str:
+        try:
+            parts = validate_email(email, check_deliverability=False, allow_smtputf8=False)
+        except EmailNotValidError as error:
+            raise ValueError(str(error)) from error
+        return f"{parts.local_part}@{parts.ascii_domain}".lower()
 
     @field_validator("admin_password")
     @classmethod

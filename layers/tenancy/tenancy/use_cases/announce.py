@@ -1,5 +1,6 @@
 """Every minute: a threshold that was reached becomes mail to the organization's admins, and an event on the bus."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -12,8 +13,8 @@ from tenancy.use_cases.effects import Kind
 BATCH: Final = 100
 
 
-def announce_notices(platform_db: Database, *, now: datetime) -> int:
-    """Owe mail and event for each notice that nobody was told of, and return how many there were.
+def announce_notices(platform_db: Database, *, now: datetime, has_time: Callable[[], bool] = lambda: True) -> int:
+    """Owe mail and event for each notice that nobody was told of, while there is time, and return how many there were.
 
     Mark and effects are one transaction: each is owed once, whatever dies.
 
@@ -25,6 +26,8 @@ def announce_notices(platform_db: Database, *, now: datetime) -> int:
         with platform_db.transaction() as conn:
             notices = list_unannounced(conn, limit=BATCH)
         for notice in notices:
+            if not has_time():
+                return announced
             with platform_db.tenant_transaction(notice.organization_id) as conn:
                 announced += _announce(conn, notice, now)
         if len(notices) < BATCH:

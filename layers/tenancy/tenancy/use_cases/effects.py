@@ -1,6 +1,7 @@
 """The effects that committed changes owe: what each is, and doing those that are due."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,8 +15,18 @@ from tenancy.stores.event_bus import EventBus
 from tenancy.stores.executions import Executions
 from tenancy.stores.exports import Exports
 from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.mail import Mailer
-from tenancy.stores.platform.outbox import Effect, claim_effects, delete_effect, update_effect_failed
+from tenancy.stores.mail import Mailer, MailRefusedError
+from tenancy.stores.platform.organizations import get_gateway_key
+from tenancy.stores.platform.outbox import (
+    Effect,
+    claim_effects,
+    count_parked,
+    delete_effect,
+    find_oldest,
+    give_back_effects,
+    park_effect,
+    update_effect_failed,
+)
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.tiers import Tier
@@ -25,7 +36,9 @@ QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
 CLAIM_TIME: Final = timedelta(minutes=2)  # longer than a function that drains may take
 FIRST_BACKOFF: Final = timedelta(seconds=30)
 MAX_BACKOFF: Final = timedelta(hours=1)
+LAST_ATTEMPT: Final = 30  # about a day
 BATCH: Final = 25
+MAILS_EACH: Final = 5  # of one organization, in a batch
 
 
 class Kind(StrEnum):
@@ -44,6 +57,10 @@ class Kind(StrEnum):
     EXPORT_MAIL = "export_mail"
 
 
+# What nothing else depends on is not tried for ever; the rest is.
+PARKABLE: Final = frozenset({*TEMPLATES, Kind.QUOTA_EVENT})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What effects act upon, outside the database: a function has what its own effects need, the sweep all of it."""
@@ -60,8 +77,20 @@ class World:
 class Drained:
     """The kinds of the effects that were done, and of those that failed and stay due."""
 
-    done: tuple[str, ...]
-    failed: tuple[str, ...]
+    done: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+    def __add__(self, others: "Drained") -> "Drained":
+        """Return both together."""
+        return Drained(done=self.done + others.done, failed=self.failed + others.failed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How long the oldest effect has been owed that is to be done, and how many are parked: kept, and not tried."""
+
+    oldest: timedelta
+    parked: int
 
 
 def drain(
@@ -76,34 +105,83 @@ def drain(
     """Do the due effects of one organization and kind, or of all, as long as there is time.
 
     An effect is claimed, done, then struck: a death in between does it again after the claim has ended, so each is
-    idempotent, or harmless twice (mail).
+    idempotent, or harmless twice (mail). What there was no time for is as due as before.
     """
     done: list[str] = []
     failed: list[str] = []
-    while has_time() and (effects := _claim(platform_db, now, organization_id, kind)):
-        for effect in effects:
+    while has_time() and (effects := deque(_claim(platform_db, now, organization_id, kind))):
+        while effects and has_time():
+            effect = effects.popleft()
             is_done = finish(platform_db, world, effect, now=now)
             (done if is_done else failed).append(effect.kind)
+        if effects:
+            _give_back(platform_db, effects)
     return Drained(done=tuple(done), failed=tuple(failed))
 
 
 def finish(platform_db: Database, world: World, effect: Effect, *, now: datetime) -> bool:
-    """Do an effect that is claimed and strike it; return False, and note why and when it is due again, if it failed."""
+    """Do an effect that is claimed and strike it; return False, and note why, if it failed.
+
+    It is tried again later, unless it is parked: a mail that SES refuses, or what failed for a day without others
+    depending on it.
+    """
     try:
         _do(platform_db, world, effect)
+    except MailRefusedError as error:
+        _park(platform_db, effect, str(error))
+        return False
     except Refusal as refusal:
-        _note_failure(platform_db, effect, refusal, now=now)
+        if effect.kind in PARKABLE and effect.attempts >= LAST_ATTEMPT:
+            _park(platform_db, effect, refusal.detail)
+        else:
+            _note_failure(platform_db, effect, refusal, now=now)
         return False
     with platform_db.transaction() as conn:
         delete_effect(conn, effect.id)
     return True
 
 
-def _claim(platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None) -> list[Effect]:
+def finish_at_once(platform_db: Database, world: World, organization_id: UUID, kind: str, *, now: datetime) -> bool:
+    """Do the organization's effects of that kind that nobody else is at, once, though they may have failed before.
+
+    Return whether none of them failed.
+    """
+    effects = _claim(platform_db, now, organization_id, kind, at_once=True)
+    are_done = [finish(platform_db, world, effect, now=now) for effect in effects]
+    return all(are_done)
+
+
+def find_backlog(platform_db: Database, *, now: datetime) -> Backlog:
+    """Return what is owed still."""
+    with platform_db.transaction() as conn:
+        oldest, parked = find_oldest(conn), count_parked(conn)
+    return Backlog(oldest=now - oldest if oldest is not None else timedelta(), parked=parked)
+
+
+def _claim(
+    platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None, *, at_once: bool = False
+) -> list[Effect]:
     with platform_db.transaction() as conn:
         return claim_effects(
-            conn, now=now, again_at=now + CLAIM_TIME, limit=BATCH, organization_id=organization_id, kind=kind
+            conn,
+            now=now,
+            until=now + CLAIM_TIME,
+            limit=BATCH,
+            mails_each=MAILS_EACH,
+            organization_id=organization_id,
+            kind=kind,
+            at_once=at_once,
         )
+
+
+def _give_back(platform_db: Database, effects: Iterable[Effect]) -> None:
+    with platform_db.transaction() as conn:
+        give_back_effects(conn, effects)
+
+
+def _park(platform_db: Database, effect: Effect, error: str) -> None:
+    with platform_db.transaction() as conn:
+        park_effect(conn, effect.id, error=error)
 
 
 def _note_failure(platform_db: Database, effect: Effect, refusal: Refusal, *, now: datetime) -> None:
@@ -114,9 +192,19 @@ def _note_failure(platform_db: Database, effect: Effect, refusal: Refusal, *, no
 
 def _do(platform_db: Database, world: World, effect: Effect) -> None:
     try:
-        _do_kind(platform_db, world, effect)
+        if not _is_overtaken(platform_db, effect):
+            _do_kind(platform_db, world, effect)
     except (KeyError, ValueError) as error:
         raise InternalError("The effect's payload is not what its kind needs.") from error
+
+
+def _is_overtaken(platform_db: Database, effect: Effect) -> bool:
+    """Whether it would bring back a gateway key that another tier's has replaced."""
+    if effect.kind != Kind.GATEWAY_KEY:
+        return False
+    value: str = effect.payload["value"]
+    with platform_db.transaction() as conn:
+        return value != get_gateway_key(conn, effect.organization_id)
 
 
 def _do_kind(platform_db: Database, world: World, effect: Effect) -> None:

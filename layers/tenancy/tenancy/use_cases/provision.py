@@ -22,7 +22,7 @@ from tenancy.stores.platform.outbox import Effect, insert_claimed_effect, insert
 from tenancy.stores.platform.quarantine import is_quarantined
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.users import insert_user
-from tenancy.use_cases.effects import Kind, World, drain, finish
+from tenancy.use_cases.effects import Kind, World, finish, finish_at_once
 from tenancy.use_cases.seats import claim_seat
 
 PROVISIONED: Final = "organization.provisioned"
@@ -138,10 +138,9 @@ def finish_gateway_key(platform_db: Database, world: World, organization_id: UUI
 
     Raises:
         UnavailableError: API Gateway does not take the key now; the sweep tries again.
-        RequestInProgressError: another request, or the sweep, is at it, or will be.
+        RequestInProgressError: another request, or the sweep, is at it right now.
     """
-    drained = drain(platform_db, world, now=now, organization_id=organization_id, kind=Kind.GATEWAY_KEY)
-    if drained.failed:
+    if not finish_at_once(platform_db, world, organization_id, Kind.GATEWAY_KEY, now=now):
         raise _not_in_plan()
     with platform_db.transaction() as conn:
         if is_owed(conn, organization_id, Kind.GATEWAY_KEY):

@@ -1,6 +1,7 @@
 """Every minute: refusals of past minutes become records, and records become links of their organization's chain."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -16,6 +17,7 @@ from tenancy.stores.platform.audit import (
     update_seals,
 )
 from tenancy.stores.postgres import Database
+from tenancy.use_cases.failures import noted
 
 COUNTING_TIME: Final = timedelta(minutes=2)  # a refusal's minute, and its way through the queue
 COMING_TIME: Final = timedelta(days=30)  # a message comes again for 14 days, and from the dead letters for 14 more
@@ -23,20 +25,34 @@ REFUSALS: Final = 10_000
 BATCH: Final = 1000
 
 
-def seal_audit_logs(platform_db: Database, *, now: datetime) -> Mapping[UUID, Link]:
-    """Seal what is unsealed and return the new head of each log that grew.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """The new head of each log that grew, and why others did not."""
+
+    heads: Mapping[UUID, Link]
+    failures: Sequence[Exception]
+
+
+def seal_audit_logs(platform_db: Database, *, now: datetime, has_time: Callable[[], bool] = lambda: True) -> Sealed:
+    """Seal what is unsealed while there is time, the oldest first; a log that cannot be sealed keeps no other waiting.
 
     Each transaction is bounded, however much waits; a death in between leaves whole chains. One sealer at a time, by
-    the sweep's lease; a second one at the same log fails and changes nothing.
+    the sweep's lease; a second one at the same log fails (SealedMeanwhileError) and changes nothing.
 
     Raises:
         UnavailableError: the database is away; the next minute goes on.
-        SealedMeanwhileError: another sealer is at it.
     """
-    _record_refusals(platform_db, now=now)
+    heads: dict[UUID, Link] = {}
+    failures: list[Exception] = []
+    with noted(failures):
+        _record_refusals(platform_db, now=now)
     with platform_db.transaction() as conn:
         organization_ids = list_unsealed_logs(conn)
-    return {organization_id: _seal_log(platform_db, organization_id) for organization_id in organization_ids}
+    for organization_id in organization_ids:
+        if has_time():
+            with noted(failures):
+                heads[organization_id] = _seal_log(platform_db, organization_id)
+    return Sealed(heads=heads, failures=failures)
 
 
 def _record_refusals(platform_db: Database, *, now: datetime) -> None:

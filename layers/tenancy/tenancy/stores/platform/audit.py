@@ -41,7 +41,9 @@ COUNT_REFUSALS: Final = """
     ORDER BY min(occurred_at)
 """
 DELETE_REFUSALS: Final = "DELETE FROM audit_refusals WHERE counted_at < %s"
-LIST_UNSEALED_LOGS: Final = "SELECT DISTINCT organization_id FROM audit_log WHERE sequence IS NULL"
+LIST_UNSEALED_LOGS: Final = """
+    SELECT organization_id FROM audit_log WHERE sequence IS NULL GROUP BY organization_id ORDER BY min(occurred_at)
+"""
 LIST_UNSEALED: Final = """
     SELECT id, organization_id, occurred_at, actor_kind, actor_id, action, target, outcome, code, count, request_id,
            personal_digest, NULL::bytea AS salt, NULL::text AS source_address, sequence, seal
@@ -129,7 +131,7 @@ def delete_refusals(conn: Connection, *, counted_before: datetime) -> None:
 
 
 def list_unsealed_logs(conn: Connection) -> list[UUID]:
-    """Return whose logs have unsealed records."""
+    """Return whose logs have unsealed records, those with the oldest first."""
     return [organization_id for (organization_id,) in conn.execute(LIST_UNSEALED_LOGS)]
 
 

@@ -1,0 +1,30 @@
+"""Mail as SES gets it."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.client import BaseClient
+
+from tenancy.mails import render_mail
+from tenancy.stores.mail import Mailer
+from tests.given import REGION, SENDER
+
+
+@pytest.mark.usefixtures("aws")
+def test_subject_and_text_are_sent_as_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, Any]] = []
+    send = vars(BaseClient)["_make_api_call"]
+
+    def noted(client: BaseClient, operation: str, values: dict[str, Any]) -> object:
+        calls.append(values)
+        return send(client, operation, values)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    mail = render_mail("welcome_mail", {"to": "admin@acme.example", "organization_name": "Ácme 株式会社"})
+    Mailer(REGION, SENDER).send(uuid4(), mail)
+    [call] = calls
+    assert call["Content"]["Simple"] == {
+        "Subject": {"Data": "Welcome, Ácme 株式会社", "Charset": "UTF-8"},
+        "Body": {"Text": {"Data": mail.text, "Charset": "UTF-8"}},
+    }

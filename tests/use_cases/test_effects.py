@@ -1,0 +1,148 @@
+"""Doing what is owed: as long as there is time, whatever one service or one organization does."""
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from tenancy.errors import UnavailableError
+from tenancy.organization_change import OrganizationChange
+from tenancy.stores.gateway_keys import GatewayKeys
+from tenancy.stores.platform.outbox import insert_effect
+from tenancy.tiers import Tier
+from tenancy.use_cases.change_organization import change_organization
+from tenancy.use_cases.effects import LAST_ATTEMPT, Backlog, Kind, World, drain, find_backlog
+from tenancy.use_cases.provision import Provisioned, provision_organization
+from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
+from tests.handlers.functions import Mails, superuser
+
+MAIL = {"to": "admin@acme.example", "organization_name": "Acme"}
+
+
+def owe(databases: Databases, who: Provisioned, kind: str = "welcome_mail", payload: object = MAIL) -> None:
+    with databases.platform.transaction() as conn:
+        insert_effect(conn, who.organization.id, kind, payload, due_at=NOW)  # type: ignore[arg-type]
+
+
+def rows(databases: Databases) -> list[tuple[object, ...]]:
+    with databases.platform.transaction() as conn:
+        return conn.execute("SELECT kind, attempts, last_error, due_at FROM outbox ORDER BY id").fetchall()
+
+
+@pytest.mark.parametrize("effects", [0, 1, 3])
+def test_effects_are_done_while_there_is_time_and_the_others_are_as_due_as_before(
+    databases: Databases, world: World, acme: Provisioned, mails: Mails, effects: int
+) -> None:
+    for _ in range(4):
+        owe(databases, acme)
+    before, sent = rows(databases), len(mails())
+    answers = iter([True] * (effects + 1))
+    drained = drain(databases.platform, world, now=NOW, has_time=lambda: next(answers, False))
+    assert len(drained.done) == len(mails()) - sent == effects
+    assert rows(databases) == before[effects:]
+    assert len(drain(databases.platform, world, now=NOW).done) == 4 - effects
+
+
+def refuse_mail(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let SES refuse each mail with that *code*, as moto does not."""
+    call = vars(BaseClient)["_make_api_call"]
+
+    def refused(client: BaseClient, operation: str, values: dict[str, object]) -> object:
+        if operation == "SendEmail":
+            raise ClientError({"Error": {"Code": code, "Message": "…"}}, operation)
+        return call(client, operation, values)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refused)
+
+
+def test_a_mail_that_is_refused_for_good_is_parked_and_the_operator_lets_it_be_tried_again(
+    databases: Databases, world: World, acme: Provisioned, mails: Mails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owe(databases, acme)
+    owe(databases, acme, Kind.QUOTA_EVENT, {"metric": "events"})
+    sent = len(mails())
+    with monkeypatch.context() as patch:
+        refuse_mail(patch, "BadRequestException")
+        drained = drain(databases.platform, world, now=NOW)
+        assert (drained.done, drained.failed) == (("quota_event",), ("welcome_mail",))
+        assert drain(databases.platform, world, now=NOW + timedelta(days=1000)).failed == ()
+    with superuser(databases) as conn:
+        assert conn.execute("SELECT kind, last_error FROM outbox WHERE due_at = 'infinity'").fetchall() == [
+            ("welcome_mail", "SES refuses the mail.")
+        ]
+        conn.execute("UPDATE outbox SET due_at = now(), attempts = 0 WHERE due_at = 'infinity'")
+    assert drain(databases.platform, world, now=datetime.now(UTC)).done == ("welcome_mail",)
+    assert len(mails()) == sent + 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["MessageRejected", "SendingPausedException", "TooManyRequestsException", "MailFromDomainNotVerifiedException"],
+)
+def test_a_mail_that_ses_does_not_take_now_is_tried_for_a_day_and_then_parked(
+    databases: Databases, world: World, acme: Provisioned, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    owe(databases, acme)
+    refuse_mail(monkeypatch, code)
+    due = [NOW]
+    for _ in range(LAST_ATTEMPT):
+        assert drain(databases.platform, world, now=due[-1]).failed == ("welcome_mail",)
+        with databases.platform.transaction() as conn:
+            [(due_at, error)] = conn.execute("SELECT nullif(due_at, 'infinity'), last_error FROM outbox").fetchall()
+        assert code in error
+        due.append(due_at)
+    assert due[-1] is None
+    assert timedelta(hours=20) < due[-2] - NOW < timedelta(hours=30)
+
+
+def test_what_others_depend_on_is_tried_for_ever(databases: Databases, acme: Provisioned) -> None:
+    world = World(gateway_keys=GatewayKeys(REGION, "/where-no-plan-is"))
+    value = f"organization-{acme.organization.id}-1"
+    owe(databases, acme, Kind.GATEWAY_KEY, {"value": value, "tier": "starter"})
+    with superuser(databases) as conn:
+        conn.execute("UPDATE outbox SET attempts = 10000")
+    for hours in range(2):
+        drained = drain(databases.platform, world, now=NOW + timedelta(hours=hours))
+        assert drained.failed == ("gateway_key",)
+
+
+def test_the_backlog_is_what_is_parked_and_the_oldest_of_what_can_be_done(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    assert find_backlog(databases.platform, now=NOW) == Backlog(oldest=timedelta(), parked=0)
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET status = 'deleted' WHERE id = %s", (globex.organization.id,))
+        for who, kind, hours, due_at in (
+            (acme, "welcome_mail", 9, "infinity"),
+            (globex, "export_mail", 8, "2026-11-24 12:00Z"),
+            (globex, "deletion_mail", 3, "2026-11-24 13:00Z"),
+            (acme, "quota_event", 2, "2026-11-24 12:00Z"),
+        ):
+            conn.execute(
+                "INSERT INTO outbox (organization_id, kind, payload, created_at, due_at) VALUES (%s, %s, '{}', %s, %s)",
+                (who.organization.id, kind, NOW - timedelta(hours=hours), due_at),
+            )
+    assert find_backlog(databases.platform, now=NOW) == Backlog(oldest=timedelta(hours=3), parked=1)
+
+
+def test_a_gateway_key_that_is_owed_still_does_not_come_back_once_another_tiers_has_replaced_it(
+    databases: Databases, world: World, aws: AwsAccount
+) -> None:
+    ssm, starter = boto3.client("ssm", region_name=REGION), f"{PLANS_PATH}/starter"
+    ssm.delete_parameter(Name=starter)
+    with pytest.raises(UnavailableError):
+        provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
+    ssm.put_parameter(Name=starter, Value=aws.plan_ids["starter"], Type="String")
+    with databases.platform.transaction() as conn:
+        [(own,)] = conn.execute("SELECT id FROM organizations").fetchall()
+        conn.execute("UPDATE outbox SET due_at = %s WHERE kind = 'gateway_key'", (NOW + timedelta(hours=1),))
+    change = OrganizationChange(tier=Tier.GROWTH)
+    keys = GatewayKeys(REGION, PLANS_PATH)
+    change_organization(databases.platform, world, keys, own, change, actor=OPERATOR, now=NOW)
+    assert "gateway_key_removal" in drain(databases.platform, world, now=NOW + timedelta(minutes=5)).done
+    assert drain(databases.platform, world, now=NOW + timedelta(hours=1)).done == ("gateway_key",)
+    assert keys.count_keys(own) == 1
+    gateway = boto3.client("apigateway", region_name=REGION)
+    assert gateway.get_usage_plan_keys(usagePlanId=aws.plan_ids["starter"])["items"] == []

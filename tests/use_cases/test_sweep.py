@@ -1,0 +1,85 @@
+"""The steps of a sweep: none keeps another from being done, and none takes all of the time."""
+
+import pytest
+
+from tenancy.quotas import Metric
+from tenancy.stores.platform.audit import SealedMeanwhileError
+from tenancy.stores.platform.outbox import insert_effect
+from tenancy.stores.redis import Redis
+from tenancy.tiers import QUOTAS, Tier
+from tenancy.use_cases.effects import World
+from tenancy.use_cases.meter import record_usage
+from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.seal_audit import seal_audit_logs
+from tenancy.use_cases.sweep import Swept, sweep
+from tests.given import NOW, Databases, tenant_of
+from tests.handlers.functions import superuser
+from tests.use_cases.audit_records import read, write
+
+
+def owe(databases: Databases, who: Provisioned) -> None:
+    with databases.platform.transaction() as conn:
+        insert_effect(conn, who.organization.id, "quota_event", {"metric": "events"}, due_at=NOW)
+
+
+def swept(databases: Databases, counters: Redis, world: World, *, share: float = 0.0) -> Swept:
+    """Sweep, when so much of its time is used already."""
+    done = sweep(databases.platform, counters, world, now=NOW, has_time=lambda until: until > share)
+    assert done is not None
+    return done
+
+
+def break_log(databases: Databases, who: Provisioned) -> None:
+    """Let the log's head be behind its last entry, so that it cannot go on."""
+    write(databases, who.organization.id, read(0))
+    seal_audit_logs(databases.platform, now=NOW)
+    with superuser(databases) as conn:
+        conn.execute("UPDATE audit_heads SET sequence = 1 WHERE organization_id = %s", (who.organization.id,))
+
+
+def test_a_log_that_cannot_be_sealed_stops_no_other_log_and_no_other_step(
+    databases: Databases, counters: Redis, world: World, acme: Provisioned, globex: Provisioned
+) -> None:
+    break_log(databases, acme)
+    write(databases, acme.organization.id, read(1))
+    write(databases, globex.organization.id, read(2))  # later: acme's turn is first
+    owe(databases, globex)
+    done = swept(databases, counters, world)
+    assert list(done.sealed) == [globex.organization.id]
+    assert done.drained.done == ("quota_event",)
+    assert [type(failure) for failure in done.failures] == [SealedMeanwhileError]
+
+
+# Each is of one step alone.
+@pytest.mark.parametrize(
+    "table", ["tenant_usage", "quota_notices", "audit_refusals", "provisioning_requests", "deletion_certificates"]
+)
+def test_a_step_that_fails_stops_no_other_one(
+    databases: Databases, counters: Redis, world: World, acme: Provisioned, table: str
+) -> None:
+    organization_id = acme.organization.id
+    write(databases, organization_id, read(1))
+    owe(databases, acme)
+    with superuser(databases) as conn:
+        conn.execute(f"REVOKE ALL ON {table} FROM tenancy_platform")
+    done = swept(databases, counters, world)
+    assert len(done.failures) == 1
+    assert table in str(done.failures[0])
+    assert list(done.sealed) == [organization_id]
+    assert done.drained.done == ("quota_event",)
+    assert done.backlog is not None
+
+
+def test_logs_and_notices_leave_time_for_deletions_and_effects(
+    databases: Databases, counters: Redis, world: World, acme: Provisioned
+) -> None:
+    amount = QUOTAS[Tier.STARTER].ml_predictions_per_month * 8 // 10
+    record_usage(databases.functions, tenant_of(acme), Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
+    owe(databases, acme)
+    late = swept(databases, counters, world, share=0.5)
+    assert (late.announced, late.sealed, late.drained.done) == (0, {}, ("quota_event",))
+    owe(databases, acme)
+    later = swept(databases, counters, world, share=1.0)
+    assert later.drained.done == ()
+    in_time = swept(databases, counters, world)
+    assert (in_time.announced, list(in_time.sealed)) == (1, [acme.organization.id])
