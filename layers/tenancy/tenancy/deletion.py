@@ -10,8 +10,8 @@ from uuid import UUID
 
 REASON_MAX_CHARACTERS: Final = 1_000
 CERTIFICATE_VERSION: Final = 1
-# What the count cannot see and nobody can reach, and by when at the latest it is gone, from the erasure on: the
-# template's retentions (from the second count on), the databases' own clean-up, the backups of docs/operations.md.
+# What the count cannot see and nobody can reach, and by when at the latest it is gone, from the count on (which may
+# have followed another erasure): the template's retentions, the databases' own clean-up, and docs/operations.md.
 AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
         "inactive parts on ClickHouse's disks": timedelta(hours=1),
@@ -84,7 +84,7 @@ def certificate_text(deletion: Deletion, count: Count, *, erased_at: datetime, c
         "counted_at": _time(counted_at),
         "counts": {store: dict(found) for store, found in count.left.items()},
         "found": dict(count.found),
-        "ages_out": [{"what": what, "by": _time(erased_at + after)} for what, after in AGES_OUT.items()],
+        "ages_out": [{"what": what, "by": _time(counted_at + after)} for what, after in AGES_OUT.items()],
         "kept": list(KEPT),
     }
     return json.dumps(document, sort_keys=True)

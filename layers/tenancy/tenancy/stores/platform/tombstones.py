@@ -14,6 +14,7 @@ INSERT_TOMBSTONE: Final = """
 LIST_TOMBSTONES: Final = """
     SELECT DISTINCT organization_id FROM tombstones WHERE organization_id IN {organizations:Array(UUID)}
 """
+LIST_ALL_TOMBSTONES: Final = "SELECT DISTINCT organization_id FROM tombstones"
 
 
 def insert_tombstone(client: Client, organization_id: UUID, *, closed_at: datetime) -> None:
@@ -25,3 +26,8 @@ def list_tombstones(client: Client, organization_ids: Iterable[str]) -> set[str]
     """Return those of *organization_ids* (texts of UUIDs) whose gate is closed."""
     parameters = {"organizations": sorted(set(organization_ids))}
     return {str(found) for (found,) in client.query(LIST_TOMBSTONES, parameters=parameters).result_rows}
+
+
+def list_all_tombstones(client: Client) -> set[UUID]:
+    """Return all organizations whose gate is closed."""
+    return {found for (found,) in client.query(LIST_ALL_TOMBSTONES).result_rows}
