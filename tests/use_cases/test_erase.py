@@ -86,6 +86,24 @@ def test_every_table_with_organizations_is_erased_or_kept_on_purpose(databases: 
     assert [pair for pair in pairs if order.get(pair[0], 0) > order.get(pair[1], len(order))] == []
 
 
+def test_postgresql_keeps_no_statistics_of_what_is_erased_but_ids_numbers_and_choices(databases: Databases) -> None:
+    """They would be copies of texts, which outlive their rows."""
+    with superuser(databases) as conn:
+        statement = """
+            SELECT a.attrelid::regclass::text || '.' || a.attname FROM pg_attribute AS a
+            WHERE a.attrelid = ANY (%s::regclass[]) AND a.attnum > 0 AND NOT a.attisdropped
+              AND format_type(a.atttypid, NULL) IN ('text', 'text[]', 'json', 'jsonb', 'bytea', 'inet')
+              AND a.attstattarget IS DISTINCT FROM 0
+              AND NOT EXISTS (
+                  SELECT FROM pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.conkey = ARRAY[a.attnum]
+                  AND k.contype = 'c' AND pg_get_constraintdef(k.oid) LIKE '%%= ANY (ARRAY[%%'
+              )
+        """
+        assert conn.execute(statement, ([*ERASED, "organizations", "quarantined_subdomains"],)).fetchall() == []
+        indexed = "SELECT indexrelid::regclass FROM pg_index WHERE indexprs IS NOT NULL AND indrelid > 16383"
+        assert conn.execute(indexed).fetchall() == []  # of expressions there would be statistics as well
+
+
 def test_the_platform_cannot_delete_rows_of_an_organization_that_is_not_ending(
     databases: Databases, acme: Provisioned
 ) -> None:

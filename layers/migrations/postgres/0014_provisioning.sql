@@ -24,3 +24,10 @@ ALTER TABLE provisioning_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE provisioning_requests FORCE ROW LEVEL SECURITY;
 CREATE POLICY platform ON provisioning_requests TO tenancy_platform USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON provisioning_requests TO tenancy_platform;
+
+-- No values in pg_statistic, as in 0013.
+ALTER TABLE organizations
+    ALTER COLUMN subdomain_skeleton SET STATISTICS 0;
+ALTER TABLE provisioning_requests
+    ALTER COLUMN key_digest SET STATISTICS 0, ALTER COLUMN request_hash SET STATISTICS 0,
+    ALTER COLUMN answer SET STATISTICS 0;

@@ -16,7 +16,9 @@ AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
         "inactive parts on ClickHouse's disks": timedelta(hours=1),
         "the last contact's address, which goes when the mail to it is sent": timedelta(days=2),
-        "row versions in PostgreSQL that VACUUM has not removed": timedelta(days=2),
+        "rows and index entries in PostgreSQL that VACUUM has not removed": timedelta(days=2),
+        "PostgreSQL's statistics of ids, numbers and times; there are none of texts": timedelta(days=2),
+        "separators in PostgreSQL's indexes, which go when REINDEX builds them anew": timedelta(days=9),
         "messages in queues and among dead letters, which are dropped instead of loaded": timedelta(days=14),
         "log lines, by ids": timedelta(days=32),
         "PostgreSQL's write-ahead log, snapshots and backups of all databases": timedelta(days=35),
