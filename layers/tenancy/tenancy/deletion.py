@@ -11,7 +11,8 @@ from uuid import UUID
 REASON_MAX_CHARACTERS: Final = 1_000
 CERTIFICATE_VERSION: Final = 1
 # What the count cannot see and nobody can reach, and by when at the latest it is gone, from the count on (which may
-# have followed another erasure): the template's retentions, the databases' own clean-up, and docs/operations.md.
+# have followed another erasure): the template's retentions, of what the second count leaves as well, the databases' own
+# clean-up, and what docs/operations.md asks for.
 AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
         "inactive parts on ClickHouse's disks": timedelta(hours=1),
@@ -20,7 +21,7 @@ AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
         "PostgreSQL's statistics of ids, numbers and times; there are none of texts": timedelta(days=2),
         "separators in PostgreSQL's indexes, which go when REINDEX builds them anew": timedelta(days=9),
         "messages in queues and among dead letters, which are dropped instead of loaded": timedelta(days=14),
-        "log lines, by ids": timedelta(days=32),
+        "log lines and traces, by ids": timedelta(days=32),
         "PostgreSQL's write-ahead log, snapshots and backups of all databases": timedelta(days=35),
         "histories of executions, by ids": timedelta(days=92),
     }
