@@ -154,42 +154,6 @@ def test_a_migration_that_fails_leaves_postgresql_as_it_was(
     assert start_migrate()(BY_HAND)["Postgres"] == POSTGRES
 
 
-def test_an_upgrade_forgets_what_statistics_had_copied_of_rows(
-    start_migrate: Callable[[], Function],
-    servers: Servers,
-    empty: str,
-    query: Statement,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A database of the release before, whose ANALYZE has put addresses and names into pg_statistic."""
-    before = tmp_path / "before"
-    shutil.copytree(MIGRATIONS, before)
-    for file in sorted((before / "postgres").glob("*.sql"))[12:]:
-        file.unlink()
-    with monkeypatch.context() as patch:
-        patch.syspath_prepend(str(before))
-        start_migrate()(BY_HAND)
-    with psycopg.connect(servers.superuser_url, dbname=empty, autocommit=True) as conn:
-        conn.execute(
-            "INSERT INTO organizations (id, name, subdomain, gateway_key)"
-            " SELECT gen_random_uuid(), 'canary ' || n, 'canary-' || n, 'canary ' || n FROM generate_series(1, 50) AS n"
-        )
-        conn.execute(
-            "INSERT INTO users (id, organization_id, email, role)"
-            " SELECT gen_random_uuid(), id, subdomain || '@x.example', 'admin' FROM organizations"
-        )
-        conn.execute("ANALYZE")
-        found = (
-            "SELECT tablename || '.' || attname FROM pg_stats WHERE histogram_bounds::text LIKE '%canary%' ORDER BY 1"
-        )
-        kept = ["organizations.gateway_key", "organizations.name", "organizations.subdomain", "users.email"]
-        assert [name for (name,) in query(found)] == kept
-        start_migrate()(BY_HAND)
-        conn.execute("ANALYZE")
-        assert query(found) == []
-
-
 def test_a_key_whose_digest_the_database_does_not_know_yet_is_kept(
     start_migrate: Callable[[], Function], query: Statement
 ) -> None:
