@@ -1,9 +1,11 @@
 """Hourly: rows and ledgers -> statistics, usage and counters; held events into room; what nobody keeps is deleted."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
@@ -16,6 +18,7 @@ from tenancy.stores.redis import Redis
 from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
 from tenancy.stores.signer import Signer
 from tenancy.use_cases.clean_up import clean_up
+from tenancy.use_cases.close_gates import close_gates_again
 from tenancy.use_cases.cut_audit import cut_audit_logs
 from tenancy.use_cases.release_held import release_into_room
 from tenancy.use_cases.roll_up import RollUp, roll_up
@@ -40,13 +43,15 @@ def clickhouse() -> Client:
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Roll up once; what the schedule sends does not matter. What follows is done whatever becomes of the rest."""
     now = datetime.now(UTC)
+    closed = close_gates_again(platform_db, clickhouse())
     done = roll_up(platform_db, clickhouse(), redis, now=now)
-    report(done)
+    report(done, closed)
     result: dict[str, Any] = {
         "ran": done.ran,
         "organizations": done.organizations,
         "days": done.days,
         "events_released": 0,
+        "gates_closed_again": len(closed),
         "organizations_cleaned": None,
     }
     with ExitStack() as steps:
@@ -63,8 +68,10 @@ def release(done: RollUp, now: datetime) -> int:
     return release_into_room(platform_db, clickhouse(), redis, done.held, done.usage, now=now)
 
 
-def report(done: RollUp) -> None:
+def report(done: RollUp, closed: Sequence[UUID]) -> None:
     """Count what did not agree, organization by organization."""
+    for organization_id in closed:
+        count("GatesClosedAgain", {"organization_id": str(organization_id)})
     for name, drifts in (("CounterDrift", done.counter_drifts), ("StatisticsDrift", done.statistics_drifts)):
         for organization_id, events in drifts.items():
             count(name, {"organization_id": str(organization_id)}, abs(events))

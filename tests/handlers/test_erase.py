@@ -8,14 +8,20 @@ from typing import Any
 import pytest
 
 from tenancy.gateway.task import TaskFailedError
+from tenancy.stores.platform.deletions import list_certificates
+from tenancy.stores.platform.statistics import insert_daily_statistics
+from tenancy.stores.redis import Redis
 from tenancy.stores.secrets import CLICKHOUSE, REDIS
 from tenancy.use_cases.delete import delete_organization
 from tenancy.use_cases.effects import World
 from tenancy.use_cases.erase import EarlyError, OvertakenError, WritersActiveError
 from tenancy.use_cases.provision import Provisioned
-from tests.given import OPERATOR, ROOT, Databases
+from tests.given import OPERATOR, ROOT, Databases, know, tenant_of
 from tests.handlers.functions import Function, PutSecret, Start, superuser
 from tests.handlers.requests import Event, sample
+from tests.isolation.proof.catalog import snapshot
+from tests.use_cases.erasing import column_of
+from tests.use_cases.storing import store
 
 MACHINE = json.loads((ROOT / "functions" / "delete" / "delete_organization.asl.json").read_text())
 
@@ -66,6 +72,36 @@ def test_the_machine_walks_to_a_certificate_and_a_second_count(erase: Function, 
     assert datetime.fromisoformat(results["Certify"]["count_again_at"]) > datetime.now(UTC)
     assert results["CountAgain"]["counts"] == results["Certify"]["counts"]
     json.dumps(results)
+
+
+def test_what_a_restored_database_has_brought_back_another_execution_erases(
+    erase: Function, databases: Databases, counters: Redis, deleted: Provisioned
+) -> None:
+    """Its gate too is open again, and its super_admin is there: nobody is mailed a second time."""
+    own, now = deleted.organization.id, datetime.now(UTC)
+    dict(walk(erase, deleted))
+    databases.clickhouse.command("TRUNCATE TABLE tombstones")
+    for table in ("events", "held_events"):
+        store(databases, own, range(3), at=now, table=table, reason="quota" if table == "held_events" else "")
+    insert_daily_statistics(databases.clickhouse, since=now - timedelta(hours=1), run=now)
+    know(counters, tenant_of(deleted))
+    with superuser(databases) as conn:
+        conn.execute("DELETE FROM outbox")
+        conn.execute("UPDATE deletion_certificates SET issued_at = issued_at - interval '2 days'")
+        values = (deleted.admin_user_id, own, "back@acme.example", "super_admin")
+        conn.execute("INSERT INTO users (id, organization_id, email, role) VALUES (%s, %s, %s, %s)", values)
+    results = dict(walk(erase, deleted))
+    left = {name for name, rows in snapshot(databases, own).items() if rows}
+    assert left == {
+        "PostgreSQL organizations", "PostgreSQL deletion_certificates", "PostgreSQL audit_log", "ClickHouse tombstones",
+    }  # fmt: skip
+    assert column_of(databases, own)["last_contact"] is None
+    assert not any(rows for found in results["Certify"]["counts"].values() for rows in found.values())
+    with databases.platform.transaction() as conn:
+        first, _, last = list_certificates(conn, own)
+    erased, again = json.loads(first.text), json.loads(last.text)
+    assert again["erased_at"] == erased["erased_at"]
+    assert min(each["by"] for each in again["ages_out"]) > again["counted_at"]
 
 
 def test_what_the_machine_knows_by_name_it_gets_by_name(

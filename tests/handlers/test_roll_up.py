@@ -12,11 +12,14 @@ from tenancy.events.frames import cut_frames
 from tenancy.events.row import Reception
 from tenancy.stores.platform.events import insert_frames
 from tenancy.stores.platform.leases import take_lease
+from tenancy.stores.platform.tombstones import list_all_tombstones
 from tenancy.stores.redis import Redis
 from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS
+from tenancy.use_cases.delete import delete_organization
+from tenancy.use_cases.effects import World
 from tenancy.use_cases.provision import Provisioned
-from tests.given import Databases, event, know, tenant_of
-from tests.handlers.functions import Function, PutSecret, Start
+from tests.given import OPERATOR, Databases, event, know, tenant_of
+from tests.handlers.functions import Function, PutSecret, Start, superuser
 from tests.handlers.requests import sample
 from tests.use_cases.storing import store as keep
 
@@ -26,6 +29,7 @@ NOTHING = {
     "organizations": 0,
     "days": 0,
     "events_released": 0,
+    "gates_closed_again": 0,
     "organizations_cleaned": None,
     "audit_entries_cut": 0,
 }
@@ -63,6 +67,7 @@ def test_the_schedules_event_counts_what_was_written(
             "organizations": 2,
             "days": 2,
             "events_released": 0,
+            "gates_closed_again": 0,
             "organizations_cleaned": cleaned,
             "audit_entries_cut": 0,
         }
@@ -125,6 +130,27 @@ def test_what_follows_is_done_whatever_becomes_of_the_rest(
         with pytest.raises(Exception, match="no_such_function"):
             roll_up(sample("roll_up", "hourly"))
     assert roll_up(sample("roll_up", "hourly"))["organizations_cleaned"] is None  # because it was done
+
+
+def test_a_restored_clickhouse_gets_its_tombstones_back(
+    roll_up: Function,
+    databases: Databases,
+    world: World,
+    acme: Provisioned,
+    globex: Provisioned,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Only of who is being erased, or was; load then drops what is still on its way."""
+    own, grace = acme.organization.id, timedelta(0)
+    for who in (acme, globex):
+        organization_id = who.organization.id
+        delete_organization(databases.platform, world, organization_id, "end", OPERATOR, grace=grace, now=MOMENT)
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET status = 'erased', gate_closed_at = now() WHERE id = %s", (own,))
+    assert [roll_up(sample("roll_up", "hourly"))["gates_closed_again"] for _ in range(2)] == [1, 0]
+    assert list_all_tombstones(databases.clickhouse) == {own}
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "GatesClosedAgain" in line]
+    assert [line["organization_id"] for line in lines] == [str(own)]
 
 
 @pytest.mark.usefixtures("secrets")

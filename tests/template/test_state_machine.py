@@ -80,7 +80,7 @@ def test_the_certificate_says_how_long_queues_and_logs_keep_what_they_have() -> 
     [days] = [
         each["Properties"]["RetentionInDays"] for each in RESOURCES.values() if each["Type"] == "AWS::Logs::LogGroup"
     ]
-    assert AGES_OUT["log lines, by ids"] >= timedelta(days=days) + default_of("RecountAfterSeconds")
+    assert AGES_OUT["log lines and traces, by ids"] >= timedelta(days=days) + default_of("RecountAfterSeconds")
 
 
 def test_a_deletion_can_be_undone_for_thirty_days_and_is_counted_again_after_one() -> None:

@@ -233,6 +233,16 @@ def test_a_function_that_reads_a_queue_has_its_own_role(function: str) -> None:
     assert reads_queue == ("Role" in FUNCTIONS[function])
 
 
+def test_no_gateway_keeps_who_called_which_address() -> None:
+    """X-Ray and access logs would keep clients' addresses and URLs; of Segment's settings the URL has the write key."""
+    for resource in RESOURCES.values():
+        if resource["Type"] == "AWS::Serverless::Api":
+            properties = resource["Properties"]
+            assert not properties.get("TracingEnabled")
+            assert "AccessLogSetting" not in properties
+            assert not any(each.keys() & {"LoggingLevel", "DataTraceEnabled"} for each in properties["MethodSettings"])
+
+
 def test_two_stages_fit_into_one_account_and_region() -> None:
     """A fixed physical name that does not contain the stack's is taken by the first stage."""
     for function in FOLDERS:

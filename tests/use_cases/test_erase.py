@@ -1,6 +1,6 @@
 """Erasure: only after the grace, only of the newest deletion, of everything and of nobody else, and proven."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -10,7 +10,6 @@ from tenancy.admission import Verdict
 from tenancy.audit import PLATFORM_LOG, Actor, Addressed, Outcome, Record
 from tenancy.stores.platform.counters import delete_counters
 from tenancy.stores.platform.erasure import ERASED, KEPT
-from tenancy.stores.platform.leases import take_lease
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.platform.tombstones import list_tombstones
 from tenancy.tenant import CallerKind
@@ -19,15 +18,13 @@ from tenancy.use_cases.effects import Kind
 from tenancy.use_cases.erase import (
     EarlyError,
     OvertakenError,
-    WritersActiveError,
-    await_writers,
     count_again,
     erase_store,
 )
 from tenancy.use_cases.estate import STORES
 from tenancy.use_cases.provision import Provisioned
 from tenancy.use_cases.record_audit import record_messages
-from tenancy.use_cases.roll_up import LEASE_TIME, roll_up
+from tenancy.use_cases.roll_up import roll_up
 from tenancy.use_cases.sweep import sweep
 from tests.given import NOW, OPERATOR, Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -89,6 +86,24 @@ def test_every_table_with_organizations_is_erased_or_kept_on_purpose(databases: 
     assert [pair for pair in pairs if order.get(pair[0], 0) > order.get(pair[1], len(order))] == []
 
 
+def test_postgresql_keeps_no_statistics_of_what_is_erased_but_ids_numbers_and_choices(databases: Databases) -> None:
+    """They would be copies of texts, which outlive their rows."""
+    with superuser(databases) as conn:
+        statement = """
+            SELECT a.attrelid::regclass::text || '.' || a.attname FROM pg_attribute AS a
+            WHERE a.attrelid = ANY (%s::regclass[]) AND a.attnum > 0 AND NOT a.attisdropped
+              AND format_type(a.atttypid, NULL) IN ('text', 'text[]', 'json', 'jsonb', 'bytea', 'inet')
+              AND a.attstattarget IS DISTINCT FROM 0
+              AND NOT EXISTS (
+                  SELECT FROM pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.conkey = ARRAY[a.attnum]
+                  AND k.contype = 'c' AND pg_get_constraintdef(k.oid) LIKE '%%= ANY (ARRAY[%%'
+              )
+        """
+        assert conn.execute(statement, ([*ERASED, "organizations", "quarantined_subdomains"],)).fetchall() == []
+        indexed = "SELECT indexrelid::regclass FROM pg_index WHERE indexprs IS NOT NULL AND indrelid > 16383"
+        assert conn.execute(indexed).fetchall() == []  # of expressions there would be statistics as well
+
+
 def test_the_platform_cannot_delete_rows_of_an_organization_that_is_not_ending(
     databases: Databases, acme: Provisioned
 ) -> None:
@@ -127,31 +142,6 @@ def test_an_organization_that_was_never_deleted_is_overtaken(platform: Platform,
     for organization_id in (acme.organization.id, OPERATOR.id):
         with pytest.raises(OvertakenError):
             platform.close(organization_id, 0)
-
-
-def test_writers_that_began_before_the_gate_closed_are_waited_for(
-    platform: Platform, databases: Databases, acme: Provisioned
-) -> None:
-    own = acme.organization.id
-    platform.delete(own)
-    platform.close(own)
-
-    def wait(now: datetime) -> None:
-        await_writers(platform.estate, own, 1, closed_at=PURGE, quiet=QUIET, now=now)
-
-    with pytest.raises(WritersActiveError):
-        wait(PURGE + QUIET - timedelta(seconds=1))
-    wait(PURGE + QUIET)
-    for name in ("roll_up", f"release {own}"):
-        with databases.platform.transaction() as conn:
-            before = PURGE - timedelta(minutes=1)
-            take_lease(conn, name, own, now=before, ends_at=before + LEASE_TIME)
-        with pytest.raises(WritersActiveError):
-            wait(PURGE + QUIET)
-        with databases.platform.transaction() as conn:
-            since = PURGE + LEASE_TIME - timedelta(seconds=59)  # what was held from before has ended by then
-            take_lease(conn, name, OPERATOR.id, now=since, ends_at=since + LEASE_TIME)
-        wait(since)
 
 
 # --------------------------------------------------------------------------------------------------------- the gate

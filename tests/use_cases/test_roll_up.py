@@ -17,7 +17,7 @@ from tenancy.tiers import QUOTAS, Tier
 from tenancy.use_cases.admit import Admissions
 from tenancy.use_cases.meter import record_usage
 from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.roll_up import RollUp, roll_up
+from tenancy.use_cases.roll_up import LEASE_TIME, RollUp, roll_up
 from tests.given import PATIENCE_SECONDS, Databases, know, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, Admit
@@ -229,7 +229,8 @@ def test_a_run_that_dies_before_its_mark_is_done_again_by_the_next(
     databases: Databases, counters: Redis, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(databases, acme.organization.id, range(5), at=NOW)
-    for dies_in in ("update_daily_events", "update_measurements", "insert_roll_up", "settle_counters"):
+    steps = ("update_daily_events", "update_measurements", "insert_roll_up", "settle_counters")
+    for runs, dies_in in enumerate(steps):
         with monkeypatch.context() as patch:
 
             def die(*_: object, **__: object) -> None:
@@ -237,8 +238,8 @@ def test_a_run_that_dies_before_its_mark_is_done_again_by_the_next(
 
             patch.setattr(f"tenancy.use_cases.roll_up.{dies_in}", die)
             with pytest.raises(KeyboardInterrupt):
-                roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
-    assert run(databases, counters, NOW + timedelta(minutes=1)).ran
+                roll_up(databases.platform, databases.clickhouse, counters, now=NOW + runs * LEASE_TIME)
+    assert run(databases, counters, NOW + len(steps) * LEASE_TIME).ran
     assert events_of(databases, acme.organization.id) == {"2026-11-24": 5}
 
 

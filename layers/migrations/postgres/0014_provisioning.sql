@@ -28,3 +28,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON provisioning_requests TO tenancy_platfor
 -- Until when whoever took an effect has it alone: due_at is left as it was, and after a failure says when it is tried
 -- again.
 ALTER TABLE outbox ADD COLUMN claimed_until timestamptz;
+
+-- No values in pg_statistic, as in 0013.
+ALTER TABLE organizations
+    ALTER COLUMN subdomain_skeleton SET STATISTICS 0;
+ALTER TABLE provisioning_requests
+    ALTER COLUMN key_digest SET STATISTICS 0, ALTER COLUMN request_hash SET STATISTICS 0,
+    ALTER COLUMN answer SET STATISTICS 0;

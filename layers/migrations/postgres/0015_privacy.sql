@@ -104,3 +104,12 @@ GRANT INSERT (
     personal_digest
 ) ON audit_log TO tenancy_functions;
 GRANT INSERT ON audit_people TO tenancy_functions;
+
+-- No values in pg_statistic, as in 0013.
+ALTER TABLE exports
+    ALTER COLUMN position SET STATISTICS 0;
+ALTER TABLE export_files
+    ALTER COLUMN name SET STATISTICS 0, ALTER COLUMN section SET STATISTICS 0,
+    ALTER COLUMN sha256 SET STATISTICS 0;
+ALTER TABLE erasures
+    ALTER COLUMN salt SET STATISTICS 0, ALTER COLUMN digest SET STATISTICS 0, ALTER COLUMN found SET STATISTICS 0;

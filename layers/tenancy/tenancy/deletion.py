@@ -10,15 +10,18 @@ from uuid import UUID
 
 REASON_MAX_CHARACTERS: Final = 1_000
 CERTIFICATE_VERSION: Final = 1
-# What the count cannot see and nobody can reach, and by when at the latest it is gone, from the erasure on: the
-# template's retentions (from the second count on), the databases' own clean-up, the backups of docs/operations.md.
+# What the count cannot see and nobody can reach, and by when at the latest it is gone, from the count on (which may
+# have followed another erasure): the template's retentions, of what the second count leaves as well, the databases' own
+# clean-up, and what docs/operations.md asks for.
 AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
         "inactive parts on ClickHouse's disks": timedelta(hours=1),
         "the last contact's address, which goes when the mail to it is sent": timedelta(days=2),
-        "row versions in PostgreSQL that VACUUM has not removed": timedelta(days=2),
+        "rows and index entries in PostgreSQL that VACUUM has not removed": timedelta(days=2),
+        "PostgreSQL's statistics of ids, numbers and times; there are none of texts": timedelta(days=2),
+        "separators in PostgreSQL's indexes, which go when REINDEX builds them anew": timedelta(days=9),
         "messages in queues and among dead letters, which are dropped instead of loaded": timedelta(days=14),
-        "log lines, by ids": timedelta(days=32),
+        "log lines and traces, by ids": timedelta(days=32),
         "PostgreSQL's write-ahead log, snapshots and backups of all databases": timedelta(days=35),
         "histories of executions, by ids": timedelta(days=92),
     }
@@ -84,7 +87,7 @@ def certificate_text(deletion: Deletion, count: Count, *, erased_at: datetime, c
         "counted_at": _time(counted_at),
         "counts": {store: dict(found) for store, found in count.left.items()},
         "found": dict(count.found),
-        "ages_out": [{"what": what, "by": _time(erased_at + after)} for what, after in AGES_OUT.items()],
+        "ages_out": [{"what": what, "by": _time(counted_at + after)} for what, after in AGES_OUT.items()],
         "kept": list(KEPT),
     }
     return json.dumps(document, sort_keys=True)

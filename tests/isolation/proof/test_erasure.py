@@ -3,10 +3,8 @@
 Every table, key and object is discovered: what an erasure forgets is found by the canary in it.
 """
 
-import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,16 +24,17 @@ from tests.isolation.proof.deployment import is_bucket, variables_of
 from tests.isolation.proof.gateway import Gateway, Request
 from tests.isolation.proof.neighbours import Neighbours
 from tests.isolation.proof.output import Output, wrong_in
+from tests.isolation.proof.pages import texts_after_vacuum
 
-LIST_HEAPS = """
-    SELECT c.relname, pg_relation_filepath(c.oid) FROM pg_class AS c
-    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname <> ALL (%s)
-"""
 LIST_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 # What is kept of an erased organization has ids and times; here canaries are planted in it.
 PLANTED_IN_KEPT = KEPT - {"organizations"}
 
-PAGE_BYTES, PAGE_HEADER_BYTES, LP_NORMAL = 8192, 24, 1
+# Longer than a page's row may be: it is stored beside the table.
+LENGTHEN = """
+    ALTER TABLE outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
+    UPDATE outbox SET payload = jsonb_build_object('canary', payload, 'rest', repeat('x', 10000));
+"""
 
 type Canary = tuple[str, Place]
 
@@ -53,33 +52,14 @@ def in_postgres(databases: Databases, neighbours: Neighbours) -> set[Canary]:
     }
 
 
-def in_heaps(databases: Databases, neighbours: Neighbours) -> set[Canary]:
-    """Return every canary in the files of tables after VACUUM, with the table.
-
-    What VACUUM frees it does not overwrite: searched is whatever a line pointer of a page still leads to.
-    """
+def in_files(databases: Databases, neighbours: Neighbours) -> set[Canary]:
+    """Return every canary in PostgreSQL's files and statistics after VACUUM, with the place."""
     with superuser(databases) as conn:
-        conn.execute("VACUUM")
-        conn.execute("CHECKPOINT")
-        [(directory,)] = conn.execute("SHOW data_directory").fetchall()
-        heaps = conn.execute(LIST_HEAPS, (sorted(PLANTED_IN_KEPT),)).fetchall()
-    return {
-        (f"heap of {table}", place)
-        for table, file in heaps
-        for row in rows_in((Path(directory) / file).read_bytes())
-        for place in neighbours.canaries.found_in(row.decode("latin-1"))
-    }
-
-
-def rows_in(heap: bytes) -> Iterator[bytes]:
-    """Return every row version, dead or alive, that the pages of a heap point at (PostgreSQL: database page layout)."""
-    for start in range(0, len(heap), PAGE_BYTES):
-        page = heap[start : start + PAGE_BYTES]
-        [end_of_pointers] = struct.unpack_from("<H", page, 12)
-        for (pointer,) in struct.iter_unpack("<I", page[PAGE_HEADER_BYTES:end_of_pointers]):
-            offset, flags, length = pointer & 0x7FFF, pointer >> 15 & 3, pointer >> 17
-            if flags == LP_NORMAL:
-                yield page[offset : offset + length]
+        return {
+            (where, place)
+            for where, text in texts_after_vacuum(conn, but=PLANTED_IN_KEPT)
+            for place in neighbours.canaries.found_in(text)
+        }
 
 
 def in_clickhouse(databases: Databases, neighbours: Neighbours) -> set[Canary]:
@@ -123,6 +103,7 @@ def used(databases: Databases, gateway: Gateway, neighbours: Neighbours, made: M
     with superuser(databases) as conn:
         conn.execute("UPDATE organizations SET last_contact = NULL, status_before_deletion = NULL")
         conn.execute("UPDATE exports SET due_at = NULL")
+        conn.execute(LENGTHEN)
         conn.execute("UPDATE users SET email = id::text || '@x.example' WHERE role = 'super_admin'")
     return neighbours
 
@@ -141,7 +122,8 @@ def test_nothing_of_an_erased_organization_is_left_but_its_tombstone(
         return in_postgres(databases, used) | in_clickhouse(databases, used) | elsewhere(databases, used, made)
 
     before = everywhere()
-    assert {where for where, place in in_heaps(databases, used) if place.organization_id == erased}
+    files = {where for where, place in in_files(databases, used) if place.organization_id == erased}
+    assert {where.split()[0] for where in files} == {"heap", "TOAST", "index"}  # and no statistics
     own = {canary for canary in before if canary[1].organization_id == erased}
     assert {where.split()[0] for where, _ in own} == {"PostgreSQL", "ClickHouse", "S3"}
 
@@ -164,5 +146,5 @@ def test_nothing_of_an_erased_organization_is_left_but_its_tombstone(
     assert {canary for canary in left if canary[1].organization_id in others} == {
         canary for canary in before if canary[1].organization_id in others
     }
-    assert [where for where, place in in_heaps(databases, used) if place.organization_id == erased] == []
+    assert [where for where, place in in_files(databases, used) if place.organization_id == erased] == []
     assert wrong_in(output.take(), used.canaries, {erased}) == []

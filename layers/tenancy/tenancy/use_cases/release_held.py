@@ -76,25 +76,23 @@ def release_all(
     Raises:
         NotFoundError, ErasedError: there is no such organization, or not any more.
         TransitionNotAllowedError: it is deleted.
-        ConflictError: they are being released now.
-        UnavailableError: a store is away; another call does the rest, and counts no event twice.
+        ConflictError: they are being released now, or a release has failed within `LEASE_TIME`.
+        UnavailableError: a store is away; a later call does the rest, and counts no event twice.
     """
     first_kept, status = _first_kept(platform_db, organization_id, now)
     if status not in RELEASABLE:
         raise TransitionNotAllowedError(f"The organization is {status}.")
     record = Record(occurred_at=now, actor=actor, action=RELEASED, outcome=Outcome.DONE, target="all held events")
+    order = _Order(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
     with _lease(platform_db, organization_id, now) as is_ours, _clickhouse_errors():
-        if not is_ours:
-            raise ConflictError("The organization's held events are being released now.")
-        if not _is_releasable(platform_db, organization_id):  # since it was asked: the gate waits for leases
-            raise ConflictError("The organization is being changed.")
-        with platform_db.tenant_transaction(organization_id) as conn:
-            insert_record(conn, organization_id, record)
-        order = _Order(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
-        released = _insert(client, redis, order, now=now)
-        delete_released(client, [organization_id])
-        mark_released(client, organization_id)
-    return released
+        if is_ours and _is_releasable(platform_db, organization_id):  # since it was asked: the gate waits for leases
+            with platform_db.tenant_transaction(organization_id) as conn:
+                insert_record(conn, organization_id, record)
+            released = _insert(client, redis, order, now=now)
+            delete_released(client, [organization_id])
+            mark_released(client, organization_id)
+            return released
+    raise ConflictError("The organization's held events are being released now, or it is being changed.")
 
 
 def release_into_room(
@@ -186,15 +184,17 @@ def release_lease(organization_id: UUID) -> str:
 
 @contextmanager
 def _lease(platform_db: Database, organization_id: UUID, now: datetime) -> Iterator[bool]:
-    """Be the only one who releases the organization's events, and say whether that is so."""
+    """Be the only one who releases the organization's events, and say whether that is so.
+
+    After a failure the lease ends by itself: ClickHouse may go on with an insert whose client has given up, and the
+    erasure waits for that.
+    """
     name, holder = release_lease(organization_id), uuid4()
     with platform_db.transaction() as conn:
         is_ours = take_lease(conn, name, holder, now=now, ends_at=now + LEASE_TIME)
-    try:
-        yield is_ours
-    finally:
-        with platform_db.transaction() as conn:
-            delete_lease(conn, name, holder)
+    yield is_ours
+    with platform_db.transaction() as conn:
+        delete_lease(conn, name, holder)
 
 
 @contextmanager

@@ -71,19 +71,20 @@ def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetim
 
     Statistics come first, usage and the mark of the run in one transaction after them, counters last: a run that dies
     in between is repeated by the next one, and readers take unfinished days from the events. The first run of a day
-    counts all of the day before again.
+    counts all of the day before again. The lease of a run that fails ends by itself: ClickHouse may go on with an
+    insert whose client has given up, and the erasure waits for that.
     """
+    # Before the lease: where ClickHouse is away, nothing is written, and nobody has to wait.
+    recent = first_recent_hour(find_oldest_arrival(client, since=now - SETTLING_TIME, now=now), now)
     holder = uuid4()
     with platform_db.transaction() as conn:
         if not take_lease(conn, LEASE, holder, now=now, ends_at=now + LEASE_TIME):
             return RollUp(ran=False)
         last = find_last_roll_up(conn)
-    try:
-        recent = first_recent_hour(find_oldest_arrival(client, since=now - SETTLING_TIME, now=now), now)
-        return _count(platform_db, client, redis, since=_since(last, recent, now), recent=recent, now=now)
-    finally:
-        with platform_db.transaction() as conn:
-            delete_lease(conn, LEASE, holder)
+    done = _count(platform_db, client, redis, since=_since(last, recent, now), recent=recent, now=now)
+    with platform_db.transaction() as conn:
+        delete_lease(conn, LEASE, holder)
+    return done
 
 
 def _since(last: datetime | None, recent: datetime, now: datetime) -> datetime:

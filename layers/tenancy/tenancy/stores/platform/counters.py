@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -16,7 +16,6 @@ GET_REQUESTS: Final = Script(Path(__file__).with_name("get_requests.lua"))
 CLAIM_ROOM: Final = Script(Path(__file__).with_name("claim_room.lua"))
 END_HOLDING: Final = Script(Path(__file__).with_name("end_holding.lua"))
 ERASE: Final = Script(Path(__file__).with_name("erase.lua"))
-ONE_MONTH: Final = timedelta(days=31)
 CHUNK: Final = 1_000
 
 
@@ -115,8 +114,12 @@ def count_counters(redis: Redis, organization_id: UUID, *, now: datetime) -> int
 
 
 def _all_keys(organization_id: UUID, now: datetime) -> list[str]:
-    """Return every key that an organization may have: counters of the month outlive it by a week."""
-    months = {now - ONE_MONTH, now, now + COUNTERS_OUTLIVE_THE_MONTH}
+    """Return every key that an organization may have: its counters outlive a month, but not by another month.
+
+    The next month is there for clocks that are ahead.
+    """
+    before = now.astimezone(UTC).replace(day=1) - COUNTERS_OUTLIVE_THE_MONTH
+    months = {before, now, now + COUNTERS_OUTLIVE_THE_MONTH}
     return [
         standing_key(organization_id),
         *(bucket_key(organization_id, bucket) for bucket in Bucket),

@@ -35,15 +35,16 @@ UPDATE_ERASING: Final = """
         updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
 """
-# Its subdomain becomes its id, which nobody can ask for; the address is kept where there is none yet.
+# Its subdomain becomes its id, which nobody can ask for; the address is kept where there is none yet, and no mail went
+# to it: of an organization that is erased again there is none.
 UPDATE_ANONYMOUS: Final = """
     UPDATE organizations SET
         name = 'erased', subdomain = id::text, gateway_key = id::text, deletion_reason = NULL,
-        last_contact = coalesce(last_contact, (
+        last_contact = CASE WHEN erased_at IS NULL THEN coalesce(last_contact, (
             SELECT u.email FROM users AS u
             WHERE u.organization_id = %(organization_id)s AND u.role = 'super_admin' AND u.status = 'active'
             ORDER BY u.created_at, u.id LIMIT 1
-        ))
+        )) END
     WHERE id = %(organization_id)s
 """
 UPDATE_ERASED: Final = """
@@ -58,6 +59,7 @@ FIND_DELETION: Final = """
 """
 FIND_LAST_CONTACT: Final = "SELECT last_contact FROM organizations WHERE id = %s"
 LIST_ENDING: Final = "SELECT id FROM organizations WHERE id = ANY(%s) AND status IN ('erasing', 'erased')"
+LIST_CLOSED_GATES: Final = "SELECT id, gate_closed_at FROM organizations WHERE status IN ('erasing', 'erased')"
 LIST_OVERDUE: Final = """
     SELECT id AS organization_id, deletion_generation AS generation, deleted_at, purge_at, gate_closed_at, erased_at
     FROM organizations AS o
@@ -127,6 +129,11 @@ def find_last_contact(conn: Connection, organization_id: UUID) -> str | None:
 def list_ending(conn: Connection, organization_ids: Iterable[UUID]) -> set[UUID]:
     """Return those of *organization_ids* that are being erased, or were."""
     return {found for (found,) in conn.execute(LIST_ENDING, (list(organization_ids),))}
+
+
+def list_closed_gates(conn: Connection) -> Mapping[UUID, datetime]:
+    """Return every organization that is being erased, or was, and since when its gate is closed."""
+    return dict(conn.execute(LIST_CLOSED_GATES).fetchall())
 
 
 def list_overdue(conn: Connection, *, purged_before: datetime, erased_before: datetime) -> list[Deletion]:

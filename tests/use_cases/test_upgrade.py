@@ -1,0 +1,90 @@
+"""A database of the release before is brought up to date, with what it holds."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from scripts.stack import postgres
+from tenancy.stores.clickhouse import connect
+from tenancy.stores.postgres import Database
+from tenancy.use_cases.migrate import migrate
+from tests.given import MIGRATIONS, ROOT, Servers
+
+BEFORE = 12  # migrations of PostgreSQL that the release before had
+INSERT = "INSERT INTO organizations (id, name, subdomain, gateway_key) VALUES (gen_random_uuid(), %s, %s, %s)"
+FIND_COPIES = """
+    SELECT tablename || '.' || attname FROM pg_stats WHERE histogram_bounds::text LIKE '%canary%' ORDER BY 1
+"""
+
+
+@pytest.fixture
+def old(
+    servers: Servers, database_names: Iterator[str], tmp_path: Path
+) -> Iterator[tuple[psycopg.Connection[Any], Callable[[], object]]]:
+    """Make a database of the release before, and return a superuser's connection, and what upgrades it."""
+    name, before = next(database_names), tmp_path / "before"
+    shutil.copytree(MIGRATIONS, before)
+    for file in sorted((before / "postgres").glob("*.sql"))[BEFORE:]:
+        file.unlink()
+    with psycopg.connect(servers.superuser_url, autocommit=True) as conn:
+        identifiers = map(sql.Identifier, (name, postgres.OWNER))
+        conn.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(*identifiers))
+    admin = connect(servers.clickhouse_url("default"))
+    admin.command(f"CREATE DATABASE {name}")
+    client = connect(servers.clickhouse_url(name))
+    owner = Database(lambda: servers.postgres_url(postgres.OWNER, name), as_owner=True)
+    migrate(owner, client, before)
+    with psycopg.connect(servers.superuser_url, dbname=name, autocommit=True) as conn:
+        yield conn, lambda: migrate(owner, client, MIGRATIONS)
+    owner.close()
+    client.close()
+    admin.command(f"DROP DATABASE {name} SYNC")
+    admin.close()
+
+
+def test_what_statistics_had_copied_of_rows_is_forgotten(
+    old: tuple[psycopg.Connection[Any], Callable[[], object]],
+) -> None:
+    """ANALYZE has put addresses and names into pg_statistic."""
+    conn, upgrade = old
+    for number in range(50):
+        conn.execute(INSERT, (f"canary {number}", f"canary-{number}", f"canary {number}"))
+    conn.execute(
+        "INSERT INTO users (id, organization_id, email, role)"
+        " SELECT gen_random_uuid(), id, subdomain || '@x.example', 'admin' FROM organizations"
+    )
+    conn.execute("ANALYZE")
+    assert [column for (column,) in conn.execute(FIND_COPIES)] == [
+        "organizations.gateway_key", "organizations.name", "organizations.subdomain", "users.email",
+    ]  # fmt: skip
+    upgrade()
+    conn.execute("ANALYZE")
+    assert conn.execute(FIND_COPIES).fetchall() == []
+
+
+def test_subdomains_that_look_the_same_are_refused_found_and_put_right_as_the_documentation_says(
+    old: tuple[psycopg.Connection[Any], Callable[[], object]],
+) -> None:
+    conn, upgrade = old
+    text = (ROOT / "docs" / "operations.md").read_text()
+    [find] = [each for each in re.findall(r"```sql\n(.*?)```", text, re.DOTALL) if "HAVING" in each]
+    [change] = re.findall(r"`(UPDATE organizations SET subdomain = .*?)`", text)
+    for subdomain in ("acme", "acrne", "globex"):
+        conn.execute(INSERT, (subdomain, subdomain, subdomain))
+    with pytest.raises(psycopg.errors.UniqueViolation, match="organizations_subdomain_skeleton_key"):
+        upgrade()
+    assert conn.execute("SELECT max(version) FROM schema_migrations").fetchone() == (BEFORE,)
+    conn.execute("SET ROLE tenancy_platform")
+    [(subdomains, ids)] = conn.execute(find.encode()).fetchall()
+    assert subdomains == ["acme", "acrne"]
+    conn.execute(change.replace("'…'", "%s").encode(), ("acme-gmbh", ids[1]))
+    assert conn.execute(find.encode()).fetchall() == []
+    conn.execute("RESET ROLE")
+    upgrade()
+    assert conn.execute("SELECT count(*) FROM organizations").fetchone() == (3,)
