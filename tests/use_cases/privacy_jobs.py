@@ -78,6 +78,18 @@ def fill(databases: Databases, who: Provisioned, name: str, events: int = 12) ->
     record_usage(databases.functions, tenant_of(who), Metric.ML_PREDICTIONS, 7, idempotency_key=name, now=NOW)
 
 
+def hold(databases: Databases, who: Provisioned, event_id: str, happened: str, reason: str = "clock") -> None:
+    """Put a held event with any time into ClickHouse, as versions before this one have."""
+    row = {
+        "organization_id": str(who.organization.id),
+        "event_id": event_id,
+        "event_timestamp": happened,
+        "received_at": "2026-11-24 12:00:00",
+        "reason": reason,
+    }
+    databases.clickhouse.raw_insert("held_events", insert_block=json.dumps(row), fmt="JSONEachRow")
+
+
 def ask_export(databases: Databases, who: Provisioned, now: datetime) -> UUID:
     return request_export(databases.functions, tenant_of(who), actor_of(who), now=now).id
 
