@@ -26,7 +26,7 @@ db = Database(lambda: secrets.get_secret(DATABASE))
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
 gate = Gate(redis, lambda: db)
-exports = Exports(settings.region, settings.exports_bucket)
+exports = Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None)
 app = api()
 
 

@@ -24,7 +24,7 @@ from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.storing import store
 
-EXPORTS = Exports(REGION, EXPORTS_BUCKET)
+EXPORTS = Exports(REGION, EXPORTS_BUCKET, path_style=True)
 
 ASK_MANY = """
     INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at)

@@ -144,7 +144,7 @@ def test_a_store_that_is_away_puts_it_off_for_a_minute(
 ) -> None:
     export_id = ask_export(databases, acme, NOW)
     with monkeypatch.context() as patch:
-        patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket"))
+        patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket", path_style=True))
         done = work(databases, NOW)
     assert (done.exports, done.put_off) == (0, 1)
     assert work(databases, NOW + MINUTE).exports == 1
