@@ -24,6 +24,8 @@ OPEN_ERASURES: Final = 100  # of one organization
 FILES_KEPT: Final = timedelta(days=7)  # the bucket's lifecycle says the same
 LINK_TIME: Final = timedelta(hours=12)  # at most: a link dies with the session of the role that signed it
 
+type Position = Sequence[Any] | None  # in a section: None is its beginning, and its end
+
 
 class ExportStatus(StrEnum):
     """How far an export is; an erasure withdraws what was exported before it."""
@@ -73,7 +75,7 @@ class Export:
 class ExportJob:
     """An export as its worker sees it: *section* and *position* say where the next file begins.
 
-    A *generation* ends when an erasure makes what was written so far stale.
+    The worker has it until *claimed_until*. A *generation* ends when an erasure makes what was written so far stale.
     """
 
     id: UUID
@@ -81,9 +83,10 @@ class ExportJob:
     actor_kind: str
     actor_id: UUID
     requested_at: datetime
+    claimed_until: datetime
     generation: int
     section: int
-    position: Sequence[Any] | None
+    position: Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,8 +33,8 @@ INSERT_ERASURE: Final = """
         %(id)s, %(organization_id)s, %(actor_kind)s, %(actor_id)s, %(kind)s, %(salt)s, %(digest)s, %(now)s, %(now)s
     )
 """
-# Advisory locks are numbers: this one is the organization's, and ends with the transaction.
-LOCK_ERASURES: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+# Advisory locks are numbers: these are the organization's, and end with the transaction.
+LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 COUNT_PENDING_ERASURES: Final = "SELECT count(*) FROM erasures WHERE organization_id = %s AND status = 'pending'"
 FIND_ERASURE: Final = """
     SELECT id, subject_kind, status, events_before, events_after, held_events_before, held_events_after, requested_at,
@@ -63,7 +63,8 @@ def find_export(conn: Connection, organization_id: UUID, export_id: UUID) -> Exp
 
 
 def find_pending_export(conn: Connection, organization_id: UUID) -> Export | None:
-    """Return the export of the organization that is not done yet, None without one."""
+    """Return the export that is not done yet, None without one; until the transaction ends, nobody asks for another."""
+    conn.execute(LOCK, (f"exports {organization_id}",))
     with conn.cursor(row_factory=kwargs_row(_export)) as cursor:
         return cursor.execute(FIND_PENDING_EXPORT, (organization_id,)).fetchone()
 
@@ -83,7 +84,7 @@ def insert_erasure(
 
 def count_pending_erasures(conn: Connection, organization_id: UUID) -> int:
     """Return how many erasures have not erased anything yet; until the transaction ends, nobody else asks for one."""
-    conn.execute(LOCK_ERASURES, (f"erasures {organization_id}",))
+    conn.execute(LOCK, (f"erasures {organization_id}",))
     [(pending,)] = conn.execute(COUNT_PENDING_ERASURES, (organization_id,))
     return int(pending)
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.events.frames import EventTable
+from tenancy.privacy import Position
 from tenancy.stores.clickhouse import TenantReader
 from tenancy.stores.events import DIMENSIONS, list_statistics
 from tenancy.stores.portability import (
@@ -32,8 +33,6 @@ PAGE_ROWS: Final = 2_000  # of at most 64 KB each
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_MILLISECONDS: Final = 86_400_000
 FIRST_TIME: Final = -(2**62)  # before every time that ClickHouse holds
-
-type Position = Sequence[Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
