@@ -109,8 +109,8 @@ def repeat_erasures(databases: Databases, times: int) -> None:
 
 def export(databases: Databases, who: Provisioned, export_id: UUID, now: datetime) -> tuple[Export, dict[str, str]]:
     """Return an export, and the links to its files by name."""
-    found, files = read_export(databases.functions, EXPORTS, tenant_of(who), export_id, now=now)
-    return found, {file.name: link for file, link in files.items()}
+    page = read_export(databases.functions, EXPORTS, tenant_of(who), export_id, now=now, cursor=0, limit=100)
+    return page.export, {file.name: link for file, link in page.files.items()}
 
 
 def erasure(databases: Databases, who: Provisioned, erasure_id: UUID) -> Erasure:

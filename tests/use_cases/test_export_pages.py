@@ -35,7 +35,7 @@ def pages(source: Source, section: str) -> Iterator[Page]:
         yield page
         if page.position is None:
             return
-        assert position is None or page.position > position
+        assert position is None or list(page.position) > list(position)
         position = page.position
 
 

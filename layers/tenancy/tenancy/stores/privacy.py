@@ -15,17 +15,19 @@ INSERT_EXPORT: Final = """
     VALUES (%(id)s, %(organization_id)s, %(actor_kind)s, %(actor_id)s, %(now)s, %(now)s)
 """
 FIND_EXPORT: Final = """
-    SELECT id, status, requested_at, finished_at, expires_at FROM exports WHERE organization_id = %s AND id = %s
+    SELECT id, status, generation, requested_at, finished_at, expires_at FROM exports
+    WHERE organization_id = %s AND id = %s
 """
 FIND_PENDING_EXPORT: Final = """
-    SELECT id, status, requested_at, finished_at, expires_at FROM exports
+    SELECT id, status, generation, requested_at, finished_at, expires_at FROM exports
     WHERE organization_id = %s AND status = 'pending' ORDER BY requested_at LIMIT 1
 """
 LIST_EXPORT_FILES: Final = """
     SELECT f.name, f.section, f.row_count, f.size_bytes, f.sha256
     FROM export_files AS f JOIN exports AS e
       ON e.organization_id = f.organization_id AND e.id = f.export_id AND e.generation = f.generation
-    WHERE f.organization_id = %s AND f.export_id = %s ORDER BY f.number
+    WHERE f.organization_id = %(organization_id)s AND f.export_id = %(export_id)s AND f.number > %(after)s
+    ORDER BY f.number LIMIT %(limit)s
 """
 INSERT_ERASURE: Final = """
     INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at)
@@ -69,9 +71,12 @@ def find_pending_export(conn: Connection, organization_id: UUID) -> Export | Non
         return cursor.execute(FIND_PENDING_EXPORT, (organization_id,)).fetchone()
 
 
-def list_export_files(conn: Connection, organization_id: UUID, export_id: UUID) -> list[ExportFile]:
-    """Return the files that an export has written so far, in order."""
-    return [ExportFile(*row) for row in conn.execute(LIST_EXPORT_FILES, (organization_id, export_id))]
+def list_export_files(
+    conn: Connection, organization_id: UUID, export_id: UUID, *, after: int = 0, limit: int | None = None
+) -> list[ExportFile]:
+    """Return the files that an export has written so far in order, but the first *after*, and at most *limit*."""
+    values = {"organization_id": organization_id, "export_id": export_id, "after": after, "limit": limit}
+    return [ExportFile(*row) for row in conn.execute(LIST_EXPORT_FILES, values)]
 
 
 def insert_erasure(

@@ -12,16 +12,18 @@ from typing import Final
 
 import msgspec
 
-from tenancy.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob, Position, folder_of
+from tenancy.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob, Position, folder_of, manifest_of
 from tenancy.stores.exports import Exports
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.platform.privacy_jobs import (
     claim_export,
+    find_expired_export,
     insert_export_file,
     list_stale_exports,
     update_export,
     update_export_done,
     update_export_due,
+    update_export_expired,
 )
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.privacy import list_export_files, list_recipients
@@ -32,7 +34,6 @@ FILE_BYTES: Final = 16 * 1024 * 1024  # compressed; a page more at most
 GZIP: Final = zlib.MAX_WBITS + 16
 FAST: Final = 1
 LINKS_MAILED: Final = 20
-MANIFEST: Final = "manifest.json"
 
 
 class Compressed:
@@ -78,6 +79,23 @@ def give_back_export(platform_db: Database, job: ExportJob, *, due_at: datetime)
     """Let the job be gone on with from *due_at* on."""
     with platform_db.tenant_transaction(job.organization_id) as conn:
         update_export_due(conn, job, due_at=due_at)
+
+
+def delete_expired_export(desk: Desk, *, now: datetime) -> bool:
+    """Delete the files of one export that has expired, and say whether there was one.
+
+    Raises:
+        UnavailableError: S3 is away; the next run goes on.
+    """
+    with desk.platform_db.transaction() as conn:
+        expired = find_expired_export(conn, now=now)
+    if expired is None:
+        return False
+    organization_id, export_id = expired
+    desk.exports.delete_all(organization_id, under=f"{export_id}/")
+    with desk.platform_db.tenant_transaction(organization_id) as conn:
+        update_export_expired(conn, organization_id, export_id)
+    return True
 
 
 def write_export(
@@ -143,7 +161,7 @@ def _keep(desk: Desk, job: ExportJob, section: str, compressed: Compressed, posi
 def _finish(desk: Desk, job: ExportJob, *, now: datetime) -> bool:
     with desk.platform_db.tenant_transaction(job.organization_id) as conn:
         files = list_export_files(conn, job.organization_id, job.id)
-    desk.exports.put(job.organization_id, f"{_folder(job)}{MANIFEST}", _manifest(job, files, now))
+    desk.exports.put(job.organization_id, manifest_of(job.id, job.generation), _manifest(job, files, now))
     with desk.platform_db.tenant_transaction(job.organization_id) as conn:
         is_ours = update_export_done(conn, job, now=now, expires_at=now + FILES_KEPT)
         if is_ours:
@@ -155,7 +173,7 @@ def _finish(desk: Desk, job: ExportJob, *, now: datetime) -> bool:
 
 def _owe_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile], now: datetime) -> None:
     """Owe the mail to who asked; its links are made when it is sent."""
-    names = [*(file.name for file in files), f"{_folder(job)}{MANIFEST}"]
+    names = [manifest_of(job.id, job.generation), *(file.name for file in files)]
     payload = {
         "export_id": str(job.id),
         "names": names[:LINKS_MAILED],
@@ -177,7 +195,7 @@ def _clean_up(desk: Desk, job: ExportJob) -> None:
 def _file(job: ExportJob, section: str, number: int, compressed: Compressed) -> tuple[ExportFile, bytes]:
     content = compressed.content()
     file = ExportFile(
-        name=f"{_folder(job)}{number:05}-{section}.jsonl.gz",
+        name=f"{folder_of(job.id, job.generation)}{number:05}-{section}.jsonl.gz",
         section=section,
         row_count=compressed.rows,
         size_bytes=len(content),
@@ -197,7 +215,3 @@ def _manifest(job: ExportJob, files: Sequence[ExportFile], now: datetime) -> byt
         "files": [{**each._asdict(), "sha256": each.sha256.hex()} for each in files],
     }
     return msgspec.json.format(msgspec.json.encode(document))
-
-
-def _folder(job: ExportJob) -> str:
-    return folder_of(job.id, job.generation)

@@ -56,9 +56,15 @@ INSERT_FILE: Final = """
 """
 UPDATE_EXPORT_DONE: Final = """
     UPDATE exports SET
-        status = 'done', position = NULL, due_at = NULL, finished_at = %(now)s, expires_at = %(expires_at)s
+        status = 'done', position = NULL, due_at = %(expires_at)s, finished_at = %(now)s, expires_at = %(expires_at)s
     WHERE organization_id = %(organization_id)s AND id = %(id)s AND status = 'pending' AND due_at = %(claimed_until)s
       AND generation = %(generation)s AND section = %(section)s AND position IS NOT DISTINCT FROM %(position)s
+"""
+FIND_EXPIRED_EXPORT: Final = """
+    SELECT organization_id, id FROM exports WHERE status = 'done' AND due_at <= %s ORDER BY due_at LIMIT 1
+"""
+UPDATE_EXPORT_EXPIRED: Final = """
+    UPDATE exports SET due_at = NULL WHERE organization_id = %s AND id = %s AND status = 'done'
 """
 UPDATE_EXPORT_DUE: Final = """
     UPDATE exports SET due_at = %(due_at)s
@@ -75,7 +81,7 @@ LIST_STALE_EXPORTS: Final = """
       AND (expires_at IS NULL OR expires_at > %(since)s)
 """
 WITHDRAW_EXPORTS: Final = """
-    UPDATE exports SET status = 'withdrawn' WHERE organization_id = %s AND status = 'done'
+    UPDATE exports SET status = 'withdrawn', due_at = NULL WHERE organization_id = %s AND status = 'done'
 """
 # Organizations take turns: first those of which nobody has a job, and of them the one that was served longest ago.
 # A job is claimed while it is due when its claim ends: whoever is done with it makes it due at another time.
@@ -112,7 +118,7 @@ UPDATE_ERASURE_DUE: Final = (
 HAS_CLAIMS: Final = """
     SELECT EXISTS (
         SELECT due_at FROM exports
-        WHERE organization_id = %(organization_id)s AND due_at > %(now)s AND due_at <= %(until)s
+        WHERE organization_id = %(organization_id)s AND status = 'pending' AND due_at > %(now)s AND due_at <= %(until)s
         UNION ALL
         SELECT due_at FROM erasures
         WHERE organization_id = %(organization_id)s AND due_at > %(now)s AND due_at <= %(until)s
@@ -163,6 +169,16 @@ def update_export_done(conn: Connection, job: ExportJob, *, now: datetime, expir
 def update_export_due(conn: Connection, job: ExportJob, *, due_at: datetime) -> None:
     """Give the job back, to be gone on with from *due_at* on; nothing happens when another worker has it."""
     conn.execute(UPDATE_EXPORT_DUE, {**_claimed(job), "due_at": due_at})
+
+
+def find_expired_export(conn: Connection, *, now: datetime) -> tuple[UUID, UUID] | None:
+    """Return an export whose files are to be deleted by *now*, after its organization; None without any."""
+    return conn.execute(FIND_EXPIRED_EXPORT, (now,)).fetchone()
+
+
+def update_export_expired(conn: Connection, organization_id: UUID, export_id: UUID) -> None:
+    """Note that its files are deleted."""
+    conn.execute(UPDATE_EXPORT_EXPIRED, (organization_id, export_id))
 
 
 def withdraw_exports(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
