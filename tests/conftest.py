@@ -216,7 +216,7 @@ def world(aws: AwsAccount, counters: Redis) -> World:
         mailer=Mailer(REGION, SENDER),
         event_bus=EventBus(REGION),
         executions=Executions(REGION, aws.state_machine_arn),
-        exports=Exports(REGION, EXPORTS_BUCKET),
+        exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
     )
 
 

@@ -44,7 +44,7 @@ secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_u
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=REDIS_PATIENCE_SECONDS)
 gateway_keys = GatewayKeys(settings.region)
-exports = Exports(settings.region, settings.exports_bucket)
+exports = Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None)
 signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
 
 

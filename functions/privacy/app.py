@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.gate import Gate
 from tenancy.gateway.privacy import NewErasure, erasure_document, export_document
@@ -18,7 +20,10 @@ from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis
 from tenancy.stores.secrets import DATABASE, REDIS, Secrets
 from tenancy.tenant import require_tenant
-from tenancy.use_cases.request_privacy import read_erasure, read_export, request_erasure, request_export
+from tenancy.use_cases.request_privacy import ExportPage, read_erasure, read_export, request_erasure, request_export
+
+MAX_PAGE = 100  # 6 MB is what Lambda answers at most, and a link has 2 KB
+MAX_CURSOR = 2**31 - 1
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
@@ -26,7 +31,7 @@ db = Database(lambda: secrets.get_secret(DATABASE))
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
 gate = Gate(redis, lambda: db)
-exports = Exports(settings.region, settings.exports_bucket)
+exports = Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None)
 app = api()
 
 
@@ -35,15 +40,18 @@ def export() -> tuple[dict[str, Any], int]:
     """Ask for all of the organization's data."""
     tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
     asked = request_export(db, tenant, actor_of(request_of(app), tenant), now=now)
-    return export_document(asked, {}, now=now), HTTPStatus.ACCEPTED
+    return export_document(ExportPage(export=asked), now=now), HTTPStatus.ACCEPTED
 
 
 @app.get("/exports/<export_id>")
-def export_of(export_id: UUID) -> dict[str, Any]:
-    """Show an export, with new links to its files."""
+def export_of(
+    export_id: UUID,
+    cursor: Annotated[int, Query(ge=0, le=MAX_CURSOR)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+) -> dict[str, Any]:
+    """Show an export, with new links to its files, a page at a time."""
     tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
-    found, files = read_export(db, exports, tenant, export_id, now=now)
-    return export_document(found, files, now=now)
+    return export_document(read_export(db, exports, tenant, export_id, now=now, cursor=cursor, limit=limit), now=now)
 
 
 @app.post("/erasures")

@@ -44,7 +44,7 @@ stores = Stores(
     db=db,
     writer=writer,
     reader=reader,
-    exports=Exports(settings.region, settings.exports_bucket),
+    exports=Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None),
     quiet=settings.erasure_quiet,
 )
 

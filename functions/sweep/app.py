@@ -34,7 +34,7 @@ world = World(
     mailer=Mailer(settings.region, settings.mail_from),
     event_bus=EventBus(settings.region),
     executions=Executions(settings.region, settings.state_machine_arn),
-    exports=Exports(settings.region, settings.exports_bucket),
+    exports=Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None),
 )
 
 

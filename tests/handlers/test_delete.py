@@ -34,7 +34,7 @@ def platform(databases: Databases, counters: Redis, world: World, aws: AwsAccoun
         client=lambda: databases.clickhouse,
         redis=counters,
         gateway_keys=GatewayKeys(REGION),
-        exports=Exports(REGION, aws.exports_bucket),
+        exports=Exports(REGION, aws.exports_bucket, path_style=True),
     )
     signer = Signer(Aws("kms", REGION, aws.endpoint_url), aws.signing_key_id)
     return Platform(databases=databases, redis=counters, world=world, estate=estate, signer=signer)

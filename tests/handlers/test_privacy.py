@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from datetime import UTC, datetime
+from itertools import chain
 from uuid import uuid4
 
 import pytest
@@ -14,12 +15,12 @@ from tenancy.tenant import Tenant
 from tenancy.use_cases.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, LogLines, Mails, PutSecret, Start, superuser
-from tests.handlers.requests import OPERATOR, Event, answer_of, at, called_by, problem_of, sample, with_body
+from tests.handlers.requests import OPERATOR, Event, answer_of, at, called_by, problem_of, sample, with_body, with_query
 from tests.use_cases.privacy_jobs import repeat_erasures, rows_in
 from tests.use_cases.storing import store
 
 EVERY_MINUTE = sample("privacy_jobs", "every_minute")
-NOTHING = {"erasures": 0, "exports": 0, "put_off": 0}
+NOTHING = {"erasures": 0, "exports": 0, "expired": 0, "put_off": 0}
 NAME = "0f1e2d3c-the-name-of-somebody"
 
 
@@ -53,6 +54,7 @@ def test_an_export_is_asked_for_written_and_read_through_fresh_links(
     store(databases, acme.organization.id, range(3), at=datetime.now(UTC))
     asked = answer_of(privacy(asking("export", tenant_of(acme))))
     assert (asked.status, asked.document["status"], asked.document["files"]) == (202, "pending", [])
+    assert (asked.document["manifest"], asked.document["pagination"]["has_more"]) == (None, False)
     assert privacy_jobs(EVERY_MINUTE) == {**NOTHING, "exports": 1}
     assert privacy_jobs(EVERY_MINUTE) == NOTHING
     answer = answer_of(privacy(asking("read_export", tenant_of(acme), asked.document["id"])))
@@ -62,6 +64,41 @@ def test_an_export_is_asked_for_written_and_read_through_fresh_links(
     assert files["events"]["rows"] == 3
     with urllib.request.urlopen(files["events"]["url"]) as content:
         assert len(rows_in(content.read())) == 3
+    with urllib.request.urlopen(answer.document["manifest"]) as content:
+        assert {file["sha256"] for file in json.load(content)["files"]} == {file["sha256"] for file in files.values()}
+
+
+def test_an_exports_files_are_shown_a_page_at_a_time(
+    privacy: Function, privacy_jobs: Function, databases: Databases, acme: Provisioned
+) -> None:
+    store(databases, acme.organization.id, range(3), at=datetime.now(UTC))
+    export_id = answer_of(privacy(asking("export", tenant_of(acme)))).document["id"]
+    privacy_jobs(EVERY_MINUTE)
+    request = asking("read_export", tenant_of(acme), export_id)
+    whole = answer_of(privacy(request)).document
+    assert (len(whole["files"]), whole["pagination"]) == (7, {"next_cursor": None, "has_more": False})
+    names, cursor = list[list[str]](), "0"
+    for _ in range(3):
+        page = answer_of(privacy(with_query(request, limit="3", cursor=cursor))).document
+        names.append([file["name"] for file in page["files"]])
+        assert page["manifest"]
+        cursor = page["pagination"]["next_cursor"]
+        assert page["pagination"]["has_more"] == (cursor is not None)
+    assert [len(each) for each in names] == [3, 3, 1]
+    assert [*chain.from_iterable(names)] == [file["name"] for file in whole["files"]]
+    assert cursor is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "-1"}, {"cursor": str(2**31)}],
+    ids=str,
+)
+def test_a_page_that_cannot_be_asked_for_is_refused(
+    privacy: Function, acme: Provisioned, query: dict[str, str]
+) -> None:
+    request = with_query(asking("read_export", tenant_of(acme)), **query)
+    problem_of(privacy(request), request, 422, "invalid")
 
 
 def test_the_sweep_mails_links_to_who_may_read_them(

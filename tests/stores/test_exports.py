@@ -4,6 +4,7 @@ import urllib.error
 import urllib.request
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import boto3
@@ -14,7 +15,7 @@ from tenancy.stores.exports import Exports
 from tests.given import EXPORTS_BUCKET, REGION
 
 pytestmark = pytest.mark.usefixtures("aws")
-EXPORTS = Exports(REGION, EXPORTS_BUCKET)
+EXPORTS = Exports(REGION, EXPORTS_BUCKET, path_style=True)
 ACME, GLOBEX = UUID(int=1, version=4), UUID(int=2, version=4)
 
 
@@ -50,7 +51,7 @@ def test_no_name_reaches_another_organizations_files(name: str) -> None:
 
 
 def test_s3_that_is_away_is_said() -> None:
-    away = Exports(REGION, "no-such-bucket")
+    away = Exports(REGION, "no-such-bucket", path_style=True)
     with pytest.raises(UnavailableError):
         away.put(ACME, "a", b"")
     with pytest.raises(UnavailableError):
@@ -69,3 +70,10 @@ def test_a_link_that_has_ended_is_refused() -> None:
         assert answer.read() == b"1"
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(EXPORTS.link(ACME, "b", lasts=timedelta(hours=1)))
+
+
+@pytest.mark.parametrize("region", ["eu-south-1", "eu-central-1"])
+def test_a_link_names_the_buckets_own_host_in_its_region(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    link = urlsplit(Exports(region, "acme-exports").link(ACME, "a", lasts=timedelta(hours=1)))
+    assert (link.hostname, link.path) == (f"acme-exports.s3.{region}.amazonaws.com", f"/{ACME}/a")

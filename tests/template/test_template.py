@@ -275,12 +275,12 @@ def test_events_and_audit_records_and_their_proof_outlive_the_stack() -> None:
     assert {resource["DeletionPolicy"] for resource in kept} == {"Retain"}
 
 
-def test_exported_files_are_private_encrypted_and_gone_after_a_week() -> None:
+def test_exported_files_are_private_encrypted_and_gone_after_two_weeks() -> None:
     bucket = RESOURCES["ExportsBucket"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["BucketEncryption"]
     [rule] = bucket["LifecycleConfiguration"]["Rules"]
-    assert (rule["Status"], timedelta(days=rule["ExpirationInDays"])) == ("Enabled", FILES_KEPT)
+    assert (rule["Status"], timedelta(days=rule["ExpirationInDays"])) == ("Enabled", 2 * FILES_KEPT)
     assert {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= set(rule)
     [statement] = RESOURCES["ExportsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})

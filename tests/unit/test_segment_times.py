@@ -1,11 +1,12 @@
 """The time of a Segment call: in UTC, and held when it cannot be believed."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from tests.unit.segment_calls import NOW, parse, raw, without
+from tests.unit.segment_calls import NOW, RECEPTION, parse, raw, without
 
 
 @pytest.mark.parametrize("timestamp", [5, "yesterday", "", "2026-02-30T10:00:00Z", [], 1_700_000_000_000])
@@ -35,12 +36,11 @@ def test_without_a_time_it_happened_when_it_was_received(text: bytes) -> None:
     [
         (NOW - timedelta(days=90, microseconds=1)).isoformat(),
         (NOW + timedelta(hours=24, microseconds=1)).isoformat(),
+        "1900-01-01T00:00:00Z",
         "1970-01-01T00:00:00Z",
         "2001-01-01T00:00:00",
-        "1601-01-01T00:00:00Z",
         "2106-02-07T06:28:16Z",
-        "9999-12-31T23:59:59Z",
-        "0001-01-01T00:00:00Z",
+        "2299-12-31T23:59:59Z",
     ],
 )
 def test_a_clock_that_cannot_be_believed_holds_the_event(timestamp: str) -> None:
@@ -49,9 +49,25 @@ def test_a_clock_that_cannot_be_believed_holds_the_event(timestamp: str) -> None
     assert row.event_timestamp.startswith(timestamp[:4])
 
 
-@pytest.mark.parametrize("timestamp", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"])
-def test_a_time_that_utc_does_not_have_holds_the_event(timestamp: str) -> None:
-    assert parse(timestamp=timestamp).reason == "clock"
+@pytest.mark.parametrize(
+    ("timestamp", "stored"),
+    [
+        ("0001-01-01T00:00:00Z", "1900-01-01 00:00:00.000"),
+        ("0001-01-01T00:00:00+23:00", "1900-01-01 00:00:00.000"),
+        ("1601-01-01T00:00:00", "1900-01-01 00:00:00.000"),
+        ("1900-01-01T00:30:00+01:00", "1900-01-01 00:00:00.000"),
+        ("2299-12-31T23:59:59.9999Z", "2299-12-31 23:59:59.999"),
+        ("2300-01-01T00:00:00Z", "2299-12-31 23:59:59.999"),
+        ("9999-12-31T23:59:59Z", "2299-12-31 23:59:59.999"),
+        ("9999-12-31T23:59:59-23:00", "2299-12-31 23:59:59.999"),
+    ],
+)
+def test_a_time_that_clickhouse_cannot_hold_is_the_nearest_one_whenever_it_is_sent(timestamp: str, stored: str) -> None:
+    later = replace(RECEPTION, received_at=NOW + timedelta(days=1))
+    first, again = (parse(timestamp=timestamp, reception=reception) for reception in (RECEPTION, later))
+    assert (first.reason, first.event_timestamp) == ("clock", stored)
+    assert first.identity == again.identity
+    assert json.loads(first.user_properties)["timestamp"] == timestamp
 
 
 @pytest.mark.parametrize("moment", [NOW, NOW - timedelta(days=90), NOW + timedelta(hours=24)], ids=str)

@@ -50,6 +50,6 @@ def platform(databases: Databases, counters: Redis, world: World, signer: Signer
         client=lambda: databases.clickhouse,
         redis=counters,
         gateway_keys=gateway_keys,
-        exports=Exports(REGION, EXPORTS_BUCKET),
+        exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
     )
     return Platform(databases=databases, redis=counters, world=world, estate=estate, signer=signer)

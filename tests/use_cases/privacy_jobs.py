@@ -24,7 +24,7 @@ from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.storing import store
 
-EXPORTS = Exports(REGION, EXPORTS_BUCKET)
+EXPORTS = Exports(REGION, EXPORTS_BUCKET, path_style=True)
 
 ASK_MANY = """
     INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at)
@@ -79,6 +79,18 @@ def fill(databases: Databases, who: Provisioned, name: str, events: int = 12) ->
     record_usage(databases.functions, tenant_of(who), Metric.ML_PREDICTIONS, 7, idempotency_key=name, now=NOW)
 
 
+def hold(databases: Databases, who: Provisioned, event_id: str, happened: str, reason: str = "clock") -> None:
+    """Put a held event with any time into ClickHouse, as versions before this one have."""
+    row = {
+        "organization_id": str(who.organization.id),
+        "event_id": event_id,
+        "event_timestamp": happened,
+        "received_at": "2026-11-24 12:00:00",
+        "reason": reason,
+    }
+    databases.clickhouse.raw_insert("held_events", insert_block=json.dumps(row), fmt="JSONEachRow")
+
+
 def ask_export(databases: Databases, who: Provisioned, now: datetime) -> UUID:
     return request_export(databases.functions, tenant_of(who), actor_of(who), now=now).id
 
@@ -98,8 +110,8 @@ def repeat_erasures(databases: Databases, times: int) -> None:
 
 def export(databases: Databases, who: Provisioned, export_id: UUID, now: datetime) -> tuple[Export, dict[str, str]]:
     """Return an export, and the links to its files by name."""
-    found, files = read_export(databases.functions, EXPORTS, tenant_of(who), export_id, now=now)
-    return found, {file.name: link for file, link in files.items()}
+    page = read_export(databases.functions, EXPORTS, tenant_of(who), export_id, now=now, cursor=0, limit=100)
+    return page.export, {file.name: link for file, link in page.files.items()}
 
 
 def erasure(databases: Databases, who: Provisioned, erasure_id: UUID) -> Erasure:

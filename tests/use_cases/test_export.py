@@ -12,6 +12,7 @@ from tenancy.audit import Outcome
 from tenancy.errors import NotFoundError
 from tenancy.privacy import CLAIM_TIME, ExportStatus
 from tenancy.stores.exports import Exports
+from tenancy.stores.platform.privacy_jobs import has_claims
 from tenancy.stores.redis import Redis
 from tenancy.use_cases import export_pages, write_export
 from tenancy.use_cases.effects import World, drain
@@ -22,6 +23,7 @@ from tests.handlers.conftest import mails
 from tests.handlers.functions import Mails, superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.privacy_jobs import (
+    EXPORTS,
     ask_export,
     export,
     exported,
@@ -144,7 +146,7 @@ def test_a_store_that_is_away_puts_it_off_for_a_minute(
 ) -> None:
     export_id = ask_export(databases, acme, NOW)
     with monkeypatch.context() as patch:
-        patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket"))
+        patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket", path_style=True))
         done = work(databases, NOW)
     assert (done.exports, done.put_off) == (0, 1)
     assert work(databases, NOW + MINUTE).exports == 1
@@ -170,6 +172,7 @@ def test_the_mail_has_links_that_work_and_the_outbox_has_none(
     with superuser(databases) as conn:
         [(payload,)] = conn.execute("SELECT payload::text FROM outbox WHERE kind = 'export_mail'").fetchall()
     assert "http" not in payload
+    assert json.loads(payload)["names"][0] == f"{export_id}/0/manifest.json"
     assert "Signature" not in payload
     assert drain(databases.platform, world, now=NOW).done == ("export_mail",)
     assert mails()[-1] == ("admin@acme.example", "Your organization's data is ready")
@@ -178,6 +181,20 @@ def test_the_mail_has_links_that_work_and_the_outbox_has_none(
     for name, link in links.items():
         with urllib.request.urlopen(link) as answer:
             assert answer.read() == objects()[f"{acme.organization.id}/{name}"]
+
+
+def test_the_mail_of_an_export_of_many_files_has_the_manifests_link_and_not_all(
+    databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_pages, "PAGE_ROWS", 1)
+    monkeypatch.setattr(write_export, "FILE_BYTES", 1)
+    fill(databases, acme, "of acme", events=24)
+    export_id = ask_export(databases, acme, NOW)
+    work(databases, NOW)
+    with superuser(databases) as conn:
+        [(payload,)] = conn.execute("SELECT payload FROM outbox WHERE kind = 'export_mail'").fetchall()
+    assert payload["names"][0] == f"{export_id}/0/manifest.json"
+    assert (len(payload["names"]), payload["files"]) == (20, len(objects()))
 
 
 def test_a_person_who_asked_gets_the_mail_alone(databases: Databases, acme: Provisioned) -> None:
@@ -199,6 +216,36 @@ def test_after_a_week_there_are_no_links_any_more(databases: Databases, acme: Pr
     work(databases, NOW)
     assert export(databases, acme, export_id, NOW + 7 * DAY - MINUTE)[1]
     assert export(databases, acme, export_id, NOW + 7 * DAY)[1] == {}
+
+
+def test_what_has_expired_is_deleted_and_nothing_else(
+    databases: Databases, acme: Provisioned, globex: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expired = ask_export(databases, acme, NOW)
+    work(databases, NOW)
+    kept = {ask_export(databases, who, NOW + MINUTE) for who in (acme, globex)}
+    work(databases, NOW + MINUTE)
+    EXPORTS.put(acme.organization.id, f"{expired}/7/left", b"by a worker that died")
+    assert work(databases, NOW + 7 * DAY - MINUTE).expired == 0
+    assert {UUID(key.split("/")[1]) for key in objects()} == {expired, *kept}
+    with monkeypatch.context() as patch:
+        patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket", path_style=True))
+        assert work(databases, NOW + 7 * DAY).put_off == 1
+    assert [work(databases, NOW + 7 * DAY, times(0)).expired for _ in range(2)] == [1, 0]
+    assert {UUID(key.split("/")[1]) for key in objects()} == kept
+    assert work(databases, NOW + 8 * DAY).expired == 2
+    assert objects() == {}
+    assert export(databases, acme, expired, NOW + 8 * DAY)[0].status is ExportStatus.DONE
+
+
+def test_an_export_that_will_expire_holds_no_erasure_of_its_organization_up(
+    databases: Databases, acme: Provisioned
+) -> None:
+    ask_export(databases, acme, NOW)
+    work(databases, NOW)
+    with databases.platform.transaction() as conn:
+        shortly = NOW + 7 * DAY - MINUTE
+        assert not has_claims(conn, acme.organization.id, now=shortly, until=shortly + CLAIM_TIME)
 
 
 def test_nobody_reads_another_organizations_export(

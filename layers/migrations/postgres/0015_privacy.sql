@@ -1,5 +1,6 @@
 -- Jobs of portability and erasure: asked for by a tenant's request, done by the platform's worker. due_at is when a job
--- is done next, and until when the worker that has it may take; NULL when nothing is left to do.
+-- is done next (of an export that is done: its files deleted), and until when the worker that has it may take; NULL when
+-- nothing is left to do.
 
 -- A generation ends when an erasure makes what was written so far stale. section and position say where the next file
 -- begins; a position names no data subject.
@@ -19,7 +20,7 @@ CREATE TABLE exports (
     CONSTRAINT exports_organization_id_id_key UNIQUE (organization_id, id)
 );
 CREATE INDEX exports_organization_id ON exports (organization_id, requested_at);
-CREATE INDEX exports_due_at ON exports (due_at) WHERE status = 'pending';
+CREATE INDEX exports_due_at ON exports (due_at) WHERE due_at IS NOT NULL;
 
 -- The files that an export has written, in order; only those of its generation count. Their names are those in S3, below the organization's id.
 CREATE TABLE export_files (

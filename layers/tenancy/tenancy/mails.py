@@ -83,7 +83,8 @@ The data that you asked for is written, in {files} files. Whoever has one of the
 
 {links}
 
-A link holds for at most 12 hours, often for less; GET /v1/exports/{export_id} has new ones, to every file of data.
+The first one is manifest.json, which names every file.
+A link holds for at most 12 hours, often for less; GET /v1/exports/{export_id} has new ones, to every file.
 The files are deleted at {expires_at}.
 """,
         ),

@@ -24,8 +24,12 @@ LATER_PASSES: Final = timedelta(days=1)
 # Queues keep a message for 14 days, and one that is sent again (a dead letter, once) for another 14.
 FORGET_AFTER: Final = timedelta(days=30)
 OPEN_ERASURES: Final = 100  # of one organization
-FILES_KEPT: Final = timedelta(days=7)  # the bucket's lifecycle says the same
+FILES_KEPT: Final = timedelta(
+    days=7
+)  # since all are written; the bucket's lifecycle is longer, for what is left behind
 LINK_TIME: Final = timedelta(hours=12)  # at most: a link dies with the session of the role that signed it
+
+type Position = Sequence[Any] | None  # in a section: None is its beginning, and its end
 
 
 class ExportStatus(StrEnum):
@@ -67,6 +71,7 @@ class Export:
 
     id: UUID
     status: ExportStatus
+    generation: int
     requested_at: datetime
     finished_at: datetime | None
     expires_at: datetime | None
@@ -76,7 +81,7 @@ class Export:
 class ExportJob:
     """An export as its worker sees it: *section* and *position* say where the next file begins.
 
-    A *generation* ends when an erasure makes what was written so far stale.
+    The worker has it until *claimed_until*. A *generation* ends when an erasure makes what was written so far stale.
     """
 
     id: UUID
@@ -84,9 +89,10 @@ class ExportJob:
     actor_kind: str
     actor_id: UUID
     requested_at: datetime
+    claimed_until: datetime
     generation: int
     section: int
-    position: Sequence[Any] | None
+    position: Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +224,11 @@ class ErasureJob:
 def folder_of(export_id: UUID, generation: int) -> str:
     """Return where the files of an export's *generation* are, below their organization."""
     return f"{export_id}/{generation}/"
+
+
+def manifest_of(export_id: UUID, generation: int) -> str:
+    """Return the name of the file that names the others, below their organization."""
+    return f"{folder_of(export_id, generation)}manifest.json"
 
 
 def subject_named(kind: SubjectKind, name: str) -> Subject:

@@ -99,7 +99,7 @@ def used(databases: Databases, gateway: Gateway, neighbours: Neighbours, made: M
         assert gateway(Request(route=usage, parameters={}, headers=headers)).is_success
         assert ids_in_redis(databases, own.organization_id)
         canary = neighbours.canaries.new(own.organization_id, "S3")
-        Exports(REGION, bucket).put(own.organization_id, "1/events.jsonl", canary.encode())
+        Exports(REGION, bucket, path_style=True).put(own.organization_id, "1/events.jsonl", canary.encode())
     with superuser(databases) as conn:
         conn.execute("UPDATE organizations SET last_contact = NULL, status_before_deletion = NULL")
         conn.execute("UPDATE exports SET due_at = NULL")

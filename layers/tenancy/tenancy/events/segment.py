@@ -36,6 +36,9 @@ TYPE_OF_PATH: Final[Mapping[str, str]] = MappingProxyType(
     {path: name for name in sorted(TYPES) for path in (f"/{name}", f"/{name[0]}")}
 )
 HELD_FOR_CLOCK: Final = "clock"
+# What DateTime64(3) holds: https://clickhouse.com/docs/sql-reference/data-types/datetime64
+FIRST_MOMENT: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LAST_MOMENT: Final = datetime(2299, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 TEXT_MAX_CHARACTERS: Final = 255
 NUMBER_STARTS: Final = frozenset(bytes((byte,)) for byte in b"-0123456789")
 
@@ -48,7 +51,7 @@ def parse_message(raw: bytes, reception: Reception, *, event_type: str | None = 
     """Return the row for the JSON text *raw* of one SDK call; *event_type* is what the path says, where it does.
 
     The client's timestamp stays: a corrected one would differ on every retry. One that cannot be believed, or read,
-    makes a row that is held with reason `clock`.
+    makes a row that is held with reason `clock`; the row has the nearest time that ClickHouse can hold.
 
     Raises:
         InvalidEventError: it is no SDK call, or says not on what device it happened.
@@ -109,7 +112,7 @@ def _event_id(raw: bytes, call: Members, reception: Reception) -> str:
 
 
 def _timestamp(value: msgspec.Raw | None, reception: Reception) -> datetime | None:
-    """Return when it happened, None when that cannot be read.
+    """Return when it happened, or the nearest moment that ClickHouse holds; None when that cannot be read.
 
     A time without a zone is UTC; a call without a time happened when it was received.
     """
@@ -117,11 +120,10 @@ def _timestamp(value: msgspec.Raw | None, reception: Reception) -> datetime | No
         return reception.received_at
     try:
         moment = msgspec.json.decode(value, type=datetime)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        row_time(moment)
-    except (msgspec.ValidationError, InvalidEventError):
+    except msgspec.ValidationError:
         return None
-    return moment
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return min(max(moment, FIRST_MOMENT), LAST_MOMENT)
 
 
 def _platform(context: Members, device: Members) -> str:

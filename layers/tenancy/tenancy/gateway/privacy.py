@@ -1,13 +1,13 @@
 """Portability and data subjects as clients speak of them."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tenancy.gateway.times import format_time
-from tenancy.privacy import Erasure, Export, ExportFile, ExportStatus, Subject, SubjectKind, subject_named
+from tenancy.privacy import Erasure, ExportFile, ExportStatus, Subject, SubjectKind, subject_named
+from tenancy.use_cases.request_privacy import ExportPage
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -33,8 +33,9 @@ class NewErasure(BaseModel):
         return subject_named(SubjectKind.USER_ID, self.user_id or "")
 
 
-def export_document(export: Export, files: Mapping[ExportFile, str], *, now: datetime) -> dict[str, Any]:
-    """Return what is answered about an export; *files* are those that can be had, with a link to each."""
+def export_document(page: ExportPage, *, now: datetime) -> dict[str, Any]:
+    """Return what is answered about an export, and the files of it that can be had."""
+    export, cursor = page.export, page.next_cursor
     is_expired = export.expires_at is not None and export.expires_at <= now and export.status is ExportStatus.DONE
     return {
         "id": str(export.id),
@@ -42,7 +43,9 @@ def export_document(export: Export, files: Mapping[ExportFile, str], *, now: dat
         "requested_at": format_time(export.requested_at),
         "finished_at": _time(export.finished_at),
         "expires_at": _time(export.expires_at),
-        "files": [_file(file, link) for file, link in files.items()],
+        "manifest": page.manifest,
+        "files": [_file(file, link) for file, link in page.files.items()],
+        "pagination": {"next_cursor": None if cursor is None else str(cursor), "has_more": cursor is not None},
     }
 
 

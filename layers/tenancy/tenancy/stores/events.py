@@ -61,7 +61,7 @@ LIST_STATISTICS: Final = """
         GROUP BY event_date, event_type, event_name, platform, currency
     )
     GROUP BY day, a_type, a_name, a_platform, a_currency
-    ORDER BY day, a_type, a_name, a_platform, a_currency
+    ORDER BY day, a_type, a_name, a_platform, a_currency LIMIT {limit:UInt64} OFFSET {start_offset:UInt64}
 """
 # As LIST_STATISTICS: settled days by their newest run, the others from the events; and what is held.
 SUM_STORED_BYTES: Final = """
@@ -86,6 +86,7 @@ SUM_STORED_BYTES: Final = """
         WHERE organization_id = {organization_id:UUID} AND reason != 'released'
     )
 """
+UNLIMITED: Final = 2**63
 DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency")
 
 
@@ -130,12 +131,19 @@ def sum_stored_bytes(reader: TenantReader, since: datetime) -> int:
 
 
 def list_statistics(
-    reader: TenantReader, period: Period, *, group_by: Collection[str], since: datetime
+    reader: TenantReader,
+    period: Period,
+    *,
+    group_by: Collection[str],
+    since: datetime,
+    start_offset: int = 0,
+    limit: int = UNLIMITED,
 ) -> list[Statistics]:
-    """Return one row a group, by event time within *period*; rows written *since* then are not settled.
+    """Return one row a group in their order, by event time within *period*; rows written *since* are not settled.
 
     *group_by* names some of `DIMENSIONS`. Devices are counted by ClickHouse's `uniq`: exact to about 65,000.
     """
     parameters: dict[str, Any] = {f"by_{dimension}": dimension in group_by for dimension in DIMENSIONS}
     parameters |= {"start": period.start, "end": period.end, "since": since}
+    parameters |= {"start_offset": start_offset, "limit": limit}
     return [Statistics(*row) for row in reader.query(LIST_STATISTICS, parameters)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import boto3
@@ -20,14 +20,17 @@ TIMEOUTS: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
 )
 
+type Style = Literal["path", "virtual"]
+
 
 class Exports:
-    """The objects of one bucket, which its lifecycle deletes after a week."""
+    """The objects of one bucket, at the bucket's own regional host; with *path_style* below the endpoint's."""
 
-    def __init__(self, region: str, bucket: str) -> None:
+    def __init__(self, region: str, bucket: str, *, path_style: bool = False) -> None:
         """The client is made at the first use."""
         self._region = region
         self._bucket = bucket
+        self._style: Style = "path" if path_style else "virtual"
 
     def put(self, organization_id: UUID, name: str, content: bytes) -> None:
         """Store *content*; a second time replaces it.
@@ -38,7 +41,7 @@ class Exports:
         """
         key = _key(organization_id, name)
         try:
-            _client(self._region).put_object(Bucket=self._bucket, Key=key, Body=content)
+            _client(self._region, self._style).put_object(Bucket=self._bucket, Key=key, Body=content)
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("S3 does not take the file.") from error
 
@@ -52,7 +55,7 @@ class Exports:
         """
         values = {"Bucket": self._bucket, "Key": _key(organization_id, name)}
         try:
-            made = _client(self._region).generate_presigned_url(
+            made = _client(self._region, self._style).generate_presigned_url(
                 "get_object", Params=values, ExpiresIn=int(lasts.total_seconds())
             )
         except (BotoCoreError, ClientError) as error:
@@ -69,7 +72,7 @@ class Exports:
         """
         try:
             while versions := next(self._versions(organization_id, under), None):  # what is gone moves the pages
-                answer = _client(self._region).delete_objects(
+                answer = _client(self._region, self._style).delete_objects(
                     Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True}
                 )
                 if answer.get("Errors"):
@@ -104,7 +107,7 @@ class Exports:
 
     def _versions(self, organization_id: UUID, under: str) -> Iterator[list[dict[str, str]]]:
         """Return what is there, a page at a time: S3 deletes as many at once as it lists."""
-        pages = _client(self._region).get_paginator("list_object_versions")
+        pages = _client(self._region, self._style).get_paginator("list_object_versions")
         for page in pages.paginate(Bucket=self._bucket, Prefix=f"{UUID(bytes=organization_id.bytes)}/{under}"):
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if found:
@@ -118,5 +121,8 @@ def _key(organization_id: UUID, name: str) -> str:
 
 
 @cache
-def _client(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("s3", region_name=region, config=TIMEOUTS)
+def _client(region: str, style: Style) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    # Without a style botocore signs links for the global host, which redirects to regions, or does not know them:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility
+    config = TIMEOUTS.merge(Config(s3={"addressing_style": style}))
+    return boto3.client("s3", region_name=region, config=config)

@@ -1,19 +1,24 @@
-"""What ClickHouse has of an organization's events, as it takes it away: a page of a day at a time, in their order."""
+"""What ClickHouse has of an organization's events, as it takes it away: a page of a day at a time, in their order.
+
+Times are milliseconds since 1970, as the column holds them: ClickHouse may move a text's time into its range.
+"""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Final, LiteralString
 
 from tenancy.events.frames import EventTable
 from tenancy.stores.clickhouse import TenantReader
 
 FIND_NEXT_EVENT: Final = """
-    SELECT count(), min(event_timestamp) FROM events
-    WHERE organization_id = {organization_id:UUID} AND event_timestamp >= {start:DateTime64(3, 'UTC')}
+    SELECT count(), toUnixTimestamp64Milli(min(event_timestamp)) FROM events
+    WHERE organization_id = {organization_id:UUID}
+      AND event_timestamp >= fromUnixTimestamp64Milli({start:Int64}, 'UTC')
 """
 FIND_NEXT_HELD_EVENT: Final = """
-    SELECT count(), min(event_timestamp) FROM held_events
-    WHERE organization_id = {organization_id:UUID} AND event_timestamp >= {start:DateTime64(3, 'UTC')}
+    SELECT count(), toUnixTimestamp64Milli(min(event_timestamp)) FROM held_events
+    WHERE organization_id = {organization_id:UUID} AND reason != 'released'
+      AND event_timestamp >= fromUnixTimestamp64Milli({start:Int64}, 'UTC')
 """
 # A page is found by a time and how many events of that time were read before: that names no device, and an event that
 # is written in between is read twice at worst.
@@ -22,7 +27,8 @@ LIST_EVENTS: Final = """
            user_properties, revenue, currency, received_at, ''
     FROM events FINAL
     WHERE organization_id = {organization_id:UUID}
-      AND event_timestamp >= {start:DateTime64(3, 'UTC')} AND event_timestamp < {end:DateTime64(3, 'UTC')}
+      AND event_timestamp >= fromUnixTimestamp64Milli({start:Int64}, 'UTC')
+      AND event_timestamp < fromUnixTimestamp64Milli({end:Int64}, 'UTC')
     ORDER BY event_timestamp, device_id, event_id LIMIT {limit:UInt32} OFFSET {start_offset:UInt64}
 """
 LIST_HELD_EVENTS: Final = """
@@ -30,7 +36,8 @@ LIST_HELD_EVENTS: Final = """
            user_properties, revenue, currency, received_at, reason
     FROM held_events FINAL
     WHERE organization_id = {organization_id:UUID} AND reason != 'released'
-      AND event_timestamp >= {start:DateTime64(3, 'UTC')} AND event_timestamp < {end:DateTime64(3, 'UTC')}
+      AND event_timestamp >= fromUnixTimestamp64Milli({start:Int64}, 'UTC')
+      AND event_timestamp < fromUnixTimestamp64Milli({end:Int64}, 'UTC')
     ORDER BY event_timestamp, device_id, event_id LIMIT {limit:UInt32} OFFSET {start_offset:UInt64}
 """
 STATEMENTS: Final[dict[EventTable, tuple[LiteralString, LiteralString]]] = {
@@ -43,14 +50,14 @@ COLUMNS: Final[tuple[str, ...]] = (
 )  # fmt: skip
 
 
-def find_next_event(reader: TenantReader, table: EventTable, start: datetime) -> datetime | None:
+def find_next_event(reader: TenantReader, table: EventTable, start: int) -> int | None:
     """Return when the first event of *table* happened from *start* on, None without any."""
     [(count, moment)] = reader.query(STATEMENTS[table][0], {"start": start})
-    return moment.replace(tzinfo=UTC) if count else None
+    return int(moment) if count else None
 
 
 def list_events(
-    reader: TenantReader, table: EventTable, *, start: datetime, end: datetime, start_offset: int, limit: int
+    reader: TenantReader, table: EventTable, *, start: int, end: int, start_offset: int, limit: int
 ) -> list[dict[str, Any]]:
     """Return at most *limit* events of *table* from *start* to before *end* in order, but the first *start_offset*."""
     parameters = {"start": start, "end": end, "start_offset": start_offset, "limit": limit}

@@ -15,17 +15,19 @@ INSERT_EXPORT: Final = """
     VALUES (%(id)s, %(organization_id)s, %(actor_kind)s, %(actor_id)s, %(now)s, %(now)s)
 """
 FIND_EXPORT: Final = """
-    SELECT id, status, requested_at, finished_at, expires_at FROM exports WHERE organization_id = %s AND id = %s
+    SELECT id, status, generation, requested_at, finished_at, expires_at FROM exports
+    WHERE organization_id = %s AND id = %s
 """
 FIND_PENDING_EXPORT: Final = """
-    SELECT id, status, requested_at, finished_at, expires_at FROM exports
+    SELECT id, status, generation, requested_at, finished_at, expires_at FROM exports
     WHERE organization_id = %s AND status = 'pending' ORDER BY requested_at LIMIT 1
 """
 LIST_EXPORT_FILES: Final = """
     SELECT f.name, f.section, f.row_count, f.size_bytes, f.sha256
     FROM export_files AS f JOIN exports AS e
       ON e.organization_id = f.organization_id AND e.id = f.export_id AND e.generation = f.generation
-    WHERE f.organization_id = %s AND f.export_id = %s ORDER BY f.number
+    WHERE f.organization_id = %(organization_id)s AND f.export_id = %(export_id)s AND f.number > %(after)s
+    ORDER BY f.number LIMIT %(limit)s
 """
 INSERT_ERASURE: Final = """
     INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at)
@@ -33,8 +35,8 @@ INSERT_ERASURE: Final = """
         %(id)s, %(organization_id)s, %(actor_kind)s, %(actor_id)s, %(kind)s, %(salt)s, %(digest)s, %(now)s, %(now)s
     )
 """
-# Advisory locks are numbers: this one is the organization's, and ends with the transaction.
-LOCK_ERASURES: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+# Advisory locks are numbers: these are the organization's, and end with the transaction.
+LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 COUNT_PENDING_ERASURES: Final = "SELECT count(*) FROM erasures WHERE organization_id = %s AND status = 'pending'"
 FIND_ERASURE: Final = """
     SELECT id, subject_kind, status, events_before, events_after, held_events_before, held_events_after, requested_at,
@@ -63,14 +65,18 @@ def find_export(conn: Connection, organization_id: UUID, export_id: UUID) -> Exp
 
 
 def find_pending_export(conn: Connection, organization_id: UUID) -> Export | None:
-    """Return the export of the organization that is not done yet, None without one."""
+    """Return the export that is not done yet, None without one; until the transaction ends, nobody asks for another."""
+    conn.execute(LOCK, (f"exports {organization_id}",))
     with conn.cursor(row_factory=kwargs_row(_export)) as cursor:
         return cursor.execute(FIND_PENDING_EXPORT, (organization_id,)).fetchone()
 
 
-def list_export_files(conn: Connection, organization_id: UUID, export_id: UUID) -> list[ExportFile]:
-    """Return the files that an export has written so far, in order."""
-    return [ExportFile(*row) for row in conn.execute(LIST_EXPORT_FILES, (organization_id, export_id))]
+def list_export_files(
+    conn: Connection, organization_id: UUID, export_id: UUID, *, after: int = 0, limit: int | None = None
+) -> list[ExportFile]:
+    """Return the files that an export has written so far in order, but the first *after*, and at most *limit*."""
+    values = {"organization_id": organization_id, "export_id": export_id, "after": after, "limit": limit}
+    return [ExportFile(*row) for row in conn.execute(LIST_EXPORT_FILES, values)]
 
 
 def insert_erasure(
@@ -83,7 +89,7 @@ def insert_erasure(
 
 def count_pending_erasures(conn: Connection, organization_id: UUID) -> int:
     """Return how many erasures have not erased anything yet; until the transaction ends, nobody else asks for one."""
-    conn.execute(LOCK_ERASURES, (f"erasures {organization_id}",))
+    conn.execute(LOCK, (f"erasures {organization_id}",))
     [(pending,)] = conn.execute(COUNT_PENDING_ERASURES, (organization_id,))
     return int(pending)
 

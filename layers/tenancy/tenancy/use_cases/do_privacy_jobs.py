@@ -12,7 +12,7 @@ from tenancy.stores.exports import Exports
 from tenancy.stores.postgres import Database
 from tenancy.use_cases.erase_subject import erase_subject, find_due_erasure, give_back_erasure
 from tenancy.use_cases.export_pages import Source
-from tenancy.use_cases.write_export import Desk, find_due_export, give_back_export, write_export
+from tenancy.use_cases.write_export import Desk, delete_expired_export, find_due_export, give_back_export, write_export
 
 AGAIN_AFTER: Final = timedelta(minutes=1)
 
@@ -31,15 +31,18 @@ class Stores:
 
 @dataclass(slots=True)
 class Done:
-    """How many passes of erasures and how many exports came to their end, and jobs that a store's outage put off."""
+    """How many passes of erasures and exports came to their end, exports expired, and jobs an outage put off."""
 
     erasures: int = 0
     exports: int = 0
+    expired: int = 0
     put_off: int = 0
 
 
 def do_privacy_jobs(stores: Stores, *, has_time: Callable[[], bool], clock: Callable[[], datetime]) -> Done:
-    """Do jobs until none is due or the time is over, erasures first; what is not done, the next minute goes on with.
+    """Do jobs until none is due or the time is over; what is not done, the next minute goes on with.
+
+    Exports that have expired are deleted, then data subjects erased, then exports written.
 
     Each has times of its own, from *clock*: a run may take minutes.
 
@@ -47,11 +50,25 @@ def do_privacy_jobs(stores: Stores, *, has_time: Callable[[], bool], clock: Call
         UnavailableError: the platform's database is away.
     """
     done = Done()
+    while _expire(stores, done, clock) and has_time():
+        pass
     while has_time() and (erasure := find_due_erasure(stores.platform_db, now=clock())):
         _erase(stores, erasure, done, clock)
     while has_time() and (export := find_due_export(stores.platform_db, now=clock())):
         _export(stores, export, done, has_time, clock)
     return done
+
+
+def _expire(stores: Stores, done: Done, clock: Callable[[], datetime]) -> bool:
+    """Delete what one export has left, and say whether there may be another."""
+    desk = Desk(platform_db=stores.platform_db, exports=stores.exports)
+    try:
+        is_deleted = delete_expired_export(desk, now=clock())
+    except UnavailableError:
+        done.put_off += 1
+        return False
+    done.expired += is_deleted
+    return is_deleted
 
 
 def _erase(stores: Stores, job: ErasureJob, done: Done, clock: Callable[[], datetime]) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.events.frames import EventTable
+from tenancy.privacy import Position
 from tenancy.stores.clickhouse import TenantReader
 from tenancy.stores.events import DIMENSIONS, list_statistics
 from tenancy.stores.portability import (
@@ -26,13 +27,12 @@ from tenancy.stores.portability import (
 from tenancy.stores.portability_events import find_next_event, list_events
 from tenancy.stores.postgres import Database
 from tenancy.stores.usage import find_rolled_up_at, list_daily_usage
-from tenancy.usage import Period, month_of, unsettled_since
+from tenancy.usage import Period, unsettled_since
 
 PAGE_ROWS: Final = 2_000  # of at most 64 KB each
-FIRST_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
-ONE_DAY: Final = timedelta(days=1)
-
-type Position = Sequence[Any] | None
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_MILLISECONDS: Final = 86_400_000
+FIRST_TIME: Final = -(2**62)  # before every time that ClickHouse holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,32 +77,48 @@ def _by_id(list_rows: ListRows, source: Source, position: Position) -> Page:
 
 def _events(table: EventTable, source: Source, position: Position) -> Page:
     """Read a page of a day; a position is a time, and how many events of that time were read before."""
-    start, skipped = (datetime.fromisoformat(position[0]), position[1]) if position else (FIRST_TIME, 0)
+    start, skipped = position or (FIRST_TIME, 0)
     if not skipped:
         found = find_next_event(source.reader, table, start)
         if found is None:
             return Page(lines=[])
         start = found
-    end = start.replace(hour=0, minute=0, second=0, microsecond=0) + ONE_DAY
+    end = _end_of_day(start)
     rows = list_events(source.reader, table, start=start, end=end, start_offset=skipped, limit=PAGE_ROWS)
     if len(rows) < PAGE_ROWS:
-        return Page(lines=_lines(rows), position=[end.isoformat(), 0])
+        return Page(lines=_lines(rows), position=[end, 0])
     last = rows[-1]["event_timestamp"]
-    read = sum(row["event_timestamp"] == last for row in rows) + (skipped if last == start else 0)
-    return Page(lines=_lines(rows), position=[last.isoformat(), read])
+    moment = (last - EPOCH) // timedelta(milliseconds=1)
+    read = sum(row["event_timestamp"] == last for row in rows) + (skipped if moment == start else 0)
+    return Page(lines=_lines(rows), position=[moment, read])
 
 
 def _statistics(source: Source, position: Position) -> Page:
-    """Read a month's statistics, from the first month that has events."""
-    start = datetime.fromisoformat(position[0]) if position else FIRST_TIME
-    first = find_next_event(source.reader, "events", start)
-    if first is None:
-        return Page(lines=[])
-    month = month_of(first.date())
+    """Read a page of a day's statistics; a position is the day's start, and how many of its groups were read before."""
+    start, skipped = position or (FIRST_TIME, 0)
+    if not skipped:
+        found = find_next_event(source.reader, "events", start)
+        if found is None:
+            return Page(lines=[])
+        start = found
+    day = EPOCH.date() + timedelta(milliseconds=start)
     with source.db.tenant_transaction(source.organization_id) as conn:
         since = unsettled_since(find_rolled_up_at(conn, source.organization_id))
-    groups = list_statistics(source.reader, month, group_by=DIMENSIONS, since=since)
-    return Page(lines=_lines([group._asdict() for group in groups]), position=[_midnight(month).isoformat()])
+    groups = list_statistics(
+        source.reader,
+        Period(start=day, end=day + timedelta(days=1)),
+        group_by=DIMENSIONS,
+        since=since,
+        start_offset=skipped,
+        limit=PAGE_ROWS,
+    )
+    is_last = len(groups) < PAGE_ROWS
+    then = [_end_of_day(start), 0] if is_last else [start, skipped + len(groups)]
+    return Page(lines=_lines([group._asdict() for group in groups]), position=then)
+
+
+def _end_of_day(moment: int) -> int:
+    return (moment // DAY_MILLISECONDS + 1) * DAY_MILLISECONDS
 
 
 SECTIONS: Final[Mapping[str, Read]] = MappingProxyType(
@@ -119,10 +135,6 @@ SECTIONS: Final[Mapping[str, Read]] = MappingProxyType(
         "held_events": partial(_events, "held_events"),
     }
 )
-
-
-def _midnight(month: Period) -> datetime:
-    return datetime(month.end.year, month.end.month, month.end.day, tzinfo=UTC)
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> list[bytes]:

@@ -1,13 +1,14 @@
 """An organization asks for its data, or for the erasure of a data subject, and sees what became of it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.audit import Actor, Outcome, Record
 from tenancy.errors import ConflictError, NotFoundError
-from tenancy.privacy import LINK_TIME, OPEN_ERASURES, Erasure, Export, ExportFile, ExportStatus, Subject
+from tenancy.privacy import LINK_TIME, OPEN_ERASURES, Erasure, Export, ExportFile, ExportStatus, Subject, manifest_of
 from tenancy.stores.audit import insert_record
 from tenancy.stores.exports import Exports
 from tenancy.stores.postgres import Connection, Database
@@ -24,6 +25,19 @@ from tenancy.tenant import Tenant
 
 EXPORT_REQUESTED: Final = "export.requested"
 ERASURE_REQUESTED: Final = "erasure.requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportPage:
+    """An export, and as long as its files are kept a link to the manifest, and to each file of a page.
+
+    *next_cursor* is None on the last page.
+    """
+
+    export: Export
+    manifest: str | None = None
+    files: Mapping[ExportFile, str] = field(default_factory=dict)
+    next_cursor: int | None = None
 
 
 def request_export(db: Database, tenant: Tenant, actor: Actor, *, now: datetime) -> Export:
@@ -44,9 +58,9 @@ def request_export(db: Database, tenant: Tenant, actor: Actor, *, now: datetime)
 
 
 def read_export(
-    db: Database, exports: Exports, tenant: Tenant, export_id: UUID, *, now: datetime
-) -> tuple[Export, Mapping[ExportFile, str]]:
-    """Return an export, and its files with a new link to each as long as they are kept.
+    db: Database, exports: Exports, tenant: Tenant, export_id: UUID, *, now: datetime, cursor: int, limit: int
+) -> ExportPage:
+    """Return an export, and at most *limit* of its files after *cursor* with new links, as long as they are kept.
 
     Raises:
         NotFoundError: the organization has no export of that id.
@@ -55,11 +69,16 @@ def read_export(
     organization_id = tenant.organization_id
     with db.tenant_transaction(organization_id) as conn:
         export = _get_export(conn, organization_id, export_id)
-        files = list_export_files(conn, organization_id, export_id)
+        files = list_export_files(conn, organization_id, export_id, after=cursor, limit=limit + 1)
     if export.status is not ExportStatus.DONE or export.expires_at is None or export.expires_at <= now:
-        return export, {}
+        return ExportPage(export=export)
     lasts = min(LINK_TIME, export.expires_at - now)
-    return export, {file: exports.link(organization_id, file.name, lasts=lasts) for file in files}
+    return ExportPage(
+        export=export,
+        manifest=exports.link(organization_id, manifest_of(export_id, export.generation), lasts=lasts),
+        files={file: exports.link(organization_id, file.name, lasts=lasts) for file in files[:limit]},
+        next_cursor=cursor + limit if len(files) > limit else None,
+    )
 
 
 def request_erasure(db: Database, tenant: Tenant, subject: Subject, actor: Actor, *, now: datetime) -> Erasure:

@@ -12,26 +12,28 @@ from typing import Final
 
 import msgspec
 
-from tenancy.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob, folder_of
+from tenancy.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob, Position, folder_of, manifest_of
 from tenancy.stores.exports import Exports
 from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.platform.privacy_jobs import (
     claim_export,
+    find_expired_export,
     insert_export_file,
+    list_stale_exports,
     update_export,
     update_export_done,
     update_export_due,
+    update_export_expired,
 )
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.privacy import list_export_files, list_recipients
 from tenancy.use_cases.effects import Kind
-from tenancy.use_cases.export_pages import SECTIONS, Position, Source
+from tenancy.use_cases.export_pages import SECTIONS, Source
 
 FILE_BYTES: Final = 16 * 1024 * 1024  # compressed; a page more at most
 GZIP: Final = zlib.MAX_WBITS + 16
 FAST: Final = 1
 LINKS_MAILED: Final = 20
-MANIFEST: Final = "manifest.json"
 
 
 class Compressed:
@@ -79,6 +81,23 @@ def give_back_export(platform_db: Database, job: ExportJob, *, due_at: datetime)
         update_export_due(conn, job, due_at=due_at)
 
 
+def delete_expired_export(desk: Desk, *, now: datetime) -> bool:
+    """Delete the files of one export that has expired, and say whether there was one.
+
+    Raises:
+        UnavailableError: S3 is away; the next run goes on.
+    """
+    with desk.platform_db.transaction() as conn:
+        expired = find_expired_export(conn, now=now)
+    if expired is None:
+        return False
+    organization_id, export_id = expired
+    desk.exports.delete_all(organization_id, under=f"{export_id}/")
+    with desk.platform_db.tenant_transaction(organization_id) as conn:
+        update_export_expired(conn, organization_id, export_id)
+    return True
+
+
 def write_export(
     desk: Desk, source: Source, job: ExportJob, *, has_time: Callable[[], bool], clock: Callable[[], datetime]
 ) -> bool:
@@ -92,16 +111,16 @@ def write_export(
     if job.generation:
         desk.exports.delete_generations(job.organization_id, job.id, before=job.generation)
     names = list(SECTIONS)
-    section, position = job.section, job.position
-    while section < len(names):
+    while job.section < len(names):
         if not has_time():
             give_back_export(desk.platform_db, job, due_at=clock())
             return False
-        compressed, position = _read(source, names[section], position, has_time)
-        is_last = position is None
-        if not _keep(desk, job, names[section], compressed, (section + is_last, position)):
+        section = names[job.section]
+        compressed, position = _read(source, section, job.position, has_time)
+        kept = _keep(desk, job, section, compressed, position)
+        if kept is None:
             return False
-        section += is_last
+        job = kept
     return _finish(desk, job, now=clock())
 
 
@@ -119,8 +138,8 @@ def _read(
             return compressed, position
 
 
-def _keep(desk: Desk, job: ExportJob, section: str, compressed: Compressed, then: tuple[int, Position]) -> bool:
-    """Store a file, then note it and where the next one begins; say whether the job is still the same.
+def _keep(desk: Desk, job: ExportJob, section: str, compressed: Compressed, position: Position) -> ExportJob | None:
+    """Store a file, then note it and where the next one begins; return the job as it is then, None when it is lost.
 
     A file that is not noted is written again, or deleted where an erasure has begun the export anew.
     """
@@ -129,31 +148,32 @@ def _keep(desk: Desk, job: ExportJob, section: str, compressed: Compressed, then
     file, content = _file(job, section, number, compressed)
     if file.row_count:
         desk.exports.put(job.organization_id, file.name, content)
+    is_last = position is None
     with desk.platform_db.tenant_transaction(job.organization_id) as conn:
-        is_ours = update_export(conn, job, section=then[0], position=then[1])
-        if is_ours and file.row_count:
+        kept = update_export(conn, job, section=job.section + is_last, position=position)
+        if kept and file.row_count:
             insert_export_file(conn, job, number, file)
-    if not is_ours:
-        _withdraw(desk, job)
-    return is_ours
+    if kept is None:
+        _clean_up(desk, job)
+    return kept
 
 
 def _finish(desk: Desk, job: ExportJob, *, now: datetime) -> bool:
     with desk.platform_db.tenant_transaction(job.organization_id) as conn:
         files = list_export_files(conn, job.organization_id, job.id)
-    desk.exports.put(job.organization_id, f"{_folder(job)}{MANIFEST}", _manifest(job, files, now))
+    desk.exports.put(job.organization_id, manifest_of(job.id, job.generation), _manifest(job, files, now))
     with desk.platform_db.tenant_transaction(job.organization_id) as conn:
         is_ours = update_export_done(conn, job, now=now, expires_at=now + FILES_KEPT)
         if is_ours:
             _owe_mails(conn, job, files, now)
     if not is_ours:
-        _withdraw(desk, job)
+        _clean_up(desk, job)
     return is_ours
 
 
 def _owe_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile], now: datetime) -> None:
     """Owe the mail to who asked; its links are made when it is sent."""
-    names = [*(file.name for file in files), f"{_folder(job)}{MANIFEST}"]
+    names = [manifest_of(job.id, job.generation), *(file.name for file in files)]
     payload = {
         "export_id": str(job.id),
         "names": names[:LINKS_MAILED],
@@ -164,14 +184,18 @@ def _owe_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile], no
         insert_effect(conn, job.organization_id, Kind.EXPORT_MAIL, {**payload, "to": address}, due_at=now)
 
 
-def _withdraw(desk: Desk, job: ExportJob) -> None:
-    desk.exports.delete_all(job.organization_id, under=_folder(job))
+def _clean_up(desk: Desk, job: ExportJob) -> None:
+    """Delete what an erasure has made stale; where another worker has the job, it goes on with the same files."""
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        stale = list_stale_exports(conn, job.organization_id, since=job.requested_at)
+    if job.id in stale:
+        desk.exports.delete_generations(job.organization_id, job.id, before=stale[job.id])
 
 
 def _file(job: ExportJob, section: str, number: int, compressed: Compressed) -> tuple[ExportFile, bytes]:
     content = compressed.content()
     file = ExportFile(
-        name=f"{_folder(job)}{number:05}-{section}.jsonl.gz",
+        name=f"{folder_of(job.id, job.generation)}{number:05}-{section}.jsonl.gz",
         section=section,
         row_count=compressed.rows,
         size_bytes=len(content),
@@ -191,7 +215,3 @@ def _manifest(job: ExportJob, files: Sequence[ExportFile], now: datetime) -> byt
         "files": [{**each._asdict(), "sha256": each.sha256.hex()} for each in files],
     }
     return msgspec.json.format(msgspec.json.encode(document))
-
-
-def _folder(job: ExportJob) -> str:
-    return folder_of(job.id, job.generation)

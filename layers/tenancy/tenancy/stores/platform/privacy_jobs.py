@@ -5,6 +5,7 @@ succeeded when its claim has ended.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -12,7 +13,17 @@ from uuid import UUID
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
-from tenancy.privacy import ErasureJob, ErasureStatus, ExportFile, ExportJob, Found, Loss, Subject, SubjectKind
+from tenancy.privacy import (
+    ErasureJob,
+    ErasureStatus,
+    ExportFile,
+    ExportJob,
+    Found,
+    Loss,
+    Position,
+    Subject,
+    SubjectKind,
+)
 from tenancy.stores.postgres import Connection
 from tenancy.usage import DailyEvents
 
@@ -24,12 +35,15 @@ CLAIM_EXPORT: Final = """
         WHERE e.status = 'pending' AND e.due_at <= %(now)s
         ORDER BY e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
     )
-    RETURNING id, organization_id, actor_kind, actor_id, requested_at, generation, section, position
+    RETURNING id, organization_id, actor_kind, actor_id, requested_at, due_at AS claimed_until, generation, section,
+              position
 """
-# Only of the generation that was claimed: an erasure in between has begun another one.
+# Only what was claimed, as it was claimed: an erasure in between has begun another generation, and when the claim has
+# ended another worker has the job.
 UPDATE_EXPORT: Final = """
-    UPDATE exports SET section = %(section)s, position = %(position)s
-    WHERE organization_id = %(organization_id)s AND id = %(id)s AND generation = %(generation)s AND status = 'pending'
+    UPDATE exports SET section = %(next_section)s, position = %(next_position)s
+    WHERE organization_id = %(organization_id)s AND id = %(id)s AND status = 'pending' AND due_at = %(claimed_until)s
+      AND generation = %(generation)s AND section = %(section)s AND position IS NOT DISTINCT FROM %(position)s
 """
 INSERT_FILE: Final = """
     INSERT INTO export_files (
@@ -42,12 +56,19 @@ INSERT_FILE: Final = """
 """
 UPDATE_EXPORT_DONE: Final = """
     UPDATE exports SET
-        status = 'done', position = NULL, due_at = NULL, finished_at = %(now)s, expires_at = %(expires_at)s
-    WHERE organization_id = %(organization_id)s AND id = %(id)s AND generation = %(generation)s AND status = 'pending'
+        status = 'done', position = NULL, due_at = %(expires_at)s, finished_at = %(now)s, expires_at = %(expires_at)s
+    WHERE organization_id = %(organization_id)s AND id = %(id)s AND status = 'pending' AND due_at = %(claimed_until)s
+      AND generation = %(generation)s AND section = %(section)s AND position IS NOT DISTINCT FROM %(position)s
+"""
+FIND_EXPIRED_EXPORT: Final = """
+    SELECT organization_id, id FROM exports WHERE status = 'done' AND due_at <= %s ORDER BY due_at LIMIT 1
+"""
+UPDATE_EXPORT_EXPIRED: Final = """
+    UPDATE exports SET due_at = NULL WHERE organization_id = %s AND id = %s AND status = 'done'
 """
 UPDATE_EXPORT_DUE: Final = """
     UPDATE exports SET due_at = %(due_at)s
-    WHERE organization_id = %(organization_id)s AND id = %(id)s AND status = 'pending'
+    WHERE organization_id = %(organization_id)s AND id = %(id)s AND status = 'pending' AND due_at = %(claimed_until)s
 """
 RESTART_EXPORTS: Final = """
     UPDATE exports SET generation = generation + 1, section = 0, position = NULL, due_at = %(now)s
@@ -60,7 +81,7 @@ LIST_STALE_EXPORTS: Final = """
       AND (expires_at IS NULL OR expires_at > %(since)s)
 """
 WITHDRAW_EXPORTS: Final = """
-    UPDATE exports SET status = 'withdrawn' WHERE organization_id = %s AND status = 'done'
+    UPDATE exports SET status = 'withdrawn', due_at = NULL WHERE organization_id = %s AND status = 'done'
 """
 # Organizations take turns: first those of which nobody has a job, and of them the one that was served longest ago.
 # A job is claimed while it is due when its claim ends: whoever is done with it makes it due at another time.
@@ -98,7 +119,7 @@ UPDATE_ERASURE_DUE: Final = (
 HAS_CLAIMS: Final = """
     SELECT EXISTS (
         SELECT due_at FROM exports
-        WHERE organization_id = %(organization_id)s AND due_at > %(now)s AND due_at <= %(until)s
+        WHERE organization_id = %(organization_id)s AND status = 'pending' AND due_at > %(now)s AND due_at <= %(until)s
         UNION ALL
         SELECT due_at FROM erasures
         WHERE organization_id = %(organization_id)s AND due_at > %(now)s AND due_at <= %(until)s
@@ -128,10 +149,12 @@ def claim_export(conn: Connection, *, now: datetime, until: datetime) -> ExportJ
         return cursor.execute(CLAIM_EXPORT, {"now": now, "until": until}).fetchone()
 
 
-def update_export(conn: Connection, job: ExportJob, *, section: int, position: Sequence[Any] | None) -> bool:
-    """Note where the next file begins, and say whether the job is still what it was when it was claimed."""
-    values = {**_named(job), "section": section, "position": None if position is None else Jsonb(list(position))}
-    return conn.execute(UPDATE_EXPORT, values).rowcount == 1
+def update_export(conn: Connection, job: ExportJob, *, section: int, position: Position) -> ExportJob | None:
+    """Note where the next file begins, and return the job as it is then; None when it is not this worker's any more."""
+    values = {**_claimed(job), "next_section": section, "next_position": _json(position)}
+    if conn.execute(UPDATE_EXPORT, values).rowcount:
+        return replace(job, section=section, position=position)
+    return None
 
 
 def insert_export_file(conn: Connection, job: ExportJob, number: int, file: ExportFile) -> None:
@@ -140,13 +163,23 @@ def insert_export_file(conn: Connection, job: ExportJob, number: int, file: Expo
 
 
 def update_export_done(conn: Connection, job: ExportJob, *, now: datetime, expires_at: datetime) -> bool:
-    """Note that all files are written, and say whether the job is still what it was when it was claimed."""
-    return conn.execute(UPDATE_EXPORT_DONE, {**_named(job), "now": now, "expires_at": expires_at}).rowcount == 1
+    """Note that all files are written, and say whether the job was still this worker's."""
+    return conn.execute(UPDATE_EXPORT_DONE, {**_claimed(job), "now": now, "expires_at": expires_at}).rowcount == 1
 
 
 def update_export_due(conn: Connection, job: ExportJob, *, due_at: datetime) -> None:
-    """Give the job back, to be gone on with from *due_at* on."""
-    conn.execute(UPDATE_EXPORT_DUE, {**_named(job), "due_at": due_at})
+    """Give the job back, to be gone on with from *due_at* on; nothing happens when another worker has it."""
+    conn.execute(UPDATE_EXPORT_DUE, {**_claimed(job), "due_at": due_at})
+
+
+def find_expired_export(conn: Connection, *, now: datetime) -> tuple[UUID, UUID] | None:
+    """Return an export whose files are to be deleted by *now*, after its organization; None without any."""
+    return conn.execute(FIND_EXPIRED_EXPORT, (now,)).fetchone()
+
+
+def update_export_expired(conn: Connection, organization_id: UUID, export_id: UUID) -> None:
+    """Note that its files are deleted."""
+    conn.execute(UPDATE_EXPORT_EXPIRED, (organization_id, export_id))
 
 
 def withdraw_exports(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
@@ -241,6 +274,15 @@ def update_closed_days(conn: Connection, organization_id: UUID, losses: Mapping[
 
 def _named(job: ExportJob) -> dict[str, Any]:
     return {"id": job.id, "organization_id": job.organization_id, "generation": job.generation}
+
+
+def _claimed(job: ExportJob) -> dict[str, Any]:
+    at = {"section": job.section, "position": _json(job.position)}
+    return {**_named(job), **at, "claimed_until": job.claimed_until}
+
+
+def _json(position: Position) -> Jsonb | None:
+    return None if position is None else Jsonb(list(position))
 
 
 def _erasure_job(
