@@ -23,7 +23,7 @@ demo: up  ## Run the main job on it: two organizations, their events, usage and 
 	@$(RUN) scripts.demo
 
 test: up  ## Run the tests; those under tests/e2e use the deployed stack
-	@$(RUN) pytest --numprocesses 2 --dist loadgroup
+	@$(RUN) pytest --numprocesses 2 --no-loadscope-reorder
 
 prove: .venv/.synced  ## Prove that organizations are apart: try everything, then break every wall on purpose
 	@$(RUN) scripts.prove

@@ -19,6 +19,8 @@ import pytest
 import redis
 from moto.server import ThreadedMotoServer
 from psycopg import sql
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
@@ -54,15 +56,18 @@ from tests.given import (
     reset_aws,
 )
 
-SHARING = (ROOT / "tests" / "e2e", ROOT / "tests" / "isolation" / "proof")
+SHARING = ("tests/e2e/", "tests/isolation/proof/")  # the deployed stack; the organizations of the proof
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one worker what shares something: a module, the deployed stack, the organizations of the proof."""
-    for item in items:
-        shared = next((folder for folder in SHARING if item.path.is_relative_to(folder)), item.path)
-        item.add_marker(pytest.mark.xdist_group(str(shared.relative_to(ROOT))))
+class Together(LoadScopeScheduling):  # type: ignore[misc] # untyped
+    """Gives to one worker what shares something: a module, or such a folder."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARING if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

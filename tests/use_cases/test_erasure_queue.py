@@ -11,7 +11,7 @@ import pytest
 from scripts.stack import postgres
 from tenancy.errors import ConflictError
 from tenancy.privacy import CLAIM_TIME, OPEN_ERASURES, SubjectKind, subject_named
-from tenancy.stores.platform.privacy_jobs import has_claims
+from tenancy.stores.platform.leases import has_claims
 from tenancy.stores.postgres import Database
 from tenancy.use_cases.erase_subject import find_due_erasure
 from tenancy.use_cases.provision import Provisioned

@@ -12,7 +12,7 @@ from tenancy.audit import Outcome
 from tenancy.errors import NotFoundError
 from tenancy.privacy import CLAIM_TIME, ExportStatus
 from tenancy.stores.exports import Exports
-from tenancy.stores.platform.privacy_jobs import has_claims
+from tenancy.stores.platform.leases import has_claims
 from tenancy.stores.redis import Redis
 from tenancy.use_cases import export_pages, write_export
 from tenancy.use_cases.effects import World, drain

@@ -7,7 +7,7 @@ import pytest
 
 from tenancy.privacy import LATER_PASSES, NEXT_PASS, ExportStatus
 from tenancy.stores.exports import Exports
-from tenancy.stores.platform.privacy_jobs import withdraw_exports
+from tenancy.stores.platform.export_jobs import withdraw_exports
 from tenancy.stores.postgres import Connection
 from tenancy.use_cases import erase_subject, export_pages
 from tenancy.use_cases.provision import Provisioned

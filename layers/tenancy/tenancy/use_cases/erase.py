@@ -18,10 +18,9 @@ from tenancy.stores.platform.deletions import (
     update_erasing,
 )
 from tenancy.stores.platform.erasure import delete_last_mail
-from tenancy.stores.platform.leases import has_leases
+from tenancy.stores.platform.leases import has_claims, has_leases
 from tenancy.stores.platform.organizations import lock_organization
 from tenancy.stores.platform.outbox import insert_effect
-from tenancy.stores.platform.privacy_jobs import has_claims
 from tenancy.stores.platform.tombstones import insert_tombstone
 from tenancy.stores.postgres import Connection
 from tenancy.stores.signer import Signer

@@ -29,16 +29,15 @@ from tenancy.stores.audit import insert_record
 from tenancy.stores.clickhouse import ClickHouseError, Client, TenantReader
 from tenancy.stores.events import list_daily_events
 from tenancy.stores.exports import Exports
-from tenancy.stores.platform.privacy_jobs import (
+from tenancy.stores.platform.erasure_jobs import (
     claim_erasure,
-    list_stale_exports,
     update_closed_days,
     update_days,
     update_erasure,
     update_erasure_due,
     update_found,
-    withdraw_exports,
 )
+from tenancy.stores.platform.export_jobs import list_stale_exports, withdraw_exports
 from tenancy.stores.platform.statistics import replace_statistics
 from tenancy.stores.platform.subjects import count_subject, delete_subject, find_subject
 from tenancy.stores.postgres import Connection, Database

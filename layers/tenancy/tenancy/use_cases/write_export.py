@@ -14,8 +14,7 @@ import msgspec
 
 from tenancy.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob, Position, folder_of, manifest_of
 from tenancy.stores.exports import Exports
-from tenancy.stores.platform.outbox import insert_effect
-from tenancy.stores.platform.privacy_jobs import (
+from tenancy.stores.platform.export_jobs import (
     claim_export,
     find_expired_export,
     insert_export_file,
@@ -25,6 +24,7 @@ from tenancy.stores.platform.privacy_jobs import (
     update_export_due,
     update_export_expired,
 )
+from tenancy.stores.platform.outbox import insert_effect
 from tenancy.stores.postgres import Connection, Database
 from tenancy.stores.privacy import list_export_files, list_recipients
 from tenancy.use_cases.effects import Kind
