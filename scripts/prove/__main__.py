@@ -22,6 +22,9 @@ AT_ONCE: Final = 2
 def main(arguments: list[str]) -> int:
     """Prove, and report; words among *arguments* choose mutants by what their names contain. Return 0 if all held."""
     chosen = [mutant for mutant in MUTANTS if all(word in mutant.name for word in arguments)]
+    if not chosen:
+        print("There is no mutant whose name has all of these words.", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         code = copy(ROOT, Path(folder))  # whoever edits meanwhile does not disturb
         has_held = bool(arguments) or prove(code, Path(folder)) == 0
