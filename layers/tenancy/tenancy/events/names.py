@@ -25,9 +25,14 @@ class Names(NamedTuple):
     users: tuple[str, ...]
 
 
+NO_NAMES: Final = Names(devices=(), users=())
+
+
 def names_in(*objects: str) -> Names:
     """Return the names at the top level of JSON *objects*: texts and numbers, cut to 255 characters."""
     members = [member for text in objects if any(sign in text for sign in SIGNS) for member in _decoder.decode(text)]
+    if not members:
+        return NO_NAMES
     return Names(devices=_named(DEVICE_MEMBERS, members), users=_named(USER_MEMBERS, members))
 
 
