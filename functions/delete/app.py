@@ -22,15 +22,14 @@ from tenancy.stores.signer import Signer
 from tenancy.tenant import require_operator, require_operator_or_own
 from tenancy.use_cases.delete import delete_organization, restore_organization
 from tenancy.use_cases.effects import World
+from tenancy.use_cases.publish_standing import PATIENCE_SECONDS
 from tenancy.use_cases.read_certificate import read_certificate
-
-PUBLISHING_PATIENCE_SECONDS = 3.0  # enough for a cold connection; requests that are admitted wait for less
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-publishing_redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=PUBLISHING_PATIENCE_SECONDS)
+publishing_redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=PATIENCE_SECONDS)
 world = World(redis=publishing_redis, executions=Executions(settings.region, settings.state_machine_arn))
 signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))

@@ -31,15 +31,15 @@ from tenancy.use_cases.effects import World
 from tenancy.use_cases.list_organizations import get_organization, list_page
 from tenancy.use_cases.provision import provision_organization
 from tenancy.use_cases.provision_once import provision_once
+from tenancy.use_cases.publish_standing import PATIENCE_SECONDS
 
 MAX_PAGE = 100
-PUBLISHING_PATIENCE_SECONDS = 3.0  # enough for a cold connection; requests that are admitted wait for less
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
 gateway_keys = GatewayKeys(settings.region, settings.usage_plans_path)
-publishing_redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=PUBLISHING_PATIENCE_SECONDS)
+publishing_redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=PATIENCE_SECONDS)
 world = World(redis=publishing_redis, gateway_keys=gateway_keys)
 sealer = Sealer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.sealing_key_id)
 trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))

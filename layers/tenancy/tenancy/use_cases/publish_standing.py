@@ -1,5 +1,6 @@
 """Tell Redis how an organization stands: at once by the request that has changed it, else by the sweep."""
 
+from typing import Final
 from uuid import UUID
 
 from tenancy.errors import UnavailableError
@@ -7,6 +8,8 @@ from tenancy.stores.counters import put_standing
 from tenancy.stores.postgres import Database
 from tenancy.stores.redis import Redis, RedisAwayError
 from tenancy.stores.standing import find_standing
+
+PATIENCE_SECONDS: Final = 3.0  # enough for a cold connection; requests that are admitted wait for less
 
 
 def publish_standing(platform_db: Database, redis: Redis, organization_id: UUID) -> None:
