@@ -25,21 +25,21 @@ from xdist.scheduler import LoadScopeScheduling
 from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import Client, connect
-from tenancy.stores.event_bus import EventBus
-from tenancy.stores.executions import Executions
-from tenancy.stores.exports import Exports
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.mail import Mailer
-from tenancy.stores.postgres import Database
-from tenancy.stores.queue import EventQueue
-from tenancy.stores.redis import Redis
-from tenancy.stores.sealer import Sealer
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.migrate import migrate
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.event_bus import EventBus
+from tenancy.stores.aws.event_queue import EventQueue
+from tenancy.stores.aws.executions import Executions
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.mail import Mailer
+from tenancy.stores.aws.sealer import Sealer
+from tenancy.stores.clickhouse.client import Client, connect
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.schema.migrate import migrate
 from tests.given import (
     EXPORTS_BUCKET,
     MIGRATIONS,

@@ -11,20 +11,20 @@ from pydantic import SecretStr
 
 from scripts.stack import postgres, valkey
 from scripts.stack.credentials import Credentials
-from tenancy.audit import Actor
-from tenancy.new_organization import NewOrganization
-from tenancy.organization import Status
-from tenancy.permissions import PERMISSIONS
-from tenancy.standing import LIVE, Standing
-from tenancy.stores.clickhouse import Client
-from tenancy.stores.counters import put_standing, seed_usage
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.tenant import CallerKind, Tenant
-from tenancy.tiers import Tier
-from tenancy.usage import MonthSoFar
-from tenancy.use_cases.effects import World, drain
-from tenancy.use_cases.provision import Provisioned, provision_organization
+from tenancy.rules.audit_record import Actor
+from tenancy.rules.new_organization import NewOrganization
+from tenancy.rules.organization import Status
+from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.standing import LIVE, Standing
+from tenancy.rules.tenant import CallerKind, Tenant
+from tenancy.rules.tiers import Tier
+from tenancy.rules.usage import MonthSoFar
+from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.stores.redis.counters import put_standing, seed_usage
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.outbox.effects import World, drain
 
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "layers" / "migrations"

@@ -7,26 +7,26 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.audit import (
+from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.documents.audit import (
     AuditQuery,
     VerifyQuery,
     entries_answer,
     verification_document,
     without_operators_addresses,
 )
-from tenancy.gateway.gate import Gate
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.gateway.trail import Trail
-from tenancy.permissions import AUDIT_READ
+from tenancy.rules.permissions import AUDIT_READ
+from tenancy.rules.tenant import require_operator, require_tenant
 from tenancy.settings import Settings
-from tenancy.stores.audit_queue import AuditQueue
-from tenancy.stores.aws import Aws
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import DATABASE, REDIS, Secrets
-from tenancy.stores.signer import Signer
-from tenancy.tenant import require_operator, require_tenant
-from tenancy.use_cases.read_audit import EntryPage, list_audit_entries, verify_audit_log
+from tenancy.stores.aws.audit_queue import AuditQueue
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.secrets import DATABASE, REDIS, Secrets
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.audit.read_audit import EntryPage, list_audit_entries, verify_audit_log
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)

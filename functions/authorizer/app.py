@@ -10,13 +10,13 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
 from tenancy.gateway.policy import allow
 from tenancy.settings import Settings
-from tenancy.stores.aws import Aws
-from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import DATABASE, JWKS, Secrets
-from tenancy.use_cases.authenticate import authenticate
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.secrets import DATABASE, JWKS, Secrets
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.keys.authenticate import authenticate
 
 if TYPE_CHECKING:
-    from tenancy.tokens import KeySet
+    from tenancy.rules.tokens import KeySet
 
 # What an answer depends on: API Gateway keeps it for every request that has the same. The template's `Identity` names
 # the same headers, and a test holds both together; every other check is made behind this function.
@@ -36,7 +36,7 @@ def key_set() -> "KeySet":
 @lru_cache(maxsize=1)  # a key set that was replaced verifies nothing any more, whatever it has verified before
 def parse_key_set(document: str) -> "KeySet":
     """Return the keys in *document*; the library that knows them is imported only for a person's token."""
-    from tenancy.tokens import KeySet  # noqa: PLC0415
+    from tenancy.rules.tokens import KeySet  # noqa: PLC0415
 
     return KeySet.from_jwks(document, issuer=settings.token_issuer, audience=settings.token_issuer)
 

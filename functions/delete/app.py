@@ -5,25 +5,25 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from tenancy.gateway.deletion import DeletionRequest, certificates_document, deletion_document
-from tenancy.gateway.gate import Gate
-from tenancy.gateway.organizations import organization_document, shown
+from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.documents.deletions import DeletionRequest, certificates_document, deletion_document
+from tenancy.gateway.documents.organizations import organization_document, shown
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
-from tenancy.permissions import ORGANIZATION_DELETE
+from tenancy.rules.permissions import ORGANIZATION_DELETE
+from tenancy.rules.tenant import require_operator, require_operator_or_own
 from tenancy.settings import Settings
-from tenancy.stores.audit_queue import AuditQueue
-from tenancy.stores.aws import Aws
-from tenancy.stores.executions import Executions
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.signer import Signer
-from tenancy.tenant import require_operator, require_operator_or_own
-from tenancy.use_cases.delete import delete_organization, restore_organization
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.publish_standing import PATIENCE_SECONDS
-from tenancy.use_cases.read_certificate import read_certificate
+from tenancy.stores.aws.audit_queue import AuditQueue
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.executions import Executions
+from tenancy.stores.aws.secrets import PLATFORM_DATABASE, REDIS, Secrets
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.publish_standing import PATIENCE_SECONDS
+from tenancy.use_cases.deletion.delete import delete_organization, restore_organization
+from tenancy.use_cases.deletion.read_certificate import read_certificate
+from tenancy.use_cases.outbox.effects import World
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)

@@ -8,20 +8,20 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from tenancy.deletion import Count
 from tenancy.gateway.metrics import count
 from tenancy.gateway.task import Task, serve_tasks
 from tenancy.gateway.times import format_time
+from tenancy.rules.deletion import Count
 from tenancy.settings import Settings
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import Client, connect
-from tenancy.stores.exports import Exports
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.signer import Signer
-from tenancy.use_cases.erase import (
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.clickhouse.client import Client, connect
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.deletion.erase import (
     EarlyError,
     OvertakenError,
     RowsLeftError,
@@ -32,7 +32,7 @@ from tenancy.use_cases.erase import (
     count_again,
     erase_store,
 )
-from tenancy.use_cases.estate import STORES, Estate
+from tenancy.use_cases.deletion.estate import STORES, Estate
 
 QUERY_TIMEOUT_SECONDS = 800  # the function has 900
 REDIS_PATIENCE_SECONDS = 10.0

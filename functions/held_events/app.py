@@ -5,18 +5,18 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from tenancy.gateway.gate import Gate
+from tenancy.gateway.admission_gate import Gate
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
+from tenancy.rules.tenant import require_operator
 from tenancy.settings import Settings
-from tenancy.stores.audit_queue import AuditQueue
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import Client, connect
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.tenant import require_operator
-from tenancy.use_cases.release_held import count_held_events, release_all
+from tenancy.stores.aws.audit_queue import AuditQueue
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
+from tenancy.stores.clickhouse.client import Client, connect
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.held_events.release_held import count_held_events, release_all
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)

@@ -5,30 +5,30 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tenancy.api_keys import find_key
 from tenancy.errors import NotFoundError, OrganizationInactiveError, Refusal, UnauthenticatedError
-from tenancy.events.batch import decode_body, parse_batch
-from tenancy.events.segment import BATCH_PATHS, TYPE_OF_PATH
-from tenancy.gateway.gate import Gate
+from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.documents.segment import parse_segment_request, settings_answer
 from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.gateway.mentions import mentions_of
-from tenancy.gateway.segment import parse_segment_request, settings_answer
 from tenancy.gateway.serve import logger, serve
 from tenancy.gateway.trail import Trail
-from tenancy.permissions import EVENTS_WRITE
-from tenancy.resolution import Mention, resolve
+from tenancy.rules.api_keys import find_key
+from tenancy.rules.events.batch import decode_body, parse_batch
+from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
+from tenancy.rules.permissions import EVENTS_WRITE
+from tenancy.rules.resolution import Mention, resolve
+from tenancy.rules.tenant import Caller, Tenant, require_tenant
 from tenancy.settings import Settings
-from tenancy.stores.audit_queue import AuditQueue
-from tenancy.stores.aws import Aws
-from tenancy.stores.queue import EventQueue
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import DATABASE, REDIS, Secrets
-from tenancy.tenant import Caller, Tenant, require_tenant
-from tenancy.use_cases.ingest import Reading, Receipt, read_batch, read_messages, require_taken, take
+from tenancy.stores.aws.audit_queue import AuditQueue
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.event_queue import EventQueue
+from tenancy.stores.aws.secrets import DATABASE, REDIS, Secrets
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.ingest.ingest import Reading, Receipt, read_batch, read_messages, require_taken, take
 
 if TYPE_CHECKING:
-    from tenancy.stores.postgres import Database
-    from tenancy.use_cases.write_keys import WriteKeys
+    from tenancy.stores.postgres.client import Database
+    from tenancy.use_cases.keys.write_keys import WriteKeys
 
 SETTINGS_ROUTE = "/projects/{writeKey}/settings"
 
@@ -42,7 +42,7 @@ secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_u
 @cache
 def database() -> "Database":
     """Return the database; its driver is imported only where a request needs it."""
-    from tenancy.stores.postgres import Database  # noqa: PLC0415
+    from tenancy.stores.postgres.client import Database  # noqa: PLC0415
 
     return Database(lambda: secrets.get_secret(DATABASE))
 
@@ -50,7 +50,7 @@ def database() -> "Database":
 @cache
 def write_keys() -> "WriteKeys":
     """Return the look-up of write keys, for the paths without an authorizer."""
-    from tenancy.use_cases.write_keys import WriteKeys  # noqa: PLC0415
+    from tenancy.use_cases.keys.write_keys import WriteKeys  # noqa: PLC0415
 
     return WriteKeys(database())
 

@@ -8,11 +8,11 @@ from uuid import UUID
 from aws_lambda_powertools import Logger
 
 from tenancy.settings import Settings
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import Client, connect
-from tenancy.stores.dead_letters import DeadLetters
-from tenancy.stores.secrets import CLICKHOUSE, Secrets
-from tenancy.use_cases.load import QueuedFrame, load_frames
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.dead_letters import DeadLetters
+from tenancy.stores.aws.secrets import CLICKHOUSE, Secrets
+from tenancy.stores.clickhouse.client import Client, connect
+from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
 
 logger = Logger()
 settings = Settings.from_env()

@@ -9,11 +9,11 @@ from aws_lambda_powertools import Logger
 
 from tenancy.gateway.custom_resource import serve_custom_resource
 from tenancy.settings import Settings
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import connect
-from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import CLICKHOUSE, OWNER_DATABASE, Secrets
-from tenancy.use_cases.migrate import ensure_platform_key, migrate
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.secrets import CLICKHOUSE, OWNER_DATABASE, Secrets
+from tenancy.stores.clickhouse.client import connect
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.schema.migrate import ensure_platform_key, migrate
 
 QUERY_TIMEOUT_SECONDS = 280  # the function has 300
 LAYERS = "/opt"  # where Lambda mounts layers/migrations; emulators put layers on the path instead

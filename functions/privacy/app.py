@@ -7,20 +7,26 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.gate import Gate
-from tenancy.gateway.privacy import NewErasure, erasure_document, export_document
+from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.documents.privacy import NewErasure, erasure_document, export_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
-from tenancy.permissions import ERASURES_WRITE, EXPORTS_WRITE
+from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE
+from tenancy.rules.tenant import require_tenant
 from tenancy.settings import Settings
-from tenancy.stores.audit_queue import AuditQueue
-from tenancy.stores.aws import Aws
-from tenancy.stores.exports import Exports
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import DATABASE, REDIS, Secrets
-from tenancy.tenant import require_tenant
-from tenancy.use_cases.request_privacy import ExportPage, read_erasure, read_export, request_erasure, request_export
+from tenancy.stores.aws.audit_queue import AuditQueue
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.secrets import DATABASE, REDIS, Secrets
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.privacy.request_privacy import (
+    ExportPage,
+    read_erasure,
+    read_export,
+    request_erasure,
+    request_export,
+)
 
 MAX_PAGE = 100  # 6 MB is what Lambda answers at most, and a link has 2 KB
 MAX_CURSOR = 2**31 - 1

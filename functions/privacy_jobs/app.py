@@ -9,14 +9,14 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tenancy.errors import UnavailableError
-from tenancy.privacy import QUERY_TIMEOUT_SECONDS
+from tenancy.rules.privacy import QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import Client, connect
-from tenancy.stores.exports import Exports
-from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import CLICKHOUSE, CLICKHOUSE_READER, DATABASE, PLATFORM_DATABASE, Secrets
-from tenancy.use_cases.do_privacy_jobs import Stores, do_privacy_jobs
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.secrets import CLICKHOUSE, CLICKHOUSE_READER, DATABASE, PLATFORM_DATABASE, Secrets
+from tenancy.stores.clickhouse.client import Client, connect
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.schedule.privacy_jobs import Stores, do_privacy_jobs
 
 TIME_SECONDS = 600  # after which nothing is begun
 

@@ -7,31 +7,31 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.gate import Gate
+from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.documents.organizations import organization_document, page_document, shown
+from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.organizations import organization_document, page_document, shown
-from tenancy.gateway.provisioning import provisioned_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import Trail, actor_of
-from tenancy.new_organization import NewOrganization
-from tenancy.organization import Status
-from tenancy.organization_change import OrganizationChange
+from tenancy.rules.new_organization import NewOrganization
+from tenancy.rules.organization import Status
+from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.tenant import require_operator
+from tenancy.rules.tiers import Tier
 from tenancy.settings import Settings
-from tenancy.stores.audit_queue import AuditQueue
-from tenancy.stores.aws import Aws
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.sealer import Sealer
-from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.tenant import require_operator
-from tenancy.tiers import Tier
-from tenancy.use_cases.change_organization import change_organization
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.list_organizations import get_organization, list_page
-from tenancy.use_cases.provision import provision_organization
-from tenancy.use_cases.provision_once import provision_once
-from tenancy.use_cases.publish_standing import PATIENCE_SECONDS
+from tenancy.stores.aws.audit_queue import AuditQueue
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.sealer import Sealer
+from tenancy.stores.aws.secrets import PLATFORM_DATABASE, REDIS, Secrets
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.publish_standing import PATIENCE_SECONDS
+from tenancy.use_cases.organizations.change_organization import change_organization
+from tenancy.use_cases.organizations.list_organizations import get_organization, list_page
+from tenancy.use_cases.organizations.provision import provision_organization
+from tenancy.use_cases.organizations.provision_once import provision_once
+from tenancy.use_cases.outbox.effects import World
 
 MAX_PAGE = 100
 

@@ -5,10 +5,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tenancy.settings import Settings
-from tenancy.stores.aws import Aws
-from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import PLATFORM_DATABASE, Secrets
-from tenancy.use_cases.record_audit import record_messages
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.secrets import PLATFORM_DATABASE, Secrets
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.audit.record_audit import record_messages
 
 logger = Logger()
 settings = Settings.from_env()

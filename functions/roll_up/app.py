@@ -11,17 +11,17 @@ from aws_lambda_powertools import Logger
 
 from tenancy.gateway.metrics import count
 from tenancy.settings import Settings
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import Client, connect
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.signer import Signer
-from tenancy.use_cases.clean_up import clean_up
-from tenancy.use_cases.close_gates import close_gates_again
-from tenancy.use_cases.cut_audit import cut_audit_logs
-from tenancy.use_cases.release_held import release_into_room
-from tenancy.use_cases.roll_up import RollUp, roll_up
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.clickhouse.client import Client, connect
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.audit.cut_audit import cut_audit_logs
+from tenancy.use_cases.deletion.close_gates import close_gates_again
+from tenancy.use_cases.held_events.release_held import release_into_room
+from tenancy.use_cases.schedule.clean_up import clean_up
+from tenancy.use_cases.schedule.roll_up import RollUp, roll_up
 
 QUERY_TIMEOUT_SECONDS = 800  # the function has 900
 REDIS_PATIENCE_SECONDS = 30.0

@@ -8,17 +8,17 @@ from aws_lambda_powertools import Logger
 
 from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
 from tenancy.settings import Settings
-from tenancy.stores.aws import Aws
-from tenancy.stores.event_bus import EventBus
-from tenancy.stores.executions import Executions
-from tenancy.stores.exports import Exports
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.mail import Mailer
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.use_cases.effects import Kind, World
-from tenancy.use_cases.sweep import Swept, sweep
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.event_bus import EventBus
+from tenancy.stores.aws.executions import Executions
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.mail import Mailer
+from tenancy.stores.aws.secrets import PLATFORM_DATABASE, REDIS, Secrets
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.outbox.effects import Kind, World
+from tenancy.use_cases.schedule.sweep import Swept, sweep
 
 REDIS_PATIENCE_SECONDS = 10.0
 TIME_SECONDS = 30  # of 60, after which no effect is begun: one may take 28

@@ -9,31 +9,31 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.gate import Gate
+from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.documents.metering import Commit, NewReservation, Report, allowance_document, reserved_document
+from tenancy.gateway.documents.usage import parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.metering import Commit, NewReservation, Report, allowance_document, reserved_document
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.gateway.trail import Trail
-from tenancy.gateway.usage import parse_period, statistics_document, usage_document
-from tenancy.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
+from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
+from tenancy.rules.tenant import require_operator, require_tenant
+from tenancy.rules.tiers import Tier
 from tenancy.settings import Settings
-from tenancy.stores.audit_queue import AuditQueue
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import Client, TenantReader, connect
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import CLICKHOUSE_READER, DATABASE, REDIS, Secrets
-from tenancy.tenant import require_operator, require_tenant
-from tenancy.tiers import Tier
-from tenancy.use_cases.meter import (
+from tenancy.stores.aws.audit_queue import AuditQueue
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.secrets import CLICKHOUSE_READER, DATABASE, REDIS, Secrets
+from tenancy.stores.clickhouse.client import Client, TenantReader, connect
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.usage.meter import (
     commit_reservation,
     parse_metric,
     record_usage,
     release_reservation,
     reserve_usage,
 )
-from tenancy.use_cases.read_statistics import read_statistics
-from tenancy.use_cases.read_usage import find_tier, read_usage
+from tenancy.use_cases.usage.read_statistics import read_statistics
+from tenancy.use_cases.usage.read_usage import find_tier, read_usage
 
 settings = Settings.from_env()
 secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)

@@ -10,11 +10,11 @@ from redis import Redis as Client
 from scripts.bench.events import ORGANIZATION_ID
 from scripts.bench.figure import Comparison, Figure, alternate, clock_seconds
 from scripts.bench.tenants import no_database, redis_knowing
-from tenancy.admission import Verdict
-from tenancy.permissions import PERMISSIONS
-from tenancy.tenant import Bucket, CallerKind, Tenant
-from tenancy.tiers import Tier
-from tenancy.use_cases.admit import Admissions
+from tenancy.rules.admission import Verdict
+from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.tenant import Bucket, CallerKind, Tenant
+from tenancy.rules.tiers import Tier
+from tenancy.use_cases.admission.admit import Admissions
 
 EVENTS: Final = 100
 MILLISECONDS: Final = 1_000

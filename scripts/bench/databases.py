@@ -14,9 +14,9 @@ from psycopg import sql
 from redis import Redis
 
 from scripts.bench import ROOT
-from tenancy.stores.clickhouse import QUERY_TIMEOUT_SECONDS, Client, connect
-from tenancy.stores.postgres import Database
-from tenancy.use_cases.migrate import migrate
+from tenancy.stores.clickhouse.client import QUERY_TIMEOUT_SECONDS, Client, connect
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.schema.migrate import migrate
 
 MIGRATIONS: Final = ROOT / "layers" / "migrations"
 VALKEY_DATABASE: Final = 1  # the stack's is 0

@@ -15,8 +15,8 @@ from scripts.bench.events import insert_bare, make_body, make_frames
 from scripts.bench.figure import Comparison, Figure
 from scripts.bench.load import EVENTS_TABLE
 from scripts.demo.client import Organization, Stack, provision
-from tenancy.events.frames import MAX_ROWS
-from tenancy.stores.clickhouse import Client, connect
+from tenancy.rules.events.frames import MAX_ROWS
+from tenancy.stores.clickhouse.client import Client, connect
 
 EVENTS: Final = 20_000
 BATCH: Final = 500

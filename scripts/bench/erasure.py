@@ -11,9 +11,9 @@ from uuid import UUID
 from scripts.bench.databases import Databases, Servers, own_databases
 from scripts.bench.figure import Figure, alternate
 from scripts.bench.organizations import insert_events, insert_organizations, organization_ids
-from tenancy.stores.platform.deletions import update_anonymous, update_erasing
-from tenancy.stores.platform.erasure import count_rows, delete_rows
-from tenancy.stores.platform.event_erasure import count_event_rows, delete_event_rows
+from tenancy.stores.clickhouse.platform.organization_rows import count_event_rows, delete_event_rows
+from tenancy.stores.postgres.platform.deletions import update_anonymous, update_erasing
+from tenancy.stores.postgres.platform.organization_rows import count_rows, delete_rows
 
 FEW: Final = 100
 MANY: Final = 1_000

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from tenancy.events.batch import parse_batch
-from tenancy.events.event import parse_event
-from tenancy.events.frames import Frame, cut_frames
-from tenancy.events.row import Reception, Row
-from tenancy.stores.clickhouse import Client
-from tenancy.stores.platform.events import EVENT_COLUMNS, INSERT_SETTINGS
+from tenancy.rules.events.batch import parse_batch
+from tenancy.rules.events.event import parse_event
+from tenancy.rules.events.frames import Frame, cut_frames
+from tenancy.rules.events.row import Reception, Row
+from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform.events import EVENT_COLUMNS, INSERT_SETTINGS
 
 ORGANIZATION_ID: Final = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10")  # acme's, in events/
 RETENTION: Final = timedelta(days=90)

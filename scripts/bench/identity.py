@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from jwt.algorithms import ECAlgorithm
 
 from scripts.bench.figure import Figure, alternate, processor_seconds
-from tenancy.permissions import PERMISSIONS
-from tenancy.resolution import Mention, Source, resolve
-from tenancy.tenant import CallerKind, Tenant
-from tenancy.tiers import Tier
-from tenancy.tokens import KeySet
+from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.resolution import Mention, Source, resolve
+from tenancy.rules.tenant import CallerKind, Tenant
+from tenancy.rules.tiers import Tier
+from tenancy.rules.tokens import KeySet
 
 ISSUER: Final = "https://api.attribution.example"
 BASE_DOMAIN: Final = "attribution.example"

@@ -18,12 +18,12 @@ from scripts.bench.figure import Comparison, Figure, alternate, processor_second
 from scripts.bench.functions import loaded, sample
 from scripts.bench.stand_in import stand_in
 from scripts.bench.tenants import no_database, redis_knowing
-from tenancy.events.batch import decode_body
-from tenancy.events.frames import cut_frames
-from tenancy.gateway.gate import Gate
+from tenancy.gateway.admission_gate import Gate
 from tenancy.gateway.http import parse_request
-from tenancy.permissions import EVENTS_WRITE
-from tenancy.tenant import require_tenant
+from tenancy.rules.events.batch import decode_body
+from tenancy.rules.events.frames import cut_frames
+from tenancy.rules.permissions import EVENTS_WRITE
+from tenancy.rules.tenant import require_tenant
 
 BATCHES: Final = (1, 100, 1_000)
 TURNS: Final = 40

@@ -17,8 +17,8 @@ from scripts.bench.functions import loaded, sample
 from scripts.bench.stand_in import stand_in
 from scripts.stack import clickhouse, processes
 from scripts.stack.settings import LOOPBACK, StackSettings
-from tenancy.events.frames import MAX_ROWS, Frame
-from tenancy.stores.clickhouse import Client, connect
+from tenancy.rules.events.frames import MAX_ROWS, Frame
+from tenancy.stores.clickhouse.client import Client, connect
 
 MESSAGES: Final = 20
 ROWS: Final = MESSAGES * MAX_ROWS

@@ -6,10 +6,10 @@ from typing import Final
 from uuid import UUID
 
 from scripts.bench.databases import Databases
-from tenancy.organization import Organization, Status
-from tenancy.stores.clickhouse import Client
-from tenancy.stores.platform.organizations import insert_organization
-from tenancy.tiers import Tier
+from tenancy.rules.organization import Organization, Status
+from tenancy.rules.tiers import Tier
+from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.postgres.platform.organizations import insert_organization
 
 PARTS: Final = 10  # for few as for many
 BLOCK_EVENTS: Final = 50_000

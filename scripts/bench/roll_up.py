@@ -10,10 +10,10 @@ from typing import Final
 from scripts.bench.databases import Databases, Servers, own_databases, own_valkey
 from scripts.bench.figure import Figure, alternate
 from scripts.bench.organizations import insert_events, insert_organizations, organization_ids
-from tenancy.stores.counters import seed_usage
-from tenancy.stores.redis import Redis
-from tenancy.usage import MonthSoFar
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.usage import MonthSoFar
+from tenancy.stores.redis.client import Redis
+from tenancy.stores.redis.counters import seed_usage
+from tenancy.use_cases.schedule.roll_up import roll_up
 
 FEW: Final = 100
 MANY: Final = 1_000

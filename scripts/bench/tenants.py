@@ -9,12 +9,12 @@ from typing import Final, NoReturn
 from redis import Redis as Client
 
 from scripts.bench.databases import Servers, own_valkey
-from tenancy.organization import Status
-from tenancy.standing import LIVE, Standing
-from tenancy.stores.counters import bucket_key, put_standing, seed_usage, standing_key
-from tenancy.stores.redis import Redis
-from tenancy.tenant import Tenant
-from tenancy.usage import MonthSoFar
+from tenancy.rules.organization import Status
+from tenancy.rules.standing import LIVE, Standing
+from tenancy.rules.tenant import Tenant
+from tenancy.rules.usage import MonthSoFar
+from tenancy.stores.redis.client import Redis
+from tenancy.stores.redis.counters import bucket_key, put_standing, seed_usage, standing_key
 
 PATIENCE_SECONDS: Final = 10.0  # a pause of the machine is measured, not taken for Redis being away
 LASTS: Final = timedelta(days=1)

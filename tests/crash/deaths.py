@@ -21,7 +21,7 @@ from botocore.client import BaseClient
 from clickhouse_connect.driver._backend.http_sync import HttpSyncBackend
 from redis.client import Pipeline
 
-from tenancy.stores.aws import Aws
+from tenancy.stores.aws.client import Aws
 
 MOST_CALLS = 500
 USE_CASES = "/tenancy/use_cases/"

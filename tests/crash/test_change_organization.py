@@ -3,17 +3,17 @@
 from datetime import timedelta
 from itertools import count
 
-from tenancy.admission import Verdict
-from tenancy.organization import Status
-from tenancy.organization_change import OrganizationChange
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.redis import Redis
-from tenancy.tiers import Tier
-from tenancy.use_cases.admit import Admissions
-from tenancy.use_cases.change_organization import change_organization
-from tenancy.use_cases.effects import CLAIM_TIME, World, drain
-from tenancy.use_cases.provision import Provisioned, provision_organization
-from tenancy.use_cases.sweep import sweep
+from tenancy.rules.admission import Verdict
+from tenancy.rules.organization import Status
+from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.organizations.change_organization import change_organization
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.outbox.effects import CLAIM_TIME, World, drain
+from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, Databases, new_organization, tenant_of

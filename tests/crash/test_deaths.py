@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.stores.platform.leases import delete_lease, take_lease
-from tenancy.stores.postgres import Database
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import Killed, deaths, process
 from tests.given import NOW, Databases

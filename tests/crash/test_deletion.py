@@ -6,16 +6,16 @@ from itertools import count
 
 import pytest
 
-from tenancy.admission import Verdict
 from tenancy.errors import NotDeletedError
-from tenancy.stores.platform.deletions import list_certificates
-from tenancy.tiers import Tier
-from tenancy.use_cases.admit import Admissions
-from tenancy.use_cases.delete import restore_organization
-from tenancy.use_cases.effects import CLAIM_TIME, drain
-from tenancy.use_cases.erase import count_again
-from tenancy.use_cases.provision import Provisioned, provision_organization
-from tenancy.use_cases.sweep import sweep
+from tenancy.rules.admission import Verdict
+from tenancy.rules.tiers import Tier
+from tenancy.stores.postgres.platform.deletions import list_certificates
+from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.deletion.delete import restore_organization
+from tenancy.use_cases.deletion.erase import count_again
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.outbox.effects import CLAIM_TIME, drain
+from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, AwsAccount, Databases, new_organization, tenant_of

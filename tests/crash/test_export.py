@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.privacy import CLAIM_TIME, FILES_KEPT
-from tenancy.use_cases import export_pages, write_export
-from tenancy.use_cases.effects import World, drain
-from tenancy.use_cases.provision import provision_organization
+from tenancy.rules.privacy import CLAIM_TIME, FILES_KEPT
+from tenancy.use_cases.organizations.provision import provision_organization
+from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.privacy import export_pages, write_export
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, Databases, new_organization

@@ -6,18 +6,18 @@ from itertools import count
 import boto3
 import msgspec
 
-from tenancy.events.batch import parse_batch
-from tenancy.stores.aws import Aws
-from tenancy.stores.dead_letters import DeadLetters
-from tenancy.stores.queue import EventQueue
-from tenancy.stores.redis import Redis
-from tenancy.tiers import Tier
-from tenancy.use_cases.admit import Admissions
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.ingest import read_batch, require_taken, take
-from tenancy.use_cases.load import QueuedFrame, load_frames
-from tenancy.use_cases.provision import Provisioned, provision_organization
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.events.batch import parse_batch
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.dead_letters import DeadLetters
+from tenancy.stores.aws.event_queue import EventQueue
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.ingest.ingest import read_batch, require_taken, take
+from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, REGION, AwsAccount, Databases, event, new_organization, tenant_of
 from tests.handlers.queues import messages_in

@@ -7,14 +7,14 @@ from itertools import count
 import pytest
 
 from tenancy.errors import RequestInProgressError
-from tenancy.stores.redis import Redis
-from tenancy.stores.sealer import Sealer
-from tenancy.tiers import Tier
-from tenancy.use_cases import effects
-from tenancy.use_cases.effects import World, drain
-from tenancy.use_cases.provision import CLAIM_TIME, Provisioned
-from tenancy.use_cases.provision_once import provision_once
-from tenancy.use_cases.sweep import sweep
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.sealer import Sealer
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import CLAIM_TIME, Provisioned
+from tenancy.use_cases.organizations.provision_once import provision_once
+from tenancy.use_cases.outbox import effects
+from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import Death, deaths
 from tests.given import NOW, OPERATOR, Databases, new_organization

@@ -3,13 +3,13 @@
 from datetime import timedelta
 from itertools import count
 
-from tenancy.stores.redis import Redis
-from tenancy.tiers import Tier
-from tenancy.use_cases.clean_up import clean_up
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.provision import Provisioned, provision_organization
-from tenancy.use_cases.release_held import release_into_room
-from tenancy.use_cases.roll_up import LEASE_TIME, roll_up
+from tenancy.rules.tiers import Tier
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.held_events.release_held import release_into_room
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.schedule.clean_up import clean_up
+from tenancy.use_cases.schedule.roll_up import LEASE_TIME, roll_up
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, Databases, new_organization

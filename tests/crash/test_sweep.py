@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from itertools import count
 
-from tenancy.stores.redis import Redis
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.provision import Provisioned, provision_organization
-from tenancy.use_cases.sweep import LEASE_TIME, sweep
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.schedule.sweep import LEASE_TIME, sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, Databases, new_organization

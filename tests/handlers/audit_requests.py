@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from tenancy.audit import Outcome, Record
-from tenancy.stores.audit import insert_record
-from tenancy.tenant import CallerKind
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.audit_record import Outcome, Record
+from tenancy.rules.tenant import CallerKind
+from tenancy.stores.postgres.audit_log import insert_record
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR as ACTOR
 from tests.given import Databases, tenant_of
 from tests.handlers.requests import (

@@ -12,10 +12,8 @@ from aws_lambda_powertools import Logger
 from moto.ses.models import ses_backends
 
 from scripts.stack import postgres
-from tenancy.api_keys import ApiKey, KeyType, generate_key
-from tenancy.stores.platform.platform_keys import insert_platform_key
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import (
+from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.stores.aws.secrets import (
     CLICKHOUSE,
     CLICKHOUSE_READER,
     DATABASE,
@@ -24,6 +22,8 @@ from tenancy.stores.secrets import (
     PLATFORM_DATABASE,
     REDIS,
 )
+from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
+from tenancy.stores.redis.client import Redis
 from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, know
 from tests.handlers import sent_events
 from tests.handlers.functions import (

@@ -15,9 +15,9 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
-from tenancy.stores.aws import Aws
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
 from tests.given import ROOT, Databases
 
 PREFIX = "tenancy/test"

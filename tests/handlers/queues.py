@@ -13,8 +13,8 @@ import boto3
 import msgspec
 import zstandard
 
-from tenancy.events.frames import Frame
-from tenancy.events.row import Row
+from tenancy.rules.events.frames import Frame
+from tenancy.rules.events.row import Row
 from tests.given import REGION
 
 type Entry = dict[str, Any]

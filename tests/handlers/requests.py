@@ -11,9 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.api_keys import ApiKey
 from tenancy.gateway.context import parse_context, to_context
-from tenancy.tenant import Caller, Operator, Tenant
+from tenancy.rules.api_keys import ApiKey
+from tenancy.rules.tenant import Caller, Operator, Tenant
 from tests.given import ROOT, event
 from tests.handlers.functions import Function
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from tenancy.api_keys import ApiKey
-from tenancy.permissions import EVENTS_WRITE
-from tenancy.tenant import CallerKind, Tenant
-from tenancy.tiers import Tier
+from tenancy.rules.api_keys import ApiKey
+from tenancy.rules.permissions import EVENTS_WRITE
+from tenancy.rules.tenant import CallerKind, Tenant
+from tenancy.rules.tiers import Tier
 from tests.handlers.requests import (
     Event,
     answer_of,

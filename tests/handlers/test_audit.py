@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.audit import PLATFORM_LOG
-from tenancy.permissions import AUDIT_READ, PERMISSIONS
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.seal_audit import seal_audit_logs
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.permissions import AUDIT_READ, PERMISSIONS
+from tenancy.use_cases.audit.seal_audit import seal_audit_logs
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR as ACTOR
 from tests.given import AwsAccount, Databases, tenant_of
 from tests.handlers.audit_requests import NOW, ask, for_operator, write

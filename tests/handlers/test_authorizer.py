@@ -4,12 +4,12 @@ import base64
 
 import pytest
 
-from tenancy.api_keys import ApiKey, KeyType, generate_key
-from tenancy.permissions import PERMISSIONS
-from tenancy.stores.secrets import DATABASE
-from tenancy.tenant import Bucket, Operator, Tenant
-from tenancy.tiers import Tier
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.tenant import Bucket, Operator, Tenant
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.secrets import DATABASE
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import OPERATORS_GATEWAY_KEY, Function, PutSecret, Start, superuser
 from tests.handlers.requests import (

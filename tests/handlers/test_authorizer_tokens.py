@@ -11,10 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from jwt.algorithms import ECAlgorithm
 
-from tenancy.permissions import PERMISSIONS, ROLES
-from tenancy.stores.secrets import DATABASE, JWKS
-from tenancy.tenant import Tenant
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.permissions import PERMISSIONS, ROLES
+from tenancy.rules.tenant import Tenant
+from tenancy.stores.aws.secrets import DATABASE, JWKS
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, Servers
 from tests.handlers.doors import door
 from tests.handlers.functions import ISSUER, Function, PutSecret, Start, superuser

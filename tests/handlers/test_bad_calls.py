@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, tenant_of
 from tests.handlers.bad_input import INVALID, MALFORMED, TOO_LARGE, bodies
 from tests.handlers.functions import Start

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tenancy.api_keys import ApiKey
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.api_keys import ApiKey
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, tenant_of
 from tests.handlers.bad_input import EVENTS, INVALID, MALFORMED, TEXTS, bodies
 from tests.handlers.functions import Function, Start

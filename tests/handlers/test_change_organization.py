@@ -7,9 +7,9 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.effects import World, drain
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import World, drain
 from tests.given import REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.requests import (
@@ -147,7 +147,7 @@ def test_a_change_that_dies_before_its_commit_is_done_by_the_next_try_with_the_s
 
     for dies_in in ("update_organization", "insert_tier_change", "insert_record", "insert_effect"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"tenancy.use_cases.change_organization.{dies_in}", die)
+            patch.setattr(f"tenancy.use_cases.organizations.change_organization.{dies_in}", die)
             with pytest.raises(KeyboardInterrupt):
                 provision(change(acme, {"tier": "growth"}))
     with databases.functions.tenant_transaction(acme.organization.id) as conn:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tenancy.stores.secrets import REDIS
-from tenancy.use_cases.provision import Provisioned
+from tenancy.stores.aws.secrets import REDIS
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import PutSecret, Start
 from tests.handlers.requests import OPERATOR, Event, answer_of, at, called_by, problem_of, sample, with_body

@@ -5,15 +5,15 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.permissions import ORGANIZATION_DELETE, PERMISSIONS
-from tenancy.stores.aws import Aws
-from tenancy.stores.exports import Exports
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.redis import Redis
-from tenancy.stores.signer import Signer
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.estate import Estate
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.permissions import ORGANIZATION_DELETE, PERMISSIONS
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.deletion.estate import Estate
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import World
 from tests.given import REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import Function, Start
 from tests.handlers.requests import OPERATOR, Event, answer_of, at, called_by, problem_of, sample, with_body

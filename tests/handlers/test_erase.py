@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from tenancy.gateway.task import TaskFailedError
-from tenancy.stores.platform.deletions import list_certificates
-from tenancy.stores.platform.statistics import insert_daily_statistics
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import CLICKHOUSE, REDIS
-from tenancy.use_cases.delete import delete_organization
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.erase import EarlyError, OvertakenError, WritersActiveError
-from tenancy.use_cases.provision import Provisioned
+from tenancy.stores.aws.secrets import CLICKHOUSE, REDIS
+from tenancy.stores.clickhouse.platform.statistics import insert_daily_statistics
+from tenancy.stores.postgres.platform.deletions import list_certificates
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.deletion.delete import delete_organization
+from tenancy.use_cases.deletion.erase import EarlyError, OvertakenError, WritersActiveError
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import World
 from tests.given import OPERATOR, ROOT, Databases, know, tenant_of
 from tests.handlers.functions import Function, PutSecret, Start, superuser
 from tests.handlers.requests import Event, sample

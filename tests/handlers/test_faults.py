@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tenancy.gateway.serve import logger
-from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, tenant_of
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.requests import (

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.stores.secrets import CLICKHOUSE
-from tenancy.use_cases.provision import Provisioned
+from tenancy.stores.aws.secrets import CLICKHOUSE
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.requests import OPERATOR, Event, answer_of, at, called_by, problem_of, sample

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from tenancy.gateway.context import parse_context
-from tenancy.stores.redis import Redis
-from tenancy.tenant import Tenant
+from tenancy.rules.tenant import Tenant
+from tenancy.stores.redis.client import Redis
 from tests.given import AwsAccount, know
 from tests.handlers.functions import Start
 from tests.handlers.queues import Entry, Reply, events_in, fickle_queue, messages_in, taking

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tenancy.audit import PLATFORM_LOG
-from tenancy.permissions import EVENTS_WRITE, PERMISSIONS
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
 from tests.given import AwsAccount
 from tests.handlers.functions import BASE_DOMAIN, Start
 from tests.handlers.queues import messages_in

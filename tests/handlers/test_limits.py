@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from redis import Redis as Client
 
-from tenancy.stores.redis import Redis
-from tenancy.tenant import Bucket
-from tenancy.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS, Tier
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.tenant import Bucket
+from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS, Tier
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, Servers, know, tenant_of
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.queues import Entry, Reply, fickle_queue, messages_in, rows_in, taking

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 import zstandard
 
-from tenancy.events.event import parse_event
-from tenancy.events.frames import cut_frames
-from tenancy.events.row import Reception, Row
-from tenancy.events.segment import parse_message
-from tenancy.stores.secrets import CLICKHOUSE
+from tenancy.rules.events.event import parse_event
+from tenancy.rules.events.frames import cut_frames
+from tenancy.rules.events.row import Reception, Row
+from tenancy.rules.events.segment import parse_message
+from tenancy.stores.aws.secrets import CLICKHOUSE
 from tests.given import AwsAccount, Databases
 from tests.handlers.doors import door
 from tests.handlers.functions import Function, PutSecret, Start

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.permissions import PERMISSIONS, USAGE_WRITE
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.permissions import PERMISSIONS, USAGE_WRITE
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.requests import (

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.audit import PLATFORM_LOG
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, tenant_of
 from tests.handlers.functions import BASE_DOMAIN, Function, Start
 from tests.handlers.queues import messages_in

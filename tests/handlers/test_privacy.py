@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.permissions import ERASURES_WRITE, EXPORTS_WRITE, PERMISSIONS
-from tenancy.privacy import OPEN_ERASURES
-from tenancy.stores.secrets import CLICKHOUSE, CLICKHOUSE_READER, PLATFORM_DATABASE
-from tenancy.tenant import Tenant
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE, PERMISSIONS
+from tenancy.rules.privacy import OPEN_ERASURES
+from tenancy.rules.tenant import Tenant
+from tenancy.stores.aws.secrets import CLICKHOUSE, CLICKHOUSE_READER, PLATFORM_DATABASE
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, LogLines, Mails, PutSecret, Start, superuser
 from tests.handlers.requests import OPERATOR, Event, answer_of, at, called_by, problem_of, sample, with_body, with_query

@@ -11,14 +11,14 @@ import boto3
 import psycopg
 import pytest
 
-from tenancy.api_keys import KeyType, find_key
 from tenancy.gateway.context import parse_context
-from tenancy.organization import RESERVED_SUBDOMAINS
-from tenancy.permissions import EVENTS_WRITE, PERMISSIONS
-from tenancy.stores.secrets import PLATFORM_DATABASE
-from tenancy.tenant import Tenant
-from tenancy.tiers import Tier
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.api_keys import KeyType, find_key
+from tenancy.rules.organization import RESERVED_SUBDOMAINS
+from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
+from tenancy.rules.tenant import Tenant
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.secrets import PLATFORM_DATABASE
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import BASE_DOMAIN, Function, Mails, PutSecret, Start
 from tests.handlers.requests import (

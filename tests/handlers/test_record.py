@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tenancy.stores.secrets import PLATFORM_DATABASE
+from tenancy.stores.aws.secrets import PLATFORM_DATABASE
 from tests.given import Databases
 from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.requests import sample

@@ -11,11 +11,11 @@ from threading import Thread
 import pytest
 from redis import Redis as Client
 
-from tenancy.stores.counters import GIVE_BACK
-from tenancy.stores.redis import Redis, RedisAwayError
-from tenancy.stores.secrets import DATABASE, REDIS
-from tenancy.tenant import Bucket
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.tenant import Bucket
+from tenancy.stores.aws.secrets import DATABASE, REDIS
+from tenancy.stores.redis.client import Redis, RedisAwayError
+from tenancy.stores.redis.counters import GIVE_BACK
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, tenant_of
 from tests.handlers.doors import door
 from tests.handlers.functions import TEMPLATE, Function, PutSecret, Start, superuser

@@ -7,17 +7,17 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from tenancy.events.event import parse_event
-from tenancy.events.frames import cut_frames
-from tenancy.events.row import Reception
-from tenancy.stores.platform.events import insert_frames
-from tenancy.stores.platform.leases import take_lease
-from tenancy.stores.platform.tombstones import list_all_tombstones
-from tenancy.stores.redis import Redis
-from tenancy.stores.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS
-from tenancy.use_cases.delete import delete_organization
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.events.event import parse_event
+from tenancy.rules.events.frames import cut_frames
+from tenancy.rules.events.row import Reception
+from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS
+from tenancy.stores.clickhouse.platform.events import insert_frames
+from tenancy.stores.clickhouse.platform.tombstones import list_all_tombstones
+from tenancy.stores.postgres.platform.leases import take_lease
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.deletion.delete import delete_organization
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import World
 from tests.given import OPERATOR, Databases, event, know, tenant_of
 from tests.handlers.functions import Function, PutSecret, Start, superuser
 from tests.handlers.requests import sample
@@ -126,7 +126,7 @@ def test_what_follows_is_done_whatever_becomes_of_the_rest(
 ) -> None:
     keep(databases, acme.organization.id, range(5), at=MOMENT, table="held_events", reason="quota")
     with monkeypatch.context() as patch:
-        patch.setattr("tenancy.stores.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
+        patch.setattr("tenancy.stores.clickhouse.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
         with pytest.raises(Exception, match="no_such_function"):
             roll_up(sample("roll_up", "hourly"))
     assert roll_up(sample("roll_up", "hourly"))["organizations_cleaned"] is None  # because it was done

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tenancy.api_keys import KeyType, generate_key
-from tenancy.stores.secrets import DATABASE
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.stores.aws.secrets import DATABASE
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount
 from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.queues import events_in, messages_in

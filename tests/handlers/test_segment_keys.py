@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tenancy.api_keys import KeyType, generate_key
-from tenancy.audit import PLATFORM_LOG
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases
 from tests.handlers.functions import BASE_DOMAIN, Function, Start, superuser
 from tests.handlers.queues import events_in, messages_in

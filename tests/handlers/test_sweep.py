@@ -7,8 +7,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from tenancy.stores.platform.leases import take_lease
-from tenancy.use_cases.provision import Provisioned
+from tenancy.stores.postgres.platform.leases import take_lease
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PLANS_PATH, REGION, SENDER, AwsAccount, Databases
 from tests.handlers.functions import Function, LogLines, Mails, Start, superuser
 from tests.handlers.requests import OPERATOR, Event, answer_of, called_by, problem_of, sample

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tenancy.audit import PLATFORM_LOG
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, tenant_of
 from tests.handlers.audit_requests import ask, ask_as_person, for_operator
 from tests.handlers.functions import BASE_DOMAIN, Function, Start

@@ -8,15 +8,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from tenancy.events.event import parse_event
-from tenancy.events.frames import cut_frames
-from tenancy.events.row import Reception
-from tenancy.events.segment import parse_message
-from tenancy.permissions import EVENTS_WRITE, PERMISSIONS, STATS_READ, USAGE_READ
-from tenancy.stores.platform.events import insert_frames
-from tenancy.stores.secrets import CLICKHOUSE_READER, DATABASE
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.events.event import parse_event
+from tenancy.rules.events.frames import cut_frames
+from tenancy.rules.events.row import Reception
+from tenancy.rules.events.segment import parse_message
+from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, STATS_READ, USAGE_READ
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.stores.aws.secrets import CLICKHOUSE_READER, DATABASE
+from tenancy.stores.clickhouse.platform.events import insert_frames
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, event, tenant_of
 from tests.handlers.doors import door
 from tests.handlers.functions import BASE_DOMAIN, Function, PutSecret, Start

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from scripts.stack import postgres
-from tenancy.stores.postgres import Connection, Database
+from tenancy.stores.postgres.client import Connection, Database
 from tests.given import Databases, Servers
 
 

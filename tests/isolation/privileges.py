@@ -2,7 +2,7 @@
 
 from typing import Final, LiteralString
 
-from tenancy.stores.postgres import Connection
+from tenancy.stores.postgres.client import Connection
 
 LIST_LOOSE_DEFINERS: Final = """
     SELECT p.proname FROM pg_proc AS p

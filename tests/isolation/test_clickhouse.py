@@ -18,10 +18,17 @@ import pytest
 from scripts.stack import processes
 from scripts.stack.loopback import answers
 from scripts.stack.processes import Launch
-from tenancy.stores.clickhouse import PLATFORM_TABLES, TENANT_TABLES, Client, DatabaseError, TenantReader, connect
-from tenancy.stores.platform.migrations import ACCESS_MANAGEMENT
-from tenancy.stores.platform.tombstones import insert_tombstone
-from tenancy.use_cases.migrate import read_migrations
+from tenancy.stores.clickhouse.client import (
+    PLATFORM_TABLES,
+    TENANT_TABLES,
+    Client,
+    DatabaseError,
+    TenantReader,
+    connect,
+)
+from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone
+from tenancy.stores.postgres.platform.migrations import ACCESS_MANAGEMENT
+from tenancy.use_cases.schema.migrate import read_migrations
 from tests.given import MIGRATIONS, NOW, ROOT, Databases, free_port
 
 ACME = UUID("00000000-0000-4000-8000-00000000ac3e")

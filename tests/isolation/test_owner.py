@@ -14,11 +14,11 @@ import pytest
 
 from scripts.stack import postgres, processes
 from scripts.stack.settings import StackSettings
-from tenancy.stores.platform.lookups import find_key_holder, find_member, find_platform_key
-from tenancy.stores.postgres import Database
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.migrate import migrate
-from tenancy.use_cases.provision import provision_organization
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.lookups import find_key_holder, find_member, find_platform_key
+from tenancy.use_cases.organizations.provision import provision_organization
+from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.schema.migrate import migrate
 from tests.given import MIGRATIONS, OPERATOR, ROOT, Databases, Servers, free_port, new_organization
 from tests.isolation import test_roles, test_tables
 from tests.isolation.walls import Rule

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from scripts.stack import postgres
-from tenancy.stores.platform.lookups import KeyHolder, Member
-from tenancy.stores.postgres import Connection, Database, UnboundRoleError
+from tenancy.stores.postgres.client import Connection, Database, UnboundRoleError
+from tenancy.stores.postgres.platform.lookups import KeyHolder, Member
 from tests.given import Databases
 from tests.isolation import privileges
 from tests.isolation.walls import Rule

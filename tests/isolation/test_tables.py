@@ -6,7 +6,7 @@ Each rule is shown to bite as well: something is broken in a transaction that is
 import psycopg
 import pytest
 
-from tenancy.stores.postgres import Connection
+from tenancy.stores.postgres.client import Connection
 from tests.isolation import walls
 from tests.isolation.walls import Rule
 

@@ -5,8 +5,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tenancy.stores.clickhouse import TenantReader
-from tenancy.use_cases.provision import Provisioned
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 
 

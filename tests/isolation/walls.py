@@ -7,7 +7,7 @@ rules find, they find in the catalog of the database that they are asked about; 
 from collections.abc import Callable
 from typing import Final, LiteralString
 
-from tenancy.stores.postgres import Connection
+from tenancy.stores.postgres.client import Connection
 
 type Rule = Callable[[Connection], list[str]]
 

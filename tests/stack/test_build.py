@@ -34,7 +34,7 @@ def test_bytecode_is_taken_without_a_look_at_the_source(tmp_path: Path) -> None:
     header = Path(cache_from_source(module)).read_bytes()[:8]
     assert struct.unpack("<4xI", header) == (UNCHECKED_HASH,)
     module.write_text("def price():\n    return 1\n", encoding="utf-8")
-    command = [sys.executable, "-c", "import tenancy.tiers; tenancy.tiers.price()"]
+    command = [sys.executable, "-c", "import tenancy.rules.tiers; tenancy.rules.tiers.price()"]
     run = subprocess.run(command, cwd=module.parents[1], capture_output=True, text=True, check=False)
     assert "ValueError" in run.stderr
 

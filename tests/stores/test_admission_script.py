@@ -11,10 +11,10 @@ import pytest
 from redis import Redis as Client
 from redis.exceptions import ResponseError
 
-from tenancy.rate_limit import Window, consume, rate_of
-from tenancy.stores.counters import ADMIT, PUT_STANDING, SEED_USAGE
-from tenancy.stores.redis import Redis
-from tenancy.tiers import RATE_LIMIT_BLOCK_SECONDS, RATE_LIMIT_WINDOW_SECONDS
+from tenancy.rules.rate_limit import Window, consume, rate_of
+from tenancy.rules.tiers import RATE_LIMIT_BLOCK_SECONDS, RATE_LIMIT_WINDOW_SECONDS
+from tenancy.stores.redis.client import Redis
+from tenancy.stores.redis.counters import ADMIT, PUT_STANDING, SEED_USAGE
 from tests.given import Servers
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

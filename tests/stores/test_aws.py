@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.aws import Aws, AwsCallError
-from tenancy.stores.secrets import Secrets
+from tenancy.stores.aws.client import Aws, AwsCallError
+from tenancy.stores.aws.secrets import Secrets
 from tests.given import REGION, AwsAccount, free_port
 
 
@@ -81,7 +81,7 @@ def test_a_secret_that_was_read_stays_in_use_while_secrets_manager_is_away(
     secrets = Secrets(client, "tenancy/test")
     assert secrets.get_secret("jwks") == "keys"
     client.close()
-    monkeypatch.setattr("tenancy.stores.secrets.KEPT_SECONDS", -1.0)
+    monkeypatch.setattr("tenancy.stores.aws.secrets.KEPT_SECONDS", -1.0)
     secrets._aws = Aws("secretsmanager", REGION, f"http://127.0.0.1:{free_port()}")
     assert secrets.get_secret("jwks") == "keys"
     with pytest.raises(UnavailableError):

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from redis import Redis as Client
 
-from tenancy.stores.counters import seed_usage, usage_key
-from tenancy.stores.platform.counters import count_counters, delete_counters
-from tenancy.stores.redis import Redis
-from tenancy.usage import MonthSoFar
+from tenancy.rules.usage import MonthSoFar
+from tenancy.stores.redis.client import Redis
+from tenancy.stores.redis.counters import seed_usage, usage_key
+from tenancy.stores.redis.platform.counters import count_counters, delete_counters
 from tests.given import Servers
 
 OWN = UUID("0c000000-0000-4000-8000-0000000000a1")

@@ -7,15 +7,15 @@ import msgspec
 import pytest
 import zstandard
 
-from tenancy.stores.clickhouse import DatabaseError, TenantReader
-from tenancy.stores.events import find_first_unsettled_day, list_daily_events, list_statistics
-from tenancy.stores.platform.events import insert_frames, list_touched_days
-from tenancy.stores.platform.statistics import insert_daily_statistics
-from tenancy.stores.redis import Redis
-from tenancy.stores.usage import list_daily_usage
-from tenancy.usage import Period
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.usage import Period
+from tenancy.stores.clickhouse.client import DatabaseError, TenantReader
+from tenancy.stores.clickhouse.events import find_first_unsettled_day, list_daily_events, list_statistics
+from tenancy.stores.clickhouse.platform.events import insert_frames, list_touched_days
+from tenancy.stores.clickhouse.platform.statistics import insert_daily_statistics
+from tenancy.stores.postgres.usage import list_daily_usage
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import NOW, Databases
 
 ACME = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10")

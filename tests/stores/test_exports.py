@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.exports import Exports
+from tenancy.stores.aws.exports import Exports
 from tests.given import EXPORTS_BUCKET, REGION
 
 pytestmark = pytest.mark.usefixtures("aws")

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from botocore.client import BaseClient
 
-from tenancy.mails import render_mail
-from tenancy.stores.mail import Mailer
+from tenancy.rules.mails import render_mail
+from tenancy.stores.aws.mail import Mailer
 from tests.given import REGION, SENDER
 
 

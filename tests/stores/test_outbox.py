@@ -3,16 +3,16 @@
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from tenancy.stores.platform.leases import delete_lease, take_lease
-from tenancy.stores.platform.outbox import (
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
+from tenancy.stores.postgres.platform.outbox import (
     claim_effects,
     delete_effect,
     give_back_effects,
     insert_effect,
     update_effect_failed,
 )
-from tenancy.stores.postgres import Database
-from tenancy.use_cases.provision import Provisioned
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import NOW, Databases
 
 LATER = NOW + timedelta(minutes=2)

@@ -4,8 +4,8 @@ import psycopg
 import pytest
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.postgres import Database
-from tenancy.use_cases.provision import Provisioned
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import ROOT, Databases, free_port
 
 TERMINATE_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = %s"
@@ -104,7 +104,8 @@ def test_a_tenant_of_the_session_does_not_prevail_over_the_transactions(
 
 def test_nothing_in_the_bundle_sets_a_tenant_but_the_transaction() -> None:
     sources = [*(ROOT / "layers/tenancy").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
-    assert [path.name for path in sources if "app.current_tenant" in path.read_text()] == ["postgres.py"]
+    client = ROOT / "layers/tenancy/tenancy/stores/postgres/client.py"
+    assert [path for path in sources if "app.current_tenant" in path.read_text()] == [client]
 
 
 def test_a_connection_commits_by_itself_and_prepares_nothing(databases: Databases, acme: Provisioned) -> None:

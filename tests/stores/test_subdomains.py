@@ -10,10 +10,10 @@ import pytest
 from psycopg import sql
 
 from tenancy.errors import SubdomainTakenError
-from tenancy.organization import QUARANTINE, RESERVED_SUBDOMAINS, Organization, Status, skeleton
-from tenancy.stores.platform.organizations import insert_organization
-from tenancy.stores.platform.quarantine import insert_quarantine, is_quarantined
-from tenancy.tiers import Tier
+from tenancy.rules.organization import QUARANTINE, RESERVED_SUBDOMAINS, Organization, Status, skeleton
+from tenancy.rules.tiers import Tier
+from tenancy.stores.postgres.platform.organizations import insert_organization
+from tenancy.stores.postgres.platform.quarantine import insert_quarantine, is_quarantined
 from tests.given import NOW, Databases
 
 LABELS = 20_000

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from tenancy.stores.platform.tombstones import insert_tombstone, list_all_tombstones, list_tombstones
+from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone, list_all_tombstones, list_tombstones
 from tests.given import NOW, Databases
 
 

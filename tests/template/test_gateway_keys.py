@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tenancy.stores.gateway_keys import STACK_TAG
-from tenancy.tiers import Tier
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.gateway_keys import STACK_TAG
 from tests.template.test_template import FOLDERS, RESOURCES, statements
 
 TAGS_OF_KEYS = "/tags/arn%3A${AWS::Partition}%3Aapigateway%3A${AWS::Region}%3A%3A%2Fapikeys%2F*"

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tenancy.privacy import CLAIM_TIME, FILES_KEPT, FORGET_AFTER, LONGEST_RUN, QUERY_TIMEOUT_SECONDS
+from tenancy.rules.privacy import CLAIM_TIME, FILES_KEPT, FORGET_AFTER, LONGEST_RUN, QUERY_TIMEOUT_SECONDS
 from tests.template.test_template import FUNCTIONS, RESOURCES
 
 

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from tenancy.deletion import AGES_OUT
+from tenancy.rules.deletion import AGES_OUT
 from tests.given import ROOT
 from tests.template.test_template import FUNCTIONS, RESOURCES, TEMPLATE
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from tenancy.gateway.metrics import NAMESPACE, SERVICE
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.write_keys import CACHE_TIME
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.use_cases.keys.write_keys import CACHE_TIME
 from tests.given import ROOT
 from tests.handlers.functions import running
 
@@ -119,7 +119,7 @@ def test_a_function_may_read_exactly_the_secrets_that_it_names(function: str) ->
     constants = dict(
         re.findall(
             r"^([A-Z_]+): Final = \"([a-z-]+)\"$",
-            (ROOT / "layers/tenancy/tenancy/stores/secrets.py").read_text(),
+            (ROOT / "layers/tenancy/tenancy/stores/aws/secrets.py").read_text(),
             re.MULTILINE,
         )
     )

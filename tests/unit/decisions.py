@@ -4,16 +4,16 @@ from dataclasses import replace
 from uuid import UUID
 
 from tenancy.errors import Refusal
-from tenancy.permissions import PERMISSIONS
-from tenancy.resolution import (
+from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.resolution import (
     Decision,
     Mention,
     Source,
     Verdict,
     resolve,
 )
-from tenancy.tenant import Caller, CallerKind, Operator, Tenant
-from tenancy.tiers import Tier
+from tenancy.rules.tenant import Caller, CallerKind, Operator, Tenant
+from tenancy.rules.tiers import Tier
 
 BASE_DOMAIN = "attribution.example"
 ACME = Tenant(

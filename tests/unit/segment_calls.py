@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.events.row import InvalidEventError, Reception, Row
-from tenancy.events.segment import parse_message
+from tenancy.rules.events.row import InvalidEventError, Reception, Row
+from tenancy.rules.events.segment import parse_message
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 456_789, tzinfo=UTC)
 ACME = UUID("0a000000-0000-4000-8000-00000000000a")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.audit_chain import START, Broken, Entry, Link, follow, next_link, personal_digest
+from tenancy.rules.audit_chain import START, Broken, Entry, Link, follow, next_link, personal_digest
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SALT = b"0123456789abcdef"

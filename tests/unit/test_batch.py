@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError, MalformedRequestError
-from tenancy.events.batch import decode_body, parse_batch, parse_segment_batch, parse_segment_call
+from tenancy.rules.events.batch import decode_body, parse_batch, parse_segment_batch, parse_segment_call
 from tests.unit.batch_bodies import LONE_SURROGATES, texts
 
 DEEP = 100_000

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import MalformedRequestError, TooLargeError
-from tenancy.events.batch import MAX_BODY_BYTES, decode_body
+from tenancy.rules.events.batch import MAX_BODY_BYTES, decode_body
 
 
 @given(st.text())

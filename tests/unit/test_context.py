@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.context import parse_context, to_context
-from tenancy.permissions import PERMISSIONS
-from tenancy.tenant import Bucket, Caller, CallerKind, Operator, Tenant
-from tenancy.tiers import Tier
+from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.tenant import Bucket, Caller, CallerKind, Operator, Tenant
+from tenancy.rules.tiers import Tier
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ACME = Tenant(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import TenantMismatchError
-from tenancy.events.event import parse_event
-from tenancy.events.row import MAX_EVENT_BYTES, InvalidEventError, Row
+from tenancy.rules.events.event import parse_event
+from tenancy.rules.events.row import MAX_EVENT_BYTES, InvalidEventError, Row
 from tests.unit.single_events import ACME, EVENT, GLOBEX, RECEPTION, fault, parse, raw, refusal, without
 
 REQUIRED = ("event_type", "event_name", "device_id", "platform", "event_timestamp")

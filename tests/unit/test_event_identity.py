@@ -8,8 +8,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.events.event import parse_event
-from tenancy.events.row import Reception, derived_event_id
+from tenancy.rules.events.event import parse_event
+from tenancy.rules.events.row import Reception, derived_event_id
 from tests.unit.single_events import ACME, EVENT, GLOBEX, NOW, RECEPTION, parse, raw, without
 
 

@@ -10,8 +10,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.events.frames import MAX_ROWS, MAX_TEXT_BYTES, Frame, cut_frames
-from tenancy.events.row import Row
+from tenancy.rules.events.frames import MAX_ROWS, MAX_TEXT_BYTES, Frame, cut_frames
+from tenancy.rules.events.row import Row
 
 TEXTS = st.text(max_size=40)
 NAMES = st.lists(TEXTS, max_size=2).map(tuple)

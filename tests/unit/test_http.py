@@ -21,9 +21,9 @@ from tenancy.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from tenancy.events.row import Rejection
 from tenancy.gateway.http import json_answer, parse_request, preflight_answer, problem_answer
-from tenancy.tenant import Operator
+from tenancy.rules.events.row import Rejection
+from tenancy.rules.tenant import Operator
 
 STAGE = {
     "path": "/usage",

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from jwt.algorithms import ECAlgorithm
 
-from tenancy.tokens import KeySet
+from tenancy.rules.tokens import KeySet
 from tests.unit.signed_tokens import (
     CLAIMS,
     HEADER,

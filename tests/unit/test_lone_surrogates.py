@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError, MalformedRequestError
-from tenancy.events.batch import parse_segment_batch, parse_segment_call
-from tenancy.events.row import InvalidEventError, Reception, Row
-from tenancy.events.segment import parse_message
+from tenancy.rules.events.batch import parse_segment_batch, parse_segment_call
+from tenancy.rules.events.row import InvalidEventError, Reception, Row
+from tenancy.rules.events.segment import parse_message
 from tests.unit.batch_bodies import LONE_SURROGATES, texts
 
 RECEPTION = Reception(

@@ -4,8 +4,8 @@ import string
 
 import pytest
 
-from tenancy.mails import EVERYWHERE, TEMPLATES, render_mail
-from tenancy.use_cases.effects import Kind
+from tenancy.rules.mails import EVERYWHERE, TEMPLATES, render_mail
+from tenancy.use_cases.outbox.effects import Kind
 
 
 def fields_of(template: str) -> set[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from tenancy.gateway.http import parse_request
 from tenancy.gateway.mentions import mentions_of
-from tenancy.resolution import Source
+from tenancy.rules.resolution import Source
 
 ACME = "0a000000-0000-4000-8000-00000000000a"
 GLOBEX = "0b000000-0000-4000-8000-00000000000b"

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tenancy.errors import TenantMismatchError
-from tenancy.events.event import parse_event
-from tenancy.organization import RESERVED_SUBDOMAINS
-from tenancy.resolution import (
+from tenancy.rules.events.event import parse_event
+from tenancy.rules.organization import RESERVED_SUBDOMAINS
+from tenancy.rules.resolution import (
     Mention,
     Outcome,
     Source,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tenancy.events.names import Names, names_in
+from tenancy.rules.events.names import Names, names_in
 from tests.unit.single_events import parse
 
 

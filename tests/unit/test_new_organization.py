@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tenancy.new_organization import NewOrganization
-from tenancy.tiers import Tier
+from tenancy.rules.new_organization import NewOrganization
+from tenancy.rules.tiers import Tier
 
 ACME = {
     "name": "Acme",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.organization import (
+from tenancy.rules.organization import (
     RESERVED_SUBDOMAINS,
     gateway_key_value,
     is_reserved,

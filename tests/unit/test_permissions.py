@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from tenancy.errors import ForbiddenError
-from tenancy.permissions import PERMISSIONS, ROLES, STATS_READ, USAGE_READ
-from tenancy.tenant import CallerKind, Operator, Tenant, require_operator, require_tenant
-from tenancy.tiers import Tier
+from tenancy.rules.permissions import PERMISSIONS, ROLES, STATS_READ, USAGE_READ
+from tenancy.rules.tenant import CallerKind, Operator, Tenant, require_operator, require_tenant
+from tenancy.rules.tiers import Tier
 
 ALL = (  # noqa: SIM905 - as the API lists them
     "events:write events:read stats:read usage:read usage:write users:read users:write apps:read apps:write keys:read "

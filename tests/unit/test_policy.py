@@ -6,8 +6,8 @@ import pytest
 
 from tenancy.gateway.context import to_context
 from tenancy.gateway.policy import allow
-from tenancy.tenant import CallerKind, Operator, Tenant
-from tenancy.tiers import Tier
+from tenancy.rules.tenant import CallerKind, Operator, Tenant
+from tenancy.rules.tiers import Tier
 
 ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rate_limit import BLOCK, WINDOW, Window, consume, rate_of
+from tenancy.rules.rate_limit import BLOCK, WINDOW, Window, consume, rate_of
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 STEPS = st.lists(st.integers(0, 90_000), max_size=60)

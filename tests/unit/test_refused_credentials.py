@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tenancy.api_keys import KeyType, generate_key
 from tenancy.errors import Refusal, UnauthenticatedError, UnavailableError
-from tenancy.stores.aws import Aws
-from tenancy.stores.postgres import Database
-from tenancy.stores.secrets import JWKS, Secrets
-from tenancy.tokens import KeySet
-from tenancy.use_cases.authenticate import authenticate
+from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.tokens import KeySet
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.secrets import JWKS, Secrets
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.keys.authenticate import authenticate
 from tests.given import REGION, free_port
 from tests.unit.signed_tokens import (
     CLAIMS,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tenancy.tokens import KEPT_TOKENS, KeySet
+from tenancy.rules.tokens import KEPT_TOKENS, KeySet
 from tests.unit.signed_tokens import (
     CLAIMS,
     HEADER,

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import ForbiddenError, ForeignPathError, NotFoundError, TenantMismatchError
-from tenancy.resolution import (
+from tenancy.rules.resolution import (
     Outcome,
     Source,
 )
-from tenancy.tenant import Caller, Tenant
+from tenancy.rules.tenant import Caller, Tenant
 from tests.unit.decisions import (
     ACME,
     BASE_DOMAIN,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.events.row import MAX_EVENT_BYTES, InvalidEventError, Row
-from tenancy.events.segment import BATCH_PATHS, TYPE_OF_PATH
+from tenancy.rules.events.row import MAX_EVENT_BYTES, InvalidEventError, Row
+from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
 from tests.unit.segment_calls import ACME, CALL, Anything, fault, parse, raw, without
 
 

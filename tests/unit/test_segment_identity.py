@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.events.row import Reception
+from tenancy.rules.events.row import Reception
 from tests.unit.segment_calls import CALL, GLOBEX, NOW, parse, raw, without
 
 

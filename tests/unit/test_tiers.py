@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tenancy.tiers import QUOTAS, Quotas, Tier
+from tenancy.rules.tiers import QUOTAS, Quotas, Tier
 from tests.given import ROOT
 
 TABLE: dict[str, dict[str, object]] = {

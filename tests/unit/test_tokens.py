@@ -9,7 +9,7 @@ import pytest
 from jwt.algorithms import ECAlgorithm
 
 from tenancy.errors import UnauthenticatedError
-from tenancy.identification import MAX_CREDENTIAL_CHARACTERS
+from tenancy.rules.credentials import MAX_CREDENTIAL_CHARACTERS
 from tests.unit.signed_tokens import (
     CLAIMS,
     HEADER,

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError
-from tenancy.gateway.usage import parse_period, statistics_document, usage_document
-from tenancy.quotas import Allowance, Metric
-from tenancy.stores.events import Statistics
-from tenancy.tiers import Tier
-from tenancy.usage import SETTLING_TIME, DailyUsage, Period, month_of, unsettled_since
-from tenancy.use_cases.read_usage import UsageReport
+from tenancy.gateway.documents.usage import parse_period, statistics_document, usage_document
+from tenancy.rules.quotas import Allowance, Metric
+from tenancy.rules.tiers import Tier
+from tenancy.rules.usage import SETTLING_TIME, DailyUsage, Period, month_of, unsettled_since
+from tenancy.stores.clickhouse.events import Statistics
+from tenancy.use_cases.usage.read_usage import UsageReport
 
 TODAY = date(2026, 11, 24)
 NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from redis import Redis as Client
 
-from tenancy.admission import Admission
-from tenancy.stores.counters import standing_key
+from tenancy.rules.admission import Admission
+from tenancy.stores.redis.counters import standing_key
 from tests.given import Databases
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

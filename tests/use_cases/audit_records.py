@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from tenancy.audit import Addressed, Outcome, Record
-from tenancy.audit_chain import Entry
-from tenancy.stores.audit import Selection, insert_record
-from tenancy.tenant import CallerKind
-from tenancy.use_cases.read_audit import list_audit_entries
+from tenancy.rules.audit_chain import Entry
+from tenancy.rules.audit_record import Addressed, Outcome, Record
+from tenancy.rules.tenant import CallerKind
+from tenancy.stores.postgres.audit_log import Selection, insert_record
+from tenancy.use_cases.audit.read_audit import list_audit_entries
 from tests.given import OPERATOR, Databases
 
 NOW = datetime.now(UTC)

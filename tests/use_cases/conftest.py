@@ -6,14 +6,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from tenancy.stores.aws import Aws
-from tenancy.stores.exports import Exports
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.redis import Redis
-from tenancy.stores.signer import Signer
-from tenancy.use_cases.admit import Admissions
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.estate import Estate
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.deletion.estate import Estate
+from tenancy.use_cases.outbox.effects import World
 from tests.given import EXPORTS_BUCKET, PLANS_PATH, REGION, AwsAccount, Databases
 from tests.handlers.conftest import mails
 from tests.use_cases.admitting import NOW, Admit

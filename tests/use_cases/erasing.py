@@ -9,13 +9,13 @@ from uuid import UUID
 
 import boto3
 
-from tenancy.deletion import Counts
-from tenancy.stores.redis import Redis
-from tenancy.stores.signer import Signer
-from tenancy.use_cases.delete import delete_organization
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.erase import await_writers, certify, close_gate, erase_store
-from tenancy.use_cases.estate import STORES, Estate
+from tenancy.rules.deletion import Counts
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.deletion.delete import delete_organization
+from tenancy.use_cases.deletion.erase import await_writers, certify, close_gate, erase_store
+from tenancy.use_cases.deletion.estate import STORES, Estate
+from tenancy.use_cases.outbox.effects import World
 from tests.given import NOW, OPERATOR, REGION, Databases
 
 GRACE = timedelta(days=30)

@@ -10,15 +10,15 @@ from uuid import UUID
 
 import boto3
 
-from tenancy.audit import Actor
-from tenancy.privacy import Erasure, Export, SubjectKind, subject_named
-from tenancy.quotas import Metric
-from tenancy.stores.exports import Exports
-from tenancy.tenant import CallerKind
-from tenancy.use_cases.do_privacy_jobs import Done, Stores, do_privacy_jobs
-from tenancy.use_cases.meter import record_usage
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.request_privacy import read_erasure, read_export, request_erasure, request_export
+from tenancy.rules.audit_record import Actor
+from tenancy.rules.privacy import Erasure, Export, SubjectKind, subject_named
+from tenancy.rules.quotas import Metric
+from tenancy.rules.tenant import CallerKind
+from tenancy.stores.aws.exports import Exports
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.privacy.request_privacy import read_erasure, read_export, request_erasure, request_export
+from tenancy.use_cases.schedule.privacy_jobs import Done, Stores, do_privacy_jobs
+from tenancy.use_cases.usage.meter import record_usage
 from tests.given import EXPORTS_BUCKET, OPERATOR, REGION, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import structs
 
-from tenancy.events.event import parse_event
-from tenancy.events.frames import EventTable, cut_frames
-from tenancy.events.row import Reception, Row
-from tenancy.stores.clickhouse import TenantReader
-from tenancy.stores.platform.events import insert_frames
+from tenancy.rules.events.event import parse_event
+from tenancy.rules.events.frames import EventTable, cut_frames
+from tenancy.rules.events.row import Reception, Row
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.clickhouse.platform.events import insert_frames
 from tests.given import Databases, event
 
 LONG: timedelta = timedelta(days=3650)

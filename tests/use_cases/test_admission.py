@@ -11,15 +11,15 @@ from threading import Barrier
 from redis import Redis as Client
 
 from scripts.stack import postgres
-from tenancy.admission import Admission, Verdict
-from tenancy.audit import PLATFORM_LOG
-from tenancy.stores.platform.usage import update_daily_requests
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.tenant import Bucket, CallerKind, Operator
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.admit import Admissions
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.admission import Admission, Verdict
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.tenant import Bucket, CallerKind, Operator
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.usage import update_daily_requests
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PATIENCE_SECONDS, Databases, know, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, Admit

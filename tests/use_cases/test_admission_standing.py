@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis as Client
 
-from tenancy.admission import Verdict
-from tenancy.audit import PLATFORM_LOG
-from tenancy.stores.counters import put_standing
-from tenancy.stores.redis import Redis
-from tenancy.stores.standing import find_standing
-from tenancy.tenant import Bucket, CallerKind, Operator
-from tenancy.tiers import PLATFORM_REQUESTS_PER_MINUTE, Tier
-from tenancy.use_cases.keep_requests import keep_requests
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.admission import Verdict
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.tenant import Bucket, CallerKind, Operator
+from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, Tier
+from tenancy.stores.postgres.standing import find_standing
+from tenancy.stores.redis.client import Redis
+from tenancy.stores.redis.counters import put_standing
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.keep_requests import keep_requests
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, Admit

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from tenancy.audit import PLATFORM_LOG, Outcome, Record
-from tenancy.audit_chain import START, next_link
-from tenancy.stores.platform.audit import SealedMeanwhileError, list_unsealed, update_seals
-from tenancy.stores.signer import Signer
-from tenancy.use_cases import seal_audit
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.read_audit import list_audit_entries, verify_audit_log
-from tenancy.use_cases.record_audit import record_messages
-from tenancy.use_cases.seal_audit import seal_audit_logs
+from tenancy.rules.audit_chain import START, next_link
+from tenancy.rules.audit_record import PLATFORM_LOG, Outcome, Record
+from tenancy.stores.aws.signer import Signer
+from tenancy.stores.postgres.platform.audit_logs import SealedMeanwhileError, list_unsealed, update_seals
+from tenancy.use_cases.audit import seal_audit
+from tenancy.use_cases.audit.read_audit import list_audit_entries, verify_audit_log
+from tenancy.use_cases.audit.record_audit import record_messages
+from tenancy.use_cases.audit.seal_audit import seal_audit_logs
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR, Databases
 from tests.use_cases.audit_records import ALICE, BOB, EVER, NOW, entries, message, messages, read, refusal, write
 

@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.seal_audit import seal_audit_logs
+from tenancy.use_cases.audit.seal_audit import seal_audit_logs
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.use_cases.audit_records import NOW
 

@@ -7,14 +7,14 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tenancy.audit import PLATFORM_LOG
-from tenancy.audit_chain import follow
-from tenancy.stores.signer import Signer
-from tenancy.use_cases import read_audit
-from tenancy.use_cases.cut_audit import cut_audit_logs
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.read_audit import Verification, verify_audit_log
-from tenancy.use_cases.seal_audit import seal_audit_logs
+from tenancy.rules.audit_chain import follow
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.stores.aws.signer import Signer
+from tenancy.use_cases.audit import read_audit
+from tenancy.use_cases.audit.cut_audit import cut_audit_logs
+from tenancy.use_cases.audit.read_audit import Verification, verify_audit_log
+from tenancy.use_cases.audit.seal_audit import seal_audit_logs
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.use_cases.audit_records import ALICE, BOB, LONG_AGO, NOW, entries, read, write
 

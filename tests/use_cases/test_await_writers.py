@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from tenancy.errors import ConflictError, UnavailableError
-from tenancy.stores.clickhouse import ClickHouseError
-from tenancy.stores.platform.leases import take_lease
-from tenancy.stores.redis import Redis
-from tenancy.use_cases import release_held
-from tenancy.use_cases.erase import WritersActiveError, await_writers
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.release_held import release_all, release_into_room
-from tenancy.use_cases.roll_up import LEASE_TIME, roll_up
+from tenancy.stores.clickhouse.client import ClickHouseError
+from tenancy.stores.postgres.platform.leases import take_lease
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.deletion.erase import WritersActiveError, await_writers
+from tenancy.use_cases.held_events import release_held
+from tenancy.use_cases.held_events.release_held import release_all, release_into_room
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.roll_up import LEASE_TIME, roll_up
 from tests.given import OPERATOR, Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.erasing import PURGE, QUIET, Platform

@@ -8,18 +8,18 @@ import psycopg
 import pytest
 
 from tenancy.errors import SubdomainTakenError
-from tenancy.organization import Status
-from tenancy.stores.platform.deletions import list_certificates
-from tenancy.tiers import Tier
-from tenancy.use_cases.erase import (
+from tenancy.rules.organization import Status
+from tenancy.rules.tiers import Tier
+from tenancy.stores.postgres.platform.deletions import list_certificates
+from tenancy.use_cases.audit.read_audit import verify_audit_log
+from tenancy.use_cases.deletion.erase import (
     RowsLeftError,
     count_again,
 )
-from tenancy.use_cases.list_organizations import list_page
-from tenancy.use_cases.provision import Provisioned, provision_organization
-from tenancy.use_cases.read_audit import verify_audit_log
-from tenancy.use_cases.read_certificate import read_certificate
-from tenancy.use_cases.sweep import sweep
+from tenancy.use_cases.deletion.read_certificate import read_certificate
+from tenancy.use_cases.organizations.list_organizations import list_page
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import OPERATOR, Databases, new_organization
 from tests.handlers.functions import Mails, superuser
 from tests.use_cases.erasing import PURGE, QUIET, Platform, column_of, owed

@@ -7,17 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from tenancy.organization import Status
-from tenancy.organization_change import OrganizationChange
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.redis import Redis
-from tenancy.tiers import Tier
-from tenancy.use_cases.change_organization import change_organization
-from tenancy.use_cases.change_standing import Changed
-from tenancy.use_cases.delete import delete_organization, restore_organization
-from tenancy.use_cases.effects import Kind, World
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.sweep import sweep
+from tenancy.rules.organization import Status
+from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.change_standing import Changed
+from tenancy.use_cases.deletion.delete import delete_organization, restore_organization
+from tenancy.use_cases.organizations.change_organization import change_organization
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import Kind, World
+from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, PATIENCE_SECONDS, PLANS_PATH, REGION, Databases, tenant_of
 from tests.use_cases.admitting import Admit, known_of
 from tests.use_cases.erasing import GRACE, owed

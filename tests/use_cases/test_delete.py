@@ -8,22 +8,22 @@ from datetime import timedelta
 import pytest
 
 from scripts.stack import postgres
-from tenancy.admission import Verdict
 from tenancy.errors import ErasedError, NotDeletedError, NotFoundError, Refusal, TransitionNotAllowedError
-from tenancy.organization import Organization, Status
-from tenancy.organization_change import OrganizationChange
-from tenancy.quotas import Metric
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.platform.organizations import lock_organization
-from tenancy.stores.postgres import Database
-from tenancy.tenant import CallerKind, Tenant
-from tenancy.tiers import Tier
-from tenancy.use_cases.change_organization import change_organization
-from tenancy.use_cases.delete import delete_organization, restore_organization
-from tenancy.use_cases.list_organizations import get_organization
-from tenancy.use_cases.meter import record_usage
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.sweep import sweep
+from tenancy.rules.admission import Verdict
+from tenancy.rules.organization import Organization, Status
+from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.quotas import Metric
+from tenancy.rules.tenant import CallerKind, Tenant
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.organizations import lock_organization
+from tenancy.use_cases.deletion.delete import delete_organization, restore_organization
+from tenancy.use_cases.organizations.change_organization import change_organization
+from tenancy.use_cases.organizations.list_organizations import get_organization
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.sweep import sweep
+from tenancy.use_cases.usage.meter import record_usage
 from tests.crash.deaths import process
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -209,7 +209,7 @@ def test_without_step_functions_the_deletion_is_owed_and_the_sweep_starts_it(
     nowhere: str,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("tenancy.stores.executions._client", client_at(nowhere))
+        patch.setattr("tenancy.stores.aws.executions._client", client_at(nowhere))
         platform.delete(acme.organization.id)
     assert executions_of(aws.state_machine_arn) == []
     assert get_organization(databases.platform, acme.organization.id).status is Status.DELETED

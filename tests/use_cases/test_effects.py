@@ -8,13 +8,13 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from tenancy.errors import UnavailableError
-from tenancy.organization_change import OrganizationChange
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.platform.outbox import insert_effect
-from tenancy.tiers import Tier
-from tenancy.use_cases.change_organization import change_organization
-from tenancy.use_cases.effects import LAST_ATTEMPT, Backlog, Kind, World, drain, find_backlog
-from tenancy.use_cases.provision import Provisioned, provision_organization
+from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.use_cases.organizations.change_organization import change_organization
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.outbox.effects import LAST_ATTEMPT, Backlog, Kind, World, drain, find_backlog
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 from tests.handlers.functions import Mails, superuser
 

@@ -6,26 +6,26 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from tenancy.admission import Verdict
-from tenancy.audit import PLATFORM_LOG, Actor, Addressed, Outcome, Record
-from tenancy.stores.platform.counters import delete_counters
-from tenancy.stores.platform.erasure import ERASED, KEPT
-from tenancy.stores.platform.outbox import insert_effect
-from tenancy.stores.platform.tombstones import list_tombstones
-from tenancy.tenant import CallerKind
-from tenancy.use_cases.delete import restore_organization
-from tenancy.use_cases.effects import Kind
-from tenancy.use_cases.erase import (
+from tenancy.rules.admission import Verdict
+from tenancy.rules.audit_record import PLATFORM_LOG, Actor, Addressed, Outcome, Record
+from tenancy.rules.tenant import CallerKind
+from tenancy.stores.clickhouse.platform.tombstones import list_tombstones
+from tenancy.stores.postgres.platform.organization_rows import ERASED, KEPT
+from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.stores.redis.platform.counters import delete_counters
+from tenancy.use_cases.audit.record_audit import record_messages
+from tenancy.use_cases.deletion.delete import restore_organization
+from tenancy.use_cases.deletion.erase import (
     EarlyError,
     OvertakenError,
     count_again,
     erase_store,
 )
-from tenancy.use_cases.estate import STORES
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.record_audit import record_messages
-from tenancy.use_cases.roll_up import roll_up
-from tenancy.use_cases.sweep import sweep
+from tenancy.use_cases.deletion.estate import STORES
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import Kind
+from tenancy.use_cases.schedule.roll_up import roll_up
+from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.isolation.proof.catalog import redis_keys, snapshot

@@ -7,12 +7,12 @@ import pytest
 from msgspec import to_builtins
 from zstandard import compress
 
-from tenancy.events.row import Reception
-from tenancy.events.segment import parse_message
-from tenancy.privacy import SubjectKind, Written, subject_named
-from tenancy.stores.platform.events import insert_frames
-from tenancy.stores.platform.subjects import count_subject
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.events.row import Reception
+from tenancy.rules.events.segment import parse_message
+from tenancy.rules.privacy import SubjectKind, Written, subject_named
+from tenancy.stores.clickhouse.platform.events import insert_frames
+from tenancy.stores.clickhouse.platform.subjects import count_subject
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW

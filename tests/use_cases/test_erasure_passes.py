@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tenancy.privacy import FORGET_AFTER, LATER_PASSES, NEXT_PASS, ErasureStatus, ExportStatus
-from tenancy.stores.platform.subjects import delete_subject
-from tenancy.stores.redis import Redis
-from tenancy.use_cases import erase_subject
-from tenancy.use_cases.do_privacy_jobs import Done, do_privacy_jobs
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.privacy import FORGET_AFTER, LATER_PASSES, NEXT_PASS, ErasureStatus, ExportStatus
+from tenancy.stores.clickhouse.platform.subjects import delete_subject
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.privacy import erase_subject
+from tenancy.use_cases.schedule.privacy_jobs import Done, do_privacy_jobs
+from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW

@@ -10,12 +10,12 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.errors import ConflictError
-from tenancy.privacy import CLAIM_TIME, OPEN_ERASURES, SubjectKind, subject_named
-from tenancy.stores.platform.leases import has_claims
-from tenancy.stores.postgres import Database
-from tenancy.use_cases.erase_subject import find_due_erasure
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.request_privacy import request_erasure
+from tenancy.rules.privacy import CLAIM_TIME, OPEN_ERASURES, SubjectKind, subject_named
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.leases import has_claims
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.privacy.erase_subject import find_due_erasure
+from tenancy.use_cases.privacy.request_privacy import request_erasure
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW

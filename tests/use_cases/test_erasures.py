@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tenancy.errors import NotFoundError
-from tenancy.privacy import CLAIM_TIME, FORGET_AFTER, NEXT_PASS, ErasureStatus
-from tenancy.stores.redis import Redis
-from tenancy.use_cases import erase_subject
-from tenancy.use_cases.clean_up import clean_up
-from tenancy.use_cases.do_privacy_jobs import do_privacy_jobs
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.privacy import CLAIM_TIME, FORGET_AFTER, NEXT_PASS, ErasureStatus
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.privacy import erase_subject
+from tenancy.use_cases.schedule.clean_up import clean_up
+from tenancy.use_cases.schedule.privacy_jobs import do_privacy_jobs
+from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW

@@ -8,16 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.audit import Outcome
 from tenancy.errors import NotFoundError
-from tenancy.privacy import CLAIM_TIME, ExportStatus
-from tenancy.stores.exports import Exports
-from tenancy.stores.platform.leases import has_claims
-from tenancy.stores.redis import Redis
-from tenancy.use_cases import export_pages, write_export
-from tenancy.use_cases.effects import World, drain
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.audit_record import Outcome
+from tenancy.rules.privacy import CLAIM_TIME, ExportStatus
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.postgres.platform.leases import has_claims
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.privacy import export_pages, write_export
+from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import REGION, Databases
 from tests.handlers.conftest import mails
 from tests.handlers.functions import Mails, superuser

@@ -10,14 +10,14 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.errors import UnavailableError
-from tenancy.privacy import CLAIM_TIME, ExportJob
-from tenancy.stores.exports import Exports
-from tenancy.stores.postgres import Database
-from tenancy.stores.privacy import insert_export
-from tenancy.use_cases import export_pages, request_privacy, write_export
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.request_privacy import request_export
-from tenancy.use_cases.write_export import find_due_export, give_back_export
+from tenancy.rules.privacy import CLAIM_TIME, ExportJob
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.privacy import insert_export
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.privacy import export_pages, request_privacy, write_export
+from tenancy.use_cases.privacy.request_privacy import request_export
+from tenancy.use_cases.privacy.write_export import find_due_export, give_back_export
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW

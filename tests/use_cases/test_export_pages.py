@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from tenancy.stores.clickhouse import TenantReader
-from tenancy.stores.redis import Redis
-from tenancy.use_cases import export_pages
-from tenancy.use_cases.export_pages import SECTIONS, Page, Source
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.privacy import export_pages
+from tenancy.use_cases.privacy.export_pages import SECTIONS, Page, Source
+from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import Databases
 from tests.use_cases.admitting import NOW
 from tests.use_cases.privacy_jobs import ask_export, exported, hold, work

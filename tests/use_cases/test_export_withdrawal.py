@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.privacy import LATER_PASSES, NEXT_PASS, ExportStatus
-from tenancy.stores.exports import Exports
-from tenancy.stores.platform.export_jobs import withdraw_exports
-from tenancy.stores.postgres import Connection
-from tenancy.use_cases import erase_subject, export_pages
-from tenancy.use_cases.provision import Provisioned
+from tenancy.rules.privacy import LATER_PASSES, NEXT_PASS, ExportStatus
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.platform.export_jobs import withdraw_exports
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.privacy import erase_subject, export_pages
 from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW

@@ -11,19 +11,19 @@ from uuid import UUID
 from redis import Redis as Client
 
 from scripts.stack import postgres
-from tenancy.admission import Verdict
-from tenancy.quotas import Metric
-from tenancy.stores.clickhouse import TenantReader
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.tenant import Bucket, Tenant
-from tenancy.tiers import QUOTAS
-from tenancy.use_cases.admit import Admissions
-from tenancy.use_cases.keep_requests import keep_requests
-from tenancy.use_cases.meter import record_usage
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.read_usage import read_usage
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.admission import Verdict
+from tenancy.rules.quotas import Metric
+from tenancy.rules.tenant import Bucket, Tenant
+from tenancy.rules.tiers import QUOTAS
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.keep_requests import keep_requests
+from tenancy.use_cases.schedule.roll_up import roll_up
+from tenancy.use_cases.usage.meter import record_usage
+from tenancy.use_cases.usage.read_usage import read_usage
 from tests.given import PATIENCE_SECONDS, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.storing import store

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tenancy.admission import HELD_FOR_QUOTA
 from tenancy.errors import ConflictError, NotFoundError
-from tenancy.events.segment import HELD_FOR_CLOCK
-from tenancy.stores.platform.leases import take_lease
-from tenancy.stores.redis import Redis
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.release_held import count_held_events, release_all, release_into_room
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.admission import HELD_FOR_QUOTA
+from tenancy.rules.events.segment import HELD_FOR_CLOCK
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.stores.postgres.platform.leases import take_lease
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.held_events.release_held import count_held_events, release_all, release_into_room
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import OPERATOR, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, Admit
@@ -106,7 +106,7 @@ def test_a_release_that_dies_after_it_has_stored_them_counts_each_once(
 ) -> None:
     hold(databases, acme, 5)
     with monkeypatch.context() as patch:
-        patch.setattr("tenancy.stores.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
+        patch.setattr("tenancy.stores.clickhouse.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
         with pytest.raises(Exception, match="no_such_function"):
             release(NOW)
     assert count(databases, acme.organization.id) == 5

@@ -8,22 +8,22 @@ import msgspec
 import pytest
 
 from tenancy.errors import InvalidError
-from tenancy.events.batch import Batch
-from tenancy.quotas import Metric
-from tenancy.stores.aws import Aws
-from tenancy.stores.clickhouse import TenantReader
-from tenancy.stores.dead_letters import DeadLetters
-from tenancy.stores.queue import EventQueue
-from tenancy.stores.redis import Redis
-from tenancy.tenant import Tenant
-from tenancy.usage import Period
-from tenancy.use_cases.admit import Admissions
-from tenancy.use_cases.ingest import Receipt, read_batch, take
-from tenancy.use_cases.load import QueuedFrame, load_frames
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.read_statistics import read_statistics
-from tenancy.use_cases.read_usage import UsageReport, read_usage
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.events.batch import Batch
+from tenancy.rules.quotas import Metric
+from tenancy.rules.tenant import Tenant
+from tenancy.rules.usage import Period
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.dead_letters import DeadLetters
+from tenancy.stores.aws.event_queue import EventQueue
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.ingest.ingest import Receipt, read_batch, take
+from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.roll_up import roll_up
+from tenancy.use_cases.usage.read_statistics import read_statistics
+from tenancy.use_cases.usage.read_usage import UsageReport, read_usage
 from tests.given import NOW, REGION, AwsAccount, Databases, event, tenant_of
 
 type Send = Callable[..., Receipt]

@@ -18,19 +18,19 @@ from tenancy.errors import (
     NotFoundError,
     QuotaExceededError,
 )
-from tenancy.quotas import Allowance, Metric
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.meter import (
+from tenancy.rules.quotas import Allowance, Metric
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.roll_up import roll_up
+from tenancy.use_cases.usage.meter import (
     commit_reservation,
     parse_metric,
     record_usage,
     release_reservation,
     reserve_usage,
 )
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.roll_up import roll_up
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW

@@ -8,14 +8,14 @@ import boto3
 import pytest
 from moto.ses.models import ses_backends
 
-from tenancy.quotas import Metric
-from tenancy.stores.redis import Redis
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.announce import announce_notices
-from tenancy.use_cases.effects import World, drain
-from tenancy.use_cases.meter import record_usage
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.quotas import Metric
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.schedule.roll_up import roll_up
+from tenancy.use_cases.usage.announce_notices import announce_notices
+from tenancy.use_cases.usage.meter import record_usage
 from tests.given import REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
@@ -164,7 +164,7 @@ def test_a_death_between_the_mark_and_the_mail_sends_it_later_and_once(
             def die(*_: object, **__: object) -> None:
                 raise KeyboardInterrupt
 
-            patch.setattr(f"tenancy.use_cases.announce.{dies_in}", die)
+            patch.setattr(f"tenancy.use_cases.usage.announce_notices.{dies_in}", die)
             with pytest.raises(KeyboardInterrupt):
                 announce_notices(databases.platform, now=NOW)
     assert announce_notices(databases.platform, now=NOW) == 1

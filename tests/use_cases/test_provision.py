@@ -12,21 +12,21 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.errors import SubdomainTakenError, UnavailableError
-from tenancy.organization import QUARANTINE
-from tenancy.stores.gateway_keys import STACK_TAG
-from tenancy.stores.platform.quarantine import insert_quarantine
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.tiers import Tier
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.provision import (
+from tenancy.rules.organization import QUARANTINE
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.gateway_keys import STACK_TAG
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.quarantine import insert_quarantine
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import (
     Provisioned,
     insert_provisioned,
     prepare,
     provision_organization,
     put_gateway_key,
 )
-from tenancy.use_cases.sweep import sweep
+from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 
 IS_ANYONE_WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"

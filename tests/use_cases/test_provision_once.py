@@ -15,7 +15,6 @@ import pytest
 from pydantic import SecretStr
 
 from scripts.stack import postgres
-from tenancy.audit import Actor
 from tenancy.errors import (
     IdempotencyKeyReusedError,
     Refusal,
@@ -23,18 +22,19 @@ from tenancy.errors import (
     SubdomainTakenError,
     UnavailableError,
 )
-from tenancy.new_organization import NewOrganization
-from tenancy.stores.aws import Aws
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.platform.provisioning_requests import RequestKey, StoredRequest, insert_request
-from tenancy.stores.postgres import Database
-from tenancy.stores.redis import Redis
-from tenancy.stores.sealer import Sealer
-from tenancy.tiers import Tier
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.provision import HASHER, Provisioned, provision_organization
-from tenancy.use_cases.provision_once import _canonical, provision_once
-from tenancy.use_cases.sweep import sweep
+from tenancy.rules.audit_record import Actor
+from tenancy.rules.new_organization import NewOrganization
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.aws.sealer import Sealer
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.provisioning_requests import RequestKey, StoredRequest, insert_request
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.provision import HASHER, Provisioned, provision_organization
+from tenancy.use_cases.organizations.provision_once import _canonical, provision_once
+from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, PASSWORD, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 
 AT_ONCE = 50

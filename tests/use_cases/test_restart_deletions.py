@@ -8,11 +8,11 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from tenancy.stores.executions import Executions, Progress
-from tenancy.use_cases.erase import count_again
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.restart_deletions import Restarted, restart_deletions
-from tenancy.use_cases.sweep import sweep
+from tenancy.stores.aws.executions import Executions, Progress
+from tenancy.use_cases.deletion.erase import count_again
+from tenancy.use_cases.deletion.restart_deletions import Restarted, restart_deletions
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, REGION, AwsAccount, Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.erasing import PURGE, QUIET, Platform, executions_of

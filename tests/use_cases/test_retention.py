@@ -4,18 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tenancy.organization_change import OrganizationChange
-from tenancy.stores.gateway_keys import GatewayKeys
-from tenancy.stores.redis import Redis
-from tenancy.tenant import Tenant
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.usage import Period
-from tenancy.use_cases.change_organization import change_organization
-from tenancy.use_cases.clean_up import clean_up
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.read_statistics import read_statistics
-from tenancy.use_cases.roll_up import roll_up
+from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.tenant import Tenant
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.rules.usage import Period
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.organizations.change_organization import change_organization
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.schedule.clean_up import clean_up
+from tenancy.use_cases.schedule.roll_up import roll_up
+from tenancy.use_cases.usage.read_statistics import read_statistics
 from tests.given import OPERATOR, PLANS_PATH, REGION, Databases, tenant_of
 from tests.use_cases.admitting import NOW
 from tests.use_cases.storing import count, store
@@ -76,7 +76,7 @@ def test_a_clean_up_that_dies_is_done_again(
 ) -> None:
     store(databases, acme.organization.id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=200))
     with monkeypatch.context() as patch:
-        patch.setattr("tenancy.stores.platform.retention.DELETE_STATISTICS", "SELECT no_such_function()")
+        patch.setattr("tenancy.stores.clickhouse.platform.retention.DELETE_STATISTICS", "SELECT no_such_function()")
         with pytest.raises(Exception, match="no_such_function"):
             clean_up(databases.platform, databases.clickhouse, now=NOW)
     assert clean_up(databases.platform, databases.clickhouse, now=NOW) == 1

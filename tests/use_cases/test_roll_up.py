@@ -7,17 +7,17 @@ from uuid import UUID
 import pytest
 from redis import Redis as RedisClient
 
-from tenancy.quotas import Metric
-from tenancy.stores.clickhouse import Client
-from tenancy.stores.platform.statistics import insert_daily_statistics
-from tenancy.stores.redis import Redis
-from tenancy.stores.usage import list_daily_usage
-from tenancy.tenant import Bucket
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.admit import Admissions
-from tenancy.use_cases.meter import record_usage
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.roll_up import LEASE_TIME, RollUp, roll_up
+from tenancy.rules.quotas import Metric
+from tenancy.rules.tenant import Bucket
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform.statistics import insert_daily_statistics
+from tenancy.stores.postgres.usage import list_daily_usage
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.schedule.roll_up import LEASE_TIME, RollUp, roll_up
+from tenancy.use_cases.usage.meter import record_usage
 from tests.given import PATIENCE_SECONDS, Databases, know, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, Admit
@@ -132,7 +132,7 @@ def test_statistics_that_do_not_agree_with_the_rows_are_reported(
     """Some are missing of acme's, and some are too many of globex's."""
     for who in (acme, globex):
         store(databases, who.organization.id, range(5), at=NOW)
-    inserted = "tenancy.use_cases.roll_up.insert_daily_statistics"
+    inserted = "tenancy.use_cases.schedule.roll_up.insert_daily_statistics"
 
     def and_damaged(client: Client, *, since: datetime, run: datetime) -> None:
         insert_daily_statistics(client, since=since, run=run)
@@ -236,7 +236,7 @@ def test_a_run_that_dies_before_its_mark_is_done_again_by_the_next(
             def die(*_: object, **__: object) -> None:
                 raise KeyboardInterrupt
 
-            patch.setattr(f"tenancy.use_cases.roll_up.{dies_in}", die)
+            patch.setattr(f"tenancy.use_cases.schedule.roll_up.{dies_in}", die)
             with pytest.raises(KeyboardInterrupt):
                 roll_up(databases.platform, databases.clickhouse, counters, now=NOW + runs * LEASE_TIME)
     assert run(databases, counters, NOW + len(steps) * LEASE_TIME).ran

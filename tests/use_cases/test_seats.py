@@ -11,13 +11,13 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.errors import QuotaExceededError
-from tenancy.quotas import Metric, limit_of
-from tenancy.stores.apps import count_apps, insert_app
-from tenancy.stores.postgres import Connection, Database
-from tenancy.stores.users import count_users, insert_user
-from tenancy.tiers import Tier
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.seats import claim_seat
+from tenancy.rules.quotas import Metric, limit_of
+from tenancy.rules.tiers import Tier
+from tenancy.stores.postgres.apps import count_apps, insert_app
+from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.users import count_users, insert_user
+from tenancy.use_cases.organizations.claim_seat import claim_seat
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.use_cases.admitting import NOW
 

@@ -2,16 +2,16 @@
 
 import pytest
 
-from tenancy.quotas import Metric
-from tenancy.stores.platform.audit import SealedMeanwhileError
-from tenancy.stores.platform.outbox import insert_effect
-from tenancy.stores.redis import Redis
-from tenancy.tiers import QUOTAS, Tier
-from tenancy.use_cases.effects import World
-from tenancy.use_cases.meter import record_usage
-from tenancy.use_cases.provision import Provisioned
-from tenancy.use_cases.seal_audit import seal_audit_logs
-from tenancy.use_cases.sweep import Swept, sweep
+from tenancy.rules.quotas import Metric
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.stores.postgres.platform.audit_logs import SealedMeanwhileError
+from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.audit.seal_audit import seal_audit_logs
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.schedule.sweep import Swept, sweep
+from tenancy.use_cases.usage.meter import record_usage
 from tests.given import NOW, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.audit_records import read, write

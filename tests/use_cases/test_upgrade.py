@@ -11,9 +11,9 @@ import pytest
 from psycopg import sql
 
 from scripts.stack import postgres
-from tenancy.stores.clickhouse import connect
-from tenancy.stores.postgres import Database
-from tenancy.use_cases.migrate import migrate
+from tenancy.stores.clickhouse.client import connect
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.schema.migrate import migrate
 from tests.given import MIGRATIONS, ROOT, Servers
 
 BEFORE = 12  # migrations of PostgreSQL that the release before had

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from typing import Any
 
-from tenancy.api_keys import KEY
-from tenancy.organization import Status
+from tenancy.rules.api_keys import KEY
+from tenancy.rules.organization import Status
 from tests.given import ROOT
 from tests.handlers.functions import BASE_DOMAIN
 from tests.isolation.proof.deployment import BY_TABLES_ID, Route

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import redis
 
-from tenancy.use_cases.delete import DELETED
-from tenancy.use_cases.effects import Kind
+from tenancy.use_cases.deletion.delete import DELETED
+from tenancy.use_cases.outbox.effects import Kind
 from tests.given import Databases
 from tests.handlers.functions import superuser
 

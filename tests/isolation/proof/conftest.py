@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from tenancy.api_keys import ApiKey
-from tenancy.use_cases.effects import World
+from tenancy.rules.api_keys import ApiKey
+from tenancy.use_cases.outbox.effects import World
 from tests.given import AwsAccount, Databases, Servers
 from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
 from tests.handlers.functions import Start, superuser

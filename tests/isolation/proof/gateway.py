@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from tenancy.organization import Status
+from tenancy.rules.organization import Status
 from tests.handlers.functions import Function, Start
 from tests.isolation.proof.deployment import PARAMETER, Route, discover_routes, variables_of
 

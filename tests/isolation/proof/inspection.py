@@ -17,10 +17,9 @@ import psycopg
 from clickhouse_connect.driver.client import Client
 
 import tenancy.stores
-from tenancy.api_keys import ApiKey, KeyType, generate_key
-from tenancy.stores.redis import Redis
+from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.stores.redis.client import Redis
 
-PLATFORM = "tenancy.stores.platform"
 EARLY = ("start", "since", "from", "after", "first")
 MANY = 100
 
@@ -46,14 +45,14 @@ def discover_functions() -> list[StoreFunction]:
     """Return what the stores outside stores/platform offer."""
     found = []
     for info in pkgutil.walk_packages(tenancy.stores.__path__, "tenancy.stores."):
-        if not info.name.startswith(PLATFORM):
+        if ".platform" not in info.name:
             found += list(_offered(importlib.import_module(info.name)))
     return found
 
 
 def count_platform_functions() -> int:
-    package = importlib.import_module(PLATFORM)
-    modules = [importlib.import_module(f"{PLATFORM}.{info.name}") for info in pkgutil.iter_modules(package.__path__)]
+    walked = pkgutil.walk_packages(tenancy.stores.__path__, "tenancy.stores.")
+    modules = [importlib.import_module(info.name) for info in walked if ".platform." in info.name]
     return sum(len(list(_offered(module))) for module in modules)
 
 

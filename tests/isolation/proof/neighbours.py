@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 import jwt
 from pydantic import SecretStr
 
-from tenancy.api_keys import ApiKey, KeyType, generate_key
-from tenancy.new_organization import NewOrganization
-from tenancy.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
-from tenancy.stores.api_keys import insert_api_key
-from tenancy.tiers import Tier
-from tenancy.use_cases.effects import World, drain
-from tenancy.use_cases.provision import provision_organization
+from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.new_organization import NewOrganization
+from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
+from tenancy.rules.tiers import Tier
+from tenancy.stores.postgres.api_keys import insert_api_key
+from tenancy.use_cases.organizations.provision import provision_organization
+from tenancy.use_cases.outbox.effects import World, drain
 from tests.given import OPERATOR, PASSWORD, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant

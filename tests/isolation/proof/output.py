@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 from uuid import UUID
 
-from tenancy.api_keys import KeyType
+from tenancy.rules.api_keys import KeyType
 from tests.isolation.proof.canaries import Canaries
 
 SECRETS = {

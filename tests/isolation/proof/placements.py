@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tenancy.api_keys import KEY
+from tenancy.rules.api_keys import KEY
 from tests.handlers.functions import BASE_DOMAIN
 from tests.isolation.proof.calls import Call, document_in, row_value, with_document
 from tests.isolation.proof.gateway import Request

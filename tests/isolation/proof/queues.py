@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from tenancy.audit import PLATFORM_LOG
+from tenancy.rules.audit_record import PLATFORM_LOG
 from tests.handlers.functions import Function
 from tests.handlers.queues import rows_in
 from tests.isolation.proof.canaries import Canaries

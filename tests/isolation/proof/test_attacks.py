@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from moto.ses.models import ses_backends
 
-from tenancy.audit import PLATFORM_LOG
-from tenancy.stores.privacy import insert_export
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.stores.postgres.privacy import insert_export
 from tests.given import OPERATOR, REGION, ROOT, Databases
 from tests.handlers.conftest import ACCOUNT
 from tests.handlers.functions import Start, superuser

@@ -11,10 +11,10 @@ from uuid import UUID
 import boto3
 import pytest
 
-from tenancy.stores.exports import Exports
-from tenancy.stores.platform.erasure import KEPT
-from tenancy.use_cases.delete import delete_organization
-from tenancy.use_cases.effects import World, drain
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.postgres.platform.organization_rows import KEPT
+from tenancy.use_cases.deletion.delete import delete_organization
+from tenancy.use_cases.outbox.effects import World, drain
 from tests.given import OPERATOR, REGION, Databases
 from tests.handlers.functions import Start, superuser
 from tests.isolation.proof.buckets import objects_in

@@ -6,7 +6,7 @@ from dataclasses import replace
 import jwt
 import pytest
 
-from tenancy.api_keys import KeyType, generate_key
+from tenancy.rules.api_keys import KeyType, generate_key
 from tests.given import Servers
 from tests.isolation.proof.calls import Call, document_in, find_working, request_of, with_document
 from tests.isolation.proof.findings import Report

@@ -9,8 +9,8 @@ import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tenancy.errors import Refusal
-from tenancy.stores.clickhouse import TenantReader
-from tenancy.stores.redis import Redis
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.redis.client import Redis
 from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.isolation.proof.catalog import choices_of, discover_clickhouse_tables, discover_tables, redis_keys, snapshot

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
-from tenancy.tenant import Bucket, Caller, CallerKind, Operator, Tenant
-from tenancy.tiers import Tier
+from tenancy.rules.tenant import Bucket, Caller, CallerKind, Operator, Tenant
+from tenancy.rules.tiers import Tier
 
 
 def to_context(caller: Caller) -> dict[str, str]:

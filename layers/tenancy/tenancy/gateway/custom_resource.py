@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tenancy.errors import Refusal
 from tenancy.gateway.serve import log_fault
-from tenancy.use_cases.migrate import MigrationChangedError
+from tenancy.use_cases.schema.migrate import MigrationChangedError
 
 TIMEOUT_SECONDS: Final = 10
 OURS: Final = (Refusal, MigrationChangedError)

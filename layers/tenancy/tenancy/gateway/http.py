@@ -10,7 +10,7 @@ import msgspec
 from tenancy.errors import MalformedRequestError, Refusal, UnauthenticatedError
 from tenancy.gateway.context import parse_context
 from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
-from tenancy.tenant import Caller
+from tenancy.rules.tenant import Caller
 
 STAGE_PREFIX: Final = "/v1"
 EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, X-Next-Cursor, RateLimit, RateLimit-Policy"

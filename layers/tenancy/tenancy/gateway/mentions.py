@@ -3,7 +3,7 @@
 from typing import Final
 
 from tenancy.gateway.http import Request
-from tenancy.resolution import ORGANIZATION_MEMBER, Mention, Source, mentions_in
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, Mention, Source, mentions_in
 
 # Forwarded names are never trusted to select anybody: they are held against the credential like the others.
 HEADERS: Final = (

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tenancy.gateway.context import to_context
-from tenancy.tenant import Caller
+from tenancy.rules.tenant import Caller
 
 
 def allow(method_arn: str, caller: Caller, gateway_key: str) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError as Rout
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
-from tenancy.gateway.gate import Gate
+from tenancy.gateway.admission_gate import Gate
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.mentions import mentions_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import Trail
-from tenancy.resolution import resolve
-from tenancy.tenant import Caller
+from tenancy.rules.resolution import resolve
+from tenancy.rules.tenant import Caller
 
 MAX_BODY_BYTES: Final = 256 * 1024
 # Powertools would log the text of every error, before `serve` does without: a driver's may quote a row.

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from tenancy.audit import PLATFORM_LOG, Actor, Outcome, Record
 from tenancy.errors import Refusal, UnavailableError
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.metrics import count
-from tenancy.stores.audit_queue import AuditQueue
-from tenancy.tenant import Caller, CallerKind, Operator, Tenant
+from tenancy.rules.audit_record import PLATFORM_LOG, Actor, Outcome, Record
+from tenancy.rules.tenant import Caller, CallerKind, Operator, Tenant
+from tenancy.stores.aws.audit_queue import AuditQueue
 
 TENANT_MISMATCH: Final = "TenantMismatch"  # the metric that template.yaml's alarm watches
 

@@ -1,0 +1,176 @@
+"""The audit log as clients see it: JSON or CSV, and the verdict on its chain."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from io import StringIO
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tenancy.errors import FieldError, InvalidError
+from tenancy.gateway.documents.usage import parse_period
+from tenancy.gateway.times import format_time
+from tenancy.rules.audit_chain import Checkpoint, Entry, Link
+from tenancy.rules.audit_record import Outcome
+from tenancy.rules.tenant import CallerKind
+from tenancy.stores.postgres.audit_log import Selection
+from tenancy.use_cases.audit.read_audit import EntryPage, Verification
+
+OPERATOR: Final = CallerKind.OPERATOR.value
+MAX_SEQUENCE: Final = 2**63 - 1
+PAGE_SIZES: Final = {"json": 100, "csv": 5000}  # at most, and by default; 5,000 lines stay below Lambda's 6 MB
+
+CSV_COLUMNS: Final = (
+    "sequence", "id", "occurred_at", "actor_kind", "actor_id", "source_address", "action", "target", "outcome", "code",
+    "count", "request_id", "seal",
+)  # fmt: skip
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one (OWASP: CSV injection)
+
+
+class AuditQuery(BaseModel):
+    """The query of GET /v1/audit; the period is by UTC days, by default the current month."""
+
+    model_config = ConfigDict(frozen=True)
+
+    from_: Annotated[date | None, Field(alias="from")] = None
+    to: date | None = None
+    actor: UUID | None = None
+    action: Annotated[str | None, Field(pattern=r"^[ -~]{1,200}$")] = None
+    outcome: Outcome | None = None
+    format: Literal["json", "csv"] = "json"
+    cursor: str | None = None
+    limit: Annotated[int | None, Field(ge=1)] = None
+
+    def selection(self) -> Selection:
+        """Return which entries are asked for.
+
+        Raises:
+            InvalidError: the period is none.
+        """
+        period = parse_period(self.from_, self.to, today=datetime.now(UTC).date())
+        return Selection(start=period.start, end=period.end, actor=self.actor, action=self.action, outcome=self.outcome)
+
+    def page_size(self) -> int:
+        """Return how many entries are asked for.
+
+        Raises:
+            InvalidError: more than a page of that format may have.
+        """
+        most = PAGE_SIZES[self.format]
+        if self.limit is not None and self.limit > most:
+            message = f"A page has at most {most} entries."
+            raise InvalidError(
+                message, errors=[FieldError(location="query/limit", code="less_than_equal", message=message)]
+            )
+        return self.limit or most
+
+
+class VerifyQuery(BaseModel):
+    """The query of GET /v1/audit/verify: what an earlier answer gave as `last_sequence` and `last_seal`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    after_sequence: Annotated[int | None, Field(ge=0, le=MAX_SEQUENCE)] = None
+    after_seal: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
+
+    def link(self) -> Link | None:
+        """Return where to start, None without one.
+
+        Raises:
+            InvalidError: one of the two is given without the other.
+        """
+        if self.after_sequence is None and self.after_seal is None:
+            return None
+        if self.after_sequence is None or self.after_seal is None:
+            message = "after_sequence and after_seal belong together."
+            raise InvalidError(
+                message, errors=[FieldError(location="query/after_seal", code="missing", message=message)]
+            )
+        return Link(sequence=self.after_sequence, seal=bytes.fromhex(self.after_seal))
+
+
+def entries_answer(page: EntryPage, query: AuditQuery) -> tuple[str, dict[str, str], str]:
+    """Return content type, headers and body of one page; CSV has its next cursor in `X-Next-Cursor`."""
+    if query.format == "json":
+        return "application/json", {}, json.dumps(entries_document(page))
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    if page.next_cursor is not None:
+        headers["X-Next-Cursor"] = page.next_cursor
+    return "text/csv; charset=utf-8", headers, entries_csv(page.entries)
+
+
+def without_operators_addresses(page: EntryPage) -> EntryPage:
+    """Return *page* as a tenant sees it: that an operator did something, not from where."""
+    shown = [replace(each, source_address=None) if each.actor_kind == OPERATOR else each for each in page.entries]
+    return replace(page, entries=shown)
+
+
+def entries_document(page: EntryPage) -> dict[str, Any]:
+    """Return one page of the log."""
+    return {
+        "data": [_entry(entry) for entry in page.entries],
+        "pagination": {"next_cursor": page.next_cursor, "has_more": page.next_cursor is not None},
+    }
+
+
+def entries_csv(entries: Sequence[Entry]) -> str:
+    """Return *entries* as CSV (RFC 4180) with a header line; no field starts like a formula."""
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(CSV_COLUMNS)
+    for entry in entries:
+        document = _entry(entry)
+        values = {**document, **{f"actor_{name}": value for name, value in document["actor"].items()}}
+        values["source_address"] = document["actor"]["source_address"]
+        writer.writerow([_field(values[column]) for column in CSV_COLUMNS])
+    return text.getvalue()
+
+
+def verification_document(verification: Verification) -> dict[str, Any]:
+    """Return what GET /v1/audit/verify answers."""
+    broken, last = verification.broken, verification.last
+    return {
+        "valid": broken is None,
+        "broken": {"sequence": broken.sequence, "reason": broken.reason} if broken else None,
+        "first_sequence": verification.start.sequence + 1,
+        "last_sequence": last.sequence,
+        "last_seal": last.seal.hex(),
+        "is_complete": verification.is_complete,
+        "unsealed": verification.unsealed,
+        "checkpoint": _checkpoint(verification.checkpoint),
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": str(entry.id),
+        "sequence": entry.sequence,
+        "occurred_at": format_time(entry.occurred_at),
+        "actor": {"kind": entry.actor_kind, "id": str(entry.actor_id), "source_address": entry.source_address},
+        "action": entry.action,
+        "target": entry.target,
+        "outcome": entry.outcome,
+        "code": entry.code,
+        "count": entry.count,
+        "request_id": entry.request_id,
+        "seal": entry.seal.hex() if entry.seal else None,
+    }
+
+
+def _checkpoint(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
+    if checkpoint is None:
+        return None
+    return {
+        "sequence": checkpoint.link.sequence,
+        "seal": checkpoint.link.seal.hex(),
+        "cut_before": format_time(checkpoint.cut_before),
+    }
+
+
+def _field(value: object) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text

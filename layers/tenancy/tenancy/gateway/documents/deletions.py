@@ -1,0 +1,56 @@
+"""Deletions as clients see them: what is asked for, how it stands, and the certificate at its end."""
+
+import base64
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
+
+from tenancy.gateway.times import format_time
+from tenancy.rules.deletion import REASON_MAX_CHARACTERS, Certificate
+from tenancy.rules.organization import Organization
+from tenancy.use_cases.deletion.read_certificate import Certificates
+
+
+class DeletionRequest(BaseModel):
+    """The body of DELETE /v1/organizations/{id}."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_MAX_CHARACTERS)]
+
+    @field_validator("reason")
+    @classmethod
+    def _is_one_line(cls, reason: str) -> str:
+        if not reason.isprintable():
+            raise ValueError("A reason is one line of printable characters.")
+        return reason
+
+
+def deletion_document(organization: Organization) -> dict[str, Any]:
+    """Return how the organization's deletion stands."""
+    moments = {"deleted_at": organization.deleted_at, "purge_at": organization.purge_at}
+    return {
+        "status": organization.status.value,
+        **{name: format_time(moment) for name, moment in moments.items() if moment is not None},
+    }
+
+
+def certificates_document(found: Certificates) -> dict[str, Any]:
+    """Return the certificate, and the counts that came after it: each with the text that was signed."""
+    first, *later = found.certificates
+    return {
+        **_document(first),
+        "counted_again": [_document(each) for each in later],
+        "is_valid": found.are_valid,
+        "signing_key": found.signing_key,
+        "algorithm": found.algorithm,
+    }
+
+
+def _document(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "certificate": json.loads(certificate.text),
+        "text": certificate.text,
+        "signature": base64.b64encode(certificate.signature).decode(),
+    }

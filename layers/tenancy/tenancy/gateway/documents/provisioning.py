@@ -1,0 +1,22 @@
+"""The answer to provisioning, in a module of its own: what checks passwords comes with it."""
+
+from typing import Any
+
+from tenancy.gateway.documents.organizations import organization_document
+from tenancy.use_cases.organizations.provision import FIRST_APP_NAME, FIRST_APP_PLATFORM, Provisioned
+
+
+def provisioned_document(provisioned: Provisioned) -> dict[str, Any]:
+    """Return what provisioning answers: nothing else ever shows the keys."""
+    return {
+        "organization": organization_document(provisioned.organization),
+        "admin_user": {
+            "id": str(provisioned.admin_user_id),
+            "email": provisioned.admin_email,
+            "role": "super_admin",
+            "status": "active",
+        },
+        "app": {"id": str(provisioned.app_id), "name": FIRST_APP_NAME, "platform": FIRST_APP_PLATFORM},
+        "write_key": provisioned.write_key.text,
+        "secret_key": provisioned.secret_key.text,
+    }

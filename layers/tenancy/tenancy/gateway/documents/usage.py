@@ -1,0 +1,85 @@
+"""Usage and statistics: the period that a query names, and the documents that answer it."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from tenancy.errors import FieldError, InvalidError
+from tenancy.rules.usage import DailyUsage, Period, month_of
+from tenancy.stores.clickhouse.events import Statistics
+from tenancy.use_cases.usage.read_usage import UsageReport
+
+FIRST_DAY: Final = date(2000, 1, 1)
+LAST_DAY: Final = date(2100, 1, 1)  # ClickHouse's Date ends in 2149
+
+
+def parse_period(start: date | None, end: date | None, *, today: date) -> Period:
+    """Return the days from *start* to before *end*; what is not given comes from the month of *today* (UTC).
+
+    Raises:
+        InvalidError: the period ends before it starts, or is none that a store can hold.
+    """
+    month = month_of(today)
+    period = Period(start=start or month.start, end=end or month.end)
+    if not FIRST_DAY <= period.start <= period.end <= LAST_DAY:
+        message = (
+            f"The period {period.start} to {period.end} is none: it must not end before it starts, and lies between "
+            f"{FIRST_DAY} and {LAST_DAY}. What is not given comes from this month."
+        )
+        location = "query/to" if period.end < period.start else "query/from"
+        raise InvalidError(message, errors=[FieldError(location=location, code="out_of_range", message=message)])
+    return period
+
+
+def usage_document(report: UsageReport) -> dict[str, Any]:
+    """Return what GET /v1/usage answers."""
+    return {
+        "organization_id": str(report.organization_id),
+        "tier": report.tier.value,
+        "period": {"start": report.period.start.isoformat(), "end": report.period.end.isoformat()},
+        "quotas": {
+            metric.value: {"used": allowance.used, "limit": allowance.limit, "remaining": allowance.remaining}
+            for metric, allowance in report.quotas.items()
+        },
+        "held": {"count": sum(report.held.values()), "reasons": dict(report.held)},
+        "daily": [_day(day) for day in report.daily],
+    }
+
+
+def statistics_document(groups: Sequence[Statistics], dimensions: Collection[str]) -> dict[str, Any]:
+    """Return what GET /v1/stats answers; a group shows the *dimensions* that were asked for."""
+    return {"data": [_group(group, dimensions) for group in groups]}
+
+
+def _group(group: Statistics, dimensions: Collection[str]) -> dict[str, Any]:
+    values = {
+        "day": group.day.isoformat() if group.day else None,
+        "event_type": group.event_type,
+        "event_name": group.event_name,
+        "platform": group.platform,
+        "currency": group.currency,
+    }
+    return {
+        **{name: value for name, value in values.items() if name in dimensions},
+        "events": group.events,
+        "revenue": {currency: _money(amount) for currency, amount in sorted(group.revenue.items())},
+        "unique_devices": group.unique_devices,
+    }
+
+
+def _money(amount: Decimal) -> str:
+    """Return *amount* without trailing zeros, never in exponents."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _day(day: DailyUsage) -> dict[str, Any]:
+    return {
+        "date": day.metric_date.isoformat(),
+        "events": day.events,
+        "api_requests": day.api_requests,
+        "storage_bytes": day.storage_bytes,
+        "ml_predictions": day.ml_predictions,
+        "unique_users": day.unique_users,
+    }

@@ -1,0 +1,1 @@
+"""Rules: plain values and functions that decide. No driver, no clock, no environment."""

@@ -1,0 +1,81 @@
+"""Which credential a request carries: the principal comes first (architecture, decision 1)."""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from tenancy.errors import UnauthenticatedError
+from tenancy.rules.api_keys import ApiKey, KeyType, find_key
+
+MAX_CREDENTIAL_CHARACTERS: Final = 8192
+ALGORITHMS: Final = frozenset({"ES256", "RS256"})
+JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """A string in the form of a JSON Web Token: not verified yet."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return "<Jwt>"
+
+
+def parse_authorization(values: tuple[str, ...]) -> ApiKey | Jwt:
+    """Return the credential in the *values* of a request's `Authorization` headers.
+
+    Raises:
+        UnauthenticatedError: there is not exactly one value, its scheme is unknown, or the form of its token or key or
+            the key's checksum is wrong. Several values in one, joined by commas, are no form of anything.
+    """
+    if len(values) != 1:
+        raise UnauthenticatedError
+    scheme, _, rest = values[0].partition(" ")
+    credential = rest.strip()
+    if len(credential) > MAX_CREDENTIAL_CHARACTERS:
+        raise UnauthenticatedError
+    match scheme.lower():
+        case "basic":
+            key = find_basic_key(credential)
+            if key is None or key.type is not KeyType.WRITE:
+                raise UnauthenticatedError
+            return key
+        case "bearer":
+            if credential[:3] in {f"{key_type}_" for key_type in KeyType}:
+                return _key(credential)
+            if is_jwt(credential):
+                return Jwt(credential)
+    raise UnauthenticatedError
+
+
+def find_basic_key(credential: str) -> ApiKey | None:
+    """Return the key that is the user name of Basic credentials (RFC 7617), as the Segment SDKs send it."""
+    try:
+        user_name = base64.b64decode(credential, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return find_key(user_name)
+
+
+def is_jwt(text: str) -> bool:
+    """Whether *text* has the form of a signed token: three base64url parts, at most 8 KB, whose header names a key."""
+    if len(text) > MAX_CREDENTIAL_CHARACTERS or JWT.fullmatch(text) is None:
+        return False
+    header = text.partition(".")[0]
+    try:
+        members = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return False
+    return isinstance(members, dict) and isinstance(members.get("kid"), str) and str(members.get("alg")) in ALGORITHMS
+
+
+def _key(text: str) -> ApiKey:
+    key = find_key(text)
+    if key is None:
+        raise UnauthenticatedError
+    return key

@@ -1,0 +1,155 @@
+"""One event as POST /v1/events takes it."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Final
+
+import msgspec
+
+from tenancy.errors import TenantMismatchError
+from tenancy.rules.events.currencies import CURRENCIES
+from tenancy.rules.events.money import find_money, money_text
+from tenancy.rules.events.names import names_in
+from tenancy.rules.events.row import (
+    DEFAULT_CURRENCY,
+    MAX_EVENT_BYTES,
+    NUL,
+    InvalidEventError,
+    Reception,
+    Row,
+    derived_event_id,
+    refuse_nul,
+    row_time,
+)
+
+FIELD_IN_MESSAGE: Final = re.compile(r"at `\$\.([a-z_]+)")
+MISSING_FIELD: Final = re.compile(r"missing required field `([a-z_]+)`")
+
+type Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """An event in the client's words. Members that are not named here are ignored."""
+
+    event_type: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    event_name: Name
+    device_id: Name
+    platform: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    event_timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    event_id: Name | None = None
+    session_id: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+    user_properties: msgspec.Raw = msgspec.Raw(b"{}")
+    revenue: Decimal | None = None
+    currency: str | None = None
+    organization_id: str | None = None
+
+
+_decoder: Final = msgspec.json.Decoder(Event)
+_id_decoder: Final = msgspec.json.Decoder(Mapping[str, msgspec.Raw])
+
+
+def parse_event(raw: bytes, reception: Reception) -> Row:
+    """Return the row for the JSON text *raw* of one event.
+
+    Raises:
+        InvalidEventError: a field is missing, has another type, or is out of range.
+        TenantMismatchError: the event names another organization.
+    """
+    if len(raw) > MAX_EVENT_BYTES:
+        raise InvalidEventError("", "too_large", f"An event has at most {MAX_EVENT_BYTES} bytes.")
+    try:
+        event = _decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _invalid(raw, str(error)) from error
+    if event.organization_id is not None and event.organization_id.lower() != reception.organization_text:
+        raise TenantMismatchError("An event names another organization than the credential.")
+    try:
+        return _row(raw, event, reception)
+    except InvalidEventError as error:
+        error.event_id = event.event_id
+        raise
+
+
+def _row(raw: bytes, event: Event, reception: Reception) -> Row:
+    if not reception.is_in_range(event.event_timestamp):
+        raise InvalidEventError(
+            "event_timestamp",
+            "out_of_range",
+            f"The time is more than {reception.retention.days} days old, or more than 24 h ahead.",
+        )
+    session_id = event.session_id or ""
+    if NUL in raw:
+        refuse_nul(
+            event_type=event.event_type,
+            event_name=event.event_name,
+            device_id=event.device_id,
+            platform=event.platform,
+            event_id=event.event_id or "",
+            session_id=session_id,
+        )
+    properties, user_properties = (
+        _object("properties", event.properties),
+        _object("user_properties", event.user_properties),
+    )
+    names = names_in(properties, user_properties)
+    return Row(
+        organization_id=reception.organization_text,
+        event_id=event.event_id or derived_event_id(reception.organization_id, raw),
+        event_type=event.event_type,
+        event_name=event.event_name,
+        device_id=event.device_id,
+        session_id=session_id,
+        platform=event.platform,
+        event_timestamp=row_time(event.event_timestamp),
+        properties=properties,
+        user_properties=user_properties,
+        revenue=_money(event.revenue),
+        currency=_currency(event.currency),
+        received_at=reception.received_text,
+        device_names=names.devices,
+        user_names=names.users,
+    )
+
+
+def _object(field: str, value: msgspec.Raw) -> str:
+    text = bytes(value)
+    if text[:1] == b"{":
+        return text.decode()
+    if text == b"null":
+        return "{}"
+    raise InvalidEventError(field, "invalid_type", "Expected an object.")
+
+
+def _money(revenue: Decimal | None) -> str:
+    money = find_money(revenue or Decimal())
+    if money is None or (revenue and money != revenue):
+        raise InvalidEventError("revenue", "out_of_range", "Money has at most 12 digits before and 6 after the point.")
+    return money_text(money)
+
+
+def _currency(currency: str | None) -> str:
+    if currency is None:
+        return DEFAULT_CURRENCY
+    if currency not in CURRENCIES:
+        raise InvalidEventError("currency", "unknown", "Expected a code of ISO 4217.")
+    return currency
+
+
+def _invalid(raw: bytes, message: str) -> InvalidEventError:
+    """Translate msgspec's words; it names the field in its message only."""
+    missing = MISSING_FIELD.search(message)
+    if missing:
+        return InvalidEventError(missing[1], "missing", message, event_id=_find_event_id(raw))
+    field = FIELD_IN_MESSAGE.search(message)
+    return InvalidEventError(field[1] if field else "", "invalid", message, event_id=_find_event_id(raw))
+
+
+def _find_event_id(raw: bytes) -> str | None:
+    try:
+        value = msgspec.json.decode(_id_decoder.decode(raw).get("event_id", b"null"))
+    except msgspec.MsgspecError:
+        return None
+    return value if isinstance(value, str) else None

@@ -1,0 +1,162 @@
+"""Events in the words of the Segment SDKs -> rows (the mapping: docs/api.md, "Segment").
+
+SDKs drop what is refused, so that only what makes no event at all is: an optional member of another kind than the
+documented one counts as absent, and stays in user_properties as it came.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from tenancy.rules.events.currencies import CURRENCIES
+from tenancy.rules.events.money import find_money, money_text
+from tenancy.rules.events.names import names_in
+from tenancy.rules.events.row import (
+    DEFAULT_CURRENCY,
+    MAX_EVENT_BYTES,
+    NUL,
+    TRANSPORT_MEMBERS,
+    InvalidEventError,
+    Reception,
+    Row,
+    derived_event_id,
+    join_members,
+    refuse_nul,
+    row_time,
+)
+
+TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
+BATCH_PATHS: Final = frozenset({"/batch", "/b", "/import"})
+# What a path with one call in its body says that it is: each type, and its first letter.
+TYPE_OF_PATH: Final[Mapping[str, str]] = MappingProxyType(
+    {path: name for name in sorted(TYPES) for path in (f"/{name}", f"/{name[0]}")}
+)
+HELD_FOR_CLOCK: Final = "clock"
+# What DateTime64(3) holds: https://clickhouse.com/docs/sql-reference/data-types/datetime64
+FIRST_MOMENT: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LAST_MOMENT: Final = datetime(2299, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+TEXT_MAX_CHARACTERS: Final = 255
+NUMBER_STARTS: Final = frozenset(bytes((byte,)) for byte in b"-0123456789")
+
+type Members = Mapping[str, msgspec.Raw]
+
+_members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def parse_message(raw: bytes, reception: Reception, *, event_type: str | None = None) -> Row:
+    """Return the row for the JSON text *raw* of one SDK call; *event_type* is what the path says, where it does.
+
+    The client's timestamp stays: a corrected one would differ on every retry. One that cannot be believed, or read,
+    makes a row that is held with reason `clock`; the row has the nearest time that ClickHouse can hold.
+
+    Raises:
+        InvalidEventError: it is no SDK call, or says not on what device it happened.
+    """
+    if len(raw) > MAX_EVENT_BYTES:
+        raise InvalidEventError("", "too_large", f"An event has at most {MAX_EVENT_BYTES} bytes.")
+    try:
+        call = _members_decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise InvalidEventError("", "invalid", str(error)) from error
+    kind = event_type or _text(call.get("type"))
+    if kind not in TYPES:
+        raise InvalidEventError("type", "unknown", f"Expected one of {', '.join(sorted(TYPES))}.")
+    return _row(raw, kind, call, reception)
+
+
+def _row(raw: bytes, kind: str, call: Members, reception: Reception) -> Row:
+    context = _object(call.get("context"))
+    device = _object(context.get("device"))
+    device_id = _text(device.get("id"), call.get("anonymousId"), call.get("userId"))
+    if not device_id:
+        raise InvalidEventError("anonymousId", "missing", "An event needs a device, an anonymousId or a userId.")
+    timestamp = _timestamp(call.get("timestamp"), reception)
+    held = timestamp is None or not reception.is_in_range(timestamp)
+    revenue, currency = _money(_object(call.get("properties")))
+    properties = bytes(call["properties"]).decode() if _object(call.get("properties")) else "{}"
+    user_properties = join_members(call, {"properties", *TRANSPORT_MEMBERS}).decode()
+    names = names_in(properties, user_properties)
+    row = Row(
+        organization_id=reception.organization_text,
+        event_id=_event_id(raw, call, reception),
+        event_type=kind,
+        event_name=_text(call.get("event"), call.get("name")) or kind,
+        device_id=device_id,
+        session_id=_text(context.get("sessionId")),
+        platform=_platform(context, device),
+        event_timestamp=row_time(timestamp or reception.received_at),
+        properties=properties,
+        user_properties=user_properties,
+        revenue=revenue,
+        currency=currency,
+        received_at=reception.received_text,
+        device_names=names.devices,
+        user_names=names.users,
+        reason=HELD_FOR_CLOCK if held else "",
+    )
+    if NUL in raw:
+        refuse_nul(messageId=row.event_id, event=row.event_name, anonymousId=row.device_id, platform=row.platform)
+    return row
+
+
+def _event_id(raw: bytes, call: Members, reception: Reception) -> str:
+    """Return `messageId`; without one, or with one that is no name, an id of the call's own text."""
+    message_id = _scalar(call.get("messageId"))
+    if 0 < len(message_id) <= TEXT_MAX_CHARACTERS:
+        return message_id
+    return derived_event_id(reception.organization_id, raw)
+
+
+def _timestamp(value: msgspec.Raw | None, reception: Reception) -> datetime | None:
+    """Return when it happened, or the nearest moment that ClickHouse holds; None when that cannot be read.
+
+    A time without a zone is UTC; a call without a time happened when it was received.
+    """
+    if value is None or bytes(value) == b"null":
+        return reception.received_at
+    try:
+        moment = msgspec.json.decode(value, type=datetime)
+    except msgspec.ValidationError:
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return min(max(moment, FIRST_MOMENT), LAST_MOMENT)
+
+
+def _platform(context: Members, device: Members) -> str:
+    named = _text(device.get("type"), _object(context.get("os")).get("name"))
+    return named.lower() or ("web" if "userAgent" in context else "server")
+
+
+def _money(properties: Members) -> tuple[str, str]:
+    """Return revenue and currency; what is no amount of a known currency counts as none, and stays in properties."""
+    named = properties.get("currency")
+    currency = DEFAULT_CURRENCY if named is None or bytes(named) == b"null" else _scalar(named).upper()
+    try:
+        money = find_money(Decimal(_scalar(properties.get("revenue")) or "0"))
+    except InvalidOperation:
+        money = None
+    if money is None or currency not in CURRENCIES:
+        return "0", DEFAULT_CURRENCY
+    return money_text(money), currency
+
+
+def _object(value: msgspec.Raw | None) -> Members:
+    """Return the members of a JSON object, none of anything else."""
+    return _members_decoder.decode(value) if value is not None and bytes(value)[:1] == b"{" else {}
+
+
+def _text(*candidates: msgspec.Raw | None) -> str:
+    """Return the first candidate that says something, as text of at most 255 characters."""
+    return next((text[:TEXT_MAX_CHARACTERS] for text in map(_scalar, candidates) if text), "")
+
+
+def _scalar(value: msgspec.Raw | None) -> str:
+    """Return the text of a JSON string, or of a number with all its digits; nothing for anything else."""
+    text = b"" if value is None else bytes(value)
+    if text[:1] == b'"':
+        return str(msgspec.json.decode(text))
+    return text.decode() if text[:1] in NUMBER_STARTS else ""

@@ -1,0 +1,51 @@
+"""What the operator says to provision an organization, checked."""
+
+from typing import Annotated, Final
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr, ValidationInfo, field_validator
+
+from tenancy.rules.organization import is_subdomain, parse_name
+from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
+from tenancy.rules.tiers import Tier
+
+EMAIL_MAX_CHARACTERS: Final = 254  # RFC 5321, with errata 1690
+
+
+class NewOrganization(BaseModel):
+    """An organization to be. Subdomain and address are brought to lower case; the password is never shown or logged.
+
+    The address is ASCII, its domain in Punycode: SES takes no other.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Annotated[str, AfterValidator(parse_name)]
+    subdomain: str
+    admin_email: Annotated[EmailStr, Field(max_length=EMAIL_MAX_CHARACTERS)]
+    # Last: what stands above it makes no good password.
+    admin_password: Annotated[SecretStr, Field(min_length=PASSWORD_MIN_CHARACTERS, max_length=PASSWORD_MAX_CHARACTERS)]
+    tier: Tier = Tier.STARTER
+
+    @field_validator("subdomain")
+    @classmethod
+    def _is_dns_label(cls, subdomain: str) -> str:
+        label = subdomain.lower() if subdomain.isascii() else subdomain
+        if not is_subdomain(label):
+            raise ValueError("A subdomain is one DNS label: 1 to 63 of a-z, 0-9 and -, not at either end.")
+        return label
+
+    @field_validator("admin_email")
+    @classmethod
+    def _is_ascii(cls, email: str) -> str:
+        try:
+            parts = validate_email(email, check_deliverability=False, allow_smtputf8=False)
+        except EmailNotValidError as error:
+            raise ValueError(str(error)) from error
+        return f"{parts.local_part}@{parts.ascii_domain}".lower()
+
+    @field_validator("admin_password")
+    @classmethod
+    def _is_good(cls, password: SecretStr, others: ValidationInfo) -> SecretStr:
+        about = [str(others.data.get(name, "")) for name in ("name", "subdomain", "admin_email")]
+        return SecretStr(parse_password(password.get_secret_value(), about=about))

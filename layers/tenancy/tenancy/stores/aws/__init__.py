@@ -1,0 +1,1 @@
+"""AWS services: queues, secrets, keys, files, mail."""

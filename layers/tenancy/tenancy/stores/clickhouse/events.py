@@ -1,0 +1,149 @@
+"""A tenant's events: counted and summed, each once, as of now."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from tenancy.rules.usage import DailyEvents, Period
+from tenancy.stores.clickhouse.client import TenantReader
+
+FIND_FIRST_UNSETTLED_DAY: Final = """
+    SELECT count(), min(toDate(received_at)) FROM events
+    WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
+"""
+# Days of receipt from first_day on. Only event days that have such rows are read: the sort key finds them.
+LIST_DAILY_EVENTS: Final = """
+    SELECT toDate(received_at) AS metric_date, count(), uniqExact(device_id),
+           sum(bytes)
+    FROM events FINAL
+    WHERE organization_id = {organization_id:UUID} AND toDate(received_at) >= {first_day:Date}
+      AND toDate(event_timestamp) IN (
+          SELECT DISTINCT toDate(event_timestamp) FROM events
+          WHERE organization_id = {organization_id:UUID} AND toDate(received_at) >= {first_day:Date}
+      )
+    GROUP BY metric_date ORDER BY metric_date
+"""
+COUNT_HELD_EVENTS: Final = """
+    SELECT reason, count() FROM held_events FINAL
+    WHERE organization_id = {organization_id:UUID} AND reason != 'released' GROUP BY reason ORDER BY reason
+"""
+# Settled days come from daily_statistics, the rows of a day's newest run; days with rows written since then are
+# read from the events themselves. A dimension that is not asked for is NULL and groups nothing.
+LIST_STATISTICS: Final = """
+    WITH unsettled AS (
+        SELECT DISTINCT toDate(event_timestamp) FROM events
+        WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
+    )
+    SELECT if({by_day:Bool}, event_date, NULL) AS day,
+           if({by_event_type:Bool}, toNullable(toString(event_type)), NULL) AS a_type,
+           if({by_event_name:Bool}, toNullable(event_name), NULL) AS a_name,
+           if({by_platform:Bool}, toNullable(toString(platform)), NULL) AS a_platform,
+           if({by_currency:Bool}, toNullable(toString(currency)), NULL) AS a_currency,
+           sum(events), sumMap(map(toString(currency), revenue)), uniqMerge(devices)
+    FROM (
+        SELECT event_date, event_type, event_name, platform, currency, events, revenue, devices
+        FROM daily_statistics FINAL
+        WHERE organization_id = {organization_id:UUID}
+          AND event_date >= {start:Date} AND event_date < {end:Date} AND event_date NOT IN unsettled
+          AND (event_date, run) IN (
+              SELECT event_date, max(run) FROM daily_statistics
+              WHERE organization_id = {organization_id:UUID} GROUP BY event_date
+          )
+        UNION ALL
+        SELECT toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
+               count() AS events, CAST(sum(revenue) AS Decimal(38, 6)) AS revenue, uniqState(device_id) AS devices
+        FROM events FINAL
+        WHERE organization_id = {organization_id:UUID}
+          AND toDate(event_timestamp) >= {start:Date} AND toDate(event_timestamp) < {end:Date}
+          AND toDate(event_timestamp) IN unsettled
+        GROUP BY event_date, event_type, event_name, platform, currency
+    )
+    GROUP BY day, a_type, a_name, a_platform, a_currency
+    ORDER BY day, a_type, a_name, a_platform, a_currency LIMIT {limit:UInt64} OFFSET {start_offset:UInt64}
+"""
+# As LIST_STATISTICS: settled days by their newest run, the others from the events; and what is held.
+SUM_STORED_BYTES: Final = """
+    WITH unsettled AS (
+        SELECT DISTINCT toDate(event_timestamp) FROM events
+        WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
+    )
+    SELECT sum(size) FROM (
+        SELECT sum(bytes) AS size FROM daily_statistics FINAL
+        WHERE organization_id = {organization_id:UUID} AND event_date NOT IN unsettled
+          AND (event_date, run) IN (
+              SELECT event_date, max(run) FROM daily_statistics
+              WHERE organization_id = {organization_id:UUID} GROUP BY event_date
+          )
+        UNION ALL
+        SELECT sum(bytes) AS size
+        FROM events FINAL
+        WHERE organization_id = {organization_id:UUID} AND toDate(event_timestamp) IN unsettled
+        UNION ALL
+        SELECT sum(bytes) AS size
+        FROM held_events FINAL
+        WHERE organization_id = {organization_id:UUID} AND reason != 'released'
+    )
+"""
+UNLIMITED: Final = 2**63
+DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency")
+
+
+class Statistics(NamedTuple):
+    """One group: its dimensions (None where it was not grouped by), and what was counted in it."""
+
+    day: date | None
+    event_type: str | None
+    event_name: str | None
+    platform: str | None
+    currency: str | None
+    events: int
+    revenue: dict[str, Decimal]
+    unique_devices: int
+
+
+def find_first_unsettled_day(reader: TenantReader, since: datetime) -> date | None:
+    """Return the first day of receipt that rows written *since* then belong to, None without such rows."""
+    rows = reader.query(FIND_FIRST_UNSETTLED_DAY, {"since": since})
+    return rows[0][1] if rows[0][0] else None
+
+
+def list_daily_events(reader: TenantReader, organization_id: UUID, first_day: date) -> list[DailyEvents]:
+    """Return the days of receipt from *first_day* on that have events, in order."""
+    rows = reader.query(LIST_DAILY_EVENTS, {"first_day": first_day})
+    return [
+        DailyEvents(
+            organization_id=organization_id, metric_date=day, events=events, unique_users=users, storage_bytes=size
+        )
+        for day, events, users, size in rows
+    ]
+
+
+def count_held_events(reader: TenantReader) -> dict[str, int]:
+    """Return how many events are held, by reason."""
+    return {str(reason): int(count) for reason, count in reader.query(COUNT_HELD_EVENTS)}
+
+
+def sum_stored_bytes(reader: TenantReader, since: datetime) -> int:
+    """Return how many bytes of events are stored; rows written *since* then are not settled."""
+    return int(reader.query(SUM_STORED_BYTES, {"since": since})[0][0])
+
+
+def list_statistics(
+    reader: TenantReader,
+    period: Period,
+    *,
+    group_by: Collection[str],
+    since: datetime,
+    start_offset: int = 0,
+    limit: int = UNLIMITED,
+) -> list[Statistics]:
+    """Return one row a group in their order, by event time within *period*; rows written *since* are not settled.
+
+    *group_by* names some of `DIMENSIONS`. Devices are counted by ClickHouse's `uniq`: exact to about 65,000.
+    """
+    parameters: dict[str, Any] = {f"by_{dimension}": dimension in group_by for dimension in DIMENSIONS}
+    parameters |= {"start": period.start, "end": period.end, "since": since}
+    parameters |= {"start_offset": start_offset, "limit": limit}
+    return [Statistics(*row) for row in reader.query(LIST_STATISTICS, parameters)]

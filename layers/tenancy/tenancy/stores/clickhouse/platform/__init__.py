@@ -1,0 +1,1 @@
+"""Statements of ClickHouse that cross organizations, or write."""

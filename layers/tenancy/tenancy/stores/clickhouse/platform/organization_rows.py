@@ -1,0 +1,42 @@
+"""The events of an organization that ends, and what was made of them: deleted from every part, and counted."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, LiteralString
+from uuid import UUID
+
+from tenancy.stores.clickhouse.client import Client
+
+# Not a lightweight DELETE: its rows stay readable on disk. Parts without rows of the organization are not rewritten.
+DELETE_ROWS: Final[Mapping[str, LiteralString]] = MappingProxyType(
+    {
+        "events": "ALTER TABLE events DELETE WHERE organization_id = {organization_id:UUID}",
+        "held_events": "ALTER TABLE held_events DELETE WHERE organization_id = {organization_id:UUID}",
+        "daily_statistics": "ALTER TABLE daily_statistics DELETE WHERE organization_id = {organization_id:UUID}",
+    }
+)
+# Of events, not of rows: apply_deleted_mask = 0 shows as well what a lightweight DELETE would only have hidden.
+COUNT_ROWS: Final[Mapping[str, LiteralString]] = MappingProxyType(
+    {
+        "events": "SELECT count() FROM events WHERE organization_id = {organization_id:UUID}",
+        "held_events": "SELECT count() FROM held_events WHERE organization_id = {organization_id:UUID}",
+        "daily_statistics": "SELECT count() FROM daily_statistics WHERE organization_id = {organization_id:UUID}",
+    }
+)
+MUTATION: Final = {"mutations_sync": 2}
+UNMASKED: Final = {"apply_deleted_mask": 0}
+
+
+def delete_event_rows(client: Client, organization_id: UUID) -> None:
+    """Delete all rows of the organization; gone from every active part when it returns, on every replica."""
+    for statement in DELETE_ROWS.values():
+        client.command(statement, parameters={"organization_id": str(organization_id)}, settings=MUTATION)
+
+
+def count_event_rows(client: Client, organization_id: UUID) -> Mapping[str, int]:
+    """Return how many rows of the organization each table has, hidden ones included."""
+    parameters = {"organization_id": str(organization_id)}
+    return {
+        table: int(client.query(statement, parameters=parameters, settings=UNMASKED).result_rows[0][0])
+        for table, statement in COUNT_ROWS.items()
+    }

@@ -1,0 +1,35 @@
+"""What retention no longer keeps: deleted for many organizations at once."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from tenancy.stores.clickhouse.client import Client
+
+# An event that was received in an open month stays until its bill is closed: days of receipt may be counted again.
+DELETE_EVENTS: Final = """
+    ALTER TABLE events DELETE
+    WHERE organization_id IN {organizations:Array(UUID)}
+      AND toDate(event_timestamp) < {first_kept:Date} AND toDate(received_at) < {first_open:Date}
+"""
+DELETE_HELD_EVENTS: Final = """
+    ALTER TABLE held_events DELETE
+    WHERE organization_id IN {organizations:Array(UUID)} AND toDate(received_at) < {first_kept:Date}
+"""
+DELETE_STATISTICS: Final = """
+    ALTER TABLE daily_statistics DELETE
+    WHERE organization_id IN {organizations:Array(UUID)} AND event_date < {first_kept:Date}
+"""
+MUTATION: Final = {"mutations_sync": 2}
+
+
+def delete_expired(client: Client, organizations: Sequence[UUID], *, first_kept: date, first_open: date) -> None:
+    """Delete the events of *organizations* from before *first_kept*, whose bills were closed before *first_open*.
+
+    Gone from every part on disk when it returns; a second time changes nothing.
+    """
+    values = {"organizations": [str(each) for each in organizations], "first_kept": first_kept}
+    client.command(DELETE_EVENTS, parameters={**values, "first_open": first_open}, settings=MUTATION)
+    client.command(DELETE_HELD_EVENTS, parameters=values, settings=MUTATION)
+    client.command(DELETE_STATISTICS, parameters=values, settings=MUTATION)

@@ -1,0 +1,39 @@
+"""ClickHouse's own memory of organizations that end: whoever writes there asks it, without another database."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tenancy.stores.clickhouse.client import Client
+
+INSERT_TOMBSTONE: Final = """
+    INSERT INTO tombstones (organization_id, closed_at)
+    SELECT {organization_id:UUID}, {closed_at:DateTime64(3, 'UTC')}
+"""
+LIST_TOMBSTONES: Final = """
+    SELECT DISTINCT organization_id FROM tombstones WHERE organization_id IN {organizations:Array(UUID)}
+"""
+LIST_ALL_TOMBSTONES: Final = "SELECT DISTINCT organization_id FROM tombstones"
+# On a cluster whoever reads has to see what another replica has written: a majority has it before the gate counts as
+# closed, and a replica that lags refuses to answer. One server alone has nothing to wait for.
+WRITE_SETTINGS: Final = {"insert_quorum": "auto", "insert_quorum_parallel": 0}
+READ_SETTINGS: Final = {"select_sequential_consistency": 1}
+
+
+def insert_tombstone(client: Client, organization_id: UUID, *, closed_at: datetime) -> None:
+    """Close the gate for rows of the organization; a second time changes nothing."""
+    parameters = {"organization_id": str(organization_id), "closed_at": closed_at}
+    client.command(INSERT_TOMBSTONE, parameters=parameters, settings=WRITE_SETTINGS)
+
+
+def list_tombstones(client: Client, organization_ids: Iterable[str]) -> set[str]:
+    """Return those of *organization_ids* (texts of UUIDs) whose gate is closed."""
+    parameters = {"organizations": sorted(set(organization_ids))}
+    rows = client.query(LIST_TOMBSTONES, parameters=parameters, settings=READ_SETTINGS).result_rows
+    return {str(found) for (found,) in rows}
+
+
+def list_all_tombstones(client: Client) -> set[UUID]:
+    """Return all organizations whose gate is closed."""
+    return {found for (found,) in client.query(LIST_ALL_TOMBSTONES, settings=READ_SETTINGS).result_rows}

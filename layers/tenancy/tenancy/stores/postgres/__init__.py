@@ -1,0 +1,1 @@
+"""PostgreSQL: one module per noun, one statement per function, connection first."""

@@ -1,0 +1,23 @@
+"""Apps of an organization: what its events come from."""
+
+from typing import Final
+from uuid import UUID
+
+from tenancy.stores.postgres.client import Connection
+
+INSERT_APP: Final = """
+    INSERT INTO apps (id, organization_id, name, platform)
+    VALUES (%s, %s, %s, %s)
+"""
+COUNT_APPS: Final = "SELECT count(*) FROM apps WHERE organization_id = %s AND status = 'active'"
+
+
+def insert_app(conn: Connection, organization_id: UUID, app_id: UUID, *, name: str, platform: str) -> None:
+    """Store an active app."""
+    conn.execute(INSERT_APP, (app_id, organization_id, name, platform))
+
+
+def count_apps(conn: Connection, organization_id: UUID) -> int:
+    """Return how many apps count against the tier."""
+    row = conn.execute(COUNT_APPS, (organization_id,)).fetchone()
+    return row[0] if row else 0

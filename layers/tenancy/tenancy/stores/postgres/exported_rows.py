@@ -1,0 +1,84 @@
+"""What PostgreSQL has of an organization, as it takes it away: a page at a time, by id, without secrets."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from tenancy.stores.postgres.client import Connection
+
+FIND_ORGANIZATION: Final = """
+    SELECT id, name, subdomain, tier, status, created_at, updated_at FROM organizations WHERE id = %s
+"""
+LIST_USERS: Final = """
+    SELECT id, email, role, status, created_at FROM users
+    WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
+    ORDER BY id LIMIT %(limit)s
+"""
+LIST_APPS: Final = """
+    SELECT id, name, platform, status, created_at FROM apps
+    WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
+    ORDER BY id LIMIT %(limit)s
+"""
+LIST_KEYS: Final = """
+    SELECT id, type, app_id, name, hint, scopes, created_at, expires_at, revoked_at FROM api_keys
+    WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
+    ORDER BY id LIMIT %(limit)s
+"""
+LIST_LEDGER: Final = """
+    SELECT id, metric, metric_date, amount, created_at FROM usage_ledger
+    WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
+    ORDER BY id LIMIT %(limit)s
+"""
+# An operator's address is the platform's, as in GET /v1/audit.
+LIST_AUDIT: Final = """
+    SELECT l.id, l.occurred_at, l.actor_kind, l.actor_id,
+           CASE WHEN l.actor_kind <> 'operator' THEN p.source_address END AS source_address,
+           l.action, l.target, l.outcome, l.code, l.count, l.request_id, l.sequence, encode(l.seal, 'hex') AS seal
+    FROM audit_log AS l
+    LEFT JOIN audit_people AS p ON p.organization_id = l.organization_id AND p.record_id = l.id
+    WHERE l.organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR l.id > %(after)s)
+    ORDER BY l.id LIMIT %(limit)s
+"""
+
+type Rows = list[dict[str, Any]]
+
+
+def find_own_organization(conn: Connection, organization_id: UUID) -> dict[str, Any] | None:
+    """Return the organization itself."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(FIND_ORGANIZATION, (organization_id,)).fetchone()
+
+
+def list_users(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return at most *limit* users that come *after* that id, without password hashes."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_USERS, _page(organization_id, after, limit)).fetchall()
+
+
+def list_apps(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return at most *limit* apps that come *after* that id."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_APPS, _page(organization_id, after, limit)).fetchall()
+
+
+def list_keys(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return at most *limit* API keys that come *after* that id, without what authenticates them."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_KEYS, _page(organization_id, after, limit)).fetchall()
+
+
+def list_ledger(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return at most *limit* reports of own use that come *after* that id."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_LEDGER, _page(organization_id, after, limit)).fetchall()
+
+
+def list_audit(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return at most *limit* entries of the audit log that come *after* that id."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_AUDIT, _page(organization_id, after, limit)).fetchall()
+
+
+def _page(organization_id: UUID, after: UUID | None, limit: int) -> dict[str, object]:
+    return {"organization_id": organization_id, "after": after, "limit": limit}

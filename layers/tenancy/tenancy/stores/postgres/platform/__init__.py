@@ -1,0 +1,1 @@
+"""Statements of PostgreSQL that cross organizations."""

@@ -1,0 +1,172 @@
+"""The end of organizations: marked, undone, closed, anonymised, certified."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import class_row, kwargs_row
+from psycopg.types.json import Jsonb
+
+from tenancy.rules.deletion import Certificate, Deletion
+from tenancy.rules.organization import Organization
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.platform.organizations import organization_of
+
+# The version of a row grows with every change, whatever the clock: Redis keeps the newer of two notes.
+UPDATE_DELETED: Final = """
+    UPDATE organizations SET
+        status = 'deleted', status_before_deletion = status, deletion_generation = deletion_generation + 1,
+        deleted_at = %(now)s, purge_at = %(purge_at)s, deletion_reason = %(reason)s, token_epoch = token_epoch + 1,
+        updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
+    WHERE id = %(organization_id)s
+    RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
+"""
+UPDATE_RESTORED: Final = """
+    UPDATE organizations SET
+        status = coalesce(status_before_deletion, 'suspended'), status_before_deletion = NULL, deleted_at = NULL,
+        purge_at = NULL, deletion_reason = NULL, updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
+    WHERE id = %(organization_id)s
+    RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
+"""
+UPDATE_ERASING: Final = """
+    UPDATE organizations SET
+        status = 'erasing', gate_closed_at = %(now)s,
+        updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
+    WHERE id = %(organization_id)s
+"""
+# Its subdomain becomes its id, which nobody can ask for; the address is kept where there is none yet, and no mail went
+# to it: of an organization that is erased again there is none.
+UPDATE_ANONYMOUS: Final = """
+    UPDATE organizations SET
+        name = 'erased', subdomain = id::text, gateway_key = id::text, deletion_reason = NULL,
+        last_contact = CASE WHEN erased_at IS NULL THEN coalesce(last_contact, (
+            SELECT u.email FROM users AS u
+            WHERE u.organization_id = %(organization_id)s AND u.role = 'super_admin' AND u.status = 'active'
+            ORDER BY u.created_at, u.id LIMIT 1
+        )) END
+    WHERE id = %(organization_id)s
+"""
+UPDATE_ERASED: Final = """
+    UPDATE organizations SET
+        status = 'erased', erased_at = %(now)s, last_contact = NULL,
+        updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
+    WHERE id = %(organization_id)s
+"""
+FIND_DELETION: Final = """
+    SELECT id AS organization_id, deletion_generation AS generation, deleted_at, purge_at, gate_closed_at, erased_at
+    FROM organizations WHERE id = %s AND status IN ('deleted', 'erasing', 'erased')
+"""
+FIND_LAST_CONTACT: Final = "SELECT last_contact FROM organizations WHERE id = %s"
+LIST_ENDING: Final = "SELECT id FROM organizations WHERE id = ANY(%s) AND status IN ('erasing', 'erased')"
+LIST_CLOSED_GATES: Final = "SELECT id, gate_closed_at FROM organizations WHERE status IN ('erasing', 'erased')"
+LIST_OVERDUE: Final = """
+    SELECT id AS organization_id, deletion_generation AS generation, deleted_at, purge_at, gate_closed_at, erased_at
+    FROM organizations AS o
+    WHERE o.status IN ('deleted', 'erasing') AND o.purge_at < %(purged_before)s
+       OR o.status = 'erased' AND o.erased_at < %(erased_before)s AND 2 > (
+           SELECT count(*) FROM deletion_certificates AS c WHERE c.organization_id = o.id
+       )
+    ORDER BY o.purge_at
+"""
+INSERT_MAILS: Final = """
+    INSERT INTO outbox (organization_id, kind, payload, due_at)
+    SELECT u.organization_id, %(kind)s, %(payload)s::jsonb || jsonb_build_object('to', u.email), %(due_at)s
+    FROM users AS u WHERE u.organization_id = %(organization_id)s AND u.status = 'active' ORDER BY u.email
+"""
+INSERT_CERTIFICATE: Final = """
+    INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
+    VALUES (%s, %s, %s, %s, %s, %s)
+"""
+LIST_CERTIFICATES: Final = """
+    SELECT id, organization_id, generation, issued_at, text::text, signature FROM deletion_certificates
+    WHERE organization_id = %s ORDER BY issued_at, id
+"""
+
+
+def update_deleted(
+    conn: Connection, organization_id: UUID, *, reason: str, now: datetime, purge_at: datetime
+) -> Organization:
+    """Mark the organization as deleted, of a new generation; its people's tokens end with their epoch."""
+    values = {"organization_id": organization_id, "reason": reason, "now": now, "purge_at": purge_at}
+    with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
+        return cursor.execute(UPDATE_DELETED, values).fetchall()[0]
+
+
+def update_restored(conn: Connection, organization_id: UUID, *, now: datetime) -> Organization:
+    """Bring the organization back to the status that it was deleted in."""
+    with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
+        return cursor.execute(UPDATE_RESTORED, {"organization_id": organization_id, "now": now}).fetchall()[0]
+
+
+def update_erasing(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
+    """Close the gate: from here on there is no way back."""
+    conn.execute(UPDATE_ERASING, {"organization_id": organization_id, "now": now})
+
+
+def update_anonymous(conn: Connection, organization_id: UUID) -> None:
+    """Make a tombstone of the organization; the address of its first super_admin is kept until the last mail."""
+    conn.execute(UPDATE_ANONYMOUS, {"organization_id": organization_id})
+
+
+def update_erased(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
+    """Note that nothing is left; the last address is forgotten."""
+    conn.execute(UPDATE_ERASED, {"organization_id": organization_id, "now": now})
+
+
+def find_deletion(conn: Connection, organization_id: UUID) -> Deletion | None:
+    """Return how far the organization's deletion is, None when it is not being deleted."""
+    with conn.cursor(row_factory=class_row(Deletion)) as cursor:
+        return cursor.execute(FIND_DELETION, (organization_id,)).fetchone()
+
+
+def find_last_contact(conn: Connection, organization_id: UUID) -> str | None:
+    """Return the address that the last mail goes to, None for none."""
+    row = conn.execute(FIND_LAST_CONTACT, (organization_id,)).fetchone()
+    return row[0] if row else None
+
+
+def list_ending(conn: Connection, organization_ids: Iterable[UUID]) -> set[UUID]:
+    """Return those of *organization_ids* that are being erased, or were."""
+    return {found for (found,) in conn.execute(LIST_ENDING, (list(organization_ids),))}
+
+
+def list_closed_gates(conn: Connection) -> Mapping[UUID, datetime]:
+    """Return every organization that is being erased, or was, and since when its gate is closed."""
+    return dict(conn.execute(LIST_CLOSED_GATES).fetchall())
+
+
+def list_overdue(conn: Connection, *, purged_before: datetime, erased_before: datetime) -> list[Deletion]:
+    """Return deletions whose grace has ended before then and that are not finished, and those not counted again."""
+    values = {"purged_before": purged_before, "erased_before": erased_before}
+    with conn.cursor(row_factory=class_row(Deletion)) as cursor:
+        return cursor.execute(LIST_OVERDUE, values).fetchall()
+
+
+def insert_mails(
+    conn: Connection, organization_id: UUID, kind: str, payload: Mapping[str, str], *, due_at: datetime
+) -> None:
+    """Owe a mail of that *kind* to each active user, however many there are, in one statement."""
+    values = {"organization_id": organization_id, "kind": kind, "payload": Jsonb(payload), "due_at": due_at}
+    conn.execute(INSERT_MAILS, values)
+
+
+def insert_certificate(conn: Connection, certificate: Certificate) -> None:
+    """Keep a certificate, for good."""
+    conn.execute(
+        INSERT_CERTIFICATE,
+        (
+            certificate.id,
+            certificate.organization_id,
+            certificate.generation,
+            certificate.issued_at,
+            certificate.text,
+            certificate.signature,
+        ),
+    )
+
+
+def list_certificates(conn: Connection, organization_id: UUID) -> list[Certificate]:
+    """Return the organization's certificates: the first, then those that have counted again."""
+    with conn.cursor(row_factory=class_row(Certificate)) as cursor:
+        return cursor.execute(LIST_CERTIFICATES, (organization_id,)).fetchall()

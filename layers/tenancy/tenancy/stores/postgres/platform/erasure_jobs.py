@@ -1,0 +1,151 @@
+"""Erasures of data subjects of all organizations, as their worker sees them, and the usage that they change.
+
+A job is claimed by moving the time at which it is due: whoever comes meanwhile passes it by, and a worker that dies is
+succeeded when its claim has ended.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import kwargs_row
+from psycopg.types.json import Jsonb
+
+from tenancy.rules.privacy import ErasureJob, ErasureStatus, Found, Loss, Subject, SubjectKind
+from tenancy.rules.usage import DailyEvents
+from tenancy.stores.postgres.client import Connection
+
+# Organizations take turns: first those of which nobody has a job, and of them the one that was served longest ago.
+# A job is claimed while it is due when its claim ends: whoever is done with it makes it due at another time.
+CLAIM_ERASURE: Final = """
+    UPDATE erasures SET due_at = %(until)s, claimed_until = %(until)s
+    WHERE id = (
+        SELECT e.id FROM erasures AS e
+        JOIN organizations AS o ON o.id = e.organization_id AND o.status NOT IN ('erasing', 'erased')
+        JOIN (
+            SELECT organization_id, max(claimed_until) AS served,
+                   bool_or(claimed_until IS NOT NULL AND due_at = claimed_until AND due_at > %(now)s) AS is_claimed
+            FROM erasures WHERE due_at IS NOT NULL GROUP BY organization_id
+        ) AS turns ON turns.organization_id = e.organization_id
+        WHERE e.due_at <= %(now)s AND e.digest IS NOT NULL
+        ORDER BY turns.is_claimed, turns.served NULLS FIRST, e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
+    )
+    RETURNING id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, status, requested_at, found,
+              covered_until
+"""
+UPDATE_FOUND: Final = "UPDATE erasures SET found = %s WHERE organization_id = %s AND id = %s"
+UPDATE_ERASURE: Final = """
+    UPDATE erasures SET
+        status = %(status)s, found = %(found)s, due_at = %(due_at)s, covered_until = %(covered_until)s,
+        events_before = events_before + %(events)s, events_after = 0,
+        held_events_before = held_events_before + %(held_events)s, held_events_after = 0,
+        erased_at = coalesce(erased_at, %(now)s),
+        confirmed_at = CASE WHEN %(status)s = 'confirmed' THEN coalesce(confirmed_at, %(now)s) END,
+        salt = CASE WHEN %(due_at)s::timestamptz IS NOT NULL THEN salt END,
+        digest = CASE WHEN %(due_at)s::timestamptz IS NOT NULL THEN digest END
+    WHERE organization_id = %(organization_id)s AND id = %(id)s AND status = %(status_before)s
+"""
+UPDATE_ERASURE_DUE: Final = (
+    "UPDATE erasures SET due_at = %s WHERE organization_id = %s AND id = %s AND due_at IS NOT NULL"
+)
+# Days that were never rolled up have no row, and get none here: the roll-up counts them from what is left.
+UPDATE_DAYS: Final = """
+    UPDATE tenant_usage AS u SET
+        events_count = new.events, unique_users_count = new.unique_users, storage_bytes = new.storage_bytes
+    FROM jsonb_to_recordset(%s) AS new (metric_date date, events bigint, unique_users bigint, storage_bytes bigint)
+    WHERE u.organization_id = %s AND u.metric_date = new.metric_date
+"""
+# Retention has deleted some of a closed day's events: it cannot be counted again, so that what it loses is taken off.
+UPDATE_CLOSED_DAYS: Final = """
+    UPDATE tenant_usage AS u SET
+        events_count = greatest(0, u.events_count - lost.events),
+        unique_users_count = greatest(0, u.unique_users_count - lost.unique_users),
+        storage_bytes = greatest(0, u.storage_bytes - lost.storage_bytes)
+    FROM jsonb_to_recordset(%s) AS lost (metric_date date, events bigint, unique_users bigint, storage_bytes bigint)
+    WHERE u.organization_id = %s AND u.metric_date = lost.metric_date
+"""
+
+
+def claim_erasure(conn: Connection, *, now: datetime, until: datetime) -> ErasureJob | None:
+    """Take the erasure whose organization has its turn, *until* then; None when nothing is due."""
+    with conn.cursor(row_factory=kwargs_row(_erasure_job)) as cursor:
+        return cursor.execute(CLAIM_ERASURE, {"now": now, "until": until}).fetchone()
+
+
+def update_found(conn: Connection, job: ErasureJob, found: Found) -> None:
+    """Note what was found, before it is deleted."""
+    conn.execute(UPDATE_FOUND, (Jsonb(found.document()), job.organization_id, job.id))
+
+
+def update_erasure(
+    conn: Connection,
+    job: ErasureJob,
+    status: ErasureStatus,
+    found: Found,
+    *,
+    covered_until: datetime,
+    now: datetime,
+    due_at: datetime | None,
+) -> bool:
+    """Note the end of a pass, and say whether the job is still as it was; without another one it forgets its subject.
+
+    What was *found* counts as having been there before, and none of it is there now.
+    """
+    values = {
+        "id": job.id,
+        "organization_id": job.organization_id,
+        "status": status,
+        "status_before": job.status,
+        "found": Jsonb(found.made_up_for().document() if due_at else {}),
+        "events": found.events,
+        "held_events": found.held_events,
+        "covered_until": covered_until,
+        "now": now,
+        "due_at": due_at,
+    }
+    return conn.execute(UPDATE_ERASURE, values).rowcount == 1
+
+
+def update_erasure_due(conn: Connection, job: ErasureJob, *, due_at: datetime) -> None:
+    """Give the job back, to be gone on with from *due_at* on."""
+    conn.execute(UPDATE_ERASURE_DUE, (due_at, job.organization_id, job.id))
+
+
+def update_days(conn: Connection, organization_id: UUID, days: Sequence[DailyEvents]) -> None:
+    """Make the organization's usage on *days* what was counted."""
+    rows = [
+        {
+            "metric_date": day.metric_date.isoformat(),
+            "events": day.events,
+            "unique_users": day.unique_users,
+            "storage_bytes": day.storage_bytes,
+        }
+        for day in days
+    ]
+    conn.execute(UPDATE_DAYS, (Jsonb(rows), organization_id))
+
+
+def update_closed_days(conn: Connection, organization_id: UUID, losses: Mapping[date, Loss]) -> None:
+    """Take *losses* by day off the organization's usage. Not idempotent: it belongs into the end of a pass."""
+    rows = [
+        {
+            "metric_date": day.isoformat(),
+            "events": loss.events,
+            "unique_users": loss.devices,
+            "storage_bytes": loss.size_bytes,
+        }
+        for day, loss in losses.items()
+    ]
+    conn.execute(UPDATE_CLOSED_DAYS, (Jsonb(rows), organization_id))
+
+
+def _erasure_job(
+    *, subject_kind: str, salt: bytes, digest: bytes, status: str, found: dict[str, Any], **columns: object
+) -> ErasureJob:
+    return ErasureJob(
+        subject=Subject(kind=SubjectKind(subject_kind), salt=salt, digest=digest),
+        status=ErasureStatus(status),
+        found=Found.from_document(found),
+        **columns,  # type: ignore[arg-type] # columns are the fields
+    )

@@ -1,0 +1,189 @@
+"""Usage of all organizations, as the roll-up writes it."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from tenancy.rules.organization import Status
+from tenancy.rules.tiers import Tier
+from tenancy.rules.usage import IN_TOTAL, DailyEvents, Held, MonthlyUsage, Period, Touched
+from tenancy.stores.postgres.client import Connection
+
+# One statement however many organizations; one that is erased meanwhile gets no row. A day that lost its last event
+# to an earlier one (its copy came first) is not among the counted days: it is set to nothing. Closed months stay.
+CLEAR_DAILY_EVENTS: Final = """
+    UPDATE tenant_usage AS u SET events_count = 0, unique_users_count = 0, storage_bytes = 0
+    FROM jsonb_to_recordset(%(touched)s) AS touched (organization_id uuid, first_day date)
+    WHERE u.organization_id = touched.organization_id AND u.metric_date >= touched.first_day
+      AND u.metric_date >= %(first_open)s
+"""
+UPSERT_DAILY_EVENTS: Final = """
+    INSERT INTO tenant_usage (organization_id, metric_date, events_count, unique_users_count, storage_bytes)
+    SELECT new.organization_id, new.metric_date, new.events, new.unique_users, new.storage_bytes
+    FROM jsonb_to_recordset(%(days)s)
+        AS new (organization_id uuid, metric_date date, events bigint, unique_users bigint, storage_bytes bigint)
+    JOIN organizations AS o ON o.id = new.organization_id AND o.status NOT IN ('erasing', 'erased')
+    WHERE new.metric_date >= %(first_open)s
+    ON CONFLICT (organization_id, metric_date) DO UPDATE SET
+        events_count = excluded.events_count,
+        unique_users_count = excluded.unique_users_count,
+        storage_bytes = excluded.storage_bytes
+"""
+UPSERT_SETTLEMENTS: Final = """
+    INSERT INTO settlements (organization_id, rolled_up_at)
+    SELECT touched.organization_id, %(rolled_up_at)s
+    FROM jsonb_to_recordset(%(touched)s) AS touched (organization_id uuid, first_day date)
+    JOIN organizations AS o ON o.id = touched.organization_id AND o.status NOT IN ('erasing', 'erased')
+    ON CONFLICT (organization_id) DO UPDATE SET rolled_up_at = excluded.rolled_up_at
+"""
+UPSERT_DAILY_PREDICTIONS: Final = """
+    INSERT INTO tenant_usage (organization_id, metric_date, ml_predictions_count)
+    SELECT l.organization_id, l.metric_date, sum(l.amount)
+    FROM usage_ledger AS l JOIN organizations AS o ON o.id = l.organization_id AND o.status NOT IN ('erasing', 'erased')
+    WHERE l.metric = 'ml_predictions' AND l.metric_date >= %s
+    GROUP BY l.organization_id, l.metric_date
+    ON CONFLICT (organization_id, metric_date) DO UPDATE SET ml_predictions_count = excluded.ml_predictions_count
+"""
+UPSERT_MEASUREMENTS: Final = """
+    INSERT INTO measurements (organization_id, storage_bytes, held_events, measured_at)
+    SELECT o.id, coalesce(new.storage_bytes, 0), coalesce(new.held_events, 0), %(measured_at)s
+    FROM organizations AS o
+    LEFT JOIN jsonb_to_recordset(%(measured)s)
+        AS new (organization_id uuid, storage_bytes bigint, held_events bigint) ON new.organization_id = o.id
+    WHERE o.status NOT IN ('erasing', 'erased')
+    ON CONFLICT (organization_id) DO UPDATE SET
+        storage_bytes = excluded.storage_bytes, held_events = excluded.held_events, measured_at = excluded.measured_at
+"""
+# What requests were counted is known up to the last minute's flush, and never falls: Redis may have begun anew.
+UPSERT_DAILY_REQUESTS: Final = """
+    INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count)
+    SELECT new.organization_id, new.metric_date, new.requests
+    FROM jsonb_to_recordset(%s) AS new (organization_id uuid, metric_date date, requests bigint)
+    JOIN organizations AS o ON o.id = new.organization_id AND o.status NOT IN ('erasing', 'erased')
+    ON CONFLICT (organization_id, metric_date) DO UPDATE SET api_requests_count = excluded.api_requests_count
+    WHERE tenant_usage.api_requests_count < excluded.api_requests_count
+"""
+LIST_MONTHLY_USAGE: Final = """
+    SELECT o.id, o.tier, o.status, coalesce(u.events, 0), coalesce(u.api_requests, 0), coalesce(p.used, 0),
+           coalesce(m.storage_bytes, 0) + coalesce(s.used, 0)
+    FROM organizations AS o
+    LEFT JOIN (
+        SELECT organization_id, sum(events_count)::bigint AS events, sum(api_requests_count)::bigint AS api_requests
+        FROM tenant_usage WHERE metric_date >= %(start)s AND metric_date < %(end)s GROUP BY organization_id
+    ) AS u ON u.organization_id = o.id
+    LEFT JOIN measurements AS m ON m.organization_id = o.id
+    LEFT JOIN usage_totals AS p
+      ON p.organization_id = o.id AND p.metric = 'ml_predictions' AND p.period = %(start)s
+    LEFT JOIN usage_totals AS s ON s.organization_id = o.id AND s.metric = 'storage_bytes' AND s.period = %(total)s
+    WHERE o.status NOT IN ('erasing', 'erased')
+"""
+DELETE_RESERVATIONS: Final = "DELETE FROM usage_reservations WHERE expires_at < %s"
+FIND_LAST_ROLL_UP: Final = "SELECT max(started_at) FROM roll_ups"
+INSERT_ROLL_UP: Final = (
+    "INSERT INTO roll_ups (started_at, finished_at) VALUES (%s, clock_timestamp()) ON CONFLICT DO NOTHING"
+)
+
+
+def update_daily_events(
+    conn: Connection,
+    touched: Iterable[Touched],
+    days: Iterable[DailyEvents],
+    *,
+    rolled_up_at: datetime,
+    first_open: date,
+) -> None:
+    """Make the counts of every touched organization, from its first touched day on, what *days* say.
+
+    Absolute, so that a second time changes nothing; an organization without an entry in *touched* stays as it is, and
+    so does what is older than *first_open*.
+    """
+    rows = [
+        {
+            "organization_id": str(day.organization_id),
+            "metric_date": day.metric_date.isoformat(),
+            "events": day.events,
+            "unique_users": day.unique_users,
+            "storage_bytes": day.storage_bytes,
+        }
+        for day in days
+    ]
+    organizations = [
+        {"organization_id": str(each.organization_id), "first_day": each.first_day.isoformat()} for each in touched
+    ]
+    values = {
+        "touched": Jsonb(organizations),
+        "days": Jsonb(rows),
+        "first_open": first_open,
+        "rolled_up_at": rolled_up_at,
+    }
+    conn.execute(CLEAR_DAILY_EVENTS, values)
+    conn.execute(UPSERT_DAILY_EVENTS, values)
+    conn.execute(UPSERT_SETTLEMENTS, values)
+
+
+def update_daily_predictions(conn: Connection, *, since: date) -> None:
+    """Make the predictions of every day from *since* on what the ledger says."""
+    conn.execute(UPSERT_DAILY_PREDICTIONS, (since,))
+
+
+def update_daily_requests(conn: Connection, requests: Mapping[tuple[UUID, date], int]) -> None:
+    """Make the requests of organizations and days what Redis has counted, unless that is less than before."""
+    rows = [
+        {"organization_id": str(organization_id), "metric_date": day.isoformat(), "requests": count}
+        for (organization_id, day), count in requests.items()
+    ]
+    conn.execute(UPSERT_DAILY_REQUESTS, (Jsonb(rows),))
+
+
+def update_measurements(
+    conn: Connection, storage_bytes: Mapping[UUID, int], held: Iterable[Held], *, measured_at: datetime
+) -> None:
+    """Note what every organization has stored and held; one that has nothing is noted as well."""
+    of_month = {each.organization_id: each.events_of_month for each in held}
+    rows = [
+        {
+            "organization_id": str(organization_id),
+            "storage_bytes": storage_bytes.get(organization_id, 0),
+            "held_events": of_month.get(organization_id, 0),
+        }
+        for organization_id in storage_bytes.keys() | of_month.keys()
+    ]
+    conn.execute(UPSERT_MEASUREMENTS, {"measured": Jsonb(rows), "measured_at": measured_at})
+
+
+def list_monthly_usage(conn: Connection, month: Period) -> list[MonthlyUsage]:
+    """Return what every organization used in *month*, and has stored, as it was counted last."""
+    values = {"start": month.start, "end": month.end, "total": IN_TOTAL}
+    return [
+        MonthlyUsage(
+            organization_id=organization_id,
+            tier=Tier(tier),
+            status=Status(status),
+            events=events,
+            api_requests=requests,
+            ml_predictions=predictions,
+            storage_bytes=storage_bytes,
+        )
+        for organization_id, tier, status, events, requests, predictions, storage_bytes in conn.execute(
+            LIST_MONTHLY_USAGE, values
+        )
+    ]
+
+
+def delete_reservations(conn: Connection, *, expired_before: datetime) -> None:
+    """Forget reservations that expired so long ago that nobody asks for them any more."""
+    conn.execute(DELETE_RESERVATIONS, (expired_before,))
+
+
+def find_last_roll_up(conn: Connection) -> datetime | None:
+    """Return when the last finished roll-up started, None before the first."""
+    row = conn.execute(FIND_LAST_ROLL_UP).fetchone()
+    return row[0] if row else None
+
+
+def insert_roll_up(conn: Connection, *, started_at: datetime) -> None:
+    """Note a roll-up that has finished, now."""
+    conn.execute(INSERT_ROLL_UP, (started_at,))

@@ -1,0 +1,53 @@
+"""An organization's tenant_usage."""
+
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from tenancy.rules.tiers import Tier
+from tenancy.rules.usage import DailyUsage
+from tenancy.stores.postgres.client import Connection
+
+LIST_DAILY_USAGE: Final = """
+    SELECT metric_date, events_count AS events, api_requests_count AS api_requests, storage_bytes,
+           ml_predictions_count AS ml_predictions, unique_users_count AS unique_users
+    FROM tenant_usage WHERE organization_id = %s ORDER BY metric_date
+"""
+# What clients report is in the ledger at once, and in tenant_usage with the next roll-up.
+LIST_DAILY_PREDICTIONS: Final = """
+    SELECT metric_date, sum(amount)::bigint FROM usage_ledger
+    WHERE organization_id = %s AND metric = 'ml_predictions' AND metric_date >= %s
+    GROUP BY metric_date ORDER BY metric_date
+"""
+LIST_TIERS_SINCE: Final = """
+    SELECT from_tier FROM tier_changes WHERE organization_id = %s AND changed_at > %s
+"""
+FIND_ROLLED_UP_AT: Final = "SELECT rolled_up_at FROM settlements WHERE organization_id = %s"
+
+
+def list_daily_usage(conn: Connection, organization_id: UUID) -> list[DailyUsage]:
+    """Return all days that were rolled up, in order."""
+    with conn.cursor(row_factory=class_row(DailyUsage)) as cursor:
+        return cursor.execute(LIST_DAILY_USAGE, (organization_id,)).fetchall()
+
+
+def list_daily_predictions(conn: Connection, organization_id: UUID, *, since: date) -> dict[date, int]:
+    """Return the predictions of each day from *since* on that has any, as the ledger has them."""
+    return dict(conn.execute(LIST_DAILY_PREDICTIONS, (organization_id, since)).fetchall())
+
+
+def list_tiers_since(conn: Connection, organization_id: UUID, *, changed_since: datetime) -> list[Tier]:
+    """Return which tiers the organization left *changed_since* then."""
+    return [Tier(tier) for (tier,) in conn.execute(LIST_TIERS_SINCE, (organization_id, changed_since))]
+
+
+def find_rolled_up_at(conn: Connection, organization_id: UUID) -> datetime | None:
+    """Return when the roll-up started that last counted the organization's events, None before the first.
+
+    Read it before the days: a roll-up that commits in between then makes them newer than they are taken for, and what
+    is not settled is counted again; the other way around it would be missed.
+    """
+    row = conn.execute(FIND_ROLLED_UP_AT, (organization_id,)).fetchone()
+    return row[0] if row else None

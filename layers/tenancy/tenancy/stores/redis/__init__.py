@@ -1,0 +1,1 @@
+"""Redis: the counters of admission. One Lua script per operation."""

@@ -1,0 +1,1 @@
+"""Scripts of Redis that work for all organizations."""

@@ -1,0 +1,1 @@
+"""Admission: decide on a request, and keep Redis informed about each organization's standing."""

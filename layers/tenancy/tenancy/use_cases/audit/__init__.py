@@ -1,0 +1,1 @@
+"""Audit: record, seal, cut, read and verify the audit logs."""

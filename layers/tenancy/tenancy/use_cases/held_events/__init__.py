@@ -1,0 +1,1 @@
+"""Held events: count and release them."""

@@ -1,0 +1,1 @@
+"""Keys: find the caller that a credential belongs to."""

@@ -1,0 +1,48 @@
+"""The tenant of a write key, for the paths without an authorizer: remembered as long as API Gateway would."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from tenancy.errors import UnauthenticatedError
+from tenancy.rules.api_keys import ApiKey, KeyType
+from tenancy.rules.tenant import Tenant
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.keys.authenticate import authenticate_key
+
+CACHE_TIME: Final = timedelta(seconds=60)  # the authorizer's cache time in template.yaml
+CACHE_KEYS: Final = 10_000
+
+
+class WriteKeys:
+    """Finds tenants by write key; an answer is kept, by the key's digest, for at most a minute."""
+
+    def __init__(self, db: Database) -> None:
+        """Look keys up in *db*."""
+        self._db = db
+        self._known: dict[bytes, tuple[datetime, Tenant]] = {}
+
+    def authenticate(self, key: ApiKey, *, now: datetime) -> Tenant:
+        """Return the tenant of the write *key*; what it may do, and whether it is served, is not asked here.
+
+        Raises:
+            UnauthenticatedError: it is no write key, or unknown, expired or revoked.
+            UnavailableError: the database is away.
+        """
+        if key.type is not KeyType.WRITE:
+            raise UnauthenticatedError
+        found = self._known.get(key.digest)
+        if found is None or found[0] <= now:
+            found = now + CACHE_TIME, self._find(key, now)
+            if len(self._known) >= CACHE_KEYS:
+                self._known.clear()
+            self._known[key.digest] = found
+        tenant = found[1]
+        if tenant.expires_at is not None and tenant.expires_at <= now:
+            raise UnauthenticatedError
+        return tenant
+
+    def _find(self, key: ApiKey, now: datetime) -> Tenant:
+        caller = authenticate_key(self._db, key, now=now).caller
+        if not isinstance(caller, Tenant):
+            raise UnauthenticatedError
+        return caller

@@ -1,0 +1,1 @@
+"""Organizations: provision, list and change them."""

@@ -1,0 +1,143 @@
+"""Another name, tier or status: all of a change or nothing of it, at once, and with a gateway key at every moment."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from tenancy.errors import ConflictError, DowngradeBlockedError, TransitionNotAllowedError
+from tenancy.rules.audit_record import Actor, Outcome, Record
+from tenancy.rules.organization import CHANGEABLE, Organization, Status, next_gateway_key
+from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.quotas import Allowance, Metric, limit_of
+from tenancy.rules.standing import existing
+from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.postgres.apps import count_apps
+from tenancy.stores.postgres.audit_log import insert_record
+from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.platform.organizations import (
+    get_gateway_key,
+    insert_tier_change,
+    lock_organization,
+    update_organization,
+)
+from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.stores.postgres.seats import lock_seats
+from tenancy.stores.postgres.users import count_users
+from tenancy.use_cases.admission.change_standing import Changed, owe_publication
+from tenancy.use_cases.outbox.effects import Kind, World, finish
+
+RENAMED: Final = "organization.renamed"
+TIER_CHANGED: Final = "organization.tier_changed"
+SUSPENDED: Final = "organization.suspended"
+REACTIVATED: Final = "organization.reactivated"
+OLD_KEY_LIVES_FOR: Final = timedelta(minutes=2)  # longer than the authorizer's answers are kept
+
+type Count = Callable[[Connection, UUID], int]
+
+# What an organization may have more of than a smaller tier includes.
+COUNTED: Final[tuple[tuple[Metric, Count], ...]] = ((Metric.USERS, count_users), (Metric.APPS, count_apps))
+
+
+def change_organization(
+    platform_db: Database,
+    world: World,
+    gateway_keys: GatewayKeys,
+    organization_id: UUID,
+    change: OrganizationChange,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> Changed:
+    """Change the organization in one transaction and return it; what is so already stays, and is no change.
+
+    Every limit and the status are the new ones as soon as the change is published, though authorizers have cached the
+    old ones; a change that changes nothing publishes again. A tier's key is made before its change is committed, the
+    old one removed after the authorizer has forgotten it; a death in between leaves a key that the next try of the
+    same tier takes. What is held, the roll-up releases.
+
+    Raises:
+        NotFoundError, ErasedError: there is no such organization, or not any more.
+        TransitionNotAllowedError: it is deleted.
+        DowngradeBlockedError: it has more of something than the tier includes.
+        ConflictError: it is changed by somebody else right now.
+        UnavailableError: PostgreSQL or API Gateway is away; the same call again finds out, or does it.
+    """
+    seen = _make_key(platform_db, gateway_keys, organization_id, change.tier) if change.tier is not None else None
+    with platform_db.tenant_transaction(organization_id) as conn:
+        before, old_key = _lock_changeable(conn, organization_id, change.tier)
+        if seen is not None and seen != (before, old_key):
+            raise ConflictError("The organization is being changed.")
+        changed = _apply(conn, before, old_key, change, actor=actor, now=now)
+        publication = owe_publication(conn, organization_id, now=now)
+    return Changed(organization=changed, is_published=finish(platform_db, world, publication, now=now))
+
+
+def _make_key(
+    platform_db: Database, gateway_keys: GatewayKeys, organization_id: UUID, tier: Tier
+) -> tuple[Organization, str]:
+    """Make the key of another *tier*, outside the transaction that will name it; return what it was made for."""
+    with platform_db.tenant_transaction(organization_id) as conn:
+        before, old_key = _lock_changeable(conn, organization_id, tier)
+    if before.tier is not tier:
+        gateway_keys.put_key(organization_id, next_gateway_key(organization_id, old_key, tier), tier)
+    return before, old_key
+
+
+def _lock_changeable(conn: Connection, organization_id: UUID, tier: Tier | None) -> tuple[Organization, str]:
+    """Return the organization and its gateway key, when it may be changed, and have *tier*."""
+    if tier is not None:
+        for metric, _ in COUNTED:
+            lock_seats(conn, organization_id, metric)  # first, as whoever adds one does: then nobody waits in a circle
+    organization = existing(lock_organization(conn, organization_id))
+    if organization.status not in CHANGEABLE:
+        raise TransitionNotAllowedError(f"The organization is {organization.status}.")
+    if tier is not None and tier is not organization.tier:
+        blockers = list(_blockers(conn, organization_id, tier))
+        if blockers:
+            raise DowngradeBlockedError(blockers)
+    return organization, get_gateway_key(conn, organization_id)
+
+
+def _blockers(conn: Connection, organization_id: UUID, tier: Tier) -> Iterator[str]:
+    """Yield what the organization has more of than *tier* includes."""
+    for metric, count in COUNTED:
+        if Allowance(used=count(conn, organization_id), limit=limit_of(tier, metric)).is_passed:
+            yield metric
+
+
+def _apply(
+    conn: Connection, before: Organization, old_key: str, change: OrganizationChange, *, actor: Actor, now: datetime
+) -> Organization:
+    after = replace(
+        before,
+        name=change.name or before.name,
+        tier=change.tier or before.tier,
+        status=change.status or before.status,
+    )
+    if after == before:
+        return before
+    if after.tier is before.tier:
+        changed = update_organization(conn, after, gateway_key=old_key, now=now)
+    else:
+        new_key = next_gateway_key(before.id, old_key, after.tier)
+        changed = update_organization(conn, after, gateway_key=new_key, now=now)
+        insert_tier_change(conn, before.id, uuid4(), from_tier=before.tier, to_tier=after.tier, now=now)
+        removal = {"value": old_key}
+        insert_effect(conn, before.id, Kind.GATEWAY_KEY_REMOVAL, removal, due_at=now + OLD_KEY_LIVES_FOR)
+    for action, target in _actions(before, after):
+        record = Record(occurred_at=now, actor=actor, action=action, outcome=Outcome.DONE, target=target)
+        insert_record(conn, before.id, record)
+    return changed
+
+
+def _actions(before: Organization, after: Organization) -> Iterator[tuple[str, str]]:
+    """Yield what is to be on record; a name may be a person's, so it is not."""
+    if after.name != before.name:
+        yield RENAMED, str(before.id)
+    if after.tier is not before.tier:
+        yield TIER_CHANGED, f"{before.tier} to {after.tier}"
+    if after.status is not before.status:
+        yield SUSPENDED if after.status is Status.SUSPENDED else REACTIVATED, str(before.id)

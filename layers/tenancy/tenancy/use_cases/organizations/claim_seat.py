@@ -1,0 +1,33 @@
+"""Users and apps are counted in the transaction that adds one, so that a tier's number is never passed."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tenancy.errors import NotFoundError
+from tenancy.rules.quotas import Allowance, Metric, exceeded, limit_of, notices_of
+from tenancy.stores.postgres.apps import count_apps
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.quota_notices import insert_notices
+from tenancy.stores.postgres.seats import lock_seats
+from tenancy.stores.postgres.standing import find_standing
+from tenancy.stores.postgres.users import count_users
+
+
+def claim_seat(conn: Connection, organization_id: UUID, metric: Metric, *, now: datetime) -> None:
+    """Make sure that one more user or app fits, and that nobody adds one or takes the tier until the transaction ends.
+
+    Raises:
+        NotFoundError: there is no such organization.
+        QuotaExceededError: the tier includes no more.
+    """
+    lock_seats(conn, organization_id, metric)
+    standing = find_standing(conn, organization_id)
+    if standing is None:
+        raise NotFoundError("There is no such organization.")
+    tier = standing.tier
+    used = count_users(conn, organization_id) if metric is Metric.USERS else count_apps(conn, organization_id)
+    if not Allowance(used=used, limit=limit_of(tier, metric)).admits(1):
+        raise exceeded(tier, metric, used=used)
+    insert_notices(
+        conn, organization_id, notices_of(organization_id, tier, metric, used=used + 1, today=now.date()), now=now
+    )

@@ -1,0 +1,178 @@
+"""Provision an organization: administrator, first app and keys in one transaction, then gateway key and mail."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from argon2 import PasswordHasher
+
+from tenancy.errors import RequestInProgressError, SubdomainTakenError, UnavailableError
+from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.audit_record import Actor, Outcome, Record
+from tenancy.rules.new_organization import NewOrganization
+from tenancy.rules.organization import Organization, Status, gateway_key_value, is_reserved
+from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
+from tenancy.rules.quotas import Metric
+from tenancy.stores.postgres.api_keys import insert_api_key
+from tenancy.stores.postgres.apps import insert_app
+from tenancy.stores.postgres.audit_log import insert_record
+from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.platform.organizations import insert_organization
+from tenancy.stores.postgres.platform.outbox import Effect, insert_claimed_effect, insert_effect, is_owed
+from tenancy.stores.postgres.platform.quarantine import is_quarantined
+from tenancy.stores.postgres.users import insert_user
+from tenancy.use_cases.organizations.claim_seat import claim_seat
+from tenancy.use_cases.outbox.effects import Kind, World, finish, finish_at_once
+
+PROVISIONED: Final = "organization.provisioned"
+FIRST_APP_NAME: Final = "Default App"
+FIRST_APP_PLATFORM: Final = "web"
+FIRST_SECRET_KEY_NAME: Final = "First secret key"  # noqa: S105 - a name
+FIRST_GENERATION: Final = 1
+CLAIM_TIME: Final = timedelta(seconds=60)  # twice the function's time-out
+# OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
+HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioned:
+    """What provisioning made. The keys are here in full."""
+
+    organization: Organization
+    admin_user_id: UUID
+    admin_email: str
+    app_id: UUID
+    write_key: ApiKey
+    write_key_id: UUID
+    secret_key: ApiKey
+    secret_key_id: UUID
+
+
+def provision_organization(
+    platform_db: Database, world: World, new: NewOrganization, actor: Actor, *, now: datetime
+) -> Provisioned:
+    """Provision *new* and return when API Gateway meters it in the plan of its tier; the sweep sends the mail.
+
+    Raises:
+        SubdomainTakenError: another organization answers at that subdomain or one that looks like it, did so until
+            lately, or it is reserved; nothing was made.
+        UnavailableError: a store is away. Before the commit nothing was made; after it the sweep finishes.
+    """
+    provisioned = prepare(uuid4(), new, now=now)
+    password_hash = hash_password(new)
+    with platform_db.tenant_transaction(provisioned.organization.id) as conn:
+        gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
+    put_gateway_key(platform_db, world, gateway_key, now=now)
+    return provisioned
+
+
+def prepare(organization_id: UUID, new: NewOrganization, *, now: datetime) -> Provisioned:
+    """Choose everything that is to be stored, so that it can be answered word by word another time.
+
+    Raises:
+        SubdomainTakenError: the subdomain is reserved.
+    """
+    if is_reserved(new.subdomain):
+        raise SubdomainTakenError(new.subdomain)
+    return Provisioned(
+        organization=Organization(
+            id=organization_id,
+            name=new.name,
+            subdomain=new.subdomain,
+            tier=new.tier,
+            status=Status.ACTIVE,
+            created_at=now,
+            updated_at=now,
+        ),
+        admin_user_id=uuid4(),
+        admin_email=new.admin_email,
+        app_id=uuid4(),
+        write_key=generate_key(KeyType.WRITE),
+        write_key_id=uuid4(),
+        secret_key=generate_key(KeyType.SECRET),
+        secret_key_id=uuid4(),
+    )
+
+
+def hash_password(new: NewOrganization) -> str:
+    """Return what is stored of the administrator's password; it takes its time, so do it outside a transaction."""
+    return HASHER.hash(new.admin_password.get_secret_value())
+
+
+def insert_provisioned(
+    conn: Connection, provisioned: Provisioned, password_hash: str, actor: Actor, *, now: datetime
+) -> Effect:
+    """Store all of it, with its record and the effects that it owes; return that of the gateway key, which is claimed.
+
+    Raises:
+        SubdomainTakenError: another organization answers at that subdomain, or did so until lately.
+    """
+    organization = provisioned.organization
+    gateway_key = gateway_key_value(organization.id, FIRST_GENERATION)
+    insert_organization(conn, organization, gateway_key=gateway_key)
+    if is_quarantined(conn, organization.subdomain, now=now):  # after the insert, which waits for an erasure's commit
+        raise SubdomainTakenError(organization.subdomain)
+    _insert_people_and_keys(conn, provisioned, password_hash, now=now)
+    target = str(organization.id)
+    record = Record(occurred_at=now, actor=actor, action=PROVISIONED, outcome=Outcome.DONE, target=target)
+    insert_record(conn, organization.id, record)
+    mail = {"to": provisioned.admin_email, "organization_name": organization.name}
+    insert_effect(conn, organization.id, Kind.WELCOME_MAIL, mail, due_at=now)
+    key = {"value": gateway_key, "tier": organization.tier}
+    return insert_claimed_effect(conn, organization.id, Kind.GATEWAY_KEY, key, until=now + CLAIM_TIME)
+
+
+def put_gateway_key(platform_db: Database, world: World, gateway_key: Effect, *, now: datetime) -> None:
+    """Let API Gateway meter the organization that was just stored; nobody else is at it.
+
+    Raises:
+        UnavailableError: API Gateway does not take the key now; the sweep tries again.
+    """
+    if not finish(platform_db, world, gateway_key, now=now):
+        raise _not_in_plan()
+
+
+def finish_gateway_key(platform_db: Database, world: World, organization_id: UUID, *, now: datetime) -> None:
+    """Make sure that API Gateway meters the organization, which an earlier request was to see to.
+
+    Raises:
+        UnavailableError: API Gateway does not take the key now; the sweep tries again.
+        RequestInProgressError: another request, or the sweep, is at it right now.
+    """
+    if not finish_at_once(platform_db, world, organization_id, Kind.GATEWAY_KEY, now=now):
+        raise _not_in_plan()
+    with platform_db.transaction() as conn:
+        if is_owed(conn, organization_id, Kind.GATEWAY_KEY):
+            raise RequestInProgressError("The organization is stored; API Gateway will know it within minutes.")
+
+
+def _not_in_plan() -> UnavailableError:
+    return UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
+
+
+def _insert_people_and_keys(conn: Connection, made: Provisioned, password_hash: str, *, now: datetime) -> None:
+    organization_id = made.organization.id
+    claim_seat(conn, organization_id, Metric.USERS, now=now)
+    insert_user(
+        conn,
+        organization_id,
+        made.admin_user_id,
+        email=made.admin_email,
+        password_hash=password_hash,
+        role="super_admin",
+    )
+    claim_seat(conn, organization_id, Metric.APPS, now=now)
+    insert_app(conn, organization_id, made.app_id, name=FIRST_APP_NAME, platform=FIRST_APP_PLATFORM)
+    insert_api_key(
+        conn,
+        organization_id,
+        made.write_key_id,
+        made.write_key,
+        name=FIRST_APP_NAME,
+        scopes=[EVENTS_WRITE],
+        app_id=made.app_id,
+    )
+    insert_api_key(
+        conn, organization_id, made.secret_key_id, made.secret_key, name=FIRST_SECRET_KEY_NAME, scopes=PERMISSIONS
+    )

@@ -1,0 +1,124 @@
+"""Provisioning under an `Idempotency-Key`: however often it is asked for, one organization and one answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from uuid import uuid4
+
+import msgspec
+from argon2.exceptions import VerifyMismatchError
+
+from tenancy.errors import IdempotencyKeyReusedError, Refusal, RequestInProgressError, UnavailableError
+from tenancy.rules.audit_record import Actor
+from tenancy.rules.new_organization import NewOrganization
+from tenancy.stores.aws.sealer import Sealer
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.provisioning_requests import (
+    RequestKey,
+    StoredRequest,
+    delete_request,
+    find_request,
+    insert_request,
+    take_request,
+    update_answer,
+)
+from tenancy.use_cases.organizations.provision import (
+    CLAIM_TIME,
+    HASHER,
+    Provisioned,
+    finish_gateway_key,
+    hash_password,
+    insert_provisioned,
+    prepare,
+    put_gateway_key,
+)
+from tenancy.use_cases.outbox.effects import World
+
+
+def provision_once(
+    platform_db: Database,
+    world: World,
+    sealer: Sealer,
+    new: NewOrganization,
+    actor: Actor,
+    *,
+    idempotency_key: str,
+    now: datetime,
+) -> Provisioned:
+    """Provision *new*, or return what the same request of the same credential made before, keys and all.
+
+    The answer is committed with the organization, encrypted, and kept for a day. A request that died before is done
+    by the next one; one that was refused leaves its key unused.
+
+    Raises:
+        SubdomainTakenError, UnavailableError: as for `provision_organization`.
+        IdempotencyKeyReusedError: the key came before, with another request.
+        RequestInProgressError: the same request is not done yet.
+    """
+    key = RequestKey(credential_id=actor.id, digest=sha256(idempotency_key.encode()).digest())
+    request = _claim(platform_db, key, new, now=now)
+    if request.answer is not None:
+        answer = sealer.unseal(request.answer, request.organization_id)
+        provisioned = msgspec.json.decode(answer, type=Provisioned)
+        finish_gateway_key(platform_db, world, provisioned.organization.id, now=now)
+    else:
+        with _freed_when_refused(platform_db, key, request):
+            provisioned = prepare(request.organization_id, new, now=now)
+            password_hash = hash_password(new)
+            answer = sealer.seal(msgspec.json.encode(provisioned), request.organization_id)
+            with platform_db.tenant_transaction(request.organization_id) as conn:
+                if not update_answer(conn, key, answer, claimed_until=request.claimed_until):
+                    raise RequestInProgressError("The same request was taken over by another.")
+                gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
+        put_gateway_key(platform_db, world, gateway_key, now=now)
+    return provisioned
+
+
+def _claim(platform_db: Database, key: RequestKey, new: NewOrganization, *, now: datetime) -> StoredRequest:
+    """Return the request as it is now ours, or as it was answered."""
+    body = _canonical(new)
+    until = now + CLAIM_TIME
+    first = StoredRequest(organization_id=uuid4(), request_hash=HASHER.hash(body), claimed_until=until)
+    with platform_db.transaction() as conn:
+        if insert_request(conn, key, first, now=now):
+            return first
+        found = find_request(conn, key)
+    if found is None:  # refused and freed in between
+        raise RequestInProgressError("A request with this Idempotency-Key is being answered.")
+    _require_same(found, body)
+    return found if found.answer is not None else _take_over(platform_db, key, found, until=until, now=now)
+
+
+def _take_over(
+    platform_db: Database, key: RequestKey, found: StoredRequest, *, until: datetime, now: datetime
+) -> StoredRequest:
+    if found.claimed_until <= now:
+        with platform_db.transaction() as conn:
+            if take_request(conn, key, seen=found.claimed_until, until=until, now=now):
+                return replace(found, claimed_until=until)
+    raise RequestInProgressError("The same request is being answered.")
+
+
+@contextmanager
+def _freed_when_refused(platform_db: Database, key: RequestKey, request: StoredRequest) -> Iterator[None]:
+    """Let the next request have the key at once; a claim that cannot be freed ends by itself."""
+    try:
+        yield
+    except Refusal:
+        with suppress(UnavailableError), platform_db.transaction() as conn:
+            delete_request(conn, key, claimed_until=request.claimed_until)
+        raise
+
+
+def _canonical(new: NewOrganization) -> bytes:
+    password = new.admin_password.get_secret_value()
+    return msgspec.json.encode([new.name, new.subdomain, new.admin_email, password, new.tier])
+
+
+def _require_same(found: StoredRequest, body: bytes) -> None:
+    try:
+        HASHER.verify(found.request_hash, body)
+    except VerifyMismatchError:
+        raise IdempotencyKeyReusedError("The Idempotency-Key came before, with another request.") from None

@@ -1,0 +1,1 @@
+"""The outbox: side effects that a committed change still has to cause."""

@@ -1,0 +1,1 @@
+"""Privacy: export an organization's data, and erase data subjects."""

@@ -1,0 +1,153 @@
+"""What an export consists of: its sections in order, each read a page at a time, as lines of JSON."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from tenancy.rules.events.frames import EventTable
+from tenancy.rules.privacy import Position
+from tenancy.rules.usage import Period, unsettled_since
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.clickhouse.events import DIMENSIONS, list_statistics
+from tenancy.stores.clickhouse.exported_events import find_next_event, list_events
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.exported_rows import (
+    Rows,
+    find_own_organization,
+    list_apps,
+    list_audit,
+    list_keys,
+    list_ledger,
+    list_users,
+)
+from tenancy.stores.postgres.usage import find_rolled_up_at, list_daily_usage
+
+PAGE_ROWS: Final = 2_000  # of at most 64 KB each
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_MILLISECONDS: Final = 86_400_000
+FIRST_TIME: Final = -(2**62)  # before every time that ClickHouse holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where one organization's rows are read, through what binds both to it."""
+
+    db: Database
+    reader: TenantReader
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Lines of JSON; *position* is where the next page begins, None after the last one."""
+
+    lines: Sequence[bytes]
+    position: Position = None
+
+
+type Read = Callable[[Source, Position], Page]
+type ListRows = Callable[..., Rows]
+
+
+def _organization(source: Source, _: Position) -> Page:
+    with source.db.tenant_transaction(source.organization_id) as conn:
+        found = find_own_organization(conn, source.organization_id)
+    return Page(lines=_lines([found] if found else []))
+
+
+def _usage(source: Source, _: Position) -> Page:
+    with source.db.tenant_transaction(source.organization_id) as conn:
+        days = list_daily_usage(conn, source.organization_id)
+    return Page(lines=_lines([asdict(day) for day in days]))
+
+
+def _by_id(list_rows: ListRows, source: Source, position: Position) -> Page:
+    after = UUID(position[0]) if position else None
+    with source.db.tenant_transaction(source.organization_id) as conn:
+        rows = list_rows(conn, source.organization_id, after=after, limit=PAGE_ROWS)
+    return Page(lines=_lines(rows), position=[str(rows[-1]["id"])] if len(rows) == PAGE_ROWS else None)
+
+
+def _events(table: EventTable, source: Source, position: Position) -> Page:
+    """Read a page of a day; a position is a time, and how many events of that time were read before."""
+    start, skipped = position or (FIRST_TIME, 0)
+    if not skipped:
+        found = find_next_event(source.reader, table, start)
+        if found is None:
+            return Page(lines=[])
+        start = found
+    end = _end_of_day(start)
+    rows = list_events(source.reader, table, start=start, end=end, start_offset=skipped, limit=PAGE_ROWS)
+    if len(rows) < PAGE_ROWS:
+        return Page(lines=_lines(rows), position=[end, 0])
+    last = rows[-1]["event_timestamp"]
+    moment = (last - EPOCH) // timedelta(milliseconds=1)
+    read = sum(row["event_timestamp"] == last for row in rows) + (skipped if moment == start else 0)
+    return Page(lines=_lines(rows), position=[moment, read])
+
+
+def _statistics(source: Source, position: Position) -> Page:
+    """Read a page of a day's statistics; a position is the day's start, and how many of its groups were read before."""
+    start, skipped = position or (FIRST_TIME, 0)
+    if not skipped:
+        found = find_next_event(source.reader, "events", start)
+        if found is None:
+            return Page(lines=[])
+        start = found
+    day = EPOCH.date() + timedelta(milliseconds=start)
+    with source.db.tenant_transaction(source.organization_id) as conn:
+        since = unsettled_since(find_rolled_up_at(conn, source.organization_id))
+    groups = list_statistics(
+        source.reader,
+        Period(start=day, end=day + timedelta(days=1)),
+        group_by=DIMENSIONS,
+        since=since,
+        start_offset=skipped,
+        limit=PAGE_ROWS,
+    )
+    is_last = len(groups) < PAGE_ROWS
+    then = [_end_of_day(start), 0] if is_last else [start, skipped + len(groups)]
+    return Page(lines=_lines([group._asdict() for group in groups]), position=then)
+
+
+def _end_of_day(moment: int) -> int:
+    return (moment // DAY_MILLISECONDS + 1) * DAY_MILLISECONDS
+
+
+SECTIONS: Final[Mapping[str, Read]] = MappingProxyType(
+    {
+        "organization": _organization,
+        "users": partial(_by_id, list_users),
+        "apps": partial(_by_id, list_apps),
+        "api_keys": partial(_by_id, list_keys),
+        "usage": _usage,
+        "ledger": partial(_by_id, list_ledger),
+        "audit_log": partial(_by_id, list_audit),
+        "daily_statistics": _statistics,
+        "events": partial(_events, "events"),
+        "held_events": partial(_events, "held_events"),
+    }
+)
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
+    return [msgspec.json.encode({name: _plain(value) for name, value in row.items()}) for row in rows]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a column of whatever type
+    """Return *value* as JSON shall have it: times in UTC, money as text without exponents."""
+    match value:
+        case datetime():
+            return value.astimezone(UTC)
+        case Decimal():
+            return format(value, "f")
+        case dict():
+            return {name: _plain(each) for name, each in value.items()}
+    return value

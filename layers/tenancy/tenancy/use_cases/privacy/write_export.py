@@ -1,0 +1,217 @@
+"""Every minute: exports that are due are written, file after file; a death repeats one file.
+
+Not a snapshot: each page is as of when it is read.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from tenancy.rules.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob, Position, folder_of, manifest_of
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.platform.export_jobs import (
+    claim_export,
+    find_expired_export,
+    insert_export_file,
+    list_stale_exports,
+    update_export,
+    update_export_done,
+    update_export_due,
+    update_export_expired,
+)
+from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.stores.postgres.privacy import list_export_files, list_recipients
+from tenancy.use_cases.outbox.effects import Kind
+from tenancy.use_cases.privacy.export_pages import SECTIONS, Source
+
+FILE_BYTES: Final = 16 * 1024 * 1024  # compressed; a page more at most
+GZIP: Final = zlib.MAX_WBITS + 16
+FAST: Final = 1
+LINKS_MAILED: Final = 20
+
+
+class Compressed:
+    """Lines that become one gzip file, compressed as they come."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._compressor = zlib.compressobj(FAST, zlib.DEFLATED, GZIP)
+        self._parts: list[bytes] = []
+        self.size_bytes = 0
+        self.rows = 0
+
+    def add(self, line: bytes) -> None:
+        """Add one line."""
+        self._keep(self._compressor.compress(line + b"\n"))
+        self.rows += 1
+
+    def content(self) -> bytes:
+        """Return the file; nothing can be added to it any more."""
+        self._keep(self._compressor.flush())
+        return b"".join(self._parts)
+
+    def _keep(self, part: bytes) -> None:
+        self._parts.append(part)
+        self.size_bytes += len(part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where exports are claimed and written: the platform's database, and the bucket."""
+
+    platform_db: Database
+    exports: Exports
+
+
+def find_due_export(platform_db: Database, *, now: datetime) -> ExportJob | None:
+    """Claim the export that has been due for longest, None when nothing is due."""
+    with platform_db.transaction() as conn:
+        return claim_export(conn, now=now, until=now + CLAIM_TIME)
+
+
+def give_back_export(platform_db: Database, job: ExportJob, *, due_at: datetime) -> None:
+    """Let the job be gone on with from *due_at* on."""
+    with platform_db.tenant_transaction(job.organization_id) as conn:
+        update_export_due(conn, job, due_at=due_at)
+
+
+def delete_expired_export(desk: Desk, *, now: datetime) -> bool:
+    """Delete the files of one export that has expired, and say whether there was one.
+
+    Raises:
+        UnavailableError: S3 is away; the next run goes on.
+    """
+    with desk.platform_db.transaction() as conn:
+        expired = find_expired_export(conn, now=now)
+    if expired is None:
+        return False
+    organization_id, export_id = expired
+    desk.exports.delete_all(organization_id, under=f"{export_id}/")
+    with desk.platform_db.tenant_transaction(organization_id) as conn:
+        update_export_expired(conn, organization_id, export_id)
+    return True
+
+
+def write_export(
+    desk: Desk, source: Source, job: ExportJob, *, has_time: Callable[[], bool], clock: Callable[[], datetime]
+) -> bool:
+    """Write files until all are written or the time is over, and say whether all are; the next run goes on.
+
+    What a worker of an earlier generation has left, one that died before it could, is deleted first.
+
+    Raises:
+        UnavailableError: a store is away; the next run goes on.
+    """
+    if job.generation:
+        desk.exports.delete_generations(job.organization_id, job.id, before=job.generation)
+    names = list(SECTIONS)
+    while job.section < len(names):
+        if not has_time():
+            give_back_export(desk.platform_db, job, due_at=clock())
+            return False
+        section = names[job.section]
+        compressed, position = _read(source, section, job.position, has_time)
+        kept = _keep(desk, job, section, compressed, position)
+        if kept is None:
+            return False
+        job = kept
+    return _finish(desk, job, now=clock())
+
+
+def _read(
+    source: Source, section: str, position: Position, has_time: Callable[[], bool]
+) -> tuple[Compressed, Position]:
+    """Return the next file of *section*, and where the one after it begins."""
+    compressed = Compressed()
+    while True:
+        page = SECTIONS[section](source, position)
+        for line in page.lines:
+            compressed.add(line)
+        position = page.position
+        if position is None or compressed.size_bytes >= FILE_BYTES or not has_time():
+            return compressed, position
+
+
+def _keep(desk: Desk, job: ExportJob, section: str, compressed: Compressed, position: Position) -> ExportJob | None:
+    """Store a file, then note it and where the next one begins; return the job as it is then, None when it is lost.
+
+    A file that is not noted is written again, or deleted where an erasure has begun the export anew.
+    """
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        number = len(list_export_files(conn, job.organization_id, job.id)) + 1
+    file, content = _file(job, section, number, compressed)
+    if file.row_count:
+        desk.exports.put(job.organization_id, file.name, content)
+    is_last = position is None
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        kept = update_export(conn, job, section=job.section + is_last, position=position)
+        if kept and file.row_count:
+            insert_export_file(conn, job, number, file)
+    if kept is None:
+        _clean_up(desk, job)
+    return kept
+
+
+def _finish(desk: Desk, job: ExportJob, *, now: datetime) -> bool:
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        files = list_export_files(conn, job.organization_id, job.id)
+    desk.exports.put(job.organization_id, manifest_of(job.id, job.generation), _manifest(job, files, now))
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        is_ours = update_export_done(conn, job, now=now, expires_at=now + FILES_KEPT)
+        if is_ours:
+            _owe_mails(conn, job, files, now)
+    if not is_ours:
+        _clean_up(desk, job)
+    return is_ours
+
+
+def _owe_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile], now: datetime) -> None:
+    """Owe the mail to who asked; its links are made when it is sent."""
+    names = [manifest_of(job.id, job.generation), *(file.name for file in files)]
+    payload = {
+        "export_id": str(job.id),
+        "names": names[:LINKS_MAILED],
+        "files": len(names),
+        "expires_at": f"{now + FILES_KEPT:%Y-%m-%d %H:%M} UTC",
+    }
+    for address in list_recipients(conn, job.organization_id, job.actor_id):
+        insert_effect(conn, job.organization_id, Kind.EXPORT_MAIL, {**payload, "to": address}, due_at=now)
+
+
+def _clean_up(desk: Desk, job: ExportJob) -> None:
+    """Delete what an erasure has made stale; where another worker has the job, it goes on with the same files."""
+    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+        stale = list_stale_exports(conn, job.organization_id, since=job.requested_at)
+    if job.id in stale:
+        desk.exports.delete_generations(job.organization_id, job.id, before=stale[job.id])
+
+
+def _file(job: ExportJob, section: str, number: int, compressed: Compressed) -> tuple[ExportFile, bytes]:
+    content = compressed.content()
+    file = ExportFile(
+        name=f"{folder_of(job.id, job.generation)}{number:05}-{section}.jsonl.gz",
+        section=section,
+        row_count=compressed.rows,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).digest(),
+    )
+    return file, content
+
+
+def _manifest(job: ExportJob, files: Sequence[ExportFile], now: datetime) -> bytes:
+    rows = {section: sum(each.row_count for each in files if each.section == section) for section in SECTIONS}
+    document = {
+        "export_id": str(job.id),
+        "organization_id": str(job.organization_id),
+        "requested_at": job.requested_at.astimezone(UTC),
+        "finished_at": now,
+        "rows": rows,
+        "files": [{**each._asdict(), "sha256": each.sha256.hex()} for each in files],
+    }
+    return msgspec.json.format(msgspec.json.encode(document))

@@ -1,0 +1,1 @@
+"""Schedule: what EventBridge starts every minute and every hour."""

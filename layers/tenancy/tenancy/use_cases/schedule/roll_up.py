@@ -1,0 +1,192 @@
+"""Hourly: rows and ledgers -> statistics, usage, counters and notices, for all organizations at once."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from tenancy.rules.quotas import Metric, Notice, notices_of
+from tenancy.rules.usage import (
+    SETTLING_TIME,
+    DailyEvents,
+    Held,
+    MonthlyUsage,
+    Period,
+    first_open_day,
+    first_recent_hour,
+    month_of,
+    unsettled_since,
+)
+from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform.events import find_oldest_arrival, list_touched, list_touched_days
+from tenancy.stores.clickhouse.platform.held_events import list_held
+from tenancy.stores.clickhouse.platform.statistics import (
+    insert_daily_statistics,
+    list_statistics_drifts,
+    list_stored_bytes,
+)
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
+from tenancy.stores.postgres.platform.quota_notices import insert_all_notices
+from tenancy.stores.postgres.platform.usage import (
+    delete_reservations,
+    find_last_roll_up,
+    insert_roll_up,
+    list_monthly_usage,
+    update_daily_events,
+    update_daily_predictions,
+    update_measurements,
+)
+from tenancy.stores.redis.client import Redis, RedisAwayError
+from tenancy.stores.redis.platform.counters import Settlement, settle_counters
+
+LEASE: Final = "roll_up"
+LEASE_TIME: Final = timedelta(minutes=30)  # the function's time-out, and that of a query which it began last
+ONE_DAY: Final = timedelta(days=1)
+RESERVATIONS_ARE_KNOWN_FOR: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollUp:
+    """What a run did: organizations and days of receipt that it counted; *ran* is False while another one runs.
+
+    *counter_drifts* are events by which a counter was above (or below) its rows, *statistics_drifts* events that the
+    statistics lack, each for organizations where there were any. *counters_settled* is False while Redis is away.
+    """
+
+    ran: bool
+    organizations: int = 0
+    days: int = 0
+    held: Sequence[Held] = ()
+    usage: Sequence[MonthlyUsage] = ()
+    counter_drifts: Mapping[UUID, int] = field(default_factory=dict)
+    statistics_drifts: Mapping[UUID, int] = field(default_factory=dict)
+    counters_settled: bool = False
+
+
+def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetime) -> RollUp:
+    """Count again every day with rows written since the last finished run; doing it twice changes nothing.
+
+    Statistics come first, usage and the mark of the run in one transaction after them, counters last: a run that dies
+    in between is repeated by the next one, and readers take unfinished days from the events. The first run of a day
+    counts all of the day before again. The lease of a run that fails ends by itself: ClickHouse may go on with an
+    insert whose client has given up, and the erasure waits for that.
+    """
+    # Before the lease: where ClickHouse is away, nothing is written, and nobody has to wait.
+    recent = first_recent_hour(find_oldest_arrival(client, since=now - SETTLING_TIME, now=now), now)
+    holder = uuid4()
+    with platform_db.transaction() as conn:
+        if not take_lease(conn, LEASE, holder, now=now, ends_at=now + LEASE_TIME):
+            return RollUp(ran=False)
+        last = find_last_roll_up(conn)
+    done = _count(platform_db, client, redis, since=_since(last, recent, now), recent=recent, now=now)
+    with platform_db.transaction() as conn:
+        delete_lease(conn, LEASE, holder)
+    return done
+
+
+def _since(last: datetime | None, recent: datetime, now: datetime) -> datetime:
+    """Return from when on written rows are counted: whole hours that counters are not settled for are among them."""
+    since = min(unsettled_since(last), recent - SETTLING_TIME)
+    if last is not None and last.astimezone(UTC).date() < now.date():
+        since = min(since, datetime.combine(now.date() - ONE_DAY, time(), UTC) - SETTLING_TIME)
+    return since
+
+
+def _count(
+    platform_db: Database, client: Client, redis: Redis, *, since: datetime, recent: datetime, now: datetime
+) -> RollUp:
+    month = month_of(now.date())
+    touched = list_touched(client, since=since)  # before the counts: rows written in between are touched next time
+    insert_daily_statistics(client, since=since, run=now)
+    days = list_touched_days(client, since=since, recent=recent)
+    held = list_held(client, month, recent=recent)
+    stored = defaultdict(int, list_stored_bytes(client))
+    for each in held:
+        stored[each.organization_id] += each.storage_bytes
+    with platform_db.transaction() as conn:
+        update_daily_events(conn, touched, days, rolled_up_at=now, first_open=first_open_day(now))
+        update_daily_predictions(conn, since=min(since.date(), now.date() - ONE_DAY))
+        update_measurements(conn, stored, held, measured_at=now)
+        delete_reservations(conn, expired_before=now - RESERVATIONS_ARE_KNOWN_FOR)
+        usage = list_monthly_usage(conn, month)
+        insert_all_notices(conn, [notice for each in usage for notice in _notices(each, now.date())], now=now)
+        insert_roll_up(conn, started_at=now)
+    drifts = _settle(redis, usage, days, held, recent=recent, now=now)
+    return RollUp(
+        ran=True,
+        organizations=len(touched),
+        days=len(days),
+        held=held,
+        usage=usage,
+        counter_drifts=drifts or {},
+        statistics_drifts=list_statistics_drifts(client, since=since, run=now),
+        counters_settled=drifts is not None,
+    )
+
+
+def _notices(usage: MonthlyUsage, today: date) -> list[Notice]:
+    """Return the thresholds that were reached of what no request counts exactly; the others note theirs themselves."""
+    used = {
+        Metric.EVENTS: usage.events,
+        Metric.API_REQUESTS: usage.api_requests,
+        Metric.STORAGE_BYTES: usage.storage_bytes,
+    }
+    return [
+        notice
+        for metric, amount in used.items()
+        for notice in notices_of(usage.organization_id, usage.tier, metric, used=amount, today=today)
+    ]
+
+
+def _settle(
+    redis: Redis,
+    usage: Sequence[MonthlyUsage],
+    days: Sequence[DailyEvents],
+    held: Sequence[Held],
+    *,
+    recent: datetime,
+    now: datetime,
+) -> dict[UUID, int] | None:
+    """Return by how much each counter was off, None while Redis is away."""
+    hours = _recent_hours(days, held, month_of(now.date()))
+    held_of_month = {each.organization_id: each.events_of_month for each in held}
+    settlements = [
+        _settlement(each, held_of_month.get(each.organization_id, 0), hours[each.organization_id]) for each in usage
+    ]
+    try:
+        counted = settle_counters(redis, settlements, first_recent=recent, now=now)
+    except RedisAwayError:
+        return None
+    drifts = {each: counts.events_before - counts.events for each, counts in counted.items()}
+    return {each: drift for each, drift in drifts.items() if drift}
+
+
+def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, tuple[int, int]]) -> Settlement:
+    return Settlement(
+        organization_id=usage.organization_id,
+        events=usage.events - sum(events for events, _ in recent.values()),
+        held=held - sum(kept for _, kept in recent.values()),
+        recent=recent,
+        storage_bytes=usage.storage_bytes,
+        requests=usage.api_requests,
+    )
+
+
+def _recent_hours(
+    days: Sequence[DailyEvents], held: Sequence[Held], month: Period
+) -> defaultdict[UUID, dict[datetime, tuple[int, int]]]:
+    """Return how many events, and held events, of each hour of *month* that is not settled have rows."""
+    hours: defaultdict[UUID, dict[datetime, tuple[int, int]]] = defaultdict(dict)
+    for day in days:
+        for hour, events in day.recent_hours.items():
+            if month.start <= hour.date() < month.end:
+                hours[day.organization_id][hour] = (events, 0)
+    for each in held:
+        for hour, kept in each.recent_hours.items():
+            if month.start <= hour.date() < month.end:
+                events, _ = hours[each.organization_id].get(hour, (0, 0))
+                hours[each.organization_id][hour] = (events, kept)
+    return hours

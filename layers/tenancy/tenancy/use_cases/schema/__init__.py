@@ -1,0 +1,1 @@
+"""Schemas: apply the migrations of both databases."""

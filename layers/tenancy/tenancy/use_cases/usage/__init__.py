@@ -1,0 +1,1 @@
+"""Usage: record it, read it, and announce thresholds of quotas."""

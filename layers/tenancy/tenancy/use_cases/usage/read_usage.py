@@ -1,0 +1,147 @@
+"""An organization's usage of the month against its quotas, and per day; exact before and after the roll-up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from tenancy.rules.quotas import METERED, Allowance, Metric, limit_of
+from tenancy.rules.standing import existing
+from tenancy.rules.tiers import Tier
+from tenancy.rules.usage import DailyEvents, DailyUsage, Period, first_open_day, month_of, unsettled_since
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.clickhouse.events import (
+    count_held_events,
+    find_first_unsettled_day,
+    list_daily_events,
+    sum_stored_bytes,
+)
+from tenancy.stores.postgres.apps import count_apps
+from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.metering import sum_reserved, sum_used
+from tenancy.stores.postgres.standing import find_standing
+from tenancy.stores.postgres.usage import find_rolled_up_at, list_daily_predictions, list_daily_usage
+from tenancy.stores.postgres.users import count_users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageReport:
+    """Quotas of the current UTC month, events that are held by reason, and the days of *period* that have any use."""
+
+    organization_id: UUID
+    tier: Tier
+    period: Period
+    quotas: Mapping[Metric, Allowance]
+    held: Mapping[str, int]
+    daily: Sequence[DailyUsage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What PostgreSQL has of an organization's usage."""
+
+    rolled_up_at: datetime | None
+    days: Sequence[DailyUsage]
+    predictions: int
+    posted_bytes: int
+    reserved: Mapping[Metric, int]
+    users: int
+    apps: int
+
+
+def find_tier(db: Database, organization_id: UUID) -> Tier:
+    """Return the tier of an organization that the operator asks about.
+
+    Raises:
+        NotFoundError, ErasedError: there is no such organization, or not any more.
+        UnavailableError: the database is away.
+    """
+    with db.tenant_transaction(organization_id) as conn:
+        return existing(find_standing(conn, organization_id)).tier
+
+
+def read_usage(
+    db: Database,
+    reader: TenantReader,
+    organization_id: UUID,
+    tier: Tier,
+    period: Period | None,
+    *,
+    now: datetime,
+) -> UsageReport:
+    """Return the usage of an organization; *period* bounds the days (default: this month), quotas are this month's.
+
+    Days that the last roll-up settled come from tenant_usage, later ones are counted from the events; a closed month
+    is what it was when it closed.
+
+    Raises:
+        UnavailableError: a store is away.
+    """
+    month = month_of(now.date())
+    period = period or month
+    with db.tenant_transaction(organization_id) as conn:
+        recorded = _read_recorded(conn, organization_id, now=now)
+    since = unsettled_since(recorded.rolled_up_at)
+    first_day = find_first_unsettled_day(reader, since)
+    if first_day is not None:
+        first_day = max(first_day, first_open_day(now))
+    live = list_daily_events(reader, organization_id, first_day) if first_day is not None else []
+    days = _merge(recorded.days, live, first_day)
+    this_month = [day for day in days if month.start <= day.metric_date < month.end]
+    used = {
+        Metric.EVENTS: sum(day.events for day in this_month),
+        Metric.API_REQUESTS: sum(day.api_requests for day in this_month),
+        Metric.STORAGE_BYTES: sum_stored_bytes(reader, since) + recorded.posted_bytes,
+        Metric.ML_PREDICTIONS: recorded.predictions,
+        Metric.USERS: recorded.users,
+        Metric.APPS: recorded.apps,
+    }
+    return UsageReport(
+        organization_id=organization_id,
+        tier=tier,
+        period=period,
+        quotas={
+            metric: Allowance(used=amount, limit=limit_of(tier, metric), reserved=recorded.reserved.get(metric, 0))
+            for metric, amount in used.items()
+        },
+        held=count_held_events(reader),
+        daily=[day for day in days if period.start <= day.metric_date < period.end],
+    )
+
+
+def _read_recorded(conn: Connection, organization_id: UUID, *, now: datetime) -> Recorded:
+    rolled_up_at = find_rolled_up_at(conn, organization_id)  # before the days
+    since = min(unsettled_since(rolled_up_at).astimezone(UTC), now - timedelta(days=1)).date()
+    days = {day.metric_date: day for day in list_daily_usage(conn, organization_id)}
+    for day, predictions in list_daily_predictions(conn, organization_id, since=since).items():
+        days[day] = replace(days.get(day, DailyUsage(metric_date=day)), ml_predictions=predictions)
+    return Recorded(
+        rolled_up_at=rolled_up_at,
+        days=list(days.values()),
+        predictions=sum_used(conn, organization_id, Metric.ML_PREDICTIONS, today=now.date()),
+        posted_bytes=sum_used(conn, organization_id, Metric.STORAGE_BYTES, today=now.date()),
+        reserved={metric: sum_reserved(conn, organization_id, metric, now=now) for metric in METERED},
+        users=count_users(conn, organization_id),
+        apps=count_apps(conn, organization_id),
+    )
+
+
+def _merge(settled: Sequence[DailyUsage], live: Sequence[DailyEvents], first_day: date | None) -> list[DailyUsage]:
+    """Let the live count replace the events of settled days from *first_day* on; what else was counted stays."""
+    days = {day.metric_date: day for day in settled}
+    for metric_date, day in list(days.items()):
+        if first_day is not None and metric_date >= first_day:
+            days[metric_date] = _with_events(day, None)
+    for counted in live:
+        before = days.get(counted.metric_date, DailyUsage(metric_date=counted.metric_date))
+        days[counted.metric_date] = _with_events(before, counted)
+    return [days[metric_date] for metric_date in sorted(days)]
+
+
+def _with_events(day: DailyUsage, counted: DailyEvents | None) -> DailyUsage:
+    return replace(
+        day,
+        events=counted.events if counted else 0,
+        storage_bytes=counted.storage_bytes if counted else 0,
+        unique_users=counted.unique_users if counted else 0,
+    )
