@@ -8,9 +8,9 @@ from aws_lambda_powertools import Logger
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
-from tenancy.gateway.policy import allow
+from tenancy.gateway.policy import allow_policy
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import DATABASE, JWKS, Secrets
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.keys.authenticate import authenticate
@@ -24,7 +24,7 @@ IDENTITY_SOURCES: Final = (AUTHORIZATION,)
 
 logger = Logger()
 settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 db = Database(lambda: secrets.get_secret(DATABASE))
 
 
@@ -56,4 +56,4 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         raise UnauthorizedError("Unauthorized") from error
     gateway_key = authenticated.gateway_key or settings.platform_gateway_key
     logger.info("authenticated", credential_id=str(authenticated.caller.credential_id))
-    return allow(event["methodArn"], authenticated.caller, gateway_key)
+    return allow_policy(event["methodArn"], authenticated.caller, gateway_key)

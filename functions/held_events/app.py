@@ -5,25 +5,25 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.admission_gate import AdmissionGate
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
-from tenancy.gateway.trail import Trail, actor_of
+from tenancy.gateway.trail import AuditTrail, actor_of
 from tenancy.rules.tenant import require_operator
 from tenancy.settings import Settings
 from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
 from tenancy.stores.clickhouse.client import Client, connect
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.held_events.release_held import count_held_events, release_all
+from tenancy.use_cases.held_events.release_held import count_held_by_reason, release_all
 
 settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-gate = Gate(redis, lambda: platform_db)
+trail = AuditTrail(AuditQueue(AwsClient("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
+redis = Redis(lambda: secrets.get_secret(REDIS), timeout_seconds=settings.redis_timeout_seconds)
+gate = AdmissionGate(redis, lambda: platform_db)
 app = api()
 
 
@@ -37,7 +37,7 @@ def clickhouse() -> Client:
 def count_all(organization_id: UUID) -> dict[str, Any]:
     """Count an organization's held events by reason."""
     require_operator(caller_of(app), organization_id)
-    reasons = count_held_events(platform_db, clickhouse(), organization_id, now=datetime.now(UTC))
+    reasons = count_held_by_reason(platform_db, clickhouse(), organization_id, now=datetime.now(UTC))
     return {"count": sum(reasons.values()), "reasons": dict(reasons)}
 
 

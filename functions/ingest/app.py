@@ -6,12 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tenancy.errors import NotFoundError, OrganizationInactiveError, Refusal, UnauthenticatedError
-from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.admission_gate import AdmissionGate
 from tenancy.gateway.documents.segment import parse_segment_request, settings_answer
 from tenancy.gateway.http import Request, Response, json_answer
-from tenancy.gateway.mentions import mentions_of
+from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.serve import logger, serve
-from tenancy.gateway.trail import Trail
+from tenancy.gateway.trail import AuditTrail
 from tenancy.rules.api_keys import find_key
 from tenancy.rules.events.batch import decode_body, parse_batch
 from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
@@ -20,11 +20,18 @@ from tenancy.rules.resolution import Mention, resolve
 from tenancy.rules.tenant import Caller, Tenant, require_tenant
 from tenancy.settings import Settings
 from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.stores.aws.secrets import DATABASE, REDIS, Secrets
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.ingest.ingest import Reading, Receipt, read_batch, read_messages, require_taken, take
+from tenancy.use_cases.ingest.ingest import (
+    ParsedBatch,
+    Receipt,
+    enqueue_events,
+    parse_event_batch,
+    parse_segment_calls,
+    require_room,
+)
 
 if TYPE_CHECKING:
     from tenancy.stores.postgres.client import Database
@@ -33,10 +40,10 @@ if TYPE_CHECKING:
 SETTINGS_ROUTE = "/projects/{writeKey}/settings"
 
 settings = Settings.from_env()
-sqs = Aws("sqs", settings.region, settings.aws_endpoint_url)
+sqs = AwsClient("sqs", settings.region, settings.aws_endpoint_url)
 queue = EventQueue(sqs, settings.events_queue_url)
-trail = Trail(AuditQueue(sqs, settings.audit_queue_url))
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+trail = AuditTrail(AuditQueue(sqs, settings.audit_queue_url))
+secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 
 
 @cache
@@ -55,8 +62,8 @@ def write_keys() -> "WriteKeys":
     return WriteKeys(database())
 
 
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-gate = Gate(redis, database)
+redis = Redis(lambda: secrets.get_secret(REDIS), timeout_seconds=settings.redis_timeout_seconds)
+gate = AdmissionGate(redis, database)
 
 
 def answer(request: Request, _event: dict[str, Any], _context: object) -> Response:
@@ -75,10 +82,10 @@ def take_events(request: Request) -> Response:
     """Take a batch in our own form."""
     now = datetime.now(UTC)
 
-    def read(tenant: Tenant) -> Reading:
-        return read_batch(tenant, parse_batch(decode_body(request.body)), now=now)
+    def read(tenant: Tenant) -> ParsedBatch:
+        return parse_event_batch(tenant, parse_batch(decode_body(request.body)), now=now)
 
-    receipt = ingest(request, request.caller(), mentions_of(request), read, is_whole=False, now=now)
+    receipt = ingest(request, request.caller(), list_mentions(request), read, all_or_nothing=False, now=now)
     return json_answer(200, receipt)
 
 
@@ -87,10 +94,10 @@ def take_messages(request: Request) -> Response:
     now = datetime.now(UTC)
     key, batch, mentions = parse_segment_request(request)
 
-    def read(tenant: Tenant) -> Reading:
-        return read_messages(tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
+    def read(tenant: Tenant) -> ParsedBatch:
+        return parse_segment_calls(tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
 
-    ingest(request, write_keys().authenticate(key, now=now), mentions, read, is_whole=True, now=now)
+    ingest(request, write_keys().authenticate(key, now=now), mentions, read, all_or_nothing=True, now=now)
     return json_answer(200, {"success": True})
 
 
@@ -98,9 +105,9 @@ def ingest(
     request: Request,
     caller: Caller,
     mentions: tuple[Mention, ...],
-    read: Callable[[Tenant], Reading],
+    read: Callable[[Tenant], ParsedBatch],
     *,
-    is_whole: bool,
+    all_or_nothing: bool,
     now: datetime,
 ) -> Receipt:
     """Take what is in a request, as far as it is admitted; one that is wrong is counted like every other."""
@@ -110,11 +117,13 @@ def ingest(
             tenant = require_tenant(caller, EVENTS_WRITE)
             reading = read(tenant)
         except Refusal:
-            gate.admit(request, caller, is_whole=is_whole, now=now)
+            gate.admit(request, caller, all_or_nothing=all_or_nothing, now=now)
             raise
-        admission = gate.reserve(request, tenant, events=len(reading.counted), is_whole=is_whole, now=now)
-        require_taken(admission, reading, is_whole=is_whole)
-        receipt = take(queue, tenant, reading, admission, lambda: gate.give_back(tenant, admission, reserved_at=now))
+        admission = gate.reserve(request, tenant, events=len(reading.counted), all_or_nothing=all_or_nothing, now=now)
+        require_room(admission, reading, all_or_nothing=all_or_nothing)
+        receipt = enqueue_events(
+            queue, tenant, reading, admission, lambda: gate.give_back(tenant, admission, reserved_at=now)
+        )
     log(request, tenant, receipt)
     return receipt
 
@@ -141,8 +150,8 @@ def give_settings(request: Request) -> Response:
     try:
         tenant = write_keys().authenticate(key, now=now)
         with trail.audited(request, tenant):
-            gate.admit(request, tenant, is_whole=True, now=now)
-            resolve(tenant, mentions_of(request), base_domain=settings.base_domain).require_accepted()
+            gate.admit(request, tenant, all_or_nothing=True, now=now)
+            resolve(tenant, list_mentions(request), base_domain=settings.base_domain).require_accepted()
             tenant.require(EVENTS_WRITE)
     except (UnauthenticatedError, OrganizationInactiveError) as error:
         raise NotFoundError("There is no such project.") from error

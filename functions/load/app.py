@@ -8,7 +8,7 @@ from uuid import UUID
 from aws_lambda_powertools import Logger
 
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.dead_letters import DeadLetters
 from tenancy.stores.aws.secrets import CLICKHOUSE, Secrets
 from tenancy.stores.clickhouse.client import Client, connect
@@ -16,8 +16,8 @@ from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
 
 logger = Logger()
 settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-dead_letters = DeadLetters(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.dead_letters_url)
+secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+dead_letters = DeadLetters(AwsClient("sqs", settings.region, settings.aws_endpoint_url), settings.dead_letters_url)
 
 
 @cache

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from tenancy.gateway.custom_resource import serve_custom_resource
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import CLICKHOUSE, OWNER_DATABASE, Secrets
 from tenancy.stores.clickhouse.client import connect
 from tenancy.stores.postgres.client import Database
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def migrate_all() -> dict[str, Any]:
     """Bring both schemas up to date and return how many migrations that took."""
-    secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+    secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
     with (
         closing(Database(lambda: secrets.get_secret(OWNER_DATABASE), as_owner=True)) as owner_db,
         closing(connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)) as client,

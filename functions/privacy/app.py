@@ -7,21 +7,21 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.admission_gate import AdmissionGate
 from tenancy.gateway.documents.privacy import NewErasure, erasure_document, export_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
-from tenancy.gateway.trail import Trail, actor_of
+from tenancy.gateway.trail import AuditTrail, actor_of
 from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE
 from tenancy.rules.tenant import require_tenant
 from tenancy.settings import Settings
 from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.secrets import DATABASE, REDIS, Secrets
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.privacy.request_privacy import (
-    ExportPage,
+    ExportWithLinks,
     read_erasure,
     read_export,
     request_erasure,
@@ -32,11 +32,11 @@ MAX_PAGE = 100  # 6 MB is what Lambda answers at most, and a link has 2 KB
 MAX_CURSOR = 2**31 - 1
 
 settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 db = Database(lambda: secrets.get_secret(DATABASE))
-trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-gate = Gate(redis, lambda: db)
+trail = AuditTrail(AuditQueue(AwsClient("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
+redis = Redis(lambda: secrets.get_secret(REDIS), timeout_seconds=settings.redis_timeout_seconds)
+gate = AdmissionGate(redis, lambda: db)
 exports = Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None)
 app = api()
 
@@ -46,7 +46,7 @@ def export() -> tuple[dict[str, Any], int]:
     """Ask for all of the organization's data."""
     tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
     asked = request_export(db, tenant, actor_of(request_of(app), tenant), now=now)
-    return export_document(ExportPage(export=asked), now=now), HTTPStatus.ACCEPTED
+    return export_document(ExportWithLinks(export=asked), now=now), HTTPStatus.ACCEPTED
 
 
 @app.get("/exports/<export_id>")

@@ -11,16 +11,16 @@ from aws_lambda_powertools import Logger
 
 from tenancy.gateway.metrics import count
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.clickhouse.client import Client, connect
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.audit.cut_audit import cut_audit_logs
-from tenancy.use_cases.deletion.close_gates import close_gates_again
+from tenancy.use_cases.audit.prune_audit import prune_audit_logs
+from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.held_events.release_held import release_into_room
-from tenancy.use_cases.schedule.clean_up import clean_up
+from tenancy.use_cases.schedule.apply_retention import apply_retention
 from tenancy.use_cases.schedule.roll_up import RollUp, roll_up
 
 QUERY_TIMEOUT_SECONDS = 800  # the function has 900
@@ -28,10 +28,10 @@ REDIS_PATIENCE_SECONDS = 30.0
 
 logger = Logger()
 settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
 platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=REDIS_PATIENCE_SECONDS)
-signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
+redis = Redis(lambda: secrets.get_secret(REDIS), timeout_seconds=REDIS_PATIENCE_SECONDS)
+signer = Signer(AwsClient("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
 
 
 @cache
@@ -43,7 +43,7 @@ def clickhouse() -> Client:
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Roll up once; what the schedule sends does not matter. What follows is done whatever becomes of the rest."""
     now = datetime.now(UTC)
-    closed = close_gates_again(platform_db, clickhouse())
+    closed = restore_tombstones(platform_db, clickhouse())
     done = roll_up(platform_db, clickhouse(), redis, now=now)
     report(done, closed)
     result: dict[str, Any] = {
@@ -55,9 +55,11 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         "organizations_cleaned": None,
     }
     with ExitStack() as steps:
-        steps.callback(lambda: result.update(audit_entries_cut=cut_audit_logs(platform_db, signer, now=now)))
+        steps.callback(lambda: result.update(audit_entries_cut=prune_audit_logs(platform_db, signer, now=now)))
         if done.ran:
-            steps.callback(lambda: result.update(organizations_cleaned=clean_up(platform_db, clickhouse(), now=now)))
+            steps.callback(
+                lambda: result.update(organizations_cleaned=apply_retention(platform_db, clickhouse(), now=now))
+            )
             steps.callback(lambda: result.update(events_released=release(done, now)))
     logger.info("rolled up", result=result)
     return result

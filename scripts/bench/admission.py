@@ -10,9 +10,9 @@ from redis import Redis as Client
 from scripts.bench.events import ORGANIZATION_ID
 from scripts.bench.figure import Comparison, Figure, alternate, clock_seconds
 from scripts.bench.tenants import no_database, redis_knowing
-from tenancy.rules.admission import Verdict
+from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.permissions import PERMISSIONS
-from tenancy.rules.tenant import Bucket, CallerKind, Tenant
+from tenancy.rules.tenant import CallerKind, RateBucket, Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.use_cases.admission.admit import Admissions
 
@@ -25,7 +25,7 @@ TENANT: Final = Tenant(
     scopes=PERMISSIONS,
     credential_id=uuid4(),
     kind=CallerKind.KEY,
-    bucket=Bucket.INGEST,
+    bucket=RateBucket.INGEST,
 )
 
 
@@ -51,7 +51,7 @@ def measure(rounds: int) -> Figure:
 def _compare(what: str, events: int, admissions: Admissions, bare: Client, rounds: int) -> Comparison:
     def admit() -> None:
         admission = admissions.admit(TENANT, events=events, now=datetime.now(UTC))
-        if admission.verdict is not Verdict.ADMITTED or admission.accepted != events:
+        if admission.verdict is not AdmissionVerdict.ADMITTED or admission.accepted != events:
             sys.exit(f"not admitted as a whole: {admission}")
 
     return alternate(

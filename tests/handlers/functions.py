@@ -15,7 +15,7 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
 from tests.given import ROOT, Databases
@@ -98,7 +98,7 @@ def _close(value: object) -> None:
         value = value()  # made at the first request, kept for the life of the process
     if isinstance(value, Database | Client | Redis):
         value.close()
-    elif isinstance(value, Aws):
+    elif isinstance(value, AwsClient):
         value._connection.close()
     elif type(value).__module__.startswith("tenancy.") and hasattr(value, "__dict__"):
         for inner in vars(value).values():

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from tenancy.rules.deletion import AGES_OUT
+from tenancy.rules.deletion import EXPIRES_WITHIN
 from tests.given import ROOT
 from tests.template.test_template import FUNCTIONS, RESOURCES, TEMPLATE
 
@@ -61,10 +61,10 @@ def test_a_task_is_told_ids_and_names_and_nothing_else() -> None:
 
 
 def test_an_erasure_waits_longer_than_any_function_may_write() -> None:
-    quiet = default_of("ErasureQuietSeconds")
+    writer_wait = default_of("ErasureQuietSeconds")
     everywhere = TEMPLATE["Globals"]["Function"]["Timeout"]
     longest = {name: each.get("Timeout", everywhere) for name, each in FUNCTIONS.items()}
-    late = {name for name, seconds in longest.items() if timedelta(seconds=2 * seconds) > quiet}
+    late = {name for name, seconds in longest.items() if timedelta(seconds=2 * seconds) > writer_wait}
     assert late == WAITED_FOR_OTHERWISE
 
 
@@ -74,13 +74,13 @@ def test_the_certificate_says_how_long_queues_and_logs_keep_what_they_have() -> 
         for each in RESOURCES.values()
         if each["Type"] == "AWS::SQS::Queue"
     }
-    assert AGES_OUT["messages in queues and among dead letters, which are dropped instead of loaded"] == max(
+    assert EXPIRES_WITHIN["messages in queues and among dead letters, which are dropped instead of loaded"] == max(
         kept.values()
     )
     [days] = [
         each["Properties"]["RetentionInDays"] for each in RESOURCES.values() if each["Type"] == "AWS::Logs::LogGroup"
     ]
-    assert AGES_OUT["log lines and traces, by ids"] >= timedelta(days=days) + default_of("RecountAfterSeconds")
+    assert EXPIRES_WITHIN["log lines and traces, by ids"] >= timedelta(days=days) + default_of("RecountAfterSeconds")
 
 
 def test_a_deletion_can_be_undone_for_thirty_days_and_is_counted_again_after_one() -> None:

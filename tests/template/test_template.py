@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from tenancy.gateway.metrics import NAMESPACE, SERVICE
+from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
 from tenancy.rules.tiers import QUOTAS, Tier
-from tenancy.use_cases.keys.write_keys import CACHE_TIME
 from tests.given import ROOT
 from tests.handlers.functions import running
 
@@ -200,7 +200,7 @@ def test_the_authorizer_reads_exactly_what_its_answers_are_cached_by() -> None:
 
 def test_write_keys_are_remembered_as_long_as_the_authorizers_answers() -> None:
     identity = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"]["Credential"]["Identity"]
-    assert identity == {"Headers": ["Authorization"], "ReauthorizeEvery": CACHE_TIME.total_seconds()}
+    assert identity == {"Headers": ["Authorization"], "ReauthorizeEvery": WRITE_KEY_CACHE_TIME.total_seconds()}
 
 
 def test_the_gateways_refusals_have_the_shape_of_ours() -> None:

@@ -30,12 +30,12 @@ class Settings:
     usage_plans_path: str
     audit_queue_url: str
     signing_key_id: str
-    sealing_key_id: str
+    encryption_key_id: str
     mail_from: str
     exports_bucket: str
-    redis_patience_seconds: float
+    redis_timeout_seconds: float
     deletion_grace: timedelta
-    erasure_quiet: timedelta
+    writer_wait: timedelta
     recount_after: timedelta
     state_machine_arn: str
 
@@ -54,12 +54,12 @@ class Settings:
             usage_plans_path=environ.get("USAGE_PLANS_PATH", ""),
             audit_queue_url=environ.get("AUDIT_QUEUE_URL", ""),
             signing_key_id=environ.get("SIGNING_KEY_ID", ""),
-            sealing_key_id=environ.get("SEALING_KEY_ID", ""),
+            encryption_key_id=environ.get("SEALING_KEY_ID", ""),
             mail_from=environ.get("MAIL_FROM", ""),
             exports_bucket=environ.get("EXPORTS_BUCKET", ""),
-            redis_patience_seconds=int(environ.get("REDIS_PATIENCE_MS", "0")) / 1000,
+            redis_timeout_seconds=int(environ.get("REDIS_PATIENCE_MS", "0")) / 1000,
             deletion_grace=timedelta(seconds=int(environ.get("DELETION_GRACE_SECONDS", "0"))),
-            erasure_quiet=timedelta(seconds=int(environ.get("ERASURE_QUIET_SECONDS", "0"))),
+            writer_wait=timedelta(seconds=int(environ.get("ERASURE_QUIET_SECONDS", "0"))),
             recount_after=timedelta(seconds=int(environ.get("RECOUNT_AFTER_SECONDS", "0"))),
             state_machine_arn=environ.get("STATE_MACHINE_ARN", ""),
         )

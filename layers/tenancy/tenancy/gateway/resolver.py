@@ -12,11 +12,11 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError as Rout
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
-from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.admission_gate import AdmissionGate
 from tenancy.gateway.http import STAGE_PREFIX, Request
-from tenancy.gateway.mentions import mentions_of
+from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.serve import Handler, serve
-from tenancy.gateway.trail import Trail
+from tenancy.gateway.trail import AuditTrail
 from tenancy.rules.resolution import resolve
 from tenancy.rules.tenant import Caller
 
@@ -40,7 +40,7 @@ def api() -> APIGatewayRestResolver:
     return app
 
 
-def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: Trail, gate: Gate) -> Handler:
+def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTrail, gate: AdmissionGate) -> Handler:
     """Return the Lambda handler of *app*: who calls, and for whom, is known before a route runs.
 
     *gate* admits the request, before anything else costs time or leaves a trace; *trail* records it.
@@ -50,7 +50,7 @@ def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: Trail, g
         caller = request.caller()
         with trail.audited(request, caller):
             caller = gate.admit(request, caller, now=datetime.now(UTC))
-            resolve(caller, mentions_of(request, request.body), base_domain=base_domain).require_accepted()
+            resolve(caller, list_mentions(request, request.body), base_domain=base_domain).require_accepted()
             members = _as_json(request)
             app.append_context(caller=caller, request=request)  # type: ignore[no-untyped-call]
             try:
