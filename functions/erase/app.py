@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +11,8 @@ from tenancy.gateway.metrics import count
 from tenancy.gateway.task import Task, serve_tasks
 from tenancy.gateway.times import format_time
 from tenancy.rules.deletion import ErasureCount
+from tenancy.rules.durations import ERASE_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import AwsClient
-from tenancy.stores.aws.exports import Exports
-from tenancy.stores.aws.gateway_keys import GatewayKeys
-from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.aws.signer import Signer
-from tenancy.stores.clickhouse.client import Client, connect
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.deletion.erase import (
     EarlyError,
     OvertakenError,
@@ -33,29 +25,20 @@ from tenancy.use_cases.deletion.erase import (
     place_tombstones,
 )
 from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores
+from tenancy.wiring import Wiring
 
-QUERY_TIMEOUT_SECONDS = 800  # the function has 900
-REDIS_PATIENCE_SECONDS = 10.0
 ONE_SECOND = timedelta(seconds=1)
 
 logger = Logger()
-settings = Settings.from_env()
-secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-redis = Redis(lambda: secrets.get_secret(REDIS), timeout_seconds=REDIS_PATIENCE_SECONDS)
-gateway_keys = GatewayKeys(settings.region)
-exports = Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None)
-signer = Signer(AwsClient("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
-
-
-@cache
-def clickhouse() -> Client:
-    """Return the client; made at the first task, kept for the life of the process."""
-    return connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)
-
-
+settings = Settings.from_env("ERASURE_QUIET_SECONDS", "EXPORTS_BUCKET", "RECOUNT_AFTER_SECONDS", "SIGNING_KEY_ID")
+wiring = Wiring(settings)
+signer = wiring.signer
 erasure_stores = ErasureStores(
-    platform_db=platform_db, client=clickhouse, redis=redis, gateway_keys=gateway_keys, exports=exports
+    platform_db=wiring.platform_database,
+    client=wiring.clickhouse_writer(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS),
+    redis=wiring.redis(timeout_seconds=ERASE_REDIS_TIMEOUT_SECONDS),
+    gateway_keys=wiring.gateway_key_removal,
+    exports=wiring.exports,
 )
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.admission_gate import AdmissionGate
 from tenancy.gateway.documents.organizations import (
     organization_document,
     organization_page_document,
@@ -16,39 +15,28 @@ from tenancy.gateway.documents.organizations import (
 from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
-from tenancy.gateway.trail import AuditTrail, actor_of
-from tenancy.rules.durations import PUBLICATION_REDIS_TIMEOUT_SECONDS
+from tenancy.gateway.trail import actor_of
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.tenant import require_operator
 from tenancy.rules.tiers import Tier
 from tenancy.settings import Settings
-from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import AwsClient
-from tenancy.stores.aws.encryptor import Encryptor
-from tenancy.stores.aws.gateway_keys import GatewayKeys
-from tenancy.stores.aws.secrets import PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.change_organization import change_organization
 from tenancy.use_cases.organizations.list_organizations import get_organization, list_organization_page
 from tenancy.use_cases.organizations.provision import provision_organization
 from tenancy.use_cases.organizations.provision_once import provision_once
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.wiring import Wiring
 
 MAX_PAGE = 100
 
-settings = Settings.from_env()
-secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-gateway_keys = GatewayKeys(settings.region, settings.usage_plans_path)
-publishing_redis = Redis(lambda: secrets.get_secret(REDIS), timeout_seconds=PUBLICATION_REDIS_TIMEOUT_SECONDS)
-targets = OutboxTargets(redis=publishing_redis, gateway_keys=gateway_keys)
-encryptor = Encryptor(AwsClient("kms", settings.region, settings.aws_endpoint_url), settings.encryption_key_id)
-trail = AuditTrail(AuditQueue(AwsClient("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-redis = Redis(lambda: secrets.get_secret(REDIS), timeout_seconds=settings.redis_timeout_seconds)
-gate = AdmissionGate(redis, lambda: platform_db)
+settings = Settings.from_env(
+    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "USAGE_PLANS_PATH"
+)
+wiring = Wiring(settings)
+platform_db, gateway_keys, encryptor = wiring.platform_database, wiring.gateway_keys, wiring.encryptor
+targets = OutboxTargets(redis=wiring.publication_redis, gateway_keys=gateway_keys)
 app = api()
 
 
@@ -98,4 +86,5 @@ def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
     return organization_document(report_unpublished(changed))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)
+gate = wiring.gate(lambda: platform_db)
+handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=gate)

@@ -3,41 +3,26 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
 from tenancy.gateway.metrics import count
+from tenancy.rules.durations import ROLL_UP_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import AwsClient
-from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.aws.signer import Signer
-from tenancy.stores.clickhouse.client import Client, connect
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.audit.prune_audit import prune_audit_logs
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.held_events.release_held import release_into_room
 from tenancy.use_cases.schedule.apply_retention import apply_retention
 from tenancy.use_cases.schedule.roll_up import RollUp, roll_up
-
-QUERY_TIMEOUT_SECONDS = 800  # the function has 900
-REDIS_PATIENCE_SECONDS = 30.0
+from tenancy.wiring import Wiring
 
 logger = Logger()
-settings = Settings.from_env()
-secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-redis = Redis(lambda: secrets.get_secret(REDIS), timeout_seconds=REDIS_PATIENCE_SECONDS)
-signer = Signer(AwsClient("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
-
-
-@cache
-def clickhouse() -> Client:
-    """Return the client; made at the first run, kept for the life of the process."""
-    return connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)
+wiring = Wiring(Settings.from_env("SIGNING_KEY_ID"))
+platform_db, signer = wiring.platform_database, wiring.signer
+redis = wiring.redis(timeout_seconds=ROLL_UP_REDIS_TIMEOUT_SECONDS)
+clickhouse = wiring.clickhouse_writer(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS)
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:

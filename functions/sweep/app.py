@@ -7,34 +7,23 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
+from tenancy.rules.durations import SWEEP_REDIS_TIMEOUT_SECONDS, SWEEP_WORK_TIME_SECONDS
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import AwsClient
-from tenancy.stores.aws.event_bus import EventBus
-from tenancy.stores.aws.executions import Executions
-from tenancy.stores.aws.exports import Exports
-from tenancy.stores.aws.gateway_keys import GatewayKeys
-from tenancy.stores.aws.mail import Mailer
-from tenancy.stores.aws.secrets import PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets
 from tenancy.use_cases.schedule.sweep import SweepRun, sweep
-
-REDIS_PATIENCE_SECONDS = 10.0
-TIME_SECONDS = 30  # of 60, after which no effect is begun: one may take 28
+from tenancy.wiring import Wiring
 
 logger = Logger()
-settings = Settings.from_env()
-secrets = Secrets(AwsClient("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-redis = Redis(lambda: secrets.get_secret(REDIS), timeout_seconds=REDIS_PATIENCE_SECONDS)
+wiring = Wiring(Settings.from_env("EXPORTS_BUCKET", "MAIL_FROM", "STATE_MACHINE_ARN", "USAGE_PLANS_PATH"))
+platform_db = wiring.platform_database
+redis = wiring.redis(timeout_seconds=SWEEP_REDIS_TIMEOUT_SECONDS)
 targets = OutboxTargets(
     redis=redis,
-    gateway_keys=GatewayKeys(settings.region, settings.usage_plans_path),
-    mailer=Mailer(settings.region, settings.mail_from),
-    event_bus=EventBus(settings.region),
-    executions=Executions(settings.region, settings.state_machine_arn),
-    exports=Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None),
+    gateway_keys=wiring.gateway_keys,
+    mailer=wiring.mailer,
+    event_bus=wiring.event_bus,
+    executions=wiring.executions,
+    exports=wiring.exports,
 )
 
 
@@ -46,7 +35,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         redis,
         targets,
         now=datetime.now(UTC),
-        has_time=lambda share: time.monotonic() < began_at + share * TIME_SECONDS,
+        has_time=lambda share: time.monotonic() < began_at + share * SWEEP_WORK_TIME_SECONDS,
     )
     if run is None:
         logger.info("another sweep runs")

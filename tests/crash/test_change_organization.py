@@ -10,7 +10,7 @@ from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.change_organization import change_organization
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
@@ -35,7 +35,7 @@ def test_a_change_is_done_once_and_with_a_gateway_key_at_every_moment(
 ) -> None:
     numbers, died = count(), 0
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)
-    admissions = Admissions(counters, lambda: databases.functions)
+    admissions = AdmissionGate(counters, lambda: databases.functions)
 
     def begin() -> Provisioned:
         new = new_organization(f"acme-{next(numbers)}", Tier.STARTER)

@@ -11,7 +11,7 @@ from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.durations import OUTBOX_CLAIM_TIME
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.platform.deletions import list_certificates
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.deletion.delete import restore_organization
 from tenancy.use_cases.deletion.erase import count_again
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
@@ -44,7 +44,7 @@ def provision(platform: Platform) -> Provisioned:
 def test_a_deletion_is_done_once_and_has_one_execution_whenever_it_died(
     platform: Platform, databases: Databases, aws: AwsAccount, aftermath: Aftermath, who_is_next: str
 ) -> None:
-    admissions, died = Admissions(platform.redis, lambda: databases.functions), 0
+    admissions, died = AdmissionGate(platform.redis, lambda: databases.functions), 0
 
     def begin() -> Provisioned:
         made = provision(platform)
@@ -76,7 +76,7 @@ def test_a_deletion_is_done_once_and_has_one_execution_whenever_it_died(
 
 
 def test_a_restore_is_whole_whenever_it_died(platform: Platform, databases: Databases, aftermath: Aftermath) -> None:
-    admissions, died = Admissions(platform.redis, lambda: databases.functions), 0
+    admissions, died = AdmissionGate(platform.redis, lambda: databases.functions), 0
 
     def begin() -> Provisioned:
         made = provision(platform)

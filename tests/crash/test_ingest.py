@@ -12,9 +12,10 @@ from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.dead_letters import DeadLetters
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
-from tenancy.use_cases.ingest.ingest import enqueue_events, parse_event_batch, require_room
+from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.ingest.ingest_events import enqueue_events, require_room
 from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
+from tenancy.use_cases.ingest.parse_batch import parse_event_batch
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schedule.roll_up import roll_up
@@ -43,11 +44,11 @@ class Device:
         """Return how many events were accepted."""
         tenant = tenant_of(self.made)
         reading = parse_event_batch(tenant, parse_batch(BODY), now=now)
-        admissions = Admissions(self.counters, lambda: self.databases.functions)
+        admissions = AdmissionGate(self.counters, lambda: self.databases.functions)
         admission = admissions.admit(tenant, events=len(reading.counted), now=now)
         admission.require_admitted()
         require_room(admission, reading, all_or_nothing=False)
-        give_back = lambda: admissions.give_back(tenant, admission, reserved_at=now)  # noqa: E731
+        give_back = lambda: admissions.cancel(tenant, admission, reserved_at=now)  # noqa: E731
         return enqueue_events(self.queue, tenant, reading, admission, give_back).accepted
 
 

@@ -73,12 +73,6 @@ def statements(function: str) -> list[dict[str, Any]]:
     return [statement for policy in policies for statement in policy["Statement"]]
 
 
-def settings_variables() -> dict[str, str]:
-    """Environment variable -> field, as settings.py reads them."""
-    source = (ROOT / "layers/tenancy/tenancy/settings.py").read_text()
-    return {name: field for field, name in re.findall(r"(\w+)=.*?environ(?:\.get\(|\[)\"([A-Z_]+)\"", source)}
-
-
 def test_every_folder_is_a_function_and_every_function_a_folder() -> None:
     assert sorted(FUNCTIONS) == FOLDERS
 
@@ -93,39 +87,6 @@ def test_every_function_has_sample_events_that_are_json(function: str) -> None:
 
 def test_every_folder_of_events_belongs_to_a_function() -> None:
     assert sorted(path.name for path in (ROOT / "events").iterdir()) == FOLDERS
-
-
-@pytest.mark.parametrize("function", FOLDERS)
-def test_a_function_is_given_exactly_the_variables_that_it_reads(function: str) -> None:
-    source = (ROOT / "functions" / function / "app.py").read_text()
-    if "settings" not in source:
-        assert variables(function) == GLOBAL_VARIABLES
-        return
-    fields = set(re.findall(r"settings\.(\w+)", source)) - {"region"}
-    read = {variable for variable, field in settings_variables().items() if field in fields}
-    assert read | GLOBAL_VARIABLES == variables(function)
-
-
-def test_every_setting_is_used_by_a_function_and_documented() -> None:
-    given = set().union(*(variables(function) for function in FOLDERS)) | {"AWS_REGION"}
-    assert set(settings_variables()) == given
-    documented = (ROOT / "docs/operations.md").read_text()
-    assert [name for name in sorted(given) if f"`{name}`" not in documented] == []
-
-
-@pytest.mark.parametrize("function", FOLDERS)
-def test_a_function_may_read_exactly_the_secrets_that_it_names(function: str) -> None:
-    source = (ROOT / "functions" / function / "app.py").read_text()
-    constants = dict(
-        re.findall(
-            r"^([A-Z_]+): Final = \"([a-z-]+)\"$",
-            (ROOT / "layers/tenancy/tenancy/stores/aws/secrets.py").read_text(),
-            re.MULTILINE,
-        )
-    )
-    named = {value for name, value in constants.items() if re.search(rf"get_secret\({name}\)", source)}
-    policies = json.dumps(statements(function))
-    assert set(re.findall(r"secret:\$\{SecretsPrefix\}/([a-z-]+)-\?{6}", policies)) == named
 
 
 @pytest.mark.parametrize("function", FOLDERS)

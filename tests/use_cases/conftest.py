@@ -11,7 +11,7 @@ from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import EXPORTS_BUCKET, PLANS_PATH, REGION, AwsAccount, Databases
@@ -38,7 +38,7 @@ def tamper(databases: Databases) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def admit(counters: Redis, databases: Databases) -> Admit:
-    admissions = Admissions(counters, lambda: databases.functions)
+    admissions = AdmissionGate(counters, lambda: databases.functions)
     return lambda caller, **options: admissions.admit(caller, **{"now": NOW, **options})
 
 

@@ -18,7 +18,7 @@ from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.usage import update_daily_requests
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PATIENCE_SECONDS, Databases, know, tenant_of
 from tests.handlers.functions import superuser
@@ -40,7 +40,7 @@ def before_due(databases: Databases, clients: int) -> Iterator[Callable[[Callabl
                 closing(Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)) as redis,
                 closing(Database(lambda: url)) as db,
             ):
-                admissions = Admissions(redis, lambda: db)
+                admissions = AdmissionGate(redis, lambda: db)
                 barrier.wait()
                 work(lambda caller, **options: admissions.admit(caller, **{"now": NOW, **options}))
 
@@ -59,7 +59,7 @@ def test_of_two_hundred_clients_at_once_exactly_a_hundred_are_admitted(
     with before_due(databases, 200) as run:
         run(lambda admit: verdicts.append(admit(tenant).verdict))
     assert Counter(verdicts) == {AdmissionVerdict.ADMITTED: 100, AdmissionVerdict.RATE_LIMITED: 100}
-    admissions = Admissions(counters, lambda: databases.functions)
+    admissions = AdmissionGate(counters, lambda: databases.functions)
     assert admissions.admit(tenant_of(globex), now=NOW).verdict is AdmissionVerdict.ADMITTED
 
 

@@ -18,7 +18,7 @@ from tenancy.rules.tiers import QUOTAS
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.persist_request_counts import persist_request_counts
 from tenancy.use_cases.schedule.roll_up import roll_up
@@ -50,7 +50,7 @@ class Load:
         url = servers.postgres_url(postgres.FUNCTIONS, self._databases.name)
         opened = Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)
         with closing(opened) as redis, closing(Database(lambda: url)) as db:
-            admissions = Admissions(redis, lambda: db)
+            admissions = AdmissionGate(redis, lambda: db)
             for number in range(ROUNDS):
                 self._barrier.wait()
                 if worker == 0 and number == ROUNDS // 2:

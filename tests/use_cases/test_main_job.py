@@ -17,9 +17,10 @@ from tenancy.stores.aws.dead_letters import DeadLetters
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
-from tenancy.use_cases.ingest.ingest import Receipt, enqueue_events, parse_event_batch
+from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.ingest.ingest_events import Receipt, enqueue_events
 from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
+from tenancy.use_cases.ingest.parse_batch import parse_event_batch
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.usage.read_statistics import read_statistics
@@ -31,7 +32,7 @@ type Send = Callable[..., Receipt]
 
 @pytest.fixture
 def send(queue: EventQueue, counters: Redis, databases: Databases) -> Send:
-    admissions = Admissions(counters, lambda: databases.functions)
+    admissions = AdmissionGate(counters, lambda: databases.functions)
 
     def send_events(tenant: Tenant, events: Sequence[dict[str, object]], *, now: datetime = NOW) -> Receipt:
         reading = parse_event_batch(tenant, Batch([msgspec.Raw(msgspec.json.encode(e)) for e in events]), now=now)

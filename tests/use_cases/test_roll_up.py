@@ -15,7 +15,7 @@ from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.statistics import insert_daily_statistics
 from tenancy.stores.postgres.usage import list_daily_usage
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import RollUp, roll_up
 from tenancy.use_cases.usage.meter import record_usage
@@ -247,10 +247,10 @@ def test_a_run_that_dies_before_its_mark_is_done_again_by_the_next(
 def test_events_that_a_failed_queue_did_not_take_are_given_back(
     databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
-    admissions = Admissions(counters, lambda: databases.functions)
+    admissions = AdmissionGate(counters, lambda: databases.functions)
     tenant = replace(tenant_of(acme), bucket=RateBucket.INGEST)
     for _ in range(2):
         admission = admissions.admit(tenant, events=7, now=NOW)
         assert admission.used == 0
-        admissions.give_back(tenant, admission, reserved_at=NOW)
+        admissions.cancel(tenant, admission, reserved_at=NOW)
     assert counter(databases, acme.organization.id) == 0

@@ -18,7 +18,7 @@ from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.quotas import Metric
 from tenancy.rules.rate_limit import BLOCK, WINDOW, RateWindow, rate_state
 from tenancy.rules.standing import Standing
-from tenancy.rules.tenant import RateBucket, Tenant
+from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS, Tier
 from tenancy.rules.usage import MonthSoFar, month_of
 from tenancy.stores.redis.client import Redis, Script
@@ -39,16 +39,25 @@ class UnknownStanding:
 
 
 def admit_tenant(
-    redis: Redis, organization_id: UUID, tenant: Tenant, *, events: int, all_or_nothing: bool, now: datetime
+    redis: Redis,
+    organization_id: UUID,
+    bucket: RateBucket,
+    *,
+    credential: tuple[UUID, str],
+    events: int,
+    all_or_nothing: bool,
+    now: datetime,
 ) -> Admission | UnknownStanding:
-    """Decide on one request of *tenant* that brings so many *events*; *is_whole* takes all of them or none.
+    """Decide on one request of a tenant with *events*; with *all_or_nothing*, accept or hold all of them or none.
+
+    *credential* is its id and, for a person, the epoch of the token.
 
     Raises:
         RedisAwayError: nobody knows whether it was counted.
     """
-    keys = [bucket_key(organization_id, tenant.bucket), standing_key(organization_id), usage_key(organization_id, now)]
-    credential: Values = [str(tenant.credential_id), tenant.epoch]
-    values = [*_moment(now), *credential, events, int(all_or_nothing), *_tiers()]
+    keys = [bucket_key(organization_id, bucket), standing_key(organization_id), usage_key(organization_id, now)]
+    credential_id, epoch = credential
+    values = [*_moment(now), str(credential_id), epoch, events, int(all_or_nothing), *_tiers()]
     return _admission(redis.run(ADMIT, keys, values), now)
 
 

@@ -33,7 +33,7 @@ MAX_WINDOWS: Final = 10_000
 ENDING: Final = frozenset({OrganizationStatus.ERASING, OrganizationStatus.ERASED})
 
 
-class Admissions:
+class AdmissionGate:
     """Decides on requests; while Redis is away, by the rate windows of this process."""
 
     def __init__(self, redis: Redis, db: "Callable[[], Database]") -> None:
@@ -59,7 +59,7 @@ class Admissions:
         except RedisUnreachableError as error:
             return replace(self._admit_alone(caller, events=events, now=now), degraded_by=str(error))
 
-    def give_back(self, tenant: Tenant, admission: Admission, *, reserved_at: datetime) -> None:
+    def cancel(self, tenant: Tenant, admission: Admission, *, reserved_at: datetime) -> None:
         """Give back the events of an *admission* that were not taken after all; without Redis the roll-up does."""
         if admission.degraded_by or not admission.accepted + admission.held:
             return
@@ -81,7 +81,13 @@ class Admissions:
     def _admit_tenant(self, tenant: Tenant, *, events: int, all_or_nothing: bool, now: datetime) -> Admission:
         def ask() -> Admission | UnknownStanding:
             return admit_tenant(
-                self._redis, tenant.organization_id, tenant, events=events, all_or_nothing=all_or_nothing, now=now
+                self._redis,
+                tenant.organization_id,
+                tenant.bucket,
+                credential=(tenant.credential_id, tenant.epoch),
+                events=events,
+                all_or_nothing=all_or_nothing,
+                now=now,
             )
 
         admission = ask()
