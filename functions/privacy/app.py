@@ -7,19 +7,15 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.documents.privacy import NewErasure, erasure_document, export_document
+from tenancy.gateway.documents.erasures import NewErasure, erasure_document
+from tenancy.gateway.documents.exports import export_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE
 from tenancy.rules.tenant import require_tenant
 from tenancy.settings import Settings
-from tenancy.use_cases.privacy.request_privacy import (
-    ExportWithLinks,
-    read_erasure,
-    read_export,
-    request_erasure,
-    request_export,
-)
+from tenancy.use_cases.privacy.request_erasure import read_erasure, request_erasure
+from tenancy.use_cases.privacy.request_export import ExportWithLinks, read_export, request_export
 from tenancy.wiring import Wiring
 
 MAX_PAGE = 100  # 6 MB is what Lambda answers at most, and a link has 2 KB

@@ -44,8 +44,8 @@ MUTANTS: Final = (
         name="another's path is answered as forbidden",
         wall="principal first",
         file=f"{CORE}/rules/resolution.py",
-        old="return ResolutionOutcome.FOREIGN_PATH if MentionSource.PATH in disagreeing else ResolutionOutcome.MISMATCH",
-        new="return ResolutionOutcome.MISMATCH",
+        old="ResolutionOutcome.FOREIGN_PATH if MentionSource.PATH in disagreeing else ResolutionOutcome.MISMATCH",
+        new="ResolutionOutcome.MISMATCH",
     ),
     Mutant(
         name="a platform key may name an organization in a header",

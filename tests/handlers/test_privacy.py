@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from tenancy.rules.erasures import MAX_PENDING_ERASURES
 from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE, PERMISSIONS
-from tenancy.rules.privacy import MAX_PENDING_ERASURES
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.secrets import CLICKHOUSE, CLICKHOUSE_READER, PLATFORM_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned

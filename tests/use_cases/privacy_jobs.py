@@ -11,12 +11,14 @@ from uuid import UUID
 import boto3
 
 from tenancy.rules.audit_record import Actor
-from tenancy.rules.privacy import Erasure, Export, SubjectKind, hash_subject
+from tenancy.rules.erasures import Erasure, SubjectKind, hash_subject
+from tenancy.rules.exports import Export
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.exports import Exports
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.privacy.request_privacy import read_erasure, read_export, request_erasure, request_export
+from tenancy.use_cases.privacy.request_erasure import read_erasure, request_erasure
+from tenancy.use_cases.privacy.request_export import read_export, request_export
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobRun, PrivacyJobStores, run_privacy_jobs
 from tenancy.use_cases.usage.meter import record_usage
 from tests.given import EXPORTS_BUCKET, OPERATOR, REGION, Databases, tenant_of

@@ -7,9 +7,9 @@ import pytest
 from msgspec import to_builtins
 from zstandard import compress
 
+from tenancy.rules.erasures import SubjectKind, WrittenPeriod, hash_subject
 from tenancy.rules.events.row import BatchContext
 from tenancy.rules.events.segment import parse_segment_message
-from tenancy.rules.privacy import SubjectKind, WrittenPeriod, hash_subject
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tenancy.stores.clickhouse.platform.subjects import count_subject
 from tenancy.use_cases.organizations.provision import Provisioned

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from tenancy.rules.durations import ERASURE_LATER_PASS_INTERVAL, ERASURE_NEXT_PASS_AFTER, SUBJECT_DIGEST_RETENTION
-from tenancy.rules.privacy import ErasureStatus, ExportStatus
+from tenancy.rules.erasures import ErasureStatus
+from tenancy.rules.exports import ExportStatus
 from tenancy.stores.clickhouse.platform.subjects import delete_subject
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned

@@ -11,12 +11,12 @@ import pytest
 from scripts.stack import postgres
 from tenancy.errors import ConflictError
 from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
-from tenancy.rules.privacy import MAX_PENDING_ERASURES, SubjectKind, hash_subject
+from tenancy.rules.erasures import MAX_PENDING_ERASURES, SubjectKind, hash_subject
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.leases import has_claimed_jobs
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.privacy.erase_subject import claim_due_erasure
-from tenancy.use_cases.privacy.request_privacy import request_erasure
+from tenancy.use_cases.privacy.request_erasure import request_erasure
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW

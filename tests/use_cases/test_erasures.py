@@ -8,7 +8,7 @@ import pytest
 
 from tenancy.errors import NotFoundError
 from tenancy.rules.durations import ERASURE_NEXT_PASS_AFTER, PRIVACY_JOB_CLAIM_TIME, SUBJECT_DIGEST_RETENTION
-from tenancy.rules.privacy import ErasureStatus
+from tenancy.rules.erasures import ErasureStatus
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.privacy import erase_subject

@@ -11,7 +11,7 @@ import pytest
 from tenancy.errors import NotFoundError
 from tenancy.rules.audit_record import AuditOutcome
 from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
-from tenancy.rules.privacy import ExportStatus
+from tenancy.rules.exports import ExportStatus
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.platform.leases import has_claimed_jobs
 from tenancy.stores.redis.client import Redis

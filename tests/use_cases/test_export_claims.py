@@ -11,13 +11,13 @@ import pytest
 from scripts.stack import postgres
 from tenancy.errors import UnavailableError
 from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
-from tenancy.rules.privacy import ExportJob
+from tenancy.rules.exports import ExportJob
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.privacy import insert_export
+from tenancy.stores.postgres.exports import insert_export
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.privacy import export_pages, request_privacy, write_export
-from tenancy.use_cases.privacy.request_privacy import request_export
+from tenancy.use_cases.privacy import export_pages, request_export, write_export
+from tenancy.use_cases.privacy.request_export import request_export
 from tenancy.use_cases.privacy.write_export import claim_due_export, postpone_export
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -55,7 +55,7 @@ def test_requests_at_once_ask_for_one_export(
                 pass
             insert_export(*values, **named)
 
-        patch.setattr(request_privacy, "insert_export", insert_and_be_joined)
+        patch.setattr(request_export, "insert_export", insert_and_be_joined)
         asked = ask_export(databases, acme, NOW)
         assert others[0].result() == asked
         assert conn.execute("SELECT id FROM exports").fetchall() == [(asked,)]

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tenancy.rules.durations import ERASURE_LATER_PASS_INTERVAL, ERASURE_NEXT_PASS_AFTER
-from tenancy.rules.privacy import ExportStatus
+from tenancy.rules.exports import ExportStatus
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.platform.export_jobs import withdraw_exports

@@ -50,6 +50,11 @@ class AuditRecord:
     count: Annotated[int, msgspec.Meta(ge=1)] = 1
     id: UUID = field(default_factory=uuid4)
 
+    @classmethod
+    def done(cls, action: str, target: str, actor: Actor, *, now: datetime) -> "AuditRecord":
+        """Return the record of a change that was made *now*."""
+        return cls(occurred_at=now, actor=actor, action=action, outcome=AuditOutcome.DONE, target=target)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressedRecord:

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.privacy import export_folder
+from tenancy.rules.exports import export_folder
 
 TIMEOUTS: Final = Config(
     signature_version="s3v4",

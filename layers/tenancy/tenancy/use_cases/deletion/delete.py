@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.errors import ErasedError, NotDeletedError
-from tenancy.rules.audit_record import Actor, AuditOutcome, AuditRecord
+from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus
 from tenancy.rules.standing import require_existing
 from tenancy.stores.postgres.audit_log import insert_audit_record
@@ -47,7 +47,7 @@ def delete_organization(
             organization = update_deleted(conn, organization_id, reason=reason, now=now, purge_at=now + grace)
             _enqueue_execution(conn, organization_id, now)
             _enqueue_mails(conn, organization, OutboxKind.DELETION_MAIL, now)
-            insert_audit_record(conn, organization_id, _record(DELETED, organization_id, actor, now))
+            insert_audit_record(conn, organization_id, AuditRecord.done(DELETED, str(organization_id), actor, now=now))
         publication = enqueue_publication(conn, organization_id, now=now)
     is_published = run_entry(platform_db, targets, publication, now=now)
     run_due_entries(platform_db, targets, now=now, organization_id=organization_id, kind=OutboxKind.DELETION_EXECUTION)
@@ -73,7 +73,7 @@ def restore_organization(
         if was_deleted:
             organization = update_restored(conn, organization_id, now=now)
             _enqueue_mails(conn, organization, OutboxKind.RESTORED_MAIL, now)
-            insert_audit_record(conn, organization_id, _record(RESTORED, organization_id, actor, now))
+            insert_audit_record(conn, organization_id, AuditRecord.done(RESTORED, str(organization_id), actor, now=now))
         publication = enqueue_publication(conn, organization_id, now=now)  # for a retry as well
     is_published = run_entry(platform_db, targets, publication, now=now)
     if not was_deleted:
@@ -101,9 +101,3 @@ def _enqueue_mails(conn: Connection, organization: Organization, kind: OutboxKin
         payload["deleted_at"] = f"{organization.deleted_at:%Y-%m-%d %H:%M} UTC"
         payload["purge_at"] = f"{organization.purge_at:%Y-%m-%d %H:%M} UTC"
     insert_mails(conn, organization.id, kind, payload, due_at=now)
-
-
-def _record(action: str, organization_id: UUID, actor: Actor, now: datetime) -> AuditRecord:
-    return AuditRecord(
-        occurred_at=now, actor=actor, action=action, outcome=AuditOutcome.DONE, target=str(organization_id)
-    )

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from tenancy.rules.audit_record import Actor, AuditOutcome, AuditRecord
+from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.deletion import Certificate, Counts, Deletion, ErasureCount, certificate_text, rows_left
 from tenancy.rules.durations import (
     CERTIFICATE_RETRY_WINDOW,
@@ -233,6 +233,4 @@ def _close_file(conn: Connection, certificate: Certificate, request_id: str, now
 def _record(action: str, organization_id: UUID, request_id: str, now: datetime) -> AuditRecord:
     """The platform itself acts: nobody's key, no address."""
     actor = Actor(kind=CallerKind.OPERATOR, id=UUID(int=0), request_id=request_id, source_address="")
-    return AuditRecord(
-        occurred_at=now, actor=actor, action=action, outcome=AuditOutcome.DONE, target=str(organization_id)
-    )
+    return AuditRecord.done(action, str(organization_id), actor, now=now)

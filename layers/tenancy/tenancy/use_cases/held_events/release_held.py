@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from tenancy.errors import ConflictError, TransitionNotAllowedError, UnavailableError
 from tenancy.rules.admission import HELD_FOR_QUOTA
-from tenancy.rules.audit_record import Actor, AuditOutcome, AuditRecord
+from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import DOWNGRADE_RETENTION, RELEASE_LEASE_TIME
 from tenancy.rules.events.segment import HELD_FOR_CLOCK
 from tenancy.rules.organization import OrganizationStatus
@@ -82,9 +82,7 @@ def release_all(
     first_kept, status = _first_kept(platform_db, organization_id, now)
     if status not in RELEASABLE:
         raise TransitionNotAllowedError(f"The organization is {status}.")
-    record = AuditRecord(
-        occurred_at=now, actor=actor, action=HELD_EVENTS_RELEASED, outcome=AuditOutcome.DONE, target="all held events"
-    )
+    record = AuditRecord.done(HELD_EVENTS_RELEASED, "all held events", actor, now=now)
     order = _Order(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
     with _lease(platform_db, organization_id, now) as is_ours, _clickhouse_errors():
         if is_ours and _is_releasable(platform_db, organization_id):  # since it was asked: the gate waits for leases

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.errors import ConflictError, DowngradeBlockedError, TransitionNotAllowedError
-from tenancy.rules.audit_record import Actor, AuditOutcome, AuditRecord
+from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import OLD_GATEWAY_KEY_LIFETIME
 from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus, next_gateway_key
 from tenancy.rules.organization_change import OrganizationChange
@@ -130,7 +130,7 @@ def _apply(
             conn, before.id, OutboxKind.GATEWAY_KEY_REMOVAL, removal, due_at=now + OLD_GATEWAY_KEY_LIFETIME
         )
     for action, target in _actions(before, after):
-        record = AuditRecord(occurred_at=now, actor=actor, action=action, outcome=AuditOutcome.DONE, target=target)
+        record = AuditRecord.done(action, target, actor, now=now)
         insert_audit_record(conn, before.id, record)
     return changed
 

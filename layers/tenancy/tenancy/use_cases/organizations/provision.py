@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 
 from tenancy.errors import RequestInProgressError, SubdomainTakenError, UnavailableError
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
-from tenancy.rules.audit_record import Actor, AuditOutcome, AuditRecord
+from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import Organization, OrganizationStatus, gateway_key_value, is_reserved
@@ -123,7 +123,7 @@ def insert_provisioned(
         raise SubdomainTakenError(organization.subdomain)
     _insert_people_and_keys(conn, provisioned, password_hash, now=now)
     target = str(organization.id)
-    record = AuditRecord(occurred_at=now, actor=actor, action=PROVISIONED, outcome=AuditOutcome.DONE, target=target)
+    record = AuditRecord.done(PROVISIONED, target, actor, now=now)
     insert_audit_record(conn, organization.id, record)
     mail = {"to": provisioned.admin_email, "organization_name": organization.name}
     insert_outbox_entry(conn, organization.id, OutboxKind.WELCOME_MAIL, mail, due_at=now)

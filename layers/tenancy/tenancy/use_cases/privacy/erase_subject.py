@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.audit_record import Actor, AuditOutcome, AuditRecord
+from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import (
     ERASURE_LATER_PASS_INTERVAL,
     ERASURE_NEXT_PASS_AFTER,
@@ -23,7 +23,7 @@ from tenancy.rules.durations import (
     SETTLING_TIME,
     SUBJECT_DIGEST_RETENTION,
 )
-from tenancy.rules.privacy import ErasureJob, ErasureStatus, SubjectRows, WrittenPeriod
+from tenancy.rules.erasures import ErasureJob, ErasureStatus, SubjectRows, WrittenPeriod
 from tenancy.rules.tenant import CallerKind
 from tenancy.rules.usage import DailyEvents, first_open_day
 from tenancy.stores.aws.exports import Exports
@@ -192,4 +192,4 @@ def _next(job: ErasureJob, found: SubjectRows, *, now: datetime) -> tuple[Erasur
 def _record(job: ErasureJob, now: datetime) -> AuditRecord:
     """Say that the erasure is done that somebody asked for; who it was about is nowhere in the log."""
     actor = Actor(kind=CallerKind(job.actor_kind), id=job.actor_id, request_id="", source_address="")
-    return AuditRecord(occurred_at=now, actor=actor, action=ERASURE_DONE, outcome=AuditOutcome.DONE, target=str(job.id))
+    return AuditRecord.done(ERASURE_DONE, str(job.id), actor, now=now)

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.rules.events.frames import EventTable
-from tenancy.rules.privacy import ExportPosition
+from tenancy.rules.exports import ExportPosition
 from tenancy.rules.usage import Period, unsettled_since
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.events import DIMENSIONS, list_statistics

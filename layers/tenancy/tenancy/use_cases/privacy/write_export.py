@@ -13,9 +13,10 @@ from typing import Final
 import msgspec
 
 from tenancy.rules.durations import EXPORT_FILE_RETENTION, PRIVACY_JOB_CLAIM_TIME
-from tenancy.rules.privacy import ExportFile, ExportJob, ExportPosition, export_folder, manifest_name
+from tenancy.rules.exports import ExportFile, ExportJob, ExportPosition, export_folder, manifest_name
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.exports import list_export_files, list_recipients
 from tenancy.stores.postgres.platform.export_jobs import (
     claim_export,
     find_expired_export,
@@ -27,7 +28,6 @@ from tenancy.stores.postgres.platform.export_jobs import (
     update_export_expired,
 )
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
-from tenancy.stores.postgres.privacy import list_export_files, list_recipients
 from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tenancy.use_cases.privacy.export_pages import SECTIONS, ExportSource
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.durations import PRIVACY_JOB_RETRY_AFTER
-from tenancy.rules.privacy import ErasureJob, ExportJob
+from tenancy.rules.erasures import ErasureJob
+from tenancy.rules.exports import ExportJob
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.postgres.client import Database

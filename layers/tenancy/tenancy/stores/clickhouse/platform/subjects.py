@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from tenancy.rules.privacy import NOTHING, DailyLoss, DataSubject, SubjectRows, WrittenPeriod
+from tenancy.rules.erasures import NOTHING, DailyLoss, DataSubject, SubjectRows, WrittenPeriod
 from tenancy.stores.clickhouse.client import Client
 
 IS_SUBJECTS: Final = """(

@@ -12,7 +12,7 @@ from uuid import UUID
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
-from tenancy.rules.privacy import DailyLoss, DataSubject, ErasureJob, ErasureStatus, SubjectKind, SubjectRows
+from tenancy.rules.erasures import DailyLoss, DataSubject, ErasureJob, ErasureStatus, SubjectKind, SubjectRows
 from tenancy.rules.usage import DailyEvents
 from tenancy.stores.postgres.client import Connection
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
-from tenancy.rules.privacy import ExportFile, ExportJob, ExportPosition
+from tenancy.rules.exports import ExportFile, ExportJob, ExportPosition
 from tenancy.stores.postgres.client import Connection
 
 CLAIM_EXPORT: Final = """

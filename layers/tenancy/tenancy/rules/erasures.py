@@ -1,8 +1,8 @@
-"""Portability and data subjects: what is exported, what an erasure is about, and when each is over."""
+"""Erasures of data subjects: their states, and the rows that a pass found."""
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,16 +12,6 @@ from uuid import UUID
 
 SALT_BYTES: Final = 16
 MAX_PENDING_ERASURES: Final = 100  # of one organization
-
-type ExportPosition = Sequence[Any] | None  # in a section: None is its beginning, and its end
-
-
-class ExportStatus(StrEnum):
-    """How far an export is; an erasure withdraws what was exported before it."""
-
-    PENDING = "pending"
-    DONE = "done"
-    WITHDRAWN = "withdrawn"
 
 
 class ErasureStatus(StrEnum):
@@ -37,46 +27,6 @@ class SubjectKind(StrEnum):
 
     DEVICE_ID = "device_id"
     USER_ID = "user_id"
-
-
-class ExportFile(NamedTuple):
-    """One object of an export: rows of one section, as JSON Lines, compressed with gzip."""
-
-    name: str
-    section: str
-    row_count: int
-    size_bytes: int
-    sha256: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
-    """An export as who asked for it sees it; times are UTC."""
-
-    id: UUID
-    status: ExportStatus
-    generation: int
-    requested_at: datetime
-    finished_at: datetime | None
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportJob:
-    """An export as its worker sees it: *section* and *position* say where the next file begins.
-
-    The worker has it until *claimed_until*. A *generation* ends when an erasure makes what was written so far stale.
-    """
-
-    id: UUID
-    organization_id: UUID
-    actor_kind: str
-    actor_id: UUID
-    requested_at: datetime
-    claimed_until: datetime
-    generation: int
-    section: int
-    position: ExportPosition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,16 +153,6 @@ class ErasureJob:
     requested_at: datetime
     found: SubjectRows
     covered_until: datetime | None
-
-
-def export_folder(export_id: UUID, generation: int) -> str:
-    """Return where the files of an export's *generation* are, below their organization."""
-    return f"{export_id}/{generation}/"
-
-
-def manifest_name(export_id: UUID, generation: int) -> str:
-    """Return the name of the file that names the others, below their organization."""
-    return f"{export_folder(export_id, generation)}manifest.json"
 
 
 def hash_subject(kind: SubjectKind, name: str) -> DataSubject:
