@@ -16,7 +16,8 @@ from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.exports import insert_export
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.privacy import export_pages, request_export, write_export
+from tenancy.use_cases.privacy import export_pages, write_export
+from tenancy.use_cases.privacy import request_export as request_export_module
 from tenancy.use_cases.privacy.request_export import request_export
 from tenancy.use_cases.privacy.write_export import claim_due_export, postpone_export
 from tests.given import Databases, tenant_of
@@ -55,7 +56,7 @@ def test_requests_at_once_ask_for_one_export(
                 pass
             insert_export(*values, **named)
 
-        patch.setattr(request_export, "insert_export", insert_and_be_joined)
+        patch.setattr(request_export_module, "insert_export", insert_and_be_joined)
         asked = ask_export(databases, acme, NOW)
         assert others[0].result() == asked
         assert conn.execute("SELECT id FROM exports").fetchall() == [(asked,)]
