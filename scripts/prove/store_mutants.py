@@ -93,8 +93,8 @@ MUTANTS: Final = (
         name="a record goes to the platform's log under the tenant's name",
         wall="organization in every identity",
         file=f"{CORE}/stores/aws/audit_queue.py",
-        old="Addressed(organization_id=organization_id, record=record)",
-        new="Addressed(organization_id=UUID(int=0), record=record)",
+        old="AddressedRecord(organization_id=organization_id, record=record)",
+        new="AddressedRecord(organization_id=UUID(int=0), record=record)",
     ),
     Mutant(
         name="derived ids of events are the same for all organizations",

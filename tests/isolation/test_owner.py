@@ -17,7 +17,7 @@ from scripts.stack.settings import StackSettings
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.lookups import find_key_holder, find_member, find_platform_key
 from tenancy.use_cases.organizations.provision import provision_organization
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
 from tests.given import MIGRATIONS, OPERATOR, ROOT, Databases, Servers, free_port, new_organization
 from tests.isolation import test_roles, test_tables
@@ -95,9 +95,9 @@ def test_what_operations_has_an_operator_make_keeps_to_every_rule(installed: Dat
         assert rule(conn) == []
 
 
-def test_the_look_ups_find_whom_a_credential_belongs_to(installed: Databases, world: World) -> None:
+def test_the_look_ups_find_whom_a_credential_belongs_to(installed: Databases, targets: OutboxTargets) -> None:
     new = new_organization(f"acme-{uuid4().hex[:8]}")
-    acme = provision_organization(installed.platform, world, new, OPERATOR, now=datetime.now(UTC))
+    acme = provision_organization(installed.platform, targets, new, OPERATOR, now=datetime.now(UTC))
     with installed.functions.transaction() as conn:
         assert conn.execute("SELECT count(*) FROM organizations").fetchone() == (0,)
         holder = find_key_holder(conn, acme.secret_key.digest)
@@ -108,9 +108,9 @@ def test_the_look_ups_find_whom_a_credential_belongs_to(installed: Databases, wo
     assert holder.organization_id == member.organization_id == acme.organization.id
 
 
-def test_the_owner_too_is_bound_by_the_policies(installed: Databases, world: World) -> None:
+def test_the_owner_too_is_bound_by_the_policies(installed: Databases, targets: OutboxTargets) -> None:
     new = new_organization(f"globex-{uuid4().hex[:8]}")
-    globex = provision_organization(installed.platform, world, new, OPERATOR, now=datetime.now(UTC))
+    globex = provision_organization(installed.platform, targets, new, OPERATOR, now=datetime.now(UTC))
     insert = "INSERT INTO apps (id, organization_id, name, platform) VALUES (gen_random_uuid(), %s, 'x', 'web')"
     for transaction in (installed.owner.transaction(), installed.owner.tenant_transaction(globex.organization.id)):
         with transaction as conn:

@@ -1,7 +1,6 @@
-"""Functions, their sample events, variables, secrets and layers agree with the template."""
+"""Functions, their sample events and layers agree with the template."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,20 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.given import ROOT
-from tests.template.app_source import secrets_read, setting_variables, variables_read
 from tests.template.template import (
     FOLDERS,
     FUNCTIONS,
-    GLOBAL_VARIABLES,
     RESOURCES,
     TEMPLATE,
     events,
-    statements,
-    variables,
 )
 
 PHYSICAL_NAMES = {"FunctionName", "QueueName", "RoleName", "AlarmName", "LogGroupName"}
-SECRET_OF_ARN = re.compile(r"secret:\$\{SecretsPrefix\}/([a-z-]+)-\?{6}")
 EXPORT = ("export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-annotate")
 
 
@@ -41,32 +35,6 @@ def test_function_has_sample_events_in_json(function: str) -> None:
     events_of_samples = [json.loads(sample.read_text()) for sample in samples]
 
     assert events_of_samples
-
-
-@pytest.mark.parametrize("function", FOLDERS)
-def test_function_gets_exactly_the_variables_it_reads(function: str) -> None:
-    read = variables_read(function) - {"AWS_REGION"}
-
-    assert variables(function) == read | GLOBAL_VARIABLES
-
-
-def test_each_setting_is_given_to_a_function() -> None:
-    given = set().union(*(variables(function) for function in FOLDERS))
-
-    assert set(setting_variables()) == given | {"AWS_REGION"}
-
-
-def test_each_setting_is_documented() -> None:
-    documented = (ROOT / "docs/operations.md").read_text()
-
-    assert [name for name in setting_variables() if f"`{name}`" not in documented] == []
-
-
-@pytest.mark.parametrize("function", FOLDERS)
-def test_function_may_read_exactly_the_secrets_it_names(function: str) -> None:
-    allowed = SECRET_OF_ARN.findall(json.dumps(statements(function)))
-
-    assert set(allowed) == secrets_read(function)
 
 
 @pytest.mark.parametrize("function", FOLDERS)

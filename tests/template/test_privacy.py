@@ -2,7 +2,13 @@
 
 from datetime import timedelta
 
-from tenancy.rules.privacy import CLAIM_TIME, FILES_KEPT, FORGET_AFTER, LONGEST_RUN, QUERY_TIMEOUT_SECONDS
+from tenancy.rules.durations import (
+    EXPORT_FILE_RETENTION,
+    LONGEST_FUNCTION_RUN,
+    PRIVACY_JOB_CLAIM_TIME,
+    SCHEDULED_QUERY_TIMEOUT_SECONDS,
+    SUBJECT_DIGEST_RETENTION,
+)
 from tests.template.template import FUNCTIONS, RESOURCES, properties_of
 
 BUCKET = RESOURCES["ExportsBucket"]["Properties"]
@@ -25,18 +31,18 @@ def test_export_files_are_refused_without_tls() -> None:
 def test_export_files_expire_after_twice_their_retention() -> None:
     [rule] = BUCKET["LifecycleConfiguration"]["Rules"]
 
-    assert (rule["Status"], timedelta(days=rule["ExpirationInDays"])) == ("Enabled", 2 * FILES_KEPT)
+    assert (rule["Status"], timedelta(days=rule["ExpirationInDays"])) == ("Enabled", 2 * EXPORT_FILE_RETENTION)
     assert {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= set(rule)
 
 
 def test_claim_of_a_privacy_job_outlasts_its_last_query() -> None:
-    longest = timedelta(seconds=FUNCTIONS["privacy_jobs"]["Timeout"] + QUERY_TIMEOUT_SECONDS)
+    longest = timedelta(seconds=FUNCTIONS["privacy_jobs"]["Timeout"] + SCHEDULED_QUERY_TIMEOUT_SECONDS)
 
-    assert longest <= CLAIM_TIME
+    assert longest <= PRIVACY_JOB_CLAIM_TIME
 
 
 def test_roll_up_ends_within_the_longest_run() -> None:
-    assert timedelta(seconds=FUNCTIONS["roll_up"]["Timeout"]) <= LONGEST_RUN
+    assert timedelta(seconds=FUNCTIONS["roll_up"]["Timeout"]) <= LONGEST_FUNCTION_RUN
 
 
 def test_subject_is_remembered_longer_than_queues_keep_events() -> None:
@@ -45,4 +51,4 @@ def test_subject_is_remembered_longer_than_queues_keep_events() -> None:
 
     longest = max(timedelta(seconds=queue["MessageRetentionPeriod"]) for queue in queues)
 
-    assert 2 * longest < FORGET_AFTER
+    assert 2 * longest < SUBJECT_DIGEST_RETENTION

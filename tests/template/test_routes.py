@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tenancy.use_cases.keys.write_keys import CACHE_TIME
+from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
 from tests.handlers.functions import running
 from tests.template.app_source import resolver_routes
 from tests.template.template import FOLDERS, RESOURCES, properties_of, routes
@@ -67,7 +67,7 @@ def test_authorizer_reads_exactly_its_cache_key() -> None:
 
 
 def test_write_keys_are_cached_as_long_as_the_authorizer() -> None:
-    assert IDENTITY["ReauthorizeEvery"] == CACHE_TIME.total_seconds()
+    assert IDENTITY["ReauthorizeEvery"] == WRITE_KEY_CACHE_TIME.total_seconds()
 
 
 def test_api_logs_no_addresses_and_no_urls() -> None:

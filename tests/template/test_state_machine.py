@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tenancy.rules.deletion import AGES_OUT
+from tenancy.rules.deletion import EXPIRES_WITHIN
 from tests.given import ROOT
 from tests.template.template import FUNCTIONS, TEMPLATE, properties_of
 
@@ -93,7 +93,7 @@ def test_certificate_states_the_retention_of_queues() -> None:
 
     longest = max(timedelta(seconds=queue["MessageRetentionPeriod"]) for queue in queues)
 
-    assert AGES_OUT["messages in queues and among dead letters, which are dropped instead of loaded"] == longest
+    assert EXPIRES_WITHIN["messages in queues and among dead letters, which are dropped instead of loaded"] == longest
 
 
 def test_certificate_states_the_retention_of_logs() -> None:
@@ -101,7 +101,7 @@ def test_certificate_states_the_retention_of_logs() -> None:
 
     longest = timedelta(days=logs["RetentionInDays"]) + default_of("RecountAfterSeconds")
 
-    assert AGES_OUT["log lines and traces, by ids"] >= longest
+    assert EXPIRES_WITHIN["log lines and traces, by ids"] >= longest
 
 
 def test_deletion_can_be_undone_for_thirty_days() -> None:

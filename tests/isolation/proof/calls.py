@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 from tenancy.rules.api_keys import KEY
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tests.given import ROOT
 from tests.handlers.functions import BASE_DOMAIN
 from tests.isolation.proof.deployment import BY_TABLES_ID, Route
@@ -74,10 +74,10 @@ def call_in_some_state(gateway: Gateway, request: Request, credential: Credentia
     gateway.restore()
     answer = gateway(request)
     if credential.is_operator and not answer.is_success:
-        for status in Status:
+        for status in OrganizationStatus:
             gateway.revive(status)
             answer = answer if answer.is_success else gateway(request)
-        gateway.revive(Status.ACTIVE)
+        gateway.revive(OrganizationStatus.ACTIVE)
     return answer
 
 

@@ -100,9 +100,9 @@ def _fill(conn: psycopg.Connection[Any], tables: list[Table], canaries: Canaries
 
 def _add_second(conn: psycopg.Connection[Any], table: Table, canaries: Canaries, organization_id: UUID) -> None:
     """Insert one more row, with every column if possible: lists then have a next page, and rows every state."""
-    for is_whole in (True, False):
+    for all_or_nothing in (True, False):
         with suppress(psycopg.Error), conn.transaction():
-            _insert(conn, table, canaries, organization_id, row=2, is_whole=is_whole)
+            _insert(conn, table, canaries, organization_id, row=2, all_or_nothing=all_or_nothing)
             return
 
 
@@ -113,12 +113,12 @@ def _insert(
     organization_id: UUID,
     *,
     row: int = 1,
-    is_whole: bool = False,
+    all_or_nothing: bool = False,
 ) -> None:
     values: dict[str, Any] = {
         column.name: _value(table, column, canaries, organization_id, row)
         for column in table.columns
-        if not column.is_filled and (is_whole or column.is_required)
+        if not column.is_filled and (all_or_nothing or column.is_required)
     }
     for other, here, there in table.foreign_keys:
         if set(here) <= set(values) and here != (table.tenant_column,):

@@ -9,7 +9,7 @@ import psycopg
 import redis
 
 from tenancy.use_cases.deletion.delete import DELETED
-from tenancy.use_cases.outbox.effects import Kind
+from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tests.given import Databases
 from tests.handlers.functions import superuser
 
@@ -144,7 +144,7 @@ def reviver(conn: psycopg.Connection[Any], client: redis.Redis) -> Callable[[str
     def revive(status: str) -> None:
         conn.execute("UPDATE organizations SET status = %s, token_epoch = 0", (status,))
         conn.execute("DELETE FROM audit_log WHERE action = %s", (DELETED,))
-        conn.execute("DELETE FROM outbox WHERE kind = %s", (Kind.DELETION_EXECUTION,))
+        conn.execute("DELETE FROM outbox WHERE kind = %s", (OutboxKind.DELETION_EXECUTION,))
         for key in client.keys("*:standing"):
             client.delete(key)
 

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from tenancy.rules.api_keys import ApiKey
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import AwsAccount, Databases, Servers
 from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
 from tests.handlers.functions import Start, superuser
@@ -23,8 +23,8 @@ __all__ = ["mails", "operator_key", "put_secret", "secrets", "start"]  # fixture
 
 
 @pytest.fixture
-def neighbours(databases: Databases, world: World, operator_key: ApiKey) -> Neighbours:
-    return settle(databases, world, operator_key)
+def neighbours(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> Neighbours:
+    return settle(databases, targets, operator_key)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tests.handlers.functions import Function, Start
 from tests.isolation.proof.deployment import PARAMETER, Route, discover_routes, variables_of
 
@@ -92,7 +92,7 @@ class Gateway:
             metered_by = policy["usageIdentifierKey"]
         answer = _answer(self.functions[request.route.function](event), metered_by)
         if answer.is_success and request.route.name == DELETION:  # an attacker who is gone tries nothing more
-            self.revive(Status.ACTIVE)
+            self.revive(OrganizationStatus.ACTIVE)
         return answer
 
 

@@ -15,7 +15,7 @@ from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.use_cases.organizations.provision import provision_organization
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tests.given import OPERATOR, PASSWORD, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant
@@ -74,7 +74,7 @@ class Neighbours:
         return next(credential for credential in self.of(organization_id) if credential.kind == kind)
 
 
-def settle(databases: Databases, world: World, operator_key: ApiKey) -> Neighbours:
+def settle(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> Neighbours:
     """Provision the organizations through the real use case, and let their canaries out."""
     canaries = Canaries()
     credentials = [
@@ -84,11 +84,11 @@ def settle(databases: Databases, world: World, operator_key: ApiKey) -> Neighbou
     names = {}
     write_keys = {}
     for name, tier in NAMES.items():
-        organization_id, found = _settle_one(databases, world, canaries, tier)
+        organization_id, found = _settle_one(databases, targets, canaries, tier)
         names[organization_id] = name
         credentials += found
         write_keys[organization_id] = next(each.key for each in found if each.kind == "write key" and each.key)
-    drain(databases.platform, world, now=datetime.now(UTC))  # the mail, as the sweep sends it
+    run_due_entries(databases.platform, targets, now=datetime.now(UTC))  # the mail, as the sweep sends it
     plant(databases, canaries, names)
     owners = _owners(databases)
     organizations = tuple(_named(databases, each, names[each], write_keys[each]) for each in names)
@@ -107,7 +107,9 @@ def stranger(like: Named) -> Named:
     )
 
 
-def _settle_one(databases: Databases, world: World, canaries: Canaries, tier: Tier) -> tuple[UUID, list[Credential]]:
+def _settle_one(
+    databases: Databases, targets: OutboxTargets, canaries: Canaries, tier: Tier
+) -> tuple[UUID, list[Credential]]:
     texts = [canaries.new(None, f"mail {place}") for place in ("name", "subdomain", "address")]
     new = NewOrganization(
         name=texts[0],
@@ -116,7 +118,7 @@ def _settle_one(databases: Databases, world: World, canaries: Canaries, tier: Ti
         admin_password=SecretStr(PASSWORD),
         tier=tier,
     )
-    made = provision_organization(databases.platform, world, new, OPERATOR, now=datetime.now(UTC))
+    made = provision_organization(databases.platform, targets, new, OPERATOR, now=datetime.now(UTC))
     organization_id = made.organization.id
     for text in texts:
         canaries.claim(text, organization_id)

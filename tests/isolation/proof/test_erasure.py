@@ -14,7 +14,7 @@ import pytest
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.platform.organization_rows import KEPT
 from tenancy.use_cases.deletion.delete import delete_organization
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tests.given import OPERATOR, REGION, Databases
 from tests.handlers.functions import Start, superuser
 from tests.isolation.proof.buckets import objects_in
@@ -110,7 +110,7 @@ def used(databases: Databases, gateway: Gateway, neighbours: Neighbours, made: M
 
 def test_nothing_of_an_erased_organization_is_left_but_its_tombstone(
     databases: Databases,
-    world: World,
+    targets: OutboxTargets,
     used: Neighbours,
     start: Start,
     made: dict[str, str],
@@ -128,7 +128,7 @@ def test_nothing_of_an_erased_organization_is_left_but_its_tombstone(
     assert {where.split()[0] for where, _ in own} == {"PostgreSQL", "ClickHouse", "S3"}
 
     now = datetime.now(UTC)
-    delete_organization(databases.platform, world, erased, "the end", OPERATOR, grace=timedelta(0), now=now)
+    delete_organization(databases.platform, targets, erased, "the end", OPERATOR, grace=timedelta(0), now=now)
     erase = start("erase", **variables_of("erase", made))
     event = {"execution": f"{erased}-1-1", "organization_id": str(erased), "generation": 1}
     output.take()
@@ -137,7 +137,7 @@ def test_nothing_of_an_erased_organization_is_left_but_its_tombstone(
     for store in gate["stores"]:
         erase({**event, "task": "erase_store", "store": store})
     erase({**event, "task": "certify"})
-    drain(databases.platform, world, now=datetime.now(UTC), organization_id=erased)  # the last mail
+    run_due_entries(databases.platform, targets, now=datetime.now(UTC), organization_id=erased)  # the last mail
 
     left = everywhere()
     places = {where for where, place in left if place.organization_id == erased}

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tenancy.gateway.times import format_time
-from tenancy.rules.privacy import Erasure, ExportFile, ExportStatus, Subject, SubjectKind, subject_named
-from tenancy.use_cases.privacy.request_privacy import ExportPage
+from tenancy.rules.privacy import DataSubject, Erasure, ExportFile, ExportStatus, SubjectKind, hash_subject
+from tenancy.use_cases.privacy.request_privacy import ExportWithLinks
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -26,14 +26,14 @@ class NewErasure(BaseModel):
             raise ValueError("Exactly one of device_id and user_id names the data subject.")
         return self
 
-    def subject(self) -> Subject:
+    def subject(self) -> DataSubject:
         """Return whom it is about, without the name."""
         if self.device_id is not None:
-            return subject_named(SubjectKind.DEVICE_ID, self.device_id)
-        return subject_named(SubjectKind.USER_ID, self.user_id or "")
+            return hash_subject(SubjectKind.DEVICE_ID, self.device_id)
+        return hash_subject(SubjectKind.USER_ID, self.user_id or "")
 
 
-def export_document(page: ExportPage, *, now: datetime) -> dict[str, Any]:
+def export_document(page: ExportWithLinks, *, now: datetime) -> dict[str, Any]:
     """Return what is answered about an export, and the files of it that can be had."""
     export, cursor = page.export, page.next_cursor
     is_expired = export.expires_at is not None and export.expires_at <= now and export.status is ExportStatus.DONE

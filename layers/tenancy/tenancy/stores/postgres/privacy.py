@@ -7,21 +7,28 @@ from uuid import UUID
 from psycopg.rows import kwargs_row
 
 from tenancy.rules.audit_record import Actor
-from tenancy.rules.privacy import Erasure, ErasureStatus, Export, ExportFile, ExportStatus, Subject, SubjectKind
+from tenancy.rules.privacy import DataSubject, Erasure, ErasureStatus, Export, ExportFile, ExportStatus, SubjectKind
 from tenancy.stores.postgres.client import Connection
 
+EXPORT_COLUMNS: Final = "id, status, generation, requested_at, finished_at, expires_at"
 INSERT_EXPORT: Final = """
     INSERT INTO exports (id, organization_id, actor_kind, actor_id, requested_at, due_at)
     VALUES (%(id)s, %(organization_id)s, %(actor_kind)s, %(actor_id)s, %(now)s, %(now)s)
 """
-FIND_EXPORT: Final = """
-    SELECT id, status, generation, requested_at, finished_at, expires_at FROM exports
+FIND_EXPORT: Final = (
+    "SELECT "
+    + EXPORT_COLUMNS
+    + """ FROM exports
     WHERE organization_id = %s AND id = %s
 """
-FIND_PENDING_EXPORT: Final = """
-    SELECT id, status, generation, requested_at, finished_at, expires_at FROM exports
+)
+FIND_PENDING_EXPORT: Final = (
+    "SELECT "
+    + EXPORT_COLUMNS
+    + """ FROM exports
     WHERE organization_id = %s AND status = 'pending' ORDER BY requested_at LIMIT 1
 """
+)
 LIST_EXPORT_FILES: Final = """
     SELECT f.name, f.section, f.row_count, f.size_bytes, f.sha256
     FROM export_files AS f JOIN exports AS e
@@ -80,7 +87,7 @@ def list_export_files(
 
 
 def insert_erasure(
-    conn: Connection, organization_id: UUID, erasure_id: UUID, actor: Actor, *, subject: Subject, now: datetime
+    conn: Connection, organization_id: UUID, erasure_id: UUID, actor: Actor, *, subject: DataSubject, now: datetime
 ) -> None:
     """Ask for the erasure of *subject*, *now*."""
     values = {"kind": subject.kind, "salt": subject.salt, "digest": subject.digest}

@@ -7,20 +7,20 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.errors import ConflictError, NotFoundError
-from tenancy.rules.audit_record import Actor, Outcome, Record
+from tenancy.rules.audit_record import Actor, AuditOutcome, AuditRecord
+from tenancy.rules.durations import EXPORT_LINK_LIFETIME
 from tenancy.rules.privacy import (
-    LINK_TIME,
-    OPEN_ERASURES,
+    MAX_PENDING_ERASURES,
+    DataSubject,
     Erasure,
     Export,
     ExportFile,
     ExportStatus,
-    Subject,
-    manifest_of,
+    manifest_name,
 )
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.exports import Exports
-from tenancy.stores.postgres.audit_log import insert_record
+from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.privacy import (
     count_pending_erasures,
@@ -37,7 +37,7 @@ ERASURE_REQUESTED: Final = "erasure.requested"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportPage:
+class ExportWithLinks:
     """An export, and as long as its files are kept a link to the manifest, and to each file of a page.
 
     *next_cursor* is None on the last page.
@@ -62,13 +62,13 @@ def request_export(db: Database, tenant: Tenant, actor: Actor, *, now: datetime)
             return pending
         export_id = uuid4()
         insert_export(conn, organization_id, export_id, actor, now=now)
-        insert_record(conn, organization_id, _record(EXPORT_REQUESTED, export_id, actor, now))
+        insert_audit_record(conn, organization_id, _record(EXPORT_REQUESTED, export_id, actor, now))
         return _get_export(conn, organization_id, export_id)
 
 
 def read_export(
     db: Database, exports: Exports, tenant: Tenant, export_id: UUID, *, now: datetime, cursor: int, limit: int
-) -> ExportPage:
+) -> ExportWithLinks:
     """Return an export, and at most *limit* of its files after *cursor* with new links, as long as they are kept.
 
     Raises:
@@ -80,17 +80,17 @@ def read_export(
         export = _get_export(conn, organization_id, export_id)
         files = list_export_files(conn, organization_id, export_id, after=cursor, limit=limit + 1)
     if export.status is not ExportStatus.DONE or export.expires_at is None or export.expires_at <= now:
-        return ExportPage(export=export)
-    lasts = min(LINK_TIME, export.expires_at - now)
-    return ExportPage(
+        return ExportWithLinks(export=export)
+    valid_for = min(EXPORT_LINK_LIFETIME, export.expires_at - now)
+    return ExportWithLinks(
         export=export,
-        manifest=exports.link(organization_id, manifest_of(export_id, export.generation), lasts=lasts),
-        files={file: exports.link(organization_id, file.name, lasts=lasts) for file in files[:limit]},
+        manifest=exports.link(organization_id, manifest_name(export_id, export.generation), valid_for=valid_for),
+        files={file: exports.link(organization_id, file.name, valid_for=valid_for) for file in files[:limit]},
         next_cursor=cursor + limit if len(files) > limit else None,
     )
 
 
-def request_erasure(db: Database, tenant: Tenant, subject: Subject, actor: Actor, *, now: datetime) -> Erasure:
+def request_erasure(db: Database, tenant: Tenant, subject: DataSubject, actor: Actor, *, now: datetime) -> Erasure:
     """Ask for the erasure of *subject* from all that the organization has of it by *now*.
 
     Raises:
@@ -99,10 +99,10 @@ def request_erasure(db: Database, tenant: Tenant, subject: Subject, actor: Actor
     """
     organization_id, erasure_id = tenant.organization_id, uuid4()
     with db.tenant_transaction(organization_id) as conn:
-        if count_pending_erasures(conn, organization_id) >= OPEN_ERASURES:
-            raise ConflictError(f"{OPEN_ERASURES} erasures are pending: ask again when some of them are done.")
+        if count_pending_erasures(conn, organization_id) >= MAX_PENDING_ERASURES:
+            raise ConflictError(f"{MAX_PENDING_ERASURES} erasures are pending: ask again when some of them are done.")
         insert_erasure(conn, organization_id, erasure_id, actor, subject=subject, now=now)
-        insert_record(conn, organization_id, _record(ERASURE_REQUESTED, erasure_id, actor, now))
+        insert_audit_record(conn, organization_id, _record(ERASURE_REQUESTED, erasure_id, actor, now))
         return _get_erasure(conn, organization_id, erasure_id)
 
 
@@ -131,6 +131,6 @@ def _get_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID) -> E
     return erasure
 
 
-def _record(action: str, job_id: UUID, actor: Actor, now: datetime) -> Record:
+def _record(action: str, job_id: UUID, actor: Actor, now: datetime) -> AuditRecord:
     """Say what was asked for; of a data subject nothing but the job's id."""
-    return Record(occurred_at=now, actor=actor, action=action, outcome=Outcome.DONE, target=str(job_id))
+    return AuditRecord(occurred_at=now, actor=actor, action=action, outcome=AuditOutcome.DONE, target=str(job_id))

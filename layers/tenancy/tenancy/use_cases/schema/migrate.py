@@ -38,7 +38,7 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Migrated:
+class AppliedMigrations:
     """The names of the migrations that this run applied, by store, and of those that ClickHouse would not have.
 
     *skipped* ones make roles and row policies on a server that manages no access for us; the next run tries again.
@@ -55,7 +55,7 @@ def read_migrations(folder: Path) -> list[Migration]:
     return [Migration(version=int(file.stem[:4]), name=file.stem, script=file.read_text()) for file in files]
 
 
-def migrate(owner_db: Database, client: Client, folder: Path) -> Migrated:
+def migrate(owner_db: Database, client: Client, folder: Path) -> AppliedMigrations:
     """Apply what is missing of `postgres/` and `clickhouse/` in *folder*.
 
     PostgreSQL's migrations are one transaction under a lock, so that a second runner waits and then finds nothing
@@ -76,7 +76,7 @@ def migrate(owner_db: Database, client: Client, folder: Path) -> Migrated:
             list_clickhouse_versions(client),
             lambda new: apply_clickhouse_migration(client, new.version, new.name, new.digest, new.script),
         )
-    return Migrated(postgres=postgres, clickhouse=clickhouse, skipped=skipped)
+    return AppliedMigrations(postgres=postgres, clickhouse=clickhouse, skipped=skipped)
 
 
 def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
