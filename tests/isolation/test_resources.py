@@ -1,6 +1,6 @@
 """A resource of a kind that the proof does not search (a bucket, a table, a cache) is searched before it ships."""
 
-from tests.template.test_template import RESOURCES
+from tests.template.template import RESOURCES
 
 SEARCHED = {"AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::Serverless::StateMachine"}
 HOLDS_NOTHING_OF_TENANTS = {

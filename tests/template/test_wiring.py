@@ -14,7 +14,7 @@ from tenancy.settings import VARIABLES, InvalidSettingError
 from tenancy.stores.aws import secrets
 from tests.given import ROOT
 from tests.handlers.functions import running
-from tests.template.test_template import FOLDERS, GLOBAL_VARIABLES, statements, variables
+from tests.template.template import FOLDERS, GLOBAL_VARIABLES, statements, variables
 
 OPTIONAL = {"AWS_ENDPOINT_URL"}
 VALUES: Mapping[str, str] = MappingProxyType(dict.fromkeys(VARIABLES, "1"))
