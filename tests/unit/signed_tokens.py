@@ -83,5 +83,5 @@ def refused(text: str, *, key_set: KeySet = KEY_SET, now: datetime = NOW) -> boo
     try:
         key_set.verify(text, now=now)
     except UnauthenticatedError as refusal:
-        return (refusal.status, refusal.detail) == (401, "A valid credential is needed.")
+        return (refusal.status, refusal.detail) == (401, "The credential is missing, invalid, expired or revoked.")
     return False

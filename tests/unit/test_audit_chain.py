@@ -117,7 +117,7 @@ def test_a_person_that_is_erased_by_half_is_a_break() -> None:
     entries = sealed()
     entries[1] = replace(entries[1], salt=None)
     assert verify_chain(CHAIN_START, entries)[1] == BrokenLink(
-        sequence=2, reason="the personal values are not what was sealed"
+        sequence=2, reason="the personal values do not match their digest"
     )
 
 

@@ -55,7 +55,7 @@ class UnauthenticatedError(Refusal):
 
     status, code, title = 401, "unauthenticated", "Unauthorized"
 
-    def __init__(self, detail: str = "A valid credential is needed.") -> None:
+    def __init__(self, detail: str = "The credential is missing, invalid, expired or revoked.") -> None:
         """Say no more than the gateway does."""
         super().__init__(detail)
 
@@ -126,7 +126,7 @@ class SubdomainTakenError(Refusal):
 
     def __init__(self, subdomain: str) -> None:
         """Name the *subdomain* that was asked for."""
-        super().__init__(f"The subdomain {subdomain!r} is not available.")
+        super().__init__(f"The subdomain {subdomain!r} is taken or reserved. Choose another one.")
 
 
 class TransitionNotAllowedError(Refusal):
@@ -142,7 +142,8 @@ class DowngradeBlockedError(Refusal):
 
     def __init__(self, blockers: Sequence[str]) -> None:
         """Name what has to be fewer first."""
-        super().__init__(f"The organization has more than that tier includes: {', '.join(blockers)}.")
+        detail = f"The organization exceeds the new tier's quota of {' and '.join(blockers)}. Reduce them first."
+        super().__init__(detail)
         self.members = {"blockers": list(blockers)}
 
 
@@ -204,4 +205,5 @@ class UnavailableError(Refusal):
 
     def __init__(self, detail: str = "", *, retry_after: int = 2) -> None:
         """Ask for another try in *retry_after* seconds."""
-        super().__init__(detail or "Try again later.", retry_after=retry_after)
+        text = f"The service is temporarily unavailable. Retry after {retry_after} seconds."
+        super().__init__(detail or text, retry_after=retry_after)

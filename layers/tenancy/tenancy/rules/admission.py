@@ -58,7 +58,7 @@ class Admission:
             raise OrganizationInactiveError(f"The organization is {self.status}.")
         if self.verdict is AdmissionVerdict.RATE_LIMITED and self.rate is not None:
             raise RateLimitedError(
-                f"More than {self.rate.limit} requests within a minute.",
+                f"Rate limit exceeded: {self.rate.limit} requests per minute. Retry after {self.rate.seconds_left} s.",
                 tier=self.tier or PLATFORM_TIER,
                 limit=self.rate.limit,
                 retry_after=self.rate.seconds_left,

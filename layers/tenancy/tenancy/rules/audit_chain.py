@@ -98,9 +98,11 @@ def verify_chain(before: ChainLink, entries: Iterable[AuditEntry]) -> tuple[Chai
         if entry.sequence != expected.sequence:
             return before, BrokenLink(sequence=expected.sequence, reason="the entry is missing")
         if entry.seal != expected.seal:
-            return before, BrokenLink(sequence=expected.sequence, reason="the entry is not what was sealed")
+            return before, BrokenLink(sequence=expected.sequence, reason="the entry does not match its seal")
         if not _is_personal_part_whole(entry):
-            return before, BrokenLink(sequence=expected.sequence, reason="the personal values are not what was sealed")
+            return before, BrokenLink(
+                sequence=expected.sequence, reason="the personal values do not match their digest"
+            )
         before = expected
     return before, None
 

@@ -23,7 +23,7 @@ def parse_cursor(cursor: str) -> tuple[datetime, UUID]:
         time, _, identifier = base64.urlsafe_b64decode(cursor).decode("ascii").partition(" ")
         return datetime.fromisoformat(time).astimezone(UTC), UUID(identifier)
     except (binascii.Error, ValueError, OverflowError) as error:
-        message = "The cursor is not one that a list gave."
+        message = "The cursor is invalid. Use `next_cursor` of the previous page."
         raise InvalidError(
             message, errors=[FieldError(location="query/cursor", code="invalid", message=message)]
         ) from error

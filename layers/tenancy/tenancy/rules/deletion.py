@@ -15,23 +15,23 @@ CERTIFICATE_VERSION: Final = 1
 # clean-up, and what docs/operations.md asks for.
 EXPIRES_WITHIN: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
-        "inactive parts on ClickHouse's disks": timedelta(hours=1),
-        "the last contact's address, which goes when the mail to it is sent": timedelta(days=2),
-        "rows and index entries in PostgreSQL that VACUUM has not removed": timedelta(days=2),
-        "PostgreSQL's statistics of ids, numbers and times; there are none of texts": timedelta(days=2),
-        "separators in PostgreSQL's indexes, which go when REINDEX builds them anew": timedelta(days=9),
-        "messages in queues and among dead letters, which are dropped instead of loaded": timedelta(days=14),
-        "log lines and traces, by ids": timedelta(days=32),
-        "PostgreSQL's write-ahead log, snapshots and backups of all databases": timedelta(days=35),
-        "histories of executions, by ids": timedelta(days=92),
+        "inactive data parts in ClickHouse": timedelta(hours=1),
+        "the e-mail address of the last contact, which is deleted once the erasure mail is sent": timedelta(days=2),
+        "dead rows and index entries in PostgreSQL until VACUUM removes them": timedelta(days=2),
+        "planner statistics in PostgreSQL on ids, numbers and times (text columns have none)": timedelta(days=2),
+        "separator keys in PostgreSQL indexes until REINDEX rebuilds them": timedelta(days=9),
+        "messages in queues and dead-letter queues, which are discarded instead of loaded": timedelta(days=14),
+        "log lines and traces, which contain ids only": timedelta(days=32),
+        "write-ahead log of PostgreSQL, and snapshots and backups of all databases": timedelta(days=35),
+        "execution histories of Step Functions, which contain ids only": timedelta(days=92),
     }
 )
 RETAINED: Final = (
-    "a tombstone: the organization's id, tier and times",
-    "the audit log by ids, without addresses",
+    "a remnant: the id, tier and times of the organization",
+    "the audit log, which contains ids and no addresses",
     "this certificate",
-    "a digest of the subdomain, for the year in which nobody else gets it",
-    "bytes in freed space of PostgreSQL's pages, which no statement reads, until it is used again",
+    "a digest of the subdomain, which is reserved for one year",
+    "bytes in free space of PostgreSQL pages, which no statement reads, until PostgreSQL reuses the space",
 )
 
 type Counts = Mapping[str, Mapping[str, int]]

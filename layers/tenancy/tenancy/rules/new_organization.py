@@ -32,7 +32,7 @@ class NewOrganization(BaseModel):
     def _is_dns_label(cls, subdomain: str) -> str:
         label = subdomain.lower() if subdomain.isascii() else subdomain
         if not is_subdomain(label):
-            raise ValueError("A subdomain is one DNS label: 1 to 63 of a-z, 0-9 and -, not at either end.")
+            raise ValueError("Expected 1 to 63 characters a-z, 0-9 and -, no - at either end, no xn-- prefix.")
         return label
 
     @field_validator("admin_email")

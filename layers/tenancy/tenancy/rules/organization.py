@@ -74,7 +74,7 @@ def parse_name(text: str) -> str:
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not name.isprintable() or not 1 <= len(name) <= NAME_MAX_CHARACTERS:
-        raise ValueError(f"A name is one line of 1 to {NAME_MAX_CHARACTERS} printable characters.")
+        raise ValueError(f"Expected one line of 1 to {NAME_MAX_CHARACTERS} printable characters.")
     return name
 
 

@@ -27,9 +27,9 @@ def parse_password(text: str, *, about: Iterable[str]) -> str:
     password.encode()  # half a surrogate pair is no text, and no hash could be made of it
     if not PASSWORD_MIN_CHARACTERS <= len(password) <= PASSWORD_MAX_CHARACTERS:
         limits = {"least": PASSWORD_MIN_CHARACTERS, "most": PASSWORD_MAX_CHARACTERS}
-        raise PydanticCustomError("password_length", "A password has {least} to {most} characters.", limits)
+        raise PydanticCustomError("password_length", "Expected {least} to {most} characters.", limits)
     if _score(password, about) < LEAST_SCORE:
-        raise PydanticCustomError("too_common", "The password is too easy to guess: a few unrelated words are better.")
+        raise PydanticCustomError("too_common", "The password is too easy to guess. Use a few unrelated words.")
     return password
 
 

@@ -67,19 +67,28 @@ def limit_of(tier: Tier, metric: Metric) -> int | None:
 def quota_exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) -> QuotaExceededError:
     """Return the refusal of whoever asks for more of *metric* than the tier includes."""
     limit = limit_of(tier, metric) or 0
-    aside = f", and {reserved} set aside" if reserved else ""
-    detail = f"There is no room for it in the quota of {metric}: {used} of {limit} are used{aside}."
+    parts = f"{used} of {limit} {_unit(metric)} used{_per(metric)}" + (f", {reserved} reserved" if reserved else "")
+    detail = f"Quota exceeded: {parts}."
     return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used, upgrade_url=UPGRADE_URL)
 
 
 def quota_retry_later(tier: Tier, metric: Metric) -> RateLimitedError:
     """Return the same refusal for a Segment SDK, which sends again on 429, and drops for good on 402."""
+    limit = limit_of(tier, metric) or 0
     return RateLimitedError(
-        f"The quota of {metric} is used up, and so is what can be held past it.",
+        f"Quota exceeded: {limit} {_unit(metric)}{_per(metric)}. Retry after {QUOTA_RETRY_AFTER_SECONDS} s.",
         tier=tier,
-        limit=limit_of(tier, metric) or 0,
+        limit=limit,
         retry_after=QUOTA_RETRY_AFTER_SECONDS,
     )
+
+
+def _unit(metric: Metric) -> str:
+    return metric.replace("_", " ")
+
+
+def _per(metric: Metric) -> str:
+    return " this month" if metric in MONTHLY else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

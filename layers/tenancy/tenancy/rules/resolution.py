@@ -111,11 +111,15 @@ class Resolution:
         match self.outcome:
             case ResolutionOutcome.MISMATCH:
                 named = ", ".join(source.replace("_", " ") for source in sources)
-                raise TenantMismatchError(f"Another organization than the credential's is named by: {named}.", sources)
+                raise TenantMismatchError(
+                    f"The request names another organization than its credential, in: {named}.", sources
+                )
             case ResolutionOutcome.FOREIGN_PATH:
                 raise ForeignPathError(sources)
             case ResolutionOutcome.FORBIDDEN:
-                raise ForbiddenError("A platform key names its organization in the path, not by a header or a host.")
+                raise ForbiddenError(
+                    "A platform key must name the organization in the path, not in X-Organization-ID or the host."
+                )
 
 
 def resolve(

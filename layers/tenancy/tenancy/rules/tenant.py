@@ -51,7 +51,7 @@ class Tenant:
             ForbiddenError: the credential lacks the permission.
         """
         if permission not in self.scopes:
-            raise ForbiddenError(f"This credential lacks the permission {permission}.")
+            raise ForbiddenError(f"The credential lacks the permission {permission}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def require_tenant(caller: Caller, permission: str) -> Tenant:
         ForbiddenError: a platform key on a tenant's route, or the permission is lacking.
     """
     if isinstance(caller, Operator):
-        raise ForbiddenError("A platform key needs an organization in the path.")
+        raise ForbiddenError("This route needs a key or a token of an organization, not a platform key.")
     caller.require(permission)
     return caller
 
@@ -106,5 +106,5 @@ def require_operator(caller: Caller, organization_id: UUID | None = None) -> Ope
     if isinstance(caller, Tenant):
         if organization_id not in {None, caller.organization_id}:
             raise ForeignPathError
-        raise ForbiddenError("This call is for the platform's operator.")
+        raise ForbiddenError("This route needs a platform key.")
     return caller

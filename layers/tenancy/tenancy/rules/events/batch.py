@@ -56,7 +56,7 @@ def decode_body(body: bytes) -> bytes:
     if body.startswith(GZIP_MAGIC):
         body = _gunzip(body)
     if len(body) > MAX_BATCH_BYTES:
-        raise TooLargeError(f"A body has at most {MAX_BATCH_BYTES} bytes.")
+        raise TooLargeError(f"The body exceeds {MAX_BATCH_BYTES} bytes.")
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -125,7 +125,7 @@ def replace_lone_surrogates(body: bytes) -> bytes:
 
 def _check_length(count: int) -> None:
     if not 1 <= count <= MAX_EVENTS:
-        raise InvalidError(f"A batch has 1 to {MAX_EVENTS} events, not {count}.")
+        raise InvalidError(f"A batch must have 1 to {MAX_EVENTS} events. This one has {count}.")
 
 
 def _gunzip(body: bytes) -> bytes:
@@ -138,10 +138,10 @@ def _gunzip(body: bytes) -> bytes:
         except zlib.error as error:
             raise MalformedRequestError("The body is not valid gzip.") from error
         if len(inflated) > MAX_BATCH_BYTES:
-            raise TooLargeError(f"A body has at most {MAX_BATCH_BYTES} bytes when decoded.")
+            raise TooLargeError(f"The body exceeds {MAX_BATCH_BYTES} bytes when decompressed.")
         if not inflater.eof:
-            raise MalformedRequestError("The gzip body ends too early.")
+            raise MalformedRequestError("The gzip body is truncated.")
         body = inflater.unused_data
         if not body:
             return bytes(inflated)
-    raise MalformedRequestError(f"A gzip body has at most {MAX_GZIP_MEMBERS} members.")
+    raise MalformedRequestError(f"The gzip body has more than {MAX_GZIP_MEMBERS} members.")

@@ -57,7 +57,7 @@ def parse_segment_message(raw: bytes, reception: BatchContext, *, event_type: st
         InvalidEventError: it is no SDK call, or says not on what device it happened.
     """
     if len(raw) > MAX_EVENT_BYTES:
-        raise InvalidEventError("", "too_large", f"An event has at most {MAX_EVENT_BYTES} bytes.")
+        raise InvalidEventError("", "too_large", f"The call exceeds {MAX_EVENT_BYTES} bytes.")
     try:
         call = _members_decoder.decode(raw)
     except msgspec.ValidationError as error:
@@ -73,7 +73,7 @@ def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> Event
     device = _object(context.get("device"))
     device_id = _text(device.get("id"), call.get("anonymousId"), call.get("userId"))
     if not device_id:
-        raise InvalidEventError("anonymousId", "missing", "An event needs a device, an anonymousId or a userId.")
+        raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call.get("timestamp"), reception)
     held = timestamp is None or not reception.is_in_range(timestamp)
     revenue, currency = _money(_object(call.get("properties")))
