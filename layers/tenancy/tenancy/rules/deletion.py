@@ -1,4 +1,4 @@
-"""The rules of an organization's end: how long each step lasts, and what the certificate says (decision 7)."""
+"""The deletion of an organization: its state, and the text of the deletion certificate."""
 
 import json
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from uuid import UUID
 
 REASON_MAX_CHARACTERS: Final = 1_000
 CERTIFICATE_VERSION: Final = 1
-# What the count cannot see and nobody can reach, and by when at the latest it is gone, from the count on (which may
-# have followed another erasure): the template's retentions, of what the second count leaves as well, the databases' own
-# clean-up, and what docs/operations.md asks for.
+# Remaining copies that no count sees and no function reads, with the longest time until each expires. The time runs
+# from the count, which may have followed a second erasure. The values come from the retention periods in template.yaml
+# (also for copies that the recount leaves), the clean-up of the databases, and the settings in docs/operations.md.
 EXPIRES_WITHIN: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
         "inactive data parts in ClickHouse": timedelta(hours=1),
@@ -39,7 +39,10 @@ type Counts = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deletion:
-    """How far an organization's deletion is; *generation* tells it from those that were undone before it."""
+    """The state of a deletion.
+
+    *generation* differs from that of earlier deletions that were undone.
+    """
 
     organization_id: UUID
     generation: int
@@ -51,7 +54,11 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureCount:
-    """What is *left*, by store and table, and what was *found* before it was erased once more (`store/table`)."""
+    """The result of a count after an erasure.
+
+    *left* has the remaining rows by store and table. *found* has the rows that the count found and erased once more, by
+    `store/table`.
+    """
 
     left: Counts
     found: Mapping[str, int]
@@ -59,7 +66,10 @@ class ErasureCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What was counted after an erasure: *text* is JSON, *signature* is the signing key's, over its bytes."""
+    """A signed certificate.
+
+    *text* is JSON, and *signature* signs the bytes of *text*.
+    """
 
     id: UUID
     organization_id: UUID
@@ -70,12 +80,12 @@ class Certificate:
 
 
 def rows_left(counts: Counts) -> dict[str, int]:
-    """Return what is not zero, as `store/table`."""
+    """Return the counts that are not zero, by `store/table`."""
     return {f"{store}/{name}": rows for store, found in counts.items() for name, rows in found.items() if rows}
 
 
 def certificate_text(deletion: Deletion, count: ErasureCount, *, erased_at: datetime, counted_at: datetime) -> str:
-    """Return what a certificate says: JSON with sorted members, the same for the same values."""
+    """Return the text of a certificate: JSON with sorted members, equal for equal values."""
     document: dict[str, Any] = {
         "type": "deletion_certificate",
         "version": CERTIFICATE_VERSION,
@@ -87,7 +97,7 @@ def certificate_text(deletion: Deletion, count: ErasureCount, *, erased_at: date
         "counted_at": _time(counted_at),
         "counts": {store: dict(found) for store, found in count.left.items()},
         "found": dict(count.found),
-        "ages_out": [{"what": what, "by": _time(counted_at + after)} for what, after in EXPIRES_WITHIN.items()],
+        "ages_out": [{"what": copy, "by": _time(counted_at + after)} for copy, after in EXPIRES_WITHIN.items()],
         "kept": list(RETAINED),
     }
     return json.dumps(document, sort_keys=True)

@@ -1,4 +1,4 @@
-"""The mails of the platform: a template for each outbox kind, filled with the values of the entry."""
+"""The mails of the platform: a template for each outbox kind of mail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

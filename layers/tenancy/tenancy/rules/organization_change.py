@@ -1,4 +1,4 @@
-"""What the operator says to change an organization, checked."""
+"""The validated request of an operator to change an organization."""
 
 from typing import Annotated
 
@@ -15,7 +15,10 @@ def _settable(status: OrganizationStatus) -> OrganizationStatus:
 
 
 class OrganizationChange(BaseModel):
-    """Another name, tier or status, or several of them; what is None stays."""
+    """A new name, tier or status, or several of them.
+
+    A field that is None does not change.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""One event as POST /v1/events takes it."""
+"""Parses one event of POST /v1/events."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,10 @@ type Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """An event in the client's words. Members that are not named here are ignored."""
+    """An event as the client sends it.
+
+    Other members are ignored.
+    """
 
     event_type: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     event_name: Name
@@ -141,7 +144,7 @@ def _currency(currency: str | None) -> str:
 
 
 def _invalid(raw: bytes, message: str) -> InvalidEventError:
-    """Translate msgspec's words; it names the field in its message only."""
+    """Convert an error of msgspec, which names the field in its message only."""
     missing = MISSING_FIELD.search(message)
     if missing:
         return InvalidEventError(missing[1], "missing", message, event_id=_find_event_id(raw))
