@@ -48,7 +48,7 @@ def test_frames_of_several_requests_are_one_stream(batches: list[list[EventRow]]
 
 
 @given(st.lists(ROWS, min_size=1, max_size=10))
-def test_the_same_rows_make_the_same_bytes(rows: list[EventRow]) -> None:
+def test_same_rows_make_the_same_bytes(rows: list[EventRow]) -> None:
     assert encode_frames(rows) == encode_frames(list(rows))
 
 
@@ -59,13 +59,13 @@ def test_no_rows_make_no_frame() -> None:
 @pytest.mark.parametrize(
     ("count", "events"), [(1, [1]), (1_000, [1_000]), (1_001, [1_000, 1]), (2_500, [1_000, 1_000, 500])]
 )
-def test_a_frame_has_at_most_a_thousand_rows(count: int, events: list[int]) -> None:
+def test_frame_has_at_most_a_thousand_rows(count: int, events: list[int]) -> None:
     frames = encode_frames([row(number) for number in range(count)])
     assert [frame.events for frame in frames] == events
     assert MAX_ROWS == 1_000
 
 
-def test_a_frame_is_smaller_than_a_message_of_the_queue_may_be() -> None:
+def test_frame_fits_into_a_queue_message() -> None:
     noise = random.Random(7)
     rows = [row(number, noise.randbytes(15_000).hex()) for number in range(130)]
     frames = encode_frames(rows)
@@ -75,7 +75,7 @@ def test_a_frame_is_smaller_than_a_message_of_the_queue_may_be() -> None:
     assert read(joined(frames)) == rows
 
 
-def test_a_frame_notices_a_byte_that_was_turned() -> None:
+def test_changed_byte_breaks_the_frame() -> None:
     [frame] = encode_frames([row(1, "x" * 100)])
     assert frame.bytes[:4] == b"\x28\xb5\x2f\xfd"
     broken = frame.bytes[:-1] + bytes([frame.bytes[-1] ^ 1])

@@ -13,12 +13,12 @@ def fields_of(template: str) -> set[str]:
     return {name for text in (wanted.subject, wanted.text) for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def test_every_kind_of_mail_has_a_template() -> None:
+def test_each_kind_of_mail_has_a_template() -> None:
     assert {kind.value for kind in OutboxKind if kind.value.endswith("_mail")} == set(TEMPLATES)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_mail_says_every_value(template: str) -> None:
+def test_mail_has_all_its_values(template: str) -> None:
     values = {name: f"<{name}>" for name in fields_of(template)}
     mail = render_mail(template, {"to": "admin@acme.example", **values})
     assert all(value in mail.subject + mail.text for value in values.values())
@@ -26,7 +26,7 @@ def test_a_mail_says_every_value(template: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Acme\r\nBcc: all@globex.example", "Acme\nSubject: other", "Acme\0"])
-def test_a_value_that_would_be_a_header_is_refused(name: str) -> None:
+def test_line_break_in_a_header_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="one line"):
         render_mail("welcome_mail", {"to": "admin@acme.example", "organization_name": name})
     with pytest.raises(ValueError, match="one line"):

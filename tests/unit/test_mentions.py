@@ -23,12 +23,12 @@ def headers(**values: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"multiValueHeaders": named, "headers": {name: value[-1] for name, value in named.items()}}
 
 
-def test_a_request_that_names_nobody_mentions_nobody() -> None:
+def test_request_without_a_name_has_no_mention() -> None:
     assert mentions() == []
     assert mentions(**headers(Authorization=["Bearer x"], X_Forwarded_For=[GLOBEX], Origin=[GLOBEX])) == []
 
 
-def test_every_source_is_gathered_in_one_order() -> None:
+def test_mentions_have_a_fixed_order() -> None:
     event = {
         **headers(Host=["acme.attribution.example"], X_Forwarded_Host=["globex.example"], X_Organization_ID=[ACME]),
         "path": f"/v1/organizations/{ACME}",
@@ -112,14 +112,12 @@ def test_each_value_of_the_query_is_a_mention(query: dict[str, Any], texts: list
         ("/organizations", None, []),
     ],
 )
-def test_a_path_is_read_as_the_gateway_has_and_as_the_router_will(
-    path: str, parsed: str | None, texts: list[str]
-) -> None:
+def test_path_is_read_as_by_gateway_and_router(path: str, parsed: str | None, texts: list[str]) -> None:
     parameters = {"organization_id": parsed} if parsed else None
     found = mentions(path=path, resource="/organizations/{organization_id}/usage", pathParameters=parameters)
     assert found == [(MentionSource.PATH, text) for text in texts]
 
 
-def test_another_part_of_a_path_is_no_mention() -> None:
+def test_other_path_parameter_is_no_mention() -> None:
     resource, parameters = "/projects/{writeKey}/settings", {"writeKey": ACME}
     assert mentions(path=f"/projects/{ACME}/settings", resource=resource, pathParameters=parameters) == []

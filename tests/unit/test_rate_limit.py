@@ -22,19 +22,19 @@ def windows(limit: int, steps: list[int]) -> list[tuple[datetime, RateWindow]]:
     return found
 
 
-def test_a_window_begins_with_its_first_request_and_ends_a_minute_later() -> None:
+def test_window_lasts_one_minute_from_its_first_request() -> None:
     [(_, first), (_, second)] = windows(2, [0, 59_999])
     assert (first.requests, second.requests) == (1, 2)
     assert first.ends_at == second.ends_at == START + WINDOW
 
 
-def test_the_first_request_over_the_limit_blocks_for_a_minute_and_later_ones_no_longer() -> None:
+def test_only_the_first_refused_request_starts_the_block() -> None:
     found = windows(2, [0, 10_000, 10_000, 10_000, 10_000])
     assert [window.requests > 2 for _, window in found] == [False, False, True, True, True]
     assert {window.ends_at for _, window in found[2:]} == {START + timedelta(seconds=20) + BLOCK}
 
 
-def test_who_is_refused_is_told_when_it_begins_anew_in_whole_seconds() -> None:
+def test_seconds_left_are_rounded_up() -> None:
     now, window = windows(1, [0, 30_001])[-1]
     rate = rate_state(window, limit=1, now=now)
     assert (rate.is_exceeded, rate.remaining, rate.seconds_left) == (True, 0, 60)
@@ -51,7 +51,7 @@ def test_no_window_admits_more_than_the_limit(limit: int, steps: list[int]) -> N
 
 
 @given(st.integers(1, 20), STEPS)
-def test_a_higher_limit_admits_at_once(limit: int, steps: list[int]) -> None:
+def test_higher_limit_admits_at_once(limit: int, steps: list[int]) -> None:
     """A tier change keeps the window; only what it may hold is another number."""
     for now, window in windows(limit, steps):
         assert count_request(window, limit=1_000, now=now).requests <= 1_000

@@ -152,7 +152,7 @@ def secrets_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
     aws.close()
 
 
-def test_what_has_no_form_of_a_credential_asks_nobody(secrets_away: Secrets) -> None:
+def test_malformed_credential_causes_no_call(secrets_away: Secrets) -> None:
     def key_set() -> KeySet:
         return KeySet.from_jwks(secrets_away.get_secret(JWKS), issuer=ISSUER, audience=ISSUER)
 
@@ -162,7 +162,7 @@ def test_what_has_no_form_of_a_credential_asks_nobody(secrets_away: Secrets) -> 
 
 
 @pytest.mark.parametrize("text", FORGED, ids=range(len(FORGED)))
-def test_a_token_that_the_key_set_does_not_verify_asks_no_database(text: str) -> None:
+def test_unverified_token_does_not_reach_the_database(text: str) -> None:
     asked: list[None] = []
 
     def key_set() -> KeySet:
@@ -176,5 +176,5 @@ def test_a_token_that_the_key_set_does_not_verify_asks_no_database(text: str) ->
 @pytest.mark.parametrize(
     "header", [f"Bearer {text}" for text in (GOOD, SECRET, WRITE, PLATFORM)] + [basic(f"{WRITE}:")], ids=range(5)
 )
-def test_only_what_may_be_somebodys_asks_the_database(header: str) -> None:
+def test_plausible_credential_reaches_the_database(header: str) -> None:
     assert outcome((header,), lambda: KEY_SET) is NetworkUsedError

@@ -61,12 +61,12 @@ def test_there_are_three_tiers() -> None:
 
 
 @pytest.mark.parametrize("tier", Tier)
-def test_a_tier_has_the_numbers_of_the_table(tier: Tier) -> None:
+def test_tier_has_the_numbers_of_the_table(tier: Tier) -> None:
     quotas = QUOTAS[tier]
     assert {name: getattr(quotas, name) for name in Quotas.__slots__} == TABLE[tier]
 
 
-def test_the_month_of_requests_is_thirty_days_at_the_rate_limit() -> None:
+def test_request_quota_is_30_days_at_the_rate_limit() -> None:
     assert {tier.value: QUOTAS[tier].api_requests_per_month for tier in Tier} == {
         "starter": 4_320_000,
         "growth": 21_600_000,
@@ -79,13 +79,13 @@ def test_storage_is_sold_in_gibibytes() -> None:
 
 
 @pytest.mark.parametrize("tier", Tier)
-def test_the_gateway_fences_at_twice_the_rate_limit(tier: Tier) -> None:
+def test_gateway_throttles_at_twice_the_rate_limit(tier: Tier) -> None:
     quotas = QUOTAS[tier]
     assert quotas.gateway_burst == 2 * quotas.api_requests_per_minute
     assert quotas.gateway_rate_per_second == pytest.approx(2 * quotas.api_requests_per_minute / 60, abs=0.005)
 
 
-def test_nobody_changes_the_table() -> None:
+def test_table_is_immutable() -> None:
     with pytest.raises(TypeError):
         QUOTAS[Tier.STARTER] = QUOTAS[Tier.ENTERPRISE]  # type: ignore[index]
     with pytest.raises(AttributeError):
@@ -93,7 +93,7 @@ def test_nobody_changes_the_table() -> None:
 
 
 @pytest.mark.parametrize("tier", Tier)
-def test_the_api_documents_numbers_are_the_tiers(tier: Tier) -> None:
+def test_docs_have_the_numbers_of_the_tiers(tier: Tier) -> None:
     rows = re.findall(rf"^\| {tier} \|(.+)\|$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
     quotas = QUOTAS[tier]
     numbers = (
