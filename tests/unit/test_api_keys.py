@@ -1,4 +1,4 @@
-"""API keys: what is a key is seen without a look-up, and none is ever shown."""
+"""API keys: their form is checked without a look-up, and they are never shown."""
 
 import hashlib
 
@@ -20,6 +20,7 @@ def test_generated_key_is_valid(key: ApiKey) -> None:
 @pytest.mark.parametrize("key_type", KeyType)
 def test_key_is_prefix_random_characters_and_checksum(key_type: KeyType) -> None:
     text = generate_key(key_type).text
+
     assert text.startswith(f"{key_type.value}_")
     assert len(text) == 3 + 43 + 6
     assert LETTERS.issuperset(text[3:])
@@ -48,6 +49,7 @@ def test_repr_hides_the_key(key: ApiKey) -> None:
     for shown in (repr(key), str(key), f"{key}", repr([key])):
         assert key.text not in shown
         assert key.text[3:20] not in shown
+
     assert key.hint in repr(key)
     assert len(key.hint) == 4
 
@@ -56,6 +58,7 @@ def test_repr_hides_the_key(key: ApiKey) -> None:
 def test_one_wrong_character_makes_it_no_key(place: int, letter: str) -> None:
     text = KEYS[0].text
     changed = text[:place] + letter + text[place + 1 :]
+
     assert (find_key(changed) is None) == (changed != text)
 
 
@@ -63,6 +66,7 @@ def test_one_wrong_character_makes_it_no_key(place: int, letter: str) -> None:
 def test_two_swapped_characters_make_it_no_key(place: int) -> None:
     text = KEYS[1].text
     changed = text[:place] + text[place + 1] + text[place] + text[place + 2 :]
+
     assert (find_key(changed) is None) == (changed != text)
 
 

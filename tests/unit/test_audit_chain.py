@@ -1,4 +1,4 @@
-"""A chain shows what was changed, taken out, put in or swapped after it was sealed."""
+"""A chain shows changed, removed, inserted and swapped entries."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -58,6 +58,7 @@ def test_untouched_chain_is_valid() -> None:
 def test_chain_continues_after_a_cut() -> None:
     entries = sealed()
     cut = ChainLink(sequence=2, seal=entries[1].seal or b"")
+
     assert verify_chain(cut, entries[2:])[1] is None
     assert verify_chain(CHAIN_START, entries[2:])[1] == BrokenLink(sequence=1, reason="the entry is missing")
 
@@ -86,7 +87,9 @@ CHANGES: dict[str, object] = {
 def test_changed_value_breaks_the_chain_at_its_entry(name: str) -> None:
     entries = sealed()
     entries[2] = replace(entries[2], **{name: CHANGES[name]})  # type: ignore[arg-type]
+
     last, broken = verify_chain(CHAIN_START, entries)
+
     assert last.sequence == 2
     assert broken is not None
     assert broken.sequence == 3
@@ -104,6 +107,7 @@ def test_changed_value_breaks_the_chain_at_its_entry(name: str) -> None:
 )
 def test_moved_entries_break_the_chain(tamper: Callable[[list[AuditEntry]], list[AuditEntry]]) -> None:
     _, broken = verify_chain(CHAIN_START, tamper(sealed()))
+
     assert broken is not None
     assert broken.sequence == 2
 
@@ -116,9 +120,10 @@ def test_erased_personal_values_do_not_break_the_chain() -> None:
 def test_half_erased_personal_values_break_the_chain() -> None:
     entries = sealed()
     entries[1] = replace(entries[1], salt=None)
-    assert verify_chain(CHAIN_START, entries)[1] == BrokenLink(
-        sequence=2, reason="the personal values do not match their digest"
-    )
+
+    _, broken = verify_chain(CHAIN_START, entries)
+
+    assert broken == BrokenLink(sequence=2, reason="the personal values do not match their digest")
 
 
 def test_digest_depends_on_the_salt() -> None:

@@ -1,4 +1,4 @@
-"""The JSON of a request: what is none is refused as malformed, and each event stays as it is written."""
+"""The JSON of a request: invalid JSON is malformed, and the text of each event is unchanged."""
 
 import pytest
 from hypothesis import given
@@ -59,19 +59,23 @@ def test_segment_call_of_invalid_json_is_malformed(body: bytes) -> None:
 
 def test_text_of_each_event_is_unchanged() -> None:
     batch = parse_batch(b'{"x":1,"events":[ {"a": 1.10} ,null,"\\u00e9",[1]],"organization_id":"acme"}')
+
     assert texts(batch.events) == [b'{"a": 1.10}', b"null", b'"\\u00e9"', b"[1]"]
     assert batch.organization_id == "acme"
 
 
 def test_text_of_each_call_is_unchanged() -> None:
     batch = parse_segment_batch(b'{"batch":[ {"a": 1.10} ,null],"writeKey":"wk","sentAt":"now","context":{}}')
+
     assert texts(batch.batch) == [b'{"a": 1.10}', b"null"]
     assert batch.writeKey == "wk"
 
 
 def test_single_call_is_a_batch_of_one() -> None:
     body = b' {"type":"track","writeKey":"wk"} '
+
     call = parse_segment_call(body)
+
     assert [text.strip() for text in texts(call.batch)] == [body.strip()]
     assert call.writeKey == "wk"
 
@@ -96,6 +100,7 @@ def test_single_call_is_a_batch_of_one() -> None:
 def test_body_without_1_to_2500_events_is_invalid(body: bytes) -> None:
     with pytest.raises(InvalidError):
         parse_batch(body.replace(b"LIST", b"events"))
+
     with pytest.raises(InvalidError):
         parse_segment_batch(body.replace(b"LIST", b"batch"))
 

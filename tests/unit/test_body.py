@@ -63,6 +63,7 @@ def test_body_must_be_utf_8(body: bytes) -> None:
 
 def test_body_has_at_most_four_megabytes_when_decoded() -> None:
     full = b" " * MAX_BATCH_BYTES
+
     assert MAX_BATCH_BYTES == 4 * 1024 * 1024
     assert decode_body(full) == full
     assert decode_body(gzip.compress(full)) == full
@@ -74,18 +75,24 @@ def test_body_has_at_most_four_megabytes_when_decoded() -> None:
 def test_gzip_bomb_costs_no_memory() -> None:
     compressor = zlib.compressobj(9, wbits=31)
     bomb = b"".join([*(compressor.compress(bytes(16 * 1024 * 1024)) for _ in range(16)), compressor.flush()])
+
     assert len(bomb) < 300_000
+
     tracemalloc.start()
     with pytest.raises(TooLargeError):
         decode_body(bomb)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+
     assert peak < 4 * MAX_BATCH_BYTES
 
 
 def test_many_gzip_members_cost_no_time() -> None:
     body = gzip.compress(b"") * 100_000
+
     started = time.process_time()
     with suppress(MalformedRequestError):
         decode_body(body)
-    assert time.process_time() - started < 1
+    seconds = time.process_time() - started
+
+    assert seconds < 1

@@ -1,4 +1,4 @@
-"""The caller that the authorizer saw is the caller that a function sees, until the credential ends."""
+"""A function sees the caller of the authorizer until the credential expires."""
 
 import json
 from dataclasses import replace
@@ -74,13 +74,14 @@ def test_context_of_an_operator_names_no_organization() -> None:
 
 
 def test_members_added_by_the_gateway_are_ignored() -> None:
-    added = {"principalId": "somebody", "integrationLatency": "38"}
+    added = {"principalId": "user", "integrationLatency": "38"}
     assert parse_context({**to_context(ACME), **added}, now=NOW) == ACME
 
 
 @pytest.mark.parametrize("caller", [ACME, OPERATOR])
 def test_expired_credential_in_a_cached_policy_is_refused(caller: Caller) -> None:
     context = to_context(replace(caller, expires_at=NOW))
+
     assert parse_context(context, now=NOW - timedelta(seconds=1)).expires_at == NOW
     for moment in (NOW, NOW + timedelta(seconds=1)):
         with pytest.raises(UnauthenticatedError):

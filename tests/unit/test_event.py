@@ -1,4 +1,4 @@
-"""One event of POST /v1/events: field by field what it becomes, and what is refused."""
+"""An event of POST /v1/events: the column of each field, and the refused values."""
 
 import json
 from typing import Any
@@ -40,6 +40,7 @@ def test_optional_fields_have_defaults() -> None:
     row = parse_event(
         without("event_id", "session_id", "properties", "user_properties", "revenue", "currency"), RECEPTION
     )
+
     assert (row.session_id, row.properties, row.user_properties) == ("", "{}", "{}")
     assert (row.revenue, row.currency, row.reason) == ("0", "USD", "")
 
@@ -61,6 +62,7 @@ def test_valid_event_is_not_held() -> None:
 @pytest.mark.parametrize("field", REQUIRED)
 def test_missing_required_field_is_refused(field: str) -> None:
     error = refusal(without(field))
+
     assert (error.error.location, error.error.code) == (field, "missing")
     assert error.event_id == "order-1001"
 
@@ -106,6 +108,7 @@ def test_text_of_properties_is_unchanged() -> None:
     text = raw().replace(
         b'{"order_id": "1001"}', b'{"b":1.10,"a":  1e5,"a":"\\u00e9\xc3\xa9","big":12345678901234567890123}'
     )
+
     assert (
         parse_event(text, RECEPTION).properties == '{"b":1.10,"a":  1e5,"a":"\\u00e9é","big":12345678901234567890123}'
     )
@@ -119,6 +122,7 @@ def test_event_must_be_an_object(text: bytes) -> None:
 
 def test_event_has_at_most_32_kib() -> None:
     room = MAX_EVENT_BYTES - len(raw(properties={"note": ""}))
+
     assert MAX_EVENT_BYTES == 32 * 1024
     assert parse(properties={"note": "x" * room}).event_id == "order-1001"
     assert fault(raw(properties={"note": "x" * (room + 1)})) == ("", "too_large")
@@ -155,6 +159,7 @@ JSON_VALUES = st.recursive(
 @given(st.sampled_from([*sorted(EVENT), "organization_id"]), JSON_VALUES)
 def test_arbitrary_value_is_a_row_or_a_named_error(field: str, value: Any) -> None:  # noqa: ANN401
     text = msgspec.json.encode({**EVENT, field: value})
+
     try:
         row = parse_event(text, RECEPTION)
     except InvalidEventError as error:
@@ -164,4 +169,5 @@ def test_arbitrary_value_is_a_row_or_a_named_error(field: str, value: Any) -> No
     else:
         at_fault = field
         assert msgspec.json.decode(msgspec.json.encode(row), type=EventRow) == row
+
     assert at_fault in (field, "")

@@ -1,4 +1,4 @@
-"""The identity of an event: its own id, or one of its own text."""
+"""The identity of an event: its id, or an id derived from its text."""
 
 import json
 from datetime import timedelta
@@ -21,7 +21,9 @@ def test_identity_is_organization_time_device_and_id() -> None:
 def test_missing_id_is_derived_from_the_text() -> None:
     text = without("event_id")
     later = BatchContext(organization_id=ACME, received_at=NOW + timedelta(hours=5), retention=timedelta(days=90))
+
     first, again = parse_event(text, RECEPTION), parse_event(text, later)
+
     assert first.event_id == derive_event_id(ACME, text)
     assert UUID(first.event_id).version == 5
     assert first.identity == again.identity
@@ -36,7 +38,9 @@ JSON_OBJECTS = st.dictionaries(
 def test_derived_ids_differ_by_event_and_organization(one: dict[str, Any], other: dict[str, Any]) -> None:
     texts = [json.dumps({**EVENT, "event_id": None, "properties": properties}).encode() for properties in (one, other)]
     globex = BatchContext(organization_id=GLOBEX, received_at=NOW, retention=timedelta(days=90))
+
     ids = [parse_event(text, RECEPTION).event_id for text in texts]
+
     assert (ids[0] == ids[1]) == (texts[0] == texts[1])
     assert parse_event(texts[0], globex).event_id not in ids
 

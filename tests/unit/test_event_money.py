@@ -1,4 +1,4 @@
-"""The money of an event: an amount that its column holds, in a currency in use."""
+"""The money of an event: an amount that fits its column, in a currency in use."""
 
 from decimal import Decimal
 
@@ -25,6 +25,7 @@ from tests.unit.single_events import fault, parse, raw, refusal
 )
 def test_money_has_12_digits_before_the_point_and_6_after(revenue: object, amount: str) -> None:
     stored = parse(revenue=revenue).revenue
+
     assert Decimal(stored) == Decimal(amount)
     assert set("0123456789.-").issuperset(stored)
 

@@ -1,4 +1,4 @@
-"""The time of an event: RFC 3339 with its zone, neither too old nor ahead."""
+"""The time of an event: RFC 3339 with a zone, within the retention and 24 hours ahead."""
 
 from datetime import datetime, timedelta
 

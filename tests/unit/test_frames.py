@@ -1,4 +1,4 @@
-"""Frames: rows survive them, and joined they are one stream."""
+"""Frames: they keep all rows, and concatenated frames are one stream."""
 
 import io
 import random
@@ -37,6 +37,7 @@ def joined(frames: Sequence[Frame]) -> bytes:
 @given(st.lists(ROWS, max_size=20))
 def test_rows_survive_the_frames(rows: list[EventRow]) -> None:
     frames = encode_frames(rows)
+
     assert read(joined(frames)) == rows
     assert sum(frame.events for frame in frames) == len(rows)
 
@@ -61,6 +62,7 @@ def test_no_rows_make_no_frame() -> None:
 )
 def test_frame_has_at_most_a_thousand_rows(count: int, events: list[int]) -> None:
     frames = encode_frames([row(number) for number in range(count)])
+
     assert [frame.events for frame in frames] == events
     assert MAX_ROWS == 1_000
 
@@ -68,7 +70,9 @@ def test_frame_has_at_most_a_thousand_rows(count: int, events: list[int]) -> Non
 def test_frame_fits_into_a_queue_message() -> None:
     noise = random.Random(7)
     rows = [row(number, noise.randbytes(15_000).hex()) for number in range(130)]
+
     frames = encode_frames(rows)
+
     assert len(frames) > 8
     assert all(len(frame.text) <= MAX_TEXT_BYTES < 256 * 1024 for frame in frames)
     assert [frame.events for frame in frames] == [len(read(frame.bytes)) for frame in frames]
@@ -79,5 +83,6 @@ def test_changed_byte_breaks_the_frame() -> None:
     [frame] = encode_frames([row(1, "x" * 100)])
     assert frame.bytes[:4] == b"\x28\xb5\x2f\xfd"
     broken = frame.bytes[:-1] + bytes([frame.bytes[-1] ^ 1])
+
     with pytest.raises(zstandard.ZstdError):
         read(broken)

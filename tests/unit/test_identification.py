@@ -1,4 +1,4 @@
-"""Which credential a request carries: exactly one, in the form of one."""
+"""The credential of a request: exactly one, and well-formed."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""Half a surrogate pair costs one character, and changes no other event."""
+"""A lone surrogate becomes U+FFFD and changes no other event."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ WHOLE: list[dict[str, Any]] = [
 
 
 def rows(body: bytes) -> list[EventRow | None]:
-    """Parse like ingest: None where an event is refused."""
+    """Parse like ingest, with None for a refused event."""
     parsed: list[EventRow | None] = []
     for text in texts(parse_segment_batch(body).batch):
         try:
@@ -57,7 +57,9 @@ def test_lone_surrogate_changes_no_other_event(
 ) -> None:
     whole = [json.dumps(event, separators=separators, ensure_ascii=ensure_ascii).encode() for event in events]
     mixed = [text for at, event in enumerate(whole) for text in ([BROKEN, event] if broken[at] else [event])]
+
     parsed = rows(batch_of(mixed))
+
     assert [row for row in parsed if row and row.event_name != "cut \ufffd"] == rows(batch_of(whole))
     assert [row.event_name for row in parsed if row].count("cut \ufffd") == mixed.count(BROKEN)
 
@@ -72,8 +74,9 @@ def test_lone_surrogate_becomes_the_replacement_character(body: bytes) -> None:
 @given(st.lists(st.text(st.characters() | st.characters(categories=["Cs"]) | st.sampled_from('\\u"d8')), min_size=1))
 def test_surrogates_are_replaced_as_in_browsers(sent: list[str]) -> None:
     body = json.dumps({"batch": sent}).encode()
-    mended = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in sent]
-    assert [json.loads(text) for text in texts(parse_segment_batch(body).batch)] == mended
+    expected = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in sent]
+
+    assert [json.loads(text) for text in texts(parse_segment_batch(body).batch)] == expected
 
 
 @pytest.mark.parametrize("text", [r"\\ud800", r"\\\ud83e\udd80", r"\ud83e\udd80", r"\u0000", r"\"\n\/"])
@@ -87,7 +90,9 @@ def test_escape_that_looks_like_a_surrogate_stays(text: str) -> None:
 )
 def test_lone_surrogate_changes_no_number(number: str) -> None:
     neighbour = b'{"type":"track","userId":"u","messageId":"m","properties":{"n":%s}}' % number.encode()
+
     [_, row] = rows(batch_of([BROKEN, neighbour]))
+
     assert row is not None
     assert row.properties == f'{{"n":{number}}}'
 

@@ -1,4 +1,4 @@
-"""Mails: every effect that is one has a template, and no value of a tenant's gets into a header."""
+"""Mails: each outbox kind of mail has a template, and no value can add a header."""
 
 import string
 
@@ -20,7 +20,9 @@ def test_each_kind_of_mail_has_a_template() -> None:
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_mail_has_all_its_values(template: str) -> None:
     values = {name: f"<{name}>" for name in fields_of(template)}
+
     mail = render_mail(template, {"to": "admin@acme.example", **values})
+
     assert all(value in mail.subject + mail.text for value in values.values())
     assert "{" not in mail.subject + mail.text
 
@@ -29,6 +31,7 @@ def test_mail_has_all_its_values(template: str) -> None:
 def test_line_break_in_a_header_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="one line"):
         render_mail("welcome_mail", {"to": "admin@acme.example", "organization_name": name})
+
     with pytest.raises(ValueError, match="one line"):
         render_mail("restored_mail", {"to": f"a@{name}", "organization_name": "Acme", "status": "active"})
 
@@ -37,4 +40,5 @@ def test_braces_in_a_value_stay_text() -> None:
     mail = render_mail(
         "restored_mail", {"to": "admin@acme.example", "organization_name": "{to.__class__}", "status": "active"}
     )
+
     assert mail.subject == "{to.__class__} was restored"

@@ -1,4 +1,4 @@
-"""Every place in a request that may name an organization is a mention, and so is every value that stands there."""
+"""Mentions: each part of a request that may name an organization, with all its values."""
 
 from typing import Any
 
@@ -12,13 +12,16 @@ ACME = "0a000000-0000-4000-8000-00000000000a"
 GLOBEX = "0b000000-0000-4000-8000-00000000000b"
 
 
-def mentions(*, body: bytes = b"", **members: Any) -> list[tuple[MentionSource, str]]:  # noqa: ANN401 - an event of Lambda's
+def mentions(*, body: bytes = b"", **members: Any) -> list[tuple[MentionSource, str]]:  # noqa: ANN401 - members of a Lambda event
     request = parse_request({"httpMethod": "GET", "path": "/usage", "resource": "/usage", **members})
     return [(mention.source, mention.text) for mention in list_mentions(request, body)]
 
 
 def headers(**values: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Repeat the last value of each header, as API Gateway does."""
+    """Return both forms of *values*, as API Gateway sends them.
+
+    `headers` has the last value only.
+    """
     named = {name.replace("_", "-"): value for name, value in values.items()}
     return {"multiValueHeaders": named, "headers": {name: value[-1] for name, value in named.items()}}
 
@@ -37,6 +40,7 @@ def test_mentions_have_a_fixed_order() -> None:
         "queryStringParameters": {"organization_id": ACME, "from": "2026-11-01"},
         "multiValueQueryStringParameters": {"organization_id": [ACME], "from": ["2026-11-01"]},
     }
+
     assert mentions(**event, body=b'{"organization_id":"acme"}') == [
         (MentionSource.HEADER, ACME),
         (MentionSource.HOST, "acme.attribution.example"),
@@ -78,6 +82,7 @@ def test_each_value_of_a_repeated_header_is_a_mention(event: dict[str, Any], tex
 
 def test_each_host_of_several_is_a_mention() -> None:
     event = headers(Host=["a.example:443", "b.example"], X_Forwarded_Host=["c.example, d.example"])
+
     assert mentions(**event) == [
         (MentionSource.HOST, "a.example:443"),
         (MentionSource.HOST, "b.example"),
@@ -114,7 +119,9 @@ def test_each_value_of_the_query_is_a_mention(query: dict[str, Any], texts: list
 )
 def test_path_is_read_as_by_gateway_and_router(path: str, parsed: str | None, texts: list[str]) -> None:
     parameters = {"organization_id": parsed} if parsed else None
+
     found = mentions(path=path, resource="/organizations/{organization_id}/usage", pathParameters=parameters)
+
     assert found == [(MentionSource.PATH, text) for text in texts]
 
 

@@ -1,4 +1,4 @@
-"""What an event calls its device and its user, wherever the mapping leaves a name."""
+"""The names of devices and users in the properties of an event."""
 
 import json
 
@@ -36,5 +36,6 @@ def test_name_is_cut_to_255_characters() -> None:
 
 def test_names_are_found_beside_deep_nesting() -> None:
     deep = "[" * 9_000 + "]" * 9_000
+
     assert parse(properties={"userId": "ann"}).user_names == ("ann",)
     assert find_names(f'{{"a": {deep}, "userId": "ann"}}').users == ("ann",)

@@ -1,4 +1,4 @@
-"""What the operator may say to provision an organization."""
+"""The request to provision an organization: accepted and refused values."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ ACME = {
 }
 
 
-def parse(**changes: Any) -> NewOrganization:  # noqa: ANN401 - also what is wrong
+def parse(**changes: Any) -> NewOrganization:  # noqa: ANN401 - also invalid values
     return NewOrganization.model_validate(ACME | changes)
 
 
@@ -74,7 +74,9 @@ def test_password_is_normalized() -> None:
 def test_weak_password_is_refused_and_not_shown(password: str) -> None:
     with pytest.raises(ValidationError) as error:
         parse(name="Globex Corporation", admin_password=password)
+
     [entry] = error.value.errors(include_input=False)
+
     assert (entry["loc"], entry["type"]) == (("admin_password",), "too_common")
     assert password not in entry["msg"]
 
@@ -82,6 +84,7 @@ def test_weak_password_is_refused_and_not_shown(password: str) -> None:
 def test_password_too_long_after_normalization_is_refused() -> None:
     with pytest.raises(ValidationError) as error:
         parse(admin_password="\ufdfa" * 20)
+
     assert [entry["type"] for entry in error.value.errors()] == ["password_length"]
 
 
@@ -92,6 +95,7 @@ def test_long_password_is_accepted() -> None:
 
 def test_password_is_never_shown() -> None:
     new = parse()
+
     for shown in (repr(new), str(new), repr(new.model_dump())):
         assert ACME["admin_password"] not in shown
 
@@ -100,6 +104,7 @@ def test_password_is_never_shown() -> None:
 def test_missing_field_is_refused(field: str) -> None:
     with pytest.raises(ValidationError) as error:
         NewOrganization.model_validate({name: value for name, value in ACME.items() if name != field})
+
     assert [entry["loc"] for entry in error.value.errors()] == [(field,)]
 
 
@@ -153,6 +158,7 @@ def test_missing_field_is_refused(field: str) -> None:
 def test_wrong_field_is_named(field: str, value: object) -> None:
     with pytest.raises(ValidationError) as error:
         parse(**{field: value})
+
     assert [entry["loc"] for entry in error.value.errors()] == [(field,)]
 
 

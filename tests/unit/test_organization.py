@@ -1,4 +1,4 @@
-"""What a subdomain may look like, and the key that API Gateway meters an organization by."""
+"""The rules for subdomains, and the gateway keys of organizations."""
 
 from uuid import UUID, uuid4
 
@@ -57,6 +57,7 @@ def test_subdomain_has_only_letters_digits_and_inner_hyphens(text: str) -> None:
         and not text.startswith(("-", "xn--"))
         and not text.endswith("-")
     )
+
     assert is_subdomain(text) == expected
 
 
@@ -104,8 +105,10 @@ def test_subdomains_that_look_the_same_have_one_skeleton(one: str, other: str) -
 
 def test_gateway_keys_are_unique_and_of_allowed_length() -> None:
     acme, globex = uuid4(), uuid4()
+
     keys = {
         gateway_key_value(organization_id, generation) for organization_id in (acme, globex) for generation in (1, 2)
     }
+
     assert len(keys) == 4
     assert all(20 <= len(key) <= 128 for key in keys)

@@ -1,4 +1,4 @@
-"""Roles grant what the API's table of permissions says, and a caller needs what a route asks for."""
+"""Roles grant the documented permissions, and a route requires its permission."""
 
 from dataclasses import replace
 from uuid import uuid4

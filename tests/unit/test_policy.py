@@ -1,4 +1,4 @@
-"""The authorizer's answer allows the API as a whole, because it is cached for every path."""
+"""The policy of the authorizer allows the whole API, because it is cached for all paths."""
 
 from uuid import UUID
 
@@ -31,6 +31,7 @@ def test_policy_allows_the_whole_stage_only(method_arn: str) -> None:
 
 def test_answer_has_the_form_for_api_gateway() -> None:
     answer = allow_policy(f"{API}/v1/GET/usage", ACME, "organization-0a-1")
+
     assert set(answer) == {"principalId", "policyDocument", "context", "usageIdentifierKey"}
     assert answer["policyDocument"]["Version"] == "2012-10-17"
     assert answer["principalId"] == str(ACME.credential_id)
@@ -40,5 +41,7 @@ def test_answer_has_the_form_for_api_gateway() -> None:
 
 def test_operator_is_allowed_like_a_tenant() -> None:
     operator = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
+
     answer = allow_policy(f"{API}/v1/GET/usage", operator, "platform")
+
     assert (answer["principalId"], answer["usageIdentifierKey"]) == (str(operator.credential_id), "platform")

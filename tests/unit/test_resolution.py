@@ -1,4 +1,4 @@
-"""The principal says whom a request is for; what else names an organization confirms it, or refuses the request."""
+"""The credential decides the organization of a request, and mentions may only confirm it."""
 
 import pytest
 from hypothesis import given
@@ -53,6 +53,7 @@ def test_path_selects_the_organization_of_an_operator() -> None:
     for text in (OTHER, OTHER.upper()):
         decision = decide(OPERATOR, (MentionSource.PATH, text))
         assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.ACCEPTED, GLOBEX.organization_id)
+
     assert decide(OPERATOR).organization_id is None
 
 
@@ -89,9 +90,13 @@ def test_two_paths_are_a_mismatch() -> None:
 @pytest.mark.parametrize("source", [source for source in MentionSource if source is not MentionSource.PATH])
 def test_another_organization_is_a_mismatch_with_its_source(source: MentionSource) -> None:
     text = f"globex.{BASE_DOMAIN}" if source in HOSTS else OTHER
+
     decision = decide(ACME, (MentionSource.HEADER, OWN), (source, text), (source, text))
+
     assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.MISMATCH, ACME.organization_id)
+
     refused = refusal(decision)
+
     assert isinstance(refused, TenantMismatchError)
     assert (refused.status, refused.code, refused.sources) == (403, "tenant_mismatch", (source,))
 
@@ -99,8 +104,9 @@ def test_another_organization_is_a_mismatch_with_its_source(source: MentionSourc
 @pytest.mark.parametrize("text", [OTHER, "0f000000-0000-4000-8000-00000000000f", "x"])
 def test_foreign_path_is_answered_like_an_unknown_one(text: str) -> None:
     refused = refusal(decide(ACME, (MentionSource.HEADER, OTHER), (MentionSource.PATH, text)))
-    assert isinstance(refused, ForeignPathError)
+
     absent = NotFoundError("There is no such organization.")
+    assert isinstance(refused, ForeignPathError)
     assert (refused.status, refused.code, refused.title, refused.detail) == (
         absent.status,
         absent.code,
@@ -116,6 +122,7 @@ def test_own_path_is_accepted() -> None:
 
 def test_request_without_a_mention_is_accepted() -> None:
     decision = decide(ACME)
+
     assert (decision.outcome, decision.organization_id, decision.trace) == (
         ResolutionOutcome.ACCEPTED,
         ACME.organization_id,
@@ -138,6 +145,7 @@ def test_request_is_accepted_iff_no_mention_disagrees(
     caller: Caller, mentions: list[tuple[MentionSource, str]]
 ) -> None:
     decision = decide(caller, *mentions)
+
     assert [(step.mention.source, step.mention.text) for step in decision.trace] == mentions
     disagrees = any(step.verdict is DISAGREES for step in decision.trace)
     assert (decision.outcome is not ResolutionOutcome.ACCEPTED) == disagrees == (refusal(decision) is not None)

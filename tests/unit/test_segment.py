@@ -1,4 +1,4 @@
-"""One call of a Segment SDK: how its words become a row, and which calls are refused."""
+"""A call of a Segment SDK: the column of each member, and the refused calls."""
 
 import json
 from typing import Any
@@ -15,6 +15,7 @@ from tests.unit.segment_calls import ACME, CALL, Anything, fault, parse, raw, wi
 
 def test_each_member_reaches_its_column() -> None:
     row = parse()
+
     assert msgspec.structs.replace(row, properties="", user_properties="") == EventRow(
         organization_id=str(ACME),
         event_id="ajs-1001",
@@ -40,6 +41,7 @@ def test_each_member_reaches_its_column() -> None:
 
 def test_unknown_members_are_kept() -> None:
     row = parse(_metadata={"bundled": ["Segment.io"]}, traits={"plan": "pro"})
+
     assert json.loads(row.user_properties)["_metadata"] == {"bundled": ["Segment.io"]}
     assert json.loads(row.user_properties)["traits"] == {"plan": "pro"}
 
@@ -156,6 +158,7 @@ def test_call_must_be_an_object(text: bytes) -> None:
 )
 def test_optional_member_of_wrong_type_counts_as_absent(changes: dict[str, Any]) -> None:
     row = parse(**changes)
+
     assert row.device_id
     assert row.event_name
     assert row.event_id
@@ -166,6 +169,7 @@ def test_optional_member_of_wrong_type_counts_as_absent(changes: dict[str, Any])
 
 def test_call_has_at_most_32_kib() -> None:
     room = MAX_EVENT_BYTES - len(raw(properties={"note": ""}))
+
     assert parse(properties={"note": "x" * room}).event_id == "ajs-1001"
     assert fault(raw(properties={"note": "x" * (room + 1)})) == ("", "too_large")
 
@@ -188,6 +192,7 @@ def test_arbitrary_value_is_a_row_or_refused(member: str, value: Anything) -> No
         row = parse(msgspec.json.encode({**CALL, member: value}))
     except InvalidEventError:
         return
+
     assert msgspec.json.decode(msgspec.json.encode(row), type=EventRow) == row
 
 

@@ -1,4 +1,4 @@
-"""The id of a Segment call: its own, or one that a retry gets again."""
+"""The id of a Segment call: its own, or a derived one that is equal on a retry."""
 
 import json
 from datetime import timedelta
@@ -33,7 +33,9 @@ def test_message_id_is_the_event_id() -> None:
 @pytest.mark.parametrize("text", [without("messageId"), raw(messageId=None), raw(messageId="")])
 def test_missing_message_id_is_derived_from_the_text(text: bytes) -> None:
     globex = BatchContext(organization_id=GLOBEX, received_at=NOW, retention=timedelta(days=90))
+
     mine, others = parse(text), parse(text, reception=globex)
+
     assert UUID(mine.event_id).version == 5
     assert mine.event_id == parse(text).event_id != others.event_id
 
@@ -45,5 +47,7 @@ def test_derived_id_ignores_transport_members(properties: dict[str, str], sent_a
     call = {**CALL, "messageId": None, "properties": properties}
     plain = json.dumps({name: value for name, value in call.items() if name != "sentAt"}).encode()
     sent = json.dumps({**json.loads(plain), "sentAt": sent_at, "writeKey": key}).encode()
+
     expected, actual = parse(msgspec.json.format(plain, indent=-1)), parse(msgspec.json.format(sent, indent=-1))
+
     assert expected.identity == actual.identity

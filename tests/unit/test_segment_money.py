@@ -57,6 +57,7 @@ def test_money_comes_from_the_properties(properties: Anything, money: tuple[str,
 )
 def test_invalid_money_counts_as_none(properties: Anything) -> None:
     row = parse(properties=properties)
+
     assert (Decimal(row.revenue), row.currency) == (Decimal(), "USD")
     assert len(row.revenue) <= 20
 
@@ -64,6 +65,7 @@ def test_invalid_money_counts_as_none(properties: Anything) -> None:
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400, "1" + "0" * 5000], ids=lambda text: text[:5])
 def test_huge_number_counts_as_no_money(number: str) -> None:
     row = parse(raw(properties={"revenue": 7}).replace(b"7}", f"{number}}}".encode()))
+
     assert (Decimal(row.revenue), row.currency) == (Decimal(), "USD")
     assert number in row.properties
 
@@ -71,6 +73,7 @@ def test_huge_number_counts_as_no_money(number: str) -> None:
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=8) | st.floats(allow_nan=False) | st.integers())
 def test_money_always_fits_its_column(revenue: Decimal | float) -> None:
     stored = parse(properties={"revenue": str(revenue)}).revenue
+
     assert abs(Decimal(stored)) < 10**12
     assert len(stored.partition(".")[2]) <= 6
 

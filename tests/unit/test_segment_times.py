@@ -1,4 +1,4 @@
-"""The time of a Segment call: in UTC, and held when it cannot be believed."""
+"""The time of a Segment call: in UTC, and held if it is implausible."""
 
 import json
 from dataclasses import replace
@@ -12,6 +12,7 @@ from tests.unit.segment_calls import NOW, RECEPTION, parse, raw, without
 @pytest.mark.parametrize("timestamp", [5, "yesterday", "", "2026-02-30T10:00:00Z", [], 1_700_000_000_000])
 def test_unreadable_time_holds_the_call(timestamp: object) -> None:
     row = parse(timestamp=timestamp)
+
     assert (row.reason, row.event_timestamp) == ("clock", "2026-11-24 12:00:00.456")
     assert json.loads(row.user_properties)["timestamp"] == timestamp
 
@@ -45,6 +46,7 @@ def test_missing_time_is_the_time_of_receipt(text: bytes) -> None:
 )
 def test_implausible_time_holds_the_call(timestamp: str) -> None:
     row = parse(timestamp=timestamp)
+
     assert row.reason == "clock"
     assert row.event_timestamp.startswith(timestamp[:4])
 
@@ -64,7 +66,9 @@ def test_implausible_time_holds_the_call(timestamp: str) -> None:
 )
 def test_time_outside_clickhouse_becomes_the_nearest(timestamp: str, stored: str) -> None:
     later = replace(RECEPTION, received_at=NOW + timedelta(days=1))
+
     first, again = (parse(timestamp=timestamp, reception=reception) for reception in (RECEPTION, later))
+
     assert (first.reason, first.event_timestamp) == ("clock", stored)
     assert first.identity == again.identity
     assert json.loads(first.user_properties)["timestamp"] == timestamp

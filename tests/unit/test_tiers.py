@@ -1,4 +1,4 @@
-"""The tiers sell what the product's table says, number by number."""
+"""The tiers have the numbers of the product's table."""
 
 import re
 
@@ -81,6 +81,7 @@ def test_storage_is_sold_in_gibibytes() -> None:
 @pytest.mark.parametrize("tier", Tier)
 def test_gateway_throttles_at_twice_the_rate_limit(tier: Tier) -> None:
     quotas = QUOTAS[tier]
+
     assert quotas.gateway_burst == 2 * quotas.api_requests_per_minute
     assert quotas.gateway_rate_per_second == pytest.approx(2 * quotas.api_requests_per_minute / 60, abs=0.005)
 
@@ -88,6 +89,7 @@ def test_gateway_throttles_at_twice_the_rate_limit(tier: Tier) -> None:
 def test_table_is_immutable() -> None:
     with pytest.raises(TypeError):
         QUOTAS[Tier.STARTER] = QUOTAS[Tier.ENTERPRISE]  # type: ignore[index]
+
     with pytest.raises(AttributeError):
         QUOTAS[Tier.STARTER].users = None  # type: ignore[misc]
 
@@ -106,4 +108,5 @@ def test_docs_have_the_numbers_of_the_tiers(tier: Tier) -> None:
         quotas.data_retention_days,
     )
     shown = [f"{number:,}" if number is not None else "any" for number in numbers]
+
     assert [[cell.strip() for cell in row.split("|")] for row in rows] == [shown]

@@ -1,4 +1,4 @@
-"""What is no compact token of claims is refused like any other bad token."""
+"""Texts that are no compact token with claims are refused."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A person's token is good, or it is refused in one way only, whatever is wrong with it."""
+"""Access tokens: a valid one is accepted, and all others are refused with the same answer."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -32,6 +32,7 @@ from tests.unit.signed_tokens import (
 
 def test_valid_token_has_user_and_organization() -> None:
     claims = KEY_SET.verify(token(HEADER, CLAIMS), now=NOW)
+
     assert claims.user_id == claims.sub == UUID(USER)
     assert claims.organization_id == UUID("0a000000-0000-4000-8000-00000000000a")
     assert (claims.email, claims.role, claims.permissions) == (
@@ -233,6 +234,7 @@ def test_far_expiry_is_refused_or_representable(exp: int) -> None:
         claims = KEY_SET.verify(token(HEADER, {**CLAIMS, "exp": exp}), now=NOW)
     except UnauthenticatedError:
         return
+
     assert claims.expires_at > NOW
 
 
@@ -240,12 +242,15 @@ def test_far_expiry_is_refused_or_representable(exp: int) -> None:
 def test_token_is_refused_from_its_expiry_on(seconds: float) -> None:
     text = token(HEADER, {**CLAIMS, "exp": SECONDS, "iat": SECONDS - 7200})
     moment = NOW - timedelta(seconds=seconds)
+
     ends_at = KEY_SET.verify(text, now=NOW - timedelta(seconds=3600)).expires_at
+
     assert refused(text, now=moment) == (moment >= ends_at)
 
 
 def test_token_over_8_kib_is_refused() -> None:
     good = token(HEADER, {**CLAIMS, "permissions": ["x" * 5000]})
+
     assert len(good) < MAX_CREDENTIAL_CHARACTERS == 8192
     assert not refused(good)
     assert refused(token(HEADER, {**CLAIMS, "permissions": ["x" * 6000]}))

@@ -24,6 +24,7 @@ NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))
 @given(st.dates(max_value=date(9999, 11, 30)))
 def test_month_contains_its_day(day: date) -> None:
     month = month_of(day)
+
     assert month.start.day == month.end.day == 1
     assert month.start <= day < month.end
     assert 28 <= (month.end - month.start).days <= 31
@@ -64,6 +65,7 @@ def test_period_defaults_to_this_month(start: date | None, end: date | None, per
 def test_invalid_period_is_refused(start: date | None, end: date | None) -> None:
     with pytest.raises(InvalidError) as refusal:
         parse_period(start, end, today=TODAY)
+
     assert [error.code for error in refusal.value.errors] == ["out_of_range"]
 
 
@@ -76,6 +78,7 @@ def test_usage_document_has_the_form_of_the_api() -> None:
         held={"clock": 2, "quota": 3},
         daily=[DailyUsage(metric_date=TODAY, events=12, unique_users=4, storage_bytes=99)],
     )
+
     assert usage_document(report) == {
         "organization_id": str(UUID(int=7)),
         "tier": "enterprise",
@@ -104,7 +107,9 @@ def test_usage_document_has_the_form_of_the_api() -> None:
 )
 def test_money_is_a_decimal_text(amount: str, text: str) -> None:
     group = Statistics(TODAY, None, "Order Completed", None, None, 3, {"EUR": Decimal(amount)}, 2)
+
     [shown] = statistics_document([group], ["day", "event_name"])["data"]
+
     assert shown == {
         "day": "2026-11-24",
         "event_name": "Order Completed",
