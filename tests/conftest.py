@@ -1,6 +1,6 @@
-"""Real servers for every test that needs one: PostgreSQL, ClickHouse, and AWS as moto plays it over HTTP.
+"""Fixtures of real servers: PostgreSQL, ClickHouse, Valkey, and AWS by moto over HTTP.
 
-They start once for each worker of a run. Each test has databases of its own, cloned from a migrated template.
+The servers start once per worker of a run. Each test gets new databases, cloned from a migrated template.
 """
 
 import itertools
@@ -55,23 +55,23 @@ from tests.given import (
     provision,
 )
 
-SHARING = ("tests/e2e/", "tests/isolation/proof/")  # the deployed stack; the organizations of the proof
+SHARING = ("tests/e2e/", "tests/isolation/proof/")  # share the deployed stack, and the organizations of the proof
 
 
-class Together(LoadScopeScheduling):  # type: ignore[misc] # untyped
-    """Gives to one worker what shares something: a module, or such a folder."""
+class ModuleScheduling(LoadScopeScheduling):  # type: ignore[misc] # untyped
+    """Schedules all tests of a module, or of a folder of `SHARING`, on one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in SHARING if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
-    return Together(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ModuleScheduling:
+    return ModuleScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    # Not pytest's own folder: another run closes that to the user that PostgreSQL runs as when we are root.
+    # Not the folder of pytest: if we are root, another run takes it away from the user that PostgreSQL runs as.
     directory = Path(tempfile.mkdtemp(prefix="tenancy-tests-"))
     settings = StackSettings(root=ROOT, directory=directory)
     credentials = Credentials.load(directory)
@@ -86,7 +86,7 @@ def servers() -> Iterator[Servers]:
         processes.start(directory, postgres.prepare(settings, port=postgres_port, credentials=credentials))
         processes.start(directory, clickhouse.prepare(settings, port=started.clickhouse_port))
         start_valkey(settings, started, port=valkey_port)
-        hurry(started.superuser_url)
+        disable_fsync(started.superuser_url)
         postgres.create_database(started.superuser_url, credentials)
         owner = Database(lambda: started.postgres_url(postgres.OWNER, postgres.DATABASE), as_owner=True)
         migrate(owner, connect(started.clickhouse_url("default")), MIGRATIONS)
@@ -98,8 +98,8 @@ def servers() -> Iterator[Servers]:
         shutil.rmtree(directory)
 
 
-def hurry(superuser_url: str) -> None:
-    """Let PostgreSQL not wait for the disk: nobody needs what a crash of a test's server would lose."""
+def disable_fsync(superuser_url: str) -> None:
+    """Make PostgreSQL faster: data that a crash of a test server loses does not matter."""
     with psycopg.connect(superuser_url, autocommit=True) as conn:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
@@ -107,7 +107,10 @@ def hurry(superuser_url: str) -> None:
 
 
 def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> None:
-    """Start Valkey in cluster mode, as ElastiCache Serverless is: a script whose keys lie apart is refused."""
+    """Start Valkey in cluster mode, like ElastiCache Serverless.
+
+    In this mode a script with keys in several slots is refused.
+    """
     launch = valkey.prepare(settings, port=port, password=servers.credentials.valkey)
     with (settings.directory / valkey.NAME / "valkey.conf").open("a") as configuration:
         configuration.write(f"cluster-enabled yes\ncluster-port {free_port()}\n")
@@ -120,7 +123,7 @@ def start_valkey(settings: StackSettings, servers: Servers, *, port: int) -> Non
 
 @pytest.fixture
 def counters(servers: Servers) -> Iterator[Redis]:
-    """Begin with an empty Redis."""
+    """Return a client of an empty Redis."""
     with redis.Redis.from_url(servers.valkey_url) as client:
         client.flushall()
     opened = Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)
@@ -211,7 +214,7 @@ def queue(aws: AwsAccount) -> Iterator[EventQueue]:
 
 @pytest.fixture
 def nowhere() -> str:
-    """An address at which nothing answers."""
+    """Return an address without a listener."""
     return f"127.0.0.1:{free_port()}"
 
 
@@ -227,7 +230,7 @@ def globex(databases: Databases, targets: OutboxTargets) -> Provisioned:
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """Node from PyPI, and a folder with the packages that package-lock.json names."""
+    """Return Node (from PyPI) and a folder with the packages of package-lock.json."""
     folder = tmp_path_factory.mktemp("node")
     for file in (ROOT / "tests" / "node").glob("*.*"):
         shutil.copy(file, folder)

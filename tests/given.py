@@ -1,4 +1,4 @@
-"""What tests start from: addresses of the run's servers, a test's own databases, and two organizations."""
+"""Common test data: addresses of servers, databases of a test, and organizations."""
 
 import socket
 import urllib.request
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "layers" / "migrations"
 REGION = "eu-central-1"
 PLANS_PATH = "/tenancy-test/usage-plans"
-PATIENCE_SECONDS = 10.0  # with Redis: a test must not depend on a machine's pauses
+PATIENCE_SECONDS = 10.0  # time-out for Redis: long, because the machine may be slow
 EXPORTS_BUCKET = "exports"
 SENDER = "no-reply@attribution.localhost"
 PASSWORD = "correct horse battery staple"
@@ -46,7 +46,10 @@ OPERATOR = Actor(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """Where the databases answer; *superuser_url* is what no function ever has."""
+    """Addresses of the database servers.
+
+    Functions never get *superuser_url*.
+    """
 
     credentials: Credentials
     postgres_port: int
@@ -72,7 +75,7 @@ class Servers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Databases:
-    """One test's databases, as the roles see them."""
+    """The databases of a test, opened with each role."""
 
     name: str
     servers: Servers
@@ -84,7 +87,7 @@ class Databases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsAccount:
-    """One test's AWS: an empty account with the queues and plans of the template."""
+    """The AWS account of a test, with the queues and plans of the template."""
 
     endpoint_url: str
     queue_url: str
@@ -108,7 +111,7 @@ def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:
 
 
 def provision(databases: Databases, targets: OutboxTargets, name: str, tier: Tier) -> Provisioned:
-    """Provision an organization, and send its mail as the sweep would."""
+    """Provision an organization and run its outbox entries, as the sweep does."""
     provisioned = provision_organization(
         databases.platform, targets, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
     )
@@ -138,7 +141,10 @@ def free_port() -> int:
 
 
 def event(number: int, **changes: object) -> dict[str, object]:
-    """Return one valid event, the same for the same *number*."""
+    """Return a valid event.
+
+    Equal numbers give equal events.
+    """
     return {
         "event_type": "purchase",
         "event_name": "Order Completed",
@@ -164,7 +170,7 @@ def know(
     events: int = 0,
     held: int = 0,
 ) -> None:
-    """Let Redis know what PostgreSQL would tell it of *tenant*."""
+    """Seed Redis with the standing and the usage of *tenant*."""
     now = datetime.now(UTC)
     standing = Standing(tier=tenant.tier, status=status, epoch=0, version=int(now.timestamp() * 1e6))
     put_standing(counters, tenant.organization_id, standing, credential=(tenant.credential_id, LIVE))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tenancy.errors import Refusal, UnauthenticatedError, UnavailableError
 from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
 from tests.handlers.functions import running
 from tests.template.app_source import resolver_routes
@@ -100,3 +101,19 @@ def test_gateway_response_has_retry_after_if_429_or_503(name: str) -> None:
     response = RESPONSES[name]
 
     assert ("Retry-After" in response["ResponseParameters"]["Headers"]) == (response["StatusCode"] in {429, 503})
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"), [("UNAUTHORIZED", UnauthenticatedError()), ("AUTHORIZER_FAILURE", UnavailableError())]
+)
+def test_gateway_response_has_the_text_of_our_refusal(name: str, refusal: Refusal) -> None:
+    problem = json.loads(RESPONSES[name]["ResponseTemplates"]["application/json"])
+
+    shown = {member: problem[member] for member in ("title", "status", "code", "detail")}
+
+    assert shown == {
+        "title": refusal.title,
+        "status": refusal.status,
+        "code": refusal.code,
+        "detail": refusal.detail,
+    }

@@ -93,7 +93,7 @@ def test_certificate_states_the_retention_of_queues() -> None:
 
     longest = max(timedelta(seconds=queue["MessageRetentionPeriod"]) for queue in queues)
 
-    assert EXPIRES_WITHIN["messages in queues and among dead letters, which are dropped instead of loaded"] == longest
+    assert EXPIRES_WITHIN["messages in queues and dead-letter queues, which are discarded instead of loaded"] == longest
 
 
 def test_certificate_states_the_retention_of_logs() -> None:
@@ -101,7 +101,7 @@ def test_certificate_states_the_retention_of_logs() -> None:
 
     longest = timedelta(days=logs["RetentionInDays"]) + default_of("RecountAfterSeconds")
 
-    assert EXPIRES_WITHIN["log lines and traces, by ids"] >= longest
+    assert EXPIRES_WITHIN["log lines and traces, which contain ids only"] >= longest
 
 
 def test_deletion_can_be_undone_for_thirty_days() -> None:

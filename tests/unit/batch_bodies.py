@@ -1,4 +1,4 @@
-"""Bodies that hold half a surrogate pair, and the texts that are read from a body."""
+"""Bodies with a lone surrogate, and the texts of a batch."""
 
 import msgspec
 

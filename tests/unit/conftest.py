@@ -1,6 +1,7 @@
-"""Rules need nothing but their arguments; the shared machine may be slow, so no example has a deadline.
+"""Settings of Hypothesis.
 
-The same examples in every run: TENANCY_SEARCH=1 looks for others.
+No example has a deadline, because the machine may be slow. Each run has the same examples. With TENANCY_SEARCH=1 a run
+looks for new ones.
 """
 
 import os

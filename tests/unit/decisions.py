@@ -1,4 +1,4 @@
-"""Two organizations and an operator, what is decided of their requests, and how every host is judged for acme."""
+"""Two organizations and an operator, their resolutions, and the hosts of acme."""
 
 from dataclasses import replace
 from uuid import UUID

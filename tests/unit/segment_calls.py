@@ -1,4 +1,4 @@
-"""A call as a Segment SDK sends it, changed as a test needs it."""
+"""A call of a Segment SDK with changes for a test."""
 
 import json
 from datetime import UTC, datetime, timedelta

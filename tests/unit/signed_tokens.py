@@ -1,4 +1,4 @@
-"""Tokens as a person has them or forges them, and the keys that sign them."""
+"""Valid and forged tokens, and the keys that sign them."""
 
 import base64
 import hashlib
@@ -69,7 +69,7 @@ def sign_with_the_public_key_as_a_secret(message: bytes) -> bytes:
 def token(
     header: bytes | Mapping[str, object], payload: bytes | Mapping[str, object], sign: Signer = sign_es256
 ) -> str:
-    """Sign exactly these texts, also those that no library would make."""
+    """Sign exactly these texts, also invalid ones that no library makes."""
     texts = [part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload)]
     message = ".".join(encode(text) for text in texts)
     return f"{message}.{encode(sign(message.encode()))}"
@@ -79,9 +79,12 @@ HEADER = {"alg": "ES256", "kid": "2026-11", "typ": "JWT"}
 
 
 def refused(text: str, *, key_set: KeySet = KEY_SET, now: datetime = NOW) -> bool:
-    """Say whether *text* is refused as it must be; any other error fails the test."""
+    """Whether *text* is refused with the usual 401.
+
+    Any other error fails the test.
+    """
     try:
         key_set.verify(text, now=now)
     except UnauthenticatedError as refusal:
-        return (refusal.status, refusal.detail) == (401, "A valid credential is needed.")
+        return (refusal.status, refusal.detail) == (401, "The credential is missing, invalid, expired or revoked.")
     return False

@@ -1,4 +1,4 @@
-"""An event as a client sends it to POST /v1/events, changed as a test needs it."""
+"""An event of POST /v1/events with changes for a test."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ EVENT: dict[str, Any] = {
 }
 
 
-def raw(**changes: Any) -> bytes:  # noqa: ANN401 - also what is wrong
+def raw(**changes: Any) -> bytes:  # noqa: ANN401 - also invalid values
     return json.dumps({**EVENT, **changes}, ensure_ascii=False).encode()
 
 

@@ -1,4 +1,4 @@
-"""API keys: what is a key is seen without a look-up, and none is ever shown."""
+"""API keys: their form is checked without a look-up, and they are never shown."""
 
 import hashlib
 
@@ -13,19 +13,20 @@ LETTERS = set(ALPHABET)
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.type.value)
-def test_a_generated_key_is_found_again(key: ApiKey) -> None:
+def test_generated_key_is_valid(key: ApiKey) -> None:
     assert find_key(key.text) == key
 
 
 @pytest.mark.parametrize("key_type", KeyType)
-def test_a_key_is_its_prefix_43_random_characters_and_six_of_a_checksum(key_type: KeyType) -> None:
+def test_key_is_prefix_random_characters_and_checksum(key_type: KeyType) -> None:
     text = generate_key(key_type).text
+
     assert text.startswith(f"{key_type.value}_")
     assert len(text) == 3 + 43 + 6
     assert LETTERS.issuperset(text[3:])
 
 
-def test_a_key_carries_at_least_256_random_bits() -> None:
+def test_key_carries_at_least_256_random_bits() -> None:
     assert len(ALPHABET) ** 43 > 2**256
 
 
@@ -34,20 +35,21 @@ def test_no_two_keys_are_equal() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.type.value)
-def test_the_type_is_what_the_prefix_says(key: ApiKey) -> None:
+def test_prefix_tells_the_type(key: ApiKey) -> None:
     assert key.text.startswith(key.type.value)
 
 
-def test_the_digest_is_the_sha_256_of_the_whole_text() -> None:
+def test_digest_is_the_sha_256_of_the_whole_text() -> None:
     key = KEYS[0]
     assert key.digest == hashlib.sha256(key.text.encode()).digest()
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.type.value)
-def test_a_key_does_not_show_itself(key: ApiKey) -> None:
+def test_repr_hides_the_key(key: ApiKey) -> None:
     for shown in (repr(key), str(key), f"{key}", repr([key])):
         assert key.text not in shown
         assert key.text[3:20] not in shown
+
     assert key.hint in repr(key)
     assert len(key.hint) == 4
 
@@ -56,17 +58,19 @@ def test_a_key_does_not_show_itself(key: ApiKey) -> None:
 def test_one_wrong_character_makes_it_no_key(place: int, letter: str) -> None:
     text = KEYS[0].text
     changed = text[:place] + letter + text[place + 1 :]
+
     assert (find_key(changed) is None) == (changed != text)
 
 
 @given(st.integers(3, 50))
-def test_two_characters_in_the_wrong_order_make_it_no_key(place: int) -> None:
+def test_two_swapped_characters_make_it_no_key(place: int) -> None:
     text = KEYS[1].text
     changed = text[:place] + text[place + 1] + text[place] + text[place + 2 :]
+
     assert (find_key(changed) is None) == (changed != text)
 
 
-def test_the_checksum_covers_the_prefix() -> None:
+def test_checksum_covers_the_prefix() -> None:
     assert find_key("sk" + KEYS[2].text[2:]) is None
 
 
@@ -94,11 +98,11 @@ OTHER_FORMS = [
 
 
 @pytest.mark.parametrize("text", OTHER_FORMS, ids=range(len(OTHER_FORMS)))
-def test_what_has_another_form_is_no_key(text: str) -> None:
+def test_text_of_another_form_is_no_key(text: str) -> None:
     assert find_key(text) is None
 
 
 @given(st.text())
-def test_no_text_breaks_the_search(text: str) -> None:
+def test_arbitrary_text_is_no_key(text: str) -> None:
     assert find_key(text) is None
     assert find_key(f"wk_{text}") is None

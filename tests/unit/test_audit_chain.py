@@ -1,4 +1,4 @@
-"""A chain shows what was changed, taken out, put in or swapped after it was sealed."""
+"""A chain shows changed, removed, inserted and swapped entries."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -50,14 +50,15 @@ def sealed(numbers: int = 4, before: ChainLink = CHAIN_START) -> list[AuditEntry
     return entries
 
 
-def test_a_chain_holds_up_to_its_last_entry() -> None:
+def test_untouched_chain_is_valid() -> None:
     entries = sealed()
     assert verify_chain(CHAIN_START, entries) == (ChainLink(sequence=4, seal=entries[-1].seal or b""), None)
 
 
-def test_a_chain_goes_on_after_a_cut() -> None:
+def test_chain_continues_after_a_cut() -> None:
     entries = sealed()
     cut = ChainLink(sequence=2, seal=entries[1].seal or b"")
+
     assert verify_chain(cut, entries[2:])[1] is None
     assert verify_chain(CHAIN_START, entries[2:])[1] == BrokenLink(sequence=1, reason="the entry is missing")
 
@@ -83,10 +84,12 @@ CHANGES: dict[str, object] = {
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(AuditEntry)])
-def test_a_change_of_any_value_breaks_the_chain_where_it_was_made(name: str) -> None:
+def test_changed_value_breaks_the_chain_at_its_entry(name: str) -> None:
     entries = sealed()
     entries[2] = replace(entries[2], **{name: CHANGES[name]})  # type: ignore[arg-type]
+
     last, broken = verify_chain(CHAIN_START, entries)
+
     assert last.sequence == 2
     assert broken is not None
     assert broken.sequence == 3
@@ -102,24 +105,26 @@ def test_a_change_of_any_value_breaks_the_chain_where_it_was_made(name: str) -> 
     ],
     ids=["taken out", "swapped", "doubled", "put in"],
 )
-def test_entries_that_are_moved_break_the_chain(tamper: Callable[[list[AuditEntry]], list[AuditEntry]]) -> None:
+def test_moved_entries_break_the_chain(tamper: Callable[[list[AuditEntry]], list[AuditEntry]]) -> None:
     _, broken = verify_chain(CHAIN_START, tamper(sealed()))
+
     assert broken is not None
     assert broken.sequence == 2
 
 
-def test_an_erased_person_leaves_the_chain_whole() -> None:
+def test_erased_personal_values_do_not_break_the_chain() -> None:
     entries = [replace(each, salt=None, source_address=None) for each in sealed()]
     assert verify_chain(CHAIN_START, entries)[1] is None
 
 
-def test_a_person_that_is_erased_by_half_is_a_break() -> None:
+def test_half_erased_personal_values_break_the_chain() -> None:
     entries = sealed()
     entries[1] = replace(entries[1], salt=None)
-    assert verify_chain(CHAIN_START, entries)[1] == BrokenLink(
-        sequence=2, reason="the personal values are not what was sealed"
-    )
+
+    _, broken = verify_chain(CHAIN_START, entries)
+
+    assert broken == BrokenLink(sequence=2, reason="the personal values do not match their digest")
 
 
-def test_a_digest_says_nothing_without_its_salt() -> None:
+def test_digest_depends_on_the_salt() -> None:
     assert personal_digest(SALT, "203.0.113.10") != personal_digest(b"another salt 123", "203.0.113.10")

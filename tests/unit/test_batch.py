@@ -1,4 +1,4 @@
-"""The JSON of a request: what is none is refused as malformed, and each event stays as it is written."""
+"""The JSON of a request: invalid JSON is malformed, and the text of each event is unchanged."""
 
 import pytest
 from hypothesis import given
@@ -37,19 +37,19 @@ NO_JSON = {
 
 
 @pytest.mark.parametrize("body", (NO_JSON | LONE_SURROGATES).values(), ids=NO_JSON | LONE_SURROGATES)
-def test_what_is_no_json_is_malformed(body: bytes) -> None:
+def test_batch_of_invalid_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
         parse_batch(body.replace(b"LIST", b"events"))
 
 
 @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
-def test_a_segment_batch_that_is_no_json_is_malformed(body: bytes) -> None:
+def test_segment_batch_of_invalid_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
         parse_segment_batch(body.replace(b"LIST", b"batch"))
 
 
 @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
-def test_a_single_call_that_is_no_json_is_malformed(body: bytes) -> None:
+def test_segment_call_of_invalid_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
         parse_segment_call(body.replace(b"LIST", b"properties"))
 
@@ -57,21 +57,25 @@ def test_a_single_call_that_is_no_json_is_malformed(body: bytes) -> None:
 # ---------------------------------------------------------------------------------------------------- JSON of a batch
 
 
-def test_each_event_stays_as_it_is_written() -> None:
+def test_text_of_each_event_is_unchanged() -> None:
     batch = parse_batch(b'{"x":1,"events":[ {"a": 1.10} ,null,"\\u00e9",[1]],"organization_id":"acme"}')
+
     assert texts(batch.events) == [b'{"a": 1.10}', b"null", b'"\\u00e9"', b"[1]"]
     assert batch.organization_id == "acme"
 
 
-def test_each_call_stays_as_it_is_written() -> None:
+def test_text_of_each_call_is_unchanged() -> None:
     batch = parse_segment_batch(b'{"batch":[ {"a": 1.10} ,null],"writeKey":"wk","sentAt":"now","context":{}}')
+
     assert texts(batch.batch) == [b'{"a": 1.10}', b"null"]
     assert batch.writeKey == "wk"
 
 
-def test_a_single_call_is_a_batch_of_one() -> None:
+def test_single_call_is_a_batch_of_one() -> None:
     body = b' {"type":"track","writeKey":"wk"} '
+
     call = parse_segment_call(body)
+
     assert [text.strip() for text in texts(call.batch)] == [body.strip()]
     assert call.writeKey == "wk"
 
@@ -93,26 +97,27 @@ def test_a_single_call_is_a_batch_of_one() -> None:
     ],
     ids=lambda body: body[:16].decode(),
 )
-def test_well_formed_but_no_list_of_1_to_2500_events_is_invalid(body: bytes) -> None:
+def test_body_without_1_to_2500_events_is_invalid(body: bytes) -> None:
     with pytest.raises(InvalidError):
         parse_batch(body.replace(b"LIST", b"events"))
+
     with pytest.raises(InvalidError):
         parse_segment_batch(body.replace(b"LIST", b"batch"))
 
 
-def test_2500_events_are_taken() -> None:
+def test_2500_events_are_accepted() -> None:
     assert len(parse_batch(b'{"events":[' + b",".join([b"{}"] * 2500) + b"]}").events) == 2500
     assert len(parse_segment_batch(b'{"batch":[' + b",".join([b"{}"] * 2500) + b"]}").batch) == 2500
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b'"track"', b'{"writeKey":5}'])
-def test_a_single_call_is_an_object(body: bytes) -> None:
+def test_segment_call_must_be_an_object(body: bytes) -> None:
     with pytest.raises(InvalidError):
         parse_segment_call(body)
 
 
 @pytest.mark.parametrize("key", [b"5", b"{}", b"[]", b"true"])
-def test_a_write_key_is_a_text(key: bytes) -> None:
+def test_write_key_must_be_a_text(key: bytes) -> None:
     for events in (b"{}", rb'{"x":"\ud800"}'):
         with pytest.raises((InvalidError, MalformedRequestError)):
             parse_segment_batch(b'{"batch":[' + events + b'],"writeKey":' + key + b"}")
@@ -121,7 +126,7 @@ def test_a_write_key_is_a_text(key: bytes) -> None:
 @given(
     st.binary(max_size=60), st.sampled_from([b'{"batch":[%s]}', b'{"events":[%s]}', b'{"batch":[{"x":"%s"}]}', b"%s"])
 )
-def test_no_bytes_are_refused_in_another_way(inner: bytes, around: bytes) -> None:
+def test_arbitrary_bytes_are_parsed_or_refused(inner: bytes, around: bytes) -> None:
     for parse in (parse_batch, parse_segment_batch, parse_segment_call):
         try:
             body = decode_body(around % inner)

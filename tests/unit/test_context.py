@@ -1,4 +1,4 @@
-"""The caller that the authorizer saw is the caller that a function sees, until the credential ends."""
+"""A function sees the caller of the authorizer until the credential expires."""
 
 import json
 from dataclasses import replace
@@ -44,7 +44,7 @@ OPERATORS = st.builds(Operator, credential_id=st.uuids(), expires_at=EXPIRY)
 
 
 @given(TENANTS | OPERATORS)
-def test_a_caller_survives_the_way_through_the_gateway(caller: Caller) -> None:
+def test_caller_survives_the_gateway_context(caller: Caller) -> None:
     travelled = {name: str(value) for name, value in json.loads(json.dumps(to_context(caller))).items()}
     assert parse_context(travelled, now=NOW) == caller
 
@@ -52,11 +52,11 @@ def test_a_caller_survives_the_way_through_the_gateway(caller: Caller) -> None:
 @pytest.mark.parametrize(
     "caller", [ACME, OPERATOR, replace(ACME, expires_at=NOW)], ids=["tenant", "operator", "person"]
 )
-def test_the_context_is_flat_texts_only_as_the_gateway_demands(caller: Caller) -> None:
+def test_context_has_texts_only(caller: Caller) -> None:
     assert all(type(value) is str for value in map(str.__str__, to_context(caller).values()))
 
 
-def test_a_tenant_travels_with_what_its_routes_ask_for() -> None:
+def test_context_of_a_tenant_has_its_entitlements() -> None:
     assert to_context(ACME) == {
         "credential_id": "0a000000-0000-4000-8000-0000000000c1",
         "organization_id": "0a000000-0000-4000-8000-00000000000a",
@@ -69,18 +69,19 @@ def test_a_tenant_travels_with_what_its_routes_ask_for() -> None:
     }
 
 
-def test_an_operator_travels_without_an_organization() -> None:
+def test_context_of_an_operator_names_no_organization() -> None:
     assert to_context(OPERATOR) == {"credential_id": "0c000000-0000-4000-8000-0000000000c2"}
 
 
-def test_what_the_gateway_adds_does_not_matter() -> None:
-    added = {"principalId": "somebody", "integrationLatency": "38"}
+def test_members_added_by_the_gateway_are_ignored() -> None:
+    added = {"principalId": "user", "integrationLatency": "38"}
     assert parse_context({**to_context(ACME), **added}, now=NOW) == ACME
 
 
 @pytest.mark.parametrize("caller", [ACME, OPERATOR])
-def test_a_credential_that_ended_since_is_refused_although_the_policy_is_cached(caller: Caller) -> None:
+def test_expired_credential_in_a_cached_policy_is_refused(caller: Caller) -> None:
     context = to_context(replace(caller, expires_at=NOW))
+
     assert parse_context(context, now=NOW - timedelta(seconds=1)).expires_at == NOW
     for moment in (NOW, NOW + timedelta(seconds=1)):
         with pytest.raises(UnauthenticatedError):
@@ -90,6 +91,6 @@ def test_a_credential_that_ended_since_is_refused_although_the_policy_is_cached(
 @pytest.mark.parametrize(
     "context", [{}, {"principalId": "user"}, {"organization_id": str(ACME.organization_id)}], ids=str
 )
-def test_without_the_authorizers_context_nobody_calls(context: dict[str, str]) -> None:
+def test_missing_context_is_unauthenticated(context: dict[str, str]) -> None:
     with pytest.raises(UnauthenticatedError):
         parse_context(context, now=NOW)

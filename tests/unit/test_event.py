@@ -1,4 +1,4 @@
-"""One event of POST /v1/events: field by field what it becomes, and what is refused."""
+"""An event of POST /v1/events: the column of each field, and the refused values."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ from tests.unit.single_events import ACME, EVENT, GLOBEX, RECEPTION, fault, pars
 REQUIRED = ("event_type", "event_name", "device_id", "platform", "event_timestamp")
 
 
-def test_every_field_reaches_its_column() -> None:
+def test_each_field_reaches_its_column() -> None:
     assert parse() == EventRow(
         organization_id=str(ACME),
         event_id="order-1001",
@@ -36,31 +36,33 @@ def test_every_field_reaches_its_column() -> None:
     )
 
 
-def test_what_is_optional_has_a_default() -> None:
+def test_optional_fields_have_defaults() -> None:
     row = parse_event(
         without("event_id", "session_id", "properties", "user_properties", "revenue", "currency"), RECEPTION
     )
+
     assert (row.session_id, row.properties, row.user_properties) == ("", "{}", "{}")
     assert (row.revenue, row.currency, row.reason) == ("0", "USD", "")
 
 
 @pytest.mark.parametrize("field", ["event_id", "session_id", "properties", "user_properties", "revenue", "currency"])
-def test_null_is_as_good_as_nothing(field: str) -> None:
+def test_null_counts_as_absent(field: str) -> None:
     row, bare = parse(**{field: None}), parse_event(without(field), RECEPTION)
     assert msgspec.structs.replace(row, event_id="") == msgspec.structs.replace(bare, event_id="")
 
 
-def test_members_that_nobody_knows_are_ignored() -> None:
+def test_unknown_members_are_ignored() -> None:
     assert parse(something={"else": [1]}) == parse()
 
 
-def test_a_row_is_not_held() -> None:
+def test_valid_event_is_not_held() -> None:
     assert b"reason" not in msgspec.json.encode(parse())
 
 
 @pytest.mark.parametrize("field", REQUIRED)
-def test_no_required_field_may_be_missing(field: str) -> None:
+def test_missing_required_field_is_refused(field: str) -> None:
     error = refusal(without(field))
+
     assert (error.error.location, error.error.code) == (field, "missing")
     assert error.event_id == "order-1001"
 
@@ -88,37 +90,39 @@ def test_no_required_field_may_be_missing(field: str) -> None:
     ],
     ids=lambda value: ascii(value)[:20],
 )
-def test_a_field_of_another_type_or_length_is_named(field: str, value: object) -> None:
+def test_field_of_wrong_type_or_length_is_named(field: str, value: object) -> None:
     assert fault(raw(**{field: value})) == (field, "invalid")
 
 
-def test_a_text_counts_in_characters() -> None:
+def test_length_of_a_text_counts_characters() -> None:
     assert parse(device_id="🦀" * 255).device_id == "🦀" * 255
 
 
 @pytest.mark.parametrize("field", ["properties", "user_properties"])
 @pytest.mark.parametrize("value", [[], [1], "{}", 5, True, False])
-def test_properties_are_an_object(field: str, value: object) -> None:
+def test_properties_must_be_an_object(field: str, value: object) -> None:
     assert fault(raw(**{field: value})) == (field, "invalid_type")
 
 
-def test_properties_are_kept_as_they_are_written() -> None:
+def test_text_of_properties_is_unchanged() -> None:
     text = raw().replace(
         b'{"order_id": "1001"}', b'{"b":1.10,"a":  1e5,"a":"\\u00e9\xc3\xa9","big":12345678901234567890123}'
     )
+
     assert (
         parse_event(text, RECEPTION).properties == '{"b":1.10,"a":  1e5,"a":"\\u00e9é","big":12345678901234567890123}'
     )
 
 
 @pytest.mark.parametrize("text", [b"null", b"5", b'"text"', b"[]", b"true"])
-def test_an_event_is_an_object(text: bytes) -> None:
+def test_event_must_be_an_object(text: bytes) -> None:
     error = refusal(text)
     assert (error.error.code, error.event_id) == ("invalid", None)
 
 
-def test_an_event_has_at_most_32_kib() -> None:
+def test_event_has_at_most_32_kib() -> None:
     room = MAX_EVENT_BYTES - len(raw(properties={"note": ""}))
+
     assert MAX_EVENT_BYTES == 32 * 1024
     assert parse(properties={"note": "x" * room}).event_id == "order-1001"
     assert fault(raw(properties={"note": "x" * (room + 1)})) == ("", "too_large")
@@ -126,21 +130,21 @@ def test_an_event_has_at_most_32_kib() -> None:
 
 
 @pytest.mark.parametrize("field", ["event_type", "event_name", "device_id", "platform", "event_id", "session_id"])
-def test_the_nul_character_is_refused_where_it_is(field: str) -> None:
+def test_nul_character_is_refused_by_name(field: str) -> None:
     assert fault(json.dumps({**EVENT, field: "a\0b"}).encode()) == (field, "invalid_characters")
 
 
-def test_an_escaped_backslash_before_a_u_is_no_nul() -> None:
+def test_escaped_backslash_before_a_u_is_no_nul() -> None:
     assert parse(device_id="\\u0000").device_id == "\\u0000"
 
 
 @pytest.mark.parametrize("value", [str(ACME), str(ACME).upper()])
-def test_an_event_may_name_its_own_organization(value: str) -> None:
+def test_event_may_name_its_own_organization(value: str) -> None:
     assert parse(organization_id=value).organization_id == str(ACME)
 
 
 @pytest.mark.parametrize("value", [str(GLOBEX), "acme", "", "null"])
-def test_an_event_that_names_another_organization_is_refused_as_a_whole(value: str) -> None:
+def test_event_of_another_organization_is_a_mismatch(value: str) -> None:
     with pytest.raises(TenantMismatchError):
         parse(organization_id=value)
 
@@ -153,8 +157,9 @@ JSON_VALUES = st.recursive(
 
 
 @given(st.sampled_from([*sorted(EVENT), "organization_id"]), JSON_VALUES)
-def test_whatever_a_field_holds_an_event_is_a_row_or_a_named_error(field: str, value: Any) -> None:  # noqa: ANN401
+def test_arbitrary_value_is_a_row_or_a_named_error(field: str, value: Any) -> None:  # noqa: ANN401
     text = msgspec.json.encode({**EVENT, field: value})
+
     try:
         row = parse_event(text, RECEPTION)
     except InvalidEventError as error:
@@ -164,4 +169,5 @@ def test_whatever_a_field_holds_an_event_is_a_row_or_a_named_error(field: str, v
     else:
         at_fault = field
         assert msgspec.json.decode(msgspec.json.encode(row), type=EventRow) == row
+
     assert at_fault in (field, "")

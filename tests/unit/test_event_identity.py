@@ -1,4 +1,4 @@
-"""The identity of an event: its own id, or one of its own text."""
+"""The identity of an event: its id, or an id derived from its text."""
 
 import json
 from datetime import timedelta
@@ -18,10 +18,12 @@ def test_identity_is_organization_time_device_and_id() -> None:
     assert row.identity == (str(ACME), "2026-11-20 10:00:00.123", "device-1", "order-1001")
 
 
-def test_an_event_without_an_id_gets_one_of_its_own_text() -> None:
+def test_missing_id_is_derived_from_the_text() -> None:
     text = without("event_id")
     later = BatchContext(organization_id=ACME, received_at=NOW + timedelta(hours=5), retention=timedelta(days=90))
+
     first, again = parse_event(text, RECEPTION), parse_event(text, later)
+
     assert first.event_id == derive_event_id(ACME, text)
     assert UUID(first.event_id).version == 5
     assert first.identity == again.identity
@@ -33,17 +35,17 @@ JSON_OBJECTS = st.dictionaries(
 
 
 @given(JSON_OBJECTS, JSON_OBJECTS)
-def test_derived_ids_differ_when_events_do_and_between_organizations(
-    one: dict[str, Any], other: dict[str, Any]
-) -> None:
+def test_derived_ids_differ_by_event_and_organization(one: dict[str, Any], other: dict[str, Any]) -> None:
     texts = [json.dumps({**EVENT, "event_id": None, "properties": properties}).encode() for properties in (one, other)]
     globex = BatchContext(organization_id=GLOBEX, received_at=NOW, retention=timedelta(days=90))
+
     ids = [parse_event(text, RECEPTION).event_id for text in texts]
+
     assert (ids[0] == ids[1]) == (texts[0] == texts[1])
     assert parse_event(texts[0], globex).event_id not in ids
 
 
-def test_an_event_without_an_id_is_the_same_whenever_it_is_sent() -> None:
+def test_derived_id_ignores_sent_at() -> None:
     def derived(**members: object) -> str:
         return parse_event(raw(event_id=None, **members), RECEPTION).event_id
 

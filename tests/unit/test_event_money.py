@@ -1,4 +1,4 @@
-"""The money of an event: an amount that its column holds, in a currency in use."""
+"""The money of an event: an amount that fits its column, in a currency in use."""
 
 from decimal import Decimal
 
@@ -23,8 +23,9 @@ from tests.unit.single_events import fault, parse, raw, refusal
         ("0e5", "0"),
     ],
 )
-def test_money_has_twelve_digits_and_six(revenue: object, amount: str) -> None:
+def test_money_has_12_digits_before_the_point_and_6_after(revenue: object, amount: str) -> None:
     stored = parse(revenue=revenue).revenue
+
     assert Decimal(stored) == Decimal(amount)
     assert set("0123456789.-").issuperset(stored)
 
@@ -59,16 +60,16 @@ def test_money_beyond_its_scale_is_refused(revenue: object) -> None:
 
 
 @pytest.mark.parametrize("revenue", ["0e-40", "0e-999", "0e-9999999999999"])
-def test_nothing_is_stored_in_few_digits_however_it_is_written(revenue: str) -> None:
+def test_zero_is_stored_in_few_digits(revenue: str) -> None:
     assert len(parse(revenue=revenue).revenue) <= 20
 
 
 @pytest.mark.parametrize("currency", ["EUR", "USD", "JPY", "XOF"])
-def test_a_currency_in_use_is_taken(currency: str) -> None:
+def test_currency_in_use_is_accepted(currency: str) -> None:
     assert parse(currency=currency).currency == currency
 
 
 @pytest.mark.parametrize("currency", ["", "eur", "EURO", "XXX", "BTC", "€", "EUR\n", "\uff25UR"])
-def test_a_currency_is_one_of_iso_4217(currency: str) -> None:
+def test_unknown_currency_is_refused(currency: str) -> None:
     error = refusal(raw(currency=currency))
     assert (error.error.location, error.error.code, error.event_id) == ("currency", "unknown", "order-1001")

@@ -1,4 +1,4 @@
-"""The time of an event: RFC 3339 with its zone, neither too old nor ahead."""
+"""The time of an event: RFC 3339 with a zone, within the retention and 24 hours ahead."""
 
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ def test_times_are_stored_in_utc_to_the_millisecond(text: str, stored: str) -> N
 @pytest.mark.parametrize(
     "moment", [NOW, NOW - timedelta(days=90), NOW + timedelta(hours=24), NOW - timedelta(seconds=1)], ids=str
 )
-def test_a_time_within_retention_and_a_day_ahead_is_taken(moment: datetime) -> None:
+def test_time_within_bounds_is_accepted(moment: datetime) -> None:
     assert parse(event_timestamp=moment.isoformat())
 
 
@@ -45,7 +45,7 @@ def test_a_time_within_retention_and_a_day_ahead_is_taken(moment: datetime) -> N
         "9999-12-31T23:59:59.999999-23:00",
     ],
 )
-def test_a_clock_that_cannot_be_believed_is_refused(text: str) -> None:
+def test_time_out_of_bounds_is_refused(text: str) -> None:
     assert fault(raw(event_timestamp=text)) == ("event_timestamp", "out_of_range")
 
 
@@ -71,5 +71,5 @@ def test_a_clock_that_cannot_be_believed_is_refused(text: str) -> None:
         1795521600.5,
     ],
 )
-def test_a_time_is_rfc_3339_with_its_zone(value: object) -> None:
+def test_time_must_be_rfc_3339_with_a_zone(value: object) -> None:
     assert fault(raw(event_timestamp=value)) == ("event_timestamp", "invalid")

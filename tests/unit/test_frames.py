@@ -1,4 +1,4 @@
-"""Frames: rows survive them, and joined they are one stream."""
+"""Frames: they keep all rows, and concatenated frames are one stream."""
 
 import io
 import random
@@ -37,6 +37,7 @@ def joined(frames: Sequence[Frame]) -> bytes:
 @given(st.lists(ROWS, max_size=20))
 def test_rows_survive_the_frames(rows: list[EventRow]) -> None:
     frames = encode_frames(rows)
+
     assert read(joined(frames)) == rows
     assert sum(frame.events for frame in frames) == len(rows)
 
@@ -48,7 +49,7 @@ def test_frames_of_several_requests_are_one_stream(batches: list[list[EventRow]]
 
 
 @given(st.lists(ROWS, min_size=1, max_size=10))
-def test_the_same_rows_make_the_same_bytes(rows: list[EventRow]) -> None:
+def test_same_rows_make_the_same_bytes(rows: list[EventRow]) -> None:
     assert encode_frames(rows) == encode_frames(list(rows))
 
 
@@ -59,25 +60,29 @@ def test_no_rows_make_no_frame() -> None:
 @pytest.mark.parametrize(
     ("count", "events"), [(1, [1]), (1_000, [1_000]), (1_001, [1_000, 1]), (2_500, [1_000, 1_000, 500])]
 )
-def test_a_frame_has_at_most_a_thousand_rows(count: int, events: list[int]) -> None:
+def test_frame_has_at_most_a_thousand_rows(count: int, events: list[int]) -> None:
     frames = encode_frames([row(number) for number in range(count)])
+
     assert [frame.events for frame in frames] == events
     assert MAX_ROWS == 1_000
 
 
-def test_a_frame_is_smaller_than_a_message_of_the_queue_may_be() -> None:
+def test_frame_fits_into_a_queue_message() -> None:
     noise = random.Random(7)
     rows = [row(number, noise.randbytes(15_000).hex()) for number in range(130)]
+
     frames = encode_frames(rows)
+
     assert len(frames) > 8
     assert all(len(frame.text) <= MAX_TEXT_BYTES < 256 * 1024 for frame in frames)
     assert [frame.events for frame in frames] == [len(read(frame.bytes)) for frame in frames]
     assert read(joined(frames)) == rows
 
 
-def test_a_frame_notices_a_byte_that_was_turned() -> None:
+def test_changed_byte_breaks_the_frame() -> None:
     [frame] = encode_frames([row(1, "x" * 100)])
     assert frame.bytes[:4] == b"\x28\xb5\x2f\xfd"
     broken = frame.bytes[:-1] + bytes([frame.bytes[-1] ^ 1])
+
     with pytest.raises(zstandard.ZstdError):
         read(broken)

@@ -1,4 +1,4 @@
-"""Requests of the gateway as values, whatever way they came; and refusals as problem documents."""
+"""Requests of API Gateway as values, and refusals as problem documents."""
 
 import base64
 import json
@@ -43,9 +43,9 @@ def lambda_event(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
     return {**bare, **STAGE, **changes}
 
 
-@pytest.mark.parametrize("way", [STAGE, CUSTOM_DOMAIN, SAM_LOCAL], ids=["stage", "custom domain", "sam local"])
-def test_a_request_is_the_same_whatever_way_it_came(way: dict[str, Any]) -> None:
-    request = parse_request(lambda_event(**way))
+@pytest.mark.parametrize("members", [STAGE, CUSTOM_DOMAIN, SAM_LOCAL], ids=["stage", "custom domain", "sam local"])
+def test_request_is_the_same_for_each_kind_of_path(members: dict[str, Any]) -> None:
+    request = parse_request(lambda_event(**members))
     assert (request.method, request.path, request.route, request.request_id) == ("GET", "/usage", "/usage", "r-1")
 
 
@@ -62,12 +62,13 @@ def test_a_request_is_the_same_whatever_way_it_came(way: dict[str, Any]) -> None
         (None, "/"),
     ],
 )
-def test_only_the_stage_is_taken_off_a_path(path: str | None, parsed: str) -> None:
+def test_only_the_stage_is_removed_from_a_path(path: str | None, parsed: str) -> None:
     assert parse_request(lambda_event(path=path)).path == parsed
 
 
 def test_header_names_are_compared_in_lower_case() -> None:
     headers = {"X-Organization-ID": "acme", "authorization": "Bearer x", "HOST": "acme.attribution.example"}
+
     assert parse_request(lambda_event(headers=headers)).headers == {
         "x-organization-id": "acme",
         "authorization": "Bearer x",
@@ -75,7 +76,7 @@ def test_header_names_are_compared_in_lower_case() -> None:
     }
 
 
-def test_every_value_of_a_header_and_of_the_query_is_kept() -> None:
+def test_each_value_of_a_header_and_of_the_query_is_kept() -> None:
     request = parse_request(
         lambda_event(
             headers={"Host": "b.example", "x-one": "1"},
@@ -84,54 +85,63 @@ def test_every_value_of_a_header_and_of_the_query_is_kept() -> None:
             multiValueQueryStringParameters={"from": ["1", "2"]},
         )
     )
+
     assert request.header_values == {"host": ("a.example", "b.example", "c.example"), "x-one": ("1",)}
     assert request.query_values == {"from": ("1", "2"), "alone": ("3",)}
 
 
-def test_whoever_asks_for_it_learns_the_address_and_the_parts_of_the_path() -> None:
+def test_request_has_source_address_and_path_parameters() -> None:
     context = {**STAGE["requestContext"], "identity": {"sourceIp": "203.0.113.10"}}  # type: ignore[dict-item]
+
     request = parse_request(lambda_event(requestContext=context, pathParameters={"organization_id": "0a"}))
+
     assert (request.source_address, request.path_parameters) == ("203.0.113.10", {"organization_id": "0a"})
+
     bare = parse_request(lambda_event(pathParameters=None))
+
     assert (bare.source_address, bare.path_parameters) == ("", {})
 
 
 @pytest.mark.parametrize("body", [b"", b'{"events":[]}', "é🦀".encode(), b"\x1f\x8b\x08\0", bytes(range(256))])
-def test_a_body_is_as_the_client_sent_it(body: bytes) -> None:
+def test_base64_body_is_decoded(body: bytes) -> None:
     encoded = base64.b64encode(body).decode()
     assert parse_request(lambda_event(body=encoded, isBase64Encoded=True)).body == body
 
 
-def test_a_text_body_is_its_utf_8() -> None:
+def test_text_body_is_encoded_as_utf_8() -> None:
     assert parse_request(lambda_event(body='{"é":"🦀"}')).body == '{"é":"🦀"}'.encode()
 
 
 @pytest.mark.parametrize("body", ["*", "YQ", "YQ=", "Y Q==", "YQ==\n", "é"])
-def test_a_body_that_is_announced_as_base64_is_base64(body: str) -> None:
+def test_invalid_base64_body_is_malformed(body: str) -> None:
     with pytest.raises(MalformedRequestError):
         parse_request(lambda_event(body=body, isBase64Encoded=True))
 
 
-def test_a_lone_surrogate_in_a_text_body_is_left_to_whoever_reads_it() -> None:
+def test_lone_surrogate_in_a_text_body_is_kept() -> None:
     assert parse_request(lambda_event(body="\ud800")).body == b"\xed\xa0\x80"
 
 
-def test_an_empty_event_is_a_request_of_nobody() -> None:
+def test_empty_lambda_event_has_no_caller() -> None:
     request = parse_request({})
+
     assert (request.method, request.path, request.route, request.headers, request.body) == ("", "/", "", {}, b"")
     with pytest.raises(UnauthenticatedError):
         request.caller()
 
 
-def test_the_caller_is_who_the_authorizer_saw() -> None:
+def test_caller_is_that_of_the_authorizer() -> None:
     credential_id = "0c000000-0000-4000-8000-0000000000c2"
     context = {**STAGE["requestContext"], "authorizer": {"credential_id": credential_id, "principalId": "x"}}  # type: ignore[dict-item]
+
     assert parse_request(lambda_event(requestContext=context)).caller() == Operator(credential_id=UUID(credential_id))
 
 
-def test_a_request_with_two_credentials_is_nobodys_although_the_authorizers_answer_was_cached() -> None:
+def test_two_credentials_are_refused_despite_a_cached_policy() -> None:
     context = {**STAGE["requestContext"], "authorizer": {"credential_id": "0c000000-0000-4000-8000-0000000000c2"}}  # type: ignore[dict-item]
+
     one = parse_request(lambda_event(requestContext=context, multiValueHeaders={"Authorization": ["Bearer a"]}))
+
     assert isinstance(one.caller(), Operator)
     for values in ({"Authorization": ["Bearer a", "Bearer b"]}, {"Authorization": ["x"], "authorization": ["x"]}):
         with pytest.raises(UnauthenticatedError):
@@ -140,7 +150,7 @@ def test_a_request_with_two_credentials_is_nobodys_although_the_authorizers_answ
 
 # ------------------------------------------------------------------------------------------------------------- answers
 
-TABLE = {
+STATUSES_AND_CODES = {
     "400 malformed_request",
     "401 unauthenticated",
     "402 quota_exceeded",
@@ -175,7 +185,10 @@ def problem(refusal: Refusal) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def made(kind: type[Refusal]) -> Refusal:
-    """Make a refusal of a kind; some take more than a sentence."""
+    """Return a refusal of *kind*.
+
+    Some kinds need more arguments than a detail.
+    """
     if kind is QuotaExceededError:
         return QuotaExceededError(
             "Because.", tier="starter", metric="events", limit=10, used=11, upgrade_url="/billing/upgrade"
@@ -188,9 +201,11 @@ def made(kind: type[Refusal]) -> Refusal:
 
 
 @pytest.mark.parametrize("kind", REFUSALS, ids=lambda kind: kind.__name__)
-def test_every_refusal_is_a_problem_with_code_and_message_at_the_top(kind: type[Refusal]) -> None:
+def test_each_refusal_is_a_problem_document(kind: type[Refusal]) -> None:
     refusal = made(kind)
+
     document, headers = problem(refusal)
+
     assert headers["Content-Type"] == "application/problem+json"
     assert {name: document[name] for name in ("type", "title", "status", "instance", "request_id", "code")} == {
         "type": "about:blank",
@@ -204,17 +219,20 @@ def test_every_refusal_is_a_problem_with_code_and_message_at_the_top(kind: type[
 
 
 def test_statuses_and_codes_are_those_of_the_api() -> None:
-    assert {f"{kind.status} {kind.code}" for kind in REFUSALS} <= TABLE
+    assert {f"{kind.status} {kind.code}" for kind in REFUSALS} <= STATUSES_AND_CODES
 
 
-def test_a_refusal_names_the_fields_at_fault() -> None:
+def test_refusal_lists_invalid_fields() -> None:
     error = FieldError(location="events/3/revenue", code="out_of_range", message="Too much.")
+
     document, _ = problem(InvalidError("No event is acceptable.", errors=[error]))
+
     assert document["errors"] == [{"location": "events/3/revenue", "code": "out_of_range", "message": "Too much."}]
 
 
-def test_without_fields_at_fault_there_is_no_list_of_them() -> None:
+def test_refusal_without_fields_has_no_error_list() -> None:
     document, headers = problem(InvalidError("No."))
+
     assert "errors" not in document
     assert "retry_after" not in document
     assert "Retry-After" not in headers
@@ -223,13 +241,14 @@ def test_without_fields_at_fault_there_is_no_list_of_them() -> None:
 @pytest.mark.parametrize(
     ("refusal", "seconds"), [(UnavailableError(), 2), (UnavailableError("Later.", retry_after=60), 60)]
 )
-def test_who_should_come_back_is_told_when(refusal: Refusal, seconds: int) -> None:
+def test_503_tells_when_to_retry(refusal: Refusal, seconds: int) -> None:
     document, headers = problem(refusal)
     assert (document["retry_after"], headers["Retry-After"]) == (seconds, str(seconds))
 
 
-def test_who_is_over_a_limit_is_told_which_and_what_to_do() -> None:
+def test_402_names_limit_and_upgrade_url() -> None:
     document, headers = problem(made(QuotaExceededError))
+
     assert {name: document[name] for name in ("tier", "metric", "limit", "used", "upgrade_url")} == {
         "tier": "starter",
         "metric": "events",
@@ -238,23 +257,29 @@ def test_who_is_over_a_limit_is_told_which_and_what_to_do() -> None:
         "upgrade_url": "/billing/upgrade",
     }
     assert "Retry-After" not in headers
+
+
+def test_429_names_limit_and_retry_time() -> None:
     document, headers = problem(made(RateLimitedError))
+
     assert (document["tier"], document["limit"], document["retry_after"]) == ("starter", 100, 7)
     assert headers["Retry-After"] == "7"
 
 
-def test_what_blocks_a_downgrade_is_listed() -> None:
+def test_blocked_downgrade_lists_blockers() -> None:
     assert problem(made(DowngradeBlockedError))[0]["blockers"] == ["users"]
 
 
-def test_a_fault_of_ours_says_nothing_about_itself() -> None:
+def test_internal_error_shows_no_details() -> None:
     document, _ = problem(InternalError())
     assert (document["code"], document["message"]) == ("internal", "Internal Server Error")
 
 
-def test_an_answer_is_json() -> None:
+def test_answer_is_json() -> None:
     rejection = Rejection(index=1, event_id=None, errors=(FieldError(location="a", code="b", message="é"),))
+
     answer = json_answer(200, {"id": UUID(int=0), "rejected": (rejection,)})
+
     assert (answer["statusCode"], answer["headers"]) == (200, {"Content-Type": "application/json"})
     assert json.loads(answer["body"]) == {
         "id": "00000000-0000-0000-0000-000000000000",
@@ -263,13 +288,14 @@ def test_an_answer_is_json() -> None:
 
 
 @pytest.mark.parametrize("header", ["authorization", "content-type", "x-retry-count", "anonymousid", "sentat"])
-def test_browsers_may_send_what_the_sdks_send(header: str) -> None:
+def test_preflight_allows_headers_of_sdks(header: str) -> None:
     allowed = preflight_answer()["headers"]["Access-Control-Allow-Headers"].replace(" ", "").split(",")
     assert header in allowed
 
 
-def test_browsers_ask_before_every_method_that_the_api_has() -> None:
+def test_preflight_allows_all_methods() -> None:
     answer = preflight_answer()
+
     assert answer["statusCode"] in (200, 204)
     assert {"GET", "POST", "PUT", "PATCH", "DELETE"}.issubset(
         answer["headers"]["Access-Control-Allow-Methods"].replace(" ", "").split(",")

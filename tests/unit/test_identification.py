@@ -1,4 +1,4 @@
-"""Which credential a request carries: exactly one, in the form of one."""
+"""The credential of a request: exactly one, and well-formed."""
 
 import base64
 
@@ -36,7 +36,7 @@ def basic(user_name: str) -> str:
     ],
     ids=range(11),
 )
-def test_a_credential_is_found_by_its_scheme(header: str, credential: ApiKey | Jwt) -> None:
+def test_credential_is_found_by_its_scheme(header: str, credential: ApiKey | Jwt) -> None:
     assert parse_authorization((header,)) == credential
 
 
@@ -96,20 +96,20 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("header", MALFORMED, ids=range(len(MALFORMED)))
-def test_a_malformed_authorization_is_unauthenticated(header: str) -> None:
+def test_malformed_authorization_is_unauthenticated(header: str) -> None:
     with pytest.raises(UnauthenticatedError):
         parse_authorization((header,))
 
 
 @pytest.mark.parametrize("count", [0, 2, 3])
-def test_one_header_is_one_credential_even_when_all_are_the_same(count: int) -> None:
+def test_number_of_headers_must_be_one(count: int) -> None:
     for header in (f"Bearer {WRITE.text}", f"Bearer {HEAD}.b.c"):
         with pytest.raises(UnauthenticatedError):
             parse_authorization((header,) * count)
 
 
 @given(st.text())
-def test_every_authorization_is_a_credential_or_unauthenticated(text: str) -> None:
+def test_each_authorization_is_a_credential_or_unauthenticated(text: str) -> None:
     for header in (text, f"Basic {text}", f"Bearer {text}", f"Bearer wk_{text}"):
         try:
             credential = parse_authorization((header,))
@@ -119,10 +119,10 @@ def test_every_authorization_is_a_credential_or_unauthenticated(text: str) -> No
         assert is_jwt(credential.text)
 
 
-def test_only_a_write_key_comes_as_a_user_name() -> None:
+def test_user_name_must_be_a_key() -> None:
     assert find_basic_key(basic(f"{WRITE.text}:")) == WRITE
     assert find_basic_key(basic("acme:secret")) is None
 
 
-def test_a_token_does_not_show_itself() -> None:
+def test_repr_hides_the_token() -> None:
     assert "secret" not in repr(Jwt("secret.secret.secret"))

@@ -1,4 +1,4 @@
-"""The key set: several live keys of allowed algorithms, and never a broken one."""
+"""The key set: several valid keys of allowed algorithms."""
 
 import json
 from uuid import UUID
@@ -28,7 +28,7 @@ from tests.unit.signed_tokens import (
 )
 
 
-def test_two_live_keys_verify_so_that_keys_can_be_rotated() -> None:
+def test_all_keys_of_a_set_verify() -> None:
     for text in (
         jwt.encode(CLAIMS, OLD, "RS256", headers={"kid": "2026-10"}),
         jwt.encode(CLAIMS, NEW, "ES256", headers={"kid": "2026-11"}),
@@ -36,48 +36,54 @@ def test_two_live_keys_verify_so_that_keys_can_be_rotated() -> None:
         assert KEY_SET.verify(text, now=NOW).user_id == UUID(USER)
 
 
-def test_a_key_that_left_the_set_verifies_nothing() -> None:
+def test_removed_key_verifies_no_token() -> None:
     rotated = KeySet.from_jwks(json.dumps({"keys": [NEW_JWK]}), issuer=ISSUER, audience=ISSUER)
+
     assert refused(token({**HEADER, "alg": "RS256", "kid": "2026-10"}, CLAIMS, sign_rs256), key_set=rotated)
     assert not refused(token(HEADER, CLAIMS), key_set=rotated)
 
 
-def test_keys_are_rotated_without_a_gap_and_a_removed_key_takes_its_tokens_with_it() -> None:
+def test_rotation_has_no_gap_and_ends_with_the_old_key() -> None:
     old = token({**HEADER, "alg": "RS256", "kid": "2026-10"}, CLAIMS, sign_rs256)
     new = token(HEADER, CLAIMS)
+
     before, during, after = (
         KeySet.from_jwks(json.dumps({"keys": keys}), issuer=ISSUER, audience=ISSUER)
         for keys in ([OLD_JWK], [NEW_JWK, OLD_JWK], [NEW_JWK])
     )
+
     assert [refused(old, key_set=key_set) for key_set in (before, during, after)] == [False, False, True]
     assert [refused(new, key_set=key_set) for key_set in (before, during, after)] == [True, False, False]
-    # What one set has verified, and remembers, says nothing to the next.
+    # The second time: the cache of one set must not affect the others.
     assert [refused(old, key_set=key_set) for key_set in (before, during, after)] == [False, False, True]
 
 
-def test_another_key_under_the_same_name_verifies_none_of_the_olds_tokens() -> None:
+def test_new_key_with_an_old_kid_verifies_no_old_token() -> None:
     text = token(HEADER, CLAIMS)
     stolen = ECAlgorithm.to_jwk(STRANGER.public_key(), as_dict=True)
     replaced = {**stolen, "kid": NEW_JWK["kid"], "alg": "ES256"}
+
     assert not refused(text)
     assert refused(text, key_set=KeySet.from_jwks(json.dumps({"keys": [replaced]}), issuer=ISSUER, audience=ISSUER))
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "RS512", "none"])
-def test_a_key_set_holds_keys_of_allowed_algorithms_only(algorithm: str) -> None:
+def test_key_set_refuses_other_algorithms(algorithm: str) -> None:
     jwk = {"kty": "oct", "k": encode(b"x" * 64)} if algorithm == "HS256" else OLD_JWK
     document = json.dumps({"keys": [{**jwk, "kid": "weak", "alg": algorithm}]})
+
     with pytest.raises((ValueError, NotImplementedError)):
         KeySet.from_jwks(document, issuer=ISSUER, audience=ISSUER)
 
 
 @pytest.mark.parametrize("document", ["", "{}", "[]", '{"keys":[{}]}', '{"keys":[{"kty":"RSA"}]}'])
-def test_a_broken_key_set_is_no_empty_one(document: str) -> None:
+def test_broken_key_set_is_an_error(document: str) -> None:
     with pytest.raises((KeyError, TypeError, msgspec.DecodeError, jwt.PyJWKError)):
         KeySet.from_jwks(document, issuer=ISSUER, audience=ISSUER)
 
 
-def test_two_keys_of_one_name_are_no_key_set() -> None:
+def test_duplicate_kid_is_an_error() -> None:
     document = json.dumps({"keys": [OLD_JWK, {**NEW_JWK, "kid": OLD_JWK["kid"]}]})
+
     with pytest.raises(ValueError, match="same kid"):
         KeySet.from_jwks(document, issuer=ISSUER, audience=ISSUER)

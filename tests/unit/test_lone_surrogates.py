@@ -1,4 +1,4 @@
-"""Half a surrogate pair costs one character, and changes no other event."""
+"""A lone surrogate becomes U+FFFD and changes no other event."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ WHOLE: list[dict[str, Any]] = [
 
 
 def rows(body: bytes) -> list[EventRow | None]:
-    """Parse like ingest: None where an event is refused."""
+    """Parse like ingest, with None for a refused event."""
     parsed: list[EventRow | None] = []
     for text in texts(parse_segment_batch(body).batch):
         try:
@@ -49,7 +49,7 @@ def batch_of(events: list[bytes]) -> bytes:
     st.sampled_from([None, (",", ":")]),
     st.booleans(),
 )
-def test_a_lone_surrogate_costs_one_character_and_changes_no_other_event(
+def test_lone_surrogate_changes_no_other_event(
     events: list[dict[str, Any]],
     broken: list[bool],
     separators: tuple[str, str] | None,
@@ -57,27 +57,30 @@ def test_a_lone_surrogate_costs_one_character_and_changes_no_other_event(
 ) -> None:
     whole = [json.dumps(event, separators=separators, ensure_ascii=ensure_ascii).encode() for event in events]
     mixed = [text for at, event in enumerate(whole) for text in ([BROKEN, event] if broken[at] else [event])]
+
     parsed = rows(batch_of(mixed))
+
     assert [row for row in parsed if row and row.event_name != "cut \ufffd"] == rows(batch_of(whole))
     assert [row.event_name for row in parsed if row].count("cut \ufffd") == mixed.count(BROKEN)
 
 
 @pytest.mark.parametrize("body", LONE_SURROGATES.values(), ids=LONE_SURROGATES)
-def test_half_a_surrogate_pair_becomes_the_replacement_character(body: bytes) -> None:
+def test_lone_surrogate_becomes_the_replacement_character(body: bytes) -> None:
     for parse, name in ((parse_segment_batch, b"batch"), (parse_segment_call, b"properties")):
         [text] = texts(parse(body.replace(b"LIST", name)).batch)
         assert "\ufffd" in json.dumps(json.loads(text), ensure_ascii=False)
 
 
 @given(st.lists(st.text(st.characters() | st.characters(categories=["Cs"]) | st.sampled_from('\\u"d8')), min_size=1))
-def test_every_text_arrives_as_browsers_would_mend_it(sent: list[str]) -> None:
+def test_surrogates_are_replaced_as_in_browsers(sent: list[str]) -> None:
     body = json.dumps({"batch": sent}).encode()
-    mended = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in sent]
-    assert [json.loads(text) for text in texts(parse_segment_batch(body).batch)] == mended
+    expected = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in sent]
+
+    assert [json.loads(text) for text in texts(parse_segment_batch(body).batch)] == expected
 
 
 @pytest.mark.parametrize("text", [r"\\ud800", r"\\\ud83e\udd80", r"\ud83e\udd80", r"\u0000", r"\"\n\/"])
-def test_what_only_looks_like_half_a_pair_stays(text: str) -> None:
+def test_escape_that_looks_like_a_surrogate_stays(text: str) -> None:
     body = b'{"batch":[{"x":"\\ud800"},{"x":"%s"}]}' % text.encode()
     assert texts(parse_segment_batch(body).batch)[1] == b'{"x":"%s"}' % text.encode()
 
@@ -85,14 +88,16 @@ def test_what_only_looks_like_half_a_pair_stays(text: str) -> None:
 @pytest.mark.parametrize(
     "number", ["1e999", "-1e999", "1" + "0" * 400, "1" + "0" * 5000, "1.10"], ids=lambda text: text[:5]
 )
-def test_a_lone_surrogate_does_not_change_the_numbers_of_its_neighbours(number: str) -> None:
+def test_lone_surrogate_changes_no_number(number: str) -> None:
     neighbour = b'{"type":"track","userId":"u","messageId":"m","properties":{"n":%s}}' % number.encode()
+
     [_, row] = rows(batch_of([BROKEN, neighbour]))
+
     assert row is not None
     assert row.properties == f'{{"n":{number}}}'
 
 
-def test_the_write_key_is_found_beside_a_lone_surrogate() -> None:
+def test_write_key_is_found_beside_a_lone_surrogate() -> None:
     assert parse_segment_batch(batch_of([BROKEN])).writeKey == "wk"
 
 
@@ -110,6 +115,6 @@ def test_the_write_key_is_found_beside_a_lone_surrogate() -> None:
         rb'{"batch":[{"x":"\ud800"},{"x":NaN}]}',
     ],
 )
-def test_a_lone_surrogate_saves_no_body_that_is_no_batch(body: bytes) -> None:
+def test_lone_surrogate_makes_no_invalid_batch_valid(body: bytes) -> None:
     with pytest.raises((InvalidError, MalformedRequestError)):
         parse_segment_batch(body)

@@ -1,4 +1,4 @@
-"""Every place in a request that may name an organization is a mention, and so is every value that stands there."""
+"""Mentions: each part of a request that may name an organization, with all its values."""
 
 from typing import Any
 
@@ -12,23 +12,26 @@ ACME = "0a000000-0000-4000-8000-00000000000a"
 GLOBEX = "0b000000-0000-4000-8000-00000000000b"
 
 
-def mentions(*, body: bytes = b"", **members: Any) -> list[tuple[MentionSource, str]]:  # noqa: ANN401 - an event of Lambda's
+def mentions(*, body: bytes = b"", **members: Any) -> list[tuple[MentionSource, str]]:  # noqa: ANN401 - members of a Lambda event
     request = parse_request({"httpMethod": "GET", "path": "/usage", "resource": "/usage", **members})
     return [(mention.source, mention.text) for mention in list_mentions(request, body)]
 
 
 def headers(**values: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Repeat the last value of each header, as API Gateway does."""
+    """Return both forms of *values*, as API Gateway sends them.
+
+    `headers` has the last value only.
+    """
     named = {name.replace("_", "-"): value for name, value in values.items()}
     return {"multiValueHeaders": named, "headers": {name: value[-1] for name, value in named.items()}}
 
 
-def test_a_request_that_names_nobody_mentions_nobody() -> None:
+def test_request_without_a_name_has_no_mention() -> None:
     assert mentions() == []
     assert mentions(**headers(Authorization=["Bearer x"], X_Forwarded_For=[GLOBEX], Origin=[GLOBEX])) == []
 
 
-def test_every_source_is_gathered_in_one_order() -> None:
+def test_mentions_have_a_fixed_order() -> None:
     event = {
         **headers(Host=["acme.attribution.example"], X_Forwarded_Host=["globex.example"], X_Organization_ID=[ACME]),
         "path": f"/v1/organizations/{ACME}",
@@ -37,6 +40,7 @@ def test_every_source_is_gathered_in_one_order() -> None:
         "queryStringParameters": {"organization_id": ACME, "from": "2026-11-01"},
         "multiValueQueryStringParameters": {"organization_id": [ACME], "from": ["2026-11-01"]},
     }
+
     assert mentions(**event, body=b'{"organization_id":"acme"}') == [
         (MentionSource.HEADER, ACME),
         (MentionSource.HOST, "acme.attribution.example"),
@@ -78,6 +82,7 @@ def test_each_value_of_a_repeated_header_is_a_mention(event: dict[str, Any], tex
 
 def test_each_host_of_several_is_a_mention() -> None:
     event = headers(Host=["a.example:443", "b.example"], X_Forwarded_Host=["c.example, d.example"])
+
     assert mentions(**event) == [
         (MentionSource.HOST, "a.example:443"),
         (MentionSource.HOST, "b.example"),
@@ -112,14 +117,14 @@ def test_each_value_of_the_query_is_a_mention(query: dict[str, Any], texts: list
         ("/organizations", None, []),
     ],
 )
-def test_a_path_is_read_as_the_gateway_has_and_as_the_router_will(
-    path: str, parsed: str | None, texts: list[str]
-) -> None:
+def test_path_is_read_as_by_gateway_and_router(path: str, parsed: str | None, texts: list[str]) -> None:
     parameters = {"organization_id": parsed} if parsed else None
+
     found = mentions(path=path, resource="/organizations/{organization_id}/usage", pathParameters=parameters)
+
     assert found == [(MentionSource.PATH, text) for text in texts]
 
 
-def test_another_part_of_a_path_is_no_mention() -> None:
+def test_other_path_parameter_is_no_mention() -> None:
     resource, parameters = "/projects/{writeKey}/settings", {"writeKey": ACME}
     assert mentions(path=f"/projects/{ACME}/settings", resource=resource, pathParameters=parameters) == []

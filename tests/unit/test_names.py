@@ -1,4 +1,4 @@
-"""What an event calls its device and its user, wherever the mapping leaves a name."""
+"""The names of devices and users in the properties of an event."""
 
 import json
 
@@ -25,16 +25,17 @@ from tests.unit.single_events import parse
         ('{"traits": {"userId": "ann"}, "note": "\\"userId\\": 1"}', ((), ())),
     ],
 )
-def test_a_name_is_a_text_or_a_number_at_the_top_level(text: str, names: tuple[tuple[str, ...], ...]) -> None:
+def test_name_is_a_text_or_a_number_at_the_top_level(text: str, names: tuple[tuple[str, ...], ...]) -> None:
     assert find_names(text) == SubjectNames(*names)
     assert find_names("{}", text) == SubjectNames(*names)
 
 
-def test_a_name_is_cut_where_a_request_for_its_erasure_ends() -> None:
+def test_name_is_cut_to_255_characters() -> None:
     assert find_names(json.dumps({"userId": "x" * 300})).users == ("x" * 255,)
 
 
-def test_what_the_parser_of_bodies_takes_can_be_searched_for_names() -> None:
+def test_names_are_found_beside_deep_nesting() -> None:
     deep = "[" * 9_000 + "]" * 9_000
+
     assert parse(properties={"userId": "ann"}).user_names == ("ann",)
     assert find_names(f'{{"a": {deep}, "userId": "ann"}}').users == ("ann",)

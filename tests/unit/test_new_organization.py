@@ -1,4 +1,4 @@
-"""What the operator may say to provision an organization."""
+"""The request to provision an organization: accepted and refused values."""
 
 from typing import Any
 
@@ -16,43 +16,43 @@ ACME = {
 }
 
 
-def parse(**changes: Any) -> NewOrganization:  # noqa: ANN401 - also what is wrong
+def parse(**changes: Any) -> NewOrganization:  # noqa: ANN401 - also invalid values
     return NewOrganization.model_validate(ACME | changes)
 
 
-def test_an_organization_starts_in_the_starter_tier() -> None:
+def test_default_tier_is_starter() -> None:
     assert parse().tier is Tier.STARTER
 
 
 @pytest.mark.parametrize("tier", Tier)
-def test_the_operator_chooses_the_tier(tier: Tier) -> None:
+def test_each_tier_can_be_chosen(tier: Tier) -> None:
     assert parse(tier=tier.value).tier is tier
 
 
-def test_the_subdomain_and_the_address_are_brought_to_lower_case() -> None:
+def test_subdomain_and_address_become_lower_case() -> None:
     new = parse(subdomain="ACME", admin_email="Admin@Acme.Example")
     assert (new.subdomain, new.admin_email) == ("acme", "admin@acme.example")
 
 
 @pytest.mark.parametrize("domain", ["bücher.example", "BU\u0308CHER.example", "xn--bcher-kva.example"])
-def test_the_domain_of_an_address_is_kept_in_punycode(domain: str) -> None:
+def test_domain_of_an_address_becomes_punycode(domain: str) -> None:
     assert parse(admin_email=f"admin@{domain}").admin_email == "admin@xn--bcher-kva.example"
 
 
-def test_a_name_is_kept_as_it_is_written() -> None:
+def test_name_keeps_its_characters() -> None:
     assert parse(name="  Ácme & Søns „GmbH“ 株式会社 ").name == "Ácme & Søns „GmbH“ 株式会社"
 
 
-def test_a_password_is_kept_as_it_is_typed() -> None:
+def test_password_keeps_its_spaces() -> None:
     password = "  correct horse battery staple "
     assert parse(admin_password=password).admin_password.get_secret_value() == password
 
 
-def test_a_name_is_kept_composed_however_it_was_typed() -> None:
+def test_name_becomes_composed() -> None:
     assert parse(name="A\u0301cme").name == "\u00c1cme"
 
 
-def test_a_password_is_the_same_on_every_keyboard() -> None:
+def test_password_is_normalized() -> None:
     for typed in ("Stra\u00dfe Pferd Batterie \ufb01", "\uff33tra\u00dfe Pferd\u00a0Batterie fi"):
         assert parse(admin_password=typed).admin_password.get_secret_value() == "Stra\u00dfe Pferd Batterie fi"
 
@@ -71,35 +71,40 @@ def test_a_password_is_the_same_on_every_keyboard() -> None:
         "a" * 256,
     ],
 )
-def test_a_password_that_is_guessed_first_is_refused_and_not_told(password: str) -> None:
+def test_weak_password_is_refused_and_not_shown(password: str) -> None:
     with pytest.raises(ValidationError) as error:
         parse(name="Globex Corporation", admin_password=password)
+
     [entry] = error.value.errors(include_input=False)
+
     assert (entry["loc"], entry["type"]) == (("admin_password",), "too_common")
     assert password not in entry["msg"]
 
 
-def test_what_gets_too_long_when_it_is_normalised_is_refused() -> None:
+def test_password_too_long_after_normalization_is_refused() -> None:
     with pytest.raises(ValidationError) as error:
         parse(admin_password="\ufdfa" * 20)
+
     assert [entry["type"] for entry in error.value.errors()] == ["password_length"]
 
 
-def test_a_long_password_is_judged_in_little_time_and_taken() -> None:
+def test_long_password_is_accepted() -> None:
     password = "".join(f"{number * 7919:x}" for number in range(60))[:256]
     assert parse(admin_password=password).admin_password.get_secret_value() == password
 
 
-def test_a_password_is_never_shown() -> None:
+def test_password_is_never_shown() -> None:
     new = parse()
+
     for shown in (repr(new), str(new), repr(new.model_dump())):
         assert ACME["admin_password"] not in shown
 
 
 @pytest.mark.parametrize("field", sorted(ACME))
-def test_no_field_may_be_missing(field: str) -> None:
+def test_missing_field_is_refused(field: str) -> None:
     with pytest.raises(ValidationError) as error:
         NewOrganization.model_validate({name: value for name, value in ACME.items() if name != field})
+
     assert [entry["loc"] for entry in error.value.errors()] == [(field,)]
 
 
@@ -150,12 +155,13 @@ def test_no_field_may_be_missing(field: str) -> None:
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_a_wrong_field_is_named(field: str, value: object) -> None:
+def test_wrong_field_is_named(field: str, value: object) -> None:
     with pytest.raises(ValidationError) as error:
         parse(**{field: value})
+
     assert [entry["loc"] for entry in error.value.errors()] == [(field,)]
 
 
-def test_an_organization_to_be_does_not_change() -> None:
+def test_new_organization_is_immutable() -> None:
     with pytest.raises(ValidationError):
         parse().name = "Globex"

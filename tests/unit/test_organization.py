@@ -1,4 +1,4 @@
-"""What a subdomain may look like, and the key that API Gateway meters an organization by."""
+"""The rules for subdomains, and the gateway keys of organizations."""
 
 from uuid import UUID, uuid4
 
@@ -45,35 +45,36 @@ def test_one_dns_label_is_a_subdomain(text: str) -> None:
         "²",
     ],
 )
-def test_anything_else_is_no_subdomain(text: str) -> None:
+def test_other_text_is_no_subdomain(text: str) -> None:
     assert not is_subdomain(text)
 
 
 @given(st.text(max_size=70))
-def test_a_subdomain_has_only_letters_digits_and_inner_hyphens(text: str) -> None:
+def test_subdomain_has_only_letters_digits_and_inner_hyphens(text: str) -> None:
     expected = (
         1 <= len(text) <= 63
         and set("abcdefghijklmnopqrstuvwxyz0123456789-").issuperset(text)
         and not text.startswith(("-", "xn--"))
         and not text.endswith("-")
     )
+
     assert is_subdomain(text) == expected
 
 
 @pytest.mark.parametrize("name", ["www", "api", "admin", "console", "login", "sso", "auth", "status", "mail", "smtp"])
-def test_names_of_the_platforms_own_are_reserved(name: str) -> None:
+def test_platform_names_are_reserved(name: str) -> None:
     assert name in RESERVED_SUBDOMAINS
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_SUBDOMAINS))
-def test_a_reserved_name_could_be_a_subdomain(name: str) -> None:
+def test_reserved_name_is_a_valid_label(name: str) -> None:
     assert is_subdomain(name)
 
 
 @pytest.mark.parametrize(
     "name", ["admin", "adm1n", "supp0rt", "log-in", "l0g-1n", "rnail", "vvvvvv", "vv-ww", "a-p-i", "1nfo"]
 )
-def test_what_is_taken_for_a_name_of_the_platforms_own_is_reserved(name: str) -> None:
+def test_lookalike_of_a_platform_name_is_reserved(name: str) -> None:
     assert is_reserved(name)
 
 
@@ -83,7 +84,7 @@ def test_another_name_is_not_reserved(name: str) -> None:
 
 
 @given(st.uuids())
-def test_what_looks_like_an_id_is_kept_for_the_erased(organization_id: UUID) -> None:
+def test_lookalike_of_an_id_is_reserved(organization_id: UUID) -> None:
     assert is_reserved(str(organization_id))
     assert is_reserved(subdomain_skeleton(str(organization_id)))
 
@@ -102,10 +103,12 @@ def test_subdomains_that_look_the_same_have_one_skeleton(one: str, other: str) -
     assert subdomain_digest(one) == subdomain_digest(other)
 
 
-def test_a_gateway_key_has_a_length_that_api_gateway_takes_and_no_other_has_it() -> None:
+def test_gateway_keys_are_unique_and_of_allowed_length() -> None:
     acme, globex = uuid4(), uuid4()
+
     keys = {
         gateway_key_value(organization_id, generation) for organization_id in (acme, globex) for generation in (1, 2)
     }
+
     assert len(keys) == 4
     assert all(20 <= len(key) <= 128 for key in keys)

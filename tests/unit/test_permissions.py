@@ -1,4 +1,4 @@
-"""Roles grant what the API's table of permissions says, and a caller needs what a route asks for."""
+"""Roles grant the documented permissions, and a route requires its permission."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -26,7 +26,7 @@ ACME = Tenant(
 OPERATOR = Operator(credential_id=uuid4())
 
 
-def test_the_permissions_are_those_of_the_api() -> None:
+def test_permissions_are_those_of_the_api() -> None:
     assert sorted(PERMISSIONS) == sorted(ALL)
 
 
@@ -39,7 +39,7 @@ def test_the_permissions_are_those_of_the_api() -> None:
         ("viewer", {"stats:read", "usage:read"}),
     ],
 )
-def test_a_role_grants_what_the_table_says(role: str, permissions: set[str]) -> None:
+def test_role_grants_its_permissions(role: str, permissions: set[str]) -> None:
     assert ROLES[role] == permissions
 
 
@@ -51,21 +51,21 @@ def test_no_role_of_a_tenant_may_act_for_the_platform() -> None:
     assert not any(scope.startswith("platform:") for permissions in ROLES.values() for scope in permissions)
 
 
-def test_a_tenant_with_the_permission_passes() -> None:
+def test_tenant_with_the_permission_passes() -> None:
     assert require_tenant(ACME, STATS_READ) is ACME
 
 
-def test_a_tenant_without_the_permission_is_forbidden() -> None:
+def test_tenant_without_the_permission_is_forbidden() -> None:
     with pytest.raises(ForbiddenError, match="usage:read"):
         require_tenant(ACME, USAGE_READ)
 
 
-def test_a_platform_key_acts_for_no_tenant() -> None:
+def test_platform_key_cannot_act_for_a_tenant() -> None:
     with pytest.raises(ForbiddenError):
         require_tenant(OPERATOR, STATS_READ)
 
 
-def test_a_tenant_does_not_act_for_the_platform() -> None:
+def test_tenant_cannot_act_for_the_platform() -> None:
     assert require_operator(OPERATOR) is OPERATOR
     with pytest.raises(ForbiddenError):
         require_operator(replace(ACME, scopes=PERMISSIONS))

@@ -1,4 +1,4 @@
-"""The rate limit: so many requests a minute from the first one, then none for a minute."""
+"""The rate limit: a number of requests per minute, then a block of one minute."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,10 @@ STEPS = st.lists(st.integers(0, 90_000), max_size=60)
 
 
 def windows(limit: int, steps: list[int]) -> list[tuple[datetime, RateWindow]]:
-    """Return the window that each request leaves, *steps* (ms) after the one before."""
+    """Return the window after each request.
+
+    A step is the time since the request before, in ms.
+    """
     found: list[tuple[datetime, RateWindow]] = []
     now, window = START, None
     for step in steps:
@@ -22,21 +25,25 @@ def windows(limit: int, steps: list[int]) -> list[tuple[datetime, RateWindow]]:
     return found
 
 
-def test_a_window_begins_with_its_first_request_and_ends_a_minute_later() -> None:
+def test_window_lasts_one_minute_from_its_first_request() -> None:
     [(_, first), (_, second)] = windows(2, [0, 59_999])
+
     assert (first.requests, second.requests) == (1, 2)
     assert first.ends_at == second.ends_at == START + WINDOW
 
 
-def test_the_first_request_over_the_limit_blocks_for_a_minute_and_later_ones_no_longer() -> None:
+def test_only_the_first_refused_request_starts_the_block() -> None:
     found = windows(2, [0, 10_000, 10_000, 10_000, 10_000])
+
     assert [window.requests > 2 for _, window in found] == [False, False, True, True, True]
     assert {window.ends_at for _, window in found[2:]} == {START + timedelta(seconds=20) + BLOCK}
 
 
-def test_who_is_refused_is_told_when_it_begins_anew_in_whole_seconds() -> None:
+def test_seconds_left_are_rounded_up() -> None:
     now, window = windows(1, [0, 30_001])[-1]
+
     rate = rate_state(window, limit=1, now=now)
+
     assert (rate.is_exceeded, rate.remaining, rate.seconds_left) == (True, 0, 60)
     assert rate_state(window, limit=1, now=window.ends_at - timedelta(milliseconds=1)).seconds_left == 1
 
@@ -44,14 +51,16 @@ def test_who_is_refused_is_told_when_it_begins_anew_in_whole_seconds() -> None:
 @given(st.integers(1, 20), STEPS)
 def test_no_window_admits_more_than_the_limit(limit: int, steps: list[int]) -> None:
     admitted: dict[datetime, int] = {}
+
     for _, window in windows(limit, steps):
         if window.requests <= limit:
             admitted[window.ends_at] = admitted.get(window.ends_at, 0) + 1
+
     assert max(admitted.values(), default=0) <= limit
 
 
 @given(st.integers(1, 20), STEPS)
-def test_a_higher_limit_admits_at_once(limit: int, steps: list[int]) -> None:
-    """A tier change keeps the window; only what it may hold is another number."""
+def test_higher_limit_admits_at_once(limit: int, steps: list[int]) -> None:
+    """A change of tier keeps the window and changes only its limit."""
     for now, window in windows(limit, steps):
         assert count_request(window, limit=1_000, now=now).requests <= 1_000

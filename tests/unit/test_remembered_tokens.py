@@ -1,4 +1,4 @@
-"""A token is verified once and remembered; its times are compared on every use, and nothing else is remembered."""
+"""The cache of verified tokens: it has no refused token, and times are compared on each use."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,19 +23,22 @@ GOOD = token(HEADER, CLAIMS)
 
 @pytest.fixture
 def key_set() -> KeySet:
-    """Return a set that remembers nothing yet."""
+    """Return a key set with an empty cache."""
     return KeySet(keys=KEY_SET.keys, issuer=KEY_SET.issuer, audience=KEY_SET.audience)
 
 
-def test_a_token_that_was_seen_is_the_same_person_again(key_set: KeySet) -> None:
+def test_second_use_returns_the_same_claims(key_set: KeySet) -> None:
     first = key_set.verify(GOOD, now=NOW)
+
     assert key_set.verify(GOOD, now=NOW) is first
     assert str(first.user_id) == USER
 
 
-def test_no_text_is_kept(key_set: KeySet) -> None:
+def test_cache_has_no_token_text(key_set: KeySet) -> None:
     key_set.verify(GOOD, now=NOW)
+
     [digest] = key_set._verified
+
     assert len(digest) == 32
     assert GOOD not in repr(key_set)
     assert GOOD.rpartition(".")[2] not in repr(key_set._verified)
@@ -54,35 +57,41 @@ def test_no_text_is_kept(key_set: KeySet) -> None:
     ],
     ids=range(7),
 )
-def test_nothing_is_remembered_of_what_was_refused(key_set: KeySet, forged: str) -> None:
+def test_refused_token_is_not_cached(key_set: KeySet, forged: str) -> None:
     key_set.verify(GOOD, now=NOW)
+
     for _ in range(2):
         assert refused(forged, key_set=key_set)
+
     assert len(key_set._verified) == 1
 
 
-def test_a_remembered_token_ends_when_it_says_and_is_forgotten(key_set: KeySet) -> None:
+def test_cached_token_expires_and_is_removed(key_set: KeySet) -> None:
     ends_at = datetime.fromtimestamp(CLAIMS["exp"], UTC) + timedelta(minutes=1)
+
     assert not refused(GOOD, key_set=key_set, now=ends_at - timedelta(microseconds=1))
     assert refused(GOOD, key_set=key_set, now=ends_at)
     assert key_set._verified == {}
     assert refused(GOOD, key_set=key_set, now=ends_at)
 
 
-def test_a_remembered_token_does_not_start_before_it_says(key_set: KeySet) -> None:
+def test_cached_token_is_refused_before_nbf(key_set: KeySet) -> None:
     text = token(HEADER, {**CLAIMS, "nbf": SECONDS + 120})
     starts_at = NOW + timedelta(seconds=60)
+
     for _ in range(2):
         assert refused(text, key_set=key_set, now=starts_at - timedelta(microseconds=1))
         assert not refused(text, key_set=key_set, now=starts_at)
 
 
-def test_the_oldest_are_forgotten_when_there_are_too_many(key_set: KeySet) -> None:
+def test_full_cache_drops_the_oldest_token(key_set: KeySet) -> None:
     key_set.verify(GOOD, now=NOW)
     header = {**HEADER, "alg": "RS256", "kid": "2026-10"}
     texts = [token(header, {**CLAIMS, "jti": str(number)}, sign_rs256) for number in range(KEPT_TOKENS)]
+
     for text in texts:
         key_set.verify(text, now=NOW)
+
     assert len(key_set._verified) == KEPT_TOKENS
     assert not refused(GOOD, key_set=key_set)
     assert len(key_set._verified) == KEPT_TOKENS

@@ -1,4 +1,4 @@
-"""The principal says whom a request is for; what else names an organization confirms it, or refuses the request."""
+"""The credential decides the organization of a request, and mentions may only confirm it."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ from tests.unit.decisions import (
 
 
 @pytest.mark.parametrize("text", [OWN, "", "acme", OTHER])
-def test_a_platform_key_together_with_the_header_is_forbidden(text: str) -> None:
+def test_platform_key_with_the_header_is_forbidden(text: str) -> None:
     for decision in (
         decide(OPERATOR, (MentionSource.HEADER, text)),
         decide(OPERATOR, (MentionSource.PATH, OWN), (MentionSource.HEADER, text)),
@@ -39,31 +39,32 @@ def test_a_platform_key_together_with_the_header_is_forbidden(text: str) -> None
 
 
 @pytest.mark.parametrize("host", [host for host, judged in HOST_TABLE.items() if judged is not NAMES_NOBODY], ids=ascii)
-def test_a_platform_key_on_a_tenants_host_is_forbidden(host: str) -> None:
+def test_platform_key_on_a_tenants_host_is_forbidden(host: str) -> None:
     for source in HOSTS:
         assert decide(OPERATOR, (MentionSource.PATH, OWN), (source, host)).outcome is ResolutionOutcome.FORBIDDEN
 
 
 @pytest.mark.parametrize("host", [host for host, judged in HOST_TABLE.items() if judged is NAMES_NOBODY], ids=ascii)
-def test_a_platform_key_may_come_to_any_other_host(host: str) -> None:
+def test_platform_key_is_accepted_on_other_hosts(host: str) -> None:
     assert decide(OPERATOR, (MentionSource.HOST, host)).outcome is ResolutionOutcome.ACCEPTED
 
 
-def test_the_path_selects_for_the_operator() -> None:
+def test_path_selects_the_organization_of_an_operator() -> None:
     for text in (OTHER, OTHER.upper()):
         decision = decide(OPERATOR, (MentionSource.PATH, text))
         assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.ACCEPTED, GLOBEX.organization_id)
+
     assert decide(OPERATOR).organization_id is None
 
 
 @pytest.mark.parametrize("text", ["x", "", OWN.replace("-", ""), f"urn:uuid:{OWN}"])
-def test_a_path_of_the_operators_that_is_no_id_selects_nobody_and_is_the_routes_to_refuse(text: str) -> None:
+def test_operator_path_without_an_id_selects_none(text: str) -> None:
     decision = decide(OPERATOR, (MentionSource.PATH, text))
     assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.ACCEPTED, None)
 
 
 @pytest.mark.parametrize("source", [MentionSource.QUERY, MentionSource.BODY])
-def test_what_the_operator_names_beside_the_path_is_the_paths(source: MentionSource) -> None:
+def test_query_and_body_of_an_operator_must_match_the_path(source: MentionSource) -> None:
     assert decide(OPERATOR, (MentionSource.PATH, OWN), (source, OWN)).outcome is ResolutionOutcome.ACCEPTED
     for mentions in (
         [(MentionSource.PATH, OWN), (source, OTHER)],
@@ -78,7 +79,7 @@ def test_what_the_operator_names_beside_the_path_is_the_paths(source: MentionSou
         assert refused.sources == (source,)
 
 
-def test_two_paths_select_nobody() -> None:
+def test_two_paths_are_a_mismatch() -> None:
     decision = decide(OPERATOR, (MentionSource.PATH, OWN), (MentionSource.PATH, OTHER))
     assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.MISMATCH, None)
 
@@ -87,20 +88,25 @@ def test_two_paths_select_nobody() -> None:
 
 
 @pytest.mark.parametrize("source", [source for source in MentionSource if source is not MentionSource.PATH])
-def test_whatever_names_another_organization_is_a_mismatch_that_says_where(source: MentionSource) -> None:
+def test_another_organization_is_a_mismatch_with_its_source(source: MentionSource) -> None:
     text = f"globex.{BASE_DOMAIN}" if source in HOSTS else OTHER
+
     decision = decide(ACME, (MentionSource.HEADER, OWN), (source, text), (source, text))
+
     assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.MISMATCH, ACME.organization_id)
+
     refused = refusal(decision)
+
     assert isinstance(refused, TenantMismatchError)
     assert (refused.status, refused.code, refused.sources) == (403, "tenant_mismatch", (source,))
 
 
 @pytest.mark.parametrize("text", [OTHER, "0f000000-0000-4000-8000-00000000000f", "x"])
-def test_a_tenant_on_anothers_path_learns_nothing_but_the_trail_does(text: str) -> None:
+def test_foreign_path_is_answered_like_an_unknown_one(text: str) -> None:
     refused = refusal(decide(ACME, (MentionSource.HEADER, OTHER), (MentionSource.PATH, text)))
-    assert isinstance(refused, ForeignPathError)
+
     absent = NotFoundError("There is no such organization.")
+    assert isinstance(refused, ForeignPathError)
     assert (refused.status, refused.code, refused.title, refused.detail) == (
         absent.status,
         absent.code,
@@ -110,12 +116,13 @@ def test_a_tenant_on_anothers_path_learns_nothing_but_the_trail_does(text: str) 
     assert (refused.sources, absent.sources) == (("header", "path"), ())
 
 
-def test_a_tenant_on_its_own_path_is_the_routes_to_judge() -> None:
+def test_own_path_is_accepted() -> None:
     assert decide(ACME, (MentionSource.PATH, OWN)).outcome is ResolutionOutcome.ACCEPTED
 
 
-def test_who_names_nobody_is_the_principal() -> None:
+def test_request_without_a_mention_is_accepted() -> None:
     decision = decide(ACME)
+
     assert (decision.outcome, decision.organization_id, decision.trace) == (
         ResolutionOutcome.ACCEPTED,
         ACME.organization_id,
@@ -134,10 +141,11 @@ MENTIONS = st.lists(
 
 
 @given(st.sampled_from([ACME, GLOBEX, OPERATOR]), MENTIONS)
-def test_a_request_passes_exactly_when_no_mention_disagrees(
+def test_request_is_accepted_iff_no_mention_disagrees(
     caller: Caller, mentions: list[tuple[MentionSource, str]]
 ) -> None:
     decision = decide(caller, *mentions)
+
     assert [(step.mention.source, step.mention.text) for step in decision.trace] == mentions
     disagrees = any(step.verdict is DISAGREES for step in decision.trace)
     assert (decision.outcome is not ResolutionOutcome.ACCEPTED) == disagrees == (refusal(decision) is not None)
@@ -148,7 +156,7 @@ def test_a_request_passes_exactly_when_no_mention_disagrees(
 
 
 @given(MENTIONS, MENTIONS)
-def test_no_mention_makes_up_for_another(
+def test_no_mention_outweighs_a_disagreeing_one(
     some: list[tuple[MentionSource, str]], more: list[tuple[MentionSource, str]]
 ) -> None:
     if decide(ACME, *some).outcome is not ResolutionOutcome.ACCEPTED:

@@ -1,4 +1,4 @@
-"""One call of a Segment SDK: how its words become a row, and which calls are refused."""
+"""A call of a Segment SDK: the column of each member, and the refused calls."""
 
 import json
 from typing import Any
@@ -13,8 +13,9 @@ from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
 from tests.unit.segment_calls import ACME, CALL, Anything, fault, parse, raw, without
 
 
-def test_every_member_reaches_its_column() -> None:
+def test_each_member_reaches_its_column() -> None:
     row = parse()
+
     assert msgspec.structs.replace(row, properties="", user_properties="") == EventRow(
         organization_id=str(ACME),
         event_id="ajs-1001",
@@ -40,15 +41,16 @@ def test_every_member_reaches_its_column() -> None:
 
 def test_unknown_members_are_kept() -> None:
     row = parse(_metadata={"bundled": ["Segment.io"]}, traits={"plan": "pro"})
+
     assert json.loads(row.user_properties)["_metadata"] == {"bundled": ["Segment.io"]}
     assert json.loads(row.user_properties)["traits"] == {"plan": "pro"}
 
 
-def test_the_write_key_is_kept_nowhere() -> None:
+def test_write_key_is_not_stored() -> None:
     assert b"wk_secret" not in msgspec.json.encode(parse(writeKey="wk_secret"))
 
 
-def test_texts_are_kept_as_they_are_written() -> None:
+def test_text_of_a_call_is_unchanged() -> None:
     text = raw().replace(b'"order_id": "1001"', b'"x":1.10,"y":  1e5,"z":"\\u00e9\xc3\xa9"')
     assert '"x":1.10,"y":  1e5,"z":"\\u00e9é"' in parse(text).properties
 
@@ -70,14 +72,14 @@ def test_texts_are_kept_as_they_are_written() -> None:
     ],
     ids=lambda value: str(value)[:48],
 )
-def test_the_device_is_named_by_device_then_anonymous_then_user_id(changes: Anything, device_id: str) -> None:
+def test_device_id_is_device_then_anonymous_then_user_id(changes: Anything, device_id: str) -> None:
     assert parse(**changes).device_id == device_id
 
 
 @pytest.mark.parametrize(
     "changes", [{}, {"anonymousId": None, "userId": None}, {"anonymousId": "", "userId": ""}], ids=str
 )
-def test_a_call_without_a_device_is_refused(changes: Anything) -> None:
+def test_call_without_a_device_is_refused(changes: Anything) -> None:
     text = json.dumps({**json.loads(without("anonymousId", "userId")), **changes}).encode()
     assert fault(text) == ("anonymousId", "missing")
 
@@ -93,7 +95,7 @@ def test_a_call_without_a_device_is_refused(changes: Anything) -> None:
     ],
     ids=lambda value: str(value)[:32],
 )
-def test_the_name_is_the_events_or_the_pages_or_the_calls(changes: Anything, event_name: str) -> None:
+def test_event_name_is_event_then_name_then_type(changes: Anything, event_name: str) -> None:
     assert parse(**changes).event_name == event_name
 
 
@@ -110,27 +112,27 @@ def test_the_name_is_the_events_or_the_pages_or_the_calls(changes: Anything, eve
     ],
     ids=str,
 )
-def test_the_platform_is_told_by_the_context(context: Anything, platform: str) -> None:
+def test_platform_comes_from_the_context(context: Anything, platform: str) -> None:
     assert parse(context=context).platform == platform
 
 
 @pytest.mark.parametrize("call", ["track", "identify", "page", "screen", "group", "alias"])
-def test_each_type_of_call_is_taken(call: str) -> None:
+def test_each_type_of_call_is_accepted(call: str) -> None:
     assert parse(type=call).event_type == call
 
 
-def test_the_path_says_what_a_single_call_is() -> None:
+def test_path_sets_the_type_of_a_call() -> None:
     assert parse(without("type"), event_type="identify").event_type == "identify"
     assert parse(type="track", event_type="page").event_type == "page"
 
 
 @pytest.mark.parametrize("text", [without("type"), raw(type="purchase"), raw(type=""), raw(type="TRACK")])
-def test_a_call_of_no_type_is_refused(text: bytes) -> None:
+def test_call_without_a_known_type_is_refused(text: bytes) -> None:
     assert fault(text) == ("type", "unknown")
 
 
 @pytest.mark.parametrize("text", [b"null", b"5", b'"track"', b"[]", b'{"type": 5}', b'{"type": null}'], ids=ascii)
-def test_what_is_no_call_is_refused(text: bytes) -> None:
+def test_call_must_be_an_object(text: bytes) -> None:
     assert fault(text)[1] in {"invalid", "unknown"}
 
 
@@ -154,8 +156,9 @@ def test_what_is_no_call_is_refused(text: bytes) -> None:
     ],
     ids=ascii,
 )
-def test_an_optional_member_of_another_kind_loses_no_call(changes: dict[str, Any]) -> None:
+def test_optional_member_of_wrong_type_counts_as_absent(changes: dict[str, Any]) -> None:
     row = parse(**changes)
+
     assert row.device_id
     assert row.event_name
     assert row.event_id
@@ -164,14 +167,15 @@ def test_an_optional_member_of_another_kind_loses_no_call(changes: dict[str, Any
             assert json.loads(row.user_properties)[name] == value
 
 
-def test_a_call_has_at_most_32_kib() -> None:
+def test_call_has_at_most_32_kib() -> None:
     room = MAX_EVENT_BYTES - len(raw(properties={"note": ""}))
+
     assert parse(properties={"note": "x" * room}).event_id == "ajs-1001"
     assert fault(raw(properties={"note": "x" * (room + 1)})) == ("", "too_large")
 
 
 @pytest.mark.parametrize("member", ["messageId", "event", "anonymousId"])
-def test_the_nul_character_is_refused_where_it_is(member: str) -> None:
+def test_nul_character_is_refused_by_name(member: str) -> None:
     assert fault(json.dumps({**CALL, member: "a\0b"}).encode()) == (member, "invalid_characters")
 
 
@@ -183,15 +187,16 @@ JSON_VALUES = st.recursive(
 
 
 @given(st.sampled_from(sorted(CALL)), JSON_VALUES)
-def test_whatever_a_member_holds_a_call_is_a_row_or_refused(member: str, value: Anything) -> None:
+def test_arbitrary_value_is_a_row_or_refused(member: str, value: Anything) -> None:
     try:
         row = parse(msgspec.json.encode({**CALL, member: value}))
     except InvalidEventError:
         return
+
     assert msgspec.json.decode(msgspec.json.encode(row), type=EventRow) == row
 
 
-def test_the_paths_are_those_of_the_sdks() -> None:
+def test_paths_are_those_of_the_sdks() -> None:
     assert {"/batch", "/b", "/import"} == BATCH_PATHS
     assert dict(TYPE_OF_PATH) == {
         "/track": "track",

@@ -55,15 +55,17 @@ def test_money_comes_from_the_properties(properties: Anything, money: tuple[str,
     ],
     ids=lambda value: ascii(value)[:32],
 )
-def test_what_is_no_amount_of_a_known_currency_counts_as_none(properties: Anything) -> None:
+def test_invalid_money_counts_as_none(properties: Anything) -> None:
     row = parse(properties=properties)
+
     assert (Decimal(row.revenue), row.currency) == (Decimal(), "USD")
     assert len(row.revenue) <= 20
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400, "1" + "0" * 5000], ids=lambda text: text[:5])
-def test_a_number_beyond_all_bounds_counts_as_no_money(number: str) -> None:
+def test_huge_number_counts_as_no_money(number: str) -> None:
     row = parse(raw(properties={"revenue": 7}).replace(b"7}", f"{number}}}".encode()))
+
     assert (Decimal(row.revenue), row.currency) == (Decimal(), "USD")
     assert number in row.properties
 
@@ -71,10 +73,11 @@ def test_a_number_beyond_all_bounds_counts_as_no_money(number: str) -> None:
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=8) | st.floats(allow_nan=False) | st.integers())
 def test_money_always_fits_its_column(revenue: Decimal | float) -> None:
     stored = parse(properties={"revenue": str(revenue)}).revenue
+
     assert abs(Decimal(stored)) < 10**12
     assert len(stored.partition(".")[2]) <= 6
 
 
 @pytest.mark.parametrize("revenue", ["999999999999.9999995", "-999999999999.9999999"])
-def test_money_that_would_round_to_thirteen_digits_counts_as_none(revenue: str) -> None:
+def test_money_rounded_to_13_digits_counts_as_none(revenue: str) -> None:
     assert Decimal(parse(properties={"revenue": revenue}).revenue) == 0

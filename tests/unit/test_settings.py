@@ -29,7 +29,7 @@ ENVIRONMENT = {
 }
 
 
-def test_every_setting_comes_from_its_variable() -> None:
+def test_each_setting_comes_from_its_variable() -> None:
     settings = Settings.from_env(*VARIABLES, environ=ENVIRONMENT)
 
     assert settings == Settings(

@@ -1,4 +1,4 @@
-"""The tiers sell what the product's table says, number by number."""
+"""The tiers have the numbers of the product's table."""
 
 import re
 
@@ -61,12 +61,12 @@ def test_there_are_three_tiers() -> None:
 
 
 @pytest.mark.parametrize("tier", Tier)
-def test_a_tier_has_the_numbers_of_the_table(tier: Tier) -> None:
+def test_tier_has_the_numbers_of_the_table(tier: Tier) -> None:
     quotas = QUOTAS[tier]
     assert {name: getattr(quotas, name) for name in Quotas.__slots__} == TABLE[tier]
 
 
-def test_the_month_of_requests_is_thirty_days_at_the_rate_limit() -> None:
+def test_request_quota_is_30_days_at_the_rate_limit() -> None:
     assert {tier.value: QUOTAS[tier].api_requests_per_month for tier in Tier} == {
         "starter": 4_320_000,
         "growth": 21_600_000,
@@ -79,21 +79,23 @@ def test_storage_is_sold_in_gibibytes() -> None:
 
 
 @pytest.mark.parametrize("tier", Tier)
-def test_the_gateway_fences_at_twice_the_rate_limit(tier: Tier) -> None:
+def test_gateway_throttles_at_twice_the_rate_limit(tier: Tier) -> None:
     quotas = QUOTAS[tier]
+
     assert quotas.gateway_burst == 2 * quotas.api_requests_per_minute
     assert quotas.gateway_rate_per_second == pytest.approx(2 * quotas.api_requests_per_minute / 60, abs=0.005)
 
 
-def test_nobody_changes_the_table() -> None:
+def test_table_is_immutable() -> None:
     with pytest.raises(TypeError):
         QUOTAS[Tier.STARTER] = QUOTAS[Tier.ENTERPRISE]  # type: ignore[index]
+
     with pytest.raises(AttributeError):
         QUOTAS[Tier.STARTER].users = None  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("tier", Tier)
-def test_the_api_documents_numbers_are_the_tiers(tier: Tier) -> None:
+def test_docs_have_the_numbers_of_the_tiers(tier: Tier) -> None:
     rows = re.findall(rf"^\| {tier} \|(.+)\|$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
     quotas = QUOTAS[tier]
     numbers = (
@@ -106,4 +108,5 @@ def test_the_api_documents_numbers_are_the_tiers(tier: Tier) -> None:
         quotas.data_retention_days,
     )
     shown = [f"{number:,}" if number is not None else "any" for number in numbers]
+
     assert [[cell.strip() for cell in row.split("|")] for row in rows] == [shown]

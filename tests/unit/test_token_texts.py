@@ -1,4 +1,4 @@
-"""What is no compact token of claims is refused like any other bad token."""
+"""Texts that are no compact token with claims are refused."""
 
 import json
 
@@ -47,7 +47,7 @@ HEAD, BODY, SIGNATURE = GOOD.split(".")
     ],
     ids=lambda text: ascii(text)[:24],
 )
-def test_what_is_no_compact_token_is_refused(text: str) -> None:
+def test_malformed_token_is_refused(text: str) -> None:
     assert refused(text)
 
 
@@ -68,13 +68,13 @@ def test_what_is_no_compact_token_is_refused(text: str) -> None:
     ],
     ids=lambda payload: ascii(payload)[:24],
 )
-def test_a_signed_payload_that_is_no_object_of_claims_is_refused(payload: bytes) -> None:
+def test_signed_payload_without_claims_is_refused(payload: bytes) -> None:
     assert refused(token(HEADER, payload))
     assert refused(token({**HEADER, "alg": "RS256", "kid": "2026-10"}, payload, sign_rs256))
 
 
 @given(st.text(max_size=200))
-def test_no_text_is_refused_in_another_way(text: str) -> None:
+def test_arbitrary_text_is_refused(text: str) -> None:
     assert refused(text)
     assert refused(f"{HEAD}.{BODY}.{encode(text.encode(errors='replace')) or 'AA'}")
     assert refused(f"{encode(text.encode(errors='replace')) or 'AA'}.{BODY}.{SIGNATURE}")

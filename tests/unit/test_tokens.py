@@ -1,4 +1,4 @@
-"""A person's token is good, or it is refused in one way only, whatever is wrong with it."""
+"""Access tokens: a valid one is accepted, and all others are refused with the same answer."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -30,8 +30,9 @@ from tests.unit.signed_tokens import (
 )
 
 
-def test_a_good_token_says_who_acts_for_which_organization() -> None:
+def test_valid_token_has_user_and_organization() -> None:
     claims = KEY_SET.verify(token(HEADER, CLAIMS), now=NOW)
+
     assert claims.user_id == claims.sub == UUID(USER)
     assert claims.organization_id == UUID("0a000000-0000-4000-8000-00000000000a")
     assert (claims.email, claims.role, claims.permissions) == (
@@ -87,12 +88,12 @@ def test_a_good_token_says_who_acts_for_which_organization() -> None:
     ],
     ids=lambda value: json.dumps(value)[:24] if isinstance(value, dict) else value.__name__,
 )
-def test_the_header_does_not_choose_how_a_token_is_verified(changes: dict[str, object], signer: Signer) -> None:
+def test_header_cannot_choose_the_verification(changes: dict[str, object], signer: Signer) -> None:
     assert refused(token({**HEADER, **changes}, CLAIMS, signer))
 
 
 @pytest.mark.parametrize("member", ["alg", "kid"])
-def test_the_header_names_algorithm_and_key(member: str) -> None:
+def test_header_must_name_algorithm_and_key(member: str) -> None:
     header = {name: value for name, value in HEADER.items() if name != member}
     assert refused(token(header, CLAIMS))
 
@@ -107,7 +108,7 @@ def test_the_header_names_algorithm_and_key(member: str) -> None:
         (HEADER, json.dumps(CLAIMS).encode()[:-1] + b',"\\u0065xp":%d}' % (SECONDS + 9999)),
     ],
 )
-def test_a_member_named_twice_makes_a_token_ambiguous(header: bytes | dict[str, object], payload: Any) -> None:  # noqa: ANN401
+def test_duplicate_member_is_refused(header: bytes | dict[str, object], payload: Any) -> None:  # noqa: ANN401
     assert refused(token(header, payload))
 
 
@@ -205,12 +206,12 @@ def test_a_member_named_twice_makes_a_token_ambiguous(header: bytes | dict[str, 
     ],
     ids=str,
 )
-def test_a_wrong_claim_refuses_the_token(changes: dict[str, object]) -> None:
+def test_wrong_claim_is_refused(changes: dict[str, object]) -> None:
     assert refused(token(HEADER, {**CLAIMS, **changes}))
 
 
 @pytest.mark.parametrize("claim", sorted(CLAIMS))
-def test_no_claim_may_be_missing(claim: str) -> None:
+def test_missing_claim_is_refused(claim: str) -> None:
     assert refused(token(HEADER, {name: value for name, value in CLAIMS.items() if name != claim}))
 
 
@@ -228,24 +229,28 @@ def test_clocks_may_differ_by_a_minute(changes: dict[str, object]) -> None:
     [253_402_300_739, 253_402_300_740, 253_402_300_799, 10**12, 10**15, 10**18, 10**30, int("9" * 400)],
     ids=lambda exp: str(exp)[:16],
 )
-def test_a_time_that_no_calendar_has_is_refused_or_can_be_told(exp: int) -> None:
+def test_far_expiry_is_refused_or_representable(exp: int) -> None:
     try:
         claims = KEY_SET.verify(token(HEADER, {**CLAIMS, "exp": exp}), now=NOW)
     except UnauthenticatedError:
         return
+
     assert claims.expires_at > NOW
 
 
 @pytest.mark.parametrize("seconds", [-3600, -61, -60, -59.999, -1, 0, 1, 889, 3600])
-def test_a_token_is_refused_from_exactly_when_it_says_that_it_ends(seconds: float) -> None:
+def test_token_is_refused_from_its_expiry_on(seconds: float) -> None:
     text = token(HEADER, {**CLAIMS, "exp": SECONDS, "iat": SECONDS - 7200})
     moment = NOW - timedelta(seconds=seconds)
+
     ends_at = KEY_SET.verify(text, now=NOW - timedelta(seconds=3600)).expires_at
+
     assert refused(text, now=moment) == (moment >= ends_at)
 
 
-def test_a_token_is_refused_past_8_kib() -> None:
+def test_token_over_8_kib_is_refused() -> None:
     good = token(HEADER, {**CLAIMS, "permissions": ["x" * 5000]})
+
     assert len(good) < MAX_CREDENTIAL_CHARACTERS == 8192
     assert not refused(good)
     assert refused(token(HEADER, {**CLAIMS, "permissions": ["x" * 6000]}))

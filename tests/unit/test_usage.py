@@ -22,18 +22,19 @@ NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))
 
 
 @given(st.dates(max_value=date(9999, 11, 30)))
-def test_a_month_begins_and_ends_on_a_first_and_holds_its_day(day: date) -> None:
+def test_month_contains_its_day(day: date) -> None:
     month = month_of(day)
+
     assert month.start.day == month.end.day == 1
     assert month.start <= day < month.end
     assert 28 <= (month.end - month.start).days <= 31
 
 
-def test_before_the_first_roll_up_nothing_is_settled() -> None:
+def test_no_rows_are_settled_before_the_first_roll_up() -> None:
     assert unsettled_since(None) == datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def test_rows_that_were_on_their_way_are_looked_at_again() -> None:
+def test_roll_up_looks_back_by_the_settling_time() -> None:
     moment = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
     assert moment - unsettled_since(moment) == SETTLING_TIME
 
@@ -47,7 +48,7 @@ def test_rows_that_were_on_their_way_are_looked_at_again() -> None:
         (date(2026, 1, 1), date(2026, 1, 1), Period(start=date(2026, 1, 1), end=date(2026, 1, 1))),
     ],
 )
-def test_a_period_is_by_default_of_this_month(start: date | None, end: date | None, period: Period) -> None:
+def test_period_defaults_to_this_month(start: date | None, end: date | None, period: Period) -> None:
     assert parse_period(start, end, today=TODAY) == period
 
 
@@ -61,15 +62,14 @@ def test_a_period_is_by_default_of_this_month(start: date | None, end: date | No
         (date(9999, 12, 31), date(9999, 12, 31)),
     ],
 )
-def test_a_period_that_ends_before_it_starts_or_that_no_store_holds_is_invalid(
-    start: date | None, end: date | None
-) -> None:
+def test_invalid_period_is_refused(start: date | None, end: date | None) -> None:
     with pytest.raises(InvalidError) as refusal:
         parse_period(start, end, today=TODAY)
+
     assert [error.code for error in refusal.value.errors] == ["out_of_range"]
 
 
-def test_usage_is_shown_as_the_api_says() -> None:
+def test_usage_document_has_the_form_of_the_api() -> None:
     report = UsageReport(
         organization_id=UUID(int=7),
         tier=Tier.ENTERPRISE,
@@ -78,6 +78,7 @@ def test_usage_is_shown_as_the_api_says() -> None:
         held={"clock": 2, "quota": 3},
         daily=[DailyUsage(metric_date=TODAY, events=12, unique_users=4, storage_bytes=99)],
     )
+
     assert usage_document(report) == {
         "organization_id": str(UUID(int=7)),
         "tier": "enterprise",
@@ -106,7 +107,9 @@ def test_usage_is_shown_as_the_api_says() -> None:
 )
 def test_money_is_a_decimal_text(amount: str, text: str) -> None:
     group = Statistics(TODAY, None, "Order Completed", None, None, 3, {"EUR": Decimal(amount)}, 2)
+
     [shown] = statistics_document([group], ["day", "event_name"])["data"]
+
     assert shown == {
         "day": "2026-11-24",
         "event_name": "Order Completed",

@@ -1,4 +1,5 @@
-"""The tenancy core: what every function of the bundle shares.
+"""The tenancy core: the package that all functions share.
 
-Imports run one way: functions -> gateway, settings, tokens -> use_cases -> stores -> rules -> errors.
+Imports run one way: functions -> gateway -> use_cases -> stores -> rules -> errors. Settings and wiring stand beside
+these layers.
 """

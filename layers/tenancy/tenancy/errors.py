@@ -1,4 +1,4 @@
-"""Every refusal that a client can see, with its HTTP status and stable code (docs: the API's refusals table)."""
+"""All refusals that clients see, with status and stable code (docs/api.md, "Refusals")."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ PATH: Final = "path"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """One field at fault: where it is (`events/3/revenue`), a stable code, and a sentence for a person."""
+    """An invalid field: location (`events/3/revenue`), stable code, and message for a person."""
 
     location: str
     code: str
     message: str
 
 
-class Refusal(Exception):  # noqa: N818 - the domain's word: a refusal is an answer, not a defect
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer to the client, not a defect
     """A request that is answered with a problem document (RFC 9457) instead of a result.
 
-    *detail* is a sentence for the caller; *errors* name the fields at fault; *retry_after* is in whole seconds.
-    *sources* are the places in the request that name another organization than the credential's, for the audit log;
-    *members* stand in the document beside those that every problem has.
+    *detail* is a sentence for the caller. *errors* are the invalid fields. *retry_after* is in whole seconds.
+    *sources* are the parts of the request that name another organization than its credential. The audit log records
+    them. *members* are added to the members that every problem document has.
     """
 
     status: ClassVar[int] = 500
@@ -33,7 +33,7 @@ class Refusal(Exception):  # noqa: N818 - the domain's word: a refusal is an ans
     members: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None) -> None:
-        """Say in one sentence what is refused and why."""
+        """Take *detail*, or the title if it is empty."""
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.errors = tuple(errors)
@@ -41,49 +41,61 @@ class Refusal(Exception):  # noqa: N818 - the domain's word: a refusal is an ans
 
 
 class InternalError(Refusal):
-    """Our fault; the log has the request id."""
+    """A defect of the platform.
+
+    The log has the error under the request id.
+    """
 
 
 class MalformedRequestError(Refusal):
-    """The bytes are no JSON, or no gzip."""
+    """The body is not valid JSON, gzip or UTF-8."""
 
     status, code, title = 400, "malformed_request", "Malformed Request"
 
 
 class UnauthenticatedError(Refusal):
-    """No credential, or one that is bad, expired or revoked: which of them is not said."""
+    """A request without a valid credential.
+
+    The answer does not tell why the credential is refused.
+    """
 
     status, code, title = 401, "unauthenticated", "Unauthorized"
 
-    def __init__(self, detail: str = "A valid credential is needed.") -> None:
-        """Say no more than the gateway does."""
+    def __init__(self, detail: str = "The credential is missing, invalid, expired or revoked.") -> None:
+        """Answer by default with the text of the gateway response in template.yaml."""
         super().__init__(detail)
 
 
 class QuotaExceededError(Refusal):
-    """What the tier includes is used up; more is to be had with another tier, or next month."""
+    """A quota of the tier is used.
+
+    A larger tier raises it. A monthly quota starts anew next month.
+    """
 
     status, code, title = 402, "quota_exceeded", "Quota Exceeded"
 
     def __init__(self, detail: str, *, tier: str, metric: str, limit: int, used: int, upgrade_url: str) -> None:
-        """Name the *metric*, and how much of its *limit* is *used*."""
+        """Add the *metric*, its *limit* and the amount *used* to the problem document."""
         super().__init__(detail)
         self.members = {"tier": tier, "metric": metric, "limit": limit, "used": used, "upgrade_url": upgrade_url}
 
 
 class TenantMismatchError(Refusal):
-    """Something in the request names another organization than the credential's."""
+    """A part of the request names another organization than its credential."""
 
     status, code, title = 403, "tenant_mismatch", "Tenant Mismatch"
 
     def __init__(self, detail: str = "", sources: Sequence[str] = (BODY,)) -> None:
-        """Say where another organization is named; the reader of an event knows only that it is in the body."""
+        """Take the *sources* that name another organization.
+
+        A reader of events knows the body only.
+        """
         super().__init__(detail)
         self.sources = tuple(sources)
 
 
 class ForbiddenError(Refusal):
-    """The caller is known and lacks the permission."""
+    """An authenticated caller lacks the permission."""
 
     status, code, title = 403, "forbidden", "Forbidden"
 
@@ -95,113 +107,139 @@ class OrganizationInactiveError(Refusal):
 
 
 class NotFoundError(Refusal):
-    """Nothing is there, or nothing that the caller may know of."""
+    """A resource that does not exist, or that the caller may not know of."""
 
     status, code, title = 404, "not_found", "Not Found"
 
 
 class ForeignPathError(NotFoundError):
-    """A tenant's credential on another's path: a mismatch, answered as if there were no such organization."""
+    """A tenant calls a path of another organization.
+
+    The audit log records it as a mismatch. The answer equals that for an organization that does not exist.
+    """
 
     def __init__(self, sources: Sequence[str] = (PATH,)) -> None:
-        """Answer what an organization that does not exist is answered with."""
+        """Take the *sources* for the audit log."""
         super().__init__("There is no such organization.")
         self.sources = tuple(sources)
 
 
 class ErasedError(Refusal):
-    """The organization was erased; its tombstone and its certificate are what is left."""
+    """The organization was erased.
+
+    Its remnant, its audit log and its certificate remain.
+    """
 
     status, code, title = 410, "erased", "Gone"
 
     def __init__(self, detail: str = "The organization was erased.") -> None:
-        """Say no more than that."""
+        """Answer by default that the organization was erased."""
         super().__init__(detail)
 
 
 class SubdomainTakenError(Refusal):
-    """Another organization answers at that subdomain, or it is reserved."""
+    """The subdomain belongs to another organization or is reserved."""
 
     status, code, title = 409, "subdomain_taken", "Subdomain Taken"
 
     def __init__(self, subdomain: str) -> None:
-        """Name the *subdomain* that was asked for."""
-        super().__init__(f"The subdomain {subdomain!r} is not available.")
+        """Name the requested *subdomain*."""
+        super().__init__(f"The subdomain {subdomain!r} is taken or reserved. Choose another one.")
 
 
 class TransitionNotAllowedError(Refusal):
-    """The organization is in a state from which there is no such change."""
+    """The status of the organization does not allow the change."""
 
     status, code, title = 409, "transition_not_allowed", "Transition Not Allowed"
 
 
 class DowngradeBlockedError(Refusal):
-    """The organization has more than the smaller tier includes; `blockers` say of what."""
+    """The organization exceeds a quota of the smaller tier.
+
+    `blockers` lists the metrics.
+    """
 
     status, code, title = 409, "downgrade_blocked", "Downgrade Blocked"
 
     def __init__(self, blockers: Sequence[str]) -> None:
-        """Name what has to be fewer first."""
-        super().__init__(f"The organization has more than that tier includes: {', '.join(blockers)}.")
+        """Name the metrics that must fall first."""
+        detail = f"The organization exceeds the new tier's quota of {' and '.join(blockers)}. Reduce them first."
+        super().__init__(detail)
         self.members = {"blockers": list(blockers)}
 
 
 class NotDeletedError(Refusal):
-    """There is no deletion that could be undone."""
+    """The organization is not deleted, so it cannot be restored."""
 
     status, code, title = 409, "not_deleted", "Not Deleted"
 
 
 class RequestInProgressError(Refusal):
-    """A request with the same `Idempotency-Key` is not done yet; the client should come back."""
+    """A request with the same `Idempotency-Key` still runs.
+
+    The client should retry.
+    """
 
     status, code, title = 409, "request_in_progress", "Request In Progress"
 
     def __init__(self, detail: str, *, retry_after: int = 10) -> None:
-        """Ask for another try in *retry_after* seconds."""
+        """Ask the client to retry after *retry_after* seconds."""
         super().__init__(detail, retry_after=retry_after)
 
 
 class ConflictError(Refusal):
-    """What is there is in another state than the call needs."""
+    """The resource is in another state than the call needs."""
 
     status, code, title = 409, "conflict", "Conflict"
 
 
 class TooLargeError(Refusal):
-    """The body is larger than the route takes, counted after decoding."""
+    """The decoded body exceeds the limit of the route."""
 
     status, code, title = 413, "too_large", "Content Too Large"
 
 
 class InvalidError(Refusal):
-    """Well-formed but wrong; `errors` says where."""
+    """A well-formed request with invalid values.
+
+    `errors` lists the fields.
+    """
 
     status, code, title = 422, "invalid", "Unprocessable Content"
 
 
 class IdempotencyKeyReusedError(Refusal):
-    """The same `Idempotency-Key` came before, with another request."""
+    """The `Idempotency-Key` was used before for another request."""
 
     status, code, title = 422, "idempotency_key_reused", "Idempotency Key Reused"
 
 
 class RateLimitedError(Refusal):
-    """More requests than the tier has in a minute, or events past all that can be held; the client should come back."""
+    """A request over the rate limit, or events over the quota and its grace band.
+
+    The client should retry.
+    """
 
     status, code, title = 429, "rate_limited", "Too Many Requests"
 
     def __init__(self, detail: str, *, tier: str, limit: int, retry_after: int) -> None:
-        """Say for how many seconds to wait."""
+        """Add *tier* and *limit* to the document.
+
+        Ask to retry after *retry_after* seconds.
+        """
         super().__init__(detail, retry_after=retry_after)
         self.members = {"tier": tier, "limit": limit}
 
 
 class UnavailableError(Refusal):
-    """A store that the request needs is away; nothing was changed, the client should come back."""
+    """A store that the request needs is unreachable.
+
+    Nothing was changed. The client should retry.
+    """
 
     status, code, title = 503, "unavailable", "Service Unavailable"
 
     def __init__(self, detail: str = "", *, retry_after: int = 2) -> None:
-        """Ask for another try in *retry_after* seconds."""
-        super().__init__(detail or "Try again later.", retry_after=retry_after)
+        """Ask the client to retry after *retry_after* seconds."""
+        text = f"The service is temporarily unavailable. Retry after {retry_after} seconds."
+        super().__init__(detail or text, retry_after=retry_after)

@@ -1,4 +1,4 @@
-"""The only reader of the environment: one frozen value per process, checked and cast at start."""
+"""The only reader of the environment: one frozen value per process, validated at start."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -11,20 +11,22 @@ DEFAULT_REGION: Final = "eu-central-1"
 
 
 class InvalidSettingError(Exception):
-    """A function cannot start: its text names each environment variable that is missing or invalid."""
+    """A function cannot start.
+
+    The message names each missing or invalid environment variable.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The variables that template.yaml gives to a function. Secrets are named here, never held.
+    """The variables that template.yaml sets for a function, without secrets.
 
-    A process has only the fields that it asked for; reading another one is an AttributeError. Every process has the
-    first three.
+    A process has the first three fields and the fields that it asked for. Reading another field is an AttributeError.
 
-    *secrets_prefix* and a name make a secret's id in Secrets Manager (docs/operations.md lists them).
-    *aws_endpoint_url* is set on the local stack only. *redis_timeout_seconds* is how long a request waits for Redis.
-    *deletion_grace* is how long a deletion can be undone, *writer_wait* how long an erasure waits for writers, and
-    *recount_after* the time between an erasure and its recount.
+    *secrets_prefix* and a name form a secret's id in Secrets Manager (docs/operations.md lists the names).
+    *aws_endpoint_url* is set on the local stack only. *redis_timeout_seconds* is the time-out of a request for Redis.
+    *deletion_grace* is the period in which a deletion can be undone. *writer_wait* is the time that an erasure waits
+    for writers. *recount_after* is the time between an erasure and its recount.
     """
 
     region: str
@@ -49,10 +51,10 @@ class Settings:
 
     @classmethod
     def from_env(cls, *needed: str, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the variables that every function has, and the *needed* ones.
+        """Read the variables that all functions have, and the *needed* ones.
 
         Raises:
-            InvalidSettingError: a variable is missing, empty or not a number. Nothing was opened yet.
+            InvalidSettingError: a variable is missing, empty or not a number. No connection was opened yet.
         """
         settings = object.__new__(cls)
         values = {
@@ -63,7 +65,7 @@ class Settings:
         for name in ("SECRETS_PREFIX", *needed):
             field, cast = VARIABLES[name]
             try:
-                values[field] = cast(_given(environ, name))
+                values[field] = cast(_require(environ, name))
             except ValueError as error:
                 problems.append(f"{name} {error}")
         if problems:
@@ -73,7 +75,7 @@ class Settings:
         return settings
 
 
-def _given(environ: Mapping[str, str], name: str) -> str:
+def _require(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:
         raise ValueError("is missing")

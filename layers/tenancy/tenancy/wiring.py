@@ -1,7 +1,7 @@
-"""How a function gets its databases, queues, keys and gate from its settings: each stands here once.
+"""Builds databases, queues, keys and the admission gate of a function from its settings.
 
-Drivers are imported by the property that needs them, because every import costs time at a cold start. A test in
-tests/cold_start names the drivers that a function must not import.
+A property imports its driver when it is used, because each import makes a cold start slower. A test in tests/cold_start
+names the drivers that a function must not import.
 """
 
 from collections.abc import Callable
@@ -33,10 +33,13 @@ if TYPE_CHECKING:
 
 
 class Wiring:
-    """The resources of one process. Each is made at its first use, connects at its first call, and is kept."""
+    """The resources of one process.
+
+    Each is built on first use and connects at its first call.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        """Open nothing yet."""
+        """Keep the settings and open no connection."""
         self.settings = settings
 
     @cached_property
@@ -48,7 +51,10 @@ class Wiring:
 
     @cached_property
     def database(self) -> "Database":
-        """PostgreSQL as the functions' role, which row-level security binds to one tenant."""
+        """PostgreSQL with the functions' role.
+
+        Row-level security limits it to one tenant.
+        """
         from tenancy.stores.aws.secrets import DATABASE
         from tenancy.stores.postgres.client import Database
 
@@ -56,7 +62,7 @@ class Wiring:
 
     @cached_property
     def platform_database(self) -> "Database":
-        """PostgreSQL as the platform's role, which works for all organizations."""
+        """PostgreSQL with the platform's role, for statements that cross organizations."""
         from tenancy.stores.aws.secrets import PLATFORM_DATABASE
         from tenancy.stores.postgres.client import Database
 
@@ -64,26 +70,32 @@ class Wiring:
 
     @cached_property
     def owner_database(self) -> "Database":
-        """PostgreSQL as the owner of the tables, for migrations alone."""
+        """PostgreSQL with the owner of the tables, for migrations only."""
         from tenancy.stores.aws.secrets import OWNER_DATABASE
         from tenancy.stores.postgres.client import Database
 
         return Database(lambda: self.secrets.get_secret(OWNER_DATABASE), as_owner=True)
 
     def clickhouse_reader(self, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> "Callable[[], Client]":
-        """Return the client that reads tenants' tables and nothing else; it connects at the first call."""
+        """Return the client that may only read tenants' tables.
+
+        It connects at the first call.
+        """
         from tenancy.stores.aws.secrets import CLICKHOUSE_READER
 
         return self._clickhouse(CLICKHOUSE_READER, timeout_seconds)
 
     def clickhouse_writer(self, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> "Callable[[], Client]":
-        """Return the client that writes and deletes; it connects at the first call."""
+        """Return the client that may write and delete.
+
+        It connects at the first call.
+        """
         from tenancy.stores.aws.secrets import CLICKHOUSE
 
         return self._clickhouse(CLICKHOUSE, timeout_seconds)
 
     def redis(self, *, timeout_seconds: float) -> "Redis":
-        """Return Redis for callers that wait *timeout_seconds* for a call."""
+        """Return Redis with a time-out of *timeout_seconds* for each call."""
         from tenancy.stores.aws.secrets import REDIS
         from tenancy.stores.redis.client import Redis
 
@@ -91,24 +103,27 @@ class Wiring:
 
     @cached_property
     def request_redis(self) -> "Redis":
-        """Redis for admission: a request waits as long as the template says."""
+        """Redis for admission, with the time-out that the template sets."""
         return self.redis(timeout_seconds=self.settings.redis_timeout_seconds)
 
     @cached_property
     def publication_redis(self) -> "Redis":
-        """Redis for publishing a standing after a commit: a request waits long enough for a new connection."""
+        """Redis for publishing a standing after a commit.
+
+        The time-out allows for a new connection.
+        """
         return self.redis(timeout_seconds=PUBLICATION_REDIS_TIMEOUT_SECONDS)
 
     @cached_property
     def event_queue(self) -> "EventQueue":
-        """The queue of events, which load reads."""
+        """The event queue, which load reads."""
         from tenancy.stores.aws.event_queue import EventQueue
 
         return EventQueue(self._sqs, self.settings.events_queue_url)
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
-        """The dead-letter queue of events."""
+        """The dead-letter queue of the event queue."""
         from tenancy.stores.aws.dead_letters import DeadLetters
 
         return DeadLetters(self._sqs, self.settings.dead_letters_url)
@@ -123,28 +138,28 @@ class Wiring:
 
     @cached_property
     def signer(self) -> "Signer":
-        """The key that signs certificates and checkpoints."""
+        """The KMS key that signs certificates and checkpoints."""
         from tenancy.stores.aws.signer import Signer
 
         return Signer(self._kms, self.settings.signing_key_id)
 
     @cached_property
     def encryptor(self) -> "Encryptor":
-        """The key that encrypts stored answers."""
+        """The KMS key that encrypts stored answers."""
         from tenancy.stores.aws.encryptor import Encryptor
 
         return Encryptor(self._kms, self.settings.encryption_key_id)
 
     @cached_property
     def gateway_keys(self) -> "GatewayKeys":
-        """API Gateway's keys and usage plans."""
+        """The keys and usage plans of API Gateway."""
         from tenancy.stores.aws.gateway_keys import GatewayKeys
 
         return GatewayKeys(self.settings.region, self.settings.usage_plans_path)
 
     @cached_property
     def gateway_key_removal(self) -> "GatewayKeys":
-        """API Gateway's keys, for a function that only deletes them."""
+        """The keys of API Gateway, for a function that only deletes them."""
         from tenancy.stores.aws.gateway_keys import GatewayKeys
 
         return GatewayKeys(self.settings.region)
@@ -166,33 +181,36 @@ class Wiring:
 
     @cached_property
     def mailer(self) -> "Mailer":
-        """SES, with the platform's sender address."""
+        """SES with the sender address of the platform."""
         from tenancy.stores.aws.mail import Mailer
 
         return Mailer(self.settings.region, self.settings.mail_from)
 
     @cached_property
     def event_bus(self) -> "EventBus":
-        """EventBridge's default bus."""
+        """The default bus of EventBridge."""
         from tenancy.stores.aws.event_bus import EventBus
 
         return EventBus(self.settings.region)
 
     def gate(self, database: "Callable[[], Database]") -> "AdmissionGate":
-        """Return the admission gate; it asks *database* for a standing that Redis does not know."""
+        """Return the admission gate.
+
+        It opens *database* only for a standing that Redis does not have.
+        """
         from tenancy.use_cases.admission.admit import AdmissionGate
 
         return AdmissionGate(self.request_redis, database)
 
     @cached_property
     def write_keys(self) -> "WriteKeys":
-        """The look-up of write keys, for paths without an authorizer."""
+        """The look-up of write keys, for routes without an authorizer."""
         from tenancy.use_cases.keys.write_keys import WriteKeys
 
         return WriteKeys(self.database)
 
     def key_set(self) -> "KeySet":
-        """Return the public keys that verify people's tokens. A changed secret gives another key set."""
+        """Return the public keys that verify access tokens, from the current secret."""
         from tenancy.stores.aws.secrets import JWKS
 
         return self._parse_key_set(self.secrets.get_secret(JWKS))
@@ -203,7 +221,7 @@ class Wiring:
 
         issuer = self.settings.token_issuer
 
-        @lru_cache(maxsize=1)  # tokens that an old key set verified are forgotten with it
+        @lru_cache(maxsize=1)  # a new key set does not keep the tokens that the old one verified
         def parse(document: str) -> KeySet:
             return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
 

@@ -1,1 +1,4 @@
-"""Rules: plain values and functions that decide. No driver, no clock, no environment."""
+"""Rules: plain values and functions that decide.
+
+No driver, no clock, no environment.
+"""

@@ -1,4 +1,4 @@
-"""The decision on a request: admitted, or refused because of who asks, how often, or how much of what."""
+"""Admission: a request is admitted, or refused by credential, status, rate limit or quota."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,11 +11,11 @@ from tenancy.rules.rate_limit import RateState
 from tenancy.rules.tiers import Tier
 
 HELD_FOR_QUOTA: Final = "quota"
-PLATFORM_TIER: Final = "platform"  # what stands for a tier where the operator calls
+PLATFORM_TIER: Final = "platform"  # shown as the tier of an operator's request
 
 
 class AdmissionVerdict(StrEnum):
-    """What becomes of a request."""
+    """The decision on a request."""
 
     ADMITTED = "admitted"
     UNAUTHENTICATED = "unauthenticated"
@@ -26,11 +26,12 @@ class AdmissionVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What was decided. *tier* and *status* are the organization's of now, None for the operator.
+    """The decision on one request, with its reasons.
 
-    Of the events that the request brings the first *accepted* ones count, the next *held* ones are kept apart, and the
-    rest is refused; *metric* and *used* say what of the quotas they met. *degraded_by* is why Redis is away, empty when
-    it is not: limits hold for this process alone then, and quotas not at all. *rate* is None for nobody's request.
+    *tier* and *status* are the current ones of the organization, None for the operator. The first *accepted* events
+    of the request count, the next *held* events are held, and the rest is refused. *metric* and *used* name the quota
+    that was reached. *degraded_by* is the error of an unreachable Redis, else empty. Without Redis the rate limit
+    applies per process and quotas do not apply. *rate* is None if the request is not authenticated.
     """
 
     verdict: AdmissionVerdict
@@ -44,13 +45,15 @@ class Admission:
     degraded_by: str = ""
 
     def require_admitted(self, *, all_or_nothing: bool = False) -> None:
-        """Let the request pass when it is admitted; *is_whole* for a Segment SDK, which drops what is answered 402.
+        """Raise the refusal unless the request is admitted.
+
+        *all_or_nothing* is for Segment SDKs. They drop a batch after a 402, so a used quota is 429 for them.
 
         Raises:
-            UnauthenticatedError: the credential was revoked since the authorizer saw it.
-            RateLimitedError: too many requests within a minute, or *is_whole* and the month's are used up.
+            UnauthenticatedError: the credential was revoked after the authorizer verified it.
+            RateLimitedError: the rate limit is exceeded, or *all_or_nothing* is set and a quota is used.
             OrganizationInactiveError: the organization is suspended or deleted.
-            QuotaExceededError: the month's requests are used up.
+            QuotaExceededError: a quota is used.
         """
         if self.verdict is AdmissionVerdict.ADMITTED:
             return
@@ -58,7 +61,7 @@ class Admission:
             raise OrganizationInactiveError(f"The organization is {self.status}.")
         if self.verdict is AdmissionVerdict.RATE_LIMITED and self.rate is not None:
             raise RateLimitedError(
-                f"More than {self.rate.limit} requests within a minute.",
+                f"Rate limit exceeded: {self.rate.limit} requests per minute. Retry after {self.rate.seconds_left} s.",
                 tier=self.tier or PLATFORM_TIER,
                 limit=self.rate.limit,
                 retry_after=self.rate.seconds_left,

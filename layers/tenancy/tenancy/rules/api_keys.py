@@ -1,7 +1,8 @@
-"""API keys as text: `pk_` (platform), `sk_` (secret, a tenant's servers), `wk_` (write, a tenant's apps).
+"""API keys as text, and their checksums.
 
-A key is its prefix, 256 random bits in base 62 and a checksum, so that a typing error or a random string is refused
-without a look-up. Only its SHA-256 is ever stored.
+Prefixes are `pk_` (platform), `sk_` (secret, for servers of a tenant) and `wk_` (write, for apps of a tenant). A key is
+its prefix, 256 random bits in base 62 and a checksum. The checksum refuses typing errors and random strings without a
+look-up. Only the SHA-256 of a key is stored.
 """
 
 import hashlib
@@ -21,7 +22,10 @@ HINT_CHARACTERS: Final = 4
 
 
 class KeyType(StrEnum):
-    """Who a key is for; the value is its prefix."""
+    """The type of a key.
+
+    Its value is the prefix of the key.
+    """
 
     PLATFORM = "pk"
     SECRET = "sk"  # noqa: S105 - a prefix
@@ -30,27 +34,30 @@ class KeyType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A well-formed key. Never logged: its representation shows the last characters only."""
+    """A well-formed key.
+
+    Its representation shows the last characters only, to keep it out of logs.
+    """
 
     text: str
 
     @property
     def type(self) -> KeyType:
-        """What the prefix says."""
+        """The type, from the prefix."""
         return KeyType(self.text[:2])
 
     @property
     def digest(self) -> bytes:
-        """The 32 bytes by which the key is stored and found."""
+        """The SHA-256 of the key (32 bytes), under which it is stored."""
         return hashlib.sha256(self.text.encode()).digest()
 
     @property
     def hint(self) -> str:
-        """The last characters, to tell keys apart in a list."""
+        """The last four characters, which distinguish keys in a list."""
         return self.text[-HINT_CHARACTERS:]
 
     def __repr__(self) -> str:
-        """Show no secret."""
+        """Show the type and the hint, not the secret."""
         return f"<{self.type}_…{self.hint}>"
 
 
@@ -61,7 +68,7 @@ def generate_key(key_type: KeyType) -> ApiKey:
 
 
 def find_key(text: str) -> ApiKey | None:
-    """Return the key that *text* is, or None when its form or checksum is wrong."""
+    """Return *text* as a key, or None if its form or checksum is wrong."""
     if KEY.fullmatch(text) is None or _checksum(text[:-CHECKSUM_CHARACTERS]) != text[-CHECKSUM_CHARACTERS:]:
         return None
     return ApiKey(text)

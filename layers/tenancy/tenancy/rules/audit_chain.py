@@ -1,7 +1,8 @@
-"""The seals of an audit log: a hash chain per organization that shows every later change of a sealed entry.
+"""The hash chain of an audit log, which makes later changes of sealed entries visible.
 
-A seal is the SHA-256 of the seal before it and of the entry's own text. Personal values enter that text as one salted
-digest; values and salt stand in a side table, so that erasing them breaks nothing and leaves a digest of no meaning.
+Each organization has a chain. A seal is the SHA-256 of the seal before it and the text of the entry. That text has the
+personal values as one salted digest only. The values and the salt are stored in a side table. Erasing them does not
+break the chain, and the digest alone does not identify a person.
 """
 
 import hashlib
@@ -12,14 +13,15 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-FIRST_SEAL: Final = bytes(32)  # what the first entry of a log is chained to
+FIRST_SEAL: Final = bytes(32)  # the seal before the first entry of a log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """A record as the log keeps it. *sequence* and *seal* are None until it is sealed.
+    """A stored record of an audit log.
 
-    *salt* and *source_address* are None once the person is erased; *personal_digest* stays.
+    *sequence* and *seal* are None until it is sealed. *salt* and *source_address* are None after the person was erased.
+    *personal_digest* stays.
     """
 
     id: UUID
@@ -42,7 +44,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainLink:
-    """A place in a chain: the number of an entry (from 1; 0 is before the first) and its seal."""
+    """A position in a chain: the number of an entry (from 1, 0 is the start) and its seal."""
 
     sequence: int
     seal: bytes
@@ -53,7 +55,10 @@ CHAIN_START: Final = ChainLink(sequence=0, seal=FIRST_SEAL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """Where retention has cut a log: everything up to *link*, all of it older than *cut_before*, is gone."""
+    """A cut of a log by retention.
+
+    The entries up to *link* were deleted. All of them are older than *cut_before*.
+    """
 
     organization_id: UUID
     link: ChainLink
@@ -62,26 +67,26 @@ class Checkpoint:
 
     @property
     def text(self) -> bytes:
-        """What the signature signs."""
+        """The signed bytes."""
         values = [str(self.organization_id), self.link.sequence, self.link.seal.hex(), _time(self.cut_before)]
         return json.dumps(values).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenLink:
-    """The first entry of a chain that is not what was sealed."""
+    """The first position of a chain at which verification fails."""
 
     sequence: int
     reason: str
 
 
 def personal_digest(salt: bytes, source_address: str) -> bytes:
-    """Return what stands for the personal values in the chain; 32 bytes."""
+    """Return the digest (32 bytes) that represents the personal values in the chain."""
     return hashlib.sha256(salt + json.dumps([source_address]).encode()).digest()
 
 
 def seal_entry(before: ChainLink, entry: AuditEntry) -> ChainLink:
-    """Return the place of *entry* right after *before*."""
+    """Return the position of *entry* directly after *before*."""
     sequence = before.sequence + 1
     values = [
         str(entry.organization_id), sequence, str(entry.id), _time(entry.occurred_at), entry.actor_kind,
@@ -92,20 +97,26 @@ def seal_entry(before: ChainLink, entry: AuditEntry) -> ChainLink:
 
 
 def verify_chain(before: ChainLink, entries: Iterable[AuditEntry]) -> tuple[ChainLink, BrokenLink | None]:
-    """Return how far *entries*, sealed and in order, continue the chain after *before*, and where it breaks."""
+    """Verify that the sealed and ordered *entries* continue the chain after *before*.
+
+    Returns:
+        The last valid position, and the first position that fails or None.
+    """
     for entry in entries:
         expected = seal_entry(before, entry)
         if entry.sequence != expected.sequence:
             return before, BrokenLink(sequence=expected.sequence, reason="the entry is missing")
         if entry.seal != expected.seal:
-            return before, BrokenLink(sequence=expected.sequence, reason="the entry is not what was sealed")
-        if not _is_personal_part_whole(entry):
-            return before, BrokenLink(sequence=expected.sequence, reason="the personal values are not what was sealed")
+            return before, BrokenLink(sequence=expected.sequence, reason="the entry does not match its seal")
+        if not _personal_values_match(entry):
+            return before, BrokenLink(
+                sequence=expected.sequence, reason="the personal values do not match their digest"
+            )
         before = expected
     return before, None
 
 
-def _is_personal_part_whole(entry: AuditEntry) -> bool:
+def _personal_values_match(entry: AuditEntry) -> bool:
     if entry.salt is None or entry.source_address is None:
         return entry.salt is None and entry.source_address is None
     return personal_digest(entry.salt, entry.source_address) == entry.personal_digest

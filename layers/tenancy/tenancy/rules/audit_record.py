@@ -1,4 +1,4 @@
-"""What the audit log says of what was done (architecture, decision 10): who, what, on what, with which outcome."""
+"""Records of an audit log: actor, action, target and outcome."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,11 +10,14 @@ import msgspec
 
 from tenancy.rules.tenant import CallerKind
 
-PLATFORM_LOG: Final = UUID(int=0)  # no organization has this id: the log of the platform itself
+PLATFORM_LOG: Final = UUID(int=0)  # the log of the platform itself; no organization has this id
 
 
 class AuditOutcome(StrEnum):
-    """How it ended: something was done (or read), or refused."""
+    """The outcome of an action.
+
+    Reads count as done.
+    """
 
     DONE = "done"
     REFUSED = "refused"
@@ -22,9 +25,9 @@ class AuditOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who does something, and through which request.
+    """The actor of an action, and the request that caused it.
 
-    *id* is the key's or user's; *source_address* is the client's IP address, a personal value.
+    *id* is the id of the key or the user. *source_address* is the IP address of the client, a personal value.
     """
 
     kind: CallerKind
@@ -35,10 +38,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """One line of a log, written once.
+    """An entry of a log before it is stored.
 
-    *action* is a name (`organization.provisioned`) for a change, `<method> <route>` for a read or a refusal;
-    *target* is what it was done on; *code* is the refusal's; *count* says how often it happened within the minute.
+    It never changes. *action* is a name for a change (`organization.provisioned`), and `<method> <route>` for a read or
+    a refusal. *target* is the object of the action. *code* is the code of the refusal. *count* is the number of equal
+    refusals within one minute.
     """
 
     occurred_at: datetime
@@ -52,13 +56,13 @@ class AuditRecord:
 
     @classmethod
     def done(cls, action: str, target: str, actor: Actor, *, now: datetime) -> "AuditRecord":
-        """Return the record of a change that was made *now*."""
+        """Return the record of a change made at *now*."""
         return cls(occurred_at=now, actor=actor, action=action, outcome=AuditOutcome.DONE, target=target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressedRecord:
-    """A record on its way to the log of *organization_id*."""
+    """A record and the organization whose log gets it."""
 
     organization_id: UUID
     record: AuditRecord

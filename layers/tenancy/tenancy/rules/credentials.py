@@ -1,4 +1,7 @@
-"""Which credential a request carries: the principal comes first (architecture, decision 1)."""
+"""Parses the credential of a request.
+
+Only the credential decides which principal calls.
+"""
 
 import base64
 import binascii
@@ -17,12 +20,12 @@ JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """A string in the form of a JSON Web Token: not verified yet."""
+    """A string in the form of a JSON Web Token, not verified yet."""
 
     text: str
 
     def __repr__(self) -> str:
-        """Show no token."""
+        """Show the type, not the token."""
         return "<Jwt>"
 
 
@@ -30,8 +33,8 @@ def parse_authorization(values: tuple[str, ...]) -> ApiKey | Jwt:
     """Return the credential in the *values* of a request's `Authorization` headers.
 
     Raises:
-        UnauthenticatedError: there is not exactly one value, its scheme is unknown, or the form of its token or key or
-            the key's checksum is wrong. Several values in one, joined by commas, are no form of anything.
+        UnauthenticatedError: there is not exactly one value, the scheme is unknown, the token or key is malformed, or
+            the checksum of the key is wrong. Several credentials joined by commas are malformed.
     """
     if len(values) != 1:
         raise UnauthenticatedError
@@ -54,7 +57,7 @@ def parse_authorization(values: tuple[str, ...]) -> ApiKey | Jwt:
 
 
 def find_basic_key(credential: str) -> ApiKey | None:
-    """Return the key that is the user name of Basic credentials (RFC 7617), as the Segment SDKs send it."""
+    """Return the key in the user name of Basic credentials (RFC 7617), as Segment SDKs send it."""
     try:
         user_name = base64.b64decode(credential, validate=True).decode().partition(":")[0]
     except (binascii.Error, UnicodeDecodeError, ValueError):
@@ -63,7 +66,10 @@ def find_basic_key(credential: str) -> ApiKey | None:
 
 
 def is_jwt(text: str) -> bool:
-    """Whether *text* has the form of a signed token: three base64url parts, at most 8 KB, whose header names a key."""
+    """Whether *text* has the form of a signed token.
+
+    The form is three base64url parts of at most 8 KB together, with a header that names a key and an algorithm.
+    """
     if len(text) > MAX_CREDENTIAL_CHARACTERS or JWT.fullmatch(text) is None:
         return False
     header = text.partition(".")[0]

@@ -1,4 +1,4 @@
-"""The rules of an organization's end: how long each step lasts, and what the certificate says (decision 7)."""
+"""The deletion of an organization: its state, and the text of the deletion certificate."""
 
 import json
 from collections.abc import Mapping
@@ -10,28 +10,28 @@ from uuid import UUID
 
 REASON_MAX_CHARACTERS: Final = 1_000
 CERTIFICATE_VERSION: Final = 1
-# What the count cannot see and nobody can reach, and by when at the latest it is gone, from the count on (which may
-# have followed another erasure): the template's retentions, of what the second count leaves as well, the databases' own
-# clean-up, and what docs/operations.md asks for.
+# Remaining copies that no count sees and no function reads, with the longest time until each expires. The time runs
+# from the count, which may have followed a second erasure. The values come from the retention periods in template.yaml
+# (also for copies that the recount leaves), the clean-up of the databases, and the settings in docs/operations.md.
 EXPIRES_WITHIN: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
-        "inactive parts on ClickHouse's disks": timedelta(hours=1),
-        "the last contact's address, which goes when the mail to it is sent": timedelta(days=2),
-        "rows and index entries in PostgreSQL that VACUUM has not removed": timedelta(days=2),
-        "PostgreSQL's statistics of ids, numbers and times; there are none of texts": timedelta(days=2),
-        "separators in PostgreSQL's indexes, which go when REINDEX builds them anew": timedelta(days=9),
-        "messages in queues and among dead letters, which are dropped instead of loaded": timedelta(days=14),
-        "log lines and traces, by ids": timedelta(days=32),
-        "PostgreSQL's write-ahead log, snapshots and backups of all databases": timedelta(days=35),
-        "histories of executions, by ids": timedelta(days=92),
+        "inactive data parts in ClickHouse": timedelta(hours=1),
+        "the e-mail address of the last contact, which is deleted once the erasure mail is sent": timedelta(days=2),
+        "dead rows and index entries in PostgreSQL until VACUUM removes them": timedelta(days=2),
+        "planner statistics in PostgreSQL on ids, numbers and times (text columns have none)": timedelta(days=2),
+        "separator keys in PostgreSQL indexes until REINDEX rebuilds them": timedelta(days=9),
+        "messages in queues and dead-letter queues, which are discarded instead of loaded": timedelta(days=14),
+        "log lines and traces, which contain ids only": timedelta(days=32),
+        "write-ahead log of PostgreSQL, and snapshots and backups of all databases": timedelta(days=35),
+        "execution histories of Step Functions, which contain ids only": timedelta(days=92),
     }
 )
 RETAINED: Final = (
-    "a tombstone: the organization's id, tier and times",
-    "the audit log by ids, without addresses",
+    "a remnant: the id, tier and times of the organization",
+    "the audit log, which contains ids and no addresses",
     "this certificate",
-    "a digest of the subdomain, for the year in which nobody else gets it",
-    "bytes in freed space of PostgreSQL's pages, which no statement reads, until it is used again",
+    "a digest of the subdomain, which is reserved for one year",
+    "bytes in free space of PostgreSQL pages, which no statement reads, until PostgreSQL reuses the space",
 )
 
 type Counts = Mapping[str, Mapping[str, int]]
@@ -39,7 +39,10 @@ type Counts = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deletion:
-    """How far an organization's deletion is; *generation* tells it from those that were undone before it."""
+    """The state of a deletion.
+
+    *generation* differs from that of earlier deletions that were undone.
+    """
 
     organization_id: UUID
     generation: int
@@ -51,7 +54,11 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureCount:
-    """What is *left*, by store and table, and what was *found* before it was erased once more (`store/table`)."""
+    """The result of a count after an erasure.
+
+    *left* has the remaining rows by store and table. *found* has the rows that the count found and erased once more, by
+    `store/table`.
+    """
 
     left: Counts
     found: Mapping[str, int]
@@ -59,7 +66,10 @@ class ErasureCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What was counted after an erasure: *text* is JSON, *signature* is the signing key's, over its bytes."""
+    """A signed certificate.
+
+    *text* is JSON, and *signature* signs the bytes of *text*.
+    """
 
     id: UUID
     organization_id: UUID
@@ -70,12 +80,12 @@ class Certificate:
 
 
 def rows_left(counts: Counts) -> dict[str, int]:
-    """Return what is not zero, as `store/table`."""
+    """Return the counts that are not zero, by `store/table`."""
     return {f"{store}/{name}": rows for store, found in counts.items() for name, rows in found.items() if rows}
 
 
 def certificate_text(deletion: Deletion, count: ErasureCount, *, erased_at: datetime, counted_at: datetime) -> str:
-    """Return what a certificate says: JSON with sorted members, the same for the same values."""
+    """Return the text of a certificate: JSON with sorted members, equal for equal values."""
     document: dict[str, Any] = {
         "type": "deletion_certificate",
         "version": CERTIFICATE_VERSION,
@@ -87,7 +97,7 @@ def certificate_text(deletion: Deletion, count: ErasureCount, *, erased_at: date
         "counted_at": _time(counted_at),
         "counts": {store: dict(found) for store, found in count.left.items()},
         "found": dict(count.found),
-        "ages_out": [{"what": what, "by": _time(counted_at + after)} for what, after in EXPIRES_WITHIN.items()],
+        "ages_out": [{"what": copy, "by": _time(counted_at + after)} for copy, after in EXPIRES_WITHIN.items()],
         "kept": list(RETAINED),
     }
     return json.dumps(document, sort_keys=True)

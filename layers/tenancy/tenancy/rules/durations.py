@@ -1,7 +1,7 @@
-"""Every duration of the system. Constants that end in `_SECONDS` or `_MS` are numbers for a driver.
+"""Every duration of the system.
 
-A name says whose duration it is. tests/template/test_durations.py compares these values with the time-outs and
-retention periods in template.yaml.
+Constants that end in `_SECONDS` or `_MS` are numbers for a driver. A name says whose duration it is.
+tests/template/test_durations.py compares these values with the time-outs and retention periods in template.yaml.
 """
 
 from datetime import timedelta
@@ -106,6 +106,6 @@ LAST_MAIL_RETENTION: Final = timedelta(hours=23)  # until the recount a day afte
 CERTIFICATE_RETRY_WINDOW: Final = timedelta(hours=1)  # a task that Step Functions retries signs once
 EXECUTION_LOST_AFTER: Final = timedelta(minutes=10)  # after the grace period: a live execution has started by then
 DELETION_OVERDUE_AFTER: Final = timedelta(hours=1)
-RESTART_FIRST_BACKOFF: Final = timedelta(hours=1)  # for an operator who redrives a failed execution
+RESTART_FIRST_BACKOFF: Final = timedelta(hours=1)  # time for an operator to redrive a failed execution
 RESTART_MAX_BACKOFF: Final = ONE_DAY
 RECOUNT_DEADLINE: Final = timedelta(days=2)  # after the erasure

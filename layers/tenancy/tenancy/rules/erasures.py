@@ -1,4 +1,4 @@
-"""Erasures of data subjects: their states, and the rows that a pass found."""
+"""Erasures of data subjects: their states, and the rows that a pass over the stores finds."""
 
 import hashlib
 import secrets
@@ -15,7 +15,10 @@ MAX_PENDING_ERASURES: Final = 100  # of one organization
 
 
 class ErasureStatus(StrEnum):
-    """How far an erasure is: erased is what was stored, confirmed that nothing came after it."""
+    """The state of an erasure.
+
+    ERASED: the stored rows are deleted. CONFIRMED: a later pass found no new rows.
+    """
 
     PENDING = "pending"
     ERASED = "erased"
@@ -23,7 +26,7 @@ class ErasureStatus(StrEnum):
 
 
 class SubjectKind(StrEnum):
-    """By what a data subject is named."""
+    """The kind of name that identifies a data subject."""
 
     DEVICE_ID = "device_id"
     USER_ID = "user_id"
@@ -31,9 +34,10 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSubject:
-    """A data subject without its name: *digest* is that of the name, with a salt of its own.
+    """A data subject, identified by a salted *digest* of its name.
 
-    ClickHouse notes statements, and mutations for long; PostgreSQL keeps old values: none of them learns the name.
+    The name itself reaches no database: ClickHouse logs statements and keeps mutations, PostgreSQL keeps old row
+    versions.
     """
 
     kind: SubjectKind
@@ -42,14 +46,17 @@ class DataSubject:
 
 
 class WrittenPeriod(NamedTuple):
-    """When the rows were written that a pass is about: after *since*, and *until* then; None is no bound."""
+    """The period of a pass: rows written after *since* and up to *until*.
+
+    None is no bound.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
 
 
 class DailyLoss(NamedTuple):
-    """What a day of receipt loses: events, devices that have no other event on it, bytes."""
+    """The loss of one day of receipt: events, devices without another event that day, and bytes."""
 
     events: int
     devices: int
@@ -61,9 +68,9 @@ NOTHING: Final = DailyLoss(0, 0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectRows:
-    """Rows of a subject: how many, and on which days statistics and usage were counted with them.
+    """The rows of a subject: their number, and the days whose statistics and usage include them.
 
-    With *until*, those written until then are being deleted, and may be partly gone.
+    With *until*, a deletion of the rows written up to then has begun, and some may be deleted already.
     """
 
     events: int = 0
@@ -74,26 +81,29 @@ class SubjectRows:
     until: datetime | None = None
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether there are any rows."""
         return bool(self.events or self.held_events)
 
     def merged(self, later: "SubjectRows") -> "SubjectRows":
-        """Return what was found in all: *later* are other rows, or what is left of these if they are being deleted."""
-        both = max if self.until else add
+        """Return the rows of both passes together.
+
+        *later* has other rows, or the rest of the same rows if their deletion has begun.
+        """
+        combine = max if self.until else add
         losses = {
-            day: DailyLoss(*map(both, self.losses.get(day, NOTHING), later.losses.get(day, NOTHING)))
+            day: DailyLoss(*map(combine, self.losses.get(day, NOTHING), later.losses.get(day, NOTHING)))
             for day in self.losses.keys() | later.losses.keys()
         }
         return SubjectRows(
-            events=both(self.events, later.events),
-            held_events=both(self.held_events, later.held_events),
+            events=combine(self.events, later.events),
+            held_events=combine(self.held_events, later.held_events),
             event_days=self.event_days | later.event_days,
             receipt_days=self.receipt_days | later.receipt_days,
             losses=losses,
         )
 
     def document(self) -> dict[str, Any]:
-        """Return what JSON can hold of it."""
+        """Return the values as JSON types."""
         return {
             "events": self.events,
             "held_events": self.held_events,
@@ -105,7 +115,7 @@ class SubjectRows:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "SubjectRows":
-        """Return what `document` was made from; nothing for an empty one."""
+        """Return the rows that `document` describes, no rows for an empty one."""
         until = document.get("until")
         return cls(
             events=document.get("events", 0),
@@ -117,13 +127,19 @@ class SubjectRows:
         )
 
     def made_up_for(self) -> "SubjectRows":
-        """Return what the next pass has to count once more: a roll-up that ran beside this one may have seen it."""
+        """Return the days to count again in the next pass.
+
+        A parallel roll-up may have counted the rows.
+        """
         return SubjectRows(event_days=self.event_days, receipt_days=self.receipt_days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """An erasure as who asked for it sees it; times are UTC, counts after it are None until something was erased."""
+    """An erasure as the API shows it.
+
+    Times are UTC. Counts after it are None until the first pass.
+    """
 
     id: UUID
     subject_kind: SubjectKind
@@ -139,9 +155,10 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureJob:
-    """An erasure as its worker sees it; *found* is what passes have found, and not made up for yet.
+    """An erasure as its worker sees it.
 
-    Rows that were written until *covered_until* were looked at by the last pass; None before the first.
+    *found* has the rows that passes have found and whose loss usage and statistics do not show yet. The last pass
+    covered the rows written up to *covered_until*. It is None before the first pass.
     """
 
     id: UUID
@@ -156,6 +173,9 @@ class ErasureJob:
 
 
 def hash_subject(kind: SubjectKind, name: str) -> DataSubject:
-    """Return the subject of that *name*; a second time it has another digest."""
+    """Return the subject for *name*.
+
+    Each call uses a new salt, so each digest differs.
+    """
     salt = secrets.token_bytes(SALT_BYTES)
     return DataSubject(kind=kind, salt=salt, digest=hashlib.sha256(salt.hex().encode() + name.encode()).digest())

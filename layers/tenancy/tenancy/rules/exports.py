@@ -7,11 +7,14 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-type ExportPosition = Sequence[Any] | None  # in a section: None is its beginning, and its end
+type ExportPosition = Sequence[Any] | None  # in a section; None is its beginning and its end
 
 
 class ExportStatus(StrEnum):
-    """How far an export is; an erasure withdraws what was exported before it."""
+    """The state of an export.
+
+    An erasure withdraws the exports that were made before it.
+    """
 
     PENDING = "pending"
     DONE = "done"
@@ -19,7 +22,7 @@ class ExportStatus(StrEnum):
 
 
 class ExportFile(NamedTuple):
-    """One object of an export: rows of one section, as JSON Lines, compressed with gzip."""
+    """A file of an export: rows of one section as JSON Lines, compressed with gzip."""
 
     name: str
     section: str
@@ -30,7 +33,10 @@ class ExportFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """An export as who asked for it sees it; times are UTC."""
+    """An export as the API shows it.
+
+    Times are UTC.
+    """
 
     id: UUID
     status: ExportStatus
@@ -42,9 +48,10 @@ class Export:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportJob:
-    """An export as its worker sees it: *section* and *position* say where the next file begins.
+    """An export as its worker sees it.
 
-    The worker has it until *claimed_until*. A *generation* ends when an erasure makes what was written so far stale.
+    The next file begins at *section* and *position*. The claim of the worker ends at *claimed_until*. An erasure makes
+    the written files stale and starts a new *generation*.
     """
 
     id: UUID
@@ -59,10 +66,10 @@ class ExportJob:
 
 
 def export_folder(export_id: UUID, generation: int) -> str:
-    """Return where the files of an export's *generation* are, below their organization."""
+    """Return the folder of the files of *generation*, below the folder of the organization."""
     return f"{export_id}/{generation}/"
 
 
 def manifest_name(export_id: UUID, generation: int) -> str:
-    """Return the name of the file that names the others, below their organization."""
+    """Return the name of the manifest of *generation*, below the folder of the organization."""
     return f"{export_folder(export_id, generation)}manifest.json"

@@ -1,30 +1,35 @@
-"""What is mailed: one template per mail, filled in with the values that its effect carries."""
+"""The mails of the platform: a template for each outbox kind of mail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from tenancy.rules.tiers import UPGRADE_URL
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One message in plain text. Subject and addresses are one line each: SES gets them apart, never as headers."""
+    """A message in plain text.
+
+    Subject and address are one line each. SES takes them as separate values, never as headers.
+    """
 
     to: str
     subject: str
     text: str
 
     def __post_init__(self) -> None:
-        """Refuse a line break where a header would take one."""
+        """Refuse a line break or NUL in a value that SES writes into a header.
+
+        Raises:
+            ValueError: the subject or the address has such a character.
+        """
         if any(character in f"{self.to}{self.subject}" for character in "\r\n\0"):
-            raise ValueError("A subject or an address is one line.")
+            raise ValueError("The subject and the address of a mail must be one line each.")
 
 
 @dataclass(frozen=True, slots=True)
 class MailTemplate:
-    """Subject and text, with values in braces."""
+    """Subject and text with `str.format` fields."""
 
     subject: str
     text: str
@@ -35,36 +40,35 @@ TEMPLATES: Final[Mapping[str, MailTemplate]] = MappingProxyType(
         "welcome_mail": MailTemplate(
             "Welcome, {organization_name}",
             """\
-{organization_name} is set up.
+Your organization {organization_name} is set up.
 
-Your account is ready: log in with this address and the password that was chosen for you.
-Your apps send events with the write key, your servers read usage and statistics with the secret key;
-whoever set the organization up has both.
+Your apps send events with the write key. Your servers read usage and statistics with the secret key.
+The platform operator has both keys. Ask the operator for them.
 """,
         ),
         "quota_mail": MailTemplate(
             "{percent} % of your {metric} are used",
             """\
-Your organization has reached {percent} % of its {metric}: {used} of {limit}.
+Your organization has used {used} of {limit} {metric}. That is at least {percent} % of its quota.
 
-What your tier includes, and what is left of it: GET /v1/usage. More of it: {upgrade_url}
+GET /v1/usage returns the current usage and all quotas. Ask the platform operator for a larger tier if you need more.
 """,
         ),
         "deletion_mail": MailTemplate(
             "{organization_name} will be deleted",
             """\
-The deletion of {organization_name} was asked for at {deleted_at}.
-Nobody can log in, and its keys are not served any more.
+The deletion of {organization_name} was requested at {deleted_at}.
+From now on the platform refuses all its keys.
 
-Until {purge_at} the platform's operator can bring everything back.
-After that all of its data is erased for good.
+The platform operator can restore the organization with all its data until {purge_at}.
+After that time all its data is erased permanently.
 """,
         ),
         "restored_mail": MailTemplate(
             "{organization_name} was restored",
             """\
-{organization_name} is back, with all of its data and the same keys. Its status is {status}.
-Please log in again once it is active.
+{organization_name} was restored with all its data and the same keys. Its status is {status}.
+The platform accepts the keys while the status is active.
 """,
         ),
         "erased_mail": MailTemplate(
@@ -72,34 +76,33 @@ Please log in again once it is active.
             """\
 The data of your organization {organization_id} was erased at {erased_at}.
 
-A signed certificate says what was erased, and what ages out by when; the platform's operator hands it out.
-This address was kept for this message alone, and is forgotten now.
+A signed certificate lists the erased data and the dates by which the last copies expire.
+Ask the platform operator for the certificate.
+The platform kept your address for this message only and deletes it now.
 """,
         ),
         "export_mail": MailTemplate(
             "Your organization's data is ready",
             """\
-The data that you asked for is written, in {files} files. Whoever has one of these links reads its file:
+The export that you requested is ready. It has {files} files. Anyone with one of these links can read its file:
 
 {links}
 
-The first one is manifest.json, which names every file.
-A link holds for at most 12 hours, often for less; GET /v1/exports/{export_id} has new ones, to every file.
+The first link is manifest.json, which lists all files.
+A link is valid for at most 12 hours, often less. GET /v1/exports/{export_id} returns new links to all files.
 The files are deleted at {expires_at}.
 """,
         ),
     }
 )
-EVERYWHERE: Final = {"upgrade_url": UPGRADE_URL}
 
 
 def render_mail(template: str, values: Mapping[str, Any]) -> Mail:
-    """Return the mail that the effect of kind *template* owes to the address `to` among its *values*.
+    """Return the mail of the outbox kind *template*, addressed to the value `to`.
 
     Raises:
         KeyError: a value is missing.
-        ValueError: one of them would break a header.
+        ValueError: a value of the subject or the address has a line break or NUL.
     """
     wanted = TEMPLATES[template]
-    filled = {**EVERYWHERE, **values}
-    return Mail(to=values["to"], subject=wanted.subject.format_map(filled), text=wanted.text.format_map(filled))
+    return Mail(to=values["to"], subject=wanted.subject.format_map(values), text=wanted.text.format_map(values))

@@ -1,4 +1,4 @@
-"""What the operator says to provision an organization, checked."""
+"""The validated request of an operator to provision an organization."""
 
 from typing import Annotated, Final
 
@@ -13,9 +13,10 @@ EMAIL_MAX_CHARACTERS: Final = 254  # RFC 5321, with errata 1690
 
 
 class NewOrganization(BaseModel):
-    """An organization to be. Subdomain and address are brought to lower case; the password is never shown or logged.
+    """A new organization.
 
-    The address is ASCII, its domain in Punycode: SES takes no other.
+    Subdomain and address are converted to lower case. The address is ASCII with its domain in Punycode, because SES
+    takes no other. The password is never shown or logged.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -23,7 +24,7 @@ class NewOrganization(BaseModel):
     name: Annotated[str, AfterValidator(parse_name)]
     subdomain: str
     admin_email: Annotated[EmailStr, Field(max_length=EMAIL_MAX_CHARACTERS)]
-    # Last: what stands above it makes no good password.
+    # The last field: its validator compares it with the fields above.
     admin_password: Annotated[SecretStr, Field(min_length=PASSWORD_MIN_CHARACTERS, max_length=PASSWORD_MAX_CHARACTERS)]
     tier: Tier = Tier.STARTER
 
@@ -32,7 +33,7 @@ class NewOrganization(BaseModel):
     def _is_dns_label(cls, subdomain: str) -> str:
         label = subdomain.lower() if subdomain.isascii() else subdomain
         if not is_subdomain(label):
-            raise ValueError("A subdomain is one DNS label: 1 to 63 of a-z, 0-9 and -, not at either end.")
+            raise ValueError("Expected 1 to 63 characters a-z, 0-9 and -, no - at either end, no xn-- prefix.")
         return label
 
     @field_validator("admin_email")

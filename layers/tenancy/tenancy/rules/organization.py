@@ -1,4 +1,4 @@
-"""The customer as stored: its states, and what its name and subdomain may look like."""
+"""Organizations: their states, and the rules for names, subdomains and gateway keys."""
 
 import re
 import unicodedata
@@ -25,15 +25,18 @@ RESERVED_SUBDOMAINS: Final = frozenset({
     "staff", "staging", "static", "stats", "status", "support", "sysadmin", "system", "test", "tracking", "upload",
     "usage", "verify", "vpn", "webhook", "webhooks", "webmail", "webmaster", "wpad", "www",
 })  # fmt: skip
-# What one takes for the other in a browser's address bar.
+# Characters and pairs that look alike in the address bar of a browser.
 CONFUSABLE_CHARACTERS: Final = str.maketrans("01i", "oll")
 CONFUSABLE_PAIRS: Final = (("rn", "m"), ("vv", "w"))
-# An erased organization's subdomain is its own id: the skeleton of a UUID.
+# The subdomain of an erased organization is its own id. This matches the skeleton of a UUID.
 ANONYMIZED_SUBDOMAIN: Final = re.compile(r"[ol2-9a-f]{8}(?:-[ol2-9a-f]{4}){3}-[ol2-9a-f]{12}")
 
 
 class OrganizationStatus(StrEnum):
-    """Where an organization is in its life; only an active one is served."""
+    """The status of an organization.
+
+    Only requests of an active organization are admitted.
+    """
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -47,7 +50,10 @@ CHANGEABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """An organization as the database knows it; times are UTC."""
+    """A stored organization.
+
+    Times are UTC.
+    """
 
     id: UUID
     name: str
@@ -62,24 +68,31 @@ class Organization:
 
 
 def is_subdomain(text: str) -> bool:
-    """Whether *text* is one DNS label in lower case (RFC 1035, with RFC 1123's leading digits), no punycode."""
+    """Whether *text* is one DNS label in lower case and not Punycode.
+
+    The form is that of RFC 1035. A leading digit is allowed (RFC 1123).
+    """
     return SUBDOMAIN.fullmatch(text) is not None and not text.startswith("xn--")
 
 
 def parse_name(text: str) -> str:
-    """Return *text* as names are kept: composed (NFC), without spaces around it.
+    """Return *text* in the stored form of names: composed (NFC), without outer spaces.
 
     Raises:
-        ValueError: it is not one line of 1 to 255 printable characters.
+        ValueError: *text* is not one line of 1 to 255 printable characters.
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not name.isprintable() or not 1 <= len(name) <= NAME_MAX_CHARACTERS:
-        raise ValueError(f"A name is one line of 1 to {NAME_MAX_CHARACTERS} printable characters.")
+        raise ValueError(f"Expected one line of 1 to {NAME_MAX_CHARACTERS} printable characters.")
     return name
 
 
 def subdomain_skeleton(subdomain: str) -> str:
-    """Return what subdomains that look the same have in common; organizations.subdomain_skeleton is its twin in SQL."""
+    """Return the skeleton of *subdomain*.
+
+    Subdomains that look alike have the same one. The column `organizations.subdomain_skeleton` computes the same in
+    SQL.
+    """
     looks = subdomain.translate(CONFUSABLE_CHARACTERS)
     for pair, single in CONFUSABLE_PAIRS:
         looks = looks.replace(pair, single)
@@ -90,26 +103,32 @@ RESERVED_SKELETONS: Final = frozenset(map(subdomain_skeleton, RESERVED_SUBDOMAIN
 
 
 def is_reserved(subdomain: str) -> bool:
-    """Whether *subdomain* is the platform's own name, could be taken for one (`adm1n`, `log-in`), or a tombstone's."""
+    """Whether no organization may have *subdomain*.
+
+    Reserved are the platform's own names, names that look like them (`adm1n`, `log-in`), and the ids of remnants.
+    """
     looks = subdomain_skeleton(subdomain)
     return looks.replace("-", "") in RESERVED_SKELETONS or ANONYMIZED_SUBDOMAIN.fullmatch(looks) is not None
 
 
 def subdomain_digest(subdomain: str) -> bytes:
-    """Return the SHA-256 by which the quarantine knows *subdomain*, and what looks like it."""
+    """Return the SHA-256 of the skeleton, under which the quarantine stores *subdomain*."""
     return sha256(subdomain_skeleton(subdomain).encode()).digest()
 
 
 def gateway_key_value(organization_id: UUID, generation: int | str) -> str:
-    """Name the key that API Gateway meters an organization by.
+    """Return the gateway key of an organization, by which API Gateway meters it.
 
-    It is no credential: the API takes it from the authorizer alone (`ApiKeySourceType: AUTHORIZER`). 20 to 128
-    characters are demanded; a change of tier makes the next generation.
+    API Gateway requires 20 to 128 characters. The key is no credential: API Gateway takes it from the authorizer only
+    (`ApiKeySourceType: AUTHORIZER`). A change of tier makes the next *generation*.
     """
     return f"organization-{organization_id}-{generation}"
 
 
 def next_gateway_key(organization_id: UUID, gateway_key: str, tier: Tier) -> str:
-    """Return the key that follows *gateway_key* when the tier changes: always the same one, and in one plan only."""
+    """Return the gateway key that follows *gateway_key* when the tier changes to *tier*.
+
+    Equal arguments give the same key, so that a retry makes no second one. Each key belongs to one usage plan.
+    """
     digest = sha256(f"{gateway_key} {tier}".encode()).hexdigest()
     return gateway_key_value(organization_id, digest[:GENERATION_CHARACTERS])

@@ -1,4 +1,4 @@
-"""What the operator says to change an organization, checked."""
+"""The validated request of an operator to change an organization."""
 
 from typing import Annotated
 
@@ -10,12 +10,15 @@ from tenancy.rules.tiers import Tier
 
 def _settable(status: OrganizationStatus) -> OrganizationStatus:
     if status not in CHANGEABLE:
-        raise ValueError("An organization is made active or suspended; it is deleted by DELETE.")
+        raise ValueError("Expected active or suspended. Use DELETE to delete an organization.")
     return status
 
 
 class OrganizationChange(BaseModel):
-    """Another name, tier or status, or several of them; what is None stays."""
+    """A new name, tier or status, or several of them.
+
+    A field that is None does not change.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,11 +30,11 @@ class OrganizationChange(BaseModel):
     @classmethod
     def _is_something(cls, value: object) -> object:
         if value is None:
-            raise ValueError("What stays as it is, is left out.")
+            raise ValueError("Expected a value. Omit members that do not change.")
         return value
 
     @model_validator(mode="after")
     def _changes_something(self) -> "OrganizationChange":
         if not self.model_fields_set:
-            raise ValueError("A change has a name, a tier or a status.")
+            raise ValueError("Expected at least one of name, tier and status.")
         return self

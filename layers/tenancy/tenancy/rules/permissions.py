@@ -1,4 +1,7 @@
-"""What a credential may do: the permissions, which are also the scopes of a key, and the roles that bundle them."""
+"""The permissions of credentials, and the roles that bundle them.
+
+The scopes of a key are permissions.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType

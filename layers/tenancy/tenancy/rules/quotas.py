@@ -1,4 +1,4 @@
-"""What a tier includes, metric by metric, and how much of it is used."""
+"""Quotas: the limit of each metric per tier, its use, and the refusals over it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +13,10 @@ from tenancy.rules.usage import TOTAL_PERIOD, month_of
 
 
 class Metric(StrEnum):
-    """What is counted against a quota: the first, second and fourth per UTC month, the others in total."""
+    """The metrics with a quota.
+
+    Those in `MONTHLY` count per UTC month, the others in total.
+    """
 
     EVENTS = "events"
     API_REQUESTS = "api_requests"
@@ -23,13 +26,16 @@ class Metric(StrEnum):
     APPS = "apps"
 
 
-METERED: Final = frozenset({Metric.ML_PREDICTIONS, Metric.STORAGE_BYTES})  # what clients report themselves
+METERED: Final = frozenset({Metric.ML_PREDICTIONS, Metric.STORAGE_BYTES})  # reported by clients
 MONTHLY: Final = frozenset({Metric.EVENTS, Metric.API_REQUESTS, Metric.ML_PREDICTIONS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """How much of a quota is used, and *reserved* beside it; *limit* None is unlimited."""
+    """A quota with the amounts *used* and *reserved*.
+
+    A *limit* of None is unlimited.
+    """
 
     used: int
     limit: int | None
@@ -37,21 +43,30 @@ class Allowance:
 
     @property
     def remaining(self) -> int | None:
-        """What is left, never below 0; None where there is no limit."""
+        """The amount that is left, at least 0.
+
+        None without a limit.
+        """
         return None if self.limit is None else max(0, self.limit - self.used - self.reserved)
 
     @property
     def is_passed(self) -> bool:
-        """Whether more is used than the quota."""
+        """Whether the use exceeds the quota."""
         return self.limit is not None and self.used > self.limit
 
     def admits(self, amount: int) -> bool:
-        """Whether *amount* more fits; less always does."""
+        """Whether *amount* more fits.
+
+        A negative amount always fits.
+        """
         return self.limit is None or amount <= 0 or self.used + self.reserved + amount <= self.limit
 
 
 def limit_of(tier: Tier, metric: Metric) -> int | None:
-    """Return the quota of *metric*: a month's, or in total; None is unlimited."""
+    """Return the quota of *metric*, per month or in total.
+
+    None is unlimited.
+    """
     quotas = QUOTAS[tier]
     limits: dict[Metric, int | None] = {
         Metric.EVENTS: quotas.events_per_month,
@@ -65,26 +80,41 @@ def limit_of(tier: Tier, metric: Metric) -> int | None:
 
 
 def quota_exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) -> QuotaExceededError:
-    """Return the refusal of whoever asks for more of *metric* than the tier includes."""
+    """Return the refusal for a request that exceeds the quota of *metric*."""
     limit = limit_of(tier, metric) or 0
-    aside = f", and {reserved} set aside" if reserved else ""
-    detail = f"There is no room for it in the quota of {metric}: {used} of {limit} are used{aside}."
+    parts = f"{used} of {limit} {_unit(metric)} used{_per(metric)}" + (f", {reserved} reserved" if reserved else "")
+    detail = f"Quota exceeded: {parts}."
     return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used, upgrade_url=UPGRADE_URL)
 
 
 def quota_retry_later(tier: Tier, metric: Metric) -> RateLimitedError:
-    """Return the same refusal for a Segment SDK, which sends again on 429, and drops for good on 402."""
+    """Return the refusal for Segment SDKs.
+
+    They retry after a 429 and drop events after a 402.
+    """
+    limit = limit_of(tier, metric) or 0
     return RateLimitedError(
-        f"The quota of {metric} is used up, and so is what can be held past it.",
+        f"Quota exceeded: {limit} {_unit(metric)}{_per(metric)}. Retry after {QUOTA_RETRY_AFTER_SECONDS} s.",
         tier=tier,
-        limit=limit_of(tier, metric) or 0,
+        limit=limit,
         retry_after=QUOTA_RETRY_AFTER_SECONDS,
     )
 
 
+def _unit(metric: Metric) -> str:
+    return metric.replace("_", " ")
+
+
+def _per(metric: Metric) -> str:
+    return " this month" if metric in MONTHLY else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaNotice:
-    """A reached threshold of a quota, sent once per *period* (its first day, or `TOTAL_PERIOD`)."""
+    """A reached threshold of a quota.
+
+    It is sent once per *period* (a first day or `TOTAL_PERIOD`).
+    """
 
     organization_id: UUID
     metric: Metric
@@ -95,14 +125,14 @@ class QuotaNotice:
 
 
 def period_of(metric: Metric, today: date) -> date:
-    """Return the period that *metric* is counted in: its first day."""
+    """Return the first day of the period in which *metric* is counted."""
     return month_of(today).start if metric in MONTHLY else TOTAL_PERIOD
 
 
 def list_reached_thresholds(
     organization_id: UUID, tier: Tier, metric: Metric, *, used: int, today: date
 ) -> list[QuotaNotice]:
-    """Return the thresholds that were reached: all of them, however large the last step was."""
+    """Return all thresholds that *used* has reached, also those that one step skipped."""
     quota = limit_of(tier, metric)
     if quota is None:
         return []

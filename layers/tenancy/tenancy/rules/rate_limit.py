@@ -1,7 +1,8 @@
-"""The seed's rate limit: so many requests within a minute from the first one, then none for a minute.
+"""The rate limit: a number of requests per minute, then a block of one minute.
 
-The rule of the npm package rate-limiter-flexible (points, duration, blockDuration), which a test runs beside ours.
-`stores/redis/admit.lua` is the same rule in Redis; this one counts while Redis is away.
+The minute begins with its first request. The block begins with the first request over the limit. The rule is that of
+the npm package rate-limiter-flexible (points, duration, blockDuration), and a test compares both.
+`stores/redis/admit.lua` applies the same rule in Redis. This module applies it while Redis is unreachable.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ BLOCK: Final = timedelta(seconds=RATE_LIMIT_BLOCK_SECONDS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateWindow:
-    """How many requests a bucket has seen, refused ones included, in the window that ends at *ends_at* (UTC)."""
+    """The requests of a bucket, refused ones included, in the window until *ends_at* (UTC)."""
 
     requests: int
     ends_at: datetime
@@ -25,7 +26,10 @@ class RateWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateState:
-    """What one request found: *limit* a minute, *remaining* ones, and whole *seconds_left* until it begins anew."""
+    """The state of a bucket after one request.
+
+    *limit* is per minute. *seconds_left* are whole seconds until the window or block ends.
+    """
 
     limit: int
     remaining: int
@@ -34,7 +38,10 @@ class RateState:
 
 
 def count_request(window: RateWindow | None, *, limit: int, now: datetime) -> RateWindow:
-    """Return the bucket's *window* after one more request; the first one over the *limit* starts the block."""
+    """Return *window* after one more request.
+
+    The first one over *limit* starts the block.
+    """
     if window is None or window.ends_at <= now:
         window = RateWindow(requests=0, ends_at=now + WINDOW)
     requests = window.requests + 1
@@ -42,7 +49,7 @@ def count_request(window: RateWindow | None, *, limit: int, now: datetime) -> Ra
 
 
 def rate_state(window: RateWindow, *, limit: int, now: datetime) -> RateState:
-    """Return what the request that made *window* found."""
+    """Return the state of *window* at *now*."""
     return RateState(
         limit=limit,
         remaining=max(0, limit - window.requests),

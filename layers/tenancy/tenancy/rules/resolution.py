@@ -1,6 +1,7 @@
-"""Whom a request is for: the principal says it, and whatever else names an organization may only confirm it.
+"""Resolve the organization of a request.
 
-Architecture, decision 1. Pure: values in, a decision with its trace out (docs/api.md, "Who a request is for").
+The credential decides. Other parts of the request that name an organization (mentions) may only confirm it
+(docs/api.md, "Who a request is for").
 """
 
 import re
@@ -18,18 +19,18 @@ from tenancy.errors import ForbiddenError, ForeignPathError, TenantMismatchError
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.tenant import Caller, Operator
 
-ORGANIZATION_MEMBER: Final = "organization_id"  # in a query, a body, an event, and as a part of a path
+ORGANIZATION_MEMBER: Final = "organization_id"  # in a query, body, event and path
 CANONICAL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-HOST: Final = re.compile(r"([^:]*?)\.?(?::[0-9]{0,5})?")  # a name, one trailing dot, a port
+HOST: Final = re.compile(r"([^:]*?)\.?(?::[0-9]{0,5})?")  # a name, optional trailing dot, optional port
 IDEOGRAPHIC_FULL_STOP: Final = "\u3002"  # IDNA reads it as a dot (RFC 3490, 3.1)
 MEMBER_BYTES: Final = ORGANIZATION_MEMBER.encode()
 NULL: Final = b"null"
-ESCAPE: Final = b"\\u"  # a member's name may be written in escapes
+ESCAPE: Final = b"\\u"  # a JSON member name may have escapes
 NO_DOMAINS: Final[Mapping[str, UUID]] = MappingProxyType({})
 
 
 class MentionSource(StrEnum):
-    """Where in a request an organization is named."""
+    """The part of a request that names an organization."""
 
     HEADER = "header"
     HOST = "host"
@@ -44,14 +45,14 @@ HOSTS: Final = frozenset({MentionSource.HOST, MentionSource.FORWARDED_HOST})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """One place that may name an organization, and the *text* that stands there."""
+    """A part of a request that may name an organization, and its *text*."""
 
     source: MentionSource
     text: str
 
 
 class MentionVerdict(StrEnum):
-    """What a mention says about the organization that the request is for."""
+    """The result of comparing a mention with the organization of the request."""
 
     AGREES = "agrees"
     NAMES_NOBODY = "names_nobody"
@@ -60,14 +61,17 @@ class MentionVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedMention:
-    """A mention, and how it was judged."""
+    """A mention and its verdict."""
 
     mention: Mention
     verdict: MentionVerdict
 
 
 class ResolutionOutcome(StrEnum):
-    """What becomes of the request: it is accepted if and only if no mention disagrees."""
+    """The result for the request.
+
+    It is ACCEPTED if and only if no mention disagrees.
+    """
 
     ACCEPTED = "accepted"
     MISMATCH = "mismatch"
@@ -84,9 +88,10 @@ _decoder: Final = msgspec.json.Decoder(_Named)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """Whom a request is for, and why: *trace* has one step for each mention, in their order.
+    """The organization of a request.
 
-    *organization_id* is the tenant's own; the operator's is the one that the path selects, None without one.
+    *trace* has the verdict of each mention, in order. *organization_id* is that of the tenant's credential. For an
+    operator it is the one in the path, or None.
     """
 
     outcome: ResolutionOutcome
@@ -95,27 +100,31 @@ class Resolution:
 
     @property
     def disagreeing(self) -> tuple[MentionSource, ...]:
-        """Where another organization is named, each source once."""
+        """The sources that name another organization, each once."""
         found = (step.mention.source for step in self.trace if step.verdict is MentionVerdict.DISAGREES)
         return tuple(dict.fromkeys(found))
 
     def require_accepted(self) -> None:
-        """Let the request pass when nothing disagrees.
+        """Raise the refusal if a mention disagrees.
 
         Raises:
-            TenantMismatchError: something names another organization than the credential's.
-            ForeignPathError: the path of a tenant's request is another's, or nobody's.
-            ForbiddenError: a platform key with `X-Organization-ID`, or on a tenant's host.
+            TenantMismatchError: a mention names another organization than the credential.
+            ForeignPathError: a tenant's request has another organization in its path, or one that does not exist.
+            ForbiddenError: a platform key is used with `X-Organization-ID` or on a tenant's host.
         """
         sources = self.disagreeing
         match self.outcome:
             case ResolutionOutcome.MISMATCH:
                 named = ", ".join(source.replace("_", " ") for source in sources)
-                raise TenantMismatchError(f"Another organization than the credential's is named by: {named}.", sources)
+                raise TenantMismatchError(
+                    f"The request names another organization than its credential, in: {named}.", sources
+                )
             case ResolutionOutcome.FOREIGN_PATH:
                 raise ForeignPathError(sources)
             case ResolutionOutcome.FORBIDDEN:
-                raise ForbiddenError("A platform key names its organization in the path, not by a header or a host.")
+                raise ForbiddenError(
+                    "A platform key must name the organization in the path, not in X-Organization-ID or the host."
+                )
 
 
 def resolve(
@@ -125,9 +134,9 @@ def resolve(
     base_domain: str,
     domain_owners: Mapping[str, UUID] = NO_DOMAINS,
 ) -> Resolution:
-    """Decide whom the request of *caller* is for.
+    """Resolve the organization of a request of *caller* with these *mentions*.
 
-    *base_domain* is in lower case; *domain_owners* are the verified custom domains (ASCII, in lower case).
+    *base_domain* is in lower case. *domain_owners* has the verified custom domains (ASCII, lower case).
     """
     mentions = tuple(mentions)
     selected = _select(mentions) if isinstance(caller, Operator) else caller.organization_id
@@ -140,7 +149,7 @@ def resolve(
             if mention.source is MentionSource.HEADER:
                 return MentionVerdict.DISAGREES
             if mention.source is MentionSource.PATH and named is None:
-                return MentionVerdict.NAMES_NOBODY  # the route says what is wrong with it
+                return MentionVerdict.NAMES_NOBODY  # the route refuses it with a better message
         return MentionVerdict.AGREES if named is not None and named == selected else MentionVerdict.DISAGREES
 
     trace = tuple(JudgedMention(mention=mention, verdict=judge(mention)) for mention in mentions)
@@ -149,15 +158,15 @@ def resolve(
 
 
 def find_organization_id(text: str) -> UUID | None:
-    """Return the id that *text* is in its canonical spelling, in any case; None for every other spelling."""
+    """Return *text* as an id if it is the canonical spelling in any case, else None."""
     canonical = text.lower()
     return UUID(canonical) if CANONICAL_ID.fullmatch(canonical) else None
 
 
 def find_mentions(document: bytes) -> tuple[Mention, ...]:
-    """Return whom a JSON *document* names at its top level: nobody, unless it is an object with `organization_id`.
+    """Return the mention in a JSON *document*: `organization_id` at its top level.
 
-    A value that is no string is a mention, too, null is none. What is no JSON names nobody: its reader refuses it.
+    A value that is no string is a mention too. null is none. Invalid JSON has none, because its parser refuses it.
     """
     if MEMBER_BYTES not in document and ESCAPE not in document:
         return ()
@@ -172,7 +181,7 @@ def find_mentions(document: bytes) -> tuple[Mention, ...]:
 
 
 def _select(mentions: tuple[Mention, ...]) -> UUID | None:
-    """Return the organization that the path names, None when it names none, or two."""
+    """Return the organization in the path, None for none or several."""
     named = {find_organization_id(mention.text) for mention in mentions if mention.source is MentionSource.PATH} - {
         None
     }
@@ -190,12 +199,15 @@ def _outcome(caller: Caller, disagreeing: set[MentionSource]) -> ResolutionOutco
 
 
 def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapping[str, UUID]) -> MentionVerdict:
-    """Judge a `Host`: below the base domain, whatever is not the caller's own or the platform's disagrees."""
+    """Judge a host name.
+
+    Below the base domain a host disagrees unless it is the caller's own or one of the platform's.
+    """
     organization_id, subdomain = (
         (None, None) if isinstance(caller, Operator) else (caller.organization_id, caller.subdomain)
     )
     found = HOST.fullmatch(text) if text.isascii() else None
-    name, readings = found[1].lower() if found else "", _read_generously(text)
+    name, readings = found[1].lower() if found else "", _possible_names(text)
     if base_domain and any(f".{reading}".endswith(f".{base_domain}") for reading in readings):
         label = name.removesuffix(f".{base_domain}")
         if name == base_domain or label in RESERVED_SUBDOMAINS:
@@ -207,10 +219,11 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
     return MentionVerdict.AGREES if owner == organization_id and name == readings[0] else MentionVerdict.DISAGREES
 
 
-def _read_generously(text: str) -> tuple[str, str]:
-    """Return the names that anyone may read in *text*: in lower case, as IDNA maps it, without final dots.
+def _possible_names(text: str) -> tuple[str, str]:
+    """Return the host names that other software may read in *text*.
 
-    First without a port, then as a whole: what stands behind a colon may be none.
+    They are in lower case, mapped as by IDNA, without final dots. The first one is without a port. The second one is
+    the whole text, because the part after a colon may be no port.
     """
     name = unicodedata.normalize("NFKC", text).replace(IDEOGRAPHIC_FULL_STOP, ".").lower()
     return name.partition(":")[0].strip().rstrip("."), name.strip().rstrip(".")

@@ -1,4 +1,4 @@
-"""How an organization stands, as far as every request has to know it."""
+"""The standing of an organization: the state that each request needs."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,11 @@ REVOKED: Final = "revoked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """*epoch* counts revocations of all its people's tokens; *version* grows with every change (microseconds)."""
+    """Tier, status and revocations of an organization.
+
+    *epoch* counts how often all access tokens of the organization were revoked. *version* grows with each change
+    (microseconds since 1970).
+    """
 
     tier: Tier
     status: OrganizationStatus
@@ -22,11 +26,11 @@ class Standing:
 
 
 def require_existing[T: (Organization, Standing)](found: T | None) -> T:
-    """Return *found*, when the operator may still ask about it.
+    """Return *found* if it exists and is not erased.
 
     Raises:
-        NotFoundError: there is no such organization.
-        ErasedError: there is none any more.
+        NotFoundError: the organization does not exist.
+        ErasedError: the organization was erased.
     """
     if found is None:
         raise NotFoundError("There is no such organization.")

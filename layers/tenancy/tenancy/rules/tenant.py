@@ -1,4 +1,4 @@
-"""The caller of the current request: a tenant (an organization, as this request acts for it) or the operator."""
+"""The caller of the current request: a tenant or an operator."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from tenancy.rules.tiers import Tier
 
 
 class CallerKind(StrEnum):
-    """What sort of credential proved who calls."""
+    """The kind of caller, known from the credential."""
 
     OPERATOR = "operator"
     PERSON = "person"
@@ -18,7 +18,10 @@ class CallerKind(StrEnum):
 
 
 class RateBucket(StrEnum):
-    """What a request draws from: a device that loops on its write key must never lock its owner out."""
+    """The rate bucket of a request.
+
+    Write keys have a bucket of their own, so that a device in a loop does not block the organization's other requests.
+    """
 
     INGEST = "ingest"
     MANAGEMENT = "management"
@@ -26,12 +29,12 @@ class RateBucket(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """An organization as the current request acts for it.
+    """An organization for which the current request acts.
 
-    *kind* says whether a key or a person acts, *credential_id* is that key's or user's id; *scopes* are permissions of
-    the key or of the person's role; *expires_at* is when the credential is refused from (UTC), None for never; *epoch*
-    is a person's `organization.user` revocation counts, empty for a key. The tier is as the authorizer saw it, up to a
-    minute ago, until admission has told it as it is now.
+    *kind* is KEY or PERSON, and *credential_id* is the id of that key or user. *scopes* are the permissions of the key
+    or of the person's role. The credential is refused from *expires_at* on (UTC). None is never. *epoch* has a person's
+    revocation counts as `organization.user`, and is empty for a key. *tier* is the value that the authorizer cached, up
+    to one minute old, until admission replaces it with the current one.
     """
 
     organization_id: UUID
@@ -45,25 +48,30 @@ class Tenant:
     expires_at: datetime | None = None
 
     def require(self, permission: str) -> None:
-        """Let the request pass only with *permission*; whether the organization is active, admission says.
+        """Refuse the request without *permission*.
+
+        Admission checks that the organization is active.
 
         Raises:
             ForbiddenError: the credential lacks the permission.
         """
         if permission not in self.scopes:
-            raise ForbiddenError(f"This credential lacks the permission {permission}.")
+            raise ForbiddenError(f"The credential lacks the permission {permission}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """Someone of the platform, with a platform key; acts on the organization that the path names."""
+    """A person of the platform with a platform key.
+
+    Acts on the organization in the path.
+    """
 
     credential_id: UUID
     expires_at: datetime | None = None
 
     @property
     def kind(self) -> CallerKind:
-        """What sort of credential this is."""
+        """The kind of caller."""
         return CallerKind.OPERATOR
 
 
@@ -71,22 +79,22 @@ type Caller = Tenant | Operator
 
 
 def require_tenant(caller: Caller, permission: str) -> Tenant:
-    """Return the tenant that calls, when it has *permission*.
+    """Return *caller* if it is a tenant with *permission*.
 
     Raises:
-        ForbiddenError: a platform key on a tenant's route, or the permission is lacking.
+        ForbiddenError: the caller has a platform key or lacks the permission.
     """
     if isinstance(caller, Operator):
-        raise ForbiddenError("A platform key needs an organization in the path.")
+        raise ForbiddenError("This route needs a key or a token of an organization, not a platform key.")
     caller.require(permission)
     return caller
 
 
 def require_operator_or_own(caller: Caller, organization_id: UUID, permission: str) -> Caller:
-    """Return *caller* when it is the operator, or a tenant that has *permission* over the organization of the path.
+    """Return *caller* if it is an operator, or the tenant *organization_id* with *permission*.
 
     Raises:
-        ForeignPathError: the path names another organization than the tenant's.
+        ForeignPathError: *organization_id* is not that of the tenant.
         ForbiddenError: the tenant lacks the permission.
     """
     if isinstance(caller, Tenant):
@@ -97,14 +105,16 @@ def require_operator_or_own(caller: Caller, organization_id: UUID, permission: s
 
 
 def require_operator(caller: Caller, organization_id: UUID | None = None) -> Operator:
-    """Return the operator that calls, about the organization that the path names, if it names one.
+    """Return *caller* if it is an operator.
+
+    *organization_id* is that of the path, None without one.
 
     Raises:
         ForbiddenError: the caller is a tenant.
-        ForeignPathError: it is one, and asks about another organization, which it must not learn of.
+        ForeignPathError: the caller is a tenant on the path of another organization, and must not learn that it exists.
     """
     if isinstance(caller, Tenant):
         if organization_id not in {None, caller.organization_id}:
             raise ForeignPathError
-        raise ForbiddenError("This call is for the platform's operator.")
+        raise ForbiddenError("This route needs a platform key.")
     return caller

@@ -1,4 +1,4 @@
-"""What an organization can buy: the seed's table of quotas and limits, and the numbers derived from it."""
+"""The tiers: the table of quotas and limits that are sold, and the numbers derived from it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ RATE_LIMIT_BLOCK_SECONDS: Final = 60  # from the first request over the limit
 PLATFORM_REQUESTS_PER_MINUTE: Final = 1_500  # of one platform key
 MINUTES_PER_QUOTA_MONTH: Final = 60 * 24 * 30
 BYTES_PER_GIB: Final = 1024**3
-GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle best-effort, at twice the tier; admission decides exactly
-GRACE_PERCENT: Final = 10  # of the month's events are held past the quota, before any is refused
-NOTICE_PERCENTS: Final = (80, 100)  # of a quota: what its organization and the platform are told of
+GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle roughly, at twice the tier's rate; admission limits exactly
+GRACE_PERCENT: Final = 10  # of the month's quota of events: so many more are held before events are refused
+NOTICE_PERCENTS: Final = (80, 100)  # of a quota: thresholds that send a notice
 UPGRADE_URL: Final = "/billing/upgrade"
 
 
 class Tier(StrEnum):
-    """The name under which a set of quotas is sold."""
+    """The name of a set of quotas."""
 
     STARTER = "starter"
     GROWTH = "growth"
@@ -28,7 +28,10 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """One row of the table. `None` is unlimited; money is whole US dollars a month."""
+    """The quotas and limits of a tier.
+
+    `None` is unlimited. The price is in US dollars per month.
+    """
 
     events_per_month: int
     api_requests_per_minute: int
@@ -51,22 +54,22 @@ class Quotas:
 
     @property
     def api_requests_per_month(self) -> int:
-        """The request quota of a 30-day month at the full rate limit (seed: quota enforcement)."""
+        """The monthly request quota: 30 days at the full rate limit."""
         return self.api_requests_per_minute * MINUTES_PER_QUOTA_MONTH
 
     @property
     def grace_events_per_month(self) -> int:
-        """How many events past the month's quota are held instead of refused."""
+        """The number of events over the monthly quota that are held instead of refused."""
         return self.events_per_month * GRACE_PERCENT // 100
 
     @property
     def gateway_rate_per_second(self) -> float:
-        """The usage plan's steady rate: an outer fence around the rate limit."""
+        """The steady rate of the usage plan, an outer limit around the rate limit."""
         return round(self.api_requests_per_minute * GATEWAY_FENCE_FACTOR / RATE_LIMIT_WINDOW_SECONDS, 2)
 
     @property
     def gateway_burst(self) -> int:
-        """The usage plan's burst, in requests."""
+        """The burst of the usage plan, in requests."""
         return self.api_requests_per_minute * GATEWAY_FENCE_FACTOR
 
 
@@ -122,5 +125,5 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
 
 
 def first_kept_day(tiers: Iterable[Tier], now: datetime) -> date:
-    """Return the first day whose events are kept for an organization that had these *tiers* within the last 30 days."""
+    """Return the first retained day of an organization with these *tiers* in the last 30 days."""
     return (now - timedelta(days=max(QUOTAS[tier].data_retention_days for tier in tiers))).date()

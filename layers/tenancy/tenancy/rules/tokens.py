@@ -1,6 +1,7 @@
-"""JSON Web Tokens of people: verified against a key set, algorithm pinned per key, every claim checked by type.
+"""Verifies the access tokens of people (JSON Web Tokens) against a key set.
 
-A token costs one verification in the life of its key set; its times are compared on every use.
+Each key allows one algorithm. The type of each claim is checked. The signature of a token is verified once per key set.
+The times of a token are compared on each use.
 """
 
 import base64
@@ -22,13 +23,16 @@ from tenancy.rules.durations import TOKEN_LEEWAY_SECONDS
 
 KEPT_TOKENS: Final = 1_000
 HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
-LAST_TIME: Final = 253_402_300_799 - TOKEN_LEEWAY_SECONDS  # the year 9999 ends: no later moment can be told
+LAST_TIME: Final = 253_402_300_799 - TOKEN_LEEWAY_SECONDS  # the end of the year 9999, datetime's last
 
 type Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_TIME)]
 
 
 class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
-    """What an access token must say; times are seconds since 1970, *epoch* is `organization.user` revocation counts."""
+    """The claims of an access token.
+
+    Times are seconds since 1970. *epoch* has the revocation counts as `organization.user`.
+    """
 
     sub: UUID
     user_id: UUID
@@ -48,20 +52,20 @@ class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expires_at(self) -> datetime:
-        """From when on the token is refused, leeway included (UTC)."""
+        """The time from which the token is refused, leeway included (UTC)."""
         return datetime.fromtimestamp(self.exp + TOKEN_LEEWAY_SECONDS, UTC)
 
     @property
     def starts_at(self) -> datetime:
-        """Until when the token is refused, leeway included (UTC)."""
+        """The time before which the token is refused, leeway included (UTC)."""
         return datetime.fromtimestamp(max(self.nbf, self.iat, TOKEN_LEEWAY_SECONDS) - TOKEN_LEEWAY_SECONDS, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySet:
-    """The public keys by `kid`, and whose tokens they verify.
+    """Public keys by `kid`, with the issuer and audience of the tokens that they verify.
 
-    Verified tokens are remembered by their SHA-256, so that a token is forgotten with the key set that verified it.
+    The set caches verified tokens by their SHA-256. A new key set starts with an empty cache.
     """
 
     keys: Mapping[str, jwt.PyJWK]
@@ -71,7 +75,13 @@ class KeySet:
 
     @classmethod
     def from_jwks(cls, document: str, *, issuer: str, audience: str) -> "KeySet":
-        """Return the keys of a JSON Web Key Set (RFC 7517). Each must carry `kid` and an allowed `alg`."""
+        """Parse a JSON Web Key Set (RFC 7517).
+
+        Each key must have a `kid` and an allowed `alg`.
+
+        Raises:
+            ValueError: two keys have the same `kid`, or an `alg` is not allowed.
+        """
         entries = msgspec.json.decode(document)["keys"]
         keys = {entry["kid"]: jwt.PyJWK(entry) for entry in entries}
         if len(keys) != len(entries):
@@ -84,7 +94,7 @@ class KeySet:
         """Return the claims of *token*.
 
         Raises:
-            UnauthenticatedError: anything at all is wrong with it.
+            UnauthenticatedError: the token is malformed, unsigned, expired or not valid yet, or a claim is wrong.
         """
         if not is_jwt(token):
             raise UnauthenticatedError
@@ -131,7 +141,10 @@ class KeySet:
 
 
 def _decode_unique(part: str) -> dict[str, Any]:
-    """Decode one JSON object of a token; a member named twice makes the token ambiguous, hence invalid."""
+    """Decode a JSON object of a token.
+
+    A duplicate member makes the token ambiguous and invalid.
+    """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({name for name, _ in pairs}) != len(pairs):

@@ -1,4 +1,4 @@
-"""What is counted: usage per UTC day, and the month that quotas and bills go by."""
+"""Usage per UTC day, and the months of quotas and bills."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from tenancy.rules.durations import MONTH_CLOSING_TIME, SETTLING_TIME
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tiers import Tier
 
-TOTAL_PERIOD: Final = date(1970, 1, 1)  # the period of what does not begin anew each month
+TOTAL_PERIOD: Final = date(1970, 1, 1)  # the period of metrics that count in total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """Days from *start* (inclusive) to *end* (exclusive), UTC."""
+    """UTC days from *start* (inclusive) to *end* (exclusive)."""
 
     start: date
     end: date
@@ -23,9 +23,9 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyEvents:
-    """An organization's events of one UTC day by first receipt, each counted once; *storage_bytes* is their text.
+    """The events of an organization on one UTC day, by first receipt, without duplicates.
 
-    *recent_hours* has the events of each hour that the roll-up was asked for, by its start (UTC).
+    *storage_bytes* is the size of their text. *recent_hours* has the events of each requested hour, by its start (UTC).
     """
 
     organization_id: UUID
@@ -38,7 +38,7 @@ class DailyEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthSoFar:
-    """What the database knows of an organization's month, when its counters have to begin anew."""
+    """The use of the current month from PostgreSQL, which seeds new counters in Redis."""
 
     requests: int
     requests_today: int
@@ -49,7 +49,7 @@ class MonthSoFar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TouchedOrganization:
-    """An organization with rows written since the last roll-up, and the first day of receipt among them (UTC)."""
+    """An organization with rows since the last roll-up, and their first day of receipt (UTC)."""
 
     organization_id: UUID
     first_day: date
@@ -57,7 +57,10 @@ class TouchedOrganization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthlyUsage:
-    """What an organization used in one UTC month, as the roll-up counted it; *storage_bytes* is all that is stored."""
+    """The use of an organization in one UTC month, as the roll-up counted it.
+
+    *storage_bytes* includes all stored events, also those of earlier months.
+    """
 
     organization_id: UUID
     tier: Tier
@@ -70,9 +73,10 @@ class MonthlyUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldUsage:
-    """An organization's events that are held for want of quota: all, those received in one month, and by recent hour.
+    """The events of an organization that are held for quota.
 
-    *storage_bytes* are those of all held events.
+    *events* counts all of them, *events_of_month* those received in one month, *recent_hours* those of recent hours.
+    *storage_bytes* is the size of all held events, also of those held for another reason.
     """
 
     organization_id: UUID
@@ -84,7 +88,7 @@ class HeldUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyUsage:
-    """One row of usage: a UTC day of one organization."""
+    """The usage of an organization on one UTC day."""
 
     metric_date: date
     events: int = 0
@@ -95,16 +99,16 @@ class DailyUsage:
 
 
 def month_of(day: date) -> Period:
-    """Return the calendar month that *day* lies in."""
+    """Return the calendar month of *day*."""
     start = day.replace(day=1)
     return Period(start=start, end=(start + timedelta(days=31)).replace(day=1))
 
 
 def first_recent_hour(arrived_from: datetime | None, now: datetime) -> datetime:
-    """Return the first hour whose events may still be on their way to ClickHouse.
+    """Return the first hour whose events may still be in the queue.
 
-    Those that have arrived lately were received *arrived_from* then on: what was received later may be in the queue.
-    None without any that ever arrived: whatever was reserved is on its way.
+    *arrived_from* is the earliest time of receipt among the events that arrived in ClickHouse lately. Events received
+    later may still be in the queue. With None no event has arrived yet, so all reserved events may be in the queue.
     """
     if arrived_from is None:
         arrived_from = datetime(1970, 1, 1, tzinfo=UTC)
@@ -112,10 +116,10 @@ def first_recent_hour(arrived_from: datetime | None, now: datetime) -> datetime:
 
 
 def first_open_day(now: datetime) -> date:
-    """Return the first day whose bill may still change."""
+    """Return the first day of the first month whose bill may still change."""
     return month_of((now - MONTH_CLOSING_TIME).date()).start
 
 
 def unsettled_since(rolled_up_at: datetime | None) -> datetime:
-    """Return from when on written rows may be missing in what a roll-up of *rolled_up_at* counted."""
+    """Return the time after which a roll-up at *rolled_up_at* may have missed rows."""
     return rolled_up_at - SETTLING_TIME if rolled_up_at is not None else datetime(1970, 1, 1, tzinfo=UTC)

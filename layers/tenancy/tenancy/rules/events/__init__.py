@@ -1,1 +1,1 @@
-"""Attribution events: what a client may send, how it is checked, and the rows that go into the queue."""
+"""Attribution events: parsing, validation, and the rows that go into the queue."""

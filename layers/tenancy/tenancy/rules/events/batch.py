@@ -1,4 +1,7 @@
-"""The bytes of a request -> the JSON texts of its events: decompressed within bounds, split, nothing decoded twice."""
+"""Splits the body of a request into the JSON texts of its events.
+
+Decompression is bounded, and no text is decoded twice.
+"""
 
 import re
 import zlib
@@ -12,8 +15,8 @@ MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_EVENTS: Final = 2_500
 GZIP_MAGIC: Final = b"\x1f\x8b"
 GZIP_WINDOW_BITS: Final = 31
-MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of what follows it
-# A surrogate's escape, or a pair of them, after an even number of backslashes: an odd one would be escaped itself.
+MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
+# The escape of a surrogate or of a pair, after an even number of backslashes. After an odd one it is no escape.
 SURROGATES: Final = re.compile(
     rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -29,14 +32,14 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class SegmentBatch(msgspec.Struct, frozen=True):
-    """The body of the Segment paths that take many events."""
+    """The body of a Segment path that takes many calls."""
 
     batch: list[msgspec.Raw]
     writeKey: str | None = None  # noqa: N815 - the SDKs' spelling
 
 
 class SegmentCall(msgspec.Struct, frozen=True):
-    """What the transport reads in the body of a Segment path that takes one call: the call itself is the body."""
+    """The transport members in the body of a Segment path that takes one call."""
 
     writeKey: str | None = None  # noqa: N815
 
@@ -47,16 +50,18 @@ _segment_decoder: Final = msgspec.json.Decoder(SegmentBatch)
 
 
 def decode_body(body: bytes) -> bytes:
-    """Return the JSON text of *body*; gzip is told by its first two bytes, because SDKs do not always say it.
+    """Return the decompressed JSON text of *body*.
+
+    The first two bytes tell gzip, because SDKs do not always send `Content-Encoding`.
 
     Raises:
-        MalformedRequestError: broken gzip, or bytes that are no UTF-8.
-        TooLargeError: more than 4 MB when decoded.
+        MalformedRequestError: the body is not valid gzip or not UTF-8.
+        TooLargeError: the decompressed body exceeds 4 MB.
     """
     if body.startswith(GZIP_MAGIC):
         body = _gunzip(body)
     if len(body) > MAX_BATCH_BYTES:
-        raise TooLargeError(f"A body has at most {MAX_BATCH_BYTES} bytes.")
+        raise TooLargeError(f"The body exceeds {MAX_BATCH_BYTES} bytes.")
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -65,11 +70,11 @@ def decode_body(body: bytes) -> bytes:
 
 
 def parse_batch(body: bytes) -> Batch:
-    """Return the events of a decoded POST /v1/events body, each still as JSON text.
+    """Return the events of a decoded body of POST /v1/events, each as JSON text.
 
     Raises:
-        MalformedRequestError: no JSON (RFC 8259), which includes NaN and lone surrogates.
-        InvalidError: no list of 1 to 2,500 events.
+        MalformedRequestError: the body is not valid JSON (RFC 8259). NaN and lone surrogates are not.
+        InvalidError: the body has no list of 1 to 2,500 events.
     """
     batch = _decode(_batch_decoder, body)
     _check_length(len(batch.events))
@@ -77,13 +82,13 @@ def parse_batch(body: bytes) -> Batch:
 
 
 def parse_segment_batch(body: bytes) -> SegmentBatch:
-    """Return the events of a decoded Segment batch.
+    """Return the calls of a decoded Segment batch, each as JSON text.
 
-    A lone surrogate, which JavaScript writes where a text was cut inside an emoji, becomes U+FFFD.
+    A lone surrogate becomes U+FFFD. JavaScript makes one if it cuts a text inside an emoji.
 
     Raises:
-        MalformedRequestError: no JSON.
-        InvalidError: no list of 1 to 2,500 events.
+        MalformedRequestError: the body is not valid JSON.
+        InvalidError: the body has no list of 1 to 2,500 calls.
     """
     batch = _decode(_segment_decoder, replace_lone_surrogates(body))
     _check_length(len(batch.batch))
@@ -91,15 +96,15 @@ def parse_segment_batch(body: bytes) -> SegmentBatch:
 
 
 def parse_segment_call(body: bytes) -> SegmentBatch:
-    """Return a decoded Segment body that is one call, as a batch of one.
+    """Return the one call of a decoded Segment body as a batch.
 
     Raises:
-        MalformedRequestError: no JSON.
-        InvalidError: no object.
+        MalformedRequestError: the body is not valid JSON.
+        InvalidError: the body is not an object.
     """
-    mended = replace_lone_surrogates(body)
-    call = _decode(_call_decoder, mended)
-    return SegmentBatch(batch=[msgspec.Raw(mended)], writeKey=call.writeKey)
+    well_formed = replace_lone_surrogates(body)
+    call = _decode(_call_decoder, well_formed)
+    return SegmentBatch(batch=[msgspec.Raw(well_formed)], writeKey=call.writeKey)
 
 
 def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -112,10 +117,10 @@ def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def replace_lone_surrogates(body: bytes) -> bytes:
-    """Put U+FFFD where half a surrogate pair stands, as `String.toWellFormed()` does; every other byte stays.
+    """Replace each lone surrogate by U+FFFD, as `String.toWellFormed()` does.
 
-    In JSON a backslash stands in strings only, so that this finds exactly these. A body with more surrogates than any
-    SDK sends is left as it is: mending costs time.
+    All other bytes stay. JSON has backslashes in strings only, so no other text matches. A body with more surrogates
+    than any SDK sends stays unchanged, because replacing takes time.
     """
     surrogates = body.count(b"\\ud") + body.count(b"\\uD")
     if not 0 < surrogates <= MAX_SURROGATES:
@@ -125,11 +130,11 @@ def replace_lone_surrogates(body: bytes) -> bytes:
 
 def _check_length(count: int) -> None:
     if not 1 <= count <= MAX_EVENTS:
-        raise InvalidError(f"A batch has 1 to {MAX_EVENTS} events, not {count}.")
+        raise InvalidError(f"A batch must have 1 to {MAX_EVENTS} events. This one has {count}.")
 
 
 def _gunzip(body: bytes) -> bytes:
-    """Inflate every member of *body*, never more than the bound, so that a bomb costs no memory."""
+    """Decompress *body* up to the limit, so that a gzip bomb takes no memory."""
     inflated = bytearray()
     for _ in range(MAX_GZIP_MEMBERS):
         inflater = zlib.decompressobj(GZIP_WINDOW_BITS)
@@ -138,10 +143,10 @@ def _gunzip(body: bytes) -> bytes:
         except zlib.error as error:
             raise MalformedRequestError("The body is not valid gzip.") from error
         if len(inflated) > MAX_BATCH_BYTES:
-            raise TooLargeError(f"A body has at most {MAX_BATCH_BYTES} bytes when decoded.")
+            raise TooLargeError(f"The body exceeds {MAX_BATCH_BYTES} bytes when decompressed.")
         if not inflater.eof:
-            raise MalformedRequestError("The gzip body ends too early.")
+            raise MalformedRequestError("The gzip body is truncated.")
         body = inflater.unused_data
         if not body:
             return bytes(inflated)
-    raise MalformedRequestError(f"A gzip body has at most {MAX_GZIP_MEMBERS} members.")
+    raise MalformedRequestError(f"The gzip body has more than {MAX_GZIP_MEMBERS} members.")

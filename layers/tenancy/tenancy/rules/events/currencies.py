@@ -1,4 +1,7 @@
-"""Currency codes in use. Source: ISO 4217:2015, list one (currencies and funds), without testing and metal codes."""
+"""Currency codes in use.
+
+Source: ISO 4217:2015, list one (currencies and funds), without testing and metal codes.
+"""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""One event as POST /v1/events takes it."""
+"""Parses one event of POST /v1/events."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,10 @@ type Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """An event in the client's words. Members that are not named here are ignored."""
+    """An event as the client sends it.
+
+    Other members are ignored.
+    """
 
     event_type: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     event_name: Name
@@ -59,13 +62,13 @@ def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
         TenantMismatchError: the event names another organization.
     """
     if len(raw) > MAX_EVENT_BYTES:
-        raise InvalidEventError("", "too_large", f"An event has at most {MAX_EVENT_BYTES} bytes.")
+        raise InvalidEventError("", "too_large", f"The event exceeds {MAX_EVENT_BYTES} bytes.")
     try:
         event = _decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise _invalid(raw, str(error)) from error
     if event.organization_id is not None and event.organization_id.lower() != reception.organization_text:
-        raise TenantMismatchError("An event names another organization than the credential.")
+        raise TenantMismatchError("`organization_id` of an event is not the organization of the credential.")
     try:
         return _row(raw, event, reception)
     except InvalidEventError as error:
@@ -78,7 +81,7 @@ def _row(raw: bytes, event: Event, reception: BatchContext) -> EventRow:
         raise InvalidEventError(
             "event_timestamp",
             "out_of_range",
-            f"The time is more than {reception.retention.days} days old, or more than 24 h ahead.",
+            f"Expected a time at most {reception.retention.days} days ago and at most 24 hours ahead.",
         )
     session_id = event.session_id or ""
     if NUL in raw:
@@ -120,13 +123,15 @@ def _object(field: str, value: msgspec.Raw) -> str:
         return text.decode()
     if text == b"null":
         return "{}"
-    raise InvalidEventError(field, "invalid_type", "Expected an object.")
+    raise InvalidEventError(field, "invalid_type", "Expected a JSON object.")
 
 
 def _money(revenue: Decimal | None) -> str:
     money = round_money(revenue or Decimal())
     if money is None or (revenue and money != revenue):
-        raise InvalidEventError("revenue", "out_of_range", "Money has at most 12 digits before and 6 after the point.")
+        raise InvalidEventError(
+            "revenue", "out_of_range", "Expected at most 12 digits before the decimal point and 6 after."
+        )
     return format_money(money)
 
 
@@ -134,12 +139,12 @@ def _currency(currency: str | None) -> str:
     if currency is None:
         return DEFAULT_CURRENCY
     if currency not in CURRENCIES:
-        raise InvalidEventError("currency", "unknown", "Expected a code of ISO 4217.")
+        raise InvalidEventError("currency", "unknown", "Expected an ISO 4217 currency code, such as EUR.")
     return currency
 
 
 def _invalid(raw: bytes, message: str) -> InvalidEventError:
-    """Translate msgspec's words; it names the field in its message only."""
+    """Convert an error of msgspec, which names the field in its message only."""
     missing = MISSING_FIELD.search(message)
     if missing:
         return InvalidEventError(missing[1], "missing", message, event_id=_find_event_id(raw))

@@ -1,4 +1,4 @@
-"""Rows -> frames: the compressed pieces that travel through the queue and into ClickHouse as they are."""
+"""Compresses rows into frames, which go through the queue into ClickHouse unchanged."""
 
 import base64
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import zstandard
 from tenancy.rules.events.row import EventRow
 
 MAX_ROWS: Final = 1_000
-# SQS counts a message's text and attributes; well below 256 KiB, so that ten small messages share a call.
+# SQS counts the text and the attributes of a message. The limit is below 256 KiB, so that small messages share a call.
 MAX_TEXT_BYTES: Final = 250 * 1024
 ZSTD_LEVEL: Final = 1
 
@@ -23,9 +23,9 @@ _encoder: Final = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Base64 text of one zstd frame of JSONEachRow lines, and the number of its rows.
+    """A zstd frame of JSONEachRow lines as Base64 text, and the number of its rows.
 
-    Frames joined byte by byte are one valid zstd stream.
+    Concatenated frames are one valid zstd stream.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Frame:
 
     @property
     def bytes(self) -> bytes:
-        """The zstd frame itself."""
+        """The zstd frame as bytes."""
         return base64.b64decode(self.text, validate=True)
 
 
@@ -44,13 +44,13 @@ def encode_frames(rows: Sequence[EventRow]) -> list[Frame]:
         return frames
     compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
     for start in range(0, len(rows), MAX_ROWS):
-        frames.extend(_cut(rows[start : start + MAX_ROWS], compressor))
+        frames.extend(_split(rows[start : start + MAX_ROWS], compressor))
     return frames
 
 
-def _cut(rows: Sequence[EventRow], compressor: zstandard.ZstdCompressor) -> list[Frame]:
+def _split(rows: Sequence[EventRow], compressor: zstandard.ZstdCompressor) -> list[Frame]:
     text = base64.b64encode(compressor.compress(_encoder.encode_lines(rows))).decode()
     if len(text) <= MAX_TEXT_BYTES or len(rows) == 1:
         return [Frame(text, len(rows))]
     middle = len(rows) // 2
-    return _cut(rows[:middle], compressor) + _cut(rows[middle:], compressor)
+    return _split(rows[:middle], compressor) + _split(rows[middle:], compressor)

@@ -1,4 +1,4 @@
-"""Money: at most 12 digits before the point and 6 after it, decimal, never binary."""
+"""Money: decimal amounts with at most 12 digits before the point and 6 after it."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
@@ -9,9 +9,9 @@ LIMIT: Final = Decimal(10) ** DIGITS_BEFORE_THE_POINT
 
 
 def round_money(amount: Decimal) -> Decimal | None:
-    """Return *amount* rounded half to even to the sixth digit; None when it is no number, or too large.
+    """Return *amount* rounded half to even to six digits, None if it is no number or too large.
 
-    Its size is looked at before anything is computed: `1e999999999` is a short text and a very long number.
+    The size is checked before any arithmetic, because a short text such as `1e999999999` is a very long number.
     """
     if not amount:
         return Decimal()
@@ -22,5 +22,5 @@ def round_money(amount: Decimal) -> Decimal | None:
 
 
 def format_money(amount: Decimal) -> str:
-    """Return *amount* without an exponent and without zeros at its end."""
+    """Return *amount* without an exponent and without trailing zeros."""
     return format(amount.normalize(), "f")

@@ -1,6 +1,7 @@
-"""How an event names its device and its user besides `device_id`, told when it comes in (docs/api.md, "Data subjects").
+"""Extracts the names of devices and users from an event (docs/api.md, "Data subjects").
 
-An erasure finds rows by these names: a database's own reader of JSON gives up on numbers that are valid JSON and large.
+Ingest stores these names with the row, and an erasure finds rows by them. The database cannot extract them itself: its
+JSON parser fails on valid JSON with very large numbers.
 """
 
 import json
@@ -11,15 +12,18 @@ from typing import Final, NamedTuple
 MAX_NAME_CHARACTERS: Final = 255
 DEVICE_MEMBERS: Final = frozenset({"anonymousId", "device_id", "previousId"})
 USER_MEMBERS: Final = frozenset({"userId", "user_id", "previousId"})
-# Told cheaply of most events: no name without one of these. A backslash may spell any letter of it.
+# A cheap test: an object without any of these has no name. A backslash may escape a letter of a member's name.
 SIGNS: Final = (*(f'"{name}"' for name in sorted(DEVICE_MEMBERS | USER_MEMBERS)), "\\")
 
-# All members, also those that an object has twice; a number is the digits that were sent.
+# Keeps duplicate members. A number stays the text that was sent.
 _decoder: Final = json.JSONDecoder(object_pairs_hook=list, parse_int=str, parse_float=str)
 
 
 class SubjectNames(NamedTuple):
-    """The names of devices and of users, each once, in order; a `previousId` may be either's."""
+    """The names of devices and users, each once, in order.
+
+    A `previousId` counts as both.
+    """
 
     devices: tuple[str, ...]
     users: tuple[str, ...]
@@ -29,7 +33,10 @@ NO_NAMES: Final = SubjectNames(devices=(), users=())
 
 
 def find_names(*objects: str) -> SubjectNames:
-    """Return the names at the top level of JSON *objects*: texts and numbers, cut to 255 characters."""
+    """Return the names at the top level of JSON *objects*, cut to 255 characters.
+
+    A name is a text or a number.
+    """
     members = [member for text in objects if any(sign in text for sign in SIGNS) for member in _decoder.decode(text)]
     if not members:
         return NO_NAMES

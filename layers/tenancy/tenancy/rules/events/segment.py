@@ -1,7 +1,7 @@
-"""Events in the words of the Segment SDKs -> rows (the mapping: docs/api.md, "Segment").
+"""Maps calls of Segment SDKs to rows (docs/api.md, "Segment").
 
-SDKs drop what is refused, so that only what makes no event at all is: an optional member of another kind than the
-documented one counts as absent, and stays in user_properties as it came.
+SDKs drop refused calls. So a call is refused only if it cannot become an event. An optional member of an undocumented
+type counts as absent and stays in `user_properties` unchanged.
 """
 
 from collections.abc import Mapping
@@ -31,12 +31,12 @@ from tenancy.rules.events.row import (
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 BATCH_PATHS: Final = frozenset({"/batch", "/b", "/import"})
-# What a path with one call in its body says that it is: each type, and its first letter.
+# The type of the call in the body of a path: each type, and its first letter.
 TYPE_OF_PATH: Final[Mapping[str, str]] = MappingProxyType(
     {path: name for name in sorted(TYPES) for path in (f"/{name}", f"/{name[0]}")}
 )
 HELD_FOR_CLOCK: Final = "clock"
-# What DateTime64(3) holds: https://clickhouse.com/docs/sql-reference/data-types/datetime64
+# The range of DateTime64(3): https://clickhouse.com/docs/sql-reference/data-types/datetime64
 FIRST_MOMENT: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LAST_MOMENT: Final = datetime(2299, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 TEXT_MAX_CHARACTERS: Final = 255
@@ -48,16 +48,17 @@ _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def parse_segment_message(raw: bytes, reception: BatchContext, *, event_type: str | None = None) -> EventRow:
-    """Return the row for the JSON text *raw* of one SDK call; *event_type* is what the path says, where it does.
+    """Return the row for the JSON text *raw* of one SDK call.
 
-    The client's timestamp stays: a corrected one would differ on every retry. One that cannot be believed, or read,
-    makes a row that is held with reason `clock`; the row has the nearest time that ClickHouse can hold.
+    *event_type* is the type from the path. The row keeps the client's timestamp, because a corrected one would differ
+    on each retry. An implausible or unreadable timestamp makes a row that is held with reason `clock`. Its time is the
+    nearest one that ClickHouse can hold.
 
     Raises:
-        InvalidEventError: it is no SDK call, or says not on what device it happened.
+        InvalidEventError: *raw* is no SDK call, or names no device.
     """
     if len(raw) > MAX_EVENT_BYTES:
-        raise InvalidEventError("", "too_large", f"An event has at most {MAX_EVENT_BYTES} bytes.")
+        raise InvalidEventError("", "too_large", f"The call exceeds {MAX_EVENT_BYTES} bytes.")
     try:
         call = _members_decoder.decode(raw)
     except msgspec.ValidationError as error:
@@ -73,7 +74,7 @@ def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> Event
     device = _object(context.get("device"))
     device_id = _text(device.get("id"), call.get("anonymousId"), call.get("userId"))
     if not device_id:
-        raise InvalidEventError("anonymousId", "missing", "An event needs a device, an anonymousId or a userId.")
+        raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call.get("timestamp"), reception)
     held = timestamp is None or not reception.is_in_range(timestamp)
     revenue, currency = _money(_object(call.get("properties")))
@@ -104,7 +105,7 @@ def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> Event
 
 
 def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
-    """Return `messageId`; without one, or with one that is no name, an id of the call's own text."""
+    """Return `messageId`, or an id derived from the text of the call if it is absent or invalid."""
     message_id = _scalar(call.get("messageId"))
     if 0 < len(message_id) <= TEXT_MAX_CHARACTERS:
         return message_id
@@ -112,9 +113,10 @@ def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
 
 
 def _timestamp(value: msgspec.Raw | None, reception: BatchContext) -> datetime | None:
-    """Return when it happened, or the nearest moment that ClickHouse holds; None when that cannot be read.
+    """Return the time of the call, or None if it is unreadable.
 
-    A time without a zone is UTC; a call without a time happened when it was received.
+    A time outside the range of ClickHouse becomes the nearest one in it. A time without a zone is UTC. A call without a
+    time gets the time of receipt.
     """
     if value is None or bytes(value) == b"null":
         return reception.received_at
@@ -132,7 +134,10 @@ def _platform(context: Members, device: Members) -> str:
 
 
 def _money(properties: Members) -> tuple[str, str]:
-    """Return revenue and currency; what is no amount of a known currency counts as none, and stays in properties."""
+    """Return revenue and currency, zero if they are no amount of a known currency.
+
+    The original values stay in `properties`.
+    """
     named = properties.get("currency")
     currency = DEFAULT_CURRENCY if named is None or bytes(named) == b"null" else _scalar(named).upper()
     try:
@@ -145,17 +150,23 @@ def _money(properties: Members) -> tuple[str, str]:
 
 
 def _object(value: msgspec.Raw | None) -> Members:
-    """Return the members of a JSON object, none of anything else."""
+    """Return the members of a JSON object.
+
+    Other values have none.
+    """
     return _members_decoder.decode(value) if value is not None and bytes(value)[:1] == b"{" else {}
 
 
 def _text(*candidates: msgspec.Raw | None) -> str:
-    """Return the first candidate that says something, as text of at most 255 characters."""
+    """Return the first candidate that is not empty, cut to 255 characters."""
     return next((text[:TEXT_MAX_CHARACTERS] for text in map(_scalar, candidates) if text), "")
 
 
 def _scalar(value: msgspec.Raw | None) -> str:
-    """Return the text of a JSON string, or of a number with all its digits; nothing for anything else."""
+    """Return a JSON string, or a number with all its digits, as text.
+
+    Other values are empty.
+    """
     text = b"" if value is None else bytes(value)
     if text[:1] == b'"':
         return str(msgspec.json.decode(text))
