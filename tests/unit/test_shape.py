@@ -16,7 +16,6 @@ BODY_LINES, LONGEST_BODY_LINES = 15, 40
 TEST_NAME_CHARACTERS = 60
 MOST = 0.9
 
-type Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 type Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -34,6 +33,7 @@ def nodes[T: ast.AST](kinds: type[T] | tuple[type[T], ...], *folders: str) -> It
 def docstrings() -> Iterator[tuple[str, str]]:
     """Yield where each docstring of the code stands, and its text."""
     for path, node in nodes((ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef), *CODE):
+        assert isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         text = ast.get_docstring(node)
         if text is not None:
             yield f"{path}: {getattr(node, 'name', 'module')}", text

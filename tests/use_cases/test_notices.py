@@ -160,7 +160,7 @@ def test_a_death_between_the_mark_and_the_mail_sends_it_later_and_once(
 ) -> None:
     amount = STARTER.ml_predictions_per_month * 8 // 10
     record_usage(databases.functions, tenant_of(acme), Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
-    for dies_in in ("update_announced", "list_admins", "insert_effect"):
+    for dies_in in ("update_announced", "list_admins", "insert_outbox_entry"):
         with monkeypatch.context() as patch:
 
             def die(*_: object, **__: object) -> None:
