@@ -32,7 +32,7 @@ DOCUMENTS = sorted(
 SUFFIXES = "py|md|sql|json|yaml|toml|lua|lock|txt"
 PATH_IN_BACKTICKS = re.compile(rf"`([\w.-]+(?:/[\w.-]+)*/?|[\w./-]+\.(?:{SUFFIXES}))`")
 PATH_IN_TEXT = re.compile(r"(?<![\w/`.-])((?:docs|events|functions|layers|scripts|tests)/[\w./-]*\w)")
-LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#:]+)(?:#([^)]*))?\)")
 LONGEST_LINE = 120
 
 
@@ -46,6 +46,12 @@ def is_path(text: str) -> bool:
 def exists(path: str) -> bool:
     """Whether *path* exists from the root or, without a top-level folder, in the core."""
     return (ROOT / path).exists() or (CORE / path).exists()
+
+
+def anchors_of(path: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a document."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def rows_of(heading: str) -> dict[str, list[str]]:
@@ -68,7 +74,10 @@ def test_each_path_in_a_document_exists(document: Path) -> None:
 def test_each_link_in_a_document_leads_somewhere(document: Path) -> None:
     links = LINK.findall(document.read_text())
 
-    assert [link for link in links if not (document.parent / link).exists()] == []
+    targets = [(document.parent / path, anchor) for path, anchor in links]
+
+    assert [path for path, _ in targets if not path.exists()] == []
+    assert [anchor for path, anchor in targets if anchor and anchor not in anchors_of(path)] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
