@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tenancy.gateway.metrics import NAMESPACE
 from tests.given import ROOT
-from tests.template.template import FOLDERS, statements
+from tests.template.app_source import texts
+from tests.template.template import FOLDERS, properties_of, statements
 
 CORE = ROOT / "layers/tenancy/tenancy"
 MIGRATIONS = ROOT / "layers/migrations"
@@ -115,6 +117,16 @@ def test_secrets_of_a_function_are_described(function: str) -> None:
 
 def test_each_function_is_described_once() -> None:
     assert sorted(rows_of("Functions")) == FOLDERS
+
+
+def test_metrics_of_operations_are_those_of_the_code() -> None:
+    operations = (ROOT / "docs/operations.md").read_text().split("\n## Metrics\n")[1].split("\n## ")[0]
+    alarms = properties_of("AWS::CloudWatch::Alarm").values()
+
+    described = set(re.findall(r"^\| `(\w+)` \|", operations, re.MULTILINE))
+
+    assert described <= texts()
+    assert {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == NAMESPACE} <= described
 
 
 def test_each_state_of_a_deletion_is_drawn() -> None:
