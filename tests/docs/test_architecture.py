@@ -34,8 +34,6 @@ DOCUMENTS = sorted(
 SUFFIXES = "py|md|sql|json|yaml|toml|lua|lock|txt"
 PATH_IN_BACKTICKS = re.compile(rf"`([\w.-]+(?:/[\w.-]+)*/?|[\w./-]+\.(?:{SUFFIXES}))`")
 PATH_IN_TEXT = re.compile(r"(?<![\w/`.-])((?:docs|events|functions|layers|scripts|tests)/[\w./-]*\w)")
-LINK = re.compile(r"\]\(([^)#:]+)(?:#([^)]*))?\)")
-LONGEST_LINE = 120
 
 
 def is_path(text: str) -> bool:
@@ -48,12 +46,6 @@ def is_path(text: str) -> bool:
 def exists(path: str) -> bool:
     """Whether *path* exists from the root or, without a top-level folder, in the core."""
     return (ROOT / path).exists() or (CORE / path).exists()
-
-
-def anchors_of(path: Path) -> set[str]:
-    """Return the anchors that GitHub gives to the headings of a document."""
-    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def rows_of(heading: str) -> dict[str, list[str]]:
@@ -70,23 +62,6 @@ def test_each_path_in_a_document_exists(document: Path) -> None:
     paths = {path for path in PATH_IN_BACKTICKS.findall(text) if is_path(path)} | set(PATH_IN_TEXT.findall(text))
 
     assert sorted(path for path in paths if not exists(path)) == []
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_each_link_in_a_document_leads_somewhere(document: Path) -> None:
-    links = LINK.findall(document.read_text())
-
-    targets = [(document.parent / path, anchor) for path, anchor in links]
-
-    assert [path for path, _ in targets if not path.exists()] == []
-    assert [anchor for path, anchor in targets if anchor and anchor not in anchors_of(path)] == []
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_lines_of_a_document_are_short(document: Path) -> None:
-    lines = document.read_text().splitlines()
-
-    assert [number for number, line in enumerate(lines, start=1) if len(line) > LONGEST_LINE] == []
 
 
 def test_each_table_of_postgresql_is_described() -> None:
