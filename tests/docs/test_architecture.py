@@ -55,6 +55,16 @@ def rows_of(heading: str) -> dict[str, list[str]]:
     return {name: cells.split(" | ") for name, cells in lines}
 
 
+def grants_to(role: str) -> dict[str, set[str]]:
+    """Return the rights that the migrations grant to *role* in PostgreSQL, by table."""
+    scripts = "".join(path.read_text() for path in sorted((MIGRATIONS / "postgres").glob("*.sql")))
+    granted: dict[str, set[str]] = {}
+    for rights, tables, roles in re.findall(r"^GRANT ([^;]+?)\s+ON ([\w, \n]+?)\s+TO ([^;]+);", scripts, re.MULTILINE):
+        for table in re.findall(r"\w+", tables) if role in roles else ():
+            granted.setdefault(table, set()).update(re.findall(r"\b(SELECT|INSERT|UPDATE|DELETE)\b", rights))
+    return granted
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_each_path_in_a_document_exists(document: Path) -> None:
     text = document.read_text()
@@ -70,6 +80,21 @@ def test_each_table_of_postgresql_is_described() -> None:
     made = set(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", scripts, re.MULTILINE))
 
     assert set(rows_of("PostgreSQL")) == made
+
+
+@pytest.mark.parametrize(("role", "column"), [("tenancy_functions", 1), ("tenancy_platform", 2)])
+def test_rights_of_a_role_are_those_of_the_migrations(role: str, column: int) -> None:
+    granted = grants_to(role)
+
+    for table, cells in rows_of("PostgreSQL").items():
+        cell = cells[column]
+        is_written = "writes" in cell
+        described = {
+            "SELECT": not cell.startswith("nothing"),
+            "INSERT": is_written or ("inserts" in cell and not cell.startswith("nothing")),
+            "UPDATE": is_written or "updates" in cell,
+        }
+        assert {right: right in granted.get(table, set()) for right in described} == described, table
 
 
 def test_each_table_of_clickhouse_is_described() -> None:
