@@ -1,4 +1,4 @@
-"""The limiter in Redis decides as rate-limiter-flexible does, whose options are the seed's, and as our rule does."""
+"""The limiter in Redis decides like rate-limiter-flexible, and like our own rule."""
 
 import json
 import random
