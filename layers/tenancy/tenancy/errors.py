@@ -205,3 +205,15 @@ class UnavailableError(Refusal):
     def __init__(self, detail: str = "", *, retry_after: int = 2) -> None:
         """Ask for another try in *retry_after* seconds."""
         super().__init__(detail or "Try again later.", retry_after=retry_after)
+
+
+class AwsCallError(Exception):
+    """AWS rejected a call. *code* is the service's error code without its namespace.
+
+    It is not a refusal: a wrong permission or name is a fault of the deployment.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep *code*, on which callers branch."""
+        super().__init__(f"{code}: {message}")
+        self.code = code

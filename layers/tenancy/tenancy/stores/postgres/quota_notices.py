@@ -1,4 +1,4 @@
-"""Thresholds of quotas that were reached, each noted once, in the transaction that found it."""
+"""Reached thresholds of quotas. Each is inserted once, in the transaction that finds it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ INSERT_NOTICE: Final = """
 
 
 def insert_notices(conn: Connection, organization_id: UUID, notices: Sequence[QuotaNotice], *, now: datetime) -> None:
-    """Note thresholds of one organization's quotas; one that is noted already stays as it is."""
+    """Insert reached thresholds of one organization's quotas. Existing ones stay unchanged."""
     for each in notices:
         values = (organization_id, each.metric, each.period, each.percent, each.used, each.quota, now)
         conn.execute(INSERT_NOTICE, values)
