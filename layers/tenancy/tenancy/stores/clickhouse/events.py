@@ -9,6 +9,8 @@ from uuid import UUID
 from tenancy.rules.usage import DailyEvents, Period
 from tenancy.stores.clickhouse.client import TenantReader
 
+# The columns by which statistics are grouped, beside the organization and the day.
+DIMENSION_COLUMNS: Final = "event_type, event_name, platform, currency"
 FIND_FIRST_UNSETTLED_DAY: Final = """
     SELECT count(), min(toDate(received_at)) FROM events
     WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
@@ -31,7 +33,8 @@ COUNT_HELD_EVENTS: Final = """
 """
 # Settled days come from daily_statistics, from the newest run of each day. Days with rows written since then are
 # counted from the events. A dimension that is not requested is NULL and does not group.
-LIST_STATISTICS: Final = """
+LIST_STATISTICS: Final = (
+    """
     WITH unsettled AS (
         SELECT DISTINCT toDate(event_timestamp) FROM events
         WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
@@ -43,7 +46,9 @@ LIST_STATISTICS: Final = """
            if({by_currency:Bool}, toNullable(toString(currency)), NULL) AS a_currency,
            sum(events), sumMap(map(toString(currency), revenue)), uniqMerge(devices)
     FROM (
-        SELECT event_date, event_type, event_name, platform, currency, events, revenue, devices
+        SELECT event_date, """
+    + DIMENSION_COLUMNS
+    + """, events, revenue, devices
         FROM daily_statistics FINAL
         WHERE organization_id = {organization_id:UUID}
           AND event_date >= {start:Date} AND event_date < {end:Date} AND event_date NOT IN unsettled
@@ -52,17 +57,22 @@ LIST_STATISTICS: Final = """
               WHERE organization_id = {organization_id:UUID} GROUP BY event_date
           )
         UNION ALL
-        SELECT toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
+        SELECT toDate(event_timestamp) AS event_date, """
+    + DIMENSION_COLUMNS
+    + """,
                count() AS events, CAST(sum(revenue) AS Decimal(38, 6)) AS revenue, uniqState(device_id) AS devices
         FROM events FINAL
         WHERE organization_id = {organization_id:UUID}
           AND toDate(event_timestamp) >= {start:Date} AND toDate(event_timestamp) < {end:Date}
           AND toDate(event_timestamp) IN unsettled
-        GROUP BY event_date, event_type, event_name, platform, currency
+        GROUP BY event_date, """
+    + DIMENSION_COLUMNS
+    + """
     )
     GROUP BY day, a_type, a_name, a_platform, a_currency
     ORDER BY day, a_type, a_name, a_platform, a_currency LIMIT {limit:UInt64} OFFSET {start_offset:UInt64}
 """
+)
 # Settled and unsettled days as in LIST_STATISTICS, and the held events.
 SUM_STORED_BYTES: Final = """
     WITH unsettled AS (

@@ -8,10 +8,15 @@ from uuid import UUID
 from tenancy.rules.quotas import QuotaNotice
 from tenancy.stores.postgres.client import Connection
 
-INSERT_NOTICE: Final = """
-    INSERT INTO quota_notices (organization_id, metric, period, percent, used, quota, noted_at)
+# The columns of a `QuotaNotice`.
+QUOTA_NOTICE_COLUMNS: Final = "organization_id, metric, period, percent, used, quota"
+INSERT_NOTICE: Final = (
+    "INSERT INTO quota_notices ("
+    + QUOTA_NOTICE_COLUMNS
+    + """, noted_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
+)
 
 
 def insert_notices(conn: Connection, organization_id: UUID, notices: Sequence[QuotaNotice], *, now: datetime) -> None:

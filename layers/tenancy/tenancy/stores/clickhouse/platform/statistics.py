@@ -9,19 +9,23 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.events import DIMENSION_COLUMNS
 
-COUNT_EVENTS: Final = """
-    INSERT INTO daily_statistics (
-        organization_id, event_date, event_type, event_name, platform, currency, events, bytes, revenue, devices, run
-    )
-    SELECT organization_id, toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
+COUNT_EVENTS: Final = (
+    "INSERT INTO daily_statistics (organization_id, event_date, "
+    + DIMENSION_COLUMNS
+    + """, events, bytes, revenue, devices, run)
+    SELECT organization_id, toDate(event_timestamp) AS event_date, """
+    + DIMENSION_COLUMNS
+    + """,
            count(),
            sum(bytes),
            sum(revenue), uniqState(device_id), {run:DateTime64(3, 'UTC')}
     FROM events FINAL
     WHERE organization_id NOT IN (SELECT organization_id FROM tombstones)
 """
-BY_DAY: Final = " GROUP BY organization_id, event_date, event_type, event_name, platform, currency"
+)
+BY_DAY: Final = " GROUP BY organization_id, event_date, " + DIMENSION_COLUMNS
 INSERT_DAILY_STATISTICS: Final = (
     COUNT_EVENTS
     + """

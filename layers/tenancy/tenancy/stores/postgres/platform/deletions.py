@@ -12,6 +12,7 @@ from tenancy.rules.deletion import Certificate, Deletion
 from tenancy.rules.organization import Organization
 from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.platform.organizations import ORGANIZATION_COLUMNS, organization_of
+from tenancy.stores.postgres.platform.outbox import NEW_ENTRY_COLUMNS
 
 DELETION_COLUMNS: Final = """
     id AS organization_id, deletion_generation AS generation, deleted_at, purge_at, gate_closed_at AS tombstone_at,
@@ -83,11 +84,14 @@ LIST_OVERDUE: Final = (
     ORDER BY o.purge_at
 """
 )
-INSERT_MAILS: Final = """
-    INSERT INTO outbox (organization_id, kind, payload, due_at)
+INSERT_MAILS: Final = (
+    "INSERT INTO outbox ("
+    + NEW_ENTRY_COLUMNS
+    + """)
     SELECT u.organization_id, %(kind)s, %(payload)s::jsonb || jsonb_build_object('to', u.email), %(due_at)s
     FROM users AS u WHERE u.organization_id = %(organization_id)s AND u.status = 'active' ORDER BY u.email
 """
+)
 INSERT_CERTIFICATE: Final = """
     INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
     VALUES (%s, %s, %s, %s, %s, %s)

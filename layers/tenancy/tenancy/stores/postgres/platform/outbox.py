@@ -12,10 +12,12 @@ from psycopg.types.json import Jsonb
 from tenancy.stores.postgres.client import Connection
 
 ENTRY_COLUMNS: Final = "id, organization_id, kind, payload, attempts"
-INSERT_ENTRY: Final = "INSERT INTO outbox (organization_id, kind, payload, due_at) VALUES (%s, %s, %s, %s)"
+NEW_ENTRY_COLUMNS: Final = "organization_id, kind, payload, due_at"
+INSERT_ENTRY: Final = "INSERT INTO outbox (" + NEW_ENTRY_COLUMNS + ") VALUES (%s, %s, %s, %s)"
 INSERT_CLAIMED_ENTRY: Final = (
-    """
-    INSERT INTO outbox (organization_id, kind, payload, due_at, claimed_until, attempts) VALUES (%s, %s, %s, %s, %s, 1)
+    "INSERT INTO outbox ("
+    + NEW_ENTRY_COLUMNS
+    + """, claimed_until, attempts) VALUES (%s, %s, %s, %s, %s, 1)
     RETURNING """
     + ENTRY_COLUMNS
     + "\n"

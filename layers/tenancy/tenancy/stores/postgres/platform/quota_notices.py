@@ -13,20 +13,28 @@ from psycopg.types.json import Jsonb
 
 from tenancy.rules.quotas import QuotaNotice
 from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.quota_notices import QUOTA_NOTICE_COLUMNS
 
-INSERT_ALL_NOTICES: Final = """
-    INSERT INTO quota_notices (organization_id, metric, period, percent, used, quota, noted_at)
-    SELECT new.organization_id, new.metric, new.period, new.percent, new.used, new.quota, %(now)s
+INSERT_ALL_NOTICES: Final = (
+    "INSERT INTO quota_notices ("
+    + QUOTA_NOTICE_COLUMNS
+    + ", noted_at) SELECT "
+    + QUOTA_NOTICE_COLUMNS
+    + """, %(now)s
     FROM jsonb_to_recordset(%(notices)s) AS new (
         organization_id uuid, metric text, period date, percent integer, used bigint, quota bigint
     )
     ON CONFLICT DO NOTHING
 """
-LIST_UNANNOUNCED: Final = """
-    SELECT n.organization_id, n.metric, n.period, n.percent, n.used, n.quota
+)
+LIST_UNANNOUNCED: Final = (
+    "SELECT "
+    + QUOTA_NOTICE_COLUMNS
+    + """
     FROM quota_notices AS n JOIN organizations AS o ON o.id = n.organization_id
     WHERE n.announced_at IS NULL AND o.status IN ('active', 'suspended') ORDER BY n.noted_at LIMIT %s
 """
+)
 UPDATE_ANNOUNCED: Final = """
     UPDATE quota_notices SET announced_at = %(now)s
     WHERE organization_id = %(organization_id)s AND metric = %(metric)s AND period = %(period)s
