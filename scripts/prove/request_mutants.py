@@ -107,8 +107,8 @@ MUTANTS: Final = (
         name="the request's log line names the organization",
         wall="logs",
         file=f"{CORE}/gateway/serve.py",
-        old='        credential_id=who.get("credential_id"),\n',
-        new='        credential_id=who.get("credential_id"),\n        subdomain=who.get("subdomain"),\n',
+        old='        credential_id=caller.get("credential_id"),\n',
+        new='        credential_id=caller.get("credential_id"),\n        subdomain=caller.get("subdomain"),\n',
     ),
     Mutant(
         name="an e-mail address is printed",

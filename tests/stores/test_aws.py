@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import boto3
 import pytest
 
-from tenancy.errors import UnavailableError
-from tenancy.stores.aws.client import AwsCallError, AwsClient
+from tenancy.errors import AwsCallError, UnavailableError
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import Secrets
 from tests.given import REGION, AwsAccount, free_port
 

@@ -77,7 +77,7 @@ def test_a_mail_that_is_refused_for_good_is_parked_and_the_operator_lets_it_be_t
         assert run_due_entries(databases.platform, targets, now=NOW + timedelta(days=1000)).failed == ()
     with superuser(databases) as conn:
         assert conn.execute("SELECT kind, last_error FROM outbox WHERE due_at = 'infinity'").fetchall() == [
-            ("welcome_mail", "SES refuses the mail.")
+            ("welcome_mail", "SES rejected the mail permanently.")
         ]
         conn.execute("UPDATE outbox SET due_at = now(), attempts = 0 WHERE due_at = 'infinity'")
     assert run_due_entries(databases.platform, targets, now=datetime.now(UTC)).done == ("welcome_mail",)

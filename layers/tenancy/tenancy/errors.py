@@ -243,3 +243,15 @@ class UnavailableError(Refusal):
         """Ask the client to retry after *retry_after* seconds."""
         text = f"The service is temporarily unavailable. Retry after {retry_after} seconds."
         super().__init__(detail or text, retry_after=retry_after)
+
+
+class AwsCallError(Exception):
+    """AWS rejected a call. *code* is the service's error code without its namespace.
+
+    It is not a refusal: a wrong permission or name is a fault of the deployment.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep *code*, on which callers branch."""
+        super().__init__(f"{code}: {message}")
+        self.code = code

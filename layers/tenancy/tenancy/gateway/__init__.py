@@ -1,1 +1,1 @@
-"""The only package that knows API Gateway: requests, answers, problems, and the authorizer's policy."""
+"""The only package that knows API Gateway: requests, answers, problems and the policy."""

@@ -1,4 +1,4 @@
-"""What an answer says of admission: its rate limit in headers, and a metric while Redis is unreachable."""
+"""Admission of a request: its rate limit headers, and a metric while Redis is unreachable."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -30,7 +30,10 @@ def admit_request(gate: AdmissionGate, request: Request, caller: Caller, *, now:
 
 
 def show_admission(request: Request, admission: Admission) -> None:
-    """Set the rate limit's headers on the answer to *request*, and count a decision that Redis had no part in."""
+    """Set the rate limit headers of the answer.
+
+    A decision that was made without Redis counts in the metric `AdmissionDegraded`.
+    """
     if admission.degraded_by:
         count(ADMISSION_DEGRADED, {"reason": admission.degraded_by})
     if admission.rate is not None:
@@ -38,7 +41,7 @@ def show_admission(request: Request, admission: Admission) -> None:
 
 
 def _rate_headers(rate: RateState) -> dict[str, str]:
-    """Return the headers of the IETF draft "RateLimit header fields for HTTP", 11."""
+    """Return the headers of the IETF draft "RateLimit header fields for HTTP", version 11."""
     return {
         "RateLimit": f"{POLICY};r={rate.remaining};t={rate.seconds_left}",
         "RateLimit-Policy": f"{POLICY};q={rate.limit};w={RATE_LIMIT_WINDOW_SECONDS}",

@@ -1,4 +1,4 @@
-"""The caller as it travels from the authorizer to the functions behind it: a flat map of strings."""
+"""The caller as the authorizer passes it to the functions: a flat map of strings."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +10,10 @@ from tenancy.rules.tiers import Tier
 
 
 def to_context(caller: Caller) -> dict[str, str]:
-    """Flatten *caller* for the authorizer's answer; API Gateway carries strings, numbers and booleans only."""
+    """Return *caller* as the context of the authorizer's answer.
+
+    API Gateway passes only strings, numbers and booleans.
+    """
     context = {"credential_id": str(caller.credential_id)}
     if caller.expires_at is not None:
         context["expires_at"] = str(int(caller.expires_at.timestamp()))
@@ -28,12 +31,12 @@ def to_context(caller: Caller) -> dict[str, str]:
 
 
 def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
-    """Return the caller that the authorizer saw.
+    """Return the caller that the authorizer has authenticated.
 
-    The authorizer's answer is cached, so expiry is checked here again.
+    API Gateway caches the authorizer's answer, so the expiry is checked again.
 
     Raises:
-        UnauthenticatedError: there is no caller, or its credential has ended since.
+        UnauthenticatedError: the context has no caller, or the credential has expired since.
     """
     if "credential_id" not in context:
         raise UnauthenticatedError
@@ -49,7 +52,9 @@ def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
         scopes=frozenset(context["scopes"].split()),
         credential_id=UUID(context["credential_id"]),
         kind=CallerKind(context["kind"]),
-        bucket=RateBucket(context.get("bucket", RateBucket.MANAGEMENT)),  # not in answers that an older authorizer gave
+        bucket=RateBucket(
+            context.get("bucket", RateBucket.MANAGEMENT)
+        ),  # missing in cached answers of an older version
         epoch=context.get("epoch", ""),
         expires_at=expires_at,
     )

@@ -1,4 +1,7 @@
-"""CloudFormation's custom resources: the answer goes to a presigned URL, whatever happens."""
+"""CloudFormation custom resources.
+
+The result is always sent to the presigned URL of the request.
+"""
 
 import json
 import urllib.request
@@ -10,20 +13,21 @@ from tenancy.gateway.serve import log_fault
 from tenancy.rules.durations import CLOUDFORMATION_ANSWER_TIMEOUT_SECONDS
 from tenancy.use_cases.schema.migrate import MigrationChangedError
 
-OURS: Final = (Refusal, MigrationChangedError)
+ERRORS_WITH_SAFE_TEXT: Final = (Refusal, MigrationChangedError)
 
 type Work = Callable[[], dict[str, Any]]
 
 
 def serve_custom_resource(event: Mapping[str, Any], physical_id: str, work: Work) -> dict[str, Any]:
-    """Do *work* and return its data, reported to CloudFormation when it asked.
+    """Do *work* and return its data. Report the result to CloudFormation if it sent the request.
 
-    Deleting the resource does nothing: data outlives the stack. A failure that is not our own is reported by its type
-    alone, because the text of a driver's error may hold a password; nothing is raised then, or Lambda would run it
-    twice more. A function that is invoked by hand has nobody to report to, and raises.
+    A request to delete the resource changes nothing, because the data outlives the stack.
+
+    A failure is reported with the type of the error. The text is added only for our own errors, because the text of a
+    driver's error may contain a password. Nothing is raised then, or Lambda would run the function two more times.
 
     Raises:
-        Exception: whatever *work* raised, when it was invoked by hand.
+        Exception: *work* failed, and the function was invoked by hand, without CloudFormation.
     """
     if event.get("RequestType") == "Delete":
         _report(event, physical_id, "SUCCESS", {}, "")
@@ -34,7 +38,7 @@ def serve_custom_resource(event: Mapping[str, Any], physical_id: str, work: Work
         if "ResponseURL" not in event:
             raise
         log_fault(error)
-        text = str(error) if isinstance(error, OURS) else "see the function's log"
+        text = str(error) if isinstance(error, ERRORS_WITH_SAFE_TEXT) else "see the function's log"
         _report(event, physical_id, "FAILED", {}, f"{type(error).__name__}: {text}")
         return {}
     _report(event, physical_id, "SUCCESS", data, "")

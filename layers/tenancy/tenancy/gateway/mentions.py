@@ -1,11 +1,11 @@
-"""Everything in a request that may name an organization, beside its credential."""
+"""All places in a request, beside its credential, that may name an organization."""
 
 from typing import Final
 
 from tenancy.gateway.http import Request
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, Mention, MentionSource, find_mentions
 
-# Forwarded names are never trusted to select anybody: they are held against the credential like the others.
+# A forwarded host selects no organization. It is only compared with the credential, like the others.
 HEADERS: Final = (
     ("x-organization-id", MentionSource.HEADER),
     ("host", MentionSource.HOST),
@@ -15,9 +15,10 @@ PATH_PARAMETER: Final = f"{{{ORGANIZATION_MEMBER}}}"
 
 
 def list_mentions(request: Request, body: bytes = b"") -> tuple[Mention, ...]:
-    """Return what *request* and its *body*, where that is JSON, mention: in the order of headers, path, query and body.
+    """Return the mentions in *request* and *body*: headers, path, query and body, in this order.
 
-    Each value of a repeated header is a mention of its own, and so is each part of one that is joined by commas.
+    Each value of a repeated header is a mention, and so is each part of a value with commas. A *body* that is not JSON
+    has no mentions.
     """
     headers = (
         Mention(source=source, text=part.strip(" \t"))
@@ -33,7 +34,7 @@ def list_mentions(request: Request, body: bytes = b"") -> tuple[Mention, ...]:
 
 
 def _path_texts(request: Request) -> tuple[str, ...]:
-    """Return the path's organization as the gateway has parsed it, and as the router is going to."""
+    """Return the organization in the path as parsed by API Gateway and by the router."""
     parsed = [request.path_parameters[name] for name in request.path_parameters if name == ORGANIZATION_MEMBER]
     spelled = [
         text

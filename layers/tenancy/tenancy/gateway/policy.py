@@ -1,4 +1,4 @@
-"""What the authorizer answers: Allow for the whole API, because the answer is cached for every path."""
+"""The authorizer's answer: Allow for the whole API, because it is cached for every path."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ from tenancy.rules.tenant import Caller
 
 
 def allow_policy(method_arn: str, caller: Caller, gateway_key: str) -> dict[str, Any]:
-    """Return the IAM policy for the API and stage of *method_arn*, with the caller and the key that meters it.
+    """Return the IAM policy for the API and stage of *method_arn*, with the caller.
 
-    Source: API Gateway developer guide, "Output from an API Gateway Lambda authorizer".
+    *gateway_key* is the API key by which API Gateway meters the caller. Source: API Gateway developer guide, "Output
+    from an API Gateway Lambda authorizer".
     """
     api_and_stage = "/".join(method_arn.split("/")[:2])
     return {

@@ -1,4 +1,4 @@
-"""Powertools' router with validation, for the functions off the hot path."""
+"""The Powertools router with validation, for functions off the hot path."""
 
 import json
 import logging
@@ -22,12 +22,15 @@ from tenancy.rules.tenant import Caller
 from tenancy.use_cases.admission.admit import AdmissionGate
 
 MAX_BODY_BYTES: Final = 256 * 1024
-# Powertools would log the text of every error, before `serve` does without: a driver's may quote a row.
+# Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
 logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
 
 
 def api() -> APIGatewayRestResolver:
-    """Return a router whose refusals are ours: Powertools' own 404 and 422 bodies never reach a client."""
+    """Return a router with our own error answers.
+
+    Powertools' own 404 and 422 bodies never reach a client.
+    """
     app = APIGatewayRestResolver(enable_validation=True, strip_prefixes=[STAGE_PREFIX])
 
     @app.not_found
@@ -42,9 +45,11 @@ def api() -> APIGatewayRestResolver:
 
 
 def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTrail, gate: AdmissionGate) -> Handler:
-    """Return the Lambda handler of *app*: who calls, and for whom, is known before a route runs.
+    """Return the Lambda handler of *app*.
 
-    *gate* admits the request, before anything else costs time or leaves a trace; *trail* records it.
+    Before a route runs, the caller and the organization are known.
+
+    *gate* admits the request before anything else costs time or leaves a trace. *trail* records it.
     """
 
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -63,14 +68,16 @@ def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTra
 
 
 def parse_json(body: bytes) -> str:
-    """Return *body* as text when it is JSON that every store can hold: no NaN, no lone surrogates, no depth.
+    """Return *body* as text if it is JSON that every store can hold.
+
+    NaN, lone surrogates and deep nesting are rejected.
 
     Raises:
-        MalformedRequestError: it is not.
-        TooLargeError: it is larger than any call of these routes.
+        TooLargeError: the body has more than `MAX_BODY_BYTES` bytes.
+        MalformedRequestError: the body is not such JSON.
     """
     if len(body) > MAX_BODY_BYTES:
-        raise TooLargeError(f"A body has at most {MAX_BODY_BYTES} bytes.")
+        raise TooLargeError(f"The body has {len(body)} bytes. At most {MAX_BODY_BYTES} are allowed.")
     try:
         text = body.decode()
         msgspec.json.decode(text)
@@ -81,7 +88,10 @@ def parse_json(body: bytes) -> str:
 
 
 def _as_json(request: Request) -> dict[str, Any]:
-    """Return the members of an event whose body is JSON, whatever the client calls it (`curl -d` calls it a form)."""
+    """Return the members of an event with a JSON body, for any content type of the client.
+
+    `curl -d` sends JSON as a form.
+    """
     headers = {**request.headers, "content-type": "application/json"}
     return {
         "body": parse_json(request.body) if request.body else None,
@@ -92,17 +102,17 @@ def _as_json(request: Request) -> dict[str, Any]:
 
 
 def caller_of(app: APIGatewayRestResolver) -> Caller:
-    """Return who calls the route that runs now.
+    """Return the caller of the current request.
 
     Raises:
-        KeyError: the route has no authorizer; the template says so, and a test holds both together.
+        KeyError: the route has no authorizer. A test compares the routes with the template.
     """
     caller: Caller = app.context["caller"]
     return caller
 
 
 def request_of(app: APIGatewayRestResolver) -> Request:
-    """Return the request that the route answers which runs now.
+    """Return the current request.
 
     Raises:
         KeyError: as for `caller_of`.
@@ -116,7 +126,7 @@ def _refusal(error: RequestValidationError) -> InvalidError | MalformedRequestEr
     if any(entry.get("type") == "json_invalid" for entry in entries):
         return MalformedRequestError("The body is not valid JSON.")
     return InvalidError(
-        "The request is not valid.",
+        "The request is not valid. `errors` lists the fields.",
         errors=[
             FieldError(location=_location(entry["loc"]), code=str(entry["type"]), message=entry["msg"])
             for entry in entries
@@ -125,7 +135,10 @@ def _refusal(error: RequestValidationError) -> InvalidError | MalformedRequestEr
 
 
 def _location(steps: Sequence[object]) -> str:
-    """Return where a field is; a query that is one model has the model's name in between."""
+    """Return the location of a field.
+
+    For a query that is one model, the name of the model is left out.
+    """
     match steps:
         case ["query", _, *names] if names:
             return "/".join(["query", *map(str, names)])

@@ -1,6 +1,6 @@
-"""Around every HTTP function: refusals and faults become problem documents, and a log line says what came of it.
+"""The wrapper of every HTTP function: errors become problem documents, one line is logged.
 
-Broad `except`s are here and in `custom_resource`, nowhere else.
+Only this module, `custom_resource` and `task` have a broad `except`.
 """
 
 import traceback
@@ -26,7 +26,10 @@ type Handler = Callable[[dict[str, Any], object], Response]
 
 
 def serve(answer: Callable[[Request, dict[str, Any], object], Response]) -> Handler:
-    """Return a Lambda handler around *answer*, which gets the request, the raw event and Lambda's context."""
+    """Return a Lambda handler around *answer*.
+
+    *answer* gets the request, the raw event and Lambda's context.
+    """
 
     def handler(event: dict[str, Any], context: object) -> Response:
         request, response = _respond(answer, event, context)
@@ -55,7 +58,7 @@ def _respond(
         return request, answer(request, event, context)
     except Refusal as refusal:
         return request, _problem(refusal, request)
-    except Exception as error:  # noqa: BLE001 - the edge: whatever it is, the client gets a problem
+    except Exception as error:  # noqa: BLE001 - the client gets a problem document for every error
         log_fault(error, request.request_id)
         return request, _problem(InternalError(), request)
 
@@ -65,19 +68,19 @@ def _problem(refusal: Refusal, request: Request) -> Response:
 
 
 def log_fault(error: Exception, request_id: str | None = None) -> None:
-    """Log what failed and where, without the error's text: a driver's may quote a row."""
+    """Log the type and the stack of *error*, without its text, which may quote a row."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     logger.error("unexpected error", error=type(error).__name__, frames=frames, request_id=request_id)
 
 
 def _log(request: Request, status: int) -> None:
-    who: Mapping[str, str] = request.authorizer
+    caller: Mapping[str, str] = request.authorizer
     logger.info(
         "request",
         method=request.method,
         route=request.route,
         status=status,
         request_id=request.request_id,
-        organization_id=who.get("organization_id"),
-        credential_id=who.get("credential_id"),
+        organization_id=caller.get("organization_id"),
+        credential_id=caller.get("credential_id"),
     )

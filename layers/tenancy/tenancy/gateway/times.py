@@ -1,4 +1,4 @@
-"""Times as clients read them: RFC 3339 in UTC, to the millisecond."""
+"""Times in answers: RFC 3339 in UTC, with milliseconds."""
 
 from datetime import UTC, datetime
 
@@ -9,5 +9,5 @@ def format_time(moment: datetime) -> str:
 
 
 def format_optional_time(moment: datetime | None) -> str | None:
-    """Return *moment* as `format_time` does, or None."""
+    """Return *moment* as `format_time` does, or None for None."""
     return None if moment is None else format_time(moment)

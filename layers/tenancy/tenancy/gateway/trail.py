@@ -1,4 +1,4 @@
-"""The audit trail of requests: what people and operators read, and what anyone was refused."""
+"""The audit trail of requests: reads by people and operators, and refusals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ from tenancy.rules.audit_record import PLATFORM_LOG, Actor, AuditOutcome, AuditR
 from tenancy.rules.tenant import Caller, CallerKind, Operator, Tenant
 from tenancy.stores.aws.audit_queue import AuditQueue
 
-TENANT_MISMATCH: Final = "TenantMismatch"  # the metric that template.yaml's alarm watches
+TENANT_MISMATCH: Final = "TenantMismatch"  # an alarm in template.yaml watches this metric
 
 logger = Logger()
 
 
 class AuditTrail:
-    """Sends the records of requests to the audit queue."""
+    """A sender of audit records to the audit queue."""
 
     def __init__(self, queue: AuditQueue) -> None:
         """Send to *queue*."""
@@ -30,10 +30,11 @@ class AuditTrail:
 
     @contextmanager
     def audited(self, request: Request, caller: Caller) -> Iterator[None]:
-        """Record how the block ends: a refusal for want of a right, or a read by a person or an operator.
+        """Record the end of the block: a refusal, or a read by a person or an operator.
 
-        A mismatch is recorded for the credential's organization and for the platform, never for the organization that
-        was named, and counts in the metric `TenantMismatch`.
+        A refusal is recorded if a permission is missing or if the request names another organization. Such a tenant
+        mismatch is recorded for the credential's organization and for the platform, never for the organization that was
+        named. It also counts in the metric `TenantMismatch`.
 
         Raises:
             UnavailableError: the read cannot be recorded, so it is not answered.
@@ -49,7 +50,10 @@ class AuditTrail:
             )
 
     def _record_refusal(self, request: Request, caller: Caller, refusal: Refusal) -> None:
-        """Record *refusal*, which is answered even when the queue is away: nothing is learned from it."""
+        """Record *refusal* if possible.
+
+        The refusal is answered also if the queue is unreachable, because it reveals nothing.
+        """
         if refusal.status != HTTPStatus.FORBIDDEN and not refusal.sources:
             return
         logs = {caller.organization_id} if isinstance(caller, Tenant) else {PLATFORM_LOG}
@@ -64,11 +68,13 @@ class AuditTrail:
                     organization_id, _record(request, caller, AuditOutcome.REFUSED, target, code=code)
                 )
             except UnavailableError:
-                logger.warning("a refusal was not recorded", request_id=request.request_id, code=code)
+                logger.warning(
+                    "the refusal was not recorded in the audit log", request_id=request.request_id, code=code
+                )
 
 
 def actor_of(request: Request, caller: Caller) -> Actor:
-    """Return who calls, as the log names them."""
+    """Return the caller as an actor of the audit log."""
     return Actor(
         kind=caller.kind,
         id=caller.credential_id,
@@ -89,12 +95,15 @@ def _record(request: Request, caller: Caller, outcome: AuditOutcome, target: str
 
 
 def _with_organization(sources: str, caller: Caller) -> str:
-    """Say to the platform whose credential it was."""
+    """Add the organization of the credential, for the platform's log."""
     return f"{sources} by organization {caller.organization_id}" if isinstance(caller, Tenant) else sources
 
 
 def _log_of(request: Request, caller: Caller) -> UUID:
-    """Return whose log a read belongs to: an operator's to the organization that the path names, else the platform."""
+    """Return the organization in whose log a read is recorded.
+
+    An operator's read is recorded for the organization in the path, or for the platform without one.
+    """
     if isinstance(caller, Operator):
         named = request.path_parameters.get("organization_id")
         return UUID(named) if named else PLATFORM_LOG

@@ -1,1 +1,6 @@
-"""The only modules that import a driver: one file per noun, one statement per function, connection first."""
+"""Stores: the only modules that import a driver.
+
+One file per topic, one statement per function.
+
+The connection is the first parameter of every function. A store talks to one engine.
+"""

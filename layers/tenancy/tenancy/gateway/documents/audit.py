@@ -1,4 +1,4 @@
-"""The audit log as clients see it: JSON or CSV, and the verdict on its chain."""
+"""Documents of the audit log: entries as JSON or CSV, and the result of a verification."""
 
 import csv
 import json
@@ -22,17 +22,17 @@ from tenancy.use_cases.audit.read_audit import EntryPage, Verification
 
 OPERATOR: Final = CallerKind.OPERATOR.value
 MAX_SEQUENCE: Final = 2**63 - 1
-PAGE_SIZES: Final = {"json": 100, "csv": 5000}  # at most, and by default; 5,000 lines stay below Lambda's 6 MB
+PAGE_SIZES: Final = {"json": 100, "csv": 5000}  # maximum and default. 5,000 lines stay below Lambda's limit of 6 MB.
 
 CSV_COLUMNS: Final = (
     "sequence", "id", "occurred_at", "actor_kind", "actor_id", "source_address", "action", "target", "outcome", "code",
     "count", "request_id", "seal",
 )  # fmt: skip
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one (OWASP: CSV injection)
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # begins a formula in spreadsheets (OWASP: CSV injection)
 
 
 class AuditQuery(BaseModel):
-    """The query of GET /v1/audit; the period is by UTC days, by default the current month."""
+    """The query of GET /v1/audit. The period is in UTC days, by default the current month."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,10 +46,10 @@ class AuditQuery(BaseModel):
     limit: Annotated[int | None, Field(ge=1)] = None
 
     def selection(self) -> AuditSelection:
-        """Return which entries are asked for.
+        """Return the requested selection of entries.
 
         Raises:
-            InvalidError: the period is none.
+            InvalidError: the period is not valid.
         """
         period = parse_period(self.from_, self.to, today=datetime.now(UTC).date())
         return AuditSelection(
@@ -57,14 +57,14 @@ class AuditQuery(BaseModel):
         )
 
     def page_size(self) -> int:
-        """Return how many entries are asked for.
+        """Return the requested number of entries, by default the maximum of the format.
 
         Raises:
-            InvalidError: more than a page of that format may have.
+            InvalidError: `limit` is larger than the maximum of the format.
         """
         most = PAGE_SIZES[self.format]
         if self.limit is not None and self.limit > most:
-            message = f"A page has at most {most} entries."
+            message = f"`limit` is {self.limit}. At most {most} entries are allowed for the format {self.format}."
             raise InvalidError(
                 message, errors=[FieldError(location="query/limit", code="less_than_equal", message=message)]
             )
@@ -72,7 +72,7 @@ class AuditQuery(BaseModel):
 
 
 class VerifyQuery(BaseModel):
-    """The query of GET /v1/audit/verify: what an earlier answer gave as `last_sequence` and `last_seal`."""
+    """The query of GET /v1/audit/verify: `last_sequence` and `last_seal` of an earlier answer."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -80,15 +80,15 @@ class VerifyQuery(BaseModel):
     after_seal: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
 
     def link(self) -> ChainLink | None:
-        """Return where to start, None without one.
+        """Return the link of the chain to start at, or None without one.
 
         Raises:
-            InvalidError: one of the two is given without the other.
+            InvalidError: one of the two members is given without the other.
         """
         if self.after_sequence is None and self.after_seal is None:
             return None
         if self.after_sequence is None or self.after_seal is None:
-            message = "after_sequence and after_seal belong together."
+            message = "`after_sequence` and `after_seal` must be given together."
             raise InvalidError(
                 message, errors=[FieldError(location="query/after_seal", code="missing", message=message)]
             )
@@ -96,7 +96,10 @@ class VerifyQuery(BaseModel):
 
 
 def entries_answer(page: EntryPage, query: AuditQuery) -> tuple[str, dict[str, str], str]:
-    """Return content type, headers and body of one page; CSV has its next cursor in `X-Next-Cursor`."""
+    """Return the content type, headers and body of one page.
+
+    The cursor of the next page is in the JSON, or in the header `X-Next-Cursor` for CSV.
+    """
     if query.format == "json":
         return "application/json", {}, json.dumps(entries_document(page))
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
@@ -106,13 +109,13 @@ def entries_answer(page: EntryPage, query: AuditQuery) -> tuple[str, dict[str, s
 
 
 def without_operators_addresses(page: EntryPage) -> EntryPage:
-    """Return *page* as a tenant sees it: that an operator did something, not from where."""
+    """Return *page* as a tenant sees it, without the IP addresses of operators."""
     shown = [replace(each, source_address=None) if each.actor_kind == OPERATOR else each for each in page.entries]
     return replace(page, entries=shown)
 
 
 def entries_document(page: EntryPage) -> dict[str, Any]:
-    """Return one page of the log."""
+    """Return one page of the audit log."""
     return {
         "data": [_entry(entry) for entry in page.entries],
         "pagination": {"next_cursor": page.next_cursor, "has_more": page.next_cursor is not None},
@@ -120,7 +123,7 @@ def entries_document(page: EntryPage) -> dict[str, Any]:
 
 
 def entries_csv(entries: Sequence[AuditEntry]) -> str:
-    """Return *entries* as CSV (RFC 4180) with a header line; no field starts like a formula."""
+    """Return *entries* as CSV (RFC 4180) with a header line. No field begins like a formula."""
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(CSV_COLUMNS)
@@ -133,7 +136,7 @@ def entries_csv(entries: Sequence[AuditEntry]) -> str:
 
 
 def verification_document(verification: Verification) -> dict[str, Any]:
-    """Return what GET /v1/audit/verify answers."""
+    """Return the answer of GET /v1/audit/verify."""
     broken, last = verification.broken, verification.last
     return {
         "valid": broken is None,

@@ -1,4 +1,4 @@
-"""Deletions as clients see them: what is asked for, how it stands, and the certificate at its end."""
+"""Documents of deletions: the request, the state, and the certificate."""
 
 import base64
 import json
@@ -23,12 +23,12 @@ class DeletionRequest(BaseModel):
     @classmethod
     def _is_one_line(cls, reason: str) -> str:
         if not reason.isprintable():
-            raise ValueError("A reason is one line of printable characters.")
+            raise ValueError("`reason` must be one line of printable characters.")
         return reason
 
 
 def deletion_document(organization: Organization) -> dict[str, Any]:
-    """Return how the organization's deletion stands."""
+    """Return the state of the organization's deletion."""
     moments = {"deleted_at": organization.deleted_at, "purge_at": organization.purge_at}
     return {
         "status": organization.status.value,
@@ -37,7 +37,7 @@ def deletion_document(organization: Organization) -> dict[str, Any]:
 
 
 def certificates_document(found: Certificates) -> dict[str, Any]:
-    """Return the certificate, and the counts that came after it: each with the text that was signed."""
+    """Return the certificate and the later counts, each with the text that was signed."""
     first, *later = found.certificates
     return {
         **_document(first),

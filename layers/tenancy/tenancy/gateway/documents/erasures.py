@@ -1,4 +1,4 @@
-"""The requests and answers about erasures of data subjects."""
+"""Documents of erasures of data subjects."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,10 @@ Name = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class NewErasure(BaseModel):
-    """The body of POST /v1/erasures: one name of one data subject. It is never shown again, nor logged."""
+    """The body of POST /v1/erasures: one name of one data subject.
+
+    The name is neither returned nor logged.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -21,18 +24,18 @@ class NewErasure(BaseModel):
     @model_validator(mode="after")
     def _is_one(self) -> "NewErasure":
         if (self.device_id is None) == (self.user_id is None):
-            raise ValueError("Exactly one of device_id and user_id names the data subject.")
+            raise ValueError("Name the data subject with exactly one of `device_id` and `user_id`.")
         return self
 
     def subject(self) -> DataSubject:
-        """Return whom it is about, without the name."""
+        """Return the data subject as a digest, without the name."""
         if self.device_id is not None:
             return hash_subject(SubjectKind.DEVICE_ID, self.device_id)
         return hash_subject(SubjectKind.USER_ID, self.user_id or "")
 
 
 def erasure_document(erasure: Erasure) -> dict[str, Any]:
-    """Return what is answered about an erasure; whom it is about is not said."""
+    """Return an erasure without the name of its data subject."""
     return {
         "id": str(erasure.id),
         "subject": erasure.subject_kind.value,

@@ -1,4 +1,4 @@
-"""The answers about exports."""
+"""Documents of exports."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from tenancy.use_cases.privacy.request_export import ExportWithLinks
 
 
 def export_document(page: ExportWithLinks, *, now: datetime) -> dict[str, Any]:
-    """Return what is answered about an export, and the files of it that can be had."""
+    """Return an export with the files that can be downloaded."""
     export, cursor = page.export, page.next_cursor
     is_expired = export.expires_at is not None and export.expires_at <= now and export.status is ExportStatus.DONE
     return {

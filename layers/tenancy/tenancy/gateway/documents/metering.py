@@ -1,4 +1,4 @@
-"""Metering as clients speak of it: what they report and set aside, and what is left."""
+"""Documents of metering: reports, reservations and allowances."""
 
 from typing import Annotated, Any, Final
 
@@ -21,13 +21,13 @@ class UsageBody(BaseModel):
     amount: Annotated[StrictInt, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 
     def amount_of(self, metric: Metric) -> int:
-        """Return the amount; only what is stored can become less.
+        """Return the amount. Only an amount of stored bytes may be negative.
 
         Raises:
-            InvalidError: less than one of what is counted.
+            InvalidError: the amount is less than 1, and *metric* is not `storage_bytes`.
         """
         if metric is not Metric.STORAGE_BYTES and self.amount < 1:
-            message = "At least one is reported."
+            message = f"`amount` is {self.amount}. It must be at least 1 for the metric {metric.value}."
             raise InvalidError(
                 message, errors=[FieldError(location="body/amount", code="greater_than_equal", message=message)]
             )
@@ -44,7 +44,7 @@ class ReservationBody(BaseModel):
 
 
 class CommitBody(BaseModel):
-    """The body of a commit; without an amount all that was set aside is used."""
+    """The body of a commit. Without an amount the whole reservation is committed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,12 +52,12 @@ class CommitBody(BaseModel):
 
 
 def allowance_document(allowance: Allowance) -> dict[str, Any]:
-    """Return what is used and left."""
+    """Return the used, allowed and remaining amounts."""
     return {"used": allowance.used, "limit": allowance.limit, "remaining": allowance.remaining}
 
 
 def reserved_document(reserved: ReservedUsage) -> dict[str, Any]:
-    """Return a reservation, and what is left beside it and all others."""
+    """Return a reservation, and the amount that remains beside all reservations."""
     return {
         "id": str(reserved.id),
         "metric": reserved.metric.value,

@@ -1,4 +1,4 @@
-"""What the operator is shown of organizations, and of their changes."""
+"""Documents of organizations, for the operator."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from tenancy.use_cases.organizations.list_organizations import OrganizationPage
 
 
 def organization_document(organization: Organization) -> dict[str, Any]:
-    """Return what the operator sees; what does not apply to its state is left out."""
+    """Return the organization as the operator sees it. Members without a value are left out."""
     document = {
         "id": str(organization.id),
         "name": organization.name,
@@ -32,14 +32,14 @@ def organization_document(organization: Organization) -> dict[str, Any]:
 
 
 def report_unpublished(changed: ChangedOrganization) -> Organization:
-    """Return the organization as it is after the change, and count one that Redis could not be told of."""
+    """Return the changed organization. Count a metric if its standing is not in Redis yet."""
     if not changed.is_published:
         count(STANDING_NOT_PUBLISHED, {"organization_id": str(changed.organization.id)})
     return changed.organization
 
 
 def organization_page_document(page: OrganizationPage) -> dict[str, Any]:
-    """Return one page of the list."""
+    """Return one page of the list of organizations."""
     return {
         "data": [organization_document(organization) for organization in page.organizations],
         "pagination": {"next_cursor": page.next_cursor, "has_more": page.next_cursor is not None},

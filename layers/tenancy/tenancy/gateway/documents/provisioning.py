@@ -1,4 +1,7 @@
-"""The answer to provisioning, in a module of its own: what checks passwords comes with it."""
+"""The document of provisioning.
+
+It has a module of its own because it imports the password check.
+"""
 
 from typing import Any
 
@@ -7,7 +10,7 @@ from tenancy.use_cases.organizations.provision import FIRST_APP_NAME, FIRST_APP_
 
 
 def provisioned_document(provisioned: Provisioned) -> dict[str, Any]:
-    """Return what provisioning answers: nothing else ever shows the keys."""
+    """Return the answer to provisioning. It is the only answer that ever shows the keys."""
     return {
         "organization": organization_document(provisioned.organization),
         "admin_user": {

@@ -1,4 +1,4 @@
-"""The Segment SDKs' requests: where they put the write key, and what they expect for an answer."""
+"""The requests of Segment SDKs and the answers that they expect."""
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION
@@ -18,24 +18,24 @@ from tenancy.rules.resolution import Mention
 
 
 def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple[Mention, ...]]:
-    """Return the key of a request to a Segment path, its calls, and what it mentions beside them.
+    """Return the write key, the calls and the mentions of a request to a Segment path.
 
-    Mobile SDKs put the key in the body only.
+    Mobile SDKs send the key only in the body.
 
     Raises:
-        UnauthenticatedError: no key, or two that differ.
-        MalformedRequestError, InvalidError, TooLargeError: the body is no batch.
+        UnauthenticatedError: the request has no key, or two different keys.
+        MalformedRequestError, InvalidError, TooLargeError: the body is not a batch.
     """
-    body = replace_lone_surrogates(decode_body(request.body))  # what is mentioned is read from what is stored
+    body = replace_lone_surrogates(decode_body(request.body))  # mentions are searched in the same bytes
     batch = parse_segment_batch(body) if request.path in BATCH_PATHS else parse_segment_call(body)
     keys = {key for key in (_header_key(request), _body_key(batch.writeKey)) if key is not None}
     if len(keys) != 1:
-        raise UnauthenticatedError("Exactly one write key is needed.")
+        raise UnauthenticatedError("Send exactly one write key.")
     return keys.pop(), batch, list_mentions(request, body)
 
 
 def settings_answer(request: Request, key: ApiKey) -> Response:
-    """Return what a mobile SDK asks for before it sends: where to, with which key."""
+    """Return the settings that a mobile SDK requests before it sends: host and write key."""
     host = request.headers.get("host", "")
     integration = {"apiKey": key.text, "apiHost": f"{host}{STAGE_PREFIX}"}
     return json_answer(200, {"integrations": {"Segment.io": integration}})

@@ -1,4 +1,4 @@
-"""Usage and statistics: the period that a query names, and the documents that answer it."""
+"""Documents of usage and statistics, and the period of their query."""
 
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -15,17 +15,17 @@ LAST_DAY: Final = date(2100, 1, 1)  # ClickHouse's Date ends in 2149
 
 
 def parse_period(start: date | None, end: date | None, *, today: date) -> Period:
-    """Return the days from *start* to before *end*; what is not given comes from the month of *today* (UTC).
+    """Return the days from *start* to before *end*, by default the month of *today* (UTC).
 
     Raises:
-        InvalidError: the period ends before it starts, or is none that a store can hold.
+        InvalidError: the period ends before it starts, or lies outside `FIRST_DAY` and `LAST_DAY`.
     """
     month = month_of(today)
     period = Period(start=start or month.start, end=end or month.end)
     if not FIRST_DAY <= period.start <= period.end <= LAST_DAY:
         message = (
-            f"The period {period.start} to {period.end} is none: it must not end before it starts, and lies between "
-            f"{FIRST_DAY} and {LAST_DAY}. What is not given comes from this month."
+            f"The period from {period.start} to {period.end} is not valid. `from` must not be after `to`, and both "
+            f"must lie between {FIRST_DAY} and {LAST_DAY}. The default is the current month."
         )
         location = "query/to" if period.end < period.start else "query/from"
         raise InvalidError(message, errors=[FieldError(location=location, code="out_of_range", message=message)])
@@ -33,7 +33,7 @@ def parse_period(start: date | None, end: date | None, *, today: date) -> Period
 
 
 def usage_document(report: UsageReport) -> dict[str, Any]:
-    """Return what GET /v1/usage answers."""
+    """Return the answer of GET /v1/usage."""
     return {
         "organization_id": str(report.organization_id),
         "tier": report.tier.value,
@@ -48,7 +48,7 @@ def usage_document(report: UsageReport) -> dict[str, Any]:
 
 
 def statistics_document(groups: Sequence[Statistics], dimensions: Collection[str]) -> dict[str, Any]:
-    """Return what GET /v1/stats answers; a group shows the *dimensions* that were asked for."""
+    """Return the answer of GET /v1/stats. A group shows the requested *dimensions*."""
     return {"data": [_group(group, dimensions) for group in groups]}
 
 
@@ -69,7 +69,7 @@ def _group(group: Statistics, dimensions: Collection[str]) -> dict[str, Any]:
 
 
 def _money(amount: Decimal) -> str:
-    """Return *amount* without trailing zeros, never in exponents."""
+    """Return *amount* without trailing zeros and without an exponent."""
     text = format(amount, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -1,1 +1,1 @@
-"""AWS services: queues, secrets, keys, files, mail."""
+"""Stores on AWS services: queues, secrets, keys, files and mail."""

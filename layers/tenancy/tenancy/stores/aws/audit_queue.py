@@ -1,16 +1,19 @@
-"""The queue of audit records: reads and refusals go in, the record function writes them to the log."""
+"""The queue of audit records.
+
+Requests send records of reads and refusals to it. The record function writes them to the audit log.
+"""
 
 from uuid import UUID
 
 import msgspec
 
-from tenancy.errors import UnavailableError
+from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.audit_record import AddressedRecord, AuditRecord
-from tenancy.stores.aws.client import AwsCallError, AwsClient
+from tenancy.stores.aws.client import AwsClient
 
 
 class AuditQueue:
-    """Where records wait for the log."""
+    """The SQS queue that the record function reads."""
 
     def __init__(self, aws: AwsClient, queue_url: str) -> None:
         """Send to *queue_url*."""
@@ -18,10 +21,10 @@ class AuditQueue:
         self._queue_url = queue_url
 
     def send_record(self, organization_id: UUID, record: AuditRecord) -> None:
-        """Return when the queue has *record* for the log of *organization_id*.
+        """Send *record* to the audit log of *organization_id*, and return when SQS has stored it.
 
         Raises:
-            UnavailableError: it may not have it.
+            UnavailableError: SQS rejected the message or is unreachable. SQS may have stored the message.
         """
         body = msgspec.json.encode(AddressedRecord(organization_id=organization_id, record=record)).decode()
         attribute = {"DataType": "String", "StringValue": str(organization_id)}
@@ -33,4 +36,4 @@ class AuditQueue:
         try:
             self._aws.call("AmazonSQS.SendMessage", document)
         except AwsCallError as error:
-            raise UnavailableError("The audit queue refuses messages.") from error
+            raise UnavailableError("SQS rejected the audit record. Retry the request.") from error

@@ -1,6 +1,7 @@
-"""The leanest AWS client that signs correctly: JSON protocol over one kept connection, signatures by the AWS CRT.
+"""A small AWS client: the JSON protocol over one kept connection, signed by the AWS CRT.
 
-Importing boto3 alone takes longer than all that ingest imports (docs/performance.md); off the hot path it is used.
+The hot path uses it because an import of boto3 takes longer than all other imports of ingest (docs/performance.md). All
+other code uses boto3.
 """
 
 import http.client
@@ -14,29 +15,20 @@ from urllib.parse import urlsplit
 from awscrt.auth import AwsCredentialsProvider, AwsSigningAlgorithm, AwsSigningConfig, aws_sign_request
 from awscrt.http import HttpHeaders, HttpRequest
 
-from tenancy.errors import UnavailableError
+from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS, AWS_SIGNING_TIMEOUT_SECONDS
 
 SERVER_ERROR: Final = 500
 
 
-class AwsCallError(Exception):
-    """AWS refused a call; *code* is the service's error code, without its name space."""
-
-    def __init__(self, code: str, message: str) -> None:
-        """Keep the *code*, which callers branch on."""
-        super().__init__(f"{code}: {message}")
-        self.code = code
-
-
 class AwsClient:
-    """One service in one region, over a connection that is opened at the first call and kept.
+    """A client of one service in one region. Its connection opens at the first call.
 
-    *endpoint_url* replaces AWS's own host, on the local stack.
+    *endpoint_url* replaces the host of AWS. The local stack uses it.
     """
 
     def __init__(self, service: str, region: str, endpoint_url: str | None = None) -> None:
-        """Name the *service* as its signature does (`sqs`, `secretsmanager`)."""
+        """Sign for *service*, which is named as in its signature (`sqs`, `secretsmanager`)."""
         url = urlsplit(endpoint_url or f"https://{service}.{region}.amazonaws.com")
         self._service = service
         self._region = region
@@ -51,11 +43,11 @@ class AwsClient:
     def call(self, target: str, document: dict[str, Any], *, json_version: str = "1.0") -> dict[str, Any]:
         """Call *target* (`AmazonSQS.SendMessage`) and return its answer.
 
-        Safe to repeat calls only: a connection that died under the request is opened again, once.
+        Use it for idempotent calls only. If the connection breaks during the call, the call is sent once more.
 
         Raises:
-            AwsCallError: the service refused the call.
-            UnavailableError: the service cannot be reached, or failed.
+            AwsCallError: the service rejected the call.
+            UnavailableError: the service is unreachable or answered with a server error.
         """
         body = json.dumps(document).encode()
         headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
@@ -66,11 +58,11 @@ class AwsClient:
             status, answer = self._retry(body, headers)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise UnavailableError(f"{self._service} does not answer.") from error
+            raise UnavailableError(f"The AWS service {self._service} is unreachable. Retry later.") from error
         return self._parse(status, answer)
 
     def close(self) -> None:
-        """Close the connection; the next call opens another."""
+        """Close the connection. The next call opens a new one."""
         self._connection.close()
 
     def _retry(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
@@ -78,7 +70,7 @@ class AwsClient:
             return self._post(body, headers)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise UnavailableError(f"{self._service} does not answer.") from error
+            raise UnavailableError(f"The AWS service {self._service} is unreachable. Retry later.") from error
 
     def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         self._connection.request("POST", "/", body, self._signed(body, headers))
@@ -99,7 +91,7 @@ class AwsClient:
     def _parse(self, status: int, answer: bytes) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(answer) if answer.startswith(b"{") else {}
         if status >= SERVER_ERROR:
-            raise UnavailableError(f"{self._service} answered {status}.")
+            raise UnavailableError(f"The AWS service {self._service} answered with status {status}. Retry later.")
         if status != http.client.OK:
             code = str(document.get("__type", status)).rpartition("#")[2]
             raise AwsCallError(code, str(document.get("message") or document.get("Message") or ""))
@@ -108,7 +100,10 @@ class AwsClient:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Return one context for all services, because reading the trusted certificates takes its time."""
+    """Return the TLS context of all services.
+
+    It is cached because reading the trusted certificates is slow.
+    """
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -1,10 +1,13 @@
-"""The dead-letter queue of events: frames that ClickHouse will never take, each with its error."""
+"""The dead-letter queue of events: frames that ClickHouse rejects, each with its error."""
 
 from tenancy.stores.aws.client import AwsClient
 
 
 class DeadLetters:
-    """Where load sets poison aside. Frames that were delivered too often get there through the queue itself."""
+    """The queue to which load sends rejected frames.
+
+    SQS itself moves a message to this queue after too many deliveries.
+    """
 
     def __init__(self, aws: AwsClient, queue_url: str) -> None:
         """Send to *queue_url*."""
@@ -12,10 +15,10 @@ class DeadLetters:
         self._queue_url = queue_url
 
     def send(self, organization_id: str, table: str, text: str, *, error: str) -> None:
-        """Set one frame aside; *error* says what is wrong with it, without its content.
+        """Send one frame to the queue. *error* describes the fault without the content of the frame.
 
         Raises:
-            UnavailableError, AwsCallError: it is not among the dead letters.
+            UnavailableError, AwsCallError: the frame is not in the dead-letter queue.
         """
         values = {"organization_id": organization_id, "table": table, "error": error}
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in values.items() if value}

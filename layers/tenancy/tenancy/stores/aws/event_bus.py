@@ -1,4 +1,4 @@
-"""EventBridge: what the platform's own systems are told."""
+"""EventBridge: events for the operator's own systems."""
 
 import json
 from collections.abc import Mapping
@@ -7,38 +7,39 @@ from typing import Any, Final
 from uuid import UUID
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
+from tenancy.stores.aws.boto import BOTO_CONFIG
 
 SOURCE: Final = "tenancy"
-TIMEOUTS: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 class EventBus:
-    """The account's default bus."""
+    """The default event bus of the account."""
 
     def __init__(self, region: str) -> None:
-        """The client is made at the first use."""
+        """Use the bus in *region*. The client is made at the first use."""
         self._region = region
 
     def put_event(self, organization_id: UUID, detail_type: str, detail: Mapping[str, object]) -> None:
-        """Return when EventBridge has the event, whose detail names the organization.
+        """Send an event about the organization, and return when EventBridge has stored it.
+
+        Its detail holds the id of the organization.
 
         Raises:
-            UnavailableError: it refuses the event, or does not answer.
+            UnavailableError: EventBridge rejected the event or is unreachable.
         """
         document = json.dumps({"organization_id": str(organization_id), **detail})
         entry = {"Source": SOURCE, "DetailType": detail_type, "Detail": document}
         try:
             answer = _client(self._region).put_events(Entries=[entry])
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("EventBridge does not take the event.") from error
+            raise UnavailableError("EventBridge did not accept the event. Retry later.") from error
         if answer["FailedEntryCount"]:
-            raise UnavailableError("EventBridge refuses the event.")
+            raise UnavailableError("EventBridge rejected the event. Retry later.")
 
 
 @cache
 def _client(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("events", region_name=region, config=TIMEOUTS)
+    return boto3.client("events", region_name=region, config=BOTO_CONFIG)

@@ -1,21 +1,21 @@
-"""The events' queue: frames go in, at most 10 messages and a bounded number of bytes a call."""
+"""The queue of events: frames in calls of at most 10 messages and 256 KiB."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from tenancy.errors import UnavailableError
+from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.events.frames import EventTable, Frame
-from tenancy.stores.aws.client import AwsCallError, AwsClient
+from tenancy.stores.aws.client import AwsClient
 
 MAX_MESSAGES_PER_CALL: Final = 10
 MAX_BYTES_PER_CALL: Final = 256 * 1024
-ATTRIBUTE_BYTES: Final = 256  # more than a message's attributes take
+ATTRIBUTE_BYTES: Final = 256  # an upper bound for the attributes of one message
 ATTEMPTS: Final = 3
 
 
 class EventQueue:
-    """The queue that load reads."""
+    """The SQS queue that load reads."""
 
     def __init__(self, aws: AwsClient, queue_url: str) -> None:
         """Send to *queue_url*."""
@@ -23,31 +23,34 @@ class EventQueue:
         self._queue_url = queue_url
 
     def send_frames(self, organization_id: UUID, table: EventTable, frames: Sequence[Frame]) -> None:
-        """Return when every frame of the organization is in the queue, bound for *table*.
+        """Send all *frames* of the organization for *table*, and return when SQS has stored them.
 
-        Entries that the queue did not take are sent again.
+        Entries that SQS rejects are sent again, at most twice.
 
         Raises:
-            UnavailableError: some frame is not in the queue. Others may be: their events are the same when the
-                client sends them again.
+            UnavailableError: at least one frame is not in the queue. Others may be. The client can safely retry,
+                because a repeated event has the same identity.
         """
         for batch in _batches(frames):
             self._send([_entry(number, organization_id, table, frame) for number, frame in enumerate(batch)])
 
     def _send(self, entries: list[dict[str, Any]]) -> None:
         for _ in range(ATTEMPTS):
-            taken = self._send_once(entries)
-            entries = [entry for entry in entries if entry["Id"] not in taken]
+            stored = self._send_once(entries)
+            entries = [entry for entry in entries if entry["Id"] not in stored]
             if not entries:
                 return
-        raise UnavailableError("The events' queue refuses messages.")
+        raise UnavailableError("SQS rejected the events. Retry the request.")
 
     def _send_once(self, entries: list[dict[str, Any]]) -> set[str]:
-        """Return the ids of the entries that the queue took: SQS answers 200 for a part of them."""
+        """Return the ids of the entries that SQS stored.
+
+        SQS answers 200 even if it stored only some of them.
+        """
         try:
             answer = self._aws.call("AmazonSQS.SendMessageBatch", {"QueueUrl": self._queue_url, "Entries": entries})
         except AwsCallError as error:
-            raise UnavailableError("The events' queue refuses messages.") from error
+            raise UnavailableError("SQS rejected the events. Retry the request.") from error
         return {entry["Id"] for entry in answer.get("Successful", [])}
 
 

@@ -1,4 +1,7 @@
-"""Executions of the state machine that deletes organizations (functions/delete/delete_organization.asl.json)."""
+"""Executions of the state machine that deletes organizations.
+
+The machine is functions/delete/delete_organization.asl.json.
+"""
 
 import json
 from dataclasses import dataclass
@@ -9,18 +12,17 @@ from typing import Any, Final
 from uuid import UUID
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
+from tenancy.stores.aws.boto import BOTO_CONFIG
 
-TIMEOUTS: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
-ALREADY_THERE: Final = "ExecutionAlreadyExists"
-NOT_THERE: Final = "ExecutionDoesNotExist"
+EXECUTION_EXISTS: Final = "ExecutionAlreadyExists"
+EXECUTION_MISSING: Final = "ExecutionDoesNotExist"
 
 
 class Progress(StrEnum):
-    """How far an execution is; a failed one can be redriven."""
+    """The progress of an execution. A failed execution can be redriven."""
 
     RUNNING = "running"
     DONE = "done"
@@ -29,30 +31,33 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """What is known of an execution; *ended_at* is None while it runs."""
+    """The state of one execution. *ended_at* is None while it runs."""
 
     progress: Progress
     ended_at: datetime | None
 
 
 class Executions:
-    """The executions of one state machine; their names and inputs carry ids and times, nothing of a person."""
+    """The executions of one state machine.
+
+    Names and inputs of executions hold ids and times, no personal data.
+    """
 
     def __init__(self, region: str, state_machine_arn: str) -> None:
-        """The client is made at the first use."""
+        """Use the state machine in *region*. The client is made at the first use."""
         self._region = region
         self._state_machine_arn = state_machine_arn
 
     def start(self, organization_id: UUID, generation: int, *, purge_at: datetime, attempt: int = 1) -> None:
-        """Make sure that this *attempt* at this deletion has been started. A second time changes nothing.
+        """Start this *attempt* at this deletion unless it was started before. Idempotent.
 
         Raises:
-            UnavailableError: Step Functions refuses or does not answer.
+            UnavailableError: Step Functions rejected the call or is unreachable.
         """
         start = {
             "organization_id": str(organization_id),
             "generation": generation,
-            # the next whole second: Wait states cut the rest off, and would end before
+            # Rounded up. A Wait state ignores fractions of a second, and would end before `purge_at`.
             "purge_at": (purge_at + timedelta(microseconds=999_999)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         try:
@@ -62,25 +67,25 @@ class Executions:
                 input=json.dumps(start),
             )
         except (BotoCoreError, ClientError) as error:
-            if _code(error) != ALREADY_THERE:
-                raise UnavailableError("Step Functions does not start the deletion.") from error
+            if _code(error) != EXECUTION_EXISTS:
+                raise UnavailableError("Step Functions did not start the deletion. Retry later.") from error
 
     def find(self, organization_id: UUID, generation: int, *, attempt: int) -> Execution | None:
-        """Return that *attempt* at this deletion, None when it was never started.
+        """Return this *attempt* at this deletion, or None if it was never started.
 
         Raises:
-            UnavailableError: Step Functions refuses or does not answer.
+            UnavailableError: Step Functions rejected the call or is unreachable.
         """
         name = _name(organization_id, generation, attempt)
         arn = f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
         try:
             found = _client(self._region).describe_execution(executionArn=arn)
         except (BotoCoreError, ClientError) as error:
-            if _code(error) == NOT_THERE:
+            if _code(error) == EXECUTION_MISSING:
                 return None
-            raise UnavailableError("Step Functions does not say how far the deletion is.") from error
-        done = {"RUNNING": Progress.RUNNING, "PENDING_REDRIVE": Progress.RUNNING, "SUCCEEDED": Progress.DONE}
-        return Execution(progress=done.get(found["status"], Progress.FAILED), ended_at=found.get("stopDate"))
+            raise UnavailableError("Step Functions did not return the state of the deletion. Retry later.") from error
+        progress = {"RUNNING": Progress.RUNNING, "PENDING_REDRIVE": Progress.RUNNING, "SUCCEEDED": Progress.DONE}
+        return Execution(progress=progress.get(found["status"], Progress.FAILED), ended_at=found.get("stopDate"))
 
 
 def _name(organization_id: UUID, generation: int, attempt: int) -> str:
@@ -93,4 +98,4 @@ def _code(error: Exception) -> str:
 
 @cache
 def _client(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("stepfunctions", region_name=region, config=TIMEOUTS)
+    return boto3.client("stepfunctions", region_name=region, config=BOTO_CONFIG)

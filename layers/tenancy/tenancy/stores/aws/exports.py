@@ -1,9 +1,12 @@
-"""Exported files in S3: each under the id of its organization, so that no name reaches another's."""
+"""Exported files in S3.
+
+Every key begins with the id of its organization, so no file name reaches a file of another organization.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import boto3
@@ -12,76 +15,79 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.exports import export_folder
-
-TIMEOUTS: Final = Config(
-    signature_version="s3v4",
-    connect_timeout=2,
-    read_timeout=30,
-    retries={"mode": "standard", "total_max_attempts": 2},
-)
+from tenancy.stores.aws.boto import S3_CONFIG
 
 type Style = Literal["path", "virtual"]
 
 
 class Exports:
-    """The objects of one bucket, at the bucket's own regional host; with *path_style* below the endpoint's."""
+    """The objects of one bucket.
+
+    URLs name the bucket's own regional host. With *path_style* they name the endpoint, and the bucket in the path.
+    """
 
     def __init__(self, region: str, bucket: str, *, path_style: bool = False) -> None:
-        """The client is made at the first use."""
+        """Use *bucket* in *region*. The client is made at the first use."""
         self._region = region
         self._bucket = bucket
         self._style: Style = "path" if path_style else "virtual"
 
     def put(self, organization_id: UUID, name: str, content: bytes) -> None:
-        """Store *content*; a second time replaces it.
+        """Store *content* as the file *name* of the organization. An older version is replaced.
 
         Raises:
-            ValueError: *name* is none of a file.
-            UnavailableError: S3 refuses or does not answer.
+            ValueError: *name* is not a file name.
+            UnavailableError: S3 rejected the call or is unreachable.
         """
         key = _key(organization_id, name)
         try:
             _client(self._region, self._style).put_object(Bucket=self._bucket, Key=key, Body=content)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 does not take the file.") from error
+            raise UnavailableError("S3 did not store the file. Retry later.") from error
 
     def link(self, organization_id: UUID, name: str, *, valid_for: timedelta) -> str:
-        """Return a URL at which whoever has it reads the file, without asking whether there is one.
+        """Return a presigned URL that reads the file without another credential.
 
-        It holds for as long as it *lasts*, and no longer than the session of the role that signs it.
+        The URL expires after *valid_for*, or earlier, with the session of the role that signs it. It is also returned
+        if the file does not exist.
 
         Raises:
-            ValueError, UnavailableError: as for `put`.
+            ValueError: *name* is not a file name.
+            UnavailableError: no AWS credentials are available.
         """
         values = {"Bucket": self._bucket, "Key": _key(organization_id, name)}
         try:
-            made = _client(self._region, self._style).generate_presigned_url(
+            url = _client(self._region, self._style).generate_presigned_url(
                 "get_object", Params=values, ExpiresIn=int(valid_for.total_seconds())
             )
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("There are no credentials to sign a link with.") from error
-        return str(made)
+            raise UnavailableError(
+                "The download link cannot be signed: no AWS credentials are available. Retry later."
+            ) from error
+        return str(url)
 
     def delete_all(self, organization_id: UUID, *, under: str = "") -> None:
-        """Delete every version of every file of the organization, or of those whose names begin with *under*.
+        """Delete every version of the organization's files whose names begin with *under*.
 
-        A second time changes nothing.
+        Idempotent.
 
         Raises:
-            UnavailableError: S3 refuses or does not answer; another call does the rest.
+            UnavailableError: S3 rejected the call or is unreachable. Some files may be deleted. Call again to delete
+                the rest.
         """
         try:
-            while versions := next(self._versions(organization_id, under), None):  # what is gone moves the pages
+            # Always the first page: each deletion moves the following pages.
+            while versions := next(self._versions(organization_id, under), None):
                 answer = _client(self._region, self._style).delete_objects(
                     Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True}
                 )
                 if answer.get("Errors"):
-                    raise UnavailableError("S3 does not delete every file.")
+                    raise UnavailableError("S3 did not delete every file. Retry later.")
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 does not delete the files.") from error
+            raise UnavailableError("S3 did not delete the files. Retry later.") from error
 
     def delete_generations(self, organization_id: UUID, export_id: UUID, *, before: int) -> None:
-        """Delete every version of every file that an export's generations *before* that one have.
+        """Delete every version of the files of an export's generations *before* that one.
 
         Raises:
             UnavailableError: as for `delete_all`.
@@ -89,24 +95,27 @@ class Exports:
         try:
             pages = [*self._versions(organization_id, f"{export_id}/")]
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 does not list the files.") from error
+            raise UnavailableError("S3 did not list the files. Retry later.") from error
         for generation in sorted({int(each["Key"].split("/")[2]) for page in pages for each in page}):
             if generation < before:
                 self.delete_all(organization_id, under=export_folder(export_id, generation))
 
     def count_all(self, organization_id: UUID) -> int:
-        """Return how many versions of files the organization has, what marks a deletion included.
+        """Return the number of file versions of the organization, delete markers included.
 
         Raises:
-            UnavailableError: S3 refuses or does not answer.
+            UnavailableError: S3 rejected the call or is unreachable.
         """
         try:
             return sum(len(versions) for versions in self._versions(organization_id, ""))
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 does not list the files.") from error
+            raise UnavailableError("S3 did not list the files. Retry later.") from error
 
     def _versions(self, organization_id: UUID, under: str) -> Iterator[list[dict[str, str]]]:
-        """Return what is there, a page at a time: S3 deletes as many at once as it lists."""
+        """Yield the versions and delete markers in pages.
+
+        S3 deletes as many in one call as it lists in one page.
+        """
         pages = _client(self._region, self._style).get_paginator("list_object_versions")
         for page in pages.paginate(Bucket=self._bucket, Prefix=f"{UUID(bytes=organization_id.bytes)}/{under}"):
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
@@ -116,13 +125,13 @@ class Exports:
 
 def _key(organization_id: UUID, name: str) -> str:
     if not name or name.startswith("/") or ".." in name:
-        raise ValueError("That is no file's name.")
+        raise ValueError(f"{name!r} is not a file name: it is empty, absolute or contains '..'.")
     return f"{UUID(bytes=organization_id.bytes)}/{name}"
 
 
 @cache
 def _client(region: str, style: Style) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    # Without a style botocore signs links for the global host, which redirects to regions, or does not know them:
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility
-    config = TIMEOUTS.merge(Config(s3={"addressing_style": style}))
+    # Without a style botocore signs links for the global host. That host redirects to the region, or fails for a new
+    # region: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility
+    config = S3_CONFIG.merge(Config(s3={"addressing_style": style}))
     return boto3.client("s3", region_name=region, config=config)

@@ -1,4 +1,4 @@
-"""API Gateway's keys and usage plans: one key per organization, in the plan of its tier."""
+"""Keys and usage plans of API Gateway: one key per organization, in the plan of its tier."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,36 +6,40 @@ from typing import Any, Final
 from uuid import UUID
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.organization import gateway_key_value
 from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.boto import BOTO_CONFIG
 
-# Four calls of these bounds fit into provisioning's 29 s; the outbox tries again.
-TIMEOUTS: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
-ALREADY_THERE: Final = "ConflictException"
-STACK_TAG: Final = "tenancy:usage-plans"  # whose value is *plans_path*: policies let a stack delete its own keys alone
+KEY_IS_IN_PLAN: Final = "ConflictException"
+STACK_TAG: Final = "tenancy:usage-plans"  # its value is *plans_path*. IAM lets a stack delete only keys with its tag.
 
 
 class GatewayKeys:
-    """The keys of the deployed API; *plans_path* is where the stack notes its plans' ids in the Parameter Store."""
+    """The API keys of the deployed API.
+
+    *plans_path* is the path in the Parameter Store under which the stack stores the ids of its usage plans.
+    """
 
     def __init__(self, region: str, plans_path: str = "") -> None:
-        """Clients are made at the first use; without *plans_path* no key can be put into a plan."""
+        """Use API Gateway in *region*. Clients are made at the first use.
+
+        Without *plans_path* no key can be put into a usage plan.
+        """
         self._region = region
         self._plans_path = plans_path
         self._plan_ids: Mapping[str, str] = {}
 
     def put_key(self, organization_id: UUID, value: str, tier: Tier) -> None:
-        """Make sure that the organization's key *value* exists and is in the plan of *tier*.
+        """Create the organization's key *value* if needed, and put it into the plan of *tier*.
 
-        A second time changes nothing.
+        Idempotent.
 
         Raises:
-            ValueError: the key is not the organization's: its name says whose it is.
-            UnavailableError: API Gateway refuses or does not answer; the next try goes on where this one ended.
+            ValueError: *value* does not contain the organization's id.
+            UnavailableError: API Gateway rejected a call or is unreachable. A retry continues from the failed step.
         """
         _require_own(organization_id, value)
         try:
@@ -43,14 +47,14 @@ class GatewayKeys:
             key_id = _find_key(client, value) or _create_key(client, value, self._plans_path)
             _join_plan(client, self._plan_id(tier), key_id)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("API Gateway does not take the key.") from error
+            raise UnavailableError("API Gateway did not store the gateway key. Retry later.") from error
 
     def delete_key(self, organization_id: UUID, value: str) -> None:
-        """Make sure that the organization's key *value* is gone. A second time changes nothing.
+        """Delete the organization's key *value* if it exists. Idempotent.
 
         Raises:
-            ValueError: the key is not the organization's.
-            UnavailableError: API Gateway refuses or does not answer.
+            ValueError: *value* does not contain the organization's id.
+            UnavailableError: API Gateway rejected a call or is unreachable.
         """
         _require_own(organization_id, value)
         try:
@@ -59,67 +63,69 @@ class GatewayKeys:
             if key_id is not None:
                 client.delete_api_key(apiKey=key_id)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("API Gateway does not give up the key.") from error
+            raise UnavailableError("API Gateway did not delete the gateway key. Retry later.") from error
 
     def delete_keys(self, organization_id: UUID) -> None:
-        """Make sure that no key of the organization is left. A second time changes nothing.
+        """Delete every key of the organization. Idempotent.
 
         Raises:
-            UnavailableError: API Gateway refuses or does not answer.
+            UnavailableError: API Gateway rejected a call or is unreachable. Some keys may be deleted.
         """
         try:
             client = _api_gateway(self._region)
             for key_id in _list_keys(client, organization_id):
                 client.delete_api_key(apiKey=key_id)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("API Gateway does not give up the keys.") from error
+            raise UnavailableError("API Gateway did not delete the gateway keys. Retry later.") from error
 
     def count_keys(self, organization_id: UUID) -> int:
-        """Return how many keys the organization has.
+        """Return the number of the organization's keys.
 
         Raises:
-            UnavailableError: API Gateway refuses or does not answer.
+            UnavailableError: API Gateway rejected a call or is unreachable.
         """
         try:
             return len(_list_keys(_api_gateway(self._region), organization_id))
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("API Gateway does not list the keys.") from error
+            raise UnavailableError("API Gateway did not list the gateway keys. Retry later.") from error
 
     def _plan_id(self, tier: Tier) -> str:
         if tier not in self._plan_ids:
             answer = _parameters(self._region).get_parameters_by_path(Path=self._plans_path)
             self._plan_ids = {entry["Name"].rpartition("/")[2]: entry["Value"] for entry in answer["Parameters"]}
         if tier not in self._plan_ids:
-            raise UnavailableError("The stack has not noted its usage plans yet.")
+            raise UnavailableError(
+                f"The Parameter Store has no usage plan for the tier {tier.value!r}. Finish the deployment, then retry."
+            )
         return self._plan_ids[tier]
 
 
 def _require_own(organization_id: UUID, value: str) -> None:
     if str(organization_id) not in value:
-        raise ValueError("A gateway key names its organization.")
+        raise ValueError("The value of a gateway key must contain the id of its organization.")
 
 
 @cache
 def _api_gateway(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("apigateway", region_name=region, config=TIMEOUTS)
+    return boto3.client("apigateway", region_name=region, config=BOTO_CONFIG)
 
 
 @cache
 def _parameters(region: str) -> Any:  # noqa: ANN401
-    return boto3.client("ssm", region_name=region, config=TIMEOUTS)
+    return boto3.client("ssm", region_name=region, config=BOTO_CONFIG)
 
 
 def _find_key(client: Any, value: str) -> str | None:  # noqa: ANN401
-    """Find the key by its name, which is its value: API Gateway searches names by their beginning."""
+    """Return the id of the key whose name is *value*. API Gateway searches names by prefix."""
     found = client.get_api_keys(nameQuery=value, includeValues=False)["items"]
     return next((str(item["id"]) for item in found if item["name"] == value), None)
 
 
 def _list_keys(client: Any, organization_id: UUID) -> list[str]:  # noqa: ANN401
-    """Return the ids of the keys that are named after the organization, of whatever generation."""
-    start = gateway_key_value(organization_id, "")
-    pages = client.get_paginator("get_api_keys").paginate(nameQuery=start, includeValues=False)
-    return [str(item["id"]) for page in pages for item in page["items"] if item["name"].startswith(start)]
+    """Return the ids of the organization's keys of all generations."""
+    prefix = gateway_key_value(organization_id, "")
+    pages = client.get_paginator("get_api_keys").paginate(nameQuery=prefix, includeValues=False)
+    return [str(item["id"]) for page in pages for item in page["items"] if item["name"].startswith(prefix)]
 
 
 def _create_key(client: Any, value: str, plans_path: str) -> str:  # noqa: ANN401
@@ -131,5 +137,5 @@ def _join_plan(client: Any, plan_id: str, key_id: str) -> None:  # noqa: ANN401
     try:
         client.create_usage_plan_key(usagePlanId=plan_id, keyId=key_id, keyType="API_KEY")
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") != ALREADY_THERE:
+        if error.response.get("Error", {}).get("Code") != KEY_IS_IN_PLAN:
             raise

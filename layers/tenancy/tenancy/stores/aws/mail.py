@@ -1,39 +1,38 @@
-"""Mail through SES v2."""
+"""Mail through Amazon SES, API version 2."""
 
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.mails import Mail
+from tenancy.stores.aws.boto import BOTO_CONFIG
 
-# The mail itself is at fault, for good. Not MessageRejected, which is also said of a sender that is not verified.
-REFUSED: Final = "BadRequestException"
-TIMEOUTS: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
+# SES will reject this mail again. MessageRejected is not among these codes: SES also uses it for an unverified sender.
+REJECTED_FOR_GOOD: Final = "BadRequestException"
 
 
 class MailRefusedError(Exception):
-    """SES would refuse this mail another time as well."""
+    """SES rejected a mail, and would reject it again."""
 
 
 class Mailer:
-    """Sends from one verified address."""
+    """A sender of mail with one verified address."""
 
     def __init__(self, region: str, sender: str) -> None:
-        """*sender* must be a verified identity of SES in *region*."""
+        """Send from *sender*, which must be a verified SES identity in *region*."""
         self._region = region
         self._sender = sender
 
     def send(self, organization_id: UUID, mail: Mail) -> None:
-        """Return when SES has taken *mail*, which carries *organization_id* as a tag.
+        """Send *mail*, tagged with *organization_id*, and return when SES has accepted it.
 
         Raises:
-            MailRefusedError: SES refuses this mail, whenever it is sent.
-            UnavailableError: SES takes no mail of ours now, or does not answer.
+            MailRefusedError: SES rejects this mail permanently.
+            UnavailableError: SES does not accept mail at the moment or is unreachable.
         """
         content = {"Simple": {"Subject": _text(mail.subject), "Body": {"Text": _text(mail.text)}}}
         try:
@@ -45,13 +44,13 @@ class Mailer:
             )
         except (BotoCoreError, ClientError) as error:
             code = _code(error)
-            if code == REFUSED:
-                raise MailRefusedError("SES refuses the mail.") from error
-            raise UnavailableError(f"SES does not take the mail ({code}).") from error
+            if code == REJECTED_FOR_GOOD:
+                raise MailRefusedError("SES rejected the mail permanently.") from error
+            raise UnavailableError(f"SES did not accept the mail ({code}). Retry later.") from error
 
 
 def _text(data: str) -> dict[str, str]:
-    return {"Data": data, "Charset": "UTF-8"}  # without a character set SES takes 7-bit ASCII
+    return {"Data": data, "Charset": "UTF-8"}  # SES defaults to 7-bit ASCII
 
 
 def _code(error: Exception) -> str:
@@ -62,4 +61,4 @@ def _code(error: Exception) -> str:
 
 @cache
 def _client(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("sesv2", region_name=region, config=TIMEOUTS)
+    return boto3.client("sesv2", region_name=region, config=BOTO_CONFIG)

@@ -1,11 +1,14 @@
-"""Secrets Manager: connection URLs and key sets, read again every five minutes so that a rotation reaches us."""
+"""Connection URLs and key sets in Secrets Manager.
+
+A secret is read again after five minutes, so that a rotated value is used without a deployment.
+"""
 
 import time
 from typing import Final
 
-from tenancy.errors import UnavailableError
+from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.durations import SECRET_CACHE_SECONDS
-from tenancy.stores.aws.client import AwsCallError, AwsClient
+from tenancy.stores.aws.client import AwsClient
 
 DATABASE: Final = "database"
 PLATFORM_DATABASE: Final = "platform-database"
@@ -20,43 +23,47 @@ JSON_VERSION: Final = "1.1"
 
 
 class Secrets:
-    """The secrets under one prefix (`tenancy/production`); each is fetched at its first use and kept for a while."""
+    """The secrets under one prefix (`tenancy/production`).
+
+    Each is read at its first use and cached.
+    """
 
     def __init__(self, aws: AwsClient, prefix: str) -> None:
-        """Look secrets up as `<prefix>/<name>`."""
+        """Read secrets named `<prefix>/<name>`."""
         self._aws = aws
         self._prefix = prefix
-        self._known: dict[str, tuple[float, str]] = {}
+        self._cache: dict[str, tuple[float, str]] = {}
 
     def get_secret(self, name: str) -> str:
-        """Return the secret called *name*.
+        """Return the secret *name*.
 
-        While Secrets Manager is away, what was read last stays in use.
+        The cached value stays in use while Secrets Manager is unreachable.
 
         Raises:
-            AwsCallError: it is not there, or this function may not read it.
-            UnavailableError: Secrets Manager does not answer, and the secret has never been read.
+            AwsCallError: the secret does not exist, or the function lacks the permission to read it.
+            UnavailableError: Secrets Manager is unreachable, and the secret is not cached.
         """
-        known = self._known.get(name)
-        if known is None or time.monotonic() - known[0] > SECRET_CACHE_SECONDS:
-            known = self._known[name] = time.monotonic(), self._fetch(name, known)
-        return known[1]
+        cached = self._cache.get(name)
+        if cached is None or time.monotonic() - cached[0] > SECRET_CACHE_SECONDS:
+            cached = self._cache[name] = time.monotonic(), self._fetch(name, cached)
+        return cached[1]
 
-    def _fetch(self, name: str, known: tuple[float, str] | None) -> str:
+    def _fetch(self, name: str, cached: tuple[float, str] | None) -> str:
         document = {"SecretId": f"{self._prefix}/{name}"}
         try:
             answer = self._aws.call("secretsmanager.GetSecretValue", document, json_version=JSON_VERSION)
         except UnavailableError:
-            if known is None:
+            if cached is None:
                 raise
-            return known[1]
+            return cached[1]
         return str(answer["SecretString"])
 
     def find_secret(self, name: str) -> str | None:
-        """Return the secret called *name*, None when it has no value yet.
+        """Return the secret *name*, or None if it has no value yet.
 
         Raises:
-            AwsCallError, UnavailableError: as for `get_secret`.
+            AwsCallError: the function lacks the permission to read the secret.
+            UnavailableError: as for `get_secret`.
         """
         try:
             return self.get_secret(name)
@@ -66,11 +73,12 @@ class Secrets:
             raise
 
     def put_secret(self, name: str, text: str) -> None:
-        """Give the secret called *name*, which the stack owns, a new value.
+        """Store a new value of the secret *name*, which the stack has created.
 
         Raises:
-            AwsCallError, UnavailableError: as for `get_secret`.
+            AwsCallError: the secret does not exist, or the function lacks the permission to write it.
+            UnavailableError: Secrets Manager is unreachable.
         """
         document = {"SecretId": f"{self._prefix}/{name}", "SecretString": text}
         self._aws.call("secretsmanager.PutSecretValue", document, json_version=JSON_VERSION)
-        self._known[name] = time.monotonic(), text
+        self._cache[name] = time.monotonic(), text

@@ -1,10 +1,10 @@
-"""The key that signs for the platform: AWS KMS keeps it, nobody can read it."""
+"""The AWS KMS key that signs for the platform. Its private part never leaves KMS."""
 
 import base64
 from typing import Final
 
-from tenancy.errors import UnavailableError
-from tenancy.stores.aws.client import AwsCallError, AwsClient
+from tenancy.errors import AwsCallError, UnavailableError
+from tenancy.stores.aws.client import AwsClient
 
 ALGORITHM: Final = "ECDSA_SHA_256"
 INVALID_SIGNATURE: Final = "KMSInvalidSignatureException"
@@ -12,7 +12,7 @@ JSON_VERSION: Final = "1.1"
 
 
 class Signer:
-    """One signing key of KMS, an elliptic curve's (P-256)."""
+    """One KMS key for signatures on the elliptic curve P-256."""
 
     def __init__(self, aws: AwsClient, key_id: str) -> None:
         """Sign with *key_id*."""
@@ -20,19 +20,19 @@ class Signer:
         self.key_id = key_id
 
     def sign(self, text: bytes) -> bytes:
-        """Return the signature of *text*, at most 4 KB.
+        """Return the signature of *text*, which has at most 4 KB.
 
         Raises:
-            UnavailableError: KMS refuses or does not answer.
+            UnavailableError: KMS rejected the call or is unreachable.
         """
         answer = self._call("Sign", {"Message": _encode(text)})
         return base64.b64decode(answer["Signature"])
 
     def is_signed(self, text: bytes, signature: bytes) -> bool:
-        """Whether *signature* is this key's, of *text*.
+        """Return whether *signature* is this key's signature of *text*.
 
         Raises:
-            UnavailableError: KMS refuses or does not answer.
+            UnavailableError: KMS rejected the call or is unreachable.
         """
         try:
             answer = self._call("Verify", {"Message": _encode(text), "Signature": _encode(signature)})
@@ -47,11 +47,11 @@ class Signer:
         except AwsCallError as error:
             if error.code == INVALID_SIGNATURE:
                 raise InvalidSignatureError from error
-            raise UnavailableError("KMS does not sign.") from error
+            raise UnavailableError(f"KMS rejected the call {action}. Retry later.") from error
 
 
 class InvalidSignatureError(Exception):
-    """KMS says that a signature is not the key's."""
+    """A signature was not made by the key."""
 
 
 def _encode(data: bytes) -> str:

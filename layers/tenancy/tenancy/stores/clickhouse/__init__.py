@@ -1,1 +1,1 @@
-"""ClickHouse: reads of one tenant's rows, always through a reader that is bound to the tenant."""
+"""Stores in ClickHouse. A reader that is bound to one tenant reads all rows."""

@@ -1,4 +1,4 @@
-"""ClickHouse: the client, and the one reader through which a tenant's rows are read."""
+"""The ClickHouse client, and the reader through which a tenant's rows are read."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -13,10 +13,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError,
 from tenancy.errors import UnavailableError
 from tenancy.rules.durations import CLICKHOUSE_CONNECT_TIMEOUT_SECONDS, CLICKHOUSE_QUERY_TIMEOUT_SECONDS
 
-# BAD_ARGUMENTS, UNKNOWN_FUNCTION, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, SYNTAX_ERROR, READONLY, BAD_QUERY_PARAMETER:
-# our own fault; whatever else goes wrong (memory, too many queries, a time-out, a proxy) may pass.
+# Errors in the statement itself: BAD_ARGUMENTS, UNKNOWN_FUNCTION, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, SYNTAX_ERROR,
+# READONLY, BAD_QUERY_PARAMETER. A retry cannot help. All other errors (memory, load, time-out, proxy) may be temporary.
 STATEMENT_ERRORS: Final = frozenset({36, 46, 47, 60, 62, 164, 457})
-# With the day that retention goes by: the event's own; of held events, whose clock may be wrong, that of receipt.
+# Each table with the day that retention compares. Held events may have a wrong clock, so their day of receipt counts.
 TENANT_TABLES: Final = MappingProxyType(
     {
         "events": "toDate(event_timestamp)",
@@ -25,16 +25,18 @@ TENANT_TABLES: Final = MappingProxyType(
     }
 )
 
-PLATFORM_TABLES: Final = ("tombstones",)  # no tenant reads them
+PLATFORM_TABLES: Final = ("tombstones",)  # not read for tenants
 
 __all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
 
 
 def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> Client:
-    """Return a client for *url* (`https://user:password@host:port/database`) whose queries may take that long.
+    """Return a client for *url* (`https://user:password@host:port/database`).
+
+    A query may take *timeout_seconds*.
 
     Raises:
-        UnavailableError: the server does not answer.
+        UnavailableError: ClickHouse is unreachable.
     """
     try:
         return clickhouse_connect.get_client(
@@ -42,30 +44,32 @@ def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS
             autogenerate_session_id=False,
             connect_timeout=CLICKHOUSE_CONNECT_TIMEOUT_SECONDS,
             send_receive_timeout=timeout_seconds,
-            settings={"max_execution_time": timeout_seconds},  # the server's own end: nothing outlives who asked
+            settings={"max_execution_time": timeout_seconds},  # ends the query on the server, too
         )
     except ClickHouseError as error:
-        raise UnavailableError("ClickHouse does not answer.") from error
+        raise UnavailableError("ClickHouse is unreachable. Retry later.") from error
 
 
 class TenantReader:
-    """Reads one organization's rows, and cannot be made to read another's.
+    """A reader of one organization's rows. It cannot read rows of another organization.
 
-    Its walls: the statement names `{organization_id:UUID}`, which only this class binds; every tenant table is
-    filtered by a setting, also inside joins and sub-queries; the query is read-only, so that it cannot change a
-    setting either; and the server's row policies, where it has them, go by the `log_comment` that is set here.
+    Four measures ensure this:
+        1. Every statement must name `{organization_id:UUID}`, which only this class binds.
+        2. The setting `additional_table_filters` filters every tenant table, also inside joins and sub-queries.
+        3. The query is read-only, so it cannot change that setting.
+        4. The server's row policies, if it has any, compare the `log_comment` that is set here.
     """
 
     def __init__(self, client: Client, organization_id: UUID, *, first_kept: date | None = None) -> None:
-        """Bind the reader to *organization_id*, and to what its retention keeps: events from the day *first_kept* on.
+        """Bind the reader to *organization_id* and to the events from the day *first_kept* on.
 
-        Without a *first_kept* it reads older events as well, which are counted until they are deleted.
+        Retention keeps no older events. Without *first_kept* the reader includes events that are not deleted yet.
 
         Raises:
-            ValueError: that is no organization's: None, a text, the nil UUID.
+            ValueError: *organization_id* is not a UUID, or is the nil UUID.
         """
         if not isinstance(organization_id, UUID) or not organization_id.int:
-            raise ValueError("A reader is bound to one organization.")
+            raise ValueError("A reader needs the UUID of one organization.")
         self._client = client
         self._organization_id = UUID(bytes=organization_id.bytes)
         self._first_kept = first_kept
@@ -74,11 +78,11 @@ class TenantReader:
         """Return the rows of *statement*.
 
         Raises:
-            ValueError: the statement does not name the organization.
-            UnavailableError: ClickHouse is away, or has too much to do.
+            ValueError: the statement does not name `{organization_id:UUID}`.
+            UnavailableError: ClickHouse is unreachable or overloaded.
         """
         if "{organization_id:UUID}" not in statement:
-            raise ValueError("A tenant's statement names {organization_id:UUID}.")
+            raise ValueError("The statement of a tenant must name {organization_id:UUID}.")
         try:
             result = self._client.query(
                 statement,
@@ -92,12 +96,12 @@ class TenantReader:
         except ClickHouseError as error:
             if getattr(error, "code", None) in STATEMENT_ERRORS:
                 raise
-            raise UnavailableError("ClickHouse does not answer.") from error
+            raise UnavailableError("ClickHouse is unreachable. Retry later.") from error
         return result.result_rows
 
     def _filters(self) -> str:
-        whose = f"organization_id = \\'{self._organization_id}\\'"
+        is_own = f"organization_id = \\'{self._organization_id}\\'"
         kept = f">= toDate(\\'{self._first_kept.isoformat()}\\')" if self._first_kept is not None else ""
-        conditions = {table: f"{whose} AND {day} {kept}" if kept else whose for table, day in TENANT_TABLES.items()}
-        conditions |= dict.fromkeys(PLATFORM_TABLES, whose)
+        conditions = {table: f"{is_own} AND {day} {kept}" if kept else is_own for table, day in TENANT_TABLES.items()}
+        conditions |= dict.fromkeys(PLATFORM_TABLES, is_own)
         return "{" + ", ".join(f"'{table}': '{condition}'" for table, condition in conditions.items()) + "}"

@@ -1,4 +1,4 @@
-"""A tenant's events: counted and summed, each once, as of now."""
+"""Counts and sums of a tenant's events. Each event counts once."""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -9,11 +9,13 @@ from uuid import UUID
 from tenancy.rules.usage import DailyEvents, Period
 from tenancy.stores.clickhouse.client import TenantReader
 
+# The columns by which statistics are grouped, beside the organization and the day.
+DIMENSION_COLUMNS: Final = "event_type, event_name, platform, currency"
 FIND_FIRST_UNSETTLED_DAY: Final = """
     SELECT count(), min(toDate(received_at)) FROM events
     WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
 """
-# Days of receipt from first_day on. Only event days that have such rows are read: the sort key finds them.
+# Days of receipt from first_day on. The sub-query limits the event days, so that the sort key finds the rows.
 LIST_DAILY_EVENTS: Final = """
     SELECT toDate(received_at) AS metric_date, count(), uniqExact(device_id),
            sum(bytes)
@@ -29,9 +31,10 @@ COUNT_HELD_EVENTS: Final = """
     SELECT reason, count() FROM held_events FINAL
     WHERE organization_id = {organization_id:UUID} AND reason != 'released' GROUP BY reason ORDER BY reason
 """
-# Settled days come from daily_statistics, the rows of a day's newest run; days with rows written since then are
-# read from the events themselves. A dimension that is not asked for is NULL and groups nothing.
-LIST_STATISTICS: Final = """
+# Settled days come from daily_statistics, from the newest run of each day. Days with rows written since then are
+# counted from the events. A dimension that is not requested is NULL and does not group.
+LIST_STATISTICS: Final = (
+    """
     WITH unsettled AS (
         SELECT DISTINCT toDate(event_timestamp) FROM events
         WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
@@ -43,7 +46,9 @@ LIST_STATISTICS: Final = """
            if({by_currency:Bool}, toNullable(toString(currency)), NULL) AS a_currency,
            sum(events), sumMap(map(toString(currency), revenue)), uniqMerge(devices)
     FROM (
-        SELECT event_date, event_type, event_name, platform, currency, events, revenue, devices
+        SELECT event_date, """
+    + DIMENSION_COLUMNS
+    + """, events, revenue, devices
         FROM daily_statistics FINAL
         WHERE organization_id = {organization_id:UUID}
           AND event_date >= {start:Date} AND event_date < {end:Date} AND event_date NOT IN unsettled
@@ -52,18 +57,23 @@ LIST_STATISTICS: Final = """
               WHERE organization_id = {organization_id:UUID} GROUP BY event_date
           )
         UNION ALL
-        SELECT toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
+        SELECT toDate(event_timestamp) AS event_date, """
+    + DIMENSION_COLUMNS
+    + """,
                count() AS events, CAST(sum(revenue) AS Decimal(38, 6)) AS revenue, uniqState(device_id) AS devices
         FROM events FINAL
         WHERE organization_id = {organization_id:UUID}
           AND toDate(event_timestamp) >= {start:Date} AND toDate(event_timestamp) < {end:Date}
           AND toDate(event_timestamp) IN unsettled
-        GROUP BY event_date, event_type, event_name, platform, currency
+        GROUP BY event_date, """
+    + DIMENSION_COLUMNS
+    + """
     )
     GROUP BY day, a_type, a_name, a_platform, a_currency
     ORDER BY day, a_type, a_name, a_platform, a_currency LIMIT {limit:UInt64} OFFSET {start_offset:UInt64}
 """
-# As LIST_STATISTICS: settled days by their newest run, the others from the events; and what is held.
+)
+# Settled and unsettled days as in LIST_STATISTICS, and the held events.
 SUM_STORED_BYTES: Final = """
     WITH unsettled AS (
         SELECT DISTINCT toDate(event_timestamp) FROM events
@@ -91,7 +101,7 @@ DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency")
 
 
 class Statistics(NamedTuple):
-    """One group: its dimensions (None where it was not grouped by), and what was counted in it."""
+    """The counts of one group, and its dimensions. A dimension is None if it was not requested."""
 
     day: date | None
     event_type: str | None
@@ -104,7 +114,7 @@ class Statistics(NamedTuple):
 
 
 def find_first_unsettled_day(reader: TenantReader, since: datetime) -> date | None:
-    """Return the first day of receipt that rows written *since* then belong to, None without such rows."""
+    """Return the first day of receipt among rows written *since* then, None without any."""
     rows = reader.query(FIND_FIRST_UNSETTLED_DAY, {"since": since})
     return rows[0][1] if rows[0][0] else None
 
@@ -121,12 +131,12 @@ def list_daily_events(reader: TenantReader, organization_id: UUID, first_day: da
 
 
 def count_held_events(reader: TenantReader) -> dict[str, int]:
-    """Return how many events are held, by reason."""
+    """Return the number of held events by reason."""
     return {str(reason): int(count) for reason, count in reader.query(COUNT_HELD_EVENTS)}
 
 
 def sum_stored_bytes(reader: TenantReader, since: datetime) -> int:
-    """Return how many bytes of events are stored; rows written *since* then are not settled."""
+    """Return the size of all stored events in bytes. Rows written *since* then are not settled."""
     return int(reader.query(SUM_STORED_BYTES, {"since": since})[0][0])
 
 
@@ -139,9 +149,10 @@ def list_statistics(
     start_offset: int = 0,
     limit: int = UNLIMITED,
 ) -> list[Statistics]:
-    """Return one row a group in their order, by event time within *period*; rows written *since* are not settled.
+    """Return one row per group, in the order of its dimensions, for events within *period*.
 
-    *group_by* names some of `DIMENSIONS`. Devices are counted by ClickHouse's `uniq`: exact to about 65,000.
+    *group_by* names some of `DIMENSIONS`. Rows written *since* then are not settled. ClickHouse's `uniq` counts the
+    devices: exactly up to about 65,000, approximately above.
     """
     parameters: dict[str, Any] = {f"by_{dimension}": dimension in group_by for dimension in DIMENSIONS}
     parameters |= {"start": period.start, "end": period.end, "since": since}

@@ -1,6 +1,6 @@
-"""What ClickHouse has of an organization's events, as it takes it away: a page of a day at a time, in their order.
+"""The events of an organization for its export, one page of a day at a time, in order.
 
-Times are milliseconds since 1970, as the column holds them: ClickHouse may move a text's time into its range.
+Times are milliseconds since 1970, as in the column. A time as text could be moved into ClickHouse's range.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ EXPORTED_COLUMNS: Final = (
     "event_id, event_type, event_name, device_id, session_id, platform, event_timestamp, properties, user_properties, "
     "revenue, currency, received_at"
 )
-# A page is found by a time and how many events of that time were read before: that names no device, and an event that
-# is written in between is read twice at worst.
+# A page begins at a time and an offset, so its position names no device. If an event is written between two pages, an
+# event may be read twice.
 LIST_EVENTS: Final = (
     "SELECT "
     + EXPORTED_COLUMNS
@@ -56,15 +56,18 @@ COLUMNS: Final[tuple[str, ...]] = (*EXPORTED_COLUMNS.split(", "), "reason")
 
 
 def find_next_event(reader: TenantReader, table: EventTable, start: int) -> int | None:
-    """Return when the first event of *table* happened from *start* on, None without any."""
-    [(count, moment)] = reader.query(STATEMENTS[table][0], {"start": start})
-    return int(moment) if count else None
+    """Return the time of the first event of *table* from *start* on, or None without any."""
+    [(count, first_time)] = reader.query(STATEMENTS[table][0], {"start": start})
+    return int(first_time) if count else None
 
 
 def list_events(
     reader: TenantReader, table: EventTable, *, start: int, end: int, start_offset: int, limit: int
 ) -> list[dict[str, Any]]:
-    """Return at most *limit* events of *table* from *start* to before *end* in order, but the first *start_offset*."""
+    """Return at most *limit* events of *table* from *start* to before *end*, in order.
+
+    The first *start_offset* events are skipped.
+    """
     parameters = {"start": start, "end": end, "start_offset": start_offset, "limit": limit}
     return [_event(row) for row in reader.query(STATEMENTS[table][1], parameters)]
 

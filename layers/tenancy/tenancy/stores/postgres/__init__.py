@@ -1,1 +1,4 @@
-"""PostgreSQL: one module per noun, one statement per function, connection first."""
+"""Stores in PostgreSQL: one module per topic, one statement per function.
+
+The connection is the first parameter of every function.
+"""

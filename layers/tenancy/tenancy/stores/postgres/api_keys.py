@@ -1,4 +1,4 @@
-"""Keys of an organization, by digest: their text is shown once and never stored."""
+"""API keys of an organization. Only a digest of a key is stored."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -23,7 +23,10 @@ def insert_api_key(
     scopes: Iterable[str],
     app_id: UUID | None = None,
 ) -> None:
-    """Store the digest of *key*; a write key belongs to the app *app_id*, a secret key to none."""
+    """Store the digest of *key*.
+
+    A write key belongs to the app *app_id*, a secret key to no app.
+    """
     conn.execute(
         INSERT_API_KEY,
         (key_id, organization_id, key.type.value, app_id, name, key.digest, key.hint, sorted(scopes)),

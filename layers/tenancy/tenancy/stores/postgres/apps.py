@@ -1,4 +1,4 @@
-"""Apps of an organization: what its events come from."""
+"""Apps of an organization, which are the sources of its events."""
 
 from typing import Final
 from uuid import UUID
@@ -13,11 +13,11 @@ COUNT_APPS: Final = "SELECT count(*) FROM apps WHERE organization_id = %s AND st
 
 
 def insert_app(conn: Connection, organization_id: UUID, app_id: UUID, *, name: str, platform: str) -> None:
-    """Store an active app."""
+    """Insert an active app."""
     conn.execute(INSERT_APP, (app_id, organization_id, name, platform))
 
 
 def count_apps(conn: Connection, organization_id: UUID) -> int:
-    """Return how many apps count against the tier."""
+    """Return the number of apps that count against the quota of the tier."""
     row = conn.execute(COUNT_APPS, (organization_id,)).fetchone()
     return row[0] if row else 0

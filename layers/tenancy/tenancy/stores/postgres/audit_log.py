@@ -1,4 +1,4 @@
-"""The audit log of an organization: a record is written once; what was written is read, and never changed."""
+"""The audit log of an organization. Entries are inserted once and never changed."""
 
 import secrets
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from tenancy.stores.postgres.client import Connection
 
 SALT_BYTES: Final = 16
 
-# A record that is there already (its message came twice) stays as it is, and so do its personal values. Those of an
-# organization that is being erased, or was, are not kept at all.
+# A repeated message changes nothing: neither the record nor its personal values. No personal values are stored for an
+# organization that is being erased or was erased.
 INSERT_RECORD: Final = """
     WITH written AS (
         INSERT INTO audit_log (
@@ -36,7 +36,7 @@ INSERT_RECORD: Final = """
         SELECT FROM organizations AS o WHERE o.id = %(organization_id)s AND o.status IN ('erasing', 'erased')
     )
 """
-# The columns of an `AuditEntry` that stand in the log itself; its personal columns stand in a table of their own.
+# The columns of an `AuditEntry` in audit_log. Its personal columns are in audit_people.
 ENTRY_COLUMNS: Final = (
     "l.id, l.organization_id, l.occurred_at, l.actor_kind, l.actor_id, l.action, l.target, l.outcome, l.code, l.count, "
     "l.request_id, l.personal_digest, l.sequence, l.seal"
@@ -76,7 +76,10 @@ FIND_CHECKPOINT: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSelection:
-    """Which entries are asked for: UTC days from *start* to before *end*, and what they must equal where given."""
+    """The entries to list: UTC days from *start* to before *end*, and values that must match.
+
+    None matches all values.
+    """
 
     start: date
     end: date
@@ -86,14 +89,14 @@ class AuditSelection:
 
 
 class UnwritableRecordError(Exception):
-    """A record holds what the log cannot: a defect of whoever made it."""
+    """The table rejects a record. The code that made the record has a defect."""
 
 
 def insert_audit_record(conn: Connection, organization_id: UUID, record: AuditRecord) -> None:
-    """Write *record*, in the transaction of what it records; a second time changes nothing.
+    """Insert *record* in the transaction of the change that it records. Idempotent.
 
     Raises:
-        UnwritableRecordError: the table does not take it.
+        UnwritableRecordError: the table rejects the record.
     """
     salt = secrets.token_bytes(SALT_BYTES)
     values = {
@@ -126,7 +129,7 @@ def list_entries(
     before: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[AuditEntry]:
-    """Return at most *limit* entries, newest first, that come after *before* (`occurred_at`, id) in that order."""
+    """Return at most *limit* entries, newest first, that follow *before* (`occurred_at`, id)."""
     before_time, before_id = before or (None, None)
     values = {
         "organization_id": organization_id,
@@ -144,26 +147,26 @@ def list_entries(
 
 
 def list_sealed(conn: Connection, organization_id: UUID, *, after: int, limit: int) -> list[AuditEntry]:
-    """Return at most *limit* sealed entries in order of their sequence, from the one after *after* on."""
+    """Return at most *limit* sealed entries in order, beginning after the sequence *after*."""
     values = {"organization_id": organization_id, "after": after, "limit": limit}
     with conn.cursor(row_factory=class_row(AuditEntry)) as cursor:
         return cursor.execute(LIST_SEALED, values).fetchall()
 
 
 def count_unsealed(conn: Connection, organization_id: UUID) -> int:
-    """Return how many records wait for the sweep to seal them."""
+    """Return the number of records that the sweep has not sealed yet."""
     row = conn.execute(COUNT_UNSEALED, (organization_id,)).fetchone()
     return row[0] if row else 0
 
 
 def find_head(conn: Connection, organization_id: UUID) -> ChainLink | None:
-    """Return the last seal that was given, None before the first."""
+    """Return the last seal of the chain, or None before the first."""
     row = conn.execute(FIND_HEAD, (organization_id,)).fetchone()
     return ChainLink(sequence=row[0], seal=row[1]) if row else None
 
 
 def find_checkpoint(conn: Connection, organization_id: UUID) -> Checkpoint | None:
-    """Return where retention has cut the log last, None for a whole one."""
+    """Return the last point at which retention cut the log, or None if it was never cut."""
     row = conn.execute(FIND_CHECKPOINT, (organization_id,)).fetchone()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""PostgreSQL: one connection per process, and the transactions that carry the tenant."""
+"""PostgreSQL: one connection per process, and transactions that carry the tenant."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +18,7 @@ from tenancy.rules.durations import (
 
 SET_TENANT: Final = "SET LOCAL app.current_tenant = {}"
 SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-# What lets a session step around row-level security: to be, or to be able to become, a role that it does not bind.
+# The roles that a session has, or can take on with SET ROLE, and that row-level security does not bind.
 FIND_POWERS: Final = """
     SELECT session_user,
            EXISTS (SELECT FROM pg_roles AS r WHERE r.rolsuper AND pg_has_role(session_user, r.oid, 'MEMBER')),
@@ -36,49 +36,58 @@ type Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class UnboundRoleError(Exception):
-    """The URL is of a role that row-level security does not bind: the deployment is wrong, and nothing is served."""
+    """Row-level security does not bind the role of the URL. The deployment is wrong."""
 
     def __init__(self, role: str, powers: Sequence[str]) -> None:
-        """Name the *role*, and what it is that it must not be."""
-        super().__init__(f"The database role {role!r} is {' and '.join(powers)}: policies would not bind it.")
+        """Name the *role* and its *powers*."""
+        super().__init__(
+            f"The database role {role!r} is {' and '.join(powers)}. Policies would not bind it. Use another role."
+        )
 
 
 class Database:
-    """One database, as one role. The connection opens at first use and is replaced when it broke in between.
+    """One database, as one role.
 
-    Autocommit, so that no stray statement leaves a transaction (and its tenant) open; no prepared statements,
-    because RDS Proxy pins a session that has one. A role that policies do not bind is refused before any other
-    statement runs.
+    The connection opens at the first use and is replaced when it breaks.
+
+    Autocommit is on, so that no stray statement leaves a transaction and its tenant open. There are no prepared
+    statements, because RDS Proxy pins a session that has one. A role that policies do not bind is rejected before any
+    other statement runs.
     """
 
     def __init__(self, url: Callable[[], str], *, as_owner: bool = False) -> None:
-        """*url* is called when the connection is opened, not before; *as_owner* is for the migrations alone."""
+        """Connect to the result of *url*, which is called when the connection opens.
+
+        *as_owner* is for migrations only: it accepts the owner of the tables.
+        """
         self._url = url
         self._as_owner = as_owner
         self._connection: Connection | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Run the block in one transaction, without a tenant: policies then show a tenant's role no row.
+        """Run the block in one transaction without a tenant.
+
+        Policies then show a tenant's role no rows.
 
         Raises:
-            UnavailableError: the database is away, or broke the transaction off; nothing was changed.
-            UnboundRoleError: the role is a superuser's, bypasses row-level security, or owns tables.
-            RuntimeError: a transaction of this database is open. SET LOCAL outlives a savepoint, so a nested one
-                would hand its tenant to the outer.
+            UnavailableError: the database is unreachable or ended the transaction. Nothing was changed.
+            UnboundRoleError: the role is a superuser, bypasses row-level security, or owns tables.
+            RuntimeError: a transaction of this database is open. SET LOCAL outlives a savepoint, so a nested
+                transaction would leave its tenant to the outer one.
         """
         try:
             with ExitStack() as stack:
                 yield self._begin(stack)
         except psycopg.OperationalError as error:
-            raise UnavailableError("The database does not answer.") from error
+            raise UnavailableError("The database is unreachable. Retry later.") from error
 
     @contextmanager
     def tenant_transaction(self, organization_id: UUID, *, is_snapshot: bool = False) -> Iterator[Connection]:
-        """Run the block in one transaction that sees and changes the rows of *organization_id* alone.
+        """Run the block in one transaction that reads and changes only rows of *organization_id*.
 
-        The setting ends with the transaction, so the next user of a pooled connection cannot inherit it. All statements
-        of a snapshot see the database as of the first one.
+        The setting ends with the transaction, so the next user of a pooled connection cannot inherit it. In a snapshot
+        transaction all statements see the database as of the first statement.
 
         Raises:
             UnavailableError, UnboundRoleError, RuntimeError: as for `transaction`.
@@ -90,7 +99,7 @@ class Database:
             yield conn
 
     def close(self) -> None:
-        """Close the connection, if there is one; the next transaction opens another."""
+        """Close the connection if it is open. The next transaction opens a new one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -143,4 +152,6 @@ def _connect(url: str) -> Connection:
             keepalives_idle=POSTGRES_KEEPALIVE_SECONDS,
         )
     except psycopg.ProgrammingError:
-        raise UnavailableError("The database's URL is not valid.") from None  # the error quotes it, password and all
+        raise UnavailableError(
+            "The URL of the database is not valid. Correct the secret."
+        ) from None  # psycopg's error quotes the password

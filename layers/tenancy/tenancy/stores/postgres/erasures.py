@@ -28,23 +28,26 @@ FIND_ERASURE: Final = """
 def insert_erasure(
     conn: Connection, organization_id: UUID, erasure_id: UUID, actor: Actor, *, subject: DataSubject, now: datetime
 ) -> None:
-    """Ask for the erasure of *subject*, *now*."""
+    """Insert a request for the erasure of *subject*, made at *now*."""
     values = {"kind": subject.kind, "salt": subject.salt, "digest": subject.digest}
     conn.execute(INSERT_ERASURE, {**job_values(organization_id, erasure_id, actor, now), **values})
 
 
 def count_pending_erasures(conn: Connection, organization_id: UUID) -> int:
-    """Return how many erasures have not erased anything yet; until the transaction ends, nobody else asks for one."""
+    """Return the number of erasures that have not erased anything yet.
+
+    It locks the organization's erasures: other requests wait until the transaction ends.
+    """
     conn.execute(LOCK_JOBS, (f"erasures {organization_id}",))
     [(pending,)] = conn.execute(COUNT_PENDING_ERASURES, (organization_id,))
     return int(pending)
 
 
 def find_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID) -> Erasure | None:
-    """Return an erasure of the organization, None when it has none of that id."""
+    """Return an erasure of the organization, or None if it does not exist."""
     with conn.cursor(row_factory=kwargs_row(_erasure)) as cursor:
         return cursor.execute(FIND_ERASURE, (organization_id, erasure_id)).fetchone()
 
 
 def _erasure(*, status: str, subject_kind: str, **columns: object) -> Erasure:
-    return Erasure(status=ErasureStatus(status), subject_kind=SubjectKind(subject_kind), **columns)  # type: ignore[arg-type] # the same
+    return Erasure(status=ErasureStatus(status), subject_kind=SubjectKind(subject_kind), **columns)  # type: ignore[arg-type] # ERASURE_COLUMNS are the fields

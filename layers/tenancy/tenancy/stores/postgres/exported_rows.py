@@ -1,4 +1,4 @@
-"""What PostgreSQL has of an organization, as it takes it away: a page at a time, by id, without secrets."""
+"""The rows of an organization for its export: one page at a time, by id, without secrets."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -30,7 +30,7 @@ LIST_LEDGER: Final = """
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """
-# An operator's address is the platform's, as in GET /v1/audit.
+# The address of an operator belongs to the platform. GET /v1/audit hides it, too.
 LIST_AUDIT: Final = """
     SELECT l.id, l.occurred_at, l.actor_kind, l.actor_id,
            CASE WHEN l.actor_kind <> 'operator' THEN p.source_address END AS source_address,
@@ -45,37 +45,37 @@ type Rows = list[dict[str, Any]]
 
 
 def find_own_organization(conn: Connection, organization_id: UUID) -> dict[str, Any] | None:
-    """Return the organization itself."""
+    """Return the row of the organization itself."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(FIND_ORGANIZATION, (organization_id,)).fetchone()
 
 
 def list_users(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
-    """Return at most *limit* users that come *after* that id, without password hashes."""
+    """Return at most *limit* users with an id larger than *after*, without password hashes."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_USERS, _page(organization_id, after, limit)).fetchall()
 
 
 def list_apps(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
-    """Return at most *limit* apps that come *after* that id."""
+    """Return at most *limit* apps with an id larger than *after*."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_APPS, _page(organization_id, after, limit)).fetchall()
 
 
 def list_keys(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
-    """Return at most *limit* API keys that come *after* that id, without what authenticates them."""
+    """Return at most *limit* API keys with an id larger than *after*, without digests."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_KEYS, _page(organization_id, after, limit)).fetchall()
 
 
 def list_ledger(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
-    """Return at most *limit* reports of own use that come *after* that id."""
+    """Return at most *limit* ledger entries with an id larger than *after*."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_LEDGER, _page(organization_id, after, limit)).fetchall()
 
 
 def list_audit(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
-    """Return at most *limit* entries of the audit log that come *after* that id."""
+    """Return at most *limit* audit log entries with an id larger than *after*."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_AUDIT, _page(organization_id, after, limit)).fetchall()
 

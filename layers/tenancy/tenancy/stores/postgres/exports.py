@@ -37,7 +37,7 @@ LIST_EXPORT_FILES: Final = """
     WHERE f.organization_id = %(organization_id)s AND f.export_id = %(export_id)s AND f.number > %(after)s
     ORDER BY f.number LIMIT %(limit)s
 """
-# Who is told of an export: the person who asked for it, else the super_admins.
+# An export is announced to the person who requested it. If that person is not active, it goes to the super_admins.
 LIST_RECIPIENTS: Final = """
     WITH active AS (SELECT id, email, role FROM users WHERE organization_id = %(organization_id)s AND status = 'active')
     SELECT email FROM active
@@ -48,18 +48,21 @@ LIST_RECIPIENTS: Final = """
 
 
 def insert_export(conn: Connection, organization_id: UUID, export_id: UUID, actor: Actor, *, now: datetime) -> None:
-    """Ask for an export, *now*."""
+    """Insert a request for an export, made at *now*."""
     conn.execute(INSERT_EXPORT, job_values(organization_id, export_id, actor, now))
 
 
 def find_export(conn: Connection, organization_id: UUID, export_id: UUID) -> Export | None:
-    """Return an export of the organization, None when it has none of that id."""
+    """Return an export of the organization, or None if it does not exist."""
     with conn.cursor(row_factory=kwargs_row(_export)) as cursor:
         return cursor.execute(FIND_EXPORT, (organization_id, export_id)).fetchone()
 
 
 def find_pending_export(conn: Connection, organization_id: UUID) -> Export | None:
-    """Return the export that is not done yet, None without one; until the transaction ends, nobody asks for another."""
+    """Return the pending export of the organization, or None without one.
+
+    It locks the organization's exports: other requests wait until the transaction ends.
+    """
     conn.execute(LOCK_JOBS, (f"exports {organization_id}",))
     with conn.cursor(row_factory=kwargs_row(_export)) as cursor:
         return cursor.execute(FIND_PENDING_EXPORT, (organization_id,)).fetchone()
@@ -68,16 +71,19 @@ def find_pending_export(conn: Connection, organization_id: UUID) -> Export | Non
 def list_export_files(
     conn: Connection, organization_id: UUID, export_id: UUID, *, after: int = 0, limit: int | None = None
 ) -> list[ExportFile]:
-    """Return the files that an export has written so far in order, but the first *after*, and at most *limit*."""
+    """Return at most *limit* files of an export in order, without the first *after*.
+
+    A pending export has the files that are written so far.
+    """
     values = {"organization_id": organization_id, "export_id": export_id, "after": after, "limit": limit}
     return [ExportFile(*row) for row in conn.execute(LIST_EXPORT_FILES, values)]
 
 
 def list_recipients(conn: Connection, organization_id: UUID, user_id: UUID) -> list[str]:
-    """Return the address of the user, if it is an active one, else those of the super_admins."""
+    """Return the address of the user if it is active, else the addresses of the super_admins."""
     values = {"organization_id": organization_id, "user_id": user_id}
     return [email for (email,) in conn.execute(LIST_RECIPIENTS, values)]
 
 
 def _export(*, status: str, **columns: object) -> Export:
-    return Export(status=ExportStatus(status), **columns)  # type: ignore[arg-type] # columns are the fields
+    return Export(status=ExportStatus(status), **columns)  # type: ignore[arg-type] # EXPORT_COLUMNS are the fields

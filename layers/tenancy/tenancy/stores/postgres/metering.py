@@ -1,4 +1,4 @@
-"""What clients report of their own use: the ledger, its sums, and room that is set aside."""
+"""Metering that clients report: the ledger, its totals, and reservations."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from tenancy.errors import IdempotencyKeyReusedError
 from tenancy.rules.quotas import Allowance, Metric, period_of
 from tenancy.stores.postgres.client import Connection
 
-# The row is made where it is missing, and then locked either way: whoever reports or reserves waits for the other.
+# Inserts the row if it is missing, and locks it in any case. Reports and reservations of a metric wait for each other.
 LOCK_TOTAL: Final = """
     INSERT INTO usage_totals (organization_id, metric, period, used) VALUES (%s, %s, %s, 0)
     ON CONFLICT (organization_id, metric, period) DO UPDATE SET used = usage_totals.used
@@ -52,7 +52,7 @@ UPDATE_RESERVATION: Final = "UPDATE usage_reservations SET status = %s WHERE org
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """A report that was made before, and what its answer said."""
+    """A report that was made before, and the numbers of its answer."""
 
     metric: str
     amount: int
@@ -62,13 +62,13 @@ class LedgerEntry:
 
     @property
     def answered(self) -> Allowance:
-        """What that answer said."""
+        """The allowance in the answer to that report."""
         return Allowance(used=self.used_after, limit=self.limit_after, reserved=self.reserved_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """Room that was set aside; *status* is open, committed or released."""
+    """An amount that is set aside. *status* is open, committed or released."""
 
     id: UUID
     metric: str
@@ -78,37 +78,37 @@ class Reservation:
 
 
 def lock_used(conn: Connection, organization_id: UUID, metric: Metric, *, today: date) -> int:
-    """Return the sum of what was reported for *metric* in its period; others wait for the transaction's end."""
+    """Return the reported total of *metric* in its period. Lock it until the transaction ends."""
     row = conn.execute(LOCK_TOTAL, (organization_id, metric, period_of(metric, today))).fetchone()
     return row[0] if row else 0
 
 
 def sum_used(conn: Connection, organization_id: UUID, metric: Metric, *, today: date) -> int:
-    """Return the sum of what was reported for *metric* in its period."""
+    """Return the reported total of *metric* in its period."""
     row = conn.execute(SUM_USED, (organization_id, metric, period_of(metric, today))).fetchone()
     return row[0] if row else 0
 
 
 def add_used(conn: Connection, organization_id: UUID, metric: Metric, amount: int, *, today: date) -> int:
-    """Add *amount* to the sum of *metric*, which is locked, and return the sum."""
+    """Add *amount* to the total of *metric*, which is locked, and return the new total."""
     row = conn.execute(UPDATE_TOTAL, (amount, organization_id, metric, period_of(metric, today))).fetchone()
     return row[0] if row else 0
 
 
 def sum_reserved(conn: Connection, organization_id: UUID, metric: Metric, *, now: datetime) -> int:
-    """Return how much of *metric* is set aside, without what has expired."""
+    """Return the reserved amount of *metric*. Expired reservations do not count."""
     row = conn.execute(SUM_RESERVED, (organization_id, metric, now)).fetchone()
     return row[0] if row else 0
 
 
 def find_measured_bytes(conn: Connection, organization_id: UUID) -> int:
-    """Return how many bytes of events the last roll-up found, 0 before the first."""
+    """Return the stored bytes of events as of the last roll-up, 0 before the first."""
     row = conn.execute(FIND_MEASURED_BYTES, (organization_id,)).fetchone()
     return row[0] if row else 0
 
 
 def find_ledger_entry(conn: Connection, organization_id: UUID, idempotency_key: str) -> LedgerEntry | None:
-    """Return the report that came with that key, None for a new one."""
+    """Return the report with that idempotency key, or None for a new key."""
     with conn.cursor(row_factory=class_row(LedgerEntry)) as cursor:
         return cursor.execute(FIND_ENTRY, (organization_id, idempotency_key)).fetchone()
 
@@ -124,10 +124,12 @@ def insert_ledger_entry(
     idempotency_key: str | None,
     now: datetime,
 ) -> None:
-    """Write a report to the ledger, with what it is *answered*; its sum is another row.
+    """Insert a report into the ledger, with the allowance that it is *answered*.
+
+    The total is updated separately.
 
     Raises:
-        IdempotencyKeyReusedError: the key came with a report of another metric, at the same time.
+        IdempotencyKeyReusedError: a concurrent report of another metric has the same key.
     """
     answer = (answered.used, answered.limit, answered.reserved)
     values = (entry_id, organization_id, metric, now.date(), amount, *answer, idempotency_key, now)
@@ -135,7 +137,9 @@ def insert_ledger_entry(
         conn.execute(INSERT_ENTRY, values)
     except UniqueViolation as error:
         if error.diag.constraint_name == "usage_ledger_organization_id_idempotency_key_key":
-            raise IdempotencyKeyReusedError("The Idempotency-Key came with another report.") from error
+            raise IdempotencyKeyReusedError(
+                "The Idempotency-Key was used for another report. Use a new key for each report."
+            ) from error
         raise
 
 
@@ -149,12 +153,12 @@ def insert_reservation(
     expires_at: datetime,
     now: datetime,
 ) -> None:
-    """Set *amount* of *metric* aside until then."""
+    """Reserve *amount* of *metric* until *expires_at*."""
     conn.execute(INSERT_RESERVATION, (reservation_id, organization_id, metric, amount, expires_at, now))
 
 
 def lock_reservation(conn: Connection, organization_id: UUID, reservation_id: UUID) -> Reservation | None:
-    """Return the reservation, which nobody else changes until the transaction ends; None when there is none."""
+    """Return the reservation and lock it until the transaction ends. Return None without one."""
     with conn.cursor(row_factory=class_row(Reservation)) as cursor:
         return cursor.execute(LOCK_RESERVATION, (organization_id, reservation_id)).fetchone()
 
@@ -162,5 +166,5 @@ def lock_reservation(conn: Connection, organization_id: UUID, reservation_id: UU
 def update_reservation(
     conn: Connection, organization_id: UUID, reservation_id: UUID, status: Literal["committed", "released"]
 ) -> None:
-    """Commit or release the reservation."""
+    """Set the *status* of the reservation."""
     conn.execute(UPDATE_RESERVATION, (status, organization_id, reservation_id))

@@ -1,4 +1,4 @@
-"""The organization of the tenant that asks: one row, its own."""
+"""The organization of the tenant: its own row."""
 
 from typing import Final
 from uuid import UUID
@@ -9,5 +9,5 @@ HAS_ORGANIZATION: Final = "SELECT EXISTS (SELECT FROM organizations WHERE id = %
 
 
 def has_organization(conn: Connection, organization_id: UUID) -> bool:
-    """Whether the organization exists, whatever its status."""
+    """Return whether the organization exists, with any status."""
     return conn.execute(HAS_ORGANIZATION, (organization_id,)).fetchone() == (True,)

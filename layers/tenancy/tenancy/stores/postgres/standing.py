@@ -1,4 +1,4 @@
-"""How an organization stands, and what it has used, as PostgreSQL knows it: where Redis does not."""
+"""The standing and the usage of an organization, for callers that do not find them in Redis."""
 
 from datetime import date
 from typing import Final
@@ -14,7 +14,7 @@ FIND_STANDING: Final = """
     SELECT tier, status, token_epoch, (extract(epoch FROM updated_at) * 1000000)::bigint
     FROM organizations WHERE id = %s
 """
-# A live key, or an active person with an epoch.
+# A live API key, or the epoch of an active user.
 FIND_CREDENTIAL: Final = """
     SELECT 'live' FROM api_keys
     WHERE organization_id = %(organization_id)s AND id = %(credential_id)s AND revoked_at IS NULL
@@ -41,7 +41,7 @@ FIND_MONTH_SO_FAR: Final = """
 
 
 def find_standing(conn: Connection, organization_id: UUID) -> Standing | None:
-    """Return how the organization stands, None when there is none."""
+    """Return the standing of the organization, or None if it does not exist."""
     row = conn.execute(FIND_STANDING, (organization_id,)).fetchone()
     if row is None:
         return None
@@ -50,14 +50,17 @@ def find_standing(conn: Connection, organization_id: UUID) -> Standing | None:
 
 
 def find_credential(conn: Connection, organization_id: UUID, credential_id: UUID) -> str:
-    """Return `live` for a key, the epoch of a person, and `revoked` for what is neither any more."""
+    """Return `live` for an API key, the epoch for a user, or `revoked` for any other credential."""
     values = {"organization_id": organization_id, "credential_id": credential_id}
     row = conn.execute(FIND_CREDENTIAL, values).fetchone()
     return row[0] if row else REVOKED
 
 
 def find_month_so_far(conn: Connection, organization_id: UUID, month: Period, *, today: date) -> MonthSoFar:
-    """Return what the organization used in *month*: requests as of the last minute, events as of the last roll-up."""
+    """Return the organization's usage in *month*.
+
+    Requests are as of the last minute, events as of the last roll-up.
+    """
     values = {
         "organization_id": organization_id,
         "start": month.start,

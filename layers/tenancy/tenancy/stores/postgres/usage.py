@@ -1,4 +1,4 @@
-"""An organization's tenant_usage."""
+"""The daily usage of an organization."""
 
 from datetime import date, datetime
 from typing import Final
@@ -15,7 +15,7 @@ LIST_DAILY_USAGE: Final = """
            ml_predictions_count AS ml_predictions, unique_users_count AS unique_users
     FROM tenant_usage WHERE organization_id = %s ORDER BY metric_date
 """
-# What clients report is in the ledger at once, and in tenant_usage with the next roll-up.
+# A report is in the ledger at once, and in tenant_usage after the next roll-up.
 LIST_DAILY_PREDICTIONS: Final = """
     SELECT metric_date, sum(amount)::bigint FROM usage_ledger
     WHERE organization_id = %s AND metric = 'ml_predictions' AND metric_date >= %s
@@ -34,20 +34,20 @@ def list_daily_usage(conn: Connection, organization_id: UUID) -> list[DailyUsage
 
 
 def list_daily_predictions(conn: Connection, organization_id: UUID, *, since: date) -> dict[date, int]:
-    """Return the predictions of each day from *since* on that has any, as the ledger has them."""
+    """Return the predictions in the ledger for each day from *since* on that has any."""
     return dict(conn.execute(LIST_DAILY_PREDICTIONS, (organization_id, since)).fetchall())
 
 
 def list_tiers_since(conn: Connection, organization_id: UUID, *, changed_since: datetime) -> list[Tier]:
-    """Return which tiers the organization left *changed_since* then."""
+    """Return the tiers that the organization has left since *changed_since*."""
     return [Tier(tier) for (tier,) in conn.execute(LIST_TIERS_SINCE, (organization_id, changed_since))]
 
 
 def find_rolled_up_at(conn: Connection, organization_id: UUID) -> datetime | None:
-    """Return when the roll-up started that last counted the organization's events, None before the first.
+    """Return the start of the last roll-up that counted the organization's events, or None.
 
-    Read it before the days: a roll-up that commits in between then makes them newer than they are taken for, and what
-    is not settled is counted again; the other way around it would be missed.
+    Read it before the days. If a roll-up commits between the two reads, the days are newer than this time, and
+    unsettled events are counted again. In the other order they would be missed.
     """
     row = conn.execute(FIND_ROLLED_UP_AT, (organization_id,)).fetchone()
     return row[0] if row else None

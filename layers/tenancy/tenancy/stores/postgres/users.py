@@ -15,11 +15,14 @@ COUNT_USERS: Final = "SELECT count(*) FROM users WHERE organization_id = %s AND 
 def insert_user(
     conn: Connection, organization_id: UUID, user_id: UUID, *, email: str, password_hash: str, role: str
 ) -> None:
-    """Store an active user; *email* is unique within the organization, *password_hash* is argon2id's text."""
+    """Insert an active user.
+
+    *email* is unique within the organization. *password_hash* is an argon2id hash as text.
+    """
     conn.execute(INSERT_USER, (user_id, organization_id, email, password_hash, role))
 
 
 def count_users(conn: Connection, organization_id: UUID) -> int:
-    """Return how many users count against the tier."""
+    """Return the number of users that count against the quota of the tier."""
     row = conn.execute(COUNT_USERS, (organization_id,)).fetchone()
     return row[0] if row else 0

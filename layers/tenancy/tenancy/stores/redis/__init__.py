@@ -1,1 +1,1 @@
-"""Redis: the counters of admission. One Lua script per operation."""
+"""Stores in Redis: the counters and standings of admission, one Lua script per operation."""

@@ -1,65 +1,79 @@
--- Decide on one request, and reserve its events: rate_limit.py's rule, then status, then quotas, in one step.
+-- Decide on one request and reserve its events in one step: rate limit (rules/rate_limit.py), status, quotas.
 --
--- KEYS   1 the rate bucket; of an organization also 2 its standing, 3 its usage of the month
--- ARGV   1 now, 2 window, 3 block (ms)   4 day, 5 hour (UTC)   6 credential, 7 its epochs ('' for a key)
---        8 events that the request brings   9 '1': all of them or none
---        from 10 on, six for each tier: name, requests a minute, requests, events, held events a month, bytes stored
--- result {verdict, tier, status, limit, requests in the window, its end (ms), accepted, held, metric, used};
---        {'unknown'} where a key is missing, which then is to be seeded: never 0, never active
-local now, events = tonumber(ARGV[1]), tonumber(ARGV[8])
-local tier, status = ARGV[10], ''
-if #KEYS > 1 then
-    local standing = redis.call('HMGET', KEYS[2], 'tier', 'status', 'epoch', 'credential:' .. ARGV[6])
-    for field = 1, 4 do
-        if not standing[field] then return {'unknown'} end
-    end
-    if redis.call('EXISTS', KEYS[3]) == 0 then return {'unknown'} end
-    tier, status = standing[1], standing[2]
-    if standing[4] == 'revoked' or (ARGV[7] ~= '' and ARGV[7] ~= standing[3] .. '.' .. standing[4]) then
+-- KEYS   1 rate bucket; for a tenant also 2 its standing, 3 its usage of the month
+-- ARGV   1 now, 2 window, 3 block (ms)   4 day, 5 hour (UTC)   6 id of the credential, 7 its epochs ('' for a key)
+--        8 number of events in the request   9 '1': accept or hold all of the events or none
+--        from 10 on, six values for each tier: name, requests per minute; per month requests, events, held events;
+--        stored bytes
+-- result {verdict, tier, status, limit, requests in the window, its end (ms), accepted, held, metric, used}
+--        {'unauthenticated'} if the credential is revoked or its epochs are not the current ones
+--        {'unknown'} if a key, a field or the tier is missing. The caller then reads PostgreSQL: a missing value means
+--        neither 0 nor active.
+local bucket_key, standing_key, usage_key = KEYS[1], KEYS[2], KEYS[3]
+local now, window_ms, block_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local day, hour = ARGV[4], ARGV[5]
+local credential_id, epochs = ARGV[6], ARGV[7]
+local events, all_or_nothing = tonumber(ARGV[8]), ARGV[9] == '1'
+local FIRST_TIER, VALUES_PER_TIER = 10, 6
+local is_tenant = #KEYS > 1
+
+local tier, status = ARGV[FIRST_TIER], ''
+if is_tenant then
+    local standing = redis.call('HMGET', standing_key, 'tier', 'status', 'epoch', 'credential:' .. credential_id)
+    local stored_tier, stored_status, epoch, credential = standing[1], standing[2], standing[3], standing[4]
+    if not (stored_tier and stored_status and epoch and credential) then return {'unknown'} end
+    if redis.call('EXISTS', usage_key) == 0 then return {'unknown'} end
+    tier, status = stored_tier, stored_status
+    if credential == 'revoked' or (epochs ~= '' and epochs ~= epoch .. '.' .. credential) then
         return {'unauthenticated'}
     end
 end
-local limits = 10
-while ARGV[limits] and ARGV[limits] ~= tier do limits = limits + 6 end
-if not ARGV[limits] then return {'unknown'} end
-local limit = tonumber(ARGV[limits + 1])
+local place = FIRST_TIER
+while ARGV[place] and ARGV[place] ~= tier do place = place + VALUES_PER_TIER end
+if not ARGV[place] then return {'unknown'} end
+local requests_per_minute, requests_per_month = tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2])
+local events_per_month, held_per_month = tonumber(ARGV[place + 3]), tonumber(ARGV[place + 4])
+local max_bytes = tonumber(ARGV[place + 5])
 
-local window = redis.call('HMGET', KEYS[1], 'requests', 'ends_at')
+local window = redis.call('HMGET', bucket_key, 'requests', 'ends_at')
 local requests, ends_at = tonumber(window[1] or 0), tonumber(window[2] or 0)
-if ends_at <= now then requests, ends_at = 0, now + tonumber(ARGV[2]) end
+if ends_at <= now then requests, ends_at = 0, now + window_ms end
 requests = requests + 1
-if requests == limit + 1 then ends_at = now + tonumber(ARGV[3]) end
-redis.call('HSET', KEYS[1], 'requests', requests, 'ends_at', string.format('%.0f', ends_at))
-redis.call('PEXPIRE', KEYS[1], ARGV[2] + ARGV[3]) -- only cleans up: what has ended is told by ends_at, clocks differ
+if requests == requests_per_minute + 1 then ends_at = now + block_ms end
+redis.call('HSET', bucket_key, 'requests', requests, 'ends_at', string.format('%.0f', ends_at))
+-- The expiry only frees memory. The field ends_at decides, because the clocks of Redis and its clients differ.
+redis.call('PEXPIRE', bucket_key, window_ms + block_ms)
 
 local function answer(verdict, accepted, held, metric, used)
-    return {verdict, tier, status, limit, requests, ends_at, accepted, held, metric, used}
+    return {verdict, tier, status, requests_per_minute, requests, ends_at, accepted, held, metric, used}
 end
-if requests > limit then return answer('rate_limited', 0, 0, '', 0) end
-if #KEYS == 1 then return answer('admitted', 0, 0, '', 0) end
+if requests > requests_per_minute then return answer('rate_limited', 0, 0, '', 0) end
+if not is_tenant then return answer('admitted', 0, 0, '', 0) end
 if status ~= 'active' then return answer('inactive', 0, 0, '', 0) end
 
--- The month's requests are the buckets' together for a device, its owner's own for its owner: nobody is locked out.
-local is_management = string.match(KEYS[1], ':management$')
-local usage = redis.call('HMGET', KEYS[3], is_management and 'management' or 'requests', 'events', 'held', 'storage')
-local asked, counted = tonumber(usage[1] or 0), tonumber(usage[2] or 0)
-local kept, stored = tonumber(usage[3] or 0), tonumber(usage[4] or 0)
-if asked >= tonumber(ARGV[limits + 2]) then return answer('over_quota', 0, 0, 'api_requests', asked) end
-if is_management then redis.call('HINCRBY', KEYS[3], 'management', 1) end
-redis.call('HINCRBY', KEYS[3], 'requests', 1)
-redis.call('HINCRBY', KEYS[3], 'requests:' .. ARGV[4], 1)
+-- Write keys are limited by all requests of the month, secret keys and people only by their own requests. So devices
+-- cannot lock the organization's people out.
+local is_management = string.match(bucket_key, ':management$')
+local counted_requests = is_management and 'management' or 'requests'
+local usage = redis.call('HMGET', usage_key, counted_requests, 'events', 'held', 'storage')
+local used_requests, used_events = tonumber(usage[1] or 0), tonumber(usage[2] or 0)
+local held_before, stored_bytes = tonumber(usage[3] or 0), tonumber(usage[4] or 0)
+if used_requests >= requests_per_month then return answer('over_quota', 0, 0, 'api_requests', used_requests) end
+if is_management then redis.call('HINCRBY', usage_key, 'management', 1) end
+redis.call('HINCRBY', usage_key, 'requests', 1)
+redis.call('HINCRBY', usage_key, 'requests:' .. day, 1)
 
-local metric, used, room = 'events', counted, math.max(0, tonumber(ARGV[limits + 3]) - counted)
-if stored >= tonumber(ARGV[limits + 5]) then metric, used, room = 'storage_bytes', stored, 0 end
+local metric, used, room = 'events', used_events, math.max(0, events_per_month - used_events)
+if stored_bytes >= max_bytes then metric, used, room = 'storage_bytes', stored_bytes, 0 end
 local accepted = math.min(events, room)
-local held = math.min(events - accepted, math.max(0, tonumber(ARGV[limits + 4]) - kept))
-if ARGV[9] == '1' and accepted + held < events then accepted, held = 0, 0 end
+local held = math.min(events - accepted, math.max(0, held_per_month - held_before))
+if all_or_nothing and accepted + held < events then accepted, held = 0, 0 end
 if accepted > 0 then
-    redis.call('HINCRBY', KEYS[3], 'events', accepted)
-    redis.call('HINCRBY', KEYS[3], 'events:' .. ARGV[5], accepted) -- what is on its way: platform/settle.lua
+    redis.call('HINCRBY', usage_key, 'events', accepted)
+    redis.call('HINCRBY', usage_key, 'events:' .. hour, accepted) -- for platform/settle.lua: rows may not exist yet
 end
 if held > 0 then
-    redis.call('HINCRBY', KEYS[3], 'held', held)
-    redis.call('HINCRBY', KEYS[3], 'held:' .. ARGV[5], held)
+    redis.call('HINCRBY', usage_key, 'held', held)
+    redis.call('HINCRBY', usage_key, 'held:' .. hour, held)
 end
 return answer('admitted', accepted, held, metric, used)

@@ -1,7 +1,7 @@
-"""The counters of admission in Redis: how an organization stands, what it used this month, its rate buckets.
+"""Counters of admission in Redis: standings, monthly usage and rate buckets.
 
-Every key of an organization carries its id as a hash tag, so that one script reaches them all in cluster mode too.
-Counters are hints: what is missing is unknown, and comes from PostgreSQL (architecture, decision 3).
+Every key of an organization carries its id as a hash tag, so that one script reaches all of them in cluster mode.
+Counters are hints. A missing key means "unknown". The value is then read from PostgreSQL.
 """
 
 from collections.abc import Sequence
@@ -27,15 +27,14 @@ ADMIT: Final = Script(Path(__file__).with_name("admit.lua"))
 GIVE_BACK: Final = Script(Path(__file__).with_name("give_back.lua"))
 PUT_STANDING: Final = Script(Path(__file__).with_name("put_standing.lua"))
 SEED_USAGE: Final = Script(Path(__file__).with_name("seed_usage.lua"))
-NO_LIMIT: Final = 0  # the platform has no quotas, and is not asked for any
-
+NO_LIMIT: Final = 0  # the script does not read the quotas of the platform
 
 type Values = list[str | int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownStanding:
-    """Something that the decision needs is not in Redis."""
+    """The result of admission if a key or field that the decision needs is missing."""
 
 
 def admit_tenant(
@@ -48,12 +47,13 @@ def admit_tenant(
     all_or_nothing: bool,
     now: datetime,
 ) -> Admission | UnknownStanding:
-    """Decide on one request of a tenant with *events*; with *all_or_nothing*, accept or hold all of them or none.
+    """Decide on one request of a tenant with *events*, and reserve them.
 
-    *credential* is its id and, for a person, the epoch of the token.
+    *credential* is the id of the credential and, for a person, the epochs of the token. With *all_or_nothing* the
+    events are accepted and held together or not at all.
 
     Raises:
-        RedisAwayError: nobody knows whether it was counted.
+        RedisUnreachableError: the request may have been counted.
     """
     keys = [bucket_key(organization_id, bucket), standing_key(organization_id), usage_key(organization_id, now)]
     credential_id, epoch = credential
@@ -64,10 +64,12 @@ def admit_tenant(
 def admit_operator(
     redis: Redis, organization_id: UUID, credential_id: UUID, *, now: datetime
 ) -> Admission | UnknownStanding:
-    """Decide on one request of a platform key, which is counted apart from every tenant's, as *organization_id*'s.
+    """Decide on one request of a platform key, which is counted under *organization_id*.
+
+    The count is independent of all tenants.
 
     Raises:
-        RedisAwayError: nobody knows whether it was counted.
+        RedisUnreachableError: the request may have been counted.
     """
     tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT]
     keys = [f"{{{organization_id}}}:rate:{credential_id}"]
@@ -75,10 +77,10 @@ def admit_operator(
 
 
 def cancel_reservation(redis: Redis, organization_id: UUID, *, accepted: int, held: int, reserved_at: datetime) -> None:
-    """Give back events that were reserved *reserved_at* then, and not taken.
+    """Give back events that were reserved at *reserved_at* and not enqueued.
 
     Raises:
-        RedisAwayError: they stay reserved until the roll-up settles the counters.
+        RedisUnreachableError: the events stay reserved until the roll-up settles the counters.
     """
     redis.run(GIVE_BACK, [usage_key(organization_id, reserved_at)], [hour_of(reserved_at), accepted, held])
 
@@ -86,10 +88,12 @@ def cancel_reservation(redis: Redis, organization_id: UUID, *, accepted: int, he
 def put_standing(
     redis: Redis, organization_id: UUID, standing: Standing, *, credential: tuple[UUID, str] | None = None
 ) -> None:
-    """Note how the organization stands, and one *credential*: `live`, `revoked`, or a person's epoch.
+    """Store the organization's standing and, optionally, the state of one *credential*.
+
+    The state is `live`, `revoked`, or the epoch of a person.
 
     Raises:
-        RedisAwayError: what was known stays for a minute at most.
+        RedisUnreachableError: the old standing stays for at most a minute.
     """
     named = (str(credential[0]), credential[1]) if credential else ("", "")
     values: Values = [standing.version, standing.tier, standing.status, standing.epoch]
@@ -98,15 +102,15 @@ def put_standing(
 
 
 def seed_usage(redis: Redis, organization_id: UUID, so_far: MonthSoFar, *, now: datetime) -> None:
-    """Begin to count the month of *now* from what the database knows; what is counted already stays.
+    """Initialize the counters of the month of *now* from the database, unless they exist.
 
     Raises:
-        RedisAwayError: it may not be seeded.
+        RedisUnreachableError: the counters may not be initialized.
     """
     end = month_of(now.date()).end
-    forgotten_at = datetime(end.year, end.month, end.day, tzinfo=UTC) + COUNTER_RETENTION
+    expires_at = datetime(end.year, end.month, end.day, tzinfo=UTC) + COUNTER_RETENTION
     values: Values = [
-        int(forgotten_at.timestamp() * 1000),
+        int(expires_at.timestamp() * 1000),
         now.date().isoformat(),
         so_far.requests,
         so_far.requests_today,
@@ -118,22 +122,22 @@ def seed_usage(redis: Redis, organization_id: UUID, so_far: MonthSoFar, *, now: 
 
 
 def bucket_key(organization_id: UUID, bucket: RateBucket) -> str:
-    """Return the key of a rate bucket."""
+    """Return the key of a rate bucket of the organization."""
     return f"{{{organization_id}}}:rate:{bucket}"
 
 
 def standing_key(organization_id: UUID) -> str:
-    """Return the key of how the organization and its credentials stand."""
+    """Return the key of the standing of the organization and its credentials."""
     return f"{{{organization_id}}}:standing"
 
 
 def usage_key(organization_id: UUID, moment: datetime) -> str:
-    """Return the key of what is used in the UTC month of *moment*."""
+    """Return the key of the organization's usage in the UTC month of *moment*."""
     return f"{{{organization_id}}}:usage:{moment.astimezone(UTC):%Y-%m}"
 
 
 def hour_of(moment: datetime) -> str:
-    """Return the UTC hour of *moment*, as the counters name it."""
+    """Return the UTC hour of *moment* as it stands in the field names of counters."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H}"
 
 

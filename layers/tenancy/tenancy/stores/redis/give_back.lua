@@ -1,13 +1,16 @@
--- Give back events that were reserved and then not taken; what the roll-up has settled meanwhile is its own.
+-- Give back events that were reserved and not enqueued. Hours that the roll-up has settled since stay unchanged.
 --
--- KEYS   1 the organization's usage of the month
--- ARGV   1 the hour of the reservation (UTC), 2 accepted, 3 held
--- result nothing
-for name, amount in pairs({events = tonumber(ARGV[2]), held = tonumber(ARGV[3])}) do
-    local recent = name .. ':' .. ARGV[1]
-    if amount > 0 and tonumber(redis.call('HGET', KEYS[1], recent) or 0) >= amount then
-        redis.call('HINCRBY', KEYS[1], name, -amount)
-        redis.call('HINCRBY', KEYS[1], recent, -amount)
+-- KEYS   1 usage of the organization in the month
+-- ARGV   1 hour of the reservation (UTC)   2 accepted events   3 held events
+-- result {}
+local usage_key, hour = KEYS[1], ARGV[1]
+local accepted, held = tonumber(ARGV[2]), tonumber(ARGV[3])
+
+for name, amount in pairs({events = accepted, held = held}) do
+    local hour_field = name .. ':' .. hour
+    if amount > 0 and tonumber(redis.call('HGET', usage_key, hour_field) or 0) >= amount then
+        redis.call('HINCRBY', usage_key, name, -amount)
+        redis.call('HINCRBY', usage_key, hour_field, -amount)
     end
 end
 return {}

@@ -1,18 +1,26 @@
--- Note how an organization and one of its credentials stand: what is newer stays, a revocation stays, a later epoch
--- stays; so nobody who read the database earlier, and writes later, can bring anything back.
+-- Store the standing of an organization and the state of one of its credentials.
 --
--- KEYS   1 the organization's standing
--- ARGV   1 version, 2 tier, 3 status, 4 epoch   5 credential, 6 'live', 'revoked' or its epoch (5 and 6 '' for none)
---        7 how long it is known (ms), from the first note on: a change that could not be noted bites by then
--- result nothing
-if tonumber(redis.call('HGET', KEYS[1], 'version') or -1) <= tonumber(ARGV[1]) then
-    redis.call('HSET', KEYS[1], 'version', ARGV[1], 'tier', ARGV[2], 'status', ARGV[3], 'epoch', ARGV[4])
+-- A newer version, a revocation and a later epoch are never replaced. So a writer that read the database earlier and
+-- writes later cannot restore an old state.
+--
+-- KEYS   1 standing of the organization
+-- ARGV   1 version, 2 tier, 3 status, 4 epoch   5 id of a credential, 6 'live', 'revoked' or its epoch ('' for none)
+--        7 time to live (ms). It starts with the first write and is never extended: a change that could not be written
+--        here takes effect when the key expires.
+-- result {}
+local standing_key = KEYS[1]
+local version, tier, status, epoch = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local credential_id, credential, ttl_ms = ARGV[5], ARGV[6], ARGV[7]
+
+if tonumber(redis.call('HGET', standing_key, 'version') or -1) <= tonumber(version) then
+    redis.call('HSET', standing_key, 'version', version, 'tier', tier, 'status', status, 'epoch', epoch)
 end
-if ARGV[5] ~= '' then
-    local field = 'credential:' .. ARGV[5]
-    local known = redis.call('HGET', KEYS[1], field)
-    local older = tonumber(known or '') and tonumber(ARGV[6]) and tonumber(known) > tonumber(ARGV[6])
-    if known ~= 'revoked' and not older then redis.call('HSET', KEYS[1], field, ARGV[6]) end
+if credential_id ~= '' then
+    local field = 'credential:' .. credential_id
+    local stored = redis.call('HGET', standing_key, field)
+    local stored_epoch, new_epoch = tonumber(stored or ''), tonumber(credential)
+    local is_older = stored_epoch and new_epoch and stored_epoch > new_epoch
+    if stored ~= 'revoked' and not is_older then redis.call('HSET', standing_key, field, credential) end
 end
-if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[7]) end
+if redis.call('PTTL', standing_key) < 0 then redis.call('PEXPIRE', standing_key, ttl_ms) end
 return {}

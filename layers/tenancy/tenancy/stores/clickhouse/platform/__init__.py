@@ -1,1 +1,1 @@
-"""Statements of ClickHouse that cross organizations, or write."""
+"""ClickHouse statements that cross organizations or write."""

@@ -1,4 +1,4 @@
-"""Events of all organizations: written by load, counted by the roll-up."""
+"""Events of all organizations, as load inserts and the roll-up counts them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,9 +23,9 @@ LIST_TOUCHED: Final = """
     SELECT organization_id, min(toDate(received_at)) FROM events
     WHERE created_at >= {since:DateTime64(3, 'UTC')} GROUP BY organization_id
 """
-# Of touched organizations: their days of receipt from the first touched one on. A row that came late may replace a
-# copy that was received on a later day, never one of an earlier day; so these are all days that may have changed.
-# The last column is the events of each hour that counters are not settled for.
+# The days of receipt of touched organizations, from the first touched day on. A late row may replace a copy that was
+# received on a later day, but none of an earlier day. So these are all days that may have changed. The last column
+# counts the events of each hour that the counters are not settled for.
 LIST_TOUCHED_DAYS: Final = """
     WITH
         touched AS (
@@ -60,13 +60,14 @@ FIND_LAST_ARRIVAL: Final = """
 
 
 def insert_frames(client: Client, table: EventTable, frames: Sequence[bytes], *, token: str) -> None:
-    """Insert the rows of zstd *frames* (JSONEachRow) in one statement; a second time with *token* adds nothing.
+    """Insert the rows of zstd *frames* (JSONEachRow) in one statement.
 
-    *token* must name the exact bytes: another text under a known token would be dropped silently.
+    A second insert with the same *token* adds nothing. So *token* must identify the exact bytes: ClickHouse silently
+    drops other bytes under a known token.
 
     Raises:
-        DatabaseError: some row is not what the table takes; none of the rows is stored.
-        OperationalError: the server does not answer; the rows may be stored.
+        DatabaseError: the table rejects a row. No row is stored.
+        OperationalError: ClickHouse is unreachable. The rows may be stored.
     """
     client.raw_insert(
         table,
@@ -87,9 +88,9 @@ def list_touched(client: Client, *, since: datetime) -> list[TouchedOrganization
 
 
 def list_touched_days(client: Client, *, since: datetime, recent: datetime) -> list[DailyEvents]:
-    """Return every day of receipt that has events and whose count may have changed through rows written *since* then.
+    """Return the days of receipt whose counts rows written *since* then may have changed.
 
-    Hours from *recent* on are counted apart as well.
+    Days without events are left out. The hours from *recent* on are also counted separately.
     """
     rows = client.query(LIST_TOUCHED_DAYS, parameters={"since": since, "recent": recent}).result_rows
     return [
@@ -106,9 +107,9 @@ def list_touched_days(client: Client, *, since: datetime, recent: datetime) -> l
 
 
 def find_oldest_arrival(client: Client, *, since: datetime, now: datetime) -> datetime | None:
-    """Return when the oldest of the events that were written *since* then was received.
+    """Return the time of receipt of the oldest event that was written *since* then.
 
-    Without any it is when the last one was written; None when none ever was.
+    Without such an event it returns the time of the last write, or None if there was none.
     """
     for statement in (FIND_OLDEST_ARRIVAL, FIND_LAST_ARRIVAL):
         [(rows, moment)] = client.query(statement, parameters={"since": since, "now": now}).result_rows

@@ -1,6 +1,7 @@
-"""Held events of all organizations: counted by the roll-up, released when there is room or the operator says so.
+"""Held events of all organizations, as the roll-up counts and releases them.
 
-A released event whose clock was not to be believed stays, with another reason: sent again, it is still the same one.
+The roll-up releases events within the quota, the operator releases any. A released event with an unbelievable clock
+stays here with another reason. If a client sends it again, it is recognized as the same event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ COUNT_HELD_OF_ONE: Final = """
       AND toDate(received_at) >= {first_kept:Date}
     GROUP BY reason ORDER BY reason
 """
-# Whole requests, oldest first: up to which receipt the events fit into the room, and how many they are.
+# The number of events that fit into the room, and the last time of receipt among them. Whole requests, oldest first.
 FIND_RELEASABLE: Final = """
     SELECT sum(events), max(received_at) FROM (
         SELECT received_at, count() AS events, sum(count()) OVER (ORDER BY received_at) AS events_until
@@ -39,8 +40,8 @@ FIND_RELEASABLE: Final = """
         GROUP BY received_at
     ) WHERE events_until <= {room:UInt64}
 """
-# They are received now: the bill of the month in which they came may be closed. An event that is released twice is
-# one event, received when it was released first. Where the clock was not to be believed, receipt is the event's time.
+# Released events are received now, because the bill of the month in which they arrived may be closed. An event that is
+# released twice is one event, received at its first release. If its clock was wrong, it happened when it was received.
 INSERT_RELEASED: Final = """
     INSERT INTO events (
         organization_id, event_id, event_type, event_name, device_id, session_id, platform, event_timestamp,
@@ -53,7 +54,8 @@ INSERT_RELEASED: Final = """
     WHERE organization_id = {organization_id:UUID} AND reason IN {reasons:Array(String)}
       AND toDate(received_at) >= {first_kept:Date} AND received_at <= {until:DateTime64(6, 'UTC')}
 """
-# Only what is among the events by now: one that is held meanwhile stays. The times that are looked for bound the look.
+# Deletes only rows that are among the events, so an event that was held since then stays. The inner sub-query limits
+# the times to search.
 DELETE_RELEASED: Final = """
     ALTER TABLE held_events DELETE
     WHERE organization_id IN {organizations:Array(UUID)} AND reason = {quota:String}
@@ -77,11 +79,14 @@ UPDATE_RELEASED: Final = """
       )
 """
 MUTATION: Final = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
-EVERYTHING: Final = 2**63 - 1
+UNLIMITED_ROOM: Final = 2**63 - 1
 
 
 def list_held(client: Client, month: Period, *, recent: datetime) -> list[HeldUsage]:
-    """Return what each organization has among the held events, of *month* and of hours from *recent* on apart."""
+    """Return the held events of each organization.
+
+    They are counted as a whole, for *month*, and by hour from *recent* on.
+    """
     parameters = {
         "quota": HELD_FOR_QUOTA, "released": RELEASED_REASON, "start": month.start, "end": month.end, "recent": recent,
     }  # fmt: skip
@@ -98,7 +103,7 @@ def list_held(client: Client, month: Period, *, recent: datetime) -> list[HeldUs
 
 
 def count_held(client: Client, organization_id: UUID, *, first_kept: date) -> Mapping[str, int]:
-    """Return how many events the organization has held, by reason, of those that retention keeps."""
+    """Return the organization's held events from the day *first_kept* on, by reason."""
     parameters = {"organization_id": str(organization_id), "released": RELEASED_REASON, "first_kept": first_kept}
     rows = client.query(COUNT_HELD_OF_ONE, parameters=parameters).result_rows
     return {str(reason): int(count) for reason, count in rows}
@@ -107,11 +112,14 @@ def count_held(client: Client, organization_id: UUID, *, first_kept: date) -> Ma
 def find_releasable(
     client: Client, organization_id: UUID, reasons: Sequence[str], *, room: int | None, first_kept: date
 ) -> tuple[int, datetime]:
-    """Return how many held events of *reasons* fit the *room* (all with None), and up to which receipt."""
+    """Return how many held events of *reasons* fit into *room*, and the last time of receipt.
+
+    Without *room* all events fit.
+    """
     parameters = {
         "organization_id": str(organization_id),
         "reasons": list(reasons),
-        "room": EVERYTHING if room is None else room,
+        "room": UNLIMITED_ROOM if room is None else room,
         "first_kept": first_kept,
     }
     [(events, until)] = client.query(FIND_RELEASABLE, parameters=parameters).result_rows
@@ -127,7 +135,10 @@ def insert_released(
     until: datetime,
     now: datetime,
 ) -> None:
-    """Make the held events of *reasons* that were received *until* then the organization's, as received *now*."""
+    """Insert the held events of *reasons* into the events, as received *now*.
+
+    These are events that were received at *until* or earlier, and not before the day *first_kept*.
+    """
     parameters = {
         "organization_id": str(organization_id),
         "reasons": list(reasons),
@@ -140,12 +151,15 @@ def insert_released(
 
 
 def delete_released(client: Client, organization_ids: Sequence[UUID]) -> None:
-    """Delete the organizations' events held for want of quota that are among their events, in one mutation."""
+    """Delete events that were held for the quota and are released, of all these organizations.
+
+    One mutation deletes them.
+    """
     parameters = {"organizations": [str(each) for each in organization_ids], "quota": HELD_FOR_QUOTA}
     client.command(DELETE_RELEASED, parameters=parameters, settings=MUTATION)
 
 
 def mark_released(client: Client, organization_id: UUID) -> None:
-    """Mark the organization's other held events that are among its events."""
+    """Mark the organization's released events that were held for another reason than the quota."""
     parameters = {"organization_id": str(organization_id), "quota": HELD_FOR_QUOTA, "released": RELEASED_REASON}
     client.command(UPDATE_RELEASED, parameters=parameters, settings=MUTATION)

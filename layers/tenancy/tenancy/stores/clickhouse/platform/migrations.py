@@ -1,4 +1,4 @@
-"""ClickHouse's schema version: each migration is one statement that may run twice."""
+"""The schema version of ClickHouse. Each migration is one idempotent statement."""
 
 import re
 from typing import Final
@@ -15,21 +15,21 @@ ACCESS_MANAGEMENT: Final = re.compile(
     r"(\s+|--[^\n]*\n)*((CREATE|ALTER|DROP)\s+(ROLE|USER|ROW\s+POLICY|SETTINGS\s+PROFILE|QUOTA)|GRANT|REVOKE)\b",
     re.IGNORECASE,
 )
-# ACCESS_STORAGE_READONLY, ACCESS_DENIED, UNKNOWN_ROLE (to create it was refused), no ACCESS_STORAGE_FOR_INSERTION
+# ACCESS_STORAGE_READONLY, ACCESS_DENIED, UNKNOWN_ROLE (its creation was rejected), no ACCESS_STORAGE_FOR_INSERTION
 ACCESS_REFUSALS: Final = frozenset({495, 497, 511, 514})
 
 
 def list_versions(client: Client) -> dict[int, str]:
-    """Return the applied versions and their digests; makes the table at the first call."""
+    """Return the applied versions and their digests. The first call creates the table."""
     client.command(CREATE_VERSIONS)
     return {int(version): str(digest) for version, digest in client.query(LIST_VERSIONS).result_rows}
 
 
 def apply_migration(client: Client, version: int, name: str, digest: str, script: str) -> bool:
-    """Run *script*, one statement that may run twice, and note its version after it.
+    """Run *script*, one idempotent statement, and then store its version.
 
     Returns:
-        False when nothing was done or noted: the script manages access, which this server does not let us do.
+        False if the script manages access and the server rejects that. Then nothing is changed or stored.
     """
     if not run_script(client, script):
         return False
@@ -38,7 +38,7 @@ def apply_migration(client: Client, version: int, name: str, digest: str, script
 
 
 def run_script(client: Client, script: str) -> bool:
-    """Run *script*; return False when it manages access and the server refuses that."""
+    """Run *script*. Return False if it manages access and the server rejects that."""
     try:
         client.command(script)
     except DatabaseError as error:

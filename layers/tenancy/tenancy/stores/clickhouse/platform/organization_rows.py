@@ -1,4 +1,4 @@
-"""The events of an organization that ends, and what was made of them: deleted from every part, and counted."""
+"""The rows of an organization under erasure: deleted from every part, and counted."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,7 +7,8 @@ from uuid import UUID
 
 from tenancy.stores.clickhouse.client import Client
 
-# Not a lightweight DELETE: its rows stay readable on disk. Parts without rows of the organization are not rewritten.
+# ALTER TABLE, because the rows of a lightweight DELETE stay readable on disk. Parts without rows of the organization
+# are not rewritten.
 DELETE_ROWS: Final[Mapping[str, LiteralString]] = MappingProxyType(
     {
         "events": "ALTER TABLE events DELETE WHERE organization_id = {organization_id:UUID}",
@@ -15,7 +16,7 @@ DELETE_ROWS: Final[Mapping[str, LiteralString]] = MappingProxyType(
         "daily_statistics": "ALTER TABLE daily_statistics DELETE WHERE organization_id = {organization_id:UUID}",
     }
 )
-# Of events, not of rows: apply_deleted_mask = 0 shows as well what a lightweight DELETE would only have hidden.
+# apply_deleted_mask = 0 also counts rows that a lightweight DELETE has only hidden.
 COUNT_ROWS: Final[Mapping[str, LiteralString]] = MappingProxyType(
     {
         "events": "SELECT count() FROM events WHERE organization_id = {organization_id:UUID}",
@@ -28,13 +29,16 @@ UNMASKED: Final = {"apply_deleted_mask": 0}
 
 
 def delete_event_rows(client: Client, organization_id: UUID) -> None:
-    """Delete all rows of the organization; gone from every active part when it returns, on every replica."""
+    """Delete all rows of the organization from every active part, on every replica.
+
+    The rows are gone when it returns.
+    """
     for statement in DELETE_ROWS.values():
         client.command(statement, parameters={"organization_id": str(organization_id)}, settings=MUTATION)
 
 
 def count_event_rows(client: Client, organization_id: UUID) -> Mapping[str, int]:
-    """Return how many rows of the organization each table has, hidden ones included."""
+    """Return the number of the organization's rows in each table, hidden rows included."""
     parameters = {"organization_id": str(organization_id)}
     return {
         table: int(client.query(statement, parameters=parameters, settings=UNMASKED).result_rows[0][0])

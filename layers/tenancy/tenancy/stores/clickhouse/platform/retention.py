@@ -1,4 +1,4 @@
-"""What retention no longer keeps: deleted for many organizations at once."""
+"""Deletion of expired events, for many organizations at once."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tenancy.stores.clickhouse.client import Client
 
-# An event that was received in an open month stays until its bill is closed: days of receipt may be counted again.
+# An event that was received in an open month stays until its bill is closed, because days of receipt may be recounted.
 DELETE_EVENTS: Final = """
     ALTER TABLE events DELETE
     WHERE organization_id IN {organizations:Array(UUID)}
@@ -25,9 +25,10 @@ MUTATION: Final = {"mutations_sync": 2}
 
 
 def delete_expired(client: Client, organizations: Sequence[UUID], *, first_kept: date, first_open: date) -> None:
-    """Delete the events of *organizations* from before *first_kept*, whose bills were closed before *first_open*.
+    """Delete the events of *organizations* from before the day *first_kept*. Idempotent.
 
-    Gone from every part on disk when it returns; a second time changes nothing.
+    Events that were received on the day *first_open* or later stay, because their bills are open. The rows are gone
+    from every part on disk when it returns.
     """
     values = {"organizations": [str(each) for each in organizations], "first_kept": first_kept}
     client.command(DELETE_EVENTS, parameters={**values, "first_open": first_open}, settings=MUTATION)

@@ -1,4 +1,7 @@
-"""Daily statistics of all organizations, as the roll-up writes and checks them, and an erasure writes them anew."""
+"""Daily statistics of all organizations.
+
+The roll-up writes and checks them. An erasure writes them again.
+"""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -6,19 +9,23 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.events import DIMENSION_COLUMNS
 
-COUNT_EVENTS: Final = """
-    INSERT INTO daily_statistics (
-        organization_id, event_date, event_type, event_name, platform, currency, events, bytes, revenue, devices, run
-    )
-    SELECT organization_id, toDate(event_timestamp) AS event_date, event_type, event_name, platform, currency,
+COUNT_EVENTS: Final = (
+    "INSERT INTO daily_statistics (organization_id, event_date, "
+    + DIMENSION_COLUMNS
+    + """, events, bytes, revenue, devices, run)
+    SELECT organization_id, toDate(event_timestamp) AS event_date, """
+    + DIMENSION_COLUMNS
+    + """,
            count(),
            sum(bytes),
            sum(revenue), uniqState(device_id), {run:DateTime64(3, 'UTC')}
     FROM events FINAL
     WHERE organization_id NOT IN (SELECT organization_id FROM tombstones)
 """
-BY_DAY: Final = " GROUP BY organization_id, event_date, event_type, event_name, platform, currency"
+)
+BY_DAY: Final = " GROUP BY organization_id, event_date, " + DIMENSION_COLUMNS
 INSERT_DAILY_STATISTICS: Final = (
     COUNT_EVENTS
     + """
@@ -34,7 +41,7 @@ INSERT_STATISTICS_OF_ONE: Final = (
     + " AND organization_id = {organization_id:UUID} AND toDate(event_timestamp) IN {days:Array(Date)}"
     + BY_DAY
 )
-# A worker whose clock is behind would write a run that does not count, and leave the newer one.
+# Newer than any stored run, even if the clock of this worker is behind. Only the newest run of a day counts.
 CHOOSE_RUN: Final = """
     SELECT toUnixTimestamp64Milli(greatest({run:DateTime64(3, 'UTC')}, max(run) + INTERVAL 1 MILLISECOND))
     FROM daily_statistics WHERE organization_id = {organization_id:UUID} AND event_date IN {days:Array(Date)}
@@ -53,8 +60,8 @@ LIST_STORED_BYTES: Final = """
     )
     GROUP BY organization_id
 """
-# Of the days that a run has counted: its statistics have at least the rows that it must have seen, and at most those
-# that are there now (written while it ran, some of them).
+# Checks the days that a run has counted. Its statistics must count at least the rows that were stored before it, and at
+# most the rows that are stored now, some of which were written during the run.
 LIST_DRIFTS: Final = """
     WITH event_days AS (
         SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events
@@ -77,15 +84,18 @@ LIST_DRIFTS: Final = """
 
 
 def insert_daily_statistics(client: Client, *, since: datetime, run: datetime) -> None:
-    """Write the statistics of every event day with rows written *since* then, as of the *run* that starts now."""
+    """Write the statistics of every event day with rows written *since* then, as of *run*.
+
+    *run* is the time at which the roll-up started.
+    """
     client.command(INSERT_DAILY_STATISTICS, parameters={"since": since, "run": run})
 
 
 def replace_statistics(client: Client, organization_id: UUID, days: Collection[date], *, run: datetime) -> None:
-    """Write the statistics of event *days* from the rows that are left, and delete all older ones.
+    """Write the statistics of event *days* from the remaining rows, and delete all older ones.
 
-    They are as of *run*, or newer than any run that the days have. Older ones hold hashes of devices; those of a day
-    without any rows are deleted as well.
+    The new statistics are as of *run*, or newer than any stored run of these days. Older statistics are deleted because
+    they hold hashes of devices, also for days without remaining rows.
     """
     parameters = {"organization_id": str(organization_id), "days": sorted(days), "run": run}
     [(milliseconds,)] = client.query(CHOOSE_RUN, parameters=parameters).result_rows
@@ -95,11 +105,14 @@ def replace_statistics(client: Client, organization_id: UUID, days: Collection[d
 
 
 def list_stored_bytes(client: Client) -> Mapping[UUID, int]:
-    """Return how many bytes of events each organization has, by its newest statistics."""
+    """Return the stored bytes of events of each organization, from its newest statistics."""
     return {organization_id: int(size) for organization_id, size in client.query(LIST_STORED_BYTES).result_rows}
 
 
 def list_statistics_drifts(client: Client, *, since: datetime, run: datetime) -> Mapping[UUID, int]:
-    """Return by how many events the statistics of *run* are off, of organizations where they are."""
+    """Return the difference in events between the statistics of *run* and the rows.
+
+    Organizations without a difference are left out.
+    """
     rows = client.query(LIST_DRIFTS, parameters={"since": since, "run": run}).result_rows
     return {organization_id: int(drift) for organization_id, _, _, _, drift in rows}

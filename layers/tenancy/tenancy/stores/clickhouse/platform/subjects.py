@@ -1,7 +1,7 @@
-"""Data subjects in ClickHouse: an organization's rows of one device or user, found by a salted digest of its name.
+"""Data subjects in ClickHouse: the rows of one device or user, found by a salted digest.
 
-Which rows are a subject's: docs/api.md, "Data subjects". A row belongs to an erasure when it was received, or happened,
-before the erasure was asked for: a held event that is released meanwhile is received then, and happened before.
+docs/api.md, "Data subjects", says which rows belong to a subject. An erasure covers rows that were received or happened
+before its request. The second condition covers held events that are released meanwhile: they are received later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ FROM_HELD_EVENTS: Final = "FROM held_events" + OF_SUBJECT
 COUNT_EVENTS: Final = "SELECT uniqExact(event_timestamp, device_id, event_id) " + FROM_EVENTS
 COUNT_HELD_EVENTS: Final = "SELECT uniqExact(event_timestamp, device_id, event_id) " + FROM_HELD_EVENTS
 LIST_DAYS: Final = "SELECT groupUniqArray(toDate(event_timestamp)), groupUniqArray(toDate(received_at)) " + FROM_EVENTS
-# A device that has another event on the day is still one of its devices.
+# A device with another event on the same day still counts for that day.
 LIST_LOSSES: Final = (
     """
     SELECT metric_date, sum(own), countIf(own = every), sum(own_bytes) FROM (
@@ -54,7 +54,7 @@ LAST_TIME: Final = datetime(2100, 1, 1, tzinfo=UTC)
 def count_subject(
     client: Client, organization_id: UUID, subject: DataSubject, written: WrittenPeriod, *, through: datetime
 ) -> tuple[int, int]:
-    """Return how many events and held events of *subject* there are, of those from *through* then and before."""
+    """Return the number of events and held events of *subject*, at *through* or earlier."""
     parameters = _parameters(organization_id, subject, written, through)
     [(events,)] = client.query(COUNT_EVENTS, parameters=parameters).result_rows
     [(held,)] = client.query(COUNT_HELD_EVENTS, parameters=parameters).result_rows
@@ -70,9 +70,9 @@ def find_subject(
     through: datetime,
     first_open: date | None,
 ) -> SubjectRows:
-    """Return what there is of *subject*, and which days were counted with it.
+    """Return the number of rows of *subject*, and the days on which they count.
 
-    Those before *first_open* cannot be counted again: what they lose is returned as well; of none with None.
+    Days before *first_open* cannot be counted again, so their losses are returned as well. With None no day has losses.
     """
     events, held = count_subject(client, organization_id, subject, written, through=through)
     if not events:
@@ -92,7 +92,10 @@ def find_subject(
 def delete_subject(
     client: Client, organization_id: UUID, subject: DataSubject, written: WrittenPeriod, *, through: datetime
 ) -> None:
-    """Delete the rows of *subject*: gone from every part on disk when it returns; a second time changes nothing."""
+    """Delete the rows of *subject* from every part on disk. Idempotent.
+
+    The rows are gone when it returns.
+    """
     parameters = _parameters(organization_id, subject, written, through)
     client.command(DELETE_EVENTS, parameters=parameters, settings=MUTATION)
     client.command(DELETE_HELD_EVENTS, parameters=parameters, settings=MUTATION)

@@ -1,4 +1,7 @@
-"""ClickHouse's own memory of organizations that end: whoever writes there asks it, without another database."""
+"""Tombstones of organizations in ClickHouse.
+
+Writers to ClickHouse read them here, without another database.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,25 +18,25 @@ LIST_TOMBSTONES: Final = """
     SELECT DISTINCT organization_id FROM tombstones WHERE organization_id IN {organizations:Array(UUID)}
 """
 LIST_ALL_TOMBSTONES: Final = "SELECT DISTINCT organization_id FROM tombstones"
-# On a cluster whoever reads has to see what another replica has written: a majority has it before the gate counts as
-# closed, and a replica that lags refuses to answer. One server alone has nothing to wait for.
+# On a cluster every reader must see a tombstone that another replica has written. So a majority of the replicas stores
+# it before the insert returns, and a replica that lags rejects the read. A single server has nothing to wait for.
 WRITE_SETTINGS: Final = {"insert_quorum": "auto", "insert_quorum_parallel": 0}
 READ_SETTINGS: Final = {"select_sequential_consistency": 1}
 
 
 def insert_tombstone(client: Client, organization_id: UUID, *, closed_at: datetime) -> None:
-    """Close the gate for rows of the organization; a second time changes nothing."""
+    """Place the tombstone of the organization. Idempotent."""
     parameters = {"organization_id": str(organization_id), "closed_at": closed_at}
     client.command(INSERT_TOMBSTONE, parameters=parameters, settings=WRITE_SETTINGS)
 
 
 def list_tombstones(client: Client, organization_ids: Iterable[str]) -> set[str]:
-    """Return those of *organization_ids* (texts of UUIDs) whose gate is closed."""
+    """Return those of *organization_ids* (UUIDs as text) that have a tombstone."""
     parameters = {"organizations": sorted(set(organization_ids))}
     rows = client.query(LIST_TOMBSTONES, parameters=parameters, settings=READ_SETTINGS).result_rows
     return {str(found) for (found,) in rows}
 
 
 def list_all_tombstones(client: Client) -> set[UUID]:
-    """Return all organizations whose gate is closed."""
+    """Return all organizations that have a tombstone."""
     return {found for (found,) in client.query(LIST_ALL_TOMBSTONES, settings=READ_SETTINGS).result_rows}

@@ -1,1 +1,1 @@
-"""Statements of PostgreSQL that cross organizations."""
+"""PostgreSQL statements that cross organizations."""

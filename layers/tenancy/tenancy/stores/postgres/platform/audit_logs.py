@@ -1,4 +1,7 @@
-"""The audit logs of all organizations, as the record function, the sweep and the roll-up write and cut them."""
+"""Audit logs of all organizations, as they are written, sealed and cut.
+
+The record function writes them, the sweep seals them, and the roll-up cuts them.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,7 +27,7 @@ INSERT_REFUSAL: Final = """
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (id) DO NOTHING
 """
-# What one credential was refused from one address for one thing within one minute becomes one row.
+# Refusals of one credential, address, action and target within one minute become one row.
 COUNT_REFUSALS: Final = """
     WITH due AS (
         SELECT * FROM audit_refusals WHERE counted_at IS NULL AND occurred_at < %(before)s
@@ -63,7 +66,7 @@ UPSERT_HEAD: Final = """
     ON CONFLICT (organization_id) DO UPDATE SET sequence = excluded.sequence, seal = excluded.seal
     WHERE audit_heads.sequence < excluded.sequence
 """
-# The prefix of each log in which everything is older than its tier's retention; the platform's own keeps the longest.
+# The prefix of each log in which every entry is older than the tier's retention. The platform's log is kept longest.
 LIST_CUTS: Final = """
     WITH retention AS (
         SELECT o.id AS organization_id, (%(cut_before)s::jsonb ->> o.tier)::timestamptz AS cut_before
@@ -93,14 +96,14 @@ DELETE_ENTRIES: Final = "DELETE FROM audit_log WHERE organization_id = %s AND se
 
 
 class SealedMeanwhileError(Exception):
-    """Two sealers were at the same log, which the sweep's lease prevents."""
+    """Another sealer changed the same log. The sweep's lease prevents that."""
 
 
 def insert_refusal(conn: Connection, refusal: AddressedRecord) -> None:
-    """Keep a refusal until its minute is over; a second time changes nothing.
+    """Store a refusal until its minute is over. Idempotent.
 
     Raises:
-        UnwritableRecordError: the table does not take it.
+        UnwritableRecordError: the table rejects the refusal.
     """
     record = refusal.record
     values = (
@@ -122,18 +125,21 @@ def insert_refusal(conn: Connection, refusal: AddressedRecord) -> None:
 
 
 def count_refusals(conn: Connection, *, before: datetime, limit: int, now: datetime) -> list[AddressedRecord]:
-    """Count up to *limit* refusals of *before* then, each once, and return the records that say it."""
+    """Count up to *limit* refusals from before *before*, each once, and return their records."""
     values = {"before": before, "limit": limit, "now": now}
-    return [_refusals(row) for row in conn.execute(COUNT_REFUSALS, values)]
+    return [_counted_refusal(row) for row in conn.execute(COUNT_REFUSALS, values)]
 
 
 def delete_refusals(conn: Connection, *, counted_before: datetime) -> None:
-    """Forget refusals that were counted so long ago that their messages cannot come again."""
+    """Delete refusals that were counted before *counted_before*.
+
+    Their messages cannot arrive again.
+    """
     conn.execute(DELETE_REFUSALS, (counted_before,))
 
 
 def list_unsealed_logs(conn: Connection) -> list[UUID]:
-    """Return whose logs have unsealed records, those with the oldest first."""
+    """Return the organizations with unsealed records, oldest records first."""
     return [organization_id for (organization_id,) in conn.execute(LIST_UNSEALED_LOGS)]
 
 
@@ -144,16 +150,19 @@ def list_unsealed(conn: Connection, organization_id: UUID, *, limit: int) -> lis
 
 
 def lock_head(conn: Connection, organization_id: UUID) -> ChainLink | None:
-    """Return the last seal that was given, None before the first; other sealers wait for the transaction's end."""
+    """Return the last seal of the chain, or None before the first.
+
+    It locks the head: other sealers wait until the transaction ends.
+    """
     row = conn.execute(LOCK_HEAD, (organization_id,)).fetchone()
     return ChainLink(sequence=row[0], seal=row[1]) if row else None
 
 
 def update_seals(conn: Connection, organization_id: UUID, links: Mapping[UUID, ChainLink]) -> None:
-    """Give records, by id, their place in the chain, for good; the last one becomes the log's head.
+    """Store the sequence and seal of records, by id. The last one becomes the head of the log.
 
     Raises:
-        SealedMeanwhileError: another sealer was faster; nothing may be committed.
+        SealedMeanwhileError: another sealer was faster. Nothing may be committed.
     """
     values = {
         "organization_id": organization_id,
@@ -174,7 +183,10 @@ def update_seals(conn: Connection, organization_id: UUID, links: Mapping[UUID, C
 def list_cuts(
     conn: Connection, cut_before: Mapping[Tier, datetime], *, platform_log: UUID, platform_cut_before: datetime
 ) -> list[Checkpoint]:
-    """Return how far each log may be cut, unsigned; *cut_before* is by the organization's tier."""
+    """Return the point up to which each log may be cut, unsigned.
+
+    *cut_before* holds the times by the tier of the organization.
+    """
     values = {
         "cut_before": Jsonb({tier.value: moment.isoformat() for tier, moment in cut_before.items()}),
         "platform": platform_log,
@@ -187,7 +199,7 @@ def list_cuts(
 
 
 def insert_checkpoint(conn: Connection, checkpoint: Checkpoint) -> None:
-    """Note a signed cut; policies let nothing be deleted without one."""
+    """Store a signed checkpoint. Policies let no entry be deleted without one."""
     link = checkpoint.link
     conn.execute(
         INSERT_CHECKPOINT,
@@ -196,11 +208,14 @@ def insert_checkpoint(conn: Connection, checkpoint: Checkpoint) -> None:
 
 
 def delete_entries(conn: Connection, organization_id: UUID, *, up_to: int) -> int:
-    """Delete the entries *up_to* that sequence, with their personal values, and return how many there were."""
+    """Delete the entries up to the sequence *up_to*, and return their number.
+
+    Their personal values are deleted with them.
+    """
     return conn.execute(DELETE_ENTRIES, (organization_id, up_to)).rowcount
 
 
-def _refusals(row: Sequence[Any]) -> AddressedRecord:
+def _counted_refusal(row: Sequence[Any]) -> AddressedRecord:
     organization_id, occurred_at, kind, actor_id, action, target, code, source_address, request_id, count = row
     actor = Actor(kind=CallerKind(kind), id=actor_id, request_id=request_id, source_address=source_address)
     record = AuditRecord(

@@ -1,4 +1,4 @@
-"""Which months' clean-ups have finished."""
+"""The months whose clean-up has finished."""
 
 from datetime import date, datetime
 from typing import Final
@@ -10,10 +10,10 @@ INSERT_CLEAN_UP: Final = "INSERT INTO clean_ups (month, finished_at) VALUES (%s,
 
 
 def has_clean_up(conn: Connection, month: date) -> bool:
-    """Whether the clean-up of the month that starts then has finished."""
+    """Return whether the clean-up of the month that starts on *month* has finished."""
     return conn.execute(HAS_CLEAN_UP, (month,)).fetchone() == (True,)
 
 
 def insert_clean_up(conn: Connection, month: date, *, finished_at: datetime) -> None:
-    """Note that the month's clean-up has finished."""
+    """Store that the clean-up of the month has finished."""
     conn.execute(INSERT_CLEAN_UP, (month, finished_at))

@@ -1,4 +1,4 @@
-"""The end of organizations: marked, undone, closed, anonymised, certified."""
+"""Deletions of organizations: mark, restore, tombstone, anonymize, certify."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -12,12 +12,13 @@ from tenancy.rules.deletion import Certificate, Deletion
 from tenancy.rules.organization import Organization
 from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.platform.organizations import ORGANIZATION_COLUMNS, organization_of
+from tenancy.stores.postgres.platform.outbox import NEW_ENTRY_COLUMNS
 
 DELETION_COLUMNS: Final = """
     id AS organization_id, deletion_generation AS generation, deleted_at, purge_at, gate_closed_at AS tombstone_at,
     erased_at
 """
-# The version of a row grows with every change, whatever the clock: Redis keeps the newer of two notes.
+# updated_at grows with every change, also if the clock is behind. It is the version of the standing in Redis.
 UPDATE_DELETED: Final = (
     """
     UPDATE organizations SET
@@ -43,8 +44,8 @@ UPDATE_ERASING: Final = """
         updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
 """
-# Its subdomain becomes its id, which nobody can ask for; the address is kept where there is none yet, and no mail went
-# to it: of an organization that is erased again there is none.
+# The subdomain becomes the id, which no organization can request. The address is kept for the last mail, unless one is
+# kept already or the mail was sent: an organization that is erased again has no address.
 UPDATE_ANONYMOUS: Final = """
     UPDATE organizations SET
         name = 'erased', subdomain = id::text, gateway_key = id::text, deletion_reason = NULL,
@@ -83,11 +84,14 @@ LIST_OVERDUE: Final = (
     ORDER BY o.purge_at
 """
 )
-INSERT_MAILS: Final = """
-    INSERT INTO outbox (organization_id, kind, payload, due_at)
+INSERT_MAILS: Final = (
+    "INSERT INTO outbox ("
+    + NEW_ENTRY_COLUMNS
+    + """)
     SELECT u.organization_id, %(kind)s, %(payload)s::jsonb || jsonb_build_object('to', u.email), %(due_at)s
     FROM users AS u WHERE u.organization_id = %(organization_id)s AND u.status = 'active' ORDER BY u.email
 """
+)
 INSERT_CERTIFICATE: Final = """
     INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
     VALUES (%s, %s, %s, %s, %s, %s)
@@ -101,57 +105,67 @@ LIST_CERTIFICATES: Final = """
 def update_deleted(
     conn: Connection, organization_id: UUID, *, reason: str, now: datetime, purge_at: datetime
 ) -> Organization:
-    """Mark the organization as deleted, of a new generation; its people's tokens end with their epoch."""
+    """Mark the organization as deleted, and begin a new generation of its deletion.
+
+    Its token epoch grows, so the tokens of its people become invalid.
+    """
     values = {"organization_id": organization_id, "reason": reason, "now": now, "purge_at": purge_at}
     with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
         return cursor.execute(UPDATE_DELETED, values).fetchall()[0]
 
 
 def update_restored(conn: Connection, organization_id: UUID, *, now: datetime) -> Organization:
-    """Bring the organization back to the status that it was deleted in."""
+    """Set the organization back to the status that it had before the deletion."""
     with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
         return cursor.execute(UPDATE_RESTORED, {"organization_id": organization_id, "now": now}).fetchall()[0]
 
 
 def update_erasing(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
-    """Close the gate: from here on there is no way back."""
+    """Mark the organization as erasing, with a tombstone. It cannot be restored any more."""
     conn.execute(UPDATE_ERASING, {"organization_id": organization_id, "now": now})
 
 
 def update_anonymous(conn: Connection, organization_id: UUID) -> None:
-    """Make a tombstone of the organization; the address of its first super_admin is kept until the last mail."""
+    """Make the organization's row anonymous.
+
+    The address of its first super_admin is kept until the last mail is sent.
+    """
     conn.execute(UPDATE_ANONYMOUS, {"organization_id": organization_id})
 
 
 def update_erased(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
-    """Note that nothing is left; the last address is forgotten."""
+    """Mark the organization as erased, and delete the last address."""
     conn.execute(UPDATE_ERASED, {"organization_id": organization_id, "now": now})
 
 
 def find_deletion(conn: Connection, organization_id: UUID) -> Deletion | None:
-    """Return how far the organization's deletion is, None when it is not being deleted."""
+    """Return the deletion of the organization, or None if it is not being deleted."""
     with conn.cursor(row_factory=class_row(Deletion)) as cursor:
         return cursor.execute(FIND_DELETION, (organization_id,)).fetchone()
 
 
 def find_last_contact(conn: Connection, organization_id: UUID) -> str | None:
-    """Return the address that the last mail goes to, None for none."""
+    """Return the address for the last mail, or None without one."""
     row = conn.execute(FIND_LAST_CONTACT, (organization_id,)).fetchone()
     return row[0] if row else None
 
 
 def list_erasing(conn: Connection, organization_ids: Iterable[UUID]) -> set[UUID]:
-    """Return those of *organization_ids* that are being erased, or were."""
+    """Return those of *organization_ids* that are being erased or were erased."""
     return {found for (found,) in conn.execute(LIST_ENDING, (list(organization_ids),))}
 
 
 def list_tombstone_times(conn: Connection) -> Mapping[UUID, datetime]:
-    """Return every organization that is being erased, or was, and since when its gate is closed."""
+    """Return the organizations that are erased or being erased, with their tombstone times."""
     return dict(conn.execute(LIST_TOMBSTONE_TIMES).fetchall())
 
 
 def list_overdue(conn: Connection, *, purged_before: datetime, erased_before: datetime) -> list[Deletion]:
-    """Return deletions whose grace has ended before then and that are not finished, and those not counted again."""
+    """Return deletions that are overdue.
+
+    They are deletions whose grace period ended before *purged_before* and that are not finished, and erasures that were
+    finished before *erased_before* and not counted again.
+    """
     values = {"purged_before": purged_before, "erased_before": erased_before}
     with conn.cursor(row_factory=class_row(Deletion)) as cursor:
         return cursor.execute(LIST_OVERDUE, values).fetchall()
@@ -160,13 +174,13 @@ def list_overdue(conn: Connection, *, purged_before: datetime, erased_before: da
 def insert_mails(
     conn: Connection, organization_id: UUID, kind: str, payload: Mapping[str, str], *, due_at: datetime
 ) -> None:
-    """Owe a mail of that *kind* to each active user, however many there are, in one statement."""
+    """Enqueue a mail of *kind* to each active user of the organization, in one statement."""
     values = {"organization_id": organization_id, "kind": kind, "payload": Jsonb(payload), "due_at": due_at}
     conn.execute(INSERT_MAILS, values)
 
 
 def insert_certificate(conn: Connection, certificate: Certificate) -> None:
-    """Keep a certificate, for good."""
+    """Store a certificate permanently."""
     conn.execute(
         INSERT_CERTIFICATE,
         (
@@ -181,6 +195,6 @@ def insert_certificate(conn: Connection, certificate: Certificate) -> None:
 
 
 def list_certificates(conn: Connection, organization_id: UUID) -> list[Certificate]:
-    """Return the organization's certificates: the first, then those that have counted again."""
+    """Return the organization's certificates: the first, then those of later counts."""
     with conn.cursor(row_factory=class_row(Certificate)) as cursor:
         return cursor.execute(LIST_CERTIFICATES, (organization_id,)).fetchall()

@@ -1,7 +1,7 @@
-"""Erasures of data subjects of all organizations, as their worker sees them, and the usage that they change.
+"""Erasures of data subjects of all organizations, as their worker claims them.
 
-A job is claimed by moving the time at which it is due: whoever comes meanwhile passes it by, and a worker that dies is
-succeeded when its claim has ended.
+A worker claims a job by moving its due time to the end of the claim. Other workers skip it until then. If the worker
+dies, another one continues after the claim has ended. This module also changes the usage that an erasure reduces.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ from tenancy.rules.erasures import DailyLoss, DataSubject, ErasureJob, ErasureSt
 from tenancy.rules.usage import DailyEvents
 from tenancy.stores.postgres.client import Connection
 
-# Organizations take turns: first those of which nobody has a job, and of them the one that was served longest ago.
-# A job is claimed while it is due when its claim ends: whoever is done with it makes it due at another time.
+# Organizations take turns: first those without a claimed job, and of them the one that was served longest ago.
+# A job is claimed while its due time equals the end of its claim. A worker that finishes sets another due time.
 CLAIM_ERASURE: Final = """
     UPDATE erasures SET due_at = %(until)s, claimed_until = %(until)s
     WHERE id = (
@@ -49,14 +49,14 @@ UPDATE_ERASURE: Final = """
 UPDATE_ERASURE_DUE: Final = (
     "UPDATE erasures SET due_at = %s WHERE organization_id = %s AND id = %s AND due_at IS NOT NULL"
 )
-# Days that were never rolled up have no row, and get none here: the roll-up counts them from what is left.
+# Days that were never rolled up have no row, and get none here. The roll-up counts them from the remaining events.
 UPDATE_DAYS: Final = """
     UPDATE tenant_usage AS u SET
         events_count = new.events, unique_users_count = new.unique_users, storage_bytes = new.storage_bytes
     FROM jsonb_to_recordset(%s) AS new (metric_date date, events bigint, unique_users bigint, storage_bytes bigint)
     WHERE u.organization_id = %s AND u.metric_date = new.metric_date
 """
-# Retention has deleted some of a closed day's events: it cannot be counted again, so that what it loses is taken off.
+# Retention has deleted some events of a closed day, so the day cannot be counted again. Its losses are subtracted.
 UPDATE_CLOSED_DAYS: Final = """
     UPDATE tenant_usage AS u SET
         events_count = greatest(0, u.events_count - lost.events),
@@ -68,13 +68,16 @@ UPDATE_CLOSED_DAYS: Final = """
 
 
 def claim_erasure(conn: Connection, *, now: datetime, until: datetime) -> ErasureJob | None:
-    """Take the erasure whose organization has its turn, *until* then; None when nothing is due."""
+    """Claim the next due erasure until *until*, or return None without one.
+
+    Organizations take turns.
+    """
     with conn.cursor(row_factory=kwargs_row(_erasure_job)) as cursor:
         return cursor.execute(CLAIM_ERASURE, {"now": now, "until": until}).fetchone()
 
 
 def update_found(conn: Connection, job: ErasureJob, found: SubjectRows) -> None:
-    """Note what was found, before it is deleted."""
+    """Store the numbers of *found* before the rows are deleted."""
     conn.execute(UPDATE_FOUND, (Jsonb(found.document()), job.organization_id, job.id))
 
 
@@ -88,9 +91,10 @@ def update_erasure(
     now: datetime,
     due_at: datetime | None,
 ) -> bool:
-    """Note the end of a pass, and say whether the job is still as it was; without another one it forgets its subject.
+    """Store the end of a pass, and return whether the job had not changed meanwhile.
 
-    What was *found* counts as having been there before, and none of it is there now.
+    *found* is added to the rows before the erasure. No row is left after it. Without *due_at* this was the last pass,
+    and the digest of the subject is deleted.
     """
     values = {
         "id": job.id,
@@ -108,12 +112,12 @@ def update_erasure(
 
 
 def update_erasure_due(conn: Connection, job: ErasureJob, *, due_at: datetime) -> None:
-    """Give the job back, to be gone on with from *due_at* on."""
+    """Release the claim, and continue the job from *due_at* on."""
     conn.execute(UPDATE_ERASURE_DUE, (due_at, job.organization_id, job.id))
 
 
 def update_days(conn: Connection, organization_id: UUID, days: Sequence[DailyEvents]) -> None:
-    """Make the organization's usage on *days* what was counted."""
+    """Set the organization's usage on *days* to the counted numbers."""
     rows = [
         {
             "metric_date": day.metric_date.isoformat(),
@@ -127,7 +131,10 @@ def update_days(conn: Connection, organization_id: UUID, days: Sequence[DailyEve
 
 
 def update_closed_days(conn: Connection, organization_id: UUID, losses: Mapping[date, DailyLoss]) -> None:
-    """Take *losses* by day off the organization's usage. Not idempotent: it belongs into the end of a pass."""
+    """Subtract *losses* from the organization's usage, by day.
+
+    Not idempotent. Call it once, at the end of a pass.
+    """
     rows = [
         {
             "metric_date": day.isoformat(),
@@ -147,5 +154,5 @@ def _erasure_job(
         subject=DataSubject(kind=SubjectKind(subject_kind), salt=salt, digest=digest),
         status=ErasureStatus(status),
         found=SubjectRows.from_document(found),
-        **columns,  # type: ignore[arg-type] # columns are the fields
+        **columns,  # type: ignore[arg-type] # ERASURE_JOB_COLUMNS are the fields
     )

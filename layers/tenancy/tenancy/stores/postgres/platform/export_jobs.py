@@ -1,7 +1,7 @@
-"""Exports of all organizations, as their worker sees them.
+"""Exports of all organizations, as their worker claims them.
 
-A job is claimed by moving the time at which it is due: whoever comes meanwhile passes it by, and a worker that dies is
-succeeded when its claim has ended.
+A worker claims a job by moving its due time to the end of the claim. Other workers skip it until then. If the worker
+dies, another one continues after the claim has ended.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ CLAIM_EXPORT: Final = """
     RETURNING id, organization_id, actor_kind, actor_id, requested_at, due_at AS claimed_until, generation, section,
               position
 """
-# Only what was claimed, as it was claimed: an erasure in between has begun another generation, and when the claim has
-# ended another worker has the job.
+# Only if the job is as it was claimed: an erasure may have started another generation, or another worker may have the
+# job because the claim has ended.
 UPDATE_EXPORT: Final = """
     UPDATE exports SET section = %(next_section)s, position = %(next_position)s
     WHERE organization_id = %(organization_id)s AND id = %(id)s AND status = 'pending' AND due_at = %(claimed_until)s
@@ -63,7 +63,7 @@ RESTART_EXPORTS: Final = """
     UPDATE exports SET generation = generation + 1, section = 0, position = NULL, due_at = %(now)s
     WHERE organization_id = %(organization_id)s AND status = 'pending'
 """
-# Of what is withdrawn, and of generations that have ended; what expired long ago, the bucket has forgotten by itself.
+# Exports that are withdrawn or have older generations. The bucket itself deletes files that expired long ago.
 LIST_STALE_EXPORTS: Final = """
     SELECT id, CASE WHEN status = 'withdrawn' THEN generation + 1 ELSE generation END FROM exports
     WHERE organization_id = %(organization_id)s AND (status = 'withdrawn' OR generation > 0)
@@ -75,13 +75,16 @@ WITHDRAW_EXPORTS: Final = """
 
 
 def claim_export(conn: Connection, *, now: datetime, until: datetime) -> ExportJob | None:
-    """Take the export that has been due for longest, *until* then; None when nothing is due."""
+    """Claim the export that has been due longest until *until*, or return None without one."""
     with conn.cursor(row_factory=kwargs_row(ExportJob)) as cursor:
         return cursor.execute(CLAIM_EXPORT, {"now": now, "until": until}).fetchone()
 
 
 def update_export(conn: Connection, job: ExportJob, *, section: int, position: ExportPosition) -> ExportJob | None:
-    """Note where the next file begins, and return the job as it is then; None when it is not this worker's any more."""
+    """Store where the next file begins, and return the changed job.
+
+    Returns None if the claim of this worker has ended.
+    """
     values = {**_claimed(job), "next_section": section, "next_position": _json(position)}
     if conn.execute(UPDATE_EXPORT, values).rowcount:
         return replace(job, section=section, position=position)
@@ -89,38 +92,44 @@ def update_export(conn: Connection, job: ExportJob, *, section: int, position: E
 
 
 def insert_export_file(conn: Connection, job: ExportJob, number: int, file: ExportFile) -> None:
-    """Note a file that was written."""
+    """Store the metadata of a file that was written."""
     conn.execute(INSERT_FILE, {**_named(job), "number": number, **file._asdict()})
 
 
 def update_export_done(conn: Connection, job: ExportJob, *, now: datetime, expires_at: datetime) -> bool:
-    """Note that all files are written, and say whether the job was still this worker's."""
+    """Store that all files are written, and return whether the claim was still valid."""
     return conn.execute(UPDATE_EXPORT_DONE, {**_claimed(job), "now": now, "expires_at": expires_at}).rowcount == 1
 
 
 def update_export_due(conn: Connection, job: ExportJob, *, due_at: datetime) -> None:
-    """Give the job back, to be gone on with from *due_at* on; nothing happens when another worker has it."""
+    """Release the claim, and continue the job from *due_at* on.
+
+    Nothing changes if another worker has the job.
+    """
     conn.execute(UPDATE_EXPORT_DUE, {**_claimed(job), "due_at": due_at})
 
 
 def find_expired_export(conn: Connection, *, now: datetime) -> tuple[UUID, UUID] | None:
-    """Return an export whose files are to be deleted by *now*, after its organization; None without any."""
+    """Return the organization and id of an export whose files have expired, or None without one."""
     return conn.execute(FIND_EXPIRED_EXPORT, (now,)).fetchone()
 
 
 def update_export_expired(conn: Connection, organization_id: UUID, export_id: UUID) -> None:
-    """Note that its files are deleted."""
+    """Store that the files of the export are deleted."""
     conn.execute(UPDATE_EXPORT_EXPIRED, (organization_id, export_id))
 
 
 def withdraw_exports(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
-    """Withdraw all of an organization's exports that are done, and let the others begin anew."""
+    """Withdraw all finished exports of an organization, and restart the pending ones."""
     conn.execute(RESTART_EXPORTS, {"organization_id": organization_id, "now": now})
     conn.execute(WITHDRAW_EXPORTS, (organization_id,))
 
 
 def list_stale_exports(conn: Connection, organization_id: UUID, *, since: datetime) -> Mapping[UUID, int]:
-    """Return exports that have not expired *since*, with the generation before which their files are stale."""
+    """Return exports that expire after *since*, with the first generation whose files are valid.
+
+    Files of earlier generations are stale.
+    """
     return dict(conn.execute(LIST_STALE_EXPORTS, {"organization_id": organization_id, "since": since}).fetchall())
 
 

@@ -1,4 +1,4 @@
-"""Leases: one sweep or roll-up at a time, whatever the scheduler does; and who else may still write for long."""
+"""Leases, which allow one sweep or roll-up at a time, and claims of jobs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ HAS_LEASES: Final = """
     SELECT EXISTS (SELECT FROM leases WHERE name = ANY(%(names)s) AND ends_at > %(now)s AND ends_at < %(before)s)
 """
 DELETE_LEASE: Final = "DELETE FROM leases WHERE name = %s AND holder = %s"
-# An erasure is due again some day; it is claimed while that is when the claim ends.
+# An erasure may be due again later. It is claimed while its due time equals the end of its claim.
 HAS_CLAIMS: Final = """
     SELECT EXISTS (
         SELECT due_at FROM exports
@@ -31,23 +31,26 @@ HAS_CLAIMS: Final = """
 
 
 def take_lease(conn: Connection, name: str, holder: UUID, *, now: datetime, ends_at: datetime) -> bool:
-    """Become the holder of the lease, unless another's has not ended; say whether it worked."""
+    """Take the lease for *holder*, and return whether that succeeded.
+
+    It fails while another holder's lease has not ended.
+    """
     values = {"name": name, "holder": holder, "now": now, "ends_at": ends_at}
     return conn.execute(TAKE_LEASE, values).fetchone() is not None
 
 
 def has_active_leases(conn: Connection, names: Sequence[str], *, now: datetime, ending_before: datetime) -> bool:
-    """Whether somebody holds one of the leases called *names* that ends *ending_before* then."""
+    """Return whether one of the leases *names* is held and ends before *ending_before*."""
     values = {"names": list(names), "now": now, "before": ending_before}
     return conn.execute(HAS_LEASES, values).fetchone() == (True,)
 
 
 def delete_lease(conn: Connection, name: str, holder: UUID) -> None:
-    """Give the lease back, if it is still *holder*'s."""
+    """Delete the lease if *holder* still has it."""
     conn.execute(DELETE_LEASE, (name, holder))
 
 
 def has_claimed_jobs(conn: Connection, organization_id: UUID, *, now: datetime, until: datetime) -> bool:
-    """Whether a worker may have a job of the organization that it took before *until* less `CLAIM_TIME`."""
+    """Return whether a worker may have a job of the organization whose claim ends by *until*."""
     values = {"organization_id": organization_id, "now": now, "until": until}
     return conn.execute(HAS_CLAIMS, values).fetchone() == (True,)

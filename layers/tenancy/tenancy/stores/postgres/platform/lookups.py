@@ -1,4 +1,7 @@
-"""Who a credential belongs to: answered before a tenant is known, by functions that the look-up role owns."""
+"""The organization of a credential, looked up before the tenant is known.
+
+The functions in the database belong to the look-up role.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +24,7 @@ FIND_PLATFORM_KEY: Final = "SELECT credential_id FROM find_platform_key(%s)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialHolder:
-    """The organization that a credential belongs to, as far as the authorizer has to know it."""
+    """The organization of a credential, as far as the authorizer needs it."""
 
     credential_id: UUID
     organization_id: UUID
@@ -32,7 +35,7 @@ class CredentialHolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder(CredentialHolder):
-    """The holder of an API key that is not revoked; *expires_at* may have passed."""
+    """The holder of an API key that is not revoked. *expires_at* may have passed."""
 
     scopes: frozenset[str]
     expires_at: datetime | None
@@ -40,26 +43,35 @@ class KeyHolder(CredentialHolder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member(CredentialHolder):
-    """An active user; *epoch* is `organization.user` revocation counts, as a valid token repeats them."""
+    """An active user.
+
+    *epoch* is the text `organization.user` of both epochs, as in a valid token.
+    """
 
     role: str
     epoch: str
 
 
 def find_key_holder(conn: Connection, digest: bytes) -> KeyHolder | None:
-    """Return who holds the key with that SHA-256 *digest*, None for an unknown or revoked one."""
+    """Return the holder of the key with that SHA-256 *digest*, or None for an unknown key.
+
+    A revoked key is unknown, too.
+    """
     with conn.cursor(row_factory=kwargs_row(_key_holder)) as cursor:
         return cursor.execute(FIND_KEY_HOLDER, (digest,)).fetchone()
 
 
 def find_member(conn: Connection, organization_id: UUID, user_id: UUID) -> Member | None:
-    """Return the active user of an organization that has not been deleted, None for any other."""
+    """Return the active user of an organization that is not deleted, or None."""
     with conn.cursor(row_factory=kwargs_row(_member)) as cursor:
         return cursor.execute(FIND_MEMBER, (organization_id, user_id)).fetchone()
 
 
 def find_platform_key(conn: Connection, digest: bytes) -> UUID | None:
-    """Return the id of the platform key with that SHA-256 *digest*, None for an unknown or revoked one."""
+    """Return the id of the platform key with that SHA-256 *digest*, or None for an unknown key.
+
+    A revoked key is unknown, too.
+    """
     row = conn.execute(FIND_PLATFORM_KEY, (digest,)).fetchone()
     return row[0] if row else None
 

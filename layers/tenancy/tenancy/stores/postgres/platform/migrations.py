@@ -1,4 +1,4 @@
-"""PostgreSQL's schema version: the owner role applies migrations, one runner at a time."""
+"""The schema version of PostgreSQL. The owner role applies migrations, one runner at a time."""
 
 from typing import Final
 
@@ -12,25 +12,28 @@ CREATE_VERSIONS: Final = """
         applied_at timestamptz NOT NULL DEFAULT now()
     )
 """
-# Advisory locks are numbers; this one is the runner's, and ends with its transaction.
+# Advisory locks are numbers. This one is the migrations' and ends with the transaction.
 LOCK: Final = "SELECT pg_advisory_xact_lock(7236837201)"
 LIST_VERSIONS: Final = "SELECT version, digest FROM schema_migrations"
 INSERT_VERSION: Final = "INSERT INTO schema_migrations (version, name, digest) VALUES (%s, %s, %s)"
 
 
 def lock_migrations(conn: Connection) -> None:
-    """Wait until no other runner works, and keep others out until the transaction ends."""
+    """Wait for other runners, and keep them waiting until the transaction ends."""
     conn.execute(LOCK)
 
 
 def list_versions(conn: Connection) -> dict[int, str]:
-    """Return the applied versions and their digests; makes the table at the first call."""
+    """Return the applied versions and their digests. The first call creates the table."""
     conn.execute(CREATE_VERSIONS)
     return dict(conn.execute(LIST_VERSIONS).fetchall())
 
 
 def apply_migration(conn: Connection, version: int, name: str, digest: str, script: str) -> bool:
-    """Run *script* (trusted text of the bundle) and note its version, both in the caller's transaction; True."""
-    conn.execute(sql.SQL(script))  # pyright: ignore[reportArgumentType]  # a migration file of ours, never input
+    """Run *script*, a trusted file of the bundle, and store its version. Always returns True.
+
+    Both happen in the caller's transaction.
+    """
+    conn.execute(sql.SQL(script))  # pyright: ignore[reportArgumentType]  # a migration file, never input
     conn.execute(INSERT_VERSION, (version, name, digest))
     return True

@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of an organization that ends: deleted in the order of its foreign keys, and counted."""
+"""The rows of an organization under erasure: deleted in foreign-key order, and counted."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,22 +10,22 @@ from psycopg import sql
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.stores.postgres.client import Connection
 
-# Every table with an organization_id is in ERASED or KEPT: the isolation suite holds both against the catalog. What
-# points at another table comes before it.
+# Every table with an organization_id is in ERASED or KEPT. The isolation tests compare both with the catalog. A table
+# comes before the tables that its foreign keys reference.
 ERASED: Final = (
     "outbox", "export_files", "exports", "erasures", "provisioning_requests", "audit_refusals", "audit_people",
     "quota_notices", "usage_reservations", "usage_totals", "usage_ledger", "measurements", "settlements",
     "tenant_usage", "tier_changes", "api_keys", "apps", "users",
 )  # fmt: skip
-# The tombstone, what certifies it, and the trail of what was done, by ids.
+# The anonymous remnant, its certificates, and the audit log, which holds ids.
 KEPT: Final = frozenset({"organizations", "deletion_certificates", "audit_log", "audit_heads", "audit_checkpoints"})
 DELETE_ROWS: Final = sql.SQL("DELETE FROM {} WHERE organization_id = %s")
 COUNT_ROWS: Final = sql.SQL("SELECT count(*) FROM {} WHERE organization_id = %s")
-BUT_THE_LAST_MAIL: Final = sql.SQL(" AND kind <> 'erased_mail'")  # which has the last address, and goes out first
+EXCEPT_LAST_MAIL: Final = sql.SQL(" AND kind <> 'erased_mail'")  # it holds the last address until it is sent
 DELETE_LAST_MAIL: Final = """
     DELETE FROM outbox WHERE organization_id = %s AND kind = 'erased_mail' AND created_at < %s
 """
-# Who acted for the organization may stand in the platform's own log as well, where mismatches are.
+# The platform's own log may name people of the organization, because it holds tenant mismatches.
 DELETE_PLATFORM_PEOPLE: Final = """
     DELETE FROM audit_people WHERE organization_id = %(platform_log)s AND actor_id IN (
         SELECT id FROM users WHERE organization_id = %(organization_id)s
@@ -41,28 +41,28 @@ CLEAR_PLATFORM_REFUSALS: Final = """
 
 
 def delete_rows(conn: Connection, organization_id: UUID) -> None:
-    """Delete all rows of the organization, which is being erased: policies let no other's go."""
+    """Delete all rows of the organization. Policies require that it is being erased."""
     values = {"organization_id": organization_id, "platform_log": PLATFORM_LOG}
-    conn.execute(CLEAR_PLATFORM_REFUSALS, values)  # first: what it waits for has become a record then
+    conn.execute(CLEAR_PLATFORM_REFUSALS, values)  # first: a refusal that it waits for is a record by then
     conn.execute(DELETE_PLATFORM_PEOPLE, values)
     for table in ERASED:
-        conn.execute(_of(DELETE_ROWS, table), (organization_id,))
+        conn.execute(_for_table(DELETE_ROWS, table), (organization_id,))
 
 
 def count_rows(conn: Connection, organization_id: UUID) -> Mapping[str, int]:
-    """Return how many rows of the organization each table has."""
+    """Return the number of the organization's rows in each table."""
     counts = {}
     for table in ERASED:
-        [(rows,)] = conn.execute(_of(COUNT_ROWS, table), (organization_id,))
+        [(rows,)] = conn.execute(_for_table(COUNT_ROWS, table), (organization_id,))
         counts[table] = rows
     return counts
 
 
 def delete_last_mail(conn: Connection, organization_id: UUID, *, owed_before: datetime) -> None:
-    """Forget the last address whose mail is owed since before then, and could not be sent."""
+    """Delete the last mail, and with it the last address, if it is pending since *owed_before*."""
     conn.execute(DELETE_LAST_MAIL, (organization_id, owed_before))
 
 
-def _of(statement: sql.SQL, table: str) -> sql.Composed:
-    found = statement.format(sql.Identifier(table))
-    return found + BUT_THE_LAST_MAIL if table == "outbox" else found
+def _for_table(statement: sql.SQL, table: str) -> sql.Composed:
+    composed = statement.format(sql.Identifier(table))
+    return composed + EXCEPT_LAST_MAIL if table == "outbox" else composed

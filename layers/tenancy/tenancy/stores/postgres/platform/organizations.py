@@ -1,4 +1,4 @@
-"""Organizations, as the platform's operator sees them: all."""
+"""All organizations, for the platform's operator."""
 
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ from tenancy.rules.organization import Organization, OrganizationStatus
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Connection
 
-# The columns of an `Organization`, in every statement that returns one.
+# The columns of an `Organization`. Every statement that returns one uses them.
 ORGANIZATION_COLUMNS: Final = (
     "id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason"
 )
@@ -32,7 +32,7 @@ LIST_ORGANIZATIONS: Final = (
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
 )
-# Not FOR UPDATE, which rows with a foreign key to the organization would wait for.
+# Not FOR UPDATE: inserts of rows with a foreign key to the organization would wait for it.
 LOCK_ORGANIZATION: Final = "SELECT " + ORGANIZATION_COLUMNS + " FROM organizations WHERE id = %s FOR NO KEY UPDATE"
 GET_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
 UPDATE_ORGANIZATION: Final = (
@@ -57,10 +57,10 @@ LIST_RETENTIONS: Final = """
 
 
 def insert_organization(conn: Connection, organization: Organization, *, gateway_key: str) -> None:
-    """Store *organization*, which API Gateway meters by *gateway_key*.
+    """Insert *organization*, which API Gateway meters by *gateway_key*.
 
     Raises:
-        SubdomainTakenError: another organization answers at that subdomain, or at one that looks the same.
+        SubdomainTakenError: another organization has that subdomain or one that looks the same.
     """
     values = (
         organization.id,
@@ -81,30 +81,31 @@ def insert_organization(conn: Connection, organization: Organization, *, gateway
 
 
 def find_organization(conn: Connection, organization_id: UUID) -> Organization | None:
-    """Return the organization, whatever its status, or None."""
+    """Return the organization with any status, or None if it does not exist."""
     with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
         return cursor.execute(FIND_ORGANIZATION, (organization_id,)).fetchone()
 
 
 def lock_organization(conn: Connection, organization_id: UUID) -> Organization | None:
-    """Return the organization, which nobody else changes until the transaction ends; None for none.
+    """Return the organization and lock it until the transaction ends. Return None without one.
 
-    Rows of it may be added meanwhile.
+    Other transactions may still insert rows that refer to it.
     """
     with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
         return cursor.execute(LOCK_ORGANIZATION, (organization_id,)).fetchone()
 
 
 def get_gateway_key(conn: Connection, organization_id: UUID) -> str:
-    """Return the key that API Gateway meters the organization by, which is there."""
+    """Return the key by which API Gateway meters the organization, which must exist."""
     [(gateway_key,)] = conn.execute(GET_GATEWAY_KEY, (organization_id,))
     return str(gateway_key)
 
 
 def update_organization(conn: Connection, wanted: Organization, *, gateway_key: str, now: datetime) -> Organization:
-    """Give the organization the name, tier and status of *wanted*, and the key that is in its tier's plan.
+    """Update the name, tier and status to those of *wanted*, and store its gateway key.
 
-    Its version grows, whatever the clock.
+    The key is in the usage plan of the tier. `updated_at` grows also if the clock is behind, because it is the version
+    of the standing.
     """
     values = {
         "organization_id": wanted.id,
@@ -121,7 +122,10 @@ def update_organization(conn: Connection, wanted: Organization, *, gateway_key: 
 def insert_tier_change(
     conn: Connection, organization_id: UUID, change_id: UUID, *, from_tier: Tier, to_tier: Tier, now: datetime
 ) -> None:
-    """Note which tier the organization leaves: its retention holds for another while."""
+    """Store the tier that the organization leaves.
+
+    Its longer retention still applies for a while.
+    """
     conn.execute(INSERT_TIER_CHANGE, (change_id, organization_id, from_tier, to_tier, now))
 
 
@@ -133,7 +137,10 @@ def list_organizations(
     before: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[Organization]:
-    """Return at most *limit* organizations, newest first, that come after *before* (`created_at`, id) in that order."""
+    """Return at most *limit* organizations, newest first, that follow *before*.
+
+    *before* is the `created_at` and id of the last organization of the previous page.
+    """
     before_time, before_id = before or (None, None)
     values = {"status": status, "tier": tier, "before_time": before_time, "before_id": before_id, "limit": limit}
     with conn.cursor(row_factory=kwargs_row(organization_of)) as cursor:
@@ -141,16 +148,19 @@ def list_organizations(
 
 
 def list_counted(conn: Connection) -> list[UUID]:
-    """Return every organization whose use is counted: all that are not erased, or being erased."""
+    """Return every organization whose usage is counted: all that are not erased or being erased."""
     return [organization_id for (organization_id,) in conn.execute(LIST_COUNTED)]
 
 
 def list_retentions(conn: Connection, *, changed_since: datetime) -> dict[UUID, list[Tier]]:
-    """Return which tiers each organization has, or had *changed_since* then: the longest retention of them holds."""
+    """Return the tiers that each organization has or has left since *changed_since*.
+
+    The longest retention among them applies.
+    """
     rows = conn.execute(LIST_RETENTIONS, (changed_since,))
     return {organization_id: [Tier(tier) for tier in tiers] for organization_id, tiers in rows}
 
 
 def organization_of(*, tier: str, status: str, **columns: object) -> Organization:
-    """Return the organization in a row; used as a row factory."""
+    """Return the organization in a row. It is used as a row factory."""
     return Organization(tier=Tier(tier), status=OrganizationStatus(status), **columns)  # type: ignore[arg-type]

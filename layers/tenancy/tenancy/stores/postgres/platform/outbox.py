@@ -1,4 +1,4 @@
-"""The outbox: effects that a committed change still owes to the world outside the database."""
+"""The outbox: side effects that a committed change still has to cause outside the database."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,16 +12,18 @@ from psycopg.types.json import Jsonb
 from tenancy.stores.postgres.client import Connection
 
 ENTRY_COLUMNS: Final = "id, organization_id, kind, payload, attempts"
-INSERT_ENTRY: Final = "INSERT INTO outbox (organization_id, kind, payload, due_at) VALUES (%s, %s, %s, %s)"
+NEW_ENTRY_COLUMNS: Final = "organization_id, kind, payload, due_at"
+INSERT_ENTRY: Final = "INSERT INTO outbox (" + NEW_ENTRY_COLUMNS + ") VALUES (%s, %s, %s, %s)"
 INSERT_CLAIMED_ENTRY: Final = (
-    """
-    INSERT INTO outbox (organization_id, kind, payload, due_at, claimed_until, attempts) VALUES (%s, %s, %s, %s, %s, 1)
+    "INSERT INTO outbox ("
+    + NEW_ENTRY_COLUMNS
+    + """, claimed_until, attempts) VALUES (%s, %s, %s, %s, %s, 1)
     RETURNING """
     + ENTRY_COLUMNS
     + "\n"
 )
-# Nothing is made for an organization that is being erased, or would be made again after it was erased; links to its
-# data are not sent while it is deleted.
+# For an organization that is being erased or was erased only the last mail runs, because other entries would create
+# data again. While an organization is deleted, no links to its data are mailed.
 RUNNABLE: Final = """
     FROM outbox AS e JOIN organizations AS o ON o.id = e.organization_id
     WHERE CASE
@@ -30,8 +32,9 @@ RUNNABLE: Final = """
         ELSE true
     END
 """
-# Mail goes last, and each organization's in turns: neither a slow mail service nor one that mails thousands keeps
-# others waiting. What is free is asked again of the locked row: another may have claimed and let it go meanwhile.
+# Mail is last, and organizations take turns with it. So neither a slow mail service nor an organization with thousands
+# of mails delays other entries. The conditions are checked again on the locked row, because another run may have
+# claimed and released it meanwhile.
 CLAIM_ENTRIES: Final = (
     """
     WITH free AS (
@@ -70,7 +73,10 @@ PARK_ENTRY: Final = "UPDATE outbox SET last_error = %s, due_at = 'infinity', cla
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxEntry:
-    """One thing to do; *attempts* counts this one. It may be done twice, so doing it must be idempotent."""
+    """One side effect.
+
+    It may run twice, so it must be idempotent. *attempts* counts this attempt.
+    """
 
     id: int
     organization_id: UUID
@@ -82,14 +88,14 @@ class OutboxEntry:
 def insert_outbox_entry(
     conn: Connection, organization_id: UUID, kind: str, payload: dict[str, Any], *, due_at: datetime
 ) -> None:
-    """Owe an effect from *due_at* on, in the transaction that makes it due."""
+    """Insert an outbox entry that is due at *due_at*, in the transaction of its cause."""
     conn.execute(INSERT_ENTRY, (organization_id, kind, Jsonb(payload), due_at))
 
 
 def insert_claimed_entry(
     conn: Connection, organization_id: UUID, kind: str, payload: dict[str, Any], *, until: datetime
 ) -> OutboxEntry:
-    """Owe an effect and return it, claimed by whoever owes it: nobody else does it before *until*."""
+    """Insert an outbox entry that the caller has claimed until *until*, and return it."""
     values = (organization_id, kind, Jsonb(payload), until, until)
     with conn.cursor(row_factory=class_row(OutboxEntry)) as cursor:
         [entry] = cursor.execute(INSERT_CLAIMED_ENTRY, values).fetchall()
@@ -107,10 +113,10 @@ def claim_entries(
     kind: str | None = None,
     before_due: bool = False,
 ) -> list[OutboxEntry]:
-    """Take up to *limit* due effects, of one organization and kind or of all; nobody else gets them *until* then.
+    """Claim up to *limit* due entries until *until*, of one organization and kind or of all.
 
-    What is no mail comes first, and what is due longest; of each organization *mails_each* mails at most. *at_once*
-    takes what failed before it is due again.
+    Entries other than mail come first, then the longest due. Each organization gets at most *mails_each* mails. With
+    *before_due* the entries that failed are claimed before they are due again.
     """
     values = {
         "now": now,
@@ -126,39 +132,39 @@ def claim_entries(
 
 
 def unclaim_entries(conn: Connection, entries: Iterable[OutboxEntry]) -> None:
-    """Undo the claim of effects that were not tried."""
+    """Undo the claim of entries that were not tried."""
     conn.execute(UNCLAIM_ENTRIES, ([entry.id for entry in entries],))
 
 
 def has_pending_entry(conn: Connection, organization_id: UUID, kind: str) -> bool:
-    """Whether an effect of that kind is still to be done, now or later."""
-    [(owes,)] = conn.execute(HAS_PENDING_ENTRY, (organization_id, kind))
-    return bool(owes)
+    """Return whether an entry of that kind is pending, now or later."""
+    [(is_pending,)] = conn.execute(HAS_PENDING_ENTRY, (organization_id, kind))
+    return bool(is_pending)
 
 
 def delete_entry(conn: Connection, entry_id: int) -> None:
-    """Strike an effect that is done."""
+    """Delete an entry that has run."""
     conn.execute(DELETE_ENTRY, (entry_id,))
 
 
 def update_entry_failed(conn: Connection, entry_id: int, *, error: str, due_at: datetime) -> None:
-    """Note why an effect failed (no personal data) and when it is tried again."""
+    """Store the *error* of an entry, without personal data, and retry it at *due_at*."""
     conn.execute(UPDATE_ENTRY_FAILED, (error, due_at, entry_id))
 
 
 def park_entry(conn: Connection, entry_id: int, *, error: str) -> None:
-    """Keep an effect with what was wrong with it (no personal data), and try it no more."""
+    """Keep an entry with its *error*, without personal data, and do not retry it."""
     conn.execute(PARK_ENTRY, (error, entry_id))
 
 
 def count_parked_entries(conn: Connection) -> int:
-    """Return how many effects are kept and not tried any more."""
+    """Return the number of parked entries."""
     [(parked,)] = conn.execute(COUNT_PARKED)
     return int(parked)
 
 
 def find_oldest_entry(conn: Connection) -> datetime | None:
-    """Return since when the oldest effect is owed that is to be done, None when there is none."""
+    """Return `created_at` of the oldest runnable entry, or None without one."""
     oldest: datetime | None
     [(oldest,)] = conn.execute(FIND_OLDEST)
     return oldest

@@ -1,4 +1,4 @@
-"""Keys of the platform's operators."""
+"""API keys of the platform's operators."""
 
 from typing import Final
 
@@ -12,5 +12,5 @@ INSERT_PLATFORM_KEY: Final = """
 
 
 def insert_platform_key(conn: Connection, key: ApiKey, *, name: str) -> None:
-    """Store the digest of *key*; one that is stored already stays as it is."""
+    """Store the digest of *key*. An existing digest stays unchanged."""
     conn.execute(INSERT_PLATFORM_KEY, (name, key.digest))

@@ -1,4 +1,4 @@
-"""Requests to provision that carry an `Idempotency-Key`: who holds one until when, and what it was answered."""
+"""Provisioning requests with an `Idempotency-Key`: their claims and their answers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +36,7 @@ DELETE_REQUESTS_BEFORE: Final = "DELETE FROM provisioning_requests WHERE created
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestKey:
-    """Whose request it is, and the SHA-256 of the key that it carries."""
+    """The credential of a request, and the SHA-256 of its `Idempotency-Key`."""
 
     credential_id: UUID
     digest: bytes
@@ -44,7 +44,10 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRequest:
-    """*claimed_until* also tells one claim from another; *answer* is encrypted, None until all of it is committed."""
+    """A request with its claim and its answer.
+
+    *claimed_until* also identifies the claim. *answer* is encrypted, and None until the organization is committed.
+    """
 
     organization_id: UUID
     request_hash: str
@@ -53,7 +56,7 @@ class StoredRequest:
 
 
 def insert_request(conn: Connection, key: RequestKey, request: StoredRequest, *, now: datetime) -> bool:
-    """Claim a request that nobody made before; say whether that is so."""
+    """Claim a new request, and return whether it was new."""
     values = (
         key.credential_id,
         key.digest,
@@ -66,26 +69,29 @@ def insert_request(conn: Connection, key: RequestKey, request: StoredRequest, *,
 
 
 def find_request(conn: Connection, key: RequestKey) -> StoredRequest | None:
-    """Return what is known of the request."""
+    """Return the stored request, or None."""
     with conn.cursor(row_factory=class_row(StoredRequest)) as cursor:
         return cursor.execute(FIND_REQUEST, (key.credential_id, key.digest)).fetchone()
 
 
 def take_request(conn: Connection, key: RequestKey, *, seen: datetime, until: datetime, now: datetime) -> bool:
-    """Take over the claim that ended at *seen*, and hold it *until* then; say whether nobody else did."""
+    """Take over the claim that ended at *seen* until *until*, and return whether that succeeded.
+
+    It fails if another caller was faster.
+    """
     return conn.execute(TAKE_REQUEST, (until, now, key.credential_id, key.digest, seen)).rowcount == 1
 
 
 def update_answer(conn: Connection, key: RequestKey, answer: bytes, *, claimed_until: datetime) -> bool:
-    """Keep the *answer*, in the transaction that makes it true; say whether the claim was still ours."""
+    """Store the *answer* in the transaction of the change. Return whether the claim was valid."""
     return conn.execute(UPDATE_ANSWER, (answer, key.credential_id, key.digest, claimed_until)).rowcount == 1
 
 
 def delete_request(conn: Connection, key: RequestKey, *, claimed_until: datetime) -> None:
-    """Free the claim, if it is still ours and was not answered."""
+    """Delete the claim if it is still the caller's and has no answer."""
     conn.execute(DELETE_REQUEST, (key.credential_id, key.digest, claimed_until))
 
 
 def delete_requests_before(conn: Connection, *, created_before: datetime, now: datetime) -> None:
-    """Forget requests and their answers, but none that is held."""
+    """Delete requests and answers created before *created_before*. Claimed requests stay."""
     conn.execute(DELETE_REQUESTS_BEFORE, (created_before, now))

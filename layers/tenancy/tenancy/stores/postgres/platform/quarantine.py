@@ -1,4 +1,4 @@
-"""Subdomains of erased organizations, by digest, under which nobody may be found for a while."""
+"""Subdomains of erased organizations, by digest. They cannot be used again for a while."""
 
 from datetime import datetime
 from typing import Final
@@ -15,16 +15,19 @@ IS_QUARANTINED: Final = "SELECT EXISTS (SELECT FROM quarantined_subdomains WHERE
 
 
 def insert_quarantine(conn: Connection, subdomain: str, *, ends_at: datetime) -> None:
-    """Keep *subdomain*, and what looks like it, from everybody until *ends_at*; a longer quarantine stays."""
+    """Quarantine *subdomain*, and those that look the same, until *ends_at*.
+
+    A longer quarantine stays unchanged.
+    """
     conn.execute(INSERT_QUARANTINE, (subdomain_digest(subdomain), ends_at))
 
 
 def delete_quarantines(conn: Connection, *, ended_before: datetime) -> None:
-    """Forget those that have ended."""
+    """Delete quarantines that ended before *ended_before*."""
     conn.execute(DELETE_QUARANTINES, (ended_before,))
 
 
 def is_quarantined(conn: Connection, subdomain: str, *, now: datetime) -> bool:
-    """Whether *subdomain*, or what looks like it, was an erased organization's until lately."""
-    [(is_kept,)] = conn.execute(IS_QUARANTINED, (subdomain_digest(subdomain), now))
-    return bool(is_kept)
+    """Return whether *subdomain*, or one that looks the same, is in quarantine."""
+    [(is_in_quarantine,)] = conn.execute(IS_QUARANTINED, (subdomain_digest(subdomain), now))
+    return bool(is_in_quarantine)

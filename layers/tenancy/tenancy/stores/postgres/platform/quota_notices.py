@@ -1,4 +1,7 @@
-"""Thresholds of quotas that were reached, of all organizations: noted by the roll-up, announced by the sweep."""
+"""Reached thresholds of quotas of all organizations.
+
+The roll-up inserts them, and the sweep announces them.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,20 +13,28 @@ from psycopg.types.json import Jsonb
 
 from tenancy.rules.quotas import QuotaNotice
 from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.quota_notices import QUOTA_NOTICE_COLUMNS
 
-INSERT_ALL_NOTICES: Final = """
-    INSERT INTO quota_notices (organization_id, metric, period, percent, used, quota, noted_at)
-    SELECT new.organization_id, new.metric, new.period, new.percent, new.used, new.quota, %(now)s
+INSERT_ALL_NOTICES: Final = (
+    "INSERT INTO quota_notices ("
+    + QUOTA_NOTICE_COLUMNS
+    + ", noted_at) SELECT "
+    + QUOTA_NOTICE_COLUMNS
+    + """, %(now)s
     FROM jsonb_to_recordset(%(notices)s) AS new (
         organization_id uuid, metric text, period date, percent integer, used bigint, quota bigint
     )
     ON CONFLICT DO NOTHING
 """
-LIST_UNANNOUNCED: Final = """
-    SELECT n.organization_id, n.metric, n.period, n.percent, n.used, n.quota
+)
+LIST_UNANNOUNCED: Final = (
+    "SELECT "
+    + QUOTA_NOTICE_COLUMNS
+    + """
     FROM quota_notices AS n JOIN organizations AS o ON o.id = n.organization_id
     WHERE n.announced_at IS NULL AND o.status IN ('active', 'suspended') ORDER BY n.noted_at LIMIT %s
 """
+)
 UPDATE_ANNOUNCED: Final = """
     UPDATE quota_notices SET announced_at = %(now)s
     WHERE organization_id = %(organization_id)s AND metric = %(metric)s AND period = %(period)s
@@ -36,7 +47,7 @@ LIST_ADMINS: Final = """
 
 
 def insert_all_notices(conn: Connection, notices: Sequence[QuotaNotice], *, now: datetime) -> None:
-    """Note thresholds of many organizations; those that are noted already stay as they are."""
+    """Insert reached thresholds of many organizations. Existing ones stay unchanged."""
     rows = [
         {
             "organization_id": str(each.organization_id),
@@ -52,13 +63,13 @@ def insert_all_notices(conn: Connection, notices: Sequence[QuotaNotice], *, now:
 
 
 def list_unannounced(conn: Connection, *, limit: int) -> list[QuotaNotice]:
-    """Return at most *limit* notices that nobody was told of yet, oldest first."""
+    """Return at most *limit* notices that are not announced yet, oldest first."""
     with conn.cursor(row_factory=class_row(QuotaNotice)) as cursor:
         return cursor.execute(LIST_UNANNOUNCED, (limit,)).fetchall()
 
 
 def update_announced(conn: Connection, notice: QuotaNotice, *, now: datetime) -> bool:
-    """Mark *notice* as announced, and say whether it was not yet."""
+    """Mark *notice* as announced, and return whether it was not announced before."""
     values = {
         "organization_id": notice.organization_id,
         "metric": notice.metric,
@@ -71,5 +82,5 @@ def update_announced(conn: Connection, notice: QuotaNotice, *, now: datetime) ->
 
 
 def list_admins(conn: Connection, organization_id: UUID) -> list[str]:
-    """Return the addresses of an organization's admins, in its own transaction."""
+    """Return the addresses of the organization's admins. It needs the tenant's transaction."""
     return [email for (email,) in conn.execute(LIST_ADMINS, (organization_id,))]

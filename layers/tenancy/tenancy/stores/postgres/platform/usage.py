@@ -12,8 +12,8 @@ from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import TOTAL_PERIOD, DailyEvents, HeldUsage, MonthlyUsage, Period, TouchedOrganization
 from tenancy.stores.postgres.client import Connection
 
-# One statement however many organizations; one that is erased meanwhile gets no row. A day that lost its last event
-# to an earlier one (its copy came first) is not among the counted days: it is set to nothing. Closed months stay.
+# One statement for all organizations. An organization under erasure gets no row. A day may lose its last event to an
+# earlier day, where a copy arrived first. It is not among the counted days then, so it is set to 0. Closed months stay.
 CLEAR_DAILY_EVENTS: Final = """
     UPDATE tenant_usage AS u SET events_count = 0, unique_users_count = 0, storage_bytes = 0
     FROM jsonb_to_recordset(%(touched)s) AS touched (organization_id uuid, first_day date)
@@ -57,7 +57,8 @@ UPSERT_MEASUREMENTS: Final = """
     ON CONFLICT (organization_id) DO UPDATE SET
         storage_bytes = excluded.storage_bytes, held_events = excluded.held_events, measured_at = excluded.measured_at
 """
-# What requests were counted is known up to the last minute's flush, and never falls: Redis may have begun anew.
+# The number of requests is known up to the last flush. It never decreases, because the counter in Redis may have
+# restarted at 0.
 UPSERT_DAILY_REQUESTS: Final = """
     INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count)
     SELECT new.organization_id, new.metric_date, new.requests
@@ -95,10 +96,10 @@ def update_daily_events(
     rolled_up_at: datetime,
     first_open: date,
 ) -> None:
-    """Make the counts of every touched organization, from its first touched day on, what *days* say.
+    """Set the event counts of touched organizations, from the first touched day on, to *days*.
 
-    Absolute, so that a second time changes nothing; an organization without an entry in *touched* stays as it is, and
-    so does what is older than *first_open*.
+    Idempotent, because the counts are absolute. Organizations that are not in *touched* and days before *first_open*
+    stay unchanged.
     """
     rows = [
         {
@@ -125,12 +126,12 @@ def update_daily_events(
 
 
 def update_daily_predictions(conn: Connection, *, since: date) -> None:
-    """Make the predictions of every day from *since* on what the ledger says."""
+    """Set the predictions of every day from *since* on to the numbers in the ledger."""
     conn.execute(UPSERT_DAILY_PREDICTIONS, (since,))
 
 
 def update_daily_requests(conn: Connection, requests: Mapping[tuple[UUID, date], int]) -> None:
-    """Make the requests of organizations and days what Redis has counted, unless that is less than before."""
+    """Set the requests of organizations and days to the counters of Redis, unless that is less."""
     rows = [
         {"organization_id": str(organization_id), "metric_date": day.isoformat(), "requests": count}
         for (organization_id, day), count in requests.items()
@@ -141,7 +142,7 @@ def update_daily_requests(conn: Connection, requests: Mapping[tuple[UUID, date],
 def update_measurements(
     conn: Connection, storage_bytes: Mapping[UUID, int], held: Iterable[HeldUsage], *, measured_at: datetime
 ) -> None:
-    """Note what every organization has stored and held; one that has nothing is noted as well."""
+    """Store the stored bytes and held events of every organization, also if both are 0."""
     of_month = {each.organization_id: each.events_of_month for each in held}
     rows = [
         {
@@ -155,7 +156,7 @@ def update_measurements(
 
 
 def list_monthly_usage(conn: Connection, month: Period) -> list[MonthlyUsage]:
-    """Return what every organization used in *month*, and has stored, as it was counted last."""
+    """Return every organization's usage in *month* and its stored bytes, as last counted."""
     values = {"start": month.start, "end": month.end, "total": TOTAL_PERIOD}
     return [
         MonthlyUsage(
@@ -174,16 +175,16 @@ def list_monthly_usage(conn: Connection, month: Period) -> list[MonthlyUsage]:
 
 
 def delete_reservations(conn: Connection, *, expired_before: datetime) -> None:
-    """Forget reservations that expired so long ago that nobody asks for them any more."""
+    """Delete reservations that expired before *expired_before*."""
     conn.execute(DELETE_RESERVATIONS, (expired_before,))
 
 
 def find_last_roll_up(conn: Connection) -> datetime | None:
-    """Return when the last finished roll-up started, None before the first."""
+    """Return the start of the last finished roll-up, or None before the first."""
     row = conn.execute(FIND_LAST_ROLL_UP).fetchone()
     return row[0] if row else None
 
 
 def insert_roll_up(conn: Connection, *, started_at: datetime) -> None:
-    """Note a roll-up that has finished, now."""
+    """Store a roll-up that has finished now."""
     conn.execute(INSERT_ROLL_UP, (started_at,))

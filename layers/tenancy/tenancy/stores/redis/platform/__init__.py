@@ -1,1 +1,1 @@
-"""Scripts of Redis that work for all organizations."""
+"""Redis operations that work for all organizations."""

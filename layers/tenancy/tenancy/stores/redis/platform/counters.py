@@ -1,4 +1,4 @@
-"""The counters of all organizations in Redis, as the scheduled functions read and settle them."""
+"""Counters of all organizations in Redis, as scheduled functions read and settle them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ CHUNK: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterSettlement:
-    """What an organization's counters have to agree with: rows, by the hours of their receipt, and the database.
+    """The durable numbers to which an organization's counters are set: rows and stored totals.
 
-    *events*, and those *held* for want of quota, are of the hours before the first that is not settled; *recent* has
-    both for each hour from then on.
+    *events* and *held* (events over the quota) count the rows of the hours that are settled. *recent* holds both
+    numbers for each later hour, by the hour of receipt.
     """
 
     organization_id: UUID
@@ -38,7 +38,7 @@ class CounterSettlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledCounter:
-    """What the counters of an organization said before they were settled, and the events that they say now."""
+    """An organization's event counter before and after it was settled."""
 
     events_before: int
     events: int
@@ -47,26 +47,30 @@ class SettledCounter:
 def settle_counters(
     redis: Redis, settlements: Sequence[CounterSettlement], *, first_recent: datetime, now: datetime
 ) -> Mapping[UUID, SettledCounter]:
-    """Make the counters of this month agree with *settlements*; one that is missing is left to the next request.
+    """Set the counters of this month to *settlements*.
+
+    A missing counter is left to the next request.
 
     Raises:
-        RedisAwayError: some may be settled; the next run settles them all.
+        RedisUnreachableError: some counters may be settled. The next run settles all.
     """
-    counted: dict[UUID, SettledCounter] = {}
+    settled: dict[UUID, SettledCounter] = {}
     for start in range(0, len(settlements), CHUNK):
         chunk = settlements[start : start + CHUNK]
         calls = [([usage_key(each.organization_id, now)], _values(each, first_recent)) for each in chunk]
         for each, result in zip(chunk, redis.run_each(SETTLE, calls), strict=True):
             if result:
-                counted[each.organization_id] = SettledCounter(events_before=result[0], events=result[1])
-    return counted
+                settled[each.organization_id] = SettledCounter(events_before=result[0], events=result[1])
+    return settled
 
 
 def list_requests(redis: Redis, organization_ids: Sequence[UUID], day: date, *, now: datetime) -> Mapping[UUID, int]:
-    """Return how many requests of *day*, in the month of *now*, are counted, of organizations that have any.
+    """Return the counted requests of *day*, for organizations that have any.
+
+    *day* lies in the month of *now*.
 
     Raises:
-        RedisAwayError: Redis does not answer.
+        RedisUnreachableError: Redis is unreachable.
     """
     found: dict[UUID, int] = {}
     for start in range(0, len(organization_ids), CHUNK):
@@ -78,46 +82,50 @@ def list_requests(redis: Redis, organization_ids: Sequence[UUID], day: date, *, 
 
 
 def reserve_room(redis: Redis, organization_id: UUID, events: int, *, quota: int | None, now: datetime) -> int:
-    """Count up to *events* as the organization's, as far as its month's *quota* has room, and return how many.
+    """Reserve up to *events* within the month's *quota*, and return the reserved number.
+
+    Without a *quota* all events are reserved.
 
     Raises:
-        RedisAwayError: nobody knows how many were counted; the next roll-up settles it.
+        RedisUnreachableError: an unknown number is reserved. The next roll-up settles it.
     """
     values: list[str | int] = [hour_of(now), events, "" if quota is None else quota]
     return int(redis.run(RESERVE_ROOM, [usage_key(organization_id, now)], values))
 
 
 def finish_release(redis: Redis, organization_id: UUID, *, unused: int, still_held: int, now: datetime) -> None:
-    """Give back *unused* events of a claim of *now*, and count those of the month that are *still_held*.
+    """Give back *unused* events of a reservation made at *now*, and store *still_held*.
+
+    *still_held* is the number of the month's events that are still held.
 
     Raises:
-        RedisAwayError: the next roll-up settles it.
+        RedisUnreachableError: the next roll-up settles the counters.
     """
     redis.run(FINISH_RELEASE, [usage_key(organization_id, now)], [hour_of(now), unused, still_held])
 
 
 def delete_counters(redis: Redis, organization_id: UUID, *, now: datetime) -> None:
-    """Forget whatever is counted of the organization. A second time changes nothing.
+    """Delete every key of the organization. Idempotent.
 
     Raises:
-        RedisAwayError: nobody knows whether it is forgotten.
+        RedisUnreachableError: the keys may still exist.
     """
     redis.run(ERASE, _all_keys(organization_id, now), ["delete"])
 
 
 def count_counters(redis: Redis, organization_id: UUID, *, now: datetime) -> int:
-    """Return how many keys the organization has.
+    """Return the number of keys of the organization.
 
     Raises:
-        RedisAwayError: Redis does not answer.
+        RedisUnreachableError: Redis is unreachable.
     """
     return int(redis.run(ERASE, _all_keys(organization_id, now), ["count"]))
 
 
 def _all_keys(organization_id: UUID, now: datetime) -> list[str]:
-    """Return every key that an organization may have: its counters outlive a month, but not by another month.
+    """Return every key that the organization may have.
 
-    The next month is there for clocks that are ahead.
+    Counters outlive their month by less than a month. The next month is included for clocks that are ahead.
     """
     before = now.astimezone(UTC).replace(day=1) - COUNTER_RETENTION
     months = {before, now, now + COUNTER_RETENTION}

@@ -1,7 +1,9 @@
--- Forget what is counted of an organization that ends, or say how much there is.
+-- Delete or count the keys of an organization that is being erased.
 --
--- KEYS   all keys of the organization
+-- KEYS   every key that the organization may have
 -- ARGV   1 'delete' or 'count'
--- result how many of them there were
-if ARGV[1] == 'delete' then return redis.call('DEL', unpack(KEYS)) end
+-- result number of keys that existed
+local action = ARGV[1]
+
+if action == 'delete' then return redis.call('DEL', unpack(KEYS)) end
 return redis.call('EXISTS', unpack(KEYS))

@@ -1,6 +1,8 @@
--- How many requests of a day are counted.
+-- Return the number of requests of a day.
 --
--- KEYS   1 the organization's usage of the month
--- ARGV   1 the day (UTC)
--- result their number, 0 where nothing is counted
-return tonumber(redis.call('HGET', KEYS[1], 'requests:' .. ARGV[1]) or 0)
+-- KEYS   1 usage of the organization in the month
+-- ARGV   1 day (UTC)
+-- result number of requests; 0 if the month has no counters
+local usage_key, day = KEYS[1], ARGV[1]
+
+return tonumber(redis.call('HGET', usage_key, 'requests:' .. day) or 0)

@@ -1,34 +1,43 @@
--- Make the counters of a month what the rows say. Of hours that are not settled yet, reservations without a row may
--- still be on their way: of rows and reservations the larger number counts.
+-- Set the counters of a month to the numbers of stored rows.
 --
--- KEYS   1 the organization's usage of the month
--- ARGV   1 the first hour that is not settled (UTC)   2 bytes stored   3 requests that the database knows of
---        4 events with rows, of the hours before it   5 the same of held events
---        from 6 on, three for each hour from then on: hour, events with rows, held events with rows
--- result {events counted before, events now}; {} where nothing is counted, which the next request seeds
-if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
-local before = redis.call('HMGET', KEYS[1], 'events', 'requests')
+-- The rows of an hour that is not settled yet may still be on their way through the queue. For such an hour the larger
+-- number counts: rows, or reservations.
+--
+-- KEYS   1 usage of the organization in the month
+-- ARGV   1 first hour that is not settled (UTC)   2 stored bytes   3 requests according to the database
+--        4 events and 5 held events with rows, in the hours before the first that is not settled
+--        from 6 on, three values for each hour from then on: hour, events with rows, held events with rows
+-- result {events before, events now}; {} if the month has no counters, which the next request initializes
+local usage_key, first_unsettled_hour = KEYS[1], ARGV[1]
+local stored_bytes, requests = ARGV[2], tonumber(ARGV[3])
 local total = {events = tonumber(ARGV[4]), held = tonumber(ARGV[5])}
+local FIRST_HOUR, VALUES_PER_HOUR = 6, 3
+
+if redis.call('EXISTS', usage_key) == 0 then return {} end
+local before = redis.call('HMGET', usage_key, 'events', 'requests')
+local events_before, requests_before = tonumber(before[1] or 0), tonumber(before[2] or 0)
 local recent = {events = {}, held = {}}
-for place = 6, #ARGV, 3 do
-    recent.events[ARGV[place]] = tonumber(ARGV[place + 1])
-    recent.held[ARGV[place]] = tonumber(ARGV[place + 2])
+for place = FIRST_HOUR, #ARGV, VALUES_PER_HOUR do
+    local hour = ARGV[place]
+    recent.events[hour] = tonumber(ARGV[place + 1])
+    recent.held[hour] = tonumber(ARGV[place + 2])
 end
-local fields = redis.call('HGETALL', KEYS[1])
+local fields = redis.call('HGETALL', usage_key)
 for place = 1, #fields, 2 do
-    local name, hour = string.match(fields[place], '^(%l+):(.+T.+)$')
-    if hour and hour < ARGV[1] then
-        redis.call('HDEL', KEYS[1], fields[place])
+    local field, reserved = fields[place], fields[place + 1]
+    local name, hour = string.match(field, '^(%l+):(.+T.+)$')
+    if hour and hour < first_unsettled_hour then
+        redis.call('HDEL', usage_key, field)
     elseif hour then
-        recent[name][hour] = math.max(recent[name][hour] or 0, tonumber(fields[place + 1]))
+        recent[name][hour] = math.max(recent[name][hour] or 0, tonumber(reserved))
     end
 end
 for name, hours in pairs(recent) do
     for hour, amount in pairs(hours) do
         total[name] = total[name] + amount
-        if amount > 0 then redis.call('HSET', KEYS[1], name .. ':' .. hour, amount) end
+        if amount > 0 then redis.call('HSET', usage_key, name .. ':' .. hour, amount) end
     end
-    redis.call('HSET', KEYS[1], name, total[name])
+    redis.call('HSET', usage_key, name, total[name])
 end
-redis.call('HSET', KEYS[1], 'storage', ARGV[2], 'requests', math.max(tonumber(before[2] or 0), tonumber(ARGV[3])))
-return {tonumber(before[1] or 0), total.events}
+redis.call('HSET', usage_key, 'storage', stored_bytes, 'requests', math.max(requests_before, requests))
+return {events_before, total.events}
