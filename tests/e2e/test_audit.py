@@ -23,4 +23,4 @@ def test_what_an_operator_looks_at_is_in_the_organizations_log_and_sealed(
 
 def test_the_roll_up_may_sign(stack: Stack) -> None:
     wait_for(lambda: int(stack.invoke("RollUp")["ran"]), 1)
-    assert stack.invoke("RollUp")["audit_entries_cut"] == 0
+    assert stack.invoke("RollUp")["audit_entries_pruned"] == 0
