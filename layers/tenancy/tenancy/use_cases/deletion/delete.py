@@ -74,9 +74,7 @@ def restore_organization(
             organization = update_restored(conn, organization_id, now=now)
             _enqueue_mails(conn, organization, OutboxKind.RESTORED_MAIL, now)
             insert_audit_record(conn, organization_id, AuditRecord.done(RESTORED, str(organization_id), actor, now=now))
-        publication = enqueue_publication(
-            conn, organization_id, now=now
-        )  # also for a retry, which may follow a crash before the publication
+        publication = enqueue_publication(conn, organization_id, now=now)  # a retry after a crash publishes, too
     is_published = run_entry(platform_db, targets, publication, now=now)
     if not was_deleted:
         raise NotDeletedError(f"The organization is {organization.status}, not deleted.")

@@ -91,8 +91,7 @@ def _is_anonymous(organization: Organization) -> bool:
     return organization.subdomain == str(organization.id)
 
 
-# In this order. The gateway keys come first, so that the organization's requests end. PostgreSQL comes last, because
-# the tasks for all other stores read it.
+# Erased in this order: gateway keys and derived data first, PostgreSQL last, because it refers to all the others.
 ERASABLE_STORES: Final[Mapping[str, ErasableStore]] = MappingProxyType(
     {
         "gateway_keys": ErasableStore(erase=_erase_gateway_keys, count=_count_gateway_keys),

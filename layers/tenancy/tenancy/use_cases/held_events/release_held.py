@@ -88,9 +88,7 @@ def release_all(
     record = AuditRecord.done(HELD_EVENTS_RELEASED, "all held events", actor, now=now)
     release = _Release(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
     with _lease(platform_db, organization_id, now) as is_taken, _clickhouse_errors():
-        if is_taken and _is_releasable(
-            platform_db, organization_id
-        ):  # checked under the lease: an erasure waits for it
+        if is_taken and _is_releasable(platform_db, organization_id):  # again: an erasure waits for the lease only
             with platform_db.tenant_transaction(organization_id) as conn:
                 insert_audit_record(conn, organization_id, record)
             released = _insert(client, redis, release, now=now)

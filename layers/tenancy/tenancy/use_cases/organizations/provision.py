@@ -127,9 +127,8 @@ def insert_provisioned(
     organization = provisioned.organization
     gateway_key = gateway_key_value(organization.id, FIRST_GENERATION)
     insert_organization(conn, organization, gateway_key=gateway_key)
-    if is_quarantined(
-        conn, organization.subdomain, now=now
-    ):  # after the insert, which waits for the commit of an erasure
+    # After the insert, which waits for the commit of an erasure that puts the subdomain into quarantine.
+    if is_quarantined(conn, organization.subdomain, now=now):
         raise SubdomainTakenError(organization.subdomain)
     _insert_people_and_keys(conn, provisioned, password_hash, now=now)
     target = str(organization.id)

@@ -34,8 +34,8 @@ class HourlyStores:
 class HourlyRun:
     """The results of an hourly run.
 
-    *organizations_cleaned* is None if retention was applied earlier this month. A step that failed leaves its default.
-    The caller must raise the *failures*.
+    *organizations_cleaned* is None if retention was applied earlier this month. A step that failed or was skipped leaves
+    its default. The caller must raise the *failures*.
     """
 
     roll_up: RollUp
