@@ -34,7 +34,7 @@ class HourlyStores:
 class HourlyRun:
     """The results of an hourly run.
 
-    *organizations_cleaned* is None if retention was applied earlier this month. A step that failed or was skipped leaves
+    *organizations_cleaned* is None if retention was applied earlier this month. A failed or skipped step leaves
     its default. The caller must raise the *failures*.
     """
 
