@@ -76,7 +76,8 @@ class Process:
 def crashes[S](begin: Callable[[], S], run: Callable[[S], object]) -> Iterator[Crash[S]]:
     """Yield a crash of *run* after each number of calls, from 0 to all.
 
-    Each run starts in a fresh state from *begin*. The caller then does the next step (a client's retry, the sweep) and checks the state.
+    Each run starts in a fresh state from *begin*. The caller then does the next step (a client's retry, the sweep) and
+    checks the state.
     """
     for max_calls in count():
         state = begin()
