@@ -87,7 +87,7 @@ def count_again_task(event: Mapping[str, Any]) -> dict[str, Any]:
     return report(count_again(erasure_stores, signer, *parse_deletion(event), now=datetime.now(UTC)))
 
 
-# The names of the tasks must stay: executions of an older state machine definition wait for 30 days.
+# These names must stay: executions of an older definition may wait for the end of their grace period.
 TASKS: dict[str, Task] = {
     "close_gate": place_tombstones_task,
     "await_writers": await_writers_task,
