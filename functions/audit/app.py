@@ -1,4 +1,4 @@
-"""The audit log of an organization, and the proof that it still is what was written."""
+"""The audit log: list its entries and verify its chain."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -29,44 +29,44 @@ app = api()
 
 @app.get("/audit")
 def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
-    """List what was done in the caller's organization, newest first."""
+    """List the audit log of the caller's organization, newest entry first."""
     tenant = require_tenant(caller_of(app), AUDIT_READ)
-    return answer_page(without_operators_addresses(page_of(tenant.organization_id, query)), query)
+    return answer_page(without_operators_addresses(read_page(tenant.organization_id, query)), query)
 
 
 @app.get("/audit/verify")
 def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
-    """Verify the log of the caller's organization."""
+    """Verify the audit log of the caller's organization."""
     return answer_verification(require_tenant(caller_of(app), AUDIT_READ).organization_id, query)
 
 
 @app.get("/organizations/<organization_id>/audit")
 def list_one(organization_id: UUID, query: Annotated[AuditQuery, Query()]) -> Response[str]:
-    """List what was done in one organization, for the operator."""
+    """List the audit log of one organization for the operator, newest entry first."""
     require_operator(caller_of(app), organization_id)
-    return answer_page(page_of(organization_id, query), query)
+    return answer_page(read_page(organization_id, query), query)
 
 
 @app.get("/organizations/<organization_id>/audit/verify")
 def verify_one(organization_id: UUID, query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
-    """Verify the log of one organization, for the operator."""
+    """Verify the audit log of one organization for the operator."""
     require_operator(caller_of(app), organization_id)
     return answer_verification(organization_id, query)
 
 
-def page_of(organization_id: UUID, query: AuditQuery) -> EntryPage:
-    """Return the page of a log that was asked for."""
+def read_page(organization_id: UUID, query: AuditQuery) -> EntryPage:
+    """Return the page of a log that *query* selects."""
     return list_audit_entries(db, organization_id, query.selection(), cursor=query.cursor, limit=query.page_size())
 
 
 def answer_page(page: EntryPage, query: AuditQuery) -> Response[str]:
-    """Return one page of a log in the format that was asked for."""
+    """Return *page* in the format that *query* asks for: JSON or CSV."""
     content_type, headers, body = entries_answer(page, query)
     return Response(HTTPStatus.OK, content_type, body, headers)
 
 
 def answer_verification(organization_id: UUID, query: VerifyQuery) -> dict[str, Any]:
-    """Return the verdict on a log."""
+    """Verify a log and return the result."""
     return verification_document(verify_audit_log(db, signer, organization_id, after=query.link()))
 
 

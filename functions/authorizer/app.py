@@ -1,4 +1,4 @@
-"""Who calls, for API Gateway: a credential becomes a policy, the caller's context and the key that meters it."""
+"""API Gateway's authorizer: a credential becomes a policy, a context and a usage-plan key."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,8 +12,8 @@ from tenancy.settings import Settings
 from tenancy.use_cases.keys.authenticate import authenticate
 from tenancy.wiring import Wiring
 
-# What an answer depends on: API Gateway keeps it for every request that has the same. The template's `Identity` names
-# the same headers, and a test holds both together; every other check is made behind this function.
+# API Gateway caches an answer by the values of these headers. So the answer must depend on nothing else in the request:
+# all other checks are made by the handlers. A test compares this tuple with `Identity` in the template.
 IDENTITY_SOURCES: Final = (AUTHORIZATION,)
 
 logger = Logger()
@@ -23,18 +23,21 @@ db = wiring.database
 
 
 class UnauthorizedError(Exception):
-    """API Gateway turns an error with the message `Unauthorized` into its 401; every other one is a fault (503)."""
+    """The error that API Gateway answers with 401.
+
+    Every other error is a fault, which is answered with 503.
+    """
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Answer API Gateway's REQUEST authorizer."""
+    """Answer a REQUEST authorizer call of API Gateway."""
     values = parse_header_values(event)
     identity = {name: values.get(name, ()) for name in IDENTITY_SOURCES}
     try:
         authenticated = authenticate(db, wiring.key_set, identity[AUTHORIZATION], now=datetime.now(UTC))
     except UnauthenticatedError as error:
         logger.info("unauthenticated", request_id=event["requestContext"]["requestId"])
-        raise UnauthorizedError("Unauthorized") from error
+        raise UnauthorizedError("Unauthorized") from error  # API Gateway looks for exactly this message
     gateway_key = authenticated.gateway_key or settings.platform_gateway_key
     logger.info("authenticated", credential_id=str(authenticated.caller.credential_id))
     return allow_policy(event["methodArn"], authenticated.caller, gateway_key)

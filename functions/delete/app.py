@@ -1,4 +1,4 @@
-"""The end of an organization: delete it, bring it back, show the certificate of its erasure."""
+"""Deletion of organizations: delete one, restore it, show the certificate of its erasure."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -32,18 +32,21 @@ app = api()
 
 
 @app.delete("/organizations/<organization_id>")
-def delete(organization_id: UUID, asked: DeletionRequest) -> tuple[dict[str, Any], int]:
-    """Delete an organization, to be erased after the grace: for the operator, and for its own super_admin."""
+def delete(organization_id: UUID, body: DeletionRequest) -> tuple[dict[str, Any], int]:
+    """Mark an organization as deleted, for the operator or for its own super_admin.
+
+    It is erased after the grace period.
+    """
     caller = require_operator_or_own(caller_of(app), organization_id, ORGANIZATION_DELETE)
     actor = actor_of(request_of(app), caller)
     now, grace = datetime.now(UTC), settings.deletion_grace
-    deleted = delete_organization(platform_db, targets, organization_id, asked.reason, actor, grace=grace, now=now)
+    deleted = delete_organization(platform_db, targets, organization_id, body.reason, actor, grace=grace, now=now)
     return deletion_document(report_unpublished(deleted)), HTTPStatus.ACCEPTED
 
 
 @app.post("/organizations/<organization_id>/restore")
 def restore(organization_id: UUID) -> dict[str, Any]:
-    """Bring a deleted organization back."""
+    """Restore a deleted organization for the operator."""
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
     restored = restore_organization(platform_db, targets, organization_id, actor, now=datetime.now(UTC))
@@ -52,7 +55,7 @@ def restore(organization_id: UUID) -> dict[str, Any]:
 
 @app.get("/organizations/<organization_id>/deletion-certificate")
 def certificate(organization_id: UUID) -> dict[str, Any]:
-    """Show what was erased, signed."""
+    """Show the signed certificate of an organization's erasure."""
     require_operator(caller_of(app), organization_id)
     return certificates_document(read_certificate(platform_db, signer, organization_id))
 

@@ -1,4 +1,7 @@
-"""The tasks of the state machine that erases an organization (functions/delete/delete_organization.asl.json)."""
+"""The tasks of the state machine that erases an organization.
+
+The state machine is functions/delete/delete_organization.asl.json.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -42,68 +45,76 @@ erasure_stores = ErasureStores(
 )
 
 
-def close(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Close the gate; say since when it is closed, until when writers are waited for, and what is erased in turn."""
-    place_tombstones(erasure_stores, *deletion_of(event), request_id=event["execution"], now=datetime.now(UTC))
-    closed_at = datetime.now(UTC)  # ClickHouse's tombstone comes after PostgreSQL's mark, perhaps by many tries
+def place_tombstones_task(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Place the tombstones, and return times and the stores to erase.
+
+    `closed_at` is the time since when both tombstones exist. `writers_end_at` is the end of the wait for writers.
+    `stores` are erased in that order.
+    """
+    place_tombstones(erasure_stores, *parse_deletion(event), request_id=event["execution"], now=datetime.now(UTC))
+    closed_at = datetime.now(UTC)  # ClickHouse's tombstone may follow PostgreSQL's only after many retries
     return {
         "closed_at": format_time(closed_at),
-        "writers_end_at": format_time(closed_at + settings.writer_wait + ONE_SECOND),  # they know whole seconds
+        "writers_end_at": format_time(closed_at + settings.writer_wait + ONE_SECOND),  # the format has whole seconds
         "stores": list(ERASABLE_STORES),
     }
 
 
-def wait(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Make sure that nobody writes any more who began before."""
+def await_writers_task(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Check that no writer is left that started before the tombstones."""
     closed_at, writer_wait = datetime.fromisoformat(event["closed_at"]), settings.writer_wait
     await_writers(
-        erasure_stores, *deletion_of(event), closed_at=closed_at, writer_wait=writer_wait, now=datetime.now(UTC)
+        erasure_stores, *parse_deletion(event), closed_at=closed_at, writer_wait=writer_wait, now=datetime.now(UTC)
     )
     return {}
 
 
-def erase(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Erase one store."""
-    erase_store(erasure_stores, *deletion_of(event), event["store"], now=datetime.now(UTC))
+def erase_store_task(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Erase the organization from one store."""
+    erase_store(erasure_stores, *parse_deletion(event), event["store"], now=datetime.now(UTC))
     return {}
 
 
-def prove(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Count, and certify."""
+def certify_task(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Count the remaining rows and sign the certificate."""
     request_id, now = event["execution"], datetime.now(UTC)
-    counted = certify(erasure_stores, signer, *deletion_of(event), request_id=request_id, now=now)
+    counted = certify(erasure_stores, signer, *parse_deletion(event), request_id=request_id, now=now)
     return {**report(counted), "count_again_at": format_time(now + settings.recount_after)}
 
 
-def prove_again(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Count once more."""
-    return report(count_again(erasure_stores, signer, *deletion_of(event), now=datetime.now(UTC)))
+def count_again_task(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Count the remaining rows a second time and sign that, too."""
+    return report(count_again(erasure_stores, signer, *parse_deletion(event), now=datetime.now(UTC)))
 
 
+# These names must stay: executions of an older definition may wait for the end of their grace period.
 TASKS: dict[str, Task] = {
-    "close_gate": close,
-    "await_writers": wait,
-    "erase_store": erase,
-    "certify": prove,
-    "count_again": prove_again,
+    "close_gate": place_tombstones_task,
+    "await_writers": await_writers_task,
+    "erase_store": erase_store_task,
+    "certify": certify_task,
+    "count_again": count_again_task,
 }
 
 
 def handler(event: dict[str, Any], _context: object) -> Any:  # noqa: ANN401 - a task's
-    """Do one task of one deletion."""
+    """Run one task of one deletion."""
     result = serve_tasks(TASKS, event, (EarlyError, OvertakenError, RowsLeftError, WritersActiveError))
     logger.info("task done", task=event["task"], organization_id=event["organization_id"], store=event.get("store"))
     return result
 
 
 def report(counted: ErasureCount) -> dict[str, Any]:
-    """Return what was counted; had something come back, somebody writes past the gate."""
+    """Return the counts as the task's result.
+
+    Rows that were found after their erasure mean that a writer ignores the tombstones. They are counted in a metric.
+    """
     if counted.found:
         count("RowsCameBack")
-        logger.warning("rows came back", found=dict(counted.found))
+        logger.warning("rows found after their erasure", found=dict(counted.found))
     return {"counts": counted.left, "found": counted.found}
 
 
-def deletion_of(event: Mapping[str, Any]) -> tuple[UUID, int]:
-    """Return whose deletion, and which of them, a task is about."""
+def parse_deletion(event: Mapping[str, Any]) -> tuple[UUID, int]:
+    """Return the organization and the generation of the deletion that a task belongs to."""
     return UUID(event["organization_id"]), int(event["generation"])

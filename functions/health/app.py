@@ -1,4 +1,4 @@
-"""Whether the API answers at all; asks nothing of any store."""
+"""Health check of the API. It calls no store."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tenancy.gateway.serve import serve
 
 
 def answer(_request: Request, _event: dict[str, Any], _context: object) -> Response:
-    """Say that we are here."""
+    """Return 200."""
     return json_answer(200, {"status": "ok"})
 
 

@@ -1,4 +1,4 @@
-"""Held events of an organization, for the platform's operator: count them, release them."""
+"""Held events of an organization, for the operator: count them and release them."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ app = api()
 
 @app.get("/organizations/<organization_id>/held-events")
 def count_all(organization_id: UUID) -> dict[str, Any]:
-    """Count an organization's held events by reason."""
+    """Count the held events of an organization by reason."""
     require_operator(caller_of(app), organization_id)
     reasons = count_held_by_reason(platform_db, clickhouse(), organization_id, now=datetime.now(UTC))
     return {"count": sum(reasons.values()), "reasons": dict(reasons)}
@@ -28,7 +28,7 @@ def count_all(organization_id: UUID) -> dict[str, Any]:
 
 @app.post("/organizations/<organization_id>/held-events/release")
 def release(organization_id: UUID) -> dict[str, Any]:
-    """Release whatever is held, whether there is room or not."""
+    """Release all held events of an organization, also past its quota."""
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
     return {"released": release_all(platform_db, clickhouse(), redis, organization_id, actor, now=datetime.now(UTC))}

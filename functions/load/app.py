@@ -1,4 +1,4 @@
-"""Queue -> ClickHouse; answers SQS which messages must be delivered again."""
+"""Load queued events into ClickHouse, and tell SQS which messages to deliver again."""
 
 from contextlib import suppress
 from typing import Any
@@ -19,20 +19,23 @@ clickhouse = wiring.clickhouse_writer()
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Store the events of a batch of messages (ReportBatchItemFailures)."""
     messages = [queued_frame(record) for record in event["Records"]]
-    again = load_frames(clickhouse, dead_letters, messages)
-    logger.info("loaded", messages=len(messages), again=len(again))
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
+    failed = load_frames(clickhouse, dead_letters, messages)
+    logger.info("loaded", messages=len(messages), failed=len(failed))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
 def organization_text(text: str) -> str:
-    """Return the UUID that *text* is, as the rows spell it; empty for none."""
+    """Return *text* as the UUID's canonical text, or an empty text if it is no UUID."""
     with suppress(ValueError):
         return str(UUID(text))
     return ""
 
 
 def queued_frame(record: dict[str, Any]) -> QueuedFrame:
-    """Return the frame in an SQS *record*; one that ingest did not send is found out by its text."""
+    """Return the frame in an SQS *record*.
+
+    `load_frames` rejects a message that ingest did not send.
+    """
     attributes = {name: attribute.get("stringValue", "") for name, attribute in record["messageAttributes"].items()}
     return QueuedFrame(
         message_id=record["messageId"],

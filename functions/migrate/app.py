@@ -1,4 +1,4 @@
-"""On deploy, from inside the VPC: brings the schemas to this bundle's version, makes the first platform key."""
+"""Migrate both databases on deploy, from inside the VPC, and create the first platform key."""
 
 import sys
 from contextlib import closing
@@ -10,10 +10,10 @@ from aws_lambda_powertools import Logger
 from tenancy.gateway.custom_resource import serve_custom_resource
 from tenancy.rules.durations import MIGRATION_QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
-from tenancy.use_cases.schema.migrate import ensure_platform_key, migrate
+from tenancy.use_cases.schema.migrate import prepare_databases
 from tenancy.wiring import Wiring
 
-LAYERS = "/opt"  # where Lambda mounts layers/migrations; emulators put layers on the path instead
+LAYERS = "/opt"  # Lambda mounts layers/migrations here. Emulators put layers on sys.path instead.
 
 logger = Logger()
 settings = Settings.from_env()
@@ -25,21 +25,21 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def migrate_all() -> dict[str, Any]:
-    """Bring both schemas up to date and return how many migrations that took."""
+    """Migrate both databases and return how many migrations were applied."""
     wiring = Wiring(settings)
     with (
         closing(wiring.owner_database) as owner_db,
         closing(wiring.clickhouse_writer(timeout_seconds=MIGRATION_QUERY_TIMEOUT_SECONDS)()) as client,
     ):
-        migrated = migrate(owner_db, client, migrations_folder())
-        ensure_platform_key(owner_db, wiring.secrets)
-    logger.info("migrated", postgres=list(migrated.postgres), clickhouse=list(migrated.clickhouse))
-    if migrated.skipped:
-        logger.warning("ClickHouse lets us manage no access: no row policies", skipped=list(migrated.skipped))
+        applied = prepare_databases(owner_db, client, wiring.secrets, migrations_folder())
+    logger.info("migrated", postgres=list(applied.postgres), clickhouse=list(applied.clickhouse))
+    if applied.skipped:
+        skipped = list(applied.skipped)
+        logger.warning("ClickHouse denied access management, row policies were not created", skipped=skipped)
     return {
-        "Postgres": len(migrated.postgres),
-        "ClickHouse": len(migrated.clickhouse),
-        "Skipped": len(migrated.skipped),
+        "Postgres": len(applied.postgres),
+        "ClickHouse": len(applied.clickhouse),
+        "Skipped": len(applied.skipped),
     }
 
 

@@ -1,4 +1,4 @@
-"""An organization takes its data away, and has a data subject erased: it asks, and sees what became of it."""
+"""Privacy: export an organization's data, erase a data subject, and show the state of both."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,7 +18,7 @@ from tenancy.use_cases.privacy.request_erasure import read_erasure, request_eras
 from tenancy.use_cases.privacy.request_export import ExportWithLinks, read_export, request_export
 from tenancy.wiring import Wiring
 
-MAX_PAGE = 100  # 6 MB is what Lambda answers at most, and a link has 2 KB
+MAX_PAGE = 100  # Lambda answers at most 6 MB, and a link has 2 KB
 MAX_CURSOR = 2**31 - 1
 
 settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS")
@@ -28,35 +28,35 @@ app = api()
 
 
 @app.post("/exports")
-def export() -> tuple[dict[str, Any], int]:
-    """Ask for all of the organization's data."""
+def start_export() -> tuple[dict[str, Any], int]:
+    """Request an export of all of the organization's data."""
     tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
-    asked = request_export(db, tenant, actor_of(request_of(app), tenant), now=now)
-    return export_document(ExportWithLinks(export=asked), now=now), HTTPStatus.ACCEPTED
+    export = request_export(db, tenant, actor_of(request_of(app), tenant), now=now)
+    return export_document(ExportWithLinks(export=export), now=now), HTTPStatus.ACCEPTED
 
 
 @app.get("/exports/<export_id>")
-def export_of(
+def show_export(
     export_id: UUID,
     cursor: Annotated[int, Query(ge=0, le=MAX_CURSOR)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
-    """Show an export, with new links to its files, a page at a time."""
+    """Show an export and one page of its files with new links."""
     tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
     return export_document(read_export(db, exports, tenant, export_id, now=now, cursor=cursor, limit=limit), now=now)
 
 
 @app.post("/erasures")
-def erase(body: NewErasure) -> tuple[dict[str, Any], int]:
-    """Ask for the erasure of a data subject."""
+def start_erasure(body: NewErasure) -> tuple[dict[str, Any], int]:
+    """Request the erasure of a data subject."""
     tenant, now = require_tenant(caller_of(app), ERASURES_WRITE), datetime.now(UTC)
-    asked = request_erasure(db, tenant, body.subject(), actor_of(request_of(app), tenant), now=now)
-    return erasure_document(asked), HTTPStatus.ACCEPTED
+    erasure = request_erasure(db, tenant, body.subject(), actor_of(request_of(app), tenant), now=now)
+    return erasure_document(erasure), HTTPStatus.ACCEPTED
 
 
 @app.get("/erasures/<erasure_id>")
-def erasure_of(erasure_id: UUID) -> dict[str, Any]:
-    """Show an erasure."""
+def show_erasure(erasure_id: UUID) -> dict[str, Any]:
+    """Show the state of an erasure."""
     tenant = require_tenant(caller_of(app), ERASURES_WRITE)
     return erasure_document(read_erasure(db, tenant, erasure_id))
 

@@ -1,4 +1,4 @@
-"""Every minute: write exports and erase data subjects."""
+"""Run every minute: write exports and erase data subjects."""
 
 import time
 from dataclasses import asdict
@@ -27,16 +27,16 @@ stores = PrivacyJobStores(
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Do what is due; what the schedule sends does not matter.
+    """Run the jobs that are due. The schedule's event is not read.
 
     Raises:
-        UnavailableError: a store is away; what it was needed for is due again in a minute.
+        UnavailableError: a store is unreachable. The jobs that need it are due again in a minute.
     """
     ends_at = time.monotonic() + PRIVACY_JOBS_WORK_TIME_SECONDS
-    done = run_privacy_jobs(stores, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
-    result = asdict(done)
+    run = run_privacy_jobs(stores, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
+    result = asdict(run)
     if any(result.values()):
         logger.info("privacy jobs", result=result)
-    if done.put_off:
-        raise UnavailableError("A store is away.")
+    if run.put_off:
+        raise UnavailableError(f"A store is unreachable. {run.put_off} privacy jobs are due again in a minute.")
     return result

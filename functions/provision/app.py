@@ -1,4 +1,4 @@
-"""Organizations, for the platform's operator: provision one, look at one, list them, change what one has bought."""
+"""Organizations, for the operator: provision, show, list and change them."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -70,14 +70,14 @@ def list_all(
 
 @app.get("/organizations/<organization_id>")
 def get_one(organization_id: UUID) -> dict[str, Any]:
-    """Return one organization."""
+    """Show one organization."""
     require_operator(caller_of(app), organization_id)
     return organization_document(get_organization(platform_db, organization_id))
 
 
 @app.patch("/organizations/<organization_id>")
 def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
-    """Give an organization another name, tier or status."""
+    """Change the name, tier or status of an organization."""
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
     changed = change_organization(

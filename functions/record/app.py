@@ -1,4 +1,4 @@
-"""Audit queue -> PostgreSQL; answers SQS which messages are none of ours."""
+"""Write queued audit records to PostgreSQL, and tell SQS which messages are unwritable."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every minute: keep what Redis has counted, finish what committed changes still owe, seal the audit logs."""
+"""Run the sweep every minute."""
 
 import time
 from datetime import UTC, datetime
@@ -28,30 +28,26 @@ targets = OutboxTargets(
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Sweep once; what the schedule sends does not matter. A step that failed fails the run, after the others."""
-    began_at = time.monotonic()
+    """Sweep once. The schedule's event is not read.
+
+    Raises:
+        ExceptionGroup: steps failed. All steps were tried.
+    """
+    started_at = time.monotonic()
     run = sweep(
         platform_db,
         redis,
         targets,
         now=datetime.now(UTC),
-        has_time=lambda share: time.monotonic() < began_at + share * SWEEP_WORK_TIME_SECONDS,
+        has_time=lambda share: time.monotonic() < started_at + share * SWEEP_WORK_TIME_SECONDS,
     )
     if run is None:
-        logger.info("another sweep runs")
+        logger.info("another sweep is running")
         return {"ran": False}
-    for organization_id, head in run.sealed.items():  # a witness outside the database
+    for organization_id, head in run.sealed.items():  # the log is a copy of the seals outside the database
         logger.info("sealed", organization_id=str(organization_id), sequence=head.sequence, seal=head.seal.hex())
-    measure(run)
-    result = {
-        "ran": True,
-        "requests_kept": run.requests_persisted,
-        "announced": run.announced,
-        "done": list(run.outbox.done),
-        "failed": list(run.outbox.failed),
-        "sealed": len(run.sealed),
-        "deletions_restarted": run.deletions.restarted if run.deletions else 0,
-    }
+    report(run)
+    result = result_of(run)
     logger.info("swept", result=result)
     for failure in run.failures:
         logger.error("a step failed", exc_info=failure)
@@ -60,8 +56,21 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     return result
 
 
-def measure(run: SweepRun) -> None:
-    """Count what alarms watch."""
+def result_of(run: SweepRun) -> dict[str, Any]:
+    """Return the result of *run* for the caller and the log."""
+    return {
+        "ran": True,
+        "request_counts_persisted": run.requests_persisted,
+        "quota_notices_enqueued": run.announced,
+        "done": list(run.outbox.done),
+        "failed": list(run.outbox.failed),
+        "sealed": len(run.sealed),
+        "deletions_restarted": run.deletions.restarted if run.deletions else 0,
+    }
+
+
+def report(run: SweepRun) -> None:
+    """Count the metrics that alarms watch."""
     if not_published := run.outbox.failed.count(OutboxKind.STANDING):
         count(STANDING_NOT_PUBLISHED, amount=not_published)
     if run.requests_persisted is None:

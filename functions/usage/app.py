@@ -1,4 +1,4 @@
-"""What an organization has used, its statistics, and what it reports of its own use."""
+"""Usage: show it with its statistics, and take the usage that clients report and reserve."""
 
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
@@ -19,19 +19,17 @@ from tenancy.gateway.documents.usage import parse_period, statistics_document, u
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
+from tenancy.rules.quotas import parse_metric
 from tenancy.rules.tenant import require_operator, require_tenant
-from tenancy.rules.tiers import Tier
 from tenancy.settings import Settings
-from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.use_cases.usage.meter import (
     commit_reservation,
-    parse_metric,
     record_usage,
     release_reservation,
     reserve_usage,
 )
 from tenancy.use_cases.usage.read_statistics import read_statistics
-from tenancy.use_cases.usage.read_usage import find_tier, read_usage
+from tenancy.use_cases.usage.read_usage import read_organization_usage, read_tenant_usage
 from tenancy.wiring import Wiring
 
 settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS")
@@ -42,32 +40,36 @@ app = api()
 
 
 @app.get("/usage")
-def usage(
+def show_own_usage(
     from_: Annotated[date | None, Query(alias="from")] = None, to: Annotated[date | None, Query()] = None
 ) -> dict[str, Any]:
-    """Usage of the month against the tier's quotas, and per day."""
+    """Show the caller's usage of this month against its quotas, and per day."""
     tenant = require_tenant(caller_of(app), USAGE_READ)
-    return usage_of(tenant.organization_id, tenant.tier, from_, to)
+    now = datetime.now(UTC)
+    period = parse_period(from_, to, today=now.date())
+    return usage_document(read_tenant_usage(db, clickhouse, tenant, period, now=now))
 
 
 @app.get("/organizations/<organization_id>/usage")
-def usage_of_one(
+def show_usage(
     organization_id: UUID,
     from_: Annotated[date | None, Query(alias="from")] = None,
     to: Annotated[date | None, Query()] = None,
 ) -> dict[str, Any]:
-    """Usage of one organization, for the operator."""
+    """Show the usage of one organization for the operator."""
     require_operator(caller_of(app), organization_id)
-    return usage_of(organization_id, find_tier(db, organization_id), from_, to)
+    now = datetime.now(UTC)
+    period = parse_period(from_, to, today=now.date())
+    return usage_document(read_organization_usage(db, clickhouse, organization_id, period, now=now))
 
 
 @app.get("/stats")
-def stats(
+def show_statistics(
     from_: Annotated[date | None, Query(alias="from")] = None,
     to: Annotated[date | None, Query()] = None,
     group_by: Annotated[str, Query()] = "day",
 ) -> dict[str, Any]:
-    """Events, revenue and devices by event time, in groups."""
+    """Show events, revenue and devices by event time, in groups."""
     tenant = require_tenant(caller_of(app), STATS_READ)
     now = datetime.now(UTC)
     period = parse_period(from_, to, today=now.date())
@@ -78,7 +80,7 @@ def stats(
 
 @app.post("/usage/<metric>")
 def report(metric: str, body: UsageBody, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
-    """Report predictions, or bytes that are stored elsewhere."""
+    """Record usage that the client reports: predictions, or bytes that are stored elsewhere."""
     tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
     amount = body.amount_of(known)
     allowance = record_usage(db, tenant, known, amount, idempotency_key=idempotency_key, now=datetime.now(UTC))
@@ -87,7 +89,7 @@ def report(metric: str, body: UsageBody, idempotency_key: IdempotencyKey = None)
 
 @app.post("/usage/<metric>/reservations")
 def reserve(metric: str, body: ReservationBody) -> tuple[dict[str, Any], int]:
-    """Set room aside."""
+    """Reserve an amount of a quota."""
     tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
     valid_for = timedelta(seconds=body.ttl_seconds)
     reserved = reserve_usage(db, tenant, known, body.amount, valid_for=valid_for, now=datetime.now(UTC))
@@ -96,7 +98,7 @@ def reserve(metric: str, body: ReservationBody) -> tuple[dict[str, Any], int]:
 
 @app.post("/usage/<metric>/reservations/<reservation_id>/commit")
 def commit(metric: str, reservation_id: UUID, body: CommitBody | None = None) -> dict[str, Any]:
-    """Use what was set aside, or less of it."""
+    """Record the usage of a reserved amount, or of less."""
     tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
     amount = body.amount if body else None
     return allowance_document(commit_reservation(db, tenant, known, reservation_id, amount, now=datetime.now(UTC)))
@@ -104,18 +106,10 @@ def commit(metric: str, reservation_id: UUID, body: CommitBody | None = None) ->
 
 @app.delete("/usage/<metric>/reservations/<reservation_id>")
 def release(metric: str, reservation_id: UUID) -> Response[str]:
-    """Give back what was set aside."""
+    """Release a reserved amount."""
     tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
     release_reservation(db, tenant, known, reservation_id)
     return Response(HTTPStatus.NO_CONTENT, body="")
-
-
-def usage_of(organization_id: UUID, tier: Tier, start: date | None, end: date | None) -> dict[str, Any]:
-    """Return the usage of an organization in the period that a query names."""
-    now = datetime.now(UTC)
-    period = parse_period(start, end, today=now.date())
-    reader = TenantReader(clickhouse(), organization_id)
-    return usage_document(read_usage(db, reader, organization_id, tier, period, now=now))
 
 
 handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=wiring.gate(lambda: db))

@@ -35,7 +35,8 @@ def measure(rounds: int) -> Figure:
     tenant = require_tenant(parse_request(sample("ingest/events")).caller(), EVENTS_WRITE)
     with stand_in() as aws_url, redis_knowing(tenant) as (redis, _), loaded("ingest", aws_url) as app:
         gate = AdmissionGate(redis, no_database)
-        vars(app)["ingest"] = Ingest(gate, app.wiring.event_queue, base_domain=app.settings.base_domain)
+        queue, base_domain = app.wiring.event_queue, app.settings.base_domain
+        vars(app)["ingest"] = Ingest(gate, queue, lambda: app.wiring.write_keys, base_domain=base_domain)
         comparisons = [_compare(app, batch, rounds) for batch in BATCHES]
         parts = _measure_parts(app, gate, BATCHES[-1], rounds)
     return Figure(

@@ -1,4 +1,7 @@
-"""What a function on the hot path imports before its first request, by name: what is not imported costs no start."""
+"""The modules that a function imports before its first request.
+
+Each import costs time at a cold start. The test compares names, because times depend on the machine.
+"""
 
 import json
 import os
@@ -16,8 +19,8 @@ spec = importlib.util.spec_from_file_location("app", sys.argv[1])
 spec.loader.exec_module(importlib.util.module_from_spec(spec))
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules} | set(sys.modules))))
 """
-NOBODY = {"moto", "pytest", "ministack", "chdb"}
-JUDGES_PASSWORDS = {"provision"}
+TEST_PACKAGES = {"moto", "pytest", "ministack", "chdb"}
+CHECKS_PASSWORDS = {"provision"}
 UNUSED = {
     "authorizer": {
         "boto3",
@@ -44,18 +47,19 @@ UNUSED = {
 
 
 @pytest.mark.parametrize("function", sorted(path.parent.name for path in ROOT.glob("functions/*/app.py")))
-def test_a_function_imports_no_driver_that_it_does_not_use(function: str) -> None:
+def test_function_imports_no_unused_driver(function: str) -> None:
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "layers/tenancy"),
         **dict.fromkeys(VARIABLES, "1"),
         "AWS_REGION": "eu-central-1",
     }
-    app = ROOT / "functions" / function / "app.py"
-    command = [sys.executable, "-c", PROGRAM, str(app)]
+    command = [sys.executable, "-c", PROGRAM, str(ROOT / "functions" / function / "app.py")]
+
     printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
     imported = set(json.loads(printed))
-    assert imported.isdisjoint(UNUSED.get(function, set()) | NOBODY)
-    assert function in JUDGES_PASSWORDS or "zxcvbn" not in imported  # its dictionaries
+    assert imported.isdisjoint(UNUSED.get(function, set()) | TEST_PACKAGES)
+    assert function in CHECKS_PASSWORDS or "zxcvbn" not in imported  # zxcvbn loads its dictionaries
     if function in UNUSED:
         assert "aws_lambda_powertools.event_handler" not in imported

@@ -1,4 +1,4 @@
-"""What is there after a death: an organization's rows, its gateway keys, the mail that was sent."""
+"""The state after a crash: an organization's rows, gateway keys and sent mails."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from moto.ses.models import ses_backends
 
 from tests.given import REGION, AwsAccount
 
-ACCOUNT = "123456789012"  # the one that moto plays
+ACCOUNT = "123456789012"  # moto's account
 COUNT_ROWS = """
     SELECT count(*), (SELECT count(*) FROM users AS u JOIN organizations AS o ON o.id = u.organization_id
                       WHERE o.subdomain = %(subdomain)s),
@@ -20,13 +20,13 @@ COUNT_ROWS = """
             WHERE o.subdomain = %(subdomain)s)
     FROM organizations WHERE subdomain = %(subdomain)s
 """
-FIND_OWED = "SELECT kind FROM outbox WHERE organization_id = %s ORDER BY id"
-FIND_METERED = "SELECT tier, gateway_key FROM organizations WHERE id = %s"
+LIST_PENDING_KINDS = "SELECT kind FROM outbox WHERE organization_id = %s ORDER BY id"
+FIND_GATEWAY_KEY = "SELECT tier, gateway_key FROM organizations WHERE id = %s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
-    """Looks past all policies, from outside of the process that died."""
+    """Reads past all row policies, from outside of the crashed process."""
 
     superuser: psycopg.Connection[Any]
     aws: AwsAccount
@@ -35,30 +35,37 @@ class Aftermath:
         return self.superuser.execute(statement.encode(), values).fetchall()
 
     def counts(self, subdomain: str) -> tuple[int, ...]:
-        """How many organizations, users, API keys and audit records there are of the one at *subdomain*."""
+        """Count the organizations, users, API keys and audit records at *subdomain*."""
         return self.rows(COUNT_ROWS, {"subdomain": subdomain})[0]
 
-    def owed(self, organization_id: UUID) -> list[str]:
-        return [kind for (kind,) in self.rows(FIND_OWED, (organization_id,))]
+    def pending_kinds(self, organization_id: UUID) -> list[str]:
+        """Return the kinds of the organization's outbox entries."""
+        return [kind for (kind,) in self.rows(LIST_PENDING_KINDS, (organization_id,))]
 
     def is_metered(self, organization_id: UUID) -> bool:
-        """Whether the key that the authorizer hands out now is in the plan of the organization's tier."""
-        [(tier, gateway_key)] = self.rows(FIND_METERED, (organization_id,))
+        """Whether the organization's current gateway key is in the plan of its tier."""
+        [(tier, gateway_key)] = self.rows(FIND_GATEWAY_KEY, (organization_id,))
         return (tier, gateway_key) in self.gateway_keys(organization_id)
 
     def gateway_keys(self, organization_id: UUID) -> list[tuple[str, str]]:
-        """The organization's keys, each with the tier whose plan it is in; moto keeps a deleted one in its plan."""
+        """Return the organization's existing keys, each with the tier of its plan.
+
+        moto lists a deleted key in its plan, so the plans alone do not tell.
+        """
         gateway = boto3.client("apigateway", region_name=REGION)
-        found = gateway.get_api_keys(nameQuery=f"organization-{organization_id}", limit=500)["items"]
-        there = {item["name"] for item in found}
+        items = gateway.get_api_keys(nameQuery=f"organization-{organization_id}", limit=500)["items"]
+        names = {item["name"] for item in items}
         return [
             (tier, item["name"])
             for tier, plan_id in self.aws.plan_ids.items()
             for item in gateway.get_usage_plan_keys(usagePlanId=plan_id)["items"]
-            if item["name"] in there
+            if item["name"] in names
         ]
 
     def mails_to(self, address: str) -> list[str]:
-        """The subjects of what was sent to *address*; moto serves from this process, and has no call for it."""
+        """Return the subjects of the mails to *address*.
+
+        moto runs in this process and has no API call for them.
+        """
         messages = ses_backends[ACCOUNT][REGION].sent_messages
         return [message.subject for message in messages if message.destinations["ToAddresses"] == [address]]

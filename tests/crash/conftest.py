@@ -1,4 +1,4 @@
-"""Who looks at what a death has left."""
+"""The view of the state after a crash."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,7 @@
-"""A change that dies at any moment: API Gateway knows the organization throughout, and the next try ends it."""
+"""A change of an organization that crashes at any moment.
+
+The organization has a valid gateway key throughout, and the next attempt completes the change.
+"""
 
 from datetime import timedelta
 from itertools import count
@@ -16,63 +19,78 @@ from tenancy.use_cases.organizations.provision import Provisioned, provision_org
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
-from tests.crash.deaths import deaths
+from tests.crash.crashes import Crash, crashes
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, Databases, new_organization, tenant_of
 from tests.use_cases.admitting import known_of
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 CHANGE = OrganizationChange(name="Acme 2", tier=Tier.GROWTH, status=OrganizationStatus.SUSPENDED)
+CHANGED = ("Acme 2", "growth", "suspended")
 ACTIONS = ["organization.renamed", "organization.suspended", "organization.tier_changed"]
 FIND_STATE = "SELECT name, tier, status FROM organizations WHERE id = %s"
-FIND_ACTIONS = """
+LIST_ACTIONS = """
     SELECT action FROM audit_log WHERE organization_id = %s AND action <> 'organization.provisioned' ORDER BY action
 """
 
 
-def test_a_change_is_done_once_and_with_a_gateway_key_at_every_moment(
+def test_crashed_change_is_done_once_and_keeps_a_gateway_key(
     databases: Databases, targets: OutboxTargets, counters: Redis, aftermath: Aftermath
 ) -> None:
-    numbers, died = count(), 0
+    numbers, crashed = count(), 0
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)
-    admissions = AdmissionGate(counters, lambda: databases.functions)
+    gate = AdmissionGate(counters, lambda: databases.functions)
 
     def begin() -> Provisioned:
         new = new_organization(f"acme-{next(numbers)}", Tier.STARTER)
-        made = provision_organization(databases.platform, targets, new, OPERATOR, now=NOW)
-        assert (
-            admissions.admit(tenant_of(made), now=NOW).verdict is AdmissionVerdict.ADMITTED
-        )  # Redis knows it as it is
-        return made
+        acme = provision_organization(databases.platform, targets, new, OPERATOR, now=NOW)
+        admission = gate.admit(tenant_of(acme), now=NOW)  # Redis knows the old standing
+        assert admission.verdict is AdmissionVerdict.ADMITTED
+        return acme
 
-    def change(made: Provisioned, after: timedelta = SECOND) -> None:
-        change_organization(
-            databases.platform,
-            targets,
-            gateway_keys,
-            made.organization.id,
-            CHANGE,
-            actor=OPERATOR,
-            now=NOW + after,
-        )
+    def change(acme: Provisioned, after: timedelta = SECOND) -> None:
+        organization_id, now = acme.organization.id, NOW + after
+        change_organization(databases.platform, targets, gateway_keys, organization_id, CHANGE, actor=OPERATOR, now=now)
 
-    for death in deaths(begin, change):
-        made = death.state
-        organization_id = made.organization.id
-        assert aftermath.is_metered(organization_id), death
-        left = aftermath.rows(FIND_STATE, (organization_id,))
-        assert left in ([(made.organization.name, "starter", "active")], [("Acme 2", "growth", "suspended")]), death
-        sweep(databases.platform, counters, targets, now=NOW + MINUTE)
-        assert [known_of(databases, organization_id)] == [(status, tier) for _, tier, status in left], death
-        change(made, 2 * SECOND)
-        assert aftermath.is_metered(organization_id), death
-        assert aftermath.rows(FIND_STATE, (organization_id,)) == [("Acme 2", "growth", "suspended")]
-        assert [action for (action,) in aftermath.rows(FIND_ACTIONS, (organization_id,))] == ACTIONS, death
-        admission = admissions.admit(tenant_of(made), now=NOW + 3 * SECOND)
-        assert (admission.verdict, admission.tier) == (AdmissionVerdict.INACTIVE, Tier.GROWTH), death
+    for crash in crashes(begin, change):
+        acme = crash.state
+        require_unchanged_or_changed(databases, targets, counters, aftermath, crash)
+
+        change(acme, 2 * SECOND)
+
+        require_changed_once(aftermath, crash)
+        admission = gate.admit(tenant_of(acme), now=NOW + 3 * SECOND)
+        assert (admission.verdict, admission.tier) == (AdmissionVerdict.INACTIVE, Tier.GROWTH), crash
         run_due_entries(databases.platform, targets, now=NOW + 2 * OUTBOX_CLAIM_TIME)
-        assert aftermath.owed(organization_id) == [], death
-        assert [tier for tier, _ in aftermath.gateway_keys(organization_id)] == ["growth"], death
-        assert aftermath.is_metered(organization_id), death
-        died += 1
-    assert died > 20
+        require_only_the_new_key(aftermath, crash)
+        crashed += 1
+    assert crashed > 20
+
+
+def require_unchanged_or_changed(
+    databases: Databases, targets: OutboxTargets, counters: Redis, aftermath: Aftermath, crash: Crash[Provisioned]
+) -> None:
+    """Require that the change is whole or absent, and that the next sweep publishes that state."""
+    organization = crash.state.organization
+    assert aftermath.is_metered(organization.id), crash
+    [state] = aftermath.rows(FIND_STATE, (organization.id,))
+    assert state in {(organization.name, "starter", "active"), CHANGED}, crash
+
+    sweep(databases.platform, counters, targets, now=NOW + MINUTE)
+
+    _, tier, status = state
+    assert known_of(databases, organization.id) == (status, tier), crash
+
+
+def require_changed_once(aftermath: Aftermath, crash: Crash[Provisioned]) -> None:
+    organization_id = crash.state.organization.id
+    assert aftermath.is_metered(organization_id), crash
+    assert aftermath.rows(FIND_STATE, (organization_id,)) == [CHANGED]
+    assert [action for (action,) in aftermath.rows(LIST_ACTIONS, (organization_id,))] == ACTIONS, crash
+
+
+def require_only_the_new_key(aftermath: Aftermath, crash: Crash[Provisioned]) -> None:
+    organization_id = crash.state.organization.id
+    assert aftermath.pending_kinds(organization_id) == [], crash
+    assert [tier for tier, _ in aftermath.gateway_keys(organization_id)] == ["growth"], crash
+    assert aftermath.is_metered(organization_id), crash

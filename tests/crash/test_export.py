@@ -1,4 +1,7 @@
-"""An export whose worker dies at any moment: the next one ends it with the right files, each row and each mail once."""
+"""An export with a worker that crashes at any moment.
+
+The next worker completes it, with each row and each mail once.
+"""
 
 import hashlib
 import json
@@ -14,47 +17,47 @@ from tenancy.use_cases.organizations.provision import provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.privacy import export_pages, write_export
 from tests.crash.aftermath import Aftermath
-from tests.crash.deaths import deaths
+from tests.crash.crashes import Crash, crashes
 from tests.given import NOW, OPERATOR, Databases, new_organization
 from tests.use_cases.privacy_jobs import EXPORTS, ask_export, objects, rows_in, work
 from tests.use_cases.storing import put
 
 EVENTS = 3
 LATER = NOW + PRIVACY_JOB_CLAIM_TIME
-SECTIONS = ("users", "daily_statistics", "events")  # one with each kind of position: the others are read alike
+SECTIONS = ("users", "daily_statistics", "events")  # one of each kind of position
 INSERT_USER = "INSERT INTO users (id, organization_id, email, role) VALUES (gen_random_uuid(), %s, %s, 'super_admin')"
 FIND_STATE = "SELECT status, position, expires_at, due_at FROM exports WHERE id = %s"
 LIST_FILES = "SELECT name, section, row_count FROM export_files WHERE export_id = %s ORDER BY number"
-LIST_MAILED = """
+LIST_RECIPIENTS = """
     SELECT payload ->> 'to' FROM outbox WHERE organization_id = %s AND kind = 'export_mail' ORDER BY payload ->> 'to'
 """
 
 
-class Asked(NamedTuple):
-    """An export that was asked for by an organization with two super_admins and three events."""
+class RequestedExport(NamedTuple):
+    """An export that an organization with two super_admins and three events has requested."""
 
     organization_id: UUID
     id: UUID
 
     def objects(self) -> dict[str, bytes]:
-        own = f"{self.organization_id}/"
-        return {key.removeprefix(own): content for key, content in objects().items() if key.startswith(own)}
+        prefix = f"{self.organization_id}/"
+        return {key.removeprefix(prefix): content for key, content in objects().items() if key.startswith(prefix)}
 
 
 @pytest.fixture
-def ask(databases: Databases, targets: OutboxTargets, aftermath: Aftermath) -> Callable[[], Asked]:
+def request_export(databases: Databases, targets: OutboxTargets, aftermath: Aftermath) -> Callable[[], RequestedExport]:
     numbers = count()
 
-    def ask() -> Asked:
+    def request() -> RequestedExport:
         name = f"acme-{next(numbers)}"
-        made = provision_organization(databases.platform, targets, new_organization(name), OPERATOR, now=NOW)
+        acme = provision_organization(databases.platform, targets, new_organization(name), OPERATOR, now=NOW)
         run_due_entries(databases.platform, targets, now=NOW)
-        own = made.organization.id
-        aftermath.superuser.execute(INSERT_USER, (own, f"ann@{name}.example"))
-        put(databases, own, range(EVENTS), at=NOW)
-        return Asked(own, ask_export(databases, made, NOW))
+        organization_id = acme.organization.id
+        aftermath.superuser.execute(INSERT_USER, (organization_id, f"ann@{name}.example"))
+        put(databases, organization_id, range(EVENTS), at=NOW)
+        return RequestedExport(organization_id, ask_export(databases, acme, NOW))
 
-    return ask
+    return request
 
 
 @pytest.fixture
@@ -65,46 +68,54 @@ def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_files")
-def test_an_export_has_the_right_files_and_each_mail_is_owed_once_whenever_its_worker_died(
-    databases: Databases, aftermath: Aftermath, ask: Callable[[], Asked]
+def test_crashed_export_has_each_row_and_each_mail_once(
+    databases: Databases, aftermath: Aftermath, request_export: Callable[[], RequestedExport]
 ) -> None:
-    died = 0
-    for death in deaths(ask, lambda _: work(databases, NOW)):
-        asked = death.state
+    crashed = 0
+    for crash in crashes(request_export, lambda _: work(databases, NOW)):
         work(databases, LATER)
-        assert aftermath.rows(FIND_STATE, (asked.id,))[0][0] == "done", death
-        files = asked.objects()
-        manifest = json.loads(files.pop(f"{asked.id}/0/manifest.json"))
-        assert {each["name"]: each["sha256"] for each in manifest["files"]} == {
-            name: hashlib.sha256(content).hexdigest() for name, content in files.items()
-        }, death
-        noted = [(each["name"], each["section"], each["row_count"]) for each in manifest["files"]]
-        assert noted == aftermath.rows(LIST_FILES, (asked.id,)), death
-        assert noted == [(name, section, len(rows_in(files[name]))) for name, section, _ in noted], death
-        assert manifest["rows"] == {"users": 2, "daily_statistics": 1, "events": EVENTS}, death
-        events = [row["event_id"] for name, section, _ in noted if section == "events" for row in rows_in(files[name])]
-        assert sorted(events) == [str(number) for number in range(EVENTS)], death
-        mailed = [address for (address,) in aftermath.rows(LIST_MAILED, (asked.organization_id,))]
-        assert [address.partition("@")[0] for address in mailed] == ["admin", "ann"], death
-        EXPORTS.delete_all(asked.organization_id)  # the next look reads what is in the bucket
-        died += 1
-    assert died > 50
+
+        assert aftermath.rows(FIND_STATE, (crash.state.id,))[0][0] == "done", crash
+        require_whole_files(aftermath, crash)
+        recipients = [address for (address,) in aftermath.rows(LIST_RECIPIENTS, (crash.state.organization_id,))]
+        assert [address.partition("@")[0] for address in recipients] == ["admin", "ann"], crash
+        EXPORTS.delete_all(crash.state.organization_id)  # `objects` reads the whole bucket
+        crashed += 1
+    assert crashed > 50
+
+
+def require_whole_files(aftermath: Aftermath, crash: Crash[RequestedExport]) -> None:
+    """Require that manifest, database and bucket agree, and that the files have each row once."""
+    export = crash.state
+    files = export.objects()
+    manifest = json.loads(files.pop(f"{export.id}/0/manifest.json"))
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    assert {each["name"]: each["sha256"] for each in manifest["files"]} == digests, crash
+
+    listed = [(each["name"], each["section"], each["row_count"]) for each in manifest["files"]]
+    assert listed == aftermath.rows(LIST_FILES, (export.id,)), crash
+    assert listed == [(name, section, len(rows_in(files[name]))) for name, section, _ in listed], crash
+    assert manifest["rows"] == {"users": 2, "daily_statistics": 1, "events": EVENTS}, crash
+
+    events = [row["event_id"] for name, section, _ in listed if section == "events" for row in rows_in(files[name])]
+    assert sorted(events) == [str(number) for number in range(EVENTS)], crash
 
 
 @pytest.mark.usefixtures("small_files")
-def test_expired_files_are_gone_whenever_who_deletes_them_died(
-    databases: Databases, aftermath: Aftermath, ask: Callable[[], Asked]
+def test_crashed_deletion_of_expired_files_is_completed(
+    databases: Databases, aftermath: Aftermath, request_export: Callable[[], RequestedExport]
 ) -> None:
-    expired, died = NOW + EXPORT_FILE_RETENTION, 0
+    expired, crashed = NOW + EXPORT_FILE_RETENTION, 0
 
-    def begin() -> Asked:
-        asked = ask()
+    def begin() -> RequestedExport:
+        export = request_export()
         work(databases, NOW)
-        return asked
+        return export
 
-    for death in deaths(begin, lambda _: work(databases, expired)):
+    for crash in crashes(begin, lambda _: work(databases, expired)):
         work(databases, expired)
-        assert death.state.objects() == {}, death
-        assert aftermath.rows(FIND_STATE, (death.state.id,)) == [("done", None, expired, None)], death
-        died += 1
-    assert died > 8
+
+        assert crash.state.objects() == {}, crash
+        assert aftermath.rows(FIND_STATE, (crash.state.id,)) == [("done", None, expired, None)], crash
+        crashed += 1
+    assert crashed > 8

@@ -1,4 +1,7 @@
-"""The stack that `make up` started, and organizations of its own for each test: it may hold others already."""
+"""The stack that `make up` started, and new organizations for each test.
+
+The stack may have other organizations.
+"""
 
 import os
 import secrets
@@ -26,9 +29,9 @@ def api(stack: Stack) -> Api:
 
 @pytest.fixture
 def provision(stack: Stack, api: Api) -> Provision:
-    """Provision an organization by its name, with a subdomain that no run before has taken."""
+    """Provision an organization by its name, with a subdomain that no earlier run has taken."""
 
-    def make(name: str, tier: str) -> Organization:
+    def provision(name: str, tier: str) -> Organization:
         answer = api.post(
             "/organizations",
             stack.platform_key,
@@ -43,7 +46,7 @@ def provision(stack: Stack, api: Api) -> Provision:
         assert answer.status == 201, answer.document
         return Organization.of(answer.document)
 
-    return make
+    return provision
 
 
 @pytest.fixture

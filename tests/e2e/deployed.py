@@ -1,4 +1,4 @@
-"""A client of the deployed stack: calls over HTTP, and what its stores hold."""
+"""A client of the deployed stack: calls over HTTP, and the contents of its stores."""
 
 import json
 import time
@@ -12,12 +12,14 @@ from typing import Any, Self
 import boto3
 import clickhouse_connect
 
-LOAD_SECONDS = 90.0
+WAIT_SECONDS = 300.0  # only a failure waits so long
 POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
+    """The addresses of the deployed stack, from the file that `make up` writes."""
+
     api_url: str
     platform_key: str
     clickhouse_url: str
@@ -28,11 +30,11 @@ class Stack:
 
     @classmethod
     def load(cls, file: Path) -> Self:
-        contract = json.loads(file.read_text())
-        return cls(**{name: contract[name] for name in cls.__dataclass_fields__})
+        document = json.loads(file.read_text())
+        return cls(**{name: document[name] for name in cls.__dataclass_fields__})
 
     def invoke(self, logical_id: str) -> dict[str, Any]:
-        """Invoke a deployed function that is no handler of the API."""
+        """Invoke a deployed function that is not behind the API, and return its result."""
         client = self.session().client("lambda", endpoint_url=self.aws_endpoint_url)
         answer = client.invoke(FunctionName=self.physical_id(logical_id), Payload=b"{}")
         document: dict[str, Any] = json.loads(answer["Payload"].read())
@@ -43,19 +45,19 @@ class Stack:
         return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=self.region)
 
     def physical_id(self, logical_id: str) -> str:
-        """Return what the template's resource is called in the deployed stack."""
+        """Return the physical id of the template's resource."""
         stacks = self.session().client("cloudformation", endpoint_url=self.aws_endpoint_url)
         found = stacks.describe_stack_resource(StackName=self.stack_name, LogicalResourceId=logical_id)
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
     def mail(self) -> list[dict[str, Any]]:
-        """Return what SES has sent."""
+        """Return the mails that SES has sent."""
         with urllib.request.urlopen(self.mailbox_url, timeout=10) as response:
             document = json.load(response)
         return [message for account in document["messages"].values() for message in account]
 
-    def stored(self, organization_id: str, *, where: str = "1", table: str = "events") -> int:
-        """Count different events in ClickHouse."""
+    def count_stored(self, organization_id: str, *, where: str = "1", table: str = "events") -> int:
+        """Count the distinct events of an organization in ClickHouse."""
         client = clickhouse_connect.get_client(dsn=self.clickhouse_url)
         statement = f"SELECT count() FROM {table} FINAL WHERE organization_id = {{id:UUID}} AND {where}"
         try:
@@ -63,32 +65,42 @@ class Stack:
         finally:
             client.close()
 
+    def wait_for_stored(self, organization_id: str, events: int, *, table: str = "events") -> None:
+        """Wait until ClickHouse has exactly so many *events* of an organization."""
+        assert wait_for(lambda: self.count_stored(organization_id, table=table), events) == events
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
+    """A provisioned organization with its keys."""
+
     id: str
     subdomain: str
     write_key: str
     secret_key: str
 
     @classmethod
-    def of(cls, made: Mapping[str, Any]) -> Self:
+    def of(cls, document: Mapping[str, Any]) -> Self:
         return cls(
-            id=made["organization"]["id"],
-            subdomain=made["organization"]["subdomain"],
-            write_key=made["write_key"],
-            secret_key=made["secret_key"],
+            id=document["organization"]["id"],
+            subdomain=document["organization"]["subdomain"],
+            write_key=document["write_key"],
+            secret_key=document["secret_key"],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """An answer of the API: status, headers with names in lower case, and the JSON document."""
+
     status: int
     headers: Mapping[str, str]
     document: Any
 
 
 class Api:
+    """Calls the API at *url* with bearer credentials."""
+
     def __init__(self, url: str) -> None:
         self.url = url
 
@@ -113,18 +125,33 @@ class Api:
         sent = {"Content-Type": "application/json", **authorization, **(headers or {})}
         request = urllib.request.Request(f"{self.url}{path}", data=body, headers=sent, method=method)
         try:
-            response = urllib.request.urlopen(request, timeout=60)
+            response = urllib.request.urlopen(request, timeout=120)
         except urllib.error.HTTPError as error:
             response = error
         with response:
             text = response.read()
-            kept = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, kept, json.loads(text) if text else None)
+            received = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, received, json.loads(text) if text else None)
 
 
-def wait_for(what: Callable[[], int], expected: int) -> int:
-    """Return what *what* says, as soon as it is *expected*, or after a minute and a half."""
-    deadline = time.monotonic() + LOAD_SECONDS
-    while (found := what()) < expected and time.monotonic() < deadline:
+def wait_for(read: Callable[[], int], expected: int) -> int:
+    """Return the first value of *read* that is at least *expected*, or its value at time-out."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (value := read()) < expected and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-    return found
+    return value
+
+
+def refusal_of(answer: Answer) -> tuple[int, str]:
+    """Return status and code of a refusal, which must be a problem document."""
+    document = answer.document
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert document["status"] == answer.status
+    assert document["message"] == document["detail"]
+    assert document["request_id"]
+    return answer.status, document["code"]
+
+
+def sweep(stack: Stack) -> None:
+    """Run one whole sweep. The scheduled sweep may hold the lease at first."""
+    wait_for(lambda: int(stack.invoke("Sweep")["ran"]), 1)

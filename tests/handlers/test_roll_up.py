@@ -29,9 +29,9 @@ NOTHING = {
     "organizations": 0,
     "days": 0,
     "events_released": 0,
-    "gates_closed_again": 0,
+    "tombstones_restored": 0,
     "organizations_cleaned": None,
-    "audit_entries_cut": 0,
+    "audit_entries_pruned": 0,
 }
 
 
@@ -67,9 +67,9 @@ def test_the_schedules_event_counts_what_was_written(
             "organizations": 2,
             "days": 2,
             "events_released": 0,
-            "gates_closed_again": 0,
+            "tombstones_restored": 0,
             "organizations_cleaned": cleaned,
-            "audit_entries_cut": 0,
+            "audit_entries_pruned": 0,
         }
         assert counted(databases) == [(acme.organization.id, 2, 2), (globex.organization.id, 3, 3)]
     store(databases, acme, 1, 2, 3, 4)
@@ -147,7 +147,7 @@ def test_a_restored_clickhouse_gets_its_tombstones_back(
         delete_organization(databases.platform, targets, organization_id, "end", OPERATOR, grace=grace, now=MOMENT)
     with superuser(databases) as conn:
         conn.execute("UPDATE organizations SET status = 'erased', gate_closed_at = now() WHERE id = %s", (own,))
-    assert [roll_up(sample("roll_up", "hourly"))["gates_closed_again"] for _ in range(2)] == [1, 0]
+    assert [roll_up(sample("roll_up", "hourly"))["tombstones_restored"] for _ in range(2)] == [1, 0]
     assert list_all_tombstones(databases.clickhouse) == {own}
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "GatesClosedAgain" in line]
     assert [line["organization_id"] for line in lines] == [str(own)]
@@ -159,7 +159,7 @@ def test_redis_that_is_away_is_a_metric(
 ) -> None:
     put_secret(REDIS, f"redis://{nowhere}/0")
     assert start("roll_up")(sample("roll_up", "hourly"))["ran"]
-    assert start("sweep")(sample("sweep", "every_minute"))["requests_kept"] is None
+    assert start("sweep")(sample("sweep", "every_minute"))["request_counts_persisted"] is None
     printed = capsys.readouterr().out
     assert "CountersNotSettled" in printed
     assert "RequestsNotKept" in printed

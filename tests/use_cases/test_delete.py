@@ -24,7 +24,7 @@ from tenancy.use_cases.organizations.list_organizations import get_organization
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.sweep import sweep
 from tenancy.use_cases.usage.meter import record_usage
-from tests.crash.deaths import process
+from tests.crash.crashes import process
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import Admit

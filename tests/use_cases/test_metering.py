@@ -18,7 +18,7 @@ from tenancy.errors import (
     NotFoundError,
     QuotaExceededError,
 )
-from tenancy.rules.quotas import Allowance, Metric
+from tenancy.rules.quotas import Allowance, Metric, parse_metric
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
@@ -26,7 +26,6 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.usage.meter import (
     commit_reservation,
-    parse_metric,
     record_usage,
     release_reservation,
     reserve_usage,

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from tenancy.errors import QuotaExceededError, RateLimitedError
+from tenancy.errors import NotFoundError, QuotaExceededError, RateLimitedError
 from tenancy.rules.durations import QUOTA_RETRY_AFTER_SECONDS
 from tenancy.rules.tiers import NOTICE_PERCENTS, QUOTAS, UPGRADE_URL, Tier
 from tenancy.rules.usage import TOTAL_PERIOD, month_of
@@ -148,3 +148,14 @@ def list_reached_thresholds(
         for percent in NOTICE_PERCENTS
         if used * 100 >= quota * percent
     ]
+
+
+def parse_metric(name: str) -> Metric:
+    """Return the metric *name* if clients may report it.
+
+    Raises:
+        NotFoundError: clients report no metric of that name.
+    """
+    if name not in METERED:
+        raise NotFoundError(f"Unknown metric. Clients report {' and '.join(sorted(METERED))}.")
+    return Metric(name)

@@ -1,1 +1,4 @@
-"""What the product does: each module does one thing, owns its transaction and the order of its effects."""
+"""Use cases: each module does one thing that the product does.
+
+It owns its transactions and the order of its side effects.
+"""

@@ -1,1 +1,1 @@
-"""Admission: decide on a request, and keep Redis informed about each organization's standing."""
+"""Admission: decide on requests, and publish each organization's standing to Redis."""

@@ -1,4 +1,7 @@
-"""Decide on a request: in one Redis round trip; when Redis does not know, or is away, with PostgreSQL's help."""
+"""Admit requests in one Redis round trip.
+
+PostgreSQL is read only if Redis lacks the organization's standing or is unreachable.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,37 +33,43 @@ if TYPE_CHECKING:
     from tenancy.use_cases.admission.read_standing import KnownStanding
 
 MAX_WINDOWS: Final = 10_000
-ENDING: Final = frozenset({OrganizationStatus.ERASING, OrganizationStatus.ERASED})
+ERASED_STATUSES: Final = frozenset({OrganizationStatus.ERASING, OrganizationStatus.ERASED})
 
 
 class AdmissionGate:
-    """Decides on requests; while Redis is away, by the rate windows of this process."""
+    """Decides on requests. While Redis is unreachable, it uses rate windows of this process."""
 
     def __init__(self, redis: Redis, db: "Callable[[], Database]") -> None:
-        """*db* is asked for only where Redis does not know, so that its driver need not be imported before."""
+        """Open nothing yet.
+
+        *db* is called only if Redis cannot decide, because it imports PostgreSQL's driver.
+        """
         self._redis = redis
         self._db = db
         self._windows: dict[str, RateWindow] = {}
 
     def admit(self, caller: Caller, *, events: int = 0, all_or_nothing: bool = False, now: datetime) -> Admission:
-        """Decide on one request of *caller* that brings so many *events*, and reserve quota for them.
+        """Decide on one request of *caller* with so many *events*, and reserve quota for them.
 
-        The first events that fit the month's quota are accepted, the next that fit the grace band are held;
-        *is_whole* takes all of them or none. While Redis is away the limit holds for this process, quotas are not
-        asked, and PostgreSQL says who is revoked or suspended.
+        The first events that fit the month's quota are accepted. The next events that fit the grace band are held.
+        With *all_or_nothing* either all events fit or none is reserved. While Redis is unreachable, the rate limit
+        applies per process, quotas are not checked, and PostgreSQL decides on revoked and suspended callers.
 
         Raises:
-            UnavailableError: PostgreSQL is needed, and away as well.
+            UnavailableError: PostgreSQL is needed and unreachable.
         """
         try:
             if isinstance(caller, Operator):
                 return self._admit_operator(caller, now)
             return self._admit_tenant(caller, events=events, all_or_nothing=all_or_nothing, now=now)
         except RedisUnreachableError as error:
-            return replace(self._admit_alone(caller, events=events, now=now), degraded_by=str(error))
+            return replace(self._admit_without_redis(caller, events=events, now=now), degraded_by=str(error))
 
     def cancel(self, tenant: Tenant, admission: Admission, *, reserved_at: datetime) -> None:
-        """Give back the events of an *admission* that were not taken after all; without Redis the roll-up does."""
+        """Return the reserved quota of an *admission*.
+
+        If Redis is unreachable, the roll-up corrects the counter.
+        """
         if admission.degraded_by or not admission.accepted + admission.held:
             return
         with suppress(RedisUnreachableError):
@@ -79,7 +88,7 @@ class AdmissionGate:
         return admission
 
     def _admit_tenant(self, tenant: Tenant, *, events: int, all_or_nothing: bool, now: datetime) -> Admission:
-        def ask() -> Admission | UnknownStanding:
+        def admit() -> Admission | UnknownStanding:
             return admit_tenant(
                 self._redis,
                 tenant.organization_id,
@@ -90,21 +99,21 @@ class AdmissionGate:
                 now=now,
             )
 
-        admission = ask()
+        admission = admit()
         if isinstance(admission, UnknownStanding):
             known = self._read_standing(tenant)
             if known is None:
                 return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
-            if known.standing.status in ENDING:  # nothing is left behind in Redis, and little asked of PostgreSQL
-                return self._admit_known(tenant, known, events=events, now=now)
+            if known.standing.status in ERASED_STATUSES:  # no new keys in Redis, and no usage queries
+                return self._admit_by_standing(tenant, known, events=events, now=now)
             self._seed(tenant, known, now)
-            admission = ask()
+            admission = admit()
         if isinstance(admission, UnknownStanding):  # evicted, or flushed, right after it was seeded
             raise RedisUnreachableError("evicted")
         return admission
 
     def _seed(self, tenant: Tenant, known: "KnownStanding", now: datetime) -> None:
-        """Tell Redis what PostgreSQL knows."""
+        """Write the standing and the month's usage from PostgreSQL to Redis."""
         so_far = self._read_month_so_far(tenant, now)
         credential = tenant.credential_id, known.credential
         put_standing(self._redis, tenant.organization_id, known.standing, credential=credential)
@@ -120,8 +129,8 @@ class AdmissionGate:
 
         return read_month_so_far(self._db(), tenant, now=now)
 
-    def _admit_alone(self, caller: Caller, *, events: int, now: datetime) -> Admission:
-        """Decide without Redis: nothing is lost and nobody locked out, and the roll-up counts what came from rows."""
+    def _admit_without_redis(self, caller: Caller, *, events: int, now: datetime) -> Admission:
+        """Decide without Redis: accept all events, which the roll-up counts later from their rows."""
         if isinstance(caller, Operator):
             window = self._window(PLATFORM_LOG, str(caller.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
             rate = rate_state(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
@@ -130,10 +139,10 @@ class AdmissionGate:
         known = self._read_standing(caller)
         if known is None:
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
-        return self._admit_known(caller, known, events=events, now=now)
+        return self._admit_by_standing(caller, known, events=events, now=now)
 
-    def _admit_known(self, caller: Tenant, known: "KnownStanding", *, events: int, now: datetime) -> Admission:
-        """Decide by what PostgreSQL knows, and the rate windows of this process."""
+    def _admit_by_standing(self, caller: Tenant, known: "KnownStanding", *, events: int, now: datetime) -> Admission:
+        """Decide by the standing from PostgreSQL and the rate windows of this process."""
         if not _is_valid(caller, known):
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
         standing = known.standing
@@ -160,6 +169,6 @@ class AdmissionGate:
 
 
 def _is_valid(tenant: Tenant, known: "KnownStanding") -> bool:
-    """Whether a credential still is what the authorizer saw."""
+    """Whether the credential is unchanged since the authorizer saw it."""
     expected = "" if known.credential == LIVE else f"{known.standing.epoch}.{known.credential}"
     return known.credential != REVOKED and tenant.epoch == expected

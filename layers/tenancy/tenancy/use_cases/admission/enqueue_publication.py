@@ -1,4 +1,4 @@
-"""What every change of an organization owes: Redis is to be told how it stands from now on."""
+"""Enqueue the publication of an organization's new standing to Redis, with each change."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,15 @@ from tenancy.use_cases.outbox.run_entries import OutboxKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedOrganization:
-    """The organization after a change; while it is not *is_published*, Redis may not know, and the sweep tells it."""
+    """The organization after a change. If not *is_published*, the sweep publishes it later."""
 
     organization: Organization
     is_published: bool
 
 
 def enqueue_publication(conn: Connection, organization_id: UUID, *, now: datetime) -> OutboxEntry:
-    """Owe it in the transaction of the change, for who finishes it right after the commit; later the sweep does."""
+    """Insert an outbox entry for the standing, already claimed by the caller.
+
+    The caller runs it after the commit. If the caller dies, the sweep runs it.
+    """
     return insert_claimed_entry(conn, organization_id, OutboxKind.STANDING, {}, until=now + PUBLICATION_CLAIM_TIME)

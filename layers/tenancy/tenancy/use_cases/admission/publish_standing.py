@@ -1,4 +1,4 @@
-"""Tell Redis how an organization stands: at once by the request that has changed it, else by the sweep."""
+"""Publish an organization's standing to Redis."""
 
 from uuid import UUID
 
@@ -10,10 +10,10 @@ from tenancy.stores.redis.counters import put_standing
 
 
 def publish_standing(platform_db: Database, redis: Redis, organization_id: UUID) -> None:
-    """Tell Redis what PostgreSQL says now, whichever change it is told for; Redis keeps what is newer.
+    """Write the current standing from PostgreSQL to Redis. Redis keeps the newer version.
 
     Raises:
-        UnavailableError: a store is away; Redis forgets what it knows within a minute.
+        UnavailableError: a store is unreachable. The old standing in Redis expires within a minute.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
         standing = find_standing(conn, organization_id)
@@ -22,4 +22,4 @@ def publish_standing(platform_db: Database, redis: Redis, organization_id: UUID)
     try:
         put_standing(redis, organization_id, standing)
     except RedisUnreachableError as error:
-        raise UnavailableError("Redis does not take the standing.") from error
+        raise UnavailableError("Redis is unreachable. The standing was not published.") from error

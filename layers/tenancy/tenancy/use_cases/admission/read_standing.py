@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of whoever asks, for admission where Redis does not."""
+"""Read standing and usage from PostgreSQL, for an admission that Redis cannot decide."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,17 +12,20 @@ from tenancy.stores.postgres.standing import find_credential, find_month_so_far,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownStanding:
-    """How the organization and the *credential* stand (`live`, `revoked`, a person's epoch)."""
+    """The standing of an organization, and the state of a credential.
+
+    *credential* is `live`, `revoked` or a person's epoch.
+    """
 
     standing: Standing
     credential: str
 
 
 def read_standing(db: Database, tenant: Tenant) -> KnownStanding | None:
-    """Return how *tenant* stands, None when there is no such organization.
+    """Return the standing of *tenant*, or None if there is no such organization.
 
     Raises:
-        UnavailableError: the database is away.
+        UnavailableError: the database is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         standing = find_standing(conn, tenant.organization_id)
@@ -31,10 +34,10 @@ def read_standing(db: Database, tenant: Tenant) -> KnownStanding | None:
 
 
 def read_month_so_far(db: Database, tenant: Tenant, *, now: datetime) -> MonthSoFar:
-    """Return what *tenant* used in the month of *now*.
+    """Return the usage of *tenant* in the month of *now*.
 
     Raises:
-        UnavailableError: the database is away.
+        UnavailableError: the database is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         return find_month_so_far(conn, tenant.organization_id, month_of(now.date()), today=now.date())

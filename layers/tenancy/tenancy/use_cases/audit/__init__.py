@@ -1,1 +1,1 @@
-"""Audit: record, seal, cut, read and verify the audit logs."""
+"""Audit: record, seal, prune, read and verify the audit logs."""

@@ -1,4 +1,4 @@
-"""Retention of the audit logs: what is older than the tier keeps is cut off, and a signed checkpoint stands for it."""
+"""Prune the audit logs: replace entries past the tier's retention by a signed checkpoint."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,18 +12,19 @@ from tenancy.stores.postgres.platform.audit_logs import delete_entries, insert_c
 
 
 def prune_audit_logs(platform_db: Database, signer: Signer, *, now: datetime) -> int:
-    """Cut every log at its tier's retention and return how many entries are gone.
+    """Delete the entries past retention of every log, and return their number.
 
-    By whole days, and a day late: one checkpoint a day, and never in doubt for a clock that runs ahead.
-    Checkpoint and cut are one transaction per log: a death in between leaves the log whole, or cut with its proof.
+    Logs are cut at whole days, one day late. So a log gets at most one checkpoint a day, and a clock that runs ahead
+    deletes nothing too early. Checkpoint and deletion of a log are one transaction: a log is never cut without its
+    checkpoint.
 
     Raises:
-        UnavailableError: the database or KMS is away; the next run goes on.
+        UnavailableError: the database or KMS is unreachable. The next run continues.
     """
     day = now.replace(hour=0, minute=0, second=0, microsecond=0) - ONE_DAY
-    by_tier = {tier: day - timedelta(days=quotas.audit_retention_days) for tier, quotas in QUOTAS.items()}
+    cut_before = {tier: day - timedelta(days=quotas.audit_retention_days) for tier, quotas in QUOTAS.items()}
     with platform_db.transaction() as conn:
-        cuts = list_cuts(conn, by_tier, platform_log=PLATFORM_LOG, platform_cut_before=min(by_tier.values()))
+        cuts = list_cuts(conn, cut_before, platform_log=PLATFORM_LOG, platform_cut_before=min(cut_before.values()))
     deleted = 0
     for cut in cuts:
         checkpoint = replace(cut, signature=signer.sign(cut.text))

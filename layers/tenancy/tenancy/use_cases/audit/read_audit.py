@@ -1,4 +1,4 @@
-"""An organization's audit log: a page of it, and whether it still is what was sealed."""
+"""Read an organization's audit log: one page of it, and the verification of its chain."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.organizations import has_organization
 
 BATCH: Final = 1000
-MAX_ENTRIES: Final = 100_000  # of one verification: a few seconds
+MAX_ENTRIES: Final = 100_000  # per verification: a few seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryPage:
-    """One page of a log, newest first; *next_cursor* is None on the last one."""
+    """One page of a log, newest entry first. *next_cursor* is None on the last page."""
 
     entries: Sequence[AuditEntry]
     next_cursor: str | None
@@ -36,10 +36,10 @@ class EntryPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What became of a log's chain: that it holds after *start* up to *last*, and where it is *broken*.
+    """The result of a verification: the chain holds after *start* up to *last*.
 
-    *is_complete* says whether *last* is the log's end, or one verification's; *unsealed* records are too young to be in
-    the chain.
+    *broken* is the first entry that breaks it, or None. *is_complete* tells that *last* is the end of the log, and not
+    only the limit of one verification. *unsealed* records are too new to be in the chain.
     """
 
     checkpoint: Checkpoint | None
@@ -53,51 +53,52 @@ class Verification:
 def list_audit_entries(
     db: Database, organization_id: UUID, selection: AuditSelection, *, cursor: str | None, limit: int
 ) -> EntryPage:
-    """Return at most *limit* entries after *cursor*, which a page before gave.
+    """Return at most *limit* entries of *selection* after the *cursor* of an earlier page.
 
     Raises:
-        NotFoundError: there is no such organization, hence no log.
-        InvalidError: the cursor is none of ours.
-        UnavailableError: the database is away.
+        NotFoundError: there is no such organization.
+        InvalidError: the cursor is invalid.
+        UnavailableError: the database is unreachable.
     """
     before = parse_cursor(cursor) if cursor is not None else None
     with db.tenant_transaction(organization_id) as conn:
         _require_log(conn, organization_id)
-        found = list_entries(conn, organization_id, selection, before=before, limit=limit + 1)
-    last = found[limit - 1] if len(found) > limit else None
+        entries = list_entries(conn, organization_id, selection, before=before, limit=limit + 1)
+    last = entries[limit - 1] if len(entries) > limit else None
     return EntryPage(
-        entries=found[:limit], next_cursor=format_cursor(last.occurred_at, last.id) if last is not None else None
+        entries=entries[:limit], next_cursor=format_cursor(last.occurred_at, last.id) if last is not None else None
     )
 
 
 def verify_audit_log(
     db: Database, signer: Signer, organization_id: UUID, *, after: ChainLink | None = None
 ) -> Verification:
-    """Follow the chain to its head, or for 100,000 entries, and name the first entry that breaks it.
+    """Follow the chain to its head, or for 100,000 entries, up to the first broken entry.
 
-    It starts *after* a link that somebody has kept from an earlier verification, else at the last cut or the beginning.
+    The verification starts *after* a link that an earlier verification returned. Without one it starts at the last
+    checkpoint or at the beginning.
 
     Raises:
-        NotFoundError: there is no such organization, hence no log.
-        UnavailableError: the database or KMS is away.
+        NotFoundError: there is no such organization.
+        UnavailableError: the database or KMS is unreachable.
     """
-    with db.tenant_transaction(organization_id, is_snapshot=True) as conn:  # the sweep and the roll-up go on meanwhile
+    with db.tenant_transaction(organization_id, is_snapshot=True) as conn:  # sweep and roll-up write meanwhile
         _require_log(conn, organization_id)
         checkpoint = find_checkpoint(conn, organization_id)
         cut = checkpoint.link if checkpoint else CHAIN_START
         start = after if after and after.sequence >= cut.sequence else cut
-        last, broken = verify_chain(start, islice(_sealed(conn, organization_id, start.sequence), MAX_ENTRIES))
+        last, broken = verify_chain(start, islice(_iterate_sealed(conn, organization_id, start.sequence), MAX_ENTRIES))
         head = find_head(conn, organization_id) or CHAIN_START
-        returned = list_sealed(conn, organization_id, after=0, limit=1)
+        first = list_sealed(conn, organization_id, after=0, limit=1)
         unsealed = count_unsealed(conn, organization_id)
     if checkpoint is not None and not signer.is_signed(checkpoint.text, checkpoint.signature):
-        broken = BrokenLink(sequence=cut.sequence, reason="the checkpoint's signature is not ours")
-    elif returned and (returned[0].sequence or 0) <= cut.sequence:
-        broken = BrokenLink(sequence=returned[0].sequence or 0, reason="the entry was cut, and has come back")
+        broken = BrokenLink(sequence=cut.sequence, reason="the checkpoint's signature does not verify")
+    elif first and (first[0].sequence or 0) <= cut.sequence:
+        broken = BrokenLink(sequence=first[0].sequence or 0, reason="a pruned entry is in the log again")
     is_complete = last.sequence - start.sequence < MAX_ENTRIES or head == last
     if broken is None and is_complete and head != last:
         is_short = last.sequence < head.sequence
-        reason = "the log ends before its head" if is_short else "the log's head is not this seal"
+        reason = "the log ends before its head" if is_short else "the log's head differs from its last seal"
         broken = BrokenLink(sequence=last.sequence + is_short, reason=reason)
     return Verification(
         checkpoint=checkpoint, start=start, last=last, broken=broken, is_complete=is_complete, unsealed=unsealed
@@ -109,7 +110,7 @@ def _require_log(conn: Connection, organization_id: UUID) -> None:
         raise NotFoundError("There is no such organization.")
 
 
-def _sealed(conn: Connection, organization_id: UUID, after: int) -> Iterator[AuditEntry]:
+def _iterate_sealed(conn: Connection, organization_id: UUID, after: int) -> Iterator[AuditEntry]:
     while entries := list_sealed(conn, organization_id, after=after, limit=BATCH):
         yield from entries
         after = entries[-1].sequence or after

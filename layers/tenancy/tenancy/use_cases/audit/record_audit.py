@@ -1,6 +1,7 @@
-"""Audit queue -> log: reads as they come, refusals by way of the table where their minute is counted.
+"""Write queued audit records: reads into the log, refusals into the table that counts them.
 
-Of an organization that is being erased, or was, refusals go straight to the log, which keeps no addresses then.
+An organization that is being erased, or is erased, is an exception: its refusals are written to the log at once, and
+without addresses.
 """
 
 import re
@@ -21,12 +22,12 @@ OF_ORGANIZATION: Final = re.compile(r"by organization ([0-9a-f]{8}(?:-[0-9a-f]{4
 
 
 def record_messages(platform_db: Database, messages: Mapping[str, str]) -> list[str]:
-    """Write the records in *messages* (texts by message id) and return the ids of those that the log cannot hold.
+    """Write the records in *messages*, and return the ids of the unwritable messages.
 
-    A message that comes twice is written once.
+    *messages* are texts by message id. Idempotent: a message that is delivered twice is written once.
 
     Raises:
-        UnavailableError: the database is away; all messages come again.
+        UnavailableError: the database is unreachable. SQS delivers all messages again.
     """
     records: dict[str, AddressedRecord] = {}
     unwritable: list[str] = []
@@ -37,8 +38,8 @@ def record_messages(platform_db: Database, messages: Mapping[str, str]) -> list[
             unwritable.append(message_id)
     try:
         _write(platform_db, records.values())
-    except UnwritableRecordError:
-        unwritable += [each for each, record in records.items() if not _is_written(platform_db, record)]
+    except UnwritableRecordError:  # one of them failed the transaction: write them one by one
+        unwritable += [message_id for message_id, record in records.items() if not _is_written(platform_db, record)]
     return unwritable
 
 
@@ -52,16 +53,20 @@ def _is_written(platform_db: Database, record: AddressedRecord) -> bool:
 
 def _write(platform_db: Database, records: Collection[AddressedRecord]) -> None:
     with platform_db.transaction() as conn:
-        ending = list_erasing(conn, [_whose(each) for each in records])
-        for each in _counted([_without_address(each) if _whose(each) in ending else each for each in records], ending):
-            if each.record.outcome is AuditOutcome.REFUSED and each.organization_id not in ending:
+        erasing = list_erasing(conn, [_actors_organization(each) for each in records])
+        redacted = [_without_address(each) if _actors_organization(each) in erasing else each for each in records]
+        for each in _merge_refusals(redacted, erasing):
+            if each.record.outcome is AuditOutcome.REFUSED and each.organization_id not in erasing:
                 insert_refusal(conn, each)
             else:
                 insert_audit_record(conn, each.organization_id, each.record)
 
 
-def _whose(each: AddressedRecord) -> UUID:
-    """Return whose the actor is: of a mismatch in the platform's log the target says it (gateway/trail.py)."""
+def _actors_organization(each: AddressedRecord) -> UUID:
+    """Return the organization of the actor.
+
+    In the platform's log the record's target names it (gateway/trail.py).
+    """
     found = OF_ORGANIZATION.search(each.record.target) if each.organization_id == PLATFORM_LOG else None
     return UUID(found[1]) if found else each.organization_id
 
@@ -70,16 +75,19 @@ def _without_address(each: AddressedRecord) -> AddressedRecord:
     return replace(each, record=replace(each.record, actor=replace(each.record.actor, source_address="")))
 
 
-def _counted(records: Iterable[AddressedRecord], ending: Container[UUID]) -> Iterable[AddressedRecord]:
-    """Count alike refusals of one organization that ends as one: they are not held back for their minute."""
-    counted: dict[object, AddressedRecord] = {}
+def _merge_refusals(records: Iterable[AddressedRecord], erasing: Container[UUID]) -> Iterable[AddressedRecord]:
+    """Merge equal refusals of an organization in *erasing* into one record with a count.
+
+    The table that counts other refusals by the minute does not take these.
+    """
+    merged: dict[object, AddressedRecord] = {}
     for each in records:
         record = each.record
-        is_alike = record.outcome is AuditOutcome.REFUSED and each.organization_id in ending
+        is_merged = record.outcome is AuditOutcome.REFUSED and each.organization_id in erasing
         key = (each.organization_id, record.actor.id, record.action, record.target, record.code)
-        known = counted.get(key) if is_alike else None
+        known = merged.get(key) if is_merged else None
         if known is None:
-            counted[key if is_alike else record.id] = each
+            merged[key if is_merged else record.id] = each
         else:
-            counted[key] = replace(known, record=replace(known.record, count=known.record.count + record.count))
-    return counted.values()
+            merged[key] = replace(known, record=replace(known.record, count=known.record.count + record.count))
+    return merged.values()

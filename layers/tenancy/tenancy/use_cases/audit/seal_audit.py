@@ -1,4 +1,7 @@
-"""Every minute: refusals of past minutes become records, and records become links of their organization's chain."""
+"""Seal the audit logs: link unsealed records to the chain of their organization.
+
+Counted refusals become records before.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,20 +29,21 @@ BATCH: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedLogs:
-    """The new head of each log that grew, and why others did not."""
+    """The new head of each log that grew, and the failures of other logs."""
 
     heads: Mapping[UUID, ChainLink]
     failures: Sequence[Exception]
 
 
 def seal_audit_logs(platform_db: Database, *, now: datetime, has_time: Callable[[], bool] = lambda: True) -> SealedLogs:
-    """Seal what is unsealed while there is time, the oldest first; a log that cannot be sealed keeps no other waiting.
+    """Seal unsealed records while there is time, the oldest log first.
 
-    Each transaction is bounded, however much waits; a death in between leaves whole chains. One sealer at a time, by
-    the sweep's lease; a second one at the same log fails (SealedMeanwhileError) and changes nothing.
+    A log that cannot be sealed does not delay the others. Each transaction is bounded, however many records are
+    unsealed. A run that dies leaves whole chains. The sweep's lease allows one sealer at a time. A second sealer of the
+    same log fails with SealedMeanwhileError and changes nothing.
 
     Raises:
-        UnavailableError: the database is away; the next minute goes on.
+        UnavailableError: the database is unreachable. The next minute continues.
     """
     heads: dict[UUID, ChainLink] = {}
     failures: list[Exception] = []

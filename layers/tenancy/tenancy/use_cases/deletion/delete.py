@@ -1,4 +1,4 @@
-"""Delete an organization so that it can be brought back for a while, and bring it back (decision 7)."""
+"""Delete an organization, and restore it within the grace period before its erasure."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -30,19 +30,19 @@ def delete_organization(
     grace: timedelta,
     now: datetime,
 ) -> ChangedOrganization:
-    """Mark the organization as deleted, and return it; it is erased after the *grace*.
+    """Mark the organization as deleted and return it. The erasure starts after *grace*.
 
-    Its people's tokens end and its keys sleep as soon as it is published. One execution is started for this deletion;
-    all of that and the mails to all users are owed from the commit on, and the sweep does what a crash left. A second
-    time changes nothing, and publishes again.
+    Once the change is published, the tokens of its members are invalid and its keys are refused. The deletion has one
+    execution. The execution, the publication and the mails to all members are outbox entries of the same transaction:
+    the sweep runs the entries that a crash left. A second call changes nothing and publishes again.
 
     Raises:
         NotFoundError: there is no such organization.
-        ErasedError: it is being erased, or was.
-        UnavailableError: the database is away; the same call again finds out, or does it.
+        ErasedError: the organization is being erased, or was erased.
+        UnavailableError: the database is unreachable. The deletion may be committed. A retry is safe.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
-        organization = _not_ending(conn, organization_id)
+        organization = _lock_existing(conn, organization_id)
         if organization.status in CHANGEABLE:
             organization = update_deleted(conn, organization_id, reason=reason, now=now, purge_at=now + grace)
             _enqueue_execution(conn, organization_id, now)
@@ -57,31 +57,31 @@ def delete_organization(
 def restore_organization(
     platform_db: Database, targets: OutboxTargets, organization_id: UUID, actor: Actor, *, now: datetime
 ) -> ChangedOrganization:
-    """Undo the organization's deletion, and return it: the same data and keys, in the status that it had before.
+    """Undo the organization's deletion and return it with its former status, data and keys.
 
-    Its people log in again. The execution that waits finds itself overtaken.
+    Its members log in again. The waiting execution ends as overtaken.
 
     Raises:
         NotFoundError: there is no such organization.
-        NotDeletedError: it is not deleted.
-        ErasedError: it is being erased, or was.
-        UnavailableError: the database is away; the same call again finds out, or does it.
+        NotDeletedError: the organization is not deleted.
+        ErasedError: the organization is being erased, or was erased.
+        UnavailableError: the database is unreachable. The restore may be committed. A retry is safe.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
-        organization = _not_ending(conn, organization_id)
+        organization = _lock_existing(conn, organization_id)
         was_deleted = organization.status is OrganizationStatus.DELETED
         if was_deleted:
             organization = update_restored(conn, organization_id, now=now)
             _enqueue_mails(conn, organization, OutboxKind.RESTORED_MAIL, now)
             insert_audit_record(conn, organization_id, AuditRecord.done(RESTORED, str(organization_id), actor, now=now))
-        publication = enqueue_publication(conn, organization_id, now=now)  # for a retry as well
+        publication = enqueue_publication(conn, organization_id, now=now)  # a retry after a crash publishes, too
     is_published = run_entry(platform_db, targets, publication, now=now)
     if not was_deleted:
-        raise NotDeletedError(f"The organization is {organization.status}.")
+        raise NotDeletedError(f"The organization is {organization.status}, not deleted.")
     return ChangedOrganization(organization=organization, is_published=is_published)
 
 
-def _not_ending(conn: Connection, organization_id: UUID) -> Organization:
+def _lock_existing(conn: Connection, organization_id: UUID) -> Organization:
     organization = require_existing(lock_organization(conn, organization_id))
     if organization.status is OrganizationStatus.ERASING:
         raise ErasedError("The organization is being erased.")

@@ -1,4 +1,7 @@
-"""Erase an organization whose grace is over: the tasks of the state machine, each of which may run twice."""
+"""Erase an organization after its grace period, in tasks of a state machine.
+
+Each task may run twice.
+"""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -41,40 +44,42 @@ ERASED: Final = "organization.erased"
 
 
 class OvertakenError(Exception):
-    """The deletion was undone, or is not the newest one: there is nothing to erase."""
+    """The deletion was undone, or a newer deletion exists. This one has nothing to erase."""
 
 
 class EarlyError(Exception):
-    """The grace is not over yet."""
+    """The grace period is not over yet."""
 
 
 class WritersActiveError(Exception):
-    """Somebody who began before the gate closed may still write rows."""
+    """A writer that started before the tombstones may still write rows."""
 
 
 class RowsLeftError(Exception):
-    """Something is there again, or still, after it was erased; the text names stores and tables."""
+    """Rows remain after the erasure. The error's text names their stores and tables."""
 
 
 def place_tombstones(
     erasure_stores: ErasureStores, organization_id: UUID, generation: int, *, request_id: str, now: datetime
 ) -> Deletion:
-    """Take the way back away: nothing is served, loaded or rolled up for the organization any more.
+    """Place the tombstones in PostgreSQL and ClickHouse, after which no restore is possible.
+
+    From then on no request is served, no event is loaded and no row is rolled up for the organization.
 
     Raises:
-        OvertakenError: it was restored, or deleted again.
-        EarlyError: the grace is not over.
-        UnavailableError, ClickHouseError: a store is away; the next try goes on.
+        OvertakenError: the organization was restored, or deleted again.
+        EarlyError: the grace period is not over.
+        UnavailableError, ClickHouseError: a store is unreachable. A retry continues.
     """
     with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
         organization = lock_organization(conn, organization_id)
-        deletion = _require(find_deletion(conn, organization_id), generation)
+        deletion = _require_generation(find_deletion(conn, organization_id), generation)
         if organization is not None and organization.status is OrganizationStatus.DELETED:
             if deletion.purge_at > now:
                 raise EarlyError
             update_erasing(conn, organization_id, now=now)
             insert_audit_record(conn, organization_id, _record(ERASING, organization_id, request_id, now))
-        deletion = _require(find_deletion(conn, organization_id), generation)
+        deletion = _require_generation(find_deletion(conn, organization_id), generation)
     insert_tombstone(erasure_stores.client(), organization_id, closed_at=deletion.tombstone_at or now)
     if deletion.erased_at is None:
         publish_standing(erasure_stores.platform_db, erasure_stores.redis, organization_id)
@@ -96,11 +101,11 @@ def await_writers(
     roll-up and releases of held events take longer and hold leases. Exports and erasures of data subjects hold claims.
 
     Raises:
-        WritersActiveError: somebody may.
+        WritersActiveError: a writer may be left.
         OvertakenError, UnavailableError: as for `place_tombstones`.
     """
     with erasure_stores.platform_db.transaction() as conn:
-        _closed(conn, organization_id, generation)
+        _require_tombstone(conn, organization_id, generation)
         names = [ROLL_UP_LEASE, release_lease(organization_id)]
         is_quiet = now >= closed_at + writer_wait
         if not is_quiet or has_active_leases(conn, names, now=now, ending_before=closed_at + ROLL_UP_LEASE_TIME):
@@ -112,13 +117,13 @@ def await_writers(
 def erase_store(
     erasure_stores: ErasureStores, organization_id: UUID, generation: int, store: str, *, now: datetime
 ) -> None:
-    """Erase what one of `ERASABLE_STORES` has of the organization.
+    """Erase the organization from one of `ERASABLE_STORES`.
 
     Raises:
-        OvertakenError, UnavailableError, ClickHouseError, RedisAwayError: as for `place_tombstones`.
+        OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as for `place_tombstones`.
     """
     with erasure_stores.platform_db.transaction() as conn:
-        _closed(conn, organization_id, generation)
+        _require_tombstone(conn, organization_id, generation)
     ERASABLE_STORES[store].erase(erasure_stores, organization_id, now)
 
 
@@ -131,36 +136,39 @@ def certify(
     request_id: str,
     now: datetime,
 ) -> ErasureCount:
-    """Count zero in every store, sign a certificate of it, and let the last mail go out.
+    """Count the remaining rows in every store, sign a certificate and enqueue the last mail.
+
+    Rows that are found are erased once more.
 
     Raises:
-        RowsLeftError: something is left although it was erased again.
-        OvertakenError, UnavailableError, ClickHouseError, RedisAwayError: as for `place_tombstones`.
+        RowsLeftError: rows remain although they were erased again.
+        OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as for `place_tombstones`.
     """
     with erasure_stores.platform_db.transaction() as conn:
-        deletion = _closed(conn, organization_id, generation)
-    count = _count_none(erasure_stores, organization_id, now)
+        deletion = _require_tombstone(conn, organization_id, generation)
+    count = _require_no_rows(erasure_stores, organization_id, now)
     if deletion.erased_at is None:
         certificate = _certificate(signer, deletion, count, erased_at=now, now=now)
         with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
-            _close_file(conn, certificate, request_id, now)
+            _finish_erasure(conn, certificate, request_id, now)
     return count
 
 
 def count_again(
     erasure_stores: ErasureStores, signer: Signer, organization_id: UUID, generation: int, *, now: datetime
 ) -> ErasureCount:
-    """Count zero in every store once more, long after, and sign that as well, with what had come back and was erased.
+    """Count the remaining rows a second time, a day later, and sign a second certificate.
 
-    The last mail has had its time: the address goes. What was counted again within the last hour is not signed twice.
+    Rows that were found are erased, and named in the certificate. The last mail and its address are deleted. A retry
+    within an hour signs nothing again.
 
     Raises:
-        RowsLeftError, OvertakenError, UnavailableError, ClickHouseError, RedisAwayError: as for `certify`.
+        RowsLeftError, OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as for `certify`.
     """
     with erasure_stores.platform_db.transaction() as conn:
-        deletion = _closed(conn, organization_id, generation)
+        deletion = _require_tombstone(conn, organization_id, generation)
         delete_last_mail(conn, organization_id, owed_before=now - LAST_MAIL_RETENTION)
-    count = _count_none(erasure_stores, organization_id, now)
+    count = _require_no_rows(erasure_stores, organization_id, now)
     certificate = _certificate(signer, deletion, count, erased_at=deletion.erased_at or now, now=now)
     with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
         lock_organization(conn, organization_id)
@@ -170,22 +178,22 @@ def count_again(
     return count
 
 
-def _require(deletion: Deletion | None, generation: int) -> Deletion:
+def _require_generation(deletion: Deletion | None, generation: int) -> Deletion:
     if deletion is None or deletion.generation != generation:
         raise OvertakenError
     return deletion
 
 
-def _closed(conn: Connection, organization_id: UUID, generation: int) -> Deletion:
-    """Return the deletion whose gate is closed."""
-    deletion = _require(find_deletion(conn, organization_id), generation)
+def _require_tombstone(conn: Connection, organization_id: UUID, generation: int) -> Deletion:
+    """Return the deletion, which must have placed its tombstone."""
+    deletion = _require_generation(find_deletion(conn, organization_id), generation)
     if deletion.tombstone_at is None:
         raise OvertakenError
     return deletion
 
 
-def _count_none(erasure_stores: ErasureStores, organization_id: UUID, now: datetime) -> ErasureCount:
-    """Return the counts, all zero; what is there is erased once more."""
+def _require_no_rows(erasure_stores: ErasureStores, organization_id: UUID, now: datetime) -> ErasureCount:
+    """Return the counts, which are all zero. Rows that are found are erased once more."""
     counts = _count(erasure_stores, organization_id, now)
     found = rows_left(counts)
     if found:
@@ -216,11 +224,11 @@ def _certificate(
     )
 
 
-def _close_file(conn: Connection, certificate: Certificate, request_id: str, now: datetime) -> None:
+def _finish_erasure(conn: Connection, certificate: Certificate, request_id: str, now: datetime) -> None:
     organization_id = certificate.organization_id
     organization = lock_organization(conn, organization_id)
     if organization is None or organization.status is not OrganizationStatus.ERASING:
-        return  # another try was faster
+        return  # another run of the task was faster
     insert_certificate(conn, certificate)
     insert_audit_record(conn, organization_id, _record(ERASED, organization_id, request_id, now))
     address = find_last_contact(conn, organization_id)
@@ -231,6 +239,6 @@ def _close_file(conn: Connection, certificate: Certificate, request_id: str, now
 
 
 def _record(action: str, organization_id: UUID, request_id: str, now: datetime) -> AuditRecord:
-    """The platform itself acts: nobody's key, no address."""
+    """Return an audit record of the platform itself, without credential and address."""
     actor = Actor(kind=CallerKind.OPERATOR, id=UUID(int=0), request_id=request_id, source_address="")
     return AuditRecord.done(action, str(organization_id), actor, now=now)

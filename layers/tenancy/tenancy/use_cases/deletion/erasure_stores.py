@@ -1,4 +1,4 @@
-"""Where something of an organization may be: every store, how it is erased there, and how what is left is counted."""
+"""All stores with data of organizations, with their erasure and their count of rows."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from tenancy.stores.redis.platform.counters import count_counters, delete_counte
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureStores:
-    """Wherever something of an organization may be; *client* connects when ClickHouse is asked."""
+    """The stores with data of organizations. *client* connects to ClickHouse at its first call."""
 
     platform_db: Database
     client: Callable[[], Client]
@@ -35,7 +35,7 @@ class ErasureStores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasableStore:
-    """A part of the estate: *erase* may run twice, *count* says what is left by table or kind."""
+    """One store: *erase* is idempotent, *count* returns the remaining rows by table or kind."""
 
     erase: Callable[[ErasureStores, UUID, datetime], None]
     count: Callable[[ErasureStores, UUID, datetime], Mapping[str, int]]
@@ -91,7 +91,7 @@ def _is_anonymous(organization: Organization) -> bool:
     return organization.subdomain == str(organization.id)
 
 
-# In this order: what meters and what is derived first, and the database that knows of all of it last.
+# Erased in this order: gateway keys and derived data first, PostgreSQL last, because it refers to all the others.
 ERASABLE_STORES: Final[Mapping[str, ErasableStore]] = MappingProxyType(
     {
         "gateway_keys": ErasableStore(erase=_erase_gateway_keys, count=_count_gateway_keys),

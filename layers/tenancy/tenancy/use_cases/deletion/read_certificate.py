@@ -1,4 +1,4 @@
-"""The certificate of an erasure, and whether it is what was signed."""
+"""Read the certificates of an erasure, and verify their signatures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ from tenancy.stores.postgres.platform.deletions import list_certificates
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """What was certified, oldest first; *are_valid* says that the signing key has signed every one of the texts."""
+    """The certificates of an erasure, oldest first.
+
+    *are_valid* tells that all signatures verify.
+    """
 
     certificates: Sequence[Certificate]
     are_valid: bool
@@ -22,11 +25,11 @@ class Certificates:
 
 
 def read_certificate(platform_db: Database, signer: Signer, organization_id: UUID) -> Certificates:
-    """Return what was certified of an organization's erasure.
+    """Return the certificates of an organization's erasure.
 
     Raises:
         NotFoundError: there is no such organization, or it is not erased.
-        UnavailableError: a store is away.
+        UnavailableError: a store is unreachable.
     """
     with platform_db.transaction() as conn:
         certificates = list_certificates(conn, organization_id)

@@ -1,4 +1,4 @@
-"""Deletions whose execution was lost, or failed and was redriven by nobody: they are started again."""
+"""Restart deletions after their execution was lost, or has failed and was not redriven."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from tenancy.stores.postgres.platform.deletions import list_overdue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartedDeletions:
-    """How many deletions were started again, how many should long be done, and of how many nobody knows how far."""
+    """The numbers of restarted, overdue and unchecked deletions."""
 
     restarted: int
     overdue: int
@@ -31,13 +31,13 @@ class RestartedDeletions:
 def restart_deletions(
     platform_db: Database, executions: Executions, *, now: datetime, has_time: Callable[[], bool] = lambda: True
 ) -> RestartedDeletions:
-    """Make sure that every deletion whose grace is over, and that was not counted again, has an execution.
+    """Start an execution for every unfinished deletion past its grace period that has none.
 
-    One that Step Functions says nothing of, or that there was no time for, is unchecked: the next minute asks again.
-    What is overdue, PostgreSQL alone says.
+    A deletion is finished after the second count of its rows. A deletion is unchecked if Step Functions is unreachable
+    or there was no time. The next minute checks it. Overdue deletions are counted from PostgreSQL alone.
 
     Raises:
-        UnavailableError: the database is away; the next minute goes on.
+        UnavailableError: the database is unreachable. The next minute continues.
     """
     with platform_db.transaction() as conn:
         deletions = list_overdue(conn, purged_before=now - EXECUTION_LOST_AFTER, erased_before=now - RECOUNT_DEADLINE)
@@ -45,7 +45,7 @@ def restart_deletions(
     for deletion in deletions:
         try:
             if has_time():
-                restarted += _is_started_again(executions, deletion, now)
+                restarted += _is_restarted(executions, deletion, now)
             else:
                 unchecked += 1
         except UnavailableError:
@@ -54,14 +54,15 @@ def restart_deletions(
     return RestartedDeletions(restarted=restarted, overdue=overdue, unchecked=unchecked)
 
 
-def _is_started_again(executions: Executions, deletion: Deletion, now: datetime) -> bool:
-    whose = deletion.organization_id, deletion.generation
+def _is_restarted(executions: Executions, deletion: Deletion, now: datetime) -> bool:
+    key = deletion.organization_id, deletion.generation
     for attempt in count(1):
-        found = executions.find(*whose, attempt=attempt)
-        if found is None:
-            executions.start(*whose, purge_at=deletion.purge_at, attempt=attempt)
+        execution = executions.find(*key, attempt=attempt)
+        if execution is None:
+            executions.start(*key, purge_at=deletion.purge_at, attempt=attempt)
             return True
-        patience = min(RESTART_FIRST_BACKOFF * 2 ** (attempt - 1), RESTART_MAX_BACKOFF)
-        if found.progress is Progress.RUNNING or found.ended_at is None or found.ended_at > now - patience:
+        backoff = min(RESTART_FIRST_BACKOFF * 2 ** (attempt - 1), RESTART_MAX_BACKOFF)
+        ended_at = execution.ended_at
+        if execution.progress is Progress.RUNNING or ended_at is None or ended_at > now - backoff:
             return False
     raise AssertionError

@@ -1,4 +1,4 @@
-"""Gates that a restored ClickHouse has open again: PostgreSQL knows which ones are closed for good."""
+"""Restore the tombstones that ClickHouse lost when it was restored from a backup."""
 
 from uuid import UUID
 
@@ -9,15 +9,19 @@ from tenancy.stores.postgres.platform.deletions import list_tombstone_times
 
 
 def restore_tombstones(platform_db: Database, client: Client) -> list[UUID]:
-    """Give ClickHouse the tombstones that it lacks, and return whose: what was erased of them may be there again.
+    """Insert the tombstones that ClickHouse lacks, and return their organizations.
+
+    PostgreSQL has all tombstones. Erased rows of these organizations may be in ClickHouse again.
 
     Raises:
-        UnavailableError, ClickHouseError: a store is away.
+        UnavailableError, ClickHouseError: a store is unreachable.
     """
     with platform_db.transaction() as conn:
-        closed = list_tombstone_times(conn)
+        times = list_tombstone_times(conn)
     known = list_all_tombstones(client)
-    forgotten = {organization_id: at for organization_id, at in closed.items() if organization_id not in known}
-    for organization_id, closed_at in forgotten.items():
+    missing = {
+        organization_id: closed_at for organization_id, closed_at in times.items() if organization_id not in known
+    }
+    for organization_id, closed_at in missing.items():
         insert_tombstone(client, organization_id, closed_at=closed_at)
-    return list(forgotten)
+    return list(missing)

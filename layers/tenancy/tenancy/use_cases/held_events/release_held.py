@@ -1,9 +1,9 @@
-"""Held events become events: when the tier or the month has room for them, or when the operator says so."""
+"""Release held events: into the room of the quota, or all of them for the operator."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
@@ -38,10 +38,11 @@ RELEASABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """What of an organization is released: of *reasons*, received from *first_kept* on, as much as the *room* holds.
+class _Release:
+    """A release of an organization's held events.
 
-    *quota* is the month's; both are None where there is room for everything.
+    It covers at most *room* events of *reasons*, received from *first_kept* on. *quota* is the month's. *quota* and
+    *room* are None for a release without limit.
     """
 
     organization_id: UUID
@@ -55,11 +56,12 @@ class _Order:
 def count_held_by_reason(
     platform_db: Database, client: Client, organization_id: UUID, *, now: datetime
 ) -> Mapping[str, int]:
-    """Return how many events an organization has held, by reason.
+    """Count the held events of an organization by reason.
 
     Raises:
-        NotFoundError, ErasedError: there is no such organization, or not any more.
-        UnavailableError: a store is away.
+        NotFoundError: there is no such organization.
+        ErasedError: the organization was erased.
+        UnavailableError: a store is unreachable.
     """
     first_kept, _ = _first_kept(platform_db, organization_id, now)
     with _clickhouse_errors():
@@ -69,30 +71,32 @@ def count_held_by_reason(
 def release_all(
     platform_db: Database, client: Client, redis: Redis, organization_id: UUID, actor: Actor, *, now: datetime
 ) -> int:
-    """Release whatever an organization has held, whether there is room or not, and return how many events.
+    """Release all held events of an organization, also past its quota, and return their number.
 
-    It is on record before anything is released.
+    The audit record is written before the release.
 
     Raises:
-        NotFoundError, ErasedError: there is no such organization, or not any more.
-        TransitionNotAllowedError: it is deleted.
-        ConflictError: they are being released now, or a release has failed within `RELEASE_LEASE_TIME`.
-        UnavailableError: a store is away; a later call does the rest, and counts no event twice.
+        NotFoundError: there is no such organization.
+        ErasedError: the organization was erased.
+        TransitionNotAllowedError: the organization is deleted.
+        ConflictError: another release is running, or one has failed within `RELEASE_LEASE_TIME`.
+        UnavailableError: a store is unreachable. A later call releases the rest and counts no event twice.
     """
     first_kept, status = _first_kept(platform_db, organization_id, now)
     if status not in RELEASABLE:
-        raise TransitionNotAllowedError(f"The organization is {status}.")
+        raise TransitionNotAllowedError(f"The organization is {status}. Its held events cannot be released.")
     record = AuditRecord.done(HELD_EVENTS_RELEASED, "all held events", actor, now=now)
-    order = _Order(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
-    with _lease(platform_db, organization_id, now) as is_ours, _clickhouse_errors():
-        if is_ours and _is_releasable(platform_db, organization_id):  # since it was asked: the gate waits for leases
+    release = _Release(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
+    with _lease(platform_db, organization_id, now) as is_taken, _clickhouse_errors():
+        if is_taken and _is_releasable(platform_db, organization_id):  # again: an erasure waits for the lease only
             with platform_db.tenant_transaction(organization_id) as conn:
                 insert_audit_record(conn, organization_id, record)
-            released = _insert(client, redis, order, now=now)
+            released = _insert(client, redis, release, now=now)
             delete_released(client, [organization_id])
             mark_released(client, organization_id)
             return released
-    raise ConflictError("The organization's held events are being released now, or it is being changed.")
+    minutes = RELEASE_LEASE_TIME // timedelta(minutes=1)
+    raise ConflictError(f"A release of the held events is running, or one has failed. Retry after {minutes} minutes.")
 
 
 def release_into_room(
@@ -104,22 +108,20 @@ def release_into_room(
     *,
     now: datetime,
 ) -> int:
-    """Release what is held for want of quota where the month has room for it, and return how many events.
-
-    Room is claimed before it is filled, beside what requests reserve at the same time.
+    """Release events held for quota as far as the month has room, and return their number.
 
     Raises:
-        ClickHouseError: it is away; the next run goes on, and counts no event twice.
+        ClickHouseError: ClickHouse is unreachable. The next run continues and counts no event twice.
     """
     with platform_db.transaction() as conn:
         tiers = list_retentions(conn, changed_since=now - DOWNGRADE_RETENTION)
-    months = {each.organization_id: each for each in usage}
+    usage_by_organization = {each.organization_id: each for each in usage}
     released: dict[UUID, int] = {}
     for each in held:
-        month = months.get(each.organization_id)
+        month = usage_by_organization.get(each.organization_id)
         if month is None or not each.events or not _room(month):
             continue
-        order = _Order(
+        release = _Release(
             organization_id=each.organization_id,
             reasons=(HELD_FOR_QUOTA,),
             first_kept=first_kept_day(tiers[each.organization_id], now),
@@ -127,9 +129,9 @@ def release_into_room(
             room=_room(month),
             held_of_month=each.events_of_month,
         )
-        with _lease(platform_db, each.organization_id, now) as is_ours:
-            if is_ours and _is_releasable(platform_db, each.organization_id):
-                released[each.organization_id] = _insert(client, redis, order, now=now)
+        with _lease(platform_db, each.organization_id, now) as is_taken:
+            if is_taken and _is_releasable(platform_db, each.organization_id):
+                released[each.organization_id] = _insert(client, redis, release, now=now)
     if any(released.values()):
         delete_released(client, [organization_id for organization_id, events in released.items() if events])
     return sum(released.values())
@@ -148,51 +150,52 @@ def _is_releasable(platform_db: Database, organization_id: UUID) -> bool:
     return organization is not None and organization.status in RELEASABLE
 
 
-def _insert(client: Client, redis: Redis, order: _Order, *, now: datetime) -> int:
-    """Copy what fits to the events, and return how many there are; they are held until they are deleted.
+def _insert(client: Client, redis: Redis, release: _Release, *, now: datetime) -> int:
+    """Copy the held events that fit to the events, and return their number.
 
-    Room is claimed before it is filled; requests may have reserved some of it meanwhile.
+    The caller deletes the held ones. The room is reserved in Redis before the copy, because requests reserve quota at
+    the same time.
     """
-    organization_id = order.organization_id
-    fitting = partial(find_releasable, client, organization_id, order.reasons, first_kept=order.first_kept)
-    events, until = fitting(room=order.room)
+    organization_id = release.organization_id
+    find_fitting = partial(find_releasable, client, organization_id, release.reasons, first_kept=release.first_kept)
+    events, until = find_fitting(room=release.room)
     claimed = events
     with suppress(RedisUnreachableError):  # the next roll-up settles the counter, here and below
-        claimed = reserve_room(redis, organization_id, events, quota=order.quota, now=now)
+        claimed = reserve_room(redis, organization_id, events, quota=release.quota, now=now)
     if claimed < events:
-        events, until = fitting(room=claimed)
+        events, until = find_fitting(room=claimed)
     if events:
-        insert_released(client, organization_id, order.reasons, first_kept=order.first_kept, until=until, now=now)
+        insert_released(client, organization_id, release.reasons, first_kept=release.first_kept, until=until, now=now)
     with suppress(RedisUnreachableError):
-        still_held = max(0, order.held_of_month - events)
+        still_held = max(0, release.held_of_month - events)
         finish_release(redis, organization_id, unused=claimed - events, still_held=still_held, now=now)
     return events
 
 
 def _first_kept(platform_db: Database, organization_id: UUID, now: datetime) -> tuple[date, OrganizationStatus]:
-    """Return the first day that the organization's retention keeps, and how it stands."""
+    """Return the first day within the organization's retention, and its status."""
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = require_existing(find_organization(conn, organization_id))
-        left = list_tiers_since(conn, organization_id, changed_since=now - DOWNGRADE_RETENTION)
-    return first_kept_day([organization.tier, *left], now), organization.status
+        former_tiers = list_tiers_since(conn, organization_id, changed_since=now - DOWNGRADE_RETENTION)
+    return first_kept_day([organization.tier, *former_tiers], now), organization.status
 
 
 def release_lease(organization_id: UUID) -> str:
-    """Name the lease of whoever releases the organization's events."""
+    """Return the name of the lease for releases of the organization's held events."""
     return f"release {organization_id}"
 
 
 @contextmanager
 def _lease(platform_db: Database, organization_id: UUID, now: datetime) -> Iterator[bool]:
-    """Be the only one who releases the organization's events, and say whether that is so.
+    """Take the lease for a release, and yield whether it was free.
 
-    After a failure the lease ends by itself: ClickHouse may go on with an insert whose client has given up, and the
-    erasure waits for that.
+    After a failure the lease is not deleted but expires: ClickHouse may continue an insert after its client has given
+    up, and an erasure waits for the lease.
     """
     name, holder = release_lease(organization_id), uuid4()
     with platform_db.transaction() as conn:
-        is_ours = take_lease(conn, name, holder, now=now, ends_at=now + RELEASE_LEASE_TIME)
-    yield is_ours
+        is_taken = take_lease(conn, name, holder, now=now, ends_at=now + RELEASE_LEASE_TIME)
+    yield is_taken
     with platform_db.transaction() as conn:
         delete_lease(conn, name, holder)
 
@@ -202,4 +205,4 @@ def _clickhouse_errors() -> Iterator[None]:
     try:
         yield
     except ClickHouseError as error:
-        raise UnavailableError("ClickHouse does not answer.") from error
+        raise UnavailableError("ClickHouse is unreachable.") from error

@@ -1,19 +1,28 @@
-"""Take events in: admit the request, put the events that fit the quota into the queue, then answer.
+"""Ingest events: admit the request, enqueue the events that fit the quota, then answer.
 
 A request is admitted together with the number of its events, in one round trip to Redis. So its events are parsed
 before it is admitted.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from msgspec import structs
 
-from tenancy.errors import FieldError, Refusal, UnavailableError
+from tenancy.errors import (
+    FieldError,
+    NotFoundError,
+    OrganizationInactiveError,
+    Refusal,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from tenancy.rules.admission import HELD_FOR_QUOTA, Admission
+from tenancy.rules.api_keys import ApiKey
 from tenancy.rules.events.frames import encode_frames
 from tenancy.rules.events.row import Rejection
 from tenancy.rules.permissions import EVENTS_WRITE
@@ -24,6 +33,9 @@ from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.ingest.parse_batch import Identity, ParsedBatch
 
+if TYPE_CHECKING:
+    from tenancy.use_cases.keys.write_keys import WriteKeys
+
 OVER_QUOTA: Final = FieldError(
     location="", code="quota_exceeded", message="The month's quota of events and its grace band are used up."
 )
@@ -31,7 +43,10 @@ OVER_QUOTA: Final = FieldError(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What became of a batch. Accepted events are in the queue; *held* events are too, but do not count yet."""
+    """The result of a batch.
+
+    Accepted and held events are in the queue. Held events do not count yet.
+    """
 
     batch_id: UUID
     accepted: int
@@ -44,33 +59,50 @@ type Parse = Callable[[Tenant], ParsedBatch]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRequest:
-    """A request with events: its *caller*, the organizations that it mentions, and how its events are parsed.
+    """A request with events: the organizations that it mentions, and the parser of its events.
 
     *all_or_nothing* is set for Segment SDKs: they drop a batch that is answered with 402, and send it again on 429.
     """
 
-    caller: Caller
     mentions: tuple[Mention, ...]
     parse: Parse
     all_or_nothing: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestHooks:
+    """Calls back to the handler.
+
+    *audited* returns a context manager for the work that is done for a caller. It sees the refusals of that caller.
+    *on_admission* gets every decision of admission, also one that refuses the request.
+    """
+
+    audited: Callable[[Caller], AbstractContextManager[None]]
+    on_admission: Callable[[Admission], None]
+
+
 class Ingest:
     """Takes requests with events: *gate* admits them, *queue* gets the events."""
 
-    def __init__(self, gate: AdmissionGate, queue: EventQueue, *, base_domain: str) -> None:
-        """*base_domain* is the platform's own domain, in lower case."""
+    def __init__(
+        self, gate: AdmissionGate, queue: EventQueue, write_keys: "Callable[[], WriteKeys]", *, base_domain: str
+    ) -> None:
+        """Open nothing yet.
+
+        *write_keys* is called for the first write key, because it imports PostgreSQL's driver. *base_domain* is the
+        platform's own domain, in lower case.
+        """
         self._gate = gate
         self._queue = queue
+        self._write_keys = write_keys
         self._base_domain = base_domain
 
     def ingest(
-        self, request: IngestRequest, *, on_admission: Callable[[Admission], None], now: datetime
+        self, caller: Caller, request: IngestRequest, hooks: IngestHooks, *, now: datetime
     ) -> tuple[Tenant, Receipt]:
-        """Enqueue the events of *request* that are admitted; return the tenant and what became of the events.
+        """Enqueue the admitted events of a *caller* that the authorizer has authenticated.
 
-        A request that is refused counts against the rate limit like any other. *on_admission* gets every decision,
-        also one that refuses the request.
+        A request that is refused counts against the rate limit like any other.
 
         Raises:
             TenantMismatchError, ForeignPathError, ForbiddenError: the caller may not send events there.
@@ -78,35 +110,47 @@ class Ingest:
             UnauthenticatedError, RateLimitedError, OrganizationInactiveError, QuotaExceededError: not admitted.
             UnavailableError: the queue is unreachable. The client sends the same events again.
         """
-        try:
-            tenant = self._authorize(request.caller, request.mentions)
-            parsed = request.parse(tenant)
-        except Refusal:
-            self._admit(request.caller, 0, request.all_or_nothing, on_admission, now)
-            raise
-        admission = self._admit(tenant, len(parsed.counted), request.all_or_nothing, on_admission, now)
-        require_room(admission, parsed, all_or_nothing=request.all_or_nothing)
-        receipt = enqueue_events(
-            self._queue, tenant, parsed, admission, lambda: self._gate.cancel(tenant, admission, reserved_at=now)
-        )
+        with hooks.audited(caller):
+            try:
+                tenant = self._authorize(caller, request.mentions)
+                parsed = request.parse(tenant)
+            except Refusal:
+                self._admit(caller, 0, request.all_or_nothing, hooks, now)
+                raise
+            admission = self._admit(tenant, len(parsed.counted), request.all_or_nothing, hooks, now)
+            require_room(admission, parsed, all_or_nothing=request.all_or_nothing)
+            receipt = enqueue_events(
+                self._queue, tenant, parsed, admission, lambda: self._gate.cancel(tenant, admission, reserved_at=now)
+            )
         return tenant, receipt
 
-    def require_project(
-        self,
-        tenant: Tenant,
-        mentions: tuple[Mention, ...],
-        *,
-        on_admission: Callable[[Admission], None],
-        now: datetime,
-    ) -> None:
-        """Check that *tenant* may send events, as a Segment SDK asks before its first batch.
+    def ingest_with_key(
+        self, key: ApiKey, request: IngestRequest, hooks: IngestHooks, *, now: datetime
+    ) -> tuple[Tenant, Receipt]:
+        """Authenticate the write *key* of a Segment SDK, then ingest the request.
 
         Raises:
-            UnauthenticatedError, RateLimitedError, OrganizationInactiveError, QuotaExceededError: not admitted.
-            TenantMismatchError, ForbiddenError: the key may not send events there.
+            UnauthenticatedError: *key* is no valid write key.
+            UnavailableError: the database or the queue is unreachable.
         """
-        self._admit(tenant, 0, True, on_admission, now)  # noqa: FBT003 - a Segment SDK's request
-        self._authorize(tenant, mentions)
+        return self.ingest(self._write_keys().authenticate(key, now=now), request, hooks, now=now)
+
+    def require_project(self, key: ApiKey, mentions: tuple[Mention, ...], hooks: IngestHooks, *, now: datetime) -> None:
+        """Check that the write *key* may send events, as a Segment SDK asks before its first batch.
+
+        Raises:
+            NotFoundError: the key is no valid write key, or its organization is inactive.
+            RateLimitedError: not admitted. A used-up quota is answered like that, too.
+            TenantMismatchError, ForbiddenError: the key may not send events there.
+            UnavailableError: the database is unreachable.
+        """
+        try:
+            tenant = self._write_keys().authenticate(key, now=now)
+            with hooks.audited(tenant):
+                self._admit(tenant, 0, True, hooks, now)  # noqa: FBT003 - a Segment SDK's request
+                self._authorize(tenant, mentions)
+        except (UnauthenticatedError, OrganizationInactiveError) as error:
+            raise NotFoundError("There is no such project.") from error
 
     def _authorize(self, caller: Caller, mentions: tuple[Mention, ...]) -> Tenant:
         resolve(caller, mentions, base_domain=self._base_domain).require_accepted()
@@ -117,23 +161,24 @@ class Ingest:
         caller: Caller,
         events: int,
         all_or_nothing: bool,  # noqa: FBT001 - the request's
-        on_admission: Callable[[Admission], None],
+        hooks: IngestHooks,
         now: datetime,
     ) -> Admission:
         admission = self._gate.admit(caller, events=events, all_or_nothing=all_or_nothing, now=now)
-        on_admission(admission)
+        hooks.on_admission(admission)
         admission.require_admitted(all_or_nothing=all_or_nothing)
         return admission
 
 
 def require_room(admission: Admission, parsed: ParsedBatch, *, all_or_nothing: bool) -> None:
-    """Let a batch pass when anything of it may be taken, or *is_whole* all of it.
+    """Require that events of a batch fit the quota or its grace band.
 
-    A whole one is a Segment SDK's, which drops for good what is answered with 402, and sends again on 429.
+    With *all_or_nothing* all events must fit, otherwise at least one. Segment SDKs send with *all_or_nothing*: they
+    drop a batch that is answered with 402, and send it again on 429.
 
     Raises:
-        QuotaExceededError: nothing of it fits, neither the quota nor what can be held past it.
-        RateLimitedError: not the whole of it fits.
+        QuotaExceededError: no event fits.
+        RateLimitedError: not all events fit, and *all_or_nothing* is set.
     """
     fits = admission.accepted + admission.held
     if admission.tier is None or fits == len(parsed.counted):
@@ -147,17 +192,18 @@ def require_room(admission: Admission, parsed: ParsedBatch, *, all_or_nothing: b
 def enqueue_events(
     queue: EventQueue, tenant: Tenant, parsed: ParsedBatch, admission: Admission, give_back: Callable[[], None]
 ) -> Receipt:
-    """Put what was admitted of *parsed* into the queue: the first events that fit, then those that are held.
+    """Enqueue the admitted events of *parsed*.
 
-    *give_back* returns their quota when they are not taken.
+    The first ones are accepted, the next ones are held. If the queue fails, *give_back* returns their quota.
 
     Raises:
-        UnavailableError: the queue is away; what it has got is the same event when it is sent again.
+        UnavailableError: the queue is unreachable. Some events may be queued. A retry sends the same events, and load
+            stores each of them once.
     """
     counted = list(parsed.counted.values())
     end = admission.accepted + admission.held
-    accepted, over = counted[: admission.accepted], counted[admission.accepted : end]
-    held = [structs.replace(row, reason=HELD_FOR_QUOTA) for row in over] + list(parsed.clock_held.values())
+    accepted, over_quota = counted[: admission.accepted], counted[admission.accepted : end]
+    held = [structs.replace(row, reason=HELD_FOR_QUOTA) for row in over_quota] + list(parsed.clock_held.values())
     try:
         queue.send_frames(tenant.organization_id, "events", encode_frames(accepted))
         queue.send_frames(tenant.organization_id, "held_events", encode_frames(held))
@@ -168,12 +214,12 @@ def enqueue_events(
 
 
 def _receipt(parsed: ParsedBatch, accepted: set[Identity], held: set[Identity]) -> Receipt:
-    """Say what became of each event; copies within the batch share the fate of the first."""
-    taken = accepted | held
+    """Count the results of the events. A copy within the batch has the result of the first one."""
+    enqueued = accepted | held
     refused = [
         Rejection(index=index, event_id=row.event_id, errors=(OVER_QUOTA,))
         for index, row in parsed.rows.items()
-        if row.identity not in taken
+        if row.identity not in enqueued
     ]
     return Receipt(
         batch_id=uuid4(),

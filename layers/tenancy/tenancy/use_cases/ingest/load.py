@@ -1,6 +1,6 @@
-"""Queue -> ClickHouse: the frames of a batch in one insert, and the one that spoils it set aside with its error.
+"""Load queued frames into ClickHouse, in one insert per table.
 
-What is on its way for an organization that is being erased is dropped (architecture, decision 7).
+Invalid messages are moved to the dead-letter queue. Events of an organization with a tombstone are dropped.
 """
 
 import binascii
@@ -17,8 +17,8 @@ from tenancy.stores.clickhouse.client import ClickHouseError, Client, DatabaseEr
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tenancy.stores.clickhouse.platform.tombstones import list_tombstones
 
-# What ClickHouse says of rows that it will never take (src/Common/ErrorCodes.cpp). Any other error may pass, so the
-# message stays in the queue.
+# ClickHouse's error codes for rows that it never accepts (src/Common/ErrorCodes.cpp). Any other error may be temporary,
+# so the message stays in the queue.
 DATA_ERRORS: Final[Mapping[int | None, str]] = MappingProxyType(
     {
         6: "CANNOT_PARSE_TEXT",
@@ -43,9 +43,10 @@ DATA_ERRORS: Final[Mapping[int | None, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedFrame:
-    """A message of the events' queue; *text* is the frame's, see `events.frames`.
+    """A message of the event queue.
 
-    *organization_id* is a UUID's text; empty for what ingest did not send, which is set aside.
+    *text* is the frame's text, see `events.frames`. *organization_id* is the text of a UUID. It is empty for a message
+    that ingest did not send: a `PoisonError`.
     """
 
     message_id: str
@@ -55,50 +56,53 @@ class QueuedFrame:
 
 
 class PoisonError(Exception):
-    """The frame itself is at fault: sending it again would fail again."""
+    """The frame itself is invalid: another delivery would fail again."""
 
 
 def load_frames(connect: Callable[[], Client], dead_letters: DeadLetters, messages: Sequence[QueuedFrame]) -> list[str]:
-    """Store the rows of *messages* and return the ids of those that must be delivered again.
+    """Store the rows of *messages*, and return the ids that SQS must deliver again.
 
-    A message that ClickHouse will never take is put among the dead letters, with the error, and counts as done.
+    A message that ClickHouse never accepts is moved to the dead-letter queue with its error, and counts as loaded.
 
     Raises:
-        UnavailableError, AwsCallError: poison cannot be set aside; all messages come again.
+        UnavailableError, AwsCallError: the dead-letter queue is unreachable. SQS delivers all messages again.
     """
     try:
         client = connect()
-        ended = list_tombstones(client, (message.organization_id for message in messages if message.organization_id))
+        erased = list_tombstones(client, (message.organization_id for message in messages if message.organization_id))
     except (UnavailableError, ClickHouseError):
         return [message.message_id for message in messages]
-    again: list[str] = []
+    failed: list[str] = []
     for table in TABLES:
-        of_table = [each for each in messages if each.table == table and each.organization_id not in ended]
+        of_table = [each for each in messages if each.table == table and each.organization_id not in erased]
         if not of_table:
             continue
         try:
             _insert(client, table, of_table)
         except PoisonError:
-            again.extend(_load_one_by_one(client, dead_letters, of_table))
+            failed.extend(_load_one_by_one(client, dead_letters, of_table))
         except ClickHouseError:
-            again.extend(message.message_id for message in of_table)
-    return again
+            failed.extend(message.message_id for message in of_table)
+    return failed
 
 
 def _load_one_by_one(client: Client, dead_letters: DeadLetters, messages: Sequence[QueuedFrame]) -> list[str]:
-    again: list[str] = []
+    failed: list[str] = []
     for message in messages:
         try:
             _insert(client, message.table, [message])
         except PoisonError as error:
             dead_letters.send(message.organization_id, message.table, message.text, error=str(error))
         except ClickHouseError:
-            again.append(message.message_id)
-    return again
+            failed.append(message.message_id)
+    return failed
 
 
 def _insert(client: Client, table: EventTable, messages: Sequence[QueuedFrame]) -> None:
-    """Insert once: the token is the digest of the exact bytes, organization ids included."""
+    """Insert the frames once.
+
+    The deduplication token is the digest of their exact bytes, organization ids included.
+    """
     if not all(message.organization_id for message in messages):
         raise PoisonError("The message names no organization.")
     try:

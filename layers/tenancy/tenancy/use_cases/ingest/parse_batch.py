@@ -1,4 +1,4 @@
-"""Parse the events of a request: each event alone, so that one bad event rejects only itself."""
+"""Parse the events of a request, each alone, so that one bad event rejects only itself."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ParsedBatch:
 
     @classmethod
     def of(cls, rows: Mapping[int, EventRow], rejected: Iterable[Rejection]) -> "ParsedBatch":
-        """Divide *rows* into those that take quota and those that are held because of their timestamp."""
+        """Divide *rows* into those that take quota and those held because of their timestamp."""
         counted: dict[Identity, EventRow] = {}
         clock_held: dict[Identity, EventRow] = {}
         for row in rows.values():
@@ -59,7 +59,9 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
 def parse_segment_calls(
     tenant: Tenant, messages: Iterable[Raw], *, event_type: str | None, now: datetime
 ) -> ParsedBatch:
-    """Parse the calls of a Segment SDK; *event_type* comes from the path, None where each call has its own.
+    """Parse the calls of a Segment SDK.
+
+    *event_type* comes from the path, None where each call has its own.
 
     Raises:
         InvalidError, TenantMismatchError: as for `parse_event_batch`.

@@ -1,4 +1,4 @@
-"""Who calls: a credential becomes the caller, and the key by which API Gateway meters it."""
+"""Authenticate a credential: find its caller, and the API Gateway key that meters it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticated:
-    """The caller, and the value of its key in a usage plan; None for the operator, whom the stack's own key meters."""
+    """A caller and the value of its key in a usage plan.
+
+    *gateway_key* is None for the operator. The stack's own key meters the operator.
+    """
 
     caller: Caller
     gateway_key: str | None
@@ -28,14 +31,14 @@ class Authenticated:
 def authenticate(
     db: Database, key_set: "Callable[[], KeySet]", authorization: tuple[str, ...], *, now: datetime
 ) -> Authenticated:
-    """Return who the values of the `Authorization` header prove.
+    """Return the caller that the values of the `Authorization` header prove.
 
-    What cannot be anybody's credential is refused without *key_set* and *db*; a token that *key_set* does not verify is
-    refused without *db*.
+    A malformed credential is refused without a use of *key_set* and *db*. A token that *key_set* does not verify is
+    refused without a query of *db*.
 
     Raises:
-        UnauthenticatedError: nobody; whether the credential is bad, expired or revoked is not said.
-        UnavailableError: the database is away.
+        UnauthenticatedError: the credential is missing, bad, expired or revoked. The error does not tell which.
+        UnavailableError: the database is unreachable.
     """
     credential = parse_authorization(authorization)
     if isinstance(credential, Jwt):
@@ -50,7 +53,7 @@ def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticat
 
     Raises:
         UnauthenticatedError: the key is unknown, expired or revoked.
-        UnavailableError: the database is away.
+        UnavailableError: the database is unreachable.
     """
     with db.transaction() as conn:
         holder = find_key_holder(conn, key.digest)

@@ -1,4 +1,7 @@
-"""The tenant of a write key, for the paths without an authorizer: remembered as long as API Gateway would."""
+"""Find the tenant of a write key, for paths without an authorizer.
+
+Results are cached as long as API Gateway caches an authorizer's answer.
+"""
 
 from datetime import datetime
 from typing import Final
@@ -14,7 +17,7 @@ CACHE_KEYS: Final = 10_000
 
 
 class WriteKeys:
-    """Finds tenants by write key; an answer is kept, by the key's digest, for at most a minute."""
+    """Finds tenants by write key, and caches each result under the key's digest for one minute."""
 
     def __init__(self, db: Database) -> None:
         """Look keys up in *db*."""
@@ -22,17 +25,19 @@ class WriteKeys:
         self._known: dict[bytes, tuple[datetime, Tenant]] = {}
 
     def authenticate(self, key: ApiKey, *, now: datetime) -> Tenant:
-        """Return the tenant of the write *key*; what it may do, and whether it is served, is not asked here.
+        """Return the tenant of the write *key*.
+
+        Permissions and the organization's status are checked by others.
 
         Raises:
-            UnauthenticatedError: it is no write key, or unknown, expired or revoked.
-            UnavailableError: the database is away.
+            UnauthenticatedError: the key is no write key, or it is unknown, expired or revoked.
+            UnavailableError: the database is unreachable.
         """
         if key.type is not KeyType.WRITE:
             raise UnauthenticatedError
         found = self._known.get(key.digest)
         if found is None or found[0] <= now:
-            found = now + WRITE_KEY_CACHE_TIME, self._find(key, now)
+            found = now + WRITE_KEY_CACHE_TIME, self._look_up(key, now)
             if len(self._known) >= CACHE_KEYS:
                 self._known.clear()
             self._known[key.digest] = found
@@ -41,7 +46,7 @@ class WriteKeys:
             raise UnauthenticatedError
         return tenant
 
-    def _find(self, key: ApiKey, now: datetime) -> Tenant:
+    def _look_up(self, key: ApiKey, now: datetime) -> Tenant:
         caller = authenticate_key(self._db, key, now=now).caller
         if not isinstance(caller, Tenant):
             raise UnauthenticatedError

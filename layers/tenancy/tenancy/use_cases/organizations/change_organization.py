@@ -1,4 +1,7 @@
-"""Another name, tier or status: all of a change or nothing of it, at once, and with a gateway key at every moment."""
+"""Change the name, tier or status of an organization atomically.
+
+The organization has a valid gateway key at every moment of the change.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -37,7 +40,7 @@ REACTIVATED: Final = "organization.reactivated"
 
 type Count = Callable[[Connection, UUID], int]
 
-# What an organization may have more of than a smaller tier includes.
+# The metrics that block a downgrade: an organization may have more than the smaller tier includes.
 COUNTED: Final[tuple[tuple[Metric, Count], ...]] = ((Metric.USERS, count_users), (Metric.APPS, count_apps))
 
 
@@ -51,34 +54,38 @@ def change_organization(
     actor: Actor,
     now: datetime,
 ) -> ChangedOrganization:
-    """Change the organization in one transaction and return it; what is so already stays, and is no change.
+    """Change the organization in one transaction and return it.
 
-    Every limit and the status are the new ones as soon as the change is published, though authorizers have cached the
-    old ones; a change that changes nothing publishes again. A tier's key is made before its change is committed, the
-    old one removed after the authorizer has forgotten it; a death in between leaves a key that the next try of the
-    same tier takes. What is held, the roll-up releases.
+    The new limits and status apply when the change is published, also while an authorizer has cached the old ones. A
+    change that changes nothing is published again. The gateway key of the new tier is created before the commit. The
+    old key is removed after the authorizer's cache has expired. If the process dies before the commit, the next attempt
+    reuses the new key. The roll-up releases held events later.
 
     Raises:
-        NotFoundError, ErasedError: there is no such organization, or not any more.
-        TransitionNotAllowedError: it is deleted.
-        DowngradeBlockedError: it has more of something than the tier includes.
-        ConflictError: it is changed by somebody else right now.
-        UnavailableError: PostgreSQL or API Gateway is away; the same call again finds out, or does it.
+        NotFoundError: there is no such organization.
+        ErasedError: the organization was erased.
+        TransitionNotAllowedError: the organization is deleted.
+        DowngradeBlockedError: the organization has more users or apps than the tier includes.
+        ConflictError: another request is changing the organization.
+        UnavailableError: PostgreSQL or API Gateway is unreachable. The change may be committed. A retry is safe.
     """
-    seen = _make_key(platform_db, gateway_keys, organization_id, change.tier) if change.tier is not None else None
+    seen = _create_key(platform_db, gateway_keys, organization_id, change.tier) if change.tier is not None else None
     with platform_db.tenant_transaction(organization_id) as conn:
         before, old_key = _lock_changeable(conn, organization_id, change.tier)
         if seen is not None and seen != (before, old_key):
-            raise ConflictError("The organization is being changed.")
+            raise ConflictError("Another request is changing the organization. Retry.")
         changed = _apply(conn, before, old_key, change, actor=actor, now=now)
         publication = enqueue_publication(conn, organization_id, now=now)
     return ChangedOrganization(organization=changed, is_published=run_entry(platform_db, targets, publication, now=now))
 
 
-def _make_key(
+def _create_key(
     platform_db: Database, gateway_keys: GatewayKeys, organization_id: UUID, tier: Tier
 ) -> tuple[Organization, str]:
-    """Make the key of another *tier*, outside the transaction that will name it; return what it was made for."""
+    """Create the gateway key for *tier* before the transaction that stores it.
+
+    Return the organization and its key at that time.
+    """
     with platform_db.tenant_transaction(organization_id) as conn:
         before, old_key = _lock_changeable(conn, organization_id, tier)
     if before.tier is not tier:
@@ -87,13 +94,14 @@ def _make_key(
 
 
 def _lock_changeable(conn: Connection, organization_id: UUID, tier: Tier | None) -> tuple[Organization, str]:
-    """Return the organization and its gateway key, when it may be changed, and have *tier*."""
+    """Lock and return the organization and its gateway key, if it may be changed to *tier*."""
     if tier is not None:
         for metric, _ in COUNTED:
-            lock_seats(conn, organization_id, metric)  # first, as whoever adds one does: then nobody waits in a circle
+            lock_seats(conn, organization_id, metric)  # first, as `claim_seat` does: the same order prevents deadlocks
     organization = require_existing(lock_organization(conn, organization_id))
     if organization.status not in CHANGEABLE:
-        raise TransitionNotAllowedError(f"The organization is {organization.status}.")
+        status, allowed = organization.status, " or ".join(sorted(CHANGEABLE))
+        raise TransitionNotAllowedError(f"The organization is {status}. It can be changed only while {allowed}.")
     if tier is not None and tier is not organization.tier:
         blockers = list(_blockers(conn, organization_id, tier))
         if blockers:
@@ -102,7 +110,7 @@ def _lock_changeable(conn: Connection, organization_id: UUID, tier: Tier | None)
 
 
 def _blockers(conn: Connection, organization_id: UUID, tier: Tier) -> Iterator[str]:
-    """Yield what the organization has more of than *tier* includes."""
+    """Yield the metrics of which the organization has more than *tier* includes."""
     for metric, count in COUNTED:
         if Allowance(used=count(conn, organization_id), limit=limit_of(tier, metric)).is_passed:
             yield metric
@@ -136,7 +144,10 @@ def _apply(
 
 
 def _actions(before: Organization, after: Organization) -> Iterator[tuple[str, str]]:
-    """Yield what is to be on record; a name may be a person's, so it is not."""
+    """Yield action and target of each audit record.
+
+    A name may be personal data, so it is not recorded.
+    """
     if after.name != before.name:
         yield RENAMED, str(before.id)
     if after.tier is not before.tier:

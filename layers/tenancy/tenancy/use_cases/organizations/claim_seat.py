@@ -1,4 +1,4 @@
-"""Users and apps are counted in the transaction that adds one, so that a tier's number is never passed."""
+"""Claim a seat: check the tier's limit of users or apps in the transaction that adds one."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,11 +14,13 @@ from tenancy.stores.postgres.users import count_users
 
 
 def claim_seat(conn: Connection, organization_id: UUID, metric: Metric, *, now: datetime) -> None:
-    """Make sure that one more user or app fits, and that nobody adds one or takes the tier until the transaction ends.
+    """Require that one more user or app fits the tier's limit.
+
+    Until the transaction ends, no other transaction can add one or change the tier.
 
     Raises:
         NotFoundError: there is no such organization.
-        QuotaExceededError: the tier includes no more.
+        QuotaExceededError: the tier's limit is reached.
     """
     lock_seats(conn, organization_id, metric)
     standing = find_standing(conn, organization_id)

@@ -1,4 +1,4 @@
-"""Organizations for the platform's operator, newest first, a page at a time."""
+"""Show and list organizations for the operator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tenancy.stores.postgres.platform.organizations import find_organization, li
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationPage:
-    """One page of a list; *next_cursor* is None on the last one."""
+    """One page of a list. *next_cursor* is None on the last page."""
 
     organizations: Sequence[Organization]
     next_cursor: str | None
@@ -24,7 +24,8 @@ def get_organization(platform_db: Database, organization_id: UUID) -> Organizati
     """Return the organization.
 
     Raises:
-        NotFoundError, ErasedError: there is none, or none any more.
+        NotFoundError: there is no such organization.
+        ErasedError: the organization was erased.
     """
     with platform_db.transaction() as conn:
         return require_existing(find_organization(conn, organization_id))
@@ -33,15 +34,17 @@ def get_organization(platform_db: Database, organization_id: UUID) -> Organizati
 def list_organization_page(
     platform_db: Database, *, status: OrganizationStatus | None, tier: Tier | None, cursor: str | None, limit: int
 ) -> OrganizationPage:
-    """Return at most *limit* organizations after *cursor*, which a page before gave.
+    """Return at most *limit* organizations after *cursor*, newest first.
+
+    *cursor* comes from an earlier page.
 
     Raises:
-        InvalidError: the cursor is none of ours.
+        InvalidError: the cursor is invalid.
     """
     before = parse_cursor(cursor) if cursor is not None else None
     with platform_db.transaction() as conn:
-        found = list_organizations(conn, status=status, tier=tier, before=before, limit=limit + 1)
-    last = found[limit - 1] if len(found) > limit else None
+        organizations = list_organizations(conn, status=status, tier=tier, before=before, limit=limit + 1)
+    last = organizations[limit - 1] if len(organizations) > limit else None
     return OrganizationPage(
-        organizations=found[:limit], next_cursor=format_cursor(last.created_at, last.id) if last else None
+        organizations=organizations[:limit], next_cursor=format_cursor(last.created_at, last.id) if last else None
     )

@@ -1,4 +1,4 @@
-"""Provision an organization: administrator, first app and keys in one transaction, then gateway key and mail."""
+"""Provision an organization: store it with its keys, then create its gateway key."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,13 +36,14 @@ FIRST_APP_NAME: Final = "Default App"
 FIRST_APP_PLATFORM: Final = "web"
 FIRST_SECRET_KEY_NAME: Final = "First secret key"  # noqa: S105 - a name
 FIRST_GENERATION: Final = 1
+KEYS_NOT_ACTIVE: Final = "The organization is stored. Its keys become active in API Gateway within minutes."
 # OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioned:
-    """What provisioning made. The keys are here in full."""
+    """A provisioned organization, with its keys in full."""
 
     organization: Organization
     admin_user_id: UUID
@@ -57,12 +58,14 @@ class Provisioned:
 def provision_organization(
     platform_db: Database, targets: OutboxTargets, new: NewOrganization, actor: Actor, *, now: datetime
 ) -> Provisioned:
-    """Provision *new* and return when API Gateway meters it in the plan of its tier; the sweep sends the mail.
+    """Provision *new* and create its gateway key in the usage plan of its tier.
+
+    The sweep sends the welcome mail.
 
     Raises:
-        SubdomainTakenError: another organization answers at that subdomain or one that looks like it, did so until
-            lately, or it is reserved; nothing was made.
-        UnavailableError: a store is away. Before the commit nothing was made; after it the sweep finishes.
+        SubdomainTakenError: the subdomain is reserved, in quarantine, or taken by another organization (also in a
+            spelling that looks alike). Nothing was stored.
+        UnavailableError: a store is unreachable. Before the commit nothing was stored. After it the sweep finishes.
     """
     provisioned = prepare_organization(uuid4(), new, now=now)
     password_hash = hash_password(new)
@@ -73,7 +76,7 @@ def provision_organization(
 
 
 def prepare_organization(organization_id: UUID, new: NewOrganization, *, now: datetime) -> Provisioned:
-    """Choose everything that is to be stored, so that it can be answered word by word another time.
+    """Choose all ids and keys before they are stored, so that a retry returns the same answer.
 
     Raises:
         SubdomainTakenError: the subdomain is reserved.
@@ -104,22 +107,28 @@ def prepare_organization(organization_id: UUID, new: NewOrganization, *, now: da
 
 
 def hash_password(new: NewOrganization) -> str:
-    """Return what is stored of the administrator's password; it takes its time, so do it outside a transaction."""
+    """Return the stored hash of the administrator's password.
+
+    It takes tens of milliseconds. Call it outside a transaction.
+    """
     return HASHER.hash(new.admin_password.get_secret_value())
 
 
 def insert_provisioned(
     conn: Connection, provisioned: Provisioned, password_hash: str, actor: Actor, *, now: datetime
 ) -> OutboxEntry:
-    """Store all of it, with its record and the effects that it owes; return that of the gateway key, which is claimed.
+    """Store the organization with its audit record and outbox entries.
+
+    Return the entry of the gateway key, which is claimed for the caller.
 
     Raises:
-        SubdomainTakenError: another organization answers at that subdomain, or did so until lately.
+        SubdomainTakenError: the subdomain is taken or in quarantine.
     """
     organization = provisioned.organization
     gateway_key = gateway_key_value(organization.id, FIRST_GENERATION)
     insert_organization(conn, organization, gateway_key=gateway_key)
-    if is_quarantined(conn, organization.subdomain, now=now):  # after the insert, which waits for an erasure's commit
+    # After the insert, which waits for the commit of an erasure that puts the subdomain into quarantine.
+    if is_quarantined(conn, organization.subdomain, now=now):
         raise SubdomainTakenError(organization.subdomain)
     _insert_people_and_keys(conn, provisioned, password_hash, now=now)
     target = str(organization.id)
@@ -132,55 +141,62 @@ def insert_provisioned(
 
 
 def put_gateway_key(platform_db: Database, targets: OutboxTargets, gateway_key: OutboxEntry, *, now: datetime) -> None:
-    """Let API Gateway meter the organization that was just stored; nobody else is at it.
+    """Create the gateway key of an organization that the caller has just stored.
+
+    *gateway_key* is the claimed outbox entry.
 
     Raises:
-        UnavailableError: API Gateway does not take the key now; the sweep tries again.
+        UnavailableError: API Gateway is unreachable. The sweep retries.
     """
     if not run_entry(platform_db, targets, gateway_key, now=now):
-        raise _not_in_plan()
+        raise _keys_not_active()
 
 
 def ensure_gateway_key(platform_db: Database, targets: OutboxTargets, organization_id: UUID, *, now: datetime) -> None:
-    """Make sure that API Gateway meters the organization, which an earlier request was to see to.
+    """Create the gateway key of an organization that an earlier request stored, if missing.
 
     Raises:
-        UnavailableError: API Gateway does not take the key now; the sweep tries again.
-        RequestInProgressError: another request, or the sweep, is at it right now.
+        UnavailableError: API Gateway is unreachable. The sweep retries.
+        RequestInProgressError: another request or the sweep has claimed the entry.
     """
     if not run_entries_now(platform_db, targets, organization_id, OutboxKind.GATEWAY_KEY, now=now):
-        raise _not_in_plan()
+        raise _keys_not_active()
     with platform_db.transaction() as conn:
         if has_pending_entry(conn, organization_id, OutboxKind.GATEWAY_KEY):
-            raise RequestInProgressError("The organization is stored; API Gateway will know it within minutes.")
+            raise RequestInProgressError(KEYS_NOT_ACTIVE)
 
 
-def _not_in_plan() -> UnavailableError:
-    return UnavailableError("The organization is stored; API Gateway will know it within minutes.", retry_after=60)
+def _keys_not_active() -> UnavailableError:
+    return UnavailableError(KEYS_NOT_ACTIVE, retry_after=60)
 
 
-def _insert_people_and_keys(conn: Connection, made: Provisioned, password_hash: str, *, now: datetime) -> None:
-    organization_id = made.organization.id
+def _insert_people_and_keys(conn: Connection, provisioned: Provisioned, password_hash: str, *, now: datetime) -> None:
+    organization_id = provisioned.organization.id
     claim_seat(conn, organization_id, Metric.USERS, now=now)
     insert_user(
         conn,
         organization_id,
-        made.admin_user_id,
-        email=made.admin_email,
+        provisioned.admin_user_id,
+        email=provisioned.admin_email,
         password_hash=password_hash,
         role="super_admin",
     )
     claim_seat(conn, organization_id, Metric.APPS, now=now)
-    insert_app(conn, organization_id, made.app_id, name=FIRST_APP_NAME, platform=FIRST_APP_PLATFORM)
+    insert_app(conn, organization_id, provisioned.app_id, name=FIRST_APP_NAME, platform=FIRST_APP_PLATFORM)
     insert_api_key(
         conn,
         organization_id,
-        made.write_key_id,
-        made.write_key,
+        provisioned.write_key_id,
+        provisioned.write_key,
         name=FIRST_APP_NAME,
         scopes=[EVENTS_WRITE],
-        app_id=made.app_id,
+        app_id=provisioned.app_id,
     )
     insert_api_key(
-        conn, organization_id, made.secret_key_id, made.secret_key, name=FIRST_SECRET_KEY_NAME, scopes=PERMISSIONS
+        conn,
+        organization_id,
+        provisioned.secret_key_id,
+        provisioned.secret_key,
+        name=FIRST_SECRET_KEY_NAME,
+        scopes=PERMISSIONS,
     )

@@ -1,10 +1,11 @@
-"""Provisioning under an `Idempotency-Key`: however often it is asked for, one organization and one answer."""
+"""Provision once per `Idempotency-Key`: a repeated request gets the same answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from typing import Final
 from uuid import uuid4
 
 import msgspec
@@ -36,6 +37,8 @@ from tenancy.use_cases.organizations.provision import (
 )
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 
+IN_PROGRESS: Final = "Another request with this Idempotency-Key is in progress. Retry."
+
 
 def provision_once(
     platform_db: Database,
@@ -47,15 +50,15 @@ def provision_once(
     idempotency_key: str,
     now: datetime,
 ) -> Provisioned:
-    """Provision *new*, or return what the same request of the same credential made before, keys and all.
+    """Provision *new*, or return the answer of an equal earlier request of the same credential.
 
-    The answer is committed with the organization, encrypted, and kept for a day. A request that died before is done
-    by the next one; one that was refused leaves its key unused.
+    The answer has the keys in full. It is encrypted, committed with the organization, and stored for a day. If a
+    request dies before its commit, the next one with its key provisions. A refused request releases its key.
 
     Raises:
         SubdomainTakenError, UnavailableError: as for `provision_organization`.
-        IdempotencyKeyReusedError: the key came before, with another request.
-        RequestInProgressError: the same request is not done yet.
+        IdempotencyKeyReusedError: the key was used for a different request.
+        RequestInProgressError: another request with the key is running.
     """
     key = RequestKey(credential_id=actor.id, digest=sha256(idempotency_key.encode()).digest())
     request = _claim(platform_db, key, new, now=now)
@@ -64,29 +67,29 @@ def provision_once(
         provisioned = msgspec.json.decode(answer, type=Provisioned)
         ensure_gateway_key(platform_db, targets, provisioned.organization.id, now=now)
     else:
-        with _freed_when_refused(platform_db, key, request):
+        with _released_on_refusal(platform_db, key, request):
             provisioned = prepare_organization(request.organization_id, new, now=now)
             password_hash = hash_password(new)
             answer = encryptor.seal(msgspec.json.encode(provisioned), request.organization_id)
             with platform_db.tenant_transaction(request.organization_id) as conn:
                 if not update_answer(conn, key, answer, claimed_until=request.claimed_until):
-                    raise RequestInProgressError("The same request was taken over by another.")
+                    raise RequestInProgressError("Another request with this Idempotency-Key has taken over. Retry.")
                 gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
         put_gateway_key(platform_db, targets, gateway_key, now=now)
     return provisioned
 
 
 def _claim(platform_db: Database, key: RequestKey, new: NewOrganization, *, now: datetime) -> StoredRequest:
-    """Return the request as it is now ours, or as it was answered."""
+    """Return the stored request: claimed by the caller, or with its answer."""
     body = _canonical(new)
     until = now + PROVISIONING_CLAIM_TIME
-    first = StoredRequest(organization_id=uuid4(), request_hash=HASHER.hash(body), claimed_until=until)
+    request = StoredRequest(organization_id=uuid4(), request_hash=HASHER.hash(body), claimed_until=until)
     with platform_db.transaction() as conn:
-        if insert_request(conn, key, first, now=now):
-            return first
+        if insert_request(conn, key, request, now=now):
+            return request
         found = find_request(conn, key)
-    if found is None:  # refused and freed in between
-        raise RequestInProgressError("A request with this Idempotency-Key is being answered.")
+    if found is None:  # another request was refused and released the key in between
+        raise RequestInProgressError(IN_PROGRESS)
     _require_same(found, body)
     return found if found.answer is not None else _take_over(platform_db, key, found, until=until, now=now)
 
@@ -98,12 +101,12 @@ def _take_over(
         with platform_db.transaction() as conn:
             if take_request(conn, key, seen=found.claimed_until, until=until, now=now):
                 return replace(found, claimed_until=until)
-    raise RequestInProgressError("The same request is being answered.")
+    raise RequestInProgressError(IN_PROGRESS)
 
 
 @contextmanager
-def _freed_when_refused(platform_db: Database, key: RequestKey, request: StoredRequest) -> Iterator[None]:
-    """Let the next request have the key at once; a claim that cannot be freed ends by itself."""
+def _released_on_refusal(platform_db: Database, key: RequestKey, request: StoredRequest) -> Iterator[None]:
+    """Release the key if the block is refused. A claim that cannot be released expires."""
     try:
         yield
     except Refusal:
@@ -121,4 +124,6 @@ def _require_same(found: StoredRequest, body: bytes) -> None:
     try:
         HASHER.verify(found.request_hash, body)
     except VerifyMismatchError:
-        raise IdempotencyKeyReusedError("The Idempotency-Key came before, with another request.") from None
+        raise IdempotencyKeyReusedError(
+            "The Idempotency-Key was used for a different request. Use a new key."
+        ) from None

@@ -1,4 +1,4 @@
-"""The effects that committed changes owe: what each is, and doing those that are due."""
+"""Run outbox entries: their kinds, and the side effect of each kind."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -35,11 +35,11 @@ from tenancy.use_cases.admission.publish_standing import publish_standing
 QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
 LAST_ATTEMPT: Final = 30  # about a day
 BATCH: Final = 25
-MAILS_EACH: Final = 5  # of one organization, in a batch
+MAILS_EACH: Final = 5  # per organization in a batch
 
 
 class OutboxKind(StrEnum):
-    """What an effect does; a mail's kind names its template (mails.py)."""
+    """The kind of an outbox entry. A mail's kind names its template (mails.py)."""
 
     STANDING = "standing"
     GATEWAY_KEY = "gateway_key"
@@ -54,13 +54,16 @@ class OutboxKind(StrEnum):
     EXPORT_MAIL = "export_mail"
 
 
-# What nothing else depends on is not tried for ever; the rest is.
+# Nothing else depends on these kinds, so they are parked after the last attempt. All others are retried for ever.
 PARKABLE: Final = frozenset({*TEMPLATES, OutboxKind.QUOTA_EVENT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxTargets:
-    """What effects act upon, outside the database: a function has what its own effects need, the sweep all of it."""
+    """The targets of outbox entries outside the database.
+
+    A function has the targets of its own entries. The sweep has all.
+    """
 
     redis: Redis | None = None
     gateway_keys: GatewayKeys | None = None
@@ -72,19 +75,22 @@ class OutboxTargets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRun:
-    """The kinds of the effects that were done, and of those that failed and stay due."""
+    """The kinds of the entries that ran, and of those that failed and are pending."""
 
     done: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 
-    def __add__(self, others: "OutboxRun") -> "OutboxRun":
-        """Return both together."""
-        return OutboxRun(done=self.done + others.done, failed=self.failed + others.failed)
+    def __add__(self, other: "OutboxRun") -> "OutboxRun":
+        """Return the sum of two runs."""
+        return OutboxRun(done=self.done + other.done, failed=self.failed + other.failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxBacklog:
-    """How long the oldest effect has been owed that is to be done, and how many are parked: kept, and not tried."""
+    """The age of the oldest runnable entry, and the number of parked entries.
+
+    Parked entries are not retried.
+    """
 
     oldest: timedelta
     parked: int
@@ -99,10 +105,11 @@ def run_due_entries(
     kind: str | None = None,
     has_time: Callable[[], bool] = lambda: True,
 ) -> OutboxRun:
-    """Do the due effects of one organization and kind, or of all, as long as there is time.
+    """Run the due entries while there is time: of one organization and kind, or of all.
 
-    An effect is claimed, done, then struck: a death in between does it again after the claim has ended, so each is
-    idempotent, or harmless twice (mail). What there was no time for is as due as before.
+    An entry is claimed, run, then deleted. If the process dies in between, the entry runs again after its claim has
+    expired. So every side effect is idempotent, or harmless when repeated (a mail). Claims of entries that there was no
+    time for are released.
     """
     done: list[str] = []
     failed: list[str] = []
@@ -117,13 +124,13 @@ def run_due_entries(
 
 
 def run_entry(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> bool:
-    """Do an effect that is claimed and strike it; return False, and note why, if it failed.
+    """Run a claimed entry and delete it, or record its error and return False.
 
-    It is tried again later, unless it is parked: a mail that SES refuses, or what failed for a day without others
-    depending on it.
+    A failed entry is retried later. Two entries are parked instead: a mail that SES rejects, and an entry of a
+    `PARKABLE` kind after its last attempt.
     """
     try:
-        _do(platform_db, targets, entry)
+        _run_unless_stale(platform_db, targets, entry)
     except MailRefusedError as error:
         _park(platform_db, entry, str(error))
         return False
@@ -141,9 +148,9 @@ def run_entry(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
 def run_entries_now(
     platform_db: Database, targets: OutboxTargets, organization_id: UUID, kind: str, *, now: datetime
 ) -> bool:
-    """Do the organization's effects of that kind that nobody else is at, once, though they may have failed before.
+    """Run the organization's unclaimed entries of one kind now, also those waiting for a retry.
 
-    Return whether none of them failed.
+    Return whether all of them succeeded.
     """
     entries = _claim(platform_db, now, organization_id, kind, before_due=True)
     are_done = [run_entry(platform_db, targets, entry, now=now) for entry in entries]
@@ -151,7 +158,7 @@ def run_entries_now(
 
 
 def find_outbox_backlog(platform_db: Database, *, now: datetime) -> OutboxBacklog:
-    """Return what is owed still."""
+    """Return the backlog of the outbox."""
     with platform_db.transaction() as conn:
         oldest, parked = find_oldest_entry(conn), count_parked_entries(conn)
     return OutboxBacklog(oldest=now - oldest if oldest is not None else timedelta(), parked=parked)
@@ -189,16 +196,16 @@ def _record_failure(platform_db: Database, entry: OutboxEntry, refusal: Refusal,
         update_entry_failed(conn, entry.id, error=refusal.detail, due_at=now + backoff)
 
 
-def _do(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry) -> None:
+def _run_unless_stale(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry) -> None:
     try:
         if not _is_stale(platform_db, entry):
             _run_kind(platform_db, targets, entry)
     except (KeyError, ValueError) as error:
-        raise InternalError("The effect's payload is not what its kind needs.") from error
+        raise InternalError(f"The payload of the outbox entry does not fit its kind {entry.kind!r}.") from error
 
 
 def _is_stale(platform_db: Database, entry: OutboxEntry) -> bool:
-    """Whether it would bring back a gateway key that another tier's has replaced."""
+    """Whether the entry would restore a gateway key that a tier change has replaced."""
     if entry.kind != OutboxKind.GATEWAY_KEY:
         return False
     value: str = entry.payload["value"]
@@ -210,29 +217,32 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry)
     organization_id, payload = entry.organization_id, entry.payload
     match entry.kind:
         case OutboxKind.STANDING:
-            publish_standing(platform_db, _part(targets.redis), organization_id)
+            publish_standing(platform_db, _require_target(targets.redis), organization_id)
         case OutboxKind.GATEWAY_KEY:
-            _part(targets.gateway_keys).put_key(organization_id, payload["value"], Tier(payload["tier"]))
+            _require_target(targets.gateway_keys).put_key(organization_id, payload["value"], Tier(payload["tier"]))
         case OutboxKind.GATEWAY_KEY_REMOVAL:
-            _part(targets.gateway_keys).delete_key(organization_id, payload["value"])
+            _require_target(targets.gateway_keys).delete_key(organization_id, payload["value"])
         case OutboxKind.EXPORT_MAIL:
             names = payload["names"]
             links = [
-                _part(targets.exports).link(organization_id, name, valid_for=EXPORT_LINK_LIFETIME) for name in names
+                _require_target(targets.exports).link(organization_id, name, valid_for=EXPORT_LINK_LIFETIME)
+                for name in names
             ]
-            _part(targets.mailer).send(organization_id, render_mail(entry.kind, {**payload, "links": "\n".join(links)}))
+            _require_target(targets.mailer).send(
+                organization_id, render_mail(entry.kind, {**payload, "links": "\n".join(links)})
+            )
         case kind if kind in TEMPLATES:
-            _part(targets.mailer).send(organization_id, render_mail(kind, payload))
+            _require_target(targets.mailer).send(organization_id, render_mail(kind, payload))
         case OutboxKind.DELETION_EXECUTION:
             purge_at = datetime.fromisoformat(payload["purge_at"])
-            _part(targets.executions).start(organization_id, payload["generation"], purge_at=purge_at)
+            _require_target(targets.executions).start(organization_id, payload["generation"], purge_at=purge_at)
         case OutboxKind.QUOTA_EVENT:
-            _part(targets.event_bus).put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
+            _require_target(targets.event_bus).put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
         case _:
-            raise InternalError(f"There is no effect {entry.kind!r}.")
+            raise InternalError(f"Unknown kind of outbox entry: {entry.kind!r}.")
 
 
-def _part[T](part: T | None) -> T:
-    if part is None:
-        raise InternalError("This function has no part in such an effect.")
-    return part
+def _require_target[T](target: T | None) -> T:
+    if target is None:
+        raise InternalError("This function lacks the target of the outbox entry.")
+    return target

@@ -1,4 +1,4 @@
-"""What an export consists of: its sections in order, each read a page at a time, as lines of JSON."""
+"""The sections of an export, each read one page at a time, as lines of JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -32,12 +32,12 @@ from tenancy.stores.postgres.usage import find_rolled_up_at, list_daily_usage
 PAGE_ROWS: Final = 2_000  # of at most 64 KB each
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_MILLISECONDS: Final = 86_400_000
-FIRST_TIME: Final = -(2**62)  # before every time that ClickHouse holds
+FIRST_TIME: Final = -(2**62)  # before every time that ClickHouse stores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSource:
-    """Where one organization's rows are read, through what binds both to it."""
+    """The stores that an export is read from. Both are bound to its organization."""
 
     db: Database
     reader: TenantReader
@@ -46,7 +46,7 @@ class ExportSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionPage:
-    """Lines of JSON; *position* is where the next page begins, None after the last one."""
+    """One page: lines of JSON, and the *position* of the next page, None after the last one."""
 
     lines: Sequence[bytes]
     position: ExportPosition = None
@@ -76,7 +76,10 @@ def _by_id(list_rows: ListRows, source: ExportSource, position: ExportPosition) 
 
 
 def _events(table: EventTable, source: ExportSource, position: ExportPosition) -> SectionPage:
-    """Read a page of a day; a position is a time, and how many events of that time were read before."""
+    """Read one page of a day's events.
+
+    A position is a time in milliseconds, and the number of events of that time that earlier pages have read.
+    """
     start, skipped = position or (FIRST_TIME, 0)
     if not skipped:
         found = find_next_event(source.reader, table, start)
@@ -94,7 +97,10 @@ def _events(table: EventTable, source: ExportSource, position: ExportPosition) -
 
 
 def _statistics(source: ExportSource, position: ExportPosition) -> SectionPage:
-    """Read a page of a day's statistics; a position is the day's start, and how many of its groups were read before."""
+    """Read one page of a day's statistics.
+
+    A position is the start of the day in milliseconds, and the number of its groups that earlier pages have read.
+    """
     start, skipped = position or (FIRST_TIME, 0)
     if not skipped:
         found = find_next_event(source.reader, "events", start)
@@ -113,8 +119,8 @@ def _statistics(source: ExportSource, position: ExportPosition) -> SectionPage:
         limit=PAGE_ROWS,
     )
     is_last = len(groups) < PAGE_ROWS
-    then = [_end_of_day(start), 0] if is_last else [start, skipped + len(groups)]
-    return SectionPage(lines=_lines([group._asdict() for group in groups]), position=then)
+    next_position = [_end_of_day(start), 0] if is_last else [start, skipped + len(groups)]
+    return SectionPage(lines=_lines([group._asdict() for group in groups]), position=next_position)
 
 
 def _end_of_day(moment: int) -> int:
@@ -138,16 +144,16 @@ SECTIONS: Final[Mapping[str, Read]] = MappingProxyType(
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
-    return [msgspec.json.encode({name: _plain(value) for name, value in row.items()}) for row in rows]
+    return [msgspec.json.encode({name: _json_value(value) for name, value in row.items()}) for row in rows]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a column of whatever type
-    """Return *value* as JSON shall have it: times in UTC, money as text without exponents."""
+def _json_value(value: Any) -> Any:  # noqa: ANN401 - a column of any type
+    """Return *value* for JSON: times in UTC, money as text without exponents."""
     match value:
         case datetime():
             return value.astimezone(UTC)
         case Decimal():
             return format(value, "f")
         case dict():
-            return {name: _plain(each) for name, each in value.items()}
+            return {name: _json_value(each) for name, each in value.items()}
     return value

@@ -16,16 +16,17 @@ ERASURE_REQUESTED: Final = "erasure.requested"
 
 
 def request_erasure(db: Database, tenant: Tenant, subject: DataSubject, actor: Actor, *, now: datetime) -> Erasure:
-    """Ask for the erasure of *subject* from all that the organization has of it by *now*.
+    """Request the erasure of all data that the organization has of *subject* by *now*.
 
     Raises:
-        ConflictError: too many of the organization's are pending.
-        UnavailableError: the database is away; nothing was asked for.
+        ConflictError: the organization has too many pending erasures.
+        UnavailableError: the database is unreachable. Nothing was requested.
     """
     organization_id, erasure_id = tenant.organization_id, uuid4()
     with db.tenant_transaction(organization_id) as conn:
         if count_pending_erasures(conn, organization_id) >= MAX_PENDING_ERASURES:
-            raise ConflictError(f"{MAX_PENDING_ERASURES} erasures are pending: ask again when some of them are done.")
+            limit = f"{MAX_PENDING_ERASURES} erasures are pending, which is the limit."
+            raise ConflictError(f"{limit} Retry when one of them is done.")
         insert_erasure(conn, organization_id, erasure_id, actor, subject=subject, now=now)
         insert_audit_record(conn, organization_id, AuditRecord.done(ERASURE_REQUESTED, str(erasure_id), actor, now=now))
         return _get_erasure(conn, organization_id, erasure_id)
@@ -36,7 +37,7 @@ def read_erasure(db: Database, tenant: Tenant, erasure_id: UUID) -> Erasure:
 
     Raises:
         NotFoundError: the organization has no erasure of that id.
-        UnavailableError: the database is away.
+        UnavailableError: the database is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         return _get_erasure(conn, tenant.organization_id, erasure_id)

@@ -21,7 +21,7 @@ EXPORT_REQUESTED: Final = "export.requested"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportWithLinks:
-    """An export, and as long as its files are kept a link to the manifest, and to each file of a page.
+    """An export with links to its manifest and to one page of its files, until the files expire.
 
     *next_cursor* is None on the last page.
     """
@@ -33,10 +33,10 @@ class ExportWithLinks:
 
 
 def request_export(db: Database, tenant: Tenant, actor: Actor, *, now: datetime) -> Export:
-    """Ask for an export of all of the organization's data; while one is pending, that one is what is asked for.
+    """Request an export of all of the organization's data, or return its pending export.
 
     Raises:
-        UnavailableError: the database is away; nothing was asked for.
+        UnavailableError: the database is unreachable. Nothing was requested.
     """
     organization_id = tenant.organization_id
     with db.tenant_transaction(organization_id) as conn:
@@ -52,11 +52,13 @@ def request_export(db: Database, tenant: Tenant, actor: Actor, *, now: datetime)
 def read_export(
     db: Database, exports: Exports, tenant: Tenant, export_id: UUID, *, now: datetime, cursor: int, limit: int
 ) -> ExportWithLinks:
-    """Return an export, and at most *limit* of its files after *cursor* with new links, as long as they are kept.
+    """Return an export, with new links to at most *limit* of its files after *cursor*.
+
+    An export that is pending, withdrawn or expired has no links.
 
     Raises:
         NotFoundError: the organization has no export of that id.
-        UnavailableError: the database is away, or nothing can be signed.
+        UnavailableError: the database is unreachable, or links cannot be signed.
     """
     organization_id = tenant.organization_id
     with db.tenant_transaction(organization_id) as conn:

@@ -1,6 +1,6 @@
-"""Every minute: exports that are due are written, file after file; a death repeats one file.
+"""Write due exports, file after file. A worker that dies repeats one file.
 
-Not a snapshot: each page is as of when it is read.
+An export is no snapshot: each page shows the data at the time of its read.
 """
 
 import hashlib
@@ -31,17 +31,17 @@ from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tenancy.use_cases.privacy.export_pages import SECTIONS, ExportSource
 
-FILE_BYTES: Final = 16 * 1024 * 1024  # compressed; a page more at most
+FILE_BYTES: Final = 16 * 1024 * 1024  # compressed; a file is larger by at most one page
 GZIP: Final = zlib.MAX_WBITS + 16
 FAST: Final = 1
 LINKS_MAILED: Final = 20
 
 
 class GzipLines:
-    """Lines that become one gzip file, compressed as they come."""
+    """Lines of one gzip file, which are compressed as they are added."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start with no lines."""
         self._compressor = zlib.compressobj(FAST, zlib.DEFLATED, GZIP)
         self._parts: list[bytes] = []
         self.size_bytes = 0
@@ -49,44 +49,44 @@ class GzipLines:
 
     def add(self, line: bytes) -> None:
         """Add one line."""
-        self._keep(self._compressor.compress(line + b"\n"))
+        self._append(self._compressor.compress(line + b"\n"))
         self.rows += 1
 
     def content(self) -> bytes:
-        """Return the file; nothing can be added to it any more."""
-        self._keep(self._compressor.flush())
+        """Finish the file and return it. No line can be added afterwards."""
+        self._append(self._compressor.flush())
         return b"".join(self._parts)
 
-    def _keep(self, part: bytes) -> None:
+    def _append(self, part: bytes) -> None:
         self._parts.append(part)
         self.size_bytes += len(part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportStores:
-    """Where exports are claimed and written: the platform's database, and the bucket."""
+    """The stores of the export worker: the platform's database and the bucket."""
 
     platform_db: Database
     exports: Exports
 
 
 def claim_due_export(platform_db: Database, *, now: datetime) -> ExportJob | None:
-    """Claim the export that has been due for longest, None when nothing is due."""
+    """Claim the export that has been due for longest. Return None if no export is due."""
     with platform_db.transaction() as conn:
         return claim_export(conn, now=now, until=now + PRIVACY_JOB_CLAIM_TIME)
 
 
 def postpone_export(platform_db: Database, job: ExportJob, *, due_at: datetime) -> None:
-    """Let the job be gone on with from *due_at* on."""
+    """Release the job, so that a worker continues it from *due_at* on."""
     with platform_db.tenant_transaction(job.organization_id) as conn:
         update_export_due(conn, job, due_at=due_at)
 
 
 def delete_expired_export(export_stores: ExportStores, *, now: datetime) -> bool:
-    """Delete the files of one export that has expired, and say whether there was one.
+    """Delete the files of one expired export, and return whether there was one.
 
     Raises:
-        UnavailableError: S3 is away; the next run goes on.
+        UnavailableError: S3 is unreachable. The next run continues.
     """
     with export_stores.platform_db.transaction() as conn:
         expired = find_expired_export(conn, now=now)
@@ -107,12 +107,12 @@ def write_export(
     has_time: Callable[[], bool],
     clock: Callable[[], datetime],
 ) -> bool:
-    """Write files until all are written or the time is over, and say whether all are; the next run goes on.
+    """Write files while *has_time*, and return whether all are written. The next run continues.
 
-    What a worker of an earlier generation has left, one that died before it could, is deleted first.
+    Files of earlier generations are deleted first: a worker may have died before it deleted them.
 
     Raises:
-        UnavailableError: a store is away; the next run goes on.
+        UnavailableError: a store is unreachable. The next run continues.
     """
     if job.generation:
         export_stores.exports.delete_generations(job.organization_id, job.id, before=job.generation)
@@ -123,17 +123,17 @@ def write_export(
             return False
         section = names[job.section]
         compressed, position = _read(source, section, job.position, has_time)
-        kept = _keep(export_stores, job, section, compressed, position)
-        if kept is None:
+        updated = _store_file(export_stores, job, section, compressed, position)
+        if updated is None:
             return False
-        job = kept
+        job = updated
     return _finish(export_stores, job, now=clock())
 
 
 def _read(
     source: ExportSource, section: str, position: ExportPosition, has_time: Callable[[], bool]
 ) -> tuple[GzipLines, ExportPosition]:
-    """Return the next file of *section*, and where the one after it begins."""
+    """Return the next file of *section*, and the position of the file after it."""
     compressed = GzipLines()
     while True:
         page = SECTIONS[section](source, position)
@@ -144,12 +144,13 @@ def _read(
             return compressed, position
 
 
-def _keep(
+def _store_file(
     export_stores: ExportStores, job: ExportJob, section: str, compressed: GzipLines, position: ExportPosition
 ) -> ExportJob | None:
-    """Store a file, then note it and where the next one begins; return the job as it is then, None when it is lost.
+    """Upload a file, record it with the next position, and return the updated job.
 
-    A file that is not noted is written again, or deleted where an erasure has begun the export anew.
+    Return None if the job was lost. A job is lost if its claim has expired or an erasure has restarted the export. An
+    uploaded file that is not recorded is written again, or deleted after a restart.
     """
     with export_stores.platform_db.tenant_transaction(job.organization_id) as conn:
         number = len(list_export_files(conn, job.organization_id, job.id)) + 1
@@ -158,12 +159,12 @@ def _keep(
         export_stores.exports.put(job.organization_id, file.name, content)
     is_last = position is None
     with export_stores.platform_db.tenant_transaction(job.organization_id) as conn:
-        kept = update_export(conn, job, section=job.section + is_last, position=position)
-        if kept and file.row_count:
+        updated = update_export(conn, job, section=job.section + is_last, position=position)
+        if updated and file.row_count:
             insert_export_file(conn, job, number, file)
-    if kept is None:
-        _clean_up(export_stores, job)
-    return kept
+    if updated is None:
+        _delete_stale_files(export_stores, job)
+    return updated
 
 
 def _finish(export_stores: ExportStores, job: ExportJob, *, now: datetime) -> bool:
@@ -171,16 +172,16 @@ def _finish(export_stores: ExportStores, job: ExportJob, *, now: datetime) -> bo
         files = list_export_files(conn, job.organization_id, job.id)
     export_stores.exports.put(job.organization_id, manifest_name(job.id, job.generation), _manifest(job, files, now))
     with export_stores.platform_db.tenant_transaction(job.organization_id) as conn:
-        is_ours = update_export_done(conn, job, now=now, expires_at=now + EXPORT_FILE_RETENTION)
-        if is_ours:
+        is_done = update_export_done(conn, job, now=now, expires_at=now + EXPORT_FILE_RETENTION)
+        if is_done:
             _enqueue_mails(conn, job, files, now)
-    if not is_ours:
-        _clean_up(export_stores, job)
-    return is_ours
+    if not is_done:
+        _delete_stale_files(export_stores, job)
+    return is_done
 
 
 def _enqueue_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile], now: datetime) -> None:
-    """Owe the mail to who asked; its links are made when it is sent."""
+    """Enqueue the mail to the recipients of the export. Its links are signed when it is sent."""
     names = [manifest_name(job.id, job.generation), *(file.name for file in files)]
     payload = {
         "export_id": str(job.id),
@@ -192,8 +193,11 @@ def _enqueue_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile]
         insert_outbox_entry(conn, job.organization_id, OutboxKind.EXPORT_MAIL, {**payload, "to": address}, due_at=now)
 
 
-def _clean_up(export_stores: ExportStores, job: ExportJob) -> None:
-    """Delete what an erasure has made stale; where another worker has the job, it goes on with the same files."""
+def _delete_stale_files(export_stores: ExportStores, job: ExportJob) -> None:
+    """Delete the files that an erasure has made stale.
+
+    If another worker has claimed the job, that worker continues with the same files.
+    """
     with export_stores.platform_db.tenant_transaction(job.organization_id) as conn:
         stale = list_stale_exports(conn, job.organization_id, since=job.requested_at)
     if job.id in stale:

@@ -1,1 +1,1 @@
-"""Schedule: what EventBridge starts every minute and every hour."""
+"""Schedule: the runs that EventBridge starts every minute and every hour."""

@@ -1,4 +1,4 @@
-"""Monthly: what retention no longer keeps is deleted, a tier at a time."""
+"""Apply retention once a month: delete the events that a tier does not keep any longer."""
 
 from collections import defaultdict
 from datetime import date, datetime
@@ -14,16 +14,16 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.clean_ups import has_clean_up, insert_clean_up
 from tenancy.stores.postgres.platform.organizations import list_retentions
 
-CHUNK: Final = 1_000  # organizations a statement
+CHUNK: Final = 1_000  # organizations per statement
 
 
 def apply_retention(platform_db: Database, client: Client, *, now: datetime) -> int | None:
-    """Delete what is older than each organization's retention; return of how many, None when this month's is done.
+    """Delete events past retention once a month, and return the number of organizations.
 
-    A death in between leaves the month unmarked: the next run does the rest.
+    Return None if this month's deletion is done. A run that dies leaves the month unmarked. The next run repeats it.
 
     Raises:
-        ClickHouseError, UnavailableError: a store is away; the next run goes on.
+        ClickHouseError, UnavailableError: a store is unreachable. The next run continues.
     """
     month = month_of(now.date()).start
     with platform_db.transaction() as conn:
@@ -31,8 +31,8 @@ def apply_retention(platform_db: Database, client: Client, *, now: datetime) -> 
             return None
         tiers = list_retentions(conn, changed_since=now - DOWNGRADE_RETENTION)
     by_day: defaultdict[date, list[UUID]] = defaultdict(list)
-    for organization_id, held in tiers.items():
-        by_day[first_kept_day(held, now)].append(organization_id)
+    for organization_id, applicable in tiers.items():
+        by_day[first_kept_day(applicable, now)].append(organization_id)
     for first_kept, organizations in by_day.items():
         for start in range(0, len(organizations), CHUNK):
             chunk = organizations[start : start + CHUNK]

@@ -1,4 +1,4 @@
-"""Steps that do not wait for each other: one that fails is noted, and the others are done nevertheless."""
+"""Independent steps: a step that fails does not stop the others."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,8 +6,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def collect_failures(failures: list[Exception]) -> Iterator[None]:
-    """Let the block fail, and add what it raised to *failures*, which whoever began the steps has to raise."""
+    """Add an exception of the block to *failures*.
+
+    The caller must raise *failures* after all steps.
+    """
     try:
         yield
-    except Exception as failure:  # noqa: BLE001 - whatever it is, it is raised after the other steps
+    except Exception as failure:  # noqa: BLE001 - raised after the other steps
         failures.append(failure)

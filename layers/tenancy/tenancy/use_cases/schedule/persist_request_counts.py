@@ -1,4 +1,4 @@
-"""Every minute: the requests that Redis has counted are kept in PostgreSQL; what it loses is a minute's at most."""
+"""Persist Redis's request counts every minute, so that it can lose at most one minute."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -12,20 +12,22 @@ from tenancy.stores.redis.platform.counters import list_requests
 
 
 def persist_request_counts(platform_db: Database, redis: Redis, *, now: datetime) -> int | None:
-    """Keep the requests of today and of the day before; return of how many, None while Redis is away.
+    """Persist the request counts of today and yesterday, and return the number of counts.
 
-    Absolute: a second time changes nothing, and a counter that began anew takes nothing away.
+    Return None if Redis is unreachable. Idempotent. Writes absolute totals. A Redis counter that restarted never lowers
+    a stored total.
 
     Raises:
-        UnavailableError: the database is away; the next minute keeps them.
+        UnavailableError: the database is unreachable. The next minute persists the counts.
     """
     with platform_db.transaction() as conn:
         organization_ids = list_counted(conn)
     requests: dict[tuple[UUID, date], int] = {}
     try:
         for moment in (now - ONE_DAY, now):
-            counted = list_requests(redis, organization_ids, moment.date(), now=moment)
-            requests.update({(each, moment.date()): count for each, count in counted.items()})
+            day = moment.date()
+            counts = list_requests(redis, organization_ids, day, now=moment)
+            requests.update({(organization_id, day): count for organization_id, count in counts.items()})
     except RedisUnreachableError:
         return None
     with platform_db.transaction() as conn:

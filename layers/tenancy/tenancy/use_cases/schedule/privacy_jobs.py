@@ -1,4 +1,7 @@
-"""Every minute: exports and erasures that are due, of all organizations; several workers never do the same one."""
+"""Run the due exports and erasures of all organizations.
+
+Claims keep two workers from the same job.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,19 +27,25 @@ from tenancy.use_cases.privacy.write_export import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivacyJobStores:
-    """What jobs work on. Exports are read with what binds a tenant: the functions' role, and ClickHouse's reader."""
+    """The stores that jobs use.
+
+    Exports are read as a tenant: by the functions' role and by ClickHouse's reader.
+    """
 
     platform_db: Database
     db: Database
     writer: Callable[[], Client]
     reader: Callable[[], Client]
     exports: Exports
-    writer_wait: timedelta  # no row appears that was written longer ago
+    writer_wait: timedelta  # a row becomes visible within this time after its write
 
 
 @dataclass(slots=True)
 class PrivacyJobRun:
-    """How many passes of erasures and exports came to their end, exports expired, and jobs an outage put off."""
+    """The numbers of jobs that a run has finished, expired or postponed.
+
+    *erasures* are finished passes. *put_off* jobs were postponed by an outage.
+    """
 
     erasures: int = 0
     exports: int = 0
@@ -47,51 +56,50 @@ class PrivacyJobRun:
 def run_privacy_jobs(
     stores: PrivacyJobStores, *, has_time: Callable[[], bool], clock: Callable[[], datetime]
 ) -> PrivacyJobRun:
-    """Do jobs until none is due or the time is over; what is not done, the next minute goes on with.
+    """Run due jobs while there is time. The next minute continues.
 
-    Exports that have expired are deleted, then data subjects erased, then exports written.
-
-    Each has times of its own, from *clock*: a run may take minutes.
+    Expired exports are deleted first. Then data subjects are erased. Then exports are written. Each job reads the
+    time from *clock*, because a run may take minutes.
 
     Raises:
-        UnavailableError: the platform's database is away.
+        UnavailableError: the platform's database is unreachable.
     """
-    done = PrivacyJobRun()
-    while _expire(stores, done, clock) and has_time():
+    run = PrivacyJobRun()
+    while _delete_expired(stores, run, clock) and has_time():
         pass
     while has_time() and (erasure := claim_due_erasure(stores.platform_db, now=clock())):
-        _erase(stores, erasure, done, clock)
+        _erase(stores, erasure, run, clock)
     while has_time() and (export := claim_due_export(stores.platform_db, now=clock())):
-        _export(stores, export, done, has_time, clock)
-    return done
+        _export(stores, export, run, has_time, clock)
+    return run
 
 
-def _expire(stores: PrivacyJobStores, done: PrivacyJobRun, clock: Callable[[], datetime]) -> bool:
-    """Delete what one export has left, and say whether there may be another."""
+def _delete_expired(stores: PrivacyJobStores, run: PrivacyJobRun, clock: Callable[[], datetime]) -> bool:
+    """Delete the files of one expired export, and return whether there may be another."""
     export_stores = ExportStores(platform_db=stores.platform_db, exports=stores.exports)
     try:
         is_deleted = delete_expired_export(export_stores, now=clock())
     except UnavailableError:
-        done.put_off += 1
+        run.put_off += 1
         return False
-    done.expired += is_deleted
+    run.expired += is_deleted
     return is_deleted
 
 
-def _erase(stores: PrivacyJobStores, job: ErasureJob, done: PrivacyJobRun, clock: Callable[[], datetime]) -> None:
+def _erase(stores: PrivacyJobStores, job: ErasureJob, run: PrivacyJobRun, clock: Callable[[], datetime]) -> None:
     try:
-        done.erasures += erase_subject(
+        run.erasures += erase_subject(
             stores.platform_db, stores.writer(), stores.exports, job, writer_wait=stores.writer_wait, clock=clock
         )
     except UnavailableError:
         postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
-        done.put_off += 1
+        run.put_off += 1
 
 
 def _export(
     stores: PrivacyJobStores,
     job: ExportJob,
-    done: PrivacyJobRun,
+    run: PrivacyJobRun,
     has_time: Callable[[], bool],
     clock: Callable[[], datetime],
 ) -> None:
@@ -99,7 +107,7 @@ def _export(
     try:
         reader = TenantReader(stores.reader(), job.organization_id)
         source = ExportSource(db=stores.db, reader=reader, organization_id=job.organization_id)
-        done.exports += write_export(export_stores, source, job, has_time=has_time, clock=clock)
+        run.exports += write_export(export_stores, source, job, has_time=has_time, clock=clock)
     except UnavailableError:
         postpone_export(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
-        done.put_off += 1
+        run.put_off += 1

@@ -1,4 +1,4 @@
-"""Hourly: rows and ledgers -> statistics, usage, counters and notices, for all organizations at once."""
+"""Roll up rows and ledgers into statistics, usage, counters and quota notices."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -47,10 +47,11 @@ ROLL_UP_LEASE: Final = "roll_up"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollUp:
-    """What a run did: organizations and days of receipt that it counted; *ran* is False while another one runs.
+    """The results of a run: the numbers of counted organizations and days of receipt.
 
-    *counter_drifts* are events by which a counter was above (or below) its rows, *statistics_drifts* events that the
-    statistics lack, each for organizations where there were any. *counters_settled* is False while Redis is away.
+    *ran* is False if another run holds the lease. *counter_drifts* are the events by which a counter was above or below
+    its rows. *statistics_drifts* are the events that the statistics lack. Both have organizations with a drift only.
+    *counters_settled* is False if Redis is unreachable.
     """
 
     ran: bool
@@ -64,28 +65,31 @@ class RollUp:
 
 
 def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetime) -> RollUp:
-    """Count again every day with rows written since the last finished run; doing it twice changes nothing.
+    """Count every day again that has rows written since the last finished run. Idempotent.
 
-    Statistics come first, usage and the mark of the run in one transaction after them, counters last: a run that dies
-    in between is repeated by the next one, and readers take unfinished days from the events. The first run of a day
-    counts all of the day before again. The lease of a run that fails ends by itself: ClickHouse may go on with an
-    insert whose client has given up, and the erasure waits for that.
+    The order is: statistics, then usage and the mark of the run in one transaction, then counters. The next run
+    repeats a run that died. Readers count unfinished days from the events. The first run of a day counts all of
+    yesterday again. The lease of a failed run expires by itself: ClickHouse may continue an insert after its client
+    has given up, and an erasure waits for the lease.
     """
-    # Before the lease: where ClickHouse is away, nothing is written, and nobody has to wait.
+    # Before the lease: if ClickHouse is unreachable, nothing is written, and no erasure has to wait for the lease.
     recent = first_recent_hour(find_oldest_arrival(client, since=now - SETTLING_TIME, now=now), now)
     holder = uuid4()
     with platform_db.transaction() as conn:
         if not take_lease(conn, ROLL_UP_LEASE, holder, now=now, ends_at=now + ROLL_UP_LEASE_TIME):
             return RollUp(ran=False)
         last = find_last_roll_up(conn)
-    done = _count(platform_db, client, redis, since=_since(last, recent, now), recent=recent, now=now)
+    rolled_up = _count(platform_db, client, redis, since=_since(last, recent, now), recent=recent, now=now)
     with platform_db.transaction() as conn:
         delete_lease(conn, ROLL_UP_LEASE, holder)
-    return done
+    return rolled_up
 
 
 def _since(last: datetime | None, recent: datetime, now: datetime) -> datetime:
-    """Return from when on written rows are counted: whole hours that counters are not settled for are among them."""
+    """Return the time from which on written rows are counted.
+
+    It covers all hours with unsettled counters.
+    """
     since = min(unsettled_since(last), recent - SETTLING_TIME)
     if last is not None and last.astimezone(UTC).date() < now.date():
         since = min(since, datetime.combine(now.date() - ONE_DAY, time(), UTC) - SETTLING_TIME)
@@ -96,7 +100,7 @@ def _count(
     platform_db: Database, client: Client, redis: Redis, *, since: datetime, recent: datetime, now: datetime
 ) -> RollUp:
     month = month_of(now.date())
-    touched = list_touched(client, since=since)  # before the counts: rows written in between are touched next time
+    touched = list_touched(client, since=since)  # before the counts: the next run sees rows that are written in between
     insert_daily_statistics(client, since=since, run=now)
     days = list_touched_days(client, since=since, recent=recent)
     held = list_held(client, month, recent=recent)
@@ -125,7 +129,10 @@ def _count(
 
 
 def _notices(usage: MonthlyUsage, today: date) -> list[QuotaNotice]:
-    """Return the thresholds that were reached of what no request counts exactly; the others note theirs themselves."""
+    """Return the reached thresholds of the metrics that only the roll-up counts exactly.
+
+    The notices of all other metrics are inserted when their usage is recorded.
+    """
     used = {
         Metric.EVENTS: usage.events,
         Metric.API_REQUESTS: usage.api_requests,
@@ -147,7 +154,7 @@ def _settle(
     recent: datetime,
     now: datetime,
 ) -> dict[UUID, int] | None:
-    """Return by how much each counter was off, None while Redis is away."""
+    """Settle the counters and return their drifts, or None if Redis is unreachable."""
     hours = _recent_hours(days, held, month_of(now.date()))
     held_of_month = {each.organization_id: each.events_of_month for each in held}
     settlements = [
@@ -157,15 +164,15 @@ def _settle(
         counted = settle_counters(redis, settlements, first_recent=recent, now=now)
     except RedisUnreachableError:
         return None
-    drifts = {each: counts.events_before - counts.events for each, counts in counted.items()}
-    return {each: drift for each, drift in drifts.items() if drift}
+    drifts = {organization_id: counts.events_before - counts.events for organization_id, counts in counted.items()}
+    return {organization_id: drift for organization_id, drift in drifts.items() if drift}
 
 
 def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, tuple[int, int]]) -> CounterSettlement:
     return CounterSettlement(
         organization_id=usage.organization_id,
         events=usage.events - sum(events for events, _ in recent.values()),
-        held=held - sum(kept for _, kept in recent.values()),
+        held=held - sum(held_events for _, held_events in recent.values()),
         recent=recent,
         storage_bytes=usage.storage_bytes,
         requests=usage.api_requests,
@@ -175,15 +182,15 @@ def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, tuple[
 def _recent_hours(
     days: Sequence[DailyEvents], held: Sequence[HeldUsage], month: Period
 ) -> defaultdict[UUID, dict[datetime, tuple[int, int]]]:
-    """Return how many events, and held events, of each hour of *month* that is not settled have rows."""
+    """Return the numbers of events and held events by organization and unsettled hour."""
     hours: defaultdict[UUID, dict[datetime, tuple[int, int]]] = defaultdict(dict)
     for day in days:
         for hour, events in day.recent_hours.items():
             if month.start <= hour.date() < month.end:
                 hours[day.organization_id][hour] = (events, 0)
     for each in held:
-        for hour, kept in each.recent_hours.items():
+        for hour, held_events in each.recent_hours.items():
             if month.start <= hour.date() < month.end:
                 events, _ = hours[each.organization_id].get(hour, (0, 0))
-                hours[each.organization_id][hour] = (events, kept)
+                hours[each.organization_id][hour] = (events, held_events)
     return hours

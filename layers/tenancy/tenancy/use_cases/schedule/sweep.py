@@ -1,6 +1,6 @@
-"""Every minute: finish what committed changes and deletions owe, keep what Redis has counted, seal the audit logs.
+"""The sweep of every minute: run outbox entries, seal audit logs, restart deletions.
 
-The answers of provisioning, which hold keys, are forgotten after a day.
+It also deletes the stored answers of provisioning after a day, because they hold keys.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ from tenancy.use_cases.schedule.persist_request_counts import persist_request_co
 from tenancy.use_cases.usage.enqueue_quota_notices import enqueue_quota_notices
 
 SWEEP_LEASE: Final = "sweep"
-# Until which share of a sweep's time a step goes on: none takes the time of those after it.
+# The share of the sweep's time after which a step stops, so that the steps after it have time left.
 LOGS_UNTIL: Final = 0.5
 DELETIONS_UNTIL: Final = 0.75
 OUTBOX_UNTIL: Final = 1.0
@@ -39,10 +39,11 @@ OUTBOX_UNTIL: Final = 1.0
 
 @dataclass(slots=True, kw_only=True)
 class SweepRun:
-    """What a sweep did: effects, notices announced, and the new heads of the audit logs that it sealed.
+    """The results of a sweep.
 
-    *requests_kept* is of how many organizations requests were kept, None while Redis is away; *backlog* is what is owed
-    afterwards. What a step that failed has done is not in it; the caller has to raise the *failures*.
+    *requests_persisted* is the number of persisted request counts, None if Redis is unreachable. *announced* is the
+    number of quota notices. *sealed* has the new head of each sealed audit log. *backlog* is the outbox after the
+    sweep. A step that failed leaves its default. The caller must raise the *failures*.
     """
 
     requests_persisted: int | None = None
@@ -62,15 +63,15 @@ def sweep(
     now: datetime,
     has_time: Callable[[float], bool] = lambda _: True,
 ) -> SweepRun | None:
-    """Do every due effect of all organizations and seal their logs; None when another sweep holds the lease.
+    """Run all steps of a sweep, or return None if another sweep holds the lease.
 
-    Each step is done whatever becomes of the others. Redis is told of changed standings first, so that nobody is served
-    for longer; then requests are kept, because Redis may lose them. All other effects come last, as many as there is
-    time for: thousands of mails must not keep anything else waiting. *has_time* says whether less than that share of
-    the sweep's time is used.
+    The steps are independent: a step that fails does not stop the others. Changed standings are published first, so
+    that a suspended organization is refused soon. Then request counts are persisted, because Redis may lose them. All
+    other outbox entries run last, as many as there is time for: thousands of mails must not delay other steps.
+    *has_time* tells whether less than a share (0 to 1) of the sweep's time is used.
 
     Raises:
-        UnavailableError: the database is away; the next minute tries again.
+        UnavailableError: the database is unreachable. The next minute tries again.
     """
     holder = uuid4()
     with platform_db.transaction() as conn:
@@ -100,21 +101,20 @@ def _sweep(
         run.sealed = sealed.heads
         run.failures += sealed.failures
     with collect_failures(run.failures):
-        _forget(platform_db, now)
+        _delete_expired(platform_db, now)
     with collect_failures(run.failures):
         if targets.executions is not None:
             run.deletions = restart_deletions(
                 platform_db, targets.executions, now=now, has_time=lambda: has_time(DELETIONS_UNTIL)
             )
     with collect_failures(run.failures):
-        others = run_due_entries(platform_db, targets, now=now, has_time=lambda: has_time(OUTBOX_UNTIL))
-        run.outbox = run.outbox + others
+        run.outbox += run_due_entries(platform_db, targets, now=now, has_time=lambda: has_time(OUTBOX_UNTIL))
     with collect_failures(run.failures):
         run.backlog = find_outbox_backlog(platform_db, now=now)
     return run
 
 
-def _forget(platform_db: Database, now: datetime) -> None:
+def _delete_expired(platform_db: Database, now: datetime) -> None:
     with platform_db.transaction() as conn:
         delete_requests_before(conn, created_before=now - IDEMPOTENT_ANSWER_RETENTION, now=now)
         delete_quarantines(conn, ended_before=now)

@@ -1,4 +1,4 @@
-"""Bring the schemas of both databases to the bundle's version, and make the first platform key."""
+"""Migrate the schemas of both databases, and create the first platform key."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 
 
 class MigrationChangedError(Exception):
-    """A migration that has landed differs from the one that was applied: it must be put back."""
+    """A migration file differs from the file that was applied. Restore the applied file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,10 @@ class Migration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedMigrations:
-    """The names of the migrations that this run applied, by store, and of those that ClickHouse would not have.
+    """The names of the migrations that a run applied, by database.
 
-    *skipped* ones make roles and row policies on a server that manages no access for us; the next run tries again.
+    *skipped* migrations create roles and row policies on a ClickHouse server that denies access management. The next
+    run tries them again.
     """
 
     postgres: Sequence[str]
@@ -44,20 +45,33 @@ class AppliedMigrations:
     skipped: Sequence[str]
 
 
+def prepare_databases(owner_db: Database, client: Client, secrets: Secrets, folder: Path) -> AppliedMigrations:
+    """Migrate both databases with the files in *folder*, then create the first platform key.
+
+    Idempotent.
+
+    Raises:
+        MigrationChangedError: an applied migration differs from its file. Nothing was changed.
+    """
+    applied = migrate(owner_db, client, folder)
+    ensure_platform_key(owner_db, secrets)
+    return applied
+
+
 def read_migrations(folder: Path) -> list[Migration]:
-    """Return the migrations of *folder* in order of their numbers (`0001_what.sql`)."""
+    """Return the migrations in *folder* (`0001_name.sql`), ordered by number."""
     files = sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
     return [Migration(version=int(file.stem[:4]), name=file.stem, script=file.read_text()) for file in files]
 
 
 def migrate(owner_db: Database, client: Client, folder: Path) -> AppliedMigrations:
-    """Apply what is missing of `postgres/` and `clickhouse/` in *folder*.
+    """Apply the missing migrations of `postgres/` and `clickhouse/` in *folder*.
 
-    PostgreSQL's migrations are one transaction under a lock, so that a second runner waits and then finds nothing
-    to do; ClickHouse's run inside it, one statement each, and may run twice.
+    PostgreSQL's migrations run in one transaction under a lock. A second runner waits, and then finds nothing to
+    apply. ClickHouse's migrations run within that transaction, one statement at a time. A statement may run twice.
 
     Raises:
-        MigrationChangedError: an applied migration is not the file that is here now.
+        MigrationChangedError: an applied migration differs from its file.
     """
     with owner_db.transaction() as conn:
         postgres_migrations.lock_migrations(conn)
@@ -75,7 +89,10 @@ def migrate(owner_db: Database, client: Client, folder: Path) -> AppliedMigratio
 
 
 def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
-    """Make the first platform key, once: it is kept for the operator before the database learns its digest."""
+    """Create the first platform key, once.
+
+    The key is stored in its secret before the database gets its digest. So the operator never misses a valid key.
+    """
     with owner_db.transaction() as conn:
         postgres_migrations.lock_migrations(conn)
         key = find_key(secrets.find_secret(PLATFORM_KEY) or "")
@@ -86,14 +103,14 @@ def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
 
 
 def _apply(
-    migrations: Sequence[Migration], applied: Mapping[int, str], apply: Callable[[Migration], bool]
+    migrations: Sequence[Migration], versions: Mapping[int, str], apply: Callable[[Migration], bool]
 ) -> tuple[list[str], list[str]]:
-    """Return the names of what was applied now, and of what was skipped."""
-    done: list[str] = []
+    """Apply the migrations that *versions* lacks, and return the applied and skipped names."""
+    applied: list[str] = []
     skipped: list[str] = []
     for migration in migrations:
-        if migration.version not in applied:
-            (done if apply(migration) else skipped).append(migration.name)
-        elif applied[migration.version] != migration.digest:
+        if migration.version not in versions:
+            (applied if apply(migration) else skipped).append(migration.name)
+        elif versions[migration.version] != migration.digest:
             raise MigrationChangedError(f"{migration.name} was changed after it had been applied")
-    return done, skipped
+    return applied, skipped

@@ -1,1 +1,1 @@
-"""Usage: record it, read it, and announce thresholds of quotas."""
+"""Usage: record it, read it, and enqueue notices of reached quota thresholds."""

@@ -1,4 +1,4 @@
-"""Every minute: a threshold that was reached becomes mail to the organization's admins, and an event on the bus."""
+"""Enqueue mails to the admins and an EventBridge event for each reached quota threshold."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,12 +14,13 @@ BATCH: Final = 100
 
 
 def enqueue_quota_notices(platform_db: Database, *, now: datetime, has_time: Callable[[], bool] = lambda: True) -> int:
-    """Owe mail and event for each notice that nobody was told of, while there is time, and return how many there were.
+    """Enqueue mails and an event for each unannounced notice, and return the number of notices.
 
-    Mark and effects are one transaction: each is owed once, whatever dies.
+    The notices that there is no time for are left to the next minute. The mark of a notice and its outbox entries are
+    one transaction: each entry is enqueued once, also after a crash.
 
     Raises:
-        UnavailableError: the database is away; the next minute goes on.
+        UnavailableError: the database is unreachable. The next minute continues.
     """
     announced = 0
     while True:
@@ -37,14 +38,14 @@ def enqueue_quota_notices(platform_db: Database, *, now: datetime, has_time: Cal
 def _announce(conn: Connection, notice: QuotaNotice, now: datetime) -> bool:
     if not update_announced(conn, notice, now=now):
         return False
-    reached = {
+    payload = {
         "metric": notice.metric,
         "percent": notice.percent,
         "used": notice.used,
         "limit": notice.quota,
         "period": notice.period.isoformat(),
     }
-    insert_outbox_entry(conn, notice.organization_id, OutboxKind.QUOTA_EVENT, reached, due_at=now)
+    insert_outbox_entry(conn, notice.organization_id, OutboxKind.QUOTA_EVENT, payload, due_at=now)
     for address in list_admins(conn, notice.organization_id):
-        insert_outbox_entry(conn, notice.organization_id, OutboxKind.QUOTA_MAIL, {**reached, "to": address}, due_at=now)
+        insert_outbox_entry(conn, notice.organization_id, OutboxKind.QUOTA_MAIL, {**payload, "to": address}, due_at=now)
     return True

@@ -1,4 +1,4 @@
-"""Metering: what a client reports of its own use is admitted and in the ledger before the answer, or refused."""
+"""Metering: record and reserve the usage that clients report, before the answer."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from tenancy.errors import (
     InvalidError,
     NotFoundError,
 )
-from tenancy.rules.quotas import METERED, Allowance, Metric, limit_of, list_reached_thresholds, quota_exceeded
+from tenancy.rules.quotas import Allowance, Metric, limit_of, list_reached_thresholds, quota_exceeded
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.metering import (
@@ -36,7 +36,7 @@ RELEASED: Final = "released"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservedUsage:
-    """Room that was set aside, and what is left."""
+    """A reservation, and the allowance that remains beside it."""
 
     id: UUID
     metric: Metric
@@ -45,39 +45,31 @@ class ReservedUsage:
     allowance: Allowance
 
 
-def parse_metric(name: str) -> Metric:
-    """Return the metric that clients may report under that *name*.
-
-    Raises:
-        NotFoundError: there is none: what nobody knows is never admitted.
-    """
-    if name not in METERED:
-        raise NotFoundError("There is no such metric.")
-    return Metric(name)
-
-
 def record_usage(
     db: Database, tenant: Tenant, metric: Metric, amount: int, *, idempotency_key: str | None, now: datetime
 ) -> Allowance:
-    """Add *amount* to the usage of *metric* and return what is used and left; in one transaction, so both or neither.
+    """Add *amount* to the usage of *metric* and return the new allowance.
 
-    The same *idempotency_key* gets the same answer, and adds nothing.
+    Usage and ledger entry are one transaction. A second call with the same *idempotency_key* returns the same answer
+    and adds nothing.
 
     Raises:
-        QuotaExceededError: it does not fit.
-        InvalidError: less would be stored than nothing.
-        IdempotencyKeyReusedError: the key came with another report.
-        UnavailableError: the database is away; nobody knows whether it was added, the key tells.
+        QuotaExceededError: *amount* exceeds the quota.
+        InvalidError: *amount* would make the stored bytes negative.
+        IdempotencyKeyReusedError: the key was used for another report.
+        UnavailableError: the database is unreachable. It is unknown whether *amount* was added. A retry with the same
+            key adds it once.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
         before = find_ledger_entry(conn, tenant.organization_id, idempotency_key) if idempotency_key else None
         if before is not None:
             if (before.metric, before.amount) != (metric, amount):
-                raise IdempotencyKeyReusedError("The Idempotency-Key came with another report.")
+                raise IdempotencyKeyReusedError("The Idempotency-Key was used for another report. Use a new key.")
             return before.answered
         if account.reported + amount < 0:
-            raise _invalid("amount", "Less would be stored than nothing.")
+            message = f"`amount` would make the stored bytes negative: {account.reported} bytes are reported so far."
+            raise _invalid("amount", message)
         if not account.allowance.admits(amount):
             raise quota_exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
         return account.add(conn, amount, uuid4(), idempotency_key=idempotency_key)
@@ -86,11 +78,11 @@ def record_usage(
 def reserve_usage(
     db: Database, tenant: Tenant, metric: Metric, amount: int, *, valid_for: timedelta, now: datetime
 ) -> ReservedUsage:
-    """Set *amount* of *metric* aside until it is committed, released, or *lasts* is over.
+    """Reserve *amount* of *metric* until it is committed, released or expires after *valid_for*.
 
     Raises:
-        QuotaExceededError: it does not fit.
-        UnavailableError: the database is away.
+        QuotaExceededError: *amount* exceeds the quota.
+        UnavailableError: the database is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
@@ -112,48 +104,51 @@ def reserve_usage(
 def commit_reservation(
     db: Database, tenant: Tenant, metric: Metric, reservation_id: UUID, amount: int | None, *, now: datetime
 ) -> Allowance:
-    """Use *amount* of what was set aside (all of it with None), give the rest back, and return what is used and left.
+    """Record *amount* of a reservation as used, release the rest, and return the new allowance.
 
-    A second time adds nothing.
+    None records the whole reservation. A second call adds nothing.
 
     Raises:
         NotFoundError: there is no such reservation.
-        InvalidError: more than was set aside.
-        ConflictError: it was released, or has expired.
-        UnavailableError: the database is away.
+        InvalidError: *amount* is more than the reserved amount.
+        ConflictError: the reservation was released or has expired.
+        UnavailableError: the database is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
-        reservation = _lock(conn, tenant, metric, reservation_id)
+        reservation = _lock_reservation(conn, tenant, metric, reservation_id)
         if reservation.status == COMMITTED:
             return account.allowance
         if reservation.status == RELEASED or reservation.expires_at <= now:
-            raise ConflictError("The reservation was released, or has expired.")
+            raise ConflictError("The reservation was released or has expired. Reserve again.")
         amount = reservation.amount if amount is None else amount
         if amount > reservation.amount:
-            raise _invalid("amount", f"No more than {reservation.amount} was set aside.")
+            raise _invalid("amount", f"`amount` must be at most the reserved {reservation.amount}.")
         update_reservation(conn, tenant.organization_id, reservation_id, COMMITTED)
         return account.add(conn, amount, reservation_id)
 
 
 def release_reservation(db: Database, tenant: Tenant, metric: Metric, reservation_id: UUID) -> None:
-    """Give back what was set aside; a second time changes nothing.
+    """Release a reservation. A second call changes nothing.
 
     Raises:
         NotFoundError: there is no such reservation.
-        ConflictError: it was committed.
-        UnavailableError: the database is away.
+        ConflictError: the reservation was committed.
+        UnavailableError: the database is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
-        reservation = _lock(conn, tenant, metric, reservation_id)
+        reservation = _lock_reservation(conn, tenant, metric, reservation_id)
         if reservation.status == COMMITTED:
-            raise ConflictError("The reservation was committed.")
+            raise ConflictError("The reservation was committed and cannot be released.")
         update_reservation(conn, tenant.organization_id, reservation_id, RELEASED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Account:
-    """One metric of one tenant, locked: what was *reported*, *measured* beside it, and is *reserved* of it."""
+    """The locked usage of one metric by one tenant.
+
+    It is *reported* by clients, *measured* by the roll-up, and *reserved*.
+    """
 
     tenant: Tenant
     metric: Metric
@@ -172,11 +167,11 @@ class _Account:
 
     @property
     def allowance(self) -> Allowance:
-        """What is used and set aside."""
+        """The used, reserved and remaining amount."""
         return Allowance(used=self.used, limit=self.limit, reserved=self.reserved)
 
     def add(self, conn: Connection, amount: int, entry_id: UUID, *, idempotency_key: str | None = None) -> Allowance:
-        """Write *amount* to the ledger, and note the thresholds that it reaches."""
+        """Write *amount* to the ledger, and insert notices of the thresholds that it reaches."""
         organization_id, today = self.tenant.organization_id, self.now.date()
         used = self.measured + add_used(conn, organization_id, self.metric, amount, today=today)
         reserved = sum_reserved(conn, organization_id, self.metric, now=self.now)
@@ -208,7 +203,7 @@ def _lock_account(conn: Connection, tenant: Tenant, metric: Metric, *, now: date
     )
 
 
-def _lock(conn: Connection, tenant: Tenant, metric: Metric, reservation_id: UUID) -> Reservation:
+def _lock_reservation(conn: Connection, tenant: Tenant, metric: Metric, reservation_id: UUID) -> Reservation:
     reservation = lock_reservation(conn, tenant.organization_id, reservation_id)
     if reservation is None or reservation.metric != metric:
         raise NotFoundError("There is no such reservation.")

@@ -1,4 +1,4 @@
-"""An organization's statistics by event time, exact before and after the roll-up."""
+"""Read an organization's statistics by event time, exact at any time."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -23,21 +23,21 @@ def read_statistics(
     group_by: Collection[str],
     now: datetime,
 ) -> Sequence[Statistics]:
-    """Return the statistics of *tenant* within *period*, one row for each group of the dimensions *group_by*.
+    """Return the statistics of *tenant* in *period*, one row per group of *group_by*.
 
-    What is older than the tier's retention is not in them, deleted or not; after a downgrade the longer one holds for
-    another 30 days.
+    *group_by* are dimensions. Events past the tier's retention are excluded, also if they are not deleted yet. After a
+    downgrade the longer retention of the former tier applies for 30 days.
 
     Raises:
-        InvalidError: *group_by* names no dimension.
-        UnavailableError: a store is away.
+        InvalidError: *group_by* has an unknown dimension.
+        UnavailableError: a store is unreachable.
     """
     unknown = sorted(set(group_by).difference(DIMENSIONS))
     if unknown:
-        message = f"Expected some of {', '.join(DIMENSIONS)}."
+        message = f"`group_by` takes a list of {', '.join(DIMENSIONS)}."
         raise InvalidError(message, errors=[FieldError(location="query/group_by", code="unknown", message=message)])
     with db.tenant_transaction(tenant.organization_id) as conn:
         rolled_up_at = find_rolled_up_at(conn, tenant.organization_id)
-        left = list_tiers_since(conn, tenant.organization_id, changed_since=now - DOWNGRADE_RETENTION)
-    reader = TenantReader(client, tenant.organization_id, first_kept=first_kept_day([tenant.tier, *left], now))
+        former_tiers = list_tiers_since(conn, tenant.organization_id, changed_since=now - DOWNGRADE_RETENTION)
+    reader = TenantReader(client, tenant.organization_id, first_kept=first_kept_day([tenant.tier, *former_tiers], now))
     return list_statistics(reader, period, group_by=group_by, since=unsettled_since(rolled_up_at))

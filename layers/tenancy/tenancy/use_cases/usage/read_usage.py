@@ -1,15 +1,16 @@
-"""An organization's usage of the month against its quotas, and per day; exact before and after the roll-up."""
+"""Read an organization's usage against its quotas and per day, exact at any time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from tenancy.rules.quotas import METERED, Allowance, Metric, limit_of
 from tenancy.rules.standing import require_existing
+from tenancy.rules.tenant import Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyEvents, DailyUsage, Period, first_open_day, month_of, unsettled_since
-from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.clickhouse.events import (
     count_held_events,
     find_first_unsettled_day,
@@ -26,7 +27,10 @@ from tenancy.stores.postgres.users import count_users
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageReport:
-    """Quotas of the current UTC month, events that are held by reason, and the days of *period* that have any use."""
+    """An organization's usage: allowances of this month, held events, and usage per day.
+
+    *quotas* are for the current UTC month. *held* counts by reason. *daily* has the days of *period* with usage.
+    """
 
     organization_id: UUID
     tier: Tier
@@ -38,7 +42,7 @@ class UsageReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedUsage:
-    """What PostgreSQL has of an organization's usage."""
+    """The usage of an organization that PostgreSQL stores."""
 
     rolled_up_at: datetime | None
     days: Sequence[DailyUsage]
@@ -49,15 +53,27 @@ class RecordedUsage:
     apps: int
 
 
-def find_tier(db: Database, organization_id: UUID) -> Tier:
-    """Return the tier of an organization that the operator asks about.
+def read_tenant_usage(
+    db: Database, client: Callable[[], Client], tenant: Tenant, period: Period, *, now: datetime
+) -> UsageReport:
+    """Return the usage of the caller's organization (see `read_usage`)."""
+    organization_id = tenant.organization_id
+    return read_usage(db, TenantReader(client(), organization_id), organization_id, tenant.tier, period, now=now)
+
+
+def read_organization_usage(
+    db: Database, client: Callable[[], Client], organization_id: UUID, period: Period, *, now: datetime
+) -> UsageReport:
+    """Return the usage of the organization that an operator names (see `read_usage`).
 
     Raises:
-        NotFoundError, ErasedError: there is no such organization, or not any more.
-        UnavailableError: the database is away.
+        NotFoundError: there is no such organization.
+        ErasedError: the organization was erased.
+        UnavailableError: a store is unreachable.
     """
     with db.tenant_transaction(organization_id) as conn:
-        return require_existing(find_standing(conn, organization_id)).tier
+        tier = require_existing(find_standing(conn, organization_id)).tier
+    return read_usage(db, TenantReader(client(), organization_id), organization_id, tier, period, now=now)
 
 
 def read_usage(
@@ -69,13 +85,13 @@ def read_usage(
     *,
     now: datetime,
 ) -> UsageReport:
-    """Return the usage of an organization; *period* bounds the days (default: this month), quotas are this month's.
+    """Return the usage of an organization in *period*, and its allowances of this month.
 
-    Days that the last roll-up settled come from tenant_usage, later ones are counted from the events; a closed month
-    is what it was when it closed.
+    None is the period of this month. Days that the last roll-up has settled come from tenant_usage. Later days are
+    counted from the events. The usage of a closed month does not change.
 
     Raises:
-        UnavailableError: a store is away.
+        UnavailableError: a store is unreachable.
     """
     month = month_of(now.date())
     period = period or month
@@ -110,7 +126,7 @@ def read_usage(
 
 
 def _read_recorded(conn: Connection, organization_id: UUID, *, now: datetime) -> RecordedUsage:
-    rolled_up_at = find_rolled_up_at(conn, organization_id)  # before the days
+    rolled_up_at = find_rolled_up_at(conn, organization_id)  # first: a roll-up may commit before the days are read
     since = min(unsettled_since(rolled_up_at).astimezone(UTC), now - timedelta(days=1)).date()
     days = {day.metric_date: day for day in list_daily_usage(conn, organization_id)}
     for day, predictions in list_daily_predictions(conn, organization_id, since=since).items():
@@ -127,14 +143,17 @@ def _read_recorded(conn: Connection, organization_id: UUID, *, now: datetime) ->
 
 
 def _merge(settled: Sequence[DailyUsage], live: Sequence[DailyEvents], first_day: date | None) -> list[DailyUsage]:
-    """Let the live count replace the events of settled days from *first_day* on; what else was counted stays."""
+    """Replace the events of settled days from *first_day* on with the *live* counts.
+
+    All other counts stay.
+    """
     days = {day.metric_date: day for day in settled}
     for metric_date, day in list(days.items()):
         if first_day is not None and metric_date >= first_day:
             days[metric_date] = _with_events(day, None)
     for counted in live:
-        before = days.get(counted.metric_date, DailyUsage(metric_date=counted.metric_date))
-        days[counted.metric_date] = _with_events(before, counted)
+        day = days.get(counted.metric_date, DailyUsage(metric_date=counted.metric_date))
+        days[counted.metric_date] = _with_events(day, counted)
     return [days[metric_date] for metric_date in sorted(days)]
 
 
