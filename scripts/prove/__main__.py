@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from scripts.prove.mutant import Mutant
 from scripts.prove.mutants import MUTANTS
-from scripts.prove.page import page
+from scripts.prove.report_page import page
 from scripts.prove.runs import Verdict, copy, prove, try_mutant
 
 ROOT: Final = Path(__file__).parents[2]

@@ -21,7 +21,7 @@ from tenancy.use_cases.outbox.effects import World
 from tenancy.use_cases.schema.migrate import migrate
 from tests.given import MIGRATIONS, OPERATOR, ROOT, Databases, Servers, free_port, new_organization
 from tests.isolation import test_roles, test_tables
-from tests.isolation.walls import Rule
+from tests.isolation.table_rules import Rule
 
 MASTER = "master"
 # What Aurora makes of the master user, as far as this needs it.

@@ -10,19 +10,19 @@ from scripts.stack import postgres
 from tenancy.stores.postgres.client import Connection, Database, UnboundRoleError
 from tenancy.stores.postgres.platform.lookups import KeyHolder, Member
 from tests.given import Databases
-from tests.isolation import privileges
-from tests.isolation.walls import Rule
+from tests.isolation import role_rules
+from tests.isolation.table_rules import Rule
 
 RULES = [
-    privileges.loose_definers,
-    privileges.telling_definers,
-    privileges.public_functions,
-    privileges.lookup_grants,
-    privileges.loose_grants,
-    privileges.powerful_roles,
-    privileges.owning_roles,
-    privileges.making_roles,
-    privileges.public_defaults,
+    role_rules.loose_definers,
+    role_rules.telling_definers,
+    role_rules.public_functions,
+    role_rules.lookup_grants,
+    role_rules.loose_grants,
+    role_rules.powerful_roles,
+    role_rules.owning_roles,
+    role_rules.making_roles,
+    role_rules.public_defaults,
 ]
 MAKE_DEFINER = """
     CREATE FUNCTION bad({output}) RETURNS SETOF {type} LANGUAGE {language} SECURITY DEFINER {path} AS $${body}$$;
@@ -37,50 +37,50 @@ def definer(**changes: str) -> str:
 
 
 BREACHES = [
-    (privileges.loose_definers, definer(owner="tenancy_owner"), ["bad"]),
-    (privileges.loose_definers, definer(path=""), ["bad"]),
-    (privileges.loose_definers, definer(path="SET search_path = public, pg_temp"), ["bad"]),
-    (privileges.loose_definers, definer(language="plpgsql", body="BEGIN END"), ["bad"]),
-    (privileges.telling_definers, definer(output="OUT email text", type="text", body="SELECT 'x'"), ["bad"]),
-    (privileges.telling_definers, definer(output="OUT a bytea", type="bytea", body="SELECT ''::bytea"), ["bad"]),
-    (privileges.telling_definers, definer(output="", type="users", body="SELECT * FROM public.users"), ["bad"]),
-    (privileges.public_functions, "CREATE FUNCTION bad() RETURNS int LANGUAGE sql AS 'SELECT 1'", ["bad"]),
-    (privileges.public_functions, "GRANT EXECUTE ON FUNCTION current_tenant() TO PUBLIC", ["current_tenant"]),
-    (privileges.lookup_grants, "GRANT SELECT ON leases TO tenancy_lookup", ["leases: SELECT"]),
-    (privileges.lookup_grants, "GRANT SELECT (email) ON users TO tenancy_lookup", ["users.email: SELECT"]),
-    (privileges.lookup_grants, "GRANT UPDATE (role) ON users TO tenancy_lookup", ["users.role: UPDATE"]),
-    (privileges.loose_grants, "GRANT TRUNCATE ON apps TO tenancy_platform", ["apps: tenancy_platform TRUNCATE"]),
-    (privileges.loose_grants, "GRANT TRIGGER ON apps TO tenancy_functions", ["apps: tenancy_functions TRIGGER"]),
+    (role_rules.loose_definers, definer(owner="tenancy_owner"), ["bad"]),
+    (role_rules.loose_definers, definer(path=""), ["bad"]),
+    (role_rules.loose_definers, definer(path="SET search_path = public, pg_temp"), ["bad"]),
+    (role_rules.loose_definers, definer(language="plpgsql", body="BEGIN END"), ["bad"]),
+    (role_rules.telling_definers, definer(output="OUT email text", type="text", body="SELECT 'x'"), ["bad"]),
+    (role_rules.telling_definers, definer(output="OUT a bytea", type="bytea", body="SELECT ''::bytea"), ["bad"]),
+    (role_rules.telling_definers, definer(output="", type="users", body="SELECT * FROM public.users"), ["bad"]),
+    (role_rules.public_functions, "CREATE FUNCTION bad() RETURNS int LANGUAGE sql AS 'SELECT 1'", ["bad"]),
+    (role_rules.public_functions, "GRANT EXECUTE ON FUNCTION current_tenant() TO PUBLIC", ["current_tenant"]),
+    (role_rules.lookup_grants, "GRANT SELECT ON leases TO tenancy_lookup", ["leases: SELECT"]),
+    (role_rules.lookup_grants, "GRANT SELECT (email) ON users TO tenancy_lookup", ["users.email: SELECT"]),
+    (role_rules.lookup_grants, "GRANT UPDATE (role) ON users TO tenancy_lookup", ["users.role: UPDATE"]),
+    (role_rules.loose_grants, "GRANT TRUNCATE ON apps TO tenancy_platform", ["apps: tenancy_platform TRUNCATE"]),
+    (role_rules.loose_grants, "GRANT TRIGGER ON apps TO tenancy_functions", ["apps: tenancy_functions TRIGGER"]),
     (
-        privileges.loose_grants,
+        role_rules.loose_grants,
         "GRANT REFERENCES (id) ON apps TO tenancy_functions",
         ["apps: tenancy_functions REFERENCES"],
     ),
-    (privileges.loose_grants, "GRANT SELECT ON apps TO PUBLIC", ["apps: - SELECT"]),
+    (role_rules.loose_grants, "GRANT SELECT ON apps TO PUBLIC", ["apps: - SELECT"]),
     (
-        privileges.loose_grants,
+        role_rules.loose_grants,
         "GRANT DELETE ON apps TO tenancy_platform WITH GRANT OPTION",
         ["apps: tenancy_platform DELETE"],
     ),
-    (privileges.powerful_roles, "ALTER ROLE tenancy_functions BYPASSRLS", ["tenancy_functions"]),
-    (privileges.powerful_roles, "ALTER ROLE tenancy_platform CREATEROLE", ["tenancy_platform"]),
-    (privileges.powerful_roles, "ALTER ROLE tenancy_owner SUPERUSER", ["tenancy_owner"]),
-    (privileges.powerful_roles, "ALTER ROLE tenancy_lookup LOGIN", ["tenancy_lookup"]),
-    (privileges.powerful_roles, "ALTER ROLE tenancy_functions NOLOGIN", ["tenancy_functions"]),
+    (role_rules.powerful_roles, "ALTER ROLE tenancy_functions BYPASSRLS", ["tenancy_functions"]),
+    (role_rules.powerful_roles, "ALTER ROLE tenancy_platform CREATEROLE", ["tenancy_platform"]),
+    (role_rules.powerful_roles, "ALTER ROLE tenancy_owner SUPERUSER", ["tenancy_owner"]),
+    (role_rules.powerful_roles, "ALTER ROLE tenancy_lookup LOGIN", ["tenancy_lookup"]),
+    (role_rules.powerful_roles, "ALTER ROLE tenancy_functions NOLOGIN", ["tenancy_functions"]),
     (
-        privileges.powerful_roles,
+        role_rules.powerful_roles,
         "GRANT tenancy_lookup TO tenancy_functions",
         ["tenancy_functions in tenancy_lookup"],
     ),
-    (privileges.owning_roles, "ALTER TABLE leases OWNER TO tenancy_platform", ["tenancy_platform: table leases"]),
-    (privileges.owning_roles, "ALTER TABLE leases OWNER TO tenancy_lookup", ["tenancy_lookup: table leases"]),
+    (role_rules.owning_roles, "ALTER TABLE leases OWNER TO tenancy_platform", ["tenancy_platform: table leases"]),
+    (role_rules.owning_roles, "ALTER TABLE leases OWNER TO tenancy_lookup", ["tenancy_lookup: table leases"]),
     (
-        privileges.public_defaults,
+        role_rules.public_defaults,
         "ALTER DEFAULT PRIVILEGES FOR ROLE tenancy_owner GRANT EXECUTE ON FUNCTIONS TO PUBLIC",
         ["functions"],
     ),
     (
-        privileges.public_defaults,
+        role_rules.public_defaults,
         "ALTER DEFAULT PRIVILEGES FOR ROLE tenancy_owner IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
         ["in public"],
     ),
@@ -99,20 +99,20 @@ def test_what_breaks_a_rule_is_found(vandal: psycopg.Connection, rule: Rule, bre
 
 
 def test_every_rule_is_shown_to_bite() -> None:
-    assert {rule for rule, *_ in BREACHES} | {privileges.making_roles} == set(RULES)
+    assert {rule for rule, *_ in BREACHES} | {role_rules.making_roles} == set(RULES)
 
 
 def test_who_could_make_an_object_is_found(vandal: psycopg.Connection) -> None:
     vandal.execute("GRANT CREATE ON SCHEMA public TO tenancy_functions")
-    assert "tenancy_functions: CREATE in public" in privileges.making_roles(vandal)
+    assert "tenancy_functions: CREATE in public" in role_rules.making_roles(vandal)
     # A copy of a database has no grants of its own: PUBLIC may make temporary tables in it.
-    assert "tenancy_functions: CREATE or TEMPORARY in the database" in privileges.making_roles(vandal)
+    assert "tenancy_functions: CREATE or TEMPORARY in the database" in role_rules.making_roles(vandal)
 
 
 def test_a_definer_function_tells_what_the_authorizer_needs_to_know_and_nothing_else(migrated: Connection) -> None:
     told: dict[str, set[str]] = {}
     retired = {"find_api_key", "find_member"}  # for the functions of the release before, until this one is deployed
-    for function, column, _ in privileges.definer_answers(migrated):
+    for function, column, _ in role_rules.definer_answers(migrated):
         if function in retired:
             continue
         told.setdefault(function, set()).add(column)
@@ -126,7 +126,7 @@ def test_a_definer_function_tells_what_the_authorizer_needs_to_know_and_nothing_
 def test_what_a_later_migration_makes_is_nobodys_until_it_is_granted(databases: Databases) -> None:
     with databases.owner.transaction() as conn:
         conn.execute("CREATE FUNCTION later() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
-        assert privileges.public_functions(conn) == []
+        assert role_rules.public_functions(conn) == []
 
 
 # ------------------------------------------------------------------------------------------------------ who may connect

@@ -7,18 +7,18 @@ import psycopg
 import pytest
 
 from tenancy.stores.postgres.client import Connection
-from tests.isolation import walls
-from tests.isolation.walls import Rule
+from tests.isolation import table_rules
+from tests.isolation.table_rules import Rule
 
 RULES = [
-    walls.unforced_tables,
-    walls.loose_columns,
-    walls.unindexed_tables,
-    walls.other_policies,
-    walls.unpoliced_tables,
-    walls.reachable_tables,
-    walls.loose_foreign_keys,
-    walls.owners_views,
+    table_rules.unforced_tables,
+    table_rules.loose_columns,
+    table_rules.unindexed_tables,
+    table_rules.other_policies,
+    table_rules.unpoliced_tables,
+    table_rules.reachable_tables,
+    table_rules.loose_foreign_keys,
+    table_rules.owners_views,
 ]
 MAKE_TABLE = "CREATE TABLE bad (organization_id uuid NOT NULL)"
 MAKE_PARTITIONS = """
@@ -28,52 +28,60 @@ MAKE_PARTITIONS = """
 """
 ADD_CONDITION = "CREATE POLICY bad ON apps TO {role} USING (platform = 'ios') WITH CHECK (false)"
 BREACHES = [
-    (walls.unforced_tables, MAKE_TABLE, ["bad"]),
-    (walls.unforced_tables, "ALTER TABLE organizations NO FORCE ROW LEVEL SECURITY", ["organizations"]),
-    (walls.unforced_tables, "ALTER TABLE users DISABLE ROW LEVEL SECURITY", ["users"]),
-    (walls.unforced_tables, MAKE_PARTITIONS, ["part"]),
-    (walls.unforced_tables, "CREATE MATERIALIZED VIEW bad AS SELECT organization_id FROM users", ["bad"]),
-    (walls.loose_columns, "ALTER TABLE apps ALTER COLUMN organization_id DROP NOT NULL", ["apps"]),
-    (walls.loose_columns, "CREATE TABLE bad (organization_id text NOT NULL)", ["bad"]),
-    (walls.unindexed_tables, MAKE_TABLE, ["bad"]),
+    (table_rules.unforced_tables, MAKE_TABLE, ["bad"]),
+    (table_rules.unforced_tables, "ALTER TABLE organizations NO FORCE ROW LEVEL SECURITY", ["organizations"]),
+    (table_rules.unforced_tables, "ALTER TABLE users DISABLE ROW LEVEL SECURITY", ["users"]),
+    (table_rules.unforced_tables, MAKE_PARTITIONS, ["part"]),
+    (table_rules.unforced_tables, "CREATE MATERIALIZED VIEW bad AS SELECT organization_id FROM users", ["bad"]),
+    (table_rules.loose_columns, "ALTER TABLE apps ALTER COLUMN organization_id DROP NOT NULL", ["apps"]),
+    (table_rules.loose_columns, "CREATE TABLE bad (organization_id text NOT NULL)", ["bad"]),
+    (table_rules.unindexed_tables, MAKE_TABLE, ["bad"]),
     (
-        walls.unindexed_tables,
+        table_rules.unindexed_tables,
         f"{MAKE_TABLE}; CREATE INDEX ON bad (organization_id) WHERE organization_id IS NULL",
         ["bad"],
     ),
-    (walls.unindexed_tables, "DROP INDEX outbox_organization_id", ["outbox"]),
-    (walls.other_policies, ADD_CONDITION.format(role="tenancy_functions"), ["apps.bad"]),
-    (walls.other_policies, ADD_CONDITION.format(role="PUBLIC"), ["apps.bad"]),
+    (table_rules.unindexed_tables, "DROP INDEX outbox_organization_id", ["outbox"]),
+    (table_rules.other_policies, ADD_CONDITION.format(role="tenancy_functions"), ["apps.bad"]),
+    (table_rules.other_policies, ADD_CONDITION.format(role="PUBLIC"), ["apps.bad"]),
     (
-        walls.other_policies,
+        table_rules.other_policies,
         f"GRANT tenancy_lookup TO tenancy_functions; {ADD_CONDITION.format(role='tenancy_lookup')}",
         ["api_keys.lookup", "apps.bad", "organizations.lookup", "users.lookup"],
     ),
-    (walls.other_policies, "ALTER POLICY tenant_isolation ON users WITH CHECK (true)", ["users.tenant_isolation"]),
-    (walls.unpoliced_tables, "DROP POLICY tenant_isolation ON users", ["users"]),
-    (walls.unpoliced_tables, f"{MAKE_TABLE}; GRANT SELECT (organization_id) ON bad TO tenancy_functions", ["bad"]),
-    (walls.reachable_tables, "GRANT SELECT ON roll_ups TO tenancy_functions", ["roll_ups"]),
-    (walls.reachable_tables, "GRANT UPDATE (name) ON platform_keys TO PUBLIC", ["platform_keys"]),
-    (walls.reachable_tables, "GRANT USAGE ON SEQUENCE outbox_id_seq TO tenancy_functions", ["outbox_id_seq"]),
     (
-        walls.loose_foreign_keys,
+        table_rules.other_policies,
+        "ALTER POLICY tenant_isolation ON users WITH CHECK (true)",
+        ["users.tenant_isolation"],
+    ),
+    (table_rules.unpoliced_tables, "DROP POLICY tenant_isolation ON users", ["users"]),
+    (
+        table_rules.unpoliced_tables,
+        f"{MAKE_TABLE}; GRANT SELECT (organization_id) ON bad TO tenancy_functions",
+        ["bad"],
+    ),
+    (table_rules.reachable_tables, "GRANT SELECT ON roll_ups TO tenancy_functions", ["roll_ups"]),
+    (table_rules.reachable_tables, "GRANT UPDATE (name) ON platform_keys TO PUBLIC", ["platform_keys"]),
+    (table_rules.reachable_tables, "GRANT USAGE ON SEQUENCE outbox_id_seq TO tenancy_functions", ["outbox_id_seq"]),
+    (
+        table_rules.loose_foreign_keys,
         "ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (app_id) REFERENCES apps (id)",
         ["bad"],
     ),
     (
-        walls.loose_foreign_keys,
+        table_rules.loose_foreign_keys,
         "ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (id) REFERENCES organizations (id)",
         ["bad"],
     ),
-    (walls.owners_views, "CREATE VIEW bad AS SELECT * FROM users", ["bad"]),
-    (walls.owners_views, "CREATE VIEW bad WITH (security_invoker = false) AS SELECT * FROM users", ["bad"]),
+    (table_rules.owners_views, "CREATE VIEW bad AS SELECT * FROM users", ["bad"]),
+    (table_rules.owners_views, "CREATE VIEW bad WITH (security_invoker = false) AS SELECT * FROM users", ["bad"]),
 ]
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_table_keeps_to_every_rule(migrated: Connection, rule: Rule) -> None:
-    assert "organizations" in walls.tenant_tables(migrated)
-    assert "users" in walls.tenant_tables(migrated)
+    assert "organizations" in table_rules.tenant_tables(migrated)
+    assert "users" in table_rules.tenant_tables(migrated)
     assert rule(migrated) == []
 
 
@@ -89,7 +97,7 @@ def test_every_rule_is_shown_to_bite() -> None:
 
 def test_a_view_with_the_callers_rights_keeps_to_the_rules(vandal: psycopg.Connection) -> None:
     vandal.execute("CREATE VIEW good WITH (security_invoker = true) AS SELECT organization_id, id FROM users")
-    assert walls.owners_views(vandal) == []
+    assert table_rules.owners_views(vandal) == []
 
 
 @pytest.mark.parametrize("table", ["exports", "export_files", "erasures"])

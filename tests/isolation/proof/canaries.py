@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from tests.given import Databases
 from tests.handlers.functions import superuser
-from tests.isolation.proof.catalog import Column, Table, discover_clickhouse_tables, discover_tables
+from tests.isolation.proof.discovery.tables import Column, Table, discover_clickhouse_tables, discover_tables
 
 CANARY = re.compile(r"canary-[2-9a-h]{16}")
 OTHER_DIGITS = str.maketrans("01", "gh")  # a subdomain's skeleton then shows its canary as it is
@@ -95,7 +95,7 @@ def _fill(conn: psycopg.Connection[Any], tables: list[Table], canaries: Canaries
                     _insert(conn, table, canaries, organization_id)
             except psycopg.Error as error:
                 errors[table.name] = str(error).partition("\n")[0]
-    raise UncoveredTableError(f"The proof can make no row of {errors}; see tests/isolation/canaries.py.")
+    raise UncoveredTableError(f"The proof can make no row of {errors}; see tests/isolation/proof/canaries.py.")
 
 
 def _add_second(conn: psycopg.Connection[Any], table: Table, canaries: Canaries, organization_id: UUID) -> None:

@@ -10,14 +10,14 @@ from tenancy.use_cases.outbox.effects import World
 from tests.given import AwsAccount, Databases, Servers
 from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
 from tests.handlers.functions import Start, superuser
-from tests.isolation.proof.catalog import reviver, state_restorer
-from tests.isolation.proof.deployment import discover_consumers, is_queue, make_resources, variables_of
-from tests.isolation.proof.findings import Report
-from tests.isolation.proof.gateway import Gateway
-from tests.isolation.proof.neighbours import Neighbours, settle
-from tests.isolation.proof.output import Output
-from tests.isolation.proof.post_office import PostOffice, post_office
-from tests.isolation.proof.queues import Mailroom
+from tests.isolation.proof.attack.gateway import Gateway
+from tests.isolation.proof.discovery.deployment import discover_consumers, is_queue, make_resources, variables_of
+from tests.isolation.proof.discovery.tables import reviver, state_restorer
+from tests.isolation.proof.leaks.output import Output
+from tests.isolation.proof.leaks.queues import Mailroom
+from tests.isolation.proof.proof_data import Neighbours, settle
+from tests.isolation.proof.report import Report
+from tests.isolation.proof.sqs import PostOffice, post_office
 
 __all__ = ["mails", "operator_key", "put_secret", "secrets", "start"]  # fixtures that are shared with the handlers'
 

@@ -15,17 +15,17 @@ from tests.given import OPERATOR, REGION, ROOT, Databases
 from tests.handlers.conftest import ACCOUNT
 from tests.handlers.functions import Start, superuser
 from tests.handlers.sent_events import ACME, GLOBEX
-from tests.isolation.proof.buckets import canaries_shown, objects_in, wrong_objects
-from tests.isolation.proof.catalog import discover_clickhouse_tables, discover_tables, redis_keys
-from tests.isolation.proof.deployment import discover_scheduled, variables_of
-from tests.isolation.proof.findings import Report
-from tests.isolation.proof.gateway import Gateway
-from tests.isolation.proof.neighbours import Neighbours
-from tests.isolation.proof.output import Output, wrong_in
-from tests.isolation.proof.placements import PLACEMENTS, UUIDS
-from tests.isolation.proof.plan import every, sampled
-from tests.isolation.proof.queues import Mailroom
-from tests.isolation.proof.siege import Siege, attack, besiege
+from tests.isolation.proof.attack.attack import Siege, attack, besiege
+from tests.isolation.proof.attack.combinations import every, sampled
+from tests.isolation.proof.attack.gateway import Gateway
+from tests.isolation.proof.attack.injection_points import PLACEMENTS, UUIDS
+from tests.isolation.proof.discovery.deployment import discover_scheduled, variables_of
+from tests.isolation.proof.discovery.tables import discover_clickhouse_tables, discover_tables, redis_keys
+from tests.isolation.proof.leaks.buckets import canaries_shown, objects_in, wrong_objects
+from tests.isolation.proof.leaks.output import Output, wrong_in
+from tests.isolation.proof.leaks.queues import Mailroom
+from tests.isolation.proof.proof_data import Neighbours
+from tests.isolation.proof.report import Report
 
 KNOWN_TO_REDIS = {str(ACME.organization_id), str(GLOBEX.organization_id)}  # of the handlers' tests, in no database
 

@@ -17,14 +17,14 @@ from tenancy.use_cases.deletion.delete import delete_organization
 from tenancy.use_cases.outbox.effects import World, drain
 from tests.given import OPERATOR, REGION, Databases
 from tests.handlers.functions import Start, superuser
-from tests.isolation.proof.buckets import objects_in
+from tests.isolation.proof.attack.gateway import Gateway, Request
 from tests.isolation.proof.canaries import Place
-from tests.isolation.proof.catalog import discover_clickhouse_tables, redis_keys
-from tests.isolation.proof.deployment import is_bucket, variables_of
-from tests.isolation.proof.gateway import Gateway, Request
-from tests.isolation.proof.neighbours import Neighbours
-from tests.isolation.proof.output import Output, wrong_in
-from tests.isolation.proof.pages import texts_after_vacuum
+from tests.isolation.proof.discovery.deployment import is_bucket, variables_of
+from tests.isolation.proof.discovery.tables import discover_clickhouse_tables, redis_keys
+from tests.isolation.proof.leaks.buckets import objects_in
+from tests.isolation.proof.leaks.output import Output, wrong_in
+from tests.isolation.proof.leaks.postgres_files import texts_after_vacuum
+from tests.isolation.proof.proof_data import Neighbours
 
 LIST_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 # What is kept of an erased organization has ids and times; here canaries are planted in it.

@@ -1,6 +1,6 @@
 """The report is read by people who were not there: it says what was tried, and nothing in it is markup."""
 
-from scripts.prove.page import page
+from scripts.prove.report_page import page
 
 REPORT = {
     "date": "2026-11-24",

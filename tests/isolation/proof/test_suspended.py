@@ -3,9 +3,9 @@
 import json
 from dataclasses import replace
 
-from tests.isolation.proof.calls import Call, discover_calls, request_of
-from tests.isolation.proof.gateway import Gateway
-from tests.isolation.proof.neighbours import Neighbours
+from tests.isolation.proof.attack.calls import Call, discover_calls, request_of
+from tests.isolation.proof.attack.gateway import Gateway
+from tests.isolation.proof.proof_data import Neighbours
 
 CHANGE = "PATCH /organizations/{organization_id}"
 REFUSED = (403, "organization_inactive")

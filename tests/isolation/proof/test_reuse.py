@@ -14,14 +14,14 @@ from psycopg import sql
 
 from tests.given import Databases
 from tests.handlers.functions import superuser
-from tests.isolation.proof.calls import Call, find_working, request_of
-from tests.isolation.proof.catalog import Table, discover_tables
-from tests.isolation.proof.findings import Report
-from tests.isolation.proof.gateway import Gateway
-from tests.isolation.proof.neighbours import Named, Neighbours
-from tests.isolation.proof.post_office import PostOffice
-from tests.isolation.proof.queues import organizations_in
-from tests.isolation.proof.siege import normal
+from tests.isolation.proof.attack.attack import normal
+from tests.isolation.proof.attack.calls import Call, find_working, request_of
+from tests.isolation.proof.attack.gateway import Gateway
+from tests.isolation.proof.discovery.tables import Table, discover_tables
+from tests.isolation.proof.leaks.queues import organizations_in
+from tests.isolation.proof.proof_data import Named, Neighbours
+from tests.isolation.proof.report import Report
+from tests.isolation.proof.sqs import PostOffice
 
 TRANSACTIONS = 1_000
 REQUESTS = 300

@@ -19,7 +19,7 @@ from tenancy.use_cases.outbox.effects import World, drain
 from tests.given import OPERATOR, PASSWORD, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant
-from tests.isolation.proof.catalog import discover_tables
+from tests.isolation.proof.discovery.tables import discover_tables
 
 NAMES = {"acme": Tier.STARTER, "globex": Tier.GROWTH, "initech": Tier.ENTERPRISE}
 LIVE_EPOCH, STALE_EPOCH = "0.0", "0.1"

@@ -13,9 +13,7 @@ from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.redis.client import Redis
 from tests.given import Databases
 from tests.handlers.functions import superuser
-from tests.isolation.proof.catalog import choices_of, discover_clickhouse_tables, discover_tables, redis_keys, snapshot
-from tests.isolation.proof.findings import Report
-from tests.isolation.proof.inspection import (
+from tests.isolation.proof.discovery.store_functions import (
     StoreFunction,
     arguments,
     count_platform_functions,
@@ -23,7 +21,15 @@ from tests.isolation.proof.inspection import (
     starts_with,
     touches_rows,
 )
-from tests.isolation.proof.neighbours import Neighbours
+from tests.isolation.proof.discovery.tables import (
+    choices_of,
+    discover_clickhouse_tables,
+    discover_tables,
+    redis_keys,
+    snapshot,
+)
+from tests.isolation.proof.proof_data import Neighbours
+from tests.isolation.proof.report import Report
 
 FUNCTIONS = discover_functions()
 

@@ -1,4 +1,4 @@
-"""`pytest -p tests.isolation.proof.plugin --isolation-report DIR`: try everything, and say what was tried."""
+"""`pytest -p tests.isolation.proof.report_option --isolation-report DIR`: try everything, and say what was tried."""
 
 from pathlib import Path
 

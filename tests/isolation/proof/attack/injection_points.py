@@ -9,9 +9,9 @@ from typing import Any
 
 from tenancy.rules.api_keys import KEY
 from tests.handlers.functions import BASE_DOMAIN
-from tests.isolation.proof.calls import Call, document_in, row_value, with_document
-from tests.isolation.proof.gateway import Request
-from tests.isolation.proof.neighbours import Named
+from tests.isolation.proof.attack.calls import Call, document_in, row_value, with_document
+from tests.isolation.proof.attack.gateway import Request
+from tests.isolation.proof.proof_data import Named
 
 HEADER = "X-Organization-ID"
 UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

@@ -143,7 +143,7 @@ def _value(  # noqa: PLR0911 - one for each sort of type
         hints = typing.get_type_hints(kind)
         required = [each for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
         return kind(**{each.name: _value(each.name, hints[each.name], rows, choices) for each in required})
-    raise NotImplementedError(f"Say in tests/isolation/proof/inspection.py what a {kind} is made of.")
+    raise NotImplementedError(f"Say in tests/isolation/proof/discovery/store_functions.py what a {kind} is made of.")
 
 
 def _moment(name: str) -> datetime:

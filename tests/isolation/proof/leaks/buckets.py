@@ -8,9 +8,9 @@ from uuid import UUID
 import boto3
 
 from tests.given import REGION
-from tests.isolation.proof.deployment import is_bucket
-from tests.isolation.proof.neighbours import Neighbours
-from tests.isolation.proof.placements import UUIDS
+from tests.isolation.proof.attack.injection_points import UUIDS
+from tests.isolation.proof.discovery.deployment import is_bucket
+from tests.isolation.proof.proof_data import Neighbours
 
 GZIP = b"\x1f\x8b"
 

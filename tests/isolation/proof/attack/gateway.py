@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tenancy.rules.organization import Status
 from tests.handlers.functions import Function, Start
-from tests.isolation.proof.deployment import PARAMETER, Route, discover_routes, variables_of
+from tests.isolation.proof.discovery.deployment import PARAMETER, Route, discover_routes, variables_of
 
 AUTHORIZER = "authorizer"
 REQUEST_ID = "c6af9ac6-7b61-4d3a-9f0c-1d2e3f4a5b00"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.isolation.proof.calls import Call
-from tests.isolation.proof.neighbours import Credential, Named, Neighbours
-from tests.isolation.proof.placements import PLACEMENTS, Placement
+from tests.isolation.proof.attack.calls import Call
+from tests.isolation.proof.attack.injection_points import PLACEMENTS, Placement
+from tests.isolation.proof.proof_data import Credential, Named, Neighbours
 
 SHARE = 4  # of the placements, for each of the routes that share a sample
 SPREAD = 7  # no divisor of the number of calls: neighbouring credentials then try different ones

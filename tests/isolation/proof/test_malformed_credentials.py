@@ -8,13 +8,13 @@ import pytest
 
 from tenancy.rules.api_keys import KeyType, generate_key
 from tests.given import Servers
-from tests.isolation.proof.calls import Call, document_in, find_working, request_of, with_document
-from tests.isolation.proof.findings import Report
-from tests.isolation.proof.gateway import Answer, Gateway, Request
-from tests.isolation.proof.malformed import Forger, Forms, malformed
-from tests.isolation.proof.neighbours import END_KEY, Credential, Neighbours
-from tests.isolation.proof.output import Output, wrong_in
-from tests.isolation.proof.siege import FAULTS, normal
+from tests.isolation.proof.attack.attack import FAULTS, normal
+from tests.isolation.proof.attack.calls import Call, document_in, find_working, request_of, with_document
+from tests.isolation.proof.attack.gateway import Answer, Gateway, Request
+from tests.isolation.proof.attack.malformed_credentials import Forger, Forms, malformed
+from tests.isolation.proof.leaks.output import Output, wrong_in
+from tests.isolation.proof.proof_data import END_KEY, Credential, Neighbours
+from tests.isolation.proof.report import Report
 
 LEAST_FORMS = 60
 INPUT_ERRORS = {400, 401, 404, 413, 422}

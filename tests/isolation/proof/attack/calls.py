@@ -14,9 +14,9 @@ from tenancy.rules.api_keys import KEY
 from tenancy.rules.organization import Status
 from tests.given import ROOT
 from tests.handlers.functions import BASE_DOMAIN
-from tests.isolation.proof.deployment import BY_TABLES_ID, Route
-from tests.isolation.proof.gateway import Answer, Gateway, Request
-from tests.isolation.proof.neighbours import Credential, Named
+from tests.isolation.proof.attack.gateway import Answer, Gateway, Request
+from tests.isolation.proof.discovery.deployment import BY_TABLES_ID, Route
+from tests.isolation.proof.proof_data import Credential, Named
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")

@@ -11,7 +11,7 @@ from tenancy.rules.audit_record import PLATFORM_LOG
 from tests.handlers.functions import Function
 from tests.handlers.queues import rows_in
 from tests.isolation.proof.canaries import Canaries
-from tests.isolation.proof.post_office import Message, PostOffice
+from tests.isolation.proof.sqs import Message, PostOffice
 
 ORGANIZATION = "organization_id"
 DERIVED = 5  # the version of an id that was computed

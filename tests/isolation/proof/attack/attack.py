@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from tests.given import Databases
-from tests.isolation.proof.calls import MOMENT, Call, call_in_some_state, discover_calls, request_of
-from tests.isolation.proof.catalog import REDIS, snapshot
-from tests.isolation.proof.gateway import Answer, Gateway, Request
-from tests.isolation.proof.neighbours import Credential, Named, Neighbours, stranger
-from tests.isolation.proof.output import Output, wrong_in
-from tests.isolation.proof.placements import UUIDS, idempotency_key, nobodys_cursor, supplied
-from tests.isolation.proof.plan import Combination
-from tests.isolation.proof.queues import Mailroom
+from tests.isolation.proof.attack.calls import MOMENT, Call, call_in_some_state, discover_calls, request_of
+from tests.isolation.proof.attack.combinations import Combination
+from tests.isolation.proof.attack.gateway import Answer, Gateway, Request
+from tests.isolation.proof.attack.injection_points import UUIDS, idempotency_key, nobodys_cursor, supplied
+from tests.isolation.proof.discovery.tables import REDIS, snapshot
+from tests.isolation.proof.leaks.output import Output, wrong_in
+from tests.isolation.proof.leaks.queues import Mailroom
+from tests.isolation.proof.proof_data import Credential, Named, Neighbours, stranger
 
 CURSOR = re.compile(r'cursor"?\s*:\s*"?([\w=-]{8,})', re.IGNORECASE)
 COUNTS = re.compile(r'("(?:used|remaining|ml_predictions|api_requests)": ?)\d+')
