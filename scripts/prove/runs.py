@@ -16,7 +16,7 @@ from scripts.prove.mutant import Mutant
 
 TESTS: Final = "tests/isolation"
 ABOUT_MUTANTS: Final = f"{TESTS}/proof/test_mutants.py"  # a broken copy fails it in any case
-PLUGIN: Final = "tests.isolation.proof.report_option"
+PLUGIN: Final = "tests.isolation.proof.report"
 FAILED: Final = 1  # pytest's exit code for failed tests; every other one but 0 is a run that proves nothing
 TIMEOUT_SECONDS: Final = 900
 NOT_COPIED: Final = (".git", ".venv", ".local", ".aws-sam", "__pycache__", ".*_cache", ".hypothesis")

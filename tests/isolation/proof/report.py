@@ -1,16 +1,29 @@
-"""What a run of the proof tells: written as JSON where `--isolation-report` says, for `make prove` to print."""
+"""The findings of a run, for the report of `make prove`.
+
+`pytest -p tests.isolation.proof.report --isolation-report DIR` tries all combinations, and writes the findings to DIR.
+Without that option the tests try a sample.
+"""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 FILE = "isolation-report.json"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--isolation-report", type=Path, metavar="DIR", help="try all combinations, write findings to DIR")
+
+
 @dataclass(slots=True)
-class Report:
-    """Sections by name; *directory* is None in the short form, which tries a sample and writes nothing."""
+class ProofReport:
+    """Sections of findings by name.
+
+    *directory* is None if the tests try a sample, and write nothing.
+    """
 
     directory: Path | None
     sections: dict[str, Any] = field(default_factory=dict)

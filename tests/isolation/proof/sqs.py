@@ -1,4 +1,7 @@
-"""SQS in this process, because thousands of messages take moto minutes; what is not for SQS is passed on to moto."""
+"""SQS in this process, because moto takes minutes for thousands of messages.
+
+Requests for other services are forwarded to moto.
+"""
 
 import http.client
 import json
@@ -10,33 +13,39 @@ from threading import Thread
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-type Message = dict[str, Any]
 TARGET = "X-Amz-Target"
 CONTENT_TYPE = "Content-Type"
+FORWARDED_HEADERS = (TARGET, CONTENT_TYPE, "Authorization")
+
+type Message = dict[str, Any]
 
 
-class PostOffice:
-    """Takes SendMessage and SendMessageBatch (SQS's JSON protocol); *url* is an endpoint of AWS."""
+class SqsServer:
+    """The messages of all queues.
+
+    *url* is an AWS endpoint that takes SendMessage and SendMessageBatch as JSON.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._messages: dict[str, list[Message]] = defaultdict(list)
-        self._numbers = 0
-
-    def take_all(self, queue_url: str) -> list[Message]:
-        """Take all messages out of a queue, as Lambda hands them to a function."""
-        return self._messages.pop(queue_url, [])
+        self._sent = 0
 
     @property
-    def queues(self) -> tuple[str, ...]:
-        """The URLs of the queues in which something waits."""
+    def queue_urls(self) -> tuple[str, ...]:
+        """The queues that have messages."""
         return tuple(self._messages)
 
-    def put(self, queue_url: str, entry: Message) -> str:
-        self._numbers += 1
+    def take_all(self, queue_url: str) -> list[Message]:
+        """Take all messages out of a queue, in the form of Lambda's SQS events."""
+        return self._messages.pop(queue_url, [])
+
+    def add(self, queue_url: str, entry: Message) -> str:
+        """Add the message of a SendMessage request, and return its id."""
+        self._sent += 1
         self._messages[queue_url].append(
             {
-                "messageId": str(self._numbers),
+                "messageId": str(self._sent),
                 "body": entry["MessageBody"],
                 "attributes": {"ApproximateReceiveCount": "1"},
                 "messageAttributes": {
@@ -46,56 +55,58 @@ class PostOffice:
                 "eventSource": "aws:sqs",
             }
         )
-        return str(self._numbers)
+        return str(self._sent)
 
 
-class _Counter(BaseHTTPRequestHandler):
-    """Serves one connection; `office` and `behind` are set on a class of its own for each office."""
+@contextmanager
+def sqs_server(moto_url: str) -> Iterator[SqsServer]:
+    """Serve SQS, and forward the requests for other services to moto."""
+    handler = type("Handler", (_AwsHandler,), {"moto_url": moto_url})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        handler.sqs = sqs = SqsServer(f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        try:
+            yield sqs
+        finally:
+            server.shutdown()
+
+
+class _AwsHandler(BaseHTTPRequestHandler):
+    """Handles one connection.
+
+    Each server has a subclass with its own `sqs` and `moto_url`.
+    """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    office: ClassVar[PostOffice]
-    behind: ClassVar[str]
+    sqs: ClassVar[SqsServer]
+    moto_url: ClassVar[str]
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        target = self.headers[TARGET]
-        self.close_connection = not target.startswith("AmazonSQS.Send")  # as moto does
-        status, answer = self._pass_on(body) if self.close_connection else self._take(body)
+        self.close_connection = not self.headers[TARGET].startswith("AmazonSQS.Send")  # as moto does
+        status, answer = self._forward(body) if self.close_connection else self._send(body)
         lines = [f"HTTP/1.1 {status} ", f"{CONTENT_TYPE}: application/json", f"Content-Length: {len(answer)}"]
         head = "\r\n".join([*lines, *(["Connection: close"] if self.close_connection else []), "", ""])
         self.wfile.write(head.encode() + answer)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
-    def _take(self, body: bytes) -> tuple[int, bytes]:
+    def _send(self, body: bytes) -> tuple[int, bytes]:
         document = json.loads(body)
-        taken = [
-            {"Id": entry.get("Id", ""), "MessageId": self.office.put(document["QueueUrl"], entry)}
+        results = [
+            {"Id": entry.get("Id", ""), "MessageId": self.sqs.add(document["QueueUrl"], entry)}
             for entry in document.get("Entries", [document])
         ]
-        return 200, json.dumps({"Successful": taken} if "Entries" in document else taken[0]).encode()
+        return 200, json.dumps({"Successful": results} if "Entries" in document else results[0]).encode()
 
-    def _pass_on(self, body: bytes) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(urlsplit(self.behind).netloc)
-        headers = {name: self.headers[name] for name in (TARGET, CONTENT_TYPE, "Authorization")}
+    def _forward(self, body: bytes) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(urlsplit(self.moto_url).netloc)
+        headers = {name: self.headers[name] for name in FORWARDED_HEADERS}
         connection.request("POST", "/", body, headers)
         response = connection.getresponse()
         answer = response.status, response.read()
         connection.close()
         return answer
-
-
-@contextmanager
-def post_office(moto_url: str) -> Iterator[PostOffice]:
-    """Open a post office before moto."""
-    counter = type("Counter", (_Counter,), {"behind": moto_url})
-    with ThreadingHTTPServer(("127.0.0.1", 0), counter) as server:
-        server.daemon_threads = True
-        counter.office = office = PostOffice(f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        try:
-            yield office
-        finally:
-            server.shutdown()

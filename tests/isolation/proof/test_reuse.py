@@ -1,4 +1,4 @@
-"""What organizations share for a while, a connection or a warm process, carries nothing from one to the next."""
+"""Reused connections and warm processes keep no trace of the organization before."""
 
 import random
 from collections import Counter
@@ -14,60 +14,69 @@ from psycopg import sql
 
 from tests.given import Databases
 from tests.handlers.functions import superuser
-from tests.isolation.proof.attack.attack import normal
-from tests.isolation.proof.attack.calls import Call, find_working, request_of
-from tests.isolation.proof.attack.gateway import Gateway
+from tests.isolation.proof.attack.calls import Call, find_successful_call, request_for
+from tests.isolation.proof.attack.gateway import LocalGateway
 from tests.isolation.proof.discovery.tables import Table, discover_tables
 from tests.isolation.proof.leaks.queues import organizations_in
-from tests.isolation.proof.proof_data import Named, Neighbours
-from tests.isolation.proof.report import Report
-from tests.isolation.proof.sqs import PostOffice
+from tests.isolation.proof.normalization import normalize
+from tests.isolation.proof.proof_data import ProofData, ProofOrganization
+from tests.isolation.proof.report import ProofReport
+from tests.isolation.proof.sqs import SqsServer
 
 TRANSACTIONS = 1_000
 REQUESTS = 300
-KEYS = ("secret key", "write key")
+KEY_KINDS = ("secret key", "write key")
+CURRENT_TENANT = "SELECT current_setting('app.current_tenant', true)"
 
-type Rows = Mapping[tuple[str, UUID], int]
+type RowCounts = Mapping[tuple[str, UUID], int]  # by table and organization
+type Outcome = tuple[int, str, list[str]]  # status, text, and the organizations of the rows in the queues
 
 
 class InterruptionError(Exception):
-    """Something that goes wrong in the middle of a transaction."""
+    """Raised in the middle of a transaction."""
 
 
-EXPECTED: dict[str, tuple[type[Exception], ...]] = {
-    "reads": (),
-    "fails": (psycopg.errors.UndefinedTable,),
-    "is interrupted": (InterruptionError,),
+EXPECTED_ERRORS: dict[str, tuple[type[Exception], ...]] = {
+    "commit": (),
+    "failed statement": (psycopg.errors.UndefinedTable,),
+    "exception": (InterruptionError,),
 }
+ENDINGS = (*["commit"] * 3, "failed statement", "exception", "no tenant")
 
 
-def test_a_thousand_transactions_over_one_connection_see_each_their_own_rows(
-    databases: Databases, neighbours: Neighbours, report: Report
+def test_pooled_connection_shows_only_the_tenants_rows(
+    databases: Databases, data: ProofData, report: ProofReport
 ) -> None:
-    readable, expected = _expected(databases, neighbours)
-    ids = [each.organization_id for each in neighbours.organizations]
-    chance, kinds, pids = random.Random(20261124), Counter[str](), set()
-    for number in range(TRANSACTIONS):
-        organization_id, table = ids[number % len(ids)], readable[number % len(readable)]
-        kind = chance.choice(("reads", "reads", "reads", "fails", "is interrupted", "has no tenant"))
-        kinds[kind] += 1
-        if kind == "has no tenant":
+    tables, row_counts = _readable_tables(databases, data)
+    organization_ids = [own.organization_id for own in data.organizations]
+    endings = random.Random(20261124).choices(ENDINGS, k=TRANSACTIONS)
+    backend_pids = set()
+
+    for number, ending in enumerate(endings):
+        organization_id, table = organization_ids[number % len(organization_ids)], tables[number % len(tables)]
+        if ending == "no tenant":
             with databases.functions.transaction() as conn:
-                assert _seen(conn, table) == []
-                pids.add(conn.info.backend_pid)
-            continue
-        with suppress(*EXPECTED[kind]), databases.functions.tenant_transaction(organization_id) as conn:
-            assert _seen(conn, table) == [(organization_id, expected[table.name, organization_id])]
-            _go_wrong(conn, kind)
+                backend_pids.add(conn.info.backend_pid)
+                assert _count_rows(conn, table) == []
+        else:
+            expected = [(organization_id, row_counts[table.name, organization_id])]
+            with (
+                suppress(*EXPECTED_ERRORS[ending]),
+                databases.functions.tenant_transaction(organization_id) as conn,
+            ):
+                assert _count_rows(conn, table) == expected
+                _end(conn, ending)
+
     with databases.functions.transaction() as conn:
-        assert conn.execute("SELECT current_setting('app.current_tenant', true)").fetchone() in {("",), (None,)}
-        pids.add(conn.info.backend_pid)
-    assert len(pids) == 1
-    report.sections["transactions over one connection"] = {"transactions": TRANSACTIONS, **kinds, "wrong": 0}
+        backend_pids.add(conn.info.backend_pid)
+        assert conn.execute(CURRENT_TENANT).fetchone() in {("",), (None,)}
+    assert len(backend_pids) == 1
+    section = {"transactions": TRANSACTIONS, **Counter(endings), "with wrong rows": 0}
+    report.sections["transactions on one connection"] = section
 
 
-def test_a_transaction_within_a_transaction_is_refused(databases: Databases) -> None:
-    """A savepoint would hand its tenant to the transaction around it."""
+def test_nested_transaction_is_refused(databases: Databases) -> None:
+    """A savepoint would leave its tenant to the transaction around it."""
     with (
         databases.functions.tenant_transaction(uuid4()),
         pytest.raises(RuntimeError, match="nest"),
@@ -76,70 +85,72 @@ def test_a_transaction_within_a_transaction_is_refused(databases: Databases) -> 
         pass
 
 
-def test_a_warm_process_answers_like_a_fresh_one(
-    neighbours: Neighbours,
-    new_gateway: Callable[[], Gateway],
-    office: PostOffice,
-    report: Report,
+def test_warm_process_answers_like_a_fresh_one(
+    data: ProofData,
+    new_gateway: Callable[[], LocalGateway],
+    sqs: SqsServer,
+    report: ProofReport,
 ) -> None:
-    """Each organization's fresh process has never served another; the warm one serves all of them in turns."""
-    expected: dict[tuple[str, str], tuple[object, ...]] = {}
-    for own in neighbours.organizations:
-        fresh = new_gateway()
-        calls = list(_calls(fresh, neighbours, own))
-        expected |= {(own.name, call.name): _once(fresh, neighbours, office, call, kind, own) for call, kind in calls}
-    warm = new_gateway()
-    turns = [(call, kind, own) for call, kind in calls for own in neighbours.organizations]
-    wrong = []
-    for call, kind, own in islice(cycle(turns), REQUESTS):
-        if _once(warm, neighbours, office, call, kind, own) != expected[own.name, call.name]:
-            wrong.append(f"{own.name}'s {kind}, {call.name}")
+    fresh: dict[tuple[str, str], Outcome] = {}
+    for own in data.organizations:
+        gateway = new_gateway()  # has served no other organization
+        calls = list(_successful_calls(gateway, data, own))
+        fresh |= {(own.name, call.name): _outcome(gateway, data, sqs, call, kind, own) for call, kind in calls}
+    warm_gateway = new_gateway()
+    turns = [(call, kind, own) for call, kind in calls for own in data.organizations]
+
+    wrong = [
+        f"{own.name}'s {kind}, {call.name}"
+        for call, kind, own in islice(cycle(turns), REQUESTS)
+        if _outcome(warm_gateway, data, sqs, call, kind, own) != fresh[own.name, call.name]
+    ]
+
     report.sections["requests to warm processes"] = {"requests": REQUESTS, "calls": len(calls), "wrong": wrong}
     assert wrong == []
 
 
-def _calls(gateway: Gateway, neighbours: Neighbours, own: Named) -> Iterator[tuple[Call, str]]:
-    """Return a call of each route that a key of *own* may use, with the sort of key."""
-    keys = [neighbours.find(kind, own.organization_id) for kind in KEYS]
+def _successful_calls(gateway: LocalGateway, data: ProofData, own: ProofOrganization) -> Iterator[tuple[Call, str]]:
+    """Return one call of each route that a key of *own* may use, with the kind of key."""
+    keys = [data.credential(kind, own.organization_id) for kind in KEY_KINDS]
     for route in gateway.routes:
-        if route.method != "OPTIONS" and (found := find_working(gateway, route, keys, own)):
+        if route.method != "OPTIONS" and (found := find_successful_call(gateway, route, keys, own)):
             yield found[0], found[1].kind
 
 
-def _once(
-    gateway: Gateway, neighbours: Neighbours, office: PostOffice, call: Call, kind: str, own: Named
-) -> tuple[object, ...]:
-    """Return what a call comes to: the answer, and whose rows it leaves in the queues."""
-    for url in office.queues:
-        office.take_all(url)
-    gateway.restore()
-    answer = gateway(request_of(call, neighbours.find(kind, own.organization_id), own))
-    left = [message for url in office.queues for message in office.take_all(url)]
-    return answer.status, normal(answer.text, {}), organizations_in(left)
+def _outcome(
+    gateway: LocalGateway, data: ProofData, sqs: SqsServer, call: Call, kind: str, own: ProofOrganization
+) -> Outcome:
+    """Make *call* from restored rows and empty queues, and return its outcome."""
+    for url in sqs.queue_urls:
+        sqs.take_all(url)
+    gateway.state.restore_rows()
+    response = gateway.send(request_for(call, data.credential(kind, own.organization_id), own))
+    messages = [message for url in sqs.queue_urls for message in sqs.take_all(url)]
+    return response.status, normalize(response.text), organizations_in(messages)
 
 
-def _expected(databases: Databases, neighbours: Neighbours) -> tuple[list[Table], Rows]:
-    """Return the tables that the functions' role reads, and how many rows each organization has there."""
+def _readable_tables(databases: Databases, data: ProofData) -> tuple[list[Table], RowCounts]:
+    """Return the tables that the functions' role can read, and the row counts of organizations."""
     with superuser(databases) as conn:
-        may = "SELECT has_table_privilege('tenancy_functions', %s, 'SELECT')"
-        readable = [table for table in discover_tables(conn) if conn.execute(may, (table.name,)).fetchone() == (True,)]
-        counts = {
-            (table.name, organization_id): count for table in readable for organization_id, count in _seen(conn, table)
-        }
-    assert readable
-    assert len(counts) == len(readable) * len(neighbours.organizations)
-    return readable, counts
+        is_readable = "SELECT has_table_privilege('tenancy_functions', %s, 'SELECT')"
+        tables = [
+            each for each in discover_tables(conn) if conn.execute(is_readable, (each.name,)).fetchone() == (True,)
+        ]
+        counts = {(table.name, owner): count for table in tables for owner, count in _count_rows(conn, table)}
+    assert tables
+    assert len(counts) == len(tables) * len(data.organizations)
+    return tables, counts
 
 
-def _seen(conn: psycopg.Connection[Any], table: Table) -> list[tuple[Any, ...]]:
-    """Return whose rows a statement without any condition finds, and how many."""
+def _count_rows(conn: psycopg.Connection[Any], table: Table) -> list[tuple[Any, ...]]:
+    """Return the visible organizations with their row counts, without a condition."""
     statement = sql.SQL("SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1")
     names = {"column": sql.Identifier(table.tenant_column), "table": sql.Identifier(table.name)}
     return conn.execute(statement.format(**names)).fetchall()
 
 
-def _go_wrong(conn: psycopg.Connection[Any], kind: str) -> None:
-    if kind == "fails":
-        conn.execute("SELECT * FROM nothing")
-    if kind == "is interrupted":
+def _end(conn: psycopg.Connection[Any], ending: str) -> None:
+    if ending == "failed statement":
+        conn.execute("SELECT * FROM missing_table")
+    if ending == "exception":
         raise InterruptionError

@@ -1,12 +1,11 @@
-"""Every store function keeps to the organization that it is given: it does not trust the policies, nor they it."""
+"""Policies alone and statements alone confine every store function to one organization."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tenancy.errors import Refusal
 from tenancy.stores.clickhouse.client import TenantReader
@@ -14,152 +13,144 @@ from tenancy.stores.redis.client import Redis
 from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.isolation.proof.discovery.store_functions import (
+    Arguments,
     StoreFunction,
-    arguments,
+    arguments_for,
     count_platform_functions,
-    discover_functions,
-    starts_with,
-    touches_rows,
+    discover_store_functions,
+    takes_first,
+    uses_connection,
 )
-from tests.isolation.proof.discovery.tables import (
-    choices_of,
-    discover_clickhouse_tables,
-    discover_tables,
-    redis_keys,
-    snapshot,
-)
-from tests.isolation.proof.proof_data import Neighbours
-from tests.isolation.proof.report import Report
+from tests.isolation.proof.discovery.tables import allowed_values_of, discover_tables
+from tests.isolation.proof.leaks.snapshots import redis_keys, snapshot
+from tests.isolation.proof.proof_data import ProofData, ProofOrganization
+from tests.isolation.proof.report import ProofReport
 
-FUNCTIONS = discover_functions()
+FUNCTIONS = discover_store_functions()
+POSTGRES_FUNCTIONS = [function for function in FUNCTIONS if takes_first(function, psycopg.Connection)]
+CLICKHOUSE_FUNCTIONS = [function for function in FUNCTIONS if takes_first(function, TenantReader)]
+REDIS_FUNCTIONS = [function for function in FUNCTIONS if takes_first(function, Redis)]
 
-
-FORGETFUL = (
-    "SELECT DISTINCT organization_id, {{organization_id:UUID}} FROM {table}",
-    "SELECT DISTINCT t.organization_id, {{organization_id:UUID}} FROM (SELECT * FROM {table}) AS t",
-    "SELECT DISTINCT b.organization_id, {{organization_id:UUID}} FROM system.one AS a CROSS JOIN {table} AS b",
-)
-
-type Values = tuple[list[Any], dict[str, Any]]
+type NewArguments = Callable[[StoreFunction, ProofOrganization], Arguments]
 
 
-class Unfiltered(TenantReader):
-    """A reader whose filter was forgotten."""
+class UnfilteredReader(TenantReader):
+    """A tenant reader without its filter."""
 
     def _filters(self) -> str:
         return "{}"
 
 
-def test_a_store_function_that_touches_rows_takes_the_organization_right_after_the_connection(report: Report) -> None:
-    touching = [function for function in FUNCTIONS if touches_rows(function)]
-    assert touching
-    report.sections["store functions"] = {
-        "outside stores/platform": sorted(function.name for function in FUNCTIONS),
-        "that touch rows": len(touching)
-        + len([function for function in FUNCTIONS if starts_with(function, TenantReader)]),
-        "in stores/platform": count_platform_functions(),
-    }
-    assert [function.name for function in touching if not function.is_tenants] == []
-
-
-def test_a_store_function_keeps_to_the_organization_by_the_policies_alone_and_by_its_statement_alone(
-    databases: Databases, neighbours: Neighbours, report: Report, subtests: pytest.Subtests
-) -> None:
-    acme, globex, _ = neighbours.organizations
+@pytest.fixture
+def new_arguments(databases: Databases) -> NewArguments:
     with superuser(databases) as conn:
-        choices = choices_of(discover_tables(conn))
+        allowed_values = allowed_values_of(discover_tables(conn))
+    return lambda function, own: arguments_for(function, own.organization_id, own.row_ids, allowed_values)
+
+
+def test_store_functions_take_the_organization_id(report: ProofReport) -> None:
+    functions = [function for function in FUNCTIONS if uses_connection(function)]
+
+    report.sections["store functions"] = {
+        "outside stores/*/platform": sorted(function.name for function in FUNCTIONS),
+        "with a connection": len(functions) + len(CLICKHOUSE_FUNCTIONS),
+        "in stores/*/platform": count_platform_functions(),
+    }
+    assert functions
+    assert [function.name for function in functions if not function.takes_organization_id] == []
+
+
+def test_policies_alone_confine_store_functions(
+    databases: Databases, data: ProofData, new_arguments: NewArguments, subtests: pytest.Subtests
+) -> None:
+    acme, globex, _ = data.organizations
     before = snapshot(databases, globex.organization_id)
-    for function in _of_postgres():
-        with subtests.test("in another's transaction it finds nothing", function=function.name):
-            values = arguments(function, globex.organization_id, globex.rows, choices)
-            seen = _in_transaction_of(databases, acme.organization_id, function, values)
-            assert neighbours.canaries.foreign_in(seen or "", acme.organization_id) == set()
-    with subtests.test("in another's transaction it changes nothing"):
+
+    for function in POSTGRES_FUNCTIONS:
+        with subtests.test("arguments of globex find nothing in a transaction of acme", function=function.name):
+            result = _call_in_transaction(databases, acme, function, new_arguments(function, globex))
+            assert data.canaries.foreign_fields_in(result or "", acme.organization_id) == set()
+
+    with subtests.test("the calls changed nothing of globex"):
         assert snapshot(databases, globex.organization_id) == before
-    for function in _of_postgres():
-        with subtests.test("where no policy binds it, it answers the same", function=function.name):
-            values = arguments(function, acme.organization_id, acme.rows, choices)
-            seen = _without_policies(databases, neighbours, function, values)
-            assert neighbours.canaries.foreign_in(seen, acme.organization_id) == set()
-            assert _in_transaction_of(databases, acme.organization_id, function, values) in {seen, None}
-    report.sections["store functions' statements"] = [function.name for function in _of_postgres()]
 
 
-def test_a_reader_keeps_to_the_organization_by_its_filter_alone_and_by_the_statement_alone(
-    databases: Databases, neighbours: Neighbours, subtests: pytest.Subtests
+def test_statements_alone_confine_store_functions(
+    databases: Databases, data: ProofData, new_arguments: NewArguments, report: ProofReport, subtests: pytest.Subtests
 ) -> None:
-    functions = [function for function in FUNCTIONS if starts_with(function, TenantReader)]
-    assert functions
-    for own in neighbours.organizations:
+    acme = data.organizations[0]
+
+    for function in POSTGRES_FUNCTIONS:
+        with subtests.test("the result is the same without policies", function=function.name):
+            arguments = new_arguments(function, acme)
+            result = _call_without_policies(databases, data, function, arguments)
+            assert data.canaries.foreign_fields_in(result, acme.organization_id) == set()
+            assert _call_in_transaction(databases, acme, function, arguments) in {result, None}
+
+    report.sections["store functions called without policies"] = [function.name for function in POSTGRES_FUNCTIONS]
+
+
+def test_clickhouse_statements_alone_confine_store_functions(
+    databases: Databases, data: ProofData, subtests: pytest.Subtests
+) -> None:
+    assert CLICKHOUSE_FUNCTIONS
+    for own in data.organizations:
         reader = TenantReader(databases.clickhouse, own.organization_id)
-        careless = Unfiltered(databases.clickhouse, own.organization_id)
-        for function in functions:
-            with subtests.test("the statement alone", function=function.name):
-                positional, keywords = arguments(function, own.organization_id, own.rows, {})
-                seen = _shown(function.call(reader, *positional, **keywords))
-                assert _shown(function.call(careless, *positional, **keywords)) == seen
-                assert neighbours.canaries.foreign_in(seen, own.organization_id) == set()
-        for table in discover_clickhouse_tables(databases):
-            with subtests.test("the filter alone", table=table.name):
-                for forgetful in FORGETFUL:
-                    rows = reader.query(forgetful.format(table=table.name))
-                    assert {row[0] for row in rows} == {own.organization_id}, forgetful
-            with subtests.test("a reader only reads", table=table.name), pytest.raises(ClickHouseError):
-                reader.query(f"INSERT INTO {table.name} (organization_id) SELECT {{organization_id:UUID}}")
+        unfiltered = UnfilteredReader(databases.clickhouse, own.organization_id)
+        for function in CLICKHOUSE_FUNCTIONS:
+            with subtests.test(function=function.name):
+                positional, keywords = arguments_for(function, own.organization_id, own.row_ids, {})
+                result = _text_of(function.call(reader, *positional, **keywords))
+                assert _text_of(function.call(unfiltered, *positional, **keywords)) == result
+                assert data.canaries.foreign_fields_in(result, own.organization_id) == set()
 
 
-def test_a_function_of_counters_touches_the_keys_of_its_organization_alone(
-    databases: Databases, counters: Redis, neighbours: Neighbours, subtests: pytest.Subtests
+def test_counter_functions_touch_only_their_own_keys(
+    databases: Databases, counters: Redis, data: ProofData, subtests: pytest.Subtests
 ) -> None:
-    functions = [function for function in FUNCTIONS if starts_with(function, Redis)]
-    assert functions
-    own = neighbours.organizations[0]
+    assert REDIS_FUNCTIONS
+    own = data.organizations[0]
     before = redis_keys(databases)
-    for function in functions:
-        with subtests.test("of its own", function=function.name):
-            positional, keywords = arguments(function, own.organization_id, own.rows, {})
+
+    for function in REDIS_FUNCTIONS:
+        with subtests.test(function=function.name):
+            positional, keywords = arguments_for(function, own.organization_id, own.row_ids, {})
             function.call(counters, *positional, **keywords)
-    touched = {key for key, held in redis_keys(databases).items() if before.get(key) != held}
-    assert touched
+
+    touched = {key for key, value in redis_keys(databases).items() if before.get(key) != value}
     assert {key.partition("}")[0] for key in touched} == {f"{{{own.organization_id}"}
 
 
-def _of_postgres() -> Iterator[StoreFunction]:
-    return (function for function in FUNCTIONS if starts_with(function, psycopg.Connection))
-
-
-def _in_transaction_of(
-    databases: Databases, organization_id: UUID, function: StoreFunction, values: Values
+def _call_in_transaction(
+    databases: Databases, tenant: ProofOrganization, function: StoreFunction, arguments: Arguments
 ) -> str | None:
-    """Return what *function* answers the functions' role; None where that role may not, or the rows do not fit."""
+    """Return the result for the functions' role, None if a right is missing or rows do not fit."""
+    positional, keywords = arguments
     try:
-        with databases.functions.tenant_transaction(organization_id) as conn:
-            return _shown(function.call(conn, *values[0], **values[1]))
+        with databases.functions.tenant_transaction(tenant.organization_id) as conn:
+            return _text_of(function.call(conn, *positional, **keywords))
     except (psycopg.Error, Refusal):
         return None
 
 
-def _without_policies(databases: Databases, neighbours: Neighbours, function: StoreFunction, values: Values) -> str:
-    """Return what *function* answers the superuser about the first organization, whose rows alone it may change."""
-    others = [each.organization_id for each in neighbours.organizations[1:]]
+def _call_without_policies(databases: Databases, data: ProofData, function: StoreFunction, arguments: Arguments) -> str:
+    """Return the result for the superuser, and check that rows of other organizations stay."""
+    positional, keywords = arguments
+    others = [own.organization_id for own in data.organizations[1:]]
     with superuser(databases) as conn, conn.transaction(force_rollback=True):
-        before = [_rows(conn, other) for other in others]
-        seen = _shown(function.call(conn, *values[0], **values[1]))
-        assert [_rows(conn, other) for other in others] == before
-    return seen
+        before = [_row_digests(conn, other) for other in others]
+        result = _text_of(function.call(conn, *positional, **keywords))
+        assert [_row_digests(conn, other) for other in others] == before
+    return result
 
 
-def _rows(conn: psycopg.Connection[Any], organization_id: UUID) -> dict[str, frozenset[str]]:
-    return {
-        table.name: frozenset(
-            digest
-            for (digest,) in conn.execute(
-                f"SELECT md5(t::text) FROM {table.name} AS t WHERE {table.tenant_column} = %s", (organization_id,)
-            )
-        )
-        for table in discover_tables(conn)
-    }
+def _row_digests(conn: psycopg.Connection[Any], organization_id: UUID) -> dict[str, frozenset[str]]:
+    digests = {}
+    for table in discover_tables(conn):
+        statement = f"SELECT md5(t::text) FROM {table.name} AS t WHERE {table.tenant_column} = %s"
+        digests[table.name] = frozenset(digest for (digest,) in conn.execute(statement, (organization_id,)))
+    return digests
 
 
-def _shown(result: object) -> str:
+def _text_of(result: object) -> str:
     return repr(list(result) if isinstance(result, Iterator) else result)

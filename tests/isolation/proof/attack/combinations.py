@@ -1,75 +1,92 @@
-"""Which combinations are tried: all of them, or a sample that has every call, placement and credential in it."""
+"""Combinations of credential, call, injection point and victim: all, or a sample."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.isolation.proof.attack.calls import Call
-from tests.isolation.proof.attack.injection_points import PLACEMENTS, Placement
-from tests.isolation.proof.proof_data import Credential, Named, Neighbours
+from tests.isolation.proof.attack.injection_points import INJECTION_POINTS, InjectionPoint
+from tests.isolation.proof.proof_data import (
+    ADMIN_ROLE,
+    ANONYMOUS_KIND,
+    OPERATOR_KIND,
+    Credential,
+    ProofData,
+    ProofOrganization,
+)
 
-SHARE = 4  # of the placements, for each of the routes that share a sample
-SPREAD = 7  # no divisor of the number of calls: neighbouring credentials then try different ones
+BORROWED_STEP = 4  # a call with a borrowed sample tries every fourth injection point
+CALL_STEP = 7  # does not divide the number of calls, so that credentials in sequence try different calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combination:
-    """One attempt: who calls what, about whom, and where that is said."""
+    """One attempt: a caller's request that names the victim at one injection point."""
 
     credential: Credential
     call: Call
-    placement: Placement
-    victim: Named
-    own: Named
+    point: InjectionPoint
+    victim: ProofOrganization
+    own: ProofOrganization
 
     @property
     def name(self) -> str:
-        who = self.credential.kind if self.credential.owner is None else f"{self.own.name}'s {self.credential.kind}"
-        return f"{who}, {self.call.name}, {self.victim.name} in the {self.placement.name}"
+        owner = "" if self.credential.owner is None else f"{self.own.name}'s "
+        return f"{owner}{self.credential.kind}, {self.call.name}, {self.victim.name} in the {self.point.name}"
 
 
-def every(neighbours: Neighbours, calls: Sequence[Call]) -> Iterator[Combination]:
-    """Return all combinations."""
-    for credential in neighbours.credentials:
+def all_combinations(data: ProofData, calls: Sequence[Call]) -> Iterator[Combination]:
+    for credential in data.credentials:
         for call in calls:
-            for placement in PLACEMENTS:
-                for victim in neighbours.organizations:
+            for point in INJECTION_POINTS:
+                for victim in data.organizations:
                     if victim.organization_id != credential.owner:
-                        yield combine(neighbours, credential, call, placement, victim)
+                        yield _combination(data, credential, call, point, victim)
 
 
-def sampled(
-    neighbours: Neighbours, calls: Sequence[Call], entitled: Mapping[str, Sequence[str]]
+def sample_combinations(
+    data: ProofData, calls: Sequence[Call], permitted: Mapping[str, Sequence[str]]
 ) -> Iterator[Combination]:
-    """Return each placement of each call, by somebody who may make the call, and each credential with some call."""
+    """Return every injection point of every call, then every credential with some calls.
+
+    *permitted* has the kinds of credentials that may make a call, by the call's name.
+    """
     for number, call in enumerate(calls):
-        kinds = entitled.get(call.name) or ["super_admin"]
-        share = len(PLACEMENTS) if call.route.method == "OPTIONS" else SHARE if call.is_borrowed else 1
-        for step, placement in enumerate(PLACEMENTS[number % share :: share]):
+        kinds = permitted.get(call.name) or [ADMIN_ROLE]
+        for step, point in enumerate(INJECTION_POINTS[number % _step(call) :: _step(call)]):
             kind = kinds[(number + step) % len(kinds)]
-            organization = neighbours.organizations[(number + step) % len(neighbours.organizations)]
-            owner = None if kind in {"operator", "nobody"} else organization.organization_id
-            yield _against_next(neighbours, neighbours.find(kind, owner), call, placement, step)
-    for number, credential in enumerate(neighbours.credentials):
-        for step, placement in enumerate(PLACEMENTS):
-            yield _against_next(
-                neighbours, credential, calls[(number * SPREAD + step) % len(calls)], placement, number + step
-            )
+            organization = data.organizations[(number + step) % len(data.organizations)]
+            owner = None if kind in {OPERATOR_KIND, ANONYMOUS_KIND} else organization.organization_id
+            yield _against_one_victim(data, data.credential(kind, owner), call, point, step)
+    for number, credential in enumerate(data.credentials):
+        for step, point in enumerate(INJECTION_POINTS):
+            call = calls[(number * CALL_STEP + step) % len(calls)]
+            yield _against_one_victim(data, credential, call, point, number + step)
 
 
-def combine(
-    neighbours: Neighbours, credential: Credential, call: Call, placement: Placement, victim: Named
+def _step(call: Call) -> int:
+    """Return the distance between the injection points that a call tries in the sample."""
+    if call.route.method == "OPTIONS":
+        return len(INJECTION_POINTS)
+    return BORROWED_STEP if call.is_borrowed else 1
+
+
+def _combination(
+    data: ProofData, credential: Credential, call: Call, point: InjectionPoint, victim: ProofOrganization
 ) -> Combination:
-    """Return one combination; who has no organization starts from another one than the victim."""
+    """Return one combination.
+
+    A caller without an organization uses the values of one that is not the victim.
+    """
     own = next(
         each
-        for each in neighbours.organizations
+        for each in data.organizations
         if each.organization_id == (credential.owner or each.organization_id) and each is not victim
     )
-    return Combination(credential=credential, call=call, placement=placement, victim=victim, own=own)
+    return Combination(credential=credential, call=call, point=point, victim=victim, own=own)
 
 
-def _against_next(
-    neighbours: Neighbours, credential: Credential, call: Call, placement: Placement, step: int
+def _against_one_victim(
+    data: ProofData, credential: Credential, call: Call, point: InjectionPoint, step: int
 ) -> Combination:
-    victims = [each for each in neighbours.organizations if each.organization_id != credential.owner]
-    return combine(neighbours, credential, call, placement, victims[step % len(victims)])
+    victims = [each for each in data.organizations if each.organization_id != credential.owner]
+    return _combination(data, credential, call, point, victims[step % len(victims)])

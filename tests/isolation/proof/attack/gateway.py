@@ -1,29 +1,30 @@
-"""API Gateway in this process: a request goes through the real authorizer to the real function."""
+"""API Gateway in this process: a request passes the real authorizer, then the real function."""
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from tenancy.rules.organization import Status
 from tests.handlers.functions import Function, Start
-from tests.isolation.proof.discovery.deployment import PARAMETER, Route, discover_routes, variables_of
+from tests.isolation.proof.attack.state import DeploymentState
+from tests.isolation.proof.discovery.deployment import PATH_PARAMETER, Route, discover_routes, environment_of
 
 AUTHORIZER = "authorizer"
 REQUEST_ID = "c6af9ac6-7b61-4d3a-9f0c-1d2e3f4a5b00"
 METHOD_ARN = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/v1"
 SOURCE_ADDRESS = "203.0.113.10"
-FAULT = 503  # what the template makes of an authorizer that fails
+AUTHORIZER_FAILED = 503  # as the template's AUTHORIZER_FAILURE response says
+DELETE_ORGANIZATION = "DELETE /organizations/{organization_id}"
 
 type Pairs = tuple[tuple[str, str], ...]
-DELETION = "DELETE /organizations/{organization_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request of a client; headers and query may name something twice."""
+class GatewayRequest:
+    """One request of a client, whose headers and query may contain a name twice."""
 
     route: Route
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -31,84 +32,84 @@ class Request:
     query: Pairs = ()
     body: bytes = b""
 
+    @property
+    def has_authorization(self) -> bool:
+        return "authorization" in {name.lower() for name, _ in self.headers}
+
+    @property
+    def path(self) -> str:
+        """The path as the client sends it, without the stage."""
+        return PATH_PARAMETER.sub(
+            lambda found: quote(self.parameters[found[1]], safe="", errors="surrogatepass"), self.route.path
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the client gets, header names in lower case; *metered_by* is the gateway key that the request counts for."""
+class GatewayResponse:
+    """The response to the client.
+
+    *gateway_key* is the key whose usage plan the request counts against.
+    """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
     body: str
-    metered_by: str = ""
+    gateway_key: str = ""
 
     @property
     def is_success(self) -> bool:
         return 200 <= self.status < 300
 
     @property
+    def is_fault(self) -> bool:
+        return self.status >= 500
+
+    @property
     def text(self) -> str:
         return "\n".join([*(f"{name}: {value}" for name, value in sorted(self.headers.items())), self.body])
 
 
-class Gateway:
-    """Serves the routes of the template; every function is loaded once and stays warm."""
+class LocalGateway:
+    """Serves the routes of the template. Every function is loaded once and stays warm."""
 
-    def __init__(
-        self,
-        start: Start,
-        made: Mapping[str, str],
-        new_minute: Callable[[], None],
-        restore: Callable[[], None],
-        revive: Callable[[str], None],
-    ) -> None:
-        """*made* are the resources that the template's variables refer to.
-
-        *new_minute* empties all rate buckets, *restore* brings back what calls have used up, *revive* gives
-        organizations a status.
-        """
-        self._new_minute = new_minute
-        self.restore = restore
-        self.revive = revive
+    def __init__(self, start: Start, resources: Mapping[str, str], state: DeploymentState) -> None:
+        """Load the functions with *resources*, to which the template's variables refer."""
+        self.state = state
         self.routes = discover_routes()
-        self.functions: dict[str, Function] = {
-            name: start(name, **variables_of(name, made))
+        self._functions: dict[str, Function] = {
+            name: start(name, **environment_of(name, resources))
             for name in sorted({AUTHORIZER, *(route.function for route in self.routes)})
         }
 
-    def __call__(self, request: Request) -> Answer:
-        """Answer as API Gateway does, each request in a minute of its own."""
-        self._new_minute()
+    def send(self, request: GatewayRequest) -> GatewayResponse:
+        """Answer as API Gateway does, with rate limits that count from zero for each request."""
+        self.state.reset_rate_limits()
         event = _event(request)
-        metered_by = ""
-        if request.route.is_guarded:
-            if "authorization" not in {name.lower() for name, _ in request.headers}:
-                return _refusal(401)
+        gateway_key = ""
+        if request.route.has_authorizer:
+            if not request.has_authorization:
+                return _gateway_response(401)
             try:
-                policy = self.functions[AUTHORIZER]({**event, "type": "REQUEST", "methodArn": f"{METHOD_ARN}/GET/x"})
-            except Exception as error:  # noqa: BLE001 - API Gateway goes by the message alone
-                return _refusal(401 if str(error) == "Unauthorized" else FAULT)
+                policy = self._authorize(event)
+            except Exception as error:  # noqa: BLE001 - API Gateway reads nothing but the message
+                return _gateway_response(401 if str(error) == "Unauthorized" else AUTHORIZER_FAILED)
             context = {name: str(value) for name, value in policy["context"].items()}
             event["requestContext"]["authorizer"] = {**context, "principalId": policy["principalId"]}
-            metered_by = policy["usageIdentifierKey"]
-        answer = _answer(self.functions[request.route.function](event), metered_by)
-        if answer.is_success and request.route.name == DELETION:  # an attacker who is gone tries nothing more
-            self.revive(Status.ACTIVE)
-        return answer
+            gateway_key = policy["usageIdentifierKey"]
+        response = _response(self._functions[request.route.function](event), gateway_key)
+        if response.is_success and request.route.name == DELETE_ORGANIZATION:
+            self.state.set_status(Status.ACTIVE)  # a deleted organization could attempt nothing else
+        return response
+
+    def _authorize(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        return self._functions[AUTHORIZER]({**event, "type": "REQUEST", "methodArn": f"{METHOD_ARN}/GET/x"})
 
 
-def path_of(request: Request) -> str:
-    """Return the path as the client sends it, without the stage."""
-    return PARAMETER.sub(
-        lambda found: quote(request.parameters[found[1]], safe="", errors="surrogatepass"), request.route.path
-    )
-
-
-def _event(request: Request) -> dict[str, Any]:
-    headers, query = _many(request.headers), _many(request.query)
-    path = path_of(request)
+def _event(request: GatewayRequest) -> dict[str, Any]:
+    headers, query = _grouped(request.headers), _grouped(request.query)
     return {
         "resource": request.route.path,
-        "path": path,
+        "path": request.path,
         "httpMethod": request.route.method,
         "headers": {name: values[-1] for name, values in headers.items()},
         "multiValueHeaders": headers,
@@ -118,7 +119,7 @@ def _event(request: Request) -> dict[str, Any]:
         "stageVariables": None,
         "requestContext": {
             "requestId": REQUEST_ID,
-            "path": f"/v1{path}",
+            "path": f"/v1{request.path}",
             "resourcePath": request.route.path,
             "httpMethod": request.route.method,
             "stage": "v1",
@@ -129,8 +130,8 @@ def _event(request: Request) -> dict[str, Any]:
     }
 
 
-def _many(pairs: Pairs) -> dict[str, list[str]]:
-    """Group *pairs* by name; names that differ in case are one header, spelt as the first."""
+def _grouped(pairs: Pairs) -> dict[str, list[str]]:
+    """Group *pairs* by name without regard to case, under the first spelling."""
     spelling: dict[str, str] = {}
     values: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -138,15 +139,18 @@ def _many(pairs: Pairs) -> dict[str, list[str]]:
     return values
 
 
-def _answer(response: Mapping[str, Any], metered_by: str) -> Answer:
-    headers = {name.lower(): value for name, value in (response.get("headers") or {}).items()}
-    headers |= {name.lower(): values[-1] for name, values in (response.get("multiValueHeaders") or {}).items()}
-    body = response.get("body") or ""
-    if response.get("isBase64Encoded"):
+def _response(result: Mapping[str, Any], gateway_key: str) -> GatewayResponse:
+    headers = {name.lower(): value for name, value in (result.get("headers") or {}).items()}
+    headers |= {name.lower(): values[-1] for name, values in (result.get("multiValueHeaders") or {}).items()}
+    body = result.get("body") or ""
+    if result.get("isBase64Encoded"):
         body = base64.b64decode(body).decode(errors="replace")
-    return Answer(status=int(response["statusCode"]), headers=headers, body=body, metered_by=metered_by)
+    return GatewayResponse(status=int(result["statusCode"]), headers=headers, body=body, gateway_key=gateway_key)
 
 
-def _refusal(status: int) -> Answer:
-    """Return the gateway's own answer; the template's GatewayResponses name nothing of the request."""
-    return Answer(status=status, headers={}, body=json.dumps({"status": status, "request_id": REQUEST_ID}))
+def _gateway_response(status: int) -> GatewayResponse:
+    """Return a response of API Gateway itself.
+
+    The template's GatewayResponses repeat nothing of the request.
+    """
+    return GatewayResponse(status=status, headers={}, body=json.dumps({"status": status, "request_id": REQUEST_ID}))

@@ -1,4 +1,4 @@
-"""What template.yaml deploys, as far as an attacker or a message meets it: routes, queues, keys, what they start."""
+"""Routes, queues and other resources that requests and messages reach."""
 
 import re
 from collections.abc import Mapping
@@ -11,18 +11,20 @@ from tests.given import REGION, ROOT
 from tests.template.test_template import FUNCTIONS, RESOURCES, TEMPLATE
 
 STATES_ROLE = "arn:aws:iam::123456789012:role/states"
-PARAMETER = re.compile(r"\{(\w+)\+?\}")
-BY_TABLES_ID = re.compile(r"(\w+)_id")
+PATH_PARAMETER = re.compile(r"\{(\w+)\+?\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One method of one path; *is_guarded*: API Gateway asks the authorizer first."""
+    """One method of one path.
+
+    *has_authorizer*: API Gateway calls the authorizer first.
+    """
 
     method: str
     path: str
     function: str
-    is_guarded: bool
+    has_authorizer: bool
 
     @property
     def name(self) -> str:
@@ -30,26 +32,26 @@ class Route:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return tuple(PARAMETER.findall(self.path))
+        return tuple(PATH_PARAMETER.findall(self.path))
 
 
 def discover_routes() -> list[Route]:
-    """Return every route of every function, in order."""
-    found = [
+    """Return every route of every function, sorted by path and method."""
+    routes = [
         Route(
             method=properties["Method"].upper(),
             path=properties["Path"],
             function=function,
-            is_guarded=properties.get("Auth", {}).get("Authorizer") != "NONE",
+            has_authorizer=properties.get("Auth", {}).get("Authorizer") != "NONE",
         )
         for function, resource in FUNCTIONS.items()
         for properties in _events(resource, "Api")
     ]
-    return sorted(found, key=lambda route: (route.path, route.method))
+    return sorted(routes, key=lambda route: (route.path, route.method))
 
 
-def discover_consumers() -> dict[str, str]:
-    """Return the function that each queue's messages go to, by the queue's name in the template."""
+def discover_queue_consumers() -> dict[str, str]:
+    """Return the function that consumes each queue, by the queue's logical id."""
     return {
         properties["Queue"]["Fn::GetAtt"].removesuffix(".Arn"): function
         for function, resource in FUNCTIONS.items()
@@ -57,41 +59,36 @@ def discover_consumers() -> dict[str, str]:
     }
 
 
-def discover_scheduled() -> list[str]:
+def discover_scheduled_functions() -> list[str]:
     """Return the functions that a schedule starts."""
     return sorted(function for function, resource in FUNCTIONS.items() if _events(resource, "ScheduleV2"))
 
 
-def make_resources(queues_url: str) -> dict[str, str]:
-    """Make every queue (below *queues_url*), key, bucket and state machine of the template.
+def create_resources(queues_url: str) -> dict[str, str]:
+    """Create the template's queues (below *queues_url*), KMS keys, state machines and buckets.
 
-    Returns URL, id, name or ARN by their names there.
+    Returns:
+        By logical id the reference that functions get: URL, id, ARN or name.
     """
-    kms, step_functions = boto3.client("kms", region_name=REGION), boto3.client("stepfunctions", region_name=REGION)
-    s3: Any = boto3.client("s3", region_name=REGION)
-    made = {}
-    for name, resource in RESOURCES.items():
-        if resource["Type"] == "AWS::SQS::Queue":
-            made[name] = f"{queues_url}/123456789012/{name}"
-        if resource["Type"] == "AWS::KMS::Key":
-            usage = {name: resource["Properties"][name] for name in ("KeySpec", "KeyUsage")}
-            made[name] = kms.create_key(**usage)["KeyMetadata"]["KeyId"]
-        if resource["Type"] == "AWS::Serverless::StateMachine":
-            definition = (ROOT / resource["Properties"]["DefinitionUri"]).read_text()
-            created = step_functions.create_state_machine(name=name, definition=definition, roleArn=STATES_ROLE)
-            made[name] = created["stateMachineArn"]
-        if resource["Type"] == "AWS::S3::Bucket":
-            made[name] = name.lower()
-            s3.create_bucket(Bucket=made[name], CreateBucketConfiguration={"LocationConstraint": REGION})
-    return made
+    creators = {
+        "AWS::SQS::Queue": lambda name, _: f"{queues_url}/123456789012/{name}",  # exists with its first message
+        "AWS::KMS::Key": _create_kms_key,
+        "AWS::Serverless::StateMachine": _create_state_machine,
+        "AWS::S3::Bucket": _create_bucket,
+    }
+    return {
+        name: creators[resource["Type"]](name, resource.get("Properties", {}))
+        for name, resource in RESOURCES.items()
+        if resource["Type"] in creators
+    }
 
 
-def variables_of(function: str, made: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of *function* that refer to something in *made*, a resource or a parameter."""
-    everywhere = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    variables = {**everywhere, **FUNCTIONS[function].get("Environment", {}).get("Variables", {})}
-    references = {name: value["Ref"] for name, value in variables.items() if isinstance(value, dict) and "Ref" in value}
-    return {name: made[reference] for name, reference in references.items() if reference in made}
+def environment_of(function: str, references: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of *function* that refer to one of *references*."""
+    global_variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    variables = {**global_variables, **FUNCTIONS[function].get("Environment", {}).get("Variables", {})}
+    names = {name: value["Ref"] for name, value in variables.items() if isinstance(value, dict) and "Ref" in value}
+    return {variable: references[name] for variable, name in names.items() if name in references}
 
 
 def is_queue(name: str) -> bool:
@@ -100,6 +97,25 @@ def is_queue(name: str) -> bool:
 
 def is_bucket(name: str) -> bool:
     return bool(RESOURCES.get(name, {}).get("Type") == "AWS::S3::Bucket")
+
+
+def _create_kms_key(_name: str, properties: Mapping[str, Any]) -> str:
+    kms: Any = boto3.client("kms", region_name=REGION)
+    created = kms.create_key(KeySpec=properties["KeySpec"], KeyUsage=properties["KeyUsage"])
+    return str(created["KeyMetadata"]["KeyId"])
+
+
+def _create_state_machine(name: str, properties: Mapping[str, Any]) -> str:
+    step_functions: Any = boto3.client("stepfunctions", region_name=REGION)
+    definition = (ROOT / properties["DefinitionUri"]).read_text()
+    created = step_functions.create_state_machine(name=name, definition=definition, roleArn=STATES_ROLE)
+    return str(created["stateMachineArn"])
+
+
+def _create_bucket(name: str, _properties: Mapping[str, Any]) -> str:
+    s3: Any = boto3.client("s3", region_name=REGION)
+    s3.create_bucket(Bucket=name.lower(), CreateBucketConfiguration={"LocationConstraint": REGION})
+    return name.lower()
 
 
 def _events(resource: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
-"""What the functions write: log lines and metrics, which must say of nobody more than ids."""
+"""Leaks in log lines and metrics: canaries, credentials and other organizations."""
 
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from typing import Any
@@ -13,57 +13,61 @@ from tenancy.rules.api_keys import KeyType
 from tests.isolation.proof.canaries import Canaries
 
 SECRETS = {
-    "a key": re.compile(rf"(?:{'|'.join(KeyType)})_[0-9A-Za-z]{{40}}"),
+    "an API key": re.compile(rf"(?:{'|'.join(KeyType)})_[0-9A-Za-z]{{40}}"),
     "a token": re.compile(r"eyJ[\w-]{8}"),
     "an e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.\w"),
 }
 
 
-class Output:
-    """Everything written since the last look."""
+class CapturedOutput:
+    """Everything that functions write to stdout while `capture` is active."""
 
     def __init__(self) -> None:
         self._stream = StringIO()
 
-    def take(self) -> list[str]:
+    def take_lines(self) -> list[str]:
+        """Return the lines since the last call, and forget them."""
         lines = self._stream.getvalue().splitlines()
         self._stream.seek(0)
         self._stream.truncate()
         return lines
 
     @contextmanager
-    def captured(self) -> Iterator[None]:
-        """Capture the block's output; loggers keep the stream that they were made with, so each is turned."""
+    def capture(self) -> Iterator[None]:
+        """Capture the output of the block, and of loggers that opened their stream before it."""
         with redirect_stdout(self._stream):
             handlers = list(_stream_handlers())
-            before = [handler.setStream(self._stream) for handler in handlers]
+            streams = [handler.setStream(self._stream) for handler in handlers]
             try:
                 yield
             finally:
-                for handler, stream in zip(handlers, before, strict=True):
+                for handler, stream in zip(handlers, streams, strict=True):
                     if stream is not None:
                         handler.setStream(stream)
 
 
-def wrong_in(lines: list[str], canaries: Canaries, allowed: set[UUID] | None) -> list[str]:
-    """Return what *lines* should not say; *allowed* are the organizations that they may be about, None for all."""
-    found = []
+def leaks_in_output(lines: list[str], canaries: Canaries, callers: Collection[UUID] | None) -> list[str]:
+    """Return a sentence for each leak in *lines*.
+
+    *callers* are the organizations that a line may name as its `organization_id`; None allows all.
+    """
+    leaks = []
     for line in lines:
-        found += [f"a log line shows {place.field}" for place in canaries.found_in(line)]
-        found += [f"a log line shows {what}" for what, pattern in SECRETS.items() if pattern.search(line)]
-        named = _organization_in(line)
-        if allowed is not None and named is not None and UUID(named) not in allowed:
-            found.append("a log line is about another organization than the caller's")
-    return found
+        leaks += [f"a log line shows {location.field}" for location in canaries.locations_in(line)]
+        leaks += [f"a log line shows {secret}" for secret, pattern in SECRETS.items() if pattern.search(line)]
+        organization_id = _organization_id_in(line)
+        if callers is not None and organization_id is not None and UUID(organization_id) not in callers:
+            leaks.append("a log line names another organization than the caller's")
+    return leaks
 
 
-def _organization_in(line: str) -> str | None:
+def _organization_id_in(line: str) -> str | None:
     try:
         document: Any = json.loads(line)
     except ValueError:
         return None
-    named = document.get("organization_id") if isinstance(document, dict) else None
-    return str(named) if named else None
+    found = document.get("organization_id") if isinstance(document, dict) else None
+    return str(found) if found else None
 
 
 def _stream_handlers() -> Iterator[logging.StreamHandler[Any]]:

@@ -1,4 +1,4 @@
-"""The template's queues: whose the messages are that an attacker brought about, and what becomes of them."""
+"""Leaks in the messages of the template's queues."""
 
 import json
 from collections import defaultdict
@@ -11,80 +11,83 @@ from tenancy.rules.audit_record import PLATFORM_LOG
 from tests.handlers.functions import Function
 from tests.handlers.queues import rows_in
 from tests.isolation.proof.canaries import Canaries
-from tests.isolation.proof.sqs import Message, PostOffice
+from tests.isolation.proof.sqs import Message, SqsServer
 
-ORGANIZATION = "organization_id"
-DERIVED = 5  # the version of an id that was computed
+ORGANIZATION_ID = "organization_id"
+DERIVED_UUID_VERSION = 5
+ALL_SUCCEEDED: dict[str, list[Any]] = {"batchItemFailures": []}
 
 
 @dataclass(slots=True)
-class Mailroom:
-    """Takes messages out of the queues, looks at them, and hands them to the functions that read them."""
+class QueueInspector:
+    """Takes messages out of the queues, checks them, and passes them to their consumers."""
 
-    office: PostOffice
-    queues: Mapping[str, str]
+    sqs: SqsServer
+    queue_urls: Mapping[str, str]
     consumers: Mapping[str, Function]
     canaries: Canaries
-    derived: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    seen: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    organizations_by_derived_id: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    message_counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
-    def empty(self) -> list[Message]:
-        """Take everything out of every queue, undelivered."""
-        return [message for url in self.queues.values() for message in self.office.take_all(url)]
+    def discard_all(self) -> None:
+        """Empty every queue without passing anything on."""
+        for url in self.queue_urls.values():
+            self.sqs.take_all(url)
 
-    def deliver(self, owner: UUID | None, *, is_operator: bool = False) -> list[str]:
-        """Deliver what *owner* (None: nobody, or the operator) caused, and return what is wrong with it."""
-        found: list[str] = []
-        for name, url in self.queues.items():
-            messages = self.office.take_all(url)
-            self.seen[name] += len(messages)
+    def deliver_all(self, caller: UUID | None, *, is_operator: bool = False) -> list[str]:
+        """Check and deliver the messages that *caller* caused, and return a sentence for each leak.
+
+        *caller* is None for the operator and for callers without a credential.
+        """
+        leaks: list[str] = []
+        for name, url in self.queue_urls.items():
+            messages = self.sqs.take_all(url)
+            self.message_counts[name] += len(messages)
             for message in messages:
-                found += [f"{name}: {wrong}" for wrong in self._wrong_in(message, owner, is_operator=is_operator)]
+                leaks += [f"{name}: {leak}" for leak in self._leaks_in(message, caller, is_operator=is_operator)]
             if messages and name not in self.consumers:
-                found.append(f"{name}: a message that nothing reads")
-            elif messages and self.consumers[name]({"Records": messages}) != DONE:
-                found.append(f"{name}: its function refuses a message")
-        shared = [each for each, organizations in self.derived.items() if len(organizations) > 1]
-        return [*found, *(f"the derived id {each} is two organizations'" for each in shared)]
+                leaks.append(f"{name}: no function consumes a message")
+            elif messages and self.consumers[name]({"Records": messages}) != ALL_SUCCEEDED:
+                leaks.append(f"{name}: the consumer rejects a message")
+        shared = [each for each, owners in self.organizations_by_derived_id.items() if len(owners) > 1]
+        return [*leaks, *(f"two organizations have the derived event id {each}" for each in shared)]
 
-    def _wrong_in(self, message: Message, owner: UUID | None, *, is_operator: bool) -> Iterator[str]:
-        addressee = message["messageAttributes"].get(ORGANIZATION, {}).get("stringValue")
+    def _leaks_in(self, message: Message, caller: UUID | None, *, is_operator: bool) -> Iterator[str]:
+        addressee = message["messageAttributes"].get(ORGANIZATION_ID, {}).get("stringValue")
         if addressee is None:
             yield "a message names no organization"
             return
-        if not is_operator and addressee not in {str(owner), str(PLATFORM_LOG)}:
+        if not is_operator and addressee not in {str(caller), str(PLATFORM_LOG)}:
             yield "a message is addressed to another organization than the caller's"
-        for text, row in _rows(message["body"]):
-            if row is not None and row != addressee:
-                yield "a message holds another organization's row"
-            if not is_operator and self.canaries.foreign_in(text, owner):
-                yield f"a message shows {sorted(self.canaries.foreign_in(text, owner))}"
-        for identity in _derived_ids(message["body"]):
-            self.derived[identity].add(addressee)
-
-
-DONE: dict[str, list[Any]] = {"batchItemFailures": []}
+        for text, owner in _rows(message["body"]):
+            if owner is not None and owner != addressee:
+                yield "a message holds a row of another organization"
+            if not is_operator and self.canaries.foreign_fields_in(text, caller):
+                yield f"a message shows {sorted(self.canaries.foreign_fields_in(text, caller))}"
+        for event_id in _derived_ids(message["body"]):
+            self.organizations_by_derived_id[event_id].add(addressee)
 
 
 def organizations_in(messages: list[Message]) -> list[str]:
-    """Return whose the rows of events are in *messages*, sorted."""
-    return sorted(str(row) for message in messages for _, row in _rows(message["body"]))
+    """Return the organization of each row in *messages*, sorted."""
+    return sorted(str(owner) for message in messages for _, owner in _rows(message["body"]))
 
 
 def _rows(body: str) -> Iterator[tuple[str, str | None]]:
-    """Return each row of a message as text, with the organization that it says it is of: JSON, or a frame of events."""
+    """Return each row of a message, JSON or a frame of events, as text with its organization."""
     if body.startswith("{"):
-        yield body, json.loads(body).get(ORGANIZATION)
+        yield body, json.loads(body).get(ORGANIZATION_ID)
     else:
         for row in rows_in(body):
             yield repr(row), str(row.organization_id)
 
 
 def _derived_ids(body: str) -> Iterator[str]:
+    """Return the event ids that were derived from the content of an event."""
     for row in [] if body.startswith("{") else rows_in(body):
         try:
-            identity = UUID(row.event_id)
+            event_id = UUID(row.event_id)
         except ValueError:
             continue
-        if identity.version == DERIVED:
-            yield str(identity)
+        if event_id.version == DERIVED_UUID_VERSION:
+            yield str(event_id)
