@@ -12,38 +12,29 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from scripts.prove.mutant import Mutant
 from scripts.prove.mutants import MUTANTS
 from scripts.prove.report_page import duration, render_page
-from scripts.prove.runs import (
-    MutantVerdict,
-    PytestRun,
-    copy_code,
-    run_full_proof,
-    run_tests,
-    try_mutant,
-    without_parameters,
-)
+from scripts.prove.runs import MutantVerdict, ProofWorkspace, PytestRun, without_parameters
 
 ROOT: Final = Path(__file__).parents[2]
 REPORT: Final = "isolation-report"
 CONCURRENT_RUNS: Final = min(os.process_cpu_count() or 2, 8)  # each takes a core and 1.5 GB
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProofResult:
     """The verdicts of all mutants, and the failed runs and findings of the unbroken code."""
 
     verdicts: list[MutantVerdict]
-    failed_runs: list[str] = field(default_factory=list)
-    findings: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
+    failed_runs: list[str]
+    findings: dict[str, Any]
+    seconds: float
 
     @property
     def is_proven(self) -> bool:
@@ -61,10 +52,8 @@ def main(words: list[str]) -> int:
     if not mutants:
         print("No mutant's name contains all of these words.", file=sys.stderr)
         return 2
-    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         result = prove(Path(folder), mutants, is_full=not words)
-    result.seconds = time.monotonic() - started
     _print_result(result)
     if not words:
         _write_report(result)
@@ -77,19 +66,25 @@ def prove(folder: Path, mutants: Sequence[Mutant], *, is_full: bool) -> ProofRes
     The unbroken code must pass every test that caught a mutant, in the same form. *is_full* also runs the full form of
     all tests on it.
     """
-    code = copy_code(ROOT, folder)  # so that edits during the run have no effect
+    started = time.monotonic()
+    workspace = ProofWorkspace.create(ROOT, folder)
     expected = {mutant.caught_by for mutant in mutants}
     with ThreadPoolExecutor(CONCURRENT_RUNS) as pool:
         unbroken: dict[str, Future[PytestRun]] = {}
         if is_full:
-            unbroken["full form of all tests"] = pool.submit(run_full_proof, code, folder)
-        unbroken["tests that catch mutants"] = pool.submit(run_tests, code, expected)
-        verdicts = list(_printed(pool.map(partial(try_mutant, code), mutants)))
+            unbroken["full form of all tests"] = pool.submit(workspace.run_full_form)
+        unbroken["tests that catch mutants"] = pool.submit(workspace.run_tests, expected)
+        verdicts = list(_printed(pool.map(workspace.try_mutant, mutants)))
         unexpected = {without_parameters(verdict.caught_by) for verdict in verdicts if verdict.is_stale} - expected
         if unexpected:
-            unbroken["other tests that caught mutants"] = pool.submit(run_tests, code, unexpected)
+            unbroken["other tests that caught mutants"] = pool.submit(workspace.run_tests, unexpected)
     failed_runs = [name for name, run in unbroken.items() if not _print_run(name, run.result())]
-    return ProofResult(verdicts=verdicts, failed_runs=failed_runs, findings=_read_findings(folder))
+    return ProofResult(
+        verdicts=verdicts,
+        failed_runs=failed_runs,
+        findings=_read_findings(folder),
+        seconds=time.monotonic() - started,
+    )
 
 
 def _printed(verdicts: Iterable[MutantVerdict]) -> Iterator[MutantVerdict]:

@@ -76,7 +76,7 @@ MUTANTS: Final = (
         file=f"{CORE}/use_cases/keys/authenticate.py",
         old="if member is None or member.epoch != claims.epoch:",
         new="if member is None:",
-        caught_by=expected_tests.ATTACKS,
+        caught_by=expected_tests.MALFORMED_CREDENTIALS,
     ),
     Mutant(
         name="expired keys are accepted",
@@ -108,7 +108,7 @@ MUTANTS: Final = (
         file=f"{CORE}/use_cases/keys/write_keys.py",
         old="found = self._known.get(key.digest)",
         new="found = next(iter(self._known.values()), None)",
-        caught_by=expected_tests.ATTACKS,
+        caught_by=expected_tests.WARM_PROCESS,
     ),
     Mutant(
         name="organizations of a tier share a gateway key",

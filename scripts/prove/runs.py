@@ -18,6 +18,7 @@ from scripts.prove.mutant import ISOLATION_TESTS, Mutant
 REPORT_PLUGIN: Final = "tests.isolation.proof.report"
 TESTS_OF_MUTANTS: Final = f"{ISOLATION_TESTS}/proof/test_mutants.py"  # every changed copy fails them
 SHORT_FORM: Final = (ISOLATION_TESTS, f"--ignore={TESTS_OF_MUTANTS}")
+PYTEST: Final = (sys.executable, "-m", "pytest", "-q", "--show-capture=no", "--tb=short", "-p", "no:cacheprovider")
 SUCCESS, TESTS_FAILED = 0, 1  # exit codes of pytest; a run with any other code is no evidence
 HANG_SECONDS: Final = 3600  # a mutant may make a test wait for ever; a slow machine needs less
 NOT_COPIED: Final = (".git", ".venv", ".local", ".aws-sam", "__pycache__", ".*_cache", ".hypothesis")
@@ -81,57 +82,72 @@ def without_parameters(node_id: str) -> str:
     return node_id.partition("[")[0]
 
 
-def copy_code(root: Path, folder: Path) -> Path:
-    """Copy the code under *root* into *folder*, without build results and downloads."""
-    return shutil.copytree(root, folder / "code", ignore=shutil.ignore_patterns(*NOT_COPIED))
+@dataclass(frozen=True, slots=True)
+class ProofWorkspace:
+    """A folder with a copy of the unbroken code, so that edits during the proof have no effect.
 
+    Runs share compiled bytecode, which saves seconds in each of them.
+    """
 
-def run_full_proof(code: Path, findings: Path) -> PytestRun:
-    """Run all tests in their full form on *code*, and write their findings into a folder."""
-    return _run_pytest(code, [ISOLATION_TESTS, "-p", REPORT_PLUGIN, "--isolation-report", str(findings)])
+    folder: Path
 
+    @property
+    def code(self) -> Path:
+        """The copy of the unbroken code."""
+        return self.folder / "code"
 
-def run_tests(code: Path, node_ids: Iterable[str]) -> PytestRun:
-    """Run the short form of some tests on *code*."""
-    return _run_pytest(code, sorted(set(node_ids)))
+    @classmethod
+    def create(cls, root: Path, folder: Path) -> "ProofWorkspace":
+        """Copy the code under *root* into *folder*, without build results and downloads."""
+        workspace = cls(folder)
+        shutil.copytree(root, workspace.code, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        return workspace
 
+    def run_full_form(self) -> PytestRun:
+        """Run all tests in their full form on the unbroken code, and write findings into the folder."""
+        return self._run_pytest(
+            self.code, [ISOLATION_TESTS, "-p", REPORT_PLUGIN, "--isolation-report", str(self.folder)]
+        )
 
-def try_mutant(code: Path, mutant: Mutant) -> MutantVerdict:
-    """Run the expected test on a changed copy of *code*, and all tests if it passes."""
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mutant-", ignore_cleanup_errors=True) as folder:
-        changed = copy_code(code, Path(folder))
-        mutant.apply(changed)
-        run = _run_pytest(changed, ["-x", mutant.caught_by])
-        if run.is_success:
-            run = _run_pytest(changed, ["-x", *SHORT_FORM])
-    return MutantVerdict(
-        mutant=mutant,
-        caught_by=run.failed_test,
-        problem="" if run.failed_test or run.is_success else _problem(run),
-        seconds=time.monotonic() - started,
-    )
+    def run_tests(self, node_ids: Iterable[str]) -> PytestRun:
+        """Run the short form of some tests on the unbroken code."""
+        return self._run_pytest(self.code, sorted(set(node_ids)))
+
+    def try_mutant(self, mutant: Mutant) -> MutantVerdict:
+        """Run the expected test on a changed copy of the code, and all tests if it passes."""
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="mutant-", dir=self.folder, ignore_cleanup_errors=True) as folder:
+            changed = shutil.copytree(self.code, Path(folder) / "code")
+            mutant.apply(changed)
+            run = self._run_pytest(changed, ["-x", mutant.caught_by])
+            if run.is_success:
+                run = self._run_pytest(changed, ["-x", *SHORT_FORM])
+        return MutantVerdict(
+            mutant=mutant,
+            caught_by=run.failed_test,
+            problem="" if run.failed_test or run.is_success else _problem(run),
+            seconds=time.monotonic() - started,
+        )
+
+    def _run_pytest(self, code: Path, arguments: Sequence[str]) -> PytestRun:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment |= {"PYTHONPATH": "layers/tenancy", "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode")}
+        started = time.monotonic()
+        with subprocess.Popen(
+            [*PYTEST, *arguments],
+            cwd=code, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ) as process:  # fmt: skip
+            try:
+                output, _ = process.communicate(timeout=HANG_SECONDS)
+                exit_code: int | None = process.returncode
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)  # fixtures then stop their servers
+                output, _ = process.communicate()
+                exit_code = None
+        return PytestRun(exit_code=exit_code, output=output, seconds=time.monotonic() - started)
 
 
 def _problem(run: PytestRun) -> str:
     if run.exit_code is None:
         return f"no evidence: pytest did not end within {HANG_SECONDS} s"
     return f"no evidence: pytest ended with exit code {run.exit_code} and no failed test"
-
-
-def _run_pytest(code: Path, arguments: Sequence[str]) -> PytestRun:
-    options = ["-q", "--show-capture=no", "--tb=short", "-p", "no:cacheprovider"]
-    environment = {**os.environ, "PYTHONPATH": "layers/tenancy", "PYTHONDONTWRITEBYTECODE": "1"}
-    started = time.monotonic()
-    with subprocess.Popen(
-        [sys.executable, "-m", "pytest", *options, *arguments],
-        cwd=code, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as process:  # fmt: skip
-        try:
-            output, _ = process.communicate(timeout=HANG_SECONDS)
-            exit_code: int | None = process.returncode
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)  # fixtures then stop their servers
-            output, _ = process.communicate()
-            exit_code = None
-    return PytestRun(exit_code=exit_code, output=output, seconds=time.monotonic() - started)

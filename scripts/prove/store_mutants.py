@@ -100,7 +100,7 @@ MUTANTS: Final = (
         file=f"{CORE}/stores/aws/event_queue.py",
         old='"StringValue": str(organization_id)}',
         new='"StringValue": str(UUID(int=organization_id.int ^ 1))}',
-        caught_by=expected_tests.WARM_PROCESS,
+        caught_by=expected_tests.ATTACKS,
     ),
     Mutant(
         name="an audit record of a tenant goes to the platform's log",

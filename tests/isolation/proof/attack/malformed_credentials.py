@@ -133,7 +133,7 @@ def _tokens(forger: Forger) -> dict[str, str]:
         "alg HS256": forger.with_header(alg="HS256"),
         "an alg that is a list": forger.with_header(alg=["ES256"]),
         "no kid": forger.token({"alg": "ES256"}),
-        "an unknown kid": forger.with_header(kid="nobody"),
+        "an unknown kid": forger.with_header(kid="unknown"),
         "a kid that is a number": forger.with_header(kid=1),
         "a kid that is a list": forger.with_header(kid=[forger.header["kid"]]),
         "a kid that is an object": forger.with_header(kid={}),
