@@ -25,7 +25,7 @@ demo: up  ## Run the main job on it: two organizations, their events, usage and 
 test: up  ## Run the tests; those under tests/e2e use the deployed stack
 	@$(RUN) pytest --numprocesses 2 --no-loadscope-reorder
 
-prove: .venv/.synced  ## Prove that organizations are apart: try everything, then break every wall on purpose
+prove: .venv/.synced  ## Prove the isolation of organizations: run its tests, then disable each safeguard and see them fail
 	@$(RUN) scripts.prove
 
 test-sam: .venv/.synced  ## Run every function under `sam local invoke` (needs a Docker engine)

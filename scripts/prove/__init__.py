@@ -1,1 +1,4 @@
-"""The proof that organizations are apart, and that the proof notices when they are not (docs/isolation.md)."""
+"""The isolation proof: tests that pass on the code, and fail on every mutant of it.
+
+docs/isolation.md describes the method.
+"""

@@ -1,4 +1,4 @@
-"""Defects, one or more in each wall between organizations: the proof must notice every one of them."""
+"""All mutants: at least one for each safeguard that the tests can reach."""
 
 from typing import Final
 

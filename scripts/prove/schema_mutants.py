@@ -1,34 +1,38 @@
-"""Defects of PostgreSQL's schema."""
+"""Mutants of PostgreSQL's schema."""
 
 from typing import Final
 
+from scripts.prove import expected_tests
 from scripts.prove.mutant import POSTGRES, Mutant
 
 MUTANTS: Final = (
     Mutant(
-        name="row-level security is not forced on a table",
-        wall="row-level security",
+        name="the apps table does not force row-level security",
+        safeguard="row-level security, forced",
         file=f"{POSTGRES}/0002_people_apps_keys.sql",
         old="ALTER TABLE apps FORCE ROW LEVEL SECURITY;\n",
         new="",
+        caught_by=expected_tests.TABLE_RULES,
     ),
     Mutant(
-        name="row-level security is not enabled on a table",
-        wall="row-level security",
+        name="the tenant_usage table does not enable row-level security",
+        safeguard="row-level security, forced",
         file=f"{POSTGRES}/0003_tenant_usage.sql",
         old="ALTER TABLE tenant_usage ENABLE ROW LEVEL SECURITY;\n",
         new="",
+        caught_by=expected_tests.POOLED_CONNECTION,
     ),
     Mutant(
-        name="a policy shows every row",
-        wall="row-level security",
+        name="the policy on audit_log shows every row",
+        safeguard="row-level security, forced",
         file=f"{POSTGRES}/0007_audit_policies.sql",
         old="ON audit_log TO tenancy_functions\n    USING (organization_id = (SELECT current_tenant()))",
         new="ON audit_log TO tenancy_functions\n    USING (true)",
+        caught_by=expected_tests.POOLED_CONNECTION,
     ),
     Mutant(
-        name="a policy takes every row",
-        wall="row-level security",
+        name="the policy on apps accepts every row",
+        safeguard="row-level security, forced",
         file=f"{POSTGRES}/0002_people_apps_keys.sql",
         old=(
             "ON apps TO tenancy_functions, tenancy_platform\n    USING (organization_id = (SELECT current_tenant()))"
@@ -38,20 +42,22 @@ MUTANTS: Final = (
             "ON apps TO tenancy_functions, tenancy_platform\n    USING (organization_id = (SELECT current_tenant()))"
             " WITH CHECK (true);"
         ),
+        caught_by=expected_tests.TABLE_RULES,
     ),
     Mutant(
-        name="no tenant in the context is every tenant",
-        wall="row-level security",
+        name="the policy on settlements shows every row without a tenant",
+        safeguard="row-level security, forced",
         file=f"{POSTGRES}/0003_tenant_usage.sql",
         old="ON settlements TO tenancy_functions\n    USING (organization_id = (SELECT current_tenant()))",
         new=(
             "ON settlements TO tenancy_functions\n"
             "    USING (organization_id = coalesce((SELECT current_tenant()), organization_id))"
         ),
+        caught_by=expected_tests.POOLED_CONNECTION,
     ),
     Mutant(
         name="a new table has no row-level security",
-        wall="row-level security",
+        safeguard="row-level security, forced",
         file=f"{POSTGRES}/0004_outbox.sql",
         old="CREATE INDEX outbox_due_at ON outbox (due_at);\n",
         new=(
@@ -61,40 +67,46 @@ MUTANTS: Final = (
             ");\n"
             "GRANT SELECT ON notes TO tenancy_functions;\n"
         ),
+        caught_by=expected_tests.TABLE_RULES,
     ),
     Mutant(
-        name="a foreign key goes by the id alone",
-        wall="composite foreign keys",
+        name="a foreign key does not contain the organization",
+        safeguard="composite foreign keys",
         file=f"{POSTGRES}/0002_people_apps_keys.sql",
         old="FOREIGN KEY (organization_id, app_id) REFERENCES apps (organization_id, id)",
         new="FOREIGN KEY (app_id) REFERENCES apps (id)",
+        caught_by=expected_tests.TABLE_RULES,
     ),
     Mutant(
-        name="the functions' role may change organizations",
-        wall="roles",
+        name="the functions' role can update organizations",
+        safeguard="roles",
         file=f"{POSTGRES}/0001_organizations.sql",
         old="GRANT SELECT ON organizations TO tenancy_functions;",
         new="GRANT SELECT, UPDATE ON organizations TO tenancy_functions;",
+        caught_by=expected_tests.UNNEEDED_RIGHTS,
     ),
     Mutant(
-        name="a definer function does not pin its search path",
-        wall="look-ups",
+        name="a definer function does not set its search path",
+        safeguard="look-ups",
         file=f"{POSTGRES}/0005_lookups.sql",
         old="RETURNS SETOF uuid\n    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
         new="RETURNS SETOF uuid\n    LANGUAGE sql STABLE SECURITY DEFINER",
+        caught_by=expected_tests.ROLE_RULES,
     ),
     Mutant(
-        name="a member is found by the user's id alone",
-        wall="look-ups",
+        name="a member is looked up without the organization",
+        safeguard="look-ups",
         file=f"{POSTGRES}/0012_lookups_without_status.sql",
         old="WHERE u.organization_id = wanted_organization AND u.id = wanted_user AND u.status = 'active'",
         new="WHERE u.id = wanted_user AND u.status = 'active'",
+        caught_by=expected_tests.MALFORMED_CREDENTIALS,
     ),
     Mutant(
         name="revoked keys are accepted",
-        wall="credentials",
+        safeguard="credentials",
         file=f"{POSTGRES}/0012_lookups_without_status.sql",
         old="WHERE k.digest = wanted AND k.revoked_at IS NULL AND o.status <> 'erased'",
         new="WHERE k.digest = wanted AND o.status <> 'erased'",
+        caught_by=expected_tests.DEAD_KEYS,
     ),
 )

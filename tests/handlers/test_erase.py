@@ -19,7 +19,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import OPERATOR, ROOT, Databases, know, tenant_of
 from tests.handlers.functions import Function, PutSecret, Start, superuser
 from tests.handlers.requests import Event, sample
-from tests.isolation.proof.catalog import snapshot
+from tests.isolation.proof.leaks.snapshots import snapshot
 from tests.use_cases.erasing import column_of
 from tests.use_cases.storing import store
 

@@ -1,4 +1,4 @@
-"""The database that the rules are asked about, and one to break them in."""
+"""Connections to the migrated database: one to read its catalog, one to break its rules."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.given import Databases, Servers
 
 @pytest.fixture
 def migrated(servers: Servers) -> Iterator[Connection]:
-    """Connect to the database that the migrations made, of which the tests' own are copies."""
+    """Connect as the owner to the database that the tests' databases are copies of."""
     owner = Database(lambda: servers.postgres_url(postgres.OWNER, postgres.DATABASE), as_owner=True)
     with owner.transaction() as conn:
         yield conn
@@ -20,8 +20,8 @@ def migrated(servers: Servers) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def vandal(databases: Databases) -> Iterator[psycopg.Connection]:
-    """Connect as the superuser, to break what is put back at the end."""
+def superuser_connection(databases: Databases) -> Iterator[psycopg.Connection]:
+    """Connect as the superuser to the test's database, and roll back every change."""
     with psycopg.connect(databases.servers.superuser_url, dbname=databases.name) as conn:
         yield conn
         conn.rollback()

@@ -28,7 +28,7 @@ from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, Databases, tenant_of
 from tests.handlers.functions import superuser
-from tests.isolation.proof.catalog import redis_keys, snapshot
+from tests.isolation.proof.leaks.snapshots import redis_keys, snapshot
 from tests.use_cases.admitting import Admit
 from tests.use_cases.erasing import PURGE, QUIET, Platform, column_of, owed
 from tests.use_cases.storing import count, store

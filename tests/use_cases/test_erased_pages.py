@@ -9,7 +9,7 @@ import psycopg
 from scripts.stack import postgres
 from tests.given import Databases
 from tests.handlers.functions import superuser
-from tests.isolation.proof.pages import REINDEX, texts_after_vacuum
+from tests.isolation.proof.leaks.postgres_files import REINDEX, texts_after_vacuum
 from tests.use_cases.erasing import Platform
 
 ADD_ORGANIZATIONS = """

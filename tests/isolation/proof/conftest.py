@@ -1,4 +1,4 @@
-"""Three organizations of one deployment, their canaries, and a gateway in front of the real functions."""
+"""Fixtures of the proof: three organizations, and a gateway before the real functions."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,96 +7,86 @@ import redis
 
 from tenancy.rules.api_keys import ApiKey
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
-from tests.given import AwsAccount, Databases, Servers
+from tests.given import AwsAccount, Databases
 from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
 from tests.handlers.functions import Start, superuser
-from tests.isolation.proof.catalog import reviver, state_restorer
-from tests.isolation.proof.deployment import discover_consumers, is_queue, make_resources, variables_of
-from tests.isolation.proof.findings import Report
-from tests.isolation.proof.gateway import Gateway
-from tests.isolation.proof.neighbours import Neighbours, settle
-from tests.isolation.proof.output import Output
-from tests.isolation.proof.post_office import PostOffice, post_office
-from tests.isolation.proof.queues import Mailroom
+from tests.isolation.proof.attack.gateway import LocalGateway
+from tests.isolation.proof.attack.state import DeploymentState
+from tests.isolation.proof.discovery.deployment import (
+    create_resources,
+    discover_queue_consumers,
+    environment_of,
+    is_queue,
+)
+from tests.isolation.proof.leaks.output import CapturedOutput
+from tests.isolation.proof.leaks.queues import QueueInspector
+from tests.isolation.proof.proof_data import ProofData, create_proof_data
+from tests.isolation.proof.report import ProofReport
+from tests.isolation.proof.sqs import SqsServer, sqs_server
 
-__all__ = ["mails", "operator_key", "put_secret", "secrets", "start"]  # fixtures that are shared with the handlers'
-
-
-@pytest.fixture
-def neighbours(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> Neighbours:
-    return settle(databases, targets, operator_key)
-
-
-@pytest.fixture
-def office(aws: AwsAccount) -> Iterator[PostOffice]:
-    with post_office(aws.endpoint_url) as opened:
-        yield opened
+__all__ = ["mails", "operator_key", "put_secret", "secrets", "start"]  # fixtures of the handlers' tests
 
 
 @pytest.fixture
-def made(office: PostOffice) -> dict[str, str]:
-    """Return the template's resources, and the endpoint under which functions find all of AWS."""
-    return {**make_resources(office.url), "AwsEndpointUrl": office.url}
+def data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> ProofData:
+    return create_proof_data(databases, targets, operator_key)
 
 
 @pytest.fixture
-def new_minute(servers: Servers) -> Iterator[Callable[[], None]]:
-    """Forget how many requests there were: what is tried thousands of times is not to end at a limit."""
-    with redis.Redis.from_url(servers.valkey_url) as client:
+def sqs(aws: AwsAccount) -> Iterator[SqsServer]:
+    with sqs_server(aws.endpoint_url) as server:
+        yield server
 
-        def forget() -> None:
-            for key in client.keys("*:rate:*"):
-                client.delete(key)
 
-        yield forget
+@pytest.fixture
+def resources(sqs: SqsServer) -> dict[str, str]:
+    """Create the template's resources, which functions reach through the SQS server."""
+    return {**create_resources(sqs.url), "AwsEndpointUrl": sqs.url}
 
 
 @pytest.fixture
 def new_gateway(
     start: Start,
     secrets: None,  # noqa: ARG001
-    made: dict[str, str],
-    new_minute: Callable[[], None],
+    resources: dict[str, str],
     databases: Databases,
-) -> Iterator[Callable[[], Gateway]]:
+) -> Iterator[Callable[[], LocalGateway]]:
     with superuser(databases) as conn, redis.Redis.from_url(databases.servers.valkey_url) as client:
-        restore, revive = state_restorer(conn), reviver(conn, client)
-        yield lambda: Gateway(start, made, new_minute, restore, revive)
+        state = DeploymentState(conn, client)
+        yield lambda: LocalGateway(start, resources, state)
 
 
 @pytest.fixture
-def gateway(new_gateway: Callable[[], Gateway]) -> Gateway:
+def gateway(new_gateway: Callable[[], LocalGateway]) -> LocalGateway:
     return new_gateway()
 
 
 @pytest.fixture
-def mailroom(
+def queues(
     start: Start,
     secrets: None,  # noqa: ARG001
-    office: PostOffice,
-    made: dict[str, str],
-    neighbours: Neighbours,
-) -> Mailroom:
-    return Mailroom(
-        office=office,
-        queues={name: url for name, url in made.items() if is_queue(name)},
-        consumers={
-            queue: start(function, **variables_of(function, made)) for queue, function in discover_consumers().items()
-        },
-        canaries=neighbours.canaries,
+    sqs: SqsServer,
+    resources: dict[str, str],
+    data: ProofData,
+) -> QueueInspector:
+    consumers = discover_queue_consumers()
+    return QueueInspector(
+        sqs=sqs,
+        queue_urls={name: url for name, url in resources.items() if is_queue(name)},
+        consumers={queue: start(name, **environment_of(name, resources)) for queue, name in consumers.items()},
+        canaries=data.canaries,
     )
 
 
 @pytest.fixture
-def output(gateway: Gateway, mailroom: Mailroom) -> Iterator[Output]:  # noqa: ARG001 - their loggers
-    written = Output()
-    with written.captured():
-        yield written
+def output(gateway: LocalGateway, queues: QueueInspector) -> Iterator[CapturedOutput]:  # noqa: ARG001 - their loggers
+    captured = CapturedOutput()
+    with captured.capture():
+        yield captured
 
 
 @pytest.fixture(scope="session")
-def report(pytestconfig: pytest.Config) -> Iterator[Report]:
-    """Collect what `--isolation-report` writes; without that option the proof tries a sample."""
-    made = Report(directory=pytestconfig.getoption("isolation_report", None))
-    yield made
-    made.write()
+def report(pytestconfig: pytest.Config) -> Iterator[ProofReport]:
+    proof_report = ProofReport(directory=pytestconfig.getoption("isolation_report", None))
+    yield proof_report
+    proof_report.write()

@@ -1,10 +1,10 @@
-"""Everybody tries everything against everybody else, and nothing comes of it."""
+"""Attacks with every credential on every route find no leak between organizations."""
 
 import json
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from moto.ses.models import ses_backends
@@ -15,139 +15,150 @@ from tests.given import OPERATOR, REGION, ROOT, Databases
 from tests.handlers.conftest import ACCOUNT
 from tests.handlers.functions import Start, superuser
 from tests.handlers.sent_events import ACME, GLOBEX
-from tests.isolation.proof.buckets import canaries_shown, objects_in, wrong_objects
-from tests.isolation.proof.catalog import discover_clickhouse_tables, discover_tables, redis_keys
-from tests.isolation.proof.deployment import discover_scheduled, variables_of
-from tests.isolation.proof.findings import Report
-from tests.isolation.proof.gateway import Gateway
-from tests.isolation.proof.neighbours import Neighbours
-from tests.isolation.proof.output import Output, wrong_in
-from tests.isolation.proof.placements import PLACEMENTS, UUIDS
-from tests.isolation.proof.plan import every, sampled
-from tests.isolation.proof.queues import Mailroom
-from tests.isolation.proof.siege import Siege, attack, besiege
+from tests.isolation.proof.attack.combinations import all_combinations, sample_combinations
+from tests.isolation.proof.attack.execution import attack
+from tests.isolation.proof.attack.gateway import LocalGateway
+from tests.isolation.proof.attack.injection_points import INJECTION_POINTS
+from tests.isolation.proof.attack.preparation import prepare_target
+from tests.isolation.proof.attack.target import AttackTarget
+from tests.isolation.proof.discovery.deployment import discover_scheduled_functions, environment_of
+from tests.isolation.proof.discovery.tables import discover_clickhouse_tables, discover_tables
+from tests.isolation.proof.leaks.buckets import leaks_in_objects, objects_in, organizations_in_objects
+from tests.isolation.proof.leaks.output import CapturedOutput, leaks_in_output
+from tests.isolation.proof.leaks.queues import QueueInspector
+from tests.isolation.proof.leaks.snapshots import redis_keys
+from tests.isolation.proof.normalization import UUIDS
+from tests.isolation.proof.proof_data import ProofData
+from tests.isolation.proof.report import ProofReport
 
-KNOWN_TO_REDIS = {str(ACME.organization_id), str(GLOBEX.organization_id)}  # of the handlers' tests, in no database
+# The handlers' fixtures write these organizations to Redis; no database has them.
+ONLY_IN_REDIS = {str(ACME.organization_id), str(GLOBEX.organization_id)}
 
 
 @pytest.fixture
-def siege(databases: Databases, gateway: Gateway, neighbours: Neighbours, mailroom: Mailroom, output: Output) -> Siege:
-    return besiege(databases, gateway, neighbours, mailroom, output)
+def target(
+    databases: Databases, gateway: LocalGateway, data: ProofData, queues: QueueInspector, output: CapturedOutput
+) -> AttackTarget:
+    return prepare_target(databases, gateway, data, queues, output)
 
 
-def test_whoever_names_another_organization_learns_and_changes_nothing(
-    siege: Siege, made: dict[str, str], report: Report, subtests: pytest.Subtests
+def test_attacks_find_no_leak(
+    target: AttackTarget, resources: dict[str, str], report: ProofReport, subtests: pytest.Subtests
 ) -> None:
-    with subtests.test("every route is called by somebody who may, so that the attempts mean something"):
-        assert [call.name for call in siege.calls if not siege.entitled[call.name]] == []
-        assert sum(siege.shown.values()) > 0
-    with subtests.test("every text field of every store holds a canary, save those that take few words"):
-        report.sections["stores"], bare = _stores(siege)
-        assert bare == set()
-    plan = (
-        every(siege.neighbours, siege.calls)
+    report.sections["stores"], fields_without_canary = _searched_stores(target)
+    combinations = (
+        all_combinations(target.data, target.calls)
         if report.is_full
-        else sampled(siege.neighbours, siege.calls, siege.entitled)
+        else sample_combinations(target.data, target.calls, target.permitted)
     )
-    attack(siege, plan)
-    found = siege.findings
-    report.sections["attacks"] = _section(siege)
-    with subtests.test("no answer, log line, metric or message shows another's canary, and no row of another changes"):
-        assert found.leaks == []
-    with subtests.test("no answer is a fault"):
-        assert found.faults == []
-    with subtests.test("no answer tells an organization that exists from one that does not"):
-        assert found.hints == []
-    with subtests.test("who may make a call is refused for naming another organization, wherever it is named"):
-        assert found.accepted == []
-    with subtests.test("every key of Redis is one organization's, or the platform's, and holds nothing of another"):
-        report.sections["keys of Redis"] = sorted({key.partition("}")[2] for key in redis_keys(siege.databases)})
-        assert _loose_keys(siege) == []
-    with subtests.test("every object of a bucket lies under one organization's id, and holds nothing of another"):
-        assert wrong_objects(objects_in(made), siege.neighbours) == []
-    with subtests.test("each route, placement and credential was tried"):
-        tried = [{key[place] for key in found.tried} for place in range(3)]
-        assert tried[0] == {route.name for route in siege.gateway.routes}
-        assert tried[1] == {placement.name for placement in PLACEMENTS}
-        assert tried[2] == {credential.kind for credential in siege.neighbours.credentials}
+
+    attack(target, combinations)
+
+    findings = target.findings
+    report.sections["attacks"] = _section(target)
+    report.sections["keys of Redis"] = sorted({key.partition("}")[2] for key in redis_keys(target.databases)})
+    with subtests.test("every call succeeds for a permitted caller"):
+        assert [call.name for call in target.calls if not target.permitted[call.name]] == []
+        assert target.canaries_shown.total() > 0
+    with subtests.test("every free text field holds a canary"):
+        assert fields_without_canary == set()
+    with subtests.test("every route, injection point and credential was tried"):
+        routes, points, kinds = ({attempt[part] for attempt in findings.attempts} for part in range(3))
+        assert routes == {route.name for route in target.gateway.routes}
+        assert points == {point.name for point in INJECTION_POINTS}
+        assert kinds == {credential.kind for credential in target.data.credentials}
+    with subtests.test("no answer, log line, metric or message shows a foreign canary, and no foreign row changes"):
+        assert findings.leaks == []
+    with subtests.test("no answer is a 5xx"):
+        assert findings.faults == []
+    with subtests.test("answers are the same for an organization that does not exist"):
+        assert findings.existence_leaks == []
+    with subtests.test("a permitted caller that names a foreign organization is refused"):
+        assert findings.accepted == []
+    with subtests.test("every Redis key belongs to one organization or the platform"):
+        assert _leaking_redis_keys(target) == []
+    with subtests.test("every object lies under its organization's id"):
+        assert leaks_in_objects(objects_in(resources), target.data) == []
 
 
-def test_what_runs_for_all_organizations_tells_none_about_another(
-    neighbours: Neighbours,
+def test_scheduled_functions_do_not_mix_organizations(
+    data: ProofData,
     start: Start,
     secrets: None,  # noqa: ARG001
-    made: dict[str, str],
+    resources: dict[str, str],
     databases: Databases,
 ) -> None:
-    for each in neighbours.organizations:
-        with databases.functions.tenant_transaction(each.organization_id) as conn:
-            insert_export(conn, each.organization_id, uuid4(), OPERATOR, now=datetime.now(UTC))
-    functions = {function: start(function, **variables_of(function, made)) for function in discover_scheduled()}
-    output = Output()
-    with output.captured():
+    for own in data.organizations:
+        with databases.functions.tenant_transaction(own.organization_id) as conn:
+            insert_export(conn, own.organization_id, uuid4(), OPERATOR, now=datetime.now(UTC))
+    functions = {name: start(name, **environment_of(name, resources)) for name in discover_scheduled_functions()}
+    output = CapturedOutput()
+
+    with output.capture():
         for name, function in functions.items():
             for sample in sorted((ROOT / "events" / name).glob("*.json")):
                 function(json.loads(sample.read_text()))
-    lines = output.take()
+
+    lines, objects, mails = output.take_lines(), objects_in(resources), _mail_texts()
     assert lines
-    assert wrong_in(lines, neighbours.canaries, None) == []
-    objects = objects_in(made)
-    assert wrong_objects(objects, neighbours) == []
-    assert canaries_shown(objects, neighbours) == {each.organization_id for each in neighbours.organizations}
-    messages = ses_backends[ACCOUNT][REGION].sent_messages
-    assert len(messages) >= len(neighbours.organizations)
-    for message in messages:
-        text = f"{message.destinations} {message.subject} {message.body}"
-        assert len({place.organization_id for place in neighbours.canaries.found_in(text)}) == 1
+    assert leaks_in_output(lines, data.canaries, None) == []
+    assert leaks_in_objects(objects, data) == []
+    assert organizations_in_objects(objects, data) == {own.organization_id for own in data.organizations}
+    assert len(mails) >= len(data.organizations)
+    for mail in mails:
+        assert len({location.organization_id for location in data.canaries.locations_in(mail)}) == 1
 
 
-def _stores(siege: Siege) -> tuple[dict[str, list[str]], set[str]]:
-    """Return what was discovered in the stores, and the text fields without a canary that would take one."""
-    with superuser(siege.databases) as conn:
+def _mail_texts() -> list[str]:
+    sent = ses_backends[ACCOUNT][REGION].sent_messages
+    return [f"{message.destinations} {message.subject} {message.body}" for message in sent]
+
+
+def _searched_stores(target: AttackTarget) -> tuple[dict[str, list[str]], set[str]]:
+    """Return the report's section, and the free text fields without a canary."""
+    with superuser(target.databases) as conn:
         tables = [("PostgreSQL", table) for table in discover_tables(conn)]
-    tables += [("ClickHouse", table) for table in discover_clickhouse_tables(siege.databases)]
+    tables += [("ClickHouse", table) for table in discover_clickhouse_tables(target.databases)]
     columns = {f"{store} {table.name}.{each.name}": each for store, table in tables for each in table.columns}
-    planted = siege.neighbours.canaries.planted
-    closed = {name for name, column in columns.items() if column.choices}
+    planted = target.data.canaries.planted_fields
+    constrained = {name for name, column in columns.items() if column.allowed_values}
     section = {
         "tables": sorted(f"{store} {table.name}" for store, table in tables),
         "columns with canaries": sorted(planted),
-        "columns that take few words": sorted(closed),
+        "columns with a list of allowed values": sorted(constrained),
     }
-    return section, {name for name, column in columns.items() if column.is_text} - planted - closed
+    return section, {name for name, column in columns.items() if column.is_text} - planted - constrained
 
 
-def _loose_keys(siege: Siege) -> list[str]:
-    """Return keys without an organization's tag, and those that hold a canary or another's id."""
-    ids = {str(each.organization_id) for each in siege.neighbours.organizations}
-    loose = []
-    for key, held in redis_keys(siege.databases).items():
+def _leaking_redis_keys(target: AttackTarget) -> list[str]:
+    """Return the keys without an organization's tag, with a canary, or with a foreign id."""
+    data = target.data
+    known = {str(own.organization_id) for own in data.organizations} | {str(PLATFORM_LOG)} | ONLY_IN_REDIS
+    leaking = []
+    for key, value in redis_keys(target.databases).items():
         owner = key.partition("}")[0].removeprefix("{")
-        others = {
-            found for found in UUIDS.findall(held) if siege.neighbours.owners.get(found, UUID(int=0)) != UUID(owner)
-        }
-        is_loose = owner not in ids | {str(PLATFORM_LOG), *KNOWN_TO_REDIS}
-        if is_loose or siege.neighbours.canaries.found_in(held) or (others & set(siege.neighbours.owners)):
-            loose.append(key)
-    return loose
+        is_foreign = any(found in data.owners and str(data.owners[found]) != owner for found in UUIDS.findall(value))
+        if owner not in known or is_foreign or data.canaries.locations_in(value):
+            leaking.append(key)
+    return leaking
 
 
-def _section(siege: Siege) -> dict[str, Any]:
-    tried = siege.findings.tried
-    by: list[Counter[str]] = [Counter(), Counter(), Counter()]
-    for key, times in tried.items():
-        for counter, value in zip(by, key, strict=True):
+def _section(target: AttackTarget) -> dict[str, Any]:
+    findings = target.findings
+    counts: list[Counter[str]] = [Counter(), Counter(), Counter()]
+    for attempt, times in findings.attempts.items():
+        for counter, value in zip(counts, attempt, strict=True):
             counter[value] += times
     return {
-        "combinations": tried.total(),
-        "organizations": [each.name for each in siege.neighbours.organizations],
-        "leaks": siege.findings.leaks,
-        "faults (5xx)": siege.findings.faults,
-        "hints at existence": siege.findings.hints,
-        "accepted although another organization was named": siege.findings.accepted,
-        "by route": dict(by[0]),
-        "by placement": dict(by[1]),
-        "by credential": dict(by[2]),
-        "by status": {str(status): times for status, times in siege.findings.answers.items()},
-        "messages in queues": dict(siege.mailroom.seen),
+        "combinations": findings.attempts.total(),
+        "organizations": [own.name for own in target.data.organizations],
+        "leaks": findings.leaks,
+        "faults (5xx)": findings.faults,
+        "existence leaks": findings.existence_leaks,
+        "foreign organization named and accepted": findings.accepted,
+        "by route": dict(counts[0]),
+        "by injection point": dict(counts[1]),
+        "by credential": dict(counts[2]),
+        "by status": {str(status): times for status, times in findings.statuses.items()},
+        "messages in queues": dict(target.queues.message_counts),
     }

@@ -1,4 +1,4 @@
-"""A mutant that changes nothing would be caught by nothing, and prove nothing."""
+"""Every mutant can change the code, and names an existing test."""
 
 import ast
 import subprocess
@@ -10,25 +10,57 @@ from scripts.prove.mutant import Mutant
 from scripts.prove.mutants import MUTANTS
 from tests.given import ROOT
 
-LEAST_MUTANTS = 15
+FEWEST_MUTANTS = 40
 
 
-def test_there_are_mutants_and_each_has_a_name_of_its_own() -> None:
-    assert len(MUTANTS) >= LEAST_MUTANTS
+def name_of(mutant: Mutant) -> str:
+    return mutant.name
+
+
+def test_there_are_enough_mutants() -> None:
+    assert len(MUTANTS) >= FEWEST_MUTANTS
+
+
+def test_names_of_mutants_are_unique() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=name_of)
+def test_replaced_text_occurs_exactly_once(mutant: Mutant) -> None:
+    assert (ROOT / mutant.file).read_text().count(mutant.old) == 1
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=name_of)
+def test_mutant_changes_the_code(mutant: Mutant) -> None:
+    assert mutant.new != mutant.old
+
+
+@pytest.mark.parametrize("mutant", [each for each in MUTANTS if each.file.endswith(".py")], ids=name_of)
+def test_changed_module_can_be_parsed(mutant: Mutant) -> None:
+    text = (ROOT / mutant.file).read_text()
+
+    ast.parse(text.replace(mutant.old, mutant.new))
+
+
+@pytest.mark.parametrize("safeguard", sorted({mutant.safeguard for mutant in MUTANTS}))
+def test_safeguard_is_documented(safeguard: str) -> None:
+    lines = (ROOT / "docs" / "isolation.md").read_text().splitlines()
+
+    assert safeguard in {line.split("|")[1].strip() for line in lines if line.startswith("|")}
+
+
+@pytest.mark.parametrize("node_id", sorted({mutant.caught_by for mutant in MUTANTS}))
+def test_expected_test_exists(node_id: str) -> None:
+    file, _, name = node_id.partition("::")
+
+    module = ast.parse((ROOT / file).read_text())
+
+    assert name in {node.name for node in module.body if isinstance(node, ast.FunctionDef)}
 
 
 def test_words_that_choose_no_mutant_prove_nothing() -> None:
     command = [sys.executable, "-m", "scripts.prove", "no such mutant"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
 
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_what_a_mutant_replaces_occurs_exactly_once(mutant: Mutant) -> None:
-    text = (ROOT / mutant.file).read_text()
-    assert text.count(mutant.old) == 1
-    broken = text.replace(mutant.old, mutant.new)
-    assert broken != text
-    if mutant.file.endswith(".py"):
-        ast.parse(broken)
+    assert (ended.returncode, ended.stdout) == (2, "")

@@ -1,42 +1,59 @@
-"""A suspended organization is served on no route, whoever calls for it; every route and credential is discovered."""
+"""A suspended organization is refused on every route with every credential."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.isolation.proof.calls import Call, discover_calls, request_of
-from tests.isolation.proof.gateway import Gateway
-from tests.isolation.proof.neighbours import Neighbours
+from tests.isolation.proof.attack.calls import Call, discover_calls, request_for
+from tests.isolation.proof.attack.gateway import GatewayResponse, LocalGateway
+from tests.isolation.proof.proof_data import (
+    ANONYMOUS_KIND,
+    OPERATOR_KIND,
+    Credential,
+    ProofData,
+    ProofOrganization,
+)
 
-CHANGE = "PATCH /organizations/{organization_id}"
+CHANGE_ORGANIZATION = "PATCH /organizations/{organization_id}"
 REFUSED = (403, "organization_inactive")
-AS_IF_THERE_WERE_NONE = {"GET /projects/{writeKey}/settings": (404, "not_found")}
-FEWEST = 50  # served combinations, so that the test means something
+REFUSED_AS_UNKNOWN = {"GET /projects/{writeKey}/settings": (404, "not_found")}
+FEWEST_SERVED = 50
 
 
-def test_suspension_shuts_every_route_to_every_credential_at_once(gateway: Gateway, neighbours: Neighbours) -> None:
-    acme = neighbours.organizations[0]
-    [operator] = [each for each in neighbours.credentials if each.is_operator]
-    nobody = next(each for each in neighbours.of(None) if not each.is_operator)
+def test_suspended_organization_is_refused_on_every_route(gateway: LocalGateway, data: ProofData) -> None:
+    acme = data.organizations[0]
     calls = [call for route in gateway.routes if route.method != "OPTIONS" for call in discover_calls(route)]
+    served = [(call, credential) for call in calls for credential in _served_credentials(gateway, data, call, acme)]
 
-    def is_served(call: Call) -> list[str]:
-        gateway.restore()
-        if gateway(request_of(call, nobody, acme)).is_success:
-            return []  # a public route tells nothing of anybody
-        served = []
-        for credential in neighbours.of(acme.organization_id):
-            gateway.restore()
-            if gateway(request_of(call, credential, acme)).is_success:
-                served.append(credential.kind)
-        return served
+    _suspend(gateway, data, calls, acme)
 
-    served = [(call, kind) for call in calls for kind in is_served(call)]
-    change = next(call for call in calls if call.route.name == CHANGE)
-    assert gateway(request_of(replace(change, document={"status": "suspended"}), operator, acme)).is_success
-    open_still = []
-    for call, kind in served:
-        answer = gateway(request_of(call, neighbours.find(kind, acme.organization_id), acme))
-        if (answer.status, json.loads(answer.body).get("code")) != AS_IF_THERE_WERE_NONE.get(call.route.name, REFUSED):
-            open_still.append(f"{call.name} to {kind}: {answer.status}")
-    assert open_still == []
-    assert len(served) >= FEWEST
+    still_served = []
+    for call, credential in served:
+        response = gateway.send(request_for(call, credential, acme))
+        if _status_and_code(response) != REFUSED_AS_UNKNOWN.get(call.route.name, REFUSED):
+            still_served.append(f"{call.name} with {credential.kind}: {response.status}")
+    assert still_served == []
+    assert len(served) >= FEWEST_SERVED
+
+
+def _served_credentials(
+    gateway: LocalGateway, data: ProofData, call: Call, own: ProofOrganization
+) -> Iterator[Credential]:
+    """Return the organization's credentials with which *call* succeeds, none if it is public."""
+
+    def is_served(credential: Credential) -> bool:
+        gateway.state.restore_rows()
+        return gateway.send(request_for(call, credential, own)).is_success
+
+    if not is_served(data.credential(ANONYMOUS_KIND, None)):
+        yield from filter(is_served, data.credentials_of(own.organization_id))
+
+
+def _suspend(gateway: LocalGateway, data: ProofData, calls: list[Call], own: ProofOrganization) -> None:
+    call = next(call for call in calls if call.route.name == CHANGE_ORGANIZATION)
+    suspension = replace(call, document={"status": "suspended"})
+    assert gateway.send(request_for(suspension, data.credential(OPERATOR_KIND, None), own)).is_success
+
+
+def _status_and_code(response: GatewayResponse) -> tuple[int, object]:
+    return response.status, json.loads(response.body).get("code")

@@ -1,10 +1,13 @@
-"""What roles, grants and definer functions have to keep to in PostgreSQL: each rule returns those that do not."""
+"""Rules for roles, grants and definer functions in PostgreSQL.
+
+Each rule returns the names of those that break it.
+"""
 
 from typing import Final, LiteralString
 
 from tenancy.stores.postgres.client import Connection
 
-LIST_LOOSE_DEFINERS: Final = """
+LIST_UNSAFE_DEFINERS: Final = """
     SELECT p.proname FROM pg_proc AS p
     WHERE p.prosecdef AND p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
       AND (
@@ -13,8 +16,8 @@ LIST_LOOSE_DEFINERS: Final = """
           AND p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql')
       ) IS NOT TRUE
 """
-# What a caller is told, by name and type: output columns where they are named, otherwise the type as a whole.
-LIST_DEFINER_ANSWERS: Final = """
+# Name and type of each output column; of functions without named output columns the return type.
+LIST_DEFINER_COLUMNS: Final = """
     SELECT p.proname, coalesce(answer.name, p.proname), coalesce(answer.type, p.prorettype)::regtype::text
     FROM pg_proc AS p LEFT JOIN LATERAL (
         SELECT a.name, a.type FROM unnest(p.proallargtypes, p.proargnames, p.proargmodes) AS a (type, name, mode)
@@ -28,8 +31,8 @@ LIST_PUBLIC_FUNCTIONS: Final = """
         SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g WHERE g.grantee = 0
     )
 """
-# The look-up role reads the columns that its functions need, one by one, and does nothing else.
-LIST_LOOKUP_GRANTS: Final = """
+# The look-up role may read single columns only, none of them personal or secret.
+LIST_EXCESS_LOOKUP_GRANTS: Final = """
     SELECT c.relname || ': ' || g.privilege_type FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
     WHERE g.grantee = 'tenancy_lookup'::regrole
     UNION ALL
@@ -38,7 +41,7 @@ LIST_LOOKUP_GRANTS: Final = """
     WHERE g.grantee = 'tenancy_lookup'::regrole
       AND (g.privilege_type <> 'SELECT' OR a.attname IN ('name', 'email', 'password_hash'))
 """
-LIST_LOOSE_GRANTS: Final = """
+LIST_EXCESS_GRANTS: Final = """
     SELECT c.relname || ': ' || g.grantee::regrole || ' ' || g.privilege_type
     FROM pg_class AS c CROSS JOIN LATERAL (
         SELECT * FROM aclexplode(c.relacl)
@@ -48,7 +51,7 @@ LIST_LOOSE_GRANTS: Final = """
     WHERE c.relnamespace = 'public'::regnamespace AND g.grantee <> c.relowner
       AND (g.grantee = 0 OR g.is_grantable OR g.privilege_type NOT IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))
 """
-LIST_POWERFUL_ROLES: Final = """
+LIST_OVERPRIVILEGED_ROLES: Final = """
     SELECT rolname FROM pg_roles
     WHERE rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
       AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls OR rolreplication
@@ -59,7 +62,7 @@ LIST_POWERFUL_ROLES: Final = """
     SELECT member::regrole || ' in ' || roleid::regrole FROM pg_auth_members
     WHERE member::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
 """
-# A look-up function is all that one of these roles may own, and only the role that cannot log in.
+# The look-up role, which cannot log in, may own functions. The other roles may own nothing.
 LIST_OWNING_ROLES: Final = """
     SELECT d.refobjid::regrole || ': ' || pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_shdepend AS d
     WHERE d.deptype = 'o' AND d.refclassid = 'pg_authid'::regclass
@@ -67,7 +70,7 @@ LIST_OWNING_ROLES: Final = """
       AND d.refobjid::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
       AND NOT (d.refobjid::regrole::text = 'tenancy_lookup' AND d.classid = 'pg_proc'::regclass)
 """
-LIST_MAKING_ROLES: Final = """
+LIST_CREATING_ROLES: Final = """
     SELECT r.rolname || ': CREATE in ' || n.nspname FROM pg_roles AS r CROSS JOIN pg_namespace AS n
     WHERE r.rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
       AND has_schema_privilege(r.oid, n.oid, 'CREATE')
@@ -76,8 +79,8 @@ LIST_MAKING_ROLES: Final = """
     WHERE r.rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
       AND has_database_privilege(r.oid, current_database(), 'CREATE, TEMPORARY')
 """
-# Without an entry of its own a kind of object has PostgreSQL's default: PUBLIC may run functions and use types.
-LIST_PUBLIC_DEFAULTS: Final = """
+# Without an entry PostgreSQL's default applies: PUBLIC may execute functions and use types.
+LIST_DEFAULT_PUBLIC_GRANTS: Final = """
     SELECT kind.name FROM (
         VALUES ('r', 'r', 'tables'), ('S', 's', 'sequences'), ('f', 'f', 'functions'), ('T', 'T', 'types'),
                ('n', 'n', 'schemas')
@@ -98,57 +101,62 @@ LIST_PUBLIC_DEFAULTS: Final = """
 """
 
 
-def loose_definers(conn: Connection) -> list[str]:
-    """Return SECURITY DEFINER functions of another than the look-up role, without its search path, or not in SQL."""
-    return _names(conn, LIST_LOOSE_DEFINERS)
+def unsafe_definers(conn: Connection) -> list[str]:
+    """Return SECURITY DEFINER functions without the owner, search path and language of look-ups."""
+    return _names(conn, LIST_UNSAFE_DEFINERS)
 
 
-def definer_answers(conn: Connection) -> list[tuple[str, str, str]]:
-    """Return function, column and type of all that SECURITY DEFINER functions tell their callers."""
-    return [(function, column, kind) for function, column, kind in conn.execute(LIST_DEFINER_ANSWERS)]
+def definer_columns(conn: Connection) -> list[tuple[str, str, str]]:
+    """Return function, name and type of each column that SECURITY DEFINER functions return."""
+    return [(function, column, kind) for function, column, kind in conn.execute(LIST_DEFINER_COLUMNS)]
 
 
-def telling_definers(conn: Connection) -> list[str]:
-    """Return SECURITY DEFINER functions that tell names, addresses, digests, or whole rows."""
-    told = definer_answers(conn)
-    plain = {"uuid", "text", "text[]", "timestamp with time zone"}
-    secret = {"name", "email", "password_hash", "digest"}
-    return sorted({function for function, column, kind in told if column in secret or kind not in plain})
+def revealing_definers(conn: Connection) -> list[str]:
+    """Return SECURITY DEFINER functions that return names, addresses, digests or whole rows."""
+    plain_types = {"uuid", "text", "text[]", "timestamp with time zone"}
+    secret_columns = {"name", "email", "password_hash", "digest"}
+    return sorted(
+        {
+            function
+            for function, column, kind in definer_columns(conn)
+            if column in secret_columns or kind not in plain_types
+        }
+    )
 
 
 def public_functions(conn: Connection) -> list[str]:
-    """Return functions that everybody may call."""
+    """Return functions that PUBLIC can execute."""
     return _names(conn, LIST_PUBLIC_FUNCTIONS)
 
 
-def lookup_grants(conn: Connection) -> list[str]:
-    """Return what the look-up role was granted beyond reading single columns that are no personal or secret ones."""
-    return _names(conn, LIST_LOOKUP_GRANTS)
+def excess_lookup_grants(conn: Connection) -> list[str]:
+    """Return grants to the look-up role beyond reading single harmless columns."""
+    return _names(conn, LIST_EXCESS_LOOKUP_GRANTS)
 
 
-def loose_grants(conn: Connection) -> list[str]:
-    """Return grants to PUBLIC, grants that may be passed on, and those of TRUNCATE, REFERENCES or TRIGGER."""
-    return _names(conn, LIST_LOOSE_GRANTS)
+def excess_grants(conn: Connection) -> list[str]:
+    """Return grants to PUBLIC, with grant option, and of TRUNCATE, REFERENCES or TRIGGER."""
+    return _names(conn, LIST_EXCESS_GRANTS)
 
 
-def powerful_roles(conn: Connection) -> list[str]:
-    """Return roles of ours with an attribute or a membership that they do without."""
-    return _names(conn, LIST_POWERFUL_ROLES)
+def overprivileged_roles(conn: Connection) -> list[str]:
+    """Return deployed roles with an attribute or a membership that they must not have."""
+    return _names(conn, LIST_OVERPRIVILEGED_ROLES)
 
 
 def owning_roles(conn: Connection) -> list[str]:
-    """Return what roles of ours own that are not the owner, but for the look-up functions."""
+    """Return deployed roles that own something other than the look-up functions."""
     return _names(conn, LIST_OWNING_ROLES)
 
 
-def making_roles(conn: Connection) -> list[str]:
-    """Return roles of ours that could make an object, temporary ones included."""
-    return _names(conn, LIST_MAKING_ROLES)
+def creating_roles(conn: Connection) -> list[str]:
+    """Return deployed roles that can create an object, even a temporary one."""
+    return _names(conn, LIST_CREATING_ROLES)
 
 
-def public_defaults(conn: Connection) -> list[str]:
-    """Return kinds of objects that PUBLIC may use as soon as the owner makes one."""
-    return _names(conn, LIST_PUBLIC_DEFAULTS)
+def default_public_grants(conn: Connection) -> list[str]:
+    """Return kinds of objects that PUBLIC can use as soon as the owner creates one."""
+    return _names(conn, LIST_DEFAULT_PUBLIC_GRANTS)
 
 
 def _names(conn: Connection, statement: LiteralString) -> list[str]:

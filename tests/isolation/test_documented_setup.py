@@ -1,4 +1,4 @@
-"""A cluster as Aurora gives it: set up by the statements of docs/operations.md, with no superuser anywhere."""
+"""A cluster like Aurora's, without a superuser, set up as docs/operations.md says."""
 
 import re
 import shutil
@@ -16,28 +16,31 @@ from scripts.stack import postgres, processes
 from scripts.stack.settings import StackSettings
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.lookups import find_key_holder, find_member, find_platform_key
-from tenancy.use_cases.organizations.provision import provision_organization
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
 from tests.given import MIGRATIONS, OPERATOR, ROOT, Databases, Servers, free_port, new_organization
 from tests.isolation import test_roles, test_tables
-from tests.isolation.walls import Rule
+from tests.isolation.table_rules import Rule
 
 MASTER = "master"
-# What Aurora makes of the master user, as far as this needs it.
+# Aurora's master user, as far as the setup needs it.
 CREATE_MASTER = "CREATE ROLE master LOGIN NOSUPERUSER NOBYPASSRLS CREATEROLE CREATEDB PASSWORD '…'"
-PASSWORD = "…"  # as docs/operations.md has it
-OWNERS = "-- as tenancy_owner:"
+PASSWORD = "…"  # as in docs/operations.md
+OWNER_COMMENT = "-- as tenancy_owner:"  # divides the documented statements
+READY_SECONDS = 600.0  # a hang is a failure, a slow machine is not
+INSERT_APP = "INSERT INTO apps (id, organization_id, name, platform) VALUES (gen_random_uuid(), %s, 'x', 'web')"
 
 
 @pytest.fixture(scope="module")
 def aurora(servers: Servers) -> Iterator[Servers]:
-    """Start a cluster of its own, with a master user that is no superuser."""
+    """Start a cluster of its own, with a master user that is not a superuser."""
     directory = Path(tempfile.mkdtemp(prefix="tenancy-aurora-"))
     settings, port = StackSettings(root=ROOT, directory=directory), free_port()
     superuser = postgres.superuser_url(settings, port=port, credentials=servers.credentials)
+    launch = postgres.prepare(settings, port=port, credentials=servers.credentials)
     try:
-        processes.start(directory, postgres.prepare(settings, port=port, credentials=servers.credentials))
+        processes.start(directory, replace(launch, ready_seconds=READY_SECONDS))
         with psycopg.connect(superuser, autocommit=True) as conn:
             conn.execute(CREATE_MASTER)
         yield replace(servers, postgres_port=port, superuser_url=superuser)
@@ -46,20 +49,16 @@ def aurora(servers: Servers) -> Iterator[Servers]:
         shutil.rmtree(directory)
 
 
-def url_of(aurora: Servers, role: str, database: str = postgres.DATABASE) -> str:
-    return postgres.url_for(role, PASSWORD, "127.0.0.1", port=aurora.postgres_port, database=database)
-
-
 @pytest.fixture
 def installed(aurora: Servers, databases: Databases) -> Iterator[Databases]:
-    """Follow docs/operations.md to the letter, then migrate; the cluster's first test does it for the others."""
+    """Run the documented statements and the migrations, once for the cluster."""
     owner = Database(lambda: url_of(aurora, postgres.OWNER), as_owner=True)
     with psycopg.connect(aurora.superuser_url) as conn:
         is_new = conn.execute("SELECT FROM pg_roles WHERE rolname = 'tenancy_owner'").fetchone() is None
     if is_new:
-        follow_operations(aurora)
+        run_documented_statements(aurora)
         migrate(owner, databases.clickhouse, MIGRATIONS)
-    made = Databases(
+    cluster = Databases(
         name=postgres.DATABASE,
         servers=aurora,
         owner=owner,
@@ -67,57 +66,74 @@ def installed(aurora: Servers, databases: Databases) -> Iterator[Databases]:
         platform=Database(lambda: url_of(aurora, postgres.PLATFORM)),
         clickhouse=databases.clickhouse,
     )
-    yield made
-    for database in (made.owner, made.functions, made.platform):
+    yield cluster
+    for database in (cluster.owner, cluster.functions, cluster.platform):
         database.close()
 
 
-def follow_operations(aurora: Servers) -> None:
+def url_of(aurora: Servers, role: str, database: str = postgres.DATABASE) -> str:
+    return postgres.url_for(role, PASSWORD, "127.0.0.1", port=aurora.postgres_port, database=database)
+
+
+def run_documented_statements(aurora: Servers) -> None:
     text = (ROOT / "docs/operations.md").read_text()
     found = re.search(r"```sql\n(.*?CREATE ROLE tenancy_owner.*?)```", text, re.DOTALL)
     assert found is not None
-    masters, owners = found[1].split(OWNERS)
-    for role, database, statements in ((MASTER, "postgres", masters), (postgres.OWNER, postgres.DATABASE, owners)):
+    of_master, of_owner = found[1].split(OWNER_COMMENT)
+    for role, database, script in ((MASTER, "postgres", of_master), (postgres.OWNER, postgres.DATABASE, of_owner)):
         with psycopg.connect(url_of(aurora, role, database), autocommit=True) as conn:
-            for statement in filter(None, (each.strip() for each in statements.split(";"))):
+            for statement in filter(None, (each.strip() for each in script.split(";"))):
                 conn.execute(statement.encode())
 
 
-def test_no_role_that_an_operator_makes_is_a_superuser_or_bypasses_policies(installed: Databases) -> None:
+def provision(installed: Databases, targets: OutboxTargets, name: str) -> Provisioned:
+    """Provision an organization whose subdomain is unique in the shared cluster."""
+    new = new_organization(f"{name}-{uuid4().hex[:8]}")
+    return provision_organization(installed.platform, targets, new, OPERATOR, now=datetime.now(UTC))
+
+
+def test_documented_roles_cannot_bypass_policies(installed: Databases) -> None:
     statement = "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls) AND rolname <> 'postgres'"
+
     with installed.owner.transaction() as conn:
         assert conn.execute(statement).fetchall() == []
 
 
 @pytest.mark.parametrize("rule", [*test_tables.RULES, *test_roles.RULES])
-def test_what_operations_has_an_operator_make_keeps_to_every_rule(installed: Databases, rule: Rule) -> None:
+def test_documented_setup_follows_the_rule(installed: Databases, rule: Rule) -> None:
     with installed.owner.transaction() as conn:
         assert rule(conn) == []
 
 
-def test_the_look_ups_find_whom_a_credential_belongs_to(installed: Databases, targets: OutboxTargets) -> None:
-    new = new_organization(f"acme-{uuid4().hex[:8]}")
-    acme = provision_organization(installed.platform, targets, new, OPERATOR, now=datetime.now(UTC))
+def test_lookups_find_the_holder_of_a_credential(installed: Databases, targets: OutboxTargets) -> None:
+    acme = provision(installed, targets, "acme")
+
     with installed.functions.transaction() as conn:
         assert conn.execute("SELECT count(*) FROM organizations").fetchone() == (0,)
         holder = find_key_holder(conn, acme.secret_key.digest)
         member = find_member(conn, acme.organization.id, acme.admin_user_id)
-        assert find_platform_key(conn, acme.secret_key.digest) is None
+        platform_key = find_platform_key(conn, acme.secret_key.digest)
+
     assert holder is not None
     assert member is not None
+    assert platform_key is None
     assert holder.organization_id == member.organization_id == acme.organization.id
 
 
-def test_the_owner_too_is_bound_by_the_policies(installed: Databases, targets: OutboxTargets) -> None:
-    new = new_organization(f"globex-{uuid4().hex[:8]}")
-    globex = provision_organization(installed.platform, targets, new, OPERATOR, now=datetime.now(UTC))
-    insert = "INSERT INTO apps (id, organization_id, name, platform) VALUES (gen_random_uuid(), %s, 'x', 'web')"
+def test_policies_bind_the_owner(installed: Databases, targets: OutboxTargets) -> None:
+    globex = provision(installed, targets, "globex")
+
     for transaction in (installed.owner.transaction(), installed.owner.tenant_transaction(globex.organization.id)):
         with transaction as conn:
             assert conn.execute("SELECT count(*) FROM organizations").fetchone() == (0,)
-            assert conn.execute("UPDATE organizations SET name = 'taken over'").rowcount == 0
+            assert conn.execute("UPDATE organizations SET name = 'changed'").rowcount == 0
+
+
+def test_owner_cannot_insert_rows_of_a_tenant(installed: Databases, targets: OutboxTargets) -> None:
+    globex = provision(installed, targets, "globex")
+
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),
         installed.owner.tenant_transaction(globex.organization.id) as conn,
     ):
-        conn.execute(insert, (globex.organization.id,))
+        conn.execute(INSERT_APP, (globex.organization.id,))

@@ -1,7 +1,7 @@
-"""What every table, view, function and role has to keep to in PostgreSQL: each rule returns those that do not.
+"""Rules for tables and views in PostgreSQL.
 
-A tenant's table is one with the column organization_id, of whatever kind and name, and organizations itself. What the
-rules find, they find in the catalog of the database that they are asked about; nothing is listed by hand.
+Each rule returns the names of those that break it. A tenant table is any table with a column organization_id,
+and organizations itself. The rules read the database's catalog, so that a new table is covered at once.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from tenancy.stores.postgres.client import Connection
 
 type Rule = Callable[[Connection], list[str]]
 
-# relkind: table, partitioned table, materialized view, foreign table; views have a rule of their own.
+# relkind: table, partitioned table, materialized view, foreign table. Views have their own rule.
 TENANT_TABLES: Final = """
     WITH tenant_tables AS (
         SELECT c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, a.attnum, a.attname, a.attnotnull,
@@ -22,13 +22,13 @@ TENANT_TABLES: Final = """
     )
 """
 LIST_TENANT_TABLES: Final = TENANT_TABLES + "SELECT relname FROM tenant_tables"
-LIST_UNFORCED: Final = (
+LIST_WITHOUT_FORCED_RLS: Final = (
     TENANT_TABLES + "SELECT relname FROM tenant_tables WHERE NOT (relrowsecurity AND relforcerowsecurity)"
 )
-LIST_LOOSE_COLUMNS: Final = (
+LIST_LOOSE_ORGANIZATION_COLUMNS: Final = (
     TENANT_TABLES + "SELECT relname FROM tenant_tables WHERE NOT attnotnull OR atttypid <> 'uuid'::regtype"
 )
-LIST_UNINDEXED: Final = (
+LIST_WITHOUT_INDEX: Final = (
     TENANT_TABLES
     + """
     SELECT relname FROM tenant_tables AS t WHERE NOT EXISTS (
@@ -37,8 +37,8 @@ LIST_UNINDEXED: Final = (
     )
     """
 )
-# A policy binds the functions' role by its name, as PUBLIC (role 0), or through a role that it is a member of.
-LIST_OTHER_POLICIES: Final = (
+# A policy applies to the functions' role by name, as PUBLIC (role 0), or through a membership.
+LIST_UNEXPECTED_POLICIES: Final = (
     TENANT_TABLES
     + """
     SELECT t.relname || '.' || p.polname FROM tenant_tables AS t JOIN pg_policy AS p ON p.polrelid = t.oid
@@ -53,7 +53,7 @@ LIST_OTHER_POLICIES: Final = (
       )
     """
 )
-LIST_UNPOLICED: Final = (
+LIST_WITHOUT_POLICY: Final = (
     TENANT_TABLES
     + """
     SELECT relname FROM tenant_tables AS t
@@ -65,7 +65,7 @@ LIST_UNPOLICED: Final = (
       )
     """
 )
-LIST_REACHABLE: Final = """
+LIST_ACCESSIBLE_PLATFORM_TABLES: Final = """
     SELECT c.relname FROM pg_class AS c
     WHERE c.relnamespace = 'public'::regnamespace AND c.relname <> 'organizations'
       AND NOT EXISTS (
@@ -80,8 +80,8 @@ LIST_REACHABLE: Final = """
               ) OR has_any_column_privilege('tenancy_functions', c.oid, 'SELECT, INSERT, UPDATE, REFERENCES')
       END
 """
-# Checks of foreign keys bypass row-level security: the organization has to be in the key, beside the other's.
-LIST_LOOSE_KEYS: Final = (
+# Foreign key checks bypass row-level security. So each key must contain both organization columns.
+LIST_FOREIGN_KEYS_WITHOUT_ORGANIZATION: Final = (
     TENANT_TABLES
     + """
     SELECT k.conname FROM pg_constraint AS k JOIN tenant_tables AS t ON t.oid = k.confrelid
@@ -92,54 +92,54 @@ LIST_LOOSE_KEYS: Final = (
     )
     """
 )
-LIST_OWNERS_VIEWS: Final = """
+LIST_VIEWS_WITH_OWNER_RIGHTS: Final = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
        AND 'security_invoker=true' <> ALL (coalesce(reloptions, '{}'))
 """
 
 
-def unforced_tables(conn: Connection) -> list[str]:
-    """Return tenants' tables without ENABLE and FORCE; no materialized view or foreign table can have them."""
-    return _names(conn, LIST_UNFORCED)
+def tables_without_forced_rls(conn: Connection) -> list[str]:
+    """Return tenant tables without enabled and forced row-level security."""
+    return _names(conn, LIST_WITHOUT_FORCED_RLS)
 
 
-def loose_columns(conn: Connection) -> list[str]:
-    """Return tenants' tables whose organization may be NULL, or is no uuid."""
-    return _names(conn, LIST_LOOSE_COLUMNS)
+def loose_organization_columns(conn: Connection) -> list[str]:
+    """Return tenant tables whose organization column is nullable or not a uuid."""
+    return _names(conn, LIST_LOOSE_ORGANIZATION_COLUMNS)
 
 
-def unindexed_tables(conn: Connection) -> list[str]:
-    """Return tenants' tables without an index over all rows that starts with the organization."""
-    return _names(conn, LIST_UNINDEXED)
+def tables_without_index(conn: Connection) -> list[str]:
+    """Return tenant tables without a complete index that starts with the organization."""
+    return _names(conn, LIST_WITHOUT_INDEX)
 
 
-def other_policies(conn: Connection) -> list[str]:
-    """Return policies that show the functions' role rows, or let it write some, by another than the one condition."""
-    return _names(conn, LIST_OTHER_POLICIES)
+def unexpected_policies(conn: Connection) -> list[str]:
+    """Return policies that grant the functions' role more than the rows of the tenant."""
+    return _names(conn, LIST_UNEXPECTED_POLICIES)
 
 
-def unpoliced_tables(conn: Connection) -> list[str]:
-    """Return tenants' tables that the functions' role was granted something on, and that have no policy for it."""
-    return _names(conn, LIST_UNPOLICED)
+def tables_without_policy(conn: Connection) -> list[str]:
+    """Return tenant tables with a grant to the functions' role and without a policy for it."""
+    return _names(conn, LIST_WITHOUT_POLICY)
 
 
-def reachable_tables(conn: Connection) -> list[str]:
-    """Return tables, views and sequences without an organization on which the functions' role may do anything."""
-    return _names(conn, LIST_REACHABLE)
+def accessible_platform_tables(conn: Connection) -> list[str]:
+    """Return tables and sequences of the platform that the functions' role can access."""
+    return _names(conn, LIST_ACCESSIBLE_PLATFORM_TABLES)
 
 
-def loose_foreign_keys(conn: Connection) -> list[str]:
-    """Return foreign keys to a tenant's table that do not tie the organization of one row to that of the other."""
-    return _names(conn, LIST_LOOSE_KEYS)
+def foreign_keys_without_organization(conn: Connection) -> list[str]:
+    """Return foreign keys to tenant tables that do not compare the organizations of both rows."""
+    return _names(conn, LIST_FOREIGN_KEYS_WITHOUT_ORGANIZATION)
 
 
-def owners_views(conn: Connection) -> list[str]:
+def views_with_owner_rights(conn: Connection) -> list[str]:
     """Return views that read with their owner's rights instead of the caller's."""
-    return _names(conn, LIST_OWNERS_VIEWS)
+    return _names(conn, LIST_VIEWS_WITH_OWNER_RIGHTS)
 
 
 def tenant_tables(conn: Connection) -> list[str]:
-    """Return the tables that the rules are about."""
+    """Return the tables that the rules apply to."""
     return _names(conn, LIST_TENANT_TABLES)
 
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL's files still have: tables, what is stored beside them, indexes, and the planner's statistics."""
+"""Texts in PostgreSQL's files after VACUUM: heaps, TOAST tables, indexes, statistics."""
 
 import struct
 from collections.abc import Collection, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-VACUUM = "VACUUM (ANALYZE, INDEX_CLEANUP ON)"  # what docs/operations.md schedules, daily
+VACUUM = "VACUUM (ANALYZE, INDEX_CLEANUP ON)"  # daily, as docs/operations.md says
 REINDEX = "REINDEX SCHEMA CONCURRENTLY public"  # weekly
 LIST_FILES = """
     WITH tables AS (
@@ -29,22 +29,26 @@ LIST_STATISTICS = """
 PAGE_BYTES, PAGE_HEADER_BYTES, LP_NORMAL, LP_DEAD = 8192, 24, 1, 3
 
 
-def texts_after_vacuum(conn: psycopg.Connection[Any], *, but: Collection[str] = ()) -> Iterator[tuple[str, str]]:
-    """Yield whatever the files of all tables *but* those lead to, with the place: row, part of one, index entry.
+def texts_after_vacuum(conn: psycopg.Connection[Any], *, excluded: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """Run VACUUM, then yield the place and text of each item in the files of tables.
 
-    What VACUUM frees it does not overwrite: searched is whatever a line pointer of a page still leads to.
+    Tables in *excluded* are left out. An item is a row, a part of one in a TOAST table, an index entry or a statistic.
+    VACUUM does not overwrite freed space. So only items count that a line pointer of their page still reaches.
     """
     conn.execute(VACUUM)
     conn.execute("CHECKPOINT")
     [(directory,)] = conn.execute("SHOW data_directory").fetchall()
-    for where, file in conn.execute(LIST_FILES, (sorted(but),)).fetchall():
+    for place, file in conn.execute(LIST_FILES, (sorted(excluded),)).fetchall():
         for item in items_in((Path(directory) / file).read_bytes()):
-            yield where, item.decode("latin-1")
-    yield from conn.execute(LIST_STATISTICS, (sorted(but),)).fetchall()
+            yield place, item.decode("latin-1")
+    yield from conn.execute(LIST_STATISTICS, (sorted(excluded),)).fetchall()
 
 
 def items_in(relation: bytes) -> Iterator[bytes]:
-    """Return every item, dead or alive, that the pages of a relation point at (PostgreSQL: database page layout)."""
+    """Return every live and dead item of a relation's pages.
+
+    Source: the PostgreSQL manual, "Database Page Layout".
+    """
     for start in range(0, len(relation), PAGE_BYTES):
         page = relation[start : start + PAGE_BYTES]
         [end_of_pointers] = struct.unpack_from("<H", page, 12)

@@ -1,10 +1,10 @@
-"""The report as one page that needs nothing else: plain HTML, readable without colours and without scripts."""
+"""The report as one HTML page without scripts or external files, readable without colours."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-FEW: Final = 40  # entries of a list that are shown at once
+OPEN_LIST_LIMIT: Final = 40  # longer lists are collapsed
 
 STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
@@ -18,30 +18,38 @@ summary { cursor: pointer; font-weight: 600 } code { font-size: .9em; overflow-w
 """
 
 
-def page(report: Mapping[str, Any]) -> str:
-    """Return *report*, as `make prove` makes it, as a page."""
-    findings, mutants = report["findings"], report["mutants"]
-    attacks = findings.get("attacks", {})
-    caught = sum(mutant["caught"] for mutant in mutants)
-    verdict = "Proven" if report["proven"] else "Not proven"
-    summary = {
+def render_page(report: Mapping[str, Any]) -> str:
+    """Return the *report* of `make prove` as a page."""
+    result = "Proven" if report["proven"] else "Not proven"
+    body = [
+        f"<h1>Isolation of organizations: {_mark(result, is_good=report['proven'])}</h1>",
+        f"<p>{escape(report['date'])}. The method is described in docs/isolation.md.</p>",
+        _table("", _summary(report)),
+        *(f"<h2>{escape(name.capitalize())}</h2>{_value(value)}" for name, value in report["findings"].items()),
+        "<h2>Mutants</h2><p>Each mutant is a deliberate defect in one file. The tests must fail for it.</p>",
+        _mutants(report["mutants"]),
+    ]
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
+    title = f"<title>Isolation: {escape(result.lower())}</title>"
+    return f'<!doctype html>\n<html lang="en"><head>{head}{title}</head>\n<body>{"\n".join(body)}</body></html>\n'
+
+
+def duration(seconds: float) -> str:
+    """Return *seconds* as text, such as "12 min 34 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _summary(report: Mapping[str, Any]) -> dict[str, object]:
+    attacks, mutants = report["findings"].get("attacks", {}), report["mutants"]
+    return {
         "combinations tried": attacks.get("combinations", 0),
         "leaks": len(attacks.get("leaks", ())),
         "faults (5xx)": len(attacks.get("faults (5xx)", ())),
-        "hints at existence": len(attacks.get("hints at existence", ())),
-        "mutants caught": f"{caught} of {len(mutants)}",
+        "existence leaks": len(attacks.get("existence leaks", ())),
+        "mutants caught": f"{sum(mutant['caught'] for mutant in mutants)} of {len(mutants)}",
+        "duration": duration(report["seconds"]),
     }
-    body = [
-        f"<h1>Organizations are apart: {_mark(verdict, is_good=report['proven'])}</h1>",
-        f"<p>{escape(report['date'])}. What is tried, and how: docs/isolation.md.</p>",
-        _table("", summary),
-        *(f"<h2>{escape(name.capitalize())}</h2>{_value(value)}" for name, value in findings.items()),
-        "<h2>Mutants</h2><p>Each breaks the code in one place; the proof must notice.</p>",
-        _mutants(mutants),
-    ]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
-    title = f"<title>Isolation: {escape(verdict.lower())}</title>"
-    return f'<!doctype html>\n<html lang="en"><head>{head}{title}</head>\n<body>{"\n".join(body)}</body></html>\n'
 
 
 def _value(value: object) -> str:
@@ -64,7 +72,7 @@ def _list(items: Sequence[object]) -> str:
     entries = "".join(f"<li><code>{escape(str(item))}</code></li>" for item in items)
     if not entries:
         return ""
-    is_open = " open" if len(items) <= FEW else ""
+    is_open = " open" if len(items) <= OPEN_LIST_LIMIT else ""
     return f"<details{is_open}><summary>all {len(items)}</summary><ul>{entries}</ul></details>"
 
 
@@ -79,13 +87,14 @@ def _table(caption: str, values: Mapping[str, object]) -> str:
 
 def _mutants(mutants: Sequence[Mapping[str, Any]]) -> str:
     rows = "".join(
-        f"<tr><td>{escape(mutant['name'])}</td><td>{escape(mutant['wall'])}</td>"
+        f"<tr><td>{escape(mutant['name'])}</td><td>{escape(mutant['safeguard'])}</td>"
         f"<td><code>{escape(mutant['file'])}</code></td>"
         f"<td>{_mark('caught' if mutant['caught'] else 'missed', is_good=mutant['caught'])}</td>"
-        f"<td><code>{escape(mutant['by'])}</code></td></tr>"
+        f'<td><code>{escape(mutant["by"])}</code></td><td class="number">{duration(mutant["seconds"])}</td></tr>'
         for mutant in mutants
     )
-    names = "".join(f'<th scope="col">{name}</th>' for name in ("defect", "wall", "file", "", "by"))
+    columns = ("defect", "safeguard", "file", "result", "failed test", "duration")
+    names = "".join(f'<th scope="col">{name}</th>' for name in columns)
     return f"<table><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
 
 

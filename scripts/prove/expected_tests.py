@@ -1,0 +1,26 @@
+"""Tests of tests/isolation that mutants name as the one expected to catch them."""
+
+from typing import Final
+
+PROOF: Final = "tests/isolation/proof"
+
+ATTACKS: Final = f"{PROOF}/test_attacks.py::test_attacks_find_no_leak"
+SCHEDULED_FUNCTIONS: Final = f"{PROOF}/test_attacks.py::test_scheduled_functions_do_not_mix_organizations"
+ERASURE: Final = f"{PROOF}/test_erasure.py::test_erasure_removes_every_canary"
+MALFORMED_CREDENTIALS: Final = f"{PROOF}/test_malformed_credentials.py::test_malformed_credentials_are_refused"
+DEAD_KEYS: Final = f"{PROOF}/test_malformed_credentials.py::test_dead_keys_are_answered_like_unknown_keys"
+POOLED_CONNECTION: Final = f"{PROOF}/test_reuse.py::test_pooled_connection_shows_only_the_tenants_rows"
+NESTED_TRANSACTION: Final = f"{PROOF}/test_reuse.py::test_nested_transaction_is_refused"
+WARM_PROCESS: Final = f"{PROOF}/test_reuse.py::test_warm_process_answers_like_a_fresh_one"
+STORE_PARAMETERS: Final = f"{PROOF}/test_store_functions.py::test_store_functions_take_the_organization_id"
+STATEMENTS_ALONE: Final = f"{PROOF}/test_store_functions.py::test_statements_alone_confine_store_functions"
+CLICKHOUSE_STATEMENTS_ALONE: Final = (
+    f"{PROOF}/test_store_functions.py::test_clickhouse_statements_alone_confine_store_functions"
+)
+COUNTER_KEYS: Final = f"{PROOF}/test_store_functions.py::test_counter_functions_touch_only_their_own_keys"
+READER_FILTER: Final = "tests/isolation/test_clickhouse.py::test_reader_filters_an_unfiltered_statement"
+READER_TABLES: Final = "tests/isolation/test_clickhouse.py::test_reader_filters_every_tenant_table"
+READER_READ_ONLY: Final = "tests/isolation/test_clickhouse.py::test_reader_can_change_neither_rows_nor_settings"
+ROLE_RULES: Final = "tests/isolation/test_roles.py::test_every_role_follows_the_rule"
+TABLE_RULES: Final = "tests/isolation/test_tables.py::test_every_table_follows_the_rule"
+UNNEEDED_RIGHTS: Final = "tests/isolation/test_tenants.py::test_functions_role_has_no_unneeded_rights"

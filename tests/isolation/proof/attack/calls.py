@@ -1,0 +1,176 @@
+"""Calls of every route, made from the sample events and adapted to the caller."""
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+from tenancy.rules.api_keys import KEY
+from tenancy.rules.organization import OrganizationStatus
+from tests.given import ROOT
+from tests.handlers.functions import BASE_DOMAIN
+from tests.isolation.proof.attack.gateway import GatewayRequest, GatewayResponse, LocalGateway
+from tests.isolation.proof.discovery.deployment import Route
+from tests.isolation.proof.normalization import TIMESTAMP
+from tests.isolation.proof.proof_data import Credential, ProofOrganization
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+ROW_ID = re.compile(r"(\w+)_id")  # a path parameter for the id of a row
+NOW = datetime.now(UTC)  # the same for all, so that requests of two organizations differ only in their caller
+GZIP_MAGIC = b"\x1f\x8b"
+METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A route with the query, document and path parameters of a *sample* event.
+
+    *is_borrowed*: the sample is that of another route of the same function.
+    """
+
+    route: Route
+    sample: str = ""
+    is_borrowed: bool = False
+    query: tuple[tuple[str, str], ...] = ()
+    document: Any = None
+    is_compressed: bool = False
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.route.name} ({self.sample})" if self.sample else self.route.name
+
+
+def discover_calls(route: Route) -> list[Call]:
+    """Return a call for each sample event of *route*.
+
+    A route without samples borrows those of its function with the same method.
+    """
+    if route.method == "OPTIONS":
+        return [Call(route=route)]
+    files = sorted((ROOT / "events" / route.function).iterdir())
+    samples = {file.stem: json.loads(file.read_text()) for file in files}
+    of_method = {name: each for name, each in samples.items() if each.get("httpMethod") == route.method}
+    of_route = {name: each for name, each in of_method.items() if each.get("resource") == route.path}
+    is_borrowed = not of_route and route.method in METHODS_WITH_BODY
+    chosen = of_method if is_borrowed else of_route
+    calls = [_call(route, name, sample) for name, sample in chosen.items()]
+    return [replace(call, is_borrowed=is_borrowed) for call in calls] or [Call(route=route)]
+
+
+def find_successful_call(
+    gateway: LocalGateway, route: Route, credentials: Iterable[Credential], own: ProofOrganization
+) -> tuple[Call, Credential] | None:
+    """Return the first call of *route* that succeeds with one of *credentials*, and which."""
+    for call, credential in product(discover_calls(route), credentials):
+        if send_in_any_status(gateway, request_for(call, credential, own), credential).is_success:
+            return call, credential
+    return None
+
+
+def send_in_any_status(gateway: LocalGateway, request: GatewayRequest, credential: Credential) -> GatewayResponse:
+    """Return the response.
+
+    For the operator try every status of the organization until the call succeeds.
+    """
+    gateway.state.restore_rows()
+    response = gateway.send(request)
+    if credential.is_operator and not response.is_success:
+        for status in OrganizationStatus:
+            gateway.state.set_status(status)
+            response = response if response.is_success else gateway.send(request)
+        gateway.state.set_status(OrganizationStatus.ACTIVE)
+    return response
+
+
+def request_for(call: Call, credential: Credential, own: ProofOrganization) -> GatewayRequest:
+    """Return *call* as *credential* makes it for its own organization, at the platform's host."""
+    headers = [("Host", f"api.{BASE_DOMAIN}"), ("Content-Type", "application/json")]
+    if credential.authorization is not None:
+        headers.append(("Authorization", credential.authorization))
+    samples = dict(call.parameters)
+    parameters = {name: _own_parameter(name, credential, own, samples.get(name)) for name in call.route.parameters}
+    request = GatewayRequest(route=call.route, parameters=parameters, headers=tuple(headers), query=call.query)
+    return with_document(request, call, _map_texts(call.document, lambda text: _adapted(text, credential)))
+
+
+def with_document(request: GatewayRequest, call: Call, document: object) -> GatewayRequest:
+    """Return *request* with *document* as its body, compressed if the sample is."""
+    if document is None:
+        return request
+    body = json.dumps(document).encode()
+    return replace(request, body=gzip.compress(body, mtime=0) if call.is_compressed else body)
+
+
+def document_in(request: GatewayRequest) -> Any:  # noqa: ANN401 - JSON
+    """Return a copy of the document in the body, None without one."""
+    body = gzip.decompress(request.body) if request.body.startswith(GZIP_MAGIC) else request.body
+    return json.loads(body) if body else None
+
+
+def parameter_for(name: str, organization: ProofOrganization) -> str | None:
+    """Return the id that the path parameter *name* stands for: the organization's or a row's."""
+    found = ROW_ID.fullmatch(name)
+    if found is None:
+        return None
+    tables = [table for table in organization.row_ids if f"_{table}".endswith(f"_{found[1]}s")]
+    is_organization = name == "organization_id" or not tables
+    return str(organization.organization_id) if is_organization else organization.row_ids[tables[0]]
+
+
+def _own_parameter(name: str, credential: Credential, own: ProofOrganization, sample: str | None) -> str:
+    """Return the value of a path parameter: own id, else sample, else the caller's key."""
+    value = parameter_for(name, own) or (None if sample is None or KEY.fullmatch(sample) else sample)
+    if value is None:
+        value = credential.key.text if credential.key else str(own.organization_id)
+    return value
+
+
+def _call(route: Route, name: str, sample: dict[str, Any]) -> Call:
+    body = sample.get("body") or ""
+    raw = base64.b64decode(body) if sample.get("isBase64Encoded") else body.encode()
+    is_compressed = raw.startswith(GZIP_MAGIC)
+    text = gzip.decompress(raw) if is_compressed else raw
+    query = sorted((sample.get("queryStringParameters") or {}).items())
+    dates = sorted(value for _, value in query if DATE.fullmatch(value))
+    return Call(
+        route=route,
+        sample=name,
+        query=tuple((name, _recent(value, dates)) for name, value in query),
+        document=json.loads(text) if text else None,
+        is_compressed=is_compressed,
+        parameters=tuple((sample.get("pathParameters") or {}).items()),
+    )
+
+
+def _recent(value: str, dates: list[str]) -> str:
+    """Move a date of the query to a period around today, which the first of two dates begins."""
+    if value not in dates:
+        return value
+    is_start = value == dates[0] and len(dates) > 1
+    return (NOW.date() + timedelta(days=-30 if is_start else 2)).isoformat()
+
+
+def _map_texts(value: Any, change: Callable[[str], str | None]) -> Any:  # noqa: ANN401 - JSON
+    """Apply *change* to every text in a JSON value, and leave out members that become None."""
+    match value:
+        case str():
+            return change(value)
+        case list():
+            return [_map_texts(item, change) for item in value]
+        case dict():
+            changed = {name: _map_texts(item, change) for name, item in value.items()}
+            return {name: item for name, item in changed.items() if item is not None or value[name] is None}
+    return value
+
+
+def _adapted(text: str, credential: Credential) -> str | None:
+    """Replace a sample's key by the caller's, and a sample's time by the current one."""
+    if KEY.fullmatch(text):
+        return credential.key.text if credential.key else None
+    return NOW.isoformat() if TIMESTAMP.fullmatch(text) else text

@@ -1,0 +1,16 @@
+"""Placeholders for ids, times and counts, so that two answers can be compared."""
+
+import re
+from collections.abc import Mapping
+
+UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+COUNTS = re.compile(r'("(?:used|remaining|ml_predictions|api_requests)": ?)\d+')  # grow with every request
+
+
+def normalize(text: str, placeholders: Mapping[str, str] | None = None) -> str:
+    """Replace ids, times and counts in *text*, and the keys of *placeholders* by their values."""
+    text = COUNTS.sub(r"\1<count>", text)
+    for value, placeholder in (placeholders or {}).items():
+        text = text.replace(value, placeholder)
+    return TIMESTAMP.sub("<time>", UUIDS.sub("<id>", text))

@@ -1,0 +1,257 @@
+"""Three organizations with members of every role and credentials of every kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+from pydantic import SecretStr
+
+from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.new_organization import NewOrganization
+from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
+from tenancy.rules.tiers import Tier
+from tenancy.stores.postgres.api_keys import insert_api_key
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
+from tests.given import OPERATOR, PASSWORD, Databases
+from tests.handlers.functions import ISSUER, superuser
+from tests.isolation.proof.canaries import Canaries, plant_canaries
+from tests.isolation.proof.discovery.tables import Table, discover_tables
+
+TIERS = {"acme": Tier.STARTER, "globex": Tier.GROWTH, "initech": Tier.ENTERPRISE}
+VALID_EPOCH, REVOKED_EPOCH = "0.0", "0.1"
+TOKEN_LIFETIME = timedelta(days=1)  # longer than the slowest run of the proof
+ADMIN_ROLE = "super_admin"
+OPERATOR_KIND, ANONYMOUS_KIND = "operator", "anonymous"
+INSERT_USER = "INSERT INTO users (id, organization_id, email, role) VALUES (%s, %s, %s, %s)"
+INVALIDATE_KEY = {
+    "revoked": "UPDATE api_keys SET revoked_at = now() WHERE digest = %s",
+    "expired": "UPDATE api_keys SET expires_at = now() - interval '1 minute' WHERE digest = %s",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A credential to call with.
+
+    *owner* is None for the operator's, and for calls without a credential.
+    """
+
+    kind: str
+    owner: UUID | None
+    authorization: str | None
+    key: ApiKey | None = None
+    is_valid: bool = True
+
+    @property
+    def is_operator(self) -> bool:
+        return self.owner is None and self.authorization is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofOrganization:
+    """An organization, and the identifiers by which a request can name it.
+
+    *row_ids* has the id of one row for each table, *cursors* the next page of its own lists by call.
+    """
+
+    name: str
+    organization_id: UUID
+    subdomain: str
+    gateway_key: str
+    row_ids: Mapping[str, str]
+    write_key: ApiKey
+    cursors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofData:
+    """The organizations with their credentials and canaries.
+
+    *owners* has the organization of each row, by the row's id.
+    """
+
+    organizations: tuple[ProofOrganization, ...]
+    credentials: tuple[Credential, ...]
+    canaries: Canaries
+    owners: Mapping[str, UUID]
+
+    def credentials_of(self, organization_id: UUID | None) -> tuple[Credential, ...]:
+        return tuple(credential for credential in self.credentials if credential.owner == organization_id)
+
+    def credential(self, kind: str, organization_id: UUID | None) -> Credential:
+        return next(each for each in self.credentials_of(organization_id) if each.kind == kind)
+
+
+def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> ProofData:
+    """Provision the organizations through the use case, and plant their canaries."""
+    canaries = Canaries()
+    authorization = f"Bearer {operator_key.text}"
+    credentials = [
+        Credential(kind=ANONYMOUS_KIND, owner=None, authorization=None),
+        Credential(kind=OPERATOR_KIND, owner=None, authorization=authorization, key=operator_key),
+    ]
+    names = {}
+    write_keys = {}
+    for name, tier in TIERS.items():
+        provisioned = _provision(databases, targets, canaries, tier)
+        organization_id = provisioned.organization.id
+        names[organization_id] = name
+        write_keys[organization_id] = provisioned.write_key
+        credentials += _create_credentials(databases, provisioned)
+    run_due_entries(databases.platform, targets, now=datetime.now(UTC))  # send the mail, as the sweep does
+    plant_canaries(databases, canaries, list(names))
+    return ProofData(
+        organizations=tuple(_organization(databases, each, names[each], write_keys[each]) for each in names),
+        credentials=tuple(credentials),
+        canaries=canaries,
+        owners=_owners(databases),
+    )
+
+
+def unknown_organization(known: ProofOrganization) -> ProofOrganization:
+    """Return an organization that does not exist, with ids for the same tables as *known*."""
+    return ProofOrganization(
+        name="unknown",
+        organization_id=UUID("0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f"),
+        subdomain="unknown-0f0f0f0f0f0f0f0f",
+        gateway_key="",
+        row_ids={table: str(UUID(int=number + 1, version=4)) for number, table in enumerate(sorted(known.row_ids))},
+        write_key=generate_key(KeyType.WRITE),
+    )
+
+
+def _provision(databases: Databases, targets: OutboxTargets, canaries: Canaries, tier: Tier) -> Provisioned:
+    """Provision an organization whose name, subdomain and address are canaries."""
+    name, subdomain, address = (canaries.create(None, f"mail {part}") for part in ("name", "subdomain", "address"))
+    new = NewOrganization(
+        name=name,
+        subdomain=subdomain,
+        admin_email=f"{address}@x.example",
+        admin_password=SecretStr(PASSWORD),
+        tier=tier,
+    )
+    provisioned = provision_organization(databases.platform, targets, new, OPERATOR, now=datetime.now(UTC))
+    for canary in (name, subdomain, address):
+        canaries.assign(canary, provisioned.organization.id)
+    return provisioned
+
+
+def _create_credentials(databases: Databases, provisioned: Provisioned) -> list[Credential]:
+    """Return tokens of every role, API keys of every type, and invalid ones of both."""
+    organization_id, admin_id = provisioned.organization.id, provisioned.admin_user_id
+    members = {ADMIN_ROLE: admin_id} | {role: uuid4() for role in ROLES if role != ADMIN_ROLE}
+    with superuser(databases) as conn:
+        for role, user_id in members.items():
+            if role != ADMIN_ROLE:
+                conn.execute(INSERT_USER, (user_id, organization_id, f"{role}@x.example", role))
+    keys = {"write key": provisioned.write_key, "secret key": provisioned.secret_key}
+    keys |= _insert_keys(databases, organization_id, provisioned.app_id)
+    tokens = _Tokens(databases.servers.credentials.signing_key, organization_id)
+    return [
+        *(tokens.sign(role, user_id) for role, user_id in members.items()),
+        tokens.sign(ADMIN_ROLE, admin_id, invalid="revoked token", epoch=REVOKED_EPOCH),
+        tokens.sign(ADMIN_ROLE, admin_id, invalid="expired token", issued_before=2 * TOKEN_LIFETIME),
+        *(_key_credential(organization_id, kind, key) for kind, key in keys.items()),
+    ]
+
+
+def _insert_keys(databases: Databases, organization_id: UUID, app_id: UUID) -> dict[str, ApiKey]:
+    """Insert a secret key with one scope, and revoked and expired keys of both types."""
+    keys = {"narrow secret key": generate_key(KeyType.SECRET)}
+    with superuser(databases) as conn:
+        narrow = keys["narrow secret key"]
+        insert_api_key(conn, organization_id, uuid4(), narrow, name="narrow", scopes=[EVENTS_WRITE])
+        for state, statement in INVALIDATE_KEY.items():
+            for key_type, app, name in ((KeyType.SECRET, None, "secret"), (KeyType.WRITE, app_id, "write")):
+                key = keys[f"{state} {name} key"] = generate_key(key_type)
+                insert_api_key(conn, organization_id, uuid4(), key, name=state, scopes=PERMISSIONS, app_id=app)
+                conn.execute(statement, (key.digest,))
+    return keys
+
+
+def _key_credential(organization_id: UUID, kind: str, key: ApiKey) -> Credential:
+    is_valid = not kind.startswith(tuple(INVALIDATE_KEY))
+    return Credential(kind=kind, owner=organization_id, authorization=f"Bearer {key.text}", key=key, is_valid=is_valid)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """Signs access tokens of one organization's members with the deployment's key, a JWK."""
+
+    signing_key: Mapping[str, Any]
+    organization_id: UUID
+
+    def sign(
+        self,
+        role: str,
+        user_id: UUID,
+        *,
+        invalid: str = "",
+        epoch: str = VALID_EPOCH,
+        issued_before: timedelta = timedelta(0),
+    ) -> Credential:
+        """Return a token of the member.
+
+        *invalid* is the kind of a token that must be refused.
+        """
+        issued_at = datetime.now(UTC) - issued_before
+        claims = {
+            "sub": str(user_id),
+            "user_id": str(user_id),
+            "organization_id": str(self.organization_id),
+            "email": f"{role}@x.example",
+            "role": role,
+            "permissions": sorted(ROLES[role]),
+            "iss": ISSUER,
+            "aud": ISSUER,
+            "iat": int(issued_at.timestamp()),
+            "exp": int((issued_at + TOKEN_LIFETIME).timestamp()),
+            "jti": str(uuid4()),
+            "token_use": "access",
+            "epoch": epoch,
+        }
+        key = jwt.PyJWK(dict(self.signing_key))
+        token = jwt.encode(claims, key.key, self.signing_key["alg"], headers={"kid": self.signing_key["kid"]})
+        return Credential(
+            kind=invalid or role,
+            owner=self.organization_id,
+            authorization=f"Bearer {token}",
+            is_valid=not invalid,
+        )
+
+
+def _organization(databases: Databases, organization_id: UUID, name: str, write_key: ApiKey) -> ProofOrganization:
+    with superuser(databases) as conn:
+        statement = "SELECT subdomain, gateway_key FROM organizations WHERE id = %s"
+        [(subdomain, gateway_key)] = conn.execute(statement, (organization_id,)).fetchall()
+        row_ids = {}
+        for table in filter(_has_uuid, discover_tables(conn)):
+            statement = f"SELECT id::text FROM {table.name} WHERE {table.tenant_column} = %s LIMIT 1"
+            for (row_id,) in conn.execute(statement, (organization_id,)):
+                row_ids[table.name] = row_id
+    return ProofOrganization(
+        name=name,
+        organization_id=organization_id,
+        subdomain=subdomain,
+        gateway_key=gateway_key,
+        row_ids=row_ids,
+        write_key=write_key,
+    )
+
+
+def _owners(databases: Databases) -> dict[str, UUID]:
+    """Return the organization of each row's id, without the ids of organizations themselves."""
+    owners: dict[str, UUID] = {}
+    with superuser(databases) as conn:
+        for table in filter(_has_uuid, discover_tables(conn)):
+            if table.tenant_column != "id":
+                owners.update(conn.execute(f"SELECT id::text, organization_id FROM {table.name}").fetchall())
+    return owners
+
+
+def _has_uuid(table: Table) -> bool:
+    return ("id", "uuid") in {(column.name, column.type) for column in table.columns}

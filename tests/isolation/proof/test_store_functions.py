@@ -1,0 +1,156 @@
+"""Policies alone and statements alone confine every store function to one organization."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tenancy.errors import Refusal
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.redis.client import Redis
+from tests.given import Databases
+from tests.handlers.functions import superuser
+from tests.isolation.proof.discovery.store_functions import (
+    Arguments,
+    StoreFunction,
+    arguments_for,
+    count_platform_functions,
+    discover_store_functions,
+    takes_first,
+    uses_connection,
+)
+from tests.isolation.proof.discovery.tables import allowed_values_of, discover_tables
+from tests.isolation.proof.leaks.snapshots import redis_keys, snapshot
+from tests.isolation.proof.proof_data import ProofData, ProofOrganization
+from tests.isolation.proof.report import ProofReport
+
+FUNCTIONS = discover_store_functions()
+POSTGRES_FUNCTIONS = [function for function in FUNCTIONS if takes_first(function, psycopg.Connection)]
+CLICKHOUSE_FUNCTIONS = [function for function in FUNCTIONS if takes_first(function, TenantReader)]
+REDIS_FUNCTIONS = [function for function in FUNCTIONS if takes_first(function, Redis)]
+
+type NewArguments = Callable[[StoreFunction, ProofOrganization], Arguments]
+
+
+class UnfilteredReader(TenantReader):
+    """A tenant reader without its filter."""
+
+    def _filters(self) -> str:
+        return "{}"
+
+
+@pytest.fixture
+def new_arguments(databases: Databases) -> NewArguments:
+    with superuser(databases) as conn:
+        allowed_values = allowed_values_of(discover_tables(conn))
+    return lambda function, own: arguments_for(function, own.organization_id, own.row_ids, allowed_values)
+
+
+def test_store_functions_take_the_organization_id(report: ProofReport) -> None:
+    functions = [function for function in FUNCTIONS if uses_connection(function)]
+
+    report.sections["store functions"] = {
+        "outside stores/*/platform": sorted(function.name for function in FUNCTIONS),
+        "with a connection": len(functions) + len(CLICKHOUSE_FUNCTIONS),
+        "in stores/*/platform": count_platform_functions(),
+    }
+    assert functions
+    assert [function.name for function in functions if not function.takes_organization_id] == []
+
+
+def test_policies_alone_confine_store_functions(
+    databases: Databases, data: ProofData, new_arguments: NewArguments, subtests: pytest.Subtests
+) -> None:
+    acme, globex, _ = data.organizations
+    before = snapshot(databases, globex.organization_id)
+
+    for function in POSTGRES_FUNCTIONS:
+        with subtests.test("arguments of globex find nothing in a transaction of acme", function=function.name):
+            result = _call_in_transaction(databases, acme, function, new_arguments(function, globex))
+            assert data.canaries.foreign_fields_in(result or "", acme.organization_id) == set()
+
+    with subtests.test("the calls changed nothing of globex"):
+        assert snapshot(databases, globex.organization_id) == before
+
+
+def test_statements_alone_confine_store_functions(
+    databases: Databases, data: ProofData, new_arguments: NewArguments, report: ProofReport, subtests: pytest.Subtests
+) -> None:
+    acme = data.organizations[0]
+
+    for function in POSTGRES_FUNCTIONS:
+        with subtests.test("the result is the same without policies", function=function.name):
+            arguments = new_arguments(function, acme)
+            result = _call_without_policies(databases, data, function, arguments)
+            assert data.canaries.foreign_fields_in(result, acme.organization_id) == set()
+            assert _call_in_transaction(databases, acme, function, arguments) in {result, None}
+
+    report.sections["store functions called without policies"] = [function.name for function in POSTGRES_FUNCTIONS]
+
+
+def test_clickhouse_statements_alone_confine_store_functions(
+    databases: Databases, data: ProofData, subtests: pytest.Subtests
+) -> None:
+    assert CLICKHOUSE_FUNCTIONS
+    for own in data.organizations:
+        reader = TenantReader(databases.clickhouse, own.organization_id)
+        unfiltered = UnfilteredReader(databases.clickhouse, own.organization_id)
+        for function in CLICKHOUSE_FUNCTIONS:
+            with subtests.test(function=function.name):
+                positional, keywords = arguments_for(function, own.organization_id, own.row_ids, {})
+                result = _text_of(function.call(reader, *positional, **keywords))
+                assert _text_of(function.call(unfiltered, *positional, **keywords)) == result
+                assert data.canaries.foreign_fields_in(result, own.organization_id) == set()
+
+
+def test_counter_functions_touch_only_their_own_keys(
+    databases: Databases, counters: Redis, data: ProofData, subtests: pytest.Subtests
+) -> None:
+    assert REDIS_FUNCTIONS
+    own = data.organizations[0]
+    before = redis_keys(databases)
+
+    for function in REDIS_FUNCTIONS:
+        with subtests.test(function=function.name):
+            positional, keywords = arguments_for(function, own.organization_id, own.row_ids, {})
+            function.call(counters, *positional, **keywords)
+
+    touched = {key for key, value in redis_keys(databases).items() if before.get(key) != value}
+    assert {key.partition("}")[0] for key in touched} == {f"{{{own.organization_id}"}
+
+
+def _call_in_transaction(
+    databases: Databases, tenant: ProofOrganization, function: StoreFunction, arguments: Arguments
+) -> str | None:
+    """Return the result for the functions' role, None if a right is missing or rows do not fit."""
+    positional, keywords = arguments
+    try:
+        with databases.functions.tenant_transaction(tenant.organization_id) as conn:
+            return _text_of(function.call(conn, *positional, **keywords))
+    except (psycopg.Error, Refusal):
+        return None
+
+
+def _call_without_policies(databases: Databases, data: ProofData, function: StoreFunction, arguments: Arguments) -> str:
+    """Return the result for the superuser, and check that rows of other organizations stay."""
+    positional, keywords = arguments
+    others = [own.organization_id for own in data.organizations[1:]]
+    with superuser(databases) as conn, conn.transaction(force_rollback=True):
+        before = [_row_digests(conn, other) for other in others]
+        result = _text_of(function.call(conn, *positional, **keywords))
+        assert [_row_digests(conn, other) for other in others] == before
+    return result
+
+
+def _row_digests(conn: psycopg.Connection[Any], organization_id: UUID) -> dict[str, frozenset[str]]:
+    digests = {}
+    for table in discover_tables(conn):
+        statement = f"SELECT md5(t::text) FROM {table.name} AS t WHERE {table.tenant_column} = %s"
+        digests[table.name] = frozenset(digest for (digest,) in conn.execute(statement, (organization_id,)))
+    return digests
+
+
+def _text_of(result: object) -> str:
+    return repr(list(result) if isinstance(result, Iterator) else result)
