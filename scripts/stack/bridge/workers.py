@@ -34,7 +34,7 @@ REPLACEMENTS = (  # in the script that a worker runs
     # the counter of recursive calls, for which botocore is imported
     ("    _ms_install_invoke_depth()\n", ""),
 )
-PYTHON_WITHOUT_PACKAGES = '#!/bin/sh\nexec "{python}" -I -S "$@"\n'
+PYTHON_WITHOUT_PACKAGES = '#!/bin/sh\nexec "{python}" -I -S -B "$@"\n'
 
 _unpacking = threading.Lock()
 _raised = threading.local()
