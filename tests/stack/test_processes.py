@@ -15,8 +15,8 @@ import pytest
 from scripts.stack import processes
 from scripts.stack.errors import StackError
 from scripts.stack.processes import Launch, Process
+from tests.stack.waiting import LIMIT_SECONDS, wait_until
 
-LIMIT_SECONDS = 120.0  # for a condition that a busy machine reaches late
 FOREVER = "import time; time.sleep(600)"
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {FOREVER!r}]); {FOREVER}"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); {FOREVER}"
@@ -33,20 +33,14 @@ def launch(code: str, *, is_ready: Callable[[], bool] = lambda: True, depends_on
     )
 
 
-def wait_for[T](condition: Callable[[], T]) -> T:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
-
-
 def log(directory: Path) -> str:
     return processes.log_path(directory, "part").read_text(encoding="utf-8")
 
 
-def children(process: Process) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children()
+def child_of(process: Process) -> psutil.Process:
+    parent = psutil.Process(process.pid)
+    wait_until(lambda: len(parent.children()) == 1)
+    return parent.children()[0]
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -71,7 +65,7 @@ def test_stop_spares_another_process_with_the_recorded_pid(tmp_path: Path) -> No
 
 def test_stop_ends_the_children_of_a_killed_process(tmp_path: Path) -> None:
     process = processes.start(tmp_path, launch(PARENT))
-    [orphan] = wait_for(lambda: children(process))
+    orphan = child_of(process)
     os.kill(process.pid, signal.SIGKILL)
 
     stopped = processes.stop(tmp_path, "part")
@@ -127,7 +121,7 @@ def test_damaged_record_is_no_process(tmp_path: Path) -> None:
 
 def test_moved_directory_still_owns_its_processes(tmp_path: Path) -> None:
     process = processes.start(tmp_path / "here", launch(PARENT))
-    [child] = wait_for(lambda: children(process))
+    child = child_of(process)
     (tmp_path / "here").rename(tmp_path / "there")
 
     found = processes.find_running(tmp_path / "there", "part")
