@@ -5,6 +5,7 @@ import ast
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,7 @@ def test_events_and_audit_records_and_their_proof_outlive_the_stack() -> None:
 
 def test_the_requirements_are_the_locks(tmp_path: Path) -> None:
     exported = tmp_path / "requirements.txt"
-    command = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-annotate"]
-    subprocess.run([*command, "--no-header", "--output-file", str(exported)], cwd=ROOT, check=True, capture_output=True)
+    command = [sys.executable, "-m", "uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
+    plain = ["--no-hashes", "--no-annotate", "--no-header", "--output-file", str(exported)]
+    subprocess.run([*command, *plain], cwd=ROOT, check=True, capture_output=True)
     assert (ROOT / "layers/dependencies/requirements.txt").read_text() == exported.read_text()
