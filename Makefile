@@ -1,16 +1,19 @@
-# Thin: what happens is in scripts/. Set-up happens by itself, before whatever needs it.
+# Thin: the work is in scripts/. A target that needs the environment sets it up first.
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 export PYTHONPATH := layers/tenancy:.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help up down demo test prove test-sam lint bench build deploy
+# The environment is made anew when its interpreter is gone.
+BROKEN := $(shell .venv/bin/python -c '' 2>/dev/null || echo broken)
+
+.PHONY: broken help up down demo test prove test-sam lint bench build deploy
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.venv/.synced: uv.lock pyproject.toml .python-version scripts/setup.py
-	@$(PYTHON) scripts/setup.py
+.venv/.synced: uv.lock pyproject.toml .python-version scripts/setup.py scripts/progress.py $(BROKEN)
+	@$(PYTHON) -m scripts.setup
 	@touch $@
 
 up: .venv/.synced  ## Start the embedded stack, as .local/stack.json then says

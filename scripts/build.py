@@ -1,7 +1,7 @@
-"""Build the bundle: pinned dependencies, ``sam build``, and bytecode that a cold start need not make.
+"""Build the bundle: pinned dependencies, ``sam build``, and bytecode for a quick cold start.
 
-``sam build`` ships no bytecode and Lambda mounts code read-only, so that every cold start would compile whatever it
-imports: psycopg alone half a second. Bytecode is kept by content between builds; an unchanged bundle is not built
+``sam build`` ships no bytecode and Lambda mounts code read-only. So every cold start would compile its imports, which
+takes half a second for psycopg alone. Bytecode is kept by content between builds. An unchanged bundle is not built
 again.
 
 Usage: ``python -m scripts.build [--architecture arm64] [--build-dir .aws-sam/build]``
@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import py_compile
+import re
 import shutil
 import subprocess
 import sys
@@ -19,38 +20,57 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib.util import cache_from_source
 from pathlib import Path
 
+from scripts.progress import progress
+
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = Path(sys.executable).parent
 REQUIREMENTS = Path("layers/dependencies/requirements.txt")
 INPUTS = ("template.yaml", "uv.lock", "functions", "layers", "scripts/build.py")
-EXPORT = ("export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-annotate", "--no-header")
+ARCHITECTURE = re.compile(r"(?m)(^  Architecture:\n(?:    .*\n)*?    Default: )\w+$")
+EXPORT = (
+    *("export", "--frozen", "--no-cache", "--no-dev"),
+    *("--no-emit-project", "--no-hashes", "--no-annotate", "--no-header"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Build for one architecture into one folder, unless that is what the folder holds already."""
+    """Build for one architecture into one folder, unless the folder has that build already."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--architecture", choices=["arm64", "x86_64"], default="arm64")
     parser.add_argument("--build-dir", type=Path, default=Path(".aws-sam/build"))
     chosen = parser.parse_args(arguments)
-    build(ROOT, chosen.build_dir, chosen.architecture)
+    built = build(ROOT, chosen.build_dir, chosen.architecture)
+    say(f"the bundle for {chosen.architecture} is in {chosen.build_dir}{'' if built else ', unchanged'}")
 
 
-def build(root: Path, build_dir: Path, architecture: str) -> None:
-    """Build the bundle at *root*, for *architecture*, into *build_dir* (relative to *root*)."""
+def build(root: Path, build_dir: Path, architecture: str) -> bool:
+    """Build the bundle at *root* for *architecture*, and tell whether there was anything to do.
+
+    *build_dir* is relative to *root*.
+    """
     target = root / build_dir
     export_requirements(root)
     marker = target.parent / f"{target.name}.inputs"
     digest = hashlib.sha256(f"{architecture} {digest_of_inputs(root)}".encode()).hexdigest()
     if target.exists() and marker.exists() and marker.read_text(encoding="utf-8") == digest:
-        return
+        return False
     marker.unlink(missing_ok=True)
-    run_sam_build(root, target, architecture)
-    add_bytecode(target, target.parent / "bytecode")
+    say(f"building the bundle for {architecture}")
+    with progress(say, "building the bundle"):
+        run_sam_build(root, target, architecture)
+        set_default_architecture(target / "template.yaml", architecture)
+        add_bytecode(target, target.parent / "bytecode")
     marker.write_text(digest, encoding="utf-8")
+    return True
+
+
+def say(line: str) -> None:
+    """Print a line of progress."""
+    print(f"build: {line}", flush=True)
 
 
 def digest_of_inputs(root: Path) -> str:
-    """A digest of all that the bundle is made of: it changes when a build would give something else."""
+    """Return a digest of the bundle's sources, which changes when a build would give another result."""
     digest = hashlib.sha256(sys.version.encode())
     for file in _files(root / name for name in INPUTS):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -59,21 +79,19 @@ def digest_of_inputs(root: Path) -> str:
 
 
 def export_requirements(root: Path) -> None:
-    """Write the locked dependencies where ``sam build`` looks for them, if they are others than before."""
-    uv = shutil.which("uv", path=_search_path())
-    if uv is None:
-        if (root / REQUIREMENTS).exists():
-            return
-        sys.exit("uv is needed to export the locked dependencies: https://docs.astral.sh/uv/")
-    exported = subprocess.run([uv, *EXPORT], cwd=root, check=True, capture_output=True, text=True).stdout
+    """Write the locked dependencies for ``sam build``, if they have changed."""
+    command = [sys.executable, "-m", "uv", *EXPORT]
+    exported = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
+    if exported.returncode:
+        sys.exit(f"{exported.stderr.strip()}\nuv export failed.")
     file = root / REQUIREMENTS
-    if not file.exists() or file.read_text(encoding="utf-8") != exported:
+    if not file.exists() or file.read_text(encoding="utf-8") != exported.stdout:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(exported, encoding="utf-8")
+        file.write_text(exported.stdout, encoding="utf-8")
 
 
 def run_sam_build(root: Path, target: Path, architecture: str) -> None:
-    """Let SAM gather functions and layers; it needs pip and the functions' Python on the path."""
+    """Let SAM gather functions and layers, with pip and the functions' Python on the PATH."""
     command = [str(PROGRAMS / "sam"), "build", "--cached", "--parallel", "--template", "template.yaml"]
     folders = ["--build-dir", str(target), "--cache-dir", str(target.parent / "cache")]
     environment = {
@@ -95,8 +113,16 @@ def run_sam_build(root: Path, target: Path, architecture: str) -> None:
         sys.exit(f"{result.stdout}\nsam build failed.")
 
 
+def set_default_architecture(template: Path, architecture: str) -> None:
+    """Make *architecture* the default of the built template's parameter, because its code runs on no other."""
+    text, replaced = ARCHITECTURE.subn(rf"\g<1>{architecture}", template.read_text(encoding="utf-8"))
+    if replaced != 1:
+        sys.exit(f"{template} has no parameter Architecture with a default.")
+    template.write_text(text, encoding="utf-8")
+
+
 def add_bytecode(target: Path, kept: Path) -> None:
-    """Put bytecode beside all Python files below *target*; what was compiled before comes from *kept*."""
+    """Put bytecode beside all Python files below *target*, and take from *kept* files that were compiled before."""
     kept.mkdir(parents=True, exist_ok=True)
     sources = [(file, _keep_as(file, target, kept)) for file in sorted(target.rglob("*.py"))]
     missing = [(file, target, pyc) for file, pyc in sources if not pyc.exists()]
@@ -112,7 +138,7 @@ def add_bytecode(target: Path, kept: Path) -> None:
 
 
 def _compile(work: tuple[Path, Path, Path]) -> None:
-    """Compile one file so that its dates never count: packages have none, and a check would cost a call per import."""
+    """Compile one file so that Python never compares dates: packages have none, and each check costs a system call."""
     file, target, pyc = work
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     name = str(file.relative_to(target))  # and not the folder of this build: equal sources make equal layers
@@ -125,7 +151,7 @@ def _keep_as(file: Path, target: Path, kept: Path) -> Path:
 
 
 def _search_path() -> str:
-    return f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
+    return os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", os.defpath), os.defpath])
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:

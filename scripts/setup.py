@@ -1,7 +1,9 @@
-"""Make the project's environment, .venv, on a machine that has Python 3.11 or later and a network, and nothing else.
+"""Make the project's environment, .venv, on a machine that has Python 3.11 or later and a network.
 
-Brings uv from PyPI unless it is there, finds a Python 3.13 (UV_PYTHON, PATH, pyenv) or has uv download one, and
-installs exactly what uv.lock says. `make` calls it; nobody has to.
+The set-up fetches uv from PyPI unless it is installed, finds a Python 3.13 (UV_PYTHON, PATH, pyenv) or lets uv download
+one, and installs exactly the packages of uv.lock. ``make`` runs it when it is needed: ``python3 -m scripts.setup``.
+
+The environment is relocatable: its programs work on after the folder was moved.
 """
 
 import importlib.util
@@ -9,81 +11,169 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scripts.progress import progress
+
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = ROOT / ".local" / "tools"
-WANTED = (ROOT / ".python-version").read_text().strip()
+RELOCATABLE = "relocatable = true"
+DEBIAN_HINT = "On Debian: apt-get install python3-pip python3-venv"
+
+
+class SetupError(Exception):
+    """The environment cannot be made; the message says what is missing, or which program failed."""
 
 
 def main() -> int:
-    """Set up, or say what is missing."""
-    uv = find_uv() or install_uv()
-    if uv is None:
-        return fail("uv is not here and pip is missing too. On Debian: apt-get install python3-pip")
-    python = find_python() or download_python(uv)
-    if python is None:
-        return fail(f"Python {WANTED} is not here and cannot be downloaded. Install it, or set UV_PYTHON to its path.")
-    command = [*uv, "sync", "--quiet", "--frozen", "--python", python]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    """Set up the environment of this checkout, or say why it cannot be made."""
+    try:
+        set_up(ROOT)
+    except SetupError as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
-def find_uv() -> list[str] | None:
-    """Return the command of an installed uv."""
-    if (TOOLS / "bin" / "uv").exists():
-        return [str(TOOLS / "bin" / "uv")]
-    return ["uv"] if shutil.which("uv") else None
+def set_up(root: Path) -> None:
+    """Make or update the environment of the project at *root*.
+
+    Raises:
+        SetupError: a program is missing and cannot be fetched, or a program failed.
+    """
+    wanted = (root / ".python-version").read_text(encoding="utf-8").strip()
+    tools = root / ".local" / "tools"
+    environment = variables(root)
+    uv = find_uv(root, tools) or install_uv(tools)
+    python = find_python(root, wanted) or download_python(uv, wanted, environment)
+    if not is_usable(root / ".venv", wanted):
+        make_environment(root, uv, python, environment)
+    command = [*uv, "sync", "--quiet", "--frozen", "--project", str(root)]
+    run("installing the packages of uv.lock", command, environment)
 
 
-def install_uv() -> list[str] | None:
-    """Fetch uv from PyPI into .local/tools, with pip, or with the pip of a new virtual environment."""
-    say("fetching uv")
-    target = ["install", "--quiet", "--root-user-action=ignore", "--target", str(TOOLS), "uv"]
+def variables(root: Path) -> dict[str, str]:
+    """Return the variables for uv: the caller's, but with the environment in .venv and a cache that can be written."""
+    foreign = ("UV_PROJECT_ENVIRONMENT", "UV_PROJECT", "UV_PYTHON", "UV_WORKING_DIR", "VIRTUAL_ENV", "PYTHONPATH")
+    kept = {name: value for name, value in os.environ.items() if name not in foreign}
+    if "UV_CACHE_DIR" not in kept and not is_writable(default_cache()):
+        kept["UV_CACHE_DIR"] = str(root / ".local" / "uv-cache")
+    return kept
+
+
+def default_cache() -> Path:
+    """Return the folder in which uv keeps its cache by default."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME") or "/", ".cache"), "uv")
+
+
+def is_writable(folder: Path) -> bool:
+    """Tell whether files can be made in *folder*, which is made if it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def find_uv(root: Path, tools: Path) -> list[str] | None:
+    """Return the command of an installed uv: the one in *tools*, or one on the PATH."""
+    candidates = (str(tools / "bin" / "uv"), shutil.which("uv", path=outer_path(root)))
+    return next(([uv] for uv in candidates if uv and answers([uv, "--version"])), None)
+
+
+def outer_path(root: Path) -> str:
+    """Return the PATH without the environment, which may be made anew."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if folder != str(root / ".venv" / "bin"))
+
+
+def install_uv(tools: Path) -> list[str]:
+    """Fetch uv from PyPI into *tools*, with pip or with the pip of a new virtual environment.
+
+    Raises:
+        SetupError: there is no pip, or pip failed.
+    """
     if importlib.util.find_spec("pip"):
         pip = [sys.executable, "-m", "pip"]
     elif importlib.util.find_spec("ensurepip"):
-        subprocess.run([sys.executable, "-m", "venv", str(TOOLS / "pip")], check=True)
-        pip = [str(TOOLS / "pip" / "bin" / "pip")]
+        run("making an environment for pip", [sys.executable, "-m", "venv", "--clear", str(tools / "pip")])
+        pip = [str(tools / "pip" / "bin" / "python"), "-m", "pip"]
     else:
-        return None
-    subprocess.run([*pip, *target], check=True)
-    return find_uv()
+        raise SetupError(f"uv is not installed, and there is no pip to fetch it. {DEBIAN_HINT}")
+    target = ["--quiet", "--root-user-action=ignore", "--disable-pip-version-check", "--target", str(tools)]
+    run("fetching uv from PyPI", [*pip, "install", *target, "--upgrade", "uv"])
+    return [str(tools / "bin" / "uv")]
 
 
-def find_python() -> str | None:
-    """Return an interpreter of the wanted version: named by UV_PYTHON, on the PATH, or pyenv's."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    found = sorted(pyenv.glob(f"versions/{WANTED}.*/bin/python{WANTED}"), reverse=True)
-    candidates = [os.environ.get("UV_PYTHON"), shutil.which(f"python{WANTED}"), sys.executable, *map(str, found)]
-    return next((python for python in candidates if python and is_wanted(python)), None)
+def find_python(root: Path, wanted: str) -> str | None:
+    """Return an interpreter of version *wanted* from UV_PYTHON, the PATH or pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path(os.environ.get("HOME") or "/", ".pyenv"))
+    found = sorted(pyenv.glob(f"versions/{wanted}.*/bin/python{wanted}"), reverse=True)
+    on_path = shutil.which(f"python{wanted}", path=outer_path(root))
+    running = os.path.realpath(sys.executable)  # the environment's own is a link to the one that it was made with
+    candidates = [os.environ.get("UV_PYTHON"), on_path, running, *map(str, found)]
+    return next((python for python in candidates if python and is_version(python, wanted)), None)
 
 
-def is_wanted(python: str) -> bool:
-    """Whether *python* runs and is of the wanted version; a shim may be neither."""
-    question = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+def is_version(python: str, wanted: str) -> bool:
+    """Tell whether *python* runs and has version *wanted*, which a pyenv shim may not."""
+    return answers([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]) == wanted
+
+
+def answers(command: Sequence[str]) -> str | None:
+    """Return the output of *command*, or None if it cannot be run or fails."""
     try:
-        answer = subprocess.run(question, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
-        return False
-    return answer.returncode == 0 and answer.stdout.strip() == WANTED
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
-def download_python(uv: list[str]) -> str | None:
-    """Have uv download the wanted version."""
-    say(f"downloading Python {WANTED}")
-    done = subprocess.run([*uv, "python", "install", "--quiet", WANTED], check=False)
-    return WANTED if done.returncode == 0 else None
+def download_python(uv: Sequence[str], wanted: str, environment: Mapping[str, str]) -> str:
+    """Let uv download version *wanted*.
+
+    Raises:
+        SetupError: the download failed.
+    """
+    try:
+        run(f"downloading Python {wanted}", [*uv, "python", "install", "--quiet", wanted], environment)
+    except SetupError as error:
+        hint = f"There is no Python {wanted} here either: install one, or set UV_PYTHON to its path."
+        raise SetupError(f"{error} {hint}") from error
+    return wanted
 
 
-def say(what: str) -> None:
-    """Tell what takes time."""
-    print(f"setup: {what}", flush=True)
+def is_usable(environment: Path, wanted: str) -> bool:
+    """Tell whether *environment* has an interpreter of version *wanted* that runs, and can be moved."""
+    configuration = environment / "pyvenv.cfg"
+    relocatable = configuration.exists() and RELOCATABLE in configuration.read_text(encoding="utf-8").splitlines()
+    return relocatable and is_version(str(environment / "bin" / "python"), wanted)
 
 
-def fail(why: str) -> int:
-    """Tell what is missing."""
-    print(f"setup: {why}", file=sys.stderr)
-    return 1
+def make_environment(root: Path, uv: Sequence[str], python: str, environment: Mapping[str, str]) -> None:
+    """Make an empty environment at *root*, in place of one that is broken, or cannot be moved."""
+    options = ["--quiet", "--clear", "--relocatable", "--no-project", "--python", python]
+    run("making .venv", [*uv, "venv", *options, str(root / ".venv")], environment)
+
+
+def run(task: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    """Run *command*, whose output the caller sees.
+
+    Raises:
+        SetupError: it failed.
+    """
+    say(task)
+    with progress(say, task):
+        status = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+    if status:
+        raise SetupError(f"{task} failed, see above.")
+
+
+def say(line: str) -> None:
+    """Print a line of progress."""
+    print(f"setup: {line}", flush=True)
 
 
 if __name__ == "__main__":

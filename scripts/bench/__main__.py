@@ -1,4 +1,4 @@
-"""The command line: ``python -m scripts.bench [ingest] [load] [admission] ... [--rounds 5]``."""
+"""The command line: ``python -m scripts.bench [ingest] [load] ... [--rounds 5] [--smallest]``."""
 
 import argparse
 import subprocess
@@ -8,33 +8,38 @@ from importlib import import_module
 from typing import Final
 
 from scripts.bench import ROOT
-from scripts.bench.figure import Figure, show
+from scripts.bench.figure import ROUNDS, Effort, Figure, show
 
 NAMES: Final = ("ingest", "load", "identity", "admission", "end_to_end", "roll_up", "erasure", "imports")
-ROUNDS: Final = 5
 
 
 def main() -> int:
-    """Measure one figure here, or several, each in a process of its own, so that none warms another up."""
+    """Measure one figure in this process, or several in one process each."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"some of {', '.join(NAMES)}; all without")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"some of {', '.join(NAMES)}; all by default")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each side is measured (%(default)s)")
+    parser.add_argument("--smallest", action="store_true", help="run all of the code once; the numbers mean nothing")
     chosen = parser.parse_args()
     names = chosen.names or list(NAMES)
     if unknown := set(names) - set(NAMES):
         parser.error(f"there is no figure {', '.join(sorted(unknown))}")
     if chosen.rounds < 1:
-        parser.error("one round is the least")
-    if len(names) > 1:
-        return max(_run_alone(name, chosen.rounds) for name in names)
-    measure: Callable[[int], Figure] = import_module(f"scripts.bench.{names[0]}").measure
-    show(measure(chosen.rounds))
-    return 0
+        parser.error("--rounds must be at least 1")
+    effort = Effort(rounds=1 if chosen.smallest else chosen.rounds, smallest=chosen.smallest)
+    if len(names) == 1:
+        measure: Callable[[Effort], Figure] = import_module(f"scripts.bench.{names[0]}").measure
+        show(measure(effort))
+        return 0
+    failed = [name for name in names if not _run_alone(name, effort)]
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def _run_alone(name: str, rounds: int) -> int:
-    command = [sys.executable, "-m", "scripts.bench", name, f"--rounds={rounds}"]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+def _run_alone(name: str, effort: Effort) -> bool:
+    """Measure one figure in a process of its own, so that no figure warms up another."""
+    command = [sys.executable, "-m", "scripts.bench", name, f"--rounds={effort.rounds}"]
+    return subprocess.run([*command, *(["--smallest"] * effort.smallest)], cwd=ROOT, check=False).returncode == 0
 
 
 if __name__ == "__main__":

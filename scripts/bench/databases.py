@@ -1,4 +1,4 @@
-"""Databases of a figure's own on the servers of the running stack; what the stack keeps there is not touched."""
+"""Databases of a figure's own on the servers of the running stack, beside the stack's own data."""
 
 import json
 import os
@@ -25,7 +25,7 @@ VALKEY_DATABASE: Final = 1  # the stack's is 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """Where stack.json says that the databases answer: PostgreSQL to its owner and to the platform's role."""
+    """The addresses of the databases in stack.json; PostgreSQL has one for the owner and one for the platform."""
 
     database_url: str
     platform_database_url: str
@@ -34,55 +34,44 @@ class Servers:
 
     @classmethod
     def load(cls) -> Self:
-        """Read the contract file that `make up` wrote; without one there is nothing to measure on."""
+        """Read stack.json, which `make up` writes, and stop where there is none."""
         file = ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json"
         if not file.exists():
-            sys.exit("no stack runs (`make up`)")
+            sys.exit("No stack runs here. Start it with `make up`.")
         contract = json.loads(file.read_text())
         return cls(**{name: contract[name] for name in cls.__slots__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Databases:
-    """A figure's own: PostgreSQL as two of its roles see it, and ClickHouse."""
+    """A figure's own databases: PostgreSQL for two of its roles, and ClickHouse."""
 
     owner: Database
     platform: Database
     clickhouse: Client
+    clickhouse_url: str
 
 
 @contextmanager
-def own_databases(servers: Servers, *, timeout_seconds: int) -> Iterator[Databases]:
-    """Yield databases that are migrated, have no rows, and are gone afterwards.
+def own_databases(servers: Servers, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> Iterator[Databases]:
+    """Yield databases with the schema of layers/migrations and no rows, and drop them afterwards.
 
     A query in ClickHouse may take *timeout_seconds*.
     """
     with (
         _own_postgres(servers.database_url) as name,
-        own_clickhouse(servers.clickhouse_url, timeout_seconds=timeout_seconds) as client,
+        _own_clickhouse(servers.clickhouse_url) as clickhouse_url,
+        closing(connect(clickhouse_url, timeout_seconds=timeout_seconds)) as client,
         closing(Database(lambda: _at(servers.database_url, name), as_owner=True)) as owner,
         closing(Database(lambda: _at(servers.platform_database_url, name))) as platform,
     ):
         migrate(owner, client, MIGRATIONS)
-        yield Databases(owner=owner, platform=platform, clickhouse=client)
-
-
-@contextmanager
-def own_clickhouse(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> Iterator[Client]:
-    """Yield a client of a new and empty database of the server at *url*, which is gone afterwards."""
-    name = _new_name()
-    with closing(connect(url)) as admin:
-        admin.command(f"CREATE DATABASE {name}")
-        try:
-            with closing(connect(_at(url, name), timeout_seconds=timeout_seconds)) as client:
-                yield client
-        finally:
-            admin.command(f"DROP DATABASE {name} SYNC")
+        yield Databases(owner=owner, platform=platform, clickhouse=client, clickhouse_url=clickhouse_url)
 
 
 @contextmanager
 def own_valkey(url: str) -> Iterator[str]:
-    """Yield the URL of a database of the server at *url* that nothing else uses; it is empty before and afterwards."""
+    """Yield the URL of a database of its own on the server at *url*, empty before and afterwards."""
     own = _at(url, str(VALKEY_DATABASE))
     with Redis.from_url(own) as client:
         client.flushdb()
@@ -101,6 +90,17 @@ def _own_postgres(owner_url: str) -> Iterator[str]:
             yield name
         finally:
             conn.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _own_clickhouse(url: str) -> Iterator[str]:
+    name = _new_name()
+    with closing(connect(url)) as admin:
+        admin.command(f"CREATE DATABASE {name}")
+        try:
+            yield _at(url, name)
+        finally:
+            admin.command(f"DROP DATABASE {name} SYNC")
 
 
 def _new_name() -> str:

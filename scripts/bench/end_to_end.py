@@ -9,11 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import urlsplit
 
-from scripts.bench import ROOT
-from scripts.bench.databases import own_clickhouse
+from scripts.bench.databases import Servers, own_databases
 from scripts.bench.events import insert_bare, make_body, make_frames
-from scripts.bench.figure import Comparison, Figure
-from scripts.bench.load import EVENTS_TABLE
+from scripts.bench.figure import Comparison, Effort, Figure
 from scripts.demo.client import Organization, Stack, provision
 from tenancy.rules.events.frames import MAX_ROWS
 from tenancy.stores.clickhouse.client import Client, connect
@@ -28,19 +26,20 @@ COUNT: Final = "SELECT count() FROM events FINAL WHERE organization_id = {organi
 
 
 class Run:
-    """Sends for one organization, and knows how many of its events must be stored by now."""
+    """Sends events for one organization, and waits until ClickHouse has stored them all."""
 
-    def __init__(self, stack: Stack) -> None:
-        """Provision the organization and let every function start."""
+    def __init__(self, stack: Stack, *, batch: int) -> None:
+        """Provision the organization, and send once so that every function has started."""
         self._stack = stack
         self._organization: Organization = provision(stack, "acme", "enterprise", f"bench-{secrets.token_hex(3)}")
         self._client = connect(stack.clickhouse_url)
+        self._batch = batch
         self._expected = 0
-        self.send(CLIENTS * BATCH)
+        self.send(CLIENTS * batch)
 
     def send(self, count: int) -> tuple[float, float]:
         """Send *count* events; return the seconds until the last one was accepted, and until it was stored."""
-        bodies = [make_body(BATCH) for _ in range(count // BATCH)]
+        bodies = [make_body(self._batch) for _ in range(count // self._batch)]
         self._expected += count
         started = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as pool:
@@ -74,29 +73,28 @@ class Run:
         return int(self._client.query(COUNT, parameters=parameters).result_rows[0][0])
 
 
-def measure(rounds: int) -> Figure:
-    """Measure on the running stack; its ClickHouse is the reference's, too."""
-    if not (ROOT / ".local" / "stack.json").exists():
-        sys.exit("end_to_end: no stack runs (`make up`)")
-    stack = Stack.load()
-    run = Run(stack)
+def measure(effort: Effort) -> Figure:
+    """Measure on the running stack, and the reference in a database of its own in the same ClickHouse."""
+    servers = Servers.load()
+    batch = effort.size(BATCH)
+    events = effort.size(EVENTS, CLIENTS)
+    run = Run(Stack.load(), batch=batch)
     accepted, stored, bare = [], [], []
-    with own_clickhouse(stack.clickhouse_url) as client:
-        client.command(EVENTS_TABLE.read_text())
-        _insert(client)
-        for _ in range(rounds):
-            until_accepted, until_stored = run.send(EVENTS)
-            accepted.append(EVENTS / until_accepted)
-            stored.append(EVENTS / until_stored)
-            bare.append(EVENTS / _insert(client))
+    with own_databases(servers) as databases:
+        _insert_rate(databases.clickhouse, events)
+        for _ in range(effort.rounds):
+            until_accepted, until_stored = run.send(events)
+            accepted.append(events / until_accepted)
+            stored.append(events / until_stored)
+            bare.append(_insert_rate(databases.clickhouse, events))
     return Figure(
         name="end_to_end",
         unit="events per second, more is better",
-        measured=f"{EVENTS:,} events by POST /v1/events to the deployed stack, {BATCH} a request, {CLIENTS} clients at "
+        measured=f"{events:,} events by POST /v1/events to the deployed stack, {batch} a request, {CLIENTS} clients at "
         "once. Accepted: until the last request is answered 200. Stored: until ClickHouse counts them all (FINAL), "
         "which includes the queue's window of up to 2 s. By the clock; clients, emulated AWS and databases share "
         "this machine.",
-        reference=f"load's: clickhouse_connect's raw_insert of {EVENTS:,} such rows into a table of the same "
+        reference="load's: clickhouse_connect's raw_insert of such rows, 1,000 or more, into a table of the same "
         "definition in the same ClickHouse",
         comparisons=[
             Comparison(what="accepted", measured=accepted, reference=bare),
@@ -105,8 +103,10 @@ def measure(rounds: int) -> Figure:
     )
 
 
-def _insert(client: Client) -> float:
-    stream = b"".join(frame.bytes for frame in make_frames(EVENTS // MAX_ROWS))
+def _insert_rate(client: Client, events: int) -> float:
+    """Return the rows per second of one bare insert of *events* rows, in whole frames."""
+    frames = make_frames(max(1, events // MAX_ROWS))
+    stream = b"".join(frame.bytes for frame in frames)
     started = time.perf_counter()
     insert_bare(client, "events", stream)
-    return time.perf_counter() - started
+    return len(frames) * MAX_ROWS / (time.perf_counter() - started)

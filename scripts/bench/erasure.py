@@ -1,4 +1,4 @@
-"""Erasure: what it costs to erase one organization, among a hundred and among a thousand."""
+"""Erasure: the cost of erasing one organization, among a hundred and among a thousand."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from scripts.bench.databases import Databases, Servers, own_databases
-from scripts.bench.figure import Figure, alternate
+from scripts.bench.figure import Effort, Figure, alternate
 from scripts.bench.organizations import insert_events, insert_organizations, organization_ids
 from tenancy.stores.clickhouse.platform.organization_rows import count_event_rows, delete_event_rows
 from tenancy.stores.postgres.platform.deletions import update_anonymous, update_erasing
@@ -19,7 +19,7 @@ FEW: Final = 100
 MANY: Final = 1_000
 EVENTS_EACH: Final = 10_000
 QUERY_TIMEOUT_SECONDS: Final = 800  # the erase function's
-# What each organization has in PostgreSQL: 20 users, 90 days of usage, 500 changes of its tier.
+# Each organization has in PostgreSQL: 20 users, 90 days of usage, 500 changes of its tier.
 INSERT_USERS: Final = """
     INSERT INTO users (id, organization_id, email, role)
     SELECT gen_random_uuid(), %s, 'user-' || n || '@bench.example', 'viewer' FROM generate_series(1, 20) AS n
@@ -32,17 +32,18 @@ INSERT_CHANGES: Final = """
     INSERT INTO tier_changes (id, organization_id, from_tier, to_tier, changed_at)
     SELECT gen_random_uuid(), %s, 'starter', 'growth', now() - n * interval '1 day' FROM generate_series(1, 500) AS n
 """
-# What ClickHouse cannot do for less: one mutation of the events, of another organization.
+# The least that ClickHouse needs: one mutation of the events, of another organization.
 BARE_MUTATION: Final = "ALTER TABLE events DELETE WHERE organization_id = {organization_id:UUID}"
 COUNT_OTHERS: Final = "SELECT count() FROM events"
 
 
 class Platform:
-    """So many organizations, of which each call erases another one."""
+    """A number of organizations, of which each call erases the next."""
 
-    def __init__(self, organizations: int, databases: Databases) -> None:
+    def __init__(self, organizations: int, events_each: int, databases: Databases) -> None:
         """Make the organizations, their rows and their events."""
         self._databases = databases
+        self._events_each = events_each
         now = datetime.now(UTC)
         ids = organization_ids(organizations)
         insert_organizations(databases, ids, now=now)
@@ -50,12 +51,12 @@ class Platform:
             self._insert_rows(each)
         with databases.owner.transaction() as conn:
             conn.execute("ANALYZE")
-        insert_events(databases.clickhouse, ids, EVENTS_EACH, now=now)
+        insert_events(databases.clickhouse, ids, events_each, now=now)
         self._left = ids
         self._with_rows = list(ids)
 
     def erase_rows(self) -> float:
-        """Return the seconds in which PostgreSQL forgets the next organization."""
+        """Return the seconds in which PostgreSQL erases the next organization."""
         organization_id = self._with_rows.pop()
         with self._databases.platform.tenant_transaction(organization_id) as conn:
             update_erasing(conn, organization_id, now=datetime.now(UTC))
@@ -69,7 +70,7 @@ class Platform:
         return seconds
 
     def erase_events(self) -> float:
-        """Return the seconds in which ClickHouse forgets the next organization, and nobody else."""
+        """Return the seconds in which ClickHouse erases the next organization, and no other."""
         organization_id = self._left.pop()
         started = time.perf_counter()
         delete_event_rows(self._databases.clickhouse, organization_id)
@@ -97,23 +98,25 @@ class Platform:
 
     def _require_others(self) -> None:
         [(events,)] = self._databases.clickhouse.query(COUNT_OTHERS).result_rows
-        if events != len(self._left) * EVENTS_EACH:
-            sys.exit(f"the others have {events} events, not {len(self._left) * EVENTS_EACH}")
+        if events != len(self._left) * self._events_each:
+            sys.exit(f"the others have {events} events, not {len(self._left) * self._events_each}")
 
 
-def measure(rounds: int) -> Figure:
+def measure(effort: Effort) -> Figure:
     """Measure on the stack's servers, in databases of its own."""
     servers = Servers.load()
-    with _platform(FEW, servers) as few, _platform(MANY, servers) as many:
-        rows = alternate(f"rows, of {MANY:,} to {FEW:,}", rounds, many.erase_rows, few.erase_rows)
-        events = alternate(f"events, of {MANY:,}", rounds, many.erase_events, many.mutate)
+    few, many = effort.size(FEW, 2), effort.size(MANY, 3)
+    events_each = effort.size(EVENTS_EACH, 10)
+    with _platform(few, events_each, servers) as smaller, _platform(many, events_each, servers) as larger:
+        rows = alternate(f"rows, of {many:,} to {few:,}", effort, larger.erase_rows, smaller.erase_rows)
+        events = alternate(f"events, of {many:,}", effort, larger.erase_events, larger.mutate)
     return Figure(
         name="erasure",
         unit="seconds by the clock, less is better; a ratio of 1 is no growth, and no more than ClickHouse needs",
-        measured=f"erasing one of {MANY:,} organizations, another one each round: its 610 rows in PostgreSQL; its "
-        f"{EVENTS_EACH:,} events of {MANY * EVENTS_EACH:,} in ClickHouse with statistics and held events. Everybody "
-        "else's events are counted after each round.",
-        reference=f"for the rows: the same, one of {FEW:,}. For the events: one bare mutation (ALTER TABLE events "
+        measured=f"erasing one of {many:,} organizations, another one each round: its 610 rows in PostgreSQL; its "
+        f"{events_each:,} events of {many * events_each:,} in ClickHouse with statistics and held events. The events "
+        "of all others are counted after each round.",
+        reference=f"for the rows: the same, one of {few:,}. For the events: one bare mutation (ALTER TABLE events "
         "DELETE) of another organization, which rewrites the parts in which that one has rows: all of them, because "
         "load writes the events of all organizations together",
         comparisons=[rows, events],
@@ -121,6 +124,6 @@ def measure(rounds: int) -> Figure:
 
 
 @contextmanager
-def _platform(organizations: int, servers: Servers) -> Iterator[Platform]:
+def _platform(organizations: int, events_each: int, servers: Servers) -> Iterator[Platform]:
     with own_databases(servers, timeout_seconds=QUERY_TIMEOUT_SECONDS) as databases:
-        yield Platform(organizations, databases)
+        yield Platform(organizations, events_each, databases)

@@ -1,4 +1,4 @@
-"""What the figures send: events as an app's server would send them, and the frames that they become."""
+"""The input of the figures: events as an app's server sends them, and the frames that ingest makes of them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ EVENTS_PER_DEVICE: Final = 4
 
 
 def make_body(count: int) -> bytes:
-    """Return a POST /v1/events body of *count* events that nobody has sent before, about 420 bytes each."""
+    """Return a POST /v1/events body of *count* new events of about 420 bytes each."""
     now = datetime.now(UTC)
     devices = [str(uuid4()) for _ in range(0, count, EVENTS_PER_DEVICE)]
     return msgspec.json.encode({"events": [_event(number, now, devices) for number in range(count)]})
@@ -33,12 +33,12 @@ def make_rows(body: bytes) -> list[EventRow]:
 
 
 def make_frames(count: int) -> list[Frame]:
-    """Return *count* frames of 1,000 rows that nobody has loaded before, as they lie in the queue."""
+    """Return *count* frames of 1,000 new rows, as they lie in the queue."""
     return [frame for _ in range(count) for frame in encode_frames(make_rows(make_body(1_000)))]
 
 
 def insert_bare(client: Client, table: str, zstd: bytes) -> None:
-    """Insert a zstd stream of rows with the driver alone, nothing of ours around it."""
+    """Insert a zstd stream of rows with the driver alone, without any code of ours."""
     client.raw_insert(
         table,
         column_names=EVENT_COLUMNS,

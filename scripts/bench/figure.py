@@ -1,4 +1,4 @@
-"""A figure: two things measured in turn, and the table that shows them and their ratio."""
+"""A figure compares two measurements, taken in turn, and shows them and their ratio in a table."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,13 +10,51 @@ from typing import Final
 
 WIDTH: Final = 100
 MEASURE_SECONDS: Final = 0.3
+SMALLEST_MEASURE_SECONDS: Final = 0.001  # one block of calls
+ROUNDS: Final = 5
 LEAST_WHOLE: Final = 100
 LEAST_IN_THOUSANDS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much work a figure takes: its rounds, and whether it runs at its smallest size.
+
+    The smallest size runs all of the code once. Its numbers mean nothing.
+    """
+
+    rounds: int = ROUNDS
+    smallest: bool = False
+
+    def size(self, usual: int, smallest: int = 1) -> int:
+        """Return *usual*, or *smallest* for a figure at its smallest size."""
+        return smallest if self.smallest else usual
+
+    def processor_seconds(self, work: Callable[[], object], *, block: int = 1) -> float:
+        """Return the processor time of one call of *work*, over all threads of this process.
+
+        *block* calls are made between two looks at the clock, which is a system call.
+        """
+        return self._seconds(time.process_time, work, block)
+
+    def clock_seconds(self, work: Callable[[], object]) -> float:
+        """Return the time of one call of *work* by the clock, which includes the time it waits."""
+        return self._seconds(time.perf_counter, work, 1)
+
+    def _seconds(self, clock: Callable[[], float], work: Callable[[], object], block: int) -> float:
+        least = SMALLEST_MEASURE_SECONDS if self.smallest else MEASURE_SECONDS
+        calls = 0
+        started = clock()
+        while (spent := clock() - started) < least:
+            for _ in repeat(None, block):
+                work()
+            calls += block
+        return spent / calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One line of a table: what each round gave, for the thing itself and right after it for the reference."""
+    """One line of a table: the results of each round, measured and reference."""
 
     what: str
     measured: Sequence[float]
@@ -24,13 +62,13 @@ class Comparison:
 
     @property
     def ratios(self) -> Sequence[float]:
-        """Measured to reference, round by round: what slows the machine for a while slows both."""
+        """The ratio of each round: a slow moment of the machine slows both sides."""
         return [one / other for one, other in zip(self.measured, self.reference, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A table and, in plain words, what its columns are; *unit* says which way is better."""
+    """A table with a description of its columns, where *unit* says which direction is better."""
 
     name: str
     unit: str
@@ -40,23 +78,10 @@ class Figure:
     notes: Sequence[str] = ()
 
 
-def alternate(what: str, rounds: int, measure: Callable[[], float], reference: Callable[[], float]) -> Comparison:
-    """Measure both in turn, A B A B, for some *rounds*."""
-    pairs = [(measure(), reference()) for _ in range(rounds)]
+def alternate(what: str, effort: Effort, measure: Callable[[], float], reference: Callable[[], float]) -> Comparison:
+    """Measure both sides in turn, A B A B, once a round."""
+    pairs = [(measure(), reference()) for _ in range(effort.rounds)]
     return Comparison(what=what, measured=[one for one, _ in pairs], reference=[other for _, other in pairs])
-
-
-def processor_seconds(work: Callable[[], object], *, block: int = 1) -> float:
-    """Return the processor time of one call of *work*, over all threads of this process.
-
-    *block* calls are made between two looks at the clock, which is a call into the system itself.
-    """
-    return _seconds(time.process_time, work, block)
-
-
-def clock_seconds(work: Callable[[], object]) -> float:
-    """Return the time of one call of *work* by the clock: what it waits for counts as well."""
-    return _seconds(time.perf_counter, work, 1)
 
 
 def show(figure: Figure) -> None:
@@ -75,16 +100,6 @@ def show(figure: Figure) -> None:
         print()
         print(fill(note, WIDTH, initial_indent="  ", subsequent_indent="  "))
     print(flush=True)
-
-
-def _seconds(clock: Callable[[], float], work: Callable[[], object], block: int) -> float:
-    calls = 0
-    started = clock()
-    while (spent := clock() - started) < MEASURE_SECONDS:
-        for _ in repeat(None, block):
-            work()
-        calls += block
-    return spent / calls
 
 
 def _explain(word: str, text: str) -> None:

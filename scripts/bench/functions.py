@@ -1,22 +1,33 @@
-"""Handlers as Lambda would have them: their own app.py, their own variables, log lines made but shown to nobody."""
+"""Handlers as in Lambda: with their own app.py and their own variables, and with log lines that nothing shows."""
 
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
+
+import yaml
 
 from scripts.bench import ROOT
+
+TEMPLATE: Final = ROOT / "template.yaml"
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """Reads a template and keeps the text of ``!Ref`` and the other tags."""
+
+
+_TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, node: node.value)
 
 
 @contextmanager
 def loaded(name: str, aws_url: str) -> Iterator[ModuleType]:
     """Yield functions/*name*/app.py, with AWS at *aws_url*."""
-    os.environ |= {
+    os.environ |= variables_of(name.title().replace("_", "")) | {
         "AWS_ENDPOINT_URL": aws_url,
         "AWS_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "test",
@@ -32,8 +43,24 @@ def loaded(name: str, aws_url: str) -> Iterator[ModuleType]:
         yield _import(ROOT / "functions" / name / "app.py")
 
 
+def variables_of(function: str) -> dict[str, str]:
+    """Return the variables that the template gives to *function*, its logical id.
+
+    A parameter has its default, and a resource its name.
+    """
+    template = yaml.load(TEMPLATE.read_text(), Loader=_TemplateLoader)  # noqa: S506 - a SafeLoader
+    sections = (template["Globals"]["Function"], template["Resources"][function]["Properties"])
+    defaults = {name: str(parameter.get("Default", name)) for name, parameter in template["Parameters"].items()}
+    values = {
+        name: str(value["Ref"]) if isinstance(value, Mapping) and "Ref" in value else str(value)
+        for section in sections
+        for name, value in section.get("Environment", {}).get("Variables", {}).items()
+    }
+    return {name: defaults.get(value, value) for name, value in values.items()}
+
+
 def sample(name: str) -> dict[str, Any]:
-    """Return a request from events/, *name* says which (`ingest/events`)."""
+    """Return the sample request events/*name*.json, such as `ingest/events`."""
     document: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
     return document
 

@@ -1,4 +1,4 @@
-"""Identity: what it costs to know who calls, and that nothing else in the request names somebody else."""
+"""Identity: the cost of verifying a token, and of resolving the organization that a request names."""
 
 import json
 import uuid
@@ -10,7 +10,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from jwt.algorithms import ECAlgorithm
 
-from scripts.bench.figure import Figure, alternate, processor_seconds
+from scripts.bench.figure import Effort, Figure, alternate
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.resolution import Mention, MentionSource, resolve
 from tenancy.rules.tenant import CallerKind, Tenant
@@ -27,11 +27,12 @@ ORGANIZATION_ID: Final = uuid.uuid4()
 USER_ID: Final = uuid.uuid4()
 
 
-def measure(rounds: int) -> Figure:
+def measure(effort: Effort) -> Figure:
     """Measure a remembered token and the resolution, each against a token that is verified for the first time."""
     key = generate_private_key(SECP256R1())
     document = json.dumps({"keys": [{**_public(key), "kid": "bench", "alg": "ES256"}]})
-    tokens = [jwt.encode(_claims(), key, algorithm="ES256", headers={"kid": "bench"}) for _ in range(TOKENS)]
+    count = effort.size(TOKENS)
+    tokens = [jwt.encode(_claims(), key, algorithm="ES256", headers={"kid": "bench"}) for _ in range(count)]
     remembering = KeySet.from_jwks(document, issuer=ISSUER, audience=ISSUER)
     known = cycle(tokens)
 
@@ -41,13 +42,13 @@ def measure(rounds: int) -> Figure:
             for token in tokens:
                 fresh.verify(token, now=NOW)
 
-        return processor_seconds(verify_all) / TOKENS
+        return effort.processor_seconds(verify_all) / len(tokens)
 
     def again() -> float:
-        return processor_seconds(lambda: remembering.verify(next(known), now=NOW), block=BLOCK)
+        return effort.processor_seconds(lambda: remembering.verify(next(known), now=NOW), block=BLOCK)
 
     def resolution() -> float:
-        return processor_seconds(lambda: resolve(_tenant(), _mentions(), base_domain=BASE_DOMAIN), block=BLOCK)
+        return effort.processor_seconds(lambda: resolve(_tenant(), _mentions(), base_domain=BASE_DOMAIN), block=BLOCK)
 
     return Figure(
         name="identity",
@@ -56,8 +57,8 @@ def measure(rounds: int) -> Figure:
         "by header, host and query.",
         reference="KeySet.verify of an ES256 token for the first time",
         comparisons=[
-            alternate("token again", rounds, again, first_time),
-            alternate("resolution", rounds, resolution, first_time),
+            alternate("token again", effort, again, first_time),
+            alternate("resolution", effort, resolution, first_time),
         ],
     )
 

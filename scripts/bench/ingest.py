@@ -1,4 +1,4 @@
-"""Ingest: what the function itself does for a batch of events, full request to answer."""
+"""Ingest: the work of the function itself for a batch of events, from full request to answer."""
 
 import base64
 import http.client
@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from scripts.bench.events import ORGANIZATION_ID, make_body, make_rows
-from scripts.bench.figure import Comparison, Figure, alternate, processor_seconds
+from scripts.bench.figure import Comparison, Effort, Figure, alternate
 from scripts.bench.functions import loaded, sample
 from scripts.bench.stand_in import stand_in
 from scripts.bench.tenants import no_database, redis_knowing
@@ -30,15 +30,17 @@ BATCHES: Final = (1, 100, 1_000)
 TURNS: Final = 40
 
 
-def measure(rounds: int) -> Figure:
+def measure(effort: Effort) -> Figure:
     """Measure the handler for each size of batch, and its parts for the largest."""
+    batches = BATCHES[: effort.size(len(BATCHES))]
     tenant = require_tenant(parse_request(sample("ingest/events")).caller(), EVENTS_WRITE)
     with stand_in() as aws_url, redis_knowing(tenant) as (redis, _), loaded("ingest", aws_url) as app:
         gate = AdmissionGate(redis, no_database)
-        queue, base_domain = app.wiring.event_queue, app.settings.base_domain
-        vars(app)["ingest"] = Ingest(gate, queue, lambda: app.wiring.write_keys, base_domain=base_domain)
-        comparisons = [_compare(app, batch, rounds) for batch in BATCHES]
-        parts = _measure_parts(app, gate, BATCHES[-1], rounds)
+        vars(app)["ingest"] = Ingest(
+            gate, app.wiring.event_queue, lambda: app.wiring.write_keys, base_domain=app.settings.base_domain
+        )
+        comparisons = [_compare(app, batch, effort) for batch in batches]
+        parts = _measure_parts(app, gate, batches[-1], effort)
     return Figure(
         name="ingest",
         unit="events per second of processor time, more is better",
@@ -52,22 +54,22 @@ def measure(rounds: int) -> Figure:
     )
 
 
-def _compare(app: ModuleType, batch: int, rounds: int) -> Comparison:
+def _compare(app: ModuleType, batch: int, effort: Effort) -> Comparison:
     body = make_body(batch)
     request = _request(body)
     if (accepted := json.loads(_handle(app, request))["accepted"]) != batch:
         sys.exit(f"the handler took {accepted} of {batch} events")
-    block = max(BATCHES) // batch
+    block = effort.size(max(BATCHES) // batch)
     return alternate(
         f"batch of {batch:,}",
-        rounds,
-        lambda: batch / processor_seconds(lambda: _handle(app, request), block=block),
-        lambda: batch / processor_seconds(lambda: msgspec.json.decode(body), block=block),
+        effort,
+        lambda: batch / effort.processor_seconds(lambda: _handle(app, request), block=block),
+        lambda: batch / effort.processor_seconds(lambda: msgspec.json.decode(body), block=block),
     )
 
 
-def _measure_parts(app: ModuleType, gate: AdmissionGate, batch: int, rounds: int) -> str:
-    """Say where the time goes: each part is called by itself on the same events, the rest is what remains."""
+def _measure_parts(app: ModuleType, gate: AdmissionGate, batch: int, effort: Effort) -> str:
+    """Describe the share of each part, called by itself on the same events."""
     body = make_body(batch)
     request, rows = _request(body), make_rows(body)
     parsed, frames = parse_request(request), encode_frames(rows)
@@ -79,7 +81,8 @@ def _measure_parts(app: ModuleType, gate: AdmissionGate, batch: int, rounds: int
         "frames": lambda: encode_frames(rows),
         "send": lambda: app.wiring.event_queue.send_frames(ORGANIZATION_ID, "events", frames),
     }
-    shares = {name: median(seconds) for name, seconds in _measure_in_turn(parts, rounds * TURNS).items()}
+    turns = effort.rounds * effort.size(TURNS)
+    shares = {name: median(seconds) for name, seconds in _measure_in_turn(parts, turns).items()}
     parse, admit, frame, send = (100 * shares[name] / shares["whole"] for name in list(parts)[1:])
     return (
         f"Where the time goes for {batch:,} events ({len(body) // batch} bytes each): parse (base64, JSON, checks, "
@@ -90,7 +93,10 @@ def _measure_parts(app: ModuleType, gate: AdmissionGate, batch: int, rounds: int
 
 
 def _measure_in_turn(parts: Mapping[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
-    """Return the processor seconds of each part in each turn; a turn is short, so that noise meets all parts alike."""
+    """Return the processor seconds of each part in each turn.
+
+    A turn is short, so that noise meets all parts alike.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(turns):
         for name, part in parts.items():
@@ -101,7 +107,7 @@ def _measure_in_turn(parts: Mapping[str, Callable[[], object]], turns: int) -> d
 
 
 def _handle(app: ModuleType, request: Mapping[str, Any]) -> str:
-    """Return the body of the handler's answer; a refusal would be no measure."""
+    """Return the body of the handler's answer, and stop at a refusal."""
     answer = app.handler(request, None)
     if answer["statusCode"] != http.client.OK:
         sys.exit(f"the handler refused the batch: {answer['body']}")

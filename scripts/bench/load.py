@@ -1,51 +1,47 @@
-"""Load: what the function adds to an insert into ClickHouse."""
+"""Load: the cost of the function on top of a bare insert into ClickHouse."""
 
-import socket
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, Final
 
-from scripts.bench import ROOT
+from scripts.bench.databases import Servers, own_databases
 from scripts.bench.events import insert_bare, make_frames
-from scripts.bench.figure import Figure, alternate
+from scripts.bench.figure import Effort, Figure, alternate
 from scripts.bench.functions import loaded, sample
 from scripts.bench.stand_in import stand_in
-from scripts.stack import clickhouse, processes
-from scripts.stack.settings import LOOPBACK, StackSettings
 from tenancy.rules.events.frames import MAX_ROWS, Frame
-from tenancy.stores.clickhouse.client import Client, connect
+from tenancy.stores.clickhouse.client import Client
 
 MESSAGES: Final = 20
-ROWS: Final = MESSAGES * MAX_ROWS
-EVENTS_TABLE: Final = ROOT / "layers" / "migrations" / "clickhouse" / "0001_events.sql"
 
 
 class Batches:
-    """Loads a batch of messages with the function, then the same frames without it, into a table of their own."""
+    """Loads a batch of messages with the function, then the same frames without it into a second table."""
 
-    def __init__(self, app: ModuleType, client: Client) -> None:
-        """Make both tables."""
+    def __init__(self, app: ModuleType, client: Client, messages: int) -> None:
+        """Create the second table, with the definition of the first."""
         self._app = app
         self._client = client
+        self._messages = messages
+        self._rows = messages * MAX_ROWS
         self._frames: Sequence[Frame] = ()
-        client.command(EVENTS_TABLE.read_text())
         client.command("CREATE TABLE bare_events AS events")
 
     def load(self) -> float:
-        """Return the rows per second of the handler with a new batch: known bytes would be dropped as a repetition."""
-        self._frames = make_frames(MESSAGES)
+        """Return the rows per second of the handler.
+
+        The batch is new, because ClickHouse drops bytes that it knows as a repetition.
+        """
+        self._frames = make_frames(self._messages)
         request = {"Records": [_record(number, frame) for number, frame in enumerate(self._frames)]}
         self._client.command("TRUNCATE TABLE events")
         started = time.perf_counter()
         again = self._app.handler(request, None)["batchItemFailures"]
         seconds = time.perf_counter() - started
         self._check("events", again)
-        return ROWS / seconds
+        return self._rows / seconds
 
     def insert(self) -> float:
         """Return the rows per second of the bare insert of the batch that was loaded last."""
@@ -55,53 +51,35 @@ class Batches:
         insert_bare(self._client, "bare_events", stream)
         seconds = time.perf_counter() - started
         self._check("bare_events", [])
-        return ROWS / seconds
+        return self._rows / seconds
 
     def _check(self, table: str, again: Sequence[object]) -> None:
         stored = self._client.query(f"SELECT count() FROM {table}").result_rows[0][0]  # noqa: S608 - one of our two
-        if again or stored != ROWS:
-            sys.exit(f"{table} has {stored} of {ROWS} rows")
+        if again or stored != self._rows:
+            sys.exit(f"{table} has {stored} of {self._rows} rows")
 
 
-def measure(rounds: int) -> Figure:
-    """Measure against an embedded ClickHouse of its own, empty at the start of each insert."""
+def measure(effort: Effort) -> Figure:
+    """Measure on the stack's ClickHouse, in a database of its own whose tables are empty before each insert."""
+    messages = effort.size(MESSAGES)
     with (
-        _clickhouse() as url,
-        stand_in(secret=url) as aws_url,
+        own_databases(Servers.load()) as databases,
+        stand_in(secret=databases.clickhouse_url) as aws_url,
         loaded("load", aws_url) as app,
     ):
-        batches = Batches(app, connect(url))
+        batches = Batches(app, databases.clickhouse, messages)
         batches.load()  # opens the connections
         batches.insert()
-        comparison = alternate(f"{ROWS:,} rows", rounds, batches.load, batches.insert)
+        comparison = alternate(f"{messages * MAX_ROWS:,} rows", effort, batches.load, batches.insert)
     return Figure(
         name="load",
         unit="rows per second, more is better",
-        measured=f"the load function's handler with {MESSAGES} messages of {MAX_ROWS:,} rows, from SQS's request to "
-        "the answer: base64, one joined stream, its digest as the token, one insert. By the clock, with an embedded "
-        "ClickHouse on this machine.",
+        measured=f"the load function's handler with {messages} messages of {MAX_ROWS:,} rows, from SQS's request to "
+        "the answer: base64, one joined stream, its digest as the token, one insert. By the clock, with the stack's "
+        "ClickHouse, which shares this machine.",
         reference="clickhouse_connect's raw_insert of the same zstd bytes into another table of the same definition",
         comparisons=[comparison],
     )
-
-
-@contextmanager
-def _clickhouse() -> Iterator[str]:
-    """Yield the URL of an empty ClickHouse on a free port."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = StackSettings(root=ROOT, directory=Path(folder))
-        port = _free_port()
-        try:
-            processes.start(settings.directory, clickhouse.prepare(settings, port=port))
-            yield clickhouse.url_for(LOOPBACK, port=port)
-        finally:
-            processes.stop(settings.directory, clickhouse.NAME)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        return int(listener.getsockname()[1])
 
 
 def _record(number: int, frame: Frame) -> dict[str, Any]:

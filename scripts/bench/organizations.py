@@ -38,7 +38,7 @@ INSERT_EVENTS: Final = """
 
 
 def organization_ids(organizations: int) -> list[UUID]:
-    """Return so many ids: they differ in their last twelve digits, which count."""
+    """Return that many ids, which differ in their last twelve digits."""
     return [UUID(f"{organizations:08x}-0000-4000-8000-{number:012}") for number in range(organizations)]
 
 
@@ -63,7 +63,7 @@ def insert_organizations(databases: Databases, ids: Sequence[UUID], *, now: date
 
 
 def insert_events(client: Client, ids: Sequence[UUID], events_each: int, *, now: datetime) -> None:
-    """Give each of *ids*, as `organization_ids` makes them, so many events of the month of *now*."""
+    """Insert *events_each* events of the month of *now* for each of *ids*, which `organization_ids` made."""
     start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     events = len(ids) * events_each
     parameters = {

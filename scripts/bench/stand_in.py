@@ -1,6 +1,6 @@
-"""A stand-in for AWS in a process of its own: takes every message, knows one secret, and does no work besides.
+"""A stand-in for AWS in a process of its own, which accepts every message and has one secret.
 
-What a handler costs can be measured against it without the cost of an emulator. Prints its port, ends with its stdin.
+With it a handler is measured without the cost of an emulator. It prints its port, and ends when its stdin ends.
 """
 
 import json
@@ -17,7 +17,7 @@ from scripts.bench import ROOT
 
 @contextmanager
 def stand_in(secret: str = "") -> Iterator[str]:
-    """Yield the URL of a stand-in that serves as long as this lasts; every secret is *secret*."""
+    """Yield the URL of a stand-in that serves for as long as the block runs, where every secret is *secret*."""
     command = [sys.executable, "-m", "scripts.bench.stand_in", secret]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         port = server.stdout.readline() if server.stdout else ""
@@ -25,14 +25,14 @@ def stand_in(secret: str = "") -> Iterator[str]:
 
 
 def answer_to(target: str, document: dict[str, Any], secret: str) -> dict[str, Any]:
-    """Return what the service answers to *target* when all is well."""
+    """Return the service's answer to *target* when it succeeds."""
     if target == "AmazonSQS.SendMessageBatch":
         return {"Successful": [{"Id": entry["Id"], "MessageId": entry["Id"]} for entry in document["Entries"]]}
     return {"SecretString": secret}
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One client's calls, over a connection that stays."""
+    """The calls of one client, over one connection."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True

@@ -1,4 +1,4 @@
-"""A tenant that Redis knows, and whom no limit stops, for as long as a figure takes."""
+"""A tenant that Redis knows and that no limit stops while a figure is measured."""
 
 import sys
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ REQUESTS_BEFORE: Final = -1_000_000_000  # of the minute that lasts a day
 
 @contextmanager
 def redis_knowing(tenant: Tenant) -> Iterator[tuple[Redis, Client]]:
-    """Yield our Redis and a bare client of the stack's Valkey, in a database of its own that knows *tenant* alone."""
+    """Yield our Redis and a bare client of the stack's Valkey, in a database of its own that has only *tenant*."""
     with (
         own_valkey(Servers.load().redis_url) as url,
         closing(Redis(lambda: url, timeout_seconds=PATIENCE_SECONDS)) as redis,
@@ -34,7 +34,7 @@ def redis_knowing(tenant: Tenant) -> Iterator[tuple[Redis, Client]]:
 
 
 def no_database() -> NoReturn:
-    """Stand where admission would ask PostgreSQL, which a tenant that Redis knows never needs."""
+    """Replace PostgreSQL, which admission never asks for a tenant that Redis knows."""
     sys.exit("Redis does not know the tenant, or is away")
 
 

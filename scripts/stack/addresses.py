@@ -1,4 +1,4 @@
-"""Where everything is, for those who come from one side: this machine, or the containers of ``sam local``."""
+"""The addresses of all services, as this machine or the containers of ``sam local`` call them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Addresses:
 
     @classmethod
     def at(cls, host: str, ports: Mapping[str, int], credentials: Credentials) -> Self:
-        """The addresses from where the stack's machine is called *host*."""
+        """Return the addresses for a client that calls the stack's machine *host*."""
         port = ports[postgres.NAME]
         return cls(
             owner=postgres.url_for(postgres.OWNER, credentials.owner, host, port=port),
@@ -37,7 +37,7 @@ class Addresses:
         )
 
     def secrets(self, prefix: str, credentials: Credentials) -> dict[str, str]:
-        """The secrets in which functions find the stores and the signing keys."""
+        """Return the secrets in which functions find the stores and the signing keys."""
         return {
             f"{prefix}/owner-database": self.owner,
             f"{prefix}/database": self.functions,
@@ -50,7 +50,7 @@ class Addresses:
         }
 
     def described(self, platform_key: str) -> dict[str, str]:
-        """What ``stack.json`` says, to the demo, the tests and whoever looks."""
+        """Return the content of ``stack.json``, which the demo and the tests read."""
         return {
             "api_url": self.api,
             "platform_key": platform_key,

@@ -19,14 +19,14 @@ from scripts.stack.settings import StackSettings
 NAME = "aws"
 REGION = "eu-central-1"
 STACK = "tenancy-local"
-READY_SECONDS = 60.0
-CONNECT_SECONDS = 2.0
+READY_SECONDS = 180.0
+CONNECT_SECONDS = 10.0
 LAYERS_KEPT = 6  # unpacked ones; a change leaves its predecessor behind
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 def prepare(settings: StackSettings, ports: Mapping[str, int]) -> Launch:
-    """Say how to start MiniStack; anew also when a database moved, whose address Lambda workers keep."""
+    """Return how to start MiniStack, which restarts when a database moves because Lambda workers keep its address."""
     home = settings.directory / NAME
     url = endpoint(settings.local_host, ports)
     return Launch(
@@ -42,12 +42,12 @@ def prepare(settings: StackSettings, ports: Mapping[str, int]) -> Launch:
 
 
 def endpoint(host: str, ports: Mapping[str, int]) -> str:
-    """The URL that takes the place of AWS's."""
+    """Return the URL that replaces AWS's."""
     return f"http://{host}:{ports['aws']}"
 
 
 def client(service: str, url: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    """A boto3 client of MiniStack at *url*."""
+    """Return a boto3 client of MiniStack at *url*."""
     make: Any = boto3.client
     return make(
         service,
@@ -70,7 +70,7 @@ def put_secrets(url: str, secrets: Mapping[str, str]) -> None:
 
 
 def find_secret(url: str, name: str) -> str | None:
-    """The value of a secret, None when it has none."""
+    """Return the value of a secret, or None if it has none."""
     manager = client("secretsmanager", url)
     try:
         return str(manager.get_secret_value(SecretId=name)["SecretString"])
@@ -86,12 +86,11 @@ def verify_sender(url: str, address: str) -> None:
 
 
 def _environment(settings: StackSettings, home: Path, ports: Mapping[str, int]) -> dict[str, str]:
-    """All that MiniStack gets, and with it every Lambda worker: nothing of the caller's environment leaks in."""
+    """Return the whole environment of MiniStack and its Lambda workers, without anything of the caller's."""
     return {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "HOME": os.environ.get("HOME", "/"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
+        "HOME": str(home),
         "TMPDIR": str(home / "tmp"),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "GATEWAY_PORT": str(ports["aws"]),
         "API_PORT": str(ports["api"]),
         "STACK_HOSTS": ",".join(settings.hosts),
@@ -108,7 +107,7 @@ def _environment(settings: StackSettings, home: Path, ports: Mapping[str, int]) 
 
 
 def _make_ready(home: Path, url: str) -> None:
-    """Clear what killed workers left, and move the saved state to *url*: it is full of queues' URLs."""
+    """Delete what killed workers left, and change the address in the saved state, which has queue URLs, to *url*."""
     layers = sorted((home / "tmp").glob("layer-*"), key=lambda layer: layer.stat().st_mtime)[-LAYERS_KEPT:]
     for left in set((home / "tmp").glob("*")) - set(layers):
         shutil.rmtree(left, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The stack's own secrets: made once, at random, and kept where only their owner reads them."""
+"""The stack's own secrets, made once at random, in a file that only its owner can read."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class Credentials:
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """The credentials kept in *directory*; new ones when there are none."""
+        """Return the credentials kept in *directory*, and make them if there are none."""
         file = directory / "credentials.json"
         if file.exists():
             return cls(**json.loads(file.read_text(encoding="utf-8")))
@@ -44,16 +44,16 @@ class Credentials:
         return made
 
     def private_key_set(self) -> str:
-        """The JSON Web Key Set that signs."""
+        """Return the JSON Web Key Set that signs."""
         return json.dumps({"keys": [self.signing_key]})
 
     def public_key_set(self) -> str:
-        """The JSON Web Key Set that verifies: the same without private members."""
+        """Return the JSON Web Key Set that verifies, which has no private members."""
         return json.dumps({"keys": [{name: value for name, value in self.signing_key.items() if name != "d"}]})
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write *text* to *file* for its owner alone, all of it or nothing."""
+    """Write *text* to *file*, readable for its owner only, as a whole or not at all."""
     partial = file.with_name(f"{file.name}.partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as output:

@@ -1,4 +1,4 @@
-"""The real template in the local AWS: ``sam build``, ``sam deploy``, and neither when nothing changed."""
+"""Build and deploy the real template into the local AWS, unless nothing changed."""
 
 import hashlib
 import os
@@ -24,34 +24,34 @@ STANDING = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 UNDER_WAY = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
 FAILED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 RESOURCE_FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED")
-UNDER_WAY_SECONDS = 60.0
+UNDER_WAY_SECONDS = 180.0
 POLL_SECONDS = "0.5"
 SAVE_PATH = "/_stack/save"  # bridge/state.py, which only MiniStack's own process can import
-SAVE_SECONDS = 60
-NOTHING = "version = 0.1\n"
+SAVE_SECONDS = 180
+NO_CONFIGURATION = "version = 0.1\n"
 
 
 class _TemplateLoader(yaml.SafeLoader):
-    """Reads a template's names; what ``!Ref`` and its like refer to is left out."""
+    """Reads the names in a template, and leaves out the values of ``!Ref`` and the other tags."""
 
 
 _TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 
 
 def template_parameters(settings: StackSettings, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Those of the *wanted* parameters that the template has."""
+    """Return those of the *wanted* parameters that the template has."""
     text = (settings.root / "template.yaml").read_text(encoding="utf-8")
     declared = yaml.load(text, Loader=_TemplateLoader).get("Parameters", {})  # noqa: S506 - a SafeLoader
     return {name: value for name, value in wanted.items() if name in declared}
 
 
 def machine_architecture() -> str:
-    """The architecture of this machine, in Lambda's words."""
+    """Return the architecture of this machine as Lambda names it."""
     return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
 def is_current(settings: StackSettings, url: str, parameters: Mapping[str, str]) -> bool:
-    """Whether the AWS at *url* holds what the checkout would deploy."""
+    """Tell whether the AWS at *url* already has the template and code of this checkout."""
     try:
         return (
             _record(settings).read_text(encoding="utf-8") == _digest(settings, parameters) and _status(url) in STANDING
@@ -67,10 +67,10 @@ def build(settings: StackSettings) -> None:
 
 
 def deploy(settings: StackSettings, url: str, parameters: Mapping[str, str]) -> None:
-    """Deploy what was built; from here on it survives a crash.
+    """Deploy the built bundle, and save it so that it survives a crash.
 
     Raises:
-        StackError: CloudFormation did not take it.
+        StackError: CloudFormation refused it.
     """
     _record(settings).unlink(missing_ok=True)
     storage = aws.client("s3", url)
@@ -86,7 +86,7 @@ def deploy(settings: StackSettings, url: str, parameters: Mapping[str, str]) -> 
 
 
 def function_variables(url: str) -> dict[str, dict[str, str]]:
-    """The environment of each deployed function, by its name in the template, with all references resolved."""
+    """Return the environment of each deployed function by its logical id, with all references resolved."""
     resources = aws.client("cloudformation", url).describe_stack_resources(StackName=aws.STACK)["StackResources"]
     functions = aws.client("lambda", url)
     return {
@@ -101,7 +101,7 @@ def function_variables(url: str) -> dict[str, dict[str, str]]:
 
 
 def _clear_way(url: str) -> None:
-    """Wait for a deployment whose command was killed; a creation that failed can only be begun again."""
+    """Wait for a deployment whose command was killed, and delete a stack whose creation failed."""
     deadline = time.monotonic() + UNDER_WAY_SECONDS
     while _status(url) in UNDER_WAY and time.monotonic() < deadline:
         time.sleep(float(POLL_SECONDS))
@@ -112,9 +112,9 @@ def _clear_way(url: str) -> None:
 
 
 def _deploy_command(settings: StackSettings, parameters: Mapping[str, str]) -> Sequence[str]:
-    # The checkout's samconfig.toml is for AWS: none of its values belong here.
+    # The deploy parameters in the checkout's samconfig.toml are for AWS.
     no_configuration = settings.directory / "samconfig.toml"
-    no_configuration.write_text(NOTHING, encoding="utf-8")
+    no_configuration.write_text(NO_CONFIGURATION, encoding="utf-8")
     return [
         str(Path(sys.executable).with_name("sam")),
         "deploy",
@@ -134,8 +134,8 @@ def _deploy_command(settings: StackSettings, parameters: Mapping[str, str]) -> S
     ]
 
 
-def _run(settings: StackSettings, what: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-    log = processes.log_path(settings.directory, what)
+def _run(settings: StackSettings, task: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    log = processes.log_path(settings.directory, task)
     log.parent.mkdir(parents=True, exist_ok=True)
     ours = {
         **aws.CREDENTIALS,
@@ -155,7 +155,7 @@ def _run(settings: StackSettings, what: str, command: Sequence[str], environment
             check=False,
         )
     if result.returncode:
-        raise StackError.failed(what, log)
+        raise StackError.failed(task, log)
 
 
 def _status(url: str) -> str | None:
@@ -167,7 +167,7 @@ def _status(url: str) -> str | None:
 
 
 def _latest_failure(url: str) -> str:
-    """The latest resource that failed, and why."""
+    """Return the latest resource that failed, with the reason."""
     try:
         events = aws.client("cloudformation", url).describe_stack_events(StackName=aws.STACK)["StackEvents"]
     except ClientError:

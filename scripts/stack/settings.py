@@ -1,9 +1,11 @@
-"""What a person or a test decides about the stack, from the environment."""
+"""The settings of the stack that a person or a test chooses, read from the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from scripts.stack.errors import StackError
 
 PORT_VARIABLES = {
     "postgres": "POSTGRES_PORT",
@@ -12,14 +14,16 @@ PORT_VARIABLES = {
     "aws": "AWS_PORT",
     "api": "API_PORT",
 }
-DELETION_GRACE_SECONDS = 20  # nobody waits 30 days for a look
+LAST_PORT = 65_535
+DELETION_GRACE_SECONDS = 20  # short enough to see an erasure
+MAX_DELETION_GRACE_SECONDS = 365 * 86_400
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - only where STACK_HOSTS asks for more than loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
-    """Where the stack lives, which addresses it listens on, and which ports are not its own choice.
+    """The stack's folder, the addresses it listens on, and the ports that were asked for.
 
     ``hosts`` comes from STACK_HOSTS (comma-separated). Containers of ``sam local`` reach the services on the Docker
     bridge: ``STACK_HOSTS=127.0.0.1,172.17.0.1``.
@@ -33,17 +37,20 @@ class StackSettings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], root: Path) -> Self:
-        """The settings of the checkout at *root*.
+        """Return the settings of the checkout at *root*. An empty variable counts as not set.
 
         Raises:
-            ValueError: a port or a duration is no number.
+            StackError: a port or a duration is out of range, or two services have the same port.
         """
+        hosts = (host.strip() for host in environ.get("STACK_HOSTS", "").split(","))
         return cls(
             root=root,
-            directory=(root / environ.get("STACK_DIR", ".local")).resolve(),
-            hosts=tuple(environ.get("STACK_HOSTS", LOOPBACK).split(",")),
-            ports={name: int(environ[key]) for name, key in PORT_VARIABLES.items() if environ.get(key)},
-            deletion_grace_seconds=int(environ.get("DELETION_GRACE") or DELETION_GRACE_SECONDS),
+            directory=(root / (environ.get("STACK_DIR") or ".local")).resolve(),
+            hosts=tuple(filter(None, hosts)) or (LOOPBACK,),
+            ports=_read_ports(environ),
+            deletion_grace_seconds=_read_number(
+                environ, "DELETION_GRACE", range(MAX_DELETION_GRACE_SECONDS + 1), DELETION_GRACE_SECONDS
+            ),
         )
 
     @property
@@ -55,3 +62,24 @@ class StackSettings:
     def single_host(self) -> str:
         """One address that covers all hosts, for a server that binds only one."""
         return self.hosts[0] if len(self.hosts) == 1 else EVERY_ADDRESS
+
+
+def _read_ports(environ: Mapping[str, str]) -> dict[str, int]:
+    ports: dict[str, int] = {}
+    for name, variable in PORT_VARIABLES.items():
+        if port := _read_number(environ, variable, range(1, LAST_PORT + 1), 0):
+            if port in ports.values():
+                other = next(PORT_VARIABLES[taken] for taken, number in ports.items() if number == port)
+                raise StackError.same_port(other, variable, port)
+            ports[name] = port
+    return ports
+
+
+def _read_number(environ: Mapping[str, str], variable: str, allowed: range, default: int) -> int:
+    text = environ.get(variable, "").strip()
+    if not text:
+        return default
+    number = int(text) if text.isascii() and text.isdecimal() else -1
+    if number not in allowed:
+        raise StackError.bad_number(variable, text, allowed)
+    return number

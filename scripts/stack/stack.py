@@ -1,4 +1,4 @@
-"""The whole: which parts there are, in which order they start and stop, and the file that says where they are."""
+"""The whole stack: its parts, the order in which they start and stop, and the file with their addresses."""
 
 import fcntl
 import json
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
+from scripts.progress import progress
 from scripts.stack import aws, clickhouse, deployment, postgres, processes, valkey
 from scripts.stack.addresses import CONTAINER_HOST, Addresses
 from scripts.stack.credentials import Credentials, write_private
@@ -21,28 +22,28 @@ STOP_ORDER = (aws.NAME, clickhouse.NAME, valkey.NAME, postgres.NAME)
 SECRETS_PREFIX = "tenancy/local"
 CONTAINER_SECRETS_PREFIX = "tenancy/sam-local"
 MAIL_FROM = "no-reply@attribution.localhost"
-FIRST_ANSWER_SECONDS = 60.0
-ERASURE_QUIET_SECONDS = 5  # a request takes no second here
+FIRST_ANSWER_SECONDS = 180.0
+ERASURE_QUIET_SECONDS = 5  # a request takes less than a second here
 RECOUNT_AFTER_SECONDS = 5
-REDIS_PATIENCE_MS = 2_000  # all of it shares the cores of one machine: a pause is no outage
+REDIS_PATIENCE_MS = 2_000  # all parts share the cores of one machine: a pause is no outage
 
 type Say = Callable[[str], None]
 
 
 def up(settings: StackSettings, say: Say) -> dict[str, str]:
-    """Bring up what is not up, deploy what is not deployed, write ``stack.json`` and return what it says.
+    """Start the missing parts, deploy a changed template, write ``stack.json`` and return its content.
 
     Raises:
-        StackError: a part does not start; what runs already keeps running.
+        StackError: a part does not start. Parts that run already keep running.
     """
     settings.directory.mkdir(parents=True, exist_ok=True)
-    with _alone(settings.directory):
+    with _alone(settings.directory, say):
         credentials = Credentials.load(settings.directory)
         running = {name for name in STOP_ORDER if processes.find_running(settings.directory, name)}
         ports = choose_ports(settings, in_use=running | ({"api"} if aws.NAME in running else set()))
         addresses = Addresses.at(settings.local_host, ports, credentials)
         with ThreadPoolExecutor() as pool:
-            building = pool.submit(deployment.build, settings)
+            building = pool.submit(_build, settings, say)
             start_all(settings, ports, credentials, say)
             building.result()
         from_containers = Addresses.at(CONTAINER_HOST, ports, credentials)
@@ -59,23 +60,25 @@ def up(settings: StackSettings, say: Say) -> dict[str, str]:
 
 
 def down(settings: StackSettings, say: Say) -> None:
-    """End what ``up`` started, and only that. Data stays."""
+    """End the processes that ``up`` started, and no other. Data stays."""
     if not settings.directory.exists():
         return
-    with _alone(settings.directory):
+    with _alone(settings.directory, say):
         for name in STOP_ORDER:
-            if processes.stop(settings.directory, name):
+            with progress(say, f"stopping {name}"):
+                stopped = processes.stop(settings.directory, name)
+            if stopped:
                 say(f"{name} stopped")
 
 
 def status(settings: StackSettings) -> dict[str, str | None]:
-    """The pid of each part that runs, as text; None for those that do not."""
+    """Return the pid of each running part as text, and None for each other part."""
     found = {name: processes.find_running(settings.directory, name) for name in reversed(STOP_ORDER)}
     return {name: str(process.pid) if process else None for name, process in found.items()}
 
 
 def start_all(settings: StackSettings, ports: Mapping[str, int], credentials: Credentials, say: Say) -> None:
-    """Start the parts that do not serve, side by side, and make sure of the database and its roles."""
+    """Start the parts that do not serve, side by side, and create the missing database and roles."""
     launches = [
         postgres.prepare(settings, port=ports[postgres.NAME], credentials=credentials),
         valkey.prepare(settings, port=ports[valkey.NAME], password=credentials.valkey),
@@ -88,10 +91,16 @@ def start_all(settings: StackSettings, ports: Mapping[str, int], credentials: Cr
     postgres.create_database(superuser, credentials)
 
 
+def _build(settings: StackSettings, say: Say) -> None:
+    with progress(say, "building the bundle"):
+        deployment.build(settings)
+
+
 def _start(settings: StackSettings, launch: Launch, say: Say) -> None:
     if not processes.serves(settings.directory, launch):
         say(f"starting {launch.name}")
-        processes.start(settings.directory, launch)
+        with progress(say, f"starting {launch.name}"):
+            processes.start(settings.directory, launch)
 
 
 def _deploy(settings: StackSettings, addresses: Addresses, from_containers: Addresses, say: Say) -> None:
@@ -108,12 +117,13 @@ def _deploy(settings: StackSettings, addresses: Addresses, from_containers: Addr
     parameters = deployment.template_parameters(settings, wanted)
     if not deployment.is_current(settings, addresses.aws, parameters):
         say("deploying the template")
-        deployment.deploy(settings, addresses.aws, parameters)
+        with progress(say, "deploying the template"):
+            deployment.deploy(settings, addresses.aws, parameters)
         _write_container_variables(settings, addresses, from_containers)
 
 
 def _write_container_variables(settings: StackSettings, addresses: Addresses, from_containers: Addresses) -> None:
-    """Write what ``sam local invoke --env-vars .local/env.json`` needs: what is deployed, as a container sees it."""
+    """Write ``env.json`` for ``sam local``: the variables of the deployed functions, with a container's addresses."""
     variables = {
         name: {key: value.replace(addresses.aws, from_containers.aws) for key, value in values.items()}
         for name, values in deployment.function_variables(addresses.aws).items()
@@ -125,7 +135,7 @@ def _write_container_variables(settings: StackSettings, addresses: Addresses, fr
 
 
 def _platform_key(settings: StackSettings, addresses: Addresses) -> str:
-    """The key that the migration left in a secret; the one known from before when AWS has lost it."""
+    """Return the key that the migration left in a secret, or the known one if AWS has lost it."""
     found = aws.find_secret(addresses.aws, f"{SECRETS_PREFIX}/platform-key")
     if found:
         return found
@@ -136,7 +146,7 @@ def _platform_key(settings: StackSettings, addresses: Addresses) -> str:
 
 
 def _warm_up(url: str) -> None:
-    """Take the first request on ourselves: it is a cold start, and a proof."""
+    """Send the first request, which is a cold start and shows that the API answers."""
     try:
         request(url, seconds=FIRST_ANSWER_SECONDS)
     except (OSError, HTTPException) as error:
@@ -144,8 +154,13 @@ def _warm_up(url: str) -> None:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """One command at a time in *directory*: a second one waits for the first."""
+def _alone(directory: Path, say: Say) -> Iterator[None]:
+    """Let one command at a time work in *directory*: a second one waits for the first."""
     with (directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another command that works in {directory}")
+            with progress(say, "waiting"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
         yield

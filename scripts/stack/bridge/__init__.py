@@ -1,1 +1,1 @@
-"""What MiniStack lacks of AWS, one module each; delete each when MiniStack has it."""
+"""The parts of AWS that MiniStack lacks, one module each. Delete each once MiniStack has it."""

@@ -1,13 +1,13 @@
-"""MiniStack, started with what it lacks of API Gateway. Delete each part when MiniStack has it.
+"""Start MiniStack with the parts of API Gateway that it lacks. Delete each part once MiniStack has it.
 
 Missing in 1.5.33, and added here:
 
 - the authorizer's ``usageIdentifierKey`` (``usage_key``);
 - much of an OpenAPI body: ANY, gateway responses, media types, the source of keys (``openapi``);
-- what a request is told about itself: one id, its path and its domain (``context``);
-- a public base URL ``http://host:port/v1`` and the caller's own address (``public``);
-- Lambda workers that see only their layers, outlive an exception and start quickly (``workers``);
-- state that outlives a crash, not only an orderly stop (``state``).
+- one request id, the path and the domain in the request context (``context``);
+- a public base URL ``http://host:port/v1``, paths as they were sent, and the caller's own address (``public``);
+- Lambda workers that see only their layers, survive an exception and start quickly (``workers``);
+- state that survives a crash, not only an orderly stop (``state``).
 
 Run as ``python -m scripts.stack.bridge`` with MiniStack's own variables (``GATEWAY_PORT``, ``STATE_DIR``, ...) and
 ``STACK_HOSTS``, ``API_PORT`` and ``STACK_NAME``.
@@ -42,7 +42,7 @@ def main() -> None:
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.loglevel = "WARNING"
     api = public.public_api(app, port=api_port, stack_name=os.environ["STACK_NAME"])
-    # hypercorn spells the types of ASGI out, MiniStack has none
+    # hypercorn has types for ASGI, MiniStack has none
     served: Any = state.keep_state(api, every_seconds=SAVE_EVERY_SECONDS)
     asyncio.run(serve(served, config))
 

@@ -1,8 +1,8 @@
-"""What API Gateway tells about a request: one id for all who see it, its path, and the domain it came by.
+"""The request context of API Gateway: one request id for authorizer and handler, the path, and the domain.
 
-MiniStack gives the authorizer no ``requestId``, the handler another one than the gateway's own refusals, neither of
-them ``domainName``, and leaves ``$context.path`` as it stands in the templates of gateway responses. Delete this module
-once ``requestContext`` and ``$context`` hold them.
+MiniStack gives the authorizer no ``requestId``, and the handler another one than the gateway's own refusals. It gives
+``domainName`` to neither, and leaves ``$context.path`` unreplaced in the templates of gateway responses. Delete this
+module once ``requestContext`` and ``$context`` hold them.
 """
 
 # ruff: noqa: ANN401, SLF001 - MiniStack has no types and no other way in
@@ -17,7 +17,7 @@ _request_context: ContextVar[dict[str, str]] = ContextVar("request_context")
 
 
 def install() -> None:
-    """Replace the functions that begin a request, make an event, and write the gateway's own answers."""
+    """Replace the functions that start a request, make an event, and write the gateway's own answers."""
     execute = gateway._execute_in_scope
     invoke_authorizer = gateway._invoke_authorizer_lambda
     build_event = gateway._build_lambda_event_v1
@@ -32,10 +32,10 @@ def install() -> None:
         return await execute(request, *args)
 
     async def invoke_with_context(authorizer: Any, event: dict[str, Any], *args: Any) -> Any:
-        return await invoke_authorizer(authorizer, _told(event), *args)
+        return await invoke_authorizer(authorizer, _with_context(event), *args)
 
     def build_with_context(*args: Any, **options: Any) -> dict[str, Any]:
-        return _told(build_event(*args, **options))
+        return _with_context(build_event(*args, **options))
 
     def gateway_error_response(error: Any, request: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         status, headers, body = respond(error, request)
@@ -48,5 +48,5 @@ def install() -> None:
     gateway._gateway_error_response = gateway_error_response
 
 
-def _told(event: dict[str, Any]) -> dict[str, Any]:
+def _with_context(event: dict[str, Any]) -> dict[str, Any]:
     return {**event, "requestContext": {**event["requestContext"], **_request_context.get()}}

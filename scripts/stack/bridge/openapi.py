@@ -1,4 +1,4 @@
-"""What MiniStack leaves out of a REST API when CloudFormation hands it an OpenAPI body.
+"""The parts of an OpenAPI body that MiniStack leaves out when CloudFormation creates a REST API.
 
 SAM writes all of an API into ``AWS::ApiGateway::RestApi.Body``. MiniStack imports paths, methods, authorizers and the
 address of each integration. This module adds ``x-amazon-apigateway-any-method``, gateway responses,
@@ -33,7 +33,7 @@ def install() -> None:
 
 
 def _readable(props: dict[str, Any]) -> dict[str, Any]:
-    """The properties in the spelling that MiniStack understands."""
+    """Return the properties in the spelling that MiniStack understands."""
     media_types = [media_type.replace("~1", "/") for media_type in props.get("BinaryMediaTypes") or []]
     readable = {**props, "BinaryMediaTypes": media_types}
     if isinstance(props.get("Body"), dict):

@@ -1,7 +1,7 @@
 """The deployed API under a plain URL, ``http://host:port/v1/...``, as a custom domain serves it.
 
-MiniStack knows an API by its id, in the host name or in the path, and both change with a deployment. On the public port
-every request goes to the REST API of one stack, with the Host header as it came (a tenant may be told from it).
+MiniStack finds an API by its id, in the host name or in the path, and both change with a deployment. On the public port
+every request goes to the REST API of one stack, with its own Host header, which may name a tenant.
 Delete this module once MiniStack maps a base path of a custom domain on any host name to an API.
 """
 
@@ -20,7 +20,7 @@ ASSUMED_HEADERS = ((b"content-type", b"application/json"), (b"accept", b"*/*"))
 
 
 def public_api(app: App, *, port: int, stack_name: str) -> App:
-    """*app*, where requests that arrive on *port* reach the REST API of the stack called *stack_name*."""
+    """Return *app* with requests on *port* going to the REST API of the stack called *stack_name*."""
 
     async def serve(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["server"][1] == port:
@@ -31,21 +31,25 @@ def public_api(app: App, *, port: int, stack_name: str) -> App:
 
 
 def _addressed(scope: Scope, api_id: str) -> Scope:
-    """The scope with the API's id in its path, and with the headers that API Gateway takes for granted.
+    """Return the scope with the API's id in its path, and with the path and headers as API Gateway sees them.
 
-    It takes ``sourceIp`` from the connection; MiniStack from the first X-Forwarded-For, which callers can forge. It
-    takes a body without Content-Type for JSON, and any answer for acceptable; MiniStack then garbles binary ones.
+    A REST API never decodes a path: it matches resources with the path as it was sent, and fills ``path`` and
+    ``pathParameters`` from it. So ``..%2f`` is one segment. MiniStack works on the decoded path.
+
+    API Gateway takes ``sourceIp`` from the connection. MiniStack takes it from the first X-Forwarded-For, which callers
+    can forge. API Gateway assumes JSON for a body without Content-Type, and that the client accepts any answer. Without
+    Accept, MiniStack garbles binary answers.
     """
-    stage, _, rest = scope["path"].lstrip("/").partition("/")
+    stage, _, rest = scope["raw_path"].decode("ascii").lstrip("/").partition("/")
     path = f"/restapis/{api_id}/{stage}/_user_request_/{rest}"
     headers = [(name.lower(), value) for name, value in scope["headers"] if name.lower() != b"x-forwarded-for"]
     names = {name for name, _ in headers}
     headers += [(name, value) for name, value in ASSUMED_HEADERS if name not in names]
     headers.append((b"x-forwarded-for", scope["client"][0].encode()))
-    return {**scope, "path": path, "raw_path": path.encode(), "headers": headers}
+    return {**scope, "path": path, "raw_path": path.encode("ascii"), "headers": headers}
 
 
 def _find_api_id(stack_name: str) -> str | None:
-    """The newest: a deployment that was killed half-way may have left an older one."""
+    """Return the newest API of the stack, because a killed deployment may have left an older one."""
     ours = [api for _scope, api in gateway._rest_apis.all_items() if api.get("tags", {}).get(STACK_TAG) == stack_name]
     return max(ours, key=lambda api: api["createdDate"])["id"] if ours else None

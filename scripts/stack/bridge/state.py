@@ -1,8 +1,8 @@
-"""State that a crash must not take along: gateway keys of organizations, messages in queues, and secrets.
+"""State that must survive a crash: gateway keys of organizations, messages in queues, and secrets.
 
-MiniStack saves its state when it is stopped in order. Keys are made and messages are sent long after that, and an event
-that was accepted is in the queue and nowhere else. Here what functions change is saved within seconds, and all state on
-``POST /_stack/save``. Delete this module once MiniStack saves as it goes.
+MiniStack saves its state only when it is stopped in order. An accepted event is in the queue and nowhere else. Here the
+state that functions change is saved within seconds, and all state on ``POST /_stack/save``. Delete this module once
+MiniStack saves continuously.
 """
 
 # ruff: noqa: ANN401, SLF001 - MiniStack has no types and no other way in
@@ -21,14 +21,14 @@ from ministack.services import apigateway_v1, secretsmanager, sqs
 from scripts.stack.bridge.public import App, Scope
 
 SAVE_PATH = "/_stack/save"
-REST = 10  # times as long as saving took: a long queue must not keep the server busy
+PAUSE_FACTOR = 10  # times the duration of the last save: a long queue must not keep the server busy
 SAVED_AS_THEY_CHANGE = {"apigateway_v1": apigateway_v1, "sqs": sqs, "secretsmanager": secretsmanager}
 
 _saving = threading.Lock()
 
 
 def keep_state(app: App, *, every_seconds: float) -> App:
-    """*app*, whose state is saved from when it has been loaded until just before the application saves it itself."""
+    """Return *app* with its state saved from the end of its start until the application itself saves at its stop."""
     stopping = threading.Event()
     saver = threading.Thread(target=_save_until, args=(stopping, every_seconds), name="bridge-state", daemon=True)
 
@@ -60,7 +60,7 @@ def keep_state(app: App, *, every_seconds: float) -> App:
 def _save_until(stopping: threading.Event, every_seconds: float) -> None:
     digests: dict[str, str] = {}
     took_seconds = 0.0
-    while not stopping.wait(max(every_seconds, took_seconds * REST)):
+    while not stopping.wait(max(every_seconds, took_seconds * PAUSE_FACTOR)):
         began = time.monotonic()
         for name, module in SAVED_AS_THEY_CHANGE.items():
             _save_if_changed(name, module, digests)

@@ -1,9 +1,9 @@
 """The authorizer's ``usageIdentifierKey`` as the request's API key.
 
 With ``ApiKeySourceType: AUTHORIZER`` API Gateway takes the key of the usage plan from the authorizer's answer.
-MiniStack reads the ``x-api-key`` header whatever the source is, and drops ``usageIdentifierKey``. Here the key travels
-beside the authorizer's context (which MiniStack caches, so that the key is cached with it), and MiniStack's own check
-of keys, plans and throttles then runs on it. Delete this module once MiniStack reads ``usageIdentifierKey``.
+MiniStack always reads the ``x-api-key`` header, and drops ``usageIdentifierKey``. Here the key travels beside the
+authorizer's context (which MiniStack caches, so that the key is cached with it). MiniStack's own check of keys, plans
+and throttles then runs on it. Delete this module once MiniStack reads ``usageIdentifierKey``.
 """
 
 # ruff: noqa: ANN401, SLF001 - MiniStack has no types and no other way in

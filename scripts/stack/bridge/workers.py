@@ -1,11 +1,15 @@
-"""Lambda workers that see what Lambda shows them, and are as quick.
+"""Lambda workers that see the same packages as on Lambda, and start as quickly.
 
-MiniStack 1.5.33 lets a function import all that is installed beside MiniStack, so that a package missing in the layer
-is only missed on AWS; imports botocore into every worker before the handler; ends a worker whose handler raised (an
-authorizer that answers 401 by raising would always start cold); unpacks each layer again for each worker; waits 50 ms
-after a call for a line of log; says of every exception that it was a Runtime.HandlerError, where state machines go by
-its name; and keeps the log of every call in memory. Here log lines go to standard error, the
-stack's ``log/aws.log``. Delete a part once MiniStack has it.
+MiniStack 1.5.33 differs from Lambda in these points, each mended here. Delete a part once MiniStack has it.
+
+- A function can import every package that is installed beside MiniStack. A package that the layer lacks is then missed
+  only on AWS.
+- Every worker imports botocore before the handler.
+- A worker ends when its handler raises. An authorizer that answers 401 by raising would always start cold.
+- Each worker unpacks each layer again.
+- After each call it waits 50 ms for a line of log.
+- Every exception is called Runtime.HandlerError. State machines need its own name.
+- It keeps the log of every call in memory. Here log lines go to standard error, which is the stack's ``log/aws.log``.
 """
 
 # ruff: noqa: ANN401, SLF001 - MiniStack has no types and no other way in
@@ -26,7 +30,7 @@ FIRST_LOG_LINE_SECONDS = 0.002
 LAST_LOG_LINE_SECONDS = 0.002
 LONGEST_LOG_SECONDS = 0.25
 REPLACEMENTS = (  # in the script that a worker runs
-    # an exception is an answer, and not the end of the worker
+    # an exception is an answer, and does not end the worker
     (
         '{"status": "error", "error": str(e), "trace"',
         '{"status": "ok", "raised": type(e).__name__, "error": str(e), "trace"',
@@ -34,7 +38,7 @@ REPLACEMENTS = (  # in the script that a worker runs
     # the counter of recursive calls, for which botocore is imported
     ("    _ms_install_invoke_depth()\n", ""),
 )
-PYTHON_WITHOUT_PACKAGES = '#!/bin/sh\nexec "{python}" -I -S "$@"\n'
+PYTHON_WITHOUT_PACKAGES = '#!/bin/sh\nexec "{python}" -I -S -B "$@"\n'
 
 _unpacking = threading.Lock()
 _raised = threading.local()
@@ -44,7 +48,7 @@ def install() -> None:
     """Replace start, call and log of MiniStack's Python workers.
 
     Raises:
-        RuntimeError: MiniStack's workers are not those that this module knows.
+        RuntimeError: MiniStack's worker script has changed.
     """
     worker = lambda_runtime.Worker
     spawn, invoke = worker._spawn, worker.invoke
@@ -95,7 +99,7 @@ def _worker_script() -> str:
 
 
 def _write_python() -> Path:
-    """A Python that has its standard library and no package but those of the layers."""
+    """Write a Python that has its standard library and only the packages of the layers."""
     file = Path(tempfile.gettempdir()) / "python"
     file.write_text(PYTHON_WITHOUT_PACKAGES.format(python=sys.executable), encoding="utf-8")
     file.chmod(0o755)
@@ -109,7 +113,7 @@ def _read_log(self: Any) -> None:
 
 
 def _with_shared_layers(config: dict[str, Any]) -> dict[str, Any]:
-    """*config* without its layers, but with the variable that names their folders to MiniStack's worker."""
+    """Return *config* without its layers, but with the variable that names their folders to MiniStack's worker."""
     contents = [lambda_svc._resolve_layer_zip(layer) for layer in config.get("Layers") or []]
     folders = os.pathsep.join(str(_unpacked(content)) for content in contents if content)
     variables = {**(config.get("Environment") or {}).get("Variables", {}), "_LAMBDA_LAYERS_DIRS": folders}
@@ -117,7 +121,7 @@ def _with_shared_layers(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unpacked(content: bytes) -> Path:
-    """The folder that holds *content*, a layer's zip file; unpacked when no worker needed it before."""
+    """Return the folder with *content*, a layer's zip file, which is unpacked for the first worker."""
     folder = Path(tempfile.gettempdir()) / f"layer-{hashlib.sha256(content).hexdigest()[:16]}"
     with _unpacking:
         if not folder.exists():
