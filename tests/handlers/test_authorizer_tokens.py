@@ -16,9 +16,9 @@ from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.secrets import DATABASE, JWKS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, Servers
-from tests.handlers.doors import door
 from tests.handlers.functions import ISSUER, Function, PutSecret, Start, superuser
 from tests.handlers.requests import caller_in, is_unauthorized, to_authorizer
+from tests.handlers.tcp_proxy import door
 
 type Sign = Callable[..., str]
 

@@ -16,10 +16,10 @@ from tenancy.rules.events.row import BatchContext, EventRow
 from tenancy.rules.events.segment import parse_segment_message
 from tenancy.stores.aws.secrets import CLICKHOUSE
 from tests.given import AwsAccount, Databases
-from tests.handlers.doors import door
 from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.queues import messages_in, rows_in
 from tests.handlers.requests import call, recent, sample
+from tests.handlers.tcp_proxy import door
 
 ACME = UUID("0a000000-0000-4000-8000-00000000000a")
 GLOBEX = UUID("0b000000-0000-4000-8000-00000000000b")

@@ -20,8 +20,8 @@ from tenancy.stores.clickhouse.platform.migrations import ACCESS_REFUSALS
 from tenancy.stores.postgres.client import Database, UnboundRoleError
 from tenancy.stores.postgres.platform.lookups import find_platform_key
 from tests.given import MIGRATIONS, REGION, AwsAccount, Servers
+from tests.handlers.cloudformation import deploy, reports
 from tests.handlers.functions import PREFIX, Function, LogLines, PutSecret, Start
-from tests.handlers.reports import deploy, reports
 from tests.handlers.requests import sample
 
 BY_HAND = sample("migrate", "by_hand")

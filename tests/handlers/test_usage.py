@@ -18,7 +18,6 @@ from tenancy.stores.aws.secrets import CLICKHOUSE_READER, DATABASE
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, event, tenant_of
-from tests.handlers.doors import door
 from tests.handlers.functions import BASE_DOMAIN, Function, PutSecret, Start
 from tests.handlers.requests import (
     OPERATOR,
@@ -31,6 +30,7 @@ from tests.handlers.requests import (
     with_headers,
     with_query,
 )
+from tests.handlers.tcp_proxy import door
 
 NOW = datetime.now(UTC)
 

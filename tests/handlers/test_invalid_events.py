@@ -7,8 +7,8 @@ import pytest
 from tenancy.rules.api_keys import ApiKey
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, tenant_of
-from tests.handlers.bad_input import EVENTS, INVALID, MALFORMED, TEXTS, bodies
 from tests.handlers.functions import Function, Start
+from tests.handlers.invalid_input import EVENTS, INVALID, MALFORMED, TEXTS, bodies
 from tests.handlers.queues import events_in
 from tests.handlers.requests import (
     Event,

@@ -17,10 +17,10 @@ from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.counters import GIVE_BACK
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, tenant_of
-from tests.handlers.doors import door
 from tests.handlers.functions import TEMPLATE, Function, PutSecret, Start, superuser
 from tests.handlers.queues import events_in
 from tests.handlers.requests import Event, answer_of, called_by, problem_of, recent, sample, with_body
+from tests.handlers.tcp_proxy import door
 
 LIMIT = 100
 LONG_SECONDS = 10  # five hundred waits for a silent server would not end before

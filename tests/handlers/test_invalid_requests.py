@@ -7,8 +7,8 @@ import pytest
 
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, tenant_of
-from tests.handlers.bad_input import INVALID, MALFORMED, TOO_LARGE, bodies
 from tests.handlers.functions import Start
+from tests.handlers.invalid_input import INVALID, MALFORMED, TOO_LARGE, bodies
 from tests.handlers.requests import (
     OPERATOR,
     answer_of,
