@@ -1,4 +1,4 @@
-"""A way to a server that a test can shut: to whoever comes through it, the server is then away."""
+"""A TCP proxy before a server. A test cuts it to make the server unreachable."""
 
 import socket
 from collections.abc import Iterator
@@ -8,44 +8,44 @@ from threading import Thread
 BUFFER_BYTES = 65_536
 
 
-class Door:
-    """A port before another; *address* is where it listens."""
+class TcpProxy:
+    """A loopback port that passes everything on to another port; *address* is the host and port where it listens."""
 
-    def __init__(self, port: int) -> None:
-        self._behind = port
+    def __init__(self, target_port: int) -> None:
+        self._target_port = target_port
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._open = [self._listener]
+        self._sockets = [self._listener]
         self.port = int(self._listener.getsockname()[1])
         self.address = f"127.0.0.1:{self.port}"
-        Thread(target=self._let_in, daemon=True).start()
+        Thread(target=self._accept, daemon=True).start()
 
-    def shut(self) -> None:
-        """Break off what came through, and let nobody in again."""
-        for opened in self._open:
+    def cut(self) -> None:
+        """Close every connection and accept no other."""
+        for opened in self._sockets:
             with suppress(OSError):
                 opened.shutdown(socket.SHUT_RDWR)
             opened.close()
 
-    def _let_in(self) -> None:
+    def _accept(self) -> None:
         with suppress(OSError):
             while True:
-                outer, _ = self._listener.accept()
-                inner = socket.create_connection(("127.0.0.1", self._behind))
-                self._open += [outer, inner]
-                for source, target in ((outer, inner), (inner, outer)):
-                    Thread(target=_pass_on, args=(source, target), daemon=True).start()
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target_port))
+                self._sockets += [client, server]
+                for source, target in ((client, server), (server, client)):
+                    Thread(target=_copy, args=(source, target), daemon=True).start()
 
 
 @contextmanager
-def door(port: int) -> Iterator[Door]:
-    opened = Door(port)
+def tcp_proxy(target_port: int) -> Iterator[TcpProxy]:
+    proxy = TcpProxy(target_port)
     try:
-        yield opened
+        yield proxy
     finally:
-        opened.shut()
+        proxy.cut()
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket) -> None:
     with suppress(OSError):
         while received := source.recv(BUFFER_BYTES):
             target.sendall(received)
