@@ -1,4 +1,4 @@
-"""A stopped clock for functions, so that a slow machine leaves no rate window, lease, hour or month behind."""
+"""A stopped clock for functions, so that no rate window, lease or month ends within a test."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import ModuleType, SimpleNamespace
@@ -10,7 +10,7 @@ from tests.handlers.functions import Function
 
 
 class StoppedClock:
-    """The time of the gateway and of functions; it stands still until a test sets *moment* (UTC)."""
+    """The time (UTC) of the gateway and of functions. It stands still until a test changes it."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.moment = datetime.now(UTC)
@@ -21,7 +21,8 @@ class StoppedClock:
     def stop(self, *functions: Function) -> None:
         """Stop the clock of *functions*, and the time in which they end their own work."""
         for function in functions:
-            self._stop_module(function.app)
+            if hasattr(function.app, "datetime"):
+                self._stop_module(function.app)
             if hasattr(function.app, "time"):
                 self._patch.setattr(function.app, "time", SimpleNamespace(monotonic=lambda: 0.0))
 

@@ -31,7 +31,7 @@ def report_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def stack_request(request_type: str, url: str) -> dict[str, Any]:
-    """Return what CloudFormation sends for the resource; *request_type* is Create, Update or Delete."""
+    """Return CloudFormation's request of the type Create, Update or Delete."""
     return {
         "RequestType": request_type,
         "ResponseURL": url,

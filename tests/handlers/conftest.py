@@ -81,7 +81,10 @@ def start(
 
 @pytest.fixture
 def keep_standings(servers: Servers) -> Callable[[], None]:
-    """Remove the expiry of every key that Redis has now: a standing expires after a minute, a test may take longer."""
+    """Remove the expiry of every key that Redis has now.
+
+    A standing expires after a minute, and a test may take longer on a slow machine.
+    """
 
     def persist() -> None:
         with Client.from_url(servers.valkey_url) as client:
@@ -93,7 +96,7 @@ def keep_standings(servers: Servers) -> Callable[[], None]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
-    """Stop the clock of the gateway; `clock.stop` stops the clock of a function."""
+    """Stop the clock of the gateway. `clock.stop` stops the clock of a function."""
     return StoppedClock(monkeypatch)
 
 
@@ -124,7 +127,7 @@ def secrets(put_secret: PutSecret, databases: Databases) -> None:
 
 @pytest.fixture
 def mails(aws: AwsAccount) -> Mails:  # noqa: ARG001 - its account
-    """List recipient and subject of each sent mail, read from moto in this process: it has no call for them."""
+    """List recipient and subject of each sent mail. moto runs in this process, and has no call."""
     return lambda: [
         (message.destinations["ToAddresses"][0], message.subject)
         for message in ses_backends[ACCOUNT][REGION].sent_messages
@@ -133,7 +136,10 @@ def mails(aws: AwsAccount) -> Mails:  # noqa: ARG001 - its account
 
 @pytest.fixture
 def logged() -> Iterator[LogLines]:
-    """List the log lines since then. The stream is replaced, because Powertools keeps that of its first logger."""
+    """List the log lines since then.
+
+    The stream is replaced, because Powertools keeps that of its first logger.
+    """
     stream = io.StringIO()
     handlers = [handler for handler in Logger().handlers if isinstance(handler, logging.StreamHandler)]
     kept = [handler.setStream(stream) for handler in handlers]

@@ -1,4 +1,4 @@
-"""Run functions as Lambda does: app.py with the template's variables, one event after another."""
+"""Run functions as Lambda does: app.py, the template's variables, one event after another."""
 
 import functools
 import importlib.util
@@ -60,7 +60,7 @@ class Function:
 
 
 def superuser(databases: Databases) -> psycopg.Connection:
-    """Connect as a superuser, past all policies, to change what no function changes."""
+    """Connect as a superuser, past all policies."""
     return psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True)
 
 

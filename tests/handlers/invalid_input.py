@@ -20,7 +20,7 @@ NOISE = gzip.compress(json.dumps({"x": [str(number * 7919 % 10007) for number in
 
 
 def bodies(name: str) -> dict[str, tuple[bytes, tuple[int, str]]]:
-    """Return invalid bodies with their status and code; *name* is the member that holds the events."""
+    """Return invalid bodies with their status and code. The member *name* holds the events."""
     one = b'{"%s":[{}]}' % name.encode()
     plain: dict[str, tuple[bytes, tuple[int, str]]] = {
         "nothing": (b"", MALFORMED),

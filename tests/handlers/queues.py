@@ -52,7 +52,7 @@ def events_in(queue_url: str, table: str = "events") -> list[EventRow]:
 
 @dataclass
 class ScriptedQueue:
-    """An SQS server; *taken* are the entries that it acknowledged."""
+    """An SQS server. *taken* are the entries that it acknowledged."""
 
     url: str
     taken: list[Entry] = field(default_factory=list)
@@ -61,9 +61,9 @@ class ScriptedQueue:
 
 @contextmanager
 def scripted_queue(behind: str, reply_to: Callable[[int, Sequence[Entry]], Reply]) -> Iterator[ScriptedQueue]:
-    """Serve SQS's JSON protocol. *reply_to* gets the number of the call, from 0, and its entries.
+    """Serve SQS's JSON protocol with the replies of *reply_to*.
 
-    Calls of other services are passed on to the AWS endpoint *behind*.
+    *reply_to* gets the number of the call, from 0, and its entries. Calls of other services are passed on to the AWS endpoint *behind*.
     """
 
     class Handler(BaseHTTPRequestHandler):

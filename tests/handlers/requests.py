@@ -34,7 +34,7 @@ def called_by(request: Event, caller: Caller) -> Event:
 
 
 def with_headers(request: Event, **headers: str | None) -> Event:
-    """Add, replace or (None) leave out headers; `_` stands for `-`."""
+    """Add or replace headers, or omit them (None). `_` stands for `-`."""
     named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
     kept = {name: value for name, value in request["headers"].items() if name.lower() not in named}
     merged = {**kept, **{name: value for name, value in named.items() if value is not None}}
@@ -42,7 +42,7 @@ def with_headers(request: Event, **headers: str | None) -> Event:
 
 
 def with_header_values(request: Event, name: str, *values: str) -> Event:
-    """Repeat the header *name*. API Gateway sends all values, and the last one as the single value."""
+    """Repeat the header *name*. The single value is the last one, as API Gateway sends it."""
     kept = {other: value for other, value in request["headers"].items() if other.lower() != name.lower()}
     many = {other: [value] for other, value in kept.items()} | {name: list(values)}
     return {**request, "headers": {**kept, name: values[-1]}, "multiValueHeaders": many}
@@ -53,7 +53,7 @@ def with_basic_auth(request: Event, key: ApiKey) -> Event:
 
 
 def with_body(request: Event, body: object) -> Event:
-    """Send *body*: bytes unchanged, any other value as JSON. The deployed API sends every body as base64."""
+    """Send *body* as base64, as the deployed API does: bytes unchanged, other values as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return {**request, "body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
 
@@ -96,7 +96,7 @@ def gzip_json(document: object) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer as the client gets it; header names are in lower case."""
+    """An answer as the client gets it. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -108,7 +108,7 @@ class Answer:
 
 
 def answer_of(response: Mapping[str, Any]) -> Answer:
-    """Read a function's *response* as API Gateway does, and check the parts that every answer has."""
+    """Read a function's *response* as API Gateway does, and check its common headers."""
     headers = {name.lower(): value for name, value in response.get("headers", {}).items()}
     headers |= {name.lower(): values[-1] for name, values in response.get("multiValueHeaders", {}).items()}
     assert all(isinstance(value, str) for value in headers.values())
@@ -148,7 +148,7 @@ def caller_in(answer: dict[str, Any]) -> Tenant | Operator:
 
 
 def is_unauthorized(authorizer: Function, event: Event) -> bool:
-    """Whether API Gateway would answer 401. The text of the error must be exactly `Unauthorized`."""
+    """Whether API Gateway would answer 401: the error's text is exactly `Unauthorized`."""
     try:
         authorizer(event)
     except Exception as error:  # noqa: BLE001 - API Gateway goes by the message alone

@@ -9,7 +9,7 @@ BUFFER_BYTES = 65_536
 
 
 class TcpProxy:
-    """A loopback port that passes everything on to another port; *address* is the host and port where it listens."""
+    """A loopback port that passes everything on to another port. It listens at *address*."""
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port

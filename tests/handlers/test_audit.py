@@ -61,9 +61,11 @@ def test_organization_reads_its_own_log_newest_first(
     }
 
 
-@pytest.mark.parametrize(
-    ("query", "count"),
-    [
+def test_query_selects_entries(
+    audit: Function, databases: Databases, acme: Provisioned, subtests: pytest.Subtests
+) -> None:
+    insert_records(databases, acme.organization.id, 3, action="GET /v1/usage")
+    selected: list[tuple[dict[str, str], int]] = [
         ({"actor": str(ACTOR.id)}, 4),
         ({"actor": str(uuid4())}, 0),
         ({"action": "GET /v1/usage"}, 3),
@@ -72,13 +74,11 @@ def test_organization_reads_its_own_log_newest_first(
         ({"outcome": "refused"}, 0),
         ({"from_": "2020-01-01", "to": "2020-02-01"}, 0),
         ({"limit": "2"}, 2),
-    ],
-)
-def test_query_selects_entries(
-    audit: Function, databases: Databases, acme: Provisioned, query: dict[str, str], count: int
-) -> None:
-    insert_records(databases, acme.organization.id, 3, action="GET /v1/usage")
-    assert len(answer_of(audit(audit_request(acme, **query))).document["data"]) == count
+    ]
+
+    for query, count in selected:
+        with subtests.test(str(query)):
+            assert len(answer_of(audit(audit_request(acme, **query))).document["data"]) == count
 
 
 def test_pages_have_no_gap_and_no_overlap(audit: Function, databases: Databases, acme: Provisioned) -> None:
@@ -131,9 +131,8 @@ def test_csv_names_its_next_page_in_a_header(audit: Function, databases: Databas
     assert len(rest.body.splitlines()) == 3
 
 
-@pytest.mark.parametrize(
-    ("query", "location"),
-    [
+def test_invalid_query_is_422_with_its_location(audit: Function, acme: Provisioned, subtests: pytest.Subtests) -> None:
+    invalid: list[tuple[dict[str, str], str]] = [
         ({"limit": "0"}, "query/limit"),
         ({"limit": "101"}, "query/limit"),
         ({"limit": "5001", "format": "csv"}, "query/limit"),
@@ -144,16 +143,13 @@ def test_csv_names_its_next_page_in_a_header(audit: Function, databases: Databas
         ({"cursor": "x"}, "query/cursor"),
         ({"from_": "2026-02-30"}, "query/from"),
         ({"from_": "2026-02-02", "to": "2026-02-01"}, "query/to"),
-    ],
-)
-def test_invalid_query_is_422_with_its_location(
-    audit: Function, acme: Provisioned, query: dict[str, str], location: str
-) -> None:
-    request = audit_request(acme, **query)
+    ]
 
-    problem = problem_of(audit(request), request, 422, "invalid")
-
-    assert [error["location"] for error in problem["errors"]] == [location]
+    for query, location in invalid:
+        with subtests.test(str(query)):
+            request = audit_request(acme, **query)
+            problem = problem_of(audit(request), request, 422, "invalid")
+            assert [error["location"] for error in problem["errors"]] == [location]
 
 
 def test_log_needs_the_audit_permission(audit: Function, acme: Provisioned) -> None:
@@ -229,16 +225,16 @@ def test_verification_continues_from_a_stored_seal(audit: Function, databases: D
     assert (broken["valid"], broken["broken"]["sequence"]) == (False, 4)
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_invalid_seal_is_422(audit: Function, acme: Provisioned, subtests: pytest.Subtests) -> None:
+    invalid = [
         {"after_sequence": "1"},
         {"after_seal": "0" * 64},
         {"after_sequence": "-1", "after_seal": "0" * 64},
         {"after_sequence": str(2**63), "after_seal": "0" * 64},
         {"after_sequence": "1", "after_seal": "zz"},
-    ],
-)
-def test_invalid_seal_is_422(audit: Function, acme: Provisioned, query: dict[str, str]) -> None:
-    request = verify_request(acme, **query)
-    problem_of(audit(request), request, 422, "invalid")
+    ]
+
+    for query in invalid:
+        with subtests.test(str(query)):
+            request = verify_request(acme, **query)
+            problem_of(audit(request), request, 422, "invalid")

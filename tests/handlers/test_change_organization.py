@@ -124,16 +124,17 @@ def test_downgrade_below_current_use_is_409_with_its_blockers(
     assert answer_of(provision(request)).document["tier"] == "starter"
 
 
-@pytest.mark.parametrize("status", ["deleted", "erasing"])
 def test_deleted_organization_cannot_be_changed(
-    provision: Function, databases: Databases, acme: Provisioned, status: str
+    provision: Function, databases: Databases, acme: Provisioned, subtests: pytest.Subtests
 ) -> None:
-    with superuser(databases) as conn:
-        conn.execute("UPDATE organizations SET status = %s", (status,))
+    for status in ("deleted", "erasing"):
+        with superuser(databases) as conn:
+            conn.execute("UPDATE organizations SET status = %s", (status,))
 
-    for body in ({"tier": "growth"}, {"name": "Acme 2"}, {"status": "active"}, {"status": "suspended"}):
-        request = change_request(acme, body)
-        problem_of(provision(request), request, 409, "transition_not_allowed")
+        for body in ({"tier": "growth"}, {"name": "Acme 2"}, {"status": "active"}, {"status": "suspended"}):
+            with subtests.test(f"{status} {body}"):
+                request = change_request(acme, body)
+                problem_of(provision(request), request, 409, "transition_not_allowed")
 
 
 def test_change_of_unknown_organization_is_404(provision: Function) -> None:

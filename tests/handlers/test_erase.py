@@ -81,7 +81,7 @@ def test_state_machine_ends_with_a_certificate_and_a_recount(erase: Function, de
 def test_second_execution_erases_restored_data(
     erase: Function, databases: Databases, counters: Redis, deleted: Provisioned
 ) -> None:
-    """The restored data have no tombstone, and an administrator, who is not mailed again."""
+    """The restored data have no tombstone. Their administrator is not mailed again."""
     own, now = deleted.organization.id, datetime.now(UTC)
     dict(run_state_machine(erase, deleted))
     databases.clickhouse.command("TRUNCATE TABLE tombstones")

@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -223,15 +223,15 @@ def answer_nothing(_call: int, _entries: Sequence[Entry]) -> Reply:
     return 200, {}
 
 
-@pytest.mark.parametrize("reply_to", [refuse_all, refuse_the_last, fail, throttle, answer_nothing])
 def test_batch_is_503_unless_every_message_is_in_the_queue(
-    start: Start, aws: AwsAccount, reply_to: Callable[[int, Sequence[Entry]], Reply]
+    start: Start, aws: AwsAccount, subtests: pytest.Subtests
 ) -> None:
     request = post_events(*(recent_event(number) for number in range(1001)))
-    with scripted_queue(aws.endpoint_url, reply_to) as queue:
-        problem_of(start("ingest", AWS_ENDPOINT_URL=queue.url)(request), request, 503, "unavailable")
 
-    assert len(queue.taken) < 2
+    for reply_to in (refuse_all, refuse_the_last, fail, throttle, answer_nothing):
+        with subtests.test(reply_to.__name__), scripted_queue(aws.endpoint_url, reply_to) as queue:
+            problem_of(start("ingest", AWS_ENDPOINT_URL=queue.url)(request), request, 503, "unavailable")
+            assert len(queue.taken) < 2
 
 
 def test_queue_is_used_again_after_a_failure(start: Start, aws: AwsAccount) -> None:

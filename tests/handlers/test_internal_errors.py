@@ -123,6 +123,7 @@ def test_log_has_ids_and_no_secret_body_or_address(
     batch = with_body(sample("ingest", "segment_batch"), {"batch": [segment_call(1)], "writeKey": acme.write_key.text})
     bad_batch = with_body(sample("ingest", "segment_batch"), {"batch": [5], "writeKey": acme.write_key.text})
     create = called_by(sample("provision", "create"), OPERATOR)
+
     statuses = [
         answer_of(function(request)).status
         for function, request in (

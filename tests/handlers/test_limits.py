@@ -228,7 +228,7 @@ def test_quota_is_given_back_if_the_queue_fails(
 
 @pytest.mark.usefixtures("secrets")
 def test_sdk_is_429_if_the_months_requests_are_used_up(start: Start, databases: Databases, acme: Provisioned) -> None:
-    """A 402 would make an SDK drop its events. The plain API answers 402, and the owner is admitted."""
+    """An SDK would drop its events after a 402. The owner is still admitted."""
     ingest, usage, own = start("ingest"), start("usage"), tenant_of(acme)
     with superuser(databases) as conn:
         values = (acme.organization.id, STARTER.api_requests_per_month)

@@ -1,4 +1,4 @@
-"""Load stores events, sends invalid messages to the dead letters, and has others delivered again."""
+"""Load stores events, and sends only invalid messages to the dead-letter queue."""
 
 import base64
 from collections.abc import Sequence

@@ -30,14 +30,14 @@ LIMIT = QUOTAS[Tier.STARTER].ml_predictions_per_month
 
 @pytest.fixture
 def usage(start: Start, secrets: None, clock: StoppedClock) -> Function:  # noqa: ARG001
-    """Start the function with the stopped clock: a reservation must not expire, nor a month end, within a test."""
+    """Start the function with the stopped clock, so that no reservation expires."""
     function = start("usage")
     clock.stop(function)
     return function
 
 
 def usage_request(provisioned: Provisioned, case: str, body: object = None, **parameters: str) -> Event:
-    """Return a request of the organization's secret key; *parameters* replace those of the sample's path."""
+    """Return a request of the secret key. *parameters* replace those of the sample's path."""
     request = sample("usage", case)
     named = {**request["pathParameters"], **parameters}
     path = request["resource"]

@@ -1,4 +1,4 @@
-"""Paths that name an organization: the operator acts for it, a tenant only learns of its own."""
+"""Paths that name an organization: the operator acts for any, a tenant only for its own."""
 
 import json
 from collections.abc import Callable

@@ -110,14 +110,12 @@ def test_files_of_an_export_are_listed_in_pages(
     assert cursor is None
 
 
-@pytest.mark.parametrize(
-    "query",
-    [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "-1"}, {"cursor": str(2**31)}],
-    ids=str,
-)
-def test_invalid_page_is_422(privacy: Function, acme: Provisioned, query: dict[str, str]) -> None:
-    request = with_query(privacy_request("read_export", tenant_of(acme)), **query)
-    problem_of(privacy(request), request, 422, "invalid")
+def test_invalid_page_is_422(privacy: Function, acme: Provisioned, subtests: pytest.Subtests) -> None:
+    limits, cursors = ("0", "101", "x"), ("x", "-1", str(2**31))
+    for query in (*({"limit": limit} for limit in limits), *({"cursor": cursor} for cursor in cursors)):
+        with subtests.test(str(query)):
+            request = with_query(privacy_request("read_export", tenant_of(acme)), **query)
+            problem_of(privacy(request), request, 422, "invalid")
 
 
 def test_sweep_mails_that_the_export_is_ready(
@@ -170,9 +168,10 @@ def test_pending_erasures_are_limited(
     assert answer_of(privacy(privacy_request("erase_device", tenant_of(globex)))).status == 202
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_erasure_names_exactly_one_subject(
+    privacy: Function, databases: Databases, acme: Provisioned, subtests: pytest.Subtests
+) -> None:
+    bodies: list[object] = [
         {},
         {"device_id": "a", "user_id": "b"},
         {"device_id": None},
@@ -185,13 +184,13 @@ def test_pending_erasures_are_limited(
         [],
         None,
         "a",
-    ],
-)
-def test_erasure_names_exactly_one_subject(
-    privacy: Function, databases: Databases, acme: Provisioned, body: object
-) -> None:
-    request = with_body(privacy_request("erase_device", tenant_of(acme)), body)
-    problem_of(privacy(request), request, 422, "invalid")
+    ]
+
+    for body in bodies:
+        with subtests.test(str(body)[:40]):
+            request = with_body(privacy_request("erase_device", tenant_of(acme)), body)
+            problem_of(privacy(request), request, 422, "invalid")
+
     assert count_jobs(databases) == [(0, 0)]
 
 

@@ -1,4 +1,4 @@
-"""Requests while Redis is unreachable: no request waits long, no event is lost, and revocations apply."""
+"""Requests while Redis is unreachable: short waits, no lost event, revocations apply."""
 
 import socket
 import time

@@ -38,7 +38,7 @@ NOTHING = {
 
 @pytest.fixture
 def noon(clock: StoppedClock) -> datetime:
-    """Set the stopped clock a minute after today's noon, so that no test passes from one day or month to another."""
+    """Set the stopped clock a minute after today's noon, so that no test crosses midnight."""
     noon = clock.moment.replace(hour=12, minute=0, second=0, microsecond=0)
     clock.moment = noon + timedelta(minutes=1)
     return noon

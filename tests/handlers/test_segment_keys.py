@@ -1,4 +1,4 @@
-"""The Segment paths: where the write key is found, and requests that name another organization."""
+"""The Segment paths: their write keys, and requests that name another organization."""
 
 import json
 from collections.abc import Callable

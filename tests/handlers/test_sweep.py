@@ -1,4 +1,4 @@
-"""The sweep runs pending outbox entries once each: gateway keys join their plans, mails are sent."""
+"""The sweep: pending outbox entries run once, audit logs are sealed, metrics are counted."""
 
 import json
 from datetime import timedelta

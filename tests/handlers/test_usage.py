@@ -36,7 +36,7 @@ from tests.handlers.tcp_proxy import tcp_proxy
 
 @pytest.fixture
 def usage(start: Start, secrets: None, clock: StoppedClock) -> Function:  # noqa: ARG001
-    """Start the function with the stopped clock: a test must not begin in one day or month and end in the next."""
+    """Start the function with the stopped clock, so that no test crosses midnight."""
     function = start("usage")
     clock.stop(function)
     return function
