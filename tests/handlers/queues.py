@@ -63,7 +63,8 @@ class ScriptedQueue:
 def scripted_queue(behind: str, reply_to: Callable[[int, Sequence[Entry]], Reply]) -> Iterator[ScriptedQueue]:
     """Serve SQS's JSON protocol with the replies of *reply_to*.
 
-    *reply_to* gets the number of the call, from 0, and its entries. Calls of other services are passed on to the AWS endpoint *behind*.
+    *reply_to* gets the number of the call, from 0, and its entries. Calls of other services are passed on to the AWS
+    endpoint *behind*.
     """
 
     class Handler(BaseHTTPRequestHandler):
