@@ -35,11 +35,10 @@ def sent(aws: AwsAccount) -> Sent:
 
 
 def test_reads_of_people_are_recorded_and_of_keys_not(audit: Function, acme: Provisioned, sent: Sent) -> None:
-    audit(audit_request(acme))
-
-    assert sent() == []
-
     person = audit_request_of_person(acme)
+
+    audit(audit_request(acme))
+    assert sent() == []
 
     answer_of(audit(person))
     answer_of(audit(operator_audit_request(acme.organization.id)))
@@ -50,7 +49,6 @@ def test_reads_of_people_are_recorded_and_of_keys_not(audit: Function, acme: Pro
         (by_operator, "operator", f"/v1/organizations/{acme.organization.id}/audit"),
     ):
         record = message["record"]
-
         assert message["organization_id"] == str(acme.organization.id)
         assert (record["actor"]["kind"], record["outcome"], record["target"]) == (kind, "done", target)
         assert record["actor"]["source_address"] == person["requestContext"]["identity"]["sourceIp"]
@@ -60,11 +58,10 @@ def test_reads_of_people_are_recorded_and_of_keys_not(audit: Function, acme: Pro
 def test_mismatch_is_in_the_callers_log_and_the_platforms(
     audit: Function, acme: Provisioned, globex: Provisioned, sent: Sent, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    request = with_headers(
-        audit_request(acme), host=f"globex.{BASE_DOMAIN}", x_organization_id=str(globex.organization.id)
-    )
-    problem_of(audit(request), request, 403, "tenant_mismatch")
+    named = {"host": f"globex.{BASE_DOMAIN}", "x_organization_id": str(globex.organization.id)}
+    request = with_headers(audit_request(acme), **named)
 
+    problem_of(audit(request), request, 403, "tenant_mismatch")
     messages = sent()
 
     assert {message["organization_id"] for message in messages} == {str(acme.organization.id), str(PLATFORM_LOG)}
@@ -88,7 +85,9 @@ def test_foreign_path_is_404_but_recorded_as_a_mismatch(
     audit: Function, acme: Provisioned, globex: Provisioned, sent: Sent
 ) -> None:
     request = called_by(operator_audit_request(globex.organization.id), tenant_of(acme))
+
     problem_of(audit(request), request, 404, "not_found")
+
     assert {(message["organization_id"], message["record"]["code"]) for message in sent()} == {
         (str(acme.organization.id), "tenant_mismatch"),
         (str(PLATFORM_LOG), "tenant_mismatch"),

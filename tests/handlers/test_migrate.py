@@ -95,26 +95,23 @@ def test_first_run_makes_schemas_and_a_working_platform_key(
     start_migrate: Callable[[], Function], servers: Servers, empty: str, query: Statement
 ) -> None:
     assert start_migrate()(BY_HAND) == EVERYTHING
+
     assert query("SELECT count(*) FROM organizations") == [(0,)]
     client = connect(servers.clickhouse_url(empty))
     assert client.query("SELECT count() FROM events").result_rows[0][0] == 0
-
     client.close()
-    key = find_key(read_platform_key())
 
+    key = find_key(read_platform_key())
     assert key is not None
     assert key.type is KeyType.PLATFORM
-
     db = Database(lambda: servers.postgres_url(postgres.FUNCTIONS, empty))
     with db.transaction() as conn:
         assert find_platform_key(conn, key.digest) is not None
-
     db.close()
 
 
 def test_second_run_changes_nothing(start_migrate: Callable[[], Function], query: Statement) -> None:
     migrate = start_migrate()
-
     migrate(BY_HAND)
     key, versions = read_platform_key(), query("SELECT version, name, digest, applied_at FROM schema_migrations")
 
@@ -128,6 +125,7 @@ def test_second_run_changes_nothing(start_migrate: Callable[[], Function], query
 
 def test_concurrent_runs_migrate_once(start_migrate: Callable[[], Function], query: Statement) -> None:
     functions = [start_migrate() for _ in range(3)]
+
     with ThreadPoolExecutor(len(functions)) as pool:
         answers = list(pool.map(lambda migrate: migrate(BY_HAND), functions))
 
@@ -193,11 +191,11 @@ def test_skipped_migrations_are_logged_and_retried(
     assert len([line for line in logged() if line["level"] == "WARNING"]) == 2
 
     client = connect(servers.clickhouse_url(empty))
-    noted = [name for (name,) in client.query("SELECT name FROM schema_migrations").result_rows]
+    applied = [name for (name,) in client.query("SELECT name FROM schema_migrations").result_rows]
     client.close()
 
-    assert len(noted) == CLICKHOUSE_TOO
-    assert not set(noted) & set(ACCESS)
+    assert len(applied) == CLICKHOUSE_TOO
+    assert not set(applied) & set(ACCESS)
 
 
 def test_migration_after_a_skipped_one_is_applied(

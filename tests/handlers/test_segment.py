@@ -57,9 +57,8 @@ def test_key_of_the_sample_events_is_unknown(ingest: Function) -> None:
 
 def test_every_batch_path_is_accepted(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:
     for number, path in enumerate(("/batch", "/b", "/import", "/v1/batch", "/v1/b", "/v1/import")):
-        assert is_sdk_success(
-            ingest(with_path(segment_batch(segment_call(number), segment_call(number + 100), key=acme.write_key), path))
-        )
+        batch = segment_batch(segment_call(number), segment_call(number + 100), key=acme.write_key)
+        assert is_sdk_success(ingest(with_path(batch, path)))
 
     assert len(events_in(aws.queue_url)) == 12
 
@@ -105,17 +104,18 @@ def test_malformed_call_does_not_reject_the_others(ingest: Function, aws: AwsAcc
         segment_call(2, type="purchase"),
         segment_call(4, messageId="a\0b"),
     ]
+
     assert is_sdk_success(ingest(segment_batch(segment_call(1), *bad, segment_call(5), key=acme.write_key)))
     assert [row.event_id for row in events_in(aws.queue_url)] == ["message-1", "message-5"]
 
 
 def test_lone_surrogate_loses_no_event(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:
     cut = segment_call(2, event="CUT")
-    body = json.dumps({"batch": [segment_call(1), cut, segment_call(3)], "writeKey": acme.write_key.text}).replace(
-        "CUT", "\\ud83d"
-    )
+    document = {"batch": [segment_call(1), cut, segment_call(3)], "writeKey": acme.write_key.text}
+    body = json.dumps(document).replace("CUT", "\\ud83d")
 
     assert is_sdk_success(ingest(with_body(sample("ingest", "segment_batch"), body.encode())))
+
     names = [(row.event_id, row.event_name) for row in events_in(aws.queue_url)]
     assert names == [("message-1", "Order Completed"), ("message-2", "\ufffd"), ("message-3", "Order Completed")]
 
@@ -133,12 +133,14 @@ def test_batch_without_a_valid_call_is_422(ingest: Function, aws: AwsAccount, ac
 
 def test_event_with_an_implausible_time_is_held(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:
     late, early = segment_call(2, timestamp="1970-01-01T00:00:00Z"), segment_call(3, timestamp="2199-01-01T00:00:00Z")
+
     assert is_sdk_success(ingest(segment_batch(segment_call(1), late, early, key=acme.write_key)))
     messages = messages_in(aws.queue_url)
     assert {
         message["MessageAttributes"]["table"]["StringValue"]: message["MessageAttributes"]["events"]["StringValue"]
         for message in messages
     } == {"events": "1", "held_events": "2"}
+
     assert is_sdk_success(ingest(segment_batch(late, key=acme.write_key)))
     [held] = events_in(aws.queue_url, "held_events")
     assert (held.reason, held.event_timestamp) == ("clock", "1970-01-01 00:00:00.000")
