@@ -3,14 +3,13 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import boto3
 import pytest
 from aws_lambda_powertools import Logger
 from moto.ses.models import ses_backends
-from redis import Redis as Client
 
 from scripts.stack import postgres
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
@@ -39,14 +38,13 @@ from tests.handlers.functions import (
     Start,
     running,
 )
+from tests.handlers.redis_keys import persist_keys
 
 ACCOUNT = "123456789012"  # moto's
 
 
 @pytest.fixture
-def start(
-    aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSecret, keep_standings: Callable[[], None]
-) -> Iterator[Start]:
+def start(aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSecret) -> Iterator[Start]:
     """Start a function. Keywords replace values of its variables.
 
     Redis knows the tenants of `sent_events`, which are in no database.
@@ -54,7 +52,7 @@ def start(
     put_secret(REDIS, servers.valkey_url)
     for tenant in (sent_events.ACME, sent_events.GLOBEX):
         know(counters, tenant)
-    keep_standings()
+    persist_keys(servers)
     values = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "SECRETS_PREFIX": PREFIX,
@@ -77,21 +75,6 @@ def start(
     }
     with ExitStack() as stack:
         yield lambda name, **changes: stack.enter_context(running(name, values | changes))
-
-
-@pytest.fixture
-def keep_standings(servers: Servers) -> Callable[[], None]:
-    """Remove the expiry of every key that Redis has now.
-
-    A standing expires after a minute, and a test may take longer on a slow machine.
-    """
-
-    def persist() -> None:
-        with Client.from_url(servers.valkey_url) as client:
-            for key in client.scan_iter():
-                client.persist(key)
-
-    return persist
 
 
 @pytest.fixture

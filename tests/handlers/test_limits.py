@@ -16,6 +16,7 @@ from tests.given import AwsAccount, Databases, Servers, know, tenant_of
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.queues import Entry, Reply, messages_in, queue_reply, rows_in, scripted_queue
+from tests.handlers.redis_keys import persist_keys
 from tests.handlers.requests import (
     OPERATOR,
     Event,
@@ -121,14 +122,14 @@ def test_request_over_the_rate_limit_is_429_and_not_recorded(
 
 
 @pytest.fixture
-def set_remaining(counters: Redis, servers: Servers, keep_standings: Callable[[], None]) -> Callable[[int, int], None]:
+def set_remaining(counters: Redis, servers: Servers) -> Callable[[int, int], None]:
     """Set how many events acme has left in the month's quota and in the grace band."""
 
     def remain(events: int, held: int) -> None:
         with Client.from_url(servers.valkey_url) as client:
             client.flushall()
         know(counters, ACME, events=MONTH - events, held=BAND - held)
-        keep_standings()
+        persist_keys(servers)
 
     return remain
 

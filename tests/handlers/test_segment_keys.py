@@ -1,7 +1,6 @@
 """The Segment paths: their write keys, and requests that name another organization."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +11,7 @@ from tests.given import AwsAccount, Databases
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import BASE_DOMAIN, Function, Start, superuser
 from tests.handlers.queues import events_in, messages_in
+from tests.handlers.redis_keys import persist_keys
 from tests.handlers.requests import (
     problem_of,
     segment_call,
@@ -181,11 +181,10 @@ def test_known_write_key_needs_no_database(
     databases: Databases,
     acme: Provisioned,
     clock: StoppedClock,
-    keep_standings: Callable[[], None],
 ) -> None:
     clock.stop(ingest)
     assert is_sdk_success(ingest(segment_batch(segment_call(1), key=acme.write_key)))
-    keep_standings()
+    persist_keys(databases.servers)
     with superuser(databases) as conn:
         conn.execute("ALTER TABLE organizations RENAME TO gone")
 
