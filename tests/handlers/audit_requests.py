@@ -1,4 +1,4 @@
-"""Requests for an audit log, and records in it."""
+"""Requests for an audit log, and records that tests insert."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,31 +13,37 @@ from tests.given import Databases, tenant_of
 from tests.handlers.requests import (
     OPERATOR,
     Event,
-    at,
     called_by,
     sample,
+    with_path,
     with_query,
 )
 
 NOW = datetime.now(UTC)
+ALL_TIME = {"from_": "2020-01-01", "to": "2099-12-31"}  # the default is this month, and a test may run at its end
 
 
-def ask(who: Provisioned, path: str = "/audit", **query: str) -> Event:
-    return called_by(with_query(at(sample("audit", "list"), path), **query), tenant_of(who))
+def audit_request(provisioned: Provisioned, **query: str) -> Event:
+    return called_by(with_query(sample("audit", "list"), **ALL_TIME | query), tenant_of(provisioned))
 
 
-def ask_as_person(who: Provisioned) -> Event:
-    return called_by(sample("audit", "list"), replace(tenant_of(who), kind=CallerKind.PERSON))
+def verify_request(provisioned: Provisioned, **query: str) -> Event:
+    return called_by(with_query(with_path(sample("audit", "list"), "/audit/verify"), **query), tenant_of(provisioned))
 
 
-def for_operator(organization_id: UUID, suffix: str = "") -> Event:
+def audit_request_of_person(provisioned: Provisioned) -> Event:
+    return called_by(sample("audit", "list"), replace(tenant_of(provisioned), kind=CallerKind.PERSON))
+
+
+def operator_audit_request(organization_id: UUID, suffix: str = "") -> Event:
     request = sample("audit", "list_for_operator")
     path = f"/organizations/{organization_id}/audit{suffix}"
-    request = at(request, path, f"/organizations/{{organization_id}}/audit{suffix}")
+    request = with_path(request, path, f"/organizations/{{organization_id}}/audit{suffix}")
+    request = with_query(request, **({} if suffix else ALL_TIME))
     return called_by({**request, "pathParameters": {"organization_id": str(organization_id)}}, OPERATOR)
 
 
-def write(databases: Databases, organization_id: UUID, count: int, **changes: object) -> None:
+def insert_records(databases: Databases, organization_id: UUID, count: int, **changes: object) -> None:
     with databases.platform.transaction() as conn:
         for number in range(count):
             record = AuditRecord(

@@ -1,4 +1,4 @@
-"""Functions under the template's variables, with the secrets of a test's own databases."""
+"""Functions with the template's variables, and the secrets of a test's own databases."""
 
 import io
 import json
@@ -26,6 +26,7 @@ from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 from tenancy.stores.redis.client import Redis
 from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, know
 from tests.handlers import sent_events
+from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import (
     BASE_DOMAIN,
     ISSUER,
@@ -37,16 +38,21 @@ from tests.handlers.functions import (
     Start,
     running,
 )
+from tests.handlers.redis_keys import persist_keys
 
-ACCOUNT = "123456789012"  # the one that moto plays
+ACCOUNT = "123456789012"  # moto's
 
 
 @pytest.fixture
 def start(aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSecret) -> Iterator[Start]:
-    """Start a function; keywords replace values of its variables. Redis knows the tenants that are in no database."""
+    """Start a function. Keywords replace values of its variables.
+
+    Redis knows the tenants of `sent_events`, which are in no database.
+    """
     put_secret(REDIS, servers.valkey_url)
     for tenant in (sent_events.ACME, sent_events.GLOBEX):
         know(counters, tenant)
+    persist_keys(servers)
     values = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "SECRETS_PREFIX": PREFIX,
@@ -72,6 +78,12 @@ def start(aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSec
 
 
 @pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
+    """Stop the clock of the gateway. `clock.stop` stops the clock of a function."""
+    return StoppedClock(monkeypatch)
+
+
+@pytest.fixture
 def put_secret(aws: AwsAccount) -> PutSecret:  # noqa: ARG001 - its account
     client = boto3.client("secretsmanager", region_name=REGION)
 
@@ -86,7 +98,7 @@ def put_secret(aws: AwsAccount) -> PutSecret:  # noqa: ARG001 - its account
 
 @pytest.fixture
 def secrets(put_secret: PutSecret, databases: Databases) -> None:
-    """Put in place what docs/operations.md has an operator put into Secrets Manager."""
+    """Put the secrets that docs/operations.md tells an operator to put into Secrets Manager."""
     servers = databases.servers
     put_secret(DATABASE, servers.postgres_url(postgres.FUNCTIONS, databases.name))
     put_secret(PLATFORM_DATABASE, servers.postgres_url(postgres.PLATFORM, databases.name))
@@ -98,7 +110,7 @@ def secrets(put_secret: PutSecret, databases: Databases) -> None:
 
 @pytest.fixture
 def mails(aws: AwsAccount) -> Mails:  # noqa: ARG001 - its account
-    """List addresses and subjects of what was sent; moto serves from this process, and has no call for it."""
+    """List recipient and subject of each sent mail. moto runs in this process, and has no call."""
     return lambda: [
         (message.destinations["ToAddresses"][0], message.subject)
         for message in ses_backends[ACCOUNT][REGION].sent_messages
@@ -107,7 +119,10 @@ def mails(aws: AwsAccount) -> Mails:  # noqa: ARG001 - its account
 
 @pytest.fixture
 def logged() -> Iterator[LogLines]:
-    """List what was logged since; Powertools keeps the stream that its first logger of the process was made with."""
+    """List the log lines since then.
+
+    The stream is replaced, because Powertools keeps that of its first logger.
+    """
     stream = io.StringIO()
     handlers = [handler for handler in Logger().handlers if isinstance(handler, logging.StreamHandler)]
     kept = [handler.setStream(stream) for handler in handlers]
@@ -120,5 +135,5 @@ def logged() -> Iterator[LogLines]:
 def operator_key(databases: Databases) -> ApiKey:
     key = generate_key(KeyType.PLATFORM)
     with databases.owner.transaction() as conn:
-        insert_platform_key(conn, key, name="An operator's")
+        insert_platform_key(conn, key, name="Operator")
     return key

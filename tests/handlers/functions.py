@@ -1,4 +1,4 @@
-"""A function as Lambda runs it: its app.py, the variables that the template gives it, one event after another."""
+"""Run functions as Lambda does: app.py, the template's variables, one event after another."""
 
 import functools
 import importlib.util
@@ -26,7 +26,7 @@ ISSUER = f"https://api.{BASE_DOMAIN}"
 OPERATORS_GATEWAY_KEY = "platform-tenancy-test-of-the-operators"
 NUMBERS = itertools.count()
 OPTIONAL = {"AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"}
-UNUSED_VALUE = "1"  # of a variable that a test does not care about
+UNUSED_VALUE = "1"  # of variables that the test does not set
 
 type Start = Callable[..., Function]
 type PutSecret = Callable[[str, str], None]
@@ -35,7 +35,7 @@ type Mails = Callable[[], list[tuple[str, str]]]
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads the template's names; what `!Ref` and its like refer to is left out."""
+    """A YAML loader that replaces `!Ref` and other intrinsic functions by None."""
 
 
 _Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
@@ -43,7 +43,7 @@ TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), _Loader)
 
 
 class Function:
-    """One loaded function; call it with an event."""
+    """One loaded function. Call it with an event."""
 
     def __init__(self, name: str, app: ModuleType) -> None:
         self._context = SimpleNamespace(
@@ -60,7 +60,7 @@ class Function:
 
 
 def superuser(databases: Databases) -> psycopg.Connection:
-    """Connect past all policies, to bring about what no function of ours does yet."""
+    """Connect as a superuser, past all policies."""
     return psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True)
 
 
@@ -74,7 +74,7 @@ def template_variables(name: str) -> set[str]:
 
 @contextmanager
 def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
-    """Load a function afresh with the variables that the template gives it; close its connections afterwards."""
+    """Load a function anew with the template's variables, and close its connections afterwards."""
     module_name = f"function_{name}_{next(NUMBERS)}"
     spec = importlib.util.spec_from_file_location(module_name, ROOT / "functions" / name / "app.py")
     assert spec is not None
@@ -98,7 +98,7 @@ def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
 
 def _close(value: object) -> None:
     if isinstance(value, functools._lru_cache_wrapper) and value.cache_info().currsize and not parameters_of(value):
-        value = value()  # made at the first request, kept for the life of the process
+        value = value()  # made at the first request and kept for the life of the process
     if isinstance(value, Database | Client | Redis):
         value.close()
     elif isinstance(value, AwsClient):

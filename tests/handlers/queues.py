@@ -1,4 +1,4 @@
-"""The events' queue: what is in it, and one that takes only what a test lets it take."""
+"""The messages of a queue, and an SQS server whose replies a test decides."""
 
 import json
 import urllib.request
@@ -41,7 +41,7 @@ def messages_in(queue_url: str) -> list[dict[str, Any]]:
 
 
 def events_in(queue_url: str, table: str = "events") -> list[EventRow]:
-    """Take all messages out of the queue and return the rows that are bound for *table*."""
+    """Take all messages out of the queue and return the rows for *table*."""
     return [
         row
         for message in messages_in(queue_url)
@@ -51,8 +51,8 @@ def events_in(queue_url: str, table: str = "events") -> list[EventRow]:
 
 
 @dataclass
-class FickleQueue:
-    """An SQS that *decides* on each call; *taken* are the messages that it said it has."""
+class ScriptedQueue:
+    """An SQS server. *taken* are the entries that it acknowledged."""
 
     url: str
     taken: list[Entry] = field(default_factory=list)
@@ -60,10 +60,11 @@ class FickleQueue:
 
 
 @contextmanager
-def fickle_queue(behind: str, decides: Callable[[int, Sequence[Entry]], Reply]) -> Iterator[FickleQueue]:
-    """Serve SQS's JSON protocol; *decides* gets the number of the call, from 0, and its entries.
+def scripted_queue(behind: str, reply_to: Callable[[int, Sequence[Entry]], Reply]) -> Iterator[ScriptedQueue]:
+    """Serve SQS's JSON protocol with the replies of *reply_to*.
 
-    What other services are asked, the AWS *behind* answers.
+    *reply_to* gets the number of the call, from 0, and its entries. Calls of other services are passed on to the AWS
+    endpoint *behind*.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -79,10 +80,10 @@ def fickle_queue(behind: str, decides: Callable[[int, Sequence[Entry]], Reply]) 
                 return
             assert self.headers["X-Amz-Target"] == "AmazonSQS.SendMessageBatch"
             entries = json.loads(sent)["Entries"]
-            status, document = decides(queue.calls, entries)
+            status, document = reply_to(queue.calls, entries)
             queue.calls += 1
-            said = {entry["Id"] for entry in document.get("Successful", [])}
-            queue.taken += [entry for entry in entries if entry["Id"] in said]
+            acknowledged = {entry["Id"] for entry in document.get("Successful", [])}
+            queue.taken += [entry for entry in entries if entry["Id"] in acknowledged]
             self.reply(status, json.dumps(document).encode())
 
         def reply(self, status: int, body: bytes) -> None:
@@ -92,11 +93,11 @@ def fickle_queue(behind: str, decides: Callable[[int, Sequence[Entry]], Reply]) 
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        queue = FickleQueue(url=f"http://127.0.0.1:{server.server_port}")
+        queue = ScriptedQueue(url=f"http://127.0.0.1:{server.server_port}")
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         try:
             yield queue
@@ -104,8 +105,8 @@ def fickle_queue(behind: str, decides: Callable[[int, Sequence[Entry]], Reply]) 
             server.shutdown()
 
 
-def taking(entries: Sequence[Entry], *, but: Sequence[Entry] = ()) -> Reply:
-    """Answer as SQS does when it takes all *entries* *but* some."""
+def queue_reply(entries: Sequence[Entry], *, but: Sequence[Entry] = ()) -> Reply:
+    """Reply as SQS does if it takes all *entries* except *but*."""
     failed = [{"Id": entry["Id"], "Code": "InternalError", "SenderFault": False} for entry in but]
     taken = [{"Id": entry["Id"], "MessageId": entry["Id"]} for entry in entries if entry not in but]
     return 200, {"Successful": taken, "Failed": failed}

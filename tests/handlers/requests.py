@@ -1,4 +1,4 @@
-"""The sample events of events/, adapted to a test's organizations, and the answers as a client sees them."""
+"""Sample events of events/, changed for a test, and answers as a client reads them."""
 
 import base64
 import gzip
@@ -27,14 +27,14 @@ def sample(function: str, case: str) -> Event:
 
 
 def called_by(request: Event, caller: Caller) -> Event:
-    """Let the authorizer have seen *caller*."""
+    """Add the authorizer's context for *caller*."""
     added = {"principalId": str(caller.credential_id), "integrationLatency": 38}
     context = {**request["requestContext"], "authorizer": {**to_context(caller), **added}}
     return {**request, "requestContext": context}
 
 
 def with_headers(request: Event, **headers: str | None) -> Event:
-    """Add, replace or (None) leave out headers; `_` stands for `-`."""
+    """Add or replace headers, or omit them (None). `_` stands for `-`."""
     named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
     kept = {name: value for name, value in request["headers"].items() if name.lower() not in named}
     merged = {**kept, **{name: value for name, value in named.items() if value is not None}}
@@ -42,18 +42,18 @@ def with_headers(request: Event, **headers: str | None) -> Event:
 
 
 def with_header_values(request: Event, name: str, *values: str) -> Event:
-    """Send the header *name* several times, as API Gateway hands it over: all of them, and the last one."""
+    """Repeat the header *name*. The single value is the last one, as API Gateway sends it."""
     kept = {other: value for other, value in request["headers"].items() if other.lower() != name.lower()}
     many = {other: [value] for other, value in kept.items()} | {name: list(values)}
     return {**request, "headers": {**kept, name: values[-1]}, "multiValueHeaders": many}
 
 
-def with_basic(request: Event, key: ApiKey) -> Event:
+def with_basic_auth(request: Event, key: ApiKey) -> Event:
     return with_headers(request, authorization=f"Basic {base64.b64encode(f'{key.text}:'.encode()).decode()}")
 
 
 def with_body(request: Event, body: object) -> Event:
-    """Send *body*: bytes as they are, anything else as JSON. The deployed API hands every body over as base64."""
+    """Send *body* as base64, as the deployed API does: bytes unchanged, other values as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return {**request, "body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
 
@@ -67,18 +67,18 @@ def with_query(request: Event, **query: str) -> Event:
     }
 
 
-def at(request: Event, path: str, resource: str | None = None) -> Event:
+def with_path(request: Event, path: str, resource: str | None = None) -> Event:
     context = {**request["requestContext"], "path": f"/v1{path}", "resourcePath": resource or path}
     return {**request, "path": path, "resource": resource or path, "requestContext": context}
 
 
-def recent(number: int, **changes: object) -> dict[str, object]:
-    """Return a valid event that happened just now: functions have a real clock."""
+def recent_event(number: int, **changes: object) -> dict[str, object]:
+    """Return a valid event that happened now."""
     return event(number, **{"event_timestamp": datetime.now(UTC).isoformat(), **changes})
 
 
-def call(number: int, **changes: object) -> dict[str, object]:
-    """Return a valid call of a Segment SDK that happened just now."""
+def segment_call(number: int, **changes: object) -> dict[str, object]:
+    """Return a valid call of a Segment SDK that happened now."""
     return {
         "type": "track",
         "event": "Order Completed",
@@ -90,13 +90,13 @@ def call(number: int, **changes: object) -> dict[str, object]:
     }
 
 
-def zipped(document: object) -> bytes:
+def gzip_json(document: object) -> bytes:
     return gzip.compress(json.dumps(document).encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a client gets; header names in lower case."""
+    """An answer as the client gets it. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -108,7 +108,7 @@ class Answer:
 
 
 def answer_of(response: Mapping[str, Any]) -> Answer:
-    """Read a function's *response* as API Gateway does, and check what every answer of ours has."""
+    """Read a function's *response* as API Gateway does, and check its common headers."""
     headers = {name.lower(): value for name, value in response.get("headers", {}).items()}
     headers |= {name.lower(): values[-1] for name, values in response.get("multiValueHeaders", {}).items()}
     assert all(isinstance(value, str) for value in headers.values())
@@ -121,7 +121,7 @@ def answer_of(response: Mapping[str, Any]) -> Answer:
 
 
 def problem_of(response: Mapping[str, Any], request: Event, status: int, code: str) -> dict[str, Any]:
-    """Return the problem document of a refusal, after checking all that a client relies on."""
+    """Check a refusal as far as a client relies on it, and return its problem document."""
     answer = answer_of(response)
     document: dict[str, Any] = answer.document
     assert (answer.status, document.get("code")) == (status, code), answer.body
@@ -148,7 +148,7 @@ def caller_in(answer: dict[str, Any]) -> Tenant | Operator:
 
 
 def is_unauthorized(authorizer: Function, event: Event) -> bool:
-    """Say whether API Gateway would answer 401: the message of the error must be exactly this."""
+    """Whether API Gateway would answer 401: the error's text is exactly `Unauthorized`."""
     try:
         authorizer(event)
     except Exception as error:  # noqa: BLE001 - API Gateway goes by the message alone

@@ -1,4 +1,4 @@
-"""Requests that send events: to POST /v1/events for acme or globex, and to the Segment paths with a key."""
+"""Requests to POST /v1/events and to the Segment paths."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,10 +11,10 @@ from tenancy.rules.tiers import Tier
 from tests.handlers.requests import (
     Event,
     answer_of,
-    at,
     called_by,
     sample,
     with_body,
+    with_path,
 )
 
 ACME = Tenant(
@@ -28,21 +28,21 @@ ACME = Tenant(
 GLOBEX = replace(ACME, organization_id=UUID("0b000000-0000-4000-8000-00000000000b"), subdomain="globex")
 
 
-def post(*events: object, tenant: Tenant = ACME, **members: object) -> Event:
+def post_events(*events: object, tenant: Tenant = ACME, **members: object) -> Event:
     return called_by(with_body(sample("ingest", "events"), {"events": events, **members}), tenant)
 
 
-def batch(*calls: object, key: ApiKey | None = None, **members: object) -> Event:
+def segment_batch(*calls: object, key: ApiKey | None = None, **members: object) -> Event:
     body = {"batch": calls, "sentAt": datetime.now(UTC).isoformat(), **members}
     return with_body(sample("ingest", "segment_batch"), {**body, "writeKey": key.text} if key else body)
 
 
-def asked(key: str) -> Event:
+def settings_request(key: str) -> Event:
     path, resource = f"/projects/{key}/settings", "/projects/{writeKey}/settings"
-    return {**at(sample("ingest", "segment_settings"), path, resource), "pathParameters": {"writeKey": key}}
+    return {**with_path(sample("ingest", "segment_settings"), path, resource), "pathParameters": {"writeKey": key}}
 
 
-def is_success(response: Event) -> bool:
-    """Say whether an SDK takes it for one: exactly 200, two of them send again on 202 and 204."""
+def is_sdk_success(response: Event) -> bool:
+    """Whether an SDK counts the answer as a success. Two SDKs send again on 202 and 204."""
     answer = answer_of(response)
     return (answer.status, answer.document) == (200, {"success": True})

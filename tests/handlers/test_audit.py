@@ -1,4 +1,4 @@
-"""GET /v1/audit: an organization reads what was done in it, and learns whether it still is what was written."""
+"""GET /v1/audit and /v1/audit/verify: an organization reads and verifies its audit log."""
 
 import csv
 import io
@@ -15,15 +15,15 @@ from tenancy.use_cases.audit.seal_audit import seal_audit_logs
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR as ACTOR
 from tests.given import AwsAccount, Databases, tenant_of
-from tests.handlers.audit_requests import NOW, ask, for_operator, write
+from tests.handlers.audit_requests import NOW, audit_request, insert_records, operator_audit_request, verify_request
 from tests.handlers.functions import Function, Start
 from tests.handlers.queues import messages_in
 from tests.handlers.requests import (
     answer_of,
-    at,
     called_by,
     problem_of,
     sample,
+    with_path,
 )
 
 type Sent = Callable[[], list[dict[str, Any]]]
@@ -36,17 +36,19 @@ def audit(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 @pytest.fixture
 def sent(aws: AwsAccount) -> Sent:
-    """Take what the function sent to the audit queue."""
+    """Take the messages that the function sent to the audit queue."""
     return lambda: [json.loads(message["Body"]) for message in messages_in(aws.audit_queue_url)]
 
 
-def test_an_organization_reads_its_own_log_newest_first(
+def test_organization_reads_its_own_log_newest_first(
     audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    write(databases, acme.organization.id, 2)
-    write(databases, globex.organization.id, 3)
-    document = answer_of(audit(ask(acme))).document
+    insert_records(databases, acme.organization.id, 2)
+    insert_records(databases, globex.organization.id, 3)
+
+    document = answer_of(audit(audit_request(acme))).document
     times = [entry["occurred_at"] for entry in document["data"]]
+
     assert len(times) == 3
     assert times == sorted(times, reverse=True)
     assert document["pagination"] == {"next_cursor": None, "has_more": False}
@@ -55,13 +57,15 @@ def test_an_organization_reads_its_own_log_newest_first(
     assert provisioned["actor"] == {
         "kind": "operator",
         "id": str(ACTOR.id),
-        "source_address": None,  # where an operator sits is not the organization's to know
+        "source_address": None,  # an operator's address is not shown to the organization
     }
 
 
-@pytest.mark.parametrize(
-    ("query", "count"),
-    [
+def test_query_selects_entries(
+    audit: Function, databases: Databases, acme: Provisioned, subtests: pytest.Subtests
+) -> None:
+    insert_records(databases, acme.organization.id, 3, action="GET /v1/usage")
+    selected: list[tuple[dict[str, str], int]] = [
         ({"actor": str(ACTOR.id)}, 4),
         ({"actor": str(uuid4())}, 0),
         ({"action": "GET /v1/usage"}, 3),
@@ -70,41 +74,47 @@ def test_an_organization_reads_its_own_log_newest_first(
         ({"outcome": "refused"}, 0),
         ({"from_": "2020-01-01", "to": "2020-02-01"}, 0),
         ({"limit": "2"}, 2),
-    ],
-)
-def test_a_query_selects_entries(
-    audit: Function, databases: Databases, acme: Provisioned, query: dict[str, str], count: int
-) -> None:
-    write(databases, acme.organization.id, 3, action="GET /v1/usage")
-    assert len(answer_of(audit(ask(acme, **query))).document["data"]) == count
+    ]
+
+    for query, count in selected:
+        with subtests.test(str(query)):
+            assert len(answer_of(audit(audit_request(acme, **query))).document["data"]) == count
 
 
-def test_pages_follow_each_other_without_a_gap(audit: Function, databases: Databases, acme: Provisioned) -> None:
-    write(databases, acme.organization.id, 6)
+def test_pages_have_no_gap_and_no_overlap(audit: Function, databases: Databases, acme: Provisioned) -> None:
+    insert_records(databases, acme.organization.id, 6)
     seen: list[str] = []
     query = {"limit": "3"}
+
     while True:
-        document = answer_of(audit(ask(acme, **query))).document
+        document = answer_of(audit(audit_request(acme, **query))).document
         seen += [entry["id"] for entry in document["data"]]
+
         if not document["pagination"]["has_more"]:
             break
+
         query["cursor"] = document["pagination"]["next_cursor"]
+
     assert len(seen) == len(set(seen)) == 7
 
 
-def test_a_cursor_of_another_organization_is_a_place_and_no_right(
+def test_cursor_of_another_organization_shows_no_foreign_entry(
     audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    write(databases, globex.organization.id, 4)
-    write(databases, acme.organization.id, 4)
-    cursor = answer_of(audit(ask(globex, limit="1"))).document["pagination"]["next_cursor"]
-    own = {entry["id"] for entry in answer_of(audit(ask(acme))).document["data"]}
-    assert {entry["id"] for entry in answer_of(audit(ask(acme, cursor=cursor))).document["data"]} <= own
+    insert_records(databases, globex.organization.id, 4)
+    insert_records(databases, acme.organization.id, 4)
+
+    cursor = answer_of(audit(audit_request(globex, limit="1"))).document["pagination"]["next_cursor"]
+    own = {entry["id"] for entry in answer_of(audit(audit_request(acme))).document["data"]}
+
+    assert {entry["id"] for entry in answer_of(audit(audit_request(acme, cursor=cursor))).document["data"]} <= own
 
 
 def test_csv_has_a_header_and_no_formulas(audit: Function, databases: Databases, acme: Provisioned) -> None:
-    write(databases, acme.organization.id, 1, action="=HYPERLINK(1)", target='quo"te, and\nline')
-    answer = answer_of(audit(ask(acme, format="csv", limit="1", action="=HYPERLINK(1)")))
+    insert_records(databases, acme.organization.id, 1, action="=HYPERLINK(1)", target='quo"te, and\nline')
+
+    answer = answer_of(audit(audit_request(acme, format="csv", limit="1", action="=HYPERLINK(1)")))
+
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     [entry] = csv.DictReader(io.StringIO(answer.body))
     assert (entry["action"], entry["target"]) == ("'=HYPERLINK(1)", 'quo"te, and\nline')
@@ -113,15 +123,16 @@ def test_csv_has_a_header_and_no_formulas(audit: Function, databases: Databases,
 
 
 def test_csv_names_its_next_page_in_a_header(audit: Function, databases: Databases, acme: Provisioned) -> None:
-    write(databases, acme.organization.id, 3)
-    cursor = answer_of(audit(ask(acme, format="csv", limit="2"))).headers["x-next-cursor"]
-    rest = answer_of(audit(ask(acme, format="csv", cursor=cursor)))
+    insert_records(databases, acme.organization.id, 3)
+
+    cursor = answer_of(audit(audit_request(acme, format="csv", limit="2"))).headers["x-next-cursor"]
+    rest = answer_of(audit(audit_request(acme, format="csv", cursor=cursor)))
+
     assert len(rest.body.splitlines()) == 3
 
 
-@pytest.mark.parametrize(
-    ("query", "location"),
-    [
+def test_invalid_query_is_422_with_its_location(audit: Function, acme: Provisioned, subtests: pytest.Subtests) -> None:
+    invalid: list[tuple[dict[str, str], str]] = [
         ({"limit": "0"}, "query/limit"),
         ({"limit": "101"}, "query/limit"),
         ({"limit": "5001", "format": "csv"}, "query/limit"),
@@ -132,55 +143,57 @@ def test_csv_names_its_next_page_in_a_header(audit: Function, databases: Databas
         ({"cursor": "x"}, "query/cursor"),
         ({"from_": "2026-02-30"}, "query/from"),
         ({"from_": "2026-02-02", "to": "2026-02-01"}, "query/to"),
-    ],
-)
-def test_a_query_that_is_wrong_is_told_where(
-    audit: Function, acme: Provisioned, query: dict[str, str], location: str
-) -> None:
-    request = ask(acme, **query)
-    problem = problem_of(audit(request), request, 422, "invalid")
-    assert [error["location"] for error in problem["errors"]] == [location]
+    ]
+
+    for query, location in invalid:
+        with subtests.test(str(query)):
+            request = audit_request(acme, **query)
+            problem = problem_of(audit(request), request, 422, "invalid")
+            assert [error["location"] for error in problem["errors"]] == [location]
 
 
-def test_who_lacks_the_permission_reads_no_log(audit: Function, acme: Provisioned) -> None:
+def test_log_needs_the_audit_permission(audit: Function, acme: Provisioned) -> None:
     for path in ("/audit", "/audit/verify"):
         caller = tenant_of(acme, scopes=PERMISSIONS - {AUDIT_READ})
-        request = called_by(at(sample("audit", "list"), path), caller)
+        request = called_by(with_path(sample("audit", "list"), path), caller)
         problem_of(audit(request), request, 403, "forbidden")
 
 
-def test_the_operator_reads_the_log_that_the_path_names(
+def test_operator_reads_the_log_that_the_path_names(
     audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    write(databases, globex.organization.id, 2)
-    [entry] = answer_of(audit(for_operator(acme.organization.id))).document["data"]
+    insert_records(databases, globex.organization.id, 2)
+
+    [entry] = answer_of(audit(operator_audit_request(acme.organization.id))).document["data"]
+
     assert entry["actor"]["source_address"] == ACTOR.source_address
-    assert len(answer_of(audit(for_operator(globex.organization.id))).document["data"]) == 3
-    write(databases, PLATFORM_LOG, 1)
-    assert len(answer_of(audit(for_operator(PLATFORM_LOG))).document["data"]) == 1
+    assert len(answer_of(audit(operator_audit_request(globex.organization.id))).document["data"]) == 3
+
+    insert_records(databases, PLATFORM_LOG, 1)
+    assert len(answer_of(audit(operator_audit_request(PLATFORM_LOG))).document["data"]) == 1
 
 
-def test_an_organization_that_is_none_has_no_log(audit: Function, sent: Sent) -> None:
+def test_log_of_unknown_organization_is_404(audit: Function, sent: Sent) -> None:
     for suffix in ("", "/verify"):
-        request = for_operator(uuid4(), suffix)
+        request = operator_audit_request(uuid4(), suffix)
         problem_of(audit(request), request, 404, "not_found")
+
     assert sent() == []
 
 
-def test_another_organizations_log_is_not_there(audit: Function, acme: Provisioned, globex: Provisioned) -> None:
+def test_log_of_another_organization_is_404(audit: Function, acme: Provisioned, globex: Provisioned) -> None:
     for organization_id in (globex.organization.id, uuid4(), PLATFORM_LOG):
         for suffix in ("", "/verify"):
-            request = called_by(for_operator(organization_id, suffix), tenant_of(acme))
+            request = called_by(operator_audit_request(organization_id, suffix), tenant_of(acme))
             problem_of(audit(request), request, 404, "not_found")
 
 
-def test_verify_says_whether_the_log_is_what_was_sealed(
-    audit: Function, databases: Databases, acme: Provisioned
-) -> None:
-    write(databases, acme.organization.id, 2)
+def test_verify_compares_the_log_with_its_seals(audit: Function, databases: Databases, acme: Provisioned) -> None:
+    insert_records(databases, acme.organization.id, 2)
     heads = seal_audit_logs(databases.platform, now=NOW).heads
-    write(databases, acme.organization.id, 1)
-    assert answer_of(audit(ask(acme, "/audit/verify"))).document == {
+    insert_records(databases, acme.organization.id, 1)
+
+    assert answer_of(audit(verify_request(acme))).document == {
         "valid": True,
         "broken": None,
         "first_sequence": 1,
@@ -190,33 +203,38 @@ def test_verify_says_whether_the_log_is_what_was_sealed(
         "unsealed": 1,
         "checkpoint": None,
     }
-    assert answer_of(audit(for_operator(acme.organization.id, "/verify"))).document["valid"] is True
+    assert answer_of(audit(operator_audit_request(acme.organization.id, "/verify"))).document["valid"] is True
 
 
-def test_a_kept_seal_is_where_a_verification_goes_on(audit: Function, databases: Databases, acme: Provisioned) -> None:
-    write(databases, acme.organization.id, 2)
+def test_verification_continues_from_a_stored_seal(audit: Function, databases: Databases, acme: Provisioned) -> None:
+    insert_records(databases, acme.organization.id, 2)
     seal_audit_logs(databases.platform, now=NOW)
-    kept = answer_of(audit(ask(acme, "/audit/verify"))).document
+    kept = answer_of(audit(verify_request(acme))).document
     after = {"after_sequence": str(kept["last_sequence"]), "after_seal": kept["last_seal"]}
-    write(databases, acme.organization.id, 1)
+    insert_records(databases, acme.organization.id, 1)
     seal_audit_logs(databases.platform, now=NOW)
-    document = answer_of(audit(ask(acme, "/audit/verify", **after))).document
+
+    document = answer_of(audit(verify_request(acme, **after))).document
+
     assert (document["valid"], document["first_sequence"], document["last_sequence"]) == (True, 4, 4)
+
     other = {**after, "after_seal": "0" * 64}
-    broken = answer_of(audit(ask(acme, "/audit/verify", **other))).document
+
+    broken = answer_of(audit(verify_request(acme, **other))).document
+
     assert (broken["valid"], broken["broken"]["sequence"]) == (False, 4)
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_invalid_seal_is_422(audit: Function, acme: Provisioned, subtests: pytest.Subtests) -> None:
+    invalid = [
         {"after_sequence": "1"},
         {"after_seal": "0" * 64},
         {"after_sequence": "-1", "after_seal": "0" * 64},
         {"after_sequence": str(2**63), "after_seal": "0" * 64},
         {"after_sequence": "1", "after_seal": "zz"},
-    ],
-)
-def test_a_seal_that_is_none_is_refused(audit: Function, acme: Provisioned, query: dict[str, str]) -> None:
-    request = ask(acme, "/audit/verify", **query)
-    problem_of(audit(request), request, 422, "invalid")
+    ]
+
+    for query in invalid:
+        with subtests.test(str(query)):
+            request = verify_request(acme, **query)
+            problem_of(audit(request), request, 422, "invalid")

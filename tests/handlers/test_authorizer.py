@@ -1,4 +1,4 @@
-"""The authorizer answers with who calls, or with exactly what API Gateway turns into its 401."""
+"""The authorizer returns the caller, or the error that API Gateway turns into its 401."""
 
 import base64
 
@@ -18,7 +18,7 @@ from tests.handlers.requests import (
     is_unauthorized,
     sample,
     to_authorizer,
-    with_basic,
+    with_basic_auth,
     with_header_values,
     with_headers,
 )
@@ -29,9 +29,10 @@ def authorizer(start: Start, secrets: None) -> Function:  # noqa: ARG001
     return start("authorizer")
 
 
-def test_a_secret_key_is_its_organization_with_all_its_scopes(authorizer: Function, acme: Provisioned) -> None:
+def test_secret_key_has_all_permissions_of_its_organization(authorizer: Function, acme: Provisioned) -> None:
     answer = authorizer(to_authorizer(f"Bearer {acme.secret_key.text}"))
     caller = caller_in(answer)
+
     assert isinstance(caller, Tenant)
     assert (caller.organization_id, caller.subdomain, caller.tier) == (acme.organization.id, "acme", Tier.STARTER)
     assert caller.scopes == PERMISSIONS
@@ -45,34 +46,27 @@ def test_a_secret_key_is_its_organization_with_all_its_scopes(authorizer: Functi
     }
 
 
-def test_a_write_key_may_write_events_only(authorizer: Function, acme: Provisioned, globex: Provisioned) -> None:
-    for who in (acme, globex):
-        by_basic = authorizer(with_basic(sample("authorizer", "write_key"), who.write_key))
-        assert by_basic == {**authorizer(to_authorizer(f"Bearer {who.write_key.text}"))} | {
+def test_write_key_may_only_write_events(authorizer: Function, acme: Provisioned, globex: Provisioned) -> None:
+    for provisioned in (acme, globex):
+        by_basic = authorizer(with_basic_auth(sample("authorizer", "write_key"), provisioned.write_key))
+
+        assert by_basic == {**authorizer(to_authorizer(f"Bearer {provisioned.write_key.text}"))} | {
             "policyDocument": by_basic["policyDocument"]
         }
         caller = caller_in(by_basic)
         assert isinstance(caller, Tenant)
-        assert (caller.organization_id, caller.scopes) == (who.organization.id, frozenset({"events:write"}))
+        assert (caller.organization_id, caller.scopes) == (provisioned.organization.id, frozenset({"events:write"}))
 
 
-def test_organizations_are_metered_by_different_keys(
-    authorizer: Function, acme: Provisioned, globex: Provisioned
-) -> None:
-    keys = {authorizer(to_authorizer(f"Bearer {who.secret_key.text}"))["usageIdentifierKey"] for who in (acme, globex)}
-    assert len(keys) == 2
-
-
-def test_a_platform_key_is_the_operator_metered_by_the_stacks_own_key(
-    authorizer: Function, operator_key: ApiKey
-) -> None:
+def test_platform_key_is_the_operator_with_the_stacks_gateway_key(authorizer: Function, operator_key: ApiKey) -> None:
     answer = authorizer(with_headers(sample("authorizer", "platform_key"), authorization=f"Bearer {operator_key.text}"))
+
     assert isinstance(caller_in(answer), Operator)
     assert answer["usageIdentifierKey"] == OPERATORS_GATEWAY_KEY
     assert "organization_id" not in answer["context"]
 
 
-def test_every_malformed_authorization_is_unauthorized(
+def test_malformed_authorization_is_unauthorized(
     authorizer: Function, acme: Provisioned, subtests: pytest.Subtests
 ) -> None:
     write, secret = acme.write_key.text, acme.secret_key.text
@@ -103,43 +97,48 @@ def test_every_malformed_authorization_is_unauthorized(
         "unknown secret key": f"Bearer {generate_key(KeyType.SECRET).text}",
         "unknown platform key": f"Bearer {generate_key(KeyType.PLATFORM).text}",
     }
-    for what, header in headers.items():
-        with subtests.test(what):
+
+    for case, header in headers.items():
+        with subtests.test(case):
             assert is_unauthorized(authorizer, to_authorizer(header))
+
     for nothing in (None, dict[str, str]()):
         assert is_unauthorized(authorizer, {**to_authorizer(None), "headers": nothing})
 
 
-def test_the_samples_keys_belong_to_nobody(authorizer: Function) -> None:
+def test_keys_of_the_sample_events_are_unknown(authorizer: Function) -> None:
     for case in ("write_key", "secret_key", "platform_key"):
         assert is_unauthorized(authorizer, sample("authorizer", case))
 
 
-def test_header_names_are_read_in_any_case(authorizer: Function, acme: Provisioned) -> None:
+def test_header_name_is_read_in_any_case(authorizer: Function, acme: Provisioned) -> None:
     for name in ("authorization", "AUTHORIZATION", "Authorization"):
         event = with_header_values(sample("authorizer", "secret_key"), name, f"Bearer {acme.secret_key.text}")
         for seen in (event, {**event, "multiValueHeaders": None}, {**event, "headers": None}):
             assert authorizer(seen)["context"]["organization_id"] == str(acme.organization.id)
 
 
-def test_two_credentials_are_none(
+def test_two_credentials_are_unauthorized(
     authorizer: Function, acme: Provisioned, globex: Provisioned, operator_key: ApiKey
 ) -> None:
     own = f"Bearer {acme.secret_key.text}"
     others = [own, f"Bearer {globex.secret_key.text}", f"Bearer {operator_key.text}", "Bearer a.b.c", "", "x"]
+
     for other in others:
         for values in ((own, other), (other, own), (f"{own}, {other}",), (f"{other},{own}",)):
             assert is_unauthorized(authorizer, with_header_values(to_authorizer(None), "Authorization", *values))
+
         event = to_authorizer(own)
         event["multiValueHeaders"] = {"Authorization": [own], "authorization": [other]}
+
         assert is_unauthorized(authorizer, event)
 
 
-def test_an_answer_depends_on_its_identity_sources_alone_because_it_is_cached_for_them(
-    authorizer: Function, acme: Provisioned, globex: Provisioned
-) -> None:
+def test_answer_depends_only_on_the_cache_key(authorizer: Function, acme: Provisioned, globex: Provisioned) -> None:
     assert authorizer.app.IDENTITY_SOURCES == ("authorization",)
+
     event = to_authorizer(f"Bearer {acme.secret_key.text}")
+
     answer = authorizer(event)
     named = str(globex.organization.id)
     query = {"organization_id": named, "authorization": f"Bearer {globex.secret_key.text}"}
@@ -154,67 +153,70 @@ def test_an_answer_depends_on_its_identity_sources_alone_because_it_is_cached_fo
         {**event, "requestContext": {"requestId": "r-2", "identity": {"sourceIp": "192.0.2.1", "apiKey": named}}},
         {name: event[name] for name in ("methodArn", "headers")} | {"requestContext": {"requestId": "r-3"}},
     ]
+
     for other in others:
         assert authorizer(other) == answer
 
 
-def test_a_key_that_was_revoked_or_has_expired_is_unauthorized(
+def test_revoked_or_expired_key_is_unauthorized(
     authorizer: Function, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    events = [to_authorizer(f"Bearer {who.secret_key.text}") for who in (acme, globex)]
+    events = [to_authorizer(f"Bearer {provisioned.secret_key.text}") for provisioned in (acme, globex)]
     assert all(authorizer(event) for event in events)
+
     with superuser(databases) as conn:
         conn.execute("UPDATE api_keys SET revoked_at = now() WHERE organization_id = %s", (acme.organization.id,))
         conn.execute("UPDATE api_keys SET expires_at = now() WHERE organization_id = %s", (globex.organization.id,))
+
     assert [is_unauthorized(authorizer, event) for event in events] == [True, True]
 
 
-def test_an_erased_organization_has_no_credentials(
+def test_key_of_erased_organization_is_unauthorized(
     authorizer: Function, databases: Databases, acme: Provisioned
 ) -> None:
     event = to_authorizer(f"Bearer {acme.secret_key.text}")
     assert caller_in(authorizer(event)) == tenant_of(acme)
+
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET status = 'erased'")
+
     assert is_unauthorized(authorizer, event)
 
 
-def test_who_is_a_device_and_who_is_not_travels_because_they_draw_from_different_buckets(
-    authorizer: Function, acme: Provisioned
-) -> None:
+def test_key_type_decides_the_rate_bucket(authorizer: Function, acme: Provisioned) -> None:
     for key, bucket in ((acme.write_key, RateBucket.INGEST), (acme.secret_key, RateBucket.MANAGEMENT)):
         caller = caller_in(authorizer(to_authorizer(f"Bearer {key.text}")))
         assert isinstance(caller, Tenant)
         assert caller.bucket is bucket
 
 
-def test_a_database_that_is_away_is_no_401(start: Start, put_secret: PutSecret, nowhere: str) -> None:
+def test_unreachable_database_is_no_401(start: Start, put_secret: PutSecret, nowhere: str) -> None:
     put_secret(DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
     assert not is_unauthorized(start("authorizer"), to_authorizer(f"Bearer {generate_key(KeyType.SECRET).text}"))
 
 
-def test_a_secrets_store_that_is_away_is_no_401(start: Start, nowhere: str) -> None:
+def test_unreachable_secrets_manager_is_no_401(start: Start, nowhere: str) -> None:
     authorizer = start("authorizer", AWS_ENDPOINT_URL=f"http://{nowhere}")
     assert not is_unauthorized(authorizer, to_authorizer(f"Bearer {generate_key(KeyType.SECRET).text}"))
 
 
-def test_a_key_set_that_is_missing_is_no_401(start: Start) -> None:
+def test_missing_key_set_is_no_401(start: Start) -> None:
     assert not is_unauthorized(start("authorizer"), to_authorizer("Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.b.c"))
 
 
-def test_a_database_that_came_back_is_asked_again(
-    authorizer: Function, databases: Databases, acme: Provisioned
-) -> None:
+def test_closed_database_connection_is_reopened(authorizer: Function, databases: Databases, acme: Provisioned) -> None:
     event = to_authorizer(f"Bearer {acme.secret_key.text}")
     assert authorizer(event)
+
     with superuser(databases) as conn:
         conn.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
             (databases.name,),
         )
+
     assert authorizer(event)
 
 
-def test_a_malformed_credential_needs_no_look_up(start: Start, nowhere: str) -> None:
+def test_malformed_credential_is_refused_without_a_look_up(start: Start, nowhere: str) -> None:
     authorizer = start("authorizer", AWS_ENDPOINT_URL=f"http://{nowhere}")
     assert is_unauthorized(authorizer, to_authorizer("Bearer sk_" + "a" * 49))

@@ -1,4 +1,4 @@
-"""Load stores what the queue delivers, sets aside what ClickHouse will never take, and asks for the rest again."""
+"""Load stores events, and sends only invalid messages to the dead-letter queue."""
 
 import base64
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from tenancy.rules.events.row import BatchContext, EventRow
 from tenancy.rules.events.segment import parse_segment_message
 from tenancy.stores.aws.secrets import CLICKHOUSE
 from tests.given import AwsAccount, Databases
-from tests.handlers.doors import door
 from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.queues import messages_in, rows_in
-from tests.handlers.requests import call, recent, sample
+from tests.handlers.requests import recent_event, sample, segment_call
+from tests.handlers.tcp_proxy import tcp_proxy
 
 ACME = UUID("0a000000-0000-4000-8000-00000000000a")
 GLOBEX = UUID("0b000000-0000-4000-8000-00000000000b")
@@ -35,7 +35,7 @@ def reception(organization_id: UUID = ACME) -> BatchContext:
 
 
 def rows(*numbers: int, organization_id: UUID = ACME) -> list[EventRow]:
-    return [parse_event(msgspec.json.encode(recent(n)), reception(organization_id)) for n in numbers]
+    return [parse_event(msgspec.json.encode(recent_event(n)), reception(organization_id)) for n in numbers]
 
 
 def record(text: str, *, number: int, organization_id: UUID = ACME, table: str = "events") -> dict[str, Any]:
@@ -71,19 +71,19 @@ def stored(databases: Databases, table: str = "events") -> list[tuple[str, str]]
     return [(organization, event) for organization, event in databases.clickhouse.query(statements[table]).result_rows]
 
 
-def test_the_sample_is_stored(load: Function, databases: Databases) -> None:
+def test_sample_delivery_is_stored(load: Function, databases: Databases) -> None:
     event = sample("load", "frames")
     assert failed(load(event)) == []
+
     organization = event["Records"][0]["messageAttributes"]["organization_id"]["stringValue"]
     events = stored(databases)
+
     assert len(events) == 2
     assert (organization, "order-1001") in events
     assert [held for held, _ in stored(databases, "held_events")] == [organization]
 
 
-def test_frames_of_several_organizations_are_stored_each_row_under_its_own(
-    load: Function, databases: Databases
-) -> None:
+def test_rows_are_stored_under_their_own_organization(load: Function, databases: Databases) -> None:
     mine, others = rows(1, 2), rows(1, 3, organization_id=GLOBEX)
     assert failed(load(delivery(mine, others))) == []
     assert stored(databases) == [
@@ -94,38 +94,41 @@ def test_frames_of_several_organizations_are_stored_each_row_under_its_own(
     ]
 
 
-def test_a_delivery_that_comes_again_changes_nothing(load: Function, databases: Databases) -> None:
+def test_repeated_delivery_changes_nothing(load: Function, databases: Databases) -> None:
     first, second = rows(1, 2), rows(3)
     for batches in ([first], [first], [first, second], [second, first], [second]):
         assert failed(load(delivery(*batches))) == []
+
     assert [event for _, event in stored(databases)] == ["event-1", "event-2", "event-3"]
     count = databases.clickhouse.query("SELECT sum(revenue) FROM events FINAL").result_rows[0][0]
     assert str(count) == "3.750000"
 
 
-def test_held_events_are_stored_apart(load: Function, databases: Databases) -> None:
-    late = call(1, timestamp="1970-01-01T00:00:00Z"), call(2, timestamp="2200-01-01T00:00:00Z")
-    early = call(3, timestamp="0001-01-01T00:00:00Z"), call(4, timestamp="9999-12-31T23:59:59Z")
+def test_held_events_are_stored_in_their_own_table(load: Function, databases: Databases) -> None:
+    late = segment_call(1, timestamp="1970-01-01T00:00:00Z"), segment_call(2, timestamp="2200-01-01T00:00:00Z")
+    early = segment_call(3, timestamp="0001-01-01T00:00:00Z"), segment_call(4, timestamp="9999-12-31T23:59:59Z")
     held = [parse_segment_message(msgspec.json.encode(message), reception()) for message in (*late, *early)]
     event = delivery(held, table="held_events")
+
     assert failed(load({"Records": event["Records"] + delivery(rows(9))["Records"]})) == []
     assert [event for _, event in stored(databases)] == ["event-9"]
     assert [event for _, event in stored(databases, "held_events")] == [f"message-{n}" for n in (1, 2, 3, 4)]
 
 
-def test_money_at_the_edge_of_what_is_accepted_is_stored(load: Function, databases: Databases) -> None:
+def test_largest_and_smallest_amounts_are_stored(load: Function, databases: Databases) -> None:
     amounts = ["999999999999.999999", "-999999999999.999999", "1e11", "0e5", "-0", "0.0000010", "1.50000000000000"]
-    events = [recent(number, revenue=amount) for number, amount in enumerate(amounts)]
+    events = [recent_event(number, revenue=amount) for number, amount in enumerate(amounts)]
     accepted = [parse_event(msgspec.json.encode(event), reception()) for event in events]
     segment = [
-        parse_segment_message(msgspec.json.encode(call(number, properties={"revenue": amount})), reception())
+        parse_segment_message(msgspec.json.encode(segment_call(number, properties={"revenue": amount})), reception())
         for number, amount in enumerate([*amounts, "999999999999.9999994", 0.1 + 0.2])
     ]
+
     assert failed(load(delivery(accepted, segment))) == []
     assert len(stored(databases)) == len(accepted) + len(segment)
 
 
-def test_every_text_survives_the_way_into_the_store(load: Function, databases: Databases) -> None:
+def test_unusual_texts_are_stored_unchanged(load: Function, databases: Databases) -> None:
     texts = [
         "é🦀",
         "quote \" ' `",
@@ -137,16 +140,17 @@ def test_every_text_survives_the_way_into_the_store(load: Function, databases: D
         "NULL",
     ]
     accepted = [
-        parse_event(msgspec.json.encode(recent(n, device_id=text, properties={"text": text})), reception())
+        parse_event(msgspec.json.encode(recent_event(n, device_id=text, properties={"text": text})), reception())
         for n, text in enumerate(texts)
     ]
+
     assert failed(load(delivery(accepted))) == []
     found = databases.clickhouse.query("SELECT device_id, properties FROM events FINAL ORDER BY event_id").result_rows
     assert [device for device, _ in found] == texts
     assert [msgspec.json.decode(properties)["text"] for _, properties in found] == texts
 
 
-# -------------------------------------------------------------------------------------------------------------- poison
+# ---------------------------------------------------------------------------------------------------- invalid messages
 
 
 def compressed(text: bytes) -> str:
@@ -164,7 +168,7 @@ GOOD_LINE = msgspec.json.encode(
         "user_names": [],
     }
 )
-POISON = {
+INVALID_MESSAGES = {
     "no base64": "***",
     "no ASCII": "é",
     "no zstd": base64.b64encode(b"hello").decode(),
@@ -181,28 +185,29 @@ POISON = {
 }
 
 
-def test_poison_is_set_aside_with_its_error_and_the_others_are_stored(
+def test_invalid_message_goes_to_the_dead_letters_alone(
     load: Function, aws: AwsAccount, databases: Databases, subtests: pytest.Subtests
 ) -> None:
-    for number, (what, text) in enumerate(POISON.items(), start=1):
-        with subtests.test(what):
+    for number, (case, text) in enumerate(INVALID_MESSAGES.items(), start=1):
+        with subtests.test(case):
             mine, others = delivery(rows(number)), delivery(rows(number, organization_id=GLOBEX))
-            poison = record(text, number=7)
+            invalid = record(text, number=7)
             others["Records"][0]["messageId"] = "message-2"
-            event = {"Records": [*mine["Records"], poison, *others["Records"]]}
+            event = {"Records": [*mine["Records"], invalid, *others["Records"]]}
+
             assert failed(load(event)) == []
-            assert {(str(who), f"event-{number}") for who in (ACME, GLOBEX)} <= set(stored(databases))
+            assert {(str(ACME), f"event-{number}"), (str(GLOBEX), f"event-{number}")} <= set(stored(databases))
+
             [letter] = messages_in(aws.dead_letters_url)
             values = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+
             assert letter["Body"] == text
             assert (values["organization_id"], values["table"]) == (str(ACME), "events")
             assert values["error"]
             assert "yesterday" not in values["error"]
 
 
-def test_a_message_that_ingest_did_not_send_holds_nothing_up(
-    load: Function, aws: AwsAccount, databases: Databases
-) -> None:
+def test_foreign_message_does_not_block_the_others(load: Function, aws: AwsAccount, databases: Databases) -> None:
     stray = {**record("hello", number=9), "messageAttributes": {}}
     assert failed(load({"Records": [stray, *delivery(rows(1))["Records"]]})) == []
     assert [event for _, event in stored(databases)] == ["event-1"]
@@ -210,52 +215,60 @@ def test_a_message_that_ingest_did_not_send_holds_nothing_up(
 
 
 @pytest.mark.usefixtures("secrets")
-def test_poison_is_never_lost_when_it_cannot_be_set_aside(start: Start, aws: AwsAccount, databases: Databases) -> None:
+def test_delivery_fails_if_the_dead_letter_queue_is_missing(
+    start: Start, aws: AwsAccount, databases: Databases
+) -> None:
     load = start("load", DEAD_LETTERS_URL=f"{aws.dead_letters_url}-gone")
     event = {"Records": [record("***", number=1), *delivery(rows(1))["Records"]]}
+
     with pytest.raises(Exception, match=r"NonExistentQueue|does not exist"):
         failed(load(event))
+
     assert {event for _, event in stored(databases)} <= {"event-1"}
 
 
-# ------------------------------------------------------------------------------------------------------ ClickHouse away
+# ------------------------------------------------------------------------------------------- unreachable ClickHouse
 
 
-def test_without_clickhouse_every_message_comes_again(
+def test_messages_are_retried_if_clickhouse_becomes_unreachable(
     start: Start, put_secret: PutSecret, aws: AwsAccount, databases: Databases
 ) -> None:
     event = delivery(rows(1), rows(2, organization_id=GLOBEX))
-    with door(databases.servers.clickhouse_port) as way:
-        put_secret(CLICKHOUSE, f"http://{way.address}/{databases.name}")
+    with tcp_proxy(databases.servers.clickhouse_port) as proxy:
+        put_secret(CLICKHOUSE, f"http://{proxy.address}/{databases.name}")
         load = start("load")
+
         assert failed(load(event)) == []
-        way.shut()
+
+        proxy.cut()
         assert failed(load(delivery(rows(3), rows(4, organization_id=GLOBEX)))) == ["message-0", "message-1"]
+
     assert messages_in(aws.dead_letters_url) == []
     assert len(stored(databases)) == 2
 
 
-def test_without_clickhouse_at_the_first_batch_every_message_comes_again(
+def test_messages_are_retried_if_clickhouse_never_answered(
     start: Start, put_secret: PutSecret, aws: AwsAccount, nowhere: str
 ) -> None:
     put_secret(CLICKHOUSE, f"http://{nowhere}/default")
+
     assert failed(start("load")(delivery(rows(1), rows(2)))) == ["message-0", "message-1"]
     assert messages_in(aws.dead_letters_url) == []
 
 
-def test_a_table_that_is_missing_is_no_fault_of_the_messages(
-    load: Function, aws: AwsAccount, databases: Databases
-) -> None:
+def test_messages_are_retried_if_a_table_is_missing(load: Function, aws: AwsAccount, databases: Databases) -> None:
     databases.clickhouse.command("RENAME TABLE events TO gone")
     event = delivery(rows(1), rows(2))
+
     assert failed(load(event)) == ["message-0", "message-1"]
+
     databases.clickhouse.command("RENAME TABLE gone TO events")
     assert failed(load(event)) == []
     assert messages_in(aws.dead_letters_url) == []
     assert [event for _, event in stored(databases)] == ["event-1", "event-2"]
 
 
-def test_the_rows_of_a_frame_can_be_read_again_from_a_dead_letter(load: Function, aws: AwsAccount) -> None:
+def test_dead_letter_still_holds_the_rows(load: Function, aws: AwsAccount) -> None:
     bad = [msgspec.structs.replace(row, revenue="1" + "0" * 20) for row in rows(1, 2)]
     assert failed(load(delivery(bad))) == []
     [letter] = messages_in(aws.dead_letters_url)

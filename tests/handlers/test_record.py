@@ -1,8 +1,9 @@
-"""The record function: SQS hands over records, and hears which messages are none."""
+"""The record function writes audit records from SQS, and returns invalid messages."""
 
 import psycopg
 import pytest
 
+from tenancy.errors import UnavailableError
 from tenancy.stores.aws.secrets import PLATFORM_DATABASE
 from tests.given import Databases
 from tests.handlers.functions import Function, PutSecret, Start
@@ -21,21 +22,23 @@ def count(databases: Databases, table: str) -> int:
     return int(row[0])
 
 
-def test_reads_and_refusals_are_written_once(record: Function, databases: Databases) -> None:
+def test_reads_and_refusals_are_recorded_once(record: Function, databases: Databases) -> None:
     for _ in range(2):
         assert record(sample("record", "records")) == {"batchItemFailures": []}
+
     assert (count(databases, "audit_log"), count(databases, "audit_people")) == (1, 1)
     assert count(databases, "audit_refusals") == 2
 
 
-def test_a_message_that_is_no_record_is_given_back_alone(record: Function, databases: Databases) -> None:
+def test_only_an_invalid_message_is_returned_to_sqs(record: Function, databases: Databases) -> None:
     request = sample("record", "records")
     bad = {**request["Records"][0], "messageId": "bad", "body": '{"organization_id": 1}'}
+
     assert record({"Records": [bad, *request["Records"]]}) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert count(databases, "audit_log") == 1
 
 
-def test_without_the_database_every_message_comes_again(start: Start, put_secret: PutSecret, nowhere: str) -> None:
+def test_batch_fails_if_the_database_is_unreachable(start: Start, put_secret: PutSecret, nowhere: str) -> None:
     put_secret(PLATFORM_DATABASE, f"postgresql://{nowhere}/x")
-    with pytest.raises(Exception, match="unreachable"):
+    with pytest.raises(UnavailableError):
         start("record")(sample("record", "records"))

@@ -1,4 +1,4 @@
-"""Off the hot path, too, bad input is never our fault: bodies, queries, dates and ids of every wrong kind."""
+"""Invalid bodies, queries, dates and ids of the management routes are never a 500."""
 
 import json
 from datetime import UTC, datetime
@@ -7,39 +7,41 @@ import pytest
 
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, tenant_of
-from tests.handlers.bad_input import INVALID, MALFORMED, TOO_LARGE, bodies
 from tests.handlers.functions import Start
+from tests.handlers.invalid_input import INVALID, MALFORMED, TOO_LARGE, bodies
 from tests.handlers.requests import (
     OPERATOR,
     answer_of,
-    at,
     called_by,
     problem_of,
     sample,
     with_body,
     with_headers,
+    with_path,
     with_query,
 )
 
 
-def test_a_wrong_organization_is_refused_and_no_fault(start: Start, subtests: pytest.Subtests) -> None:
+def test_invalid_organization_is_never_500(start: Start, subtests: pytest.Subtests) -> None:
     provision = start("provision")
     right = {"name": "Acme", "subdomain": "acme", "admin_email": "a@acme.example", "admin_password": PASSWORD}
     wrong = bodies("name") | {"nothing": (b"", INVALID)}
-    wrong = {what: (body, outcome) for what, (body, outcome) in wrong.items() if len(body) < 2**18}
+    wrong = {case: (body, outcome) for case, (body, outcome) in wrong.items() if len(body) < 2**18}
     wrong |= {"a lone surrogate": (json.dumps({**right, "name": "\ud800"}).encode(), MALFORMED)}
     wrong |= {"5,000 digits": (b'{"name":1' + b"0" * 5000 + b"}", MALFORMED)}
-    # These routes take no gzip, and are asked for little.
-    wrong |= {what: (body, MALFORMED) for what, (body, _) in wrong.items() if body.startswith(b"\x1f\x8b")}
+    # These routes take no gzip, and at most 256 KB.
+    wrong |= {case: (body, MALFORMED) for case, (body, _) in wrong.items() if body.startswith(b"\x1f\x8b")}
     wrong |= {"256 KB": (b" " * 2**18 + b"{}", TOO_LARGE)}
-    for what, (body, (status, code)) in wrong.items():
-        with subtests.test(what):
+
+    for case, (body, (status, code)) in wrong.items():
+        with subtests.test(case):
             request = called_by(with_body(sample("provision", "create"), body), OPERATOR)
             problem_of(provision(request), request, status, code)
+
     fields = {
         "name": "a\0b",
         "subdomain": "a.b",
-        "admin_email": "nobody",
+        "admin_email": "no-address",
         "admin_password": "short",
         "tier": "platinum",
     }
@@ -50,7 +52,7 @@ def test_a_wrong_organization_is_refused_and_no_fault(start: Start, subtests: py
             assert [error["location"] for error in problem["errors"]] == [f"body/{name}"]
 
 
-def test_another_content_type_is_refused_as_a_problem(
+def test_another_content_type_gets_a_problem_document(
     start: Start,
     subtests: pytest.Subtests,
 ) -> None:
@@ -65,7 +67,9 @@ def test_another_content_type_is_refused_as_a_problem(
         with subtests.test(content_type):
             request = called_by(with_body(sample("provision", "create"), {"name": "Acme"}), OPERATOR)
             request = with_headers(request, content_type=content_type)
+
             answer = answer_of(provision(request))
+
             assert answer.status in {400, 415, 422}, answer.body
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.document["code"]
@@ -73,7 +77,7 @@ def test_another_content_type_is_refused_as_a_problem(
 
 
 @pytest.mark.usefixtures("secrets")
-def test_a_wrong_query_is_refused_and_no_fault(
+def test_invalid_query_is_422(
     start: Start,
     acme: Provisioned,
     subtests: pytest.Subtests,
@@ -103,6 +107,7 @@ def test_a_wrong_query_is_refused_and_no_fault(
         ("stats", {"group_by": "day;DROP TABLE events"}),
         ("stats", {"group_by": "day,,é"}),
     ]
+
     for case, query in wrong:
         with subtests.test(f"{case} {query}"):
             function, handler, caller = (
@@ -110,17 +115,19 @@ def test_a_wrong_query_is_refused_and_no_fault(
             )
             request = called_by(with_query(sample(function, case), **query), caller)
             problem = problem_of(handler(request), request, *INVALID)
+
             assert problem["errors"]
 
 
 @pytest.mark.usefixtures("secrets")
-def test_dates_far_away_are_no_fault(
+def test_distant_dates_are_never_500(
     start: Start,
     acme: Provisioned,
     subtests: pytest.Subtests,
 ) -> None:
     usage = start("usage")
     today = datetime.now(UTC).date().isoformat()
+
     for case in ("usage", "stats"):
         for start_date, end_date in (
             ("0001-01-01", today),
@@ -135,11 +142,15 @@ def test_dates_far_away_are_no_fault(
                 assert answer_of(usage(request)).status in {200, 422}
 
 
-def test_a_wrong_id_is_refused_and_no_fault(start: Start, subtests: pytest.Subtests) -> None:
+def test_invalid_id_is_never_500(start: Start, subtests: pytest.Subtests) -> None:
     provision = start("provision")
     for identifier in ("x", "1", "null", "%00", "..", "' OR 1=1", "0" * 5000, "é"):
         with subtests.test(identifier[:10]):
             path = f"/organizations/{identifier}"
-            request = called_by(at(sample("provision", "get"), path, "/organizations/{organization_id}"), OPERATOR)
+            request = called_by(
+                with_path(sample("provision", "get"), path, "/organizations/{organization_id}"), OPERATOR
+            )
+
             answer = answer_of(provision({**request, "pathParameters": {"organization_id": identifier}}))
+
             assert (answer.status, answer.document["code"]) in {(404, "not_found"), (422, "invalid")}

@@ -1,4 +1,4 @@
-"""On a path that names an organization, the operator acts for it; a tenant learns of no other than its own."""
+"""Paths that name an organization: the operator acts for any, a tenant only for its own."""
 
 import json
 from collections.abc import Callable
@@ -15,16 +15,16 @@ from tests.handlers.requests import (
     OPERATOR,
     Event,
     answer_of,
-    at,
     called_by,
     problem_of,
     sample,
     with_body,
     with_headers,
+    with_path,
     with_query,
 )
 
-NOBODY = "0f000000-0000-4000-8000-00000000000f"
+UNKNOWN_ID = "0f000000-0000-4000-8000-00000000000f"
 
 type Recorded = Callable[[], list[tuple[str, str, str]]]
 
@@ -36,7 +36,7 @@ def provision(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 @pytest.fixture
 def recorded(aws: AwsAccount) -> Recorded:
-    """Take the refusals out of the audit queue: whose log, which code, named where."""
+    """Take the refusals out of the audit queue as (log, code, target)."""
 
     def take() -> list[tuple[str, str, str]]:
         addressed = [json.loads(message["Body"]) for message in messages_in(aws.audit_queue_url)]
@@ -46,61 +46,81 @@ def recorded(aws: AwsAccount) -> Recorded:
     return take
 
 
-def ask(organization_id: UUID | str) -> Event:
-    request = at(sample("provision", "get"), f"/organizations/{organization_id}", "/organizations/{organization_id}")
+def get_request(organization_id: UUID | str) -> Event:
+    request = with_path(
+        sample("provision", "get"), f"/organizations/{organization_id}", "/organizations/{organization_id}"
+    )
     return {**request, "pathParameters": {"organization_id": str(organization_id)}}
 
 
-def test_anothers_path_is_answered_like_nobodys_and_recorded(
+def test_path_of_another_organization_is_404_and_recorded(
     provision: Function, recorded: Recorded, acme: Provisioned, globex: Provisioned
 ) -> None:
     answers = []
     own = str(acme.organization.id)
-    for named in (str(globex.organization.id), str(globex.organization.id).upper(), NOBODY, "x", own.replace("-", "")):
-        request = called_by(ask(named), tenant_of(acme))
+
+    for named in (
+        str(globex.organization.id),
+        str(globex.organization.id).upper(),
+        UNKNOWN_ID,
+        "x",
+        own.replace("-", ""),
+    ):
+        request = called_by(get_request(named), tenant_of(acme))
+
         problem = problem_of(provision(request), request, 404, "not_found")
         answers.append({name: value for name, value in problem.items() if name != "instance"})
+
         assert recorded() == [
             (str(PLATFORM_LOG), "tenant_mismatch", f"path by organization {own}"),
             (own, "tenant_mismatch", "path"),
         ]
+
     assert all(answer == answers[0] for answer in answers)
-    absent = called_by(ask(NOBODY), OPERATOR)
+
+    absent = called_by(get_request(UNKNOWN_ID), OPERATOR)
+
     problem = problem_of(provision(absent), absent, 404, "not_found")
+
     assert {name: value for name, value in problem.items() if name != "instance"} == answers[0]
     assert recorded() == []
 
 
-def test_a_path_is_judged_as_the_router_reads_it(
+def test_path_is_compared_as_the_router_reads_it(
     provision: Function, recorded: Recorded, acme: Provisioned, globex: Provisioned
 ) -> None:
-    request = ask(globex.organization.id)
+    request = get_request(globex.organization.id)
     for parameters in (None, {}, {"organization_id": str(acme.organization.id)}):
         other = called_by({**request, "pathParameters": parameters}, tenant_of(acme))
         problem_of(provision(other), other, 404, "not_found")
         assert len(recorded()) == 2
 
 
-def test_a_tenant_on_its_own_path_is_refused_by_the_operators_route(
+def test_operator_route_refuses_a_tenant_on_its_own_path(
     provision: Function, recorded: Recorded, acme: Provisioned
 ) -> None:
-    request = called_by(ask(acme.organization.id), tenant_of(acme))
+    request = called_by(get_request(acme.organization.id), tenant_of(acme))
     problem_of(provision(request), request, 403, "forbidden")
     assert recorded() == [(str(acme.organization.id), "forbidden", "")]
 
 
-def test_the_operator_acts_for_the_organization_in_the_path(
+def test_operator_acts_for_the_organization_in_the_path(
     provision: Function, recorded: Recorded, acme: Provisioned, globex: Provisioned
 ) -> None:
-    for who in (acme, globex):
-        own = who.organization.id
-        for request in (ask(own), ask(str(own).upper()), with_query(ask(own), organization_id=str(own))):
+    for provisioned in (acme, globex):
+        own = provisioned.organization.id
+        for request in (
+            get_request(own),
+            get_request(str(own).upper()),
+            with_query(get_request(own), organization_id=str(own)),
+        ):
             answer = answer_of(provision(called_by(request, OPERATOR)))
             assert (answer.status, answer.document["id"]) == (200, str(own))
+
     assert recorded() == []
 
 
-def test_a_platform_key_is_confirmed_by_no_header_and_on_no_tenants_host(
+def test_platform_key_is_403_with_a_tenants_header_or_host(
     provision: Function, recorded: Recorded, acme: Provisioned
 ) -> None:
     own = str(acme.organization.id)
@@ -110,20 +130,24 @@ def test_a_platform_key_is_confirmed_by_no_header_and_on_no_tenants_host(
         {"host": f"acme.{BASE_DOMAIN}"},
         {"x_forwarded_host": f"acme.{BASE_DOMAIN}"},
     ]
+
     for headers in refused:
-        request = called_by(with_headers(ask(own), **headers), OPERATOR)
+        request = called_by(with_headers(get_request(own), **headers), OPERATOR)
         problem_of(provision(request), request, 403, "forbidden")
         assert recorded() == [(str(PLATFORM_LOG), "forbidden", "")]
-    assert answer_of(provision(called_by(with_headers(ask(own), host=f"api.{BASE_DOMAIN}"), OPERATOR))).status == 200
+
+    on_the_apis_host = called_by(with_headers(get_request(own), host=f"api.{BASE_DOMAIN}"), OPERATOR)
+    assert answer_of(provision(on_the_apis_host)).status == 200
 
 
-def test_what_the_operator_names_beside_the_path_is_the_paths(
+def test_operator_names_no_other_organization_than_the_path(
     provision: Function, recorded: Recorded, acme: Provisioned, globex: Provisioned
 ) -> None:
     own, other = acme.organization.id, str(globex.organization.id)
     create = with_body(sample("provision", "create"), {"name": "Initech", "organization_id": other})
+
     for request, source in (
-        (with_query(ask(own), organization_id=other), "query"),
+        (with_query(get_request(own), organization_id=other), "query"),
         (with_query(sample("provision", "list"), organization_id=other), "query"),
         (create, "body"),
     ):
@@ -132,7 +156,7 @@ def test_what_the_operator_names_beside_the_path_is_the_paths(
         assert recorded() == [(str(PLATFORM_LOG), "tenant_mismatch", source)]
 
 
-def test_a_mismatch_is_found_before_the_body_is_judged(
+def test_mismatch_is_found_before_the_body_is_parsed(
     provision: Function, recorded: Recorded, acme: Provisioned, globex: Provisioned
 ) -> None:
     named = with_headers(sample("provision", "create"), x_organization_id=str(globex.organization.id))

@@ -1,4 +1,4 @@
-"""What a client may get wrong: whole bodies, single events, and texts that no encoder of JSON writes."""
+"""Invalid input: whole bodies, single events, and JSON texts that no encoder writes."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ TOO_LARGE = 413, "too_large"
 INVALID = 422, "invalid"
 
 
-def bomb() -> bytes:
+def gzip_bomb() -> bytes:
     compressor = zlib.compressobj(9, wbits=31)
     parts = [compressor.compress(b'{"LIST":['), *(compressor.compress(b" " * 2**20) for _ in range(100))]
     return b"".join([*parts, compressor.flush()])
@@ -20,7 +20,7 @@ NOISE = gzip.compress(json.dumps({"x": [str(number * 7919 % 10007) for number in
 
 
 def bodies(name: str) -> dict[str, tuple[bytes, tuple[int, str]]]:
-    """Return what is wrong with a body as a whole; *name* is the member that holds the events."""
+    """Return invalid bodies with their status and code. The member *name* holds the events."""
     one = b'{"%s":[{}]}' % name.encode()
     plain: dict[str, tuple[bytes, tuple[int, str]]] = {
         "nothing": (b"", MALFORMED),
@@ -50,7 +50,7 @@ def bodies(name: str) -> dict[str, tuple[bytes, tuple[int, str]]]:
         "gzip of gzip": (gzip.compress(gzip.compress(b"{}")), MALFORMED),
         "two gzip members of two documents": (gzip.compress(one) * 2, MALFORMED),
         "many empty gzip members": (gzip.compress(b"") * 2_000, MALFORMED),
-        "gzip bomb": (bomb(), TOO_LARGE),
+        "gzip bomb": (gzip_bomb(), TOO_LARGE),
         "gzip of 4 MB + 1": (gzip.compress(b" " * (4 * 1024 * 1024 + 1)), TOO_LARGE),
         "4 MB + 1": (b" " * (4 * 1024 * 1024 + 1), TOO_LARGE),
         "null": (b"null", INVALID),
@@ -62,10 +62,10 @@ def bodies(name: str) -> dict[str, tuple[bytes, tuple[int, str]]]:
         "an empty list": (b'{"LIST":[]}', INVALID),
         "2,501 events": (b'{"LIST":[' + b",".join([b"{}"] * 2501) + b"]}", INVALID),
     }
-    return {what: (body.replace(b"LIST", name.encode()), outcome) for what, (body, outcome) in plain.items()}
+    return {case: (body.replace(b"LIST", name.encode()), outcome) for case, (body, outcome) in plain.items()}
 
 
-# One event that is wrong. None: the Segment path takes it, in its own way.
+# Changes that make an event invalid, and the same for a Segment call. None: the Segment path accepts it.
 EVENTS: dict[str, tuple[dict[str, object], dict[str, object] | None]] = {
     "33 KB": ({"properties": {"a": "x" * 33_000}}, {"properties": {"a": "x" * 33_000}}),
     "33 KB of a name": ({"event_name": "x" * 33_000}, {"event": "x" * 33_000}),
@@ -109,7 +109,7 @@ EVENTS: dict[str, tuple[dict[str, object], dict[str, object] | None]] = {
     "an unknown currency": ({"currency": "XXX"}, None),
     "a currency that is a number": ({"currency": 978}, None),
 }
-# JSON that Python's encoder does not write: the text of one event, with its own marker for the time.
+# JSON members that Python's encoder does not write, for an event and for a Segment call.
 TEXTS: dict[str, tuple[str, str | None]] = {
     "a number beyond all bounds as revenue": ('"revenue":1e999', None),
     "a number of 400 digits as revenue": ('"revenue":1' + "0" * 400, None),

@@ -1,4 +1,4 @@
-"""Where CloudFormation takes the answers of its custom resources."""
+"""Requests of a CloudFormation custom resource, and the server that receives its reports."""
 
 import json
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from typing import Any
 
 
 @contextmanager
-def reports() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Serve a presigned URL; whatever is put there is a report."""
+def report_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Serve a presigned URL and yield it with the list of reports that were put there."""
     received: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -22,7 +22,7 @@ def reports() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -30,9 +30,10 @@ def reports() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         server.shutdown()
 
 
-def deploy(kind: str, url: str) -> dict[str, Any]:
+def stack_request(request_type: str, url: str) -> dict[str, Any]:
+    """Return CloudFormation's request of the type Create, Update or Delete."""
     return {
-        "RequestType": kind,
+        "RequestType": request_type,
         "ResponseURL": url,
         "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/tenancy/1",
         "RequestId": "request-1",

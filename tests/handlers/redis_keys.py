@@ -1,0 +1,12 @@
+"""Redis keys that outlive a slow test."""
+
+from redis import Redis as Client
+
+from tests.given import Servers
+
+
+def persist_keys(servers: Servers) -> None:
+    """Remove the expiry of every key. A standing expires after a minute, and a test may take longer."""
+    with Client.from_url(servers.valkey_url) as client:
+        for key in client.scan_iter():
+            client.persist(key)
