@@ -56,14 +56,21 @@ from tests.given import (
     reset_aws,
 )
 
-SHARING = ("tests/e2e/", "tests/isolation/proof/")  # the deployed stack; the organizations of the proof
+# Tests that share the deployed stack, or the organizations of the proof, by the start of their names.
+SHARING = {
+    "tests/e2e/": "stack",
+    "tests/docs/test_api_examples.py": "stack",
+    "tests/docs/test_tutorial.py": "stack",
+    "tests/isolation/proof/": "proof",
+}
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc] # untyped
-    """Gives to one worker what shares something: a module, or such a folder."""
+    """Gives the tests of one module, or those that share something, to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in SHARING if nodeid.startswith(folder)), nodeid.partition("::")[0])
+        shared = (scope for start, scope in SHARING.items() if nodeid.startswith(start))
+        return next(shared, nodeid.partition("::")[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
