@@ -1,0 +1,136 @@
+"""What the documents say of the code: paths, tables, functions and secrets are those of the repository."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.given import ROOT
+from tests.template.template import FOLDERS, statements
+
+CORE = ROOT / "layers/tenancy/tenancy"
+MIGRATIONS = ROOT / "layers/migrations"
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+DOCUMENTS = sorted(
+    [
+        *(ROOT / "docs/decisions").glob("*.md"),
+        *(
+            ROOT / name
+            for name in (
+                "CONTRIBUTING.md",
+                "docs/architecture.md",
+                "docs/dependencies.md",
+                "docs/glossary.md",
+                "docs/isolation.md",
+                "docs/operations.md",
+                "docs/performance.md",
+            )
+        ),
+    ]
+)
+SUFFIXES = "py|md|sql|json|yaml|toml|lua|lock|txt"
+PATH_IN_BACKTICKS = re.compile(rf"`([\w.-]+(?:/[\w.-]+)*/?|[\w./-]+\.(?:{SUFFIXES}))`")
+PATH_IN_TEXT = re.compile(r"(?<![\w/`.-])((?:docs|events|functions|layers|scripts|tests)/[\w./-]*\w)")
+LINK = re.compile(r"\]\(([^)#:]+)(?:#([^)]*))?\)")
+LONGEST_LINE = 120
+
+
+def is_path(text: str) -> bool:
+    """Whether a text in backticks is meant as a path of the repository: it has a folder of it or a known suffix."""
+    first = text.split("/", maxsplit=1)[0]
+    is_below = "/" in text and ((ROOT / first).is_dir() or (CORE / first).is_dir())
+    return is_below or re.search(rf"\.({SUFFIXES})$", text) is not None
+
+
+def exists(path: str) -> bool:
+    """Whether *path* exists from the root or, without a top-level folder, in the core."""
+    return (ROOT / path).exists() or (CORE / path).exists()
+
+
+def anchors_of(path: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a document."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def rows_of(heading: str) -> dict[str, list[str]]:
+    """Return the cells of each table row below *heading*, by the name in the first cell's backticks."""
+    section = re.split(r"^#+ ", ARCHITECTURE.split(f"# {heading}\n")[1], flags=re.MULTILINE)[0]
+    lines = re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.MULTILINE)
+    return {name: cells.split(" | ") for name, cells in lines}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_path_in_a_document_exists(document: Path) -> None:
+    text = document.read_text()
+
+    paths = {path for path in PATH_IN_BACKTICKS.findall(text) if is_path(path)} | set(PATH_IN_TEXT.findall(text))
+
+    assert sorted(path for path in paths if not exists(path)) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_link_in_a_document_leads_somewhere(document: Path) -> None:
+    links = LINK.findall(document.read_text())
+
+    targets = [(document.parent / path, anchor) for path, anchor in links]
+
+    assert [path for path, _ in targets if not path.exists()] == []
+    assert [anchor for path, anchor in targets if anchor and anchor not in anchors_of(path)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_lines_of_a_document_are_short(document: Path) -> None:
+    lines = document.read_text().splitlines()
+
+    assert [number for number, line in enumerate(lines, start=1) if len(line) > LONGEST_LINE] == []
+
+
+def test_each_table_of_postgresql_is_described() -> None:
+    scripts = "".join(path.read_text() for path in (MIGRATIONS / "postgres").glob("*.sql"))
+
+    made = set(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", scripts, re.MULTILINE))
+
+    assert set(rows_of("PostgreSQL")) == made
+
+
+def test_each_table_of_clickhouse_is_described() -> None:
+    scripts = "".join(path.read_text() for path in (MIGRATIONS / "clickhouse").glob("*.sql"))
+
+    made = set(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", scripts, re.MULTILINE))
+
+    assert set(rows_of("ClickHouse")) == made
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+def test_secrets_of_a_function_are_described(function: str) -> None:
+    _, secrets, _ = rows_of("Functions")[function]
+
+    policies = json.dumps(statements(function))
+    allowed = set(re.findall(r"secret:\$\{SecretsPrefix\}/([a-z-]+)-\?{6}", policies))
+    allowed |= {"platform-key"} if '"Ref": "PlatformKey"' in policies else set()
+    assert set(re.findall(r"`([a-z-]+)`", secrets)) == allowed
+
+
+def test_each_function_is_described_once() -> None:
+    assert sorted(rows_of("Functions")) == FOLDERS
+
+
+def test_each_state_of_a_deletion_is_drawn() -> None:
+    states = json.loads((ROOT / "functions/delete/delete_organization.asl.json").read_text())["States"]
+
+    assert [name for name in states if name != "Overtaken" and name not in ARCHITECTURE] == []
+
+
+def test_each_heading_that_a_document_cites_exists() -> None:
+    cited = {
+        (document.name, path, " ".join(heading.split()))
+        for document in DOCUMENTS
+        for path, heading in re.findall(r"(docs/\w+\.md), \"([^\"]+)\"", document.read_text())
+    }
+
+    headings = {path: re.findall(r"^#+ (.*)$", (ROOT / path).read_text(), re.MULTILINE) for _, path, _ in cited}
+    bold = {path: re.findall(r"\*\*`?(\w+)`?\*\*", (ROOT / path).read_text()) for _, path, _ in cited}
+    assert cited
+    assert [each for each in sorted(cited) if each[2] not in [*headings[each[1]], *bold[each[1]]]] == []
