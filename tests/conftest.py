@@ -55,14 +55,21 @@ from tests.given import (
     provision,
 )
 
-SHARING = ("tests/e2e/", "tests/isolation/proof/")  # share the deployed stack, and the organizations of the proof
+# Tests that share the deployed stack, or the organizations of the proof, by the start of their names.
+SHARING = {
+    "tests/e2e/": "stack",
+    "tests/docs/test_api_examples.py": "stack",
+    "tests/docs/test_tutorial.py": "stack",
+    "tests/isolation/proof/": "proof",
+}
 
 
 class ModuleScheduling(LoadScopeScheduling):  # type: ignore[misc] # untyped
-    """Schedules all tests of a module, or of a folder of `SHARING`, on one worker."""
+    """Gives the tests of one module, or those that share something, to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in SHARING if nodeid.startswith(folder)), nodeid.partition("::")[0])
+        shared = (scope for start, scope in SHARING.items() if nodeid.startswith(start))
+        return next(shared, nodeid.partition("::")[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ModuleScheduling:
