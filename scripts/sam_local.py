@@ -1,58 +1,115 @@
-"""Run every function with its sample events under `sam local invoke`, against the embedded stack.
+"""Run every function with its sample events under ``sam local invoke``, against the embedded stack.
 
-Needs a Docker engine with an image of the Lambda runtime, and a stack whose services listen on the Docker bridge, too
-(docs/operations.md). An answer is right when the function itself gave it: a sample's credential belongs to nobody, so
-a refusal is an answer as well; an import that fails, a time-out or a fault (5xx) is not.
+This needs a Docker engine with the image of the Lambda runtime, and a stack that listens on the Docker bridge as well
+(docs/operations.md). A sample passes if its function answers. A refusal is an answer, because the credentials in the
+samples belong to no organization. A failed import, a time-out or a fault (5xx) is none.
 """
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.stack.aws import REGION
+import docker  # type: ignore[import-untyped]  # ships no types
+import psutil
+from docker.errors import DockerException, ImageNotFound  # type: ignore[import-untyped]  # the same
+
 from scripts.stack.deployment import machine_architecture
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-STACK: Final = ROOT / os.environ.get("STACK_DIR", ".local")
-TIMEOUT_SECONDS: Final = 120
+TIMEOUT_SECONDS: Final = 900
+CONNECT_SECONDS: Final = 10
 FIRST_FAULT: Final = 500
-REFUSED: Final = "Unauthorized"  # how the authorizer says no
+REFUSED: Final = "Unauthorized"  # the authorizer's refusal
+LISTEN_ON_BRIDGE: Final = "Start it with STACK_HOSTS=127.0.0.1,{} make up"
+BRIDGE: Final = "docker0"
+USUAL_BRIDGE_ADDRESS: Final = "172.17.0.1"
 
 
 def main() -> int:
-    """Invoke all, say what came of each, and fail if one did not answer."""
+    """Invoke all samples, report each answer, and fail if one is missing."""
+    if problem := find_problem(ROOT / (os.environ.get("STACK_DIR") or ".local")):
+        print(problem, file=sys.stderr)
+        return 1
     samples = sorted((ROOT / "events").glob("*/*.json"))
     wrong = [sample for sample in samples if not answers(sample)]
     print(f"{len(samples) - len(wrong)} of {len(samples)} samples answered under sam local")
     return 1 if wrong else 0
 
 
+def find_problem(stack: Path) -> str | None:
+    """Return what is missing and the remedy, in one line, or None if everything is there."""
+    bridge = find_bridge_address()
+    start = LISTEN_ON_BRIDGE.format(bridge or USUAL_BRIDGE_ADDRESS)
+    try:
+        image = f"public.ecr.aws/lambda/python:3.13-{machine_architecture()}"
+        docker.from_env().images.get(image)
+    except ImageNotFound:
+        return f"The Docker engine has no image {image}. Get it with: docker pull {image}"
+    except DockerException as error:
+        return f"No Docker engine answers, and sam local needs one: start Docker, or set DOCKER_HOST. ({error})"
+    try:
+        port = json.loads((stack / "ports.json").read_text(encoding="utf-8"))["aws"]
+    except (OSError, ValueError, KeyError):
+        return f"No stack runs in {stack}. {start}"
+    if bridge and not listens(bridge, port):
+        return f"The stack does not listen on the Docker bridge. {start}"
+    return None
+
+
+def find_bridge_address() -> str | None:
+    """Return this machine's address on the Docker bridge, or None where containers reach the loopback."""
+    found = psutil.net_if_addrs().get(BRIDGE, [])
+    return next((address.address for address in found if address.family == socket.AF_INET), None)
+
+
+def listens(host: str, port: int) -> bool:
+    """Tell whether a server listens on *port* of *host*."""
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
 def answers(sample: Path) -> bool:
-    """Whether the sample's function answers it; prints how."""
-    done = subprocess.run(command(sample), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
-    lines = done.stdout.strip().splitlines()
-    verdict = judge(lines[-1]) if done.returncode == 0 and lines else f"failed: {done.stderr.strip()[-400:]}"
+    """Tell whether the sample's function answers it, and print the answer in short."""
+    try:
+        done = subprocess.run(
+            command(sample), cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        verdict = f"failed: no answer in {TIMEOUT_SECONDS} s"
+    else:
+        lines = done.stdout.strip().splitlines()
+        verdict = judge(lines[-1]) if done.returncode == 0 and lines else f"failed: {done.stderr.strip()}"
     print(f"{sample.parent.name}/{sample.stem}: {verdict}", flush=True)
     return not verdict.startswith("failed")
 
 
 def command(sample: Path) -> list[str]:
-    """Return the command line; it is the one that docs/operations.md shows."""
+    """Return the command line of docs/operations.md, whose options are in samconfig.toml."""
     function = "".join(word.title() for word in sample.parent.name.split("_"))
-    template, variables = STACK / "build" / "template.yaml", STACK / "env.json"
-    return [
-        *("sam", "local", "invoke", function, "--template", str(template), "--event", str(sample), "--region", REGION),
-        *("--parameter-overrides", f"Architecture={machine_architecture()}"),
-        *("--env-vars", str(variables), "--skip-pull-image", "--add-host", "host.docker.internal:host-gateway"),
-    ]
+    line = [str(Path(sys.executable).with_name("sam")), "local", "invoke", function, "-e", str(sample)]
+    if stack := os.environ.get("STACK_DIR"):
+        line += [
+            "--template-file",
+            str(ROOT / stack / "build/template.yaml"),
+            "--env-vars",
+            str(ROOT / stack / "env.json"),
+        ]
+    return line
 
 
 def judge(answer: str) -> str:
-    """Say what the function's last line is: an answer, or why it is none."""
-    document: Any = json.loads(answer)
+    """Describe the last line of a function's output, which is its answer or an error."""
+    try:
+        document: Any = json.loads(answer)
+    except ValueError:
+        return f"failed: {answer}"
     if isinstance(document, dict) and "errorMessage" in document:
         return "refused" if document["errorMessage"] == REFUSED else f"failed: {answer}"
     if isinstance(document, dict) and "statusCode" in document:

@@ -1,4 +1,4 @@
-"""A running ClickHouse front, and what its clients ask of it."""
+"""A running ClickHouse front, and requests of its clients."""
 
 import http.client
 import signal
@@ -12,6 +12,8 @@ from urllib.parse import urlencode, urlsplit
 
 from clickhouse_connect.driver import Client
 
+from tests.stack.waiting import LIMIT_SECONDS
+
 type Answer = tuple[int, bytes, Message]
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running front, and where."""
+    """A running front, and its URL."""
 
     process: subprocess.Popen[str]
     url: str
@@ -31,7 +33,14 @@ class Served:
 
     def connection(self) -> closing[http.client.HTTPConnection]:
         """Return a connection that opens with its first request."""
-        return closing(http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=20))
+        return closing(http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=LIMIT_SECONDS))
+
+    def runs(self, statement: str) -> bool:
+        """Tell whether a query whose text contains *statement* runs now."""
+        running = (
+            "SELECT count() FROM system.processes WHERE position(query, {text:String}) AND query NOT LIKE '%{text%'"
+        )
+        return self.ask(running, param_text=statement)[1] != b"0\n"
 
 
 def ask(
@@ -54,8 +63,9 @@ def serve(path: Path) -> Served:
 
 
 def stop(front: Served, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+    """End the front; return its exit status and everything that it has written."""
     front.process.send_signal(number)
-    noise = "".join(front.process.communicate(timeout=20))
+    noise = "".join(front.process.communicate(timeout=LIMIT_SECONDS))
     return front.process.returncode, noise
 
 
@@ -68,6 +78,7 @@ def count(client: Client) -> int:
 
 
 def code_of(front: Served, body: bytes | str, **fields: str) -> int:
+    """Return the error code of a statement that fails."""
     status, text, headers = front.ask(body, None, **fields)
     code = int(headers["X-ClickHouse-Exception-Code"])
     assert status >= 400

@@ -1,4 +1,4 @@
-"""A place for a stack of a test's own, ports that no other stack has, and a ClickHouse with its driver."""
+"""A folder for a stack of a test's own, and a ClickHouse with its driver."""
 
 import shutil
 import tempfile
@@ -30,7 +30,7 @@ EVENTS = """
 
 @pytest.fixture(scope="module")
 def settings() -> Iterator[StackSettings]:
-    # Not pytest's own folder, which is closed to the user as whom PostgreSQL runs when root runs the tests.
+    # Not pytest's own folder: when root runs the tests, the user of PostgreSQL cannot reach it.
     directory = Path(tempfile.mkdtemp(prefix="stack-"))
     yield StackSettings(root=ROOT, directory=directory)
     for name in stack.STOP_ORDER:

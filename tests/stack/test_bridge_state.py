@@ -9,7 +9,7 @@ def savers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "bridge-state"]
 
 
-def test_state_is_saved_only_between_its_loading_and_its_last_saving() -> None:
+def test_state_is_saved_between_load_and_last_save_only() -> None:
     seen: dict[str, int] = {}
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as in ASGI
@@ -32,4 +32,5 @@ def test_state_is_saved_only_between_its_loading_and_its_last_saving() -> None:
         await keep_state(app, every_seconds=60.0)({"type": "lifespan"}, receive, send)
 
     asyncio.run(run())
+
     assert seen == {"while it is loaded": 0, "while it is served": 1, "while it is saved at the end": 0}

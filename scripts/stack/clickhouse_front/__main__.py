@@ -26,7 +26,7 @@ from scripts.stack.clickhouse_front.body import MalformedRequestError, RequestBo
 from scripts.stack.clickhouse_front.engine import Engine, Reply
 from scripts.stack.clickhouse_front.protocol import QueryError, read_form, read_request
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 45.0
 OUTSIDE_HEADERS = re.compile(r"[^\x20-\x7e]")
 
 
