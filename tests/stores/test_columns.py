@@ -29,7 +29,7 @@ PLACEHOLDER: Final = " ? "
 
 
 class Texts(ast.NodeVisitor):
-    """All string expressions of a module by line, without docstrings. A constant in them is a placeholder."""
+    """The strings of a module by line, without docstrings. Constants become placeholders."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.by_line: dict[int, str] = {}
@@ -85,7 +85,7 @@ def result_columns(sql: str) -> list[str]:
 
 
 def expected_columns(factory: Callable[..., object]) -> set[str]:
-    """Return the columns from which *factory* makes its dataclass: the fields, or its own parameters for them."""
+    """Return the columns that *factory* needs: the fields, or its own parameters for them."""
     if is_dataclass(factory):
         return {field.name for field in fields(factory)}
     cls = get_type_hints(factory)["return"]
@@ -102,7 +102,7 @@ def calls_in(node: ast.AST, *names: str) -> list[ast.Call]:
 
 
 def row_statements() -> Iterator[tuple[str, str, Callable[..., object]]]:
-    """Yield the place, the text and the row factory of each statement whose rows become dataclasses."""
+    """Yield place, text and row factory of each statement whose rows become dataclasses."""
     for file in FILES:
         module = import_store(file)
         for function in (each for each in ast.walk(ast.parse(file.read_text())) if isinstance(each, ast.FunctionDef)):

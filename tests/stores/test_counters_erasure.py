@@ -1,4 +1,4 @@
-"""The erasure and its count reach every key of an organization that can be alive, on every day of every year."""
+"""An erasure deletes and counts every key of an organization, on every day of a year."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -13,27 +13,29 @@ from tests.given import Servers
 
 OWN = UUID("0c000000-0000-4000-8000-0000000000a1")
 NOTHING = MonthSoFar(requests=0, requests_today=0, events=0, held=0, storage_bytes=0)
-# To come, so that Redis does not forget them by itself; 2028 is a leap year.
+# In the future, so that Redis does not expire the keys by itself. 2028 is a leap year.
 MONTHS = [datetime(year, month, 1, tzinfo=UTC) for year in (2027, 2028, 2029) for month in range(1, 13)]
 DAYS = [datetime(2028, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(366 + 365)]
-SOON = timedelta(milliseconds=1)
+ONE_MILLISECOND = timedelta(milliseconds=1)
 
 
 def seed(counters: Redis, client: Client, months: list[datetime]) -> dict[datetime, datetime]:
-    """Begin to count in each of *months*, and return until when its key lives."""
+    """Create the counters of each of *months*, and return when they expire."""
     for month in months:
         seed_usage(counters, OWN, NOTHING, now=month)
     ends = {month: int(str(client.pexpiretime(usage_key(OWN, month)))) for month in months}
     return {month: datetime.fromtimestamp(end / 1000, UTC) for month, end in ends.items()}
 
 
-def test_whatever_is_still_counted_is_counted_and_erased(counters: Redis, servers: Servers) -> None:
+def test_every_existing_key_is_counted_and_deleted(counters: Redis, servers: Servers) -> None:
     with Client.from_url(servers.valkey_url) as client:
         ends = seed(counters, client, MONTHS)
         client.flushall()
-        for now in (moment for day in DAYS for moment in (day, day + timedelta(days=1) - SOON)):
+
+        for now in (moment for day in DAYS for moment in (day, day + timedelta(days=1) - ONE_MILLISECOND)):
             alive = [month for month, end in ends.items() if month <= now < end]
             seed(counters, client, alive)
+
             assert count_counters(counters, OWN, now=now) == len(alive)
             delete_counters(counters, OWN, now=now)
             assert client.dbsize() == 0, now

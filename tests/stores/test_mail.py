@@ -1,4 +1,4 @@
-"""Mail as SES gets it."""
+"""Mail as SES receives it."""
 
 from typing import Any
 from uuid import uuid4
@@ -16,13 +16,15 @@ def test_subject_and_text_are_sent_as_utf_8(monkeypatch: pytest.MonkeyPatch) -> 
     calls: list[dict[str, Any]] = []
     send = vars(BaseClient)["_make_api_call"]
 
-    def noted(client: BaseClient, operation: str, values: dict[str, Any]) -> object:
+    def record_call(client: BaseClient, operation: str, values: dict[str, Any]) -> object:
         calls.append(values)
         return send(client, operation, values)
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    monkeypatch.setattr(BaseClient, "_make_api_call", record_call)
     mail = render_mail("welcome_mail", {"to": "admin@acme.example", "organization_name": "Ácme 株式会社"})
+
     Mailer(REGION, SENDER).send(uuid4(), mail)
+
     [call] = calls
     assert call["Content"]["Simple"] == {
         "Subject": {"Data": "Welcome, Ácme 株式会社", "Charset": "UTF-8"},
