@@ -1,7 +1,7 @@
 # Thin: what happens is in scripts/. Set-up happens by itself, before whatever needs it.
 PYTHON ?= python3
 RUN := .venv/bin/python -m
-export PYTHONPATH := layers/tenancy
+export PYTHONPATH := layers/tenancy:.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help up down demo test prove test-sam lint bench build deploy

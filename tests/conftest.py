@@ -26,19 +26,19 @@ from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
 from tenancy.rules.tiers import QUOTAS, Tier
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.event_bus import EventBus
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.stores.aws.executions import Executions
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.mail import Mailer
-from tenancy.stores.aws.sealer import Sealer
 from tenancy.stores.clickhouse.client import Client, connect
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
 from tests.given import (
     EXPORTS_BUCKET,
@@ -124,7 +124,7 @@ def counters(servers: Servers) -> Iterator[Redis]:
     """Begin with an empty Redis."""
     with redis.Redis.from_url(servers.valkey_url) as client:
         client.flushall()
-    opened = Redis(lambda: servers.valkey_url, patience_seconds=PATIENCE_SECONDS)
+    opened = Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)
     yield opened
     opened.close()
 
@@ -202,7 +202,9 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
         dead_letters_url=sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
         audit_queue_url=sqs.create_queue(QueueName="audit")["QueueUrl"],
         signing_key_id=kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"],
-        sealing_key_id=kms.create_key(KeySpec="SYMMETRIC_DEFAULT", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["KeyId"],
+        encryption_key_id=kms.create_key(KeySpec="SYMMETRIC_DEFAULT", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"][
+            "KeyId"
+        ],
         exports_bucket=EXPORTS_BUCKET,
         plan_ids=plan_ids,
         state_machine_arn=boto3.client("stepfunctions", region_name=REGION).create_state_machine(
@@ -214,8 +216,8 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
 
 
 @pytest.fixture
-def world(aws: AwsAccount, counters: Redis) -> World:
-    return World(
+def targets(aws: AwsAccount, counters: Redis) -> OutboxTargets:
+    return OutboxTargets(
         redis=counters,
         gateway_keys=GatewayKeys(REGION, PLANS_PATH),
         mailer=Mailer(REGION, SENDER),
@@ -226,15 +228,15 @@ def world(aws: AwsAccount, counters: Redis) -> World:
 
 
 @pytest.fixture
-def sealer(aws: AwsAccount) -> Iterator[Sealer]:
-    client = Aws("kms", REGION, aws.endpoint_url)
-    yield Sealer(client, aws.sealing_key_id)
+def encryptor(aws: AwsAccount) -> Iterator[Encryptor]:
+    client = AwsClient("kms", REGION, aws.endpoint_url)
+    yield Encryptor(client, aws.encryption_key_id)
     client.close()
 
 
 @pytest.fixture
 def queue(aws: AwsAccount) -> Iterator[EventQueue]:
-    client = Aws("sqs", REGION, aws.endpoint_url)
+    client = AwsClient("sqs", REGION, aws.endpoint_url)
     yield EventQueue(client, aws.queue_url)
     client.close()
 
@@ -246,13 +248,13 @@ def nowhere() -> str:
 
 
 @pytest.fixture
-def acme(databases: Databases, world: World) -> Provisioned:
-    return provision(databases, world, "acme", Tier.STARTER)
+def acme(databases: Databases, targets: OutboxTargets) -> Provisioned:
+    return provision(databases, targets, "acme", Tier.STARTER)
 
 
 @pytest.fixture
-def globex(databases: Databases, world: World) -> Provisioned:
-    return provision(databases, world, "globex", Tier.GROWTH)
+def globex(databases: Databases, targets: OutboxTargets) -> Provisioned:
+    return provision(databases, targets, "globex", Tier.GROWTH)
 
 
 @pytest.fixture(scope="session")

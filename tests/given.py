@@ -13,7 +13,7 @@ from scripts.stack import postgres, valkey
 from scripts.stack.credentials import Credentials
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.standing import LIVE, Standing
 from tenancy.rules.tenant import CallerKind, Tenant
@@ -24,7 +24,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import put_standing, seed_usage
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "layers" / "migrations"
@@ -91,7 +91,7 @@ class AwsAccount:
     dead_letters_url: str
     audit_queue_url: str
     signing_key_id: str
-    sealing_key_id: str
+    encryption_key_id: str
     exports_bucket: str
     plan_ids: dict[str, str]
     state_machine_arn: str
@@ -107,12 +107,12 @@ def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:
     )
 
 
-def provision(databases: Databases, world: World, name: str, tier: Tier) -> Provisioned:
+def provision(databases: Databases, targets: OutboxTargets, name: str, tier: Tier) -> Provisioned:
     """Provision an organization, and send its mail as the sweep would."""
     provisioned = provision_organization(
-        databases.platform, world, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
+        databases.platform, targets, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
     )
-    drain(databases.platform, world, now=datetime.now(UTC))
+    run_due_entries(databases.platform, targets, now=datetime.now(UTC))
     return provisioned
 
 
@@ -156,7 +156,14 @@ def event(number: int, **changes: object) -> dict[str, object]:
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
-def know(counters: Redis, tenant: Tenant, status: Status = Status.ACTIVE, *, events: int = 0, held: int = 0) -> None:
+def know(
+    counters: Redis,
+    tenant: Tenant,
+    status: OrganizationStatus = OrganizationStatus.ACTIVE,
+    *,
+    events: int = 0,
+    held: int = 0,
+) -> None:
     """Let Redis know what PostgreSQL would tell it of *tenant*."""
     now = datetime.now(UTC)
     standing = Standing(tier=tenant.tier, status=status, epoch=0, version=int(now.timestamp() * 1e6))

@@ -7,7 +7,6 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.admission_gate import Gate
 from tenancy.gateway.documents.audit import (
     AuditQuery,
     VerifyQuery,
@@ -16,25 +15,15 @@ from tenancy.gateway.documents.audit import (
     without_operators_addresses,
 )
 from tenancy.gateway.resolver import api, caller_of, handler_of
-from tenancy.gateway.trail import Trail
 from tenancy.rules.permissions import AUDIT_READ
 from tenancy.rules.tenant import require_operator, require_tenant
 from tenancy.settings import Settings
-from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.secrets import DATABASE, REDIS, Secrets
-from tenancy.stores.aws.signer import Signer
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.audit.read_audit import EntryPage, list_audit_entries, verify_audit_log
+from tenancy.wiring import Wiring
 
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-db = Database(lambda: secrets.get_secret(DATABASE))
-signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
-trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-gate = Gate(redis, lambda: db)
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SIGNING_KEY_ID")
+wiring = Wiring(settings)
+db, signer = wiring.database, wiring.signer
 app = api()
 
 
@@ -81,4 +70,4 @@ def answer_verification(organization_id: UUID, query: VerifyQuery) -> dict[str, 
     return verification_document(verify_audit_log(db, signer, organization_id, after=query.link()))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)
+handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=wiring.gate(lambda: db))

@@ -5,35 +5,29 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from tenancy.gateway.admission_gate import Gate
 from tenancy.gateway.documents.deletions import DeletionRequest, certificates_document, deletion_document
-from tenancy.gateway.documents.organizations import organization_document, shown
+from tenancy.gateway.documents.organizations import organization_document, report_unpublished
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
-from tenancy.gateway.trail import Trail, actor_of
+from tenancy.gateway.trail import actor_of
 from tenancy.rules.permissions import ORGANIZATION_DELETE
 from tenancy.rules.tenant import require_operator, require_operator_or_own
 from tenancy.settings import Settings
-from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.executions import Executions
-from tenancy.stores.aws.secrets import PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.aws.signer import Signer
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.publish_standing import PATIENCE_SECONDS
 from tenancy.use_cases.deletion.delete import delete_organization, restore_organization
 from tenancy.use_cases.deletion.read_certificate import read_certificate
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.wiring import Wiring
 
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-publishing_redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=PATIENCE_SECONDS)
-world = World(redis=publishing_redis, executions=Executions(settings.region, settings.state_machine_arn))
-signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
-trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-gate = Gate(redis, lambda: platform_db)
+settings = Settings.from_env(
+    "AUDIT_QUEUE_URL",
+    "BASE_DOMAIN",
+    "DELETION_GRACE_SECONDS",
+    "REDIS_PATIENCE_MS",
+    "SIGNING_KEY_ID",
+    "STATE_MACHINE_ARN",
+)
+wiring = Wiring(settings)
+platform_db, signer = wiring.platform_database, wiring.signer
+targets = OutboxTargets(redis=wiring.publication_redis, executions=wiring.executions)
 app = api()
 
 
@@ -43,8 +37,8 @@ def delete(organization_id: UUID, asked: DeletionRequest) -> tuple[dict[str, Any
     caller = require_operator_or_own(caller_of(app), organization_id, ORGANIZATION_DELETE)
     actor = actor_of(request_of(app), caller)
     now, grace = datetime.now(UTC), settings.deletion_grace
-    deleted = delete_organization(platform_db, world, organization_id, asked.reason, actor, grace=grace, now=now)
-    return deletion_document(shown(deleted)), HTTPStatus.ACCEPTED
+    deleted = delete_organization(platform_db, targets, organization_id, asked.reason, actor, grace=grace, now=now)
+    return deletion_document(report_unpublished(deleted)), HTTPStatus.ACCEPTED
 
 
 @app.post("/organizations/<organization_id>/restore")
@@ -52,8 +46,8 @@ def restore(organization_id: UUID) -> dict[str, Any]:
     """Bring a deleted organization back."""
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
-    restored = restore_organization(platform_db, world, organization_id, actor, now=datetime.now(UTC))
-    return organization_document(shown(restored))
+    restored = restore_organization(platform_db, targets, organization_id, actor, now=datetime.now(UTC))
+    return organization_document(report_unpublished(restored))
 
 
 @app.get("/organizations/<organization_id>/deletion-certificate")
@@ -63,4 +57,5 @@ def certificate(organization_id: UUID) -> dict[str, Any]:
     return certificates_document(read_certificate(platform_db, signer, organization_id))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)
+gate = wiring.gate(lambda: platform_db)
+handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=gate)

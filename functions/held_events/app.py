@@ -1,43 +1,28 @@
 """Held events of an organization, for the platform's operator: count them, release them."""
 
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-from tenancy.gateway.admission_gate import Gate
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
-from tenancy.gateway.trail import Trail, actor_of
+from tenancy.gateway.trail import actor_of
 from tenancy.rules.tenant import require_operator
 from tenancy.settings import Settings
-from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.clickhouse.client import Client, connect
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.held_events.release_held import count_held_events, release_all
+from tenancy.use_cases.held_events.release_held import count_held_by_reason, release_all
+from tenancy.wiring import Wiring
 
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-gate = Gate(redis, lambda: platform_db)
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS")
+wiring = Wiring(settings)
+platform_db, redis = wiring.platform_database, wiring.request_redis
+clickhouse = wiring.clickhouse_writer()
 app = api()
-
-
-@cache
-def clickhouse() -> Client:
-    """Return the client; made at the first request, kept for the life of the process."""
-    return connect(secrets.get_secret(CLICKHOUSE))
 
 
 @app.get("/organizations/<organization_id>/held-events")
 def count_all(organization_id: UUID) -> dict[str, Any]:
     """Count an organization's held events by reason."""
     require_operator(caller_of(app), organization_id)
-    reasons = count_held_events(platform_db, clickhouse(), organization_id, now=datetime.now(UTC))
+    reasons = count_held_by_reason(platform_db, clickhouse(), organization_id, now=datetime.now(UTC))
     return {"count": sum(reasons.values()), "reasons": dict(reasons)}
 
 
@@ -49,4 +34,5 @@ def release(organization_id: UUID) -> dict[str, Any]:
     return {"released": release_all(platform_db, clickhouse(), redis, organization_id, actor, now=datetime.now(UTC))}
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)
+gate = wiring.gate(lambda: platform_db)
+handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=gate)

@@ -1,66 +1,34 @@
-"""Events in: POST /v1/events behind the authorizer, and the Segment SDKs' paths, which bring their key themselves."""
+"""Events in: POST /v1/events behind the authorizer, and the Segment SDKs' paths, which authenticate themselves."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
-from tenancy.errors import NotFoundError, OrganizationInactiveError, Refusal, UnauthenticatedError
-from tenancy.gateway.admission_gate import Gate
+from tenancy.errors import NotFoundError, OrganizationInactiveError, UnauthenticatedError
+from tenancy.gateway.admission import show_admission
 from tenancy.gateway.documents.segment import parse_segment_request, settings_answer
 from tenancy.gateway.http import Request, Response, json_answer
-from tenancy.gateway.mentions import mentions_of
+from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.serve import logger, serve
-from tenancy.gateway.trail import Trail
 from tenancy.rules.api_keys import find_key
 from tenancy.rules.events.batch import decode_body, parse_batch
 from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
-from tenancy.rules.permissions import EVENTS_WRITE
-from tenancy.rules.resolution import Mention, resolve
-from tenancy.rules.tenant import Caller, Tenant, require_tenant
+from tenancy.rules.tenant import Tenant
 from tenancy.settings import Settings
-from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.event_queue import EventQueue
-from tenancy.stores.aws.secrets import DATABASE, REDIS, Secrets
-from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.ingest.ingest import Reading, Receipt, read_batch, read_messages, require_taken, take
-
-if TYPE_CHECKING:
-    from tenancy.stores.postgres.client import Database
-    from tenancy.use_cases.keys.write_keys import WriteKeys
+from tenancy.use_cases.ingest.ingest_events import Ingest, IngestRequest, Receipt
+from tenancy.use_cases.ingest.parse_batch import ParsedBatch, parse_event_batch, parse_segment_calls
+from tenancy.wiring import Wiring
 
 SETTINGS_ROUTE = "/projects/{writeKey}/settings"
 
-settings = Settings.from_env()
-sqs = Aws("sqs", settings.region, settings.aws_endpoint_url)
-queue = EventQueue(sqs, settings.events_queue_url)
-trail = Trail(AuditQueue(sqs, settings.audit_queue_url))
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-
-
-@cache
-def database() -> "Database":
-    """Return the database; its driver is imported only where a request needs it."""
-    from tenancy.stores.postgres.client import Database  # noqa: PLC0415
-
-    return Database(lambda: secrets.get_secret(DATABASE))
-
-
-@cache
-def write_keys() -> "WriteKeys":
-    """Return the look-up of write keys, for the paths without an authorizer."""
-    from tenancy.use_cases.keys.write_keys import WriteKeys  # noqa: PLC0415
-
-    return WriteKeys(database())
-
-
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-gate = Gate(redis, database)
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS")
+wiring = Wiring(settings)
+trail = wiring.trail
+ingest = Ingest(wiring.gate(lambda: wiring.database), wiring.event_queue, base_domain=settings.base_domain)
 
 
 def answer(request: Request, _event: dict[str, Any], _context: object) -> Response:
-    """Answer one request; the template lets no other route through."""
+    """Answer one request. The template lets no other route through."""
     match request.method, request.path:
         case "POST", "/events":
             return take_events(request)
@@ -72,55 +40,33 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
 
 
 def take_events(request: Request) -> Response:
-    """Take a batch in our own form."""
+    """Take the events of POST /v1/events."""
     now = datetime.now(UTC)
 
-    def read(tenant: Tenant) -> Reading:
-        return read_batch(tenant, parse_batch(decode_body(request.body)), now=now)
+    def parse(tenant: Tenant) -> ParsedBatch:
+        return parse_event_batch(tenant, parse_batch(decode_body(request.body)), now=now)
 
-    receipt = ingest(request, request.caller(), mentions_of(request), read, is_whole=False, now=now)
-    return json_answer(200, receipt)
+    asked = IngestRequest(caller=request.caller(), mentions=list_mentions(request), parse=parse, all_or_nothing=False)
+    return json_answer(200, take(request, asked, now))
 
 
 def take_messages(request: Request) -> Response:
-    """Take what a Segment SDK sends; exactly 200, because two SDKs send again on 202 and 204."""
+    """Take the calls of a Segment SDK. The answer is exactly 200, because two SDKs send again on 202 and 204."""
     now = datetime.now(UTC)
     key, batch, mentions = parse_segment_request(request)
 
-    def read(tenant: Tenant) -> Reading:
-        return read_messages(tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
+    def parse(tenant: Tenant) -> ParsedBatch:
+        return parse_segment_calls(tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
 
-    ingest(request, write_keys().authenticate(key, now=now), mentions, read, is_whole=True, now=now)
+    tenant = wiring.write_keys.authenticate(key, now=now)
+    take(request, IngestRequest(caller=tenant, mentions=mentions, parse=parse, all_or_nothing=True), now)
     return json_answer(200, {"success": True})
 
 
-def ingest(
-    request: Request,
-    caller: Caller,
-    mentions: tuple[Mention, ...],
-    read: Callable[[Tenant], Reading],
-    *,
-    is_whole: bool,
-    now: datetime,
-) -> Receipt:
-    """Take what is in a request, as far as it is admitted; one that is wrong is counted like every other."""
-    with trail.audited(request, caller):
-        try:
-            resolve(caller, mentions, base_domain=settings.base_domain).require_accepted()
-            tenant = require_tenant(caller, EVENTS_WRITE)
-            reading = read(tenant)
-        except Refusal:
-            gate.admit(request, caller, is_whole=is_whole, now=now)
-            raise
-        admission = gate.reserve(request, tenant, events=len(reading.counted), is_whole=is_whole, now=now)
-        require_taken(admission, reading, is_whole=is_whole)
-        receipt = take(queue, tenant, reading, admission, lambda: gate.give_back(tenant, admission, reserved_at=now))
-    log(request, tenant, receipt)
-    return receipt
-
-
-def log(request: Request, tenant: Tenant, receipt: Receipt) -> None:
-    """Log what became of a batch; the answer to a Segment SDK does not say it."""
+def take(request: Request, asked: IngestRequest, now: datetime) -> Receipt:
+    """Ingest the events, record a refusal, and log what became of the batch."""
+    with trail.audited(request, asked.caller):
+        tenant, receipt = ingest.ingest(asked, on_admission=partial(show_admission, request), now=now)
     logger.info(
         "ingested",
         request_id=request.request_id,
@@ -130,20 +76,20 @@ def log(request: Request, tenant: Tenant, receipt: Receipt) -> None:
         held=receipt.held,
         rejected=len(receipt.rejected),
     )
+    return receipt
 
 
 def give_settings(request: Request) -> Response:
-    """Answer a mobile SDK's first question; a key that is unknown, or of an inactive organization, is not there."""
+    """Answer the first request of a mobile SDK. An unknown key or inactive organization is 404."""
     now = datetime.now(UTC)
     key = find_key(request.path.split("/")[2])
     if key is None:
         raise NotFoundError("There is no such project.")
     try:
-        tenant = write_keys().authenticate(key, now=now)
+        tenant = wiring.write_keys.authenticate(key, now=now)
         with trail.audited(request, tenant):
-            gate.admit(request, tenant, is_whole=True, now=now)
-            resolve(tenant, mentions_of(request), base_domain=settings.base_domain).require_accepted()
-            tenant.require(EVENTS_WRITE)
+            on_admission = partial(show_admission, request)
+            ingest.require_project(tenant, list_mentions(request), on_admission=on_admission, now=now)
     except (UnauthenticatedError, OrganizationInactiveError) as error:
         raise NotFoundError("There is no such project.") from error
     return settings_answer(request, key)

@@ -1,29 +1,19 @@
 """Queue -> ClickHouse; answers SQS which messages must be delivered again."""
 
 from contextlib import suppress
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.dead_letters import DeadLetters
-from tenancy.stores.aws.secrets import CLICKHOUSE, Secrets
-from tenancy.stores.clickhouse.client import Client, connect
 from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
+from tenancy.wiring import Wiring
 
 logger = Logger()
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-dead_letters = DeadLetters(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.dead_letters_url)
-
-
-@cache
-def clickhouse() -> Client:
-    """Return the client; made at the first batch, kept for the life of the process."""
-    return connect(secrets.get_secret(CLICKHOUSE))
+wiring = Wiring(Settings.from_env("DEAD_LETTERS_URL"))
+dead_letters = wiring.dead_letters
+clickhouse = wiring.clickhouse_writer()
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -8,14 +8,11 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tenancy.gateway.custom_resource import serve_custom_resource
+from tenancy.rules.durations import MIGRATION_QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.secrets import CLICKHOUSE, OWNER_DATABASE, Secrets
-from tenancy.stores.clickhouse.client import connect
-from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.schema.migrate import ensure_platform_key, migrate
+from tenancy.wiring import Wiring
 
-QUERY_TIMEOUT_SECONDS = 280  # the function has 300
 LAYERS = "/opt"  # where Lambda mounts layers/migrations; emulators put layers on the path instead
 
 logger = Logger()
@@ -29,13 +26,13 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def migrate_all() -> dict[str, Any]:
     """Bring both schemas up to date and return how many migrations that took."""
-    secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
+    wiring = Wiring(settings)
     with (
-        closing(Database(lambda: secrets.get_secret(OWNER_DATABASE), as_owner=True)) as owner_db,
-        closing(connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)) as client,
+        closing(wiring.owner_database) as owner_db,
+        closing(wiring.clickhouse_writer(timeout_seconds=MIGRATION_QUERY_TIMEOUT_SECONDS)()) as client,
     ):
         migrated = migrate(owner_db, client, migrations_folder())
-        ensure_platform_key(owner_db, secrets)
+        ensure_platform_key(owner_db, wiring.secrets)
     logger.info("migrated", postgres=list(migrated.postgres), clickhouse=list(migrated.clickhouse))
     if migrated.skipped:
         logger.warning("ClickHouse lets us manage no access: no row policies", skipped=list(migrated.skipped))

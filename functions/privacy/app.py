@@ -7,37 +7,23 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.admission_gate import Gate
-from tenancy.gateway.documents.privacy import NewErasure, erasure_document, export_document
+from tenancy.gateway.documents.erasures import NewErasure, erasure_document
+from tenancy.gateway.documents.exports import export_document
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
-from tenancy.gateway.trail import Trail, actor_of
+from tenancy.gateway.trail import actor_of
 from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE
 from tenancy.rules.tenant import require_tenant
 from tenancy.settings import Settings
-from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.exports import Exports
-from tenancy.stores.aws.secrets import DATABASE, REDIS, Secrets
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.privacy.request_privacy import (
-    ExportPage,
-    read_erasure,
-    read_export,
-    request_erasure,
-    request_export,
-)
+from tenancy.use_cases.privacy.request_erasure import read_erasure, request_erasure
+from tenancy.use_cases.privacy.request_export import ExportWithLinks, read_export, request_export
+from tenancy.wiring import Wiring
 
 MAX_PAGE = 100  # 6 MB is what Lambda answers at most, and a link has 2 KB
 MAX_CURSOR = 2**31 - 1
 
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-db = Database(lambda: secrets.get_secret(DATABASE))
-trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-gate = Gate(redis, lambda: db)
-exports = Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None)
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS")
+wiring = Wiring(settings)
+db, exports = wiring.database, wiring.exports
 app = api()
 
 
@@ -46,7 +32,7 @@ def export() -> tuple[dict[str, Any], int]:
     """Ask for all of the organization's data."""
     tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
     asked = request_export(db, tenant, actor_of(request_of(app), tenant), now=now)
-    return export_document(ExportPage(export=asked), now=now), HTTPStatus.ACCEPTED
+    return export_document(ExportWithLinks(export=asked), now=now), HTTPStatus.ACCEPTED
 
 
 @app.get("/exports/<export_id>")
@@ -75,4 +61,4 @@ def erasure_of(erasure_id: UUID) -> dict[str, Any]:
     return erasure_document(read_erasure(db, tenant, erasure_id))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)
+handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=wiring.gate(lambda: db))

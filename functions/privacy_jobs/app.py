@@ -3,49 +3,26 @@
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.privacy import QUERY_TIMEOUT_SECONDS
+from tenancy.rules.durations import PRIVACY_JOBS_WORK_TIME_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.exports import Exports
-from tenancy.stores.aws.secrets import CLICKHOUSE, CLICKHOUSE_READER, DATABASE, PLATFORM_DATABASE, Secrets
-from tenancy.stores.clickhouse.client import Client, connect
-from tenancy.stores.postgres.client import Database
-from tenancy.use_cases.schedule.privacy_jobs import Stores, do_privacy_jobs
-
-TIME_SECONDS = 600  # after which nothing is begun
+from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores, run_privacy_jobs
+from tenancy.wiring import Wiring
 
 logger = Logger()
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-db = Database(lambda: secrets.get_secret(DATABASE))
-
-
-@cache
-def writer() -> Client:
-    """Return the client that deletes; made when there is something to erase, kept for the life of the process."""
-    return connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)
-
-
-@cache
-def reader() -> Client:
-    """Return the client that reads tenants' tables and nothing else; made when there is something to export."""
-    return connect(secrets.get_secret(CLICKHOUSE_READER), timeout_seconds=QUERY_TIMEOUT_SECONDS)
-
-
-stores = Stores(
-    platform_db=platform_db,
-    db=db,
-    writer=writer,
-    reader=reader,
-    exports=Exports(settings.region, settings.exports_bucket, path_style=settings.aws_endpoint_url is not None),
-    quiet=settings.erasure_quiet,
+settings = Settings.from_env("ERASURE_QUIET_SECONDS", "EXPORTS_BUCKET")
+wiring = Wiring(settings)
+stores = PrivacyJobStores(
+    platform_db=wiring.platform_database,
+    db=wiring.database,
+    writer=wiring.clickhouse_writer(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS),
+    reader=wiring.clickhouse_reader(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS),
+    exports=wiring.exports,
+    writer_wait=settings.writer_wait,
 )
 
 
@@ -55,8 +32,8 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     Raises:
         UnavailableError: a store is away; what it was needed for is due again in a minute.
     """
-    ends_at = time.monotonic() + TIME_SECONDS
-    done = do_privacy_jobs(stores, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
+    ends_at = time.monotonic() + PRIVACY_JOBS_WORK_TIME_SECONDS
+    done = run_privacy_jobs(stores, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
     result = asdict(done)
     if any(result.values()):
         logger.info("privacy jobs", result=result)

@@ -7,44 +7,36 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.admission_gate import Gate
-from tenancy.gateway.documents.organizations import organization_document, page_document, shown
+from tenancy.gateway.documents.organizations import (
+    organization_document,
+    organization_page_document,
+    report_unpublished,
+)
 from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
-from tenancy.gateway.trail import Trail, actor_of
+from tenancy.gateway.trail import actor_of
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.tenant import require_operator
 from tenancy.rules.tiers import Tier
 from tenancy.settings import Settings
-from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.gateway_keys import GatewayKeys
-from tenancy.stores.aws.sealer import Sealer
-from tenancy.stores.aws.secrets import PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.publish_standing import PATIENCE_SECONDS
 from tenancy.use_cases.organizations.change_organization import change_organization
-from tenancy.use_cases.organizations.list_organizations import get_organization, list_page
+from tenancy.use_cases.organizations.list_organizations import get_organization, list_organization_page
 from tenancy.use_cases.organizations.provision import provision_organization
 from tenancy.use_cases.organizations.provision_once import provision_once
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.wiring import Wiring
 
 MAX_PAGE = 100
 
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-gateway_keys = GatewayKeys(settings.region, settings.usage_plans_path)
-publishing_redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=PATIENCE_SECONDS)
-world = World(redis=publishing_redis, gateway_keys=gateway_keys)
-sealer = Sealer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.sealing_key_id)
-trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-gate = Gate(redis, lambda: platform_db)
+settings = Settings.from_env(
+    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "USAGE_PLANS_PATH"
+)
+wiring = Wiring(settings)
+platform_db, gateway_keys, encryptor = wiring.platform_database, wiring.gateway_keys, wiring.encryptor
+targets = OutboxTargets(redis=wiring.publication_redis, gateway_keys=gateway_keys)
 app = api()
 
 
@@ -54,22 +46,26 @@ def provision(new: NewOrganization, idempotency_key: IdempotencyKey = None) -> t
     operator = require_operator(caller_of(app))
     actor, now = actor_of(request_of(app), operator), datetime.now(UTC)
     if idempotency_key is None:
-        provisioned = provision_organization(platform_db, world, new, actor, now=now)
+        provisioned = provision_organization(platform_db, targets, new, actor, now=now)
     else:
-        provisioned = provision_once(platform_db, world, sealer, new, actor, idempotency_key=idempotency_key, now=now)
+        provisioned = provision_once(
+            platform_db, targets, encryptor, new, actor, idempotency_key=idempotency_key, now=now
+        )
     return provisioned_document(provisioned), HTTPStatus.CREATED
 
 
 @app.get("/organizations")
 def list_all(
-    status: Annotated[Status | None, Query()] = None,
+    status: Annotated[OrganizationStatus | None, Query()] = None,
     tier: Annotated[Tier | None, Query()] = None,
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List organizations, newest first."""
     require_operator(caller_of(app))
-    return page_document(list_page(platform_db, status=status, tier=tier, cursor=cursor, limit=limit))
+    return organization_page_document(
+        list_organization_page(platform_db, status=status, tier=tier, cursor=cursor, limit=limit)
+    )
 
 
 @app.get("/organizations/<organization_id>")
@@ -85,9 +81,10 @@ def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
     changed = change_organization(
-        platform_db, world, gateway_keys, organization_id, change, actor=actor, now=datetime.now(UTC)
+        platform_db, targets, gateway_keys, organization_id, change, actor=actor, now=datetime.now(UTC)
     )
-    return organization_document(shown(changed))
+    return organization_document(report_unpublished(changed))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)
+gate = wiring.gate(lambda: platform_db)
+handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=gate)

@@ -5,15 +5,11 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.secrets import PLATFORM_DATABASE, Secrets
-from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.audit.record_audit import record_messages
+from tenancy.wiring import Wiring
 
 logger = Logger()
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
+platform_db = Wiring(Settings.from_env()).platform_database
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

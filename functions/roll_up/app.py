@@ -3,47 +3,32 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
 from tenancy.gateway.metrics import count
+from tenancy.rules.durations import ROLL_UP_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS, Secrets
-from tenancy.stores.aws.signer import Signer
-from tenancy.stores.clickhouse.client import Client, connect
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.audit.cut_audit import cut_audit_logs
-from tenancy.use_cases.deletion.close_gates import close_gates_again
+from tenancy.use_cases.audit.prune_audit import prune_audit_logs
+from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.held_events.release_held import release_into_room
-from tenancy.use_cases.schedule.clean_up import clean_up
+from tenancy.use_cases.schedule.apply_retention import apply_retention
 from tenancy.use_cases.schedule.roll_up import RollUp, roll_up
-
-QUERY_TIMEOUT_SECONDS = 800  # the function has 900
-REDIS_PATIENCE_SECONDS = 30.0
+from tenancy.wiring import Wiring
 
 logger = Logger()
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-platform_db = Database(lambda: secrets.get_secret(PLATFORM_DATABASE))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=REDIS_PATIENCE_SECONDS)
-signer = Signer(Aws("kms", settings.region, settings.aws_endpoint_url), settings.signing_key_id)
-
-
-@cache
-def clickhouse() -> Client:
-    """Return the client; made at the first run, kept for the life of the process."""
-    return connect(secrets.get_secret(CLICKHOUSE), timeout_seconds=QUERY_TIMEOUT_SECONDS)
+wiring = Wiring(Settings.from_env("SIGNING_KEY_ID"))
+platform_db, signer = wiring.platform_database, wiring.signer
+redis = wiring.redis(timeout_seconds=ROLL_UP_REDIS_TIMEOUT_SECONDS)
+clickhouse = wiring.clickhouse_writer(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS)
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Roll up once; what the schedule sends does not matter. What follows is done whatever becomes of the rest."""
     now = datetime.now(UTC)
-    closed = close_gates_again(platform_db, clickhouse())
+    closed = restore_tombstones(platform_db, clickhouse())
     done = roll_up(platform_db, clickhouse(), redis, now=now)
     report(done, closed)
     result: dict[str, Any] = {
@@ -55,9 +40,11 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         "organizations_cleaned": None,
     }
     with ExitStack() as steps:
-        steps.callback(lambda: result.update(audit_entries_cut=cut_audit_logs(platform_db, signer, now=now)))
+        steps.callback(lambda: result.update(audit_entries_cut=prune_audit_logs(platform_db, signer, now=now)))
         if done.ran:
-            steps.callback(lambda: result.update(organizations_cleaned=clean_up(platform_db, clickhouse(), now=now)))
+            steps.callback(
+                lambda: result.update(organizations_cleaned=apply_retention(platform_db, clickhouse(), now=now))
+            )
             steps.callback(lambda: result.update(events_released=release(done, now)))
     logger.info("rolled up", result=result)
     return result

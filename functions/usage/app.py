@@ -1,7 +1,6 @@
 """What an organization has used, its statistics, and what it reports of its own use."""
 
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,22 +8,21 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.admission_gate import Gate
-from tenancy.gateway.documents.metering import Commit, NewReservation, Report, allowance_document, reserved_document
+from tenancy.gateway.documents.metering import (
+    CommitBody,
+    ReservationBody,
+    UsageBody,
+    allowance_document,
+    reserved_document,
+)
 from tenancy.gateway.documents.usage import parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.resolver import api, caller_of, handler_of
-from tenancy.gateway.trail import Trail
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.tenant import require_operator, require_tenant
 from tenancy.rules.tiers import Tier
 from tenancy.settings import Settings
-from tenancy.stores.aws.audit_queue import AuditQueue
-from tenancy.stores.aws.client import Aws
-from tenancy.stores.aws.secrets import CLICKHOUSE_READER, DATABASE, REDIS, Secrets
-from tenancy.stores.clickhouse.client import Client, TenantReader, connect
-from tenancy.stores.postgres.client import Database
-from tenancy.stores.redis.client import Redis
+from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.use_cases.usage.meter import (
     commit_reservation,
     parse_metric,
@@ -34,20 +32,13 @@ from tenancy.use_cases.usage.meter import (
 )
 from tenancy.use_cases.usage.read_statistics import read_statistics
 from tenancy.use_cases.usage.read_usage import find_tier, read_usage
+from tenancy.wiring import Wiring
 
-settings = Settings.from_env()
-secrets = Secrets(Aws("secretsmanager", settings.region, settings.aws_endpoint_url), settings.secrets_prefix)
-db = Database(lambda: secrets.get_secret(DATABASE))
-trail = Trail(AuditQueue(Aws("sqs", settings.region, settings.aws_endpoint_url), settings.audit_queue_url))
-redis = Redis(lambda: secrets.get_secret(REDIS), patience_seconds=settings.redis_patience_seconds)
-gate = Gate(redis, lambda: db)
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS")
+wiring = Wiring(settings)
+db = wiring.database
+clickhouse = wiring.clickhouse_reader()
 app = api()
-
-
-@cache
-def clickhouse() -> Client:
-    """Return the client; made at the first request, kept for the life of the process."""
-    return connect(secrets.get_secret(CLICKHOUSE_READER))
 
 
 @app.get("/usage")
@@ -86,7 +77,7 @@ def stats(
 
 
 @app.post("/usage/<metric>")
-def report(metric: str, body: Report, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
+def report(metric: str, body: UsageBody, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
     """Report predictions, or bytes that are stored elsewhere."""
     tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
     amount = body.amount_of(known)
@@ -95,16 +86,16 @@ def report(metric: str, body: Report, idempotency_key: IdempotencyKey = None) ->
 
 
 @app.post("/usage/<metric>/reservations")
-def reserve(metric: str, body: NewReservation) -> tuple[dict[str, Any], int]:
+def reserve(metric: str, body: ReservationBody) -> tuple[dict[str, Any], int]:
     """Set room aside."""
     tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
-    lasts = timedelta(seconds=body.ttl_seconds)
-    reserved = reserve_usage(db, tenant, known, body.amount, lasts=lasts, now=datetime.now(UTC))
+    valid_for = timedelta(seconds=body.ttl_seconds)
+    reserved = reserve_usage(db, tenant, known, body.amount, valid_for=valid_for, now=datetime.now(UTC))
     return reserved_document(reserved), HTTPStatus.CREATED
 
 
 @app.post("/usage/<metric>/reservations/<reservation_id>/commit")
-def commit(metric: str, reservation_id: UUID, body: Commit | None = None) -> dict[str, Any]:
+def commit(metric: str, reservation_id: UUID, body: CommitBody | None = None) -> dict[str, Any]:
     """Use what was set aside, or less of it."""
     tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
     amount = body.amount if body else None
@@ -127,4 +118,4 @@ def usage_of(organization_id: UUID, tier: Tier, start: date | None, end: date | 
     return usage_document(read_usage(db, reader, organization_id, tier, period, now=now))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=trail, gate=gate)
+handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=wiring.gate(lambda: db))

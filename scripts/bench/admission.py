@@ -10,11 +10,11 @@ from redis import Redis as Client
 from scripts.bench.events import ORGANIZATION_ID
 from scripts.bench.figure import Comparison, Figure, alternate, clock_seconds
 from scripts.bench.tenants import no_database, redis_knowing
-from tenancy.rules.admission import Verdict
+from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.permissions import PERMISSIONS
-from tenancy.rules.tenant import Bucket, CallerKind, Tenant
+from tenancy.rules.tenant import CallerKind, RateBucket, Tenant
 from tenancy.rules.tiers import Tier
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 
 EVENTS: Final = 100
 MILLISECONDS: Final = 1_000
@@ -25,14 +25,14 @@ TENANT: Final = Tenant(
     scopes=PERMISSIONS,
     credential_id=uuid4(),
     kind=CallerKind.KEY,
-    bucket=Bucket.INGEST,
+    bucket=RateBucket.INGEST,
 )
 
 
 def measure(rounds: int) -> Figure:
     """Measure with the stack's Valkey, in a database of its own."""
     with redis_knowing(TENANT) as (redis, bare):
-        admissions = Admissions(redis, no_database)
+        admissions = AdmissionGate(redis, no_database)
         comparisons = [
             _compare("a request", 0, admissions, bare, rounds),
             _compare(f"with {EVENTS} events", EVENTS, admissions, bare, rounds),
@@ -40,18 +40,18 @@ def measure(rounds: int) -> Figure:
     return Figure(
         name="admission",
         unit="milliseconds by the clock, less is better",
-        measured="Admissions.admit of a tenant that Redis knows, in this process: one round trip, in which credential, "
-        f"rate limit and quotas are decided; with {EVENTS} events, these are reserved as well. Valkey is the stack's "
+        measured="AdmissionGate.admit of a known tenant, in this process: one round trip, in which credential, "
+        f"rate limit and quotas; with {EVENTS} events, these are reserved as well. Valkey is the stack's "
         "and shares this machine; on AWS the network comes on top, for both.",
         reference="a bare redis-py ping() of the same Valkey, over a connection that is open",
         comparisons=comparisons,
     )
 
 
-def _compare(what: str, events: int, admissions: Admissions, bare: Client, rounds: int) -> Comparison:
+def _compare(what: str, events: int, admissions: AdmissionGate, bare: Client, rounds: int) -> Comparison:
     def admit() -> None:
         admission = admissions.admit(TENANT, events=events, now=datetime.now(UTC))
-        if admission.verdict is not Verdict.ADMITTED or admission.accepted != events:
+        if admission.verdict is not AdmissionVerdict.ADMITTED or admission.accepted != events:
             sys.exit(f"not admitted as a whole: {admission}")
 
     return alternate(

@@ -14,7 +14,8 @@ from psycopg import sql
 from redis import Redis
 
 from scripts.bench import ROOT
-from tenancy.stores.clickhouse.client import QUERY_TIMEOUT_SECONDS, Client, connect
+from tenancy.rules.durations import CLICKHOUSE_QUERY_TIMEOUT_SECONDS
+from tenancy.stores.clickhouse.client import Client, connect
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.schema.migrate import migrate
 
@@ -67,7 +68,7 @@ def own_databases(servers: Servers, *, timeout_seconds: int) -> Iterator[Databas
 
 
 @contextmanager
-def own_clickhouse(url: str, *, timeout_seconds: int = QUERY_TIMEOUT_SECONDS) -> Iterator[Client]:
+def own_clickhouse(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> Iterator[Client]:
     """Yield a client of a new and empty database of the server at *url*, which is gone afterwards."""
     name = _new_name()
     with closing(connect(url)) as admin:

@@ -9,8 +9,8 @@ import msgspec
 
 from tenancy.rules.events.batch import parse_batch
 from tenancy.rules.events.event import parse_event
-from tenancy.rules.events.frames import Frame, cut_frames
-from tenancy.rules.events.row import Reception, Row
+from tenancy.rules.events.frames import Frame, encode_frames
+from tenancy.rules.events.row import BatchContext, EventRow
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.events import EVENT_COLUMNS, INSERT_SETTINGS
 
@@ -26,15 +26,15 @@ def make_body(count: int) -> bytes:
     return msgspec.json.encode({"events": [_event(number, now, devices) for number in range(count)]})
 
 
-def make_rows(body: bytes) -> list[Row]:
+def make_rows(body: bytes) -> list[EventRow]:
     """Return the rows of *body*, parsed as ingest parses them."""
-    reception = Reception(organization_id=ORGANIZATION_ID, received_at=datetime.now(UTC), retention=RETENTION)
+    reception = BatchContext(organization_id=ORGANIZATION_ID, received_at=datetime.now(UTC), retention=RETENTION)
     return [parse_event(bytes(raw), reception) for raw in parse_batch(body).events]
 
 
 def make_frames(count: int) -> list[Frame]:
     """Return *count* frames of 1,000 rows that nobody has loaded before, as they lie in the queue."""
-    return [frame for _ in range(count) for frame in cut_frames(make_rows(make_body(1_000)))]
+    return [frame for _ in range(count) for frame in encode_frames(make_rows(make_body(1_000)))]
 
 
 def insert_bare(client: Client, table: str, zstd: bytes) -> None:

@@ -24,6 +24,9 @@ def loaded(name: str, aws_url: str) -> Iterator[ModuleType]:
         "SECRETS_PREFIX": "tenancy/bench",
         "EVENTS_QUEUE_URL": f"{aws_url}/events",
         "DEAD_LETTERS_URL": f"{aws_url}/dead-letters",
+        "AUDIT_QUEUE_URL": f"{aws_url}/audit",
+        "BASE_DOMAIN": "attribution.example",
+        "REDIS_PATIENCE_MS": "50",
     }
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         yield _import(ROOT / "functions" / name / "app.py")

@@ -12,7 +12,7 @@ from jwt.algorithms import ECAlgorithm
 
 from scripts.bench.figure import Figure, alternate, processor_seconds
 from tenancy.rules.permissions import PERMISSIONS
-from tenancy.rules.resolution import Mention, Source, resolve
+from tenancy.rules.resolution import Mention, MentionSource, resolve
 from tenancy.rules.tenant import CallerKind, Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.rules.tokens import KeySet
@@ -99,7 +99,7 @@ def _tenant() -> Tenant:
 
 def _mentions() -> list[Mention]:
     return [
-        Mention(source=Source.HEADER, text=str(ORGANIZATION_ID)),
-        Mention(source=Source.HOST, text=f"acme.{BASE_DOMAIN}:443"),
-        Mention(source=Source.QUERY, text=str(ORGANIZATION_ID)),
+        Mention(source=MentionSource.HEADER, text=str(ORGANIZATION_ID)),
+        Mention(source=MentionSource.HOST, text=f"acme.{BASE_DOMAIN}:443"),
+        Mention(source=MentionSource.QUERY, text=str(ORGANIZATION_ID)),
     ]

@@ -18,12 +18,13 @@ from scripts.bench.figure import Comparison, Figure, alternate, processor_second
 from scripts.bench.functions import loaded, sample
 from scripts.bench.stand_in import stand_in
 from scripts.bench.tenants import no_database, redis_knowing
-from tenancy.gateway.admission_gate import Gate
 from tenancy.gateway.http import parse_request
 from tenancy.rules.events.batch import decode_body
-from tenancy.rules.events.frames import cut_frames
+from tenancy.rules.events.frames import encode_frames
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.tenant import require_tenant
+from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.ingest.ingest_events import Ingest
 
 BATCHES: Final = (1, 100, 1_000)
 TURNS: Final = 40
@@ -33,9 +34,10 @@ def measure(rounds: int) -> Figure:
     """Measure the handler for each size of batch, and its parts for the largest."""
     tenant = require_tenant(parse_request(sample("ingest/events")).caller(), EVENTS_WRITE)
     with stand_in() as aws_url, redis_knowing(tenant) as (redis, _), loaded("ingest", aws_url) as app:
-        vars(app)["gate"] = Gate(redis, no_database)
+        gate = AdmissionGate(redis, no_database)
+        vars(app)["ingest"] = Ingest(gate, app.wiring.event_queue, base_domain=app.settings.base_domain)
         comparisons = [_compare(app, batch, rounds) for batch in BATCHES]
-        parts = _measure_parts(app, BATCHES[-1], rounds)
+        parts = _measure_parts(app, gate, BATCHES[-1], rounds)
     return Figure(
         name="ingest",
         unit="events per second of processor time, more is better",
@@ -63,18 +65,18 @@ def _compare(app: ModuleType, batch: int, rounds: int) -> Comparison:
     )
 
 
-def _measure_parts(app: ModuleType, batch: int, rounds: int) -> str:
+def _measure_parts(app: ModuleType, gate: AdmissionGate, batch: int, rounds: int) -> str:
     """Say where the time goes: each part is called by itself on the same events, the rest is what remains."""
     body = make_body(batch)
     request, rows = _request(body), make_rows(body)
-    parsed, frames = parse_request(request), cut_frames(rows)
+    parsed, frames = parse_request(request), encode_frames(rows)
     tenant = require_tenant(parsed.caller(), EVENTS_WRITE)
     parts: dict[str, Callable[[], object]] = {
         "whole": lambda: _handle(app, request),
         "parse": lambda: make_rows(decode_body(parse_request(request).body)),
-        "admission": lambda: app.gate.reserve(parsed, tenant, events=batch, is_whole=False, now=datetime.now(UTC)),
-        "frames": lambda: cut_frames(rows),
-        "send": lambda: app.queue.send_frames(ORGANIZATION_ID, "events", frames),
+        "admission": lambda: gate.admit(tenant, events=batch, now=datetime.now(UTC)),
+        "frames": lambda: encode_frames(rows),
+        "send": lambda: app.wiring.event_queue.send_frames(ORGANIZATION_ID, "events", frames),
     }
     shares = {name: median(seconds) for name, seconds in _measure_in_turn(parts, rounds * TURNS).items()}
     parse, admit, frame, send = (100 * shares[name] / shares["whole"] for name in list(parts)[1:])

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from scripts.bench.databases import Databases
-from tenancy.rules.organization import Organization, Status
+from tenancy.rules.organization import Organization, OrganizationStatus
 from tenancy.rules.tiers import Tier
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.postgres.platform.organizations import insert_organization
@@ -52,9 +52,12 @@ def insert_organizations(databases: Databases, ids: Sequence[UUID], *, now: date
                 name=subdomain,
                 subdomain=subdomain,
                 tier=Tier.GROWTH,
-                status=Status.ACTIVE,
+                status=OrganizationStatus.ACTIVE,
                 created_at=now,
                 updated_at=now,
+                deleted_at=None,
+                purge_at=None,
+                deletion_reason=None,
             )
             insert_organization(conn, organization, gateway_key=subdomain)
 

@@ -65,7 +65,7 @@ def measure(rounds: int) -> Figure:
     servers = Servers.load()
     with (
         own_valkey(servers.redis_url) as url,
-        closing(Redis(lambda: url, patience_seconds=REDIS_PATIENCE_SECONDS)) as redis,
+        closing(Redis(lambda: url, timeout_seconds=REDIS_PATIENCE_SECONDS)) as redis,
         _platform(FEW, servers, redis) as few,
         _platform(MANY, servers, redis) as many,
     ):

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 from redis import Redis as Client
 
 from scripts.bench.databases import Servers, own_valkey
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.standing import LIVE, Standing
 from tenancy.rules.tenant import Tenant
 from tenancy.rules.usage import MonthSoFar
@@ -26,7 +26,7 @@ def redis_knowing(tenant: Tenant) -> Iterator[tuple[Redis, Client]]:
     """Yield our Redis and a bare client of the stack's Valkey, in a database of its own that knows *tenant* alone."""
     with (
         own_valkey(Servers.load().redis_url) as url,
-        closing(Redis(lambda: url, patience_seconds=PATIENCE_SECONDS)) as redis,
+        closing(Redis(lambda: url, timeout_seconds=PATIENCE_SECONDS)) as redis,
         Client.from_url(url) as bare,
     ):
         _make_known(redis, bare, tenant, now=datetime.now(UTC))
@@ -40,7 +40,7 @@ def no_database() -> NoReturn:
 
 def _make_known(redis: Redis, bare: Client, tenant: Tenant, *, now: datetime) -> None:
     organization_id = tenant.organization_id
-    standing = Standing(tier=tenant.tier, status=Status.ACTIVE, epoch=0, version=1)
+    standing = Standing(tier=tenant.tier, status=OrganizationStatus.ACTIVE, epoch=0, version=1)
     put_standing(redis, organization_id, standing, credential=(tenant.credential_id, LIVE))
     bare.persist(standing_key(organization_id))
     so_far = MonthSoFar(requests=0, requests_today=0, events=0, held=0, storage_bytes=0)

@@ -106,8 +106,8 @@ MUTANTS: Final = (
         name="an audit record of a tenant goes to the platform's log",
         safeguard="organization in every identity",
         file=f"{CORE}/stores/aws/audit_queue.py",
-        old="Addressed(organization_id=organization_id, record=record)",
-        new="Addressed(organization_id=UUID(int=0), record=record)",
+        old="AddressedRecord(organization_id=organization_id, record=record)",
+        new="AddressedRecord(organization_id=UUID(int=0), record=record)",
         caught_by=expected_tests.ATTACKS,
     ),
     Mutant(

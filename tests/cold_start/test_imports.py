@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tenancy.settings import VARIABLES
 from tests.given import ROOT
 
 PROGRAM = """
@@ -47,7 +48,7 @@ def test_a_function_imports_no_driver_that_it_does_not_use(function: str) -> Non
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "layers/tenancy"),
-        "SECRETS_PREFIX": "tenancy/test",
+        **dict.fromkeys(VARIABLES, "1"),
         "AWS_REGION": "eu-central-1",
     }
     app = ROOT / "functions" / function / "app.py"

@@ -21,7 +21,7 @@ from botocore.client import BaseClient
 from clickhouse_connect.driver._backend.http_sync import HttpSyncBackend
 from redis.client import Pipeline
 
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 
 MOST_CALLS = 500
 USE_CASES = "/tenancy/use_cases/"
@@ -94,7 +94,7 @@ def process(lives_for: int | None = None) -> Iterator[Process]:
     ran = Process(lives_for)
     with pytest.MonkeyPatch.context() as patch:
         _catch(patch, ran, BaseClient, "_make_api_call", lambda _client, operation, *_: f"AWS {operation}")
-        _catch(patch, ran, Aws, "_post", lambda *_: "AWS")
+        _catch(patch, ran, AwsClient, "_post", lambda *_: "AWS")
         _catch(patch, ran, redis.Redis, "execute_command", lambda _client, command, *_: f"Redis {command}")
         _catch(patch, ran, Pipeline, "execute", lambda *_: "Redis pipeline")
         _catch(patch, ran, HttpSyncBackend, "request", lambda *_: "ClickHouse")

@@ -21,13 +21,13 @@ def take(db: Database, *names: str) -> None:
             take_lease(conn, name, HOLDER, now=NOW, ends_at=NOW)
 
 
-def left_by(databases: Databases, aftermath: Aftermath, *, is_whole: bool) -> set[int]:
+def left_by(databases: Databases, aftermath: Aftermath, *, all_or_nothing: bool) -> set[int]:
     """Return how much of a work of two parts there is after each death."""
-    numbers = count(start=1000 if is_whole else 1)
+    numbers = count(start=1000 if all_or_nothing else 1)
 
     def work(number: int) -> None:
         parts = [f"{number} one", f"{number} two"]
-        for names in [parts] if is_whole else [[part] for part in parts]:
+        for names in [parts] if all_or_nothing else [[part] for part in parts]:
             take(databases.platform, *names)
 
     every = deaths(lambda: next(numbers), work)
@@ -35,8 +35,8 @@ def left_by(databases: Databases, aftermath: Aftermath, *, is_whole: bool) -> se
 
 
 def test_two_transactions_are_found_half_done_and_one_is_not(databases: Databases, aftermath: Aftermath) -> None:
-    assert left_by(databases, aftermath, is_whole=False) == {0, 1, 2}
-    assert left_by(databases, aftermath, is_whole=True) == {0, 2}
+    assert left_by(databases, aftermath, all_or_nothing=False) == {0, 1, 2}
+    assert left_by(databases, aftermath, all_or_nothing=True) == {0, 2}
 
 
 def test_what_a_dead_process_cleans_up_does_not_reach_the_world(databases: Databases, aftermath: Aftermath) -> None:

@@ -7,14 +7,15 @@ from itertools import count
 import pytest
 
 from tenancy.errors import NotDeletedError
-from tenancy.rules.admission import Verdict
+from tenancy.rules.admission import AdmissionVerdict
+from tenancy.rules.durations import OUTBOX_CLAIM_TIME
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.platform.deletions import list_certificates
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.deletion.delete import restore_organization
 from tenancy.use_cases.deletion.erase import count_again
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
-from tenancy.use_cases.outbox.effects import CLAIM_TIME, drain
+from tenancy.use_cases.outbox.run_entries import run_due_entries
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
@@ -34,8 +35,8 @@ numbers = count()
 
 def provision(platform: Platform) -> Provisioned:
     new = new_organization(f"acme-{next(numbers)}", Tier.STARTER)
-    made = provision_organization(platform.databases.platform, platform.world, new, OPERATOR, now=NOW)
-    drain(platform.databases.platform, platform.world, now=NOW)
+    made = provision_organization(platform.databases.platform, platform.targets, new, OPERATOR, now=NOW)
+    run_due_entries(platform.databases.platform, platform.targets, now=NOW)
     return made
 
 
@@ -43,11 +44,11 @@ def provision(platform: Platform) -> Provisioned:
 def test_a_deletion_is_done_once_and_has_one_execution_whenever_it_died(
     platform: Platform, databases: Databases, aws: AwsAccount, aftermath: Aftermath, who_is_next: str
 ) -> None:
-    admissions, died = Admissions(platform.redis, lambda: databases.functions), 0
+    admissions, died = AdmissionGate(platform.redis, lambda: databases.functions), 0
 
     def begin() -> Provisioned:
         made = provision(platform)
-        assert admissions.admit(tenant_of(made), now=NOW).verdict is Verdict.ADMITTED
+        assert admissions.admit(tenant_of(made), now=NOW).verdict is AdmissionVerdict.ADMITTED
         return made
 
     for death in deaths(begin, lambda made: platform.delete(made.organization.id)):
@@ -55,14 +56,14 @@ def test_a_deletion_is_done_once_and_has_one_execution_whenever_it_died(
         left = column_of(databases, own)
         assert (left["status"], left["deletion_generation"]) in {("active", 0), ("deleted", 1)}, death
         if who_is_next == "sweep":
-            sweep(databases.platform, platform.redis, platform.world, now=LATER)
+            sweep(databases.platform, platform.redis, platform.targets, now=LATER)
             assert known_of(databases, own)[0] == left["status"], death
-            drain(databases.platform, platform.world, now=NOW + 2 * CLAIM_TIME)
+            run_due_entries(databases.platform, platform.targets, now=NOW + 2 * OUTBOX_CLAIM_TIME)
             started = [each for each in executions_of(aws.state_machine_arn) if str(own) in each["name"]]
             assert len(started) == (left["status"] == "deleted"), death
         platform.delete(own, now=LATER)
-        assert admissions.admit(tenant_of(death.state), now=LATER).verdict is Verdict.INACTIVE, death
-        drain(databases.platform, platform.world, now=NOW + 4 * CLAIM_TIME)
+        assert admissions.admit(tenant_of(death.state), now=LATER).verdict is AdmissionVerdict.INACTIVE, death
+        run_due_entries(databases.platform, platform.targets, now=NOW + 4 * OUTBOX_CLAIM_TIME)
         assert column_of(databases, own)["deletion_generation"] == 1, death
         assert [each["name"] for each in executions_of(aws.state_machine_arn) if str(own) in each["name"]] == [
             f"{own}-1-1"
@@ -75,28 +76,28 @@ def test_a_deletion_is_done_once_and_has_one_execution_whenever_it_died(
 
 
 def test_a_restore_is_whole_whenever_it_died(platform: Platform, databases: Databases, aftermath: Aftermath) -> None:
-    admissions, died = Admissions(platform.redis, lambda: databases.functions), 0
+    admissions, died = AdmissionGate(platform.redis, lambda: databases.functions), 0
 
     def begin() -> Provisioned:
         made = provision(platform)
         platform.delete(made.organization.id)
-        assert admissions.admit(tenant_of(made), now=NOW).verdict is Verdict.INACTIVE
+        assert admissions.admit(tenant_of(made), now=NOW).verdict is AdmissionVerdict.INACTIVE
         return made
 
     def restore(made: Provisioned) -> None:
-        restore_organization(databases.platform, platform.world, made.organization.id, OPERATOR, now=LATER)
+        restore_organization(databases.platform, platform.targets, made.organization.id, OPERATOR, now=LATER)
 
     for death in deaths(begin, restore):
         own = death.state.organization.id
         left = column_of(databases, own)
         assert (left["status"], left["purge_at"] is None) in {("active", True), ("deleted", False)}, death
-        sweep(databases.platform, platform.redis, platform.world, now=LATER + MINUTE)
+        sweep(databases.platform, platform.redis, platform.targets, now=LATER + MINUTE)
         assert known_of(databases, own)[0] == left["status"], death
         with suppress(NotDeletedError):
             restore(death.state)
         assert column_of(databases, own)["status"] == "active", death
-        assert admissions.admit(tenant_of(death.state), now=LATER).verdict is Verdict.ADMITTED, death
-        drain(databases.platform, platform.world, now=NOW + 2 * CLAIM_TIME)
+        assert admissions.admit(tenant_of(death.state), now=LATER).verdict is AdmissionVerdict.ADMITTED, death
+        run_due_entries(databases.platform, platform.targets, now=NOW + 2 * OUTBOX_CLAIM_TIME)
         assert aftermath.owed(own) == [], death
         subjects = aftermath.mails_to(f"admin@{death.state.organization.subdomain}.example")
         assert subjects.count(f"{death.state.organization.name} was restored") == 1, death
@@ -147,7 +148,7 @@ def test_a_second_count_is_signed_once_whenever_it_died(
         return made
 
     def count_once_more(made: Provisioned) -> None:
-        count_again(platform.estate, platform.signer, made.organization.id, 1, now=a_day_later)
+        count_again(platform.erasure_stores, platform.signer, made.organization.id, 1, now=a_day_later)
 
     for death in deaths(begin, count_once_more):
         own = death.state.organization.id

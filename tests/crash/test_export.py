@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.rules.privacy import CLAIM_TIME, FILES_KEPT
+from tenancy.rules.durations import EXPORT_FILE_RETENTION, PRIVACY_JOB_CLAIM_TIME
 from tenancy.use_cases.organizations.provision import provision_organization
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.privacy import export_pages, write_export
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import deaths
@@ -20,7 +20,7 @@ from tests.use_cases.privacy_jobs import EXPORTS, ask_export, objects, rows_in, 
 from tests.use_cases.storing import put
 
 EVENTS = 3
-LATER = NOW + CLAIM_TIME
+LATER = NOW + PRIVACY_JOB_CLAIM_TIME
 SECTIONS = ("users", "daily_statistics", "events")  # one with each kind of position: the others are read alike
 INSERT_USER = "INSERT INTO users (id, organization_id, email, role) VALUES (gen_random_uuid(), %s, %s, 'super_admin')"
 FIND_STATE = "SELECT status, position, expires_at, due_at FROM exports WHERE id = %s"
@@ -42,13 +42,13 @@ class Asked(NamedTuple):
 
 
 @pytest.fixture
-def ask(databases: Databases, world: World, aftermath: Aftermath) -> Callable[[], Asked]:
+def ask(databases: Databases, targets: OutboxTargets, aftermath: Aftermath) -> Callable[[], Asked]:
     numbers = count()
 
     def ask() -> Asked:
         name = f"acme-{next(numbers)}"
-        made = provision_organization(databases.platform, world, new_organization(name), OPERATOR, now=NOW)
-        drain(databases.platform, world, now=NOW)
+        made = provision_organization(databases.platform, targets, new_organization(name), OPERATOR, now=NOW)
+        run_due_entries(databases.platform, targets, now=NOW)
         own = made.organization.id
         aftermath.superuser.execute(INSERT_USER, (own, f"ann@{name}.example"))
         put(databases, own, range(EVENTS), at=NOW)
@@ -95,7 +95,7 @@ def test_an_export_has_the_right_files_and_each_mail_is_owed_once_whenever_its_w
 def test_expired_files_are_gone_whenever_who_deletes_them_died(
     databases: Databases, aftermath: Aftermath, ask: Callable[[], Asked]
 ) -> None:
-    expired, died = NOW + FILES_KEPT, 0
+    expired, died = NOW + EXPORT_FILE_RETENTION, 0
 
     def begin() -> Asked:
         asked = ask()

@@ -8,15 +8,16 @@ import msgspec
 
 from tenancy.rules.events.batch import parse_batch
 from tenancy.rules.tiers import Tier
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.dead_letters import DeadLetters
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
-from tenancy.use_cases.ingest.ingest import read_batch, require_taken, take
+from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.ingest.ingest_events import enqueue_events, require_room
 from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
+from tenancy.use_cases.ingest.parse_batch import parse_event_batch
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.crash.deaths import deaths
 from tests.given import NOW, OPERATOR, REGION, AwsAccount, Databases, event, new_organization, tenant_of
@@ -32,21 +33,23 @@ numbers = count()
 class Device:
     """Sends a batch of its organization's, through an ingest and a load that may die."""
 
-    def __init__(self, databases: Databases, world: World, counters: Redis, aws: AwsAccount, queue: EventQueue) -> None:
+    def __init__(
+        self, databases: Databases, targets: OutboxTargets, counters: Redis, aws: AwsAccount, queue: EventQueue
+    ) -> None:
         new = new_organization(f"acme-{next(numbers)}", Tier.STARTER)
-        self.made = provision_organization(databases.platform, world, new, OPERATOR, now=NOW)
+        self.made = provision_organization(databases.platform, targets, new, OPERATOR, now=NOW)
         self.databases, self.counters, self.aws, self.queue = databases, counters, aws, queue
 
     def send(self, now: datetime = NOW) -> int:
         """Return how many events were accepted."""
         tenant = tenant_of(self.made)
-        reading = read_batch(tenant, parse_batch(BODY), now=now)
-        admissions = Admissions(self.counters, lambda: self.databases.functions)
+        reading = parse_event_batch(tenant, parse_batch(BODY), now=now)
+        admissions = AdmissionGate(self.counters, lambda: self.databases.functions)
         admission = admissions.admit(tenant, events=len(reading.counted), now=now)
         admission.require_admitted()
-        require_taken(admission, reading, is_whole=False)
-        give_back = lambda: admissions.give_back(tenant, admission, reserved_at=now)  # noqa: E731
-        return take(self.queue, tenant, reading, admission, give_back).accepted
+        require_room(admission, reading, all_or_nothing=False)
+        give_back = lambda: admissions.cancel(tenant, admission, reserved_at=now)  # noqa: E731
+        return enqueue_events(self.queue, tenant, reading, admission, give_back).accepted
 
 
 def frames_in(queue_url: str) -> list[QueuedFrame]:
@@ -62,11 +65,11 @@ def frames_in(queue_url: str) -> list[QueuedFrame]:
 
 
 def test_every_event_is_there_once_whenever_ingest_died(
-    databases: Databases, world: World, counters: Redis, aws: AwsAccount, queue: EventQueue
+    databases: Databases, targets: OutboxTargets, counters: Redis, aws: AwsAccount, queue: EventQueue
 ) -> None:
     died = 0
-    dead_letters = DeadLetters(Aws("sqs", REGION, aws.endpoint_url), aws.dead_letters_url)
-    for death in deaths(lambda: Device(databases, world, counters, aws, queue), Device.send):
+    dead_letters = DeadLetters(AwsClient("sqs", REGION, aws.endpoint_url), aws.dead_letters_url)
+    for death in deaths(lambda: Device(databases, targets, counters, aws, queue), Device.send):
         device = death.state
         own = device.made.organization.id
         assert device.send(NOW + SECOND) == EVENTS, death
@@ -81,13 +84,13 @@ def test_every_event_is_there_once_whenever_ingest_died(
 
 
 def test_every_event_is_there_once_whenever_load_died(
-    databases: Databases, world: World, counters: Redis, aws: AwsAccount, queue: EventQueue
+    databases: Databases, targets: OutboxTargets, counters: Redis, aws: AwsAccount, queue: EventQueue
 ) -> None:
-    dead_letters = DeadLetters(Aws("sqs", REGION, aws.endpoint_url), aws.dead_letters_url)
+    dead_letters = DeadLetters(AwsClient("sqs", REGION, aws.endpoint_url), aws.dead_letters_url)
     died = 0
 
     def begin() -> tuple[Provisioned, list[QueuedFrame]]:
-        device = Device(databases, world, counters, aws, queue)
+        device = Device(databases, targets, counters, aws, queue)
         assert device.send() == EVENTS
         return device.made, frames_in(aws.queue_url)
 

@@ -7,13 +7,13 @@ from itertools import count
 import pytest
 
 from tenancy.errors import RequestInProgressError
+from tenancy.rules.durations import OUTBOX_CLAIM_TIME, PROVISIONING_CLAIM_TIME
 from tenancy.rules.tiers import Tier
-from tenancy.stores.aws.sealer import Sealer
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.organizations.provision import CLAIM_TIME, Provisioned
+from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.organizations.provision_once import provision_once
-from tenancy.use_cases.outbox import effects
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.deaths import Death, deaths
@@ -28,8 +28,8 @@ class Request:
     """A client's request for an organization of its own, and what it was answered."""
 
     databases: Databases
-    world: World
-    sealer: Sealer
+    targets: OutboxTargets
+    encryptor: Encryptor
     number: int
     answers: list[Provisioned] = field(default_factory=list)
 
@@ -41,13 +41,13 @@ class Request:
         new = new_organization(self.name, Tier.STARTER)
         self.answers.append(
             provision_once(
-                self.databases.platform, self.world, self.sealer, new, OPERATOR, idempotency_key=self.name, now=now
+                self.databases.platform, self.targets, self.encryptor, new, OPERATOR, idempotency_key=self.name, now=now
             )
         )
 
     def repeat(self) -> None:
         """Send it again until it is answered, as the API says."""
-        for wait in (SECOND, CLAIM_TIME, CLAIM_TIME + effects.CLAIM_TIME):
+        for wait in (SECOND, PROVISIONING_CLAIM_TIME, PROVISIONING_CLAIM_TIME + OUTBOX_CLAIM_TIME):
             try:
                 self.send(NOW + wait)
             except RequestInProgressError:
@@ -58,18 +58,23 @@ class Request:
 
 @pytest.mark.parametrize("who_is_next", ["client", "sweep"])
 def test_an_organization_is_provisioned_once_whenever_the_request_died(
-    databases: Databases, world: World, sealer: Sealer, counters: Redis, aftermath: Aftermath, who_is_next: str
+    databases: Databases,
+    targets: OutboxTargets,
+    encryptor: Encryptor,
+    counters: Redis,
+    aftermath: Aftermath,
+    who_is_next: str,
 ) -> None:
     numbers, died = count(), 0
-    for death in deaths(lambda: Request(databases, world, sealer, next(numbers)), Request.send):
+    for death in deaths(lambda: Request(databases, targets, encryptor, next(numbers)), Request.send):
         request = death.state
         left = aftermath.counts(request.name)
         assert left in {NOTHING, WHOLE}, death
         if who_is_next == "sweep":
-            sweep(databases.platform, counters, world, now=NOW + effects.CLAIM_TIME)
+            sweep(databases.platform, counters, targets, now=NOW + OUTBOX_CLAIM_TIME)
             require_nothing_owed(request, aftermath, death)
         request.repeat()
-        drain(databases.platform, world, now=NOW + 3 * effects.CLAIM_TIME)
+        run_due_entries(databases.platform, targets, now=NOW + 3 * OUTBOX_CLAIM_TIME)
         assert all(answer == request.answers[0] for answer in request.answers), death
         require_nothing_owed(request, aftermath, death)
         assert len(request.answers) == (2 if death.is_last else 1)

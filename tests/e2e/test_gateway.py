@@ -137,5 +137,5 @@ def test_the_new_administrator_gets_one_welcome_mail(stack: Stack, provision: Pr
 def test_the_sweep_leaves_nothing(stack: Stack, acme: Organization) -> None:
     assert acme.subdomain
     sweep_until_done(stack)
-    swept = stack.invoke("Sweep")
-    assert not swept["ran"] or (swept["done"], swept["failed"], swept["sealed"], swept["announced"]) == ([], [], 0, 0)
+    run = stack.invoke("Sweep")
+    assert not run["ran"] or (run["done"], run["failed"], run["sealed"], run["announced"]) == ([], [], 0, 0)

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from tenancy.rules.audit_record import Outcome, Record
+from tenancy.rules.audit_record import AuditOutcome, AuditRecord
 from tenancy.rules.tenant import CallerKind
-from tenancy.stores.postgres.audit_log import insert_record
+from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR as ACTOR
 from tests.given import Databases, tenant_of
@@ -40,11 +40,11 @@ def for_operator(organization_id: UUID, suffix: str = "") -> Event:
 def write(databases: Databases, organization_id: UUID, count: int, **changes: object) -> None:
     with databases.platform.transaction() as conn:
         for number in range(count):
-            record = Record(
+            record = AuditRecord(
                 occurred_at=NOW - timedelta(seconds=number),
                 actor=ACTOR,
                 action="GET /v1/usage",
                 target="/v1/usage",
-                outcome=Outcome.DONE,
+                outcome=AuditOutcome.DONE,
             )
-            insert_record(conn, organization_id, replace(record, **changes))  # type: ignore[arg-type]
+            insert_audit_record(conn, organization_id, replace(record, **changes))  # type: ignore[arg-type]

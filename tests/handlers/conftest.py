@@ -56,7 +56,7 @@ def start(aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSec
         "DEAD_LETTERS_URL": aws.dead_letters_url,
         "AUDIT_QUEUE_URL": aws.audit_queue_url,
         "SIGNING_KEY_ID": aws.signing_key_id,
-        "SEALING_KEY_ID": aws.sealing_key_id,
+        "SEALING_KEY_ID": aws.encryption_key_id,
         "PLATFORM_GATEWAY_KEY": OPERATORS_GATEWAY_KEY,
         "USAGE_PLANS_PATH": PLANS_PATH,
         "MAIL_FROM": SENDER,

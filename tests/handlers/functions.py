@@ -15,7 +15,7 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
 from tests.given import ROOT, Databases
@@ -25,6 +25,8 @@ BASE_DOMAIN = "attribution.example"
 ISSUER = f"https://api.{BASE_DOMAIN}"
 OPERATORS_GATEWAY_KEY = "platform-tenancy-test-of-the-operators"
 NUMBERS = itertools.count()
+OPTIONAL = {"AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"}
+UNUSED_VALUE = "1"  # of a variable that a test does not care about
 
 type Start = Callable[..., Function]
 type PutSecret = Callable[[str, str], None]
@@ -72,17 +74,18 @@ def template_variables(name: str) -> set[str]:
 
 @contextmanager
 def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
-    """Load a function afresh with those *values* that the template gives it; close what it opened."""
+    """Load a function afresh with the variables that the template gives it; close its connections afterwards."""
     module_name = f"function_{name}_{next(NUMBERS)}"
     spec = importlib.util.spec_from_file_location(module_name, ROOT / "functions" / name / "app.py")
     assert spec is not None
     assert spec.loader is not None
     app = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in values.items():
+        for variable in values:
             patch.delenv(variable, raising=False)
-            if variable in template_variables(name):
-                patch.setenv(variable, value)
+        for variable in template_variables(name):
+            if variable in values or variable not in OPTIONAL:
+                patch.setenv(variable, values.get(variable, UNUSED_VALUE))
         sys.modules[module_name] = app
         spec.loader.exec_module(app)
     try:
@@ -98,7 +101,7 @@ def _close(value: object) -> None:
         value = value()  # made at the first request, kept for the life of the process
     if isinstance(value, Database | Client | Redis):
         value.close()
-    elif isinstance(value, Aws):
+    elif isinstance(value, AwsClient):
         value._connection.close()
     elif type(value).__module__.startswith("tenancy.") and hasattr(value, "__dict__"):
         for inner in vars(value).values():

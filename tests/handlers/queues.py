@@ -14,17 +14,17 @@ import msgspec
 import zstandard
 
 from tenancy.rules.events.frames import Frame
-from tenancy.rules.events.row import Row
+from tenancy.rules.events.row import EventRow
 from tests.given import REGION
 
 type Entry = dict[str, Any]
 type Reply = tuple[int, dict[str, Any]]
 
 
-def rows_in(text: str) -> list[Row]:
+def rows_in(text: str) -> list[EventRow]:
     """Return the rows of one message."""
     lines = zstandard.ZstdDecompressor().decompressobj().decompress(Frame(text, 0).bytes)
-    return [msgspec.json.decode(line, type=Row) for line in lines.splitlines()]
+    return [msgspec.json.decode(line, type=EventRow) for line in lines.splitlines()]
 
 
 def messages_in(queue_url: str) -> list[dict[str, Any]]:
@@ -40,7 +40,7 @@ def messages_in(queue_url: str) -> list[dict[str, Any]]:
     return taken
 
 
-def events_in(queue_url: str, table: str = "events") -> list[Row]:
+def events_in(queue_url: str, table: str = "events") -> list[EventRow]:
     """Take all messages out of the queue and return the rows that are bound for *table*."""
     return [
         row

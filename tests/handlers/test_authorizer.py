@@ -6,7 +6,7 @@ import pytest
 
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.permissions import PERMISSIONS
-from tenancy.rules.tenant import Bucket, Operator, Tenant
+from tenancy.rules.tenant import Operator, RateBucket, Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.secrets import DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -182,7 +182,7 @@ def test_an_erased_organization_has_no_credentials(
 def test_who_is_a_device_and_who_is_not_travels_because_they_draw_from_different_buckets(
     authorizer: Function, acme: Provisioned
 ) -> None:
-    for key, bucket in ((acme.write_key, Bucket.INGEST), (acme.secret_key, Bucket.MANAGEMENT)):
+    for key, bucket in ((acme.write_key, RateBucket.INGEST), (acme.secret_key, RateBucket.MANAGEMENT)):
         caller = caller_in(authorizer(to_authorizer(f"Bearer {key.text}")))
         assert isinstance(caller, Tenant)
         assert caller.bucket is bucket

@@ -137,13 +137,13 @@ def test_a_key_that_was_taken_out_verifies_nothing_any_more_although_its_token_w
     next_key = {**new, "kid": "next", "alg": "ES256", "use": "sig"}
     for keys, is_refused in (([key], False), ([next_key, key], False), ([next_key], True), ([key], False)):
         put_secret(JWKS, json.dumps({"keys": keys}))
-        authorizer.app.secrets._known.clear()  # five minutes pass
+        authorizer.app.wiring.secrets._known.clear()  # five minutes pass
         for _ in range(2):
             if is_refused:
                 assert is_unauthorized(authorizer, event)
             else:
                 assert authorizer(event)
-        assert authorizer.app.parse_key_set.cache_info().currsize == 1
+        assert authorizer.app.wiring._parse_key_set.cache_info().currsize == 1
 
 
 @pytest.mark.usefixtures("secrets")

@@ -9,7 +9,7 @@ import pytest
 
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tests.given import REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.requests import (
@@ -56,7 +56,7 @@ def plans_of(aws: AwsAccount, organization_id: object) -> dict[str, set[str]]:
 
 
 def test_limits_are_the_new_tiers_at_the_next_request_and_the_key_is_always_in_a_plan(
-    provision: Function, start: Start, databases: Databases, world: World, aws: AwsAccount, acme: Provisioned
+    provision: Function, start: Start, databases: Databases, targets: OutboxTargets, aws: AwsAccount, acme: Provisioned
 ) -> None:
     usage, authorizer = start("usage"), start("authorizer")
     read = called_by(sample("usage", "usage"), tenant_of(acme))  # as the authorizer's answer, cached, still says
@@ -72,7 +72,7 @@ def test_limits_are_the_new_tiers_at_the_next_request_and_the_key_is_always_in_a
     assert (len(plans["starter"]), len(plans["growth"]), len(plans["enterprise"])) == (1, 1, 0)
     key = authorizer(to_authorizer(f"Bearer {acme.secret_key.text}"))["usageIdentifierKey"]
     assert {key} == plans["growth"]
-    drain(databases.platform, world, now=datetime.now(UTC) + timedelta(minutes=3))
+    run_due_entries(databases.platform, targets, now=datetime.now(UTC) + timedelta(minutes=3))
     gateway: Any = boto3.client("apigateway", region_name=REGION)
     names = [item["name"] for item in gateway.get_api_keys(limit=500)["items"]]
     assert [name for name in names if str(acme.organization.id) in name] == [key]

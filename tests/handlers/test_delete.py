@@ -6,14 +6,14 @@ from uuid import uuid4
 import pytest
 
 from tenancy.rules.permissions import ORGANIZATION_DELETE, PERMISSIONS
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.deletion.estate import Estate
+from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import Function, Start
 from tests.handlers.requests import OPERATOR, Event, answer_of, at, called_by, problem_of, sample, with_body
@@ -28,16 +28,16 @@ def delete(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 
 @pytest.fixture
-def platform(databases: Databases, counters: Redis, world: World, aws: AwsAccount) -> Platform:
-    estate = Estate(
+def platform(databases: Databases, counters: Redis, targets: OutboxTargets, aws: AwsAccount) -> Platform:
+    erasure_stores = ErasureStores(
         platform_db=databases.platform,
         client=lambda: databases.clickhouse,
         redis=counters,
         gateway_keys=GatewayKeys(REGION),
         exports=Exports(REGION, aws.exports_bucket, path_style=True),
     )
-    signer = Signer(Aws("kms", REGION, aws.endpoint_url), aws.signing_key_id)
-    return Platform(databases=databases, redis=counters, world=world, estate=estate, signer=signer)
+    signer = Signer(AwsClient("kms", REGION, aws.endpoint_url), aws.signing_key_id)
+    return Platform(databases=databases, redis=counters, targets=targets, erasure_stores=erasure_stores, signer=signer)
 
 
 def ask(case: str, organization_id: object, function: str = "delete") -> Event:

@@ -15,7 +15,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.deletion.delete import delete_organization
 from tenancy.use_cases.deletion.erase import EarlyError, OvertakenError, WritersActiveError
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import OPERATOR, ROOT, Databases, know, tenant_of
 from tests.handlers.functions import Function, PutSecret, Start, superuser
 from tests.handlers.requests import Event, sample
@@ -32,11 +32,11 @@ def erase(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 
 @pytest.fixture
-def deleted(databases: Databases, world: World, acme: Provisioned) -> Provisioned:
+def deleted(databases: Databases, targets: OutboxTargets, acme: Provisioned) -> Provisioned:
     """Return acme, deleted so long ago that its grace is over."""
     before = datetime.now(UTC) - timedelta(days=31)
     own, grace = acme.organization.id, timedelta(days=30)
-    delete_organization(databases.platform, world, own, "the end", OPERATOR, grace=grace, now=before)
+    delete_organization(databases.platform, targets, own, "the end", OPERATOR, grace=grace, now=before)
     return acme
 
 
@@ -118,11 +118,11 @@ def test_what_the_machine_knows_by_name_it_gets_by_name(
 
 
 def test_a_deletion_within_its_grace_is_early(
-    erase: Function, databases: Databases, world: World, acme: Provisioned
+    erase: Function, databases: Databases, targets: OutboxTargets, acme: Provisioned
 ) -> None:
     own, grace = acme.organization.id, timedelta(days=30)
     now = datetime.now(UTC)
-    delete_organization(databases.platform, world, own, "the end", OPERATOR, grace=grace, now=now)
+    delete_organization(databases.platform, targets, own, "the end", OPERATOR, grace=grace, now=now)
     with pytest.raises(EarlyError):
         erase(task("close_gate", acme))
 

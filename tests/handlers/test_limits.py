@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from redis import Redis as Client
 
-from tenancy.rules.tenant import Bucket
+from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS, Tier
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -41,7 +41,7 @@ def limits_of(answer: object) -> tuple[str, str]:
 def test_every_authenticated_answer_tells_the_limit_whatever_it_is(start: Start, acme: Provisioned) -> None:
     ingest, usage, provision, audit = (start(name) for name in ("ingest", "usage", "provision", "audit"))
     own = tenant_of(acme)
-    device = replace(own, credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    device = replace(own, credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     nothing = with_body(sample("ingest", "events"), b"no JSON")
     mismatch = with_headers(sample("usage", "usage"), x_organization_id=str(GLOBEX.organization_id))
     answers: list[tuple[Function, Event, int]] = [
@@ -182,7 +182,7 @@ def test_an_sdks_batch_is_held_as_a_whole_or_comes_again_and_is_never_answered_4
     counters: Redis,
     secrets: None,  # noqa: ARG001
 ) -> None:
-    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     know(counters, device, events=MONTH, held=BAND - 3)
     assert answer_of(ingest(batch(*map(call, range(2)), key=acme.write_key))).document == {"success": True}
     assert rows(aws) == {"events": [], "quota": ["0", "1"], "clock": []}
@@ -224,7 +224,7 @@ def test_an_sdk_is_never_answered_402_also_where_the_months_requests_are_used_up
         conn.execute(statement, values)
     for request in (batch(call(1), key=acme.write_key), batch(5, key=acme.write_key), asked(acme.write_key.text)):
         problem_of(ingest(request), request, 429, "rate_limited")
-    device = replace(own, credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    device = replace(own, credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     plain = post(recent(1), tenant=device)
     assert problem_of(ingest(plain), plain, 402, "quota_exceeded")["metric"] == "api_requests"
     assert answer_of(usage(called_by(sample("usage", "usage"), own))).status == 200

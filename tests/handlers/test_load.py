@@ -11,9 +11,9 @@ import pytest
 import zstandard
 
 from tenancy.rules.events.event import parse_event
-from tenancy.rules.events.frames import cut_frames
-from tenancy.rules.events.row import Reception, Row
-from tenancy.rules.events.segment import parse_message
+from tenancy.rules.events.frames import encode_frames
+from tenancy.rules.events.row import BatchContext, EventRow
+from tenancy.rules.events.segment import parse_segment_message
 from tenancy.stores.aws.secrets import CLICKHOUSE
 from tests.given import AwsAccount, Databases
 from tests.handlers.doors import door
@@ -30,11 +30,11 @@ def load(start: Start, secrets: None) -> Function:  # noqa: ARG001
     return start("load")
 
 
-def reception(organization_id: UUID = ACME) -> Reception:
-    return Reception(organization_id=organization_id, received_at=datetime.now(UTC), retention=timedelta(days=90))
+def reception(organization_id: UUID = ACME) -> BatchContext:
+    return BatchContext(organization_id=organization_id, received_at=datetime.now(UTC), retention=timedelta(days=90))
 
 
-def rows(*numbers: int, organization_id: UUID = ACME) -> list[Row]:
+def rows(*numbers: int, organization_id: UUID = ACME) -> list[EventRow]:
     return [parse_event(msgspec.json.encode(recent(n)), reception(organization_id)) for n in numbers]
 
 
@@ -47,13 +47,13 @@ def record(text: str, *, number: int, organization_id: UUID = ACME, table: str =
     return {**like, "messageId": f"message-{number}", "body": text, "messageAttributes": attributes}
 
 
-def delivery(*batches: Sequence[Row], table: str = "events") -> dict[str, Any]:
+def delivery(*batches: Sequence[EventRow], table: str = "events") -> dict[str, Any]:
     """Return the records of one frame for each of *batches*."""
     return {
         "Records": [
             record(frame.text, number=number, organization_id=UUID(batch[0].organization_id), table=table)
             for number, batch in enumerate(batches)
-            for frame in cut_frames(batch)
+            for frame in encode_frames(batch)
         ]
     }
 
@@ -106,7 +106,7 @@ def test_a_delivery_that_comes_again_changes_nothing(load: Function, databases: 
 def test_held_events_are_stored_apart(load: Function, databases: Databases) -> None:
     late = call(1, timestamp="1970-01-01T00:00:00Z"), call(2, timestamp="2200-01-01T00:00:00Z")
     early = call(3, timestamp="0001-01-01T00:00:00Z"), call(4, timestamp="9999-12-31T23:59:59Z")
-    held = [parse_message(msgspec.json.encode(message), reception()) for message in (*late, *early)]
+    held = [parse_segment_message(msgspec.json.encode(message), reception()) for message in (*late, *early)]
     event = delivery(held, table="held_events")
     assert failed(load({"Records": event["Records"] + delivery(rows(9))["Records"]})) == []
     assert [event for _, event in stored(databases)] == ["event-9"]
@@ -118,7 +118,7 @@ def test_money_at_the_edge_of_what_is_accepted_is_stored(load: Function, databas
     events = [recent(number, revenue=amount) for number, amount in enumerate(amounts)]
     accepted = [parse_event(msgspec.json.encode(event), reception()) for event in events]
     segment = [
-        parse_message(msgspec.json.encode(call(number, properties={"revenue": amount})), reception())
+        parse_segment_message(msgspec.json.encode(call(number, properties={"revenue": amount})), reception())
         for number, amount in enumerate([*amounts, "999999999999.9999994", 0.1 + 0.2])
     ]
     assert failed(load(delivery(accepted, segment))) == []
@@ -154,7 +154,7 @@ def compressed(text: bytes) -> str:
 
 
 GOOD_LINE = msgspec.json.encode(
-    {name: "" for name in Row.__struct_fields__ if name != "reason"}
+    {name: "" for name in EventRow.__struct_fields__ if name != "reason"}
     | {
         "organization_id": str(ACME),
         "event_timestamp": "2026-11-24 12:00:00.000",

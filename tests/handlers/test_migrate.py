@@ -16,9 +16,9 @@ from scripts.stack import postgres
 from tenancy.rules.api_keys import KeyType, find_key
 from tenancy.stores.aws.secrets import CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY
 from tenancy.stores.clickhouse.client import DatabaseError, connect
+from tenancy.stores.clickhouse.platform.migrations import ACCESS_REFUSALS
 from tenancy.stores.postgres.client import Database, UnboundRoleError
 from tenancy.stores.postgres.platform.lookups import find_platform_key
-from tenancy.stores.postgres.platform.migrations import ACCESS_REFUSALS
 from tests.given import MIGRATIONS, REGION, AwsAccount, Servers
 from tests.handlers.functions import PREFIX, Function, LogLines, PutSecret, Start
 from tests.handlers.reports import deploy, reports

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from tenancy.rules.erasures import MAX_PENDING_ERASURES
 from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE, PERMISSIONS
-from tenancy.rules.privacy import OPEN_ERASURES
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.secrets import CLICKHOUSE, CLICKHOUSE_READER, PLATFORM_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -136,10 +136,10 @@ def test_one_erasure_more_than_may_be_pending_is_refused_and_says_so(
 ) -> None:
     request = asking("erase_device", tenant_of(acme))
     assert answer_of(privacy(request)).status == 202
-    repeat_erasures(databases, OPEN_ERASURES - 2)
+    repeat_erasures(databases, MAX_PENDING_ERASURES - 2)
     assert answer_of(privacy(request)).status == 202
     assert "pending" in problem_of(privacy(request), request, 409, "conflict")["detail"]
-    assert jobs(databases) == [(0, OPEN_ERASURES)]
+    assert jobs(databases) == [(0, MAX_PENDING_ERASURES)]
     assert answer_of(privacy(asking("erase_device", tenant_of(globex)))).status == 202
 
 

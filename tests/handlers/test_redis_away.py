@@ -11,9 +11,9 @@ from threading import Thread
 import pytest
 from redis import Redis as Client
 
-from tenancy.rules.tenant import Bucket
+from tenancy.rules.tenant import RateBucket
 from tenancy.stores.aws.secrets import DATABASE, REDIS
-from tenancy.stores.redis.client import Redis, RedisAwayError
+from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.counters import GIVE_BACK
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, tenant_of
@@ -114,7 +114,7 @@ def hasty(start: Start, secrets: None) -> Start:  # noqa: ARG001
 
 
 def device(acme: Provisioned) -> Event:
-    tenant = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    tenant = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     return called_by(with_body(sample("ingest", "events"), {"events": [recent(1)]}), tenant)
 
 
@@ -172,9 +172,9 @@ def test_a_wait_is_bounded_as_a_whole_and_those_who_come_after_do_not_wait(fault
         FAULTS[fault](connection, over)
 
     began = time.monotonic()
-    with server(speak) as url, closing(Redis(lambda: url, patience_seconds=PATIENCE_MS / 1000)) as redis:
+    with server(speak) as url, closing(Redis(lambda: url, timeout_seconds=PATIENCE_MS / 1000)) as redis:
         for _ in range(500):
-            with pytest.raises(RedisAwayError):
+            with pytest.raises(RedisUnreachableError):
                 redis.run(GIVE_BACK, ["{a}:usage"], ["", 0, 0])
     assert time.monotonic() - began < LONG_SECONDS
     assert len(connections) <= 2

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from tenancy.rules.events.event import parse_event
-from tenancy.rules.events.frames import cut_frames
-from tenancy.rules.events.row import Reception
+from tenancy.rules.events.frames import encode_frames
+from tenancy.rules.events.row import BatchContext
 from tenancy.stores.aws.secrets import CLICKHOUSE, PLATFORM_DATABASE, REDIS
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tenancy.stores.clickhouse.platform.tombstones import list_all_tombstones
@@ -17,7 +17,7 @@ from tenancy.stores.postgres.platform.leases import take_lease
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.deletion.delete import delete_organization
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import OPERATOR, Databases, event, know, tenant_of
 from tests.handlers.functions import Function, PutSecret, Start, superuser
 from tests.handlers.requests import sample
@@ -41,11 +41,11 @@ def roll_up(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 
 def store(databases: Databases, who: Provisioned, *numbers: int) -> None:
-    reception = Reception(
+    reception = BatchContext(
         organization_id=who.organization.id, received_at=datetime.now(UTC), retention=timedelta(days=90)
     )
     events = [event(number, event_timestamp=MOMENT.isoformat()) for number in numbers]
-    [frame] = cut_frames([parse_event(msgspec.json.encode(one), reception) for one in events])
+    [frame] = encode_frames([parse_event(msgspec.json.encode(one), reception) for one in events])
     insert_frames(databases.clickhouse, "events", [frame.bytes], token=frame.text)
 
 
@@ -135,7 +135,7 @@ def test_what_follows_is_done_whatever_becomes_of_the_rest(
 def test_a_restored_clickhouse_gets_its_tombstones_back(
     roll_up: Function,
     databases: Databases,
-    world: World,
+    targets: OutboxTargets,
     acme: Provisioned,
     globex: Provisioned,
     capsys: pytest.CaptureFixture[str],
@@ -144,7 +144,7 @@ def test_a_restored_clickhouse_gets_its_tombstones_back(
     own, grace = acme.organization.id, timedelta(0)
     for who in (acme, globex):
         organization_id = who.organization.id
-        delete_organization(databases.platform, world, organization_id, "end", OPERATOR, grace=grace, now=MOMENT)
+        delete_organization(databases.platform, targets, organization_id, "end", OPERATOR, grace=grace, now=MOMENT)
     with superuser(databases) as conn:
         conn.execute("UPDATE organizations SET status = 'erased', gate_closed_at = now() WHERE id = %s", (own,))
     assert [roll_up(sample("roll_up", "hourly"))["gates_closed_again"] for _ in range(2)] == [1, 0]

@@ -29,7 +29,7 @@ EVERY_MINUTE = sample("sweep", "every_minute")
 NOTHING = {"ran": True, "done": [], "failed": []}
 
 
-def effects(answer: dict[str, object]) -> dict[str, object]:
+def entries(answer: dict[str, object]) -> dict[str, object]:
     """Leave out what else a sweep does."""
     return {name: answer[name] for name in ("ran", "done", "failed")}
 
@@ -67,7 +67,7 @@ def owed(databases: Databases) -> list[tuple[str, int, str | None]]:
 
 
 def test_with_nothing_owed_nothing_is_done(sweep: Function) -> None:
-    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    assert entries(sweep(EVERY_MINUTE)) == NOTHING
 
 
 def test_the_administrator_is_welcomed_once(
@@ -75,8 +75,8 @@ def test_the_administrator_is_welcomed_once(
 ) -> None:
     assert answer_of(provision(create())).status == 201
     assert [kind for kind, _, _ in owed(databases)] == ["welcome_mail"]
-    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}
-    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    assert entries(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}
+    assert entries(sweep(EVERY_MINUTE)) == NOTHING
     assert mails() == [("admin@acme.example", "Welcome, Acme")]
 
 
@@ -90,10 +90,10 @@ def test_a_key_that_found_no_plan_joins_it_later_and_the_mail_goes_out_once(
     assert [kind for kind, _, _ in owed(databases)] == ["welcome_mail", "gateway_key"]
 
     # The key is not yet due again, and then still without a plan.
-    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}
+    assert entries(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}
     assert mails() == [("admin@acme.example", "Welcome, Acme")]
     make_all_due(databases)
-    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": [], "failed": ["gateway_key"]}
+    assert entries(sweep(EVERY_MINUTE)) == {"ran": True, "done": [], "failed": ["gateway_key"]}
     [(kind, attempts, error)] = owed(databases)
     assert (kind, attempts) == ("gateway_key", 2)
     assert error
@@ -102,12 +102,12 @@ def test_a_key_that_found_no_plan_joins_it_later_and_the_mail_goes_out_once(
 
     note_plans(aws)
     make_all_due(databases)
-    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["gateway_key"], "failed": []}
+    assert entries(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["gateway_key"], "failed": []}
     [key] = keys_in_plan(aws)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT gateway_key, status FROM organizations").fetchall() == [(key, "active")]
     make_all_due(databases)
-    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    assert entries(sweep(EVERY_MINUTE)) == NOTHING
     assert len(mails()) == 1
     assert len(boto3.client("apigateway", region_name=REGION).get_api_keys()["items"]) == 1
 
@@ -118,15 +118,15 @@ def test_a_mail_that_could_not_be_sent_does_not_fail_provisioning_and_goes_out_l
     ses = boto3.client("sesv2", region_name=REGION)
     ses.delete_email_identity(EmailIdentity=SENDER)
     assert answer_of(provision(create())).status == 201
-    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": [], "failed": ["welcome_mail"]}
+    assert entries(sweep(EVERY_MINUTE)) == {"ran": True, "done": [], "failed": ["welcome_mail"]}
     [(kind, _, error)] = owed(databases)
     assert kind == "welcome_mail"
     assert error
     assert "@" not in error
     ses.create_email_identity(EmailIdentity=SENDER)
     make_all_due(databases)
-    assert effects(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}
-    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    assert entries(sweep(EVERY_MINUTE)) == {"ran": True, "done": ["welcome_mail"], "failed": []}
+    assert entries(sweep(EVERY_MINUTE)) == NOTHING
     assert mails() == [("admin@acme.example", "Welcome, Acme")]
 
 
@@ -165,7 +165,7 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
 def test_what_is_parked_and_how_old_the_oldest_effect_is_are_metrics(
     sweep: Function, databases: Databases, acme: Provisioned, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    assert entries(sweep(EVERY_MINUTE)) == NOTHING
     assert metrics(capsys) == {"OldestEffectSeconds": 0}
     with superuser(databases) as conn:
         for due_at in ("infinity", "infinity", datetime.now(UTC) + timedelta(hours=1)):
@@ -174,7 +174,7 @@ def test_what_is_parked_and_how_old_the_oldest_effect_is_are_metrics(
                 "VALUES (%s, 'welcome_mail', '{}', %s, now() - interval '2 hours')",
                 (acme.organization.id, due_at),
             )
-    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    assert entries(sweep(EVERY_MINUTE)) == NOTHING
     found = metrics(capsys)
     assert found["EffectsParked"] == 2
     assert 7190 < found["OldestEffectSeconds"] < 7300
@@ -187,7 +187,7 @@ def test_two_at_once_are_one(sweep: Function, databases: Databases) -> None:
     assert sweep(EVERY_MINUTE) == {"ran": False}
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE leases SET ends_at = now() - interval '1 second'")
-    assert effects(sweep(EVERY_MINUTE)) == NOTHING
+    assert entries(sweep(EVERY_MINUTE)) == NOTHING
 
 
 def test_logs_are_sealed_and_their_heads_logged(sweep: Function, acme: Provisioned, logged: LogLines) -> None:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from tenancy.rules.events.event import parse_event
-from tenancy.rules.events.frames import cut_frames
-from tenancy.rules.events.row import Reception
-from tenancy.rules.events.segment import parse_message
+from tenancy.rules.events.frames import encode_frames
+from tenancy.rules.events.row import BatchContext
+from tenancy.rules.events.segment import parse_segment_message
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, STATS_READ, USAGE_READ
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.aws.secrets import CLICKHOUSE_READER, DATABASE
@@ -46,17 +46,17 @@ def ask(case: str, who: Provisioned, **query: str) -> Event:
 
 
 def store(databases: Databases, who: Provisioned, events: Sequence[dict[str, object]]) -> None:
-    reception = Reception(organization_id=who.organization.id, received_at=NOW, retention=timedelta(days=90))
+    reception = BatchContext(organization_id=who.organization.id, received_at=NOW, retention=timedelta(days=90))
     rows = [parse_event(msgspec.json.encode(one), reception) for one in events]
-    for frame in cut_frames(rows):
+    for frame in encode_frames(rows):
         insert_frames(databases.clickhouse, "events", [frame.bytes], token=f"{who.organization.id} {frame.text}")
 
 
 def hold(databases: Databases, who: Provisioned, count: int) -> None:
-    reception = Reception(organization_id=who.organization.id, received_at=NOW, retention=timedelta(days=90))
+    reception = BatchContext(organization_id=who.organization.id, received_at=NOW, retention=timedelta(days=90))
     calls = [call(number, timestamp="1970-01-01T00:00:00Z") for number in range(count)]
-    rows = [parse_message(msgspec.json.encode(one), reception) for one in calls]
-    [frame] = cut_frames(rows)
+    rows = [parse_segment_message(msgspec.json.encode(one), reception) for one in calls]
+    [frame] = encode_frames(rows)
     insert_frames(databases.clickhouse, "held_events", [frame.bytes], token=frame.text)
 
 

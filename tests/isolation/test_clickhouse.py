@@ -25,8 +25,8 @@ from tenancy.stores.clickhouse.client import (
     TenantReader,
     connect,
 )
+from tenancy.stores.clickhouse.platform.migrations import ACCESS_MANAGEMENT
 from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone
-from tenancy.stores.postgres.platform.migrations import ACCESS_MANAGEMENT
 from tenancy.use_cases.schema.migrate import read_migrations
 from tests.given import MIGRATIONS, NOW, ROOT, Databases, free_port
 

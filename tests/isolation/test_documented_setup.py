@@ -17,7 +17,7 @@ from scripts.stack.settings import StackSettings
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.lookups import find_key_holder, find_member, find_platform_key
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
 from tests.given import MIGRATIONS, OPERATOR, ROOT, Databases, Servers, free_port, new_organization
 from tests.isolation import test_roles, test_tables
@@ -86,10 +86,10 @@ def run_documented_statements(aurora: Servers) -> None:
                 conn.execute(statement.encode())
 
 
-def provision(installed: Databases, world: World, name: str) -> Provisioned:
+def provision(installed: Databases, targets: OutboxTargets, name: str) -> Provisioned:
     """Provision an organization whose subdomain is unique in the shared cluster."""
     new = new_organization(f"{name}-{uuid4().hex[:8]}")
-    return provision_organization(installed.platform, world, new, OPERATOR, now=datetime.now(UTC))
+    return provision_organization(installed.platform, targets, new, OPERATOR, now=datetime.now(UTC))
 
 
 def test_documented_roles_cannot_bypass_policies(installed: Databases) -> None:
@@ -105,8 +105,8 @@ def test_documented_setup_follows_the_rule(installed: Databases, rule: Rule) -> 
         assert rule(conn) == []
 
 
-def test_lookups_find_the_holder_of_a_credential(installed: Databases, world: World) -> None:
-    acme = provision(installed, world, "acme")
+def test_lookups_find_the_holder_of_a_credential(installed: Databases, targets: OutboxTargets) -> None:
+    acme = provision(installed, targets, "acme")
 
     with installed.functions.transaction() as conn:
         assert conn.execute("SELECT count(*) FROM organizations").fetchone() == (0,)
@@ -120,8 +120,8 @@ def test_lookups_find_the_holder_of_a_credential(installed: Databases, world: Wo
     assert holder.organization_id == member.organization_id == acme.organization.id
 
 
-def test_policies_bind_the_owner(installed: Databases, world: World) -> None:
-    globex = provision(installed, world, "globex")
+def test_policies_bind_the_owner(installed: Databases, targets: OutboxTargets) -> None:
+    globex = provision(installed, targets, "globex")
 
     for transaction in (installed.owner.transaction(), installed.owner.tenant_transaction(globex.organization.id)):
         with transaction as conn:
@@ -129,8 +129,8 @@ def test_policies_bind_the_owner(installed: Databases, world: World) -> None:
             assert conn.execute("UPDATE organizations SET name = 'changed'").rowcount == 0
 
 
-def test_owner_cannot_insert_rows_of_a_tenant(installed: Databases, world: World) -> None:
-    globex = provision(installed, world, "globex")
+def test_owner_cannot_insert_rows_of_a_tenant(installed: Databases, targets: OutboxTargets) -> None:
+    globex = provision(installed, targets, "globex")
 
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),

@@ -1,6 +1,6 @@
 """Every type of resource is searched by the proof, or holds no tenant data."""
 
-from tests.template.test_template import RESOURCES
+from tests.template.template import RESOURCES
 
 SEARCHED = {"AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::Serverless::StateMachine"}
 WITHOUT_TENANT_DATA = {

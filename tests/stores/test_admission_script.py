@@ -11,7 +11,7 @@ import pytest
 from redis import Redis as Client
 from redis.exceptions import ResponseError
 
-from tenancy.rules.rate_limit import Window, consume, rate_of
+from tenancy.rules.rate_limit import RateWindow, count_request, rate_state
 from tenancy.rules.tiers import RATE_LIMIT_BLOCK_SECONDS, RATE_LIMIT_WINDOW_SECONDS
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import ADMIT, PUT_STANDING, SEED_USAGE
@@ -59,12 +59,12 @@ def of_redis(redis: Redis, limit: int, times: list[int]) -> list[Decision]:
 
 
 def of_the_rule(limit: int, times: list[int]) -> list[Decision]:
-    window: Window | None = None
+    window: RateWindow | None = None
     decisions = []
     for time in times:
         now = START + timedelta(milliseconds=time)
-        window = consume(window, limit=limit, now=now)
-        rate = rate_of(window, limit=limit, now=now)
+        window = count_request(window, limit=limit, now=now)
+        rate = rate_state(window, limit=limit, now=now)
         decisions.append((not rate.is_exceeded, rate.remaining, int((window.ends_at - now).total_seconds() * 1000)))
     return decisions
 

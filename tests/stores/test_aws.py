@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.aws.client import Aws, AwsCallError
+from tenancy.stores.aws.client import AwsCallError, AwsClient
 from tenancy.stores.aws.secrets import Secrets
 from tests.given import REGION, AwsAccount, free_port
 
@@ -34,11 +34,11 @@ class Moody(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def moody(aws: AwsAccount) -> Iterator[Aws]:  # noqa: ARG001 - brings the credentials
+def moody(aws: AwsAccount) -> Iterator[AwsClient]:  # noqa: ARG001 - brings the credentials
     server = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    client = Aws("sqs", REGION, f"http://127.0.0.1:{server.server_port}")
+    client = AwsClient("sqs", REGION, f"http://127.0.0.1:{server.server_port}")
     yield client
     client.close()
     server.shutdown()
@@ -46,25 +46,25 @@ def moody(aws: AwsAccount) -> Iterator[Aws]:  # noqa: ARG001 - brings the creden
     thread.join()
 
 
-def test_a_connection_that_was_closed_in_between_is_opened_again(moody: Aws) -> None:
+def test_a_connection_that_was_closed_in_between_is_opened_again(moody: AwsClient) -> None:
     assert [moody.call("Service.200", {}) for _ in range(3)] == [{"answered": True}] * 3
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_a_service_that_fails_is_an_outage(moody: Aws, status: int) -> None:
+def test_a_service_that_fails_is_an_outage(moody: AwsClient, status: int) -> None:
     with pytest.raises(UnavailableError):
         moody.call(f"Service.{status}", {})
 
 
 def test_a_service_that_cannot_be_reached_is_an_outage(aws: AwsAccount) -> None:
     assert aws.queue_url
-    nowhere = Aws("sqs", REGION, f"http://127.0.0.1:{free_port()}")
+    nowhere = AwsClient("sqs", REGION, f"http://127.0.0.1:{free_port()}")
     with pytest.raises(UnavailableError):
         nowhere.call("AmazonSQS.ListQueues", {})
 
 
 def test_a_refusal_carries_the_services_code(aws: AwsAccount) -> None:
-    client = Aws("secretsmanager", REGION, aws.endpoint_url)
+    client = AwsClient("secretsmanager", REGION, aws.endpoint_url)
     secrets = Secrets(client, "tenancy/test")
     with pytest.raises(AwsCallError) as refusal:
         secrets.get_secret("nothing")
@@ -77,12 +77,12 @@ def test_a_secret_that_was_read_stays_in_use_while_secrets_manager_is_away(
     aws: AwsAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boto3.client("secretsmanager", region_name=REGION).create_secret(Name="tenancy/test/jwks", SecretString="keys")
-    client = Aws("secretsmanager", REGION, aws.endpoint_url)
+    client = AwsClient("secretsmanager", REGION, aws.endpoint_url)
     secrets = Secrets(client, "tenancy/test")
     assert secrets.get_secret("jwks") == "keys"
     client.close()
-    monkeypatch.setattr("tenancy.stores.aws.secrets.KEPT_SECONDS", -1.0)
-    secrets._aws = Aws("secretsmanager", REGION, f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr("tenancy.rules.durations.SECRET_CACHE_SECONDS", -1.0)
+    secrets._aws = AwsClient("secretsmanager", REGION, f"http://127.0.0.1:{free_port()}")
     assert secrets.get_secret("jwks") == "keys"
     with pytest.raises(UnavailableError):
         secrets.get_secret("database")

@@ -64,16 +64,16 @@ def test_s3_that_is_away_is_said() -> None:
 
 def test_a_link_that_has_ended_is_refused() -> None:
     EXPORTS.put(ACME, "a", b"1")
-    link = EXPORTS.link(ACME, "a", lasts=timedelta(hours=12))
+    link = EXPORTS.link(ACME, "a", valid_for=timedelta(hours=12))
     assert "X-Amz-Expires=43200" in link
     with urllib.request.urlopen(link) as answer:
         assert answer.read() == b"1"
     with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(EXPORTS.link(ACME, "b", lasts=timedelta(hours=1)))
+        urllib.request.urlopen(EXPORTS.link(ACME, "b", valid_for=timedelta(hours=1)))
 
 
 @pytest.mark.parametrize("region", ["eu-south-1", "eu-central-1"])
 def test_a_link_names_the_buckets_own_host_in_its_region(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    link = urlsplit(Exports(region, "acme-exports").link(ACME, "a", lasts=timedelta(hours=1)))
+    link = urlsplit(Exports(region, "acme-exports").link(ACME, "a", valid_for=timedelta(hours=1)))
     assert (link.hostname, link.path) == (f"acme-exports.s3.{region}.amazonaws.com", f"/{ACME}/a")

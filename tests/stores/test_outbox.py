@@ -6,11 +6,11 @@ from uuid import uuid4
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.outbox import (
-    claim_effects,
-    delete_effect,
-    give_back_effects,
-    insert_effect,
-    update_effect_failed,
+    claim_entries,
+    delete_entry,
+    insert_outbox_entry,
+    unclaim_entries,
+    update_entry_failed,
 )
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import NOW, Databases
@@ -20,20 +20,20 @@ LATER = NOW + timedelta(minutes=2)
 
 def owe(databases: Databases, who: Provisioned, kind: str = "welcome_mail", *, due_at: datetime = NOW) -> None:
     with databases.platform.transaction() as conn:
-        insert_effect(conn, who.organization.id, kind, {"to": "x"}, due_at=due_at)
+        insert_outbox_entry(conn, who.organization.id, kind, {"to": "x"}, due_at=due_at)
 
 
 def claim(databases: Databases, **changes: object) -> list[int]:
     values = {"now": NOW, "until": LATER, "limit": 10, "mails_each": 10, **changes}
     with databases.platform.transaction() as conn:
-        return [effect.id for effect in claim_effects(conn, **values)]  # type: ignore[arg-type]
+        return [entry.id for entry in claim_entries(conn, **values)]  # type: ignore[arg-type]
 
 
 def test_a_claimed_effect_is_due_again_when_its_claim_has_ended(databases: Databases, acme: Provisioned) -> None:
     owe(databases, acme)
-    [effect] = claim(databases)
+    [entry] = claim(databases)
     assert claim(databases) == []
-    assert claim(databases, now=LATER) == [effect]
+    assert claim(databases, now=LATER) == [entry]
 
 
 def test_two_claims_at_once_share_no_effect(databases: Databases, acme: Provisioned) -> None:
@@ -41,27 +41,27 @@ def test_two_claims_at_once_share_no_effect(databases: Databases, acme: Provisio
         owe(databases, acme)
     other = Database(lambda: databases.servers.postgres_url("tenancy_platform", databases.name))
     with databases.platform.transaction() as conn, other.transaction() as second:
-        taken = claim_effects(conn, now=NOW, until=LATER, limit=2, mails_each=10)
-        left = claim_effects(second, now=NOW, until=LATER, limit=4, mails_each=10)
+        taken = claim_entries(conn, now=NOW, until=LATER, limit=2, mails_each=10)
+        left = claim_entries(second, now=NOW, until=LATER, limit=4, mails_each=10)
     other.close()
     assert (len(taken), len(left)) == (2, 2)
-    assert {effect.id for effect in taken}.isdisjoint(effect.id for effect in left)
+    assert {entry.id for entry in taken}.isdisjoint(entry.id for entry in left)
 
 
 def test_a_failed_effect_waits_and_says_why(databases: Databases, acme: Provisioned) -> None:
     owe(databases, acme)
-    [effect] = claim(databases)
+    [entry] = claim(databases)
     with databases.platform.transaction() as conn:
-        update_effect_failed(conn, effect, error="SES does not take the mail.", due_at=LATER)
+        update_entry_failed(conn, entry, error="SES does not take the mail.", due_at=LATER)
     assert claim(databases, now=LATER - timedelta(seconds=1)) == []
-    assert claim(databases, now=LATER) == [effect]
+    assert claim(databases, now=LATER) == [entry]
 
 
 def test_an_effect_that_is_done_is_gone(databases: Databases, acme: Provisioned) -> None:
     owe(databases, acme)
-    [effect] = claim(databases)
+    [entry] = claim(databases)
     with databases.platform.transaction() as conn:
-        delete_effect(conn, effect)
+        delete_entry(conn, entry)
     assert claim(databases, now=LATER) == []
 
 
@@ -82,7 +82,7 @@ def test_what_is_no_mail_comes_first_then_what_is_due_longest(
     owe(databases, acme, "gateway_key")
     owe(databases, globex, "quota_event", due_at=NOW - timedelta(hours=1))
     with databases.platform.transaction() as conn:
-        kinds = [effect.kind for effect in claim_effects(conn, now=NOW, until=LATER, limit=3, mails_each=10)]
+        kinds = [entry.kind for entry in claim_entries(conn, now=NOW, until=LATER, limit=3, mails_each=10)]
     assert kinds == ["quota_event", "gateway_key", "quota_mail"]
 
 
@@ -94,8 +94,8 @@ def test_one_organizations_mails_leave_room_for_anothers_and_its_other_effects(
         owe(databases, acme, "quota_event")
     owe(databases, globex)
     with databases.platform.transaction() as conn:
-        claimed = claim_effects(conn, now=NOW, until=LATER, limit=100, mails_each=5)
-    assert [effect.kind for effect in claimed] == ["quota_event"] * 9 + ["deletion_mail"] * 5 + ["welcome_mail"]
+        claimed = claim_entries(conn, now=NOW, until=LATER, limit=100, mails_each=5)
+    assert [entry.kind for entry in claimed] == ["quota_event"] * 9 + ["deletion_mail"] * 5 + ["welcome_mail"]
     assert len(claim(databases, mails_each=5)) == 4
 
 
@@ -107,9 +107,9 @@ def test_what_is_given_back_is_as_due_as_before_and_was_not_tried(databases: Dat
     owe(databases, acme, due_at=NOW - timedelta(hours=1))
     before = rows()
     with databases.platform.transaction() as conn:
-        effects = claim_effects(conn, now=NOW, until=LATER, limit=1, mails_each=1)
+        entries = claim_entries(conn, now=NOW, until=LATER, limit=1, mails_each=1)
     with databases.platform.transaction() as conn:
-        give_back_effects(conn, effects)
+        unclaim_entries(conn, entries)
     assert rows() == before
     assert len(claim(databases)) == 1
 

@@ -10,7 +10,8 @@ import pytest
 from psycopg import sql
 
 from tenancy.errors import SubdomainTakenError
-from tenancy.rules.organization import QUARANTINE, RESERVED_SUBDOMAINS, Organization, Status, skeleton
+from tenancy.rules.durations import SUBDOMAIN_QUARANTINE
+from tenancy.rules.organization import RESERVED_SUBDOMAINS, Organization, OrganizationStatus, subdomain_skeleton
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.platform.organizations import insert_organization
 from tenancy.stores.postgres.platform.quarantine import insert_quarantine, is_quarantined
@@ -27,9 +28,12 @@ ACME = Organization(
     name="Acme",
     subdomain="acme",
     tier=Tier.STARTER,
-    status=Status.ACTIVE,
+    status=OrganizationStatus.ACTIVE,
     created_at=NOW,
     updated_at=NOW,
+    deleted_at=None,
+    purge_at=None,
+    deletion_reason=None,
 )
 
 
@@ -45,7 +49,7 @@ def test_the_database_has_the_same_skeletons(databases: Databases) -> None:
         )
         rows = conn.execute(statement, (labels,)).fetchall()
     assert len(rows) == len(labels)
-    assert [row for row in rows if row[1] != skeleton(row[0])] == []
+    assert [row for row in rows if row[1] != subdomain_skeleton(row[0])] == []
 
 
 @pytest.mark.parametrize("subdomain", ["acme", "acrne"])
@@ -58,7 +62,7 @@ def test_what_looks_like_anothers_subdomain_is_taken(databases: Databases, subdo
 
 
 def test_a_subdomain_is_kept_until_its_quarantine_ends_with_all_that_look_like_it(databases: Databases) -> None:
-    ends_at = NOW + QUARANTINE
+    ends_at = NOW + SUBDOMAIN_QUARANTINE
     with databases.platform.transaction() as conn:
         insert_quarantine(conn, "acme", ends_at=ends_at)
         insert_quarantine(conn, "acrne", ends_at=NOW)  # the longer one stays

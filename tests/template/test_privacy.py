@@ -1,29 +1,54 @@
-"""What the template says of exported files, privacy jobs and queues fits the times that privacy.py promises."""
+"""Exports and erasures: the bucket and the times of the template fit the durations of the code."""
 
 from datetime import timedelta
 
-from tenancy.rules.privacy import CLAIM_TIME, FILES_KEPT, FORGET_AFTER, LONGEST_RUN, QUERY_TIMEOUT_SECONDS
-from tests.template.test_template import FUNCTIONS, RESOURCES
+from tenancy.rules.durations import (
+    EXPORT_FILE_RETENTION,
+    LONGEST_FUNCTION_RUN,
+    PRIVACY_JOB_CLAIM_TIME,
+    SCHEDULED_QUERY_TIMEOUT_SECONDS,
+    SUBJECT_DIGEST_RETENTION,
+)
+from tests.template.template import FUNCTIONS, RESOURCES, properties_of
+
+BUCKET = RESOURCES["ExportsBucket"]["Properties"]
 
 
-def test_exported_files_are_private_encrypted_and_gone_after_two_weeks() -> None:
-    bucket = RESOURCES["ExportsBucket"]["Properties"]
-    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert bucket["BucketEncryption"]
-    [rule] = bucket["LifecycleConfiguration"]["Rules"]
-    assert (rule["Status"], timedelta(days=rule["ExpirationInDays"])) == ("Enabled", 2 * FILES_KEPT)
-    assert {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= set(rule)
+def test_export_files_are_private() -> None:
+    assert set(BUCKET["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_export_files_are_encrypted() -> None:
+    assert BUCKET["BucketEncryption"]
+
+
+def test_export_files_are_refused_without_tls() -> None:
     [statement] = RESOURCES["ExportsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-def test_a_worker_of_privacy_jobs_never_outlives_its_claim() -> None:
-    longest = timedelta(seconds=FUNCTIONS["privacy_jobs"]["Timeout"] + QUERY_TIMEOUT_SECONDS)  # its last query's end
-    assert longest <= CLAIM_TIME
-    assert timedelta(seconds=FUNCTIONS["roll_up"]["Timeout"]) <= LONGEST_RUN
+def test_export_files_expire_after_twice_their_retention() -> None:
+    [rule] = BUCKET["LifecycleConfiguration"]["Rules"]
+
+    assert (rule["Status"], timedelta(days=rule["ExpirationInDays"])) == ("Enabled", 2 * EXPORT_FILE_RETENTION)
+    assert {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= set(rule)
 
 
-def test_an_erased_subject_is_forgotten_when_no_queue_can_hold_its_events_redriven_once_included() -> None:
-    queues = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::SQS::Queue"]
+def test_claim_of_a_privacy_job_outlasts_its_last_query() -> None:
+    longest = timedelta(seconds=FUNCTIONS["privacy_jobs"]["Timeout"] + SCHEDULED_QUERY_TIMEOUT_SECONDS)
+
+    assert longest <= PRIVACY_JOB_CLAIM_TIME
+
+
+def test_roll_up_ends_within_the_longest_run() -> None:
+    assert timedelta(seconds=FUNCTIONS["roll_up"]["Timeout"]) <= LONGEST_FUNCTION_RUN
+
+
+def test_subject_is_remembered_longer_than_queues_keep_events() -> None:
+    """A redrive renews the retention of a message once."""
+    queues = properties_of("AWS::SQS::Queue").values()
+
     longest = max(timedelta(seconds=queue["MessageRetentionPeriod"]) for queue in queues)
-    assert 2 * longest < FORGET_AFTER
+
+    assert 2 * longest < SUBJECT_DIGEST_RETENTION

@@ -1,18 +1,21 @@
-"""The state machine that deletes organizations: every task is retried, failure is alarmed, and it waits long enough."""
+"""The state machine that deletes organizations retries its tasks, alarms a failure, and waits long enough."""
 
 import json
 from datetime import timedelta
 from typing import Any
 
-from tenancy.rules.deletion import AGES_OUT
+import pytest
+
+from tenancy.rules.deletion import EXPIRES_WITHIN
 from tests.given import ROOT
-from tests.template.test_template import FUNCTIONS, RESOURCES, TEMPLATE
+from tests.template.template import FUNCTIONS, TEMPLATE, properties_of
 
 FILE = ROOT / "functions" / "delete" / "delete_organization.asl.json"
 MACHINE = json.loads(FILE.read_text())
 IDS_AND_TIMES = {"task", "execution.$", "organization_id.$", "generation.$", "store.$", "closed_at.$"}
-# They hold a lease while they write, migrate runs on deploys, and erase itself writes nothing of an organization.
-WAITED_FOR_OTHERWISE = {"privacy_jobs", "roll_up", "migrate", "erase"}
+# privacy_jobs and roll_up hold a claim or lease while they write. migrate runs on deploys, and erase writes no rows of
+# an organization.
+WRITERS_WITH_ANOTHER_LIMIT = {"privacy_jobs", "roll_up", "migrate", "erase"}
 
 
 def states(machine: dict[str, Any] = MACHINE) -> dict[str, dict[str, Any]]:
@@ -22,67 +25,88 @@ def states(machine: dict[str, Any] = MACHINE) -> dict[str, dict[str, Any]]:
     return found
 
 
-def tasks() -> dict[str, dict[str, Any]]:
-    return {name: state for name, state in states().items() if state["Type"] == "Task"}
+TASKS = {name: state for name, state in states().items() if state["Type"] == "Task"}
+CATCHES = [catch for state in states().values() for catch in state.get("Catch", [])]
 
 
 def default_of(parameter: str) -> timedelta:
     return timedelta(seconds=TEMPLATE["Parameters"][parameter]["Default"])
 
 
-def test_every_state_leads_somewhere_that_there_is() -> None:
-    named = {state[key] for state in states().values() for key in ("Next",) if key in state}
-    named |= {catch["Next"] for state in states().values() for catch in state.get("Catch", [])}
-    assert named | {MACHINE["StartAt"]} <= set(states())
+def test_each_transition_leads_to_a_state() -> None:
+    targets = {state["Next"] for state in states().values() if "Next" in state} | {catch["Next"] for catch in CATCHES}
+
+    assert targets | {MACHINE["StartAt"]} <= set(states())
 
 
-def test_every_task_is_retried_with_backoff_but_not_when_it_is_overtaken() -> None:
-    for name, task in tasks().items():
-        *_, last = task["Retry"]
-        assert last["ErrorEquals"] == ["States.ALL"], name
-        assert (last["MaxAttempts"], last["BackoffRate"]) == (20, 2), name
-        assert {"ErrorEquals": ["OvertakenError"], "MaxAttempts": 0} in task["Retry"], name
-        assert task["Resource"] == "${EraseArn}", name
-        assert task["TimeoutSeconds"] > FUNCTIONS["erase"]["Timeout"], name
+@pytest.mark.parametrize("name", TASKS)
+def test_task_is_retried_with_backoff(name: str) -> None:
+    *_, last = TASKS[name]["Retry"]
+
+    assert (last["ErrorEquals"], last["MaxAttempts"], last["BackoffRate"]) == (["States.ALL"], 20, 2)
 
 
-def test_what_fails_for_good_is_caught_by_nobody_so_that_it_can_be_redriven() -> None:
-    caught = {
-        error for state in states().values() for catch in state.get("Catch", []) for error in catch["ErrorEquals"]
-    }
+@pytest.mark.parametrize("name", TASKS)
+def test_overtaken_task_is_not_retried(name: str) -> None:
+    assert {"ErrorEquals": ["OvertakenError"], "MaxAttempts": 0} in TASKS[name]["Retry"]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task_waits_longer_than_erase_runs(name: str) -> None:
+    task = TASKS[name]
+
+    assert task["Resource"] == "${EraseArn}"
+    assert task["TimeoutSeconds"] > FUNCTIONS["erase"]["Timeout"]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task_gets_only_ids_and_times(name: str) -> None:
+    """Step Functions keeps the input of each task in the execution's history."""
+    assert set(TASKS[name]["Parameters"]) <= IDS_AND_TIMES
+
+
+def test_permanent_errors_fail_the_execution() -> None:
+    """A failed execution can be redriven; a caught error cannot."""
+    caught = {error for catch in CATCHES for error in catch["ErrorEquals"]}
+
     assert caught == {"OvertakenError", "EarlyError"}
-    alarms = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::CloudWatch::Alarm"]
-    assert [each["MetricName"] for each in alarms if each["Namespace"] == "AWS/States"] == ["ExecutionsFailed"]
 
 
-def test_a_task_is_told_ids_and_names_and_nothing_else() -> None:
-    for name, task in tasks().items():
-        assert set(task["Parameters"]) <= IDS_AND_TIMES, name
+def test_failed_executions_are_alarmed() -> None:
+    alarms = properties_of("AWS::CloudWatch::Alarm").values()
+
+    watched = [alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "AWS/States"]
+
+    assert watched == ["ExecutionsFailed"]
 
 
-def test_an_erasure_waits_longer_than_any_function_may_write() -> None:
-    quiet = default_of("ErasureQuietSeconds")
-    everywhere = TEMPLATE["Globals"]["Function"]["Timeout"]
-    longest = {name: each.get("Timeout", everywhere) for name, each in FUNCTIONS.items()}
-    late = {name for name, seconds in longest.items() if timedelta(seconds=2 * seconds) > quiet}
-    assert late == WAITED_FOR_OTHERWISE
+def test_erasure_waits_twice_as_long_as_functions_write() -> None:
+    writer_wait, usual = default_of("ErasureQuietSeconds"), TEMPLATE["Globals"]["Function"]["Timeout"]
+
+    time_outs = {name: timedelta(seconds=each.get("Timeout", usual)) for name, each in FUNCTIONS.items()}
+
+    assert {name for name, time_out in time_outs.items() if 2 * time_out > writer_wait} == WRITERS_WITH_ANOTHER_LIMIT
 
 
-def test_the_certificate_says_how_long_queues_and_logs_keep_what_they_have() -> None:
-    kept = {
-        each["Type"]: timedelta(seconds=each["Properties"]["MessageRetentionPeriod"])
-        for each in RESOURCES.values()
-        if each["Type"] == "AWS::SQS::Queue"
-    }
-    assert AGES_OUT["messages in queues and among dead letters, which are dropped instead of loaded"] == max(
-        kept.values()
-    )
-    [days] = [
-        each["Properties"]["RetentionInDays"] for each in RESOURCES.values() if each["Type"] == "AWS::Logs::LogGroup"
-    ]
-    assert AGES_OUT["log lines and traces, by ids"] >= timedelta(days=days) + default_of("RecountAfterSeconds")
+def test_certificate_states_the_retention_of_queues() -> None:
+    queues = properties_of("AWS::SQS::Queue").values()
+
+    longest = max(timedelta(seconds=queue["MessageRetentionPeriod"]) for queue in queues)
+
+    assert EXPIRES_WITHIN["messages in queues and among dead letters, which are dropped instead of loaded"] == longest
 
 
-def test_a_deletion_can_be_undone_for_thirty_days_and_is_counted_again_after_one() -> None:
+def test_certificate_states_the_retention_of_logs() -> None:
+    [logs] = properties_of("AWS::Logs::LogGroup").values()
+
+    longest = timedelta(days=logs["RetentionInDays"]) + default_of("RecountAfterSeconds")
+
+    assert EXPIRES_WITHIN["log lines and traces, by ids"] >= longest
+
+
+def test_deletion_can_be_undone_for_thirty_days() -> None:
     assert default_of("DeletionGraceSeconds") == timedelta(days=30)
+
+
+def test_rows_are_counted_again_after_one_day() -> None:
     assert default_of("RecountAfterSeconds") == timedelta(days=1)

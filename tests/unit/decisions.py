@@ -5,13 +5,7 @@ from uuid import UUID
 
 from tenancy.errors import Refusal
 from tenancy.rules.permissions import PERMISSIONS
-from tenancy.rules.resolution import (
-    Decision,
-    Mention,
-    Source,
-    Verdict,
-    resolve,
-)
+from tenancy.rules.resolution import Mention, MentionSource, MentionVerdict, Resolution, resolve
 from tenancy.rules.tenant import Caller, CallerKind, Operator, Tenant
 from tenancy.rules.tiers import Tier
 
@@ -28,22 +22,22 @@ GLOBEX = replace(ACME, organization_id=UUID("0b000000-0000-4000-8000-00000000000
 OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 DOMAINS = {"track.acme.example": ACME.organization_id, "track.globex.example": GLOBEX.organization_id}
 OWN, OTHER = str(ACME.organization_id), str(GLOBEX.organization_id)
-AGREES, NAMES_NOBODY, DISAGREES = Verdict.AGREES, Verdict.NAMES_NOBODY, Verdict.DISAGREES
-IDS = (Source.HEADER, Source.PATH, Source.QUERY, Source.BODY)
-HOSTS = (Source.HOST, Source.FORWARDED_HOST)
+AGREES, NAMES_NOBODY, DISAGREES = MentionVerdict.AGREES, MentionVerdict.NAMES_NOBODY, MentionVerdict.DISAGREES
+IDS = (MentionSource.HEADER, MentionSource.PATH, MentionSource.QUERY, MentionSource.BODY)
+HOSTS = (MentionSource.HOST, MentionSource.FORWARDED_HOST)
 
 
-def decide(caller: Caller, *mentions: tuple[Source, str]) -> Decision:
+def decide(caller: Caller, *mentions: tuple[MentionSource, str]) -> Resolution:
     named = [Mention(source=source, text=text) for source, text in mentions]
     return resolve(caller, named, base_domain=BASE_DOMAIN, domain_owners=DOMAINS)
 
 
-def verdict(caller: Caller, source: Source, text: str) -> Verdict:
+def verdict(caller: Caller, source: MentionSource, text: str) -> MentionVerdict:
     [step] = decide(caller, (source, text)).trace
     return step.verdict
 
 
-def refusal(decision: Decision) -> Refusal | None:
+def refusal(decision: Resolution) -> Refusal | None:
     try:
         decision.require_accepted()
     except Refusal as refused:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.rules.events.row import InvalidEventError, Reception, Row
-from tenancy.rules.events.segment import parse_message
+from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError
+from tenancy.rules.events.segment import parse_segment_message
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 456_789, tzinfo=UTC)
 ACME = UUID("0a000000-0000-4000-8000-00000000000a")
 GLOBEX = UUID("0b000000-0000-4000-8000-00000000000b")
-RECEPTION = Reception(organization_id=ACME, received_at=NOW, retention=timedelta(days=90))
+RECEPTION = BatchContext(organization_id=ACME, received_at=NOW, retention=timedelta(days=90))
 CALL: dict[str, Any] = {
     "type": "track",
     "event": "Order Completed",
@@ -38,9 +38,9 @@ def without(*members: str) -> bytes:
 
 
 def parse(
-    text: bytes = b"", *, event_type: str | None = None, reception: Reception = RECEPTION, **changes: Anything
-) -> Row:
-    return parse_message(text or raw(**changes), reception, event_type=event_type)
+    text: bytes = b"", *, event_type: str | None = None, reception: BatchContext = RECEPTION, **changes: Anything
+) -> EventRow:
+    return parse_segment_message(text or raw(**changes), reception, event_type=event_type)
 
 
 def fault(text: bytes, *, event_type: str | None = None) -> tuple[str, str]:

@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 
 from tenancy.rules.events.event import parse_event
-from tenancy.rules.events.row import InvalidEventError, Reception, Row
+from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 456_789, tzinfo=UTC)
 ACME = UUID("0a000000-0000-4000-8000-00000000000a")
 GLOBEX = UUID("0b000000-0000-4000-8000-00000000000b")
-RECEPTION = Reception(organization_id=ACME, received_at=NOW, retention=timedelta(days=90))
+RECEPTION = BatchContext(organization_id=ACME, received_at=NOW, retention=timedelta(days=90))
 EVENT: dict[str, Any] = {
     "event_type": "purchase",
     "event_name": "Order Completed",
@@ -37,7 +37,7 @@ def without(*fields: str) -> bytes:
     return json.dumps({name: value for name, value in EVENT.items() if name not in fields}).encode()
 
 
-def parse(**changes: Any) -> Row:  # noqa: ANN401
+def parse(**changes: Any) -> EventRow:  # noqa: ANN401
     return parse_event(raw(**changes), RECEPTION)
 
 

@@ -7,14 +7,22 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.rules.audit_chain import START, Broken, Entry, Link, follow, next_link, personal_digest
+from tenancy.rules.audit_chain import (
+    CHAIN_START,
+    AuditEntry,
+    BrokenLink,
+    ChainLink,
+    personal_digest,
+    seal_entry,
+    verify_chain,
+)
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SALT = b"0123456789abcdef"
 
 
-def entry(number: int) -> Entry:
-    return Entry(
+def entry(number: int) -> AuditEntry:
+    return AuditEntry(
         id=UUID(int=number),
         organization_id=UUID(int=10),
         occurred_at=NOON + timedelta(seconds=number),
@@ -34,24 +42,24 @@ def entry(number: int) -> Entry:
     )
 
 
-def sealed(numbers: int = 4, before: Link = START) -> list[Entry]:
+def sealed(numbers: int = 4, before: ChainLink = CHAIN_START) -> list[AuditEntry]:
     entries = []
     for number in range(1, numbers + 1):
-        before = next_link(before, entry(number))
+        before = seal_entry(before, entry(number))
         entries.append(replace(entry(number), sequence=before.sequence, seal=before.seal))
     return entries
 
 
 def test_a_chain_holds_up_to_its_last_entry() -> None:
     entries = sealed()
-    assert follow(START, entries) == (Link(sequence=4, seal=entries[-1].seal or b""), None)
+    assert verify_chain(CHAIN_START, entries) == (ChainLink(sequence=4, seal=entries[-1].seal or b""), None)
 
 
 def test_a_chain_goes_on_after_a_cut() -> None:
     entries = sealed()
-    cut = Link(sequence=2, seal=entries[1].seal or b"")
-    assert follow(cut, entries[2:])[1] is None
-    assert follow(START, entries[2:])[1] == Broken(sequence=1, reason="the entry is missing")
+    cut = ChainLink(sequence=2, seal=entries[1].seal or b"")
+    assert verify_chain(cut, entries[2:])[1] is None
+    assert verify_chain(CHAIN_START, entries[2:])[1] == BrokenLink(sequence=1, reason="the entry is missing")
 
 
 CHANGES: dict[str, object] = {
@@ -74,11 +82,11 @@ CHANGES: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Entry)])
+@pytest.mark.parametrize("name", [field.name for field in fields(AuditEntry)])
 def test_a_change_of_any_value_breaks_the_chain_where_it_was_made(name: str) -> None:
     entries = sealed()
     entries[2] = replace(entries[2], **{name: CHANGES[name]})  # type: ignore[arg-type]
-    last, broken = follow(START, entries)
+    last, broken = verify_chain(CHAIN_START, entries)
     assert last.sequence == 2
     assert broken is not None
     assert broken.sequence == 3
@@ -94,21 +102,23 @@ def test_a_change_of_any_value_breaks_the_chain_where_it_was_made(name: str) -> 
     ],
     ids=["taken out", "swapped", "doubled", "put in"],
 )
-def test_entries_that_are_moved_break_the_chain(tamper: Callable[[list[Entry]], list[Entry]]) -> None:
-    _, broken = follow(START, tamper(sealed()))
+def test_entries_that_are_moved_break_the_chain(tamper: Callable[[list[AuditEntry]], list[AuditEntry]]) -> None:
+    _, broken = verify_chain(CHAIN_START, tamper(sealed()))
     assert broken is not None
     assert broken.sequence == 2
 
 
 def test_an_erased_person_leaves_the_chain_whole() -> None:
     entries = [replace(each, salt=None, source_address=None) for each in sealed()]
-    assert follow(START, entries)[1] is None
+    assert verify_chain(CHAIN_START, entries)[1] is None
 
 
 def test_a_person_that_is_erased_by_half_is_a_break() -> None:
     entries = sealed()
     entries[1] = replace(entries[1], salt=None)
-    assert follow(START, entries)[1] == Broken(sequence=2, reason="the personal values are not what was sealed")
+    assert verify_chain(CHAIN_START, entries)[1] == BrokenLink(
+        sequence=2, reason="the personal values are not what was sealed"
+    )
 
 
 def test_a_digest_says_nothing_without_its_salt() -> None:

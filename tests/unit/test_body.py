@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import MalformedRequestError, TooLargeError
-from tenancy.rules.events.batch import MAX_BODY_BYTES, decode_body
+from tenancy.rules.events.batch import MAX_BATCH_BYTES, decode_body
 
 
 @given(st.text())
@@ -62,8 +62,8 @@ def test_a_body_is_utf_8(body: bytes) -> None:
 
 
 def test_a_body_has_at_most_four_megabytes_when_decoded() -> None:
-    full = b" " * MAX_BODY_BYTES
-    assert MAX_BODY_BYTES == 4 * 1024 * 1024
+    full = b" " * MAX_BATCH_BYTES
+    assert MAX_BATCH_BYTES == 4 * 1024 * 1024
     assert decode_body(full) == full
     assert decode_body(gzip.compress(full)) == full
     for body in (full + b" ", gzip.compress(full + b" "), gzip.compress(full) + gzip.compress(b" ")):
@@ -80,7 +80,7 @@ def test_a_gzip_bomb_costs_no_memory() -> None:
         decode_body(bomb)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4 * MAX_BODY_BYTES
+    assert peak < 4 * MAX_BATCH_BYTES
 
 
 def test_a_body_of_very_many_gzip_members_costs_no_time() -> None:

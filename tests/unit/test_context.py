@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.context import parse_context, to_context
 from tenancy.rules.permissions import PERMISSIONS
-from tenancy.rules.tenant import Bucket, Caller, CallerKind, Operator, Tenant
+from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
 from tenancy.rules.tiers import Tier
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -36,7 +36,7 @@ TENANTS = st.builds(
     scopes=st.frozensets(st.sampled_from(sorted(PERMISSIONS))),
     credential_id=st.uuids(),
     kind=st.sampled_from([CallerKind.KEY, CallerKind.PERSON]),
-    bucket=st.sampled_from(Bucket),
+    bucket=st.sampled_from(RateBucket),
     epoch=st.from_regex(r"([0-9]+\.[0-9]+)?", fullmatch=True),
     expires_at=EXPIRY,
 )

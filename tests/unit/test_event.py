@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from tenancy.errors import TenantMismatchError
 from tenancy.rules.events.event import parse_event
-from tenancy.rules.events.row import MAX_EVENT_BYTES, InvalidEventError, Row
+from tenancy.rules.events.row import MAX_EVENT_BYTES, EventRow, InvalidEventError
 from tests.unit.single_events import ACME, EVENT, GLOBEX, RECEPTION, fault, parse, raw, refusal, without
 
 REQUIRED = ("event_type", "event_name", "device_id", "platform", "event_timestamp")
 
 
 def test_every_field_reaches_its_column() -> None:
-    assert parse() == Row(
+    assert parse() == EventRow(
         organization_id=str(ACME),
         event_id="order-1001",
         event_type="purchase",
@@ -163,5 +163,5 @@ def test_whatever_a_field_holds_an_event_is_a_row_or_a_named_error(field: str, v
         at_fault = "organization_id"
     else:
         at_fault = field
-        assert msgspec.json.decode(msgspec.json.encode(row), type=Row) == row
+        assert msgspec.json.decode(msgspec.json.encode(row), type=EventRow) == row
     assert at_fault in (field, "")

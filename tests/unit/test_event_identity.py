@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.rules.events.event import parse_event
-from tenancy.rules.events.row import Reception, derived_event_id
+from tenancy.rules.events.row import BatchContext, derive_event_id
 from tests.unit.single_events import ACME, EVENT, GLOBEX, NOW, RECEPTION, parse, raw, without
 
 
@@ -20,9 +20,9 @@ def test_identity_is_organization_time_device_and_id() -> None:
 
 def test_an_event_without_an_id_gets_one_of_its_own_text() -> None:
     text = without("event_id")
-    later = Reception(organization_id=ACME, received_at=NOW + timedelta(hours=5), retention=timedelta(days=90))
+    later = BatchContext(organization_id=ACME, received_at=NOW + timedelta(hours=5), retention=timedelta(days=90))
     first, again = parse_event(text, RECEPTION), parse_event(text, later)
-    assert first.event_id == derived_event_id(ACME, text)
+    assert first.event_id == derive_event_id(ACME, text)
     assert UUID(first.event_id).version == 5
     assert first.identity == again.identity
 
@@ -37,7 +37,7 @@ def test_derived_ids_differ_when_events_do_and_between_organizations(
     one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     texts = [json.dumps({**EVENT, "event_id": None, "properties": properties}).encode() for properties in (one, other)]
-    globex = Reception(organization_id=GLOBEX, received_at=NOW, retention=timedelta(days=90))
+    globex = BatchContext(organization_id=GLOBEX, received_at=NOW, retention=timedelta(days=90))
     ids = [parse_event(text, RECEPTION).event_id for text in texts]
     assert (ids[0] == ids[1]) == (texts[0] == texts[1])
     assert parse_event(texts[0], globex).event_id not in ids

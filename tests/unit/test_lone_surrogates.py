@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError, MalformedRequestError
 from tenancy.rules.events.batch import parse_segment_batch, parse_segment_call
-from tenancy.rules.events.row import InvalidEventError, Reception, Row
-from tenancy.rules.events.segment import parse_message
+from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError
+from tenancy.rules.events.segment import parse_segment_message
 from tests.unit.batch_bodies import LONE_SURROGATES, texts
 
-RECEPTION = Reception(
+RECEPTION = BatchContext(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     received_at=datetime(2026, 11, 24, 12, 0, tzinfo=UTC),
     retention=timedelta(days=90),
@@ -28,12 +28,12 @@ WHOLE: list[dict[str, Any]] = [
 ]
 
 
-def rows(body: bytes) -> list[Row | None]:
+def rows(body: bytes) -> list[EventRow | None]:
     """Parse like ingest: None where an event is refused."""
-    parsed: list[Row | None] = []
+    parsed: list[EventRow | None] = []
     for text in texts(parse_segment_batch(body).batch):
         try:
-            parsed.append(parse_message(text, RECEPTION))
+            parsed.append(parse_segment_message(text, RECEPTION))
         except InvalidEventError:
             parsed.append(None)
     return parsed

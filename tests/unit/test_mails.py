@@ -5,7 +5,7 @@ import string
 import pytest
 
 from tenancy.rules.mails import EVERYWHERE, TEMPLATES, render_mail
-from tenancy.use_cases.outbox.effects import Kind
+from tenancy.use_cases.outbox.run_entries import OutboxKind
 
 
 def fields_of(template: str) -> set[str]:
@@ -14,7 +14,7 @@ def fields_of(template: str) -> set[str]:
 
 
 def test_every_kind_of_mail_has_a_template() -> None:
-    assert {kind.value for kind in Kind if kind.value.endswith("_mail")} == set(TEMPLATES)
+    assert {kind.value for kind in OutboxKind if kind.value.endswith("_mail")} == set(TEMPLATES)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from tenancy.gateway.http import parse_request
-from tenancy.gateway.mentions import mentions_of
-from tenancy.rules.resolution import Source
+from tenancy.gateway.mentions import list_mentions
+from tenancy.rules.resolution import MentionSource
 
 ACME = "0a000000-0000-4000-8000-00000000000a"
 GLOBEX = "0b000000-0000-4000-8000-00000000000b"
 
 
-def mentions(*, body: bytes = b"", **members: Any) -> list[tuple[Source, str]]:  # noqa: ANN401 - an event of Lambda's
+def mentions(*, body: bytes = b"", **members: Any) -> list[tuple[MentionSource, str]]:  # noqa: ANN401 - an event of Lambda's
     request = parse_request({"httpMethod": "GET", "path": "/usage", "resource": "/usage", **members})
-    return [(mention.source, mention.text) for mention in mentions_of(request, body)]
+    return [(mention.source, mention.text) for mention in list_mentions(request, body)]
 
 
 def headers(**values: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -38,19 +38,19 @@ def test_every_source_is_gathered_in_one_order() -> None:
         "multiValueQueryStringParameters": {"organization_id": [ACME], "from": ["2026-11-01"]},
     }
     assert mentions(**event, body=b'{"organization_id":"acme"}') == [
-        (Source.HEADER, ACME),
-        (Source.HOST, "acme.attribution.example"),
-        (Source.FORWARDED_HOST, "globex.example"),
-        (Source.PATH, ACME),
-        (Source.QUERY, ACME),
-        (Source.BODY, "acme"),
+        (MentionSource.HEADER, ACME),
+        (MentionSource.HOST, "acme.attribution.example"),
+        (MentionSource.FORWARDED_HOST, "globex.example"),
+        (MentionSource.PATH, ACME),
+        (MentionSource.QUERY, ACME),
+        (MentionSource.BODY, "acme"),
     ]
 
 
 @pytest.mark.parametrize("name", ["X-Organization-ID", "x-organization-id", "X-ORGANIZATION-ID", "x-Organization-iD"])
 def test_header_names_are_compared_in_lower_case(name: str) -> None:
     for event in ({"headers": {name: ACME}}, {"multiValueHeaders": {name: [ACME]}}):
-        assert mentions(**event) == [(Source.HEADER, ACME)]
+        assert mentions(**event) == [(MentionSource.HEADER, ACME)]
 
 
 @pytest.mark.parametrize(
@@ -73,16 +73,16 @@ def test_header_names_are_compared_in_lower_case(name: str) -> None:
     ],
 )
 def test_each_value_of_a_repeated_header_is_a_mention(event: dict[str, Any], texts: list[str]) -> None:
-    assert mentions(**event) == [(Source.HEADER, text) for text in texts]
+    assert mentions(**event) == [(MentionSource.HEADER, text) for text in texts]
 
 
 def test_each_host_of_several_is_a_mention() -> None:
     event = headers(Host=["a.example:443", "b.example"], X_Forwarded_Host=["c.example, d.example"])
     assert mentions(**event) == [
-        (Source.HOST, "a.example:443"),
-        (Source.HOST, "b.example"),
-        (Source.FORWARDED_HOST, "c.example"),
-        (Source.FORWARDED_HOST, "d.example"),
+        (MentionSource.HOST, "a.example:443"),
+        (MentionSource.HOST, "b.example"),
+        (MentionSource.FORWARDED_HOST, "c.example"),
+        (MentionSource.FORWARDED_HOST, "d.example"),
     ]
 
 
@@ -98,7 +98,7 @@ def test_each_host_of_several_is_a_mention() -> None:
     ],
 )
 def test_each_value_of_the_query_is_a_mention(query: dict[str, Any], texts: list[str]) -> None:
-    assert mentions(**query) == [(Source.QUERY, text) for text in texts]
+    assert mentions(**query) == [(MentionSource.QUERY, text) for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_path_is_read_as_the_gateway_has_and_as_the_router_will(
 ) -> None:
     parameters = {"organization_id": parsed} if parsed else None
     found = mentions(path=path, resource="/organizations/{organization_id}/usage", pathParameters=parameters)
-    assert found == [(Source.PATH, text) for text in texts]
+    assert found == [(MentionSource.PATH, text) for text in texts]
 
 
 def test_another_part_of_a_path_is_no_mention() -> None:

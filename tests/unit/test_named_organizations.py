@@ -13,10 +13,10 @@ from tenancy.rules.events.event import parse_event
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.resolution import (
     Mention,
-    Outcome,
-    Source,
+    MentionSource,
+    ResolutionOutcome,
+    find_mentions,
     find_organization_id,
-    mentions_in,
     resolve,
 )
 from tests.unit.decisions import (
@@ -62,7 +62,7 @@ SPELLINGS = {
 
 @pytest.mark.parametrize("source", IDS)
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_only_the_canonical_spelling_of_the_own_id_agrees_in_any_case(source: Source, spelling: str) -> None:
+def test_only_the_canonical_spelling_of_the_own_id_agrees_in_any_case(source: MentionSource, spelling: str) -> None:
     text, expected = SPELLINGS[spelling]
     assert verdict(ACME, source, text) is expected
 
@@ -79,7 +79,9 @@ def test_an_id_is_its_canonical_text_or_none(text: str) -> None:
     | st.text(alphabet=st.characters(codec="utf-8"))
 )
 def test_an_event_is_judged_by_the_same_rule_as_every_other_body(text: str) -> None:
-    expected = pytest.raises(TenantMismatchError) if verdict(ACME, Source.BODY, text) is DISAGREES else nullcontext()
+    expected = (
+        pytest.raises(TenantMismatchError) if verdict(ACME, MentionSource.BODY, text) is DISAGREES else nullcontext()
+    )
     with expected as refused:
         parse_event(raw(organization_id=text), RECEPTION)
     assert refused is None or refused.value.sources == ("body",)
@@ -90,20 +92,20 @@ def test_an_event_is_judged_by_the_same_rule_as_every_other_body(text: str) -> N
 
 @pytest.mark.parametrize("source", HOSTS)
 @pytest.mark.parametrize("host", HOST_TABLE, ids=ascii)
-def test_below_the_base_domain_only_the_own_subdomain_agrees(source: Source, host: str) -> None:
+def test_below_the_base_domain_only_the_own_subdomain_agrees(source: MentionSource, host: str) -> None:
     assert verdict(ACME, source, host) is HOST_TABLE[host]
 
 
 @pytest.mark.parametrize("label", sorted(RESERVED_SUBDOMAINS))
 def test_the_platforms_own_hosts_name_nobody(label: str) -> None:
     for caller in (ACME, OPERATOR):
-        assert verdict(caller, Source.HOST, f"{label}.{BASE_DOMAIN}") is NAMES_NOBODY
+        assert verdict(caller, MentionSource.HOST, f"{label}.{BASE_DOMAIN}") is NAMES_NOBODY
 
 
-@example(":.attribution.example", Source.HOST)
-@example("acme:.attribution.example", Source.HOST)
+@example(":.attribution.example", MentionSource.HOST)
+@example("acme:.attribution.example", MentionSource.HOST)
 @given(st.text() | st.text().map(lambda label: f"{label}.{BASE_DOMAIN}"), st.sampled_from(HOSTS))
-def test_no_host_agrees_but_the_own_ones(host: str, source: Source) -> None:
+def test_no_host_agrees_but_the_own_ones(host: str, source: MentionSource) -> None:
     own = {"acme.attribution.example", "track.acme.example"}
     spelled = host.lower().partition(":")[0].removesuffix(".")
     assert (verdict(ACME, source, host) is AGREES) <= (spelled in own)
@@ -114,18 +116,18 @@ def test_no_host_agrees_but_the_own_ones(host: str, source: Source) -> None:
 
 @given(st.text())
 def test_without_a_base_domain_no_host_is_ours(host: str) -> None:
-    named = [Mention(source=Source.HOST, text=host)]
-    assert resolve(ACME, named, base_domain="").outcome is Outcome.ACCEPTED
+    named = [Mention(source=MentionSource.HOST, text=host)]
+    assert resolve(ACME, named, base_domain="").outcome is ResolutionOutcome.ACCEPTED
 
 
 def test_a_letter_that_only_looks_like_another_in_lower_case_is_another() -> None:
     kiwi = replace(ACME, subdomain="kiwi")
     for first, expected in (("k", AGREES), ("K", AGREES), ("\u212a", DISAGREES)):
-        assert verdict(kiwi, Source.HOST, f"{first}iwi.{BASE_DOMAIN}") is expected
+        assert verdict(kiwi, MentionSource.HOST, f"{first}iwi.{BASE_DOMAIN}") is expected
 
 
 def test_a_custom_domain_that_nobody_has_verified_names_nobody() -> None:
-    named = [Mention(source=Source.HOST, text="track.globex.example")]
+    named = [Mention(source=MentionSource.HOST, text="track.globex.example")]
     [step] = resolve(ACME, named, base_domain=BASE_DOMAIN).trace
     assert step.verdict is NAMES_NOBODY
 
@@ -161,6 +163,6 @@ def test_a_custom_domain_that_nobody_has_verified_names_nobody() -> None:
     ids=lambda value: ascii(value)[:40],
 )
 def test_a_body_mentions_what_its_top_level_names(document: bytes, texts: list[str]) -> None:
-    assert [(mention.source, mention.text) for mention in mentions_in(document)] == [
-        (Source.BODY, text) for text in texts
+    assert [(mention.source, mention.text) for mention in find_mentions(document)] == [
+        (MentionSource.BODY, text) for text in texts
     ]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tenancy.rules.events.names import Names, names_in
+from tenancy.rules.events.names import SubjectNames, find_names
 from tests.unit.single_events import parse
 
 
@@ -26,15 +26,15 @@ from tests.unit.single_events import parse
     ],
 )
 def test_a_name_is_a_text_or_a_number_at_the_top_level(text: str, names: tuple[tuple[str, ...], ...]) -> None:
-    assert names_in(text) == Names(*names)
-    assert names_in("{}", text) == Names(*names)
+    assert find_names(text) == SubjectNames(*names)
+    assert find_names("{}", text) == SubjectNames(*names)
 
 
 def test_a_name_is_cut_where_a_request_for_its_erasure_ends() -> None:
-    assert names_in(json.dumps({"userId": "x" * 300})).users == ("x" * 255,)
+    assert find_names(json.dumps({"userId": "x" * 300})).users == ("x" * 255,)
 
 
 def test_what_the_parser_of_bodies_takes_can_be_searched_for_names() -> None:
     deep = "[" * 9_000 + "]" * 9_000
     assert parse(properties={"userId": "ann"}).user_names == ("ann",)
-    assert names_in(f'{{"a": {deep}, "userId": "ann"}}').users == ("ann",)
+    assert find_names(f'{{"a": {deep}, "userId": "ann"}}').users == ("ann",)

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from tenancy.gateway.context import to_context
-from tenancy.gateway.policy import allow
+from tenancy.gateway.policy import allow_policy
 from tenancy.rules.tenant import CallerKind, Operator, Tenant
 from tenancy.rules.tiers import Tier
 
@@ -25,12 +25,12 @@ API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5"
     [f"{API}/v1/GET/usage", f"{API}/v1/POST/events", f"{API}/v1/GET/organizations/0a/usage", f"{API}/v1/GET/"],
 )
 def test_every_path_of_the_stage_is_allowed_and_no_other_stage(method_arn: str) -> None:
-    statements = allow(method_arn, ACME, "key")["policyDocument"]["Statement"]
+    statements = allow_policy(method_arn, ACME, "key")["policyDocument"]["Statement"]
     assert statements == [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": f"{API}/v1/*"}]
 
 
 def test_the_answer_has_the_form_that_the_gateway_demands() -> None:
-    answer = allow(f"{API}/v1/GET/usage", ACME, "organization-0a-1")
+    answer = allow_policy(f"{API}/v1/GET/usage", ACME, "organization-0a-1")
     assert set(answer) == {"principalId", "policyDocument", "context", "usageIdentifierKey"}
     assert answer["policyDocument"]["Version"] == "2012-10-17"
     assert answer["principalId"] == str(ACME.credential_id)
@@ -40,5 +40,5 @@ def test_the_answer_has_the_form_that_the_gateway_demands() -> None:
 
 def test_an_operator_is_allowed_like_a_tenant() -> None:
     operator = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
-    answer = allow(f"{API}/v1/GET/usage", operator, "platform")
+    answer = allow_policy(f"{API}/v1/GET/usage", operator, "platform")
     assert (answer["principalId"], answer["usageIdentifierKey"]) == (str(operator.credential_id), "platform")

@@ -5,19 +5,19 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rules.rate_limit import BLOCK, WINDOW, Window, consume, rate_of
+from tenancy.rules.rate_limit import BLOCK, WINDOW, RateWindow, count_request, rate_state
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 STEPS = st.lists(st.integers(0, 90_000), max_size=60)
 
 
-def windows(limit: int, steps: list[int]) -> list[tuple[datetime, Window]]:
+def windows(limit: int, steps: list[int]) -> list[tuple[datetime, RateWindow]]:
     """Return the window that each request leaves, *steps* (ms) after the one before."""
-    found: list[tuple[datetime, Window]] = []
+    found: list[tuple[datetime, RateWindow]] = []
     now, window = START, None
     for step in steps:
         now += timedelta(milliseconds=step)
-        window = consume(window, limit=limit, now=now)
+        window = count_request(window, limit=limit, now=now)
         found.append((now, window))
     return found
 
@@ -36,9 +36,9 @@ def test_the_first_request_over_the_limit_blocks_for_a_minute_and_later_ones_no_
 
 def test_who_is_refused_is_told_when_it_begins_anew_in_whole_seconds() -> None:
     now, window = windows(1, [0, 30_001])[-1]
-    rate = rate_of(window, limit=1, now=now)
+    rate = rate_state(window, limit=1, now=now)
     assert (rate.is_exceeded, rate.remaining, rate.seconds_left) == (True, 0, 60)
-    assert rate_of(window, limit=1, now=window.ends_at - timedelta(milliseconds=1)).seconds_left == 1
+    assert rate_state(window, limit=1, now=window.ends_at - timedelta(milliseconds=1)).seconds_left == 1
 
 
 @given(st.integers(1, 20), STEPS)
@@ -54,4 +54,4 @@ def test_no_window_admits_more_than_the_limit(limit: int, steps: list[int]) -> N
 def test_a_higher_limit_admits_at_once(limit: int, steps: list[int]) -> None:
     """A tier change keeps the window; only what it may hold is another number."""
     for now, window in windows(limit, steps):
-        assert consume(window, limit=1_000, now=now).requests <= 1_000
+        assert count_request(window, limit=1_000, now=now).requests <= 1_000

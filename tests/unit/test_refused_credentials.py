@@ -9,7 +9,7 @@ import pytest
 from tenancy.errors import Refusal, UnauthenticatedError, UnavailableError
 from tenancy.rules.api_keys import KeyType, generate_key
 from tenancy.rules.tokens import KeySet
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import JWKS, Secrets
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.keys.authenticate import authenticate
@@ -147,7 +147,7 @@ def secrets_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
     """Secrets Manager at an address at which nothing answers."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    aws = Aws("secretsmanager", REGION, f"http://127.0.0.1:{free_port()}")
+    aws = AwsClient("secretsmanager", REGION, f"http://127.0.0.1:{free_port()}")
     yield Secrets(aws, "tenancy/test")
     aws.close()
 

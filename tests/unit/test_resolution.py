@@ -5,10 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import ForbiddenError, ForeignPathError, NotFoundError, TenantMismatchError
-from tenancy.rules.resolution import (
-    Outcome,
-    Source,
-)
+from tenancy.rules.resolution import MentionSource, ResolutionOutcome
 from tenancy.rules.tenant import Caller, Tenant
 from tests.unit.decisions import (
     ACME,
@@ -32,10 +29,10 @@ from tests.unit.decisions import (
 @pytest.mark.parametrize("text", [OWN, "", "acme", OTHER])
 def test_a_platform_key_together_with_the_header_is_forbidden(text: str) -> None:
     for decision in (
-        decide(OPERATOR, (Source.HEADER, text)),
-        decide(OPERATOR, (Source.PATH, OWN), (Source.HEADER, text)),
+        decide(OPERATOR, (MentionSource.HEADER, text)),
+        decide(OPERATOR, (MentionSource.PATH, OWN), (MentionSource.HEADER, text)),
     ):
-        assert decision.outcome is Outcome.FORBIDDEN
+        assert decision.outcome is ResolutionOutcome.FORBIDDEN
         refused = refusal(decision)
         assert isinstance(refused, ForbiddenError)
         assert (refused.status, refused.code, refused.sources) == (403, "forbidden", ())
@@ -44,34 +41,34 @@ def test_a_platform_key_together_with_the_header_is_forbidden(text: str) -> None
 @pytest.mark.parametrize("host", [host for host, judged in HOST_TABLE.items() if judged is not NAMES_NOBODY], ids=ascii)
 def test_a_platform_key_on_a_tenants_host_is_forbidden(host: str) -> None:
     for source in HOSTS:
-        assert decide(OPERATOR, (Source.PATH, OWN), (source, host)).outcome is Outcome.FORBIDDEN
+        assert decide(OPERATOR, (MentionSource.PATH, OWN), (source, host)).outcome is ResolutionOutcome.FORBIDDEN
 
 
 @pytest.mark.parametrize("host", [host for host, judged in HOST_TABLE.items() if judged is NAMES_NOBODY], ids=ascii)
 def test_a_platform_key_may_come_to_any_other_host(host: str) -> None:
-    assert decide(OPERATOR, (Source.HOST, host)).outcome is Outcome.ACCEPTED
+    assert decide(OPERATOR, (MentionSource.HOST, host)).outcome is ResolutionOutcome.ACCEPTED
 
 
 def test_the_path_selects_for_the_operator() -> None:
     for text in (OTHER, OTHER.upper()):
-        decision = decide(OPERATOR, (Source.PATH, text))
-        assert (decision.outcome, decision.organization_id) == (Outcome.ACCEPTED, GLOBEX.organization_id)
+        decision = decide(OPERATOR, (MentionSource.PATH, text))
+        assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.ACCEPTED, GLOBEX.organization_id)
     assert decide(OPERATOR).organization_id is None
 
 
 @pytest.mark.parametrize("text", ["x", "", OWN.replace("-", ""), f"urn:uuid:{OWN}"])
 def test_a_path_of_the_operators_that_is_no_id_selects_nobody_and_is_the_routes_to_refuse(text: str) -> None:
-    decision = decide(OPERATOR, (Source.PATH, text))
-    assert (decision.outcome, decision.organization_id) == (Outcome.ACCEPTED, None)
+    decision = decide(OPERATOR, (MentionSource.PATH, text))
+    assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.ACCEPTED, None)
 
 
-@pytest.mark.parametrize("source", [Source.QUERY, Source.BODY])
-def test_what_the_operator_names_beside_the_path_is_the_paths(source: Source) -> None:
-    assert decide(OPERATOR, (Source.PATH, OWN), (source, OWN)).outcome is Outcome.ACCEPTED
+@pytest.mark.parametrize("source", [MentionSource.QUERY, MentionSource.BODY])
+def test_what_the_operator_names_beside_the_path_is_the_paths(source: MentionSource) -> None:
+    assert decide(OPERATOR, (MentionSource.PATH, OWN), (source, OWN)).outcome is ResolutionOutcome.ACCEPTED
     for mentions in (
-        [(Source.PATH, OWN), (source, OTHER)],
-        [(Source.PATH, "x"), (source, OWN)],
-        [(Source.PATH, "x"), (source, "x")],
+        [(MentionSource.PATH, OWN), (source, OTHER)],
+        [(MentionSource.PATH, "x"), (source, OWN)],
+        [(MentionSource.PATH, "x"), (source, "x")],
         [(source, OWN)],
         [(source, "x")],
         [(source, "")],
@@ -82,18 +79,18 @@ def test_what_the_operator_names_beside_the_path_is_the_paths(source: Source) ->
 
 
 def test_two_paths_select_nobody() -> None:
-    decision = decide(OPERATOR, (Source.PATH, OWN), (Source.PATH, OTHER))
-    assert (decision.outcome, decision.organization_id) == (Outcome.MISMATCH, None)
+    decision = decide(OPERATOR, (MentionSource.PATH, OWN), (MentionSource.PATH, OTHER))
+    assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.MISMATCH, None)
 
 
 # ------------------------------------------------------------------------------------------------------------ decisions
 
 
-@pytest.mark.parametrize("source", [source for source in Source if source is not Source.PATH])
-def test_whatever_names_another_organization_is_a_mismatch_that_says_where(source: Source) -> None:
+@pytest.mark.parametrize("source", [source for source in MentionSource if source is not MentionSource.PATH])
+def test_whatever_names_another_organization_is_a_mismatch_that_says_where(source: MentionSource) -> None:
     text = f"globex.{BASE_DOMAIN}" if source in HOSTS else OTHER
-    decision = decide(ACME, (Source.HEADER, OWN), (source, text), (source, text))
-    assert (decision.outcome, decision.organization_id) == (Outcome.MISMATCH, ACME.organization_id)
+    decision = decide(ACME, (MentionSource.HEADER, OWN), (source, text), (source, text))
+    assert (decision.outcome, decision.organization_id) == (ResolutionOutcome.MISMATCH, ACME.organization_id)
     refused = refusal(decision)
     assert isinstance(refused, TenantMismatchError)
     assert (refused.status, refused.code, refused.sources) == (403, "tenant_mismatch", (source,))
@@ -101,7 +98,7 @@ def test_whatever_names_another_organization_is_a_mismatch_that_says_where(sourc
 
 @pytest.mark.parametrize("text", [OTHER, "0f000000-0000-4000-8000-00000000000f", "x"])
 def test_a_tenant_on_anothers_path_learns_nothing_but_the_trail_does(text: str) -> None:
-    refused = refusal(decide(ACME, (Source.HEADER, OTHER), (Source.PATH, text)))
+    refused = refusal(decide(ACME, (MentionSource.HEADER, OTHER), (MentionSource.PATH, text)))
     assert isinstance(refused, ForeignPathError)
     absent = NotFoundError("There is no such organization.")
     assert (refused.status, refused.code, refused.title, refused.detail) == (
@@ -114,18 +111,22 @@ def test_a_tenant_on_anothers_path_learns_nothing_but_the_trail_does(text: str) 
 
 
 def test_a_tenant_on_its_own_path_is_the_routes_to_judge() -> None:
-    assert decide(ACME, (Source.PATH, OWN)).outcome is Outcome.ACCEPTED
+    assert decide(ACME, (MentionSource.PATH, OWN)).outcome is ResolutionOutcome.ACCEPTED
 
 
 def test_who_names_nobody_is_the_principal() -> None:
     decision = decide(ACME)
-    assert (decision.outcome, decision.organization_id, decision.trace) == (Outcome.ACCEPTED, ACME.organization_id, ())
+    assert (decision.outcome, decision.organization_id, decision.trace) == (
+        ResolutionOutcome.ACCEPTED,
+        ACME.organization_id,
+        (),
+    )
     assert refusal(decision) is None
 
 
 MENTIONS = st.lists(
     st.tuples(
-        st.sampled_from(Source),
+        st.sampled_from(MentionSource),
         st.sampled_from([OWN, OTHER, OWN.upper(), "", "x", *HOST_TABLE]) | st.text(max_size=20),
     ),
     max_size=8,
@@ -133,11 +134,13 @@ MENTIONS = st.lists(
 
 
 @given(st.sampled_from([ACME, GLOBEX, OPERATOR]), MENTIONS)
-def test_a_request_passes_exactly_when_no_mention_disagrees(caller: Caller, mentions: list[tuple[Source, str]]) -> None:
+def test_a_request_passes_exactly_when_no_mention_disagrees(
+    caller: Caller, mentions: list[tuple[MentionSource, str]]
+) -> None:
     decision = decide(caller, *mentions)
     assert [(step.mention.source, step.mention.text) for step in decision.trace] == mentions
     disagrees = any(step.verdict is DISAGREES for step in decision.trace)
-    assert (decision.outcome is not Outcome.ACCEPTED) == disagrees == (refusal(decision) is not None)
+    assert (decision.outcome is not ResolutionOutcome.ACCEPTED) == disagrees == (refusal(decision) is not None)
     assert set(decision.disagreeing) == {step.mention.source for step in decision.trace if step.verdict is DISAGREES}
     if isinstance(caller, Tenant):
         assert decision.organization_id == caller.organization_id
@@ -145,6 +148,8 @@ def test_a_request_passes_exactly_when_no_mention_disagrees(caller: Caller, ment
 
 
 @given(MENTIONS, MENTIONS)
-def test_no_mention_makes_up_for_another(some: list[tuple[Source, str]], more: list[tuple[Source, str]]) -> None:
-    if decide(ACME, *some).outcome is not Outcome.ACCEPTED:
-        assert decide(ACME, *some, *more).outcome is not Outcome.ACCEPTED
+def test_no_mention_makes_up_for_another(
+    some: list[tuple[MentionSource, str]], more: list[tuple[MentionSource, str]]
+) -> None:
+    if decide(ACME, *some).outcome is not ResolutionOutcome.ACCEPTED:
+        assert decide(ACME, *some, *more).outcome is not ResolutionOutcome.ACCEPTED

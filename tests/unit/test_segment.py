@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rules.events.row import MAX_EVENT_BYTES, InvalidEventError, Row
+from tenancy.rules.events.row import MAX_EVENT_BYTES, EventRow, InvalidEventError
 from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
 from tests.unit.segment_calls import ACME, CALL, Anything, fault, parse, raw, without
 
 
 def test_every_member_reaches_its_column() -> None:
     row = parse()
-    assert msgspec.structs.replace(row, properties="", user_properties="") == Row(
+    assert msgspec.structs.replace(row, properties="", user_properties="") == EventRow(
         organization_id=str(ACME),
         event_id="ajs-1001",
         event_type="track",
@@ -188,7 +188,7 @@ def test_whatever_a_member_holds_a_call_is_a_row_or_refused(member: str, value: 
         row = parse(msgspec.json.encode({**CALL, member: value}))
     except InvalidEventError:
         return
-    assert msgspec.json.decode(msgspec.json.encode(row), type=Row) == row
+    assert msgspec.json.decode(msgspec.json.encode(row), type=EventRow) == row
 
 
 def test_the_paths_are_those_of_the_sdks() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rules.events.row import Reception
+from tenancy.rules.events.row import BatchContext
 from tests.unit.segment_calls import CALL, GLOBEX, NOW, parse, raw, without
 
 
@@ -32,7 +32,7 @@ def test_a_message_id_is_the_events_id() -> None:
 
 @pytest.mark.parametrize("text", [without("messageId"), raw(messageId=None), raw(messageId="")])
 def test_without_a_message_id_the_text_makes_one(text: bytes) -> None:
-    globex = Reception(organization_id=GLOBEX, received_at=NOW, retention=timedelta(days=90))
+    globex = BatchContext(organization_id=GLOBEX, received_at=NOW, retention=timedelta(days=90))
     mine, others = parse(text), parse(text, reception=globex)
     assert UUID(mine.event_id).version == 5
     assert mine.event_id == parse(text).event_id != others.event_id

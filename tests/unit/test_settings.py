@@ -1,10 +1,10 @@
-"""The environment of a function is read once, cast, and complete or refused."""
+"""Settings: every variable is checked and cast when a function starts."""
 
 from datetime import timedelta
 
 import pytest
 
-from tenancy.settings import Settings
+from tenancy.settings import VARIABLES, InvalidSettingError, Settings
 
 ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
@@ -30,7 +30,9 @@ ENVIRONMENT = {
 
 
 def test_every_setting_comes_from_its_variable() -> None:
-    assert Settings.from_env(ENVIRONMENT) == Settings(
+    settings = Settings.from_env(*VARIABLES, environ=ENVIRONMENT)
+
+    assert settings == Settings(
         region="eu-west-1",
         aws_endpoint_url="http://127.0.0.1:4566",
         secrets_prefix="tenancy/test",
@@ -42,38 +44,60 @@ def test_every_setting_comes_from_its_variable() -> None:
         usage_plans_path="/tenancy/usage-plans",
         audit_queue_url="http://127.0.0.1:4566/000000000000/audit",
         signing_key_id="0f000000-0000-4000-8000-00000000000f",
-        sealing_key_id="0e000000-0000-4000-8000-00000000000e",
+        encryption_key_id="0e000000-0000-4000-8000-00000000000e",
         mail_from="no-reply@attribution.example",
         exports_bucket="tenancy-exports",
-        redis_patience_seconds=0.05,
+        redis_timeout_seconds=0.05,
         deletion_grace=timedelta(days=30),
-        erasure_quiet=timedelta(minutes=2),
+        writer_wait=timedelta(minutes=2),
         recount_after=timedelta(days=1),
         state_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
     )
 
 
-def test_what_a_function_does_not_use_is_empty() -> None:
-    settings = Settings.from_env({"SECRETS_PREFIX": "tenancy/test"})
-    assert settings.region == "eu-central-1"
-    assert settings.aws_endpoint_url is None
-    assert {settings.base_domain, settings.events_queue_url, settings.mail_from} == {""}
+def test_region_and_endpoint_have_defaults() -> None:
+    settings = Settings.from_env(environ={"SECRETS_PREFIX": "tenancy/test", "AWS_ENDPOINT_URL": ""})
+
+    assert (settings.region, settings.aws_endpoint_url) == ("eu-central-1", None)
 
 
-def test_an_empty_endpoint_is_none() -> None:
-    assert Settings.from_env(ENVIRONMENT | {"AWS_ENDPOINT_URL": ""}).aws_endpoint_url is None
+@pytest.mark.parametrize("name", VARIABLES)
+@pytest.mark.parametrize("value", [None, ""])
+def test_missing_variable_is_named(name: str, value: str | None) -> None:
+    environment = {key: text for key, text in ENVIRONMENT.items() if key != name}
+    if value is not None:
+        environment[name] = value
+
+    with pytest.raises(InvalidSettingError, match=f"{name} is missing"):
+        Settings.from_env(*VARIABLES, environ=environment)
 
 
-def test_without_a_prefix_for_secrets_nothing_starts() -> None:
-    with pytest.raises(KeyError, match="SECRETS_PREFIX"):
-        Settings.from_env({})
+@pytest.mark.parametrize("text", ["x", "-1", "1.5", " 1", "\u0661"])
+def test_duration_that_is_no_whole_number_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSettingError, match="DELETION_GRACE_SECONDS is not a whole number"):
+        Settings.from_env("DELETION_GRACE_SECONDS", environ=ENVIRONMENT | {"DELETION_GRACE_SECONDS": text})
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(InvalidSettingError, match="SECRETS_PREFIX is missing; MAIL_FROM is missing"):
+        Settings.from_env("MAIL_FROM", environ={})
+
+
+def test_setting_that_was_not_asked_for_cannot_be_read() -> None:
+    settings = Settings.from_env(environ=ENVIRONMENT)
+
+    with pytest.raises(AttributeError, match="mail_from"):
+        _ = settings.mail_from
 
 
 def test_settings_are_read_from_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRETS_PREFIX", "tenancy/of-this-process")
+
     assert Settings.from_env().secrets_prefix == "tenancy/of-this-process"
 
 
 def test_settings_do_not_change() -> None:
+    settings = Settings.from_env(environ=ENVIRONMENT)
+
     with pytest.raises(AttributeError):
-        Settings.from_env(ENVIRONMENT).region = "us-east-1"  # type: ignore[misc]
+        settings.region = "us-east-1"  # type: ignore[misc]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError
 from tenancy.gateway.documents.usage import parse_period, statistics_document, usage_document
+from tenancy.rules.durations import SETTLING_TIME
 from tenancy.rules.quotas import Allowance, Metric
 from tenancy.rules.tiers import Tier
-from tenancy.rules.usage import SETTLING_TIME, DailyUsage, Period, month_of, unsettled_since
+from tenancy.rules.usage import DailyUsage, Period, month_of, unsettled_since
 from tenancy.stores.clickhouse.events import Statistics
 from tenancy.use_cases.usage.read_usage import UsageReport
 

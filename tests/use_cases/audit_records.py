@@ -6,53 +6,53 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from tenancy.rules.audit_chain import Entry
-from tenancy.rules.audit_record import Addressed, Outcome, Record
+from tenancy.rules.audit_chain import AuditEntry
+from tenancy.rules.audit_record import AddressedRecord, AuditOutcome, AuditRecord
 from tenancy.rules.tenant import CallerKind
-from tenancy.stores.postgres.audit_log import Selection, insert_record
+from tenancy.stores.postgres.audit_log import AuditSelection, insert_audit_record
 from tenancy.use_cases.audit.read_audit import list_audit_entries
 from tests.given import OPERATOR, Databases
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=400)  # past starter's 365 days, within growth's 730
 ALICE, BOB = (replace(OPERATOR, kind=CallerKind.PERSON, id=uuid4(), source_address=f"198.51.100.{n}") for n in (1, 2))
-EVER = Selection(start=date(2000, 1, 1), end=date(2100, 1, 1))
+EVER = AuditSelection(start=date(2000, 1, 1), end=date(2100, 1, 1))
 
 
-def read(number: int, *, occurred_at: datetime = NOW, **changes: object) -> Record:
-    record = Record(
+def read(number: int, *, occurred_at: datetime = NOW, **changes: object) -> AuditRecord:
+    record = AuditRecord(
         occurred_at=occurred_at + timedelta(seconds=number),
         actor=ALICE,
         action="GET /v1/usage",
         target="/v1/usage",
-        outcome=Outcome.DONE,
+        outcome=AuditOutcome.DONE,
     )
     return replace(record, **changes)  # type: ignore[arg-type]
 
 
-def refusal(number: int = 0, **changes: object) -> Record:
+def refusal(number: int = 0, **changes: object) -> AuditRecord:
     """Return a refusal of ten minutes ago; 0 to 59 are of the same minute."""
     minute = (NOW - timedelta(minutes=10)).replace(second=0, microsecond=0)
-    refused = read(number, occurred_at=minute, outcome=Outcome.REFUSED, code="tenant_mismatch")
+    refused = read(number, occurred_at=minute, outcome=AuditOutcome.REFUSED, code="tenant_mismatch")
     return replace(refused, **changes)  # type: ignore[arg-type]
 
 
-def write(databases: Databases, organization_id: UUID, *records: Record) -> None:
+def write(databases: Databases, organization_id: UUID, *records: AuditRecord) -> None:
     with databases.platform.transaction() as conn:
         for record in records:
-            insert_record(conn, organization_id, record)
+            insert_audit_record(conn, organization_id, record)
 
 
-def message(organization_id: UUID, record: Record) -> str:
-    return msgspec.json.encode(Addressed(organization_id=organization_id, record=record)).decode()
+def message(organization_id: UUID, record: AuditRecord) -> str:
+    return msgspec.json.encode(AddressedRecord(organization_id=organization_id, record=record)).decode()
 
 
-def messages(organization_id: UUID, *records: Record) -> dict[str, str]:
+def messages(organization_id: UUID, *records: AuditRecord) -> dict[str, str]:
     """Return records as the queue brings them, by message id."""
     return {f"message-{number}": message(organization_id, record) for number, record in enumerate(records)}
 
 
-def entries(databases: Databases, organization_id: UUID, outcome: Outcome | None = None) -> list[Entry]:
+def entries(databases: Databases, organization_id: UUID, outcome: AuditOutcome | None = None) -> list[AuditEntry]:
     selection = replace(EVER, outcome=outcome)
     page = list_audit_entries(databases.functions, organization_id, selection, cursor=None, limit=100)
     return list(page.entries)

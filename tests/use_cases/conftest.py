@@ -6,14 +6,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
-from tenancy.use_cases.deletion.estate import Estate
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.deletion.erasure_stores import ErasureStores
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import EXPORTS_BUCKET, PLANS_PATH, REGION, AwsAccount, Databases
 from tests.handlers.conftest import mails
 from tests.use_cases.admitting import NOW, Admit
@@ -24,7 +24,7 @@ __all__ = ["mails"]  # a fixture that is shared with the handlers'
 
 @pytest.fixture
 def signer(aws: AwsAccount) -> Iterator[Signer]:
-    client = Aws("kms", REGION, aws.endpoint_url)
+    client = AwsClient("kms", REGION, aws.endpoint_url)
     yield Signer(client, aws.signing_key_id)
     client.close()
 
@@ -38,18 +38,18 @@ def tamper(databases: Databases) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def admit(counters: Redis, databases: Databases) -> Admit:
-    admissions = Admissions(counters, lambda: databases.functions)
+    admissions = AdmissionGate(counters, lambda: databases.functions)
     return lambda caller, **options: admissions.admit(caller, **{"now": NOW, **options})
 
 
 @pytest.fixture
-def platform(databases: Databases, counters: Redis, world: World, signer: Signer) -> Platform:
+def platform(databases: Databases, counters: Redis, targets: OutboxTargets, signer: Signer) -> Platform:
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)
-    estate = Estate(
+    erasure_stores = ErasureStores(
         platform_db=databases.platform,
         client=lambda: databases.clickhouse,
         redis=counters,
         gateway_keys=gateway_keys,
         exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
     )
-    return Platform(databases=databases, redis=counters, world=world, estate=estate, signer=signer)
+    return Platform(databases=databases, redis=counters, targets=targets, erasure_stores=erasure_stores, signer=signer)

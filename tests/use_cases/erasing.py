@@ -13,9 +13,9 @@ from tenancy.rules.deletion import Counts
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.deletion.delete import delete_organization
-from tenancy.use_cases.deletion.erase import await_writers, certify, close_gate, erase_store
-from tenancy.use_cases.deletion.estate import STORES, Estate
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.deletion.erase import await_writers, certify, erase_store, place_tombstones
+from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import NOW, OPERATOR, REGION, Databases
 
 GRACE = timedelta(days=30)
@@ -30,19 +30,19 @@ class Platform:
 
     databases: Databases
     redis: Redis
-    world: World
-    estate: Estate
+    targets: OutboxTargets
+    erasure_stores: ErasureStores
     signer: Signer
 
     def delete(self, organization_id: UUID, *, now: datetime = NOW) -> int:
         """Delete, and return which deletion it is."""
         delete_organization(
-            self.databases.platform, self.world, organization_id, "the end", OPERATOR, grace=GRACE, now=now
+            self.databases.platform, self.targets, organization_id, "the end", OPERATOR, grace=GRACE, now=now
         )
         return generation_of(self.databases, organization_id)
 
     def close(self, organization_id: UUID, generation: int = 1, *, now: datetime = PURGE) -> None:
-        close_gate(self.estate, organization_id, generation, request_id=REQUEST_ID, now=now)
+        place_tombstones(self.erasure_stores, organization_id, generation, request_id=REQUEST_ID, now=now)
 
     def erase(self, organization_id: UUID, generation: int = 1, *, times: int = 1, now: datetime = PURGE) -> Counts:
         """Do every task that often, and return the counts of the last one."""
@@ -51,13 +51,13 @@ class Platform:
         for _ in range(times):
             self.close(organization_id, generation, now=now)
         for _ in range(times):
-            await_writers(self.estate, organization_id, generation, closed_at=now, quiet=QUIET, now=later)
-        for store in STORES:
+            await_writers(self.erasure_stores, organization_id, generation, closed_at=now, writer_wait=QUIET, now=later)
+        for store in ERASABLE_STORES:
             for _ in range(times):
-                erase_store(self.estate, organization_id, generation, store, now=later)
+                erase_store(self.erasure_stores, organization_id, generation, store, now=later)
         for _ in range(times):
             counts = certify(
-                self.estate, self.signer, organization_id, generation, request_id=REQUEST_ID, now=later
+                self.erasure_stores, self.signer, organization_id, generation, request_id=REQUEST_ID, now=later
             ).left
         return counts
 

@@ -11,13 +11,15 @@ from uuid import UUID
 import boto3
 
 from tenancy.rules.audit_record import Actor
-from tenancy.rules.privacy import Erasure, Export, SubjectKind, subject_named
+from tenancy.rules.erasures import Erasure, SubjectKind, hash_subject
+from tenancy.rules.exports import Export
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.exports import Exports
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.privacy.request_privacy import read_erasure, read_export, request_erasure, request_export
-from tenancy.use_cases.schedule.privacy_jobs import Done, Stores, do_privacy_jobs
+from tenancy.use_cases.privacy.request_erasure import read_erasure, request_erasure
+from tenancy.use_cases.privacy.request_export import read_export, request_export
+from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobRun, PrivacyJobStores, run_privacy_jobs
 from tenancy.use_cases.usage.meter import record_usage
 from tests.given import EXPORTS_BUCKET, OPERATOR, REGION, Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -48,19 +50,19 @@ def actor_of(who: Provisioned) -> Actor:
     return replace(OPERATOR, kind=CallerKind.KEY, id=who.secret_key_id)
 
 
-def stores_of(databases: Databases, *, quiet: timedelta = timedelta()) -> Stores:
-    return Stores(
+def stores_of(databases: Databases, *, writer_wait: timedelta = timedelta()) -> PrivacyJobStores:
+    return PrivacyJobStores(
         platform_db=databases.platform,
         db=databases.functions,
         writer=lambda: databases.clickhouse,
         reader=lambda: databases.clickhouse,
         exports=EXPORTS,
-        quiet=quiet,
+        writer_wait=writer_wait,
     )
 
 
-def work(databases: Databases, now: datetime, has_time: HasTime = always) -> Done:
-    return do_privacy_jobs(stores_of(databases), has_time=has_time, clock=lambda: now)
+def work(databases: Databases, now: datetime, has_time: HasTime = always) -> PrivacyJobRun:
+    return run_privacy_jobs(stores_of(databases), has_time=has_time, clock=lambda: now)
 
 
 def devices(databases: Databases, who: Provisioned, table: str = "events") -> set[str]:
@@ -98,7 +100,7 @@ def ask_export(databases: Databases, who: Provisioned, now: datetime) -> UUID:
 def ask_erasure(
     databases: Databases, who: Provisioned, name: str, now: datetime, kind: SubjectKind = SubjectKind.DEVICE_ID
 ) -> UUID:
-    subject = subject_named(kind, name)
+    subject = hash_subject(kind, name)
     return request_erasure(databases.functions, tenant_of(who), subject, actor_of(who), now=now).id
 
 

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import structs
 
 from tenancy.rules.events.event import parse_event
-from tenancy.rules.events.frames import EventTable, cut_frames
-from tenancy.rules.events.row import Reception, Row
+from tenancy.rules.events.frames import EventTable, encode_frames
+from tenancy.rules.events.row import BatchContext, EventRow
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tests.given import Databases, event
@@ -30,7 +30,7 @@ def store(
     **changes: object,
 ) -> None:
     """Store events that were received *at* that time, and happened and were written then unless it says otherwise."""
-    reception = Reception(organization_id=organization_id, received_at=at, retention=LONG)
+    reception = BatchContext(organization_id=organization_id, received_at=at, retention=LONG)
     stamp = (happened or at).isoformat()
     raws = [msgspec.json.encode(event(number, event_timestamp=stamp, **changes)) for number in numbers]
     rows = [structs.replace(parse_event(raw, reception), reason=reason) for raw in raws]
@@ -38,10 +38,10 @@ def store(
 
 
 def load(
-    databases: Databases, rows: Sequence[Row], *, at: datetime, written: datetime, table: EventTable = "events"
+    databases: Databases, rows: Sequence[EventRow], *, at: datetime, written: datetime, table: EventTable = "events"
 ) -> None:
     """Store *rows* that were received *at* that time, as if they were *written* then."""
-    for frame in cut_frames(rows):
+    for frame in encode_frames(rows):
         insert_frames(databases.clickhouse, table, [frame.bytes], token=str(uuid4()))
     moments = {"at": at, "written": written}
     condition = "received_at = {at:DateTime64(6, 'UTC')}"

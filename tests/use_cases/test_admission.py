@@ -11,14 +11,14 @@ from threading import Barrier
 from redis import Redis as Client
 
 from scripts.stack import postgres
-from tenancy.rules.admission import Admission, Verdict
+from tenancy.rules.admission import Admission, AdmissionVerdict
 from tenancy.rules.audit_record import PLATFORM_LOG
-from tenancy.rules.tenant import Bucket, CallerKind, Operator
+from tenancy.rules.tenant import CallerKind, Operator, RateBucket
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.usage import update_daily_requests
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PATIENCE_SECONDS, Databases, know, tenant_of
 from tests.handlers.functions import superuser
@@ -29,7 +29,7 @@ OPERATOR = Operator(credential_id=PLATFORM_LOG)
 
 
 @contextmanager
-def at_once(databases: Databases, clients: int) -> Iterator[Callable[[Callable[[Admit], None]], None]]:
+def before_due(databases: Databases, clients: int) -> Iterator[Callable[[Callable[[Admit], None]], None]]:
     """Run the same for each of many clients, which wait for each other; every one has connections of its own."""
     servers, barrier = databases.servers, Barrier(clients)
 
@@ -37,10 +37,10 @@ def at_once(databases: Databases, clients: int) -> Iterator[Callable[[Callable[[
         def one(_: int) -> None:
             url = servers.postgres_url(postgres.FUNCTIONS, databases.name)
             with (
-                closing(Redis(lambda: servers.valkey_url, patience_seconds=PATIENCE_SECONDS)) as redis,
+                closing(Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)) as redis,
                 closing(Database(lambda: url)) as db,
             ):
-                admissions = Admissions(redis, lambda: db)
+                admissions = AdmissionGate(redis, lambda: db)
                 barrier.wait()
                 work(lambda caller, **options: admissions.admit(caller, **{"now": NOW, **options}))
 
@@ -55,39 +55,39 @@ def test_of_two_hundred_clients_at_once_exactly_a_hundred_are_admitted(
 ) -> None:
     tenant = tenant_of(acme)
     know(counters, tenant)
-    verdicts: list[Verdict] = []
-    with at_once(databases, 200) as run:
+    verdicts: list[AdmissionVerdict] = []
+    with before_due(databases, 200) as run:
         run(lambda admit: verdicts.append(admit(tenant).verdict))
-    assert Counter(verdicts) == {Verdict.ADMITTED: 100, Verdict.RATE_LIMITED: 100}
-    admissions = Admissions(counters, lambda: databases.functions)
-    assert admissions.admit(tenant_of(globex), now=NOW).verdict is Verdict.ADMITTED
+    assert Counter(verdicts) == {AdmissionVerdict.ADMITTED: 100, AdmissionVerdict.RATE_LIMITED: 100}
+    admissions = AdmissionGate(counters, lambda: databases.functions)
+    assert admissions.admit(tenant_of(globex), now=NOW).verdict is AdmissionVerdict.ADMITTED
 
 
 def test_thirty_two_workers_share_a_quota_with_a_hundred_left_to_the_last_event(
     databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
-    tenant = replace(tenant_of(acme), bucket=Bucket.INGEST)
+    tenant = replace(tenant_of(acme), bucket=RateBucket.INGEST)
     know(counters, tenant, events=STARTER.events_per_month - 100, held=STARTER.grace_events_per_month - 50)
     found: list[Admission] = []
-    with at_once(databases, 32) as run:
+    with before_due(databases, 32) as run:
         run(lambda admit: found.append(admit(tenant, events=7)))
     assert sum(each.accepted for each in found) == 100
     assert sum(each.held for each in found) == 50
     assert sum(7 - each.accepted - each.held for each in found) == 32 * 7 - 150
-    assert all(each.verdict is Verdict.ADMITTED for each in found)
+    assert all(each.verdict is AdmissionVerdict.ADMITTED for each in found)
 
 
 def test_a_burst_that_blocks_a_write_key_leaves_the_same_organizations_servers_and_people_working(
     admit: Admit, acme: Provisioned
 ) -> None:
-    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     verdicts = Counter(admit(device).verdict for _ in range(300))
-    assert verdicts == {Verdict.ADMITTED: 100, Verdict.RATE_LIMITED: 200}
+    assert verdicts == {AdmissionVerdict.ADMITTED: 100, AdmissionVerdict.RATE_LIMITED: 200}
     person = replace(tenant_of(acme), credential_id=acme.admin_user_id, kind=CallerKind.PERSON, epoch="0.0")
     for tenant in (tenant_of(acme), person):
-        assert admit(tenant).verdict is Verdict.ADMITTED
-    assert admit(device, now=NOW + timedelta(seconds=59)).verdict is Verdict.RATE_LIMITED
-    assert admit(device, now=NOW + timedelta(seconds=60)).verdict is Verdict.ADMITTED
+        assert admit(tenant).verdict is AdmissionVerdict.ADMITTED
+    assert admit(device, now=NOW + timedelta(seconds=59)).verdict is AdmissionVerdict.RATE_LIMITED
+    assert admit(device, now=NOW + timedelta(seconds=60)).verdict is AdmissionVerdict.ADMITTED
 
 
 def test_keys_of_one_organization_share_its_limit(admit: Admit, acme: Provisioned) -> None:
@@ -99,11 +99,11 @@ def test_keys_of_one_organization_share_its_limit(admit: Admit, acme: Provisione
 def test_a_whole_batch_is_taken_or_nothing_of_it(admit: Admit, counters: Redis, acme: Provisioned) -> None:
     tenant = tenant_of(acme)
     know(counters, tenant, events=STARTER.events_per_month - 10, held=STARTER.grace_events_per_month - 10)
-    too_much = admit(tenant, events=21, is_whole=True)
+    too_much = admit(tenant, events=21, all_or_nothing=True)
     assert (too_much.accepted, too_much.held) == (0, 0)
-    fits = admit(tenant, events=20, is_whole=True)
+    fits = admit(tenant, events=20, all_or_nothing=True)
     assert (fits.accepted, fits.held) == (10, 10)
-    full = admit(tenant, events=1, is_whole=True)
+    full = admit(tenant, events=1, all_or_nothing=True)
     assert (full.accepted, full.held, full.used) == (0, 0, STARTER.events_per_month)
 
 
@@ -113,20 +113,20 @@ def test_the_months_requests_are_a_quota_that_devices_can_use_up_and_not_for_the
     with databases.platform.transaction() as conn:
         spent = STARTER.api_requests_per_month - 1
         update_daily_requests(conn, {(acme.organization.id, NOW.date() - timedelta(days=1)): spent})
-    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=Bucket.INGEST)
-    assert admit(device).verdict is Verdict.ADMITTED
+    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
+    assert admit(device).verdict is AdmissionVerdict.ADMITTED
     refused = admit(device)
-    assert (refused.verdict, refused.metric, refused.used) == (Verdict.OVER_QUOTA, "api_requests", spent + 1)
-    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
-    assert admit(device, now=datetime(2026, 12, 1, tzinfo=UTC)).verdict is Verdict.ADMITTED
+    assert (refused.verdict, refused.metric, refused.used) == (AdmissionVerdict.OVER_QUOTA, "api_requests", spent + 1)
+    assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
+    assert admit(device, now=datetime(2026, 12, 1, tzinfo=UTC)).verdict is AdmissionVerdict.ADMITTED
 
 
 def test_who_manages_has_a_months_requests_of_their_own(admit: Admit, databases: Databases, acme: Provisioned) -> None:
-    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+    assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
     with Client.from_url(databases.servers.valkey_url) as client:
         client.hset(f"{{{acme.organization.id}}}:usage:2026-11", "management", str(STARTER.api_requests_per_month))
     refused = admit(tenant_of(acme))
-    assert (refused.verdict, refused.metric) == (Verdict.OVER_QUOTA, "api_requests")
+    assert (refused.verdict, refused.metric) == (AdmissionVerdict.OVER_QUOTA, "api_requests")
 
 
 def test_stored_bytes_past_the_quota_leave_no_room_for_events(

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis as Client
 
-from tenancy.rules.admission import Verdict
+from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.audit_record import PLATFORM_LOG
-from tenancy.rules.tenant import Bucket, CallerKind, Operator
+from tenancy.rules.tenant import CallerKind, Operator, RateBucket
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, Tier
 from tenancy.stores.postgres.standing import find_standing
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import put_standing
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.schedule.keep_requests import keep_requests
+from tenancy.use_cases.schedule.persist_request_counts import persist_request_counts
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, Admit
@@ -39,21 +39,21 @@ def publish(databases: Databases, counters: Redis, acme: Provisioned) -> None:
 def test_a_suspension_and_its_end_bite_at_the_next_request(
     admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
 ) -> None:
-    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+    assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
     set_status(databases, acme, "suspended")
     publish(databases, counters, acme)
     refused = admit(tenant_of(acme))
-    assert (refused.verdict, refused.status) == (Verdict.INACTIVE, "suspended")
+    assert (refused.verdict, refused.status) == (AdmissionVerdict.INACTIVE, "suspended")
     set_status(databases, acme, "active")
     publish(databases, counters, acme)
-    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+    assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
 
 
 def test_a_revoked_key_is_nobodys_at_the_next_request_although_the_authorizer_still_knows_it(
     admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
 ) -> None:
     tenant = tenant_of(acme)
-    assert admit(tenant).verdict is Verdict.ADMITTED
+    assert admit(tenant).verdict is AdmissionVerdict.ADMITTED
     with superuser(databases) as conn:
         conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", (acme.secret_key_id,))
     with databases.platform.tenant_transaction(acme.organization.id) as conn:
@@ -61,9 +61,9 @@ def test_a_revoked_key_is_nobodys_at_the_next_request_although_the_authorizer_st
     assert standing is not None
     put_standing(counters, acme.organization.id, standing, credential=(acme.secret_key_id, "revoked"))
     refused = admit(tenant)
-    assert (refused.verdict, refused.rate) == (Verdict.UNAUTHENTICATED, None)
-    other = replace(tenant, credential_id=acme.write_key_id, bucket=Bucket.INGEST)
-    assert admit(other).verdict is Verdict.ADMITTED
+    assert (refused.verdict, refused.rate) == (AdmissionVerdict.UNAUTHENTICATED, None)
+    other = replace(tenant, credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
+    assert admit(other).verdict is AdmissionVerdict.ADMITTED
 
 
 @pytest.mark.parametrize("table", ["organizations", "users"])
@@ -71,7 +71,7 @@ def test_a_persons_token_dies_with_the_epoch_of_either_the_organization_or_the_u
     admit: Admit, counters: Redis, databases: Databases, acme: Provisioned, table: str
 ) -> None:
     person = replace(tenant_of(acme), credential_id=acme.admin_user_id, kind=CallerKind.PERSON, epoch="0.0")
-    assert admit(person).verdict is Verdict.ADMITTED
+    assert admit(person).verdict is AdmissionVerdict.ADMITTED
     with superuser(databases) as conn:
         changes = "token_epoch = 1, updated_at = clock_timestamp()" if table == "organizations" else "token_epoch = 1"
         conn.execute(f"UPDATE {table} SET {changes}")
@@ -81,17 +81,17 @@ def test_a_persons_token_dies_with_the_epoch_of_either_the_organization_or_the_u
             standing = find_standing(conn, acme.organization.id)
         assert standing is not None
         put_standing(counters, acme.organization.id, standing, credential=(acme.admin_user_id, "1"))
-    assert admit(person).verdict is Verdict.UNAUTHENTICATED
+    assert admit(person).verdict is AdmissionVerdict.UNAUTHENTICATED
     fresh = replace(person, epoch="1.0" if table == "organizations" else "0.1")
-    assert admit(fresh).verdict is Verdict.ADMITTED
-    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
+    assert admit(fresh).verdict is AdmissionVerdict.ADMITTED
+    assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
 
 
 def test_whoever_is_in_no_database_is_nobody(admit: Admit, acme: Provisioned) -> None:
     stranger = replace(tenant_of(acme), credential_id=acme.app_id)
-    assert admit(stranger).verdict is Verdict.UNAUTHENTICATED
+    assert admit(stranger).verdict is AdmissionVerdict.UNAUTHENTICATED
     nowhere = replace(tenant_of(acme), organization_id=acme.app_id)
-    assert admit(nowhere).verdict is Verdict.UNAUTHENTICATED
+    assert admit(nowhere).verdict is AdmissionVerdict.UNAUTHENTICATED
 
 
 def test_a_tier_change_takes_effect_on_the_next_request_and_keeps_the_counters(
@@ -99,12 +99,12 @@ def test_a_tier_change_takes_effect_on_the_next_request_and_keeps_the_counters(
 ) -> None:
     for _ in range(101):
         last = admit(tenant_of(acme), events=10)
-    assert last.verdict is Verdict.RATE_LIMITED
+    assert last.verdict is AdmissionVerdict.RATE_LIMITED
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET tier = 'growth', updated_at = clock_timestamp()")
     publish(databases, counters, acme)
     found = admit(tenant_of(acme), events=10)
-    assert found.verdict is Verdict.ADMITTED
+    assert found.verdict is AdmissionVerdict.ADMITTED
     assert found.tier is Tier.GROWTH
     assert found.rate is not None
     assert (found.rate.limit, found.rate.remaining) == (500, 500 - 102)
@@ -114,7 +114,7 @@ def test_a_tier_change_takes_effect_on_the_next_request_and_keeps_the_counters(
 def test_the_operator_has_a_limit_of_its_own(admit: Admit) -> None:
     for number in range(PLATFORM_REQUESTS_PER_MINUTE + 1):
         found = admit(OPERATOR)
-        assert (found.verdict is Verdict.ADMITTED) == (number < PLATFORM_REQUESTS_PER_MINUTE)
+        assert (found.verdict is AdmissionVerdict.ADMITTED) == (number < PLATFORM_REQUESTS_PER_MINUTE)
 
 
 # ------------------------------------------------------------------------------------------------------------ flushed
@@ -130,14 +130,14 @@ def test_a_flush_in_the_middle_revives_nobody_and_admits_at_most_twice_the_limit
 ) -> None:
     with superuser(databases) as conn:
         conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", (acme.write_key_id,))
-    revoked = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=Bucket.INGEST)
+    revoked = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     verdicts = []
     for number in range(400):
         if number == 90:
             flush(databases)
         verdicts.append(admit(tenant_of(acme), now=NOW + timedelta(milliseconds=number)).verdict)
-        assert admit(revoked).verdict is Verdict.UNAUTHENTICATED
-    assert 100 <= Counter(verdicts)[Verdict.ADMITTED] <= 200
+        assert admit(revoked).verdict is AdmissionVerdict.UNAUTHENTICATED
+    assert 100 <= Counter(verdicts)[AdmissionVerdict.ADMITTED] <= 200
 
 
 def test_requests_are_short_by_what_was_not_kept_before_a_flush_and_by_no_more(
@@ -145,14 +145,14 @@ def test_requests_are_short_by_what_was_not_kept_before_a_flush_and_by_no_more(
 ) -> None:
     for _ in range(30):
         admit(tenant_of(acme))
-    assert keep_requests(databases.platform, counters, now=NOW) == 1
+    assert persist_request_counts(databases.platform, counters, now=NOW) == 1
     for _ in range(20):
         admit(tenant_of(acme))
     flush(databases)
     for _ in range(40):
         admit(tenant_of(acme))
     for _ in range(2):
-        keep_requests(databases.platform, counters, now=NOW)
+        persist_request_counts(databases.platform, counters, now=NOW)
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         rows = conn.execute("SELECT metric_date, api_requests_count FROM tenant_usage").fetchall()
     assert rows == [(NOW.date(), 70)]
@@ -165,7 +165,7 @@ def test_the_last_requests_of_a_day_are_kept_after_midnight(
     late = datetime(2026, 11, 30, 23, 59, 30, tzinfo=UTC)
     for moment in (late, late, late + timedelta(minutes=1)):
         admit(tenant_of(acme), now=moment)
-    assert keep_requests(databases.platform, counters, now=late + timedelta(minutes=2)) == 2
+    assert persist_request_counts(databases.platform, counters, now=late + timedelta(minutes=2)) == 2
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         rows = conn.execute("SELECT metric_date::text, api_requests_count FROM tenant_usage ORDER BY 1").fetchall()
     assert rows == [("2026-11-30", 2), ("2026-12-01", 1)]

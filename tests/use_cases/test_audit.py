@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from tenancy.rules.audit_chain import START, next_link
-from tenancy.rules.audit_record import PLATFORM_LOG, Outcome, Record
+from tenancy.rules.audit_chain import CHAIN_START, seal_entry
+from tenancy.rules.audit_record import PLATFORM_LOG, AuditOutcome, AuditRecord
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.platform.audit_logs import SealedMeanwhileError, list_unsealed, update_seals
 from tenancy.use_cases.audit import seal_audit
@@ -50,7 +50,7 @@ def test_a_message_that_is_no_record_does_not_keep_the_others_out(databases: Dat
 def test_a_record_that_the_log_cannot_hold_does_not_keep_the_others_out(
     databases: Databases, acme: Provisioned
 ) -> None:
-    bad = [read(1, target="a\x00b"), read(2, outcome=Outcome.REFUSED, code="a\x00b")]
+    bad = [read(1, target="a\x00b"), read(2, outcome=AuditOutcome.REFUSED, code="a\x00b")]
     texts = messages(acme.organization.id, read(3), *bad, read(4))
     assert record_messages(databases.platform, texts) == ["message-1", "message-2"]
     assert len(entries(databases, acme.organization.id)) == 3
@@ -61,7 +61,7 @@ def test_refusals_of_a_minute_become_one_sealed_record(databases: Databases, acm
     for _ in range(2):
         record_messages(databases.platform, texts)
         seal_audit_logs(databases.platform, now=NOW)
-    [entry] = entries(databases, acme.organization.id, Outcome.REFUSED)
+    [entry] = entries(databases, acme.organization.id, AuditOutcome.REFUSED)
     assert (entry.count, entry.code, entry.sequence) == (4, "tenant_mismatch", 1)
     assert entry.occurred_at == refusal(3).occurred_at
     assert verify_audit_log(databases.functions, signer, acme.organization.id).broken is None
@@ -77,7 +77,7 @@ def test_a_refusal_is_counted_once_however_often_and_late_its_message_comes(
     seal_audit_logs(databases.platform, now=NOW + timedelta(minutes=1))
     record_messages(databases.platform, messages(acme.organization.id, *refusals))
     seal_audit_logs(databases.platform, now=NOW + timedelta(minutes=2))
-    assert [entry.count for entry in entries(databases, acme.organization.id, Outcome.REFUSED)] in ([5, 4], [4, 5])
+    assert [entry.count for entry in entries(databases, acme.organization.id, AuditOutcome.REFUSED)] in ([5, 4], [4, 5])
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_a_refusal_is_counted_once_however_often_and_late_its_message_comes(
     ],
     ids=["minute", "action", "code", "target", "credential", "address"],
 )
-def test_refusals_that_differ_stay_apart(databases: Databases, acme: Provisioned, other: Record) -> None:
+def test_refusals_that_differ_stay_apart(databases: Databases, acme: Provisioned, other: AuditRecord) -> None:
     record_messages(databases.platform, messages(acme.organization.id, refusal(), other))
     seal_audit_logs(databases.platform, now=NOW)
-    assert [entry.count for entry in entries(databases, acme.organization.id, Outcome.REFUSED)] == [1, 1]
+    assert [entry.count for entry in entries(databases, acme.organization.id, AuditOutcome.REFUSED)] == [1, 1]
 
 
 def test_more_refusals_than_one_transaction_takes_are_all_counted(
@@ -108,7 +108,7 @@ def test_more_refusals_than_one_transaction_takes_are_all_counted(
         )
     seal_audit_logs(databases.platform, now=NOW)
     for organization in (acme, globex):
-        found = entries(databases, organization.organization.id, Outcome.REFUSED)
+        found = entries(databases, organization.organization.id, AuditOutcome.REFUSED)
         assert sum(entry.count for entry in found) == 7
 
 
@@ -128,7 +128,7 @@ def test_a_counted_refusal_keeps_no_address_and_is_forgotten_when_its_message_ca
 
 
 def test_a_refusal_waits_until_its_minute_is_over(databases: Databases, acme: Provisioned) -> None:
-    young = read(0, outcome=Outcome.REFUSED, code="forbidden")
+    young = read(0, outcome=AuditOutcome.REFUSED, code="forbidden")
     record_messages(databases.platform, messages(acme.organization.id, young))
     seal_audit_logs(databases.platform, now=NOW)
     assert [entry.action for entry in entries(databases, acme.organization.id)] == ["organization.provisioned"]
@@ -140,7 +140,7 @@ def test_two_sealers_at_one_log_never_fork_it(databases: Databases, acme: Provis
         slow = list_unsealed(conn, acme.organization.id, limit=1)
     seal_audit_logs(databases.platform, now=NOW)
     with pytest.raises(SealedMeanwhileError), databases.platform.transaction() as conn:
-        update_seals(conn, acme.organization.id, {slow[0].id: next_link(START, slow[0])})
+        update_seals(conn, acme.organization.id, {slow[0].id: seal_entry(CHAIN_START, slow[0])})
     write(databases, acme.organization.id, read(3))
     assert seal_audit_logs(databases.platform, now=NOW).heads[acme.organization.id].sequence == 4
     assert verify_audit_log(databases.functions, signer, acme.organization.id).broken is None

@@ -7,11 +7,11 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tenancy.rules.audit_chain import follow
+from tenancy.rules.audit_chain import verify_chain
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.stores.aws.signer import Signer
 from tenancy.use_cases.audit import read_audit
-from tenancy.use_cases.audit.cut_audit import cut_audit_logs
+from tenancy.use_cases.audit.prune_audit import prune_audit_logs
 from tenancy.use_cases.audit.read_audit import Verification, verify_audit_log
 from tenancy.use_cases.audit.seal_audit import seal_audit_logs
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -76,8 +76,8 @@ def test_retention_cuts_what_is_too_old_and_the_rest_verifies(
     for organization in (acme, globex):
         write(databases, organization.organization.id, *(read(n, occurred_at=LONG_AGO) for n in range(4)))
     seal_audit_logs(databases.platform, now=NOW)
-    assert cut_audit_logs(databases.platform, signer, now=NOW) == 4
-    assert cut_audit_logs(databases.platform, signer, now=NOW) == 0
+    assert prune_audit_logs(databases.platform, signer, now=NOW) == 4
+    assert prune_audit_logs(databases.platform, signer, now=NOW) == 0
     cut, whole = (verify(databases, signer, each.organization.id) for each in (acme, globex))
     assert (cut.broken, cut.start.sequence, cut.last.sequence) == (None, 4, 5)
     assert (whole.broken, whole.checkpoint, whole.last.sequence) == (None, None, 5)
@@ -89,7 +89,7 @@ def test_retention_cuts_what_is_too_old_and_the_rest_verifies(
 def test_a_log_that_is_cut_to_nothing_goes_on_where_it_ended(databases: Databases, signer: Signer) -> None:
     write(databases, PLATFORM_LOG, *(read(number, occurred_at=NOW - timedelta(days=3000)) for number in range(3)))
     seal_audit_logs(databases.platform, now=NOW)
-    assert cut_audit_logs(databases.platform, signer, now=NOW) == 3
+    assert prune_audit_logs(databases.platform, signer, now=NOW) == 3
     assert verify(databases, signer, PLATFORM_LOG).broken is None
     write(databases, PLATFORM_LOG, read(1))
     assert seal_audit_logs(databases.platform, now=NOW).heads[PLATFORM_LOG].sequence == 4
@@ -102,7 +102,7 @@ def test_a_checkpoint_that_was_not_signed_by_us_is_named(
 ) -> None:
     write(databases, acme.organization.id, *(read(n, occurred_at=LONG_AGO) for n in range(4)))
     seal_audit_logs(databases.platform, now=NOW)
-    cut_audit_logs(databases.platform, signer, now=NOW)
+    prune_audit_logs(databases.platform, signer, now=NOW)
     tamper.execute("UPDATE audit_checkpoints SET cut_before = now()")
     broken = verify(databases, signer, acme.organization.id).broken
     assert broken is not None
@@ -116,10 +116,10 @@ def test_what_is_sealed_or_cut_while_a_log_is_verified_breaks_nothing(
     seal_audit_logs(databases.platform, now=NOW)
 
     def follow_late(*arguments: Any) -> Any:  # noqa: ANN401
-        followed = follow(*arguments)
+        followed = verify_chain(*arguments)
         write(databases, acme.organization.id, read(1))
         seal_audit_logs(databases.platform, now=NOW)
-        cut_audit_logs(databases.platform, signer, now=NOW)
+        prune_audit_logs(databases.platform, signer, now=NOW)
         return followed
 
     monkeypatch.setattr(read_audit, "follow", follow_late)
@@ -133,7 +133,7 @@ def test_an_entry_that_is_put_below_a_cut_is_named(
 ) -> None:
     write(databases, acme.organization.id, *(read(number, occurred_at=LONG_AGO) for number in range(3)))
     seal_audit_logs(databases.platform, now=NOW)
-    cut_audit_logs(databases.platform, signer, now=NOW)
+    prune_audit_logs(databases.platform, signer, now=NOW)
     write(databases, acme.organization.id, read(1))
     forged = "UPDATE audit_log SET sequence = 2, seal = sha256('x') WHERE sequence IS NULL"
     with pytest.raises(psycopg.errors.InsufficientPrivilege), databases.platform.transaction() as conn:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tenancy.errors import ConflictError, UnavailableError
+from tenancy.rules.durations import ROLL_UP_LEASE_TIME
 from tenancy.stores.clickhouse.client import ClickHouseError
 from tenancy.stores.postgres.platform.leases import take_lease
 from tenancy.stores.redis.client import Redis
@@ -12,7 +13,7 @@ from tenancy.use_cases.deletion.erase import WritersActiveError, await_writers
 from tenancy.use_cases.held_events import release_held
 from tenancy.use_cases.held_events.release_held import release_all, release_into_room
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.schedule.roll_up import LEASE_TIME, roll_up
+from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import OPERATOR, Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.erasing import PURGE, QUIET, Platform
@@ -37,8 +38,10 @@ def assert_waited_for(platform: Platform, made: Provisioned) -> None:
     platform.delete(own)
     platform.close(own)
     with pytest.raises(WritersActiveError):
-        await_writers(platform.estate, own, 1, closed_at=PURGE, quiet=QUIET, now=BEFORE + LEASE_TIME - QUIET)
-    await_writers(platform.estate, own, 1, closed_at=PURGE, quiet=QUIET, now=BEFORE + LEASE_TIME)
+        await_writers(
+            platform.erasure_stores, own, 1, closed_at=PURGE, writer_wait=QUIET, now=BEFORE + ROLL_UP_LEASE_TIME - QUIET
+        )
+    await_writers(platform.erasure_stores, own, 1, closed_at=PURGE, writer_wait=QUIET, now=BEFORE + ROLL_UP_LEASE_TIME)
 
 
 def test_writers_that_began_before_the_gate_closed_are_waited_for(
@@ -49,7 +52,7 @@ def test_writers_that_began_before_the_gate_closed_are_waited_for(
     platform.close(own)
 
     def wait(now: datetime) -> None:
-        await_writers(platform.estate, own, 1, closed_at=PURGE, quiet=QUIET, now=now)
+        await_writers(platform.erasure_stores, own, 1, closed_at=PURGE, writer_wait=QUIET, now=now)
 
     with pytest.raises(WritersActiveError):
         wait(PURGE + QUIET - timedelta(seconds=1))
@@ -57,12 +60,12 @@ def test_writers_that_began_before_the_gate_closed_are_waited_for(
     for name in ("roll_up", f"release {own}"):
         with databases.platform.transaction() as conn:
             before = PURGE - timedelta(minutes=1)
-            take_lease(conn, name, own, now=before, ends_at=before + LEASE_TIME)
+            take_lease(conn, name, own, now=before, ends_at=before + ROLL_UP_LEASE_TIME)
         with pytest.raises(WritersActiveError):
             wait(PURGE + QUIET)
         with databases.platform.transaction() as conn:
-            since = PURGE + LEASE_TIME - timedelta(seconds=59)  # what was held from before has ended by then
-            take_lease(conn, name, OPERATOR.id, now=since, ends_at=since + LEASE_TIME)
+            since = PURGE + ROLL_UP_LEASE_TIME - timedelta(seconds=59)  # what was held from before has ended by then
+            take_lease(conn, name, OPERATOR.id, now=since, ends_at=since + ROLL_UP_LEASE_TIME)
         wait(since)
 
 

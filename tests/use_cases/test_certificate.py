@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tenancy.errors import SubdomainTakenError
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.platform.deletions import list_certificates
 from tenancy.use_cases.audit.read_audit import verify_audit_log
@@ -17,7 +17,7 @@ from tenancy.use_cases.deletion.erase import (
     count_again,
 )
 from tenancy.use_cases.deletion.read_certificate import read_certificate
-from tenancy.use_cases.organizations.list_organizations import list_page
+from tenancy.use_cases.organizations.list_organizations import list_organization_page
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import OPERATOR, Databases, new_organization
@@ -53,7 +53,7 @@ def test_certifying_twice_makes_one_certificate_and_counting_again_another(
     platform.delete(own)
     platform.erase(own, times=2)
     for _ in range(2):
-        count_again(platform.estate, platform.signer, own, 1, now=AFTER + timedelta(days=1))
+        count_again(platform.erasure_stores, platform.signer, own, 1, now=AFTER + timedelta(days=1))
     with databases.platform.transaction() as conn:
         first, second = list_certificates(conn, own)
     assert json.loads(first.text)["counted_at"] == json.loads(first.text)["erased_at"]
@@ -68,7 +68,7 @@ def test_what_turns_up_after_the_erasure_is_erased_before_it_is_certified(
     platform.delete(own)
     platform.erase(own)
     store(databases, own, range(3), at=AFTER)
-    counted = count_again(platform.estate, platform.signer, own, 1, now=AFTER)
+    counted = count_again(platform.erasure_stores, platform.signer, own, 1, now=AFTER)
     assert counted.found == {"clickhouse/events": 3}
     assert count(databases, own) == 0
     with databases.platform.transaction() as conn:
@@ -98,7 +98,7 @@ def test_the_last_contact_is_mailed_and_forgotten(
     platform.delete(own)
     platform.erase(own, times=2)
     assert owed(databases) == [("erased_mail", "admin@acme.example")]
-    sweep(databases.platform, platform.redis, platform.world, now=AFTER)
+    sweep(databases.platform, platform.redis, platform.targets, now=AFTER)
     assert ("admin@acme.example", "Your organization's data was erased") in mails()
     with superuser(databases) as conn:
         [row] = conn.execute("SELECT o::text FROM organizations AS o WHERE id = %s", (own,)).fetchall()
@@ -116,7 +116,7 @@ def test_the_last_address_is_forgotten_a_day_later_although_nobody_could_be_mail
         (datetime.now(UTC) + timedelta(hours=1), [("erased_mail", "admin@acme.example")]),
         (datetime.now(UTC) + timedelta(days=1), []),
     ):
-        count_again(platform.estate, platform.signer, own, 1, now=now)
+        count_again(platform.erasure_stores, platform.signer, own, 1, now=now)
         assert owed(databases) == left
 
 
@@ -131,23 +131,27 @@ def test_its_subdomain_and_what_looks_like_it_is_nobodys_for_a_year(
     soon, later = PURGE + timedelta(days=364), PURGE + QUIET + timedelta(days=365)
     for subdomain in ("acme", "acrne"):
         with pytest.raises(SubdomainTakenError):
-            provision_organization(databases.platform, platform.world, new_organization(subdomain), OPERATOR, now=soon)
-    made = provision_organization(databases.platform, platform.world, new_organization("acme"), OPERATOR, now=later)
-    assert made.organization.status is Status.ACTIVE
+            provision_organization(
+                databases.platform, platform.targets, new_organization(subdomain), OPERATOR, now=soon
+            )
+    made = provision_organization(databases.platform, platform.targets, new_organization("acme"), OPERATOR, now=later)
+    assert made.organization.status is OrganizationStatus.ACTIVE
 
 
 def test_tombstones_are_listed(platform: Platform, databases: Databases, acme: Provisioned) -> None:
     platform.delete(acme.organization.id)
     platform.erase(acme.organization.id)
-    page = list_page(databases.platform, status=Status.ERASED, tier=None, cursor=None, limit=10)
+    page = list_organization_page(
+        databases.platform, status=OrganizationStatus.ERASED, tier=None, cursor=None, limit=10
+    )
     assert [(each.id, each.name, each.tier) for each in page.organizations] == [
         (acme.organization.id, "erased", Tier.STARTER)
     ]
 
 
 def test_its_audit_log_still_verifies(platform: Platform, databases: Databases, acme: Provisioned) -> None:
-    sweep(databases.platform, platform.redis, platform.world, now=datetime.now(UTC))
+    sweep(databases.platform, platform.redis, platform.targets, now=datetime.now(UTC))
     platform.delete(acme.organization.id)
     platform.erase(acme.organization.id)
-    sweep(databases.platform, platform.redis, platform.world, now=AFTER)
+    sweep(databases.platform, platform.redis, platform.targets, now=AFTER)
     assert verify_audit_log(databases.functions, platform.signer, acme.organization.id).broken is None

@@ -9,8 +9,8 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.errors import ErasedError, NotDeletedError, NotFoundError, Refusal, TransitionNotAllowedError
-from tenancy.rules.admission import Verdict
-from tenancy.rules.organization import Organization, Status
+from tenancy.rules.admission import AdmissionVerdict
+from tenancy.rules.organization import Organization, OrganizationStatus
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import CallerKind, Tenant
@@ -39,13 +39,13 @@ def change(platform: Platform, made: Provisioned, wanted: OrganizationChange) ->
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)
     databases = platform.databases
     return change_organization(
-        databases.platform, platform.world, gateway_keys, made.organization.id, wanted, actor=OPERATOR, now=NOW
+        databases.platform, platform.targets, gateway_keys, made.organization.id, wanted, actor=OPERATOR, now=NOW
     ).organization
 
 
 def restore(platform: Platform, made: Provisioned) -> Organization:
     return restore_organization(
-        platform.databases.platform, platform.world, made.organization.id, OPERATOR, now=NOW + timedelta(days=1)
+        platform.databases.platform, platform.targets, made.organization.id, OPERATOR, now=NOW + timedelta(days=1)
     ).organization
 
 
@@ -66,7 +66,7 @@ def test_a_deletion_is_marked_and_owed(
 ) -> None:
     platform.delete(acme.organization.id)
     deleted = get_organization(databases.platform, acme.organization.id)
-    assert (deleted.status, deleted.deleted_at, deleted.purge_at) == (Status.DELETED, NOW, NOW + GRACE)
+    assert (deleted.status, deleted.deleted_at, deleted.purge_at) == (OrganizationStatus.DELETED, NOW, NOW + GRACE)
     assert deleted.deletion_reason == "the end"
     assert executions_of(aws.state_machine_arn) == [
         {
@@ -120,10 +120,10 @@ def test_people_and_keys_are_out_at_once_although_redis_knew_them(
     platform: Platform, admit: Admit, acme: Provisioned
 ) -> None:
     for caller in (tenant_of(acme), person_of(acme)):
-        assert admit(caller).verdict is Verdict.ADMITTED
+        assert admit(caller).verdict is AdmissionVerdict.ADMITTED
     platform.delete(acme.organization.id)
-    assert admit(tenant_of(acme)).verdict is Verdict.INACTIVE
-    assert admit(person_of(acme)).verdict is Verdict.UNAUTHENTICATED
+    assert admit(tenant_of(acme)).verdict is AdmissionVerdict.INACTIVE
+    assert admit(person_of(acme)).verdict is AdmissionVerdict.UNAUTHENTICATED
 
 
 def test_a_restored_organization_has_the_same_keys_and_its_people_log_in_again(
@@ -134,20 +134,20 @@ def test_a_restored_organization_has_the_same_keys_and_its_people_log_in_again(
     platform.delete(acme.organization.id)
     restored = restore(platform, acme)
     assert (restored.status, restored.deleted_at, restored.purge_at, restored.deletion_reason) == (
-        Status.ACTIVE, None, None, None,
+        OrganizationStatus.ACTIVE, None, None, None,
     )  # fmt: skip
-    assert admit(tenant_of(acme)).verdict is Verdict.ADMITTED
-    assert admit(person_of(acme)).verdict is Verdict.UNAUTHENTICATED
-    assert admit(person_of(acme, epoch="1.0")).verdict is Verdict.ADMITTED
+    assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
+    assert admit(person_of(acme)).verdict is AdmissionVerdict.UNAUTHENTICATED
+    assert admit(person_of(acme, epoch="1.0")).verdict is AdmissionVerdict.ADMITTED
     with superuser(databases) as conn:
         assert conn.execute("SELECT * FROM api_keys ORDER BY id").fetchall() == keys
     assert ("restored_mail", "admin@acme.example") in owed(databases)
 
 
 def test_a_suspended_organization_is_restored_to_its_suspension(platform: Platform, acme: Provisioned) -> None:
-    change(platform, acme, OrganizationChange(status=Status.SUSPENDED))
+    change(platform, acme, OrganizationChange(status=OrganizationStatus.SUSPENDED))
     platform.delete(acme.organization.id)
-    assert restore(platform, acme).status is Status.SUSPENDED
+    assert restore(platform, acme).status is OrganizationStatus.SUSPENDED
 
 
 def test_a_second_deletion_changes_nothing(platform: Platform, aws: AwsAccount, acme: Provisioned) -> None:
@@ -190,7 +190,7 @@ def test_what_is_not_deleted_cannot_be_restored(platform: Platform, acme: Provis
 
 def test_a_deleted_organization_is_not_changed(platform: Platform, acme: Provisioned) -> None:
     platform.delete(acme.organization.id)
-    for wanted in (OrganizationChange(status=Status.ACTIVE), OrganizationChange(tier=Tier.GROWTH)):
+    for wanted in (OrganizationChange(status=OrganizationStatus.ACTIVE), OrganizationChange(tier=Tier.GROWTH)):
         with pytest.raises(TransitionNotAllowedError):
             change(platform, acme, wanted)
 
@@ -212,8 +212,8 @@ def test_without_step_functions_the_deletion_is_owed_and_the_sweep_starts_it(
         patch.setattr("tenancy.stores.aws.executions._client", client_at(nowhere))
         platform.delete(acme.organization.id)
     assert executions_of(aws.state_machine_arn) == []
-    assert get_organization(databases.platform, acme.organization.id).status is Status.DELETED
-    sweep(databases.platform, platform.redis, platform.world, now=NOW + timedelta(minutes=1))
+    assert get_organization(databases.platform, acme.organization.id).status is OrganizationStatus.DELETED
+    sweep(databases.platform, platform.redis, platform.targets, now=NOW + timedelta(minutes=1))
     assert len(executions_of(aws.state_machine_arn)) == 1
 
 
@@ -241,21 +241,21 @@ def test_thirty_deletions_restores_and_changes_at_once_end_in_one_of_their_state
             with suppress(Refusal):
                 match number % 3:
                     case 0:
-                        arguments = (db, platform.world, own, "race", OPERATOR)
+                        arguments = (db, platform.targets, own, "race", OPERATOR)
                         delete_organization(*arguments, grace=GRACE, now=now)
                     case 1:
-                        restore_organization(db, platform.world, own, OPERATOR, now=now)
+                        restore_organization(db, platform.targets, own, OPERATOR, now=now)
                     case _:
                         tier = Tier.GROWTH if number % 2 else Tier.ENTERPRISE
                         wanted = OrganizationChange(tier=tier)
                         keys = GatewayKeys(REGION, PLANS_PATH)
-                        change_organization(db, platform.world, keys, own, wanted, actor=OPERATOR, now=now)
+                        change_organization(db, platform.targets, keys, own, wanted, actor=OPERATOR, now=now)
         finally:
             db.close()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(act, range(30)))
-    sweep(databases.platform, platform.redis, platform.world, now=NOW + timedelta(hours=1))
+    sweep(databases.platform, platform.redis, platform.targets, now=NOW + timedelta(hours=1))
     row = column_of(databases, acme.organization.id)
     assert row["status"] in {"active", "deleted"}
     assert (row["status"] == "deleted") == (row["purge_at"] is not None) == (row["status_before_deletion"] is not None)

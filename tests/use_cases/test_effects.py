@@ -11,10 +11,17 @@ from tenancy.errors import UnavailableError
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.gateway_keys import GatewayKeys
-from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.use_cases.organizations.change_organization import change_organization
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
-from tenancy.use_cases.outbox.effects import LAST_ATTEMPT, Backlog, Kind, World, drain, find_backlog
+from tenancy.use_cases.outbox.run_entries import (
+    LAST_ATTEMPT,
+    OutboxBacklog,
+    OutboxKind,
+    OutboxTargets,
+    find_outbox_backlog,
+    run_due_entries,
+)
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 from tests.handlers.functions import Mails, superuser
 
@@ -23,7 +30,7 @@ MAIL = {"to": "admin@acme.example", "organization_name": "Acme"}
 
 def owe(databases: Databases, who: Provisioned, kind: str = "welcome_mail", payload: object = MAIL) -> None:
     with databases.platform.transaction() as conn:
-        insert_effect(conn, who.organization.id, kind, payload, due_at=NOW)  # type: ignore[arg-type]
+        insert_outbox_entry(conn, who.organization.id, kind, payload, due_at=NOW)  # type: ignore[arg-type]
 
 
 def rows(databases: Databases) -> list[tuple[object, ...]]:
@@ -33,16 +40,16 @@ def rows(databases: Databases) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("effects", [0, 1, 3])
 def test_effects_are_done_while_there_is_time_and_the_others_are_as_due_as_before(
-    databases: Databases, world: World, acme: Provisioned, mails: Mails, effects: int
+    databases: Databases, targets: OutboxTargets, acme: Provisioned, mails: Mails, entries: int
 ) -> None:
     for _ in range(4):
         owe(databases, acme)
     before, sent = rows(databases), len(mails())
-    answers = iter([True] * (effects + 1))
-    drained = drain(databases.platform, world, now=NOW, has_time=lambda: next(answers, False))
-    assert len(drained.done) == len(mails()) - sent == effects
-    assert rows(databases) == before[effects:]
-    assert len(drain(databases.platform, world, now=NOW).done) == 4 - effects
+    answers = iter([True] * (entries + 1))
+    outbox = run_due_entries(databases.platform, targets, now=NOW, has_time=lambda: next(answers, False))
+    assert len(outbox.done) == len(mails()) - sent == entries
+    assert rows(databases) == before[entries:]
+    assert len(run_due_entries(databases.platform, targets, now=NOW).done) == 4 - entries
 
 
 def refuse_mail(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
@@ -58,22 +65,22 @@ def refuse_mail(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
 
 def test_a_mail_that_is_refused_for_good_is_parked_and_the_operator_lets_it_be_tried_again(
-    databases: Databases, world: World, acme: Provisioned, mails: Mails, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, targets: OutboxTargets, acme: Provisioned, mails: Mails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owe(databases, acme)
-    owe(databases, acme, Kind.QUOTA_EVENT, {"metric": "events"})
+    owe(databases, acme, OutboxKind.QUOTA_EVENT, {"metric": "events"})
     sent = len(mails())
     with monkeypatch.context() as patch:
         refuse_mail(patch, "BadRequestException")
-        drained = drain(databases.platform, world, now=NOW)
-        assert (drained.done, drained.failed) == (("quota_event",), ("welcome_mail",))
-        assert drain(databases.platform, world, now=NOW + timedelta(days=1000)).failed == ()
+        outbox = run_due_entries(databases.platform, targets, now=NOW)
+        assert (outbox.done, outbox.failed) == (("quota_event",), ("welcome_mail",))
+        assert run_due_entries(databases.platform, targets, now=NOW + timedelta(days=1000)).failed == ()
     with superuser(databases) as conn:
         assert conn.execute("SELECT kind, last_error FROM outbox WHERE due_at = 'infinity'").fetchall() == [
             ("welcome_mail", "SES refuses the mail.")
         ]
         conn.execute("UPDATE outbox SET due_at = now(), attempts = 0 WHERE due_at = 'infinity'")
-    assert drain(databases.platform, world, now=datetime.now(UTC)).done == ("welcome_mail",)
+    assert run_due_entries(databases.platform, targets, now=datetime.now(UTC)).done == ("welcome_mail",)
     assert len(mails()) == sent + 1
 
 
@@ -82,13 +89,13 @@ def test_a_mail_that_is_refused_for_good_is_parked_and_the_operator_lets_it_be_t
     ["MessageRejected", "SendingPausedException", "TooManyRequestsException", "MailFromDomainNotVerifiedException"],
 )
 def test_a_mail_that_ses_does_not_take_now_is_tried_for_a_day_and_then_parked(
-    databases: Databases, world: World, acme: Provisioned, monkeypatch: pytest.MonkeyPatch, code: str
+    databases: Databases, targets: OutboxTargets, acme: Provisioned, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     owe(databases, acme)
     refuse_mail(monkeypatch, code)
     due = [NOW]
     for _ in range(LAST_ATTEMPT):
-        assert drain(databases.platform, world, now=due[-1]).failed == ("welcome_mail",)
+        assert run_due_entries(databases.platform, targets, now=due[-1]).failed == ("welcome_mail",)
         with databases.platform.transaction() as conn:
             [(due_at, error)] = conn.execute("SELECT nullif(due_at, 'infinity'), last_error FROM outbox").fetchall()
         assert code in error
@@ -98,20 +105,20 @@ def test_a_mail_that_ses_does_not_take_now_is_tried_for_a_day_and_then_parked(
 
 
 def test_what_others_depend_on_is_tried_for_ever(databases: Databases, acme: Provisioned) -> None:
-    world = World(gateway_keys=GatewayKeys(REGION, "/where-no-plan-is"))
+    targets = OutboxTargets(gateway_keys=GatewayKeys(REGION, "/where-no-plan-is"))
     value = f"organization-{acme.organization.id}-1"
-    owe(databases, acme, Kind.GATEWAY_KEY, {"value": value, "tier": "starter"})
+    owe(databases, acme, OutboxKind.GATEWAY_KEY, {"value": value, "tier": "starter"})
     with superuser(databases) as conn:
         conn.execute("UPDATE outbox SET attempts = 10000")
     for hours in range(2):
-        drained = drain(databases.platform, world, now=NOW + timedelta(hours=hours))
-        assert drained.failed == ("gateway_key",)
+        outbox = run_due_entries(databases.platform, targets, now=NOW + timedelta(hours=hours))
+        assert outbox.failed == ("gateway_key",)
 
 
 def test_the_backlog_is_what_is_parked_and_the_oldest_of_what_can_be_done(
     databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    assert find_backlog(databases.platform, now=NOW) == Backlog(oldest=timedelta(), parked=0)
+    assert find_outbox_backlog(databases.platform, now=NOW) == OutboxBacklog(oldest=timedelta(), parked=0)
     with superuser(databases) as conn:
         conn.execute("UPDATE organizations SET status = 'deleted' WHERE id = %s", (globex.organization.id,))
         for who, kind, hours, due_at in (
@@ -124,25 +131,25 @@ def test_the_backlog_is_what_is_parked_and_the_oldest_of_what_can_be_done(
                 "INSERT INTO outbox (organization_id, kind, payload, created_at, due_at) VALUES (%s, %s, '{}', %s, %s)",
                 (who.organization.id, kind, NOW - timedelta(hours=hours), due_at),
             )
-    assert find_backlog(databases.platform, now=NOW) == Backlog(oldest=timedelta(hours=3), parked=1)
+    assert find_outbox_backlog(databases.platform, now=NOW) == OutboxBacklog(oldest=timedelta(hours=3), parked=1)
 
 
 def test_a_gateway_key_that_is_owed_still_does_not_come_back_once_another_tiers_has_replaced_it(
-    databases: Databases, world: World, aws: AwsAccount
+    databases: Databases, targets: OutboxTargets, aws: AwsAccount
 ) -> None:
     ssm, starter = boto3.client("ssm", region_name=REGION), f"{PLANS_PATH}/starter"
     ssm.delete_parameter(Name=starter)
     with pytest.raises(UnavailableError):
-        provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
+        provision_organization(databases.platform, targets, new_organization("acme"), OPERATOR, now=NOW)
     ssm.put_parameter(Name=starter, Value=aws.plan_ids["starter"], Type="String")
     with databases.platform.transaction() as conn:
         [(own,)] = conn.execute("SELECT id FROM organizations").fetchall()
         conn.execute("UPDATE outbox SET due_at = %s WHERE kind = 'gateway_key'", (NOW + timedelta(hours=1),))
     change = OrganizationChange(tier=Tier.GROWTH)
     keys = GatewayKeys(REGION, PLANS_PATH)
-    change_organization(databases.platform, world, keys, own, change, actor=OPERATOR, now=NOW)
-    assert "gateway_key_removal" in drain(databases.platform, world, now=NOW + timedelta(minutes=5)).done
-    assert drain(databases.platform, world, now=NOW + timedelta(hours=1)).done == ("gateway_key",)
+    change_organization(databases.platform, targets, keys, own, change, actor=OPERATOR, now=NOW)
+    assert "gateway_key_removal" in run_due_entries(databases.platform, targets, now=NOW + timedelta(minutes=5)).done
+    assert run_due_entries(databases.platform, targets, now=NOW + timedelta(hours=1)).done == ("gateway_key",)
     assert keys.count_keys(own) == 1
     gateway = boto3.client("apigateway", region_name=REGION)
     assert gateway.get_usage_plan_keys(usagePlanId=aws.plan_ids["starter"])["items"] == []

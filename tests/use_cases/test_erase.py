@@ -6,12 +6,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from tenancy.rules.admission import Verdict
-from tenancy.rules.audit_record import PLATFORM_LOG, Actor, Addressed, Outcome, Record
+from tenancy.rules.admission import AdmissionVerdict
+from tenancy.rules.audit_record import PLATFORM_LOG, Actor, AddressedRecord, AuditOutcome, AuditRecord
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.clickhouse.platform.tombstones import list_tombstones
 from tenancy.stores.postgres.platform.organization_rows import ERASED, KEPT
-from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.stores.redis.platform.counters import delete_counters
 from tenancy.use_cases.audit.record_audit import record_messages
 from tenancy.use_cases.deletion.delete import restore_organization
@@ -21,9 +21,9 @@ from tenancy.use_cases.deletion.erase import (
     count_again,
     erase_store,
 )
-from tenancy.use_cases.deletion.estate import STORES
+from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import Kind
+from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, Databases, tenant_of
@@ -41,7 +41,7 @@ def use(databases: Databases, admit: Admit, made: Provisioned) -> None:
     own = made.organization.id
     store(databases, own, range(10), at=NOW - timedelta(hours=2))
     store(databases, own, range(10, 13), at=NOW - timedelta(hours=2), table="held_events", reason="quota")
-    assert admit(tenant_of(made)).verdict is Verdict.ADMITTED
+    assert admit(tenant_of(made)).verdict is AdmissionVerdict.ADMITTED
 
 
 def test_a_whole_erasure_leaves_a_tombstone_and_touches_nobody_else(
@@ -49,13 +49,13 @@ def test_a_whole_erasure_leaves_a_tombstone_and_touches_nobody_else(
 ) -> None:
     for made in (acme, globex):
         use(databases, admit, made)
-        platform.estate.exports.put(made.organization.id, "1/events.jsonl.gz", b"events")
+        platform.erasure_stores.exports.put(made.organization.id, "1/events.jsonl.gz", b"events")
     roll_up(databases.platform, databases.clickhouse, platform.redis, now=NOW)
     before = snapshot(databases, acme.organization.id)
     platform.delete(globex.organization.id)
     counts = platform.erase(globex.organization.id, times=2)
-    assert set(counts) == set(STORES)
-    assert platform.estate.exports.count_all(acme.organization.id) == 1
+    assert set(counts) == set(ERASABLE_STORES)
+    assert platform.erasure_stores.exports.count_all(acme.organization.id) == 1
     assert all(not any(found.values()) for found in counts.values())
     assert snapshot(databases, acme.organization.id) == before
     left = {name for name, rows in snapshot(databases, globex.organization.id).items() if rows}
@@ -121,7 +121,7 @@ def test_nothing_is_erased_before_its_time(platform: Platform, databases: Databa
     with pytest.raises(EarlyError):
         platform.close(acme.organization.id, now=PURGE - timedelta(seconds=1))
     with pytest.raises(OvertakenError):
-        erase_store(platform.estate, acme.organization.id, 1, "postgres", now=AFTER)
+        erase_store(platform.erasure_stores, acme.organization.id, 1, "postgres", now=AFTER)
     assert column_of(databases, acme.organization.id)["status"] == "deleted"
 
 
@@ -129,7 +129,7 @@ def test_an_execution_whose_deletion_was_undone_or_is_an_older_one_is_overtaken(
     platform: Platform, databases: Databases, acme: Provisioned
 ) -> None:
     platform.delete(acme.organization.id)
-    restore_organization(databases.platform, platform.world, acme.organization.id, OPERATOR, now=NOW)
+    restore_organization(databases.platform, platform.targets, acme.organization.id, OPERATOR, now=NOW)
     with pytest.raises(OvertakenError):
         platform.close(acme.organization.id, 1)
     platform.delete(acme.organization.id, now=NOW + timedelta(days=1))
@@ -177,14 +177,16 @@ def test_nothing_brings_an_erased_organization_back(
     own = acme.organization.id
     platform.delete(own)
     platform.close(own)
-    assert admit(tenant_of(acme)).verdict is Verdict.INACTIVE
+    assert admit(tenant_of(acme)).verdict is AdmissionVerdict.INACTIVE
     platform.erase(own)
-    assert admit(tenant_of(acme), now=AFTER).verdict is Verdict.UNAUTHENTICATED  # there is no such key any more
+    assert (
+        admit(tenant_of(acme), now=AFTER).verdict is AdmissionVerdict.UNAUTHENTICATED
+    )  # there is no such key any more
     for moment in (AFTER, AFTER + timedelta(hours=1)):
         roll_up(databases.platform, databases.clickhouse, platform.redis, now=moment)
-        sweep(databases.platform, platform.redis, platform.world, now=moment)
+        sweep(databases.platform, platform.redis, platform.targets, now=moment)
     assert not [key for key in redis_keys(databases) if str(own) in key]
-    counted = count_again(platform.estate, platform.signer, own, 1, now=AFTER + timedelta(days=1))
+    counted = count_again(platform.erasure_stores, platform.signer, own, 1, now=AFTER + timedelta(days=1))
     assert counted.found == {}
     assert all(not any(rows.values()) for rows in counted.left.values())
 
@@ -205,9 +207,9 @@ def test_a_roll_up_in_between_counts_no_rows_of_an_organization_whose_gate_is_cl
         ]
 
 
-def addressed(organization_id: UUID, actor: Actor, outcome: Outcome, target: str = "late") -> Addressed:
-    record = Record(occurred_at=NOW, actor=actor, action="GET /v1/usage", outcome=outcome, target=target)
-    return Addressed(organization_id=organization_id, record=record)
+def addressed(organization_id: UUID, actor: Actor, outcome: AuditOutcome, target: str = "late") -> AddressedRecord:
+    record = AuditRecord(occurred_at=NOW, actor=actor, action="GET /v1/usage", outcome=outcome, target=target)
+    return AddressedRecord(organization_id=organization_id, record=record)
 
 
 def test_late_records_are_kept_without_addresses(
@@ -216,11 +218,13 @@ def test_late_records_are_kept_without_addresses(
     platform.delete(acme.organization.id)
     platform.close(acme.organization.id)
     actor = Actor(kind=CallerKind.PERSON, id=acme.admin_user_id, request_id="r", source_address="198.51.100.7")
-    whose = (acme.organization.id, globex.organization.id)
-    records = [addressed(each, actor, outcome) for each in whose for outcome in Outcome]
-    records += [addressed(acme.organization.id, actor, Outcome.REFUSED) for _ in range(3)]
-    records.append(addressed(PLATFORM_LOG, actor, Outcome.REFUSED, f"header by organization {acme.organization.id}"))
-    records.append(addressed(PLATFORM_LOG, actor, Outcome.DONE, f"nobody's: by organization {'-' * 36}"))
+    metadata = (acme.organization.id, globex.organization.id)
+    records = [addressed(each, actor, outcome) for each in metadata for outcome in AuditOutcome]
+    records += [addressed(acme.organization.id, actor, AuditOutcome.REFUSED) for _ in range(3)]
+    records.append(
+        addressed(PLATFORM_LOG, actor, AuditOutcome.REFUSED, f"header by organization {acme.organization.id}")
+    )
+    records.append(addressed(PLATFORM_LOG, actor, AuditOutcome.DONE, f"nobody's: by organization {'-' * 36}"))
     messages = {str(number): msgspec.json.encode(each).decode() for number, each in enumerate(records)}
     assert record_messages(databases.platform, messages) == []
     with superuser(databases) as conn:
@@ -261,7 +265,7 @@ def test_requests_of_an_organization_that_is_being_erased_are_limited_without_re
     platform.close(acme.organization.id)
     delete_counters(platform.redis, acme.organization.id, now=PURGE)
     verdicts = [admit(tenant_of(acme), now=PURGE).verdict for _ in range(102)]
-    assert verdicts == [Verdict.INACTIVE] * 100 + [Verdict.RATE_LIMITED] * 2
+    assert verdicts == [AdmissionVerdict.INACTIVE] * 100 + [AdmissionVerdict.RATE_LIMITED] * 2
     assert redis_keys(platform.databases) == {}
 
 
@@ -272,10 +276,10 @@ def test_nothing_is_made_any_more_for_an_organization_that_is_being_erased(
     platform.delete(own)
     with databases.platform.tenant_transaction(own) as conn:
         value = {"value": f"organization-{own}-again", "tier": "starter"}
-        insert_effect(conn, own, Kind.GATEWAY_KEY, value, due_at=PURGE)
-        insert_effect(conn, own, Kind.EXPORT_MAIL, {"to": "admin@acme.example"}, due_at=NOW)
-    sweep(databases.platform, platform.redis, platform.world, now=NOW)
+        insert_outbox_entry(conn, own, OutboxKind.GATEWAY_KEY, value, due_at=PURGE)
+        insert_outbox_entry(conn, own, OutboxKind.EXPORT_MAIL, {"to": "admin@acme.example"}, due_at=NOW)
+    sweep(databases.platform, platform.redis, platform.targets, now=NOW)
     assert ("export_mail", "admin@acme.example") in owed(databases)
     platform.close(own)
-    sweep(databases.platform, platform.redis, platform.world, now=PURGE + timedelta(minutes=1))
+    sweep(databases.platform, platform.redis, platform.targets, now=PURGE + timedelta(minutes=1))
     assert ("gateway_key", None) in owed(databases)

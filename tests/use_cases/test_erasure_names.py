@@ -7,9 +7,9 @@ import pytest
 from msgspec import to_builtins
 from zstandard import compress
 
-from tenancy.rules.events.row import Reception
-from tenancy.rules.events.segment import parse_message
-from tenancy.rules.privacy import SubjectKind, Written, subject_named
+from tenancy.rules.erasures import SubjectKind, WrittenPeriod, hash_subject
+from tenancy.rules.events.row import BatchContext
+from tenancy.rules.events.segment import parse_segment_message
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tenancy.stores.clickhouse.platform.subjects import count_subject
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -22,10 +22,10 @@ from tests.use_cases.storing import LONG, count, load, store
 
 def keep_calls(databases: Databases, who: Provisioned, *calls: dict[str, object]) -> None:
     """Store calls of a Segment SDK, as ingest and load would."""
-    reception = Reception(organization_id=who.organization.id, received_at=NOW, retention=LONG)
+    reception = BatchContext(organization_id=who.organization.id, received_at=NOW, retention=LONG)
     common = {"type": "track", "event": "Signed Up", "timestamp": NOW.isoformat()}
     raws = [msgspec.json.encode({**common, "messageId": str(number), **call}) for number, call in enumerate(calls)]
-    load(databases, [parse_message(raw, reception) for raw in raws], at=NOW, written=NOW)
+    load(databases, [parse_segment_message(raw, reception) for raw in raws], at=NOW, written=NOW)
 
 
 def test_a_user_is_found_wherever_the_mapping_leaves_the_name(
@@ -63,7 +63,9 @@ def test_a_user_that_is_called_as_a_device_takes_nothing_of_it_along(databases: 
 
 def test_numbers_that_a_database_cannot_read_hide_no_name(databases: Databases, acme: Provisioned) -> None:
     raw = b'{"type": "track", "userId": "ann", "anonymousId": "a", "total": 123456789012345678901, "rate": 1e400}'
-    row = parse_message(raw, Reception(organization_id=acme.organization.id, received_at=NOW, retention=LONG))
+    row = parse_segment_message(
+        raw, BatchContext(organization_id=acme.organization.id, received_at=NOW, retention=LONG)
+    )
     load(databases, [row], at=NOW, written=NOW)
     ask_erasure(databases, acme, "ann", NOW, SubjectKind.USER_ID)
     work(databases, NOW)
@@ -72,16 +74,16 @@ def test_numbers_that_a_database_cannot_read_hide_no_name(databases: Databases, 
 
 def test_rows_from_before_names_were_columns_are_found(databases: Databases, acme: Provisioned) -> None:
     call = b'{"type": "track", "userId": 42, "anonymousId": "browser", "context": {"device": {"id": "phone"}}}'
-    reception = Reception(organization_id=acme.organization.id, received_at=NOW, retention=LONG)
+    reception = BatchContext(organization_id=acme.organization.id, received_at=NOW, retention=LONG)
     rows = []
     for number in range(3):
-        row = to_builtins(parse_message(call[:-1] + b', "messageId": "%d"}' % number, reception))
+        row = to_builtins(parse_segment_message(call[:-1] + b', "messageId": "%d"}' % number, reception))
         rows.append(json.dumps({name: row[name] for name in row.keys() - {"device_names", "user_names"}}))
     frame = compress("\n".join(rows).encode())
     insert_frames(databases.clickhouse, "events", [frame], token="frame")
     for kind, name in ((SubjectKind.DEVICE_ID, "browser"), (SubjectKind.USER_ID, "42")):
-        subject = subject_named(kind, name)
-        found = count_subject(databases.clickhouse, acme.organization.id, subject, Written(), through=NOW)
+        subject = hash_subject(kind, name)
+        found = count_subject(databases.clickhouse, acme.organization.id, subject, WrittenPeriod(), through=NOW)
         assert found == (3, 0)
 
 

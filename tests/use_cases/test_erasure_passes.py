@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tenancy.rules.privacy import FORGET_AFTER, LATER_PASSES, NEXT_PASS, ErasureStatus, ExportStatus
+from tenancy.rules.durations import ERASURE_LATER_PASS_INTERVAL, ERASURE_NEXT_PASS_AFTER, SUBJECT_DIGEST_RETENTION
+from tenancy.rules.erasures import ErasureStatus
+from tenancy.rules.exports import ExportStatus
 from tenancy.stores.clickhouse.platform.subjects import delete_subject
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.privacy import erase_subject
-from tenancy.use_cases.schedule.privacy_jobs import Done, do_privacy_jobs
+from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobRun, run_privacy_jobs
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import Databases
 from tests.handlers.functions import superuser
@@ -25,15 +27,15 @@ SUBJECT = "device-1"  # of the events 1, 11, 21, …
 
 def test_what_a_device_sends_hours_later_is_gone_within_a_day(databases: Databases, acme: Provisioned) -> None:
     erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
-    for moment in (NOW, NOW + NEXT_PASS):
+    for moment in (NOW, NOW + ERASURE_NEXT_PASS_AFTER):
         work(databases, moment)
     for number in (1, 11, 21):
         store(databases, acme.organization.id, [number], at=NOW - MINUTE, written=moment + HOUR)
         assert SUBJECT in devices(databases, acme)
-        moment += LATER_PASSES
+        moment += ERASURE_LATER_PASS_INTERVAL
         assert work(databases, moment).erasures == 1
         assert SUBJECT not in devices(databases, acme)
-        moment += NEXT_PASS
+        moment += ERASURE_NEXT_PASS_AFTER
         assert work(databases, moment).erasures == 1
     found = erasure(databases, acme, erasure_id)
     assert (found.status, found.events_before, found.events_after) == (ErasureStatus.CONFIRMED, 3, 0)
@@ -46,7 +48,7 @@ def test_once_a_day_it_is_looked_for_until_it_is_forgotten(databases: Databases,
         passes += work(databases, moment).erasures
         with superuser(databases) as conn:
             [(moment,)] = conn.execute("SELECT due_at FROM erasures").fetchall()
-    assert passes == 2 + FORGET_AFTER // LATER_PASSES
+    assert passes == 2 + SUBJECT_DIGEST_RETENTION // ERASURE_LATER_PASS_INTERVAL
 
 
 @pytest.mark.parametrize("received", [NOW - MINUTE, NOW - timedelta(days=60)])
@@ -69,9 +71,9 @@ def test_a_row_that_was_just_written_is_left_to_the_next_try(databases: Database
     store(databases, acme.organization.id, range(20), at=NOW - MINUTE)
     erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
 
-    def work_quietly(minutes: int) -> Done:
-        stores = stores_of(databases, quiet=2 * MINUTE)
-        return do_privacy_jobs(stores, has_time=always, clock=lambda: NOW + minutes * MINUTE)
+    def work_quietly(minutes: int) -> PrivacyJobRun:
+        stores = stores_of(databases, writer_wait=2 * MINUTE)
+        return run_privacy_jobs(stores, has_time=always, clock=lambda: NOW + minutes * MINUTE)
 
     assert work_quietly(0).erasures == 0
     assert count(databases, acme.organization.id) == 20

@@ -10,12 +10,13 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.errors import ConflictError
-from tenancy.rules.privacy import CLAIM_TIME, OPEN_ERASURES, SubjectKind, subject_named
+from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
+from tenancy.rules.erasures import MAX_PENDING_ERASURES, SubjectKind, hash_subject
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.platform.leases import has_claims
+from tenancy.stores.postgres.platform.leases import has_claimed_jobs
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.privacy.erase_subject import find_due_erasure
-from tenancy.use_cases.privacy.request_privacy import request_erasure
+from tenancy.use_cases.privacy.erase_subject import claim_due_erasure
+from tenancy.use_cases.privacy.request_erasure import request_erasure
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
@@ -28,7 +29,7 @@ COUNT_PENDING = "SELECT count(*) FROM erasures WHERE organization_id = %s AND st
 
 def served(databases: Databases, number: int) -> list[object]:
     """Return whose erasures so many workers take, one after the other, none of which gets done."""
-    jobs = [find_due_erasure(databases.platform, now=NOW + each * SECOND) for each in range(number)]
+    jobs = [claim_due_erasure(databases.platform, now=NOW + each * SECOND) for each in range(number)]
     return [job and job.organization_id for job in jobs]
 
 
@@ -37,7 +38,7 @@ def ask_at_once(databases: Databases, who: Provisioned, barrier: Barrier) -> str
     with closing(Database(lambda: url)) as db:
         barrier.wait()
         try:
-            request_erasure(db, tenant_of(who), subject_named(SubjectKind.DEVICE_ID, "a"), actor_of(who), now=NOW)
+            request_erasure(db, tenant_of(who), hash_subject(SubjectKind.DEVICE_ID, "a"), actor_of(who), now=NOW)
         except ConflictError:
             return "refused"
     return "accepted"
@@ -68,15 +69,15 @@ def test_a_claim_that_is_over_holds_nobody_back(databases: Databases, acme: Prov
     assert served(databases, 1) == [acme.organization.id]
     ask_erasure(databases, globex, SUBJECT, NOW)
     for _ in range(2):
-        assert find_due_erasure(databases.platform, now=NOW + CLAIM_TIME) is not None
-    assert find_due_erasure(databases.platform, now=NOW + CLAIM_TIME) is None
+        assert claim_due_erasure(databases.platform, now=NOW + PRIVACY_JOB_CLAIM_TIME) is not None
+    assert claim_due_erasure(databases.platform, now=NOW + PRIVACY_JOB_CLAIM_TIME) is None
 
 
 def test_more_than_a_hundred_pending_erasures_are_refused_to_requests_at_once_as_well(
     databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     ask_erasure(databases, acme, SUBJECT, NOW)
-    repeat_erasures(databases, OPEN_ERASURES - 3)
+    repeat_erasures(databases, MAX_PENDING_ERASURES - 3)
 
     barrier = Barrier(6)
     with ThreadPoolExecutor(6) as pool:
@@ -86,7 +87,7 @@ def test_more_than_a_hundred_pending_erasures_are_refused_to_requests_at_once_as
     assert work(databases, NOW, times(2)).erasures == 2
     ask_erasure(databases, acme, "another", NOW)
     with superuser(databases) as conn:
-        assert conn.execute(COUNT_PENDING, (acme.organization.id,)).fetchone() == (OPEN_ERASURES,)
+        assert conn.execute(COUNT_PENDING, (acme.organization.id,)).fetchone() == (MAX_PENDING_ERASURES,)
 
 
 @pytest.mark.parametrize(("status", "erasures"), [("deleted", 1), ("erasing", 0), ("erased", 0)])
@@ -105,7 +106,7 @@ def test_who_erases_the_organization_is_told_of_a_job_that_somebody_has(
     databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     ask_erasure(databases, acme, SUBJECT, NOW)
-    assert find_due_erasure(databases.platform, now=NOW) is not None
-    for who, now, expected in ((acme, NOW, True), (globex, NOW, False), (acme, NOW + CLAIM_TIME, False)):
+    assert claim_due_erasure(databases.platform, now=NOW) is not None
+    for who, now, expected in ((acme, NOW, True), (globex, NOW, False), (acme, NOW + PRIVACY_JOB_CLAIM_TIME, False)):
         with databases.platform.transaction() as conn:
-            assert has_claims(conn, who.organization.id, now=now, until=NOW + CLAIM_TIME) is expected
+            assert has_claimed_jobs(conn, who.organization.id, now=now, until=NOW + PRIVACY_JOB_CLAIM_TIME) is expected

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from tenancy.errors import NotFoundError
-from tenancy.rules.privacy import CLAIM_TIME, FORGET_AFTER, NEXT_PASS, ErasureStatus
+from tenancy.rules.durations import ERASURE_NEXT_PASS_AFTER, PRIVACY_JOB_CLAIM_TIME, SUBJECT_DIGEST_RETENTION
+from tenancy.rules.erasures import ErasureStatus
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.privacy import erase_subject
-from tenancy.use_cases.schedule.clean_up import clean_up
-from tenancy.use_cases.schedule.privacy_jobs import do_privacy_jobs
+from tenancy.use_cases.schedule.apply_retention import apply_retention
+from tenancy.use_cases.schedule.privacy_jobs import run_privacy_jobs
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import Databases
 from tests.handlers.functions import superuser
@@ -132,11 +133,11 @@ def test_each_erasure_has_times_of_its_own(databases: Databases, acme: Provision
     store(databases, acme.organization.id, range(20), at=NOW)
     erasures = [ask_erasure(databases, acme, name, NOW) for name in ("device-1", "device-2")]
     moments = (NOW + number * timedelta(seconds=1) for number in count_up())
-    do_privacy_jobs(stores_of(databases), has_time=always, clock=lambda: next(moments))
+    run_privacy_jobs(stores_of(databases), has_time=always, clock=lambda: next(moments))
     erased = [erasure(databases, acme, erasure_id).erased_at for erasure_id in erasures]
     assert len({NOW, *erased}) == 3
     with superuser(databases) as conn:
-        assert conn.execute("SELECT due_at - erased_at FROM erasures").fetchall() == [(NEXT_PASS,)] * 2
+        assert conn.execute("SELECT due_at - erased_at FROM erasures").fetchall() == [(ERASURE_NEXT_PASS_AFTER,)] * 2
 
 
 def test_what_a_roll_up_wrote_beside_the_first_pass_is_gone_after_the_second(
@@ -155,7 +156,7 @@ def test_what_a_roll_up_wrote_beside_the_first_pass_is_gone_after_the_second(
         parameters={"name": SUBJECT},
         settings={"mutations_sync": 2},
     )
-    work(databases, NOW + NEXT_PASS)
+    work(databases, NOW + ERASURE_NEXT_PASS_AFTER)
     assert [(events, users) for _, events, users in statistics(databases, acme)] == [(18, 9)]
     assert usage(databases, acme)[0][1:3] == (18, 9)
 
@@ -168,12 +169,12 @@ def test_a_closed_month_loses_what_was_counted_with_the_subject_and_nothing_that
     store(databases, acme.organization.id, range(20, 30), at=received, happened=NOW - 100 * DAY)
     roll_up(databases.platform, databases.clickhouse, counters, now=received + MINUTE)
     assert usage(databases, acme)[0][1:3] == (30, 10)
-    clean_up(databases.platform, databases.clickhouse, now=now)
+    apply_retention(databases.platform, databases.clickhouse, now=now)
     assert count(databases, acme.organization.id) == 20
     ask_erasure(databases, acme, SUBJECT, now)
     work(databases, now)
     assert usage(databases, acme)[0][1:3] == (28, 9)
-    work(databases, now + NEXT_PASS)
+    work(databases, now + ERASURE_NEXT_PASS_AFTER)
     assert usage(databases, acme)[0][1:3] == (28, 9)
 
 
@@ -183,12 +184,12 @@ def test_what_was_on_its_way_does_not_survive_and_what_happens_later_does(
     erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
     work(databases, NOW)
     store(databases, acme.organization.id, range(10), at=NOW - MINUTE, written=NOW + MINUTE)
-    late = NOW + NEXT_PASS
+    late = NOW + ERASURE_NEXT_PASS_AFTER
     store(databases, acme.organization.id, [21], at=late)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW + 2 * MINUTE)
     assert work(databases, late - MINUTE).erasures == 0
     for status, passes in ((ErasureStatus.ERASED, 1), (ErasureStatus.CONFIRMED, 2)):
-        assert work(databases, NOW + passes * NEXT_PASS).erasures == 1
+        assert work(databases, NOW + passes * ERASURE_NEXT_PASS_AFTER).erasures == 1
         found = erasure(databases, acme, erasure_id)
         assert (found.status, found.events_before, found.events_after) == (status, 1, 0)
     assert count(databases, acme.organization.id) == 10
@@ -205,9 +206,14 @@ def test_a_held_event_that_is_released_meanwhile_is_still_the_subjects(databases
 def test_it_is_confirmed_on_record_and_then_forgotten(databases: Databases, acme: Provisioned) -> None:
     store(databases, acme.organization.id, range(20), at=NOW)
     erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
-    for moment in (NOW, NOW + NEXT_PASS, NOW + FORGET_AFTER, NOW + 2 * FORGET_AFTER):
+    for moment in (
+        NOW,
+        NOW + ERASURE_NEXT_PASS_AFTER,
+        NOW + SUBJECT_DIGEST_RETENTION,
+        NOW + 2 * SUBJECT_DIGEST_RETENTION,
+    ):
         work(databases, moment)
-    assert erasure(databases, acme, erasure_id).confirmed_at == NOW + NEXT_PASS
+    assert erasure(databases, acme, erasure_id).confirmed_at == NOW + ERASURE_NEXT_PASS_AFTER
     with superuser(databases) as conn:
         kept = conn.execute("SELECT salt, digest, found, due_at FROM erasures").fetchall()
         records = conn.execute("SELECT action, target FROM audit_log WHERE action LIKE 'erasure.%' ORDER BY action")
@@ -219,15 +225,15 @@ def test_what_a_queue_brings_back_after_days_is_erased_before_the_subject_is_for
     databases: Databases, acme: Provisioned
 ) -> None:
     erasure_id = ask_erasure(databases, acme, SUBJECT, NOW)
-    for moment in (NOW, NOW + NEXT_PASS):
+    for moment in (NOW, NOW + ERASURE_NEXT_PASS_AFTER):
         work(databases, moment)
     store(databases, acme.organization.id, range(10), at=NOW - MINUTE, written=NOW + 14 * DAY)
-    for moment in (NOW + FORGET_AFTER, NOW + FORGET_AFTER + NEXT_PASS):
+    for moment in (NOW + SUBJECT_DIGEST_RETENTION, NOW + SUBJECT_DIGEST_RETENTION + ERASURE_NEXT_PASS_AFTER):
         assert work(databases, moment).erasures == 1
     found = erasure(databases, acme, erasure_id)
     assert (found.status, found.events_before, found.events_after) == (ErasureStatus.CONFIRMED, 1, 0)
     assert count(databases, acme.organization.id) == 9
-    assert work(databases, NOW + 3 * FORGET_AFTER).erasures == 0
+    assert work(databases, NOW + 3 * SUBJECT_DIGEST_RETENTION).erasures == 0
 
 
 @pytest.mark.parametrize(
@@ -252,7 +258,7 @@ def test_a_death_anywhere_is_repeated_and_counts_nothing_twice(
         with pytest.raises(ArithmeticError):
             work(databases, NOW)
     assert work(databases, NOW + MINUTE).erasures == 0  # the dead one still has it
-    assert work(databases, NOW + CLAIM_TIME).erasures == 1
+    assert work(databases, NOW + PRIVACY_JOB_CLAIM_TIME).erasures == 1
     found = erasure(databases, acme, erasure_id)
     assert (found.events_before, found.events_after) == (4, 0)
     assert [(events, users) for _, events, users, _ in usage(databases, acme)] == [(18, 9), (18, 9)]

@@ -9,13 +9,14 @@ from uuid import UUID
 import pytest
 
 from tenancy.errors import NotFoundError
-from tenancy.rules.audit_record import Outcome
-from tenancy.rules.privacy import CLAIM_TIME, ExportStatus
+from tenancy.rules.audit_record import AuditOutcome
+from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
+from tenancy.rules.exports import ExportStatus
 from tenancy.stores.aws.exports import Exports
-from tenancy.stores.postgres.platform.leases import has_claims
+from tenancy.stores.postgres.platform.leases import has_claimed_jobs
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.privacy import export_pages, write_export
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import REGION, Databases
@@ -95,7 +96,7 @@ def test_a_death_in_the_middle_is_gone_on_with_and_two_workers_never_do_the_same
     assert put_until_event_file.left == 0
     assert work(databases, NOW + MINUTE).exports == 0  # the dead one still has it
     half = set(objects())
-    after_claim = NOW + CLAIM_TIME
+    after_claim = NOW + PRIVACY_JOB_CLAIM_TIME
     assert work(databases, after_claim).exports == 1
     assert half <= set(objects())
     events = [row["event_id"] for row in exported(acme)["events"]]
@@ -164,7 +165,7 @@ def test_while_one_is_pending_asking_again_is_asking_for_that_one(
 
 
 def test_the_mail_has_links_that_work_and_the_outbox_has_none(
-    databases: Databases, world: World, acme: Provisioned, mails: Mails
+    databases: Databases, targets: OutboxTargets, acme: Provisioned, mails: Mails
 ) -> None:
     fill(databases, acme, "of acme")
     export_id = ask_export(databases, acme, NOW)
@@ -174,7 +175,7 @@ def test_the_mail_has_links_that_work_and_the_outbox_has_none(
     assert "http" not in payload
     assert json.loads(payload)["names"][0] == f"{export_id}/0/manifest.json"
     assert "Signature" not in payload
-    assert drain(databases.platform, world, now=NOW).done == ("export_mail",)
+    assert run_due_entries(databases.platform, targets, now=NOW).done == ("export_mail",)
     assert mails()[-1] == ("admin@acme.example", "Your organization's data is ready")
     _, links = export(databases, acme, export_id, NOW)
     assert set(links) == {key.partition("/")[2] for key in objects() if key.endswith(".gz")}
@@ -245,7 +246,7 @@ def test_an_export_that_will_expire_holds_no_erasure_of_its_organization_up(
     work(databases, NOW)
     with databases.platform.transaction() as conn:
         shortly = NOW + 7 * DAY - MINUTE
-        assert not has_claims(conn, acme.organization.id, now=shortly, until=shortly + CLAIM_TIME)
+        assert not has_claimed_jobs(conn, acme.organization.id, now=shortly, until=shortly + PRIVACY_JOB_CLAIM_TIME)
 
 
 def test_nobody_reads_another_organizations_export(
@@ -264,4 +265,4 @@ def test_asking_is_on_record_once(databases: Databases, acme: Provisioned) -> No
         found = conn.execute(
             "SELECT target, outcome, actor_id FROM audit_log WHERE action = 'export.requested'"
         ).fetchall()
-    assert found == [(str(export_id), Outcome.DONE, acme.secret_key_id)]
+    assert found == [(str(export_id), AuditOutcome.DONE, acme.secret_key_id)]

@@ -10,27 +10,29 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.errors import UnavailableError
-from tenancy.rules.privacy import CLAIM_TIME, ExportJob
+from tenancy.rules.durations import PRIVACY_JOB_CLAIM_TIME
+from tenancy.rules.exports import ExportJob
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.privacy import insert_export
+from tenancy.stores.postgres.exports import insert_export
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.privacy import export_pages, request_privacy, write_export
-from tenancy.use_cases.privacy.request_privacy import request_export
-from tenancy.use_cases.privacy.write_export import find_due_export, give_back_export
+from tenancy.use_cases.privacy import export_pages, write_export
+from tenancy.use_cases.privacy import request_export as request_export_module
+from tenancy.use_cases.privacy.request_export import request_export
+from tenancy.use_cases.privacy.write_export import claim_due_export, postpone_export
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.privacy_jobs import actor_of, always, ask_export, exported, fill, objects, times, work
 
 MINUTE = timedelta(minutes=1)
-LATER = NOW + CLAIM_TIME
+LATER = NOW + PRIVACY_JOB_CLAIM_TIME
 COUNT_WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 COUNT_MAILS = "SELECT count(*) FROM outbox WHERE kind = 'export_mail'"
 
 
 def claimed(databases: Databases, now: timedelta = timedelta()) -> ExportJob:
-    job = find_due_export(databases.platform, now=NOW + now)
+    job = claim_due_export(databases.platform, now=NOW + now)
     assert job is not None
     return job
 
@@ -54,7 +56,7 @@ def test_requests_at_once_ask_for_one_export(
                 pass
             insert_export(*values, **named)
 
-        patch.setattr(request_privacy, "insert_export", insert_and_be_joined)
+        patch.setattr(request_export_module, "insert_export", insert_and_be_joined)
         asked = ask_export(databases, acme, NOW)
         assert others[0].result() == asked
         assert conn.execute("SELECT id FROM exports").fetchall() == [(asked,)]
@@ -62,11 +64,11 @@ def test_requests_at_once_ask_for_one_export(
 
 def test_who_has_lost_an_export_does_not_give_it_back(databases: Databases, acme: Provisioned) -> None:
     ask_export(databases, acme, NOW)
-    lost, own = claimed(databases), claimed(databases, CLAIM_TIME)
-    give_back_export(databases.platform, lost, due_at=LATER)
-    assert find_due_export(databases.platform, now=LATER) is None
-    give_back_export(databases.platform, own, due_at=LATER)
-    assert claimed(databases, CLAIM_TIME).id == own.id
+    lost, own = claimed(databases), claimed(databases, PRIVACY_JOB_CLAIM_TIME)
+    postpone_export(databases.platform, lost, due_at=LATER)
+    assert claim_due_export(databases.platform, now=LATER) is None
+    postpone_export(databases.platform, own, due_at=LATER)
+    assert claimed(databases, PRIVACY_JOB_CLAIM_TIME).id == own.id
 
 
 def test_a_store_that_is_away_after_some_files_puts_the_rest_off_for_a_minute(

@@ -9,7 +9,7 @@ from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.privacy import export_pages
-from tenancy.use_cases.privacy.export_pages import SECTIONS, Page, Source
+from tenancy.use_cases.privacy.export_pages import SECTIONS, ExportSource, SectionPage
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import Databases
 from tests.use_cases.admitting import NOW
@@ -28,7 +28,7 @@ TIMES = {
 EVENTS = sorted(f"{moment} {number}" for moment, events in TIMES.items() for number in range(events))
 
 
-def pages(source: Source, section: str) -> Iterator[Page]:
+def pages(source: ExportSource, section: str) -> Iterator[SectionPage]:
     position = None
     while True:
         page = SECTIONS[section](source, position)
@@ -83,6 +83,6 @@ def test_statistics_are_read_a_few_groups_of_a_day_at_a_time(
     assert len(set(lines)) == 15
 
 
-def source_of(databases: Databases, who: Provisioned) -> Source:
+def source_of(databases: Databases, who: Provisioned) -> ExportSource:
     reader = TenantReader(databases.clickhouse, who.organization.id)
-    return Source(db=databases.functions, reader=reader, organization_id=who.organization.id)
+    return ExportSource(db=databases.functions, reader=reader, organization_id=who.organization.id)

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from tenancy.rules.privacy import LATER_PASSES, NEXT_PASS, ExportStatus
+from tenancy.rules.durations import ERASURE_LATER_PASS_INTERVAL, ERASURE_NEXT_PASS_AFTER
+from tenancy.rules.exports import ExportStatus
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.platform.export_jobs import withdraw_exports
@@ -98,7 +99,7 @@ def test_every_pass_of_an_erasure_deletes_what_a_dead_worker_has_left(
     with superuser(databases) as conn:
         conn.execute("UPDATE exports SET generation = 1 WHERE id = %s", (done,))
         conn.execute("UPDATE exports SET status = 'withdrawn' WHERE id = %s", (withdrawn,))
-    for moment in (NOW + NEXT_PASS, NOW + NEXT_PASS + LATER_PASSES):
+    for moment in (NOW + ERASURE_NEXT_PASS_AFTER, NOW + ERASURE_NEXT_PASS_AFTER + ERASURE_LATER_PASS_INTERVAL):
         EXPORTS.put(acme.organization.id, f"{done}/0/99999-events.jsonl.gz", b"stale")
         EXPORTS.put(acme.organization.id, f"{done}/1/99999-events.jsonl.gz", b"current")
         EXPORTS.put(globex.organization.id, f"{withdrawn}/0/99999-events.jsonl.gz", b"stale")

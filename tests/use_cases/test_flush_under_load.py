@@ -11,16 +11,16 @@ from uuid import UUID
 from redis import Redis as Client
 
 from scripts.stack import postgres
-from tenancy.rules.admission import Verdict
+from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.quotas import Metric
-from tenancy.rules.tenant import Bucket, Tenant
+from tenancy.rules.tenant import RateBucket, Tenant
 from tenancy.rules.tiers import QUOTAS
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.schedule.keep_requests import keep_requests
+from tenancy.use_cases.schedule.persist_request_counts import persist_request_counts
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.usage.meter import record_usage
 from tenancy.use_cases.usage.read_usage import read_usage
@@ -38,19 +38,19 @@ class Load:
 
     def __init__(self, databases: Databases, tenant: Tenant, revoked: UUID) -> None:
         self._databases, self._tenant = databases, tenant
-        self._revoked = replace(tenant, credential_id=revoked, bucket=Bucket.INGEST)
+        self._revoked = replace(tenant, credential_id=revoked, bucket=RateBucket.INGEST)
         self._barrier = Barrier(WORKERS)
 
-    def run(self) -> list[tuple[Verdict, Verdict, int]]:
+    def run(self) -> list[tuple[AdmissionVerdict, AdmissionVerdict, int]]:
         with ThreadPoolExecutor(WORKERS) as pool:
             return [each for found in pool.map(self._work, range(WORKERS)) for each in found]
 
-    def _work(self, worker: int) -> list[tuple[Verdict, Verdict, int]]:
+    def _work(self, worker: int) -> list[tuple[AdmissionVerdict, AdmissionVerdict, int]]:
         servers, found = self._databases.servers, []
         url = servers.postgres_url(postgres.FUNCTIONS, self._databases.name)
-        opened = Redis(lambda: servers.valkey_url, patience_seconds=PATIENCE_SECONDS)
+        opened = Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)
         with closing(opened) as redis, closing(Database(lambda: url)) as db:
-            admissions = Admissions(redis, lambda: db)
+            admissions = AdmissionGate(redis, lambda: db)
             for number in range(ROUNDS):
                 self._barrier.wait()
                 if worker == 0 and number == ROUNDS // 2:
@@ -72,15 +72,15 @@ def test_a_flush_under_load_costs_a_minute_of_requests_at_most_and_nothing_else(
     tenant, own = tenant_of(globex), globex.organization.id
     found = Load(databases, tenant, globex.write_key_id).run()
     limit = QUOTAS[tenant.tier].api_requests_per_minute
-    admitted = Counter(verdict for verdict, _, _ in found)[Verdict.ADMITTED]
+    admitted = Counter(verdict for verdict, _, _ in found)[AdmissionVerdict.ADMITTED]
     assert min(limit, WORKERS * ROUNDS) <= admitted <= 2 * limit
-    assert {nobody for _, nobody, _ in found} == {Verdict.UNAUTHENTICATED}
+    assert {nobody for _, nobody, _ in found} == {AdmissionVerdict.UNAUTHENTICATED}
     accepted = sum(events for _, _, events in found)
     assert accepted == EVENTS * admitted
     store(databases, own, range(accepted), at=NOW)
     store(databases, own, [accepted], at=NOW + timedelta(hours=2))
     later = NOW + timedelta(hours=2, minutes=1)
-    keep_requests(databases.platform, counters, now=NOW)
+    persist_request_counts(databases.platform, counters, now=NOW)
     roll_up(databases.platform, databases.clickhouse, counters, now=later)
     report = read_usage(databases.functions, TenantReader(databases.clickhouse, own), own, tenant.tier, None, now=later)
     assert counter(databases, own) == report.quotas[Metric.EVENTS].used == accepted + 1

@@ -11,7 +11,7 @@ from tenancy.rules.events.segment import HELD_FOR_CLOCK
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.postgres.platform.leases import take_lease
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.held_events.release_held import count_held_events, release_all, release_into_room
+from tenancy.use_cases.held_events.release_held import count_held_by_reason, release_all, release_into_room
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import OPERATOR, Databases, tenant_of
@@ -143,10 +143,10 @@ def test_the_operator_releases_all_of_one_organization_whatever_the_reason_and_i
     long_ago = datetime(2020, 1, 2, tzinfo=UTC)
     store(databases, acme.organization.id, [7], at=NOW, happened=long_ago, table="held_events", reason=HELD_FOR_CLOCK)
     client, organization_id = databases.clickhouse, acme.organization.id
-    assert count_held_events(databases.platform, client, organization_id, now=NOW) == {"clock": 1, "quota": 5}
+    assert count_held_by_reason(databases.platform, client, organization_id, now=NOW) == {"clock": 1, "quota": 5}
     assert release_all(databases.platform, client, counters, organization_id, OPERATOR, now=NOW) == 6
     assert release_all(databases.platform, client, counters, organization_id, OPERATOR, now=NOW) == 0
-    assert count_held_events(databases.platform, client, organization_id, now=NOW) == {}
+    assert count_held_by_reason(databases.platform, client, organization_id, now=NOW) == {}
     assert count(databases, organization_id) == 6
     assert count(databases, globex.organization.id, "held_events") == 3
     assert databases.clickhouse.query("SELECT min(event_timestamp) > '2026-01-01' FROM events").result_rows == [(1,)]
@@ -168,7 +168,7 @@ def test_two_releases_at_once_are_one(databases: Databases, counters: Redis, acm
 
 def test_nobodys_events_are_not_there(databases: Databases, counters: Redis, acme: Provisioned) -> None:
     with pytest.raises(NotFoundError):
-        count_held_events(databases.platform, databases.clickhouse, acme.app_id, now=NOW)
+        count_held_by_reason(databases.platform, databases.clickhouse, acme.app_id, now=NOW)
     with pytest.raises(NotFoundError):
         release_all(databases.platform, databases.clickhouse, counters, acme.app_id, OPERATOR, now=NOW)
 

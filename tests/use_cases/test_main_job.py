@@ -12,14 +12,15 @@ from tenancy.rules.events.batch import Batch
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import Tenant
 from tenancy.rules.usage import Period
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.dead_letters import DeadLetters
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
-from tenancy.use_cases.ingest.ingest import Receipt, read_batch, take
+from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.ingest.ingest_events import Receipt, enqueue_events
 from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
+from tenancy.use_cases.ingest.parse_batch import parse_event_batch
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.usage.read_statistics import read_statistics
@@ -31,12 +32,12 @@ type Send = Callable[..., Receipt]
 
 @pytest.fixture
 def send(queue: EventQueue, counters: Redis, databases: Databases) -> Send:
-    admissions = Admissions(counters, lambda: databases.functions)
+    admissions = AdmissionGate(counters, lambda: databases.functions)
 
     def send_events(tenant: Tenant, events: Sequence[dict[str, object]], *, now: datetime = NOW) -> Receipt:
-        reading = read_batch(tenant, Batch([msgspec.Raw(msgspec.json.encode(e)) for e in events]), now=now)
+        reading = parse_event_batch(tenant, Batch([msgspec.Raw(msgspec.json.encode(e)) for e in events]), now=now)
         admission = admissions.admit(tenant, events=len(reading.counted), now=now)
-        return take(queue, tenant, reading, admission, lambda: None)
+        return enqueue_events(queue, tenant, reading, admission, lambda: None)
 
     return send_events
 
@@ -44,7 +45,7 @@ def send(queue: EventQueue, counters: Redis, databases: Databases) -> Send:
 def drain_queue(aws: AwsAccount, databases: Databases) -> list[str]:
     """Load everything that is in the queue, as the function would; return what has to come again."""
     sqs = boto3.client("sqs", region_name=REGION)
-    dead_letters = DeadLetters(Aws("sqs", REGION, aws.endpoint_url), aws.dead_letters_url)
+    dead_letters = DeadLetters(AwsClient("sqs", REGION, aws.endpoint_url), aws.dead_letters_url)
     again: list[str] = []
     while messages := sqs.receive_message(
         QueueUrl=aws.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]

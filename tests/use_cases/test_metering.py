@@ -148,9 +148,9 @@ def test_room_that_is_set_aside_is_nobody_elses_until_it_is_committed_released_o
     db, tenant = databases.functions, tenant_of(acme)
 
     def reserve(amount: int, now: datetime = NOW) -> object:
-        return reserve_usage(db, tenant, PREDICTIONS, amount, lasts=MINUTE, now=now).id
+        return reserve_usage(db, tenant, PREDICTIONS, amount, valid_for=MINUTE, now=now).id
 
-    first = reserve_usage(db, tenant, PREDICTIONS, LIMIT - 10, lasts=MINUTE, now=NOW)
+    first = reserve_usage(db, tenant, PREDICTIONS, LIMIT - 10, valid_for=MINUTE, now=NOW)
     assert (first.allowance.remaining, first.expires_at) == (10, NOW + MINUTE)
     for refused in (report, reserve):
         with pytest.raises(QuotaExceededError):
@@ -158,7 +158,7 @@ def test_room_that_is_set_aside_is_nobody_elses_until_it_is_committed_released_o
     assert report(10).used == 10
     assert commit_reservation(db, tenant, PREDICTIONS, first.id, 100, now=NOW).used == 110
     assert commit_reservation(db, tenant, PREDICTIONS, first.id, 100, now=NOW).used == 110
-    second = reserve_usage(db, tenant, PREDICTIONS, LIMIT - 110, lasts=MINUTE, now=NOW)
+    second = reserve_usage(db, tenant, PREDICTIONS, LIMIT - 110, valid_for=MINUTE, now=NOW)
     release_reservation(db, tenant, PREDICTIONS, second.id)
     release_reservation(db, tenant, PREDICTIONS, second.id)
     reserve(LIMIT - 110)
@@ -170,14 +170,14 @@ def test_room_that_is_set_aside_is_nobody_elses_until_it_is_committed_released_o
 
 def test_a_reservation_that_has_ended_is_not_committed(databases: Databases, acme: Provisioned) -> None:
     db, tenant = databases.functions, tenant_of(acme)
-    expired = reserve_usage(db, tenant, PREDICTIONS, 5, lasts=MINUTE, now=NOW).id
+    expired = reserve_usage(db, tenant, PREDICTIONS, 5, valid_for=MINUTE, now=NOW).id
     with pytest.raises(ConflictError):
         commit_reservation(db, tenant, PREDICTIONS, expired, None, now=NOW + MINUTE)
-    released = reserve_usage(db, tenant, PREDICTIONS, 5, lasts=MINUTE, now=NOW).id
+    released = reserve_usage(db, tenant, PREDICTIONS, 5, valid_for=MINUTE, now=NOW).id
     release_reservation(db, tenant, PREDICTIONS, released)
     with pytest.raises(ConflictError):
         commit_reservation(db, tenant, PREDICTIONS, released, None, now=NOW)
-    committed = reserve_usage(db, tenant, PREDICTIONS, 5, lasts=MINUTE, now=NOW).id
+    committed = reserve_usage(db, tenant, PREDICTIONS, 5, valid_for=MINUTE, now=NOW).id
     with pytest.raises(InvalidError):
         commit_reservation(db, tenant, PREDICTIONS, committed, 6, now=NOW)
     assert commit_reservation(db, tenant, PREDICTIONS, committed, None, now=NOW).used == 5
@@ -190,7 +190,7 @@ def test_a_reservation_is_found_by_its_own_organization_and_metric_alone(
     databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     db = databases.functions
-    reserved = reserve_usage(db, tenant_of(acme), PREDICTIONS, 5, lasts=MINUTE, now=NOW).id
+    reserved = reserve_usage(db, tenant_of(acme), PREDICTIONS, 5, valid_for=MINUTE, now=NOW).id
     for tenant, metric, which in (
         (tenant_of(globex), PREDICTIONS, reserved),
         (tenant_of(acme), STORAGE, reserved),

@@ -12,9 +12,9 @@ from tenancy.rules.quotas import Metric
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.schedule.roll_up import roll_up
-from tenancy.use_cases.usage.announce_notices import announce_notices
+from tenancy.use_cases.usage.enqueue_quota_notices import enqueue_quota_notices
 from tenancy.use_cases.usage.meter import record_usage
 from tests.given import REGION, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -48,12 +48,12 @@ def bus(aws: AwsAccount) -> Callable[[], list[dict[str, object]]]:
     return taken
 
 
-def announce(databases: Databases, world: World, now: datetime = NOW) -> Announced:
+def announce(databases: Databases, targets: OutboxTargets, now: datetime = NOW) -> Announced:
     """Sweep, and return whom mail was sent to and with which subject."""
     backend = ses_backends[ACCOUNT][REGION]
     before = len(backend.sent_messages)
-    announce_notices(databases.platform, now=now)
-    drain(databases.platform, world, now=now)
+    enqueue_quota_notices(databases.platform, now=now)
+    run_due_entries(databases.platform, targets, now=now)
     sent = backend.sent_messages[before:]
     return sorted((message.destinations["ToAddresses"][0], message.subject) for message in sent)
 
@@ -70,7 +70,7 @@ def use(databases: Databases, who: Provisioned, events: int, *, at: datetime = N
 def test_a_jump_over_both_thresholds_tells_both_once_to_the_admins_and_to_nobody_else(
     databases: Databases,
     counters: Redis,
-    world: World,
+    targets: OutboxTargets,
     acme: Provisioned,
     globex: Provisioned,
     bus: Callable[[], list[dict[str, object]]],
@@ -91,7 +91,7 @@ def test_a_jump_over_both_thresholds_tells_both_once_to_the_admins_and_to_nobody
         for address in ("admin@acme.example", "second@acme.example")
         for percent in (100, 80)
     ]
-    assert announce(databases, world) == expected
+    assert announce(databases, targets) == expected
     told = bus()
     assert {event["detail-type"] for event in told} == {"Quota threshold reached"}
     details = sorted((event["detail"] for event in told), key=lambda each: each["percent"])  # type: ignore[index]
@@ -107,27 +107,27 @@ def test_a_jump_over_both_thresholds_tells_both_once_to_the_admins_and_to_nobody
         for percent in (80, 100)
     ]
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW + timedelta(hours=1))
-    assert announce(databases, world) == []
+    assert announce(databases, targets) == []
     assert bus() == []
 
 
 def test_each_month_is_told_anew_and_below_the_threshold_nobody_is(
-    databases: Databases, counters: Redis, world: World, acme: Provisioned
+    databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
     october = datetime(2026, 10, 20, tzinfo=UTC)
     use(databases, acme, STARTER.events_per_month * 8 // 10, at=october)
     roll_up(databases.platform, databases.clickhouse, counters, now=october)
-    assert announce(databases, world) == [("admin@acme.example", "80 % of your events are used")]
+    assert announce(databases, targets) == [("admin@acme.example", "80 % of your events are used")]
     use(databases, acme, STARTER.events_per_month * 8 // 10 - 1)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
-    assert announce(databases, world) == []
+    assert announce(databases, targets) == []
     use(databases, acme, STARTER.events_per_month * 8 // 10)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
-    assert announce(databases, world) == [("admin@acme.example", "80 % of your events are used")]
+    assert announce(databases, targets) == [("admin@acme.example", "80 % of your events are used")]
 
 
 def test_requests_and_stored_bytes_are_told_by_the_roll_up(
-    databases: Databases, counters: Redis, world: World, acme: Provisioned
+    databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
     with superuser(databases) as conn:
         conn.execute(
@@ -137,24 +137,26 @@ def test_requests_and_stored_bytes_are_told_by_the_roll_up(
         total = (acme.organization.id, STARTER.storage_bytes * 9 // 10)
         conn.execute("INSERT INTO usage_totals VALUES (%s, 'storage_bytes', '1970-01-01', %s)", total)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
-    assert [subject for _, subject in announce(databases, world)] == [
+    assert [subject for _, subject in announce(databases, targets)] == [
         "100 % of your api_requests are used",
         "80 % of your api_requests are used",
         "80 % of your storage_bytes are used",
     ]
 
 
-def test_what_clients_report_is_told_with_the_report(databases: Databases, world: World, acme: Provisioned) -> None:
+def test_what_clients_report_is_told_with_the_report(
+    databases: Databases, targets: OutboxTargets, acme: Provisioned
+) -> None:
     tenant = tenant_of(acme)
     amount = STARTER.ml_predictions_per_month * 8 // 10
     record_usage(databases.functions, tenant, Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
-    assert announce(databases, world) == [("admin@acme.example", "80 % of your ml_predictions are used")]
+    assert announce(databases, targets) == [("admin@acme.example", "80 % of your ml_predictions are used")]
     record_usage(databases.functions, tenant, Metric.ML_PREDICTIONS, 1, idempotency_key=None, now=NOW)
-    assert announce(databases, world) == []
+    assert announce(databases, targets) == []
 
 
 def test_a_death_between_the_mark_and_the_mail_sends_it_later_and_once(
-    databases: Databases, world: World, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, targets: OutboxTargets, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     amount = STARTER.ml_predictions_per_month * 8 // 10
     record_usage(databases.functions, tenant_of(acme), Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
@@ -164,8 +166,8 @@ def test_a_death_between_the_mark_and_the_mail_sends_it_later_and_once(
             def die(*_: object, **__: object) -> None:
                 raise KeyboardInterrupt
 
-            patch.setattr(f"tenancy.use_cases.usage.announce_notices.{dies_in}", die)
+            patch.setattr(f"tenancy.use_cases.usage.enqueue_quota_notices.{dies_in}", die)
             with pytest.raises(KeyboardInterrupt):
-                announce_notices(databases.platform, now=NOW)
-    assert announce_notices(databases.platform, now=NOW) == 1
-    assert announce(databases, world) == [("admin@acme.example", "80 % of your ml_predictions are used")]
+                enqueue_quota_notices(databases.platform, now=NOW)
+    assert enqueue_quota_notices(databases.platform, now=NOW) == 1
+    assert announce(databases, targets) == [("admin@acme.example", "80 % of your ml_predictions are used")]

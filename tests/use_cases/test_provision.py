@@ -12,7 +12,7 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.errors import SubdomainTakenError, UnavailableError
-from tenancy.rules.organization import QUARANTINE
+from tenancy.rules.durations import SUBDOMAIN_QUARANTINE
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.gateway_keys import STACK_TAG
 from tenancy.stores.postgres.client import Database
@@ -21,11 +21,11 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import (
     Provisioned,
     insert_provisioned,
-    prepare,
+    prepare_organization,
     provision_organization,
     put_gateway_key,
 )
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 
@@ -55,8 +55,8 @@ def test_provisioning_makes_an_administrator_an_app_and_two_keys(databases: Data
     assert passwords[0][0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_only_the_mail_is_owed_once_it_is_answered(databases: Databases, world: World) -> None:
-    provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
+def test_only_the_mail_is_owed_once_it_is_answered(databases: Databases, targets: OutboxTargets) -> None:
+    provision_organization(databases.platform, targets, new_organization("acme"), OPERATOR, now=NOW)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT kind FROM outbox").fetchall() == [("welcome_mail",)]
 
@@ -68,15 +68,15 @@ def test_a_gateway_key_has_the_tag_by_which_its_stack_may_delete_it(acme: Provis
 
 
 def test_a_sweep_right_after_the_commit_leaves_the_gateway_key_to_the_request(
-    databases: Databases, counters: Redis, world: World, aws: AwsAccount
+    databases: Databases, counters: Redis, targets: OutboxTargets, aws: AwsAccount
 ) -> None:
-    made = prepare(uuid4(), new_organization("acme"), now=NOW)
+    made = prepare_organization(uuid4(), new_organization("acme"), now=NOW)
     with databases.platform.tenant_transaction(made.organization.id) as conn:
         gateway_key = insert_provisioned(conn, made, "$argon2id$", OPERATOR, now=NOW)
-    swept = sweep(databases.platform, counters, world, now=NOW + timedelta(seconds=1))
-    put_gateway_key(databases.platform, world, gateway_key, now=NOW)
-    assert swept is not None
-    assert swept.drained.done == ("welcome_mail",)
+    run = sweep(databases.platform, counters, targets, now=NOW + timedelta(seconds=1))
+    put_gateway_key(databases.platform, targets, gateway_key, now=NOW)
+    assert run is not None
+    assert run.outbox.done == ("welcome_mail",)
     assert keys_in_plan(aws, Tier.STARTER) == [f"organization-{made.organization.id}-1"]
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT kind FROM outbox").fetchall() == []
@@ -86,34 +86,36 @@ def test_a_sweep_right_after_the_commit_leaves_the_gateway_key_to_the_request(
     "subdomain", ["acme", "acrne", "www", "adm1n", "log-in", "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"]
 )
 def test_a_subdomain_that_is_taken_or_reserved_or_looks_like_one_is_refused_and_nothing_is_made(
-    databases: Databases, world: World, acme: Provisioned, subdomain: str
+    databases: Databases, targets: OutboxTargets, acme: Provisioned, subdomain: str
 ) -> None:
     with pytest.raises(SubdomainTakenError):
-        provision_organization(databases.platform, world, new_organization(subdomain), OPERATOR, now=NOW)
+        provision_organization(databases.platform, targets, new_organization(subdomain), OPERATOR, now=NOW)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT id FROM organizations").fetchall() == [(acme.organization.id,)]
 
 
-def test_an_erased_organizations_subdomain_is_nobodys_for_a_year(databases: Databases, world: World) -> None:
+def test_an_erased_organizations_subdomain_is_nobodys_for_a_year(databases: Databases, targets: OutboxTargets) -> None:
     with databases.platform.transaction() as conn:
-        insert_quarantine(conn, "acme", ends_at=NOW + QUARANTINE)
+        insert_quarantine(conn, "acme", ends_at=NOW + SUBDOMAIN_QUARANTINE)
     for subdomain in ("acme", "acrne"):
         with pytest.raises(SubdomainTakenError):
-            provision_organization(databases.platform, world, new_organization(subdomain), OPERATOR, now=NOW)
+            provision_organization(databases.platform, targets, new_organization(subdomain), OPERATOR, now=NOW)
     with databases.platform.transaction() as conn:
         assert conn.execute("SELECT id FROM organizations").fetchall() == []
-    provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW + timedelta(days=365))
+    provision_organization(
+        databases.platform, targets, new_organization("acme"), OPERATOR, now=NOW + timedelta(days=365)
+    )
 
 
 def test_who_waits_for_an_erasure_to_commit_does_not_get_its_subdomain(
-    databases: Databases, world: World, acme: Provisioned
+    databases: Databases, targets: OutboxTargets, acme: Provisioned
 ) -> None:
     eraser = Database(lambda: databases.servers.postgres_url(postgres.PLATFORM, databases.name))
     with ThreadPoolExecutor(1) as pool, closing(eraser), eraser.tenant_transaction(acme.organization.id) as conn:
         conn.execute("UPDATE organizations SET subdomain = id::text")
-        insert_quarantine(conn, "acme", ends_at=NOW + QUARANTINE)
+        insert_quarantine(conn, "acme", ends_at=NOW + SUBDOMAIN_QUARANTINE)
         waiting = pool.submit(
-            provision_organization, databases.platform, world, new_organization("acme"), OPERATOR, now=NOW
+            provision_organization, databases.platform, targets, new_organization("acme"), OPERATOR, now=NOW
         )
         with psycopg.connect(databases.servers.superuser_url, autocommit=True) as superuser:
             while not superuser.execute(IS_ANYONE_WAITING, (databases.name,)).fetchall():
@@ -124,18 +126,18 @@ def test_who_waits_for_an_erasure_to_commit_does_not_get_its_subdomain(
 
 
 def test_what_the_gateway_refused_is_finished_by_the_sweep(
-    databases: Databases, counters: Redis, world: World, aws: AwsAccount
+    databases: Databases, counters: Redis, targets: OutboxTargets, aws: AwsAccount
 ) -> None:
     ssm = boto3.client("ssm", region_name=REGION)
     ssm.delete_parameter(Name=f"{PLANS_PATH}/starter")
     with pytest.raises(UnavailableError):
-        provision_organization(databases.platform, world, new_organization("acme"), OPERATOR, now=NOW)
+        provision_organization(databases.platform, targets, new_organization("acme"), OPERATOR, now=NOW)
     ssm.put_parameter(Name=f"{PLANS_PATH}/starter", Value=aws.plan_ids["starter"], Type="String")
 
-    nothing_due = sweep(databases.platform, counters, world, now=NOW + timedelta(seconds=1))
-    finished = sweep(databases.platform, counters, world, now=NOW + timedelta(minutes=5))
+    nothing_due = sweep(databases.platform, counters, targets, now=NOW + timedelta(seconds=1))
+    finished = sweep(databases.platform, counters, targets, now=NOW + timedelta(minutes=5))
     assert nothing_due is not None
-    assert nothing_due.drained.done == ("welcome_mail",)
+    assert nothing_due.outbox.done == ("welcome_mail",)
     assert finished is not None
-    assert finished.drained.done == ("gateway_key",)
+    assert finished.outbox.done == ("gateway_key",)
     assert len(keys_in_plan(aws, Tier.STARTER)) == 1

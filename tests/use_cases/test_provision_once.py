@@ -25,15 +25,15 @@ from tenancy.errors import (
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.tiers import Tier
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.gateway_keys import GatewayKeys
-from tenancy.stores.aws.sealer import Sealer
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.provisioning_requests import RequestKey, StoredRequest, insert_request
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import HASHER, Provisioned, provision_organization
 from tenancy.use_cases.organizations.provision_once import _canonical, provision_once
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, PASSWORD, PLANS_PATH, REGION, AwsAccount, Databases, new_organization
 
@@ -47,7 +47,7 @@ type Ask = Callable[..., Provisioned]
 
 
 @pytest.fixture
-def ask(databases: Databases, world: World, sealer: Sealer) -> Ask:
+def ask(databases: Databases, targets: OutboxTargets, encryptor: Encryptor) -> Ask:
     def provision(
         name: str = "acme",
         *,
@@ -57,7 +57,7 @@ def ask(databases: Databases, world: World, sealer: Sealer) -> Ask:
         tier: Tier = Tier.STARTER,
     ) -> Provisioned:
         new = new_organization(name, tier)
-        return provision_once(databases.platform, world, sealer, new, actor, idempotency_key=key, now=now)
+        return provision_once(databases.platform, targets, encryptor, new, actor, idempotency_key=key, now=now)
 
     return provision
 
@@ -106,11 +106,11 @@ def claim(databases: Databases, new: NewOrganization, *, until: datetime) -> Non
         insert_request(conn, key, request, now=NOW)
 
 
-class SlowSealer(Sealer):
+class SlowSealer(Encryptor):
     """Is overtaken while it seals: *meanwhile* happens first."""
 
-    def __init__(self, sealer: Sealer, meanwhile: Callable[[], object]) -> None:
-        super().__init__(sealer._aws, sealer._key_id)
+    def __init__(self, encryptor: Encryptor, meanwhile: Callable[[], object]) -> None:
+        super().__init__(encryptor._aws, encryptor._key_id)
         self._meanwhile = meanwhile
 
     def seal(self, text: bytes, organization_id: UUID) -> bytes:
@@ -118,12 +118,14 @@ class SlowSealer(Sealer):
         return super().seal(text, organization_id)
 
 
-def test_who_was_overtaken_makes_nothing(databases: Databases, world: World, sealer: Sealer, ask: Ask) -> None:
+def test_who_was_overtaken_makes_nothing(
+    databases: Databases, targets: OutboxTargets, encryptor: Encryptor, ask: Ask
+) -> None:
     answers: list[Provisioned] = []
-    slow = SlowSealer(sealer, lambda: answers.append(ask(now=NOW + timedelta(seconds=61))))
+    slow = SlowSealer(encryptor, lambda: answers.append(ask(now=NOW + timedelta(seconds=61))))
     with pytest.raises(RequestInProgressError):
         provision_once(
-            databases.platform, world, slow, new_organization("acme"), OPERATOR, idempotency_key="order-1", now=NOW
+            databases.platform, targets, slow, new_organization("acme"), OPERATOR, idempotency_key="order-1", now=NOW
         )
     assert counts(databases) == (1, 1, 1, 2)
     assert [ask(now=NOW + timedelta(seconds=62))] == answers
@@ -139,13 +141,13 @@ def test_a_refused_request_leaves_its_key_unused(databases: Databases, ask: Ask)
 
 
 def test_without_kms_nothing_is_made_and_the_next_request_does_it(
-    databases: Databases, world: World, aws: AwsAccount, ask: Ask
+    databases: Databases, targets: OutboxTargets, aws: AwsAccount, ask: Ask
 ) -> None:
-    with closing(Aws("kms", REGION, aws.endpoint_url)) as client, pytest.raises(UnavailableError):
+    with closing(AwsClient("kms", REGION, aws.endpoint_url)) as client, pytest.raises(UnavailableError):
         provision_once(
             databases.platform,
-            world,
-            Sealer(client, str(uuid4())),
+            targets,
+            Encryptor(client, str(uuid4())),
             new_organization("acme"),
             OPERATOR,
             idempotency_key="order-1",
@@ -166,7 +168,7 @@ def test_what_is_kept_of_an_answer_shows_no_key_and_no_password(databases: Datab
     assert '"$argon2id$v=19$m=19456,t=2,p=1$' in row
 
 
-def test_the_longest_answer_can_be_sealed(databases: Databases, world: World, sealer: Sealer) -> None:
+def test_the_longest_answer_can_be_sealed(databases: Databases, targets: OutboxTargets, encryptor: Encryptor) -> None:
     new = NewOrganization(
         name="\U00020000" * 255,
         subdomain="a" * 63,
@@ -176,41 +178,43 @@ def test_the_longest_answer_can_be_sealed(databases: Databases, world: World, se
     )
     assert len(new.admin_email) == 254
     made = [
-        provision_once(databases.platform, world, sealer, new, OPERATOR, idempotency_key="k" * 255, now=NOW)
+        provision_once(databases.platform, targets, encryptor, new, OPERATOR, idempotency_key="k" * 255, now=NOW)
         for _ in range(2)
     ]
     assert made[0] == made[1]
     assert len(msgspec.json.encode(made[0])) < 4096  # KMS takes no more; moto would
 
 
-def test_what_is_sealed_for_one_organization_opens_for_no_other(sealer: Sealer) -> None:
+def test_what_is_sealed_for_one_organization_opens_for_no_other(encryptor: Encryptor) -> None:
     acme, globex = uuid4(), uuid4()
-    sealed = sealer.seal(b"a key", acme)
-    assert sealer.unseal(sealed, acme) == b"a key"
+    sealed = encryptor.seal(b"a key", acme)
+    assert encryptor.unseal(sealed, acme) == b"a key"
     with pytest.raises(UnavailableError):
-        sealer.unseal(sealed, globex)
+        encryptor.unseal(sealed, globex)
 
 
-def test_an_answer_is_forgotten_after_a_day(databases: Databases, counters: Redis, world: World, ask: Ask) -> None:
+def test_an_answer_is_forgotten_after_a_day(
+    databases: Databases, counters: Redis, targets: OutboxTargets, ask: Ask
+) -> None:
     made = ask()
-    sweep(databases.platform, counters, world, now=NOW + timedelta(hours=24))
+    sweep(databases.platform, counters, targets, now=NOW + timedelta(hours=24))
     assert ask(now=NOW + timedelta(hours=24)) == made
-    sweep(databases.platform, counters, world, now=NOW + timedelta(hours=24, seconds=1))
+    sweep(databases.platform, counters, targets, now=NOW + timedelta(hours=24, seconds=1))
     with pytest.raises(SubdomainTakenError):
         ask(now=NOW + timedelta(hours=24, seconds=1))
 
 
 def test_the_same_request_finishes_what_the_gateway_refused_however_often_the_sweep_has_failed(
-    databases: Databases, counters: Redis, world: World, aws: AwsAccount, ask: Ask
+    databases: Databases, counters: Redis, targets: OutboxTargets, aws: AwsAccount, ask: Ask
 ) -> None:
     ssm = boto3.client("ssm", region_name=REGION)
     ssm.delete_parameter(Name=f"{PLANS_PATH}/starter")
     with pytest.raises(UnavailableError):
         ask()
     for minutes in (1, 2, 4, 8, 16, 32, 64, 128):
-        swept = sweep(databases.platform, counters, world, now=NOW + timedelta(minutes=minutes))
-        assert swept is not None
-        assert "gateway_key" in swept.drained.failed
+        run = sweep(databases.platform, counters, targets, now=NOW + timedelta(minutes=minutes))
+        assert run is not None
+        assert "gateway_key" in run.outbox.failed
     with pytest.raises(UnavailableError):
         ask(now=NOW + timedelta(minutes=129))
     ssm.put_parameter(Name=f"{PLANS_PATH}/starter", Value=aws.plan_ids["starter"], Type="String")
@@ -222,7 +226,7 @@ def test_the_same_request_finishes_what_the_gateway_refused_however_often_the_sw
 
 
 def test_a_gateway_key_that_somebody_is_at_is_in_progress_and_says_when_to_come_back(
-    databases: Databases, world: World, sealer: Sealer, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, targets: OutboxTargets, encryptor: Encryptor, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = new_organization("acme")
     with monkeypatch.context() as patch:
@@ -232,7 +236,7 @@ def test_a_gateway_key_that_somebody_is_at_is_in_progress_and_says_when_to_come_
 
         patch.setattr(GatewayKeys, "put_key", die)
         with pytest.raises(KeyboardInterrupt):
-            provision_once(databases.platform, world, sealer, new, OPERATOR, idempotency_key="order-1", now=NOW)
+            provision_once(databases.platform, targets, encryptor, new, OPERATOR, idempotency_key="order-1", now=NOW)
     with pytest.raises(RequestInProgressError) as refused:
         ask(now=NOW + timedelta(seconds=59))
     assert refused.value.retry_after == 10
@@ -241,17 +245,17 @@ def test_a_gateway_key_that_somebody_is_at_is_in_progress_and_says_when_to_come_
 
 @pytest.mark.parametrize("has_key", [True, False])
 def test_fifty_at_once_make_one_organization(
-    databases: Databases, world: World, aws: AwsAccount, *, has_key: bool
+    databases: Databases, targets: OutboxTargets, aws: AwsAccount, *, has_key: bool
 ) -> None:
     def provision(_: int) -> Provisioned | str:
         url = databases.servers.postgres_url(postgres.PLATFORM, databases.name)
         new = new_organization("acme")
-        with closing(Database(lambda: url)) as db, closing(Aws("kms", REGION, aws.endpoint_url)) as client:
+        with closing(Database(lambda: url)) as db, closing(AwsClient("kms", REGION, aws.endpoint_url)) as client:
             try:
                 if not has_key:
-                    return provision_organization(db, world, new, OPERATOR, now=NOW)
-                sealer = Sealer(client, aws.sealing_key_id)
-                return provision_once(db, world, sealer, new, OPERATOR, idempotency_key="order-1", now=NOW)
+                    return provision_organization(db, targets, new, OPERATOR, now=NOW)
+                encryptor = Encryptor(client, aws.encryption_key_id)
+                return provision_once(db, targets, encryptor, new, OPERATOR, idempotency_key="order-1", now=NOW)
             except Refusal as refusal:
                 return refusal.code
 

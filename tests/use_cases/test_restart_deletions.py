@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tenancy.stores.aws.executions import Executions, Progress
 from tenancy.use_cases.deletion.erase import count_again
-from tenancy.use_cases.deletion.restart_deletions import Restarted, restart_deletions
+from tenancy.use_cases.deletion.restart_deletions import RestartedDeletions, restart_deletions
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, REGION, AwsAccount, Databases
@@ -55,8 +55,8 @@ def test_a_lost_execution_is_started_once_the_grace_is_over(
     platform: Platform, databases: Databases, aws: AwsAccount, lost: Provisioned
 ) -> None:
     for now, found in ((SOON, []), (LATE, [f"{lost.organization.id}-1-1"]), (LATE, [f"{lost.organization.id}-1-1"])):
-        swept = sweep(databases.platform, platform.redis, platform.world, now=now)
-        assert swept is not None
+        run = sweep(databases.platform, platform.redis, platform.targets, now=now)
+        assert run is not None
         assert names(aws) == found
     assert executions_of(aws.state_machine_arn)[0]["purge_at"] == "2026-12-24T12:00:00Z"
 
@@ -71,7 +71,7 @@ def test_one_that_runs_is_left_alone_and_an_organization_without_a_deletion_has_
 ) -> None:
     platform.delete(acme.organization.id)
     done = restart_deletions(databases.platform, executions, now=PURGE + timedelta(hours=2))
-    assert done == Restarted(restarted=0, overdue=1, unchecked=0)
+    assert done == RestartedDeletions(restarted=0, overdue=1, unchecked=0)
     assert names(aws) == [f"{acme.organization.id}-1-1"]
     found = executions.find(acme.organization.id, 1, attempt=1)
     assert found is not None
@@ -106,10 +106,10 @@ def test_one_that_was_never_counted_again_is_started_once_more(
     for days, found in ((1.9, 0), (2.1, 1)):
         restart_deletions(databases.platform, executions, now=erased_at + timedelta(days=days))
         assert len(names(aws)) == found
-    count_again(platform.estate, platform.signer, lost.organization.id, 1, now=erased_at + timedelta(days=3))
+    count_again(platform.erasure_stores, platform.signer, lost.organization.id, 1, now=erased_at + timedelta(days=3))
     stop(aws, f"{lost.organization.id}-1-1")
     done = restart_deletions(databases.platform, executions, now=datetime.now(UTC) + timedelta(days=90))
-    assert done == Restarted(restarted=0, overdue=0, unchecked=0)
+    assert done == RestartedDeletions(restarted=0, overdue=0, unchecked=0)
 
 
 @pytest.mark.usefixtures("lost")
@@ -118,7 +118,9 @@ def test_a_restored_organization_has_nothing_to_restart(
 ) -> None:
     with superuser(databases) as conn:
         conn.execute("UPDATE organizations SET status = 'active'")
-    assert restart_deletions(databases.platform, executions, now=LATE) == Restarted(restarted=0, overdue=0, unchecked=0)
+    assert restart_deletions(databases.platform, executions, now=LATE) == RestartedDeletions(
+        restarted=0, overdue=0, unchecked=0
+    )
     assert names(aws) == []
 
 
@@ -153,7 +155,7 @@ def test_one_that_cannot_be_checked_keeps_no_other_waiting_and_is_overdue_nevert
     with monkeypatch.context() as patch:
         patch.setattr(BaseClient, "_make_api_call", refused)
         done = restart_deletions(databases.platform, executions, now=PURGE + timedelta(hours=2))
-    assert done == Restarted(restarted=1, overdue=2, unchecked=1)
+    assert done == RestartedDeletions(restarted=1, overdue=2, unchecked=1)
     assert names(aws) == [f"{globex}-1-1"]
 
 
@@ -165,4 +167,4 @@ def test_those_that_there_is_no_time_for_are_unchecked_and_overdue_nevertheless(
     done = restart_deletions(
         databases.platform, executions, now=PURGE + timedelta(hours=2), has_time=lambda: next(answers, False)
     )
-    assert done == Restarted(restarted=1, overdue=2, unchecked=1)
+    assert done == RestartedDeletions(restarted=1, overdue=2, unchecked=1)

@@ -12,8 +12,8 @@ from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.change_organization import change_organization
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import World
-from tenancy.use_cases.schedule.clean_up import clean_up
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.schedule.apply_retention import apply_retention
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.usage.read_statistics import read_statistics
 from tests.given import OPERATOR, PLANS_PATH, REGION, Databases, tenant_of
@@ -56,8 +56,8 @@ def test_the_clean_up_deletes_it_once_a_month_and_keeps_what_is_younger_and_what
         store(databases, organization_id, range(4), at=old, table="held_events", reason="quota")
         store(databases, organization_id, range(4, 6), at=received, table="held_events", reason="quota")
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
-    assert clean_up(databases.platform, databases.clickhouse, now=NOW) == 2
-    assert clean_up(databases.platform, databases.clickhouse, now=NOW) is None
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW) == 2
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW) is None
     assert (count(databases, acme.organization.id), count(databases, globex.organization.id)) == (5, 10)
     assert count(databases, acme.organization.id, "held_events") == 2
     assert count(databases, globex.organization.id, "held_events") == 6
@@ -67,7 +67,7 @@ def test_the_clean_up_deletes_it_once_a_month_and_keeps_what_is_younger_and_what
     ).result_rows
     assert days == [(FIRST_KEPT.date(),)]
     december = datetime(2026, 12, 5, tzinfo=UTC)
-    assert clean_up(databases.platform, databases.clickhouse, now=december) == 2
+    assert apply_retention(databases.platform, databases.clickhouse, now=december) == 2
     assert count(databases, acme.organization.id) == 0
 
 
@@ -78,15 +78,15 @@ def test_a_clean_up_that_dies_is_done_again(
     with monkeypatch.context() as patch:
         patch.setattr("tenancy.stores.clickhouse.platform.retention.DELETE_STATISTICS", "SELECT no_such_function()")
         with pytest.raises(Exception, match="no_such_function"):
-            clean_up(databases.platform, databases.clickhouse, now=NOW)
-    assert clean_up(databases.platform, databases.clickhouse, now=NOW) == 1
+            apply_retention(databases.platform, databases.clickhouse, now=NOW)
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW) == 1
     assert count(databases, acme.organization.id) == 0
 
 
 def test_the_clean_up_changes_no_bill(databases: Databases, counters: Redis, acme: Provisioned) -> None:
     store(databases, acme.organization.id, range(3), at=NOW, happened=FIRST_KEPT - timedelta(days=5))
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
-    clean_up(databases.platform, databases.clickhouse, now=NOW)
+    apply_retention(databases.platform, databases.clickhouse, now=NOW)
     store(databases, acme.organization.id, [9], at=NOW)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
@@ -94,7 +94,7 @@ def test_the_clean_up_changes_no_bill(databases: Databases, counters: Redis, acm
 
 
 def test_a_downgrade_shortens_retention_thirty_days_later_unless_it_is_undone(
-    databases: Databases, world: World, globex: Provisioned
+    databases: Databases, targets: OutboxTargets, globex: Provisioned
 ) -> None:
     organization_id = globex.organization.id
     store(databases, organization_id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=100))
@@ -103,7 +103,7 @@ def test_a_downgrade_shortens_retention_thirty_days_later_unless_it_is_undone(
         wanted = OrganizationChange(tier=tier)
         changed = change_organization(
             databases.platform,
-            world,
+            targets,
             GatewayKeys(REGION, PLANS_PATH),
             organization_id,
             wanted,
@@ -116,12 +116,12 @@ def test_a_downgrade_shortens_retention_thirty_days_later_unless_it_is_undone(
     starter = change(Tier.STARTER, NOW)
     for days, seen in ((0, 3), (29, 3), (31, 0)):
         assert read(databases, starter, NOW + timedelta(days=days)) == seen, days
-    assert clean_up(databases.platform, databases.clickhouse, now=NOW + timedelta(days=1)) == 1
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW + timedelta(days=1)) == 1
     assert count(databases, organization_id) == 3
     growth = change(Tier.GROWTH, NOW + timedelta(days=20))
     assert read(databases, growth, NOW + timedelta(days=60)) == 3
-    assert clean_up(databases.platform, databases.clickhouse, now=NOW + timedelta(days=60)) == 1
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW + timedelta(days=60)) == 1
     assert count(databases, organization_id) == 3
     change(Tier.STARTER, NOW + timedelta(days=61))
-    assert clean_up(databases.platform, databases.clickhouse, now=NOW + timedelta(days=98)) == 1
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW + timedelta(days=98)) == 1
     assert count(databases, organization_id) == 0

@@ -7,16 +7,17 @@ from uuid import UUID
 import pytest
 from redis import Redis as RedisClient
 
+from tenancy.rules.durations import ROLL_UP_LEASE_TIME
 from tenancy.rules.quotas import Metric
-from tenancy.rules.tenant import Bucket
+from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.statistics import insert_daily_statistics
 from tenancy.stores.postgres.usage import list_daily_usage
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.admission.admit import Admissions
+from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.schedule.roll_up import LEASE_TIME, RollUp, roll_up
+from tenancy.use_cases.schedule.roll_up import RollUp, roll_up
 from tenancy.use_cases.usage.meter import record_usage
 from tests.given import PATIENCE_SECONDS, Databases, know, tenant_of
 from tests.handlers.functions import superuser
@@ -174,7 +175,7 @@ def test_a_counter_that_was_lost_is_what_the_rows_say_after_the_next_run(
 def test_a_run_without_redis_counts_all_the_same_and_says_so(
     databases: Databases, acme: Provisioned, nowhere: str
 ) -> None:
-    away = Redis(lambda: f"redis://{nowhere}/0", patience_seconds=PATIENCE_SECONDS)
+    away = Redis(lambda: f"redis://{nowhere}/0", timeout_seconds=PATIENCE_SECONDS)
     store(databases, acme.organization.id, range(3), at=NOW)
     done = run(databases, away, NOW)
     assert done.counters_settled is False
@@ -238,18 +239,18 @@ def test_a_run_that_dies_before_its_mark_is_done_again_by_the_next(
 
             patch.setattr(f"tenancy.use_cases.schedule.roll_up.{dies_in}", die)
             with pytest.raises(KeyboardInterrupt):
-                roll_up(databases.platform, databases.clickhouse, counters, now=NOW + runs * LEASE_TIME)
-    assert run(databases, counters, NOW + len(steps) * LEASE_TIME).ran
+                roll_up(databases.platform, databases.clickhouse, counters, now=NOW + runs * ROLL_UP_LEASE_TIME)
+    assert run(databases, counters, NOW + len(steps) * ROLL_UP_LEASE_TIME).ran
     assert events_of(databases, acme.organization.id) == {"2026-11-24": 5}
 
 
 def test_events_that_a_failed_queue_did_not_take_are_given_back(
     databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
-    admissions = Admissions(counters, lambda: databases.functions)
-    tenant = replace(tenant_of(acme), bucket=Bucket.INGEST)
+    admissions = AdmissionGate(counters, lambda: databases.functions)
+    tenant = replace(tenant_of(acme), bucket=RateBucket.INGEST)
     for _ in range(2):
         admission = admissions.admit(tenant, events=7, now=NOW)
         assert admission.used == 0
-        admissions.give_back(tenant, admission, reserved_at=NOW)
+        admissions.cancel(tenant, admission, reserved_at=NOW)
     assert counter(databases, acme.organization.id) == 0

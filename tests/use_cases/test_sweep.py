@@ -5,12 +5,12 @@ import pytest
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.postgres.platform.audit_logs import SealedMeanwhileError
-from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.audit.seal_audit import seal_audit_logs
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.effects import World
-from tenancy.use_cases.schedule.sweep import Swept, sweep
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.schedule.sweep import SweepRun, sweep
 from tenancy.use_cases.usage.meter import record_usage
 from tests.given import NOW, Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -19,12 +19,12 @@ from tests.use_cases.audit_records import read, write
 
 def owe(databases: Databases, who: Provisioned) -> None:
     with databases.platform.transaction() as conn:
-        insert_effect(conn, who.organization.id, "quota_event", {"metric": "events"}, due_at=NOW)
+        insert_outbox_entry(conn, who.organization.id, "quota_event", {"metric": "events"}, due_at=NOW)
 
 
-def swept(databases: Databases, counters: Redis, world: World, *, share: float = 0.0) -> Swept:
+def run(databases: Databases, counters: Redis, targets: OutboxTargets, *, share: float = 0.0) -> SweepRun:
     """Sweep, when so much of its time is used already."""
-    done = sweep(databases.platform, counters, world, now=NOW, has_time=lambda until: until > share)
+    done = sweep(databases.platform, counters, targets, now=NOW, has_time=lambda until: until > share)
     assert done is not None
     return done
 
@@ -38,15 +38,15 @@ def break_log(databases: Databases, who: Provisioned) -> None:
 
 
 def test_a_log_that_cannot_be_sealed_stops_no_other_log_and_no_other_step(
-    databases: Databases, counters: Redis, world: World, acme: Provisioned, globex: Provisioned
+    databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned, globex: Provisioned
 ) -> None:
     break_log(databases, acme)
     write(databases, acme.organization.id, read(1))
     write(databases, globex.organization.id, read(2))  # later: acme's turn is first
     owe(databases, globex)
-    done = swept(databases, counters, world)
+    done = run(databases, counters, targets)
     assert list(done.sealed) == [globex.organization.id]
-    assert done.drained.done == ("quota_event",)
+    assert done.outbox.done == ("quota_event",)
     assert [type(failure) for failure in done.failures] == [SealedMeanwhileError]
 
 
@@ -55,31 +55,31 @@ def test_a_log_that_cannot_be_sealed_stops_no_other_log_and_no_other_step(
     "table", ["tenant_usage", "quota_notices", "audit_refusals", "provisioning_requests", "deletion_certificates"]
 )
 def test_a_step_that_fails_stops_no_other_one(
-    databases: Databases, counters: Redis, world: World, acme: Provisioned, table: str
+    databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned, table: str
 ) -> None:
     organization_id = acme.organization.id
     write(databases, organization_id, read(1))
     owe(databases, acme)
     with superuser(databases) as conn:
         conn.execute(f"REVOKE ALL ON {table} FROM tenancy_platform")
-    done = swept(databases, counters, world)
+    done = run(databases, counters, targets)
     assert len(done.failures) == 1
     assert table in str(done.failures[0])
     assert list(done.sealed) == [organization_id]
-    assert done.drained.done == ("quota_event",)
+    assert done.outbox.done == ("quota_event",)
     assert done.backlog is not None
 
 
 def test_logs_and_notices_leave_time_for_deletions_and_effects(
-    databases: Databases, counters: Redis, world: World, acme: Provisioned
+    databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
     amount = QUOTAS[Tier.STARTER].ml_predictions_per_month * 8 // 10
     record_usage(databases.functions, tenant_of(acme), Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
     owe(databases, acme)
-    late = swept(databases, counters, world, share=0.5)
-    assert (late.announced, late.sealed, late.drained.done) == (0, {}, ("quota_event",))
+    late = run(databases, counters, targets, share=0.5)
+    assert (late.announced, late.sealed, late.outbox.done) == (0, {}, ("quota_event",))
     owe(databases, acme)
-    later = swept(databases, counters, world, share=1.0)
-    assert later.drained.done == ()
-    in_time = swept(databases, counters, world)
+    later = run(databases, counters, targets, share=1.0)
+    assert later.outbox.done == ()
+    in_time = run(databases, counters, targets)
     assert (in_time.announced, list(in_time.sealed)) == (1, [acme.organization.id])

@@ -1,22 +1,30 @@
-"""The only reader of the environment: one frozen value per process, cast and checked at start."""
+"""The only reader of the environment: one frozen value per process, checked and cast at start."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 DEFAULT_REGION: Final = "eu-central-1"
 
 
+class InvalidSettingError(Exception):
+    """A function cannot start: its text names each environment variable that is missing or invalid."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the template hands to a function. Secrets are named here, never held.
+    """The variables that template.yaml gives to a function. Secrets are named here, never held.
 
-    *secrets_prefix* and a name make a secret's id in Secrets Manager (docs/operations.md lists them);
-    *aws_endpoint_url* is set on the local stack only. *redis_patience_seconds* is how long a request waits for Redis.
-    *deletion_grace* is how long a deletion can be undone, *erasure_quiet* how long an erasure waits for writers,
-    *recount_after* how long after it everything is counted once more.
+    A process has only the fields that it asked for; reading another one is an AttributeError. Every process has the
+    first three.
+
+    *secrets_prefix* and a name make a secret's id in Secrets Manager (docs/operations.md lists them).
+    *aws_endpoint_url* is set on the local stack only. *redis_timeout_seconds* is how long a request waits for Redis.
+    *deletion_grace* is how long a deletion can be undone, *writer_wait* how long an erasure waits for writers, and
+    *recount_after* the time between an erasure and its recount.
     """
 
     region: str
@@ -30,36 +38,81 @@ class Settings:
     usage_plans_path: str
     audit_queue_url: str
     signing_key_id: str
-    sealing_key_id: str
+    encryption_key_id: str
     mail_from: str
     exports_bucket: str
-    redis_patience_seconds: float
+    redis_timeout_seconds: float
     deletion_grace: timedelta
-    erasure_quiet: timedelta
+    writer_wait: timedelta
     recount_after: timedelta
     state_machine_arn: str
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings; a variable that this function's template entry omits is empty, and unused there."""
-        return cls(
-            region=environ.get("AWS_REGION", DEFAULT_REGION),
-            aws_endpoint_url=environ.get("AWS_ENDPOINT_URL") or None,
-            secrets_prefix=environ["SECRETS_PREFIX"],
-            base_domain=environ.get("BASE_DOMAIN", "").lower(),
-            token_issuer=environ.get("TOKEN_ISSUER", ""),
-            events_queue_url=environ.get("EVENTS_QUEUE_URL", ""),
-            dead_letters_url=environ.get("DEAD_LETTERS_URL", ""),
-            platform_gateway_key=environ.get("PLATFORM_GATEWAY_KEY", ""),
-            usage_plans_path=environ.get("USAGE_PLANS_PATH", ""),
-            audit_queue_url=environ.get("AUDIT_QUEUE_URL", ""),
-            signing_key_id=environ.get("SIGNING_KEY_ID", ""),
-            sealing_key_id=environ.get("SEALING_KEY_ID", ""),
-            mail_from=environ.get("MAIL_FROM", ""),
-            exports_bucket=environ.get("EXPORTS_BUCKET", ""),
-            redis_patience_seconds=int(environ.get("REDIS_PATIENCE_MS", "0")) / 1000,
-            deletion_grace=timedelta(seconds=int(environ.get("DELETION_GRACE_SECONDS", "0"))),
-            erasure_quiet=timedelta(seconds=int(environ.get("ERASURE_QUIET_SECONDS", "0"))),
-            recount_after=timedelta(seconds=int(environ.get("RECOUNT_AFTER_SECONDS", "0"))),
-            state_machine_arn=environ.get("STATE_MACHINE_ARN", ""),
-        )
+    def from_env(cls, *needed: str, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the variables that every function has, and the *needed* ones.
+
+        Raises:
+            InvalidSettingError: a variable is missing, empty or not a number. Nothing was opened yet.
+        """
+        settings = object.__new__(cls)
+        values = {
+            "region": environ.get("AWS_REGION") or DEFAULT_REGION,
+            "aws_endpoint_url": environ.get("AWS_ENDPOINT_URL") or None,
+        }
+        problems = []
+        for name in ("SECRETS_PREFIX", *needed):
+            field, cast = VARIABLES[name]
+            try:
+                values[field] = cast(_given(environ, name))
+            except ValueError as error:
+                problems.append(f"{name} {error}")
+        if problems:
+            raise InvalidSettingError(f"Set these environment variables of the function: {'; '.join(problems)}.")
+        for field, value in values.items():
+            object.__setattr__(settings, field, value)
+        return settings
+
+
+def _given(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise ValueError("is missing")
+    return value
+
+
+def _whole_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("is not a whole number")
+    return int(text)
+
+
+def _seconds(text: str) -> timedelta:
+    return timedelta(seconds=_whole_number(text))
+
+
+def _milliseconds_as_seconds(text: str) -> float:
+    return _whole_number(text) / 1000
+
+
+# Each variable, its field and its type.
+VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
+    {
+        "SECRETS_PREFIX": ("secrets_prefix", str),
+        "BASE_DOMAIN": ("base_domain", str.lower),
+        "TOKEN_ISSUER": ("token_issuer", str),
+        "EVENTS_QUEUE_URL": ("events_queue_url", str),
+        "DEAD_LETTERS_URL": ("dead_letters_url", str),
+        "PLATFORM_GATEWAY_KEY": ("platform_gateway_key", str),
+        "USAGE_PLANS_PATH": ("usage_plans_path", str),
+        "AUDIT_QUEUE_URL": ("audit_queue_url", str),
+        "SIGNING_KEY_ID": ("signing_key_id", str),
+        "SEALING_KEY_ID": ("encryption_key_id", str),
+        "MAIL_FROM": ("mail_from", str),
+        "EXPORTS_BUCKET": ("exports_bucket", str),
+        "REDIS_PATIENCE_MS": ("redis_timeout_seconds", _milliseconds_as_seconds),
+        "DELETION_GRACE_SECONDS": ("deletion_grace", _seconds),
+        "ERASURE_QUIET_SECONDS": ("writer_wait", _seconds),
+        "RECOUNT_AFTER_SECONDS": ("recount_after", _seconds),
+        "STATE_MACHINE_ARN": ("state_machine_arn", str),
+    }
+)

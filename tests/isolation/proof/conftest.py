@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from tenancy.rules.api_keys import ApiKey
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import AwsAccount, Databases
 from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
 from tests.handlers.functions import Start, superuser
@@ -28,8 +28,8 @@ __all__ = ["mails", "operator_key", "put_secret", "secrets", "start"]  # fixture
 
 
 @pytest.fixture
-def data(databases: Databases, world: World, operator_key: ApiKey) -> ProofData:
-    return create_proof_data(databases, world, operator_key)
+def data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> ProofData:
+    return create_proof_data(databases, targets, operator_key)
 
 
 @pytest.fixture

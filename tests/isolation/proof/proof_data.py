@@ -15,7 +15,7 @@ from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tests.given import OPERATOR, PASSWORD, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant_canaries
@@ -86,7 +86,7 @@ class ProofData:
         return next(each for each in self.credentials_of(organization_id) if each.kind == kind)
 
 
-def create_proof_data(databases: Databases, world: World, operator_key: ApiKey) -> ProofData:
+def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> ProofData:
     """Provision the organizations through the use case, and plant their canaries."""
     canaries = Canaries()
     authorization = f"Bearer {operator_key.text}"
@@ -97,12 +97,12 @@ def create_proof_data(databases: Databases, world: World, operator_key: ApiKey) 
     names = {}
     write_keys = {}
     for name, tier in TIERS.items():
-        provisioned = _provision(databases, world, canaries, tier)
+        provisioned = _provision(databases, targets, canaries, tier)
         organization_id = provisioned.organization.id
         names[organization_id] = name
         write_keys[organization_id] = provisioned.write_key
         credentials += _create_credentials(databases, provisioned)
-    drain(databases.platform, world, now=datetime.now(UTC))  # send the mail, as the sweep does
+    run_due_entries(databases.platform, targets, now=datetime.now(UTC))  # send the mail, as the sweep does
     plant_canaries(databases, canaries, list(names))
     return ProofData(
         organizations=tuple(_organization(databases, each, names[each], write_keys[each]) for each in names),
@@ -124,7 +124,7 @@ def unknown_organization(known: ProofOrganization) -> ProofOrganization:
     )
 
 
-def _provision(databases: Databases, world: World, canaries: Canaries, tier: Tier) -> Provisioned:
+def _provision(databases: Databases, targets: OutboxTargets, canaries: Canaries, tier: Tier) -> Provisioned:
     """Provision an organization whose name, subdomain and address are canaries."""
     name, subdomain, address = (canaries.create(None, f"mail {part}") for part in ("name", "subdomain", "address"))
     new = NewOrganization(
@@ -134,7 +134,7 @@ def _provision(databases: Databases, world: World, canaries: Canaries, tier: Tie
         admin_password=SecretStr(PASSWORD),
         tier=tier,
     )
-    provisioned = provision_organization(databases.platform, world, new, OPERATOR, now=datetime.now(UTC))
+    provisioned = provision_organization(databases.platform, targets, new, OPERATOR, now=datetime.now(UTC))
     for canary in (name, subdomain, address):
         canaries.assign(canary, provisioned.organization.id)
     return provisioned

@@ -10,7 +10,7 @@ import pytest
 from moto.ses.models import ses_backends
 
 from tenancy.rules.audit_record import PLATFORM_LOG
-from tenancy.stores.postgres.privacy import insert_export
+from tenancy.stores.postgres.exports import insert_export
 from tests.given import OPERATOR, REGION, ROOT, Databases
 from tests.handlers.conftest import ACCOUNT
 from tests.handlers.functions import Start, superuser

@@ -14,7 +14,7 @@ import pytest
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.platform.organization_rows import KEPT
 from tenancy.use_cases.deletion.delete import delete_organization
-from tenancy.use_cases.outbox.effects import World, drain
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tests.given import OPERATOR, REGION, Databases
 from tests.handlers.functions import Function, Start, superuser
 from tests.isolation.proof.attack.gateway import GatewayRequest, LocalGateway
@@ -61,7 +61,7 @@ def used_data(databases: Databases, gateway: LocalGateway, data: ProofData, reso
 
 def test_erasure_removes_every_canary(
     databases: Databases,
-    world: World,
+    targets: OutboxTargets,
     used_data: ProofData,
     start: Start,
     resources: dict[str, str],
@@ -73,11 +73,11 @@ def test_erasure_removes_every_canary(
     assert _stores(_of(_find_in_files(databases, used_data), erased)) == {"heap", "TOAST", "index"}
 
     delete_organization(
-        databases.platform, world, erased, "the end", OPERATOR, grace=timedelta(0), now=datetime.now(UTC)
+        databases.platform, targets, erased, "the end", OPERATOR, grace=timedelta(0), now=datetime.now(UTC)
     )
     output.take_lines()
     _run_erasure(start("erase", **environment_of("erase", resources)), erased)
-    drain(databases.platform, world, now=datetime.now(UTC), organization_id=erased)  # sends the last mail
+    run_due_entries(databases.platform, targets, now=datetime.now(UTC), organization_id=erased)  # sends the last mail
 
     after = _find_everywhere(databases, used_data, resources)
     assert {place for place, _ in _of(after, erased)} <= {f"PostgreSQL {table}" for table in KEPT_WITH_CANARIES}

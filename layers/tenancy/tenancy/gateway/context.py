@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
-from tenancy.rules.tenant import Bucket, Caller, CallerKind, Operator, Tenant
+from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
 from tenancy.rules.tiers import Tier
 
 
@@ -49,7 +49,7 @@ def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
         scopes=frozenset(context["scopes"].split()),
         credential_id=UUID(context["credential_id"]),
         kind=CallerKind(context["kind"]),
-        bucket=Bucket(context.get("bucket", Bucket.MANAGEMENT)),  # not in answers that an older authorizer gave
+        bucket=RateBucket(context.get("bucket", RateBucket.MANAGEMENT)),  # not in answers that an older authorizer gave
         epoch=context.get("epoch", ""),
         expires_at=expires_at,
     )

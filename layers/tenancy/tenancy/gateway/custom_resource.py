@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from tenancy.errors import Refusal
 from tenancy.gateway.serve import log_fault
+from tenancy.rules.durations import CLOUDFORMATION_ANSWER_TIMEOUT_SECONDS
 from tenancy.use_cases.schema.migrate import MigrationChangedError
 
-TIMEOUT_SECONDS: Final = 10
 OURS: Final = (Refusal, MigrationChangedError)
 
 type Work = Callable[[], dict[str, Any]]
@@ -56,4 +56,4 @@ def _report(event: Mapping[str, Any], physical_id: str, status: str, data: Mappi
     request = urllib.request.Request(  # noqa: S310 - CloudFormation's own URL
         event["ResponseURL"], data=json.dumps(document).encode(), method="PUT", headers={"Content-Type": ""}
     )
-    urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS).close()  # noqa: S310
+    urllib.request.urlopen(request, timeout=CLOUDFORMATION_ANSWER_TIMEOUT_SECONDS).close()  # noqa: S310

@@ -10,6 +10,7 @@ import msgspec
 from tenancy.errors import MalformedRequestError, Refusal, UnauthenticatedError
 from tenancy.gateway.context import parse_context
 from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
+from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
 from tenancy.rules.tenant import Caller
 
 STAGE_PREFIX: Final = "/v1"
@@ -17,7 +18,6 @@ EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, X-Next-Cursor, RateLimit, R
 ALLOWED_HEADERS: Final = (
     "authorization, content-type, x-organization-id, idempotency-key, x-retry-count, anonymousid, sentat"
 )
-PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
 
 type Response = dict[str, Any]
 

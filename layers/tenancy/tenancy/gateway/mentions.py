@@ -3,18 +3,18 @@
 from typing import Final
 
 from tenancy.gateway.http import Request
-from tenancy.rules.resolution import ORGANIZATION_MEMBER, Mention, Source, mentions_in
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, Mention, MentionSource, find_mentions
 
 # Forwarded names are never trusted to select anybody: they are held against the credential like the others.
 HEADERS: Final = (
-    ("x-organization-id", Source.HEADER),
-    ("host", Source.HOST),
-    ("x-forwarded-host", Source.FORWARDED_HOST),
+    ("x-organization-id", MentionSource.HEADER),
+    ("host", MentionSource.HOST),
+    ("x-forwarded-host", MentionSource.FORWARDED_HOST),
 )
 PATH_PARAMETER: Final = f"{{{ORGANIZATION_MEMBER}}}"
 
 
-def mentions_of(request: Request, body: bytes = b"") -> tuple[Mention, ...]:
+def list_mentions(request: Request, body: bytes = b"") -> tuple[Mention, ...]:
     """Return what *request* and its *body*, where that is JSON, mention: in the order of headers, path, query and body.
 
     Each value of a repeated header is a mention of its own, and so is each part of one that is joined by commas.
@@ -25,9 +25,11 @@ def mentions_of(request: Request, body: bytes = b"") -> tuple[Mention, ...]:
         for value in request.header_values.get(name, ())
         for part in value.split(",")
     )
-    path = (Mention(source=Source.PATH, text=text) for text in _path_texts(request))
-    query = (Mention(source=Source.QUERY, text=text) for text in request.query_values.get(ORGANIZATION_MEMBER, ()))
-    return (*headers, *path, *query, *mentions_in(body))
+    path = (Mention(source=MentionSource.PATH, text=text) for text in _path_texts(request))
+    query = (
+        Mention(source=MentionSource.QUERY, text=text) for text in request.query_values.get(ORGANIZATION_MEMBER, ())
+    )
+    return (*headers, *path, *query, *find_mentions(body))
 
 
 def _path_texts(request: Request) -> tuple[str, ...]:

@@ -7,14 +7,14 @@ from typing import Final
 NAMESPACE: Final = "Tenancy"
 SERVICE: Final = "tenancy"
 STANDING_NOT_PUBLISHED: Final = "StandingNotPublished"
-NOBODYS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def count(name: str, whose: Mapping[str, str] = NOBODYS, amount: int = 1) -> None:
+def count(name: str, metadata: Mapping[str, str] = NO_METADATA, amount: int = 1) -> None:
     """Add *amount* to the metric *name*; *whose* stands in the log beside it, and makes no metric of its own."""
     from aws_lambda_powertools.metrics import MetricUnit, single_metric  # noqa: PLC0415 - rare, and slow to import
 
     with single_metric(name, MetricUnit.Count, amount, namespace=NAMESPACE) as metric:
         metric.add_dimension("service", SERVICE)
-        for key, value in whose.items():
+        for key, value in metadata.items():
             metric.add_metadata(key, value)

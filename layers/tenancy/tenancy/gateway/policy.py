@@ -6,7 +6,7 @@ from tenancy.gateway.context import to_context
 from tenancy.rules.tenant import Caller
 
 
-def allow(method_arn: str, caller: Caller, gateway_key: str) -> dict[str, Any]:
+def allow_policy(method_arn: str, caller: Caller, gateway_key: str) -> dict[str, Any]:
     """Return the IAM policy for the API and stage of *method_arn*, with the caller and the key that meters it.
 
     Source: API Gateway developer guide, "Output from an API Gateway Lambda authorizer".

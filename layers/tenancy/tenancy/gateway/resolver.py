@@ -12,13 +12,14 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError as Rout
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
-from tenancy.gateway.admission_gate import Gate
+from tenancy.gateway.admission import admit_request
 from tenancy.gateway.http import STAGE_PREFIX, Request
-from tenancy.gateway.mentions import mentions_of
+from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.serve import Handler, serve
-from tenancy.gateway.trail import Trail
+from tenancy.gateway.trail import AuditTrail
 from tenancy.rules.resolution import resolve
 from tenancy.rules.tenant import Caller
+from tenancy.use_cases.admission.admit import AdmissionGate
 
 MAX_BODY_BYTES: Final = 256 * 1024
 # Powertools would log the text of every error, before `serve` does without: a driver's may quote a row.
@@ -40,7 +41,7 @@ def api() -> APIGatewayRestResolver:
     return app
 
 
-def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: Trail, gate: Gate) -> Handler:
+def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTrail, gate: AdmissionGate) -> Handler:
     """Return the Lambda handler of *app*: who calls, and for whom, is known before a route runs.
 
     *gate* admits the request, before anything else costs time or leaves a trace; *trail* records it.
@@ -49,8 +50,8 @@ def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: Trail, g
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
         caller = request.caller()
         with trail.audited(request, caller):
-            caller = gate.admit(request, caller, now=datetime.now(UTC))
-            resolve(caller, mentions_of(request, request.body), base_domain=base_domain).require_accepted()
+            caller = admit_request(gate, request, caller, now=datetime.now(UTC))
+            resolve(caller, list_mentions(request, request.body), base_domain=base_domain).require_accepted()
             members = _as_json(request)
             app.append_context(caller=caller, request=request)  # type: ignore[no-untyped-call]
             try:

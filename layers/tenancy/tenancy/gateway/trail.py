@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from tenancy.errors import Refusal, UnavailableError
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.metrics import count
-from tenancy.rules.audit_record import PLATFORM_LOG, Actor, Outcome, Record
+from tenancy.rules.audit_record import PLATFORM_LOG, Actor, AuditOutcome, AuditRecord
 from tenancy.rules.tenant import Caller, CallerKind, Operator, Tenant
 from tenancy.stores.aws.audit_queue import AuditQueue
 
@@ -21,7 +21,7 @@ TENANT_MISMATCH: Final = "TenantMismatch"  # the metric that template.yaml's ala
 logger = Logger()
 
 
-class Trail:
+class AuditTrail:
     """Sends the records of requests to the audit queue."""
 
     def __init__(self, queue: AuditQueue) -> None:
@@ -44,7 +44,9 @@ class Trail:
             self._record_refusal(request, caller, refusal)
             raise
         if request.method == "GET" and caller.kind is not CallerKind.KEY:
-            self._queue.send_record(_log_of(request, caller), _record(request, caller, Outcome.DONE, request.instance))
+            self._queue.send_record(
+                _log_of(request, caller), _record(request, caller, AuditOutcome.DONE, request.instance)
+            )
 
     def _record_refusal(self, request: Request, caller: Caller, refusal: Refusal) -> None:
         """Record *refusal*, which is answered even when the queue is away: nothing is learned from it."""
@@ -58,7 +60,9 @@ class Trail:
         for organization_id in sorted(logs):
             target = _with_organization(sources, caller) if organization_id == PLATFORM_LOG else sources
             try:
-                self._queue.send_record(organization_id, _record(request, caller, Outcome.REFUSED, target, code=code))
+                self._queue.send_record(
+                    organization_id, _record(request, caller, AuditOutcome.REFUSED, target, code=code)
+                )
             except UnavailableError:
                 logger.warning("a refusal was not recorded", request_id=request.request_id, code=code)
 
@@ -73,8 +77,8 @@ def actor_of(request: Request, caller: Caller) -> Actor:
     )
 
 
-def _record(request: Request, caller: Caller, outcome: Outcome, target: str, *, code: str = "") -> Record:
-    return Record(
+def _record(request: Request, caller: Caller, outcome: AuditOutcome, target: str, *, code: str = "") -> AuditRecord:
+    return AuditRecord(
         occurred_at=datetime.now(UTC),
         actor=actor_of(request, caller),
         action=f"{request.method} {STAGE_PREFIX}{request.route}",
@@ -98,7 +102,7 @@ def _log_of(request: Request, caller: Caller) -> UUID:
 
 
 def _count_mismatch(caller: Caller) -> None:
-    whose = {"credential_id": str(caller.credential_id)}
+    metadata = {"credential_id": str(caller.credential_id)}
     if isinstance(caller, Tenant):
-        whose |= {"organization_id": str(caller.organization_id), "tier": caller.tier.value}
-    count(TENANT_MISMATCH, whose)
+        metadata |= {"organization_id": str(caller.organization_id), "tier": caller.tier.value}
+    count(TENANT_MISMATCH, metadata)

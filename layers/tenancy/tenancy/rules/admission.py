@@ -5,16 +5,16 @@ from enum import StrEnum
 from typing import Final
 
 from tenancy.errors import OrganizationInactiveError, RateLimitedError, UnauthenticatedError
-from tenancy.rules.organization import Status
-from tenancy.rules.quotas import Metric, come_back, exceeded
-from tenancy.rules.rate_limit import Rate
+from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.quotas import Metric, quota_exceeded, quota_retry_later
+from tenancy.rules.rate_limit import RateState
 from tenancy.rules.tiers import Tier
 
 HELD_FOR_QUOTA: Final = "quota"
-PLATFORM: Final = "platform"  # what stands for a tier where the operator calls
+PLATFORM_TIER: Final = "platform"  # what stands for a tier where the operator calls
 
 
-class Verdict(StrEnum):
+class AdmissionVerdict(StrEnum):
     """What becomes of a request."""
 
     ADMITTED = "admitted"
@@ -33,17 +33,17 @@ class Admission:
     it is not: limits hold for this process alone then, and quotas not at all. *rate* is None for nobody's request.
     """
 
-    verdict: Verdict
-    rate: Rate | None
+    verdict: AdmissionVerdict
+    rate: RateState | None
     tier: Tier | None = None
-    status: Status | None = None
+    status: OrganizationStatus | None = None
     accepted: int = 0
     held: int = 0
     metric: Metric = Metric.EVENTS
     used: int = 0
     degraded_by: str = ""
 
-    def require_admitted(self, *, is_whole: bool = False) -> None:
+    def require_admitted(self, *, all_or_nothing: bool = False) -> None:
         """Let the request pass when it is admitted; *is_whole* for a Segment SDK, which drops what is answered 402.
 
         Raises:
@@ -52,19 +52,19 @@ class Admission:
             OrganizationInactiveError: the organization is suspended or deleted.
             QuotaExceededError: the month's requests are used up.
         """
-        if self.verdict is Verdict.ADMITTED:
+        if self.verdict is AdmissionVerdict.ADMITTED:
             return
-        if self.verdict is Verdict.INACTIVE:
+        if self.verdict is AdmissionVerdict.INACTIVE:
             raise OrganizationInactiveError(f"The organization is {self.status}.")
-        if self.verdict is Verdict.RATE_LIMITED and self.rate is not None:
+        if self.verdict is AdmissionVerdict.RATE_LIMITED and self.rate is not None:
             raise RateLimitedError(
                 f"More than {self.rate.limit} requests within a minute.",
-                tier=self.tier or PLATFORM,
+                tier=self.tier or PLATFORM_TIER,
                 limit=self.rate.limit,
                 retry_after=self.rate.seconds_left,
             )
-        if self.verdict is Verdict.OVER_QUOTA and self.tier is not None and is_whole:
-            raise come_back(self.tier, self.metric)
-        if self.verdict is Verdict.OVER_QUOTA and self.tier is not None:
-            raise exceeded(self.tier, self.metric, used=self.used)
+        if self.verdict is AdmissionVerdict.OVER_QUOTA and self.tier is not None and all_or_nothing:
+            raise quota_retry_later(self.tier, self.metric)
+        if self.verdict is AdmissionVerdict.OVER_QUOTA and self.tier is not None:
+            raise quota_exceeded(self.tier, self.metric, used=self.used)
         raise UnauthenticatedError

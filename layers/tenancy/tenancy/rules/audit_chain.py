@@ -16,7 +16,7 @@ FIRST_SEAL: Final = bytes(32)  # what the first entry of a log is chained to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AuditEntry:
     """A record as the log keeps it. *sequence* and *seal* are None until it is sealed.
 
     *salt* and *source_address* are None once the person is erased; *personal_digest* stays.
@@ -41,14 +41,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class ChainLink:
     """A place in a chain: the number of an entry (from 1; 0 is before the first) and its seal."""
 
     sequence: int
     seal: bytes
 
 
-START: Final = Link(sequence=0, seal=FIRST_SEAL)
+CHAIN_START: Final = ChainLink(sequence=0, seal=FIRST_SEAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Checkpoint:
     """Where retention has cut a log: everything up to *link*, all of it older than *cut_before*, is gone."""
 
     organization_id: UUID
-    link: Link
+    link: ChainLink
     cut_before: datetime
     signature: bytes = b""
 
@@ -68,7 +68,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
+class BrokenLink:
     """The first entry of a chain that is not what was sealed."""
 
     sequence: int
@@ -80,7 +80,7 @@ def personal_digest(salt: bytes, source_address: str) -> bytes:
     return hashlib.sha256(salt + json.dumps([source_address]).encode()).digest()
 
 
-def next_link(before: Link, entry: Entry) -> Link:
+def seal_entry(before: ChainLink, entry: AuditEntry) -> ChainLink:
     """Return the place of *entry* right after *before*."""
     sequence = before.sequence + 1
     values = [
@@ -88,24 +88,24 @@ def next_link(before: Link, entry: Entry) -> Link:
         str(entry.actor_id), entry.action, entry.target, entry.outcome, entry.code, entry.count, entry.request_id,
         entry.personal_digest.hex(),
     ]  # fmt: skip
-    return Link(sequence=sequence, seal=hashlib.sha256(before.seal + json.dumps(values).encode()).digest())
+    return ChainLink(sequence=sequence, seal=hashlib.sha256(before.seal + json.dumps(values).encode()).digest())
 
 
-def follow(before: Link, entries: Iterable[Entry]) -> tuple[Link, Broken | None]:
+def verify_chain(before: ChainLink, entries: Iterable[AuditEntry]) -> tuple[ChainLink, BrokenLink | None]:
     """Return how far *entries*, sealed and in order, continue the chain after *before*, and where it breaks."""
     for entry in entries:
-        expected = next_link(before, entry)
+        expected = seal_entry(before, entry)
         if entry.sequence != expected.sequence:
-            return before, Broken(sequence=expected.sequence, reason="the entry is missing")
+            return before, BrokenLink(sequence=expected.sequence, reason="the entry is missing")
         if entry.seal != expected.seal:
-            return before, Broken(sequence=expected.sequence, reason="the entry is not what was sealed")
+            return before, BrokenLink(sequence=expected.sequence, reason="the entry is not what was sealed")
         if not _is_personal_part_whole(entry):
-            return before, Broken(sequence=expected.sequence, reason="the personal values are not what was sealed")
+            return before, BrokenLink(sequence=expected.sequence, reason="the personal values are not what was sealed")
         before = expected
     return before, None
 
 
-def _is_personal_part_whole(entry: Entry) -> bool:
+def _is_personal_part_whole(entry: AuditEntry) -> bool:
     if entry.salt is None or entry.source_address is None:
         return entry.salt is None and entry.source_address is None
     return personal_digest(entry.salt, entry.source_address) == entry.personal_digest

@@ -13,7 +13,7 @@ from tenancy.rules.tenant import CallerKind
 PLATFORM_LOG: Final = UUID(int=0)  # no organization has this id: the log of the platform itself
 
 
-class Outcome(StrEnum):
+class AuditOutcome(StrEnum):
     """How it ended: something was done (or read), or refused."""
 
     DONE = "done"
@@ -34,7 +34,7 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class AuditRecord:
     """One line of a log, written once.
 
     *action* is a name (`organization.provisioned`) for a change, `<method> <route>` for a read or a refusal;
@@ -44,16 +44,21 @@ class Record:
     occurred_at: datetime
     actor: Actor
     action: str
-    outcome: Outcome
+    outcome: AuditOutcome
     target: str = ""
     code: str = ""
     count: Annotated[int, msgspec.Meta(ge=1)] = 1
     id: UUID = field(default_factory=uuid4)
 
+    @classmethod
+    def done(cls, action: str, target: str, actor: Actor, *, now: datetime) -> "AuditRecord":
+        """Return the record of a change that was made *now*."""
+        return cls(occurred_at=now, actor=actor, action=action, outcome=AuditOutcome.DONE, target=target)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addressed:
+class AddressedRecord:
     """A record on its way to the log of *organization_id*."""
 
     organization_id: UUID
-    record: Record
+    record: AuditRecord

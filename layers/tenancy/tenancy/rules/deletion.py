@@ -13,7 +13,7 @@ CERTIFICATE_VERSION: Final = 1
 # What the count cannot see and nobody can reach, and by when at the latest it is gone, from the count on (which may
 # have followed another erasure): the template's retentions, of what the second count leaves as well, the databases' own
 # clean-up, and what docs/operations.md asks for.
-AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
+EXPIRES_WITHIN: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
         "inactive parts on ClickHouse's disks": timedelta(hours=1),
         "the last contact's address, which goes when the mail to it is sent": timedelta(days=2),
@@ -26,7 +26,7 @@ AGES_OUT: Final[Mapping[str, timedelta]] = MappingProxyType(
         "histories of executions, by ids": timedelta(days=92),
     }
 )
-KEPT: Final = (
+RETAINED: Final = (
     "a tombstone: the organization's id, tier and times",
     "the audit log by ids, without addresses",
     "this certificate",
@@ -45,12 +45,12 @@ class Deletion:
     generation: int
     deleted_at: datetime
     purge_at: datetime
-    gate_closed_at: datetime | None
+    tombstone_at: datetime | None
     erased_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
+class ErasureCount:
     """What is *left*, by store and table, and what was *found* before it was erased once more (`store/table`)."""
 
     left: Counts
@@ -74,7 +74,7 @@ def rows_left(counts: Counts) -> dict[str, int]:
     return {f"{store}/{name}": rows for store, found in counts.items() for name, rows in found.items() if rows}
 
 
-def certificate_text(deletion: Deletion, count: Count, *, erased_at: datetime, counted_at: datetime) -> str:
+def certificate_text(deletion: Deletion, count: ErasureCount, *, erased_at: datetime, counted_at: datetime) -> str:
     """Return what a certificate says: JSON with sorted members, the same for the same values."""
     document: dict[str, Any] = {
         "type": "deletion_certificate",
@@ -82,13 +82,13 @@ def certificate_text(deletion: Deletion, count: Count, *, erased_at: datetime, c
         "organization_id": str(deletion.organization_id),
         "generation": deletion.generation,
         "deleted_at": _time(deletion.deleted_at),
-        "gate_closed_at": _time(deletion.gate_closed_at or erased_at),
+        "gate_closed_at": _time(deletion.tombstone_at or erased_at),
         "erased_at": _time(erased_at),
         "counted_at": _time(counted_at),
         "counts": {store: dict(found) for store, found in count.left.items()},
         "found": dict(count.found),
-        "ages_out": [{"what": what, "by": _time(counted_at + after)} for what, after in AGES_OUT.items()],
-        "kept": list(KEPT),
+        "ages_out": [{"what": what, "by": _time(counted_at + after)} for what, after in EXPIRES_WITHIN.items()],
+        "kept": list(RETAINED),
     }
     return json.dumps(document, sort_keys=True)
 

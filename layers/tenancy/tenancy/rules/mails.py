@@ -23,16 +23,16 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class MailTemplate:
     """Subject and text, with values in braces."""
 
     subject: str
     text: str
 
 
-TEMPLATES: Final[Mapping[str, Template]] = MappingProxyType(
+TEMPLATES: Final[Mapping[str, MailTemplate]] = MappingProxyType(
     {
-        "welcome_mail": Template(
+        "welcome_mail": MailTemplate(
             "Welcome, {organization_name}",
             """\
 {organization_name} is set up.
@@ -42,7 +42,7 @@ Your apps send events with the write key, your servers read usage and statistics
 whoever set the organization up has both.
 """,
         ),
-        "quota_mail": Template(
+        "quota_mail": MailTemplate(
             "{percent} % of your {metric} are used",
             """\
 Your organization has reached {percent} % of its {metric}: {used} of {limit}.
@@ -50,7 +50,7 @@ Your organization has reached {percent} % of its {metric}: {used} of {limit}.
 What your tier includes, and what is left of it: GET /v1/usage. More of it: {upgrade_url}
 """,
         ),
-        "deletion_mail": Template(
+        "deletion_mail": MailTemplate(
             "{organization_name} will be deleted",
             """\
 The deletion of {organization_name} was asked for at {deleted_at}.
@@ -60,14 +60,14 @@ Until {purge_at} the platform's operator can bring everything back.
 After that all of its data is erased for good.
 """,
         ),
-        "restored_mail": Template(
+        "restored_mail": MailTemplate(
             "{organization_name} was restored",
             """\
 {organization_name} is back, with all of its data and the same keys. Its status is {status}.
 Please log in again once it is active.
 """,
         ),
-        "erased_mail": Template(
+        "erased_mail": MailTemplate(
             "Your organization's data was erased",
             """\
 The data of your organization {organization_id} was erased at {erased_at}.
@@ -76,7 +76,7 @@ A signed certificate says what was erased, and what ages out by when; the platfo
 This address was kept for this message alone, and is forgotten now.
 """,
         ),
-        "export_mail": Template(
+        "export_mail": MailTemplate(
             "Your organization's data is ready",
             """\
 The data that you asked for is written, in {files} files. Whoever has one of these links reads its file:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
@@ -13,7 +13,6 @@ from tenancy.rules.tiers import Tier
 
 NAME_MAX_CHARACTERS: Final = 255
 GENERATION_CHARACTERS: Final = 16
-QUARANTINE: Final = timedelta(days=365)  # nobody gets the subdomain of an erased organization before
 SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 RESERVED_SUBDOMAINS: Final = frozenset({
     "abuse", "account", "accounts", "admin", "administrator", "api", "app", "apps", "assets", "audit", "auth",
@@ -30,10 +29,10 @@ RESERVED_SUBDOMAINS: Final = frozenset({
 CONFUSABLE_CHARACTERS: Final = str.maketrans("01i", "oll")
 CONFUSABLE_PAIRS: Final = (("rn", "m"), ("vv", "w"))
 # An erased organization's subdomain is its own id: the skeleton of a UUID.
-TOMBSTONE: Final = re.compile(r"[ol2-9a-f]{8}(?:-[ol2-9a-f]{4}){3}-[ol2-9a-f]{12}")
+ANONYMIZED_SUBDOMAIN: Final = re.compile(r"[ol2-9a-f]{8}(?:-[ol2-9a-f]{4}){3}-[ol2-9a-f]{12}")
 
 
-class Status(StrEnum):
+class OrganizationStatus(StrEnum):
     """Where an organization is in its life; only an active one is served."""
 
     ACTIVE = "active"
@@ -43,7 +42,7 @@ class Status(StrEnum):
     ERASED = "erased"
 
 
-CHANGEABLE: Final = frozenset({Status.ACTIVE, Status.SUSPENDED})
+CHANGEABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUSPENDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +53,12 @@ class Organization:
     name: str
     subdomain: str
     tier: Tier
-    status: Status
+    status: OrganizationStatus
     created_at: datetime
     updated_at: datetime
-    deleted_at: datetime | None = None
-    purge_at: datetime | None = None
-    deletion_reason: str | None = None
+    deleted_at: datetime | None
+    purge_at: datetime | None
+    deletion_reason: str | None
 
 
 def is_subdomain(text: str) -> bool:
@@ -79,7 +78,7 @@ def parse_name(text: str) -> str:
     return name
 
 
-def skeleton(subdomain: str) -> str:
+def subdomain_skeleton(subdomain: str) -> str:
     """Return what subdomains that look the same have in common; organizations.subdomain_skeleton is its twin in SQL."""
     looks = subdomain.translate(CONFUSABLE_CHARACTERS)
     for pair, single in CONFUSABLE_PAIRS:
@@ -87,18 +86,18 @@ def skeleton(subdomain: str) -> str:
     return looks
 
 
-RESERVED_SKELETONS: Final = frozenset(map(skeleton, RESERVED_SUBDOMAINS))
+RESERVED_SKELETONS: Final = frozenset(map(subdomain_skeleton, RESERVED_SUBDOMAINS))
 
 
 def is_reserved(subdomain: str) -> bool:
     """Whether *subdomain* is the platform's own name, could be taken for one (`adm1n`, `log-in`), or a tombstone's."""
-    looks = skeleton(subdomain)
-    return looks.replace("-", "") in RESERVED_SKELETONS or TOMBSTONE.fullmatch(looks) is not None
+    looks = subdomain_skeleton(subdomain)
+    return looks.replace("-", "") in RESERVED_SKELETONS or ANONYMIZED_SUBDOMAIN.fullmatch(looks) is not None
 
 
 def subdomain_digest(subdomain: str) -> bytes:
     """Return the SHA-256 by which the quarantine knows *subdomain*, and what looks like it."""
-    return sha256(skeleton(subdomain).encode()).digest()
+    return sha256(subdomain_skeleton(subdomain).encode()).digest()
 
 
 def gateway_key_value(organization_id: UUID, generation: int | str) -> str:

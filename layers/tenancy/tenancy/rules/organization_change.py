@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
 
-from tenancy.rules.organization import CHANGEABLE, Status, parse_name
+from tenancy.rules.organization import CHANGEABLE, OrganizationStatus, parse_name
 from tenancy.rules.tiers import Tier
 
 
-def _settable(status: Status) -> Status:
+def _settable(status: OrganizationStatus) -> OrganizationStatus:
     if status not in CHANGEABLE:
         raise ValueError("An organization is made active or suspended; it is deleted by DELETE.")
     return status
@@ -21,7 +21,7 @@ class OrganizationChange(BaseModel):
 
     name: Annotated[str, AfterValidator(parse_name)] | None = None
     tier: Tier | None = None
-    status: Annotated[Status, AfterValidator(_settable)] | None = None
+    status: Annotated[OrganizationStatus, AfterValidator(_settable)] | None = None
 
     @field_validator("*", mode="before")
     @classmethod

@@ -7,8 +7,9 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.errors import QuotaExceededError, RateLimitedError
+from tenancy.rules.durations import QUOTA_RETRY_AFTER_SECONDS
 from tenancy.rules.tiers import NOTICE_PERCENTS, QUOTAS, UPGRADE_URL, Tier
-from tenancy.rules.usage import IN_TOTAL, month_of
+from tenancy.rules.usage import TOTAL_PERIOD, month_of
 
 
 class Metric(StrEnum):
@@ -22,7 +23,6 @@ class Metric(StrEnum):
     APPS = "apps"
 
 
-RETRY_AFTER_SECONDS: Final = 3600  # the next month may be far, an upgrade is not
 METERED: Final = frozenset({Metric.ML_PREDICTIONS, Metric.STORAGE_BYTES})  # what clients report themselves
 MONTHLY: Final = frozenset({Metric.EVENTS, Metric.API_REQUESTS, Metric.ML_PREDICTIONS})
 
@@ -64,7 +64,7 @@ def limit_of(tier: Tier, metric: Metric) -> int | None:
     return limits[metric]
 
 
-def exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) -> QuotaExceededError:
+def quota_exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) -> QuotaExceededError:
     """Return the refusal of whoever asks for more of *metric* than the tier includes."""
     limit = limit_of(tier, metric) or 0
     aside = f", and {reserved} set aside" if reserved else ""
@@ -72,19 +72,19 @@ def exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) -> Quo
     return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used, upgrade_url=UPGRADE_URL)
 
 
-def come_back(tier: Tier, metric: Metric) -> RateLimitedError:
+def quota_retry_later(tier: Tier, metric: Metric) -> RateLimitedError:
     """Return the same refusal for a Segment SDK, which sends again on 429, and drops for good on 402."""
     return RateLimitedError(
         f"The quota of {metric} is used up, and so is what can be held past it.",
         tier=tier,
         limit=limit_of(tier, metric) or 0,
-        retry_after=RETRY_AFTER_SECONDS,
+        retry_after=QUOTA_RETRY_AFTER_SECONDS,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """A threshold of a quota that was reached, told once per *period* (its first day; `IN_TOTAL` for what has none)."""
+class QuotaNotice:
+    """A reached threshold of a quota, sent once per *period* (its first day, or `TOTAL_PERIOD`)."""
 
     organization_id: UUID
     metric: Metric
@@ -96,16 +96,18 @@ class Notice:
 
 def period_of(metric: Metric, today: date) -> date:
     """Return the period that *metric* is counted in: its first day."""
-    return month_of(today).start if metric in MONTHLY else IN_TOTAL
+    return month_of(today).start if metric in MONTHLY else TOTAL_PERIOD
 
 
-def notices_of(organization_id: UUID, tier: Tier, metric: Metric, *, used: int, today: date) -> list[Notice]:
+def list_reached_thresholds(
+    organization_id: UUID, tier: Tier, metric: Metric, *, used: int, today: date
+) -> list[QuotaNotice]:
     """Return the thresholds that were reached: all of them, however large the last step was."""
     quota = limit_of(tier, metric)
     if quota is None:
         return []
     return [
-        Notice(
+        QuotaNotice(
             organization_id=organization_id,
             metric=metric,
             period=period_of(metric, today),

@@ -16,7 +16,7 @@ BLOCK: Final = timedelta(seconds=RATE_LIMIT_BLOCK_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class RateWindow:
     """How many requests a bucket has seen, refused ones included, in the window that ends at *ends_at* (UTC)."""
 
     requests: int
@@ -24,7 +24,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
+class RateState:
     """What one request found: *limit* a minute, *remaining* ones, and whole *seconds_left* until it begins anew."""
 
     limit: int
@@ -33,17 +33,17 @@ class Rate:
     is_exceeded: bool
 
 
-def consume(window: Window | None, *, limit: int, now: datetime) -> Window:
+def count_request(window: RateWindow | None, *, limit: int, now: datetime) -> RateWindow:
     """Return the bucket's *window* after one more request; the first one over the *limit* starts the block."""
     if window is None or window.ends_at <= now:
-        window = Window(requests=0, ends_at=now + WINDOW)
+        window = RateWindow(requests=0, ends_at=now + WINDOW)
     requests = window.requests + 1
-    return Window(requests=requests, ends_at=now + BLOCK if requests == limit + 1 else window.ends_at)
+    return RateWindow(requests=requests, ends_at=now + BLOCK if requests == limit + 1 else window.ends_at)
 
 
-def rate_of(window: Window, *, limit: int, now: datetime) -> Rate:
+def rate_state(window: RateWindow, *, limit: int, now: datetime) -> RateState:
     """Return what the request that made *window* found."""
-    return Rate(
+    return RateState(
         limit=limit,
         remaining=max(0, limit - window.requests),
         seconds_left=max(1, ceil((window.ends_at - now).total_seconds())),

@@ -28,7 +28,7 @@ ESCAPE: Final = b"\\u"  # a member's name may be written in escapes
 NO_DOMAINS: Final[Mapping[str, UUID]] = MappingProxyType({})
 
 
-class Source(StrEnum):
+class MentionSource(StrEnum):
     """Where in a request an organization is named."""
 
     HEADER = "header"
@@ -39,18 +39,18 @@ class Source(StrEnum):
     BODY = "body"
 
 
-HOSTS: Final = frozenset({Source.HOST, Source.FORWARDED_HOST})
+HOSTS: Final = frozenset({MentionSource.HOST, MentionSource.FORWARDED_HOST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
     """One place that may name an organization, and the *text* that stands there."""
 
-    source: Source
+    source: MentionSource
     text: str
 
 
-class Verdict(StrEnum):
+class MentionVerdict(StrEnum):
     """What a mention says about the organization that the request is for."""
 
     AGREES = "agrees"
@@ -59,14 +59,14 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class JudgedMention:
     """A mention, and how it was judged."""
 
     mention: Mention
-    verdict: Verdict
+    verdict: MentionVerdict
 
 
-class Outcome(StrEnum):
+class ResolutionOutcome(StrEnum):
     """What becomes of the request: it is accepted if and only if no mention disagrees."""
 
     ACCEPTED = "accepted"
@@ -83,20 +83,20 @@ _decoder: Final = msgspec.json.Decoder(_Named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Resolution:
     """Whom a request is for, and why: *trace* has one step for each mention, in their order.
 
     *organization_id* is the tenant's own; the operator's is the one that the path selects, None without one.
     """
 
-    outcome: Outcome
+    outcome: ResolutionOutcome
     organization_id: UUID | None
-    trace: tuple[Step, ...]
+    trace: tuple[JudgedMention, ...]
 
     @property
-    def disagreeing(self) -> tuple[Source, ...]:
+    def disagreeing(self) -> tuple[MentionSource, ...]:
         """Where another organization is named, each source once."""
-        found = (step.mention.source for step in self.trace if step.verdict is Verdict.DISAGREES)
+        found = (step.mention.source for step in self.trace if step.verdict is MentionVerdict.DISAGREES)
         return tuple(dict.fromkeys(found))
 
     def require_accepted(self) -> None:
@@ -109,12 +109,12 @@ class Decision:
         """
         sources = self.disagreeing
         match self.outcome:
-            case Outcome.MISMATCH:
+            case ResolutionOutcome.MISMATCH:
                 named = ", ".join(source.replace("_", " ") for source in sources)
                 raise TenantMismatchError(f"Another organization than the credential's is named by: {named}.", sources)
-            case Outcome.FOREIGN_PATH:
+            case ResolutionOutcome.FOREIGN_PATH:
                 raise ForeignPathError(sources)
-            case Outcome.FORBIDDEN:
+            case ResolutionOutcome.FORBIDDEN:
                 raise ForbiddenError("A platform key names its organization in the path, not by a header or a host.")
 
 
@@ -124,7 +124,7 @@ def resolve(
     *,
     base_domain: str,
     domain_owners: Mapping[str, UUID] = NO_DOMAINS,
-) -> Decision:
+) -> Resolution:
     """Decide whom the request of *caller* is for.
 
     *base_domain* is in lower case; *domain_owners* are the verified custom domains (ASCII, in lower case).
@@ -132,20 +132,20 @@ def resolve(
     mentions = tuple(mentions)
     selected = _select(mentions) if isinstance(caller, Operator) else caller.organization_id
 
-    def judge(mention: Mention) -> Verdict:
+    def judge(mention: Mention) -> MentionVerdict:
         if mention.source in HOSTS:
             return _judge_host(caller, mention.text, base_domain, domain_owners)
         named = find_organization_id(mention.text)
         if isinstance(caller, Operator):
-            if mention.source is Source.HEADER:
-                return Verdict.DISAGREES
-            if mention.source is Source.PATH and named is None:
-                return Verdict.NAMES_NOBODY  # the route says what is wrong with it
-        return Verdict.AGREES if named is not None and named == selected else Verdict.DISAGREES
+            if mention.source is MentionSource.HEADER:
+                return MentionVerdict.DISAGREES
+            if mention.source is MentionSource.PATH and named is None:
+                return MentionVerdict.NAMES_NOBODY  # the route says what is wrong with it
+        return MentionVerdict.AGREES if named is not None and named == selected else MentionVerdict.DISAGREES
 
-    trace = tuple(Step(mention=mention, verdict=judge(mention)) for mention in mentions)
-    disagreeing = {step.mention.source for step in trace if step.verdict is Verdict.DISAGREES}
-    return Decision(outcome=_outcome(caller, disagreeing), organization_id=selected, trace=trace)
+    trace = tuple(JudgedMention(mention=mention, verdict=judge(mention)) for mention in mentions)
+    disagreeing = {step.mention.source for step in trace if step.verdict is MentionVerdict.DISAGREES}
+    return Resolution(outcome=_outcome(caller, disagreeing), organization_id=selected, trace=trace)
 
 
 def find_organization_id(text: str) -> UUID | None:
@@ -154,7 +154,7 @@ def find_organization_id(text: str) -> UUID | None:
     return UUID(canonical) if CANONICAL_ID.fullmatch(canonical) else None
 
 
-def mentions_in(document: bytes) -> tuple[Mention, ...]:
+def find_mentions(document: bytes) -> tuple[Mention, ...]:
     """Return whom a JSON *document* names at its top level: nobody, unless it is an object with `organization_id`.
 
     A value that is no string is a mention, too, null is none. What is no JSON names nobody: its reader refuses it.
@@ -168,24 +168,28 @@ def mentions_in(document: bytes) -> tuple[Mention, ...]:
         text = msgspec.json.decode(value) if value.startswith(b'"') else value.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
-    return (Mention(source=Source.BODY, text=text),)
+    return (Mention(source=MentionSource.BODY, text=text),)
 
 
 def _select(mentions: tuple[Mention, ...]) -> UUID | None:
     """Return the organization that the path names, None when it names none, or two."""
-    named = {find_organization_id(mention.text) for mention in mentions if mention.source is Source.PATH} - {None}
+    named = {find_organization_id(mention.text) for mention in mentions if mention.source is MentionSource.PATH} - {
+        None
+    }
     return named.pop() if len(named) == 1 else None
 
 
-def _outcome(caller: Caller, disagreeing: set[Source]) -> Outcome:
+def _outcome(caller: Caller, disagreeing: set[MentionSource]) -> ResolutionOutcome:
     if not disagreeing:
-        return Outcome.ACCEPTED
+        return ResolutionOutcome.ACCEPTED
     if isinstance(caller, Operator):
-        return Outcome.FORBIDDEN if disagreeing & {Source.HEADER, *HOSTS} else Outcome.MISMATCH
-    return Outcome.FOREIGN_PATH if Source.PATH in disagreeing else Outcome.MISMATCH
+        return (
+            ResolutionOutcome.FORBIDDEN if disagreeing & {MentionSource.HEADER, *HOSTS} else ResolutionOutcome.MISMATCH
+        )
+    return ResolutionOutcome.FOREIGN_PATH if MentionSource.PATH in disagreeing else ResolutionOutcome.MISMATCH
 
 
-def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapping[str, UUID]) -> Verdict:
+def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapping[str, UUID]) -> MentionVerdict:
     """Judge a `Host`: below the base domain, whatever is not the caller's own or the platform's disagrees."""
     organization_id, subdomain = (
         (None, None) if isinstance(caller, Operator) else (caller.organization_id, caller.subdomain)
@@ -195,12 +199,12 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
     if base_domain and any(f".{reading}".endswith(f".{base_domain}") for reading in readings):
         label = name.removesuffix(f".{base_domain}")
         if name == base_domain or label in RESERVED_SUBDOMAINS:
-            return Verdict.NAMES_NOBODY
-        return Verdict.AGREES if label == subdomain else Verdict.DISAGREES
+            return MentionVerdict.NAMES_NOBODY
+        return MentionVerdict.AGREES if label == subdomain else MentionVerdict.DISAGREES
     owner = domain_owners.get(readings[0])
     if owner is None:
-        return Verdict.NAMES_NOBODY
-    return Verdict.AGREES if owner == organization_id and name == readings[0] else Verdict.DISAGREES
+        return MentionVerdict.NAMES_NOBODY
+    return MentionVerdict.AGREES if owner == organization_id and name == readings[0] else MentionVerdict.DISAGREES
 
 
 def _read_generously(text: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tenancy.errors import ErasedError, NotFoundError
-from tenancy.rules.organization import Organization, Status
+from tenancy.rules.organization import Organization, OrganizationStatus
 from tenancy.rules.tiers import Tier
 
 LIVE: Final = "live"
@@ -16,12 +16,12 @@ class Standing:
     """*epoch* counts revocations of all its people's tokens; *version* grows with every change (microseconds)."""
 
     tier: Tier
-    status: Status
+    status: OrganizationStatus
     epoch: int
     version: int
 
 
-def existing[T: (Organization, Standing)](found: T | None) -> T:
+def require_existing[T: (Organization, Standing)](found: T | None) -> T:
     """Return *found*, when the operator may still ask about it.
 
     Raises:
@@ -30,6 +30,6 @@ def existing[T: (Organization, Standing)](found: T | None) -> T:
     """
     if found is None:
         raise NotFoundError("There is no such organization.")
-    if found.status is Status.ERASED:
+    if found.status is OrganizationStatus.ERASED:
         raise ErasedError
     return found

@@ -17,7 +17,7 @@ class CallerKind(StrEnum):
     KEY = "key"
 
 
-class Bucket(StrEnum):
+class RateBucket(StrEnum):
     """What a request draws from: a device that loops on its write key must never lock its owner out."""
 
     INGEST = "ingest"
@@ -40,7 +40,7 @@ class Tenant:
     scopes: frozenset[str]
     credential_id: UUID
     kind: CallerKind
-    bucket: Bucket = Bucket.MANAGEMENT
+    bucket: RateBucket = RateBucket.MANAGEMENT
     epoch: str = ""
     expires_at: datetime | None = None
 

@@ -15,7 +15,6 @@ BYTES_PER_GIB: Final = 1024**3
 GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle best-effort, at twice the tier; admission decides exactly
 GRACE_PERCENT: Final = 10  # of the month's events are held past the quota, before any is refused
 NOTICE_PERCENTS: Final = (80, 100)  # of a quota: what its organization and the platform are told of
-DOWNGRADE_KEEPS_DATA: Final = timedelta(days=30)  # after a downgrade, before its shorter retention holds
 UPGRADE_URL: Final = "/billing/upgrade"
 
 

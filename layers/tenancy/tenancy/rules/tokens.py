@@ -18,16 +18,16 @@ import msgspec
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.credentials import ALGORITHMS, is_jwt
+from tenancy.rules.durations import TOKEN_LEEWAY_SECONDS
 
-LEEWAY_SECONDS: Final = 60
 KEPT_TOKENS: Final = 1_000
 HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
-LAST_TIME: Final = 253_402_300_799 - LEEWAY_SECONDS  # the year 9999 ends: no later moment can be told
+LAST_TIME: Final = 253_402_300_799 - TOKEN_LEEWAY_SECONDS  # the year 9999 ends: no later moment can be told
 
 type Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_TIME)]
 
 
-class Claims(msgspec.Struct, frozen=True, kw_only=True):
+class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
     """What an access token must say; times are seconds since 1970, *epoch* is `organization.user` revocation counts."""
 
     sub: UUID
@@ -49,12 +49,12 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def expires_at(self) -> datetime:
         """From when on the token is refused, leeway included (UTC)."""
-        return datetime.fromtimestamp(self.exp + LEEWAY_SECONDS, UTC)
+        return datetime.fromtimestamp(self.exp + TOKEN_LEEWAY_SECONDS, UTC)
 
     @property
     def starts_at(self) -> datetime:
         """Until when the token is refused, leeway included (UTC)."""
-        return datetime.fromtimestamp(max(self.nbf, self.iat, LEEWAY_SECONDS) - LEEWAY_SECONDS, UTC)
+        return datetime.fromtimestamp(max(self.nbf, self.iat, TOKEN_LEEWAY_SECONDS) - TOKEN_LEEWAY_SECONDS, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class KeySet:
     keys: Mapping[str, jwt.PyJWK]
     issuer: str
     audience: str
-    _verified: dict[bytes, Claims] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _verified: dict[bytes, TokenClaims] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def from_jwks(cls, document: str, *, issuer: str, audience: str) -> "KeySet":
@@ -80,7 +80,7 @@ class KeySet:
             raise ValueError(f"A key's alg is not one of {sorted(ALGORITHMS)}.")
         return cls(keys=keys, issuer=issuer, audience=audience)
 
-    def verify(self, token: str, *, now: datetime) -> Claims:
+    def verify(self, token: str, *, now: datetime) -> TokenClaims:
         """Return the claims of *token*.
 
         Raises:
@@ -100,12 +100,12 @@ class KeySet:
             raise UnauthenticatedError
         return claims
 
-    def _remember(self, digest: bytes, claims: Claims) -> None:
+    def _remember(self, digest: bytes, claims: TokenClaims) -> None:
         if len(self._verified) >= KEPT_TOKENS:
             del self._verified[next(iter(self._verified))]
         self._verified[digest] = claims
 
-    def _verified_claims(self, token: str) -> Claims:
+    def _verified_claims(self, token: str) -> TokenClaims:
         header, payload, _ = token.split(".")
         members = _decode_unique(header)
         kid = members.get("kid")
@@ -117,7 +117,7 @@ class KeySet:
         options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
         try:
             jwt.decode(token, key=key, algorithms=[key.algorithm_name], options=options)
-            claims = msgspec.convert(_decode_unique(payload), Claims, strict=True)
+            claims = msgspec.convert(_decode_unique(payload), TokenClaims, strict=True)
         except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
             raise UnauthenticatedError from error
         if (

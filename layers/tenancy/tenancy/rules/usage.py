@@ -6,14 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tenancy.rules.organization import Status
+from tenancy.rules.durations import MONTH_CLOSING_TIME, SETTLING_TIME
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tiers import Tier
 
-# Rows whose insert had begun before a roll-up started may become visible after it: each run, and each read of what
-# is not rolled up yet, looks back this far. Longer than any insert may take (docs/operations.md).
-SETTLING_TIME: Final = timedelta(minutes=15)
-CLOSING_TIME: Final = timedelta(days=3)  # after a month's end its bill is final, whatever still arrives
-IN_TOTAL: Final = date(1970, 1, 1)  # the period of what does not begin anew each month
+TOTAL_PERIOD: Final = date(1970, 1, 1)  # the period of what does not begin anew each month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,7 @@ class MonthSoFar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Touched:
+class TouchedOrganization:
     """An organization with rows written since the last roll-up, and the first day of receipt among them (UTC)."""
 
     organization_id: UUID
@@ -64,7 +61,7 @@ class MonthlyUsage:
 
     organization_id: UUID
     tier: Tier
-    status: Status
+    status: OrganizationStatus
     events: int
     api_requests: int
     ml_predictions: int
@@ -72,7 +69,7 @@ class MonthlyUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldUsage:
     """An organization's events that are held for want of quota: all, those received in one month, and by recent hour.
 
     *storage_bytes* are those of all held events.
@@ -116,7 +113,7 @@ def first_recent_hour(arrived_from: datetime | None, now: datetime) -> datetime:
 
 def first_open_day(now: datetime) -> date:
     """Return the first day whose bill may still change."""
-    return month_of((now - CLOSING_TIME).date()).start
+    return month_of((now - MONTH_CLOSING_TIME).date()).start
 
 
 def unsettled_since(rolled_up_at: datetime | None) -> datetime:

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 from tenancy.rules.api_keys import KEY
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tests.given import ROOT
 from tests.handlers.functions import BASE_DOMAIN
 from tests.isolation.proof.attack.gateway import GatewayRequest, GatewayResponse, LocalGateway
@@ -81,10 +81,10 @@ def send_in_any_status(gateway: LocalGateway, request: GatewayRequest, credentia
     gateway.state.restore_rows()
     response = gateway.send(request)
     if credential.is_operator and not response.is_success:
-        for status in Status:
+        for status in OrganizationStatus:
             gateway.state.set_status(status)
             response = response if response.is_success else gateway.send(request)
-        gateway.state.set_status(Status.ACTIVE)
+        gateway.state.set_status(OrganizationStatus.ACTIVE)
     return response
 
 

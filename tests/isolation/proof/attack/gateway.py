@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tests.handlers.functions import Function, Start
 from tests.isolation.proof.attack.state import DeploymentState
 from tests.isolation.proof.discovery.deployment import PATH_PARAMETER, Route, discover_routes, environment_of
@@ -98,7 +98,7 @@ class LocalGateway:
             gateway_key = policy["usageIdentifierKey"]
         response = _response(self._functions[request.route.function](event), gateway_key)
         if response.is_success and request.route.name == DELETE_ORGANIZATION:
-            self.state.set_status(Status.ACTIVE)  # a deleted organization could attempt nothing else
+            self.state.set_status(OrganizationStatus.ACTIVE)  # a deleted organization could attempt nothing else
         return response
 
     def _authorize(self, event: Mapping[str, Any]) -> dict[str, Any]:

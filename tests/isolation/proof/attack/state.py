@@ -6,9 +6,9 @@ import psycopg
 import redis
 from psycopg import sql
 
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.use_cases.deletion.delete import DELETED
-from tenancy.use_cases.outbox.effects import Kind
+from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tests.isolation.proof.discovery.tables import discover_tables
 
 LIST_AUDIT_LOG = "SELECT id FROM audit_log"
@@ -45,9 +45,9 @@ class DeploymentState:
             self._restoration = self._compose_restoration()
         self._conn.execute(self._restoration)
 
-    def set_status(self, status: Status) -> None:
+    def set_status(self, status: OrganizationStatus) -> None:
         """Give every organization *status*, with valid tokens and without a trace of a deletion."""
-        values = {"status": status.value, "action": DELETED, "kind": Kind.DELETION_EXECUTION.value}
+        values = {"status": status.value, "action": DELETED, "kind": OutboxKind.DELETION_EXECUTION.value}
         literals = {name: sql.Literal(value) for name, value in values.items()}
         self._conn.execute(SET_ORGANIZATION_STATUS.format(**literals))
         self._delete_keys("*:standing")

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 
 from tests.given import REGION, ROOT
-from tests.template.test_template import FUNCTIONS, RESOURCES, TEMPLATE
+from tests.template.template import FUNCTIONS, RESOURCES, TEMPLATE
 
 STATES_ROLE = "arn:aws:iam::123456789012:role/states"
 PATH_PARAMETER = re.compile(r"\{(\w+)\+?\}")

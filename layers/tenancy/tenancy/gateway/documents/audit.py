@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.documents.usage import parse_period
 from tenancy.gateway.times import format_time
-from tenancy.rules.audit_chain import Checkpoint, Entry, Link
-from tenancy.rules.audit_record import Outcome
+from tenancy.rules.audit_chain import AuditEntry, ChainLink, Checkpoint
+from tenancy.rules.audit_record import AuditOutcome
 from tenancy.rules.tenant import CallerKind
-from tenancy.stores.postgres.audit_log import Selection
+from tenancy.stores.postgres.audit_log import AuditSelection
 from tenancy.use_cases.audit.read_audit import EntryPage, Verification
 
 OPERATOR: Final = CallerKind.OPERATOR.value
@@ -40,19 +40,21 @@ class AuditQuery(BaseModel):
     to: date | None = None
     actor: UUID | None = None
     action: Annotated[str | None, Field(pattern=r"^[ -~]{1,200}$")] = None
-    outcome: Outcome | None = None
+    outcome: AuditOutcome | None = None
     format: Literal["json", "csv"] = "json"
     cursor: str | None = None
     limit: Annotated[int | None, Field(ge=1)] = None
 
-    def selection(self) -> Selection:
+    def selection(self) -> AuditSelection:
         """Return which entries are asked for.
 
         Raises:
             InvalidError: the period is none.
         """
         period = parse_period(self.from_, self.to, today=datetime.now(UTC).date())
-        return Selection(start=period.start, end=period.end, actor=self.actor, action=self.action, outcome=self.outcome)
+        return AuditSelection(
+            start=period.start, end=period.end, actor=self.actor, action=self.action, outcome=self.outcome
+        )
 
     def page_size(self) -> int:
         """Return how many entries are asked for.
@@ -77,7 +79,7 @@ class VerifyQuery(BaseModel):
     after_sequence: Annotated[int | None, Field(ge=0, le=MAX_SEQUENCE)] = None
     after_seal: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
 
-    def link(self) -> Link | None:
+    def link(self) -> ChainLink | None:
         """Return where to start, None without one.
 
         Raises:
@@ -90,7 +92,7 @@ class VerifyQuery(BaseModel):
             raise InvalidError(
                 message, errors=[FieldError(location="query/after_seal", code="missing", message=message)]
             )
-        return Link(sequence=self.after_sequence, seal=bytes.fromhex(self.after_seal))
+        return ChainLink(sequence=self.after_sequence, seal=bytes.fromhex(self.after_seal))
 
 
 def entries_answer(page: EntryPage, query: AuditQuery) -> tuple[str, dict[str, str], str]:
@@ -117,7 +119,7 @@ def entries_document(page: EntryPage) -> dict[str, Any]:
     }
 
 
-def entries_csv(entries: Sequence[Entry]) -> str:
+def entries_csv(entries: Sequence[AuditEntry]) -> str:
     """Return *entries* as CSV (RFC 4180) with a header line; no field starts like a formula."""
     text = StringIO()
     writer = csv.writer(text)
@@ -145,7 +147,7 @@ def verification_document(verification: Verification) -> dict[str, Any]:
     }
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: AuditEntry) -> dict[str, Any]:
     return {
         "id": str(entry.id),
         "sequence": entry.sequence,

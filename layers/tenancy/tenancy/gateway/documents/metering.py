@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.times import format_time
+from tenancy.rules.durations import MAX_RESERVATION_SECONDS
 from tenancy.rules.quotas import Allowance, Metric
-from tenancy.use_cases.usage.meter import Reserved
+from tenancy.use_cases.usage.meter import ReservedUsage
 
 MAX_AMOUNT: Final = 10**15
-MAX_TTL_SECONDS: Final = 24 * 3600
 
 
-class Report(BaseModel):
+class UsageBody(BaseModel):
     """The body of POST /v1/usage/{metric}."""
 
     model_config = ConfigDict(frozen=True)
@@ -34,16 +34,16 @@ class Report(BaseModel):
         return self.amount
 
 
-class NewReservation(BaseModel):
+class ReservationBody(BaseModel):
     """The body of POST /v1/usage/{metric}/reservations."""
 
     model_config = ConfigDict(frozen=True)
 
     amount: Annotated[StrictInt, Field(ge=1, le=MAX_AMOUNT)]
-    ttl_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_TTL_SECONDS)]
+    ttl_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_RESERVATION_SECONDS)]
 
 
-class Commit(BaseModel):
+class CommitBody(BaseModel):
     """The body of a commit; without an amount all that was set aside is used."""
 
     model_config = ConfigDict(frozen=True)
@@ -56,7 +56,7 @@ def allowance_document(allowance: Allowance) -> dict[str, Any]:
     return {"used": allowance.used, "limit": allowance.limit, "remaining": allowance.remaining}
 
 
-def reserved_document(reserved: Reserved) -> dict[str, Any]:
+def reserved_document(reserved: ReservedUsage) -> dict[str, Any]:
     """Return a reservation, and what is left beside it and all others."""
     return {
         "id": str(reserved.id),

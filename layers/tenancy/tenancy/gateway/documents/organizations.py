@@ -6,8 +6,8 @@ from typing import Any
 from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
 from tenancy.gateway.times import format_time
 from tenancy.rules.organization import Organization
-from tenancy.use_cases.admission.change_standing import Changed
-from tenancy.use_cases.organizations.list_organizations import Page
+from tenancy.use_cases.admission.enqueue_publication import ChangedOrganization
+from tenancy.use_cases.organizations.list_organizations import OrganizationPage
 
 
 def organization_document(organization: Organization) -> dict[str, Any]:
@@ -31,14 +31,14 @@ def organization_document(organization: Organization) -> dict[str, Any]:
     }
 
 
-def shown(changed: Changed) -> Organization:
+def report_unpublished(changed: ChangedOrganization) -> Organization:
     """Return the organization as it is after the change, and count one that Redis could not be told of."""
     if not changed.is_published:
         count(STANDING_NOT_PUBLISHED, {"organization_id": str(changed.organization.id)})
     return changed.organization
 
 
-def page_document(page: Page) -> dict[str, Any]:
+def organization_page_document(page: OrganizationPage) -> dict[str, Any]:
     """Return one page of the list."""
     return {
         "data": [organization_document(organization) for organization in page.organizations],

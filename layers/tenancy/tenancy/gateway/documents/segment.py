@@ -3,15 +3,15 @@
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION
 from tenancy.gateway.http import STAGE_PREFIX, Request, Response, json_answer
-from tenancy.gateway.mentions import mentions_of
+from tenancy.gateway.mentions import list_mentions
 from tenancy.rules.api_keys import ApiKey, find_key
 from tenancy.rules.credentials import parse_authorization
 from tenancy.rules.events.batch import (
     SegmentBatch,
     decode_body,
-    mend_surrogates,
     parse_segment_batch,
     parse_segment_call,
+    replace_lone_surrogates,
 )
 from tenancy.rules.events.segment import BATCH_PATHS
 from tenancy.rules.resolution import Mention
@@ -26,12 +26,12 @@ def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple
         UnauthenticatedError: no key, or two that differ.
         MalformedRequestError, InvalidError, TooLargeError: the body is no batch.
     """
-    body = mend_surrogates(decode_body(request.body))  # what is mentioned is read from what is stored
+    body = replace_lone_surrogates(decode_body(request.body))  # what is mentioned is read from what is stored
     batch = parse_segment_batch(body) if request.path in BATCH_PATHS else parse_segment_call(body)
     keys = {key for key in (_header_key(request), _body_key(batch.writeKey)) if key is not None}
     if len(keys) != 1:
         raise UnauthenticatedError("Exactly one write key is needed.")
-    return keys.pop(), batch, mentions_of(request, body)
+    return keys.pop(), batch, list_mentions(request, body)
 
 
 def settings_answer(request: Request, key: ApiKey) -> Response:

@@ -8,7 +8,7 @@ import msgspec
 
 from tenancy.errors import InvalidError, MalformedRequestError, TooLargeError
 
-MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_EVENTS: Final = 2_500
 GZIP_MAGIC: Final = b"\x1f\x8b"
 GZIP_WINDOW_BITS: Final = 31
@@ -55,8 +55,8 @@ def decode_body(body: bytes) -> bytes:
     """
     if body.startswith(GZIP_MAGIC):
         body = _gunzip(body)
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLargeError(f"A body has at most {MAX_BODY_BYTES} bytes.")
+    if len(body) > MAX_BATCH_BYTES:
+        raise TooLargeError(f"A body has at most {MAX_BATCH_BYTES} bytes.")
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -85,7 +85,7 @@ def parse_segment_batch(body: bytes) -> SegmentBatch:
         MalformedRequestError: no JSON.
         InvalidError: no list of 1 to 2,500 events.
     """
-    batch = _decode(_segment_decoder, mend_surrogates(body))
+    batch = _decode(_segment_decoder, replace_lone_surrogates(body))
     _check_length(len(batch.batch))
     return batch
 
@@ -97,7 +97,7 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
         MalformedRequestError: no JSON.
         InvalidError: no object.
     """
-    mended = mend_surrogates(body)
+    mended = replace_lone_surrogates(body)
     call = _decode(_call_decoder, mended)
     return SegmentBatch(batch=[msgspec.Raw(mended)], writeKey=call.writeKey)
 
@@ -111,7 +111,7 @@ def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise MalformedRequestError("The body is not valid JSON.") from error
 
 
-def mend_surrogates(body: bytes) -> bytes:
+def replace_lone_surrogates(body: bytes) -> bytes:
     """Put U+FFFD where half a surrogate pair stands, as `String.toWellFormed()` does; every other byte stays.
 
     In JSON a backslash stands in strings only, so that this finds exactly these. A body with more surrogates than any
@@ -134,11 +134,11 @@ def _gunzip(body: bytes) -> bytes:
     for _ in range(MAX_GZIP_MEMBERS):
         inflater = zlib.decompressobj(GZIP_WINDOW_BITS)
         try:
-            inflated += inflater.decompress(body, MAX_BODY_BYTES + 1 - len(inflated))
+            inflated += inflater.decompress(body, MAX_BATCH_BYTES + 1 - len(inflated))
         except zlib.error as error:
             raise MalformedRequestError("The body is not valid gzip.") from error
-        if len(inflated) > MAX_BODY_BYTES:
-            raise TooLargeError(f"A body has at most {MAX_BODY_BYTES} bytes when decoded.")
+        if len(inflated) > MAX_BATCH_BYTES:
+            raise TooLargeError(f"A body has at most {MAX_BATCH_BYTES} bytes when decoded.")
         if not inflater.eof:
             raise MalformedRequestError("The gzip body ends too early.")
         body = inflater.unused_data

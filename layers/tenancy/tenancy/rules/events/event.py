@@ -10,18 +10,18 @@ import msgspec
 
 from tenancy.errors import TenantMismatchError
 from tenancy.rules.events.currencies import CURRENCIES
-from tenancy.rules.events.money import find_money, money_text
-from tenancy.rules.events.names import names_in
+from tenancy.rules.events.money import format_money, round_money
+from tenancy.rules.events.names import find_names
 from tenancy.rules.events.row import (
     DEFAULT_CURRENCY,
     MAX_EVENT_BYTES,
     NUL,
+    BatchContext,
+    EventRow,
     InvalidEventError,
-    Reception,
-    Row,
-    derived_event_id,
-    refuse_nul,
-    row_time,
+    derive_event_id,
+    format_row_time,
+    require_no_nul,
 )
 
 FIELD_IN_MESSAGE: Final = re.compile(r"at `\$\.([a-z_]+)")
@@ -51,7 +51,7 @@ _decoder: Final = msgspec.json.Decoder(Event)
 _id_decoder: Final = msgspec.json.Decoder(Mapping[str, msgspec.Raw])
 
 
-def parse_event(raw: bytes, reception: Reception) -> Row:
+def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
     """Return the row for the JSON text *raw* of one event.
 
     Raises:
@@ -73,7 +73,7 @@ def parse_event(raw: bytes, reception: Reception) -> Row:
         raise
 
 
-def _row(raw: bytes, event: Event, reception: Reception) -> Row:
+def _row(raw: bytes, event: Event, reception: BatchContext) -> EventRow:
     if not reception.is_in_range(event.event_timestamp):
         raise InvalidEventError(
             "event_timestamp",
@@ -82,7 +82,7 @@ def _row(raw: bytes, event: Event, reception: Reception) -> Row:
         )
     session_id = event.session_id or ""
     if NUL in raw:
-        refuse_nul(
+        require_no_nul(
             event_type=event.event_type,
             event_name=event.event_name,
             device_id=event.device_id,
@@ -94,16 +94,16 @@ def _row(raw: bytes, event: Event, reception: Reception) -> Row:
         _object("properties", event.properties),
         _object("user_properties", event.user_properties),
     )
-    names = names_in(properties, user_properties)
-    return Row(
+    names = find_names(properties, user_properties)
+    return EventRow(
         organization_id=reception.organization_text,
-        event_id=event.event_id or derived_event_id(reception.organization_id, raw),
+        event_id=event.event_id or derive_event_id(reception.organization_id, raw),
         event_type=event.event_type,
         event_name=event.event_name,
         device_id=event.device_id,
         session_id=session_id,
         platform=event.platform,
-        event_timestamp=row_time(event.event_timestamp),
+        event_timestamp=format_row_time(event.event_timestamp),
         properties=properties,
         user_properties=user_properties,
         revenue=_money(event.revenue),
@@ -124,10 +124,10 @@ def _object(field: str, value: msgspec.Raw) -> str:
 
 
 def _money(revenue: Decimal | None) -> str:
-    money = find_money(revenue or Decimal())
+    money = round_money(revenue or Decimal())
     if money is None or (revenue and money != revenue):
         raise InvalidEventError("revenue", "out_of_range", "Money has at most 12 digits before and 6 after the point.")
-    return money_text(money)
+    return format_money(money)
 
 
 def _currency(currency: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 import zstandard
 
-from tenancy.rules.events.row import Row
+from tenancy.rules.events.row import EventRow
 
 MAX_ROWS: Final = 1_000
 # SQS counts a message's text and attributes; well below 256 KiB, so that ten small messages share a call.
@@ -37,7 +37,7 @@ class Frame:
         return base64.b64decode(self.text, validate=True)
 
 
-def cut_frames(rows: Sequence[Row]) -> list[Frame]:
+def encode_frames(rows: Sequence[EventRow]) -> list[Frame]:
     """Return frames of at most 1,000 *rows* and 250 KiB of text each, in order."""
     frames: list[Frame] = []
     if not rows:
@@ -48,7 +48,7 @@ def cut_frames(rows: Sequence[Row]) -> list[Frame]:
     return frames
 
 
-def _cut(rows: Sequence[Row], compressor: zstandard.ZstdCompressor) -> list[Frame]:
+def _cut(rows: Sequence[EventRow], compressor: zstandard.ZstdCompressor) -> list[Frame]:
     text = base64.b64encode(compressor.compress(_encoder.encode_lines(rows))).decode()
     if len(text) <= MAX_TEXT_BYTES or len(rows) == 1:
         return [Frame(text, len(rows))]

@@ -8,7 +8,7 @@ STEP: Final = Decimal("0.000001")
 LIMIT: Final = Decimal(10) ** DIGITS_BEFORE_THE_POINT
 
 
-def find_money(amount: Decimal) -> Decimal | None:
+def round_money(amount: Decimal) -> Decimal | None:
     """Return *amount* rounded half to even to the sixth digit; None when it is no number, or too large.
 
     Its size is looked at before anything is computed: `1e999999999` is a short text and a very long number.
@@ -21,6 +21,6 @@ def find_money(amount: Decimal) -> Decimal | None:
     return rounded if abs(rounded) < LIMIT else None
 
 
-def money_text(amount: Decimal) -> str:
+def format_money(amount: Decimal) -> str:
     """Return *amount* without an exponent and without zeros at its end."""
     return format(amount.normalize(), "f")

@@ -18,22 +18,22 @@ SIGNS: Final = (*(f'"{name}"' for name in sorted(DEVICE_MEMBERS | USER_MEMBERS))
 _decoder: Final = json.JSONDecoder(object_pairs_hook=list, parse_int=str, parse_float=str)
 
 
-class Names(NamedTuple):
+class SubjectNames(NamedTuple):
     """The names of devices and of users, each once, in order; a `previousId` may be either's."""
 
     devices: tuple[str, ...]
     users: tuple[str, ...]
 
 
-NO_NAMES: Final = Names(devices=(), users=())
+NO_NAMES: Final = SubjectNames(devices=(), users=())
 
 
-def names_in(*objects: str) -> Names:
+def find_names(*objects: str) -> SubjectNames:
     """Return the names at the top level of JSON *objects*: texts and numbers, cut to 255 characters."""
     members = [member for text in objects if any(sign in text for sign in SIGNS) for member in _decoder.decode(text)]
     if not members:
         return NO_NAMES
-    return Names(devices=_named(DEVICE_MEMBERS, members), users=_named(USER_MEMBERS, members))
+    return SubjectNames(devices=_named(DEVICE_MEMBERS, members), users=_named(USER_MEMBERS, members))
 
 
 def _named(names: AbstractSet[str], members: Sequence[tuple[str, object]]) -> tuple[str, ...]:

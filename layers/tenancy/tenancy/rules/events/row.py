@@ -15,7 +15,7 @@ MAX_EVENT_BYTES: Final = 32 * 1024
 ID_SHOWN_CHARACTERS: Final = 255
 MAX_CLOCK_AHEAD: Final = timedelta(hours=24)
 DEFAULT_CURRENCY: Final = "USD"
-RELEASED: Final = "released"  # the reason of a held event that has become one of the organization's
+RELEASED_REASON: Final = "released"  # the reason of a held event that has become one of the organization's
 # Differ from one try to the next, so they are no part of an event; the key is a secret.
 TRANSPORT_MEMBERS: Final = frozenset({"sentAt", "writeKey"})
 TRANSPORT_TEXTS: Final = tuple(f'"{name}"'.encode() for name in sorted(TRANSPORT_MEMBERS))
@@ -26,7 +26,7 @@ _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EventRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A row of `events`, in the text that ClickHouse reads; times are `YYYY-MM-DD hh:mm:ss.mmm` in UTC.
 
     With a *reason* it is a row of `held_events` instead.
@@ -79,7 +79,7 @@ class InvalidEventError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reception:
+class BatchContext:
     """What is the same for every event of a request: whose they are, when they came, how old they may be."""
 
     organization_id: UUID
@@ -92,19 +92,19 @@ class Reception:
     def __post_init__(self) -> None:
         """Spell them."""
         object.__setattr__(self, "organization_text", str(self.organization_id))
-        object.__setattr__(self, "received_text", row_time(self.received_at, timespec="microseconds"))
+        object.__setattr__(self, "received_text", format_row_time(self.received_at, timespec="microseconds"))
 
     def is_in_range(self, timestamp: datetime) -> bool:
         """Whether the clock that wrote *timestamp* can be believed, and the row would be kept at all."""
         return self.received_at - self.retention <= timestamp <= self.received_at + MAX_CLOCK_AHEAD
 
 
-def row_time(moment: datetime, *, timespec: str = "milliseconds") -> str:
+def format_row_time(moment: datetime, *, timespec: str = "milliseconds") -> str:
     """Return *moment* as ClickHouse reads it, in UTC, cut to *timespec* (as `datetime.isoformat` calls it)."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec=timespec)
 
 
-def derived_event_id(organization_id: UUID, raw: bytes) -> str:
+def derive_event_id(organization_id: UUID, raw: bytes) -> str:
     """Return the id of an event that has none: the same text is the same event, whenever it is sent."""
     if any(member in raw for member in TRANSPORT_TEXTS):
         raw = join_members(_members_decoder.decode(raw), TRANSPORT_MEMBERS)
@@ -117,7 +117,7 @@ def join_members(members: Mapping[str, msgspec.Raw], without: AbstractSet[str]) 
     return b"{" + b",".join(parts) + b"}"
 
 
-def refuse_nul(**texts: str) -> None:
+def require_no_nul(**texts: str) -> None:
     """Refuse U+0000 in *texts*, which other stores cannot hold; `NUL` in the raw event tells cheaply that it may be.
 
     Raises:

@@ -13,20 +13,20 @@ from typing import Final
 import msgspec
 
 from tenancy.rules.events.currencies import CURRENCIES
-from tenancy.rules.events.money import find_money, money_text
-from tenancy.rules.events.names import names_in
+from tenancy.rules.events.money import format_money, round_money
+from tenancy.rules.events.names import find_names
 from tenancy.rules.events.row import (
     DEFAULT_CURRENCY,
     MAX_EVENT_BYTES,
     NUL,
     TRANSPORT_MEMBERS,
+    BatchContext,
+    EventRow,
     InvalidEventError,
-    Reception,
-    Row,
-    derived_event_id,
+    derive_event_id,
+    format_row_time,
     join_members,
-    refuse_nul,
-    row_time,
+    require_no_nul,
 )
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
@@ -47,7 +47,7 @@ type Members = Mapping[str, msgspec.Raw]
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def parse_message(raw: bytes, reception: Reception, *, event_type: str | None = None) -> Row:
+def parse_segment_message(raw: bytes, reception: BatchContext, *, event_type: str | None = None) -> EventRow:
     """Return the row for the JSON text *raw* of one SDK call; *event_type* is what the path says, where it does.
 
     The client's timestamp stays: a corrected one would differ on every retry. One that cannot be believed, or read,
@@ -68,7 +68,7 @@ def parse_message(raw: bytes, reception: Reception, *, event_type: str | None = 
     return _row(raw, kind, call, reception)
 
 
-def _row(raw: bytes, kind: str, call: Members, reception: Reception) -> Row:
+def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> EventRow:
     context = _object(call.get("context"))
     device = _object(context.get("device"))
     device_id = _text(device.get("id"), call.get("anonymousId"), call.get("userId"))
@@ -79,8 +79,8 @@ def _row(raw: bytes, kind: str, call: Members, reception: Reception) -> Row:
     revenue, currency = _money(_object(call.get("properties")))
     properties = bytes(call["properties"]).decode() if _object(call.get("properties")) else "{}"
     user_properties = join_members(call, {"properties", *TRANSPORT_MEMBERS}).decode()
-    names = names_in(properties, user_properties)
-    row = Row(
+    names = find_names(properties, user_properties)
+    row = EventRow(
         organization_id=reception.organization_text,
         event_id=_event_id(raw, call, reception),
         event_type=kind,
@@ -88,7 +88,7 @@ def _row(raw: bytes, kind: str, call: Members, reception: Reception) -> Row:
         device_id=device_id,
         session_id=_text(context.get("sessionId")),
         platform=_platform(context, device),
-        event_timestamp=row_time(timestamp or reception.received_at),
+        event_timestamp=format_row_time(timestamp or reception.received_at),
         properties=properties,
         user_properties=user_properties,
         revenue=revenue,
@@ -99,19 +99,19 @@ def _row(raw: bytes, kind: str, call: Members, reception: Reception) -> Row:
         reason=HELD_FOR_CLOCK if held else "",
     )
     if NUL in raw:
-        refuse_nul(messageId=row.event_id, event=row.event_name, anonymousId=row.device_id, platform=row.platform)
+        require_no_nul(messageId=row.event_id, event=row.event_name, anonymousId=row.device_id, platform=row.platform)
     return row
 
 
-def _event_id(raw: bytes, call: Members, reception: Reception) -> str:
+def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
     """Return `messageId`; without one, or with one that is no name, an id of the call's own text."""
     message_id = _scalar(call.get("messageId"))
     if 0 < len(message_id) <= TEXT_MAX_CHARACTERS:
         return message_id
-    return derived_event_id(reception.organization_id, raw)
+    return derive_event_id(reception.organization_id, raw)
 
 
-def _timestamp(value: msgspec.Raw | None, reception: Reception) -> datetime | None:
+def _timestamp(value: msgspec.Raw | None, reception: BatchContext) -> datetime | None:
     """Return when it happened, or the nearest moment that ClickHouse holds; None when that cannot be read.
 
     A time without a zone is UTC; a call without a time happened when it was received.
@@ -136,12 +136,12 @@ def _money(properties: Members) -> tuple[str, str]:
     named = properties.get("currency")
     currency = DEFAULT_CURRENCY if named is None or bytes(named) == b"null" else _scalar(named).upper()
     try:
-        money = find_money(Decimal(_scalar(properties.get("revenue")) or "0"))
+        money = round_money(Decimal(_scalar(properties.get("revenue")) or "0"))
     except InvalidOperation:
         money = None
     if money is None or currency not in CURRENCIES:
         return "0", DEFAULT_CURRENCY
-    return money_text(money), currency
+    return format_money(money), currency
 
 
 def _object(value: msgspec.Raw | None) -> Members:

@@ -15,9 +15,8 @@ from awscrt.auth import AwsCredentialsProvider, AwsSigningAlgorithm, AwsSigningC
 from awscrt.http import HttpHeaders, HttpRequest
 
 from tenancy.errors import UnavailableError
+from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS, AWS_SIGNING_TIMEOUT_SECONDS
 
-TIMEOUT_SECONDS: Final = 5.0
-SIGNING_TIMEOUT_SECONDS: Final = 5.0
 SERVER_ERROR: Final = 500
 
 
@@ -30,7 +29,7 @@ class AwsCallError(Exception):
         self.code = code
 
 
-class Aws:
+class AwsClient:
     """One service in one region, over a connection that is opened at the first call and kept.
 
     *endpoint_url* replaces AWS's own host, on the local stack.
@@ -43,9 +42,9 @@ class Aws:
         self._region = region
         self._host = url.netloc
         self._connection = (
-            http.client.HTTPSConnection(url.netloc, timeout=TIMEOUT_SECONDS, context=_tls())
+            http.client.HTTPSConnection(url.netloc, timeout=AWS_CALL_TIMEOUT_SECONDS, context=_tls())
             if url.scheme == "https"
-            else http.client.HTTPConnection(url.netloc, timeout=TIMEOUT_SECONDS)
+            else http.client.HTTPConnection(url.netloc, timeout=AWS_CALL_TIMEOUT_SECONDS)
         )
         self._credentials = AwsCredentialsProvider.new_default_chain()
 
@@ -95,7 +94,7 @@ class Aws:
             service=self._service,
         )
         request = HttpRequest("POST", "/", unsigned, BytesIO(body))
-        return dict(aws_sign_request(request, config).result(SIGNING_TIMEOUT_SECONDS).headers)
+        return dict(aws_sign_request(request, config).result(AWS_SIGNING_TIMEOUT_SECONDS).headers)
 
     def _parse(self, status: int, answer: bytes) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(answer) if answer.startswith(b"{") else {}

@@ -1,12 +1,12 @@
 """The dead-letter queue of events: frames that ClickHouse will never take, each with its error."""
 
-from tenancy.stores.aws.client import Aws
+from tenancy.stores.aws.client import AwsClient
 
 
 class DeadLetters:
     """Where load sets poison aside. Frames that were delivered too often get there through the queue itself."""
 
-    def __init__(self, aws: Aws, queue_url: str) -> None:
+    def __init__(self, aws: AwsClient, queue_url: str) -> None:
         """Send to *queue_url*."""
         self._aws = aws
         self._queue_url = queue_url

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.events.frames import EventTable, Frame
-from tenancy.stores.aws.client import Aws, AwsCallError
+from tenancy.stores.aws.client import AwsCallError, AwsClient
 
 MAX_MESSAGES_PER_CALL: Final = 10
 MAX_BYTES_PER_CALL: Final = 256 * 1024
@@ -17,7 +17,7 @@ ATTEMPTS: Final = 3
 class EventQueue:
     """The queue that load reads."""
 
-    def __init__(self, aws: Aws, queue_url: str) -> None:
+    def __init__(self, aws: AwsClient, queue_url: str) -> None:
         """Send to *queue_url*."""
         self._aws = aws
         self._queue_url = queue_url

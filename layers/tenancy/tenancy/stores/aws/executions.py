@@ -15,7 +15,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenancy.errors import UnavailableError
 
 TIMEOUTS: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
-LESS_THAN_A_SECOND: Final = timedelta(microseconds=999_999)
 ALREADY_THERE: Final = "ExecutionAlreadyExists"
 NOT_THERE: Final = "ExecutionDoesNotExist"
 
@@ -54,7 +53,7 @@ class Executions:
             "organization_id": str(organization_id),
             "generation": generation,
             # the next whole second: Wait states cut the rest off, and would end before
-            "purge_at": (purge_at + LESS_THAN_A_SECOND).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "purge_at": (purge_at + timedelta(microseconds=999_999)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         try:
             _client(self._region).start_execution(

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.privacy import folder_of
+from tenancy.rules.exports import export_folder
 
 TIMEOUTS: Final = Config(
     signature_version="s3v4",
@@ -45,7 +45,7 @@ class Exports:
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("S3 does not take the file.") from error
 
-    def link(self, organization_id: UUID, name: str, *, lasts: timedelta) -> str:
+    def link(self, organization_id: UUID, name: str, *, valid_for: timedelta) -> str:
         """Return a URL at which whoever has it reads the file, without asking whether there is one.
 
         It holds for as long as it *lasts*, and no longer than the session of the role that signs it.
@@ -56,7 +56,7 @@ class Exports:
         values = {"Bucket": self._bucket, "Key": _key(organization_id, name)}
         try:
             made = _client(self._region, self._style).generate_presigned_url(
-                "get_object", Params=values, ExpiresIn=int(lasts.total_seconds())
+                "get_object", Params=values, ExpiresIn=int(valid_for.total_seconds())
             )
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("There are no credentials to sign a link with.") from error
@@ -92,7 +92,7 @@ class Exports:
             raise UnavailableError("S3 does not list the files.") from error
         for generation in sorted({int(each["Key"].split("/")[2]) for page in pages for each in page}):
             if generation < before:
-                self.delete_all(organization_id, under=folder_of(export_id, generation))
+                self.delete_all(organization_id, under=export_folder(export_id, generation))
 
     def count_all(self, organization_id: UUID) -> int:
         """Return how many versions of files the organization has, what marks a deletion included.

@@ -4,7 +4,8 @@ import time
 from typing import Final
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.aws.client import Aws, AwsCallError
+from tenancy.rules.durations import SECRET_CACHE_SECONDS
+from tenancy.stores.aws.client import AwsCallError, AwsClient
 
 DATABASE: Final = "database"
 PLATFORM_DATABASE: Final = "platform-database"
@@ -15,14 +16,13 @@ REDIS: Final = "redis"
 JWKS: Final = "jwks"
 PLATFORM_KEY: Final = "platform-key"
 NO_VALUE: Final = "ResourceNotFoundException"
-KEPT_SECONDS: Final = 300.0
 JSON_VERSION: Final = "1.1"
 
 
 class Secrets:
     """The secrets under one prefix (`tenancy/production`); each is fetched at its first use and kept for a while."""
 
-    def __init__(self, aws: Aws, prefix: str) -> None:
+    def __init__(self, aws: AwsClient, prefix: str) -> None:
         """Look secrets up as `<prefix>/<name>`."""
         self._aws = aws
         self._prefix = prefix
@@ -38,7 +38,7 @@ class Secrets:
             UnavailableError: Secrets Manager does not answer, and the secret has never been read.
         """
         known = self._known.get(name)
-        if known is None or time.monotonic() - known[0] > KEPT_SECONDS:
+        if known is None or time.monotonic() - known[0] > SECRET_CACHE_SECONDS:
             known = self._known[name] = time.monotonic(), self._fetch(name, known)
         return known[1]
 

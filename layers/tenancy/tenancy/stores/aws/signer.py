@@ -4,7 +4,7 @@ import base64
 from typing import Final
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.aws.client import Aws, AwsCallError
+from tenancy.stores.aws.client import AwsCallError, AwsClient
 
 ALGORITHM: Final = "ECDSA_SHA_256"
 INVALID_SIGNATURE: Final = "KMSInvalidSignatureException"
@@ -14,7 +14,7 @@ JSON_VERSION: Final = "1.1"
 class Signer:
     """One signing key of KMS, an elliptic curve's (P-256)."""
 
-    def __init__(self, aws: Aws, key_id: str) -> None:
+    def __init__(self, aws: AwsClient, key_id: str) -> None:
         """Sign with *key_id*."""
         self._aws = aws
         self.key_id = key_id

@@ -11,9 +11,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
 from tenancy.errors import UnavailableError
+from tenancy.rules.durations import CLICKHOUSE_CONNECT_TIMEOUT_SECONDS, CLICKHOUSE_QUERY_TIMEOUT_SECONDS
 
-CONNECT_TIMEOUT_SECONDS: Final = 3
-QUERY_TIMEOUT_SECONDS: Final = 25
 # BAD_ARGUMENTS, UNKNOWN_FUNCTION, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, SYNTAX_ERROR, READONLY, BAD_QUERY_PARAMETER:
 # our own fault; whatever else goes wrong (memory, too many queries, a time-out, a proxy) may pass.
 STATEMENT_ERRORS: Final = frozenset({36, 46, 47, 60, 62, 164, 457})
@@ -31,7 +30,7 @@ PLATFORM_TABLES: Final = ("tombstones",)  # no tenant reads them
 __all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
 
 
-def connect(url: str, *, timeout_seconds: int = QUERY_TIMEOUT_SECONDS) -> Client:
+def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> Client:
     """Return a client for *url* (`https://user:password@host:port/database`) whose queries may take that long.
 
     Raises:
@@ -41,7 +40,7 @@ def connect(url: str, *, timeout_seconds: int = QUERY_TIMEOUT_SECONDS) -> Client
         return clickhouse_connect.get_client(
             dsn=url,
             autogenerate_session_id=False,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            connect_timeout=CLICKHOUSE_CONNECT_TIMEOUT_SECONDS,
             send_receive_timeout=timeout_seconds,
             settings={"max_execution_time": timeout_seconds},  # the server's own end: nothing outlives who asked
         )

@@ -20,34 +20,39 @@ FIND_NEXT_HELD_EVENT: Final = """
     WHERE organization_id = {organization_id:UUID} AND reason != 'released'
       AND event_timestamp >= fromUnixTimestamp64Milli({start:Int64}, 'UTC')
 """
+EXPORTED_COLUMNS: Final = (
+    "event_id, event_type, event_name, device_id, session_id, platform, event_timestamp, properties, user_properties, "
+    "revenue, currency, received_at"
+)
 # A page is found by a time and how many events of that time were read before: that names no device, and an event that
 # is written in between is read twice at worst.
-LIST_EVENTS: Final = """
-    SELECT event_id, event_type, event_name, device_id, session_id, platform, event_timestamp, properties,
-           user_properties, revenue, currency, received_at, ''
+LIST_EVENTS: Final = (
+    "SELECT "
+    + EXPORTED_COLUMNS
+    + """, ''
     FROM events FINAL
     WHERE organization_id = {organization_id:UUID}
       AND event_timestamp >= fromUnixTimestamp64Milli({start:Int64}, 'UTC')
       AND event_timestamp < fromUnixTimestamp64Milli({end:Int64}, 'UTC')
     ORDER BY event_timestamp, device_id, event_id LIMIT {limit:UInt32} OFFSET {start_offset:UInt64}
 """
-LIST_HELD_EVENTS: Final = """
-    SELECT event_id, event_type, event_name, device_id, session_id, platform, event_timestamp, properties,
-           user_properties, revenue, currency, received_at, reason
+)
+LIST_HELD_EVENTS: Final = (
+    "SELECT "
+    + EXPORTED_COLUMNS
+    + """, reason
     FROM held_events FINAL
     WHERE organization_id = {organization_id:UUID} AND reason != 'released'
       AND event_timestamp >= fromUnixTimestamp64Milli({start:Int64}, 'UTC')
       AND event_timestamp < fromUnixTimestamp64Milli({end:Int64}, 'UTC')
     ORDER BY event_timestamp, device_id, event_id LIMIT {limit:UInt32} OFFSET {start_offset:UInt64}
 """
+)
 STATEMENTS: Final[dict[EventTable, tuple[LiteralString, LiteralString]]] = {
     "events": (FIND_NEXT_EVENT, LIST_EVENTS),
     "held_events": (FIND_NEXT_HELD_EVENT, LIST_HELD_EVENTS),
 }
-COLUMNS: Final[tuple[str, ...]] = (
-    "event_id", "event_type", "event_name", "device_id", "session_id", "platform", "event_timestamp", "properties",
-    "user_properties", "revenue", "currency", "received_at", "reason",
-)  # fmt: skip
+COLUMNS: Final[tuple[str, ...]] = (*EXPORTED_COLUMNS.split(", "), "reason")
 
 
 def find_next_event(reader: TenantReader, table: EventTable, start: int) -> int | None:

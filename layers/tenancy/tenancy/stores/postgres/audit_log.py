@@ -9,8 +9,8 @@ from uuid import UUID
 from psycopg import DataError, IntegrityError
 from psycopg.rows import class_row
 
-from tenancy.rules.audit_chain import Checkpoint, Entry, Link, personal_digest
-from tenancy.rules.audit_record import Outcome, Record
+from tenancy.rules.audit_chain import AuditEntry, ChainLink, Checkpoint, personal_digest
+from tenancy.rules.audit_record import AuditOutcome, AuditRecord
 from tenancy.stores.postgres.client import Connection
 
 SALT_BYTES: Final = 16
@@ -36,9 +36,15 @@ INSERT_RECORD: Final = """
         SELECT FROM organizations AS o WHERE o.id = %(organization_id)s AND o.status IN ('erasing', 'erased')
     )
 """
-LIST_ENTRIES: Final = """
-    SELECT l.id, l.organization_id, l.occurred_at, l.actor_kind, l.actor_id, l.action, l.target, l.outcome, l.code,
-           l.count, l.request_id, l.personal_digest, p.salt, p.source_address, l.sequence, l.seal
+# The columns of an `AuditEntry` that stand in the log itself; its personal columns stand in a table of their own.
+ENTRY_COLUMNS: Final = (
+    "l.id, l.organization_id, l.occurred_at, l.actor_kind, l.actor_id, l.action, l.target, l.outcome, l.code, l.count, "
+    "l.request_id, l.personal_digest, l.sequence, l.seal"
+)
+LIST_ENTRIES: Final = (
+    "SELECT "
+    + ENTRY_COLUMNS
+    + """, p.salt, p.source_address
     FROM audit_log AS l
     LEFT JOIN audit_people AS p ON p.organization_id = l.organization_id AND p.record_id = l.id
     WHERE l.organization_id = %(organization_id)s
@@ -49,14 +55,17 @@ LIST_ENTRIES: Final = """
       AND (%(before_time)s::timestamptz IS NULL OR (l.occurred_at, l.id) < (%(before_time)s, %(before_id)s))
     ORDER BY l.occurred_at DESC, l.id DESC LIMIT %(limit)s
 """
-LIST_SEALED: Final = """
-    SELECT l.id, l.organization_id, l.occurred_at, l.actor_kind, l.actor_id, l.action, l.target, l.outcome, l.code,
-           l.count, l.request_id, l.personal_digest, p.salt, p.source_address, l.sequence, l.seal
+)
+LIST_SEALED: Final = (
+    "SELECT "
+    + ENTRY_COLUMNS
+    + """, p.salt, p.source_address
     FROM audit_log AS l
     LEFT JOIN audit_people AS p ON p.organization_id = l.organization_id AND p.record_id = l.id
     WHERE l.organization_id = %(organization_id)s AND l.sequence > %(after)s
     ORDER BY l.sequence LIMIT %(limit)s
 """
+)
 COUNT_UNSEALED: Final = "SELECT count(*) FROM audit_log WHERE organization_id = %s AND sequence IS NULL"
 FIND_HEAD: Final = "SELECT sequence, seal FROM audit_heads WHERE organization_id = %s"
 FIND_CHECKPOINT: Final = """
@@ -66,21 +75,21 @@ FIND_CHECKPOINT: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class AuditSelection:
     """Which entries are asked for: UTC days from *start* to before *end*, and what they must equal where given."""
 
     start: date
     end: date
     actor: UUID | None = None
     action: str | None = None
-    outcome: Outcome | None = None
+    outcome: AuditOutcome | None = None
 
 
 class UnwritableRecordError(Exception):
     """A record holds what the log cannot: a defect of whoever made it."""
 
 
-def insert_record(conn: Connection, organization_id: UUID, record: Record) -> None:
+def insert_audit_record(conn: Connection, organization_id: UUID, record: AuditRecord) -> None:
     """Write *record*, in the transaction of what it records; a second time changes nothing.
 
     Raises:
@@ -110,8 +119,13 @@ def insert_record(conn: Connection, organization_id: UUID, record: Record) -> No
 
 
 def list_entries(
-    conn: Connection, organization_id: UUID, selection: Selection, *, before: tuple[datetime, UUID] | None, limit: int
-) -> list[Entry]:
+    conn: Connection,
+    organization_id: UUID,
+    selection: AuditSelection,
+    *,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[AuditEntry]:
     """Return at most *limit* entries, newest first, that come after *before* (`occurred_at`, id) in that order."""
     before_time, before_id = before or (None, None)
     values = {
@@ -125,14 +139,14 @@ def list_entries(
         "before_id": before_id,
         "limit": limit,
     }
-    with conn.cursor(row_factory=class_row(Entry)) as cursor:
+    with conn.cursor(row_factory=class_row(AuditEntry)) as cursor:
         return cursor.execute(LIST_ENTRIES, values).fetchall()
 
 
-def list_sealed(conn: Connection, organization_id: UUID, *, after: int, limit: int) -> list[Entry]:
+def list_sealed(conn: Connection, organization_id: UUID, *, after: int, limit: int) -> list[AuditEntry]:
     """Return at most *limit* sealed entries in order of their sequence, from the one after *after* on."""
     values = {"organization_id": organization_id, "after": after, "limit": limit}
-    with conn.cursor(row_factory=class_row(Entry)) as cursor:
+    with conn.cursor(row_factory=class_row(AuditEntry)) as cursor:
         return cursor.execute(LIST_SEALED, values).fetchall()
 
 
@@ -142,10 +156,10 @@ def count_unsealed(conn: Connection, organization_id: UUID) -> int:
     return row[0] if row else 0
 
 
-def find_head(conn: Connection, organization_id: UUID) -> Link | None:
+def find_head(conn: Connection, organization_id: UUID) -> ChainLink | None:
     """Return the last seal that was given, None before the first."""
     row = conn.execute(FIND_HEAD, (organization_id,)).fetchone()
-    return Link(sequence=row[0], seal=row[1]) if row else None
+    return ChainLink(sequence=row[0], seal=row[1]) if row else None
 
 
 def find_checkpoint(conn: Connection, organization_id: UUID) -> Checkpoint | None:
@@ -156,7 +170,7 @@ def find_checkpoint(conn: Connection, organization_id: UUID) -> Checkpoint | Non
     sequence, seal, cut_before, signature = row
     return Checkpoint(
         organization_id=organization_id,
-        link=Link(sequence=sequence, seal=seal),
+        link=ChainLink(sequence=sequence, seal=seal),
         cut_before=cut_before,
         signature=signature,
     )

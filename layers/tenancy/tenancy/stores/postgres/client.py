@@ -10,10 +10,12 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from tenancy.errors import UnavailableError
+from tenancy.rules.durations import (
+    POSTGRES_CONNECT_TIMEOUT_SECONDS,
+    POSTGRES_KEEPALIVE_SECONDS,
+    POSTGRES_SILENCE_LIMIT_MS,
+)
 
-CONNECT_TIMEOUT_SECONDS: Final = 3
-SILENCE_MILLISECONDS: Final = 5_000  # of a server that failed over without a word
-KEEPALIVE_SECONDS: Final = 30
 SET_TENANT: Final = "SET LOCAL app.current_tenant = {}"
 SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 # What lets a session step around row-level security: to be, or to be able to become, a role that it does not bind.
@@ -136,9 +138,9 @@ def _connect(url: str) -> Connection:
             url,
             autocommit=True,
             prepare_threshold=None,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            tcp_user_timeout=SILENCE_MILLISECONDS,
-            keepalives_idle=KEEPALIVE_SECONDS,
+            connect_timeout=POSTGRES_CONNECT_TIMEOUT_SECONDS,
+            tcp_user_timeout=POSTGRES_SILENCE_LIMIT_MS,
+            keepalives_idle=POSTGRES_KEEPALIVE_SECONDS,
         )
     except psycopg.ProgrammingError:
         raise UnavailableError("The database's URL is not valid.") from None  # the error quotes it, password and all

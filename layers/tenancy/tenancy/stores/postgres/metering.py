@@ -51,7 +51,7 @@ UPDATE_RESERVATION: Final = "UPDATE usage_reservations SET status = %s WHERE org
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LedgerEntry:
     """A report that was made before, and what its answer said."""
 
     metric: str
@@ -107,13 +107,13 @@ def find_measured_bytes(conn: Connection, organization_id: UUID) -> int:
     return row[0] if row else 0
 
 
-def find_entry(conn: Connection, organization_id: UUID, idempotency_key: str) -> Entry | None:
+def find_ledger_entry(conn: Connection, organization_id: UUID, idempotency_key: str) -> LedgerEntry | None:
     """Return the report that came with that key, None for a new one."""
-    with conn.cursor(row_factory=class_row(Entry)) as cursor:
+    with conn.cursor(row_factory=class_row(LedgerEntry)) as cursor:
         return cursor.execute(FIND_ENTRY, (organization_id, idempotency_key)).fetchone()
 
 
-def insert_entry(
+def insert_ledger_entry(
     conn: Connection,
     organization_id: UUID,
     entry_id: UUID,

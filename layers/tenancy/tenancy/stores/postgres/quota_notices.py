@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tenancy.rules.quotas import Notice
+from tenancy.rules.quotas import QuotaNotice
 from tenancy.stores.postgres.client import Connection
 
 INSERT_NOTICE: Final = """
@@ -14,7 +14,7 @@ INSERT_NOTICE: Final = """
 """
 
 
-def insert_notices(conn: Connection, organization_id: UUID, notices: Sequence[Notice], *, now: datetime) -> None:
+def insert_notices(conn: Connection, organization_id: UUID, notices: Sequence[QuotaNotice], *, now: datetime) -> None:
     """Note thresholds of one organization's quotas; one that is noted already stays as it is."""
     for each in notices:
         values = (organization_id, each.metric, each.period, each.percent, each.used, each.quota, now)

@@ -4,10 +4,10 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.standing import REVOKED, Standing
 from tenancy.rules.tiers import Tier
-from tenancy.rules.usage import IN_TOTAL, MonthSoFar, Period
+from tenancy.rules.usage import TOTAL_PERIOD, MonthSoFar, Period
 from tenancy.stores.postgres.client import Connection
 
 FIND_STANDING: Final = """
@@ -46,7 +46,7 @@ def find_standing(conn: Connection, organization_id: UUID) -> Standing | None:
     if row is None:
         return None
     tier, status, epoch, version = row
-    return Standing(tier=Tier(tier), status=Status(status), epoch=epoch, version=version)
+    return Standing(tier=Tier(tier), status=OrganizationStatus(status), epoch=epoch, version=version)
 
 
 def find_credential(conn: Connection, organization_id: UUID, credential_id: UUID) -> str:
@@ -63,7 +63,7 @@ def find_month_so_far(conn: Connection, organization_id: UUID, month: Period, *,
         "start": month.start,
         "end": month.end,
         "today": today,
-        "total": IN_TOTAL,
+        "total": TOTAL_PERIOD,
     }
     [(requests, requests_today, events, held, storage_bytes)] = conn.execute(FIND_MONTH_SO_FAR, values)
     return MonthSoFar(

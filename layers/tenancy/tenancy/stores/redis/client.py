@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from redis import Redis as Client
 from redis.backoff import NoBackoff
@@ -14,16 +14,13 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from tenancy.errors import Refusal
+from tenancy.rules.durations import REDIS_FIRST_BREAK_SECONDS, REDIS_MAX_BREAK_SECONDS, REDIS_STEP_TIMEOUT_SECONDS
 from tenancy.stores.aws.client import AwsCallError
-
-STEP_SECONDS: Final = 1.0  # of the thread that is left behind
-FIRST_BREAK_SECONDS: Final = 0.25
-LONGEST_BREAK_SECONDS: Final = 2.0
 
 type Call = tuple[Sequence[str], Sequence[str | int]]
 
 
-class RedisAwayError(Exception):
+class RedisUnreachableError(Exception):
     """Redis did not answer in time, refuses to work, or did so a moment ago: its text is the error's type, no more."""
 
 
@@ -44,11 +41,11 @@ class Redis:
     by a thread that is left behind: a time-out for each step of a connection would add up.
     """
 
-    def __init__(self, url: Callable[[], str], *, patience_seconds: float) -> None:
+    def __init__(self, url: Callable[[], str], *, timeout_seconds: float) -> None:
         """A call waits *patience_seconds*: long for the scheduled functions, short while a client waits as well."""
         self._url = url
-        self._patience_seconds = patience_seconds
-        self._break_seconds = FIRST_BREAK_SECONDS
+        self._timeout_seconds = timeout_seconds
+        self._break_seconds = REDIS_FIRST_BREAK_SECONDS
         self._tries_again_at = 0.0
         self._client: Client | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -81,31 +78,31 @@ class Redis:
 
     def _within_patience(self, work: Callable[[Client], Any]) -> Any:  # noqa: ANN401
         if time.monotonic() < self._tries_again_at or (self._running is not None and not self._running.done()):
-            raise RedisAwayError("waiting")
+            raise RedisUnreachableError("waiting")
         try:
             client = self._connected()
             self._thread = self._thread or ThreadPoolExecutor(max_workers=1)
             self._running = self._thread.submit(work, client)
-            result = self._running.result(self._patience_seconds)
+            result = self._running.result(self._timeout_seconds)
         except FutureTimeoutError as error:  # what goes on may still open the connection that the next call needs
             raise self._broken(error) from error
         except (RedisError, OSError, ValueError, Refusal, AwsCallError) as error:  # a URL that is none is a ValueError
             self.close()
             raise self._broken(error) from error
-        self._break_seconds = FIRST_BREAK_SECONDS
+        self._break_seconds = REDIS_FIRST_BREAK_SECONDS
         return result
 
-    def _broken(self, error: Exception) -> "RedisAwayError":
+    def _broken(self, error: Exception) -> "RedisUnreachableError":
         self._tries_again_at = time.monotonic() + self._break_seconds
-        self._break_seconds = min(2 * self._break_seconds, LONGEST_BREAK_SECONDS)
-        return RedisAwayError(type(error).__name__)
+        self._break_seconds = min(2 * self._break_seconds, REDIS_MAX_BREAK_SECONDS)
+        return RedisUnreachableError(type(error).__name__)
 
     def _connected(self) -> Client:
         if self._client is None:
             self._client = Client.from_url(
                 self._url(),
-                socket_timeout=max(self._patience_seconds, STEP_SECONDS),
-                socket_connect_timeout=max(self._patience_seconds, STEP_SECONDS),
+                socket_timeout=max(self._timeout_seconds, REDIS_STEP_TIMEOUT_SECONDS),
+                socket_connect_timeout=max(self._timeout_seconds, REDIS_STEP_TIMEOUT_SECONDS),
                 retry=Retry(NoBackoff(), 0),
                 protocol=2,  # no HELLO, and no notices of maintenance: as few steps to a connection as there can be
                 driver_info=None,

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from tenancy.rules.admission import PLATFORM, Admission, Verdict
-from tenancy.rules.organization import Status
+from tenancy.rules.admission import PLATFORM_TIER, Admission, AdmissionVerdict
+from tenancy.rules.durations import COUNTER_RETENTION, STANDING_TTL
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.quotas import Metric
-from tenancy.rules.rate_limit import BLOCK, WINDOW, Window, rate_of
+from tenancy.rules.rate_limit import BLOCK, WINDOW, RateWindow, rate_state
 from tenancy.rules.standing import Standing
-from tenancy.rules.tenant import Bucket, Tenant
+from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS, Tier
 from tenancy.rules.usage import MonthSoFar, month_of
 from tenancy.stores.redis.client import Redis, Script
@@ -26,8 +27,6 @@ ADMIT: Final = Script(Path(__file__).with_name("admit.lua"))
 GIVE_BACK: Final = Script(Path(__file__).with_name("give_back.lua"))
 PUT_STANDING: Final = Script(Path(__file__).with_name("put_standing.lua"))
 SEED_USAGE: Final = Script(Path(__file__).with_name("seed_usage.lua"))
-STANDING_IS_KNOWN_FOR: Final = timedelta(seconds=60)
-COUNTERS_OUTLIVE_THE_MONTH: Final = timedelta(days=7)
 NO_LIMIT: Final = 0  # the platform has no quotas, and is not asked for any
 
 
@@ -35,36 +34,47 @@ type Values = list[str | int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class UnknownStanding:
     """Something that the decision needs is not in Redis."""
 
 
 def admit_tenant(
-    redis: Redis, organization_id: UUID, tenant: Tenant, *, events: int, is_whole: bool, now: datetime
-) -> Admission | Unknown:
-    """Decide on one request of *tenant* that brings so many *events*; *is_whole* takes all of them or none.
+    redis: Redis,
+    organization_id: UUID,
+    bucket: RateBucket,
+    *,
+    credential: tuple[UUID, str],
+    events: int,
+    all_or_nothing: bool,
+    now: datetime,
+) -> Admission | UnknownStanding:
+    """Decide on one request of a tenant with *events*; with *all_or_nothing*, accept or hold all of them or none.
+
+    *credential* is its id and, for a person, the epoch of the token.
 
     Raises:
         RedisAwayError: nobody knows whether it was counted.
     """
-    keys = [bucket_key(organization_id, tenant.bucket), standing_key(organization_id), usage_key(organization_id, now)]
-    credential: Values = [str(tenant.credential_id), tenant.epoch]
-    values = [*_moment(now), *credential, events, int(is_whole), *_tiers()]
+    keys = [bucket_key(organization_id, bucket), standing_key(organization_id), usage_key(organization_id, now)]
+    credential_id, epoch = credential
+    values = [*_moment(now), str(credential_id), epoch, events, int(all_or_nothing), *_tiers()]
     return _admission(redis.run(ADMIT, keys, values), now)
 
 
-def admit_operator(redis: Redis, organization_id: UUID, credential_id: UUID, *, now: datetime) -> Admission | Unknown:
+def admit_operator(
+    redis: Redis, organization_id: UUID, credential_id: UUID, *, now: datetime
+) -> Admission | UnknownStanding:
     """Decide on one request of a platform key, which is counted apart from every tenant's, as *organization_id*'s.
 
     Raises:
         RedisAwayError: nobody knows whether it was counted.
     """
-    tier: Values = [PLATFORM, PLATFORM_REQUESTS_PER_MINUTE, NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT]
+    tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT]
     keys = [f"{{{organization_id}}}:rate:{credential_id}"]
     return _admission(redis.run(ADMIT, keys, [*_moment(now), str(credential_id), "", 0, 0, *tier]), now)
 
 
-def give_back_events(redis: Redis, organization_id: UUID, *, accepted: int, held: int, reserved_at: datetime) -> None:
+def cancel_reservation(redis: Redis, organization_id: UUID, *, accepted: int, held: int, reserved_at: datetime) -> None:
     """Give back events that were reserved *reserved_at* then, and not taken.
 
     Raises:
@@ -83,7 +93,7 @@ def put_standing(
     """
     named = (str(credential[0]), credential[1]) if credential else ("", "")
     values: Values = [standing.version, standing.tier, standing.status, standing.epoch]
-    values += [*named, _ms(STANDING_IS_KNOWN_FOR)]
+    values += [*named, _ms(STANDING_TTL)]
     redis.run(PUT_STANDING, [standing_key(organization_id)], values)
 
 
@@ -94,7 +104,7 @@ def seed_usage(redis: Redis, organization_id: UUID, so_far: MonthSoFar, *, now: 
         RedisAwayError: it may not be seeded.
     """
     end = month_of(now.date()).end
-    forgotten_at = datetime(end.year, end.month, end.day, tzinfo=UTC) + COUNTERS_OUTLIVE_THE_MONTH
+    forgotten_at = datetime(end.year, end.month, end.day, tzinfo=UTC) + COUNTER_RETENTION
     values: Values = [
         int(forgotten_at.timestamp() * 1000),
         now.date().isoformat(),
@@ -107,7 +117,7 @@ def seed_usage(redis: Redis, organization_id: UUID, so_far: MonthSoFar, *, now: 
     redis.run(SEED_USAGE, [usage_key(organization_id, now)], values)
 
 
-def bucket_key(organization_id: UUID, bucket: Bucket) -> str:
+def bucket_key(organization_id: UUID, bucket: RateBucket) -> str:
     """Return the key of a rate bucket."""
     return f"{{{organization_id}}}:rate:{bucket}"
 
@@ -151,19 +161,19 @@ def _tiers() -> Values:
     ]
 
 
-def _admission(result: Sequence[Any], now: datetime) -> Admission | Unknown:
+def _admission(result: Sequence[Any], now: datetime) -> Admission | UnknownStanding:
     match result:
         case ["unknown"]:
-            return Unknown()
+            return UnknownStanding()
         case ["unauthenticated"]:
-            return Admission(verdict=Verdict.UNAUTHENTICATED, rate=None)
+            return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
     verdict, tier, status, limit, requests, ends_at, accepted, held, metric, used = result
-    window = Window(requests=int(requests), ends_at=datetime.fromtimestamp(int(ends_at) / 1000, UTC))
+    window = RateWindow(requests=int(requests), ends_at=datetime.fromtimestamp(int(ends_at) / 1000, UTC))
     return Admission(
-        verdict=Verdict(verdict),
-        rate=rate_of(window, limit=int(limit), now=now),
-        tier=None if tier == PLATFORM else Tier(tier),
-        status=Status(status) if status else None,
+        verdict=AdmissionVerdict(verdict),
+        rate=rate_state(window, limit=int(limit), now=now),
+        tier=None if tier == PLATFORM_TIER else Tier(tier),
+        status=OrganizationStatus(status) if status else None,
         accepted=int(accepted),
         held=int(held),
         metric=Metric(metric or Metric.EVENTS),

@@ -1,15 +1,12 @@
 """Tell Redis how an organization stands: at once by the request that has changed it, else by the sweep."""
 
-from typing import Final
 from uuid import UUID
 
 from tenancy.errors import UnavailableError
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.standing import find_standing
-from tenancy.stores.redis.client import Redis, RedisAwayError
+from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.counters import put_standing
-
-PATIENCE_SECONDS: Final = 3.0  # enough for a cold connection; requests that are admitted wait for less
 
 
 def publish_standing(platform_db: Database, redis: Redis, organization_id: UUID) -> None:
@@ -24,5 +21,5 @@ def publish_standing(platform_db: Database, redis: Redis, organization_id: UUID)
         return
     try:
         put_standing(redis, organization_id, standing)
-    except RedisAwayError as error:
+    except RedisUnreachableError as error:
         raise UnavailableError("Redis does not take the standing.") from error

@@ -11,14 +11,14 @@ from tenancy.stores.postgres.standing import find_credential, find_month_so_far,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownStanding:
     """How the organization and the *credential* stand (`live`, `revoked`, a person's epoch)."""
 
     standing: Standing
     credential: str
 
 
-def read_standing(db: Database, tenant: Tenant) -> Known | None:
+def read_standing(db: Database, tenant: Tenant) -> KnownStanding | None:
     """Return how *tenant* stands, None when there is no such organization.
 
     Raises:
@@ -27,7 +27,7 @@ def read_standing(db: Database, tenant: Tenant) -> Known | None:
     with db.tenant_transaction(tenant.organization_id) as conn:
         standing = find_standing(conn, tenant.organization_id)
         credential = find_credential(conn, tenant.organization_id, tenant.credential_id)
-    return None if standing is None else Known(standing=standing, credential=credential)
+    return None if standing is None else KnownStanding(standing=standing, credential=credential)
 
 
 def read_month_so_far(db: Database, tenant: Tenant, *, now: datetime) -> MonthSoFar:

@@ -7,12 +7,12 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.errors import NotFoundError
-from tenancy.rules.audit_chain import START, Broken, Checkpoint, Entry, Link, follow
+from tenancy.rules.audit_chain import CHAIN_START, AuditEntry, BrokenLink, ChainLink, Checkpoint, verify_chain
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.cursors import format_cursor, parse_cursor
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.audit_log import (
-    Selection,
+    AuditSelection,
     count_unsealed,
     find_checkpoint,
     find_head,
@@ -30,7 +30,7 @@ MAX_ENTRIES: Final = 100_000  # of one verification: a few seconds
 class EntryPage:
     """One page of a log, newest first; *next_cursor* is None on the last one."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[AuditEntry]
     next_cursor: str | None
 
 
@@ -43,15 +43,15 @@ class Verification:
     """
 
     checkpoint: Checkpoint | None
-    start: Link
-    last: Link
-    broken: Broken | None
+    start: ChainLink
+    last: ChainLink
+    broken: BrokenLink | None
     is_complete: bool
     unsealed: int
 
 
 def list_audit_entries(
-    db: Database, organization_id: UUID, selection: Selection, *, cursor: str | None, limit: int
+    db: Database, organization_id: UUID, selection: AuditSelection, *, cursor: str | None, limit: int
 ) -> EntryPage:
     """Return at most *limit* entries after *cursor*, which a page before gave.
 
@@ -70,7 +70,9 @@ def list_audit_entries(
     )
 
 
-def verify_audit_log(db: Database, signer: Signer, organization_id: UUID, *, after: Link | None = None) -> Verification:
+def verify_audit_log(
+    db: Database, signer: Signer, organization_id: UUID, *, after: ChainLink | None = None
+) -> Verification:
     """Follow the chain to its head, or for 100,000 entries, and name the first entry that breaks it.
 
     It starts *after* a link that somebody has kept from an earlier verification, else at the last cut or the beginning.
@@ -82,21 +84,21 @@ def verify_audit_log(db: Database, signer: Signer, organization_id: UUID, *, aft
     with db.tenant_transaction(organization_id, is_snapshot=True) as conn:  # the sweep and the roll-up go on meanwhile
         _require_log(conn, organization_id)
         checkpoint = find_checkpoint(conn, organization_id)
-        cut = checkpoint.link if checkpoint else START
+        cut = checkpoint.link if checkpoint else CHAIN_START
         start = after if after and after.sequence >= cut.sequence else cut
-        last, broken = follow(start, islice(_sealed(conn, organization_id, start.sequence), MAX_ENTRIES))
-        head = find_head(conn, organization_id) or START
+        last, broken = verify_chain(start, islice(_sealed(conn, organization_id, start.sequence), MAX_ENTRIES))
+        head = find_head(conn, organization_id) or CHAIN_START
         returned = list_sealed(conn, organization_id, after=0, limit=1)
         unsealed = count_unsealed(conn, organization_id)
     if checkpoint is not None and not signer.is_signed(checkpoint.text, checkpoint.signature):
-        broken = Broken(sequence=cut.sequence, reason="the checkpoint's signature is not ours")
+        broken = BrokenLink(sequence=cut.sequence, reason="the checkpoint's signature is not ours")
     elif returned and (returned[0].sequence or 0) <= cut.sequence:
-        broken = Broken(sequence=returned[0].sequence or 0, reason="the entry was cut, and has come back")
+        broken = BrokenLink(sequence=returned[0].sequence or 0, reason="the entry was cut, and has come back")
     is_complete = last.sequence - start.sequence < MAX_ENTRIES or head == last
     if broken is None and is_complete and head != last:
         is_short = last.sequence < head.sequence
         reason = "the log ends before its head" if is_short else "the log's head is not this seal"
-        broken = Broken(sequence=last.sequence + is_short, reason=reason)
+        broken = BrokenLink(sequence=last.sequence + is_short, reason=reason)
     return Verification(
         checkpoint=checkpoint, start=start, last=last, broken=broken, is_complete=is_complete, unsealed=unsealed
     )
@@ -107,7 +109,7 @@ def _require_log(conn: Connection, organization_id: UUID) -> None:
         raise NotFoundError("There is no such organization.")
 
 
-def _sealed(conn: Connection, organization_id: UUID, after: int) -> Iterator[Entry]:
+def _sealed(conn: Connection, organization_id: UUID, after: int) -> Iterator[AuditEntry]:
     while entries := list_sealed(conn, organization_id, after=after, limit=BATCH):
         yield from entries
         after = entries[-1].sequence or after

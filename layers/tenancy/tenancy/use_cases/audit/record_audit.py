@@ -11,11 +11,11 @@ from uuid import UUID
 
 import msgspec
 
-from tenancy.rules.audit_record import PLATFORM_LOG, Addressed, Outcome
-from tenancy.stores.postgres.audit_log import UnwritableRecordError, insert_record
+from tenancy.rules.audit_record import PLATFORM_LOG, AddressedRecord, AuditOutcome
+from tenancy.stores.postgres.audit_log import UnwritableRecordError, insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.audit_logs import insert_refusal
-from tenancy.stores.postgres.platform.deletions import list_ending
+from tenancy.stores.postgres.platform.deletions import list_erasing
 
 OF_ORGANIZATION: Final = re.compile(r"by organization ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 
@@ -28,11 +28,11 @@ def record_messages(platform_db: Database, messages: Mapping[str, str]) -> list[
     Raises:
         UnavailableError: the database is away; all messages come again.
     """
-    records: dict[str, Addressed] = {}
+    records: dict[str, AddressedRecord] = {}
     unwritable: list[str] = []
     for message_id, text in messages.items():
         try:
-            records[message_id] = msgspec.json.decode(text, type=Addressed)
+            records[message_id] = msgspec.json.decode(text, type=AddressedRecord)
         except msgspec.DecodeError:
             unwritable.append(message_id)
     try:
@@ -42,7 +42,7 @@ def record_messages(platform_db: Database, messages: Mapping[str, str]) -> list[
     return unwritable
 
 
-def _is_written(platform_db: Database, record: Addressed) -> bool:
+def _is_written(platform_db: Database, record: AddressedRecord) -> bool:
     try:
         _write(platform_db, [record])
     except UnwritableRecordError:
@@ -50,32 +50,32 @@ def _is_written(platform_db: Database, record: Addressed) -> bool:
     return True
 
 
-def _write(platform_db: Database, records: Collection[Addressed]) -> None:
+def _write(platform_db: Database, records: Collection[AddressedRecord]) -> None:
     with platform_db.transaction() as conn:
-        ending = list_ending(conn, [_whose(each) for each in records])
+        ending = list_erasing(conn, [_whose(each) for each in records])
         for each in _counted([_without_address(each) if _whose(each) in ending else each for each in records], ending):
-            if each.record.outcome is Outcome.REFUSED and each.organization_id not in ending:
+            if each.record.outcome is AuditOutcome.REFUSED and each.organization_id not in ending:
                 insert_refusal(conn, each)
             else:
-                insert_record(conn, each.organization_id, each.record)
+                insert_audit_record(conn, each.organization_id, each.record)
 
 
-def _whose(each: Addressed) -> UUID:
+def _whose(each: AddressedRecord) -> UUID:
     """Return whose the actor is: of a mismatch in the platform's log the target says it (gateway/trail.py)."""
     found = OF_ORGANIZATION.search(each.record.target) if each.organization_id == PLATFORM_LOG else None
     return UUID(found[1]) if found else each.organization_id
 
 
-def _without_address(each: Addressed) -> Addressed:
+def _without_address(each: AddressedRecord) -> AddressedRecord:
     return replace(each, record=replace(each.record, actor=replace(each.record.actor, source_address="")))
 
 
-def _counted(records: Iterable[Addressed], ending: Container[UUID]) -> Iterable[Addressed]:
+def _counted(records: Iterable[AddressedRecord], ending: Container[UUID]) -> Iterable[AddressedRecord]:
     """Count alike refusals of one organization that ends as one: they are not held back for their minute."""
-    counted: dict[object, Addressed] = {}
+    counted: dict[object, AddressedRecord] = {}
     for each in records:
         record = each.record
-        is_alike = record.outcome is Outcome.REFUSED and each.organization_id in ending
+        is_alike = record.outcome is AuditOutcome.REFUSED and each.organization_id in ending
         key = (each.organization_id, record.actor.id, record.action, record.target, record.code)
         known = counted.get(key) if is_alike else None
         if known is None:

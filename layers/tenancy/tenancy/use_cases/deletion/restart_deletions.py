@@ -2,25 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
-from typing import Final
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.deletion import Deletion
+from tenancy.rules.durations import (
+    DELETION_OVERDUE_AFTER,
+    EXECUTION_LOST_AFTER,
+    RECOUNT_DEADLINE,
+    RESTART_FIRST_BACKOFF,
+    RESTART_MAX_BACKOFF,
+)
 from tenancy.stores.aws.executions import Executions, Progress
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.deletions import list_overdue
 
-LOST_AFTER: Final = timedelta(minutes=10)  # after the grace: an execution that is alive has begun by then
-OVERDUE_AFTER: Final = timedelta(hours=1)
-FIRST_PATIENCE: Final = timedelta(hours=1)  # with who redrives what failed; twice as long each time
-LONGEST_PATIENCE: Final = timedelta(days=1)
-COUNTED_AGAIN_WITHIN: Final = timedelta(days=2)  # after the erasure
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restarted:
+class RestartedDeletions:
     """How many deletions were started again, how many should long be done, and of how many nobody knows how far."""
 
     restarted: int
@@ -30,7 +30,7 @@ class Restarted:
 
 def restart_deletions(
     platform_db: Database, executions: Executions, *, now: datetime, has_time: Callable[[], bool] = lambda: True
-) -> Restarted:
+) -> RestartedDeletions:
     """Make sure that every deletion whose grace is over, and that was not counted again, has an execution.
 
     One that Step Functions says nothing of, or that there was no time for, is unchecked: the next minute asks again.
@@ -40,7 +40,7 @@ def restart_deletions(
         UnavailableError: the database is away; the next minute goes on.
     """
     with platform_db.transaction() as conn:
-        deletions = list_overdue(conn, purged_before=now - LOST_AFTER, erased_before=now - COUNTED_AGAIN_WITHIN)
+        deletions = list_overdue(conn, purged_before=now - EXECUTION_LOST_AFTER, erased_before=now - RECOUNT_DEADLINE)
     restarted = unchecked = 0
     for deletion in deletions:
         try:
@@ -50,8 +50,8 @@ def restart_deletions(
                 unchecked += 1
         except UnavailableError:
             unchecked += 1
-    overdue = sum(each.erased_at is None and each.purge_at < now - OVERDUE_AFTER for each in deletions)
-    return Restarted(restarted=restarted, overdue=overdue, unchecked=unchecked)
+    overdue = sum(each.erased_at is None and each.purge_at < now - DELETION_OVERDUE_AFTER for each in deletions)
+    return RestartedDeletions(restarted=restarted, overdue=overdue, unchecked=unchecked)
 
 
 def _is_started_again(executions: Executions, deletion: Deletion, now: datetime) -> bool:
@@ -61,7 +61,7 @@ def _is_started_again(executions: Executions, deletion: Deletion, now: datetime)
         if found is None:
             executions.start(*whose, purge_at=deletion.purge_at, attempt=attempt)
             return True
-        patience = min(FIRST_PATIENCE * 2 ** (attempt - 1), LONGEST_PATIENCE)
+        patience = min(RESTART_FIRST_BACKOFF * 2 ** (attempt - 1), RESTART_MAX_BACKOFF)
         if found.progress is Progress.RUNNING or found.ended_at is None or found.ended_at > now - patience:
             return False
     raise AssertionError

@@ -3,38 +3,38 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.errors import ConflictError, TransitionNotAllowedError, UnavailableError
 from tenancy.rules.admission import HELD_FOR_QUOTA
-from tenancy.rules.audit_record import Actor, Outcome, Record
+from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.durations import DOWNGRADE_RETENTION, RELEASE_LEASE_TIME
 from tenancy.rules.events.segment import HELD_FOR_CLOCK
-from tenancy.rules.organization import Status
-from tenancy.rules.standing import existing
-from tenancy.rules.tiers import DOWNGRADE_KEEPS_DATA, QUOTAS, first_kept_day
-from tenancy.rules.usage import Held, MonthlyUsage
+from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.standing import require_existing
+from tenancy.rules.tiers import QUOTAS, first_kept_day
+from tenancy.rules.usage import HeldUsage, MonthlyUsage
 from tenancy.stores.clickhouse.client import ClickHouseError, Client
 from tenancy.stores.clickhouse.platform.held_events import (
     count_held,
     delete_released,
-    find_fitting,
+    find_releasable,
     insert_released,
     mark_released,
 )
-from tenancy.stores.postgres.audit_log import insert_record
+from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.organizations import find_organization, list_retentions
 from tenancy.stores.postgres.usage import list_tiers_since
-from tenancy.stores.redis.client import Redis, RedisAwayError
-from tenancy.stores.redis.platform.counters import claim_room, end_holding
+from tenancy.stores.redis.client import Redis, RedisUnreachableError
+from tenancy.stores.redis.platform.counters import finish_release, reserve_room
 
-RELEASED: Final = "held_events.released"
-LEASE_TIME: Final = timedelta(minutes=30)  # as the roll-up's, which releases as well
-RELEASABLE: Final = frozenset({Status.ACTIVE, Status.SUSPENDED})
+HELD_EVENTS_RELEASED: Final = "held_events.released"
+RELEASABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUSPENDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class _Order:
     held_of_month: int = 0
 
 
-def count_held_events(
+def count_held_by_reason(
     platform_db: Database, client: Client, organization_id: UUID, *, now: datetime
 ) -> Mapping[str, int]:
     """Return how many events an organization has held, by reason.
@@ -76,18 +76,18 @@ def release_all(
     Raises:
         NotFoundError, ErasedError: there is no such organization, or not any more.
         TransitionNotAllowedError: it is deleted.
-        ConflictError: they are being released now, or a release has failed within `LEASE_TIME`.
+        ConflictError: they are being released now, or a release has failed within `RELEASE_LEASE_TIME`.
         UnavailableError: a store is away; a later call does the rest, and counts no event twice.
     """
     first_kept, status = _first_kept(platform_db, organization_id, now)
     if status not in RELEASABLE:
         raise TransitionNotAllowedError(f"The organization is {status}.")
-    record = Record(occurred_at=now, actor=actor, action=RELEASED, outcome=Outcome.DONE, target="all held events")
+    record = AuditRecord.done(HELD_EVENTS_RELEASED, "all held events", actor, now=now)
     order = _Order(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
     with _lease(platform_db, organization_id, now) as is_ours, _clickhouse_errors():
         if is_ours and _is_releasable(platform_db, organization_id):  # since it was asked: the gate waits for leases
             with platform_db.tenant_transaction(organization_id) as conn:
-                insert_record(conn, organization_id, record)
+                insert_audit_record(conn, organization_id, record)
             released = _insert(client, redis, order, now=now)
             delete_released(client, [organization_id])
             mark_released(client, organization_id)
@@ -99,7 +99,7 @@ def release_into_room(
     platform_db: Database,
     client: Client,
     redis: Redis,
-    held: Sequence[Held],
+    held: Sequence[HeldUsage],
     usage: Sequence[MonthlyUsage],
     *,
     now: datetime,
@@ -112,7 +112,7 @@ def release_into_room(
         ClickHouseError: it is away; the next run goes on, and counts no event twice.
     """
     with platform_db.transaction() as conn:
-        tiers = list_retentions(conn, changed_since=now - DOWNGRADE_KEEPS_DATA)
+        tiers = list_retentions(conn, changed_since=now - DOWNGRADE_RETENTION)
     months = {each.organization_id: each for each in usage}
     released: dict[UUID, int] = {}
     for each in held:
@@ -154,26 +154,26 @@ def _insert(client: Client, redis: Redis, order: _Order, *, now: datetime) -> in
     Room is claimed before it is filled; requests may have reserved some of it meanwhile.
     """
     organization_id = order.organization_id
-    fitting = partial(find_fitting, client, organization_id, order.reasons, first_kept=order.first_kept)
+    fitting = partial(find_releasable, client, organization_id, order.reasons, first_kept=order.first_kept)
     events, until = fitting(room=order.room)
     claimed = events
-    with suppress(RedisAwayError):  # the next roll-up settles the counter, here and below
-        claimed = claim_room(redis, organization_id, events, quota=order.quota, now=now)
+    with suppress(RedisUnreachableError):  # the next roll-up settles the counter, here and below
+        claimed = reserve_room(redis, organization_id, events, quota=order.quota, now=now)
     if claimed < events:
         events, until = fitting(room=claimed)
     if events:
         insert_released(client, organization_id, order.reasons, first_kept=order.first_kept, until=until, now=now)
-    with suppress(RedisAwayError):
+    with suppress(RedisUnreachableError):
         still_held = max(0, order.held_of_month - events)
-        end_holding(redis, organization_id, unused=claimed - events, still_held=still_held, now=now)
+        finish_release(redis, organization_id, unused=claimed - events, still_held=still_held, now=now)
     return events
 
 
-def _first_kept(platform_db: Database, organization_id: UUID, now: datetime) -> tuple[date, Status]:
+def _first_kept(platform_db: Database, organization_id: UUID, now: datetime) -> tuple[date, OrganizationStatus]:
     """Return the first day that the organization's retention keeps, and how it stands."""
     with platform_db.tenant_transaction(organization_id) as conn:
-        organization = existing(find_organization(conn, organization_id))
-        left = list_tiers_since(conn, organization_id, changed_since=now - DOWNGRADE_KEEPS_DATA)
+        organization = require_existing(find_organization(conn, organization_id))
+        left = list_tiers_since(conn, organization_id, changed_since=now - DOWNGRADE_RETENTION)
     return first_kept_day([organization.tier, *left], now), organization.status
 
 
@@ -191,7 +191,7 @@ def _lease(platform_db: Database, organization_id: UUID, now: datetime) -> Itera
     """
     name, holder = release_lease(organization_id), uuid4()
     with platform_db.transaction() as conn:
-        is_ours = take_lease(conn, name, holder, now=now, ends_at=now + LEASE_TIME)
+        is_ours = take_lease(conn, name, holder, now=now, ends_at=now + RELEASE_LEASE_TIME)
     yield is_ours
     with platform_db.transaction() as conn:
         delete_lease(conn, name, holder)

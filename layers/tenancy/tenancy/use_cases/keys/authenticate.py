@@ -9,9 +9,9 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.rules.api_keys import ApiKey, KeyType
 from tenancy.rules.credentials import Jwt, parse_authorization
 from tenancy.rules.permissions import ROLES
-from tenancy.rules.tenant import Bucket, Caller, CallerKind, Operator, Tenant
+from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.platform.lookups import Holder, find_key_holder, find_member, find_platform_key
+from tenancy.stores.postgres.platform.lookups import CredentialHolder, find_key_holder, find_member, find_platform_key
 
 if TYPE_CHECKING:
     from tenancy.rules.tokens import KeySet
@@ -56,7 +56,7 @@ def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticat
         holder = find_key_holder(conn, key.digest)
     if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
         raise UnauthenticatedError
-    bucket = Bucket.INGEST if key.type is KeyType.WRITE else Bucket.MANAGEMENT
+    bucket = RateBucket.INGEST if key.type is KeyType.WRITE else RateBucket.MANAGEMENT
     return _authenticated(holder, CallerKind.KEY, holder.scopes, holder.expires_at, bucket=bucket)
 
 
@@ -79,12 +79,12 @@ def _authenticate_person(db: Database, key_set: "KeySet", token: Jwt, *, now: da
 
 
 def _authenticated(
-    holder: Holder,
+    holder: CredentialHolder,
     kind: CallerKind,
     scopes: frozenset[str],
     expires_at: datetime | None,
     *,
-    bucket: Bucket = Bucket.MANAGEMENT,
+    bucket: RateBucket = RateBucket.MANAGEMENT,
     epoch: str = "",
 ) -> Authenticated:
     tenant = Tenant(

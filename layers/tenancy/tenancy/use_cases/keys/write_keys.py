@@ -1,15 +1,15 @@
 """The tenant of a write key, for the paths without an authorizer: remembered as long as API Gateway would."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.api_keys import ApiKey, KeyType
+from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.keys.authenticate import authenticate_key
 
-CACHE_TIME: Final = timedelta(seconds=60)  # the authorizer's cache time in template.yaml
 CACHE_KEYS: Final = 10_000
 
 
@@ -32,7 +32,7 @@ class WriteKeys:
             raise UnauthenticatedError
         found = self._known.get(key.digest)
         if found is None or found[0] <= now:
-            found = now + CACHE_TIME, self._find(key, now)
+            found = now + WRITE_KEY_CACHE_TIME, self._find(key, now)
             if len(self._known) >= CACHE_KEYS:
                 self._known.clear()
             self._known[key.digest] = found

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.errors import ConflictError, DowngradeBlockedError, TransitionNotAllowedError
-from tenancy.rules.audit_record import Actor, Outcome, Record
-from tenancy.rules.organization import CHANGEABLE, Organization, Status, next_gateway_key
+from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.durations import OLD_GATEWAY_KEY_LIFETIME
+from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus, next_gateway_key
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.quotas import Allowance, Metric, limit_of
-from tenancy.rules.standing import existing
+from tenancy.rules.standing import require_existing
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.postgres.apps import count_apps
-from tenancy.stores.postgres.audit_log import insert_record
+from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.platform.organizations import (
     get_gateway_key,
@@ -23,17 +24,16 @@ from tenancy.stores.postgres.platform.organizations import (
     lock_organization,
     update_organization,
 )
-from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.stores.postgres.seats import lock_seats
 from tenancy.stores.postgres.users import count_users
-from tenancy.use_cases.admission.change_standing import Changed, owe_publication
-from tenancy.use_cases.outbox.effects import Kind, World, finish
+from tenancy.use_cases.admission.enqueue_publication import ChangedOrganization, enqueue_publication
+from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_entry
 
 RENAMED: Final = "organization.renamed"
 TIER_CHANGED: Final = "organization.tier_changed"
 SUSPENDED: Final = "organization.suspended"
 REACTIVATED: Final = "organization.reactivated"
-OLD_KEY_LIVES_FOR: Final = timedelta(minutes=2)  # longer than the authorizer's answers are kept
 
 type Count = Callable[[Connection, UUID], int]
 
@@ -43,14 +43,14 @@ COUNTED: Final[tuple[tuple[Metric, Count], ...]] = ((Metric.USERS, count_users),
 
 def change_organization(
     platform_db: Database,
-    world: World,
+    targets: OutboxTargets,
     gateway_keys: GatewayKeys,
     organization_id: UUID,
     change: OrganizationChange,
     *,
     actor: Actor,
     now: datetime,
-) -> Changed:
+) -> ChangedOrganization:
     """Change the organization in one transaction and return it; what is so already stays, and is no change.
 
     Every limit and the status are the new ones as soon as the change is published, though authorizers have cached the
@@ -71,8 +71,8 @@ def change_organization(
         if seen is not None and seen != (before, old_key):
             raise ConflictError("The organization is being changed.")
         changed = _apply(conn, before, old_key, change, actor=actor, now=now)
-        publication = owe_publication(conn, organization_id, now=now)
-    return Changed(organization=changed, is_published=finish(platform_db, world, publication, now=now))
+        publication = enqueue_publication(conn, organization_id, now=now)
+    return ChangedOrganization(organization=changed, is_published=run_entry(platform_db, targets, publication, now=now))
 
 
 def _make_key(
@@ -91,7 +91,7 @@ def _lock_changeable(conn: Connection, organization_id: UUID, tier: Tier | None)
     if tier is not None:
         for metric, _ in COUNTED:
             lock_seats(conn, organization_id, metric)  # first, as whoever adds one does: then nobody waits in a circle
-    organization = existing(lock_organization(conn, organization_id))
+    organization = require_existing(lock_organization(conn, organization_id))
     if organization.status not in CHANGEABLE:
         raise TransitionNotAllowedError(f"The organization is {organization.status}.")
     if tier is not None and tier is not organization.tier:
@@ -126,10 +126,12 @@ def _apply(
         changed = update_organization(conn, after, gateway_key=new_key, now=now)
         insert_tier_change(conn, before.id, uuid4(), from_tier=before.tier, to_tier=after.tier, now=now)
         removal = {"value": old_key}
-        insert_effect(conn, before.id, Kind.GATEWAY_KEY_REMOVAL, removal, due_at=now + OLD_KEY_LIVES_FOR)
+        insert_outbox_entry(
+            conn, before.id, OutboxKind.GATEWAY_KEY_REMOVAL, removal, due_at=now + OLD_GATEWAY_KEY_LIFETIME
+        )
     for action, target in _actions(before, after):
-        record = Record(occurred_at=now, actor=actor, action=action, outcome=Outcome.DONE, target=target)
-        insert_record(conn, before.id, record)
+        record = AuditRecord.done(action, target, actor, now=now)
+        insert_audit_record(conn, before.id, record)
     return changed
 
 
@@ -140,4 +142,4 @@ def _actions(before: Organization, after: Organization) -> Iterator[tuple[str, s
     if after.tier is not before.tier:
         yield TIER_CHANGED, f"{before.tier} to {after.tier}"
     if after.status is not before.status:
-        yield SUSPENDED if after.status is Status.SUSPENDED else REACTIVATED, str(before.id)
+        yield SUSPENDED if after.status is OrganizationStatus.SUSPENDED else REACTIVATED, str(before.id)

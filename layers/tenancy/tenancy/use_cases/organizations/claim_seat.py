@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tenancy.errors import NotFoundError
-from tenancy.rules.quotas import Allowance, Metric, exceeded, limit_of, notices_of
+from tenancy.rules.quotas import Allowance, Metric, limit_of, list_reached_thresholds, quota_exceeded
 from tenancy.stores.postgres.apps import count_apps
 from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.quota_notices import insert_notices
@@ -27,7 +27,10 @@ def claim_seat(conn: Connection, organization_id: UUID, metric: Metric, *, now: 
     tier = standing.tier
     used = count_users(conn, organization_id) if metric is Metric.USERS else count_apps(conn, organization_id)
     if not Allowance(used=used, limit=limit_of(tier, metric)).admits(1):
-        raise exceeded(tier, metric, used=used)
+        raise quota_exceeded(tier, metric, used=used)
     insert_notices(
-        conn, organization_id, notices_of(organization_id, tier, metric, used=used + 1, today=now.date()), now=now
+        conn,
+        organization_id,
+        list_reached_thresholds(organization_id, tier, metric, used=used + 1, today=now.date()),
+        now=now,
     )

@@ -1,7 +1,7 @@
 """Provision an organization: administrator, first app and keys in one transaction, then gateway key and mail."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -9,28 +9,33 @@ from argon2 import PasswordHasher
 
 from tenancy.errors import RequestInProgressError, SubdomainTakenError, UnavailableError
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
-from tenancy.rules.audit_record import Actor, Outcome, Record
+from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.organization import Organization, Status, gateway_key_value, is_reserved
+from tenancy.rules.organization import Organization, OrganizationStatus, gateway_key_value, is_reserved
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
 from tenancy.rules.quotas import Metric
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.stores.postgres.apps import insert_app
-from tenancy.stores.postgres.audit_log import insert_record
+from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.platform.organizations import insert_organization
-from tenancy.stores.postgres.platform.outbox import Effect, insert_claimed_effect, insert_effect, is_owed
+from tenancy.stores.postgres.platform.outbox import (
+    OutboxEntry,
+    has_pending_entry,
+    insert_claimed_entry,
+    insert_outbox_entry,
+)
 from tenancy.stores.postgres.platform.quarantine import is_quarantined
 from tenancy.stores.postgres.users import insert_user
 from tenancy.use_cases.organizations.claim_seat import claim_seat
-from tenancy.use_cases.outbox.effects import Kind, World, finish, finish_at_once
+from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_entries_now, run_entry
 
 PROVISIONED: Final = "organization.provisioned"
 FIRST_APP_NAME: Final = "Default App"
 FIRST_APP_PLATFORM: Final = "web"
 FIRST_SECRET_KEY_NAME: Final = "First secret key"  # noqa: S105 - a name
 FIRST_GENERATION: Final = 1
-CLAIM_TIME: Final = timedelta(seconds=60)  # twice the function's time-out
 # OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
@@ -50,7 +55,7 @@ class Provisioned:
 
 
 def provision_organization(
-    platform_db: Database, world: World, new: NewOrganization, actor: Actor, *, now: datetime
+    platform_db: Database, targets: OutboxTargets, new: NewOrganization, actor: Actor, *, now: datetime
 ) -> Provisioned:
     """Provision *new* and return when API Gateway meters it in the plan of its tier; the sweep sends the mail.
 
@@ -59,15 +64,15 @@ def provision_organization(
             lately, or it is reserved; nothing was made.
         UnavailableError: a store is away. Before the commit nothing was made; after it the sweep finishes.
     """
-    provisioned = prepare(uuid4(), new, now=now)
+    provisioned = prepare_organization(uuid4(), new, now=now)
     password_hash = hash_password(new)
     with platform_db.tenant_transaction(provisioned.organization.id) as conn:
         gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
-    put_gateway_key(platform_db, world, gateway_key, now=now)
+    put_gateway_key(platform_db, targets, gateway_key, now=now)
     return provisioned
 
 
-def prepare(organization_id: UUID, new: NewOrganization, *, now: datetime) -> Provisioned:
+def prepare_organization(organization_id: UUID, new: NewOrganization, *, now: datetime) -> Provisioned:
     """Choose everything that is to be stored, so that it can be answered word by word another time.
 
     Raises:
@@ -81,9 +86,12 @@ def prepare(organization_id: UUID, new: NewOrganization, *, now: datetime) -> Pr
             name=new.name,
             subdomain=new.subdomain,
             tier=new.tier,
-            status=Status.ACTIVE,
+            status=OrganizationStatus.ACTIVE,
             created_at=now,
             updated_at=now,
+            deleted_at=None,
+            purge_at=None,
+            deletion_reason=None,
         ),
         admin_user_id=uuid4(),
         admin_email=new.admin_email,
@@ -102,7 +110,7 @@ def hash_password(new: NewOrganization) -> str:
 
 def insert_provisioned(
     conn: Connection, provisioned: Provisioned, password_hash: str, actor: Actor, *, now: datetime
-) -> Effect:
+) -> OutboxEntry:
     """Store all of it, with its record and the effects that it owes; return that of the gateway key, which is claimed.
 
     Raises:
@@ -115,35 +123,35 @@ def insert_provisioned(
         raise SubdomainTakenError(organization.subdomain)
     _insert_people_and_keys(conn, provisioned, password_hash, now=now)
     target = str(organization.id)
-    record = Record(occurred_at=now, actor=actor, action=PROVISIONED, outcome=Outcome.DONE, target=target)
-    insert_record(conn, organization.id, record)
+    record = AuditRecord.done(PROVISIONED, target, actor, now=now)
+    insert_audit_record(conn, organization.id, record)
     mail = {"to": provisioned.admin_email, "organization_name": organization.name}
-    insert_effect(conn, organization.id, Kind.WELCOME_MAIL, mail, due_at=now)
+    insert_outbox_entry(conn, organization.id, OutboxKind.WELCOME_MAIL, mail, due_at=now)
     key = {"value": gateway_key, "tier": organization.tier}
-    return insert_claimed_effect(conn, organization.id, Kind.GATEWAY_KEY, key, until=now + CLAIM_TIME)
+    return insert_claimed_entry(conn, organization.id, OutboxKind.GATEWAY_KEY, key, until=now + PROVISIONING_CLAIM_TIME)
 
 
-def put_gateway_key(platform_db: Database, world: World, gateway_key: Effect, *, now: datetime) -> None:
+def put_gateway_key(platform_db: Database, targets: OutboxTargets, gateway_key: OutboxEntry, *, now: datetime) -> None:
     """Let API Gateway meter the organization that was just stored; nobody else is at it.
 
     Raises:
         UnavailableError: API Gateway does not take the key now; the sweep tries again.
     """
-    if not finish(platform_db, world, gateway_key, now=now):
+    if not run_entry(platform_db, targets, gateway_key, now=now):
         raise _not_in_plan()
 
 
-def finish_gateway_key(platform_db: Database, world: World, organization_id: UUID, *, now: datetime) -> None:
+def ensure_gateway_key(platform_db: Database, targets: OutboxTargets, organization_id: UUID, *, now: datetime) -> None:
     """Make sure that API Gateway meters the organization, which an earlier request was to see to.
 
     Raises:
         UnavailableError: API Gateway does not take the key now; the sweep tries again.
         RequestInProgressError: another request, or the sweep, is at it right now.
     """
-    if not finish_at_once(platform_db, world, organization_id, Kind.GATEWAY_KEY, now=now):
+    if not run_entries_now(platform_db, targets, organization_id, OutboxKind.GATEWAY_KEY, now=now):
         raise _not_in_plan()
     with platform_db.transaction() as conn:
-        if is_owed(conn, organization_id, Kind.GATEWAY_KEY):
+        if has_pending_entry(conn, organization_id, OutboxKind.GATEWAY_KEY):
             raise RequestInProgressError("The organization is stored; API Gateway will know it within minutes.")
 
 

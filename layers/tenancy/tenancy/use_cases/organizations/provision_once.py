@@ -12,8 +12,9 @@ from argon2.exceptions import VerifyMismatchError
 
 from tenancy.errors import IdempotencyKeyReusedError, Refusal, RequestInProgressError, UnavailableError
 from tenancy.rules.audit_record import Actor
+from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.stores.aws.sealer import Sealer
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.provisioning_requests import (
     RequestKey,
@@ -25,22 +26,21 @@ from tenancy.stores.postgres.platform.provisioning_requests import (
     update_answer,
 )
 from tenancy.use_cases.organizations.provision import (
-    CLAIM_TIME,
     HASHER,
     Provisioned,
-    finish_gateway_key,
+    ensure_gateway_key,
     hash_password,
     insert_provisioned,
-    prepare,
+    prepare_organization,
     put_gateway_key,
 )
-from tenancy.use_cases.outbox.effects import World
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
 
 
 def provision_once(
     platform_db: Database,
-    world: World,
-    sealer: Sealer,
+    targets: OutboxTargets,
+    encryptor: Encryptor,
     new: NewOrganization,
     actor: Actor,
     *,
@@ -60,26 +60,26 @@ def provision_once(
     key = RequestKey(credential_id=actor.id, digest=sha256(idempotency_key.encode()).digest())
     request = _claim(platform_db, key, new, now=now)
     if request.answer is not None:
-        answer = sealer.unseal(request.answer, request.organization_id)
+        answer = encryptor.unseal(request.answer, request.organization_id)
         provisioned = msgspec.json.decode(answer, type=Provisioned)
-        finish_gateway_key(platform_db, world, provisioned.organization.id, now=now)
+        ensure_gateway_key(platform_db, targets, provisioned.organization.id, now=now)
     else:
         with _freed_when_refused(platform_db, key, request):
-            provisioned = prepare(request.organization_id, new, now=now)
+            provisioned = prepare_organization(request.organization_id, new, now=now)
             password_hash = hash_password(new)
-            answer = sealer.seal(msgspec.json.encode(provisioned), request.organization_id)
+            answer = encryptor.seal(msgspec.json.encode(provisioned), request.organization_id)
             with platform_db.tenant_transaction(request.organization_id) as conn:
                 if not update_answer(conn, key, answer, claimed_until=request.claimed_until):
                     raise RequestInProgressError("The same request was taken over by another.")
                 gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
-        put_gateway_key(platform_db, world, gateway_key, now=now)
+        put_gateway_key(platform_db, targets, gateway_key, now=now)
     return provisioned
 
 
 def _claim(platform_db: Database, key: RequestKey, new: NewOrganization, *, now: datetime) -> StoredRequest:
     """Return the request as it is now ours, or as it was answered."""
     body = _canonical(new)
-    until = now + CLAIM_TIME
+    until = now + PROVISIONING_CLAIM_TIME
     first = StoredRequest(organization_id=uuid4(), request_hash=HASHER.hash(body), claimed_until=until)
     with platform_db.transaction() as conn:
         if insert_request(conn, key, first, now=now):

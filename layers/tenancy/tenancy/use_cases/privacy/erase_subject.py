@@ -13,26 +13,25 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.audit_record import Actor, Outcome, Record
-from tenancy.rules.privacy import (
-    CLAIM_TIME,
-    FILES_KEPT,
-    FORGET_AFTER,
-    LATER_PASSES,
-    NEXT_PASS,
-    ErasureJob,
-    ErasureStatus,
-    Found,
-    Written,
+from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.durations import (
+    ERASURE_LATER_PASS_INTERVAL,
+    ERASURE_NEXT_PASS_AFTER,
+    ERASURE_RETRY_AFTER,
+    EXPORT_FILE_RETENTION,
+    PRIVACY_JOB_CLAIM_TIME,
+    SETTLING_TIME,
+    SUBJECT_DIGEST_RETENTION,
 )
+from tenancy.rules.erasures import ErasureJob, ErasureStatus, SubjectRows, WrittenPeriod
 from tenancy.rules.tenant import CallerKind
-from tenancy.rules.usage import SETTLING_TIME, DailyEvents, first_open_day
+from tenancy.rules.usage import DailyEvents, first_open_day
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.clickhouse.client import ClickHouseError, Client, TenantReader
 from tenancy.stores.clickhouse.events import list_daily_events
 from tenancy.stores.clickhouse.platform.statistics import replace_statistics
 from tenancy.stores.clickhouse.platform.subjects import count_subject, delete_subject, find_subject
-from tenancy.stores.postgres.audit_log import insert_record
+from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.platform.erasure_jobs import (
     claim_erasure,
@@ -45,17 +44,16 @@ from tenancy.stores.postgres.platform.erasure_jobs import (
 from tenancy.stores.postgres.platform.export_jobs import list_stale_exports, withdraw_exports
 
 ERASURE_DONE: Final = "erasure.done"
-SOON: Final = timedelta(minutes=1)
 DAYS_AT_ONCE: Final = 31
 
 
-def find_due_erasure(platform_db: Database, *, now: datetime) -> ErasureJob | None:
+def claim_due_erasure(platform_db: Database, *, now: datetime) -> ErasureJob | None:
     """Claim the erasure whose organization has its turn, None when nothing is due."""
     with platform_db.transaction() as conn:
-        return claim_erasure(conn, now=now, until=now + CLAIM_TIME)
+        return claim_erasure(conn, now=now, until=now + PRIVACY_JOB_CLAIM_TIME)
 
 
-def give_back_erasure(platform_db: Database, job: ErasureJob, *, due_at: datetime) -> None:
+def postpone_erasure(platform_db: Database, job: ErasureJob, *, due_at: datetime) -> None:
     """Let the job be gone on with from *due_at* on."""
     with platform_db.tenant_transaction(job.organization_id) as conn:
         update_erasure_due(conn, job, due_at=due_at)
@@ -67,7 +65,7 @@ def erase_subject(
     exports: Exports,
     job: ErasureJob,
     *,
-    quiet: timedelta,
+    writer_wait: timedelta,
     clock: Callable[[], datetime],
 ) -> bool:
     """Do one pass, and say whether it came to its end: it does not while rows of the time before still arrive.
@@ -79,17 +77,17 @@ def erase_subject(
     Raises:
         UnavailableError: a store is away; the next run repeats the pass.
     """
-    until = job.found.until or clock() - quiet
+    until = job.found.until or clock() - writer_wait
     try:
-        found = _erase(platform_db, client, job, Written(_since(job), until), clock)
+        found = _erase(platform_db, client, job, WrittenPeriod(_since(job), until), clock)
         after = count_subject(
-            client, job.organization_id, job.subject, Written(since=_since(job)), through=job.requested_at
+            client, job.organization_id, job.subject, WrittenPeriod(since=_since(job)), through=job.requested_at
         )
     except ClickHouseError as error:
         raise UnavailableError("ClickHouse does not answer.") from error
     now = clock()
     if any(after):
-        give_back_erasure(platform_db, job, due_at=now + SOON)
+        postpone_erasure(platform_db, job, due_at=now + ERASURE_RETRY_AFTER)
         return False
     _withdraw_exports(platform_db, exports, job, found, now=now)
     days = _count_days(client, job, found, now=now)
@@ -103,8 +101,8 @@ def _since(job: ErasureJob) -> datetime | None:
 
 
 def _erase(
-    platform_db: Database, client: Client, job: ErasureJob, written: Written, clock: Callable[[], datetime]
-) -> Found:
+    platform_db: Database, client: Client, job: ErasureJob, written: WrittenPeriod, clock: Callable[[], datetime]
+) -> SubjectRows:
     """Delete the subject's rows, write the statistics of their days anew, and return what there was."""
     first_open = first_open_day(clock()) if job.status is ErasureStatus.PENDING else None
     now_there = find_subject(
@@ -121,12 +119,14 @@ def _erase(
     return found
 
 
-def _note(platform_db: Database, job: ErasureJob, found: Found) -> None:
+def _note(platform_db: Database, job: ErasureJob, found: SubjectRows) -> None:
     with platform_db.tenant_transaction(job.organization_id) as conn:
         update_found(conn, job, found)
 
 
-def _withdraw_exports(platform_db: Database, exports: Exports, job: ErasureJob, found: Found, *, now: datetime) -> None:
+def _withdraw_exports(
+    platform_db: Database, exports: Exports, job: ErasureJob, found: SubjectRows, *, now: datetime
+) -> None:
     """Take back what was exported before: it has the subject in it. First the database, so that no link is made.
 
     Every pass deletes what is stale: a worker that the one before has overtaken may have left a file, and died.
@@ -134,12 +134,12 @@ def _withdraw_exports(platform_db: Database, exports: Exports, job: ErasureJob, 
     with platform_db.tenant_transaction(job.organization_id) as conn:
         if found or job.status is ErasureStatus.PENDING:  # an export may have what retention has deleted since
             withdraw_exports(conn, job.organization_id, now=now)
-        stale = list_stale_exports(conn, job.organization_id, since=now - FILES_KEPT)
+        stale = list_stale_exports(conn, job.organization_id, since=now - EXPORT_FILE_RETENTION)
     for export_id, generation in stale.items():
         exports.delete_generations(job.organization_id, export_id, before=generation)
 
 
-def _count_days(client: Client, job: ErasureJob, found: Found, *, now: datetime) -> list[DailyEvents]:
+def _count_days(client: Client, job: ErasureJob, found: SubjectRows, *, now: datetime) -> list[DailyEvents]:
     """Return what is left of the days whose bills may still change, nothing at all included."""
     first_open = date.min if job.status is ErasureStatus.PENDING else first_open_day(now)
     days = sorted(day for day in found.receipt_days - found.losses.keys() if day >= first_open)
@@ -157,7 +157,7 @@ def _empty(organization_id: UUID, day: date) -> DailyEvents:
 def _end_pass(
     conn: Connection,
     job: ErasureJob,
-    found: Found,
+    found: SubjectRows,
     days: list[DailyEvents],
     *,
     covered_until: datetime,
@@ -173,23 +173,23 @@ def _end_pass(
     update_days(conn, job.organization_id, days)
     update_closed_days(conn, job.organization_id, found.losses)
     if status is ErasureStatus.CONFIRMED is not job.status:
-        insert_record(conn, job.organization_id, _record(job, now))
+        insert_audit_record(conn, job.organization_id, _record(job, now))
     return True
 
 
-def _next(job: ErasureJob, found: Found, *, now: datetime) -> tuple[ErasureStatus, datetime | None]:
+def _next(job: ErasureJob, found: SubjectRows, *, now: datetime) -> tuple[ErasureStatus, datetime | None]:
     """Return where the job stands after a pass, and when the next one is due: soon after one that found something."""
-    forget_at = job.requested_at + FORGET_AFTER
+    forget_at = job.requested_at + SUBJECT_DIGEST_RETENTION
     if job.status is ErasureStatus.PENDING:
-        return ErasureStatus.ERASED, now + NEXT_PASS
+        return ErasureStatus.ERASED, now + ERASURE_NEXT_PASS_AFTER
     if found:
-        return job.status, now + NEXT_PASS
+        return job.status, now + ERASURE_NEXT_PASS_AFTER
     if now < forget_at:
-        return ErasureStatus.CONFIRMED, min(now + LATER_PASSES, forget_at)
+        return ErasureStatus.CONFIRMED, min(now + ERASURE_LATER_PASS_INTERVAL, forget_at)
     return ErasureStatus.CONFIRMED, None
 
 
-def _record(job: ErasureJob, now: datetime) -> Record:
+def _record(job: ErasureJob, now: datetime) -> AuditRecord:
     """Say that the erasure is done that somebody asked for; who it was about is nowhere in the log."""
     actor = Actor(kind=CallerKind(job.actor_kind), id=job.actor_id, request_id="", source_address="")
-    return Record(occurred_at=now, actor=actor, action=ERASURE_DONE, outcome=Outcome.DONE, target=str(job.id))
+    return AuditRecord.done(ERASURE_DONE, str(job.id), actor, now=now)

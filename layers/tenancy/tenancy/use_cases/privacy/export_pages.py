@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.rules.events.frames import EventTable
-from tenancy.rules.privacy import Position
+from tenancy.rules.exports import ExportPosition
 from tenancy.rules.usage import Period, unsettled_since
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.events import DIMENSIONS, list_statistics
@@ -36,7 +36,7 @@ FIRST_TIME: Final = -(2**62)  # before every time that ClickHouse holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ExportSource:
     """Where one organization's rows are read, through what binds both to it."""
 
     db: Database
@@ -45,61 +45,61 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class SectionPage:
     """Lines of JSON; *position* is where the next page begins, None after the last one."""
 
     lines: Sequence[bytes]
-    position: Position = None
+    position: ExportPosition = None
 
 
-type Read = Callable[[Source, Position], Page]
+type Read = Callable[[ExportSource, ExportPosition], SectionPage]
 type ListRows = Callable[..., Rows]
 
 
-def _organization(source: Source, _: Position) -> Page:
+def _organization(source: ExportSource, _: ExportPosition) -> SectionPage:
     with source.db.tenant_transaction(source.organization_id) as conn:
         found = find_own_organization(conn, source.organization_id)
-    return Page(lines=_lines([found] if found else []))
+    return SectionPage(lines=_lines([found] if found else []))
 
 
-def _usage(source: Source, _: Position) -> Page:
+def _usage(source: ExportSource, _: ExportPosition) -> SectionPage:
     with source.db.tenant_transaction(source.organization_id) as conn:
         days = list_daily_usage(conn, source.organization_id)
-    return Page(lines=_lines([asdict(day) for day in days]))
+    return SectionPage(lines=_lines([asdict(day) for day in days]))
 
 
-def _by_id(list_rows: ListRows, source: Source, position: Position) -> Page:
+def _by_id(list_rows: ListRows, source: ExportSource, position: ExportPosition) -> SectionPage:
     after = UUID(position[0]) if position else None
     with source.db.tenant_transaction(source.organization_id) as conn:
         rows = list_rows(conn, source.organization_id, after=after, limit=PAGE_ROWS)
-    return Page(lines=_lines(rows), position=[str(rows[-1]["id"])] if len(rows) == PAGE_ROWS else None)
+    return SectionPage(lines=_lines(rows), position=[str(rows[-1]["id"])] if len(rows) == PAGE_ROWS else None)
 
 
-def _events(table: EventTable, source: Source, position: Position) -> Page:
+def _events(table: EventTable, source: ExportSource, position: ExportPosition) -> SectionPage:
     """Read a page of a day; a position is a time, and how many events of that time were read before."""
     start, skipped = position or (FIRST_TIME, 0)
     if not skipped:
         found = find_next_event(source.reader, table, start)
         if found is None:
-            return Page(lines=[])
+            return SectionPage(lines=[])
         start = found
     end = _end_of_day(start)
     rows = list_events(source.reader, table, start=start, end=end, start_offset=skipped, limit=PAGE_ROWS)
     if len(rows) < PAGE_ROWS:
-        return Page(lines=_lines(rows), position=[end, 0])
+        return SectionPage(lines=_lines(rows), position=[end, 0])
     last = rows[-1]["event_timestamp"]
     moment = (last - EPOCH) // timedelta(milliseconds=1)
     read = sum(row["event_timestamp"] == last for row in rows) + (skipped if moment == start else 0)
-    return Page(lines=_lines(rows), position=[moment, read])
+    return SectionPage(lines=_lines(rows), position=[moment, read])
 
 
-def _statistics(source: Source, position: Position) -> Page:
+def _statistics(source: ExportSource, position: ExportPosition) -> SectionPage:
     """Read a page of a day's statistics; a position is the day's start, and how many of its groups were read before."""
     start, skipped = position or (FIRST_TIME, 0)
     if not skipped:
         found = find_next_event(source.reader, "events", start)
         if found is None:
-            return Page(lines=[])
+            return SectionPage(lines=[])
         start = found
     day = EPOCH.date() + timedelta(milliseconds=start)
     with source.db.tenant_transaction(source.organization_id) as conn:
@@ -114,7 +114,7 @@ def _statistics(source: Source, position: Position) -> Page:
     )
     is_last = len(groups) < PAGE_ROWS
     then = [_end_of_day(start), 0] if is_last else [start, skipped + len(groups)]
-    return Page(lines=_lines([group._asdict() for group in groups]), position=then)
+    return SectionPage(lines=_lines([group._asdict() for group in groups]), position=then)
 
 
 def _end_of_day(moment: int) -> int:

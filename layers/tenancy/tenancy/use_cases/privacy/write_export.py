@@ -12,9 +12,11 @@ from typing import Final
 
 import msgspec
 
-from tenancy.rules.privacy import CLAIM_TIME, FILES_KEPT, ExportFile, ExportJob, Position, folder_of, manifest_of
+from tenancy.rules.durations import EXPORT_FILE_RETENTION, PRIVACY_JOB_CLAIM_TIME
+from tenancy.rules.exports import ExportFile, ExportJob, ExportPosition, export_folder, manifest_name
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.exports import list_export_files, list_recipients
 from tenancy.stores.postgres.platform.export_jobs import (
     claim_export,
     find_expired_export,
@@ -25,10 +27,9 @@ from tenancy.stores.postgres.platform.export_jobs import (
     update_export_due,
     update_export_expired,
 )
-from tenancy.stores.postgres.platform.outbox import insert_effect
-from tenancy.stores.postgres.privacy import list_export_files, list_recipients
-from tenancy.use_cases.outbox.effects import Kind
-from tenancy.use_cases.privacy.export_pages import SECTIONS, Source
+from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
+from tenancy.use_cases.outbox.run_entries import OutboxKind
+from tenancy.use_cases.privacy.export_pages import SECTIONS, ExportSource
 
 FILE_BYTES: Final = 16 * 1024 * 1024  # compressed; a page more at most
 GZIP: Final = zlib.MAX_WBITS + 16
@@ -36,7 +37,7 @@ FAST: Final = 1
 LINKS_MAILED: Final = 20
 
 
-class Compressed:
+class GzipLines:
     """Lines that become one gzip file, compressed as they come."""
 
     def __init__(self) -> None:
@@ -62,44 +63,49 @@ class Compressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class ExportStores:
     """Where exports are claimed and written: the platform's database, and the bucket."""
 
     platform_db: Database
     exports: Exports
 
 
-def find_due_export(platform_db: Database, *, now: datetime) -> ExportJob | None:
+def claim_due_export(platform_db: Database, *, now: datetime) -> ExportJob | None:
     """Claim the export that has been due for longest, None when nothing is due."""
     with platform_db.transaction() as conn:
-        return claim_export(conn, now=now, until=now + CLAIM_TIME)
+        return claim_export(conn, now=now, until=now + PRIVACY_JOB_CLAIM_TIME)
 
 
-def give_back_export(platform_db: Database, job: ExportJob, *, due_at: datetime) -> None:
+def postpone_export(platform_db: Database, job: ExportJob, *, due_at: datetime) -> None:
     """Let the job be gone on with from *due_at* on."""
     with platform_db.tenant_transaction(job.organization_id) as conn:
         update_export_due(conn, job, due_at=due_at)
 
 
-def delete_expired_export(desk: Desk, *, now: datetime) -> bool:
+def delete_expired_export(export_stores: ExportStores, *, now: datetime) -> bool:
     """Delete the files of one export that has expired, and say whether there was one.
 
     Raises:
         UnavailableError: S3 is away; the next run goes on.
     """
-    with desk.platform_db.transaction() as conn:
+    with export_stores.platform_db.transaction() as conn:
         expired = find_expired_export(conn, now=now)
     if expired is None:
         return False
     organization_id, export_id = expired
-    desk.exports.delete_all(organization_id, under=f"{export_id}/")
-    with desk.platform_db.tenant_transaction(organization_id) as conn:
+    export_stores.exports.delete_all(organization_id, under=f"{export_id}/")
+    with export_stores.platform_db.tenant_transaction(organization_id) as conn:
         update_export_expired(conn, organization_id, export_id)
     return True
 
 
 def write_export(
-    desk: Desk, source: Source, job: ExportJob, *, has_time: Callable[[], bool], clock: Callable[[], datetime]
+    export_stores: ExportStores,
+    source: ExportSource,
+    job: ExportJob,
+    *,
+    has_time: Callable[[], bool],
+    clock: Callable[[], datetime],
 ) -> bool:
     """Write files until all are written or the time is over, and say whether all are; the next run goes on.
 
@@ -109,26 +115,26 @@ def write_export(
         UnavailableError: a store is away; the next run goes on.
     """
     if job.generation:
-        desk.exports.delete_generations(job.organization_id, job.id, before=job.generation)
+        export_stores.exports.delete_generations(job.organization_id, job.id, before=job.generation)
     names = list(SECTIONS)
     while job.section < len(names):
         if not has_time():
-            give_back_export(desk.platform_db, job, due_at=clock())
+            postpone_export(export_stores.platform_db, job, due_at=clock())
             return False
         section = names[job.section]
         compressed, position = _read(source, section, job.position, has_time)
-        kept = _keep(desk, job, section, compressed, position)
+        kept = _keep(export_stores, job, section, compressed, position)
         if kept is None:
             return False
         job = kept
-    return _finish(desk, job, now=clock())
+    return _finish(export_stores, job, now=clock())
 
 
 def _read(
-    source: Source, section: str, position: Position, has_time: Callable[[], bool]
-) -> tuple[Compressed, Position]:
+    source: ExportSource, section: str, position: ExportPosition, has_time: Callable[[], bool]
+) -> tuple[GzipLines, ExportPosition]:
     """Return the next file of *section*, and where the one after it begins."""
-    compressed = Compressed()
+    compressed = GzipLines()
     while True:
         page = SECTIONS[section](source, position)
         for line in page.lines:
@@ -138,64 +144,66 @@ def _read(
             return compressed, position
 
 
-def _keep(desk: Desk, job: ExportJob, section: str, compressed: Compressed, position: Position) -> ExportJob | None:
+def _keep(
+    export_stores: ExportStores, job: ExportJob, section: str, compressed: GzipLines, position: ExportPosition
+) -> ExportJob | None:
     """Store a file, then note it and where the next one begins; return the job as it is then, None when it is lost.
 
     A file that is not noted is written again, or deleted where an erasure has begun the export anew.
     """
-    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+    with export_stores.platform_db.tenant_transaction(job.organization_id) as conn:
         number = len(list_export_files(conn, job.organization_id, job.id)) + 1
     file, content = _file(job, section, number, compressed)
     if file.row_count:
-        desk.exports.put(job.organization_id, file.name, content)
+        export_stores.exports.put(job.organization_id, file.name, content)
     is_last = position is None
-    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+    with export_stores.platform_db.tenant_transaction(job.organization_id) as conn:
         kept = update_export(conn, job, section=job.section + is_last, position=position)
         if kept and file.row_count:
             insert_export_file(conn, job, number, file)
     if kept is None:
-        _clean_up(desk, job)
+        _clean_up(export_stores, job)
     return kept
 
 
-def _finish(desk: Desk, job: ExportJob, *, now: datetime) -> bool:
-    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+def _finish(export_stores: ExportStores, job: ExportJob, *, now: datetime) -> bool:
+    with export_stores.platform_db.tenant_transaction(job.organization_id) as conn:
         files = list_export_files(conn, job.organization_id, job.id)
-    desk.exports.put(job.organization_id, manifest_of(job.id, job.generation), _manifest(job, files, now))
-    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
-        is_ours = update_export_done(conn, job, now=now, expires_at=now + FILES_KEPT)
+    export_stores.exports.put(job.organization_id, manifest_name(job.id, job.generation), _manifest(job, files, now))
+    with export_stores.platform_db.tenant_transaction(job.organization_id) as conn:
+        is_ours = update_export_done(conn, job, now=now, expires_at=now + EXPORT_FILE_RETENTION)
         if is_ours:
-            _owe_mails(conn, job, files, now)
+            _enqueue_mails(conn, job, files, now)
     if not is_ours:
-        _clean_up(desk, job)
+        _clean_up(export_stores, job)
     return is_ours
 
 
-def _owe_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile], now: datetime) -> None:
+def _enqueue_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile], now: datetime) -> None:
     """Owe the mail to who asked; its links are made when it is sent."""
-    names = [manifest_of(job.id, job.generation), *(file.name for file in files)]
+    names = [manifest_name(job.id, job.generation), *(file.name for file in files)]
     payload = {
         "export_id": str(job.id),
         "names": names[:LINKS_MAILED],
         "files": len(names),
-        "expires_at": f"{now + FILES_KEPT:%Y-%m-%d %H:%M} UTC",
+        "expires_at": f"{now + EXPORT_FILE_RETENTION:%Y-%m-%d %H:%M} UTC",
     }
     for address in list_recipients(conn, job.organization_id, job.actor_id):
-        insert_effect(conn, job.organization_id, Kind.EXPORT_MAIL, {**payload, "to": address}, due_at=now)
+        insert_outbox_entry(conn, job.organization_id, OutboxKind.EXPORT_MAIL, {**payload, "to": address}, due_at=now)
 
 
-def _clean_up(desk: Desk, job: ExportJob) -> None:
+def _clean_up(export_stores: ExportStores, job: ExportJob) -> None:
     """Delete what an erasure has made stale; where another worker has the job, it goes on with the same files."""
-    with desk.platform_db.tenant_transaction(job.organization_id) as conn:
+    with export_stores.platform_db.tenant_transaction(job.organization_id) as conn:
         stale = list_stale_exports(conn, job.organization_id, since=job.requested_at)
     if job.id in stale:
-        desk.exports.delete_generations(job.organization_id, job.id, before=stale[job.id])
+        export_stores.exports.delete_generations(job.organization_id, job.id, before=stale[job.id])
 
 
-def _file(job: ExportJob, section: str, number: int, compressed: Compressed) -> tuple[ExportFile, bytes]:
+def _file(job: ExportJob, section: str, number: int, compressed: GzipLines) -> tuple[ExportFile, bytes]:
     content = compressed.content()
     file = ExportFile(
-        name=f"{folder_of(job.id, job.generation)}{number:05}-{section}.jsonl.gz",
+        name=f"{export_folder(job.id, job.generation)}{number:05}-{section}.jsonl.gz",
         section=section,
         row_count=compressed.rows,
         size_bytes=len(content),

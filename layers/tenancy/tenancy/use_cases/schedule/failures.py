@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def noted(failures: list[Exception]) -> Iterator[None]:
+def collect_failures(failures: list[Exception]) -> Iterator[None]:
     """Let the block fail, and add what it raised to *failures*, which whoever began the steps has to raise."""
     try:
         yield

@@ -3,28 +3,27 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.privacy import ErasureJob, ExportJob
+from tenancy.rules.durations import PRIVACY_JOB_RETRY_AFTER
+from tenancy.rules.erasures import ErasureJob
+from tenancy.rules.exports import ExportJob
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.postgres.client import Database
-from tenancy.use_cases.privacy.erase_subject import erase_subject, find_due_erasure, give_back_erasure
-from tenancy.use_cases.privacy.export_pages import Source
+from tenancy.use_cases.privacy.erase_subject import claim_due_erasure, erase_subject, postpone_erasure
+from tenancy.use_cases.privacy.export_pages import ExportSource
 from tenancy.use_cases.privacy.write_export import (
-    Desk,
+    ExportStores,
+    claim_due_export,
     delete_expired_export,
-    find_due_export,
-    give_back_export,
+    postpone_export,
     write_export,
 )
 
-AGAIN_AFTER: Final = timedelta(minutes=1)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
+class PrivacyJobStores:
     """What jobs work on. Exports are read with what binds a tenant: the functions' role, and ClickHouse's reader."""
 
     platform_db: Database
@@ -32,11 +31,11 @@ class Stores:
     writer: Callable[[], Client]
     reader: Callable[[], Client]
     exports: Exports
-    quiet: timedelta  # no row appears that was written longer ago
+    writer_wait: timedelta  # no row appears that was written longer ago
 
 
 @dataclass(slots=True)
-class Done:
+class PrivacyJobRun:
     """How many passes of erasures and exports came to their end, exports expired, and jobs an outage put off."""
 
     erasures: int = 0
@@ -45,7 +44,9 @@ class Done:
     put_off: int = 0
 
 
-def do_privacy_jobs(stores: Stores, *, has_time: Callable[[], bool], clock: Callable[[], datetime]) -> Done:
+def run_privacy_jobs(
+    stores: PrivacyJobStores, *, has_time: Callable[[], bool], clock: Callable[[], datetime]
+) -> PrivacyJobRun:
     """Do jobs until none is due or the time is over; what is not done, the next minute goes on with.
 
     Exports that have expired are deleted, then data subjects erased, then exports written.
@@ -55,21 +56,21 @@ def do_privacy_jobs(stores: Stores, *, has_time: Callable[[], bool], clock: Call
     Raises:
         UnavailableError: the platform's database is away.
     """
-    done = Done()
+    done = PrivacyJobRun()
     while _expire(stores, done, clock) and has_time():
         pass
-    while has_time() and (erasure := find_due_erasure(stores.platform_db, now=clock())):
+    while has_time() and (erasure := claim_due_erasure(stores.platform_db, now=clock())):
         _erase(stores, erasure, done, clock)
-    while has_time() and (export := find_due_export(stores.platform_db, now=clock())):
+    while has_time() and (export := claim_due_export(stores.platform_db, now=clock())):
         _export(stores, export, done, has_time, clock)
     return done
 
 
-def _expire(stores: Stores, done: Done, clock: Callable[[], datetime]) -> bool:
+def _expire(stores: PrivacyJobStores, done: PrivacyJobRun, clock: Callable[[], datetime]) -> bool:
     """Delete what one export has left, and say whether there may be another."""
-    desk = Desk(platform_db=stores.platform_db, exports=stores.exports)
+    export_stores = ExportStores(platform_db=stores.platform_db, exports=stores.exports)
     try:
-        is_deleted = delete_expired_export(desk, now=clock())
+        is_deleted = delete_expired_export(export_stores, now=clock())
     except UnavailableError:
         done.put_off += 1
         return False
@@ -77,24 +78,28 @@ def _expire(stores: Stores, done: Done, clock: Callable[[], datetime]) -> bool:
     return is_deleted
 
 
-def _erase(stores: Stores, job: ErasureJob, done: Done, clock: Callable[[], datetime]) -> None:
+def _erase(stores: PrivacyJobStores, job: ErasureJob, done: PrivacyJobRun, clock: Callable[[], datetime]) -> None:
     try:
         done.erasures += erase_subject(
-            stores.platform_db, stores.writer(), stores.exports, job, quiet=stores.quiet, clock=clock
+            stores.platform_db, stores.writer(), stores.exports, job, writer_wait=stores.writer_wait, clock=clock
         )
     except UnavailableError:
-        give_back_erasure(stores.platform_db, job, due_at=clock() + AGAIN_AFTER)
+        postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
         done.put_off += 1
 
 
 def _export(
-    stores: Stores, job: ExportJob, done: Done, has_time: Callable[[], bool], clock: Callable[[], datetime]
+    stores: PrivacyJobStores,
+    job: ExportJob,
+    done: PrivacyJobRun,
+    has_time: Callable[[], bool],
+    clock: Callable[[], datetime],
 ) -> None:
-    desk = Desk(platform_db=stores.platform_db, exports=stores.exports)
+    export_stores = ExportStores(platform_db=stores.platform_db, exports=stores.exports)
     try:
         reader = TenantReader(stores.reader(), job.organization_id)
-        source = Source(db=stores.db, reader=reader, organization_id=job.organization_id)
-        done.exports += write_export(desk, source, job, has_time=has_time, clock=clock)
+        source = ExportSource(db=stores.db, reader=reader, organization_id=job.organization_id)
+        done.exports += write_export(export_stores, source, job, has_time=has_time, clock=clock)
     except UnavailableError:
-        give_back_export(stores.platform_db, job, due_at=clock() + AGAIN_AFTER)
+        postpone_export(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
         done.put_off += 1

@@ -3,15 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Final
 from uuid import UUID, uuid4
 
-from tenancy.rules.quotas import Metric, Notice, notices_of
+from tenancy.rules.durations import EXPIRED_RESERVATION_RETENTION, ONE_DAY, ROLL_UP_LEASE_TIME, SETTLING_TIME
+from tenancy.rules.quotas import Metric, QuotaNotice, list_reached_thresholds
 from tenancy.rules.usage import (
-    SETTLING_TIME,
     DailyEvents,
-    Held,
+    HeldUsage,
     MonthlyUsage,
     Period,
     first_open_day,
@@ -39,13 +39,10 @@ from tenancy.stores.postgres.platform.usage import (
     update_daily_predictions,
     update_measurements,
 )
-from tenancy.stores.redis.client import Redis, RedisAwayError
-from tenancy.stores.redis.platform.counters import Settlement, settle_counters
+from tenancy.stores.redis.client import Redis, RedisUnreachableError
+from tenancy.stores.redis.platform.counters import CounterSettlement, settle_counters
 
-LEASE: Final = "roll_up"
-LEASE_TIME: Final = timedelta(minutes=30)  # the function's time-out, and that of a query which it began last
-ONE_DAY: Final = timedelta(days=1)
-RESERVATIONS_ARE_KNOWN_FOR: Final = timedelta(days=7)
+ROLL_UP_LEASE: Final = "roll_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +56,7 @@ class RollUp:
     ran: bool
     organizations: int = 0
     days: int = 0
-    held: Sequence[Held] = ()
+    held: Sequence[HeldUsage] = ()
     usage: Sequence[MonthlyUsage] = ()
     counter_drifts: Mapping[UUID, int] = field(default_factory=dict)
     statistics_drifts: Mapping[UUID, int] = field(default_factory=dict)
@@ -78,12 +75,12 @@ def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetim
     recent = first_recent_hour(find_oldest_arrival(client, since=now - SETTLING_TIME, now=now), now)
     holder = uuid4()
     with platform_db.transaction() as conn:
-        if not take_lease(conn, LEASE, holder, now=now, ends_at=now + LEASE_TIME):
+        if not take_lease(conn, ROLL_UP_LEASE, holder, now=now, ends_at=now + ROLL_UP_LEASE_TIME):
             return RollUp(ran=False)
         last = find_last_roll_up(conn)
     done = _count(platform_db, client, redis, since=_since(last, recent, now), recent=recent, now=now)
     with platform_db.transaction() as conn:
-        delete_lease(conn, LEASE, holder)
+        delete_lease(conn, ROLL_UP_LEASE, holder)
     return done
 
 
@@ -110,7 +107,7 @@ def _count(
         update_daily_events(conn, touched, days, rolled_up_at=now, first_open=first_open_day(now))
         update_daily_predictions(conn, since=min(since.date(), now.date() - ONE_DAY))
         update_measurements(conn, stored, held, measured_at=now)
-        delete_reservations(conn, expired_before=now - RESERVATIONS_ARE_KNOWN_FOR)
+        delete_reservations(conn, expired_before=now - EXPIRED_RESERVATION_RETENTION)
         usage = list_monthly_usage(conn, month)
         insert_all_notices(conn, [notice for each in usage for notice in _notices(each, now.date())], now=now)
         insert_roll_up(conn, started_at=now)
@@ -127,7 +124,7 @@ def _count(
     )
 
 
-def _notices(usage: MonthlyUsage, today: date) -> list[Notice]:
+def _notices(usage: MonthlyUsage, today: date) -> list[QuotaNotice]:
     """Return the thresholds that were reached of what no request counts exactly; the others note theirs themselves."""
     used = {
         Metric.EVENTS: usage.events,
@@ -137,7 +134,7 @@ def _notices(usage: MonthlyUsage, today: date) -> list[Notice]:
     return [
         notice
         for metric, amount in used.items()
-        for notice in notices_of(usage.organization_id, usage.tier, metric, used=amount, today=today)
+        for notice in list_reached_thresholds(usage.organization_id, usage.tier, metric, used=amount, today=today)
     ]
 
 
@@ -145,7 +142,7 @@ def _settle(
     redis: Redis,
     usage: Sequence[MonthlyUsage],
     days: Sequence[DailyEvents],
-    held: Sequence[Held],
+    held: Sequence[HeldUsage],
     *,
     recent: datetime,
     now: datetime,
@@ -158,14 +155,14 @@ def _settle(
     ]
     try:
         counted = settle_counters(redis, settlements, first_recent=recent, now=now)
-    except RedisAwayError:
+    except RedisUnreachableError:
         return None
     drifts = {each: counts.events_before - counts.events for each, counts in counted.items()}
     return {each: drift for each, drift in drifts.items() if drift}
 
 
-def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, tuple[int, int]]) -> Settlement:
-    return Settlement(
+def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, tuple[int, int]]) -> CounterSettlement:
+    return CounterSettlement(
         organization_id=usage.organization_id,
         events=usage.events - sum(events for events, _ in recent.values()),
         held=held - sum(kept for _, kept in recent.values()),
@@ -176,7 +173,7 @@ def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, tuple[
 
 
 def _recent_hours(
-    days: Sequence[DailyEvents], held: Sequence[Held], month: Period
+    days: Sequence[DailyEvents], held: Sequence[HeldUsage], month: Period
 ) -> defaultdict[UUID, dict[datetime, tuple[int, int]]]:
     """Return how many events, and held events, of each hour of *month* that is not settled have rows."""
     hours: defaultdict[UUID, dict[datetime, tuple[int, int]]] = defaultdict(dict)

@@ -8,14 +8,9 @@ from pathlib import Path
 from tenancy.rules.api_keys import KeyType, find_key, generate_key
 from tenancy.stores.aws.secrets import PLATFORM_KEY, Secrets
 from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform import migrations as clickhouse_migrations
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.platform.migrations import (
-    apply_clickhouse_migration,
-    apply_migration,
-    list_clickhouse_versions,
-    list_versions,
-    lock_migrations,
-)
+from tenancy.stores.postgres.platform import migrations as postgres_migrations
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 
 
@@ -38,7 +33,7 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Migrated:
+class AppliedMigrations:
     """The names of the migrations that this run applied, by store, and of those that ClickHouse would not have.
 
     *skipped* ones make roles and row policies on a server that manages no access for us; the next run tries again.
@@ -55,7 +50,7 @@ def read_migrations(folder: Path) -> list[Migration]:
     return [Migration(version=int(file.stem[:4]), name=file.stem, script=file.read_text()) for file in files]
 
 
-def migrate(owner_db: Database, client: Client, folder: Path) -> Migrated:
+def migrate(owner_db: Database, client: Client, folder: Path) -> AppliedMigrations:
     """Apply what is missing of `postgres/` and `clickhouse/` in *folder*.
 
     PostgreSQL's migrations are one transaction under a lock, so that a second runner waits and then finds nothing
@@ -65,24 +60,24 @@ def migrate(owner_db: Database, client: Client, folder: Path) -> Migrated:
         MigrationChangedError: an applied migration is not the file that is here now.
     """
     with owner_db.transaction() as conn:
-        lock_migrations(conn)
+        postgres_migrations.lock_migrations(conn)
         postgres, _ = _apply(
             read_migrations(folder / "postgres"),
-            list_versions(conn),
-            lambda new: apply_migration(conn, new.version, new.name, new.digest, new.script),
+            postgres_migrations.list_versions(conn),
+            lambda new: postgres_migrations.apply_migration(conn, new.version, new.name, new.digest, new.script),
         )
         clickhouse, skipped = _apply(
             read_migrations(folder / "clickhouse"),
-            list_clickhouse_versions(client),
-            lambda new: apply_clickhouse_migration(client, new.version, new.name, new.digest, new.script),
+            clickhouse_migrations.list_versions(client),
+            lambda new: clickhouse_migrations.apply_migration(client, new.version, new.name, new.digest, new.script),
         )
-    return Migrated(postgres=postgres, clickhouse=clickhouse, skipped=skipped)
+    return AppliedMigrations(postgres=postgres, clickhouse=clickhouse, skipped=skipped)
 
 
 def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
     """Make the first platform key, once: it is kept for the operator before the database learns its digest."""
     with owner_db.transaction() as conn:
-        lock_migrations(conn)
+        postgres_migrations.lock_migrations(conn)
         key = find_key(secrets.find_secret(PLATFORM_KEY) or "")
         if key is None:
             key = generate_key(KeyType.PLATFORM)

@@ -12,15 +12,15 @@ from tenancy.errors import (
     InvalidError,
     NotFoundError,
 )
-from tenancy.rules.quotas import METERED, Allowance, Metric, exceeded, limit_of, notices_of
+from tenancy.rules.quotas import METERED, Allowance, Metric, limit_of, list_reached_thresholds, quota_exceeded
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.metering import (
     Reservation,
     add_used,
-    find_entry,
+    find_ledger_entry,
     find_measured_bytes,
-    insert_entry,
+    insert_ledger_entry,
     insert_reservation,
     lock_reservation,
     lock_used,
@@ -35,7 +35,7 @@ RELEASED: Final = "released"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reserved:
+class ReservedUsage:
     """Room that was set aside, and what is left."""
 
     id: UUID
@@ -71,7 +71,7 @@ def record_usage(
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
-        before = find_entry(conn, tenant.organization_id, idempotency_key) if idempotency_key else None
+        before = find_ledger_entry(conn, tenant.organization_id, idempotency_key) if idempotency_key else None
         if before is not None:
             if (before.metric, before.amount) != (metric, amount):
                 raise IdempotencyKeyReusedError("The Idempotency-Key came with another report.")
@@ -79,13 +79,13 @@ def record_usage(
         if account.reported + amount < 0:
             raise _invalid("amount", "Less would be stored than nothing.")
         if not account.allowance.admits(amount):
-            raise exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
+            raise quota_exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
         return account.add(conn, amount, uuid4(), idempotency_key=idempotency_key)
 
 
 def reserve_usage(
-    db: Database, tenant: Tenant, metric: Metric, amount: int, *, lasts: timedelta, now: datetime
-) -> Reserved:
+    db: Database, tenant: Tenant, metric: Metric, amount: int, *, valid_for: timedelta, now: datetime
+) -> ReservedUsage:
     """Set *amount* of *metric* aside until it is committed, released, or *lasts* is over.
 
     Raises:
@@ -95,16 +95,16 @@ def reserve_usage(
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
         if not account.allowance.admits(amount):
-            raise exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
+            raise quota_exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
         reservation_id = uuid4()
         insert_reservation(
-            conn, tenant.organization_id, reservation_id, metric, amount, expires_at=now + lasts, now=now
+            conn, tenant.organization_id, reservation_id, metric, amount, expires_at=now + valid_for, now=now
         )
-    return Reserved(
+    return ReservedUsage(
         id=reservation_id,
         metric=metric,
         amount=amount,
-        expires_at=now + lasts,
+        expires_at=now + valid_for,
         allowance=replace(account.allowance, reserved=account.reserved + amount),
     )
 
@@ -181,7 +181,7 @@ class _Account:
         used = self.measured + add_used(conn, organization_id, self.metric, amount, today=today)
         reserved = sum_reserved(conn, organization_id, self.metric, now=self.now)
         answered = Allowance(used=used, limit=self.limit, reserved=reserved)
-        insert_entry(
+        insert_ledger_entry(
             conn,
             organization_id,
             entry_id,
@@ -191,7 +191,7 @@ class _Account:
             idempotency_key=idempotency_key,
             now=self.now,
         )
-        notices = notices_of(organization_id, self.tenant.tier, self.metric, used=used, today=today)
+        notices = list_reached_thresholds(organization_id, self.tenant.tier, self.metric, used=used, today=today)
         insert_notices(conn, organization_id, notices, now=self.now)
         return answered
 

@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from tenancy.errors import FieldError, InvalidError
+from tenancy.rules.durations import DOWNGRADE_RETENTION
 from tenancy.rules.tenant import Tenant
-from tenancy.rules.tiers import DOWNGRADE_KEEPS_DATA, first_kept_day
+from tenancy.rules.tiers import first_kept_day
 from tenancy.rules.usage import Period, unsettled_since
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.clickhouse.events import DIMENSIONS, Statistics, list_statistics
@@ -37,6 +38,6 @@ def read_statistics(
         raise InvalidError(message, errors=[FieldError(location="query/group_by", code="unknown", message=message)])
     with db.tenant_transaction(tenant.organization_id) as conn:
         rolled_up_at = find_rolled_up_at(conn, tenant.organization_id)
-        left = list_tiers_since(conn, tenant.organization_id, changed_since=now - DOWNGRADE_KEEPS_DATA)
+        left = list_tiers_since(conn, tenant.organization_id, changed_since=now - DOWNGRADE_RETENTION)
     reader = TenantReader(client, tenant.organization_id, first_kept=first_kept_day([tenant.tier, *left], now))
     return list_statistics(reader, period, group_by=group_by, since=unsettled_since(rolled_up_at))

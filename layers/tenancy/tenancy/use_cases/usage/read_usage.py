@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from tenancy.rules.quotas import METERED, Allowance, Metric, limit_of
-from tenancy.rules.standing import existing
+from tenancy.rules.standing import require_existing
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyEvents, DailyUsage, Period, first_open_day, month_of, unsettled_since
 from tenancy.stores.clickhouse.client import TenantReader
@@ -37,7 +37,7 @@ class UsageReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class RecordedUsage:
     """What PostgreSQL has of an organization's usage."""
 
     rolled_up_at: datetime | None
@@ -57,7 +57,7 @@ def find_tier(db: Database, organization_id: UUID) -> Tier:
         UnavailableError: the database is away.
     """
     with db.tenant_transaction(organization_id) as conn:
-        return existing(find_standing(conn, organization_id)).tier
+        return require_existing(find_standing(conn, organization_id)).tier
 
 
 def read_usage(
@@ -109,13 +109,13 @@ def read_usage(
     )
 
 
-def _read_recorded(conn: Connection, organization_id: UUID, *, now: datetime) -> Recorded:
+def _read_recorded(conn: Connection, organization_id: UUID, *, now: datetime) -> RecordedUsage:
     rolled_up_at = find_rolled_up_at(conn, organization_id)  # before the days
     since = min(unsettled_since(rolled_up_at).astimezone(UTC), now - timedelta(days=1)).date()
     days = {day.metric_date: day for day in list_daily_usage(conn, organization_id)}
     for day, predictions in list_daily_predictions(conn, organization_id, since=since).items():
         days[day] = replace(days.get(day, DailyUsage(metric_date=day)), ml_predictions=predictions)
-    return Recorded(
+    return RecordedUsage(
         rolled_up_at=rolled_up_at,
         days=list(days.values()),
         predictions=sum_used(conn, organization_id, Metric.ML_PREDICTIONS, today=now.date()),

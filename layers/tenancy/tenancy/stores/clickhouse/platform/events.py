@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from tenancy.rules.events.frames import EventTable
-from tenancy.rules.usage import DailyEvents, Touched
+from tenancy.rules.usage import DailyEvents, TouchedOrganization
 from tenancy.stores.clickhouse.client import Client
 
 EVENT_COLUMNS: Final = (
@@ -78,10 +78,12 @@ def insert_frames(client: Client, table: EventTable, frames: Sequence[bytes], *,
     )
 
 
-def list_touched(client: Client, *, since: datetime) -> list[Touched]:
+def list_touched(client: Client, *, since: datetime) -> list[TouchedOrganization]:
     """Return the organizations with rows written *since* then."""
     rows = client.query(LIST_TOUCHED, parameters={"since": since}).result_rows
-    return [Touched(organization_id=organization_id, first_day=first_day) for organization_id, first_day in rows]
+    return [
+        TouchedOrganization(organization_id=organization_id, first_day=first_day) for organization_id, first_day in rows
+    ]
 
 
 def list_touched_days(client: Client, *, since: datetime, recent: datetime) -> list[DailyEvents]:

@@ -9,8 +9,8 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.rules.admission import HELD_FOR_QUOTA
-from tenancy.rules.events.row import RELEASED
-from tenancy.rules.usage import Held, Period
+from tenancy.rules.events.row import RELEASED_REASON
+from tenancy.rules.usage import HeldUsage, Period
 from tenancy.stores.clickhouse.client import Client
 
 LIST_HELD: Final = """
@@ -30,7 +30,7 @@ COUNT_HELD_OF_ONE: Final = """
     GROUP BY reason ORDER BY reason
 """
 # Whole requests, oldest first: up to which receipt the events fit into the room, and how many they are.
-FIND_FITTING: Final = """
+FIND_RELEASABLE: Final = """
     SELECT sum(events), max(received_at) FROM (
         SELECT received_at, count() AS events, sum(count()) OVER (ORDER BY received_at) AS events_until
         FROM held_events FINAL
@@ -80,13 +80,13 @@ MUTATION: Final = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
 EVERYTHING: Final = 2**63 - 1
 
 
-def list_held(client: Client, month: Period, *, recent: datetime) -> list[Held]:
+def list_held(client: Client, month: Period, *, recent: datetime) -> list[HeldUsage]:
     """Return what each organization has among the held events, of *month* and of hours from *recent* on apart."""
     parameters = {
-        "quota": HELD_FOR_QUOTA, "released": RELEASED, "start": month.start, "end": month.end, "recent": recent,
+        "quota": HELD_FOR_QUOTA, "released": RELEASED_REASON, "start": month.start, "end": month.end, "recent": recent,
     }  # fmt: skip
     return [
-        Held(
+        HeldUsage(
             organization_id=organization_id,
             events=events,
             events_of_month=of_month,
@@ -99,12 +99,12 @@ def list_held(client: Client, month: Period, *, recent: datetime) -> list[Held]:
 
 def count_held(client: Client, organization_id: UUID, *, first_kept: date) -> Mapping[str, int]:
     """Return how many events the organization has held, by reason, of those that retention keeps."""
-    parameters = {"organization_id": str(organization_id), "released": RELEASED, "first_kept": first_kept}
+    parameters = {"organization_id": str(organization_id), "released": RELEASED_REASON, "first_kept": first_kept}
     rows = client.query(COUNT_HELD_OF_ONE, parameters=parameters).result_rows
     return {str(reason): int(count) for reason, count in rows}
 
 
-def find_fitting(
+def find_releasable(
     client: Client, organization_id: UUID, reasons: Sequence[str], *, room: int | None, first_kept: date
 ) -> tuple[int, datetime]:
     """Return how many held events of *reasons* fit the *room* (all with None), and up to which receipt."""
@@ -114,7 +114,7 @@ def find_fitting(
         "room": EVERYTHING if room is None else room,
         "first_kept": first_kept,
     }
-    [(events, until)] = client.query(FIND_FITTING, parameters=parameters).result_rows
+    [(events, until)] = client.query(FIND_RELEASABLE, parameters=parameters).result_rows
     return int(events or 0), until
 
 
@@ -147,5 +147,5 @@ def delete_released(client: Client, organization_ids: Sequence[UUID]) -> None:
 
 def mark_released(client: Client, organization_id: UUID) -> None:
     """Mark the organization's other held events that are among its events."""
-    parameters = {"organization_id": str(organization_id), "quota": HELD_FOR_QUOTA, "released": RELEASED}
+    parameters = {"organization_id": str(organization_id), "quota": HELD_FOR_QUOTA, "released": RELEASED_REASON}
     client.command(UPDATE_RELEASED, parameters=parameters, settings=MUTATION)

@@ -20,7 +20,7 @@ COUNT_EVENTS: Final = """
 """
 BY_DAY: Final = " GROUP BY organization_id, event_date, event_type, event_name, platform, currency"
 INSERT_DAILY_STATISTICS: Final = (
-    COUNT_EVENTS  # noqa: S608 - of literals
+    COUNT_EVENTS
     + """
       AND (organization_id, toDate(event_timestamp)) IN (
           SELECT DISTINCT organization_id, toDate(event_timestamp) FROM events

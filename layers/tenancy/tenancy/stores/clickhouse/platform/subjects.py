@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from tenancy.rules.privacy import NOTHING, Found, Loss, Subject, Written
+from tenancy.rules.erasures import NOTHING, DailyLoss, DataSubject, SubjectRows, WrittenPeriod
 from tenancy.stores.clickhouse.client import Client
 
 IS_SUBJECTS: Final = """(
@@ -33,7 +33,7 @@ LIST_LOSSES: Final = (
         SELECT toDate(received_at) AS metric_date, device_id, countIf(is_own) AS own, count() AS every,
                sumIf(bytes, is_own) AS own_bytes
         FROM (
-            SELECT received_at, device_id, bytes, """  # noqa: S608 - of literals
+            SELECT received_at, device_id, bytes, """
     + IS_SUBJECTS
     + """ AS is_own
             FROM events FINAL
@@ -52,7 +52,7 @@ LAST_TIME: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def count_subject(
-    client: Client, organization_id: UUID, subject: Subject, written: Written, *, through: datetime
+    client: Client, organization_id: UUID, subject: DataSubject, written: WrittenPeriod, *, through: datetime
 ) -> tuple[int, int]:
     """Return how many events and held events of *subject* there are, of those from *through* then and before."""
     parameters = _parameters(organization_id, subject, written, through)
@@ -64,23 +64,23 @@ def count_subject(
 def find_subject(
     client: Client,
     organization_id: UUID,
-    subject: Subject,
-    written: Written,
+    subject: DataSubject,
+    written: WrittenPeriod,
     *,
     through: datetime,
     first_open: date | None,
-) -> Found:
+) -> SubjectRows:
     """Return what there is of *subject*, and which days were counted with it.
 
     Those before *first_open* cannot be counted again: what they lose is returned as well; of none with None.
     """
     events, held = count_subject(client, organization_id, subject, written, through=through)
     if not events:
-        return Found(held_events=held)
+        return SubjectRows(held_events=held)
     parameters = _parameters(organization_id, subject, written, through)
     [(event_days, receipt_days)] = client.query(LIST_DAYS, parameters=parameters).result_rows
     closed = [day for day in receipt_days if first_open is not None and day < first_open]
-    return Found(
+    return SubjectRows(
         events=events,
         held_events=held,
         event_days=frozenset(event_days),
@@ -90,7 +90,7 @@ def find_subject(
 
 
 def delete_subject(
-    client: Client, organization_id: UUID, subject: Subject, written: Written, *, through: datetime
+    client: Client, organization_id: UUID, subject: DataSubject, written: WrittenPeriod, *, through: datetime
 ) -> None:
     """Delete the rows of *subject*: gone from every part on disk when it returns; a second time changes nothing."""
     parameters = _parameters(organization_id, subject, written, through)
@@ -98,15 +98,17 @@ def delete_subject(
     client.command(DELETE_HELD_EVENTS, parameters=parameters, settings=MUTATION)
 
 
-def _list_losses(client: Client, parameters: Mapping[str, Any], days: Sequence[date]) -> Mapping[date, Loss]:
+def _list_losses(client: Client, parameters: Mapping[str, Any], days: Sequence[date]) -> Mapping[date, DailyLoss]:
     if not days:
         return {}
     lost = client.query(LIST_LOSSES, parameters={**parameters, "days": days}).result_rows
-    losses = {day: Loss(int(own), int(devices), int(size)) for day, own, devices, size in lost}
+    losses = {day: DailyLoss(int(own), int(devices), int(size)) for day, own, devices, size in lost}
     return {day: losses.get(day, NOTHING) for day in days}
 
 
-def _parameters(organization_id: UUID, subject: Subject, written: Written, through: datetime) -> dict[str, Any]:
+def _parameters(
+    organization_id: UUID, subject: DataSubject, written: WrittenPeriod, through: datetime
+) -> dict[str, Any]:
     return {
         "organization_id": str(organization_id),
         "kind": subject.kind.value,

@@ -10,11 +10,11 @@ from psycopg.errors import InsufficientPrivilege, UniqueViolation
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from tenancy.rules.audit_chain import Checkpoint, Entry, Link
-from tenancy.rules.audit_record import Actor, Addressed, Outcome, Record
+from tenancy.rules.audit_chain import AuditEntry, ChainLink, Checkpoint
+from tenancy.rules.audit_record import Actor, AddressedRecord, AuditOutcome, AuditRecord
 from tenancy.rules.tenant import CallerKind
 from tenancy.rules.tiers import Tier
-from tenancy.stores.postgres.audit_log import UnwritableRecordError
+from tenancy.stores.postgres.audit_log import ENTRY_COLUMNS, UnwritableRecordError
 from tenancy.stores.postgres.client import Connection
 
 INSERT_REFUSAL: Final = """
@@ -44,12 +44,14 @@ DELETE_REFUSALS: Final = "DELETE FROM audit_refusals WHERE counted_at < %s"
 LIST_UNSEALED_LOGS: Final = """
     SELECT organization_id FROM audit_log WHERE sequence IS NULL GROUP BY organization_id ORDER BY min(occurred_at)
 """
-LIST_UNSEALED: Final = """
-    SELECT id, organization_id, occurred_at, actor_kind, actor_id, action, target, outcome, code, count, request_id,
-           personal_digest, NULL::bytea AS salt, NULL::text AS source_address, sequence, seal
-    FROM audit_log
-    WHERE organization_id = %s AND sequence IS NULL ORDER BY occurred_at, id LIMIT %s
+LIST_UNSEALED: Final = (
+    "SELECT "
+    + ENTRY_COLUMNS
+    + """, NULL::bytea AS salt, NULL::text AS source_address
+    FROM audit_log AS l
+    WHERE l.organization_id = %s AND l.sequence IS NULL ORDER BY l.occurred_at, l.id LIMIT %s
 """
+)
 UPDATE_SEALS: Final = """
     UPDATE audit_log AS l SET sequence = new.sequence, seal = new.seal
     FROM unnest(%(ids)s::uuid[], %(sequences)s::bigint[], %(seals)s::bytea[]) AS new (id, sequence, seal)
@@ -94,7 +96,7 @@ class SealedMeanwhileError(Exception):
     """Two sealers were at the same log, which the sweep's lease prevents."""
 
 
-def insert_refusal(conn: Connection, refusal: Addressed) -> None:
+def insert_refusal(conn: Connection, refusal: AddressedRecord) -> None:
     """Keep a refusal until its minute is over; a second time changes nothing.
 
     Raises:
@@ -119,7 +121,7 @@ def insert_refusal(conn: Connection, refusal: Addressed) -> None:
         raise UnwritableRecordError from error
 
 
-def count_refusals(conn: Connection, *, before: datetime, limit: int, now: datetime) -> list[Addressed]:
+def count_refusals(conn: Connection, *, before: datetime, limit: int, now: datetime) -> list[AddressedRecord]:
     """Count up to *limit* refusals of *before* then, each once, and return the records that say it."""
     values = {"before": before, "limit": limit, "now": now}
     return [_refusals(row) for row in conn.execute(COUNT_REFUSALS, values)]
@@ -135,19 +137,19 @@ def list_unsealed_logs(conn: Connection) -> list[UUID]:
     return [organization_id for (organization_id,) in conn.execute(LIST_UNSEALED_LOGS)]
 
 
-def list_unsealed(conn: Connection, organization_id: UUID, *, limit: int) -> list[Entry]:
+def list_unsealed(conn: Connection, organization_id: UUID, *, limit: int) -> list[AuditEntry]:
     """Return at most *limit* unsealed records, oldest first, without their personal values."""
-    with conn.cursor(row_factory=class_row(Entry)) as cursor:
+    with conn.cursor(row_factory=class_row(AuditEntry)) as cursor:
         return cursor.execute(LIST_UNSEALED, (organization_id, limit)).fetchall()
 
 
-def lock_head(conn: Connection, organization_id: UUID) -> Link | None:
+def lock_head(conn: Connection, organization_id: UUID) -> ChainLink | None:
     """Return the last seal that was given, None before the first; other sealers wait for the transaction's end."""
     row = conn.execute(LOCK_HEAD, (organization_id,)).fetchone()
-    return Link(sequence=row[0], seal=row[1]) if row else None
+    return ChainLink(sequence=row[0], seal=row[1]) if row else None
 
 
-def update_seals(conn: Connection, organization_id: UUID, links: Mapping[UUID, Link]) -> None:
+def update_seals(conn: Connection, organization_id: UUID, links: Mapping[UUID, ChainLink]) -> None:
     """Give records, by id, their place in the chain, for good; the last one becomes the log's head.
 
     Raises:
@@ -179,7 +181,7 @@ def list_cuts(
         "platform_cut_before": platform_cut_before,
     }
     return [
-        Checkpoint(organization_id=organization_id, link=Link(sequence=sequence, seal=seal), cut_before=moment)
+        Checkpoint(organization_id=organization_id, link=ChainLink(sequence=sequence, seal=seal), cut_before=moment)
         for organization_id, sequence, seal, moment in conn.execute(LIST_CUTS, values)
     ]
 
@@ -198,16 +200,16 @@ def delete_entries(conn: Connection, organization_id: UUID, *, up_to: int) -> in
     return conn.execute(DELETE_ENTRIES, (organization_id, up_to)).rowcount
 
 
-def _refusals(row: Sequence[Any]) -> Addressed:
+def _refusals(row: Sequence[Any]) -> AddressedRecord:
     organization_id, occurred_at, kind, actor_id, action, target, code, source_address, request_id, count = row
     actor = Actor(kind=CallerKind(kind), id=actor_id, request_id=request_id, source_address=source_address)
-    record = Record(
+    record = AuditRecord(
         occurred_at=occurred_at,
         actor=actor,
         action=action,
         target=target,
-        outcome=Outcome.REFUSED,
+        outcome=AuditOutcome.REFUSED,
         code=code,
         count=count,
     )
-    return Addressed(organization_id=organization_id, record=record)
+    return AddressedRecord(organization_id=organization_id, record=record)

@@ -11,24 +11,32 @@ from psycopg.types.json import Jsonb
 from tenancy.rules.deletion import Certificate, Deletion
 from tenancy.rules.organization import Organization
 from tenancy.stores.postgres.client import Connection
-from tenancy.stores.postgres.platform.organizations import organization_of
+from tenancy.stores.postgres.platform.organizations import ORGANIZATION_COLUMNS, organization_of
 
+DELETION_COLUMNS: Final = """
+    id AS organization_id, deletion_generation AS generation, deleted_at, purge_at, gate_closed_at AS tombstone_at,
+    erased_at
+"""
 # The version of a row grows with every change, whatever the clock: Redis keeps the newer of two notes.
-UPDATE_DELETED: Final = """
+UPDATE_DELETED: Final = (
+    """
     UPDATE organizations SET
         status = 'deleted', status_before_deletion = status, deletion_generation = deletion_generation + 1,
         deleted_at = %(now)s, purge_at = %(purge_at)s, deletion_reason = %(reason)s, token_epoch = token_epoch + 1,
         updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
-    RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
-"""
-UPDATE_RESTORED: Final = """
+    RETURNING """
+    + ORGANIZATION_COLUMNS
+)
+UPDATE_RESTORED: Final = (
+    """
     UPDATE organizations SET
         status = coalesce(status_before_deletion, 'suspended'), status_before_deletion = NULL, deleted_at = NULL,
         purge_at = NULL, deletion_reason = NULL, updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
-    RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
-"""
+    RETURNING """
+    + ORGANIZATION_COLUMNS
+)
 UPDATE_ERASING: Final = """
     UPDATE organizations SET
         status = 'erasing', gate_closed_at = %(now)s,
@@ -53,15 +61,20 @@ UPDATE_ERASED: Final = """
         updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
 """
-FIND_DELETION: Final = """
-    SELECT id AS organization_id, deletion_generation AS generation, deleted_at, purge_at, gate_closed_at, erased_at
+FIND_DELETION: Final = (
+    "SELECT "
+    + DELETION_COLUMNS
+    + """
     FROM organizations WHERE id = %s AND status IN ('deleted', 'erasing', 'erased')
 """
+)
 FIND_LAST_CONTACT: Final = "SELECT last_contact FROM organizations WHERE id = %s"
 LIST_ENDING: Final = "SELECT id FROM organizations WHERE id = ANY(%s) AND status IN ('erasing', 'erased')"
-LIST_CLOSED_GATES: Final = "SELECT id, gate_closed_at FROM organizations WHERE status IN ('erasing', 'erased')"
-LIST_OVERDUE: Final = """
-    SELECT id AS organization_id, deletion_generation AS generation, deleted_at, purge_at, gate_closed_at, erased_at
+LIST_TOMBSTONE_TIMES: Final = "SELECT id, gate_closed_at FROM organizations WHERE status IN ('erasing', 'erased')"
+LIST_OVERDUE: Final = (
+    "SELECT "
+    + DELETION_COLUMNS
+    + """
     FROM organizations AS o
     WHERE o.status IN ('deleted', 'erasing') AND o.purge_at < %(purged_before)s
        OR o.status = 'erased' AND o.erased_at < %(erased_before)s AND 2 > (
@@ -69,6 +82,7 @@ LIST_OVERDUE: Final = """
        )
     ORDER BY o.purge_at
 """
+)
 INSERT_MAILS: Final = """
     INSERT INTO outbox (organization_id, kind, payload, due_at)
     SELECT u.organization_id, %(kind)s, %(payload)s::jsonb || jsonb_build_object('to', u.email), %(due_at)s
@@ -126,14 +140,14 @@ def find_last_contact(conn: Connection, organization_id: UUID) -> str | None:
     return row[0] if row else None
 
 
-def list_ending(conn: Connection, organization_ids: Iterable[UUID]) -> set[UUID]:
+def list_erasing(conn: Connection, organization_ids: Iterable[UUID]) -> set[UUID]:
     """Return those of *organization_ids* that are being erased, or were."""
     return {found for (found,) in conn.execute(LIST_ENDING, (list(organization_ids),))}
 
 
-def list_closed_gates(conn: Connection) -> Mapping[UUID, datetime]:
+def list_tombstone_times(conn: Connection) -> Mapping[UUID, datetime]:
     """Return every organization that is being erased, or was, and since when its gate is closed."""
-    return dict(conn.execute(LIST_CLOSED_GATES).fetchall())
+    return dict(conn.execute(LIST_TOMBSTONE_TIMES).fetchall())
 
 
 def list_overdue(conn: Connection, *, purged_before: datetime, erased_before: datetime) -> list[Deletion]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
-from tenancy.rules.privacy import ErasureJob, ErasureStatus, Found, Loss, Subject, SubjectKind
+from tenancy.rules.erasures import DailyLoss, DataSubject, ErasureJob, ErasureStatus, SubjectKind, SubjectRows
 from tenancy.rules.usage import DailyEvents
 from tenancy.stores.postgres.client import Connection
 
@@ -73,7 +73,7 @@ def claim_erasure(conn: Connection, *, now: datetime, until: datetime) -> Erasur
         return cursor.execute(CLAIM_ERASURE, {"now": now, "until": until}).fetchone()
 
 
-def update_found(conn: Connection, job: ErasureJob, found: Found) -> None:
+def update_found(conn: Connection, job: ErasureJob, found: SubjectRows) -> None:
     """Note what was found, before it is deleted."""
     conn.execute(UPDATE_FOUND, (Jsonb(found.document()), job.organization_id, job.id))
 
@@ -82,7 +82,7 @@ def update_erasure(
     conn: Connection,
     job: ErasureJob,
     status: ErasureStatus,
-    found: Found,
+    found: SubjectRows,
     *,
     covered_until: datetime,
     now: datetime,
@@ -126,7 +126,7 @@ def update_days(conn: Connection, organization_id: UUID, days: Sequence[DailyEve
     conn.execute(UPDATE_DAYS, (Jsonb(rows), organization_id))
 
 
-def update_closed_days(conn: Connection, organization_id: UUID, losses: Mapping[date, Loss]) -> None:
+def update_closed_days(conn: Connection, organization_id: UUID, losses: Mapping[date, DailyLoss]) -> None:
     """Take *losses* by day off the organization's usage. Not idempotent: it belongs into the end of a pass."""
     rows = [
         {
@@ -144,8 +144,8 @@ def _erasure_job(
     *, subject_kind: str, salt: bytes, digest: bytes, status: str, found: dict[str, Any], **columns: object
 ) -> ErasureJob:
     return ErasureJob(
-        subject=Subject(kind=SubjectKind(subject_kind), salt=salt, digest=digest),
+        subject=DataSubject(kind=SubjectKind(subject_kind), salt=salt, digest=digest),
         status=ErasureStatus(status),
-        found=Found.from_document(found),
+        found=SubjectRows.from_document(found),
         **columns,  # type: ignore[arg-type] # columns are the fields
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
-from tenancy.rules.privacy import ExportFile, ExportJob, Position
+from tenancy.rules.exports import ExportFile, ExportJob, ExportPosition
 from tenancy.stores.postgres.client import Connection
 
 CLAIM_EXPORT: Final = """
@@ -80,7 +80,7 @@ def claim_export(conn: Connection, *, now: datetime, until: datetime) -> ExportJ
         return cursor.execute(CLAIM_EXPORT, {"now": now, "until": until}).fetchone()
 
 
-def update_export(conn: Connection, job: ExportJob, *, section: int, position: Position) -> ExportJob | None:
+def update_export(conn: Connection, job: ExportJob, *, section: int, position: ExportPosition) -> ExportJob | None:
     """Note where the next file begins, and return the job as it is then; None when it is not this worker's any more."""
     values = {**_claimed(job), "next_section": section, "next_position": _json(position)}
     if conn.execute(UPDATE_EXPORT, values).rowcount:
@@ -133,5 +133,5 @@ def _claimed(job: ExportJob) -> dict[str, Any]:
     return {**_named(job), **at, "claimed_until": job.claimed_until}
 
 
-def _json(position: Position) -> Jsonb | None:
+def _json(position: ExportPosition) -> Jsonb | None:
     return None if position is None else Jsonb(list(position))

@@ -36,7 +36,7 @@ def take_lease(conn: Connection, name: str, holder: UUID, *, now: datetime, ends
     return conn.execute(TAKE_LEASE, values).fetchone() is not None
 
 
-def has_leases(conn: Connection, names: Sequence[str], *, now: datetime, ending_before: datetime) -> bool:
+def has_active_leases(conn: Connection, names: Sequence[str], *, now: datetime, ending_before: datetime) -> bool:
     """Whether somebody holds one of the leases called *names* that ends *ending_before* then."""
     values = {"names": list(names), "now": now, "before": ending_before}
     return conn.execute(HAS_LEASES, values).fetchone() == (True,)
@@ -47,7 +47,7 @@ def delete_lease(conn: Connection, name: str, holder: UUID) -> None:
     conn.execute(DELETE_LEASE, (name, holder))
 
 
-def has_claims(conn: Connection, organization_id: UUID, *, now: datetime, until: datetime) -> bool:
+def has_claimed_jobs(conn: Connection, organization_id: UUID, *, now: datetime, until: datetime) -> bool:
     """Whether a worker may have a job of the organization that it took before *until* less `CLAIM_TIME`."""
     values = {"organization_id": organization_id, "now": now, "until": until}
     return conn.execute(HAS_CLAIMS, values).fetchone() == (True,)

@@ -20,7 +20,7 @@ FIND_PLATFORM_KEY: Final = "SELECT credential_id FROM find_platform_key(%s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class CredentialHolder:
     """The organization that a credential belongs to, as far as the authorizer has to know it."""
 
     credential_id: UUID
@@ -31,7 +31,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyHolder(Holder):
+class KeyHolder(CredentialHolder):
     """The holder of an API key that is not revoked; *expires_at* may have passed."""
 
     scopes: frozenset[str]
@@ -39,7 +39,7 @@ class KeyHolder(Holder):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member(Holder):
+class Member(CredentialHolder):
     """An active user; *epoch* is `organization.user` revocation counts, as a valid token repeats them."""
 
     role: str

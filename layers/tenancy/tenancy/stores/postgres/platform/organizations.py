@@ -8,39 +8,42 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import kwargs_row
 
 from tenancy.errors import SubdomainTakenError
-from tenancy.rules.organization import Organization, Status
+from tenancy.rules.organization import Organization, OrganizationStatus
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Connection
 
+# The columns of an `Organization`, in every statement that returns one.
+ORGANIZATION_COLUMNS: Final = (
+    "id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason"
+)
 INSERT_ORGANIZATION: Final = """
     INSERT INTO organizations (id, name, subdomain, tier, status, gateway_key, created_at, updated_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 SUBDOMAIN_CONSTRAINTS: Final = frozenset({"organizations_subdomain_key", "organizations_subdomain_skeleton_key"})
-FIND_ORGANIZATION: Final = """
-    SELECT id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
-    FROM organizations WHERE id = %s
-"""
-LIST_ORGANIZATIONS: Final = """
-    SELECT id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
+FIND_ORGANIZATION: Final = "SELECT " + ORGANIZATION_COLUMNS + " FROM organizations WHERE id = %s"
+LIST_ORGANIZATIONS: Final = (
+    "SELECT "
+    + ORGANIZATION_COLUMNS
+    + """
     FROM organizations
     WHERE (%(status)s::text IS NULL OR status = %(status)s) AND (%(tier)s::text IS NULL OR tier = %(tier)s)
       AND (%(before_time)s::timestamptz IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
+)
 # Not FOR UPDATE, which rows with a foreign key to the organization would wait for.
-LOCK_ORGANIZATION: Final = """
-    SELECT id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
-    FROM organizations WHERE id = %s FOR NO KEY UPDATE
-"""
+LOCK_ORGANIZATION: Final = "SELECT " + ORGANIZATION_COLUMNS + " FROM organizations WHERE id = %s FOR NO KEY UPDATE"
 GET_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
-UPDATE_ORGANIZATION: Final = """
+UPDATE_ORGANIZATION: Final = (
+    """
     UPDATE organizations SET
         name = %(name)s, tier = %(tier)s, status = %(status)s, gateway_key = %(gateway_key)s,
         updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
-    RETURNING id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason
-"""
+    RETURNING """
+    + ORGANIZATION_COLUMNS
+)
 INSERT_TIER_CHANGE: Final = """
     INSERT INTO tier_changes (id, organization_id, from_tier, to_tier, changed_at) VALUES (%s, %s, %s, %s, %s)
 """
@@ -125,7 +128,7 @@ def insert_tier_change(
 def list_organizations(
     conn: Connection,
     *,
-    status: Status | None,
+    status: OrganizationStatus | None,
     tier: Tier | None,
     before: tuple[datetime, UUID] | None,
     limit: int,
@@ -150,4 +153,4 @@ def list_retentions(conn: Connection, *, changed_since: datetime) -> dict[UUID, 
 
 def organization_of(*, tier: str, status: str, **columns: object) -> Organization:
     """Return the organization in a row; used as a row factory."""
-    return Organization(tier=Tier(tier), status=Status(status), **columns)  # type: ignore[arg-type]
+    return Organization(tier=Tier(tier), status=OrganizationStatus(status), **columns)  # type: ignore[arg-type]

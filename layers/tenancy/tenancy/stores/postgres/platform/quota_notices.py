@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from tenancy.rules.quotas import Notice
+from tenancy.rules.quotas import QuotaNotice
 from tenancy.stores.postgres.client import Connection
 
 INSERT_ALL_NOTICES: Final = """
@@ -35,7 +35,7 @@ LIST_ADMINS: Final = """
 """
 
 
-def insert_all_notices(conn: Connection, notices: Sequence[Notice], *, now: datetime) -> None:
+def insert_all_notices(conn: Connection, notices: Sequence[QuotaNotice], *, now: datetime) -> None:
     """Note thresholds of many organizations; those that are noted already stay as they are."""
     rows = [
         {
@@ -51,13 +51,13 @@ def insert_all_notices(conn: Connection, notices: Sequence[Notice], *, now: date
     conn.execute(INSERT_ALL_NOTICES, {"notices": Jsonb(rows), "now": now})
 
 
-def list_unannounced(conn: Connection, *, limit: int) -> list[Notice]:
+def list_unannounced(conn: Connection, *, limit: int) -> list[QuotaNotice]:
     """Return at most *limit* notices that nobody was told of yet, oldest first."""
-    with conn.cursor(row_factory=class_row(Notice)) as cursor:
+    with conn.cursor(row_factory=class_row(QuotaNotice)) as cursor:
         return cursor.execute(LIST_UNANNOUNCED, (limit,)).fetchall()
 
 
-def update_announced(conn: Connection, notice: Notice, *, now: datetime) -> bool:
+def update_announced(conn: Connection, notice: QuotaNotice, *, now: datetime) -> bool:
     """Mark *notice* as announced, and say whether it was not yet."""
     values = {
         "organization_id": notice.organization_id,

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from tenancy.rules.organization import Status
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tiers import Tier
-from tenancy.rules.usage import IN_TOTAL, DailyEvents, Held, MonthlyUsage, Period, Touched
+from tenancy.rules.usage import TOTAL_PERIOD, DailyEvents, HeldUsage, MonthlyUsage, Period, TouchedOrganization
 from tenancy.stores.postgres.client import Connection
 
 # One statement however many organizations; one that is erased meanwhile gets no row. A day that lost its last event
@@ -89,7 +89,7 @@ INSERT_ROLL_UP: Final = (
 
 def update_daily_events(
     conn: Connection,
-    touched: Iterable[Touched],
+    touched: Iterable[TouchedOrganization],
     days: Iterable[DailyEvents],
     *,
     rolled_up_at: datetime,
@@ -139,7 +139,7 @@ def update_daily_requests(conn: Connection, requests: Mapping[tuple[UUID, date],
 
 
 def update_measurements(
-    conn: Connection, storage_bytes: Mapping[UUID, int], held: Iterable[Held], *, measured_at: datetime
+    conn: Connection, storage_bytes: Mapping[UUID, int], held: Iterable[HeldUsage], *, measured_at: datetime
 ) -> None:
     """Note what every organization has stored and held; one that has nothing is noted as well."""
     of_month = {each.organization_id: each.events_of_month for each in held}
@@ -156,12 +156,12 @@ def update_measurements(
 
 def list_monthly_usage(conn: Connection, month: Period) -> list[MonthlyUsage]:
     """Return what every organization used in *month*, and has stored, as it was counted last."""
-    values = {"start": month.start, "end": month.end, "total": IN_TOTAL}
+    values = {"start": month.start, "end": month.end, "total": TOTAL_PERIOD}
     return [
         MonthlyUsage(
             organization_id=organization_id,
             tier=Tier(tier),
-            status=Status(status),
+            status=OrganizationStatus(status),
             events=events,
             api_requests=requests,
             ml_predictions=predictions,

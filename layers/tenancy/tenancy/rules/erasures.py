@@ -1,43 +1,17 @@
-"""Portability and data subjects: what is exported, what an erasure is about, and when each is over."""
+"""Erasures of data subjects: their states, and the rows that a pass found."""
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from operator import add
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from tenancy.rules.usage import SETTLING_TIME
-
 SALT_BYTES: Final = 16
-LONGEST_RUN: Final = timedelta(minutes=15)  # the function's time-out, and the roll-up's
-QUERY_TIMEOUT_SECONDS: Final = 800
-LONGEST_QUERY: Final = timedelta(minutes=15)  # the server ends it by itself, whether or not its worker lives
-CLAIM_TIME: Final = LONGEST_RUN + LONGEST_QUERY  # a query may begin with the last second of a run
-# A pass that has found something is followed by another one, when whatever ran beside it has ended and settled.
-NEXT_PASS: Final = CLAIM_TIME + SETTLING_TIME
-# What comes later is looked for once a day, among the rows that were written since.
-LATER_PASSES: Final = timedelta(days=1)
-# Queues keep a message for 14 days, and one that is sent again (a dead letter, once) for another 14.
-FORGET_AFTER: Final = timedelta(days=30)
-OPEN_ERASURES: Final = 100  # of one organization
-FILES_KEPT: Final = timedelta(
-    days=7
-)  # since all are written; the bucket's lifecycle is longer, for what is left behind
-LINK_TIME: Final = timedelta(hours=12)  # at most: a link dies with the session of the role that signed it
-
-type Position = Sequence[Any] | None  # in a section: None is its beginning, and its end
-
-
-class ExportStatus(StrEnum):
-    """How far an export is; an erasure withdraws what was exported before it."""
-
-    PENDING = "pending"
-    DONE = "done"
-    WITHDRAWN = "withdrawn"
+MAX_PENDING_ERASURES: Final = 100  # of one organization
 
 
 class ErasureStatus(StrEnum):
@@ -55,48 +29,8 @@ class SubjectKind(StrEnum):
     USER_ID = "user_id"
 
 
-class ExportFile(NamedTuple):
-    """One object of an export: rows of one section, as JSON Lines, compressed with gzip."""
-
-    name: str
-    section: str
-    row_count: int
-    size_bytes: int
-    sha256: bytes
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
-    """An export as who asked for it sees it; times are UTC."""
-
-    id: UUID
-    status: ExportStatus
-    generation: int
-    requested_at: datetime
-    finished_at: datetime | None
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportJob:
-    """An export as its worker sees it: *section* and *position* say where the next file begins.
-
-    The worker has it until *claimed_until*. A *generation* ends when an erasure makes what was written so far stale.
-    """
-
-    id: UUID
-    organization_id: UUID
-    actor_kind: str
-    actor_id: UUID
-    requested_at: datetime
-    claimed_until: datetime
-    generation: int
-    section: int
-    position: Position
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class DataSubject:
     """A data subject without its name: *digest* is that of the name, with a salt of its own.
 
     ClickHouse notes statements, and mutations for long; PostgreSQL keeps old values: none of them learns the name.
@@ -107,14 +41,14 @@ class Subject:
     digest: bytes
 
 
-class Written(NamedTuple):
+class WrittenPeriod(NamedTuple):
     """When the rows were written that a pass is about: after *since*, and *until* then; None is no bound."""
 
     since: datetime | None = None
     until: datetime | None = None
 
 
-class Loss(NamedTuple):
+class DailyLoss(NamedTuple):
     """What a day of receipt loses: events, devices that have no other event on it, bytes."""
 
     events: int
@@ -122,11 +56,11 @@ class Loss(NamedTuple):
     size_bytes: int
 
 
-NOTHING: Final = Loss(0, 0, 0)
+NOTHING: Final = DailyLoss(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SubjectRows:
     """Rows of a subject: how many, and on which days statistics and usage were counted with them.
 
     With *until*, those written until then are being deleted, and may be partly gone.
@@ -136,21 +70,21 @@ class Found:
     held_events: int = 0
     event_days: frozenset[date] = frozenset()
     receipt_days: frozenset[date] = frozenset()
-    losses: Mapping[date, Loss] = field(default_factory=dict)
+    losses: Mapping[date, DailyLoss] = field(default_factory=dict)
     until: datetime | None = None
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self.events or self.held_events)
 
-    def merged(self, later: "Found") -> "Found":
+    def merged(self, later: "SubjectRows") -> "SubjectRows":
         """Return what was found in all: *later* are other rows, or what is left of these if they are being deleted."""
         both = max if self.until else add
         losses = {
-            day: Loss(*map(both, self.losses.get(day, NOTHING), later.losses.get(day, NOTHING)))
+            day: DailyLoss(*map(both, self.losses.get(day, NOTHING), later.losses.get(day, NOTHING)))
             for day in self.losses.keys() | later.losses.keys()
         }
-        return Found(
+        return SubjectRows(
             events=both(self.events, later.events),
             held_events=both(self.held_events, later.held_events),
             event_days=self.event_days | later.event_days,
@@ -170,7 +104,7 @@ class Found:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "Found":
+    def from_document(cls, document: Mapping[str, Any]) -> "SubjectRows":
         """Return what `document` was made from; nothing for an empty one."""
         until = document.get("until")
         return cls(
@@ -178,13 +112,13 @@ class Found:
             held_events=document.get("held_events", 0),
             event_days=frozenset(map(date.fromisoformat, document.get("event_days", ()))),
             receipt_days=frozenset(map(date.fromisoformat, document.get("receipt_days", ()))),
-            losses={date.fromisoformat(day): Loss(*loss) for day, loss in document.get("losses", {}).items()},
+            losses={date.fromisoformat(day): DailyLoss(*loss) for day, loss in document.get("losses", {}).items()},
             until=until and datetime.fromisoformat(until),
         )
 
-    def made_up_for(self) -> "Found":
+    def made_up_for(self) -> "SubjectRows":
         """Return what the next pass has to count once more: a roll-up that ran beside this one may have seen it."""
-        return Found(event_days=self.event_days, receipt_days=self.receipt_days)
+        return SubjectRows(event_days=self.event_days, receipt_days=self.receipt_days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,23 +149,13 @@ class ErasureJob:
     actor_kind: str
     actor_id: UUID
     status: ErasureStatus
-    subject: Subject
+    subject: DataSubject
     requested_at: datetime
-    found: Found
+    found: SubjectRows
     covered_until: datetime | None
 
 
-def folder_of(export_id: UUID, generation: int) -> str:
-    """Return where the files of an export's *generation* are, below their organization."""
-    return f"{export_id}/{generation}/"
-
-
-def manifest_of(export_id: UUID, generation: int) -> str:
-    """Return the name of the file that names the others, below their organization."""
-    return f"{folder_of(export_id, generation)}manifest.json"
-
-
-def subject_named(kind: SubjectKind, name: str) -> Subject:
+def hash_subject(kind: SubjectKind, name: str) -> DataSubject:
     """Return the subject of that *name*; a second time it has another digest."""
     salt = secrets.token_bytes(SALT_BYTES)
-    return Subject(kind=kind, salt=salt, digest=hashlib.sha256(salt.hex().encode() + name.encode()).digest())
+    return DataSubject(kind=kind, salt=salt, digest=hashlib.sha256(salt.hex().encode() + name.encode()).digest())

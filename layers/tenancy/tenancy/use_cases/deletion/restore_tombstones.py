@@ -5,17 +5,17 @@ from uuid import UUID
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone, list_all_tombstones
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.platform.deletions import list_closed_gates
+from tenancy.stores.postgres.platform.deletions import list_tombstone_times
 
 
-def close_gates_again(platform_db: Database, client: Client) -> list[UUID]:
+def restore_tombstones(platform_db: Database, client: Client) -> list[UUID]:
     """Give ClickHouse the tombstones that it lacks, and return whose: what was erased of them may be there again.
 
     Raises:
         UnavailableError, ClickHouseError: a store is away.
     """
     with platform_db.transaction() as conn:
-        closed = list_closed_gates(conn)
+        closed = list_tombstone_times(conn)
     known = list_all_tombstones(client)
     forgotten = {organization_id: at for organization_id, at in closed.items() if organization_id not in known}
     for organization_id, closed_at in forgotten.items():

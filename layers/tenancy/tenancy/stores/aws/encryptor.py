@@ -5,15 +5,15 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.aws.client import Aws, AwsCallError
+from tenancy.stores.aws.client import AwsCallError, AwsClient
 
 JSON_VERSION: Final = "1.1"
 
 
-class Sealer:
+class Encryptor:
     """One symmetric key of KMS. What is sealed for one organization opens for no other."""
 
-    def __init__(self, aws: Aws, key_id: str) -> None:
+    def __init__(self, aws: AwsClient, key_id: str) -> None:
         """Encrypt with *key_id*."""
         self._aws = aws
         self._key_id = key_id

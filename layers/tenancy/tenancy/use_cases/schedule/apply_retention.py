@@ -5,7 +5,8 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from tenancy.rules.tiers import DOWNGRADE_KEEPS_DATA, first_kept_day
+from tenancy.rules.durations import DOWNGRADE_RETENTION
+from tenancy.rules.tiers import first_kept_day
 from tenancy.rules.usage import first_open_day, month_of
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.retention import delete_expired
@@ -16,7 +17,7 @@ from tenancy.stores.postgres.platform.organizations import list_retentions
 CHUNK: Final = 1_000  # organizations a statement
 
 
-def clean_up(platform_db: Database, client: Client, *, now: datetime) -> int | None:
+def apply_retention(platform_db: Database, client: Client, *, now: datetime) -> int | None:
     """Delete what is older than each organization's retention; return of how many, None when this month's is done.
 
     A death in between leaves the month unmarked: the next run does the rest.
@@ -28,7 +29,7 @@ def clean_up(platform_db: Database, client: Client, *, now: datetime) -> int | N
     with platform_db.transaction() as conn:
         if has_clean_up(conn, month):
             return None
-        tiers = list_retentions(conn, changed_since=now - DOWNGRADE_KEEPS_DATA)
+        tiers = list_retentions(conn, changed_since=now - DOWNGRADE_RETENTION)
     by_day: defaultdict[date, list[UUID]] = defaultdict(list)
     for organization_id, held in tiers.items():
         by_day[first_kept_day(held, now)].append(organization_id)

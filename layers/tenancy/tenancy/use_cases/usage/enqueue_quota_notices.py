@@ -4,16 +4,16 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from tenancy.rules.quotas import Notice
+from tenancy.rules.quotas import QuotaNotice
 from tenancy.stores.postgres.client import Connection, Database
-from tenancy.stores.postgres.platform.outbox import insert_effect
+from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.stores.postgres.platform.quota_notices import list_admins, list_unannounced, update_announced
-from tenancy.use_cases.outbox.effects import Kind
+from tenancy.use_cases.outbox.run_entries import OutboxKind
 
 BATCH: Final = 100
 
 
-def announce_notices(platform_db: Database, *, now: datetime, has_time: Callable[[], bool] = lambda: True) -> int:
+def enqueue_quota_notices(platform_db: Database, *, now: datetime, has_time: Callable[[], bool] = lambda: True) -> int:
     """Owe mail and event for each notice that nobody was told of, while there is time, and return how many there were.
 
     Mark and effects are one transaction: each is owed once, whatever dies.
@@ -34,7 +34,7 @@ def announce_notices(platform_db: Database, *, now: datetime, has_time: Callable
             return announced
 
 
-def _announce(conn: Connection, notice: Notice, now: datetime) -> bool:
+def _announce(conn: Connection, notice: QuotaNotice, now: datetime) -> bool:
     if not update_announced(conn, notice, now=now):
         return False
     reached = {
@@ -44,7 +44,7 @@ def _announce(conn: Connection, notice: Notice, now: datetime) -> bool:
         "limit": notice.quota,
         "period": notice.period.isoformat(),
     }
-    insert_effect(conn, notice.organization_id, Kind.QUOTA_EVENT, reached, due_at=now)
+    insert_outbox_entry(conn, notice.organization_id, OutboxKind.QUOTA_EVENT, reached, due_at=now)
     for address in list_admins(conn, notice.organization_id):
-        insert_effect(conn, notice.organization_id, Kind.QUOTA_MAIL, {**reached, "to": address}, due_at=now)
+        insert_outbox_entry(conn, notice.organization_id, OutboxKind.QUOTA_MAIL, {**reached, "to": address}, due_at=now)
     return True

@@ -1,4 +1,4 @@
-"""Jobs of portability and erasure, as the organization that asked for them sees them."""
+"""Exports, as the organization that requested them sees them."""
 
 from datetime import datetime
 from typing import Final
@@ -7,41 +7,35 @@ from uuid import UUID
 from psycopg.rows import kwargs_row
 
 from tenancy.rules.audit_record import Actor
-from tenancy.rules.privacy import Erasure, ErasureStatus, Export, ExportFile, ExportStatus, Subject, SubjectKind
+from tenancy.rules.exports import Export, ExportFile, ExportStatus
 from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.jobs import LOCK_JOBS, job_values
 
+EXPORT_COLUMNS: Final = "id, status, generation, requested_at, finished_at, expires_at"
 INSERT_EXPORT: Final = """
     INSERT INTO exports (id, organization_id, actor_kind, actor_id, requested_at, due_at)
     VALUES (%(id)s, %(organization_id)s, %(actor_kind)s, %(actor_id)s, %(now)s, %(now)s)
 """
-FIND_EXPORT: Final = """
-    SELECT id, status, generation, requested_at, finished_at, expires_at FROM exports
+FIND_EXPORT: Final = (
+    "SELECT "
+    + EXPORT_COLUMNS
+    + """ FROM exports
     WHERE organization_id = %s AND id = %s
 """
-FIND_PENDING_EXPORT: Final = """
-    SELECT id, status, generation, requested_at, finished_at, expires_at FROM exports
+)
+FIND_PENDING_EXPORT: Final = (
+    "SELECT "
+    + EXPORT_COLUMNS
+    + """ FROM exports
     WHERE organization_id = %s AND status = 'pending' ORDER BY requested_at LIMIT 1
 """
+)
 LIST_EXPORT_FILES: Final = """
     SELECT f.name, f.section, f.row_count, f.size_bytes, f.sha256
     FROM export_files AS f JOIN exports AS e
       ON e.organization_id = f.organization_id AND e.id = f.export_id AND e.generation = f.generation
     WHERE f.organization_id = %(organization_id)s AND f.export_id = %(export_id)s AND f.number > %(after)s
     ORDER BY f.number LIMIT %(limit)s
-"""
-INSERT_ERASURE: Final = """
-    INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at)
-    VALUES (
-        %(id)s, %(organization_id)s, %(actor_kind)s, %(actor_id)s, %(kind)s, %(salt)s, %(digest)s, %(now)s, %(now)s
-    )
-"""
-# Advisory locks are numbers: these are the organization's, and end with the transaction.
-LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-COUNT_PENDING_ERASURES: Final = "SELECT count(*) FROM erasures WHERE organization_id = %s AND status = 'pending'"
-FIND_ERASURE: Final = """
-    SELECT id, subject_kind, status, events_before, events_after, held_events_before, held_events_after, requested_at,
-           erased_at, confirmed_at
-    FROM erasures WHERE organization_id = %s AND id = %s
 """
 # Who is told of an export: the person who asked for it, else the super_admins.
 LIST_RECIPIENTS: Final = """
@@ -55,7 +49,7 @@ LIST_RECIPIENTS: Final = """
 
 def insert_export(conn: Connection, organization_id: UUID, export_id: UUID, actor: Actor, *, now: datetime) -> None:
     """Ask for an export, *now*."""
-    conn.execute(INSERT_EXPORT, _order(organization_id, export_id, actor, now))
+    conn.execute(INSERT_EXPORT, job_values(organization_id, export_id, actor, now))
 
 
 def find_export(conn: Connection, organization_id: UUID, export_id: UUID) -> Export | None:
@@ -66,7 +60,7 @@ def find_export(conn: Connection, organization_id: UUID, export_id: UUID) -> Exp
 
 def find_pending_export(conn: Connection, organization_id: UUID) -> Export | None:
     """Return the export that is not done yet, None without one; until the transaction ends, nobody asks for another."""
-    conn.execute(LOCK, (f"exports {organization_id}",))
+    conn.execute(LOCK_JOBS, (f"exports {organization_id}",))
     with conn.cursor(row_factory=kwargs_row(_export)) as cursor:
         return cursor.execute(FIND_PENDING_EXPORT, (organization_id,)).fetchone()
 
@@ -79,46 +73,11 @@ def list_export_files(
     return [ExportFile(*row) for row in conn.execute(LIST_EXPORT_FILES, values)]
 
 
-def insert_erasure(
-    conn: Connection, organization_id: UUID, erasure_id: UUID, actor: Actor, *, subject: Subject, now: datetime
-) -> None:
-    """Ask for the erasure of *subject*, *now*."""
-    values = {"kind": subject.kind, "salt": subject.salt, "digest": subject.digest}
-    conn.execute(INSERT_ERASURE, {**_order(organization_id, erasure_id, actor, now), **values})
-
-
-def count_pending_erasures(conn: Connection, organization_id: UUID) -> int:
-    """Return how many erasures have not erased anything yet; until the transaction ends, nobody else asks for one."""
-    conn.execute(LOCK, (f"erasures {organization_id}",))
-    [(pending,)] = conn.execute(COUNT_PENDING_ERASURES, (organization_id,))
-    return int(pending)
-
-
-def find_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID) -> Erasure | None:
-    """Return an erasure of the organization, None when it has none of that id."""
-    with conn.cursor(row_factory=kwargs_row(_erasure)) as cursor:
-        return cursor.execute(FIND_ERASURE, (organization_id, erasure_id)).fetchone()
-
-
 def list_recipients(conn: Connection, organization_id: UUID, user_id: UUID) -> list[str]:
     """Return the address of the user, if it is an active one, else those of the super_admins."""
     values = {"organization_id": organization_id, "user_id": user_id}
     return [email for (email,) in conn.execute(LIST_RECIPIENTS, values)]
 
 
-def _order(organization_id: UUID, job_id: UUID, actor: Actor, now: datetime) -> dict[str, object]:
-    return {
-        "id": job_id,
-        "organization_id": organization_id,
-        "actor_kind": actor.kind,
-        "actor_id": actor.id,
-        "now": now,
-    }
-
-
 def _export(*, status: str, **columns: object) -> Export:
     return Export(status=ExportStatus(status), **columns)  # type: ignore[arg-type] # columns are the fields
-
-
-def _erasure(*, status: str, subject_kind: str, **columns: object) -> Erasure:
-    return Erasure(status=ErasureStatus(status), subject_kind=SubjectKind(subject_kind), **columns)  # type: ignore[arg-type] # the same

@@ -1,19 +1,17 @@
 """Every minute: the requests that Redis has counted are kept in PostgreSQL; what it loses is a minute's at most."""
 
-from datetime import date, datetime, timedelta
-from typing import Final
+from datetime import date, datetime
 from uuid import UUID
 
+from tenancy.rules.durations import ONE_DAY
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.organizations import list_counted
 from tenancy.stores.postgres.platform.usage import update_daily_requests
-from tenancy.stores.redis.client import Redis, RedisAwayError
+from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.platform.counters import list_requests
 
-ONE_DAY: Final = timedelta(days=1)
 
-
-def keep_requests(platform_db: Database, redis: Redis, *, now: datetime) -> int | None:
+def persist_request_counts(platform_db: Database, redis: Redis, *, now: datetime) -> int | None:
     """Keep the requests of today and of the day before; return of how many, None while Redis is away.
 
     Absolute: a second time changes nothing, and a counter that began anew takes nothing away.
@@ -28,7 +26,7 @@ def keep_requests(platform_db: Database, redis: Redis, *, now: datetime) -> int 
         for moment in (now - ONE_DAY, now):
             counted = list_requests(redis, organization_ids, moment.date(), now=moment)
             requests.update({(each, moment.date()): count for each, count in counted.items()})
-    except RedisAwayError:
+    except RedisUnreachableError:
         return None
     with platform_db.transaction() as conn:
         update_daily_requests(conn, requests)

@@ -2,18 +2,16 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.durations import ONE_DAY
 from tenancy.rules.tiers import QUOTAS
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.audit_logs import delete_entries, insert_checkpoint, list_cuts
 
-ONE_DAY: Final = timedelta(days=1)
 
-
-def cut_audit_logs(platform_db: Database, signer: Signer, *, now: datetime) -> int:
+def prune_audit_logs(platform_db: Database, signer: Signer, *, now: datetime) -> int:
     """Cut every log at its tier's retention and return how many entries are gone.
 
     By whole days, and a day late: one checkpoint a day, and never in doubt for a clock that runs ahead.

@@ -9,8 +9,8 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.errors import InternalError, Refusal
+from tenancy.rules.durations import EXPORT_LINK_LIFETIME, OUTBOX_CLAIM_TIME, OUTBOX_FIRST_BACKOFF, OUTBOX_MAX_BACKOFF
 from tenancy.rules.mails import TEMPLATES, render_mail
-from tenancy.rules.privacy import LINK_TIME
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.event_bus import EventBus
 from tenancy.stores.aws.executions import Executions
@@ -20,28 +20,25 @@ from tenancy.stores.aws.mail import Mailer, MailRefusedError
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.organizations import get_gateway_key
 from tenancy.stores.postgres.platform.outbox import (
-    Effect,
-    claim_effects,
-    count_parked,
-    delete_effect,
-    find_oldest,
-    give_back_effects,
-    park_effect,
-    update_effect_failed,
+    OutboxEntry,
+    claim_entries,
+    count_parked_entries,
+    delete_entry,
+    find_oldest_entry,
+    park_entry,
+    unclaim_entries,
+    update_entry_failed,
 )
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.publish_standing import publish_standing
 
 QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
-CLAIM_TIME: Final = timedelta(minutes=2)  # longer than a function that drains may take
-FIRST_BACKOFF: Final = timedelta(seconds=30)
-MAX_BACKOFF: Final = timedelta(hours=1)
 LAST_ATTEMPT: Final = 30  # about a day
 BATCH: Final = 25
 MAILS_EACH: Final = 5  # of one organization, in a batch
 
 
-class Kind(StrEnum):
+class OutboxKind(StrEnum):
     """What an effect does; a mail's kind names its template (mails.py)."""
 
     STANDING = "standing"
@@ -58,11 +55,11 @@ class Kind(StrEnum):
 
 
 # What nothing else depends on is not tried for ever; the rest is.
-PARKABLE: Final = frozenset({*TEMPLATES, Kind.QUOTA_EVENT})
+PARKABLE: Final = frozenset({*TEMPLATES, OutboxKind.QUOTA_EVENT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class OutboxTargets:
     """What effects act upon, outside the database: a function has what its own effects need, the sweep all of it."""
 
     redis: Redis | None = None
@@ -74,34 +71,34 @@ class World:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drained:
+class OutboxRun:
     """The kinds of the effects that were done, and of those that failed and stay due."""
 
     done: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 
-    def __add__(self, others: "Drained") -> "Drained":
+    def __add__(self, others: "OutboxRun") -> "OutboxRun":
         """Return both together."""
-        return Drained(done=self.done + others.done, failed=self.failed + others.failed)
+        return OutboxRun(done=self.done + others.done, failed=self.failed + others.failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class OutboxBacklog:
     """How long the oldest effect has been owed that is to be done, and how many are parked: kept, and not tried."""
 
     oldest: timedelta
     parked: int
 
 
-def drain(
+def run_due_entries(
     platform_db: Database,
-    world: World,
+    targets: OutboxTargets,
     *,
     now: datetime,
     organization_id: UUID | None = None,
     kind: str | None = None,
     has_time: Callable[[], bool] = lambda: True,
-) -> Drained:
+) -> OutboxRun:
     """Do the due effects of one organization and kind, or of all, as long as there is time.
 
     An effect is claimed, done, then struck: a death in between does it again after the claim has ended, so each is
@@ -109,126 +106,130 @@ def drain(
     """
     done: list[str] = []
     failed: list[str] = []
-    while has_time() and (effects := deque(_claim(platform_db, now, organization_id, kind))):
-        while effects and has_time():
-            effect = effects.popleft()
-            is_done = finish(platform_db, world, effect, now=now)
-            (done if is_done else failed).append(effect.kind)
-        if effects:
-            _give_back(platform_db, effects)
-    return Drained(done=tuple(done), failed=tuple(failed))
+    while has_time() and (entries := deque(_claim(platform_db, now, organization_id, kind))):
+        while entries and has_time():
+            entry = entries.popleft()
+            is_done = run_entry(platform_db, targets, entry, now=now)
+            (done if is_done else failed).append(entry.kind)
+        if entries:
+            _unclaim(platform_db, entries)
+    return OutboxRun(done=tuple(done), failed=tuple(failed))
 
 
-def finish(platform_db: Database, world: World, effect: Effect, *, now: datetime) -> bool:
+def run_entry(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> bool:
     """Do an effect that is claimed and strike it; return False, and note why, if it failed.
 
     It is tried again later, unless it is parked: a mail that SES refuses, or what failed for a day without others
     depending on it.
     """
     try:
-        _do(platform_db, world, effect)
+        _do(platform_db, targets, entry)
     except MailRefusedError as error:
-        _park(platform_db, effect, str(error))
+        _park(platform_db, entry, str(error))
         return False
     except Refusal as refusal:
-        if effect.kind in PARKABLE and effect.attempts >= LAST_ATTEMPT:
-            _park(platform_db, effect, refusal.detail)
+        if entry.kind in PARKABLE and entry.attempts >= LAST_ATTEMPT:
+            _park(platform_db, entry, refusal.detail)
         else:
-            _note_failure(platform_db, effect, refusal, now=now)
+            _record_failure(platform_db, entry, refusal, now=now)
         return False
     with platform_db.transaction() as conn:
-        delete_effect(conn, effect.id)
+        delete_entry(conn, entry.id)
     return True
 
 
-def finish_at_once(platform_db: Database, world: World, organization_id: UUID, kind: str, *, now: datetime) -> bool:
+def run_entries_now(
+    platform_db: Database, targets: OutboxTargets, organization_id: UUID, kind: str, *, now: datetime
+) -> bool:
     """Do the organization's effects of that kind that nobody else is at, once, though they may have failed before.
 
     Return whether none of them failed.
     """
-    effects = _claim(platform_db, now, organization_id, kind, at_once=True)
-    are_done = [finish(platform_db, world, effect, now=now) for effect in effects]
+    entries = _claim(platform_db, now, organization_id, kind, before_due=True)
+    are_done = [run_entry(platform_db, targets, entry, now=now) for entry in entries]
     return all(are_done)
 
 
-def find_backlog(platform_db: Database, *, now: datetime) -> Backlog:
+def find_outbox_backlog(platform_db: Database, *, now: datetime) -> OutboxBacklog:
     """Return what is owed still."""
     with platform_db.transaction() as conn:
-        oldest, parked = find_oldest(conn), count_parked(conn)
-    return Backlog(oldest=now - oldest if oldest is not None else timedelta(), parked=parked)
+        oldest, parked = find_oldest_entry(conn), count_parked_entries(conn)
+    return OutboxBacklog(oldest=now - oldest if oldest is not None else timedelta(), parked=parked)
 
 
 def _claim(
-    platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None, *, at_once: bool = False
-) -> list[Effect]:
+    platform_db: Database, now: datetime, organization_id: UUID | None, kind: str | None, *, before_due: bool = False
+) -> list[OutboxEntry]:
     with platform_db.transaction() as conn:
-        return claim_effects(
+        return claim_entries(
             conn,
             now=now,
-            until=now + CLAIM_TIME,
+            until=now + OUTBOX_CLAIM_TIME,
             limit=BATCH,
             mails_each=MAILS_EACH,
             organization_id=organization_id,
             kind=kind,
-            at_once=at_once,
+            before_due=before_due,
         )
 
 
-def _give_back(platform_db: Database, effects: Iterable[Effect]) -> None:
+def _unclaim(platform_db: Database, entries: Iterable[OutboxEntry]) -> None:
     with platform_db.transaction() as conn:
-        give_back_effects(conn, effects)
+        unclaim_entries(conn, entries)
 
 
-def _park(platform_db: Database, effect: Effect, error: str) -> None:
+def _park(platform_db: Database, entry: OutboxEntry, error: str) -> None:
     with platform_db.transaction() as conn:
-        park_effect(conn, effect.id, error=error)
+        park_entry(conn, entry.id, error=error)
 
 
-def _note_failure(platform_db: Database, effect: Effect, refusal: Refusal, *, now: datetime) -> None:
-    backoff = min(FIRST_BACKOFF * 2 ** min(effect.attempts - 1, 20), MAX_BACKOFF)
+def _record_failure(platform_db: Database, entry: OutboxEntry, refusal: Refusal, *, now: datetime) -> None:
+    backoff = min(OUTBOX_FIRST_BACKOFF * 2 ** min(entry.attempts - 1, 20), OUTBOX_MAX_BACKOFF)
     with platform_db.transaction() as conn:
-        update_effect_failed(conn, effect.id, error=refusal.detail, due_at=now + backoff)
+        update_entry_failed(conn, entry.id, error=refusal.detail, due_at=now + backoff)
 
 
-def _do(platform_db: Database, world: World, effect: Effect) -> None:
+def _do(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry) -> None:
     try:
-        if not _is_overtaken(platform_db, effect):
-            _do_kind(platform_db, world, effect)
+        if not _is_stale(platform_db, entry):
+            _run_kind(platform_db, targets, entry)
     except (KeyError, ValueError) as error:
         raise InternalError("The effect's payload is not what its kind needs.") from error
 
 
-def _is_overtaken(platform_db: Database, effect: Effect) -> bool:
+def _is_stale(platform_db: Database, entry: OutboxEntry) -> bool:
     """Whether it would bring back a gateway key that another tier's has replaced."""
-    if effect.kind != Kind.GATEWAY_KEY:
+    if entry.kind != OutboxKind.GATEWAY_KEY:
         return False
-    value: str = effect.payload["value"]
+    value: str = entry.payload["value"]
     with platform_db.transaction() as conn:
-        return value != get_gateway_key(conn, effect.organization_id)
+        return value != get_gateway_key(conn, entry.organization_id)
 
 
-def _do_kind(platform_db: Database, world: World, effect: Effect) -> None:
-    organization_id, payload = effect.organization_id, effect.payload
-    match effect.kind:
-        case Kind.STANDING:
-            publish_standing(platform_db, _part(world.redis), organization_id)
-        case Kind.GATEWAY_KEY:
-            _part(world.gateway_keys).put_key(organization_id, payload["value"], Tier(payload["tier"]))
-        case Kind.GATEWAY_KEY_REMOVAL:
-            _part(world.gateway_keys).delete_key(organization_id, payload["value"])
-        case Kind.EXPORT_MAIL:
+def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry) -> None:
+    organization_id, payload = entry.organization_id, entry.payload
+    match entry.kind:
+        case OutboxKind.STANDING:
+            publish_standing(platform_db, _part(targets.redis), organization_id)
+        case OutboxKind.GATEWAY_KEY:
+            _part(targets.gateway_keys).put_key(organization_id, payload["value"], Tier(payload["tier"]))
+        case OutboxKind.GATEWAY_KEY_REMOVAL:
+            _part(targets.gateway_keys).delete_key(organization_id, payload["value"])
+        case OutboxKind.EXPORT_MAIL:
             names = payload["names"]
-            links = [_part(world.exports).link(organization_id, name, lasts=LINK_TIME) for name in names]
-            _part(world.mailer).send(organization_id, render_mail(effect.kind, {**payload, "links": "\n".join(links)}))
+            links = [
+                _part(targets.exports).link(organization_id, name, valid_for=EXPORT_LINK_LIFETIME) for name in names
+            ]
+            _part(targets.mailer).send(organization_id, render_mail(entry.kind, {**payload, "links": "\n".join(links)}))
         case kind if kind in TEMPLATES:
-            _part(world.mailer).send(organization_id, render_mail(kind, payload))
-        case Kind.DELETION_EXECUTION:
+            _part(targets.mailer).send(organization_id, render_mail(kind, payload))
+        case OutboxKind.DELETION_EXECUTION:
             purge_at = datetime.fromisoformat(payload["purge_at"])
-            _part(world.executions).start(organization_id, payload["generation"], purge_at=purge_at)
-        case Kind.QUOTA_EVENT:
-            _part(world.event_bus).put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
+            _part(targets.executions).start(organization_id, payload["generation"], purge_at=purge_at)
+        case OutboxKind.QUOTA_EVENT:
+            _part(targets.event_bus).put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
         case _:
-            raise InternalError(f"There is no effect {effect.kind!r}.")
+            raise InternalError(f"There is no effect {entry.kind!r}.")
 
 
 def _part[T](part: T | None) -> T:

@@ -1,0 +1,49 @@
+"""The requests and answers about erasures of data subjects."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tenancy.gateway.times import format_optional_time, format_time
+from tenancy.rules.erasures import DataSubject, Erasure, SubjectKind, hash_subject
+
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class NewErasure(BaseModel):
+    """The body of POST /v1/erasures: one name of one data subject. It is never shown again, nor logged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    device_id: Name | None = None
+    user_id: Name | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "NewErasure":
+        if (self.device_id is None) == (self.user_id is None):
+            raise ValueError("Exactly one of device_id and user_id names the data subject.")
+        return self
+
+    def subject(self) -> DataSubject:
+        """Return whom it is about, without the name."""
+        if self.device_id is not None:
+            return hash_subject(SubjectKind.DEVICE_ID, self.device_id)
+        return hash_subject(SubjectKind.USER_ID, self.user_id or "")
+
+
+def erasure_document(erasure: Erasure) -> dict[str, Any]:
+    """Return what is answered about an erasure; whom it is about is not said."""
+    return {
+        "id": str(erasure.id),
+        "subject": erasure.subject_kind.value,
+        "status": erasure.status.value,
+        "requested_at": format_time(erasure.requested_at),
+        "erased_at": format_optional_time(erasure.erased_at),
+        "confirmed_at": format_optional_time(erasure.confirmed_at),
+        "events": _counts(erasure.events_before, erasure.events_after),
+        "held_events": _counts(erasure.held_events_before, erasure.held_events_after),
+    }
+
+
+def _counts(before: int, after: int | None) -> dict[str, int | None]:
+    return {"before": before if after is not None else None, "after": after}

@@ -1,0 +1,35 @@
+"""The answers about exports."""
+
+from datetime import datetime
+from typing import Any
+
+from tenancy.gateway.times import format_optional_time, format_time
+from tenancy.rules.exports import ExportFile, ExportStatus
+from tenancy.use_cases.privacy.request_export import ExportWithLinks
+
+
+def export_document(page: ExportWithLinks, *, now: datetime) -> dict[str, Any]:
+    """Return what is answered about an export, and the files of it that can be had."""
+    export, cursor = page.export, page.next_cursor
+    is_expired = export.expires_at is not None and export.expires_at <= now and export.status is ExportStatus.DONE
+    return {
+        "id": str(export.id),
+        "status": "expired" if is_expired else export.status.value,
+        "requested_at": format_time(export.requested_at),
+        "finished_at": format_optional_time(export.finished_at),
+        "expires_at": format_optional_time(export.expires_at),
+        "manifest": page.manifest,
+        "files": [_file(file, link) for file, link in page.files.items()],
+        "pagination": {"next_cursor": None if cursor is None else str(cursor), "has_more": cursor is not None},
+    }
+
+
+def _file(file: ExportFile, link: str) -> dict[str, Any]:
+    return {
+        "name": file.name.rpartition("/")[2],
+        "section": file.section,
+        "rows": file.row_count,
+        "bytes": file.size_bytes,
+        "sha256": file.sha256.hex(),
+        "url": link,
+    }

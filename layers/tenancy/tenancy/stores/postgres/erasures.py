@@ -1,0 +1,50 @@
+"""Erasures of data subjects, as the organization that requested them sees them."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import kwargs_row
+
+from tenancy.rules.audit_record import Actor
+from tenancy.rules.erasures import DataSubject, Erasure, ErasureStatus, SubjectKind
+from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.jobs import LOCK_JOBS, job_values
+
+INSERT_ERASURE: Final = """
+    INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at)
+    VALUES (
+        %(id)s, %(organization_id)s, %(actor_kind)s, %(actor_id)s, %(kind)s, %(salt)s, %(digest)s, %(now)s, %(now)s
+    )
+"""
+COUNT_PENDING_ERASURES: Final = "SELECT count(*) FROM erasures WHERE organization_id = %s AND status = 'pending'"
+FIND_ERASURE: Final = """
+    SELECT id, subject_kind, status, events_before, events_after, held_events_before, held_events_after, requested_at,
+           erased_at, confirmed_at
+    FROM erasures WHERE organization_id = %s AND id = %s
+"""
+
+
+def insert_erasure(
+    conn: Connection, organization_id: UUID, erasure_id: UUID, actor: Actor, *, subject: DataSubject, now: datetime
+) -> None:
+    """Ask for the erasure of *subject*, *now*."""
+    values = {"kind": subject.kind, "salt": subject.salt, "digest": subject.digest}
+    conn.execute(INSERT_ERASURE, {**job_values(organization_id, erasure_id, actor, now), **values})
+
+
+def count_pending_erasures(conn: Connection, organization_id: UUID) -> int:
+    """Return how many erasures have not erased anything yet; until the transaction ends, nobody else asks for one."""
+    conn.execute(LOCK_JOBS, (f"erasures {organization_id}",))
+    [(pending,)] = conn.execute(COUNT_PENDING_ERASURES, (organization_id,))
+    return int(pending)
+
+
+def find_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID) -> Erasure | None:
+    """Return an erasure of the organization, None when it has none of that id."""
+    with conn.cursor(row_factory=kwargs_row(_erasure)) as cursor:
+        return cursor.execute(FIND_ERASURE, (organization_id, erasure_id)).fetchone()
+
+
+def _erasure(*, status: str, subject_kind: str, **columns: object) -> Erasure:
+    return Erasure(status=ErasureStatus(status), subject_kind=SubjectKind(subject_kind), **columns)  # type: ignore[arg-type] # the same

@@ -1,0 +1,103 @@
+"""Where something of an organization may be: every store, how it is erased there, and how what is left is counted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+from tenancy.rules.durations import SUBDOMAIN_QUARANTINE
+from tenancy.rules.organization import Organization
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.platform.organization_rows import count_event_rows, delete_event_rows
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.deletions import update_anonymous
+from tenancy.stores.postgres.platform.organization_rows import count_rows, delete_rows
+from tenancy.stores.postgres.platform.organizations import lock_organization
+from tenancy.stores.postgres.platform.quarantine import insert_quarantine
+from tenancy.stores.redis.client import Redis
+from tenancy.stores.redis.platform.counters import count_counters, delete_counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureStores:
+    """Wherever something of an organization may be; *client* connects when ClickHouse is asked."""
+
+    platform_db: Database
+    client: Callable[[], Client]
+    redis: Redis
+    gateway_keys: GatewayKeys
+    exports: Exports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasableStore:
+    """A part of the estate: *erase* may run twice, *count* says what is left by table or kind."""
+
+    erase: Callable[[ErasureStores, UUID, datetime], None]
+    count: Callable[[ErasureStores, UUID, datetime], Mapping[str, int]]
+
+
+def _erase_gateway_keys(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> None:
+    erasure_stores.gateway_keys.delete_keys(organization_id)
+
+
+def _count_gateway_keys(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
+    return {"keys": erasure_stores.gateway_keys.count_keys(organization_id)}
+
+
+def _erase_exports(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> None:
+    erasure_stores.exports.delete_all(organization_id)
+
+
+def _count_exports(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
+    return {"objects": erasure_stores.exports.count_all(organization_id)}
+
+
+def _erase_clickhouse(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> None:
+    delete_event_rows(erasure_stores.client(), organization_id)
+
+
+def _count_clickhouse(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
+    return count_event_rows(erasure_stores.client(), organization_id)
+
+
+def _erase_redis(erasure_stores: ErasureStores, organization_id: UUID, now: datetime) -> None:
+    delete_counters(erasure_stores.redis, organization_id, now=now)
+
+
+def _count_redis(erasure_stores: ErasureStores, organization_id: UUID, now: datetime) -> Mapping[str, int]:
+    return {"keys": count_counters(erasure_stores.redis, organization_id, now=now)}
+
+
+def _erase_postgres(erasure_stores: ErasureStores, organization_id: UUID, now: datetime) -> None:
+    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
+        organization = lock_organization(conn, organization_id)
+        if organization is not None and not _is_anonymous(organization):
+            insert_quarantine(conn, organization.subdomain, ends_at=now + SUBDOMAIN_QUARANTINE)
+        update_anonymous(conn, organization_id)
+        delete_rows(conn, organization_id)
+
+
+def _count_postgres(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
+    with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:
+        return count_rows(conn, organization_id)
+
+
+def _is_anonymous(organization: Organization) -> bool:
+    return organization.subdomain == str(organization.id)
+
+
+# In this order: what meters and what is derived first, and the database that knows of all of it last.
+ERASABLE_STORES: Final[Mapping[str, ErasableStore]] = MappingProxyType(
+    {
+        "gateway_keys": ErasableStore(erase=_erase_gateway_keys, count=_count_gateway_keys),
+        "exports": ErasableStore(erase=_erase_exports, count=_count_exports),
+        "clickhouse": ErasableStore(erase=_erase_clickhouse, count=_count_clickhouse),
+        "redis": ErasableStore(erase=_erase_redis, count=_count_redis),
+        "postgres": ErasableStore(erase=_erase_postgres, count=_count_postgres),
+    }
+)

@@ -1,0 +1,232 @@
+"""How a function gets its databases, queues, keys and gate from its settings: each stands here once.
+
+Drivers are imported by the property that needs them, because every import costs time at a cold start. A test in
+tests/cold_start names the drivers that a function must not import.
+"""
+
+from collections.abc import Callable
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from tenancy.rules.durations import CLICKHOUSE_QUERY_TIMEOUT_SECONDS, PUBLICATION_REDIS_TIMEOUT_SECONDS
+from tenancy.settings import Settings
+
+if TYPE_CHECKING:
+    from tenancy.gateway.trail import AuditTrail
+    from tenancy.rules.tokens import KeySet
+    from tenancy.stores.aws.client import AwsClient
+    from tenancy.stores.aws.dead_letters import DeadLetters
+    from tenancy.stores.aws.encryptor import Encryptor
+    from tenancy.stores.aws.event_bus import EventBus
+    from tenancy.stores.aws.event_queue import EventQueue
+    from tenancy.stores.aws.executions import Executions
+    from tenancy.stores.aws.exports import Exports
+    from tenancy.stores.aws.gateway_keys import GatewayKeys
+    from tenancy.stores.aws.mail import Mailer
+    from tenancy.stores.aws.secrets import Secrets
+    from tenancy.stores.aws.signer import Signer
+    from tenancy.stores.clickhouse.client import Client
+    from tenancy.stores.postgres.client import Database
+    from tenancy.stores.redis.client import Redis
+    from tenancy.use_cases.admission.admit import AdmissionGate
+    from tenancy.use_cases.keys.write_keys import WriteKeys
+
+
+class Wiring:
+    """The resources of one process. Each is made at its first use, connects at its first call, and is kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open nothing yet."""
+        self.settings = settings
+
+    @cached_property
+    def secrets(self) -> "Secrets":
+        """Secrets Manager, under the stack's prefix."""
+        from tenancy.stores.aws.secrets import Secrets
+
+        return Secrets(self._aws("secretsmanager"), self.settings.secrets_prefix)
+
+    @cached_property
+    def database(self) -> "Database":
+        """PostgreSQL as the functions' role, which row-level security binds to one tenant."""
+        from tenancy.stores.aws.secrets import DATABASE
+        from tenancy.stores.postgres.client import Database
+
+        return Database(lambda: self.secrets.get_secret(DATABASE))
+
+    @cached_property
+    def platform_database(self) -> "Database":
+        """PostgreSQL as the platform's role, which works for all organizations."""
+        from tenancy.stores.aws.secrets import PLATFORM_DATABASE
+        from tenancy.stores.postgres.client import Database
+
+        return Database(lambda: self.secrets.get_secret(PLATFORM_DATABASE))
+
+    @cached_property
+    def owner_database(self) -> "Database":
+        """PostgreSQL as the owner of the tables, for migrations alone."""
+        from tenancy.stores.aws.secrets import OWNER_DATABASE
+        from tenancy.stores.postgres.client import Database
+
+        return Database(lambda: self.secrets.get_secret(OWNER_DATABASE), as_owner=True)
+
+    def clickhouse_reader(self, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> "Callable[[], Client]":
+        """Return the client that reads tenants' tables and nothing else; it connects at the first call."""
+        from tenancy.stores.aws.secrets import CLICKHOUSE_READER
+
+        return self._clickhouse(CLICKHOUSE_READER, timeout_seconds)
+
+    def clickhouse_writer(self, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> "Callable[[], Client]":
+        """Return the client that writes and deletes; it connects at the first call."""
+        from tenancy.stores.aws.secrets import CLICKHOUSE
+
+        return self._clickhouse(CLICKHOUSE, timeout_seconds)
+
+    def redis(self, *, timeout_seconds: float) -> "Redis":
+        """Return Redis for callers that wait *timeout_seconds* for a call."""
+        from tenancy.stores.aws.secrets import REDIS
+        from tenancy.stores.redis.client import Redis
+
+        return Redis(lambda: self.secrets.get_secret(REDIS), timeout_seconds=timeout_seconds)
+
+    @cached_property
+    def request_redis(self) -> "Redis":
+        """Redis for admission: a request waits as long as the template says."""
+        return self.redis(timeout_seconds=self.settings.redis_timeout_seconds)
+
+    @cached_property
+    def publication_redis(self) -> "Redis":
+        """Redis for publishing a standing after a commit: a request waits long enough for a new connection."""
+        return self.redis(timeout_seconds=PUBLICATION_REDIS_TIMEOUT_SECONDS)
+
+    @cached_property
+    def event_queue(self) -> "EventQueue":
+        """The queue of events, which load reads."""
+        from tenancy.stores.aws.event_queue import EventQueue
+
+        return EventQueue(self._sqs, self.settings.events_queue_url)
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetters":
+        """The dead-letter queue of events."""
+        from tenancy.stores.aws.dead_letters import DeadLetters
+
+        return DeadLetters(self._sqs, self.settings.dead_letters_url)
+
+    @cached_property
+    def trail(self) -> "AuditTrail":
+        """The audit trail of requests."""
+        from tenancy.gateway.trail import AuditTrail
+        from tenancy.stores.aws.audit_queue import AuditQueue
+
+        return AuditTrail(AuditQueue(self._sqs, self.settings.audit_queue_url))
+
+    @cached_property
+    def signer(self) -> "Signer":
+        """The key that signs certificates and checkpoints."""
+        from tenancy.stores.aws.signer import Signer
+
+        return Signer(self._kms, self.settings.signing_key_id)
+
+    @cached_property
+    def encryptor(self) -> "Encryptor":
+        """The key that encrypts stored answers."""
+        from tenancy.stores.aws.encryptor import Encryptor
+
+        return Encryptor(self._kms, self.settings.encryption_key_id)
+
+    @cached_property
+    def gateway_keys(self) -> "GatewayKeys":
+        """API Gateway's keys and usage plans."""
+        from tenancy.stores.aws.gateway_keys import GatewayKeys
+
+        return GatewayKeys(self.settings.region, self.settings.usage_plans_path)
+
+    @cached_property
+    def gateway_key_removal(self) -> "GatewayKeys":
+        """API Gateway's keys, for a function that only deletes them."""
+        from tenancy.stores.aws.gateway_keys import GatewayKeys
+
+        return GatewayKeys(self.settings.region)
+
+    @cached_property
+    def exports(self) -> "Exports":
+        """The bucket of exported files."""
+        from tenancy.stores.aws.exports import Exports
+
+        path_style = self.settings.aws_endpoint_url is not None
+        return Exports(self.settings.region, self.settings.exports_bucket, path_style=path_style)
+
+    @cached_property
+    def executions(self) -> "Executions":
+        """The executions of the state machine that deletes organizations."""
+        from tenancy.stores.aws.executions import Executions
+
+        return Executions(self.settings.region, self.settings.state_machine_arn)
+
+    @cached_property
+    def mailer(self) -> "Mailer":
+        """SES, with the platform's sender address."""
+        from tenancy.stores.aws.mail import Mailer
+
+        return Mailer(self.settings.region, self.settings.mail_from)
+
+    @cached_property
+    def event_bus(self) -> "EventBus":
+        """EventBridge's default bus."""
+        from tenancy.stores.aws.event_bus import EventBus
+
+        return EventBus(self.settings.region)
+
+    def gate(self, database: "Callable[[], Database]") -> "AdmissionGate":
+        """Return the admission gate; it asks *database* for a standing that Redis does not know."""
+        from tenancy.use_cases.admission.admit import AdmissionGate
+
+        return AdmissionGate(self.request_redis, database)
+
+    @cached_property
+    def write_keys(self) -> "WriteKeys":
+        """The look-up of write keys, for paths without an authorizer."""
+        from tenancy.use_cases.keys.write_keys import WriteKeys
+
+        return WriteKeys(self.database)
+
+    def key_set(self) -> "KeySet":
+        """Return the public keys that verify people's tokens. A changed secret gives another key set."""
+        from tenancy.stores.aws.secrets import JWKS
+
+        return self._parse_key_set(self.secrets.get_secret(JWKS))
+
+    @cached_property
+    def _parse_key_set(self) -> "Callable[[str], KeySet]":
+        from tenancy.rules.tokens import KeySet
+
+        issuer = self.settings.token_issuer
+
+        @lru_cache(maxsize=1)  # tokens that an old key set verified are forgotten with it
+        def parse(document: str) -> KeySet:
+            return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
+
+        return parse
+
+    def _clickhouse(self, secret: str, timeout_seconds: int) -> "Callable[[], Client]":
+        @cache
+        def connected() -> "Client":
+            from tenancy.stores.clickhouse.client import connect
+
+            return connect(self.secrets.get_secret(secret), timeout_seconds=timeout_seconds)
+
+        return connected
+
+    @cached_property
+    def _sqs(self) -> "AwsClient":
+        return self._aws("sqs")
+
+    @cached_property
+    def _kms(self) -> "AwsClient":
+        return self._aws("kms")
+
+    def _aws(self, service: str) -> "AwsClient":
+        from tenancy.stores.aws.client import AwsClient
+
+        return AwsClient(service, self.settings.region, self.settings.aws_endpoint_url)

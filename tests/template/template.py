@@ -1,0 +1,77 @@
+"""template.yaml as the tests read it: resources, functions, and their routes, variables and policies.
+
+Tests discover functions, routes and variables here, so that a new one is covered or fails.
+"""
+
+from typing import Any
+
+import yaml
+
+from tests.given import ROOT
+
+FILE = ROOT / "template.yaml"
+
+
+class Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as `{"Ref": …}` and `{"Fn::…": …}`; aliases and merge keys are resolved."""
+
+
+def _construct(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+Loader.add_multi_constructor("!", _construct)
+
+TEMPLATE = yaml.load(FILE.read_text(), Loader)
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+FUNCTIONS = {
+    resource["Properties"]["CodeUri"].removeprefix("functions/"): resource["Properties"]
+    for resource in RESOURCES.values()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+# Powertools reads its own variables itself.
+GLOBAL_VARIABLES = {
+    name for name in TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] if not name.startswith("POWERTOOLS_")
+}
+
+
+def properties_of(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of all resources of type *kind*, by their logical ids."""
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def events(function: str, kind: str) -> list[dict[str, Any]]:
+    """Return the properties of a function's events of one kind: Api, SQS or ScheduleV2."""
+    every = FUNCTIONS[function].get("Events", {}).values()
+    return [event["Properties"] for event in every if event["Type"] == kind]
+
+
+def routes(function: str) -> list[dict[str, Any]]:
+    return events(function, "Api")
+
+
+def variables(function: str) -> set[str]:
+    return GLOBAL_VARIABLES | set(FUNCTIONS[function].get("Environment", {}).get("Variables", {}))
+
+
+def statements(function: str) -> list[dict[str, Any]]:
+    """Return the policy statements of a function, or those of its role if it has one."""
+    policies = FUNCTIONS[function].get("Policies", [])
+    if "Role" in FUNCTIONS[function]:
+        role = FUNCTIONS[function]["Role"]["Fn::GetAtt"].removesuffix(".Arn")
+        policies = [policy["PolicyDocument"] for policy in RESOURCES[role]["Properties"]["Policies"]]
+    return [statement for policy in policies for statement in policy["Statement"]]
+
+
+def listed(value: str | list[Any] | dict[str, Any]) -> list[Any]:
+    """Return a policy's Action or Resource as a list; IAM takes one value without brackets."""
+    return value if isinstance(value, list) else [value]

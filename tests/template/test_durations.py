@@ -1,0 +1,114 @@
+"""The durations of the code fit the time-outs and retention periods of the template."""
+
+import ast
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from tenancy.rules import durations as d
+from tests.given import ROOT
+from tests.template.template import FUNCTIONS, TEMPLATE, properties_of
+
+USUAL = TEMPLATE["Globals"]["Function"]["Timeout"]
+CORE = ROOT / "layers/tenancy/tenancy"
+# Rules that are numbers of another kind: what is sold, and how old a client's clock may be.
+ELSEWHERE = {"rules/tiers.py", "rules/rate_limit.py", "rules/deletion.py", "rules/events/row.py"}
+
+
+def time_out(function: str) -> int:
+    """Return a function's time-out in seconds."""
+    seconds: int = FUNCTIONS[function].get("Timeout", USUAL)
+    return seconds
+
+
+def own_durations() -> Iterator[str]:
+    """Yield `file: name` of each module-level duration outside rules/durations.py."""
+    for path in sorted(CORE.rglob("*.py")):
+        name = path.relative_to(CORE).as_posix()
+        if name == "rules/durations.py" or name in ELSEWHERE:
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.AnnAssign) and node.value is not None and _is_duration(node):
+                yield f"{name}: {ast.unparse(node.target)}"
+
+
+def _is_duration(node: ast.AnnAssign) -> bool:
+    name, value = ast.unparse(node.target), ast.unparse(node.value) if node.value else ""
+    return value.startswith("timedelta(") or (name.endswith(("_SECONDS", "_MS")) and value[:1].isdigit())
+
+
+def test_a_duration_stands_in_the_module_of_durations() -> None:
+    assert list(own_durations()) == []
+
+
+@pytest.mark.parametrize("function", ["erase", "privacy_jobs", "roll_up"])
+def test_longest_functions_have_lambdas_maximum(function: str) -> None:
+    assert timedelta(seconds=time_out(function)) == d.LONGEST_FUNCTION_RUN
+
+
+@pytest.mark.parametrize(
+    ("seconds", "function"),
+    [
+        (d.SCHEDULED_QUERY_TIMEOUT_SECONDS, "erase"),
+        (d.SCHEDULED_QUERY_TIMEOUT_SECONDS, "privacy_jobs"),
+        (d.SCHEDULED_QUERY_TIMEOUT_SECONDS, "roll_up"),
+        (d.MIGRATION_QUERY_TIMEOUT_SECONDS, "migrate"),
+        (d.CLICKHOUSE_QUERY_TIMEOUT_SECONDS, "usage"),
+        (d.CLICKHOUSE_QUERY_TIMEOUT_SECONDS, "load"),
+        (d.SWEEP_WORK_TIME_SECONDS, "sweep"),
+        (d.PRIVACY_JOBS_WORK_TIME_SECONDS, "privacy_jobs"),
+        (d.ROLL_UP_REDIS_TIMEOUT_SECONDS, "roll_up"),
+        (d.ERASE_REDIS_TIMEOUT_SECONDS, "erase"),
+        (d.SWEEP_REDIS_TIMEOUT_SECONDS, "sweep"),
+        (d.PUBLICATION_REDIS_TIMEOUT_SECONDS, "delete"),
+    ],
+)
+def test_work_ends_before_lambda_ends_the_function(seconds: float, function: str) -> None:
+    assert seconds < time_out(function)
+
+
+@pytest.mark.parametrize(("lease", "function"), [(d.SWEEP_LEASE_TIME, "sweep"), (d.ROLL_UP_LEASE_TIME, "roll_up")])
+def test_lease_outlasts_its_holder(lease: timedelta, function: str) -> None:
+    assert lease > timedelta(seconds=time_out(function))
+
+
+@pytest.mark.parametrize(
+    ("claim", "function"),
+    [
+        (d.OUTBOX_CLAIM_TIME, "sweep"),
+        (d.OUTBOX_CLAIM_TIME, "provision"),
+        (d.OUTBOX_CLAIM_TIME, "delete"),
+        (d.PROVISIONING_CLAIM_TIME, "provision"),
+        (d.PRIVACY_JOB_CLAIM_TIME, "privacy_jobs"),
+    ],
+)
+def test_claim_outlasts_its_worker(claim: timedelta, function: str) -> None:
+    assert claim > timedelta(seconds=time_out(function))
+
+
+def test_publication_is_claimed_no_longer_than_redis_knows_the_old_standing() -> None:
+    assert timedelta(seconds=d.PUBLICATION_REDIS_TIMEOUT_SECONDS) < d.PUBLICATION_CLAIM_TIME < d.STANDING_TTL
+
+
+def test_queries_end_on_the_server_after_their_client() -> None:
+    assert timedelta(seconds=d.SCHEDULED_QUERY_TIMEOUT_SECONDS) <= d.LONGEST_QUERY
+
+
+def test_digests_outlive_every_message() -> None:
+    """A queue redelivers a message, and a redrive starts its retention again."""
+    kept = max(each.get("MessageRetentionPeriod", 0) for each in properties_of("AWS::SQS::Queue").values())
+
+    assert 2 * timedelta(seconds=kept) <= min(d.SUBJECT_DIGEST_RETENTION, d.REFUSAL_RETENTION)
+
+
+def test_exported_files_expire_before_the_bucket_deletes_them() -> None:
+    [rules] = [
+        each["LifecycleConfiguration"]["Rules"]
+        for each in properties_of("AWS::S3::Bucket").values()
+        if "LifecycleConfiguration" in each
+    ]
+
+    assert min(timedelta(days=rule["ExpirationInDays"]) for rule in rules if "ExpirationInDays" in rule) > (
+        d.EXPORT_FILE_RETENTION
+    )

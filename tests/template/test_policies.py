@@ -1,0 +1,61 @@
+"""Policies: no wildcard, no foreign queue, and of API Gateway only the keys of the stack."""
+
+from typing import Any
+
+import pytest
+
+from tenancy.stores.aws.gateway_keys import STACK_TAG
+from tests.template.template import FOLDERS, FUNCTIONS, events, listed, statements
+
+GATEWAY = "arn:${AWS::Partition}:apigateway:${AWS::Region}::"
+TAGS_OF_KEYS = "/tags/arn%3A${AWS::Partition}%3Aapigateway%3A${AWS::Region}%3A%3A%2Fapikeys%2F*"
+# The tag that limits each path to this stack: the one in the request, or the one of the key or plan.
+LIMITING_TAG = {
+    "/apikeys": f"aws:RequestTag/{STACK_TAG}",
+    TAGS_OF_KEYS: f"aws:RequestTag/{STACK_TAG}",
+    "/apikeys/*": f"aws:ResourceTag/{STACK_TAG}",
+    "/usageplans/*/keys": f"aws:ResourceTag/{STACK_TAG}",
+}
+
+
+def gateway_permissions() -> list[tuple[str, str, Any]]:
+    """Return action, path and condition of each permission that a function has in API Gateway."""
+    return [
+        (action, resource["Fn::Sub"].removeprefix(GATEWAY), statement.get("Condition"))
+        for function in FOLDERS
+        for statement in statements(function)
+        for action in listed(statement["Action"])
+        if action.startswith("apigateway:")
+        for resource in listed(statement["Resource"])
+    ]
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+def test_no_policy_allows_all_actions_or_resources(function: str) -> None:
+    for statement in statements(function):
+        assert not [action for action in listed(statement["Action"]) if "*" in action]
+        assert "*" not in listed(statement["Resource"])
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+def test_function_that_reads_a_queue_has_its_own_role(function: str) -> None:
+    """SAM gives a function with an SQS event a managed policy for all queues of the account."""
+    assert bool(events(function, "SQS")) == ("Role" in FUNCTIONS[function])
+
+
+def test_gateway_permissions_are_for_keys_and_their_plans() -> None:
+    assert {path for _, path, _ in gateway_permissions()} == set(LIMITING_TAG)
+
+
+def test_gateway_reads_are_for_the_list_of_keys() -> None:
+    assert {path for action, path, _ in gateway_permissions() if action == "apigateway:GET"} == {"/apikeys"}
+
+
+def test_gateway_writes_are_limited_to_the_stack_by_its_tag() -> None:
+    path_of_plans = {"Fn::Sub": "/${AWS::StackName}/usage-plans"}
+
+    writes = [(path, condition) for action, path, condition in gateway_permissions() if action != "apigateway:GET"]
+
+    assert writes
+    for path, condition in writes:
+        assert condition == {"StringEquals": {LIMITING_TAG[path]: path_of_plans}}, path

@@ -1,0 +1,43 @@
+"""Names of the release before are still there: clients, stored data and running executions rely on them."""
+
+import json
+
+import pytest
+
+from scripts.release_names import FILE, RELEASE, current_files, missing_names, names_of
+
+BEFORE = json.loads(FILE.read_text())
+
+
+def test_names_of_the_release_before_are_kept() -> None:
+    assert missing_names(BEFORE, names_of(current_files())) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        ("strings", '"welcome_mail"', '"hello"'),
+        ("stored fields", "    device_id: ", "    device: "),
+        ("Lua", "'epoch'", "'era'"),
+        ("logical ids", "  EventsQueue:", "  Events:"),
+    ],
+)
+def test_renamed_name_is_found(kind: str, old: str, new: str) -> None:
+    files = {path: text.replace(old, new) for path, text in current_files().items()}
+
+    assert old.strip(" '\":") in missing_names(BEFORE, names_of(files))[kind]
+
+
+def test_changed_migration_is_found() -> None:
+    files = {path: f"{text}\n" if path.endswith("0001_events.sql") else text for path, text in current_files().items()}
+
+    [lost] = missing_names(BEFORE, names_of(files))["migrations"]
+
+    assert "0001_events.sql" in lost
+
+
+def test_previous_release_names_a_version_and_a_commit() -> None:
+    version, commit = RELEASE.read_text().split()
+
+    assert version.startswith("v")
+    assert len(commit) == 40

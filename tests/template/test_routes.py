@@ -1,0 +1,102 @@
+"""Routes: which are public, which credential the others need, and how API Gateway itself refuses a request."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
+from tests.handlers.functions import running
+from tests.template.app_source import resolver_routes
+from tests.template.template import FOLDERS, RESOURCES, properties_of, routes
+
+WITHOUT_AUTHORIZER = {"Authorizer": "NONE", "ApiKeyRequired": False}
+# Routes that need no authorizer: health, and the paths of Segment SDKs, whose write key the function itself checks.
+PUBLIC = re.compile(
+    r"/(health|batch|b|import|track|t|identify|i|page|p|screen|s|group|g|alias|a|projects/\{writeKey\}/settings)"
+)
+API = RESOURCES["Api"]["Properties"]
+IDENTITY = API["Auth"]["Authorizers"]["Credential"]["Identity"]
+RESPONSES: dict[str, dict[str, Any]] = API["GatewayResponses"]
+ROUTES = [route for function in FOLDERS for route in routes(function)]
+WITH_RESOLVER = [function for function in FOLDERS if resolver_routes(function)]
+
+
+def test_routes_need_a_credential_and_a_plan_by_default() -> None:
+    auth = API["Auth"]
+
+    assert (auth["DefaultAuthorizer"], auth["ApiKeyRequired"]) == ("Credential", True)
+
+
+def test_route_has_the_default_or_no_authorizer() -> None:
+    assert [route for route in ROUTES if route.get("Auth", WITHOUT_AUTHORIZER) != WITHOUT_AUTHORIZER] == []
+
+
+def test_only_listed_routes_and_preflights_are_public() -> None:
+    expected = [route for route in ROUTES if route["Method"] == "OPTIONS" or PUBLIC.fullmatch(route["Path"])]
+
+    assert [route for route in ROUTES if "Auth" in route] == expected
+
+
+def test_each_path_has_an_options_route() -> None:
+    preflights = {route["Path"] for route in ROUTES if route["Method"] == "OPTIONS"}
+
+    assert {route["Path"] for route in ROUTES} == preflights
+
+
+def test_no_path_starts_with_the_stage() -> None:
+    assert [route["Path"] for route in ROUTES if route["Path"].startswith("/v1")] == []
+
+
+@pytest.mark.parametrize("function", WITH_RESOLVER)
+def test_resolver_has_exactly_the_routes_of_the_template(function: str) -> None:
+    deployed = {(route["Method"], route["Path"]) for route in routes(function) if route["Method"] != "OPTIONS"}
+
+    assert resolver_routes(function) == deployed
+
+
+def test_authorizer_reads_exactly_its_cache_key() -> None:
+    """If it read another input, one client would get the cached answer of another."""
+    cache_key = {kind: names for kind, names in IDENTITY.items() if kind != "ReauthorizeEvery"}
+
+    with running("authorizer", {"SECRETS_PREFIX": "tenancy/test"}) as function:
+        read = list(function.app.IDENTITY_SOURCES)
+
+    assert {kind: [name.lower() for name in names] for kind, names in cache_key.items()} == {"Headers": read}
+
+
+def test_write_keys_are_cached_as_long_as_the_authorizer() -> None:
+    assert IDENTITY["ReauthorizeEvery"] == WRITE_KEY_CACHE_TIME.total_seconds()
+
+
+def test_api_logs_no_addresses_and_no_urls() -> None:
+    """X-Ray and access logs would store them. The URL of Segment's settings has the write key."""
+    for api in properties_of("AWS::Serverless::Api").values():
+        assert not api.get("TracingEnabled")
+        assert "AccessLogSetting" not in api
+        assert not any(each.keys() & {"LoggingLevel", "DataTraceEnabled"} for each in api["MethodSettings"])
+
+
+def test_unknown_route_is_404() -> None:
+    assert RESPONSES["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == 404
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_gateway_response_is_a_problem_document(name: str) -> None:
+    response = RESPONSES[name]
+
+    [(_, text)] = response["ResponseTemplates"].items()
+    problem = json.loads(text)
+
+    assert {"type", "title", "instance", "code", "request_id"} <= set(problem)
+    assert problem["status"] == response["StatusCode"]
+    assert problem["message"] == problem["detail"]
+    assert response["ResponseParameters"]["Headers"]["Content-Type"] == "'application/problem+json'"
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_gateway_response_has_retry_after_if_429_or_503(name: str) -> None:
+    response = RESPONSES[name]
+
+    assert ("Retry-After" in response["ResponseParameters"]["Headers"]) == (response["StatusCode"] in {429, 503})
