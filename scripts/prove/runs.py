@@ -20,7 +20,7 @@ TESTS_OF_MUTANTS: Final = f"{ISOLATION_TESTS}/proof/test_mutants.py"  # every ch
 SHORT_FORM: Final = (ISOLATION_TESTS, f"--ignore={TESTS_OF_MUTANTS}")
 PYTEST: Final = (sys.executable, "-m", "pytest", "-q", "--show-capture=no", "--tb=short", "-p", "no:cacheprovider")
 SUCCESS, TESTS_FAILED = 0, 1  # exit codes of pytest; a run with any other code is no evidence
-HANG_SECONDS: Final = 3600  # a mutant may make a test wait for ever; a slow machine needs less
+HANG_SECONDS: Final = 7200  # a mutant may make a test wait for ever, and a slow machine needs less
 NOT_COPIED: Final = (".git", ".venv", ".local", ".aws-sam", "__pycache__", ".*_cache", ".hypothesis")
 # A line of pytest's summary. ERROR lines do not match: a test that cannot run does not catch a mutant.
 FAILED_TEST: Final = re.compile(r"^(?:SUB)?FAILED\b.*?(tests/\S+::.+?)(?: - |$)", re.MULTILINE)
@@ -119,9 +119,9 @@ class ProofWorkspace:
         with tempfile.TemporaryDirectory(prefix="mutant-", dir=self.folder, ignore_cleanup_errors=True) as folder:
             changed = shutil.copytree(self.code, Path(folder) / "code")
             mutant.apply(changed)
-            run = self._run_pytest(changed, ["-x", mutant.caught_by])
+            run = self._run_pytest(changed, ["-x", mutant.caught_by], hang_seconds=HANG_SECONDS)
             if run.is_success:
-                run = self._run_pytest(changed, ["-x", *SHORT_FORM])
+                run = self._run_pytest(changed, ["-x", *SHORT_FORM], hang_seconds=HANG_SECONDS)
         return MutantVerdict(
             mutant=mutant,
             caught_by=run.failed_test,
@@ -129,7 +129,7 @@ class ProofWorkspace:
             seconds=time.monotonic() - started,
         )
 
-    def _run_pytest(self, code: Path, arguments: Sequence[str]) -> PytestRun:
+    def _run_pytest(self, code: Path, arguments: Sequence[str], *, hang_seconds: float | None = None) -> PytestRun:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"PYTHONPATH": "layers/tenancy", "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode")}
         started = time.monotonic()
@@ -138,7 +138,7 @@ class ProofWorkspace:
             cwd=code, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         ) as process:  # fmt: skip
             try:
-                output, _ = process.communicate(timeout=HANG_SECONDS)
+                output, _ = process.communicate(timeout=hang_seconds)
                 exit_code: int | None = process.returncode
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGINT)  # fixtures then stop their servers
