@@ -19,6 +19,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import cache_from_source
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from scripts.progress import progress
 
@@ -59,6 +62,7 @@ def build(root: Path, build_dir: Path, architecture: str) -> bool:
     with progress(say, "building the bundle"):
         run_sam_build(root, target, architecture)
         set_default_architecture(target / "template.yaml", architecture)
+        write_start_api_template(target)
         add_bytecode(target, target.parent / "bytecode")
     marker.write_text(digest, encoding="utf-8")
     return True
@@ -119,6 +123,21 @@ def set_default_architecture(template: Path, architecture: str) -> None:
     if replaced != 1:
         sys.exit(f"{template} has no parameter Architecture with a default.")
     template.write_text(text, encoding="utf-8")
+
+
+def write_start_api_template(target: Path) -> None:
+    """Write start-api.yaml beside the built template: the same without OPTIONS methods, for ``sam local start-api``.
+
+    SAM CLI merges the methods of a path and may drop its authorizer because OPTIONS has none
+    (https://github.com/aws/aws-sam-cli/issues/9165). Use the built template once that is mended.
+    """
+    template: dict[str, Any] = yaml.safe_load((target / "template.yaml").read_text(encoding="utf-8"))
+    for resource in template["Resources"].values():
+        events = resource.get("Properties", {}).get("Events", {})
+        preflights = [name for name, event in events.items() if event.get("Properties", {}).get("Method") == "OPTIONS"]
+        for name in preflights:
+            del events[name]
+    (target / "start-api.yaml").write_text(yaml.safe_dump(template, sort_keys=False), encoding="utf-8")
 
 
 def add_bytecode(target: Path, kept: Path) -> None:

@@ -1,0 +1,145 @@
+"""`sam local`: the documented lines find their files, and `make test-sam` judges answers and names what is missing."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from samcli.lib.providers.api_provider import ApiProvider  # type: ignore[import-untyped]  # ships no types
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]  # the same
+
+from scripts import build, sam_local
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTED = re.compile(r"^ +(?:\S+/)?sam local invoke (\w+) -e (\S+)", re.MULTILINE)
+TEMPLATE: dict[str, Any] = {
+    "Transform": "AWS::Serverless-2016-10-31",
+    "Resources": {
+        "Api": {
+            "Type": "AWS::Serverless::Api",
+            "Properties": {
+                "StageName": "v1",
+                "Auth": {
+                    "DefaultAuthorizer": "Credential",
+                    "Authorizers": {
+                        "Credential": {
+                            "FunctionArn": {"Fn::GetAtt": ["Usage", "Arn"]},
+                            "FunctionPayloadType": "REQUEST",
+                            "Identity": {"Headers": ["Authorization"]},
+                        }
+                    },
+                },
+            },
+        },
+        "Usage": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "CodeUri": "Usage",
+                "Handler": "app.handler",
+                "Runtime": "python3.13",
+                "Events": {
+                    "Read": {
+                        "Type": "Api",
+                        "Properties": {"RestApiId": {"Ref": "Api"}, "Path": "/usage", "Method": "GET"},
+                    },
+                    "ReadPreflight": {
+                        "Type": "Api",
+                        "Properties": {
+                            "RestApiId": {"Ref": "Api"},
+                            "Path": "/usage",
+                            "Method": "OPTIONS",
+                            "Auth": {"Authorizer": "NONE"},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def local_routes(template: Path) -> list[tuple[str, list[str], str | None]]:
+    """Return path, methods and authorizer of the routes that `sam local start-api` would serve."""
+    stacks, _ = SamLocalStackProvider.get_stacks(
+        str(template), global_parameter_overrides={"AWS::Region": "eu-central-1"}
+    )
+    return [(route.path, sorted(route.methods), route.authorizer_name) for route in ApiProvider(stacks).api.routes]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside SAM CLI
+def test_start_api_keeps_the_authorizer_beside_a_preflight(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(yaml.safe_dump(TEMPLATE), encoding="utf-8")
+
+    build.write_start_api_template(tmp_path)
+
+    assert local_routes(tmp_path / "start-api.yaml") == [("/usage", ["GET"], "Credential")]
+
+
+def test_configuration_names_files_that_make_up_writes() -> None:
+    configuration = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))["default"]
+
+    invoke, start_api = (configuration[f"local_{name}"]["parameters"] for name in ("invoke", "start_api"))
+
+    assert invoke["template_file"] == ".local/build/template.yaml"
+    assert start_api["template_file"] == ".local/build/start-api.yaml"
+    assert invoke["env_vars"] == start_api["env_vars"] == ".local/env.json"
+
+
+def test_documented_lines_name_functions_and_samples() -> None:
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+
+    lines = DOCUMENTED.findall(text)
+
+    assert lines
+    for function, sample in lines:
+        assert sam_local.command(ROOT / sample)[1:4] == ["local", "invoke", function]
+        assert (ROOT / sample).is_file()
+
+
+def test_missing_docker_engine_is_one_line(tmp_path: Path) -> None:
+    environ = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.sam_local"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(
+        "No Docker engine answers, and sam local needs one: start Docker, or set DOCKER_HOST."
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ({"statusCode": 200}, "answered 200"),
+        ({"statusCode": 401}, "answered 401"),
+        ({"batchItemFailures": []}, "done"),
+        ({"errorMessage": "Unauthorized", "errorType": "Exception"}, "refused"),
+        ({"errorMessage": "", "errorType": "OvertakenError"}, "refused"),
+    ],
+)
+def test_answer_of_the_function_passes(answer: dict[str, Any], verdict: str) -> None:
+    judged = sam_local.judge(json.dumps(answer))
+
+    assert judged == verdict
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json.dumps({"statusCode": 502}),
+        json.dumps({"errorMessage": "No module named 'psycopg'", "errorType": "Runtime.ImportModuleError"}),
+        "Function timed out",
+    ],
+)
+def test_fault_of_the_function_fails(answer: str) -> None:
+    judged = sam_local.judge(answer)
+
+    assert judged == f"failed: {answer}"
