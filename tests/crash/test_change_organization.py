@@ -21,7 +21,7 @@ from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import Crash, crashes
 from tests.given import NOW, OPERATOR, PLANS_PATH, REGION, Databases, new_organization, tenant_of
-from tests.use_cases.admitting import known_of
+from tests.use_cases.admitting import cached_standing
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -79,7 +79,7 @@ def require_unchanged_or_changed(
     sweep(databases.platform, counters, targets, now=NOW + MINUTE)
 
     _, tier, status = state
-    assert known_of(databases, organization.id) == (status, tier), crash
+    assert cached_standing(databases, organization.id) == (status, tier), crash
 
 
 def require_changed_once(aftermath: Aftermath, crash: Crash[Provisioned]) -> None:

@@ -23,7 +23,7 @@ from tenancy.use_cases.schedule.sweep import sweep
 from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import Crash, crashes
 from tests.given import NOW, OPERATOR, AwsAccount, Databases, new_organization, tenant_of
-from tests.use_cases.admitting import known_of
+from tests.use_cases.admitting import cached_standing
 from tests.use_cases.conftest import mails, platform, signer
 from tests.use_cases.erasing import PURGE, Platform, column_of, executions_of
 from tests.use_cases.storing import count as count_events
@@ -87,7 +87,7 @@ def require_swept(platform: Platform, aws: AwsAccount, crash: Crash[Provisioned]
 
     sweep(platform_db, platform.redis, platform.targets, now=LATER)
 
-    assert known_of(platform.databases, crash.state.organization.id)[0] == status, crash
+    assert cached_standing(platform.databases, crash.state.organization.id)[0] == status, crash
     run_due_entries(platform_db, platform.targets, now=NOW + 2 * OUTBOX_CLAIM_TIME)
     assert len(execution_names(aws, crash.state)) == (status == "deleted"), crash
 
@@ -119,7 +119,7 @@ def test_crashed_restore_is_completed(platform: Platform, databases: Databases, 
         row = column_of(databases, organization_id)
         assert (row["status"], row["purge_at"] is None) in {("active", True), ("deleted", False)}, crash
         sweep(databases.platform, platform.redis, platform.targets, now=LATER + MINUTE)
-        assert known_of(databases, organization_id)[0] == row["status"], crash
+        assert cached_standing(databases, organization_id)[0] == row["status"], crash
 
         with suppress(NotDeletedError):
             restore(crash.state)

@@ -19,7 +19,7 @@ from tenancy.use_cases.privacy import export_pages, write_export
 from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import Crash, crashes
 from tests.given import NOW, OPERATOR, Databases, new_organization
-from tests.use_cases.privacy_jobs import EXPORTS, ask_export, objects, rows_in, work
+from tests.use_cases.privacy_jobs import EXPORTS, ask_export, objects, rows_in, run_jobs
 from tests.use_cases.storing import put
 
 EVENTS = 3
@@ -72,8 +72,8 @@ def test_crashed_export_has_each_row_and_each_mail_once(
     databases: Databases, aftermath: Aftermath, request_export: Callable[[], RequestedExport]
 ) -> None:
     crashed = 0
-    for crash in crashes(request_export, lambda _: work(databases, NOW)):
-        work(databases, LATER)
+    for crash in crashes(request_export, lambda _: run_jobs(databases, NOW)):
+        run_jobs(databases, LATER)
 
         assert aftermath.rows(FIND_STATE, (crash.state.id,))[0][0] == "done", crash
         require_whole_files(aftermath, crash)
@@ -109,11 +109,11 @@ def test_crashed_deletion_of_expired_files_is_completed(
 
     def begin() -> RequestedExport:
         export = request_export()
-        work(databases, NOW)
+        run_jobs(databases, NOW)
         return export
 
-    for crash in crashes(begin, lambda _: work(databases, expired)):
-        work(databases, expired)
+    for crash in crashes(begin, lambda _: run_jobs(databases, expired)):
+        run_jobs(databases, expired)
 
         assert crash.state.objects() == {}, crash
         assert aftermath.rows(FIND_STATE, (crash.state.id,)) == [("done", None, expired, None)], crash

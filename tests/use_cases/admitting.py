@@ -1,4 +1,4 @@
-"""How tests ask to be admitted, and what Redis then knows."""
+"""Helpers of the admission tests."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,11 +11,12 @@ from tenancy.stores.redis.counters import standing_key
 from tests.given import Databases
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+REDIS_TIMEOUT_SECONDS = 120.0  # long, because many clients may share a slow machine
 
 type Admit = Callable[..., Admission]
 
 
-def known_of(databases: Databases, organization_id: UUID) -> tuple[str | None, ...]:
-    """Return the status and the tier that Redis has noted of the organization."""
+def cached_standing(databases: Databases, organization_id: UUID) -> tuple[str | None, ...]:
+    """Return status and tier of the organization in Redis."""
     with Client.from_url(databases.servers.valkey_url, decode_responses=True) as client:
         return tuple(client.hmget(standing_key(organization_id), ["status", "tier"]))

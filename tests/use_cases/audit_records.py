@@ -1,4 +1,4 @@
-"""Audit records for tests: what somebody read, written to a log, or on its way there."""
+"""Audit records for tests: made, written to a log, and as messages of the queue."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +20,7 @@ EVER = AuditSelection(start=date(2000, 1, 1), end=date(2100, 1, 1))
 
 
 def read(number: int, *, occurred_at: datetime = NOW, **changes: object) -> AuditRecord:
+    """Return the record of a call that read usage, *number* seconds after *occurred_at*."""
     record = AuditRecord(
         occurred_at=occurred_at + timedelta(seconds=number),
         actor=ALICE,
@@ -31,13 +32,14 @@ def read(number: int, *, occurred_at: datetime = NOW, **changes: object) -> Audi
 
 
 def refusal(number: int = 0, **changes: object) -> AuditRecord:
-    """Return a refusal of ten minutes ago; 0 to 59 are of the same minute."""
+    """Return a refusal of ten minutes ago. Numbers 0 to 59 are in the same minute."""
     minute = (NOW - timedelta(minutes=10)).replace(second=0, microsecond=0)
     refused = read(number, occurred_at=minute, outcome=AuditOutcome.REFUSED, code="tenant_mismatch")
     return replace(refused, **changes)  # type: ignore[arg-type]
 
 
 def write(databases: Databases, organization_id: UUID, *records: AuditRecord) -> None:
+    """Insert *records* into the log of the organization."""
     with databases.platform.transaction() as conn:
         for record in records:
             insert_audit_record(conn, organization_id, record)
@@ -48,7 +50,7 @@ def message(organization_id: UUID, record: AuditRecord) -> str:
 
 
 def messages(organization_id: UUID, *records: AuditRecord) -> dict[str, str]:
-    """Return records as the queue brings them, by message id."""
+    """Return records as messages of the queue, by message id."""
     return {f"message-{number}": message(organization_id, record) for number, record in enumerate(records)}
 
 

@@ -1,11 +1,14 @@
-"""What audit logs are verified with, and tampered with; who decides on requests, and who deletes."""
+"""Fixtures of the use cases: signer, superuser connection, admission gate and deletion."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from botocore.config import Config
 
+from tenancy.stores.aws import executions, gateway_keys
+from tenancy.stores.aws.boto import BOTO_CONFIG
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
@@ -19,7 +22,38 @@ from tests.handlers.conftest import mails
 from tests.use_cases.admitting import NOW, Admit
 from tests.use_cases.erasing import Platform
 
-__all__ = ["mails"]  # a fixture that is shared with the handlers'
+__all__ = ["mails"]  # a fixture of the handlers that tests here use as well
+
+TIMEOUT_SECONDS = 120
+TIMEOUTS = (
+    "aws.client.AWS_CALL_TIMEOUT_SECONDS",
+    "postgres.client.POSTGRES_CONNECT_TIMEOUT_SECONDS",
+    "clickhouse.client.CLICKHOUSE_CONNECT_TIMEOUT_SECONDS",
+)
+BOTO_CLIENTS = (executions._client, gateway_keys._api_gateway, gateway_keys._parameters)
+
+
+@pytest.fixture(autouse=True)
+def long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raise the time-outs of the stores.
+
+    A slow machine must not look like an unreachable server.
+    """
+    for name in TIMEOUTS:
+        monkeypatch.setattr(f"tenancy.stores.{name}", TIMEOUT_SECONDS)
+
+
+@pytest.fixture
+def long_boto_timeouts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Use boto clients with long time-outs, for tests whose threads all call AWS at once."""
+    config = BOTO_CONFIG.merge(Config(connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS))
+    for module in (executions, gateway_keys):
+        monkeypatch.setattr(module, "BOTO_CONFIG", config)
+    for client in BOTO_CLIENTS:
+        client.cache_clear()
+    yield
+    for client in BOTO_CLIENTS:
+        client.cache_clear()
 
 
 @pytest.fixture
@@ -31,7 +65,7 @@ def signer(aws: AwsAccount) -> Iterator[Signer]:
 
 @pytest.fixture
 def tamper(databases: Databases) -> Iterator[psycopg.Connection[Any]]:
-    """Whoever has the database's own superuser: what no wall keeps out, and only the chain shows."""
+    """Connect as the superuser of the database, whose changes only the audit chain reveals."""
     with psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True) as conn:
         yield conn
 

@@ -1,4 +1,4 @@
-"""How tests delete an organization and walk its deletion to the end, as the state machine does."""
+"""Deletion of an organization, step by step as the state machine runs it."""
 
 import json
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import NOW, OPERATOR, REGION, Databases
 
 GRACE = timedelta(days=30)
-QUIET = timedelta(minutes=2)
+WRITER_WAIT = timedelta(minutes=2)
 PURGE = NOW + GRACE
 REQUEST_ID = "execution-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What deletes and erases."""
+    """The databases and clients that a deletion and an erasure need."""
 
     databases: Databases
     redis: Redis
@@ -35,23 +35,25 @@ class Platform:
     signer: Signer
 
     def delete(self, organization_id: UUID, *, now: datetime = NOW) -> int:
-        """Delete, and return which deletion it is."""
+        """Delete the organization and return the number of this deletion."""
         delete_organization(
             self.databases.platform, self.targets, organization_id, "the end", OPERATOR, grace=GRACE, now=now
         )
         return generation_of(self.databases, organization_id)
 
-    def close(self, organization_id: UUID, generation: int = 1, *, now: datetime = PURGE) -> None:
+    def place_tombstones(self, organization_id: UUID, generation: int = 1, *, now: datetime = PURGE) -> None:
         place_tombstones(self.erasure_stores, organization_id, generation, request_id=REQUEST_ID, now=now)
 
     def erase(self, organization_id: UUID, generation: int = 1, *, times: int = 1, now: datetime = PURGE) -> Counts:
-        """Do every task that often, and return the counts of the last one."""
+        """Run every task *times* times and return the counts of the last one."""
         counts: Counts = {}
-        later = now + QUIET
+        later = now + WRITER_WAIT
         for _ in range(times):
-            self.close(organization_id, generation, now=now)
+            self.place_tombstones(organization_id, generation, now=now)
         for _ in range(times):
-            await_writers(self.erasure_stores, organization_id, generation, closed_at=now, writer_wait=QUIET, now=later)
+            await_writers(
+                self.erasure_stores, organization_id, generation, closed_at=now, writer_wait=WRITER_WAIT, now=later
+            )
         for store in ERASABLE_STORES:
             for _ in range(times):
                 erase_store(self.erasure_stores, organization_id, generation, store, now=later)
@@ -67,7 +69,7 @@ def generation_of(databases: Databases, organization_id: UUID) -> int:
 
 
 def column_of(databases: Databases, organization_id: UUID) -> Mapping[str, Any]:
-    """Return the organization's row, by column."""
+    """Return the row of the organization by column."""
     with databases.platform.transaction() as conn:
         cursor = conn.execute("SELECT * FROM organizations WHERE id = %s", (organization_id,))
         names = [column.name for column in cursor.description or ()]
@@ -76,14 +78,14 @@ def column_of(databases: Databases, organization_id: UUID) -> Mapping[str, Any]:
 
 
 def executions_of(state_machine_arn: str) -> list[dict[str, Any]]:
-    """Return the inputs of all executions, with their names."""
+    """Return name and input of every execution."""
     client = boto3.client("stepfunctions", region_name=REGION)
     found = client.list_executions(stateMachineArn=state_machine_arn)["executions"]
     described = [client.describe_execution(executionArn=each["executionArn"]) for each in found]
     return [{"name": each["name"], **json.loads(each["input"])} for each in described]
 
 
-def owed(databases: Databases) -> list[tuple[str, str | None]]:
-    """Return the effects that are owed, as kind and address."""
+def pending_entries(databases: Databases) -> list[tuple[str, str | None]]:
+    """Return kind and address of every outbox entry."""
     with databases.platform.transaction() as conn:
         return conn.execute("SELECT kind, payload ->> 'to' FROM outbox ORDER BY kind, 2").fetchall()

@@ -1,4 +1,4 @@
-"""Exports and erasures as tests ask for them, and the worker that does what is due."""
+"""Requests of exports and erasures, and the worker that runs due jobs."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ from tests.use_cases.storing import store
 
 EXPORTS = Exports(REGION, EXPORTS_BUCKET, path_style=True)
 
-ASK_MANY = """
+INSERT_COPIES = """
     INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at)
     SELECT gen_random_uuid(), organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at
     FROM erasures, generate_series(1, %s)
@@ -36,18 +36,18 @@ ASK_MANY = """
 type HasTime = Callable[[], bool]
 
 
-def always() -> bool:
+def unlimited_time() -> bool:
     return True
 
 
-def times(number: int) -> HasTime:
-    """Have time that often, and none after that."""
+def time_for(number: int) -> HasTime:
+    """Return a clock that has time for *number* steps and then no more."""
     left = iter(range(number))
     return lambda: next(left, None) is not None
 
 
-def actor_of(who: Provisioned) -> Actor:
-    return replace(OPERATOR, kind=CallerKind.KEY, id=who.secret_key_id)
+def actor_of(provisioned: Provisioned) -> Actor:
+    return replace(OPERATOR, kind=CallerKind.KEY, id=provisioned.secret_key_id)
 
 
 def stores_of(databases: Databases, *, writer_wait: timedelta = timedelta()) -> PrivacyJobStores:
@@ -61,30 +61,42 @@ def stores_of(databases: Databases, *, writer_wait: timedelta = timedelta()) -> 
     )
 
 
-def work(databases: Databases, now: datetime, has_time: HasTime = always) -> PrivacyJobRun:
+def run_jobs(databases: Databases, now: datetime, has_time: HasTime = unlimited_time) -> PrivacyJobRun:
     return run_privacy_jobs(stores_of(databases), has_time=has_time, clock=lambda: now)
 
 
-def devices(databases: Databases, who: Provisioned, table: str = "events") -> set[str]:
+def devices(databases: Databases, provisioned: Provisioned, table: str = "events") -> set[str]:
     statement = f"SELECT DISTINCT device_id FROM {table} WHERE organization_id = {{id:UUID}}"
-    rows = databases.clickhouse.query(statement, parameters={"id": str(who.organization.id)}).result_rows
+    rows = databases.clickhouse.query(statement, parameters={"id": str(provisioned.organization.id)}).result_rows
     return {device for (device,) in rows}
 
 
-def fill(databases: Databases, who: Provisioned, name: str, events: int = 12) -> None:
-    """Give the organization events on three days, held ones, a report of its own use; *name* is in each."""
+def store_sample_data(databases: Databases, provisioned: Provisioned, name: str, events: int = 12) -> None:
+    """Store events of three days, held events and a usage report. All of them contain *name*."""
     for days in range(3):
         numbers = range(days * events // 3, (days + 1) * events // 3)
-        store(databases, who.organization.id, numbers, at=NOW - timedelta(days=days), event_name=name)
-    store(databases, who.organization.id, range(2), at=NOW, table="held_events", reason="quota", event_name=name)
-    store(databases, who.organization.id, range(2, 3), at=NOW, table="held_events", reason="released", event_name=name)
-    record_usage(databases.functions, tenant_of(who), Metric.ML_PREDICTIONS, 7, idempotency_key=name, now=NOW)
+        store(databases, provisioned.organization.id, numbers, at=NOW - timedelta(days=days), event_name=name)
+    store(
+        databases, provisioned.organization.id, range(2), at=NOW, table="held_events", reason="quota", event_name=name
+    )
+    store(
+        databases,
+        provisioned.organization.id,
+        range(2, 3),
+        at=NOW,
+        table="held_events",
+        reason="released",
+        event_name=name,
+    )
+    record_usage(databases.functions, tenant_of(provisioned), Metric.ML_PREDICTIONS, 7, idempotency_key=name, now=NOW)
 
 
-def hold(databases: Databases, who: Provisioned, event_id: str, happened: str, reason: str = "clock") -> None:
-    """Put a held event with any time into ClickHouse, as versions before this one have."""
+def insert_held_event(
+    databases: Databases, provisioned: Provisioned, event_id: str, happened: str, reason: str = "clock"
+) -> None:
+    """Insert a held event with any time into ClickHouse, as earlier releases did."""
     row = {
-        "organization_id": str(who.organization.id),
+        "organization_id": str(provisioned.organization.id),
         "event_id": event_id,
         "event_timestamp": happened,
         "received_at": "2026-11-24 12:00:00",
@@ -93,35 +105,37 @@ def hold(databases: Databases, who: Provisioned, event_id: str, happened: str, r
     databases.clickhouse.raw_insert("held_events", insert_block=json.dumps(row), fmt="JSONEachRow")
 
 
-def ask_export(databases: Databases, who: Provisioned, now: datetime) -> UUID:
-    return request_export(databases.functions, tenant_of(who), actor_of(who), now=now).id
+def ask_export(databases: Databases, provisioned: Provisioned, now: datetime) -> UUID:
+    return request_export(databases.functions, tenant_of(provisioned), actor_of(provisioned), now=now).id
 
 
 def ask_erasure(
-    databases: Databases, who: Provisioned, name: str, now: datetime, kind: SubjectKind = SubjectKind.DEVICE_ID
+    databases: Databases, provisioned: Provisioned, name: str, now: datetime, kind: SubjectKind = SubjectKind.DEVICE_ID
 ) -> UUID:
     subject = hash_subject(kind, name)
-    return request_erasure(databases.functions, tenant_of(who), subject, actor_of(who), now=now).id
+    return request_erasure(databases.functions, tenant_of(provisioned), subject, actor_of(provisioned), now=now).id
 
 
 def repeat_erasures(databases: Databases, times: int) -> None:
-    """Ask for each erasure that often once more, past every limit."""
+    """Insert *times* copies of each erasure, past every limit."""
     with superuser(databases) as conn:
-        conn.execute(ASK_MANY, (times,))
+        conn.execute(INSERT_COPIES, (times,))
 
 
-def export(databases: Databases, who: Provisioned, export_id: UUID, now: datetime) -> tuple[Export, dict[str, str]]:
-    """Return an export, and the links to its files by name."""
-    page = read_export(databases.functions, EXPORTS, tenant_of(who), export_id, now=now, cursor=0, limit=100)
+def export(
+    databases: Databases, provisioned: Provisioned, export_id: UUID, now: datetime
+) -> tuple[Export, dict[str, str]]:
+    """Return an export and the links to its files by name."""
+    page = read_export(databases.functions, EXPORTS, tenant_of(provisioned), export_id, now=now, cursor=0, limit=100)
     return page.export, {file.name: link for file, link in page.files.items()}
 
 
-def erasure(databases: Databases, who: Provisioned, erasure_id: UUID) -> Erasure:
-    return read_erasure(databases.functions, tenant_of(who), erasure_id)
+def erasure(databases: Databases, provisioned: Provisioned, erasure_id: UUID) -> Erasure:
+    return read_erasure(databases.functions, tenant_of(provisioned), erasure_id)
 
 
 def objects() -> dict[str, bytes]:
-    """Return every object of the bucket by its key."""
+    """Return all objects of the bucket by key."""
     s3: Any = boto3.client("s3", region_name=REGION)
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=EXPORTS_BUCKET).get("Contents", [])]
     return {key: s3.get_object(Bucket=EXPORTS_BUCKET, Key=key)["Body"].read() for key in keys}
@@ -131,11 +145,11 @@ def rows_in(content: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(content).splitlines()]
 
 
-def exported(who: Provisioned) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows that were exported for an organization, by section."""
+def exported_rows(provisioned: Provisioned) -> dict[str, list[dict[str, Any]]]:
+    """Return the exported rows of an organization by section."""
     sections: dict[str, list[dict[str, Any]]] = {}
     for key, content in sorted(objects().items()):
-        if key.startswith(str(who.organization.id)) and key.endswith(".gz"):
+        if key.startswith(str(provisioned.organization.id)) and key.endswith(".gz"):
             sections.setdefault(key.partition("-")[2].rpartition("/")[2][6:].partition(".")[0], []).extend(
                 rows_in(content)
             )

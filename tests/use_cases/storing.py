@@ -1,4 +1,4 @@
-"""Events that a test puts straight into ClickHouse, as load would, received whenever it says."""
+"""Events that a test inserts into ClickHouse directly, with any time of receipt."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tests.given import Databases, event
 
-LONG: timedelta = timedelta(days=3650)
+RETENTION: timedelta = timedelta(days=3650)
 
 
 def store(
@@ -29,8 +29,11 @@ def store(
     reason: str = "",
     **changes: object,
 ) -> None:
-    """Store events that were received *at* that time, and happened and were written then unless it says otherwise."""
-    reception = BatchContext(organization_id=organization_id, received_at=at, retention=LONG)
+    """Store events that were received *at* that time.
+
+    *happened* and *written* are the same time, unless given.
+    """
+    reception = BatchContext(organization_id=organization_id, received_at=at, retention=RETENTION)
     stamp = (happened or at).isoformat()
     raws = [msgspec.json.encode(event(number, event_timestamp=stamp, **changes)) for number in numbers]
     rows = [structs.replace(parse_event(raw, reception), reason=reason) for raw in raws]
@@ -40,7 +43,7 @@ def store(
 def load(
     databases: Databases, rows: Sequence[EventRow], *, at: datetime, written: datetime, table: EventTable = "events"
 ) -> None:
-    """Store *rows* that were received *at* that time, as if they were *written* then."""
+    """Store *rows* that were received *at* that time and inserted at the time *written*."""
     for frame in encode_frames(rows):
         insert_frames(databases.clickhouse, table, [frame.bytes], token=str(uuid4()))
     moments = {"at": at, "written": written}
@@ -74,7 +77,7 @@ INSERT_HELD_EVENTS = """
 
 
 def put(databases: Databases, organization_id: UUID, numbers: range, *, at: datetime, is_held: bool = False) -> None:
-    """Store plain events in one statement, for tests that do so a hundred times."""
+    """Insert plain events in one statement, which is fast enough for hundreds of calls."""
     parameters = {
         "organization_id": str(organization_id), "at": at, "first": numbers.start, "events": len(numbers),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Admission is exact, whoever asks at once."""
+"""Admission counts exactly under concurrent requests."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,24 +20,27 @@ from tenancy.stores.postgres.platform.usage import update_daily_requests
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import PATIENCE_SECONDS, Databases, know, tenant_of
+from tests.given import Databases, know, tenant_of
 from tests.handlers.functions import superuser
-from tests.use_cases.admitting import NOW, Admit
+from tests.use_cases.admitting import NOW, REDIS_TIMEOUT_SECONDS, Admit
 
 STARTER = QUOTAS[Tier.STARTER]
 OPERATOR = Operator(credential_id=PLATFORM_LOG)
 
 
 @contextmanager
-def before_due(databases: Databases, clients: int) -> Iterator[Callable[[Callable[[Admit], None]], None]]:
-    """Run the same for each of many clients, which wait for each other; every one has connections of its own."""
+def run_at_once(databases: Databases, clients: int) -> Iterator[Callable[[Callable[[Admit], None]], None]]:
+    """Yield a function that runs the same work for many clients at once.
+
+    Each client has its own connections. All clients start together.
+    """
     servers, barrier = databases.servers, Barrier(clients)
 
     def run(work: Callable[[Admit], None]) -> None:
         def one(_: int) -> None:
             url = servers.postgres_url(postgres.FUNCTIONS, databases.name)
             with (
-                closing(Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)) as redis,
+                closing(Redis(lambda: servers.valkey_url, timeout_seconds=REDIS_TIMEOUT_SECONDS)) as redis,
                 closing(Database(lambda: url)) as db,
             ):
                 admissions = AdmissionGate(redis, lambda: db)
@@ -50,39 +53,43 @@ def before_due(databases: Databases, clients: int) -> Iterator[Callable[[Callabl
     yield run
 
 
-def test_of_two_hundred_clients_at_once_exactly_a_hundred_are_admitted(
+def test_200_clients_at_once_get_exactly_100_admissions(
     databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
 ) -> None:
     tenant = tenant_of(acme)
     know(counters, tenant)
     verdicts: list[AdmissionVerdict] = []
-    with before_due(databases, 200) as run:
+
+    with run_at_once(databases, 200) as run:
         run(lambda admit: verdicts.append(admit(tenant).verdict))
+
     assert Counter(verdicts) == {AdmissionVerdict.ADMITTED: 100, AdmissionVerdict.RATE_LIMITED: 100}
+
     admissions = AdmissionGate(counters, lambda: databases.functions)
     assert admissions.admit(tenant_of(globex), now=NOW).verdict is AdmissionVerdict.ADMITTED
 
 
-def test_thirty_two_workers_share_a_quota_with_a_hundred_left_to_the_last_event(
-    databases: Databases, counters: Redis, acme: Provisioned
-) -> None:
+def test_32_workers_use_a_quota_up_to_its_last_event(databases: Databases, counters: Redis, acme: Provisioned) -> None:
     tenant = replace(tenant_of(acme), bucket=RateBucket.INGEST)
     know(counters, tenant, events=STARTER.events_per_month - 100, held=STARTER.grace_events_per_month - 50)
     found: list[Admission] = []
-    with before_due(databases, 32) as run:
+
+    with run_at_once(databases, 32) as run:
         run(lambda admit: found.append(admit(tenant, events=7)))
+
     assert sum(each.accepted for each in found) == 100
     assert sum(each.held for each in found) == 50
     assert sum(7 - each.accepted - each.held for each in found) == 32 * 7 - 150
     assert all(each.verdict is AdmissionVerdict.ADMITTED for each in found)
 
 
-def test_a_burst_that_blocks_a_write_key_leaves_the_same_organizations_servers_and_people_working(
-    admit: Admit, acme: Provisioned
-) -> None:
+def test_rate_limited_write_key_does_not_block_management(admit: Admit, acme: Provisioned) -> None:
     device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
+
     verdicts = Counter(admit(device).verdict for _ in range(300))
+
     assert verdicts == {AdmissionVerdict.ADMITTED: 100, AdmissionVerdict.RATE_LIMITED: 200}
+
     person = replace(tenant_of(acme), credential_id=acme.admin_user_id, kind=CallerKind.PERSON, epoch="0.0")
     for tenant in (tenant_of(acme), person):
         assert admit(tenant).verdict is AdmissionVerdict.ADMITTED
@@ -90,51 +97,64 @@ def test_a_burst_that_blocks_a_write_key_leaves_the_same_organizations_servers_a
     assert admit(device, now=NOW + timedelta(seconds=60)).verdict is AdmissionVerdict.ADMITTED
 
 
-def test_keys_of_one_organization_share_its_limit(admit: Admit, acme: Provisioned) -> None:
+def test_keys_of_an_organization_share_its_rate_limit(admit: Admit, acme: Provisioned) -> None:
     person = replace(tenant_of(acme), credential_id=acme.admin_user_id, kind=CallerKind.PERSON, epoch="0.0")
+
     remaining = [admission.rate.remaining for admission in map(admit, [tenant_of(acme), person]) if admission.rate]
+
     assert remaining == [99, 98]
 
 
-def test_a_whole_batch_is_taken_or_nothing_of_it(admit: Admit, counters: Redis, acme: Provisioned) -> None:
+def test_all_or_nothing_batch_is_reserved_whole_or_not_at_all(admit: Admit, counters: Redis, acme: Provisioned) -> None:
     tenant = tenant_of(acme)
     know(counters, tenant, events=STARTER.events_per_month - 10, held=STARTER.grace_events_per_month - 10)
+
     too_much = admit(tenant, events=21, all_or_nothing=True)
+
     assert (too_much.accepted, too_much.held) == (0, 0)
+
     fits = admit(tenant, events=20, all_or_nothing=True)
     assert (fits.accepted, fits.held) == (10, 10)
+
     full = admit(tenant, events=1, all_or_nothing=True)
     assert (full.accepted, full.held, full.used) == (0, 0, STARTER.events_per_month)
 
 
-def test_the_months_requests_are_a_quota_that_devices_can_use_up_and_not_for_their_owner(
+def test_devices_cannot_use_up_the_requests_of_management(
     admit: Admit, databases: Databases, acme: Provisioned
 ) -> None:
     with databases.platform.transaction() as conn:
         spent = STARTER.api_requests_per_month - 1
         update_daily_requests(conn, {(acme.organization.id, NOW.date() - timedelta(days=1)): spent})
+
     device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     assert admit(device).verdict is AdmissionVerdict.ADMITTED
+
     refused = admit(device)
+
     assert (refused.verdict, refused.metric, refused.used) == (AdmissionVerdict.OVER_QUOTA, "api_requests", spent + 1)
     assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
     assert admit(device, now=datetime(2026, 12, 1, tzinfo=UTC)).verdict is AdmissionVerdict.ADMITTED
 
 
-def test_who_manages_has_a_months_requests_of_their_own(admit: Admit, databases: Databases, acme: Provisioned) -> None:
+def test_management_has_a_request_quota_of_its_own(admit: Admit, databases: Databases, acme: Provisioned) -> None:
     assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
+
     with Client.from_url(databases.servers.valkey_url) as client:
         client.hset(f"{{{acme.organization.id}}}:usage:2026-11", "management", str(STARTER.api_requests_per_month))
     refused = admit(tenant_of(acme))
+
     assert (refused.verdict, refused.metric) == (AdmissionVerdict.OVER_QUOTA, "api_requests")
 
 
-def test_stored_bytes_past_the_quota_leave_no_room_for_events(
+def test_events_are_held_when_the_storage_quota_is_used_up(
     admit: Admit, databases: Databases, acme: Provisioned
 ) -> None:
     with superuser(databases) as conn:
         conn.execute(
             "INSERT INTO measurements VALUES (%s, %s, 0, %s)", (acme.organization.id, STARTER.storage_bytes, NOW)
         )
+
     found = admit(tenant_of(acme), events=3)
+
     assert (found.accepted, found.held, found.metric, found.used) == (0, 3, "storage_bytes", STARTER.storage_bytes)

@@ -1,4 +1,4 @@
-"""Admission forgets nothing that PostgreSQL knows, and what changes bites at the next request."""
+"""A changed standing applies to the next request, also after Redis lost its data."""
 
 from collections import Counter
 from dataclasses import replace
@@ -36,74 +36,96 @@ def publish(databases: Databases, counters: Redis, acme: Provisioned) -> None:
     put_standing(counters, acme.organization.id, standing)
 
 
-def test_a_suspension_and_its_end_bite_at_the_next_request(
+def test_suspension_and_its_end_apply_to_the_next_request(
     admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
 ) -> None:
     assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
+
     set_status(databases, acme, "suspended")
     publish(databases, counters, acme)
+
     refused = admit(tenant_of(acme))
+
     assert (refused.verdict, refused.status) == (AdmissionVerdict.INACTIVE, "suspended")
+
     set_status(databases, acme, "active")
     publish(databases, counters, acme)
+
     assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
 
 
-def test_a_revoked_key_is_nobodys_at_the_next_request_although_the_authorizer_still_knows_it(
+def test_revoked_key_is_refused_at_the_next_request(
     admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
 ) -> None:
     tenant = tenant_of(acme)
+
     assert admit(tenant).verdict is AdmissionVerdict.ADMITTED
+
     with superuser(databases) as conn:
         conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", (acme.secret_key_id,))
+
     with databases.platform.tenant_transaction(acme.organization.id) as conn:
         standing = find_standing(conn, acme.organization.id)
     assert standing is not None
+
     put_standing(counters, acme.organization.id, standing, credential=(acme.secret_key_id, "revoked"))
     refused = admit(tenant)
+
     assert (refused.verdict, refused.rate) == (AdmissionVerdict.UNAUTHENTICATED, None)
+
     other = replace(tenant, credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     assert admit(other).verdict is AdmissionVerdict.ADMITTED
 
 
 @pytest.mark.parametrize("table", ["organizations", "users"])
-def test_a_persons_token_dies_with_the_epoch_of_either_the_organization_or_the_user(
+def test_new_epoch_ends_the_tokens_of_a_person(
     admit: Admit, counters: Redis, databases: Databases, acme: Provisioned, table: str
 ) -> None:
     person = replace(tenant_of(acme), credential_id=acme.admin_user_id, kind=CallerKind.PERSON, epoch="0.0")
+
     assert admit(person).verdict is AdmissionVerdict.ADMITTED
+
     with superuser(databases) as conn:
         changes = "token_epoch = 1, updated_at = clock_timestamp()" if table == "organizations" else "token_epoch = 1"
         conn.execute(f"UPDATE {table} SET {changes}")
     publish(databases, counters, acme)
+
     if table == "users":
         with databases.platform.tenant_transaction(acme.organization.id) as conn:
             standing = find_standing(conn, acme.organization.id)
         assert standing is not None
         put_standing(counters, acme.organization.id, standing, credential=(acme.admin_user_id, "1"))
+
     assert admit(person).verdict is AdmissionVerdict.UNAUTHENTICATED
+
     fresh = replace(person, epoch="1.0" if table == "organizations" else "0.1")
     assert admit(fresh).verdict is AdmissionVerdict.ADMITTED
     assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
 
 
-def test_whoever_is_in_no_database_is_nobody(admit: Admit, acme: Provisioned) -> None:
+def test_unknown_credential_or_organization_is_unauthenticated(admit: Admit, acme: Provisioned) -> None:
     stranger = replace(tenant_of(acme), credential_id=acme.app_id)
+
     assert admit(stranger).verdict is AdmissionVerdict.UNAUTHENTICATED
+
     nowhere = replace(tenant_of(acme), organization_id=acme.app_id)
     assert admit(nowhere).verdict is AdmissionVerdict.UNAUTHENTICATED
 
 
-def test_a_tier_change_takes_effect_on_the_next_request_and_keeps_the_counters(
+def test_tier_change_applies_at_once_and_keeps_counters(
     admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
 ) -> None:
     for _ in range(101):
         last = admit(tenant_of(acme), events=10)
+
     assert last.verdict is AdmissionVerdict.RATE_LIMITED
+
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET tier = 'growth', updated_at = clock_timestamp()")
     publish(databases, counters, acme)
+
     found = admit(tenant_of(acme), events=10)
+
     assert found.verdict is AdmissionVerdict.ADMITTED
     assert found.tier is Tier.GROWTH
     assert found.rate is not None
@@ -111,13 +133,13 @@ def test_a_tier_change_takes_effect_on_the_next_request_and_keeps_the_counters(
     assert found.used == 1_000
 
 
-def test_the_operator_has_a_limit_of_its_own(admit: Admit) -> None:
+def test_operator_has_a_rate_limit_of_its_own(admit: Admit) -> None:
     for number in range(PLATFORM_REQUESTS_PER_MINUTE + 1):
         found = admit(OPERATOR)
         assert (found.verdict is AdmissionVerdict.ADMITTED) == (number < PLATFORM_REQUESTS_PER_MINUTE)
 
 
-# ------------------------------------------------------------------------------------------------------------ flushed
+# ---------------------------------------------------------------------------------------------------- flushed Redis
 
 
 def flush(databases: Databases) -> None:
@@ -125,11 +147,10 @@ def flush(databases: Databases) -> None:
         client.flushall()
 
 
-def test_a_flush_in_the_middle_revives_nobody_and_admits_at_most_twice_the_limit(
-    admit: Admit, databases: Databases, acme: Provisioned
-) -> None:
+def test_flush_admits_at_most_twice_the_limit(admit: Admit, databases: Databases, acme: Provisioned) -> None:
     with superuser(databases) as conn:
         conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", (acme.write_key_id,))
+
     revoked = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     verdicts = []
     for number in range(400):
@@ -137,42 +158,51 @@ def test_a_flush_in_the_middle_revives_nobody_and_admits_at_most_twice_the_limit
             flush(databases)
         verdicts.append(admit(tenant_of(acme), now=NOW + timedelta(milliseconds=number)).verdict)
         assert admit(revoked).verdict is AdmissionVerdict.UNAUTHENTICATED
+
     assert 100 <= Counter(verdicts)[AdmissionVerdict.ADMITTED] <= 200
 
 
-def test_requests_are_short_by_what_was_not_kept_before_a_flush_and_by_no_more(
+def test_flush_loses_only_requests_that_were_not_persisted(
     admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
 ) -> None:
     for _ in range(30):
         admit(tenant_of(acme))
+
     assert persist_request_counts(databases.platform, counters, now=NOW) == 1
+
     for _ in range(20):
         admit(tenant_of(acme))
     flush(databases)
     for _ in range(40):
         admit(tenant_of(acme))
+
     for _ in range(2):
         persist_request_counts(databases.platform, counters, now=NOW)
+
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         rows = conn.execute("SELECT metric_date, api_requests_count FROM tenant_usage").fetchall()
     assert rows == [(NOW.date(), 70)]
 
 
-def test_the_last_requests_of_a_day_are_kept_after_midnight(
+def test_last_requests_of_a_day_are_persisted_after_midnight(
     admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
 ) -> None:
-    """Also of the last day of a month, whose counters are another key's."""
+    """The day is the last one of its month, so that its counters have another key."""
     late = datetime(2026, 11, 30, 23, 59, 30, tzinfo=UTC)
+
     for moment in (late, late, late + timedelta(minutes=1)):
         admit(tenant_of(acme), now=moment)
+
     assert persist_request_counts(databases.platform, counters, now=late + timedelta(minutes=2)) == 2
+
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         rows = conn.execute("SELECT metric_date::text, api_requests_count FROM tenant_usage ORDER BY 1").fetchall()
     assert rows == [("2026-11-30", 2), ("2026-12-01", 1)]
 
 
-def test_every_key_of_an_organization_has_an_end(admit: Admit, databases: Databases, acme: Provisioned) -> None:
+def test_every_redis_key_of_an_organization_expires(admit: Admit, databases: Databases, acme: Provisioned) -> None:
     admit(tenant_of(acme), events=3)
+
     with Client.from_url(databases.servers.valkey_url, decode_responses=True) as client:
         keys = [key for key in client.keys("*") if str(acme.organization.id) in key]
         assert len(keys) == 3

@@ -1,4 +1,4 @@
-"""The audit log is written once: what no role of ours may do to it."""
+"""No role of the application may change or delete audit entries."""
 
 import psycopg
 import pytest
@@ -9,8 +9,9 @@ from tests.given import Databases
 from tests.use_cases.audit_records import NOW
 
 
-def test_nobody_of_ours_changes_or_deletes_an_entry(databases: Databases, acme: Provisioned) -> None:
+def test_no_role_changes_or_deletes_audit_entries(databases: Databases, acme: Provisioned) -> None:
     seal_audit_logs(databases.platform, now=NOW)
+
     forbidden = (
         "UPDATE audit_log SET action = 'x'",
         "UPDATE audit_log SET occurred_at = now()",
@@ -28,6 +29,7 @@ def test_nobody_of_ours_changes_or_deletes_an_entry(databases: Databases, acme: 
             databases.functions.tenant_transaction(acme.organization.id) as conn,
         ):
             conn.execute(statement)
+
     for statement in set(forbidden) - {"DELETE FROM audit_log", "DELETE FROM audit_people"}:
         with (
             pytest.raises(psycopg.errors.InsufficientPrivilege),
@@ -36,12 +38,14 @@ def test_nobody_of_ours_changes_or_deletes_an_entry(databases: Databases, acme: 
             conn.execute(statement)
 
 
-def test_even_the_platform_deletes_and_reseals_nothing_that_is_sealed(databases: Databases, acme: Provisioned) -> None:
+def test_platform_role_cannot_change_sealed_entries(databases: Databases, acme: Provisioned) -> None:
     seal_audit_logs(databases.platform, now=NOW)
+
     with databases.platform.transaction() as conn:
         assert conn.execute("DELETE FROM audit_log").rowcount == 0
         assert conn.execute("DELETE FROM audit_people").rowcount == 0
         assert conn.execute("UPDATE audit_log SET sequence = 7, seal = sha256('x')").rowcount == 0
+
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),
         databases.platform.transaction() as conn,

@@ -1,4 +1,4 @@
-"""What was changed since it was sealed is named; erasure, retention and whoever works meanwhile break nothing."""
+"""Verification of an audit log names the first entry that was changed after its seal."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def verify(databases: Databases, signer: Signer, organization_id: UUID) -> Verif
         ("UPDATE audit_heads SET sequence = 9", 7),
     ],
 )
-def test_what_was_changed_behind_our_back_is_named(
+def test_verification_names_the_first_changed_entry(
     databases: Databases,
     acme: Provisioned,
     signer: Signer,
@@ -48,21 +48,28 @@ def test_what_was_changed_behind_our_back_is_named(
     sequence: int,
 ) -> None:
     write(databases, acme.organization.id, *(read(number) for number in range(5)))
+
     seal_audit_logs(databases.platform, now=NOW)
+
     assert verify(databases, signer, acme.organization.id).broken is None
+
     tamper.execute(statement)
+
     broken = verify(databases, signer, acme.organization.id).broken
     assert broken is not None
     assert broken.sequence == sequence
 
 
-def test_an_erased_person_leaves_a_chain_that_verifies(
+def test_chain_verifies_after_a_person_is_erased(
     databases: Databases, acme: Provisioned, signer: Signer, tamper: psycopg.Connection[Any]
 ) -> None:
     write(databases, acme.organization.id, read(1), read(2, actor=BOB), read(3))
     seal_audit_logs(databases.platform, now=NOW)
+
     tamper.execute("DELETE FROM audit_people WHERE actor_id = %s", (ALICE.id,))
+
     assert verify(databases, signer, acme.organization.id).broken is None
+
     found = entries(databases, acme.organization.id)
     assert {entry.source_address for entry in found if entry.actor_id in {ALICE.id, BOB.id}} == {
         None,
@@ -70,65 +77,77 @@ def test_an_erased_person_leaves_a_chain_that_verifies(
     }
 
 
-def test_retention_cuts_what_is_too_old_and_the_rest_verifies(
+def test_chain_verifies_after_old_entries_are_pruned(
     databases: Databases, acme: Provisioned, globex: Provisioned, signer: Signer
 ) -> None:
     for organization in (acme, globex):
         write(databases, organization.organization.id, *(read(n, occurred_at=LONG_AGO) for n in range(4)))
+
     seal_audit_logs(databases.platform, now=NOW)
+
     assert prune_audit_logs(databases.platform, signer, now=NOW) == 4
     assert prune_audit_logs(databases.platform, signer, now=NOW) == 0
+
     cut, whole = (verify(databases, signer, each.organization.id) for each in (acme, globex))
     assert (cut.broken, cut.start.sequence, cut.last.sequence) == (None, 4, 5)
     assert (whole.broken, whole.checkpoint, whole.last.sequence) == (None, None, 5)
+
     with databases.platform.transaction() as conn:
         statement = "SELECT count(*) FROM audit_people WHERE organization_id = %s"
         assert conn.execute(statement, (acme.organization.id,)).fetchone() == (1,)
 
 
-def test_a_log_that_is_cut_to_nothing_goes_on_where_it_ended(databases: Databases, signer: Signer) -> None:
+def test_fully_pruned_log_continues_its_sequence(databases: Databases, signer: Signer) -> None:
     write(databases, PLATFORM_LOG, *(read(number, occurred_at=NOW - timedelta(days=3000)) for number in range(3)))
+
     seal_audit_logs(databases.platform, now=NOW)
+
     assert prune_audit_logs(databases.platform, signer, now=NOW) == 3
     assert verify(databases, signer, PLATFORM_LOG).broken is None
+
     write(databases, PLATFORM_LOG, read(1))
     assert seal_audit_logs(databases.platform, now=NOW).heads[PLATFORM_LOG].sequence == 4
+
     verification = verify(databases, signer, PLATFORM_LOG)
     assert (verification.broken, verification.start.sequence, verification.last.sequence) == (None, 3, 4)
 
 
-def test_a_checkpoint_that_was_not_signed_by_us_is_named(
+def test_changed_checkpoint_fails_verification(
     databases: Databases, acme: Provisioned, signer: Signer, tamper: psycopg.Connection[Any]
 ) -> None:
     write(databases, acme.organization.id, *(read(n, occurred_at=LONG_AGO) for n in range(4)))
     seal_audit_logs(databases.platform, now=NOW)
     prune_audit_logs(databases.platform, signer, now=NOW)
+
     tamper.execute("UPDATE audit_checkpoints SET cut_before = now()")
+
     broken = verify(databases, signer, acme.organization.id).broken
     assert broken is not None
     assert (broken.sequence, broken.reason) == (4, "the checkpoint's signature does not verify")
 
 
-def test_what_is_sealed_or_cut_while_a_log_is_verified_breaks_nothing(
+def test_sealing_and_pruning_during_verification_break_nothing(
     databases: Databases, acme: Provisioned, signer: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(databases, acme.organization.id, *(read(number, occurred_at=LONG_AGO) for number in range(3)))
     seal_audit_logs(databases.platform, now=NOW)
 
-    def follow_late(*arguments: Any) -> Any:  # noqa: ANN401
+    def verify_and_change(*arguments: Any) -> Any:  # noqa: ANN401
         followed = verify_chain(*arguments)
         write(databases, acme.organization.id, read(1))
         seal_audit_logs(databases.platform, now=NOW)
         prune_audit_logs(databases.platform, signer, now=NOW)
         return followed
 
-    monkeypatch.setattr(read_audit, "verify_chain", follow_late)
+    monkeypatch.setattr(read_audit, "verify_chain", verify_and_change)
+
     assert verify(databases, signer, acme.organization.id).broken is None
+
     monkeypatch.undo()
     assert verify(databases, signer, acme.organization.id).start.sequence == 3
 
 
-def test_an_entry_that_is_put_below_a_cut_is_named(
+def test_entry_restored_below_a_checkpoint_is_named(
     databases: Databases, acme: Provisioned, signer: Signer, tamper: psycopg.Connection[Any]
 ) -> None:
     write(databases, acme.organization.id, *(read(number, occurred_at=LONG_AGO) for number in range(3)))
@@ -136,37 +155,46 @@ def test_an_entry_that_is_put_below_a_cut_is_named(
     prune_audit_logs(databases.platform, signer, now=NOW)
     write(databases, acme.organization.id, read(1))
     forged = "UPDATE audit_log SET sequence = 2, seal = sha256('x') WHERE sequence IS NULL"
+
     with pytest.raises(psycopg.errors.InsufficientPrivilege), databases.platform.transaction() as conn:
         conn.execute(forged)
+
     tamper.execute(forged)
+
     broken = verify(databases, signer, acme.organization.id).broken
     assert broken is not None
     assert (broken.sequence, broken.reason) == (2, "a pruned entry is in the log again")
 
 
-def test_a_long_log_is_verified_in_several_calls(
+def test_long_log_is_verified_in_several_calls(
     databases: Databases, acme: Provisioned, signer: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_audit, "MAX_ENTRIES", 2)
     write(databases, acme.organization.id, *(read(number) for number in range(4)))
     seal_audit_logs(databases.platform, now=NOW)
     after, seen = None, []
+
     for _ in range(3):
         verification = verify_audit_log(databases.functions, signer, acme.organization.id, after=after)
         after = verification.last
         seen.append((verification.broken, verification.last.sequence, verification.is_complete))
+
     assert seen == [(None, 2, False), (None, 4, False), (None, 5, True)]
 
 
-def test_a_log_that_was_written_anew_does_not_continue_a_kept_seal(
+def test_rewritten_log_does_not_continue_a_known_seal(
     databases: Databases, acme: Provisioned, signer: Signer, tamper: psycopg.Connection[Any]
 ) -> None:
     seal_audit_logs(databases.platform, now=NOW)
+
     kept = verify(databases, signer, acme.organization.id).last
     assert verify_audit_log(databases.functions, signer, acme.organization.id, after=kept).broken is None
+
     tamper.execute("DELETE FROM audit_log")
     tamper.execute("DELETE FROM audit_heads")
     write(databases, acme.organization.id, read(1), read(2))
+
     seal_audit_logs(databases.platform, now=NOW)
+
     assert verify(databases, signer, acme.organization.id).broken is None
     assert verify_audit_log(databases.functions, signer, acme.organization.id, after=kept).broken is not None

@@ -1,4 +1,4 @@
-"""The erasure waits for whoever began to write before the gate closed, and for what ClickHouse may still write."""
+"""The erasure waits for writers that began before its tombstone."""
 
 from datetime import datetime, timedelta
 
@@ -16,14 +16,14 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import OPERATOR, Databases
 from tests.handlers.functions import superuser
-from tests.use_cases.erasing import PURGE, QUIET, Platform
+from tests.use_cases.erasing import PURGE, WRITER_WAIT, Platform
 from tests.use_cases.storing import store
 
 BEFORE = PURGE - timedelta(minutes=1)
 
 
 def refuse_inserts(databases: Databases, table: str) -> None:
-    """Let ClickHouse fail whatever is written to *table*."""
+    """Make ClickHouse refuse every insert into *table*."""
     databases.clickhouse.command(f"ALTER TABLE {table} ADD CONSTRAINT nothing_passes CHECK 0")
 
 
@@ -32,91 +32,112 @@ def leases(databases: Databases) -> list[str]:
         return [name for (name,) in conn.execute("SELECT name FROM leases ORDER BY name")]
 
 
-def assert_waited_for(platform: Platform, made: Provisioned) -> None:
-    """Delete, and see that the erasure waits until everything that began a minute before has ended."""
-    own = made.organization.id
-    platform.delete(own)
-    platform.close(own)
+def assert_waited_for(platform: Platform, provisioned: Provisioned) -> None:
+    """Assert that an erasure waits until the writers of the minute before have ended."""
+    organization_id = provisioned.organization.id
+    platform.delete(organization_id)
+    platform.place_tombstones(organization_id)
     with pytest.raises(WritersActiveError):
         await_writers(
-            platform.erasure_stores, own, 1, closed_at=PURGE, writer_wait=QUIET, now=BEFORE + ROLL_UP_LEASE_TIME - QUIET
+            platform.erasure_stores,
+            organization_id,
+            1,
+            closed_at=PURGE,
+            writer_wait=WRITER_WAIT,
+            now=BEFORE + ROLL_UP_LEASE_TIME - WRITER_WAIT,
         )
-    await_writers(platform.erasure_stores, own, 1, closed_at=PURGE, writer_wait=QUIET, now=BEFORE + ROLL_UP_LEASE_TIME)
+    await_writers(
+        platform.erasure_stores,
+        organization_id,
+        1,
+        closed_at=PURGE,
+        writer_wait=WRITER_WAIT,
+        now=BEFORE + ROLL_UP_LEASE_TIME,
+    )
 
 
-def test_writers_that_began_before_the_gate_closed_are_waited_for(
+def test_erasure_waits_for_writers_older_than_the_tombstone(
     platform: Platform, databases: Databases, acme: Provisioned
 ) -> None:
-    own = acme.organization.id
-    platform.delete(own)
-    platform.close(own)
+    organization_id = acme.organization.id
+    platform.delete(organization_id)
+    platform.place_tombstones(organization_id)
 
     def wait(now: datetime) -> None:
-        await_writers(platform.erasure_stores, own, 1, closed_at=PURGE, writer_wait=QUIET, now=now)
+        await_writers(platform.erasure_stores, organization_id, 1, closed_at=PURGE, writer_wait=WRITER_WAIT, now=now)
 
     with pytest.raises(WritersActiveError):
-        wait(PURGE + QUIET - timedelta(seconds=1))
-    wait(PURGE + QUIET)
-    for name in ("roll_up", f"release {own}"):
+        wait(PURGE + WRITER_WAIT - timedelta(seconds=1))
+
+    wait(PURGE + WRITER_WAIT)
+
+    for name in ("roll_up", f"release {organization_id}"):
         with databases.platform.transaction() as conn:
             before = PURGE - timedelta(minutes=1)
-            take_lease(conn, name, own, now=before, ends_at=before + ROLL_UP_LEASE_TIME)
+            take_lease(conn, name, organization_id, now=before, ends_at=before + ROLL_UP_LEASE_TIME)
+
         with pytest.raises(WritersActiveError):
-            wait(PURGE + QUIET)
+            wait(PURGE + WRITER_WAIT)
+
         with databases.platform.transaction() as conn:
-            since = PURGE + ROLL_UP_LEASE_TIME - timedelta(seconds=59)  # what was held from before has ended by then
+            since = PURGE + ROLL_UP_LEASE_TIME - timedelta(seconds=59)  # the earlier lease has ended
             take_lease(conn, name, OPERATOR.id, now=since, ends_at=since + ROLL_UP_LEASE_TIME)
         wait(since)
 
 
-def test_a_roll_up_that_clickhouse_has_failed_is_waited_for(
-    platform: Platform, databases: Databases, acme: Provisioned
-) -> None:
-    """An INSERT … SELECT may go on although its client saw an error."""
+def test_erasure_waits_for_a_failed_roll_up(platform: Platform, databases: Databases, acme: Provisioned) -> None:
+    """An INSERT … SELECT may continue although its client saw an error."""
     store(databases, acme.organization.id, range(3), at=BEFORE)
     refuse_inserts(databases, "daily_statistics")
+
     with pytest.raises(ClickHouseError):
         roll_up(databases.platform, databases.clickhouse, platform.redis, now=BEFORE)
+
     assert_waited_for(platform, acme)
 
 
-def test_a_release_that_clickhouse_has_failed_is_waited_for(
-    platform: Platform, databases: Databases, acme: Provisioned
-) -> None:
+def test_erasure_waits_for_a_failed_release(platform: Platform, databases: Databases, acme: Provisioned) -> None:
     store(databases, acme.organization.id, range(3), at=BEFORE, table="held_events", reason="quota")
     refuse_inserts(databases, "events")
+
     with pytest.raises(UnavailableError):
         release_all(
             databases.platform, databases.clickhouse, platform.redis, acme.organization.id, OPERATOR, now=BEFORE
         )
+
     assert_waited_for(platform, acme)
 
 
-def test_a_release_into_room_that_clickhouse_has_failed_is_waited_for(
+def test_erasure_waits_for_a_failed_release_into_room(
     platform: Platform, databases: Databases, acme: Provisioned
 ) -> None:
     store(databases, acme.organization.id, range(3), at=BEFORE, table="held_events", reason="quota")
     done = roll_up(databases.platform, databases.clickhouse, platform.redis, now=BEFORE)
     refuse_inserts(databases, "events")
+
     with pytest.raises(ClickHouseError):
         release_into_room(databases.platform, databases.clickhouse, platform.redis, done.held, done.usage, now=BEFORE)
+
     assert_waited_for(platform, acme)
 
 
-def test_who_has_ended_or_was_refused_is_not_waited_for(
+def test_finished_or_refused_writers_leave_no_lease(
     platform: Platform, databases: Databases, counters: Redis, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = acme.organization.id
+    organization_id = acme.organization.id
     roll_up(databases.platform, databases.clickhouse, counters, now=BEFORE)
-    release_all(databases.platform, databases.clickhouse, counters, own, OPERATOR, now=BEFORE)
+
+    release_all(databases.platform, databases.clickhouse, counters, organization_id, OPERATOR, now=BEFORE)
+
     assert leases(databases) == []
 
-    def after_its_deletion(*args: object) -> bool:
-        platform.delete(own)
+    def delete_and_check(*args: object) -> bool:
+        platform.delete(organization_id)
         return is_releasable(*args)  # type: ignore[arg-type]
 
     is_releasable = release_held._is_releasable
-    monkeypatch.setattr(release_held, "_is_releasable", after_its_deletion)
+    monkeypatch.setattr(release_held, "_is_releasable", delete_and_check)
+
     with pytest.raises(ConflictError):
-        release_all(databases.platform, databases.clickhouse, counters, own, OPERATOR, now=BEFORE)
+        release_all(databases.platform, databases.clickhouse, counters, organization_id, OPERATOR, now=BEFORE)
     assert leases(databases) == []

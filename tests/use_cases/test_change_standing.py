@@ -1,4 +1,4 @@
-"""A changed standing reaches Redis from the request that changed it, or from the sweep, and never an older one."""
+"""The request that changes a standing publishes it to Redis. If it fails, the sweep does."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,28 +19,28 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets
 from tenancy.use_cases.schedule.sweep import sweep
 from tests.given import NOW, OPERATOR, PATIENCE_SECONDS, PLANS_PATH, REGION, Databases, tenant_of
-from tests.use_cases.admitting import Admit, known_of
-from tests.use_cases.erasing import GRACE, owed
+from tests.use_cases.admitting import Admit, cached_standing
+from tests.use_cases.erasing import GRACE, pending_entries
 
 MINUTE = timedelta(minutes=1)
 
 type Change = Callable[[Databases, OutboxTargets, Provisioned], ChangedOrganization]
 
 
-def delete(databases: Databases, targets: OutboxTargets, made: Provisioned) -> ChangedOrganization:
-    own = made.organization.id
-    return delete_organization(databases.platform, targets, own, "the end", OPERATOR, grace=GRACE, now=NOW)
+def delete(databases: Databases, targets: OutboxTargets, provisioned: Provisioned) -> ChangedOrganization:
+    organization_id = provisioned.organization.id
+    return delete_organization(databases.platform, targets, organization_id, "the end", OPERATOR, grace=GRACE, now=NOW)
 
 
-def restore(databases: Databases, targets: OutboxTargets, made: Provisioned) -> ChangedOrganization:
-    return restore_organization(databases.platform, targets, made.organization.id, OPERATOR, now=NOW)
+def restore(databases: Databases, targets: OutboxTargets, provisioned: Provisioned) -> ChangedOrganization:
+    return restore_organization(databases.platform, targets, provisioned.organization.id, OPERATOR, now=NOW)
 
 
 def patch(**wanted: OrganizationStatus | Tier) -> Change:
-    def change(databases: Databases, targets: OutboxTargets, made: Provisioned) -> ChangedOrganization:
-        own, keys = made.organization.id, GatewayKeys(REGION, PLANS_PATH)
+    def change(databases: Databases, targets: OutboxTargets, provisioned: Provisioned) -> ChangedOrganization:
+        organization_id, keys = provisioned.organization.id, GatewayKeys(REGION, PLANS_PATH)
         wish = OrganizationChange(**wanted)  # type: ignore[arg-type]
-        return change_organization(databases.platform, targets, keys, own, wish, actor=OPERATOR, now=NOW)
+        return change_organization(databases.platform, targets, keys, organization_id, wish, actor=OPERATOR, now=NOW)
 
     return change
 
@@ -58,33 +58,35 @@ CHANGES: dict[str, tuple[list[Change], tuple[str, str]]] = {
 
 
 @pytest.fixture
-def cut_off(targets: OutboxTargets, nowhere: str) -> Iterator[OutboxTargets]:
-    """The world without Redis."""
+def targets_without_redis(targets: OutboxTargets, nowhere: str) -> Iterator[OutboxTargets]:
+    """Return outbox targets whose Redis is unreachable."""
     with closing(Redis(lambda: f"redis://{nowhere}/0", timeout_seconds=PATIENCE_SECONDS)) as redis:
         yield replace(targets, redis=redis)
 
 
-def standings_owed(databases: Databases) -> int:
-    return [kind for kind, _ in owed(databases)].count(OutboxKind.STANDING)
+def pending_publications(databases: Databases) -> int:
+    return [kind for kind, _ in pending_entries(databases)].count(OutboxKind.STANDING)
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_redis_is_told_before_the_answer_and_nothing_is_owed_any_more(
+def test_change_is_published_before_the_answer(
     databases: Databases, targets: OutboxTargets, admit: Admit, acme: Provisioned, case: str
 ) -> None:
     changes, known = CHANGES[case]
+
     admit(tenant_of(acme))
+
     assert all(change(databases, targets, acme).is_published for change in changes)
-    assert known_of(databases, acme.organization.id) == known
-    assert standings_owed(databases) == 0
+    assert cached_standing(databases, acme.organization.id) == known
+    assert pending_publications(databases) == 0
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_a_change_that_redis_missed_is_answered_and_the_sweep_tells_it(
+def test_sweep_publishes_a_change_that_redis_missed(
     databases: Databases,
     targets: OutboxTargets,
     counters: Redis,
-    cut_off: OutboxTargets,
+    targets_without_redis: OutboxTargets,
     admit: Admit,
     acme: Provisioned,
     case: str,
@@ -93,57 +95,71 @@ def test_a_change_that_redis_missed_is_answered_and_the_sweep_tells_it(
     admit(tenant_of(acme))
     for change in before:
         change(databases, targets, acme)
-    stale = known_of(databases, acme.organization.id)
-    assert not missed(databases, cut_off, acme).is_published
-    assert known_of(databases, acme.organization.id) == stale != known
+
+    stale = cached_standing(databases, acme.organization.id)
+
+    assert not missed(databases, targets_without_redis, acme).is_published
+    assert cached_standing(databases, acme.organization.id) == stale != known
+
     run = sweep(databases.platform, counters, targets, now=NOW + MINUTE)
+
     assert run is not None
     assert OutboxKind.STANDING in run.outbox.done
-    assert known_of(databases, acme.organization.id) == known
-    assert standings_owed(databases) == 0
+    assert cached_standing(databases, acme.organization.id) == known
+    assert pending_publications(databases) == 0
 
 
-def test_a_sweep_without_redis_goes_on_and_the_next_one_tells_it(
+def test_sweep_without_redis_leaves_the_standing_to_the_next(
     databases: Databases,
     targets: OutboxTargets,
-    cut_off: OutboxTargets,
+    targets_without_redis: OutboxTargets,
     counters: Redis,
     admit: Admit,
     acme: Provisioned,
 ) -> None:
     admit(tenant_of(acme))
-    delete(databases, cut_off, acme)
-    assert cut_off.redis is not None
-    run = sweep(databases.platform, cut_off.redis, cut_off, now=NOW + MINUTE)
+
+    delete(databases, targets_without_redis, acme)
+
+    assert targets_without_redis.redis is not None
+
+    run = sweep(databases.platform, targets_without_redis.redis, targets_without_redis, now=NOW + MINUTE)
+
     assert run is not None
     assert (run.outbox.failed, run.requests_persisted) == ((OutboxKind.STANDING,), None)
     assert "deletion_mail" in run.outbox.done
+
     sweep(databases.platform, counters, targets, now=NOW + 3 * MINUTE)
-    assert known_of(databases, acme.organization.id)[0] == "deleted"
+    assert cached_standing(databases, acme.organization.id)[0] == "deleted"
 
 
-def test_an_older_changes_effect_tells_what_holds_now(
+def test_entry_of_an_older_change_publishes_the_current_state(
     databases: Databases,
     targets: OutboxTargets,
     counters: Redis,
-    cut_off: OutboxTargets,
+    targets_without_redis: OutboxTargets,
     admit: Admit,
     acme: Provisioned,
 ) -> None:
     admit(tenant_of(acme))
-    delete(databases, cut_off, acme)
+
+    delete(databases, targets_without_redis, acme)
+
     assert restore(databases, targets, acme).is_published
-    assert standings_owed(databases) == 1
+    assert pending_publications(databases) == 1
+
     sweep(databases.platform, counters, targets, now=NOW + MINUTE)
-    assert known_of(databases, acme.organization.id)[0] == "active"
-    assert standings_owed(databases) == 0
+
+    assert cached_standing(databases, acme.organization.id)[0] == "active"
+    assert pending_publications(databases) == 0
 
 
-def test_the_same_call_again_tells_redis_at_once(
-    databases: Databases, targets: OutboxTargets, cut_off: OutboxTargets, admit: Admit, acme: Provisioned
+def test_repeated_call_publishes_the_missed_change(
+    databases: Databases, targets: OutboxTargets, targets_without_redis: OutboxTargets, admit: Admit, acme: Provisioned
 ) -> None:
     for change, status in ((patch(status=OrganizationStatus.SUSPENDED), "suspended"), (delete, "deleted")):
         admit(tenant_of(acme))
-        assert not change(databases, cut_off, acme).is_published
+
+        assert not change(databases, targets_without_redis, acme).is_published
         assert change(databases, targets, acme).is_published
-        assert known_of(databases, acme.organization.id)[0] == status
+        assert cached_standing(databases, acme.organization.id)[0] == status

@@ -1,4 +1,4 @@
-"""What VACUUM leaves in the upper pages of indexes is gone when they are built anew."""
+"""REINDEX removes the copies that VACUUM leaves in the upper pages of indexes."""
 
 import re
 from collections import Counter
@@ -19,23 +19,29 @@ ADD_ORGANIZATIONS = """
 
 
 def subdomains(databases: Databases) -> Counter[str]:
-    """Return how often each subdomain is in the indexes of organizations."""
+    """Count each subdomain in the index pages of organizations."""
     with superuser(databases) as conn:
         items = [item for where, item in texts_after_vacuum(conn) if where == "index of organizations"]
     return Counter(found for item in items for found in re.findall("canary-[0-9a-f]{32}", item))
 
 
-def test_separators_of_an_index_keep_a_name_until_it_is_built_anew(platform: Platform, databases: Databases) -> None:
+def test_reindex_removes_erased_names_from_index_separators(platform: Platform, databases: Databases) -> None:
     with superuser(databases) as conn:
         conn.execute(ADD_ORGANIZATIONS)
+
     [(erased, times)] = subdomains(databases).most_common(1)
+
     assert times > 1
+
     with superuser(databases) as conn:
         found = conn.execute("SELECT id FROM organizations WHERE subdomain = %s", (erased,)).fetchall()
-    own: UUID = found[0][0]
-    platform.delete(own)
-    platform.erase(own)
-    assert 0 < subdomains(databases)[erased] < times  # its own entry is gone
+    organization_id: UUID = found[0][0]
+    platform.delete(organization_id)
+
+    platform.erase(organization_id)
+
+    assert 0 < subdomains(databases)[erased] < times  # only its own entry is deleted
+
     with psycopg.connect(databases.servers.postgres_url(postgres.OWNER, databases.name), autocommit=True) as conn:
         conn.execute(REINDEX)
     left = subdomains(databases)

@@ -1,4 +1,4 @@
-"""A data subject is found by its name wherever our mapping leaves one, and no store of ours learns the name."""
+"""A data subject is found by name in every mapped column, and its name is stored nowhere."""
 
 import json
 
@@ -16,25 +16,23 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
-from tests.use_cases.privacy_jobs import ask_erasure, devices, work
-from tests.use_cases.storing import LONG, count, load, store
+from tests.use_cases.privacy_jobs import ask_erasure, devices, run_jobs
+from tests.use_cases.storing import RETENTION, count, load, store
 
 
-def keep_calls(databases: Databases, who: Provisioned, *calls: dict[str, object]) -> None:
-    """Store calls of a Segment SDK, as ingest and load would."""
-    reception = BatchContext(organization_id=who.organization.id, received_at=NOW, retention=LONG)
+def store_calls(databases: Databases, provisioned: Provisioned, *calls: dict[str, object]) -> None:
+    """Store calls of a Segment SDK, as ingest and load do."""
+    reception = BatchContext(organization_id=provisioned.organization.id, received_at=NOW, retention=RETENTION)
     common = {"type": "track", "event": "Signed Up", "timestamp": NOW.isoformat()}
     raws = [msgspec.json.encode({**common, "messageId": str(number), **call}) for number, call in enumerate(calls)]
     load(databases, [parse_segment_message(raw, reception) for raw in raws], at=NOW, written=NOW)
 
 
-def test_a_user_is_found_wherever_the_mapping_leaves_the_name(
-    databases: Databases, acme: Provisioned, globex: Provisioned
-) -> None:
-    for who in (acme, globex):
-        keep_calls(
+def test_user_is_found_in_every_mapped_column(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
+    for provisioned in (acme, globex):
+        store_calls(
             databases,
-            who,
+            provisioned,
             {"userId": "ann"},
             {"userId": "ann", "anonymousId": "phone"},
             {"userId": "\u00e4nn", "anonymousId": "phone"},
@@ -44,51 +42,60 @@ def test_a_user_is_found_wherever_the_mapping_leaves_the_name(
             {"anonymousId": "phone", "properties": {"friend": "ann", "note": '{"userId": "ann"}'}},
             {"userId": "ann2", "anonymousId": "phone"},
         )
-        store(databases, who.organization.id, [100], at=NOW, device_id="phone", user_properties={"user_id": "ann"})
+        store(
+            databases, provisioned.organization.id, [100], at=NOW, device_id="phone", user_properties={"user_id": "ann"}
+        )
+
     for name, left in (("ann", 4), ("\u00e4nn", 3), ("42", 2)):
         ask_erasure(databases, acme, name, NOW, SubjectKind.USER_ID)
-        work(databases, NOW)
+        run_jobs(databases, NOW)
         assert count(databases, acme.organization.id) == left
+
     assert count(databases, globex.organization.id) == 9
 
 
-def test_a_user_that_is_called_as_a_device_takes_nothing_of_it_along(databases: Databases, acme: Provisioned) -> None:
+def test_user_erasure_keeps_a_device_of_the_same_name(databases: Databases, acme: Provisioned) -> None:
     store(databases, acme.organization.id, range(10), at=NOW, device_id="42")
-    keep_calls(databases, acme, {"userId": 42, "anonymousId": "phone"})
+    store_calls(databases, acme, {"userId": 42, "anonymousId": "phone"})
     ask_erasure(databases, acme, "42", NOW, SubjectKind.USER_ID)
-    work(databases, NOW)
+
+    run_jobs(databases, NOW)
+
     assert devices(databases, acme) == {"42"}
     assert count(databases, acme.organization.id) == 10
 
 
-def test_numbers_that_a_database_cannot_read_hide_no_name(databases: Databases, acme: Provisioned) -> None:
+def test_unreadable_numbers_do_not_hide_a_name(databases: Databases, acme: Provisioned) -> None:
     raw = b'{"type": "track", "userId": "ann", "anonymousId": "a", "total": 123456789012345678901, "rate": 1e400}'
     row = parse_segment_message(
-        raw, BatchContext(organization_id=acme.organization.id, received_at=NOW, retention=LONG)
+        raw, BatchContext(organization_id=acme.organization.id, received_at=NOW, retention=RETENTION)
     )
     load(databases, [row], at=NOW, written=NOW)
     ask_erasure(databases, acme, "ann", NOW, SubjectKind.USER_ID)
-    work(databases, NOW)
+
+    run_jobs(databases, NOW)
+
     assert count(databases, acme.organization.id) == 0
 
 
-def test_rows_from_before_names_were_columns_are_found(databases: Databases, acme: Provisioned) -> None:
+def test_rows_without_name_columns_are_found(databases: Databases, acme: Provisioned) -> None:
     call = b'{"type": "track", "userId": 42, "anonymousId": "browser", "context": {"device": {"id": "phone"}}}'
-    reception = BatchContext(organization_id=acme.organization.id, received_at=NOW, retention=LONG)
+    reception = BatchContext(organization_id=acme.organization.id, received_at=NOW, retention=RETENTION)
     rows = []
     for number in range(3):
         row = to_builtins(parse_segment_message(call[:-1] + b', "messageId": "%d"}' % number, reception))
         rows.append(json.dumps({name: row[name] for name in row.keys() - {"device_names", "user_names"}}))
     frame = compress("\n".join(rows).encode())
     insert_frames(databases.clickhouse, "events", [frame], token="frame")
+
     for kind, name in ((SubjectKind.DEVICE_ID, "browser"), (SubjectKind.USER_ID, "42")):
         subject = hash_subject(kind, name)
         found = count_subject(databases.clickhouse, acme.organization.id, subject, WrittenPeriod(), through=NOW)
         assert found == (3, 0)
 
 
-def test_a_device_is_found_by_its_anonymous_id_as_well(databases: Databases, acme: Provisioned) -> None:
-    keep_calls(
+def test_device_is_found_by_its_anonymous_id(databases: Databases, acme: Provisioned) -> None:
+    store_calls(
         databases,
         acme,
         {"anonymousId": "browser"},
@@ -97,38 +104,47 @@ def test_a_device_is_found_by_its_anonymous_id_as_well(databases: Databases, acm
         {"type": "alias", "previousId": "browser", "userId": "ann"},
     )
     ask_erasure(databases, acme, "browser", NOW)
-    work(databases, NOW)
+
+    run_jobs(databases, NOW)
+
     assert devices(databases, acme) == {"other"}
 
 
 @pytest.mark.parametrize("name", ["' OR 1 = 1 --", "%", "\\", "{organization_id:UUID}", "\u2028\U0001f600", "x" * 255])
-def test_a_name_is_a_value_and_nothing_else(databases: Databases, acme: Provisioned, name: str) -> None:
+def test_subject_name_is_treated_as_a_value(databases: Databases, acme: Provisioned, name: str) -> None:
     store(databases, acme.organization.id, range(10), at=NOW)
     store(databases, acme.organization.id, [10], at=NOW, device_id=name)
     ask_erasure(databases, acme, name, NOW)
-    work(databases, NOW)
+
+    run_jobs(databases, NOW)
+
     assert count(databases, acme.organization.id) == 10
 
 
-def test_no_store_of_ours_ever_learns_the_name(
+def test_subject_name_is_stored_and_logged_nowhere(
     databases: Databases, acme: Provisioned, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = "0f1e2d3c-the-name-of-somebody"
+    name = "0f1e2d3c-the-name-of-ann"
     store(databases, acme.organization.id, [1], at=NOW, device_id=name)
+
     ask_erasure(databases, acme, name, NOW)
-    assert "somebody" not in _everything(databases)
-    work(databases, NOW)
-    assert "somebody" not in _everything(databases)
+
+    assert "the-name-of-ann" not in dump_postgres(databases)
+
+    run_jobs(databases, NOW)
+    assert "the-name-of-ann" not in dump_postgres(databases)
+
     mutations = databases.clickhouse.query(
         "SELECT command FROM system.mutations WHERE database = currentDatabase()"
     ).result_rows
     assert mutations
-    assert "somebody" not in json.dumps([list(row) for row in mutations])
+    assert "the-name-of-ann" not in json.dumps([list(row) for row in mutations])
+
     printed = capsys.readouterr()
-    assert "somebody" not in printed.out + printed.err
+    assert "the-name-of-ann" not in printed.out + printed.err
 
 
-def _everything(databases: Databases) -> str:
+def dump_postgres(databases: Databases) -> str:
     with superuser(databases) as conn:
         tables = [name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
         return str([conn.execute(f"SELECT t::text FROM {table} AS t").fetchall() for table in tables])

@@ -1,4 +1,4 @@
-"""An export has all of the organization's data and nothing of another's, however often its worker dies."""
+"""An export has all data of one organization, also if its worker crashes."""
 
 import json
 import urllib.request
@@ -27,12 +27,12 @@ from tests.use_cases.privacy_jobs import (
     EXPORTS,
     ask_export,
     export,
-    exported,
-    fill,
+    exported_rows,
     objects,
     rows_in,
-    times,
-    work,
+    run_jobs,
+    store_sample_data,
+    time_for,
 )
 
 __all__ = ["mails"]
@@ -40,15 +40,18 @@ DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 
 
-def test_it_has_everything_of_the_organization_and_nothing_of_another(
+def test_export_has_all_data_of_one_organization_only(
     databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
 ) -> None:
-    fill(databases, acme, "of acme")
-    fill(databases, globex, "of globex", events=30)
+    store_sample_data(databases, acme, "of acme")
+    store_sample_data(databases, globex, "of globex", events=30)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+
     export_id = ask_export(databases, acme, NOW)
-    assert work(databases, NOW).exports == 1
-    rows = exported(acme)
+
+    assert run_jobs(databases, NOW).exports == 1
+
+    rows = exported_rows(acme)
     assert list(rows) == list(export_pages.SECTIONS)
     assert [row["id"] for row in rows["organization"]] == [str(acme.organization.id)]
     assert [row["email"] for row in rows["users"]] == ["admin@acme.example"]
@@ -58,59 +61,69 @@ def test_it_has_everything_of_the_organization_and_nothing_of_another(
     assert sum(row["events"] for row in rows["usage"]) == sum(row["events"] for row in rows["daily_statistics"]) == 12
     assert [row["amount"] for row in rows["ledger"]] == [7]
     assert "organization.provisioned" in {row["action"] for row in rows["audit_log"]}
+
     first = rows["events"][0]
     assert (first["revenue"], first["currency"], first["event_name"]) == ("1.250000", "EUR", "of acme")
     assert first["event_timestamp"].endswith("Z")
     assert json.loads(first["properties"])["number"] in range(12)
+
     everything = json.dumps(rows)
+
     for foreign in ("globex", str(globex.organization.id), "password", "argon2", "digest"):
         assert foreign not in everything
     assert all(key.startswith(f"{acme.organization.id}/{export_id}/") for key in objects())
 
 
-def test_the_manifest_names_every_file_and_says_how_many_rows_each_section_has(
-    databases: Databases, acme: Provisioned
-) -> None:
-    fill(databases, acme, "of acme")
+def test_manifest_lists_every_file_and_its_rows(databases: Databases, acme: Provisioned) -> None:
+    store_sample_data(databases, acme, "of acme")
     export_id = ask_export(databases, acme, NOW)
-    work(databases, NOW)
+    run_jobs(databases, NOW)
     files = objects()
+
     manifest = json.loads(files.pop(f"{acme.organization.id}/{export_id}/0/manifest.json"))
+
     assert {f"{acme.organization.id}/{file['name']}" for file in manifest["files"]} == set(files)
     assert manifest["rows"]["events"] == 12
     for file in manifest["files"]:
         assert len(rows_in(files[f"{acme.organization.id}/{file['name']}"])) == file["row_count"]
 
 
-def test_a_death_in_the_middle_is_gone_on_with_and_two_workers_never_do_the_same_one(
+def test_crashed_export_resumes_after_its_claim_expires(
     databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_pages, "PAGE_ROWS", 2)
     monkeypatch.setattr(write_export, "FILE_BYTES", 1)
-    fill(databases, acme, "of acme")
+    store_sample_data(databases, acme, "of acme")
     export_id = ask_export(databases, acme, NOW)
+
     with monkeypatch.context() as patch:
-        patch.setattr(Exports, "put", put_until_event_file := _PutsUntil("events", 3))
-        with pytest.raises(_DeathError):
-            work(databases, NOW)
-    assert put_until_event_file.left == 0
-    assert work(databases, NOW + MINUTE).exports == 0  # the dead one still has it
+        patch.setattr(Exports, "put", crashing_put := _CrashAfterFiles("events", 3))
+        with pytest.raises(_CrashError):
+            run_jobs(databases, NOW)
+
+    assert crashing_put.left == 0
+    assert run_jobs(databases, NOW + MINUTE).exports == 0  # the claim of the crashed worker is still valid
+
     half = set(objects())
     after_claim = NOW + PRIVACY_JOB_CLAIM_TIME
-    assert work(databases, after_claim).exports == 1
+    assert run_jobs(databases, after_claim).exports == 1
     assert half <= set(objects())
-    events = [row["event_id"] for row in exported(acme)["events"]]
+
+    events = [row["event_id"] for row in exported_rows(acme)["events"]]
     assert sorted(events) == sorted(f"event-{number}" for number in range(12))
     assert export(databases, acme, export_id, after_claim)[0].status is ExportStatus.DONE
-    assert work(databases, after_claim + DAY).exports == 0
+    assert run_jobs(databases, after_claim + DAY).exports == 0
 
 
-class _DeathError(Exception):
-    """The worker dies."""
+class _CrashError(Exception):
+    """The worker crashes."""
 
 
-class _PutsUntil:
-    """Puts files, and dies after the given one of a section was put, before it is noted."""
+class _CrashAfterFiles:
+    """Stores files and crashes after a number of files of one section.
+
+    The last file is stored, but not recorded.
+    """
 
     def __init__(self, section: str, files: int) -> None:
         self.left = files
@@ -125,51 +138,59 @@ class _PutsUntil:
         if f"-{self._section}." in name:
             self.left -= 1
             if not self.left:
-                raise _DeathError
+                raise _CrashError
 
 
-def test_an_export_that_takes_longer_than_a_run_goes_on_with_the_next(
+def test_long_export_continues_in_the_next_run(
     databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_pages, "PAGE_ROWS", 2)
-    fill(databases, acme, "of acme")
+    store_sample_data(databases, acme, "of acme")
     ask_export(databases, acme, NOW)
     runs = 0
-    while not work(databases, NOW + runs * MINUTE, times(4)).exports:
+
+    while not run_jobs(databases, NOW + runs * MINUTE, time_for(4)).exports:
         runs += 1
         assert runs < 50
+
     assert runs > 3
-    assert len(exported(acme)["events"]) == 12
+    assert len(exported_rows(acme)["events"]) == 12
 
 
-def test_a_store_that_is_away_puts_it_off_for_a_minute(
+def test_export_is_postponed_when_s3_is_unreachable(
     databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export_id = ask_export(databases, acme, NOW)
+
     with monkeypatch.context() as patch:
         patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket", path_style=True))
-        done = work(databases, NOW)
+        done = run_jobs(databases, NOW)
+
     assert (done.exports, done.put_off) == (0, 1)
-    assert work(databases, NOW + MINUTE).exports == 1
+    assert run_jobs(databases, NOW + MINUTE).exports == 1
     assert export(databases, acme, export_id, NOW)[0].status is ExportStatus.DONE
 
 
-def test_while_one_is_pending_asking_again_is_asking_for_that_one(
+def test_second_request_returns_the_pending_export(
     databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     first = ask_export(databases, acme, NOW)
+
     assert ask_export(databases, acme, NOW + MINUTE) == first
     assert ask_export(databases, globex, NOW) != first
-    work(databases, NOW)
+
+    run_jobs(databases, NOW)
     assert ask_export(databases, acme, NOW + MINUTE) != first
 
 
-def test_the_mail_has_links_that_work_and_the_outbox_has_none(
+def test_mail_has_working_links_and_the_outbox_has_none(
     databases: Databases, targets: OutboxTargets, acme: Provisioned, mails: Mails
 ) -> None:
-    fill(databases, acme, "of acme")
+    store_sample_data(databases, acme, "of acme")
     export_id = ask_export(databases, acme, NOW)
-    work(databases, NOW)
+
+    run_jobs(databases, NOW)
+
     with superuser(databases) as conn:
         [(payload,)] = conn.execute("SELECT payload::text FROM outbox WHERE kind = 'export_mail'").fetchall()
     assert "http" not in payload
@@ -177,29 +198,34 @@ def test_the_mail_has_links_that_work_and_the_outbox_has_none(
     assert "Signature" not in payload
     assert run_due_entries(databases.platform, targets, now=NOW).done == ("export_mail",)
     assert mails()[-1] == ("admin@acme.example", "Your organization's data is ready")
+
     _, links = export(databases, acme, export_id, NOW)
     assert set(links) == {key.partition("/")[2] for key in objects() if key.endswith(".gz")}
+
     for name, link in links.items():
         with urllib.request.urlopen(link) as answer:
             assert answer.read() == objects()[f"{acme.organization.id}/{name}"]
 
 
-def test_the_mail_of_an_export_of_many_files_has_the_manifests_link_and_not_all(
+def test_mail_of_many_files_is_limited_to_20_links(
     databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_pages, "PAGE_ROWS", 1)
     monkeypatch.setattr(write_export, "FILE_BYTES", 1)
-    fill(databases, acme, "of acme", events=24)
+    store_sample_data(databases, acme, "of acme", events=24)
     export_id = ask_export(databases, acme, NOW)
-    work(databases, NOW)
+
+    run_jobs(databases, NOW)
+
     with superuser(databases) as conn:
         [(payload,)] = conn.execute("SELECT payload FROM outbox WHERE kind = 'export_mail'").fetchall()
     assert payload["names"][0] == f"{export_id}/0/manifest.json"
     assert (len(payload["names"]), payload["files"]) == (20, len(objects()))
 
 
-def test_a_person_who_asked_gets_the_mail_alone(databases: Databases, acme: Provisioned) -> None:
+def test_mail_goes_only_to_the_person_who_requested_it(databases: Databases, acme: Provisioned) -> None:
     analyst = UUID("0a000000-0000-4000-8000-00000000000a")
+
     with superuser(databases) as conn:
         conn.execute(
             "INSERT INTO users (id, organization_id, email, role) VALUES (%s, %s, 'ann@acme.example', 'admin')",
@@ -207,60 +233,69 @@ def test_a_person_who_asked_gets_the_mail_alone(databases: Databases, acme: Prov
         )
         export_id = ask_export(databases, acme, NOW)
         conn.execute("UPDATE exports SET actor_kind = 'person', actor_id = %s WHERE id = %s", (analyst, export_id))
-        work(databases, NOW)
-        told = conn.execute("SELECT payload ->> 'to' FROM outbox WHERE kind = 'export_mail'").fetchall()
-    assert told == [("ann@acme.example",)]
+        run_jobs(databases, NOW)
+        addresses = conn.execute("SELECT payload ->> 'to' FROM outbox WHERE kind = 'export_mail'").fetchall()
+
+    assert addresses == [("ann@acme.example",)]
 
 
-def test_after_a_week_there_are_no_links_any_more(databases: Databases, acme: Provisioned) -> None:
+def test_links_end_after_a_week(databases: Databases, acme: Provisioned) -> None:
     export_id = ask_export(databases, acme, NOW)
-    work(databases, NOW)
+
+    run_jobs(databases, NOW)
+
     assert export(databases, acme, export_id, NOW + 7 * DAY - MINUTE)[1]
     assert export(databases, acme, export_id, NOW + 7 * DAY)[1] == {}
 
 
-def test_what_has_expired_is_deleted_and_nothing_else(
+def test_only_files_of_expired_exports_are_deleted(
     databases: Databases, acme: Provisioned, globex: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expired = ask_export(databases, acme, NOW)
-    work(databases, NOW)
-    kept = {ask_export(databases, who, NOW + MINUTE) for who in (acme, globex)}
-    work(databases, NOW + MINUTE)
-    EXPORTS.put(acme.organization.id, f"{expired}/7/left", b"by a worker that died")
-    assert work(databases, NOW + 7 * DAY - MINUTE).expired == 0
+    run_jobs(databases, NOW)
+    kept = {ask_export(databases, provisioned, NOW + MINUTE) for provisioned in (acme, globex)}
+    run_jobs(databases, NOW + MINUTE)
+
+    EXPORTS.put(acme.organization.id, f"{expired}/7/left", b"of a crashed worker")
+
+    assert run_jobs(databases, NOW + 7 * DAY - MINUTE).expired == 0
     assert {UUID(key.split("/")[1]) for key in objects()} == {expired, *kept}
+
     with monkeypatch.context() as patch:
         patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket", path_style=True))
-        assert work(databases, NOW + 7 * DAY).put_off == 1
-    assert [work(databases, NOW + 7 * DAY, times(0)).expired for _ in range(2)] == [1, 0]
+        assert run_jobs(databases, NOW + 7 * DAY).put_off == 1
+
+    assert [run_jobs(databases, NOW + 7 * DAY, time_for(0)).expired for _ in range(2)] == [1, 0]
     assert {UUID(key.split("/")[1]) for key in objects()} == kept
-    assert work(databases, NOW + 8 * DAY).expired == 2
+    assert run_jobs(databases, NOW + 8 * DAY).expired == 2
     assert objects() == {}
     assert export(databases, acme, expired, NOW + 8 * DAY)[0].status is ExportStatus.DONE
 
 
-def test_an_export_that_will_expire_holds_no_erasure_of_its_organization_up(
-    databases: Databases, acme: Provisioned
-) -> None:
+def test_expiring_export_is_no_claimed_job(databases: Databases, acme: Provisioned) -> None:
     ask_export(databases, acme, NOW)
-    work(databases, NOW)
+    run_jobs(databases, NOW)
+
     with databases.platform.transaction() as conn:
         shortly = NOW + 7 * DAY - MINUTE
         assert not has_claimed_jobs(conn, acme.organization.id, now=shortly, until=shortly + PRIVACY_JOB_CLAIM_TIME)
 
 
-def test_nobody_reads_another_organizations_export(
+def test_export_of_another_organization_is_not_found(
     databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     export_id = ask_export(databases, acme, NOW)
-    work(databases, NOW)
+    run_jobs(databases, NOW)
+
     with pytest.raises(NotFoundError):
         export(databases, globex, export_id, NOW)
 
 
-def test_asking_is_on_record_once(databases: Databases, acme: Provisioned) -> None:
+def test_repeated_request_is_recorded_once(databases: Databases, acme: Provisioned) -> None:
     export_id = ask_export(databases, acme, NOW)
+
     ask_export(databases, acme, NOW)
+
     with superuser(databases) as conn:
         found = conn.execute(
             "SELECT target, outcome, actor_id FROM audit_log WHERE action = 'export.requested'"

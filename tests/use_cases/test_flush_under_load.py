@@ -1,10 +1,10 @@
-"""FLUSHALL in the middle of a load: nobody is locked out or revived, and after the roll-up everything is exact."""
+"""FLUSHALL under load: admissions stay within limits, and the roll-up restores exact usage."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from threading import Barrier
 from uuid import UUID
 
@@ -24,17 +24,20 @@ from tenancy.use_cases.schedule.persist_request_counts import persist_request_co
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.usage.meter import record_usage
 from tenancy.use_cases.usage.read_usage import read_usage
-from tests.given import PATIENCE_SECONDS, Databases, tenant_of
+from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
+from tests.use_cases.admitting import NOW, REDIS_TIMEOUT_SECONDS
 from tests.use_cases.storing import store
 from tests.use_cases.test_roll_up import counter
 
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 WORKERS, ROUNDS, EVENTS = 8, 60, 3
 
 
 class Load:
-    """Workers of one organization, each with connections of its own; one of them flushes Redis halfway."""
+    """Workers of one organization, each with its own connections.
+
+    One of them flushes Redis halfway.
+    """
 
     def __init__(self, databases: Databases, tenant: Tenant, revoked: UUID) -> None:
         self._databases, self._tenant = databases, tenant
@@ -48,7 +51,7 @@ class Load:
     def _work(self, worker: int) -> list[tuple[AdmissionVerdict, AdmissionVerdict, int]]:
         servers, found = self._databases.servers, []
         url = servers.postgres_url(postgres.FUNCTIONS, self._databases.name)
-        opened = Redis(lambda: servers.valkey_url, timeout_seconds=PATIENCE_SECONDS)
+        opened = Redis(lambda: servers.valkey_url, timeout_seconds=REDIS_TIMEOUT_SECONDS)
         with closing(opened) as redis, closing(Database(lambda: url)) as db:
             admissions = AdmissionGate(redis, lambda: db)
             for number in range(ROUNDS):
@@ -57,34 +60,46 @@ class Load:
                     with Client.from_url(servers.valkey_url) as client:
                         client.flushall()
                 admission = admissions.admit(self._tenant, events=EVENTS, now=NOW)
-                nobody = admissions.admit(self._revoked, now=NOW)
-                found.append((admission.verdict, nobody.verdict, admission.accepted))
+                refused = admissions.admit(self._revoked, now=NOW)
+                found.append((admission.verdict, refused.verdict, admission.accepted))
                 record_usage(db, self._tenant, Metric.ML_PREDICTIONS, 1, idempotency_key=None, now=NOW)
                 record_usage(db, self._tenant, Metric.STORAGE_BYTES, 10, idempotency_key=None, now=NOW)
         return found
 
 
-def test_a_flush_under_load_costs_a_minute_of_requests_at_most_and_nothing_else(
-    databases: Databases, counters: Redis, globex: Provisioned
-) -> None:
+def test_flush_under_load_loses_only_request_counts(databases: Databases, counters: Redis, globex: Provisioned) -> None:
     with superuser(databases) as conn:
         conn.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", (globex.write_key_id,))
-    tenant, own = tenant_of(globex), globex.organization.id
+    tenant, organization_id = tenant_of(globex), globex.organization.id
+
     found = Load(databases, tenant, globex.write_key_id).run()
+
     limit = QUOTAS[tenant.tier].api_requests_per_minute
     admitted = Counter(verdict for verdict, _, _ in found)[AdmissionVerdict.ADMITTED]
     assert min(limit, WORKERS * ROUNDS) <= admitted <= 2 * limit
-    assert {nobody for _, nobody, _ in found} == {AdmissionVerdict.UNAUTHENTICATED}
+    assert {verdict for _, verdict, _ in found} == {AdmissionVerdict.UNAUTHENTICATED}
+
     accepted = sum(events for _, _, events in found)
     assert accepted == EVENTS * admitted
-    store(databases, own, range(accepted), at=NOW)
-    store(databases, own, [accepted], at=NOW + timedelta(hours=2))
+
+    store(databases, organization_id, range(accepted), at=NOW)
+    store(databases, organization_id, [accepted], at=NOW + timedelta(hours=2))
     later = NOW + timedelta(hours=2, minutes=1)
     persist_request_counts(databases.platform, counters, now=NOW)
     roll_up(databases.platform, databases.clickhouse, counters, now=later)
-    report = read_usage(databases.functions, TenantReader(databases.clickhouse, own), own, tenant.tier, None, now=later)
-    assert counter(databases, own) == report.quotas[Metric.EVENTS].used == accepted + 1
+
+    report = read_usage(
+        databases.functions,
+        TenantReader(databases.clickhouse, organization_id),
+        organization_id,
+        tenant.tier,
+        None,
+        now=later,
+    )
+
+    assert counter(databases, organization_id) == report.quotas[Metric.EVENTS].used == accepted + 1
     assert report.quotas[Metric.ML_PREDICTIONS].used == WORKERS * ROUNDS
+
     measured = sum(day.storage_bytes for day in report.daily)
     assert report.quotas[Metric.STORAGE_BYTES].used == measured + 10 * WORKERS * ROUNDS
     assert 0 < report.quotas[Metric.API_REQUESTS].used <= admitted

@@ -1,4 +1,4 @@
-"""Held events: kept apart, released once, into the tier's or the month's room or by the operator, and never lost."""
+"""Held events are kept apart and released once, when there is room or by the operator."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from tests.use_cases.admitting import NOW, Admit
 from tests.use_cases.storing import count, store
 from tests.use_cases.test_roll_up import counter
 
-# Rows say when they were written, by the server's clock: what happens here is past.
+# These times are in the past, because ClickHouse sets the time of an insert by its own clock.
 OCTOBER = datetime(2026, 10, 24, 12, 0, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
 type Release = Callable[[datetime], int]
@@ -28,7 +28,7 @@ type Release = Callable[[datetime], int]
 
 @pytest.fixture
 def release(databases: Databases, counters: Redis) -> Release:
-    """Run the hourly function's part that is about usage."""
+    """Return a function that runs the usage part of the hourly function."""
 
     def run(now: datetime) -> int:
         done = roll_up(databases.platform, databases.clickhouse, counters, now=now)
@@ -37,111 +37,135 @@ def release(databases: Databases, counters: Redis) -> Release:
     return run
 
 
-def hold(databases: Databases, who: Provisioned, count: int, *, at: datetime = NOW, start: int = 0) -> None:
-    organization_id = who.organization.id
+def hold(databases: Databases, provisioned: Provisioned, count: int, *, at: datetime = NOW, start: int = 0) -> None:
+    organization_id = provisioned.organization.id
     numbers = range(start, start + count)
     store(databases, organization_id, numbers, at=at, table="held_events", reason=HELD_FOR_QUOTA)
 
 
-def use_up(databases: Databases, who: Provisioned, left: int = 0, *, at: datetime = NOW) -> None:
-    """Let the month be used up but for some, as an earlier roll-up counted it."""
-    spent = QUOTAS[who.organization.tier].events_per_month - left
+def use_up(databases: Databases, provisioned: Provisioned, left: int = 0, *, at: datetime = NOW) -> None:
+    """Store usage of the month so that *left* events remain, as an earlier roll-up does."""
+    spent = QUOTAS[provisioned.organization.tier].events_per_month - left
     statement = "INSERT INTO tenant_usage (organization_id, metric_date, events_count) VALUES (%s, %s, %s)"
     with superuser(databases) as conn:
-        conn.execute(statement, (who.organization.id, at.date().replace(day=2), spent))
+        conn.execute(statement, (provisioned.organization.id, at.date().replace(day=2), spent))
 
 
-def test_without_room_nothing_is_released(release: Release, databases: Databases, acme: Provisioned) -> None:
+def test_no_event_is_released_without_room(release: Release, databases: Databases, acme: Provisioned) -> None:
     hold(databases, acme, 5)
+
     use_up(databases, acme)
+
     assert release(NOW) == 0
     assert (count(databases, acme.organization.id), count(databases, acme.organization.id, "held_events")) == (0, 5)
 
 
-def test_the_next_months_room_releases_them_once_into_its_own_bill(
+def test_next_month_releases_and_bills_held_events_once(
     release: Release, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     hold(databases, acme, 5, at=OCTOBER)
+
     use_up(databases, acme, at=OCTOBER)
+
     assert release(OCTOBER) == 0
     assert [release(NOVEMBER), release(NOVEMBER + timedelta(hours=1))] == [5, 0]
     assert (count(databases, acme.organization.id), count(databases, acme.organization.id, "held_events")) == (5, 0)
     assert count(databases, globex.organization.id) == 0
+
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         statement = "SELECT metric_date::text, events_count FROM tenant_usage WHERE events_count < 100 ORDER BY 1"
         assert conn.execute(statement).fetchall() == [("2026-11-01", 5)]
 
 
-def test_an_upgrade_releases_them(release: Release, databases: Databases, acme: Provisioned) -> None:
+def test_upgrade_releases_held_events(release: Release, databases: Databases, acme: Provisioned) -> None:
     hold(databases, acme, 5)
+
     use_up(databases, acme)
+
     assert release(NOW) == 0
+
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET tier = 'growth'")
+
     assert release(NOW + timedelta(hours=1)) == 5
     assert count(databases, acme.organization.id) == 5
 
 
-def test_whole_requests_are_released_oldest_first_as_far_as_the_room_reaches(
+def test_oldest_requests_are_released_first_and_whole(
     release: Release, databases: Databases, acme: Provisioned
 ) -> None:
     for number in range(3):
         hold(databases, acme, 4, at=NOW + timedelta(minutes=number), start=10 * number)
+
     use_up(databases, acme, left=9)
+
     assert release(NOW + timedelta(minutes=5)) == 8
     assert count(databases, acme.organization.id, "held_events") == 4
 
 
-def test_an_event_that_was_accepted_meanwhile_is_not_counted_again(
+def test_event_accepted_meanwhile_is_not_counted_twice(
     release: Release, databases: Databases, acme: Provisioned
 ) -> None:
     hold(databases, acme, 5)
     store(databases, acme.organization.id, range(2), at=NOW + timedelta(minutes=1), happened=NOW)
+
     release(NOW + timedelta(minutes=2))
+
     assert (count(databases, acme.organization.id), count(databases, acme.organization.id, "held_events")) == (5, 0)
 
 
-def test_a_release_that_dies_after_it_has_stored_them_counts_each_once(
+def test_crashed_release_counts_each_event_once(
     release: Release, databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(databases, acme, 5)
+
     with monkeypatch.context() as patch:
         patch.setattr("tenancy.stores.clickhouse.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
         with pytest.raises(Exception, match="no_such_function"):
             release(NOW)
+
     assert count(databases, acme.organization.id) == 5
+
     release(NOW + timedelta(minutes=1))
     assert (count(databases, acme.organization.id), count(databases, acme.organization.id, "held_events")) == (5, 0)
+
     roll_day = databases.clickhouse.query("SELECT count(), uniqExact(received_at) FROM events FINAL").result_rows
     assert roll_day == [(5, 1)]
 
 
-def test_one_that_is_held_while_others_are_released_stays(
+def test_event_held_during_a_release_stays_held(
     databases: Databases, counters: Redis, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It arrives after the others were copied, with a receipt that is no later than theirs."""
+    """The event arrives after the copy of the others.
+
+    Its time of receipt is not later than theirs.
+    """
     hold(databases, acme, 5)
     command = databases.clickhouse.command
 
-    def arrives(statement: str, *args: object, **options: object) -> object:
+    def hold_before_delete(statement: str, *args: object, **options: object) -> object:
         if "DELETE" in statement:
             hold(databases, acme, 2, start=100)
         return command(statement, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(databases.clickhouse, "command", arrives)
+    monkeypatch.setattr(databases.clickhouse, "command", hold_before_delete)
+
     released = release_all(databases.platform, databases.clickhouse, counters, acme.organization.id, OPERATOR, now=NOW)
+
     assert released == 5
     assert (count(databases, acme.organization.id), count(databases, acme.organization.id, "held_events")) == (5, 2)
 
 
-def test_the_operator_releases_all_of_one_organization_whatever_the_reason_and_it_is_on_record(
+def test_operator_releases_all_held_events_of_an_organization(
     admit: Admit, databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
 ) -> None:
     admit(tenant_of(acme))
     hold(databases, acme, 5)
     hold(databases, globex, 3)
     long_ago = datetime(2020, 1, 2, tzinfo=UTC)
+
     store(databases, acme.organization.id, [7], at=NOW, happened=long_ago, table="held_events", reason=HELD_FOR_CLOCK)
+
     client, organization_id = databases.clickhouse, acme.organization.id
     assert count_held_by_reason(databases.platform, client, organization_id, now=NOW) == {"clock": 1, "quota": 5}
     assert release_all(databases.platform, client, counters, organization_id, OPERATOR, now=NOW) == 6
@@ -151,34 +175,42 @@ def test_the_operator_releases_all_of_one_organization_whatever_the_reason_and_i
     assert count(databases, globex.organization.id, "held_events") == 3
     assert databases.clickhouse.query("SELECT min(event_timestamp) > '2026-01-01' FROM events").result_rows == [(1,)]
     assert counter(databases, organization_id) == 6
+
     with databases.functions.tenant_transaction(organization_id) as conn:
         rows = conn.execute("SELECT target FROM audit_log WHERE action = 'held_events.released'").fetchall()
     assert rows == [("all held events",)] * 2
 
 
-def test_two_releases_at_once_are_one(databases: Databases, counters: Redis, acme: Provisioned) -> None:
+def test_second_concurrent_release_is_refused(databases: Databases, counters: Redis, acme: Provisioned) -> None:
     hold(databases, acme, 5)
+
     with databases.platform.transaction() as conn:
         name = f"release {acme.organization.id}"
         assert take_lease(conn, name, acme.app_id, now=NOW, ends_at=NOW + timedelta(minutes=1))
+
     with pytest.raises(ConflictError):
         release_all(databases.platform, databases.clickhouse, counters, acme.organization.id, OPERATOR, now=NOW)
     assert count(databases, acme.organization.id, "held_events") == 5
 
 
-def test_nobodys_events_are_not_there(databases: Databases, counters: Redis, acme: Provisioned) -> None:
+def test_held_events_of_unknown_organization_are_not_found(
+    databases: Databases, counters: Redis, acme: Provisioned
+) -> None:
     with pytest.raises(NotFoundError):
         count_held_by_reason(databases.platform, databases.clickhouse, acme.app_id, now=NOW)
+
     with pytest.raises(NotFoundError):
         release_all(databases.platform, databases.clickhouse, counters, acme.app_id, OPERATOR, now=NOW)
 
 
-def test_held_events_are_in_neither_the_bill_nor_the_statistics_and_are_counted_for_the_grace_band(
+def test_held_events_count_only_for_the_grace_band(
     admit: Admit, databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
     admit(tenant_of(acme))
     hold(databases, acme, 5)
+
     done = roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+
     assert [(each.organization_id, each.events_of_month) for each in done.held] == [(acme.organization.id, 5)]
     assert count(databases, acme.organization.id, "daily_statistics") == 0
     assert counter(databases, acme.organization.id, "held") == 5

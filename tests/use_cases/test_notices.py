@@ -1,4 +1,4 @@
-"""Thresholds of quotas: each told once per period and metric, to the organization's admins and to the platform."""
+"""Each threshold of a quota is announced once per period and metric."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ type Announced = list[tuple[str, str]]
 
 @pytest.fixture
 def bus(aws: AwsAccount) -> Callable[[], list[dict[str, object]]]:
-    """Return what the platform is told: its own rule sends the events to a queue."""
+    """Return a function that takes the events of the event bus from a queue of its own rule."""
     events, sqs = boto3.client("events", region_name=REGION), boto3.client("sqs", region_name=REGION)
     queue_url = sqs.create_queue(QueueName="notices")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -37,7 +37,7 @@ def bus(aws: AwsAccount) -> Callable[[], list[dict[str, object]]]:
     events.put_targets(Rule="notices", Targets=[{"Id": "queue", "Arn": arn}])
     assert aws.endpoint_url
 
-    def taken() -> list[dict[str, object]]:
+    def take_events() -> list[dict[str, object]]:
         found = []
         while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -45,11 +45,11 @@ def bus(aws: AwsAccount) -> Callable[[], list[dict[str, object]]]:
                 sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
         return found
 
-    return taken
+    return take_events
 
 
-def announce(databases: Databases, targets: OutboxTargets, now: datetime = NOW) -> Announced:
-    """Sweep, and return whom mail was sent to and with which subject."""
+def send_notices(databases: Databases, targets: OutboxTargets, now: datetime = NOW) -> Announced:
+    """Run the notices and the outbox, and return address and subject of each mail."""
     backend = ses_backends[ACCOUNT][REGION]
     before = len(backend.sent_messages)
     enqueue_quota_notices(databases.platform, now=now)
@@ -58,16 +58,16 @@ def announce(databases: Databases, targets: OutboxTargets, now: datetime = NOW) 
     return sorted((message.destinations["ToAddresses"][0], message.subject) for message in sent)
 
 
-def use(databases: Databases, who: Provisioned, events: int, *, at: datetime = NOW) -> None:
+def use(databases: Databases, provisioned: Provisioned, events: int, *, at: datetime = NOW) -> None:
     statement = """
         INSERT INTO tenant_usage (organization_id, metric_date, events_count) VALUES (%s, %s, %s)
         ON CONFLICT (organization_id, metric_date) DO UPDATE SET events_count = excluded.events_count
     """
     with superuser(databases) as conn:
-        conn.execute(statement, (who.organization.id, at.date(), events))
+        conn.execute(statement, (provisioned.organization.id, at.date(), events))
 
 
-def test_a_jump_over_both_thresholds_tells_both_once_to_the_admins_and_to_nobody_else(
+def test_both_thresholds_are_announced_once_to_active_admins(
     databases: Databases,
     counters: Redis,
     targets: OutboxTargets,
@@ -84,17 +84,21 @@ def test_a_jump_over_both_thresholds_tells_both_once_to_the_admins_and_to_nobody
             conn.execute(INSERT_USER, (acme.organization.id, email, role, status))
     use(databases, globex, 10)
     use(databases, acme, STARTER.events_per_month + 5)
+
     for _ in range(2):
         roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+
     expected = [
         (address, f"{percent} % of your events are used")
         for address in ("admin@acme.example", "second@acme.example")
         for percent in (100, 80)
     ]
-    assert announce(databases, targets) == expected
-    told = bus()
-    assert {event["detail-type"] for event in told} == {"Quota threshold reached"}
-    details = sorted((event["detail"] for event in told), key=lambda each: each["percent"])  # type: ignore[index]
+    assert send_notices(databases, targets) == expected
+
+    announced = bus()
+    assert {event["detail-type"] for event in announced} == {"Quota threshold reached"}
+
+    details = sorted((event["detail"] for event in announced), key=lambda each: each["percent"])  # type: ignore[index]
     assert details == [
         {
             "organization_id": str(acme.organization.id),
@@ -106,27 +110,35 @@ def test_a_jump_over_both_thresholds_tells_both_once_to_the_admins_and_to_nobody
         }
         for percent in (80, 100)
     ]
+
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW + timedelta(hours=1))
-    assert announce(databases, targets) == []
+
+    assert send_notices(databases, targets) == []
     assert bus() == []
 
 
-def test_each_month_is_told_anew_and_below_the_threshold_nobody_is(
+def test_threshold_is_announced_once_in_each_month(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
     october = datetime(2026, 10, 20, tzinfo=UTC)
     use(databases, acme, STARTER.events_per_month * 8 // 10, at=october)
+
     roll_up(databases.platform, databases.clickhouse, counters, now=october)
-    assert announce(databases, targets) == [("admin@acme.example", "80 % of your events are used")]
+
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your events are used")]
+
     use(databases, acme, STARTER.events_per_month * 8 // 10 - 1)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
-    assert announce(databases, targets) == []
+
+    assert send_notices(databases, targets) == []
+
     use(databases, acme, STARTER.events_per_month * 8 // 10)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
-    assert announce(databases, targets) == [("admin@acme.example", "80 % of your events are used")]
+
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your events are used")]
 
 
-def test_requests_and_stored_bytes_are_told_by_the_roll_up(
+def test_roll_up_announces_requests_and_stored_bytes(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
     with superuser(databases) as conn:
@@ -136,38 +148,43 @@ def test_requests_and_stored_bytes_are_told_by_the_roll_up(
         )
         total = (acme.organization.id, STARTER.storage_bytes * 9 // 10)
         conn.execute("INSERT INTO usage_totals VALUES (%s, 'storage_bytes', '1970-01-01', %s)", total)
+
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
-    assert [subject for _, subject in announce(databases, targets)] == [
+
+    assert [subject for _, subject in send_notices(databases, targets)] == [
         "100 % of your api_requests are used",
         "80 % of your api_requests are used",
         "80 % of your storage_bytes are used",
     ]
 
 
-def test_what_clients_report_is_told_with_the_report(
-    databases: Databases, targets: OutboxTargets, acme: Provisioned
-) -> None:
+def test_usage_report_announces_its_threshold(databases: Databases, targets: OutboxTargets, acme: Provisioned) -> None:
     tenant = tenant_of(acme)
     amount = STARTER.ml_predictions_per_month * 8 // 10
+
     record_usage(databases.functions, tenant, Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
-    assert announce(databases, targets) == [("admin@acme.example", "80 % of your ml_predictions are used")]
+
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your ml_predictions are used")]
+
     record_usage(databases.functions, tenant, Metric.ML_PREDICTIONS, 1, idempotency_key=None, now=NOW)
-    assert announce(databases, targets) == []
+    assert send_notices(databases, targets) == []
 
 
-def test_a_death_between_the_mark_and_the_mail_sends_it_later_and_once(
+def test_crashed_announcement_is_repeated_and_sent_once(
     databases: Databases, targets: OutboxTargets, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     amount = STARTER.ml_predictions_per_month * 8 // 10
     record_usage(databases.functions, tenant_of(acme), Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
-    for dies_in in ("update_announced", "list_admins", "insert_outbox_entry"):
+
+    for step in ("update_announced", "list_admins", "insert_outbox_entry"):
         with monkeypatch.context() as patch:
 
             def die(*_: object, **__: object) -> None:
                 raise KeyboardInterrupt
 
-            patch.setattr(f"tenancy.use_cases.usage.enqueue_quota_notices.{dies_in}", die)
+            patch.setattr(f"tenancy.use_cases.usage.enqueue_quota_notices.{step}", die)
             with pytest.raises(KeyboardInterrupt):
                 enqueue_quota_notices(databases.platform, now=NOW)
+
     assert enqueue_quota_notices(databases.platform, now=NOW) == 1
-    assert announce(databases, targets) == [("admin@acme.example", "80 % of your ml_predictions are used")]
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your ml_predictions are used")]

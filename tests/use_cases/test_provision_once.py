@@ -1,4 +1,4 @@
-"""Provisioning under an Idempotency-Key: one organization and one answer, however often it is asked for."""
+"""Provisioning under an Idempotency-Key creates one organization and repeats its answer."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,29 +67,35 @@ def counts(databases: Databases) -> tuple[int, ...]:
         return conn.execute(COUNTS).fetchone() or ()
 
 
-def test_the_same_request_is_answered_the_same_and_makes_one_organization(databases: Databases, ask: Ask) -> None:
+def test_repeated_request_creates_one_organization(databases: Databases, ask: Ask) -> None:
     first = ask()
+
     assert [ask(now=NOW + timedelta(hours=hours)) for hours in (0, 1, 23)] == [first] * 3
     assert counts(databases) == (1, 1, 1, 2)
 
 
-def test_another_key_or_another_credential_is_another_request(ask: Ask) -> None:
+def test_other_key_or_credential_is_another_request(ask: Ask) -> None:
     acme, globex = ask("acme", key="a"), ask("globex", key="b")
+
     initech = ask("initech", key="a", actor=replace(OPERATOR, id=uuid4()))
+
     assert len({each.organization.id for each in (acme, globex, initech)}) == 3
 
 
-def test_the_same_key_with_another_body_is_refused_whatever_differs(ask: Ask) -> None:
+def test_same_key_with_another_body_is_refused(ask: Ask) -> None:
     ask()
+
     for changes in ({"name": "globex"}, {"tier": Tier.GROWTH}):
         with pytest.raises(IdempotencyKeyReusedError):
             ask(**changes)
 
 
-def test_a_request_that_is_not_done_is_in_progress_until_its_claim_has_ended(databases: Databases, ask: Ask) -> None:
+def test_claimed_request_is_in_progress_until_the_claim_ends(databases: Databases, ask: Ask) -> None:
     claim(databases, new_organization("acme"), until=NOW + timedelta(seconds=60))
+
     with pytest.raises(RequestInProgressError):
         ask(now=NOW + timedelta(seconds=59))
+
     with pytest.raises(IdempotencyKeyReusedError):
         ask("globex", now=NOW + timedelta(seconds=59))
     assert ask(now=NOW + timedelta(seconds=60)).organization.id == CLAIMED_ID
@@ -99,15 +105,15 @@ CLAIMED_ID = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10")
 
 
 def claim(databases: Databases, new: NewOrganization, *, until: datetime) -> None:
-    """Leave what a request leaves that dies after it has claimed its key."""
+    """Insert the claim of a request that crashed afterwards."""
     key = RequestKey(credential_id=OPERATOR.id, digest=sha256(b"order-1").digest())
     request = StoredRequest(organization_id=CLAIMED_ID, request_hash=HASHER.hash(_canonical(new)), claimed_until=until)
     with databases.platform.transaction() as conn:
         insert_request(conn, key, request, now=NOW)
 
 
-class SlowSealer(Encryptor):
-    """Is overtaken while it seals: *meanwhile* happens first."""
+class OvertakenEncryptor(Encryptor):
+    """An encryptor that calls *meanwhile* before it encrypts."""
 
     def __init__(self, encryptor: Encryptor, meanwhile: Callable[[], object]) -> None:
         super().__init__(encryptor._aws, encryptor._key_id)
@@ -118,29 +124,39 @@ class SlowSealer(Encryptor):
         return super().seal(text, organization_id)
 
 
-def test_who_was_overtaken_makes_nothing(
+def test_overtaken_request_creates_nothing(
     databases: Databases, targets: OutboxTargets, encryptor: Encryptor, ask: Ask
 ) -> None:
     answers: list[Provisioned] = []
-    slow = SlowSealer(encryptor, lambda: answers.append(ask(now=NOW + timedelta(seconds=61))))
+    overtaken = OvertakenEncryptor(encryptor, lambda: answers.append(ask(now=NOW + timedelta(seconds=61))))
+
     with pytest.raises(RequestInProgressError):
         provision_once(
-            databases.platform, targets, slow, new_organization("acme"), OPERATOR, idempotency_key="order-1", now=NOW
+            databases.platform,
+            targets,
+            overtaken,
+            new_organization("acme"),
+            OPERATOR,
+            idempotency_key="order-1",
+            now=NOW,
         )
+
     assert counts(databases) == (1, 1, 1, 2)
     assert [ask(now=NOW + timedelta(seconds=62))] == answers
 
 
-def test_a_refused_request_leaves_its_key_unused(databases: Databases, ask: Ask) -> None:
+def test_refused_request_does_not_use_its_key(databases: Databases, ask: Ask) -> None:
     ask("acme", key="first")
+
     for name in ("acme", "admin"):
         with pytest.raises(SubdomainTakenError):
             ask(name)
+
     assert ask("globex").organization.subdomain == "globex"
     assert counts(databases)[0] == 2
 
 
-def test_without_kms_nothing_is_made_and_the_next_request_does_it(
+def test_kms_failure_creates_nothing_and_can_be_retried(
     databases: Databases, targets: OutboxTargets, aws: AwsAccount, ask: Ask
 ) -> None:
     with closing(AwsClient("kms", REGION, aws.endpoint_url)) as client, pytest.raises(UnavailableError):
@@ -153,22 +169,26 @@ def test_without_kms_nothing_is_made_and_the_next_request_does_it(
             idempotency_key="order-1",
             now=NOW,
         )
+
     assert counts(databases)[0] == 0
+
     ask()
     assert counts(databases)[0] == 1
 
 
-def test_what_is_kept_of_an_answer_shows_no_key_and_no_password(databases: Databases, ask: Ask) -> None:
-    made = ask()
+def test_stored_answer_shows_no_key_and_no_password(databases: Databases, ask: Ask) -> None:
+    provisioned = ask()
+
     with databases.platform.transaction() as conn:
         [(row, answer)] = conn.execute("SELECT to_jsonb(r)::text, answer FROM provisioning_requests AS r").fetchall()
-    for secret in (made.write_key.text, made.secret_key.text, PASSWORD, "order-1"):
+    for secret in (provisioned.write_key.text, provisioned.secret_key.text, PASSWORD, "order-1"):
         assert secret not in row
         assert secret.encode() not in answer
+
     assert '"$argon2id$v=19$m=19456,t=2,p=1$' in row
 
 
-def test_the_longest_answer_can_be_sealed(databases: Databases, targets: OutboxTargets, encryptor: Encryptor) -> None:
+def test_longest_answer_can_be_encrypted(databases: Databases, targets: OutboxTargets, encryptor: Encryptor) -> None:
     new = NewOrganization(
         name="\U00020000" * 255,
         subdomain="a" * 63,
@@ -176,59 +196,74 @@ def test_the_longest_answer_can_be_sealed(databases: Databases, targets: OutboxT
         admin_password=SecretStr(PASSWORD),
         tier=Tier.ENTERPRISE,
     )
+
     assert len(new.admin_email) == 254
-    made = [
+
+    provisioned = [
         provision_once(databases.platform, targets, encryptor, new, OPERATOR, idempotency_key="k" * 255, now=NOW)
         for _ in range(2)
     ]
-    assert made[0] == made[1]
-    assert len(msgspec.json.encode(made[0])) < 4096  # KMS takes no more; moto would
+
+    assert provisioned[0] == provisioned[1]
+    assert len(msgspec.json.encode(provisioned[0])) < 4096  # the limit of KMS, which moto does not have
 
 
-def test_what_is_sealed_for_one_organization_opens_for_no_other(encryptor: Encryptor) -> None:
+def test_answer_is_encrypted_for_one_organization(encryptor: Encryptor) -> None:
     acme, globex = uuid4(), uuid4()
+
     sealed = encryptor.seal(b"a key", acme)
+
     assert encryptor.unseal(sealed, acme) == b"a key"
     with pytest.raises(UnavailableError):
         encryptor.unseal(sealed, globex)
 
 
-def test_an_answer_is_forgotten_after_a_day(
+def test_stored_answer_expires_after_a_day(
     databases: Databases, counters: Redis, targets: OutboxTargets, ask: Ask
 ) -> None:
-    made = ask()
+    provisioned = ask()
+
     sweep(databases.platform, counters, targets, now=NOW + timedelta(hours=24))
-    assert ask(now=NOW + timedelta(hours=24)) == made
+
+    assert ask(now=NOW + timedelta(hours=24)) == provisioned
+
     sweep(databases.platform, counters, targets, now=NOW + timedelta(hours=24, seconds=1))
+
     with pytest.raises(SubdomainTakenError):
         ask(now=NOW + timedelta(hours=24, seconds=1))
 
 
-def test_the_same_request_finishes_what_the_gateway_refused_however_often_the_sweep_has_failed(
+def test_repeated_request_creates_the_missing_gateway_key(
     databases: Databases, counters: Redis, targets: OutboxTargets, aws: AwsAccount, ask: Ask
 ) -> None:
     ssm = boto3.client("ssm", region_name=REGION)
     ssm.delete_parameter(Name=f"{PLANS_PATH}/starter")
+
     with pytest.raises(UnavailableError):
         ask()
+
     for minutes in (1, 2, 4, 8, 16, 32, 64, 128):
         run = sweep(databases.platform, counters, targets, now=NOW + timedelta(minutes=minutes))
         assert run is not None
         assert "gateway_key" in run.outbox.failed
+
     with pytest.raises(UnavailableError):
         ask(now=NOW + timedelta(minutes=129))
+
     ssm.put_parameter(Name=f"{PLANS_PATH}/starter", Value=aws.plan_ids["starter"], Type="String")
-    made = ask(now=NOW + timedelta(minutes=129, seconds=1))
+    provisioned = ask(now=NOW + timedelta(minutes=129, seconds=1))
+
     gateway = boto3.client("apigateway", region_name=REGION)
     keys = gateway.get_usage_plan_keys(usagePlanId=aws.plan_ids["starter"])["items"]
-    assert [item["name"] for item in keys] == [f"organization-{made.organization.id}-1"]
+    assert [item["name"] for item in keys] == [f"organization-{provisioned.organization.id}-1"]
     assert counts(databases)[0] == 1
 
 
-def test_a_gateway_key_that_somebody_is_at_is_in_progress_and_says_when_to_come_back(
+def test_claimed_gateway_key_answers_in_progress(
     databases: Databases, targets: OutboxTargets, encryptor: Encryptor, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = new_organization("acme")
+
     with monkeypatch.context() as patch:
 
         def die(*_: object, **__: object) -> None:
@@ -237,14 +272,16 @@ def test_a_gateway_key_that_somebody_is_at_is_in_progress_and_says_when_to_come_
         patch.setattr(GatewayKeys, "put_key", die)
         with pytest.raises(KeyboardInterrupt):
             provision_once(databases.platform, targets, encryptor, new, OPERATOR, idempotency_key="order-1", now=NOW)
+
     with pytest.raises(RequestInProgressError) as refused:
         ask(now=NOW + timedelta(seconds=59))
     assert refused.value.retry_after == 10
     assert ask(now=NOW + timedelta(seconds=60)).organization.subdomain == "acme"
 
 
+@pytest.mark.usefixtures("long_boto_timeouts")
 @pytest.mark.parametrize("has_key", [True, False])
-def test_fifty_at_once_make_one_organization(
+def test_50_concurrent_requests_create_one_organization(
     databases: Databases, targets: OutboxTargets, aws: AwsAccount, *, has_key: bool
 ) -> None:
     def provision(_: int) -> Provisioned | str:
@@ -261,8 +298,10 @@ def test_fifty_at_once_make_one_organization(
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(provision, range(AT_ONCE)))
-    made = [answer for answer in answers if isinstance(answer, Provisioned)]
-    assert made
-    assert all(answer == made[0] for answer in made)
-    assert set(answers) - set(made) <= ({"request_in_progress"} if has_key else {"subdomain_taken"})
+
+    provisioned = [answer for answer in answers if isinstance(answer, Provisioned)]
+
+    assert provisioned
+    assert all(answer == provisioned[0] for answer in provisioned)
+    assert set(answers) - set(provisioned) <= ({"request_in_progress"} if has_key else {"subdomain_taken"})
     assert counts(databases) == (1, 1, 1, 2)

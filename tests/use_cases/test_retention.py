@@ -1,4 +1,4 @@
-"""Retention: what is older is never read, is deleted once a month, and a downgrade shortens it 30 days later."""
+"""Events past retention are not read, and are deleted once a month."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -32,68 +32,75 @@ def read(databases: Databases, tenant: Tenant, now: datetime = NOW) -> int:
 
 
 @pytest.mark.parametrize("settled", [False, True])
-def test_reads_never_return_what_is_older(
+def test_reads_return_no_events_past_retention(
     databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned, *, settled: bool
 ) -> None:
-    for who in (acme, globex):
-        store(databases, who.organization.id, range(3), at=NOW, happened=FIRST_KEPT)
-        store(databases, who.organization.id, range(3, 8), at=NOW, happened=FIRST_KEPT - timedelta(seconds=1))
+    for provisioned in (acme, globex):
+        store(databases, provisioned.organization.id, range(3), at=NOW, happened=FIRST_KEPT)
+        store(databases, provisioned.organization.id, range(3, 8), at=NOW, happened=FIRST_KEPT - timedelta(seconds=1))
+
     if settled:
         roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+
     assert (read(databases, tenant_of(acme)), read(databases, tenant_of(globex))) == (3, 8)
 
 
-def test_the_clean_up_deletes_it_once_a_month_and_keeps_what_is_younger_and_what_is_not_billed(
+def test_clean_up_deletes_billed_expired_events_once_a_month(
     databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
 ) -> None:
     received = NOW - timedelta(days=60)
-    for who in (acme, globex):
-        organization_id = who.organization.id
+    for provisioned in (acme, globex):
+        organization_id = provisioned.organization.id
         store(databases, organization_id, range(3), at=received, happened=FIRST_KEPT)
         store(databases, organization_id, range(3, 8), at=received, happened=FIRST_KEPT - timedelta(days=1))
         store(databases, organization_id, range(8, 10), at=NOW, happened=FIRST_KEPT - timedelta(days=1))
         old = FIRST_KEPT - timedelta(days=1)
         store(databases, organization_id, range(4), at=old, table="held_events", reason="quota")
         store(databases, organization_id, range(4, 6), at=received, table="held_events", reason="quota")
+
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+
     assert apply_retention(databases.platform, databases.clickhouse, now=NOW) == 2
     assert apply_retention(databases.platform, databases.clickhouse, now=NOW) is None
     assert (count(databases, acme.organization.id), count(databases, globex.organization.id)) == (5, 10)
     assert count(databases, acme.organization.id, "held_events") == 2
     assert count(databases, globex.organization.id, "held_events") == 6
+
     days = databases.clickhouse.query(
         "SELECT min(event_date) FROM daily_statistics WHERE organization_id = {id:UUID}",
         parameters={"id": str(acme.organization.id)},
     ).result_rows
     assert days == [(FIRST_KEPT.date(),)]
+
     december = datetime(2026, 12, 5, tzinfo=UTC)
     assert apply_retention(databases.platform, databases.clickhouse, now=december) == 2
     assert count(databases, acme.organization.id) == 0
 
 
-def test_a_clean_up_that_dies_is_done_again(
-    databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_crashed_clean_up_is_repeated(databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch) -> None:
     store(databases, acme.organization.id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=200))
+
     with monkeypatch.context() as patch:
         patch.setattr("tenancy.stores.clickhouse.platform.retention.DELETE_STATISTICS", "SELECT no_such_function()")
         with pytest.raises(Exception, match="no_such_function"):
             apply_retention(databases.platform, databases.clickhouse, now=NOW)
+
     assert apply_retention(databases.platform, databases.clickhouse, now=NOW) == 1
     assert count(databases, acme.organization.id) == 0
 
 
-def test_the_clean_up_changes_no_bill(databases: Databases, counters: Redis, acme: Provisioned) -> None:
+def test_clean_up_does_not_change_billed_usage(databases: Databases, counters: Redis, acme: Provisioned) -> None:
     store(databases, acme.organization.id, range(3), at=NOW, happened=FIRST_KEPT - timedelta(days=5))
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
     apply_retention(databases.platform, databases.clickhouse, now=NOW)
     store(databases, acme.organization.id, [9], at=NOW)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         assert conn.execute("SELECT events_count FROM tenant_usage").fetchall() == [(4,)]
 
 
-def test_a_downgrade_shortens_retention_thirty_days_later_unless_it_is_undone(
+def test_downgrade_shortens_retention_after_30_days(
     databases: Databases, targets: OutboxTargets, globex: Provisioned
 ) -> None:
     organization_id = globex.organization.id
@@ -114,14 +121,19 @@ def test_a_downgrade_shortens_retention_thirty_days_later_unless_it_is_undone(
         return tenant_of(globex, tier=tier)
 
     starter = change(Tier.STARTER, NOW)
+
     for days, seen in ((0, 3), (29, 3), (31, 0)):
         assert read(databases, starter, NOW + timedelta(days=days)) == seen, days
     assert apply_retention(databases.platform, databases.clickhouse, now=NOW + timedelta(days=1)) == 1
     assert count(databases, organization_id) == 3
+
     growth = change(Tier.GROWTH, NOW + timedelta(days=20))
+
     assert read(databases, growth, NOW + timedelta(days=60)) == 3
     assert apply_retention(databases.platform, databases.clickhouse, now=NOW + timedelta(days=60)) == 1
     assert count(databases, organization_id) == 3
+
     change(Tier.STARTER, NOW + timedelta(days=61))
+
     assert apply_retention(databases.platform, databases.clickhouse, now=NOW + timedelta(days=98)) == 1
     assert count(databases, organization_id) == 0

@@ -1,7 +1,7 @@
-"""The roll-up: what rows and ledgers say becomes usage and counters, absolutely, and closed months stay."""
+"""The roll-up writes absolute usage and counters from rows and ledger. Closed months stay."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -45,116 +45,140 @@ def counter(databases: Databases, organization_id: UUID, field: str = "events", 
     return int(str(found)) if found is not None else None
 
 
-def test_a_run_is_absolute_and_a_second_one_changes_nothing(
+def test_repeated_roll_up_changes_nothing(
     databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
 ) -> None:
     store(databases, acme.organization.id, range(30), at=NOW)
     store(databases, globex.organization.id, range(20), at=NOW - timedelta(days=1))
+
     for _ in range(3):
         done = run(databases, counters, NOW)
+
         assert (done.statistics_drifts, done.counter_drifts) == ({}, {})
         assert events_of(databases, acme.organization.id) == {"2026-11-24": 30}
         assert events_of(databases, globex.organization.id) == {"2026-11-23": 20}
 
 
-def test_duplicates_that_took_quota_are_given_back(
+def test_quota_taken_by_duplicates_is_given_back(
     admit: Admit, databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
 ) -> None:
     tenant = tenant_of(acme)
+
     for _ in range(3):
         admit(tenant, events=40)
         store(databases, acme.organization.id, range(40), at=NOW)
+
     assert counter(databases, acme.organization.id) == 120
-    assert run(databases, counters, NOW + timedelta(minutes=5)).counter_drifts == {}  # some may be on their way
+    # Some events may still be in the queue.
+    assert run(databases, counters, NOW + timedelta(minutes=5)).counter_drifts == {}
     assert counter(databases, acme.organization.id) == 120
-    store(databases, globex.organization.id, [1], at=LATER - MINUTE)  # the queue has been read that far
+
+    store(databases, globex.organization.id, [1], at=LATER - MINUTE)  # the queue has been read up to this time
     done = run(databases, counters, LATER)
+
     assert done.counter_drifts == {acme.organization.id: 80}
     assert counter(databases, acme.organization.id) == 40
     assert run(databases, counters, LATER).counter_drifts == {}
     assert admit(tenant, now=LATER, events=1).used == 40
 
 
-def test_what_is_on_its_way_stays_counted_until_the_queue_has_been_read_so_far(
+def test_queued_events_stay_counted_until_the_queue_is_read(
     admit: Admit, databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
 ) -> None:
-    """ClickHouse was away for two hours: what comes in now was received long ago, and the rest is still to come."""
+    """ClickHouse was unreachable for two hours, so that events arrive long after their receipt."""
     admit(tenant_of(acme), events=40)
     store(databases, acme.organization.id, range(10), at=NOW)
+
     run(databases, counters, NOW + MINUTE)
+
     assert counter(databases, acme.organization.id) == 40
+
     admit(tenant_of(acme), now=LATER, events=5)
     run(databases, counters, LATER)
+
     assert counter(databases, acme.organization.id) == 45
+
     store(databases, globex.organization.id, [1], at=NOW + 10 * MINUTE, written=LATER)
     run(databases, counters, LATER + MINUTE)
+
     assert counter(databases, acme.organization.id) == 45
+
     store(databases, globex.organization.id, [2], at=LATER, written=LATER + 20 * MINUTE)
     run(databases, counters, LATER + 21 * MINUTE)
+
     assert counter(databases, acme.organization.id) == 15
 
 
-def test_held_events_on_their_way_keep_their_place_in_the_grace_band(
+def test_queued_held_events_stay_counted_in_the_grace_band(
     admit: Admit, databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
     know(counters, tenant_of(acme), events=STARTER.events_per_month)
+
     with superuser(databases) as conn:
         values = (acme.organization.id, STARTER.events_per_month)
         statement = (
             "INSERT INTO tenant_usage (organization_id, metric_date, events_count) VALUES (%s, '2026-11-02', %s)"
         )
         conn.execute(statement, values)
+
     assert admit(tenant_of(acme), events=30).held == 30
+
     store(databases, acme.organization.id, range(10), at=NOW, table="held_events", reason="quota")
+
     for _ in range(2):
         run(databases, counters, NOW + MINUTE)
         assert counter(databases, acme.organization.id, "held") == 30
+
     store(databases, acme.organization.id, range(10, 12), at=LATER - MINUTE, table="held_events", reason="quota")
     run(databases, counters, LATER)
+
     assert counter(databases, acme.organization.id, "held") == 12
 
 
-def test_predictions_of_days_without_a_roll_up_are_billed_by_the_next(
+def test_next_roll_up_bills_predictions_of_missed_days(
     databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
     run(databases, counters, NOW - timedelta(days=6))
     for days in (5, 4, 3, 0):
         now = NOW - timedelta(days=days)
         record_usage(databases.functions, tenant_of(acme), Metric.ML_PREDICTIONS, 7, idempotency_key=None, now=now)
+
     run(databases, counters, NOW)
+
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         days_of = {day.metric_date.day: day.ml_predictions for day in list_daily_usage(conn, acme.organization.id)}
     assert days_of == {19: 7, 20: 7, 21: 7, 24: 7}
 
 
-def test_statistics_that_do_not_agree_with_the_rows_are_reported(
+def test_statistics_that_differ_from_rows_are_reported(
     databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some are missing of acme's, and some are too many of globex's."""
-    for who in (acme, globex):
-        store(databases, who.organization.id, range(5), at=NOW)
+    """Acme's statistics are too low, globex's are too high."""
+    for provisioned in (acme, globex):
+        store(databases, provisioned.organization.id, range(5), at=NOW)
     inserted = "tenancy.use_cases.schedule.roll_up.insert_daily_statistics"
 
-    def and_damaged(client: Client, *, since: datetime, run: datetime) -> None:
+    def insert_and_damage(client: Client, *, since: datetime, run: datetime) -> None:
         insert_daily_statistics(client, since=since, run=run)
-        for who, events in ((acme, 3), (globex, 9)):
+        for provisioned, events in ((acme, 3), (globex, 9)):
             client.command(
                 "ALTER TABLE daily_statistics UPDATE events = {events:UInt64} WHERE organization_id = {id:UUID}",
-                parameters={"events": events, "id": str(who.organization.id)},
+                parameters={"events": events, "id": str(provisioned.organization.id)},
                 settings={"mutations_sync": 2},
             )
 
     with monkeypatch.context() as patch:
-        patch.setattr(inserted, and_damaged)
+        patch.setattr(inserted, insert_and_damage)
         drifts = run(databases, counters, NOW + MINUTE).statistics_drifts
+
     assert drifts == {acme.organization.id: 2, globex.organization.id: 4}
     assert run(databases, counters, NOW + MINUTE).statistics_drifts == {}
 
 
-def test_a_counter_that_was_lost_is_what_the_rows_say_after_the_next_run(
+def test_roll_up_restores_a_lost_counter(
     admit: Admit, databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
-    """Flushed in the middle of an hour, with events stored before and after it, rolled up and not."""
+    """Redis is flushed between two roll-ups, with events stored before and after it."""
     tenant = tenant_of(acme)
     admit(tenant, events=30)
     store(databases, acme.organization.id, range(30), at=NOW)
@@ -164,32 +188,38 @@ def test_a_counter_that_was_lost_is_what_the_rows_say_after_the_next_run(
     with RedisClient.from_url(databases.servers.valkey_url) as client:
         client.flushall()
     admit(tenant, now=NOW + timedelta(minutes=3), events=10)
+
     store(databases, acme.organization.id, range(50, 60), at=NOW + timedelta(minutes=3))
+
     assert counter(databases, acme.organization.id) == 40
+
     for now in (NOW + 10 * MINUTE, LATER, LATER):
         run(databases, counters, now)
         assert counter(databases, acme.organization.id) == 60
         assert events_of(databases, acme.organization.id) == {"2026-11-24": 60}
 
 
-def test_a_run_without_redis_counts_all_the_same_and_says_so(
-    databases: Databases, acme: Provisioned, nowhere: str
-) -> None:
-    away = Redis(lambda: f"redis://{nowhere}/0", timeout_seconds=PATIENCE_SECONDS)
+def test_roll_up_without_redis_stores_usage(databases: Databases, acme: Provisioned, nowhere: str) -> None:
+    unreachable = Redis(lambda: f"redis://{nowhere}/0", timeout_seconds=PATIENCE_SECONDS)
     store(databases, acme.organization.id, range(3), at=NOW)
-    done = run(databases, away, NOW)
+
+    done = run(databases, unreachable, NOW)
+
     assert done.counters_settled is False
     assert events_of(databases, acme.organization.id) == {"2026-11-24": 3}
 
 
-def test_a_late_event_changes_the_statistics_of_its_day_and_the_bill_of_the_day_on_which_it_came(
+def test_late_event_is_billed_on_the_day_of_its_receipt(
     databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
     store(databases, acme.organization.id, range(5), at=NOW - timedelta(days=20))
     run(databases, counters, NOW - timedelta(days=20))
     store(databases, acme.organization.id, range(5, 8), at=NOW, happened=NOW - timedelta(days=20))
+
     run(databases, counters, NOW)
+
     assert events_of(databases, acme.organization.id) == {"2026-11-04": 5, "2026-11-24": 3}
+
     rows = databases.clickhouse.query(
         "SELECT toString(event_date), sum(events) FROM daily_statistics FINAL"
         " WHERE (event_date, run) IN (SELECT event_date, max(run) FROM daily_statistics GROUP BY event_date)"
@@ -201,56 +231,59 @@ def test_a_late_event_changes_the_statistics_of_its_day_and_the_bill_of_the_day_
 @pytest.mark.parametrize(
     ("closes", "billed"), [(datetime(2026, 11, 3, 23, tzinfo=UTC), 7), (datetime(2026, 11, 4, 1, tzinfo=UTC), 5)]
 )
-def test_a_closed_months_bill_never_changes(
+def test_usage_of_a_closed_month_never_changes(
     databases: Databases, counters: Redis, acme: Provisioned, closes: datetime, billed: int
 ) -> None:
-    """Events that waited in the queue over the end of a month count for it for three days, and then no more."""
+    """Events that were in the queue at the end of a month count for it for three more days."""
     october = datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
     store(databases, acme.organization.id, range(5), at=october)
     run(databases, counters, october + timedelta(hours=1))
     store(databases, acme.organization.id, range(5, 7), at=october)
+
     run(databases, counters, closes)
+
     assert events_of(databases, acme.organization.id) == {"2026-10-31": billed}
 
 
-def test_the_first_run_of_a_day_counts_the_day_before_again(
-    databases: Databases, counters: Redis, acme: Provisioned
-) -> None:
-    yesterday = datetime.now(UTC) - timedelta(hours=20)
-    store(databases, acme.organization.id, range(5), at=yesterday)
-    now = datetime.combine(date.today() + timedelta(days=1), datetime.min.time(), UTC) + timedelta(minutes=30)  # noqa: DTZ011
-    run(databases, counters, now - timedelta(minutes=31))
+def test_first_run_of_a_day_recounts_the_day_before(databases: Databases, counters: Redis, acme: Provisioned) -> None:
+    midnight = datetime(2026, 11, 25, tzinfo=UTC)
+    store(databases, acme.organization.id, range(5), at=midnight - timedelta(hours=20))
+    run(databases, counters, midnight - MINUTE)
     with superuser(databases) as conn:
         conn.execute("UPDATE tenant_usage SET events_count = 99")
-    run(databases, counters, now)
+
+    run(databases, counters, midnight + 30 * MINUTE)
+
     assert set(events_of(databases, acme.organization.id).values()) == {5}
 
 
-def test_a_run_that_dies_before_its_mark_is_done_again_by_the_next(
+def test_crashed_roll_up_is_repeated_by_the_next_run(
     databases: Databases, counters: Redis, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(databases, acme.organization.id, range(5), at=NOW)
+
     steps = ("update_daily_events", "update_measurements", "insert_roll_up", "settle_counters")
-    for runs, dies_in in enumerate(steps):
+    for runs, step in enumerate(steps):
         with monkeypatch.context() as patch:
 
             def die(*_: object, **__: object) -> None:
                 raise KeyboardInterrupt
 
-            patch.setattr(f"tenancy.use_cases.schedule.roll_up.{dies_in}", die)
+            patch.setattr(f"tenancy.use_cases.schedule.roll_up.{step}", die)
             with pytest.raises(KeyboardInterrupt):
                 roll_up(databases.platform, databases.clickhouse, counters, now=NOW + runs * ROLL_UP_LEASE_TIME)
+
     assert run(databases, counters, NOW + len(steps) * ROLL_UP_LEASE_TIME).ran
     assert events_of(databases, acme.organization.id) == {"2026-11-24": 5}
 
 
-def test_events_that_a_failed_queue_did_not_take_are_given_back(
-    databases: Databases, counters: Redis, acme: Provisioned
-) -> None:
+def test_cancelled_admission_gives_its_events_back(databases: Databases, counters: Redis, acme: Provisioned) -> None:
     admissions = AdmissionGate(counters, lambda: databases.functions)
+
     tenant = replace(tenant_of(acme), bucket=RateBucket.INGEST)
     for _ in range(2):
         admission = admissions.admit(tenant, events=7, now=NOW)
         assert admission.used == 0
         admissions.cancel(tenant, admission, reserved_at=NOW)
+
     assert counter(databases, acme.organization.id) == 0

@@ -33,9 +33,9 @@ def add_app(conn: Connection, organization_id: UUID) -> None:
     insert_app(conn, organization_id, uuid4(), name="App", platform="ios")
 
 
-def claim(databases: Databases, who: Provisioned, metric: Metric, add: Add, barrier: Barrier) -> str:
+def claim(databases: Databases, provisioned: Provisioned, metric: Metric, add: Add, barrier: Barrier) -> str:
     url = databases.servers.postgres_url(postgres.PLATFORM, databases.name)
-    organization = who.organization
+    organization = provisioned.organization
     with closing(Database(lambda: url)) as db:
         barrier.wait()
         try:
@@ -50,21 +50,25 @@ def claim(databases: Databases, who: Provisioned, metric: Metric, add: Add, barr
 @pytest.mark.parametrize(
     ("metric", "add", "count"), [(Metric.USERS, add_user, count_users), (Metric.APPS, add_app, count_apps)]
 )
-def test_many_at_once_never_pass_the_tiers_number(
+def test_concurrent_inserts_never_exceed_the_limit_of_the_tier(
     databases: Databases, acme: Provisioned, metric: Metric, add: Add, count: Callable[[Connection, UUID], int]
 ) -> None:
     limit, barrier = limit_of(Tier.STARTER, metric), Barrier(16)
+
     assert limit is not None
+
     with ThreadPoolExecutor(16) as pool:
         outcomes = Counter(pool.map(lambda _: claim(databases, acme, metric, add, barrier), range(16)))
+
     assert outcomes == {"added": limit - 1, "refused": 16 - (limit - 1)}
+
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         assert count(conn, acme.organization.id) == limit
         statement = "SELECT percent FROM quota_notices WHERE metric = %s ORDER BY percent"
         assert conn.execute(statement, (metric,)).fetchall() == [(80,), (100,)]
 
 
-def test_another_organizations_number_is_its_own(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
-    for who, outcomes in ((acme, ["added", "refused"]), (globex, ["added", "added"])):
+def test_seats_are_counted_per_organization(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
+    for provisioned, outcomes in ((acme, ["added", "refused"]), (globex, ["added", "added"])):
         barrier = Barrier(1)
-        assert [claim(databases, who, Metric.APPS, add_app, barrier) for _ in range(2)] == outcomes
+        assert [claim(databases, provisioned, Metric.APPS, add_app, barrier) for _ in range(2)] == outcomes

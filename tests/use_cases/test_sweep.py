@@ -1,4 +1,4 @@
-"""The steps of a sweep: none keeps another from being done, and none takes all of the time."""
+"""No step of a sweep stops another one or uses up its time."""
 
 import pytest
 
@@ -17,52 +17,56 @@ from tests.handlers.functions import superuser
 from tests.use_cases.audit_records import read, write
 
 
-def owe(databases: Databases, who: Provisioned) -> None:
+def enqueue(databases: Databases, provisioned: Provisioned) -> None:
     with databases.platform.transaction() as conn:
-        insert_outbox_entry(conn, who.organization.id, "quota_event", {"metric": "events"}, due_at=NOW)
+        insert_outbox_entry(conn, provisioned.organization.id, "quota_event", {"metric": "events"}, due_at=NOW)
 
 
 def run(databases: Databases, counters: Redis, targets: OutboxTargets, *, share: float = 0.0) -> SweepRun:
-    """Sweep, when so much of its time is used already."""
+    """Run a sweep that has already used *share* of its time."""
     done = sweep(databases.platform, counters, targets, now=NOW, has_time=lambda until: until > share)
     assert done is not None
     return done
 
 
-def break_log(databases: Databases, who: Provisioned) -> None:
-    """Let the log's head be behind its last entry, so that it cannot go on."""
-    write(databases, who.organization.id, read(0))
+def break_log(databases: Databases, provisioned: Provisioned) -> None:
+    """Set the head of the log behind its last entry, so that sealing fails."""
+    write(databases, provisioned.organization.id, read(0))
     seal_audit_logs(databases.platform, now=NOW)
     with superuser(databases) as conn:
-        conn.execute("UPDATE audit_heads SET sequence = 1 WHERE organization_id = %s", (who.organization.id,))
+        conn.execute("UPDATE audit_heads SET sequence = 1 WHERE organization_id = %s", (provisioned.organization.id,))
 
 
-def test_a_log_that_cannot_be_sealed_stops_no_other_log_and_no_other_step(
+def test_log_that_cannot_be_sealed_blocks_nothing_else(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned, globex: Provisioned
 ) -> None:
     break_log(databases, acme)
     write(databases, acme.organization.id, read(1))
-    write(databases, globex.organization.id, read(2))  # later: acme's turn is first
-    owe(databases, globex)
+    write(databases, globex.organization.id, read(2))  # later, so that acme's log is sealed first
+    enqueue(databases, globex)
+
     done = run(databases, counters, targets)
+
     assert list(done.sealed) == [globex.organization.id]
     assert done.outbox.done == ("quota_event",)
     assert [type(failure) for failure in done.failures] == [SealedMeanwhileError]
 
 
-# Each is of one step alone.
+# Only one step uses each of these tables.
 @pytest.mark.parametrize(
     "table", ["tenant_usage", "quota_notices", "audit_refusals", "provisioning_requests", "deletion_certificates"]
 )
-def test_a_step_that_fails_stops_no_other_one(
+def test_failed_step_does_not_stop_the_others(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned, table: str
 ) -> None:
     organization_id = acme.organization.id
     write(databases, organization_id, read(1))
-    owe(databases, acme)
+    enqueue(databases, acme)
     with superuser(databases) as conn:
         conn.execute(f"REVOKE ALL ON {table} FROM tenancy_platform")
+
     done = run(databases, counters, targets)
+
     assert len(done.failures) == 1
     assert table in str(done.failures[0])
     assert list(done.sealed) == [organization_id]
@@ -70,16 +74,21 @@ def test_a_step_that_fails_stops_no_other_one(
     assert done.backlog is not None
 
 
-def test_logs_and_notices_leave_time_for_deletions_and_effects(
+def test_logs_and_notices_leave_time_for_the_outbox(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
     amount = QUOTAS[Tier.STARTER].ml_predictions_per_month * 8 // 10
     record_usage(databases.functions, tenant_of(acme), Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
-    owe(databases, acme)
+    enqueue(databases, acme)
+
     late = run(databases, counters, targets, share=0.5)
+
     assert (late.announced, late.sealed, late.outbox.done) == (0, {}, ("quota_event",))
-    owe(databases, acme)
+
+    enqueue(databases, acme)
     later = run(databases, counters, targets, share=1.0)
+
     assert later.outbox.done == ()
+
     in_time = run(databases, counters, targets)
     assert (in_time.announced, list(in_time.sealed)) == (1, [acme.organization.id])

@@ -1,4 +1,4 @@
-"""A database of the release before is brought up to date, with what it holds."""
+"""The migrations upgrade a database of the previous release with its rows."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.schema.migrate import migrate
 from tests.given import MIGRATIONS, ROOT, Servers
 
-BEFORE = 12  # migrations of PostgreSQL that the release before had
+MIGRATIONS_BEFORE = 12  # PostgreSQL migrations of the previous release
 INSERT = "INSERT INTO organizations (id, name, subdomain, gateway_key) VALUES (gen_random_uuid(), %s, %s, %s)"
 FIND_COPIES = """
     SELECT tablename || '.' || attname FROM pg_stats WHERE histogram_bounds::text LIKE '%canary%' ORDER BY 1
@@ -24,13 +24,13 @@ FIND_COPIES = """
 
 
 @pytest.fixture
-def old(
+def old_database(
     servers: Servers, database_names: Iterator[str], tmp_path: Path
 ) -> Iterator[tuple[psycopg.Connection[Any], Callable[[], object]]]:
-    """Make a database of the release before, and return a superuser's connection, and what upgrades it."""
+    """Yield a connection to a database of the previous release and a function that upgrades it."""
     name, before = next(database_names), tmp_path / "before"
     shutil.copytree(MIGRATIONS, before)
-    for file in sorted((before / "postgres").glob("*.sql"))[BEFORE:]:
+    for file in sorted((before / "postgres").glob("*.sql"))[MIGRATIONS_BEFORE:]:
         file.unlink()
     with psycopg.connect(servers.superuser_url, autocommit=True) as conn:
         identifiers = map(sql.Identifier, (name, postgres.OWNER))
@@ -48,43 +48,53 @@ def old(
     admin.close()
 
 
-def test_what_statistics_had_copied_of_rows_is_forgotten(
-    old: tuple[psycopg.Connection[Any], Callable[[], object]],
+def test_upgrade_removes_copies_of_rows_in_statistics(
+    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
 ) -> None:
-    """ANALYZE has put addresses and names into pg_statistic."""
-    conn, upgrade = old
+    """ANALYZE copies addresses and names into pg_statistic."""
+    conn, upgrade = old_database
     for number in range(50):
         conn.execute(INSERT, (f"canary {number}", f"canary-{number}", f"canary {number}"))
     conn.execute(
         "INSERT INTO users (id, organization_id, email, role)"
         " SELECT gen_random_uuid(), id, subdomain || '@x.example', 'admin' FROM organizations"
     )
+
     conn.execute("ANALYZE")
+
     assert [column for (column,) in conn.execute(FIND_COPIES)] == [
         "organizations.gateway_key", "organizations.name", "organizations.subdomain", "users.email",
     ]  # fmt: skip
+
     upgrade()
     conn.execute("ANALYZE")
+
     assert conn.execute(FIND_COPIES).fetchall() == []
 
 
-def test_subdomains_that_look_the_same_are_refused_found_and_put_right_as_the_documentation_says(
-    old: tuple[psycopg.Connection[Any], Callable[[], object]],
+def test_documented_statements_repair_similar_subdomains(
+    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
 ) -> None:
-    conn, upgrade = old
+    conn, upgrade = old_database
     text = (ROOT / "docs" / "operations.md").read_text()
     [find] = [each for each in re.findall(r"```sql\n(.*?)```", text, re.DOTALL) if "HAVING" in each]
     [change] = re.findall(r"`(UPDATE organizations SET subdomain = .*?)`", text)
     for subdomain in ("acme", "acrne", "globex"):
         conn.execute(INSERT, (subdomain, subdomain, subdomain))
+
     with pytest.raises(psycopg.errors.UniqueViolation, match="organizations_subdomain_skeleton_key"):
         upgrade()
-    assert conn.execute("SELECT max(version) FROM schema_migrations").fetchone() == (BEFORE,)
+    assert conn.execute("SELECT max(version) FROM schema_migrations").fetchone() == (MIGRATIONS_BEFORE,)
+
     conn.execute("SET ROLE tenancy_platform")
     [(subdomains, ids)] = conn.execute(find.encode()).fetchall()
+
     assert subdomains == ["acme", "acrne"]
+
     conn.execute(change.replace("'…'", "%s").encode(), ("acme-gmbh", ids[1]))
     assert conn.execute(find.encode()).fetchall() == []
+
     conn.execute("RESET ROLE")
     upgrade()
+
     assert conn.execute("SELECT count(*) FROM organizations").fetchone() == (3,)

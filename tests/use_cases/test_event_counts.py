@@ -1,4 +1,4 @@
-"""Events from the request to the report: each counts once, whatever is sent again and however it is cut."""
+"""Each event counts once from the request to the report, also if it is sent again."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -43,7 +43,7 @@ def send(queue: EventQueue, counters: Redis, databases: Databases) -> Send:
 
 
 def drain_queue(aws: AwsAccount, databases: Databases) -> list[str]:
-    """Load everything that is in the queue, as the function would; return what has to come again."""
+    """Load all messages of the queue, as the function does, and return those to redeliver."""
     sqs = boto3.client("sqs", region_name=REGION)
     dead_letters = DeadLetters(AwsClient("sqs", REGION, aws.endpoint_url), aws.dead_letters_url)
     again: list[str] = []
@@ -77,11 +77,13 @@ def test_each_event_counts_once_before_and_after_the_roll_up(
 ) -> None:
     tenants = tenant_of(acme), tenant_of(globex)
     events = [event(number) for number in range(250)]
+
     for tenant in tenants:
         send(tenant, events[:100])
         send(tenant, events[100:])
         send(tenant, events[:170])
         send(tenant, events[170:])
+
     assert drain_queue(aws, databases) == []
 
     for ran in (False, True):
@@ -89,36 +91,42 @@ def test_each_event_counts_once_before_and_after_the_roll_up(
             assert roll_up(databases.platform, databases.clickhouse, counters, now=NOW).organizations == 2
         for tenant in tenants:
             report = usage_of(databases, tenant)
+
             assert report.quotas[Metric.EVENTS].used == 250
             assert [(day.metric_date.isoformat(), day.events, day.unique_users) for day in report.daily] == [
                 ("2026-11-24", 250, 10)
             ]
+
             period = Period(start=NOW.date().replace(day=1), end=NOW.date())
             [group] = read_statistics(
                 databases.functions, databases.clickhouse, tenant, period, group_by=["day", "event_name"], now=NOW
             )
+
             assert (str(group.day), group.event_name) == ("2026-11-20", "Order Completed")
             assert (group.events, group.unique_devices) == (250, 10)
             assert {currency: str(amount) for currency, amount in group.revenue.items()} == {"EUR": "312.500000"}
 
 
-def test_an_event_sent_again_with_another_revenue_changes_nothing(
+def test_resent_event_with_other_revenue_changes_nothing(
     databases: Databases, aws: AwsAccount, acme: Provisioned, send: Send
 ) -> None:
     tenant = tenant_of(acme)
     send(tenant, [event(1)])
     send(tenant, [event(1, revenue="999")], now=NOW.replace(microsecond=1000))
+
     drain_queue(aws, databases)
+
     reader = TenantReader(databases.clickhouse, tenant.organization_id)
     rows = reader.query("SELECT revenue, properties FROM events FINAL WHERE organization_id = {organization_id:UUID}")
     assert [str(revenue) for revenue, _ in rows] == ["1.250000"]
     assert msgspec.json.decode(rows[0][1]) == event(1)["properties"]
 
 
-def test_a_batch_without_an_acceptable_event_changes_nothing(acme: Provisioned, send: Send, aws: AwsAccount) -> None:
+def test_batch_without_a_valid_event_changes_nothing(acme: Provisioned, send: Send, aws: AwsAccount) -> None:
     with pytest.raises(InvalidError) as refusal:
         send(tenant_of(acme), [event(1, revenue="1e12"), {"event_type": "x"}])
     assert [error.location for error in refusal.value.errors] == ["events/0/revenue", "events/1/event_name"]
+
     attributes = boto3.client("sqs", region_name=REGION).get_queue_attributes(
         QueueUrl=aws.queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]
