@@ -1,1 +1,1 @@
-"""Programs for developers: the embedded stack, the demo, the benchmarks, the build. Lambda needs none of them."""
+"""Programs for developers, which Lambda never needs."""

@@ -74,7 +74,7 @@ def say(line: str) -> None:
 
 
 def digest_of_inputs(root: Path) -> str:
-    """Return a digest of the bundle's sources, which changes when a build would give another result."""
+    """Return a digest of the bundle's sources, which changes when a build would differ."""
     digest = hashlib.sha256(sys.version.encode())
     for file in _files(root / name for name in INPUTS):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -118,7 +118,7 @@ def run_sam_build(root: Path, target: Path, architecture: str) -> None:
 
 
 def set_default_architecture(template: Path, architecture: str) -> None:
-    """Make *architecture* the default of the built template's parameter, because its code runs on no other."""
+    """Make *architecture* the template's default, because the built code runs on no other."""
     text, replaced = ARCHITECTURE.subn(rf"\g<1>{architecture}", template.read_text(encoding="utf-8"))
     if replaced != 1:
         sys.exit(f"{template} has no parameter Architecture with a default.")
@@ -126,7 +126,7 @@ def set_default_architecture(template: Path, architecture: str) -> None:
 
 
 def write_start_api_template(target: Path) -> None:
-    """Write start-api.yaml beside the built template: the same without OPTIONS methods, for ``sam local start-api``.
+    """Write start-api.yaml for ``sam local start-api``: the built template without OPTIONS.
 
     SAM CLI merges the methods of a path and may drop its authorizer because OPTIONS has none
     (https://github.com/aws/aws-sam-cli/issues/9165). Use the built template once that is mended.
@@ -141,7 +141,7 @@ def write_start_api_template(target: Path) -> None:
 
 
 def add_bytecode(target: Path, kept: Path) -> None:
-    """Put bytecode beside all Python files below *target*, and take from *kept* files that were compiled before."""
+    """Put bytecode beside all Python files below *target*, with *kept* as its cache."""
     kept.mkdir(parents=True, exist_ok=True)
     sources = [(file, _keep_as(file, target, kept)) for file in sorted(target.rglob("*.py"))]
     missing = [(file, target, pyc) for file, pyc in sources if not pyc.exists()]
@@ -157,7 +157,10 @@ def add_bytecode(target: Path, kept: Path) -> None:
 
 
 def _compile(work: tuple[Path, Path, Path]) -> None:
-    """Compile one file so that Python never compares dates: packages have none, and each check costs a system call."""
+    """Compile one file so that Python never compares dates.
+
+    Packages have no dates, and each comparison would cost a system call.
+    """
     file, target, pyc = work
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     name = str(file.relative_to(target))  # and not the folder of this build: equal sources make equal layers

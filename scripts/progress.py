@@ -1,4 +1,7 @@
-"""Report that a long phase still runs. Python 3.11 and its standard library suffice, because the set-up uses this."""
+"""Report that a long phase still runs.
+
+The set-up uses this module: Python 3.11 and its standard library must suffice.
+"""
 
 import threading
 import time

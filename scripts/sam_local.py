@@ -1,4 +1,4 @@
-"""Run every function with its sample events under ``sam local invoke``, against the embedded stack.
+"""Run every function with its samples under ``sam local invoke``, on the embedded stack.
 
 This needs a Docker engine with the image of the Lambda runtime, and a stack that listens on the Docker bridge as well
 (docs/operations.md). A sample passes if its function answers. A refusal is an answer, because the credentials in the
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def find_problem(stack: Path) -> str | None:
-    """Return what is missing and the remedy, in one line, or None if everything is there."""
+    """Return the missing part and its remedy in one line, or None if everything is there."""
     bridge = find_bridge_address()
     start = LISTEN_ON_BRIDGE.format(bridge or USUAL_BRIDGE_ADDRESS)
     try:
@@ -62,7 +62,7 @@ def find_problem(stack: Path) -> str | None:
 
 
 def find_bridge_address() -> str | None:
-    """Return this machine's address on the Docker bridge, or None where containers reach the loopback."""
+    """Return this machine's address on the Docker bridge, or None if there is no bridge."""
     found = psutil.net_if_addrs().get(BRIDGE, [])
     return next((address.address for address in found if address.family == socket.AF_INET), None)
 
@@ -121,7 +121,10 @@ def judge(answer: str) -> str:
 
 
 def expected_errors() -> set[str]:
-    """Return the errors that the deletion's state machine catches by name, as answers to an outdated deletion."""
+    """Return the errors that the deletion's state machine catches by name.
+
+    Each is an answer about a deletion that is outdated.
+    """
     states: dict[str, Any] = json.loads(STATE_MACHINE.read_text(encoding="utf-8"))["States"]
     catches = [catch for state in states.values() for catch in state.get("Catch", [])]
     return {name for catch in catches for name in catch["ErrorEquals"] if not name.startswith("States.")}

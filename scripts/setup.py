@@ -1,4 +1,4 @@
-"""Make the project's environment, .venv, on a machine that has Python 3.11 or later and a network.
+"""Make the project's environment, .venv, with Python 3.11 or later and a network.
 
 The set-up fetches uv from PyPI unless it is installed, finds a Python 3.13 (UV_PYTHON, PATH, pyenv) or lets uv download
 one, and installs exactly the packages of uv.lock. ``make`` runs it when it is needed: ``python3 -m scripts.setup``.
@@ -23,7 +23,7 @@ DEBIAN_HINT = "On Debian: apt-get install python3-pip python3-venv"
 
 
 class SetupError(Exception):
-    """The environment cannot be made; the message says what is missing, or which program failed."""
+    """The environment cannot be made. The message names the missing or failed program."""
 
 
 def main() -> int:
@@ -54,7 +54,10 @@ def set_up(root: Path) -> None:
 
 
 def variables(root: Path) -> dict[str, str]:
-    """Return the variables for uv: the caller's, but with the environment in .venv and a cache that can be written."""
+    """Return the caller's variables for uv, with a cache that can be written.
+
+    Variables that would move the environment out of .venv are dropped.
+    """
     foreign = ("UV_PROJECT_ENVIRONMENT", "UV_PROJECT", "UV_PYTHON", "UV_WORKING_DIR", "VIRTUAL_ENV", "PYTHONPATH")
     kept = {name: value for name, value in os.environ.items() if name not in foreign}
     if "UV_CACHE_DIR" not in kept and not is_writable(default_cache()):
@@ -146,7 +149,7 @@ def download_python(uv: Sequence[str], wanted: str, environment: Mapping[str, st
 
 
 def is_usable(environment: Path, wanted: str) -> bool:
-    """Tell whether *environment* has an interpreter of version *wanted* that runs, and can be moved."""
+    """Tell whether *environment* can be moved, and its interpreter of version *wanted* runs."""
     configuration = environment / "pyvenv.cfg"
     relocatable = configuration.exists() and RELOCATABLE in configuration.read_text(encoding="utf-8").splitlines()
     return relocatable and is_version(str(environment / "bin" / "python"), wanted)
@@ -159,7 +162,7 @@ def make_environment(root: Path, uv: Sequence[str], python: str, environment: Ma
 
 
 def run(task: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-    """Run *command*, whose output the caller sees.
+    """Run *command* and show its output.
 
     Raises:
         SetupError: it failed.

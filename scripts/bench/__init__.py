@@ -1,4 +1,4 @@
-"""The figures of docs/performance.md, one module each, as ratios to a reference measured in the same run."""
+"""The figures of docs/performance.md, one module each."""
 
 import sys
 from pathlib import Path

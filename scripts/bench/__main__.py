@@ -1,4 +1,4 @@
-"""The command line: ``python -m scripts.bench [ingest] [load] ... [--rounds 5] [--smallest]``."""
+"""The command line: ``python -m scripts.bench [name ...] [--rounds 5] [--smallest]``."""
 
 import argparse
 import subprocess

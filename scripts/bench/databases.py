@@ -1,4 +1,4 @@
-"""Databases of a figure's own on the servers of the running stack, beside the stack's own data."""
+"""Databases of a figure's own on the servers of the running stack."""
 
 import json
 import os
@@ -25,7 +25,7 @@ VALKEY_DATABASE: Final = 1  # the stack's is 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """The addresses of the databases in stack.json; PostgreSQL has one for the owner and one for the platform."""
+    """The addresses of the databases in stack.json, for PostgreSQL's owner and platform role."""
 
     database_url: str
     platform_database_url: str
@@ -71,7 +71,7 @@ def own_databases(servers: Servers, *, timeout_seconds: int = CLICKHOUSE_QUERY_T
 
 @contextmanager
 def own_valkey(url: str) -> Iterator[str]:
-    """Yield the URL of a database of its own on the server at *url*, empty before and afterwards."""
+    """Yield the URL of an empty database on the server at *url*, and empty it afterwards."""
     own = _at(url, str(VALKEY_DATABASE))
     with Redis.from_url(own) as client:
         client.flushdb()

@@ -1,4 +1,4 @@
-"""End to end: events through the deployed stack, from the client to the last row in ClickHouse."""
+"""End to end: events through the deployed stack, from the client to ClickHouse."""
 
 import http.client
 import secrets
@@ -38,7 +38,7 @@ class Run:
         self.send(CLIENTS * batch)
 
     def send(self, count: int) -> tuple[float, float]:
-        """Send *count* events; return the seconds until the last one was accepted, and until it was stored."""
+        """Send *count* events, and return the seconds until they are accepted, and stored."""
         bodies = [make_body(self._batch) for _ in range(count // self._batch)]
         self._expected += count
         started = time.perf_counter()
@@ -74,7 +74,7 @@ class Run:
 
 
 def measure(effort: Effort) -> Figure:
-    """Measure on the running stack, and the reference in a database of its own in the same ClickHouse."""
+    """Measure on the running stack, and the reference in the same ClickHouse."""
     servers = Servers.load()
     batch = effort.size(BATCH)
     events = effort.size(EVENTS, CLIENTS)

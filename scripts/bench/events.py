@@ -1,4 +1,4 @@
-"""The input of the figures: events as an app's server sends them, and the frames that ingest makes of them."""
+"""The input of the figures: events of an app's server, and the frames that ingest makes."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A figure compares two measurements, taken in turn, and shows them and their ratio in a table."""
+"""Measure two sides in turn, and show them and their ratio in a table."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ class Comparison:
 
     @property
     def ratios(self) -> Sequence[float]:
-        """The ratio of each round: a slow moment of the machine slows both sides."""
+        """Return the ratio of each round, because a slow moment of the machine slows both sides."""
         return [one / other for one, other in zip(self.measured, self.reference, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Handlers as in Lambda: with their own app.py and their own variables, and with log lines that nothing shows."""
+"""Handlers as in Lambda, each with its own app.py and its own variables."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Identity: the cost of verifying a token, and of resolving the organization that a request names."""
+"""Identity: the cost of verifying a token, and of resolving the organization."""
 
 import json
 import uuid
@@ -28,7 +28,7 @@ USER_ID: Final = uuid.uuid4()
 
 
 def measure(effort: Effort) -> Figure:
-    """Measure a remembered token and the resolution, each against a token that is verified for the first time."""
+    """Measure a remembered token and the resolution, each against a token seen first."""
     key = generate_private_key(SECP256R1())
     document = json.dumps({"keys": [{**_public(key), "kid": "bench", "alg": "ES256"}]})
     count = effort.size(TOKENS)
@@ -63,7 +63,7 @@ def measure(effort: Effort) -> Figure:
     )
 
 
-def _public(key: Any) -> dict[str, Any]:  # noqa: ANN401 - what the library makes
+def _public(key: Any) -> dict[str, Any]:  # noqa: ANN401 - a class of the library
     public: dict[str, Any] = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     return public
 

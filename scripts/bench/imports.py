@@ -65,7 +65,7 @@ def _compare(folder: Path, layers: Sequence[Path], variables: Mapping[str, str],
 
 
 def _import_milliseconds(module: str, path: Sequence[Path], variables: Mapping[str, str]) -> float:
-    """Return the processor time of an import, isolated, without site-packages and without writing bytecode."""
+    """Return the processor time of an import, with the paths of Lambda alone."""
     command = [sys.executable, "-I", "-S", "-B", "-c", PROGRAM, module, *map(str, path)]
     done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
     return float(done.stdout) * 1_000

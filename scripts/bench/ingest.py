@@ -1,4 +1,4 @@
-"""Ingest: the work of the function itself for a batch of events, from full request to answer."""
+"""Ingest: the work of the function itself for a batch, from full request to answer."""
 
 import base64
 import http.client

@@ -18,7 +18,7 @@ MESSAGES: Final = 20
 
 
 class Batches:
-    """Loads a batch of messages with the function, then the same frames without it into a second table."""
+    """Loads messages with the function, then the same frames without it into a second table."""
 
     def __init__(self, app: ModuleType, client: Client, messages: int) -> None:
         """Create the second table, with the definition of the first."""
@@ -60,7 +60,7 @@ class Batches:
 
 
 def measure(effort: Effort) -> Figure:
-    """Measure on the stack's ClickHouse, in a database of its own whose tables are empty before each insert."""
+    """Measure on the stack's ClickHouse, in tables that are empty before each insert."""
     messages = effort.size(MESSAGES)
     with (
         own_databases(Servers.load()) as databases,

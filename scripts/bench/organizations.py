@@ -63,7 +63,10 @@ def insert_organizations(databases: Databases, ids: Sequence[UUID], *, now: date
 
 
 def insert_events(client: Client, ids: Sequence[UUID], events_each: int, *, now: datetime) -> None:
-    """Insert *events_each* events of the month of *now* for each of *ids*, which `organization_ids` made."""
+    """Insert *events_each* events of the month of *now* for each of *ids*.
+
+    The *ids* are of `organization_ids`.
+    """
     start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     events = len(ids) * events_each
     parameters = {

@@ -1,4 +1,4 @@
-"""Roll-up: one run that counts all events of many organizations, and the growth of its time with their number."""
+"""Roll-up: one run over all events of many organizations, and its growth with their number."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""A stand-in for AWS in a process of its own, which accepts every message and has one secret.
+"""A stand-in for AWS in a process of its own: it accepts every message and has one secret.
 
 With it a handler is measured without the cost of an emulator. It prints its port, and ends when its stdin ends.
 """
@@ -17,7 +17,7 @@ from scripts.bench import ROOT
 
 @contextmanager
 def stand_in(secret: str = "") -> Iterator[str]:
-    """Yield the URL of a stand-in that serves for as long as the block runs, where every secret is *secret*."""
+    """Yield the URL of a stand-in, which serves while the block runs and returns *secret*."""
     command = [sys.executable, "-m", "scripts.bench.stand_in", secret]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         port = server.stdout.readline() if server.stdout else ""

@@ -23,7 +23,7 @@ REQUESTS_BEFORE: Final = -1_000_000_000  # of the minute that lasts a day
 
 @contextmanager
 def redis_knowing(tenant: Tenant) -> Iterator[tuple[Redis, Client]]:
-    """Yield our Redis and a bare client of the stack's Valkey, in a database of its own that has only *tenant*."""
+    """Yield our Redis and a bare client, both of a Valkey database that knows only *tenant*."""
     with (
         own_valkey(Servers.load().redis_url) as url,
         closing(Redis(lambda: url, timeout_seconds=PATIENCE_SECONDS)) as redis,

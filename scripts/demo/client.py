@@ -1,4 +1,4 @@
-"""What the demo calls: the API as operator or organization, and the stores behind it."""
+"""The calls of the demo: the API as operator or organization, and the stores behind it."""
 
 import json
 import os
@@ -14,12 +14,12 @@ import boto3
 import clickhouse_connect
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-TIMEOUT_SECONDS: Final = 40
+TIMEOUT_SECONDS: Final = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """What .local/stack.json says of the running stack, as far as the demo needs it."""
+    """The part of .local/stack.json that the demo needs."""
 
     api_url: str
     platform_key: str
@@ -84,7 +84,7 @@ def call(
 
 
 def refusal(attempt: Callable[[], object]) -> str:
-    """Return the code with which the API refused *attempt*."""
+    """Return the code of the API's refusal of *attempt*."""
     try:
         attempt()
     except urllib.error.HTTPError as error:
@@ -94,14 +94,14 @@ def refusal(attempt: Callable[[], object]) -> str:
 
 
 def count_stored(stack: Stack, organization: Organization) -> int:
-    """Return how many different events of the organization ClickHouse holds."""
+    """Return the number of different events of the organization in ClickHouse."""
     client = clickhouse_connect.get_client(dsn=stack.clickhouse_url)
     statement = "SELECT count() FROM events FINAL WHERE organization_id = {organization_id:UUID}"
     return int(client.query(statement, parameters={"organization_id": organization.id}).result_rows[0][0])
 
 
 def find_resource(stack: Stack, logical_id: str) -> str:
-    """Return what a resource of the template is called in the deployed stack."""
+    """Return the physical id of a resource of the template."""
     found = aws_client(stack, "cloudformation").describe_stack_resource(
         StackName=stack.stack_name, LogicalResourceId=logical_id
     )
@@ -114,6 +114,6 @@ def aws_client(stack: Stack, service: str) -> Any:  # noqa: ANN401 - boto3 makes
     return make(service, endpoint_url=stack.aws_endpoint_url)
 
 
-def say(what: str) -> None:
-    """Tell what happens now."""
-    print(f"demo: {what}", flush=True)
+def say(line: str) -> None:
+    """Print a line of progress."""
+    print(f"demo: {line}", flush=True)

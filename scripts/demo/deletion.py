@@ -1,4 +1,4 @@
-"""The end of an organization: deleted, restored, deleted again, erased by the deployed state machine, and certified."""
+"""The end of an organization: deleted, restored, deleted again, erased, and certified."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ from scripts.demo.client import (
     say,
 )
 
-ERASURE_SECONDS: Final = 120.0  # beside the grace
+ERASURE_SECONDS: Final = 900.0  # beside the grace; a busy machine is slow
 POLL_SECONDS: Final = 1.0
 WIDTH: Final = 110
 
@@ -34,7 +34,7 @@ type Document = dict[str, Any]
 
 
 def end(stack: Stack, organization: Organization, neighbour: Organization) -> bool:
-    """End *organization*, show the certificate, and say whether nothing is left of it, and all of its *neighbour*."""
+    """Erase *organization*, and tell whether nothing is left of it and all of its *neighbour*."""
     before = _footprint(stack, neighbour)
     say(f"Deleting {organization.name}, and restoring it")
     _delete(stack, organization)
@@ -67,7 +67,7 @@ def _wait_for_certificate(stack: Stack, organization: Organization) -> Document:
     """Return the certificate as soon as there is one.
 
     Raises:
-        TimeoutError: there is none in time; the log of the stack says why.
+        TimeoutError: there is none in time. The log of the stack has the cause.
     """
     url = f"{stack.api_url}/organizations/{organization.id}"
     purge_at = time.monotonic() + float(_seconds_left(call(url, stack.platform_key)["purge_at"]))
@@ -89,7 +89,7 @@ def _seconds_left(moment: str) -> float:
 
 
 def _is_signed(stack: Stack, certified: Document) -> bool:
-    """Whether the stack's own key has signed the certificate's text: checked here, with its public half."""
+    """Tell whether the stack's own key has signed the certificate's text."""
     found = aws_client(stack, "kms").get_public_key(KeyId=find_resource(stack, "SigningKey"))
     key = load_der_public_key(found["PublicKey"])
     if not isinstance(key, EllipticCurvePublicKey):
@@ -102,23 +102,23 @@ def _is_signed(stack: Stack, certified: Document) -> bool:
 
 
 def _footprint(stack: Stack, organization: Organization) -> tuple[int, Document]:
-    """Return what there is of an organization, as it is stored and as it reads it."""
+    """Return an organization's number of events and its statistics."""
     statistics: Document = get(stack, organization, "/stats?group_by=event_name")
     return count_stored(stack, organization), statistics
 
 
 def _show(certificate: Document, *, is_signed: bool) -> None:
-    """Print what was certified."""
+    """Print the certificate."""
     print(f"\n  deletion certificate of {certificate['organization_id']}, signature: {_word(is_good=is_signed)}")
     for name in ("deleted_at", "gate_closed_at", "erased_at"):
         print(f"  {name:16}{certificate[name]}")
     for store, counts in certificate["counts"].items():
-        what = f"{sum(counts.values())} left in {', '.join(counts)}"
-        print(fill(what, WIDTH, initial_indent=f"  {store:16}", subsequent_indent=" " * 18))
-    print("  what nobody can reach ages out by")
+        line = f"{sum(counts.values())} left in {', '.join(counts)}"
+        print(fill(line, WIDTH, initial_indent=f"  {store:16}", subsequent_indent=" " * 18))
+    print("  copies that no program can delete, and the time by which they age out")
     for entry in certificate["ages_out"]:
         print(f"    {entry['by']}  {entry['what']}")
-    print("  what is kept on purpose, or cannot be reached")
+    print("  kept on purpose, or out of reach")
     print("".join(f"    {kept}\n" for kept in certificate["kept"]))
 
 

@@ -1,1 +1,1 @@
-"""The embedded stack: PostgreSQL, Valkey, ClickHouse and AWS on one machine, without an account and without Docker."""
+"""The embedded stack: all stores and AWS on one machine, without an account or Docker."""

@@ -1,4 +1,4 @@
-"""The addresses of all services, as this machine or the containers of ``sam local`` call them."""
+"""The addresses of all services, for this machine or for the containers of ``sam local``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

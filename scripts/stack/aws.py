@@ -26,7 +26,10 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 def prepare(settings: StackSettings, ports: Mapping[str, int]) -> Launch:
-    """Return how to start MiniStack, which restarts when a database moves because Lambda workers keep its address."""
+    """Return how to start MiniStack.
+
+    It restarts when a database moves, because Lambda workers keep the address.
+    """
     home = settings.directory / NAME
     url = endpoint(settings.local_host, ports)
     return Launch(
@@ -86,7 +89,7 @@ def verify_sender(url: str, address: str) -> None:
 
 
 def _environment(settings: StackSettings, home: Path, ports: Mapping[str, int]) -> dict[str, str]:
-    """Return the whole environment of MiniStack and its Lambda workers, without anything of the caller's."""
+    """Return the whole environment of MiniStack, without anything of the caller's."""
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
         "HOME": str(home),
@@ -107,7 +110,7 @@ def _environment(settings: StackSettings, home: Path, ports: Mapping[str, int]) 
 
 
 def _make_ready(home: Path, url: str) -> None:
-    """Delete what killed workers left, and change the address in the saved state, which has queue URLs, to *url*."""
+    """Delete the files of killed workers, and change the address in the saved state to *url*."""
     layers = sorted((home / "tmp").glob("layer-*"), key=lambda layer: layer.stat().st_mtime)[-LAYERS_KEPT:]
     for left in set((home / "tmp").glob("*")) - set(layers):
         shutil.rmtree(left, ignore_errors=True)

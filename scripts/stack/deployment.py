@@ -86,7 +86,7 @@ def deploy(settings: StackSettings, url: str, parameters: Mapping[str, str]) -> 
 
 
 def function_variables(url: str) -> dict[str, dict[str, str]]:
-    """Return the environment of each deployed function by its logical id, with all references resolved."""
+    """Return the environment of each deployed function by its logical id."""
     resources = aws.client("cloudformation", url).describe_stack_resources(StackName=aws.STACK)["StackResources"]
     functions = aws.client("lambda", url)
     return {

@@ -1,4 +1,4 @@
-"""The caller's environment: variables that would lead the stack's clients away from this machine are dropped."""
+"""Keep the stack's clients on this machine in every environment of the caller."""
 
 from collections.abc import Collection, MutableMapping
 
@@ -8,7 +8,7 @@ NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
 def drop_foreign_settings(environ: MutableMapping[str, str], hosts: Collection[str]) -> None:
-    """Drop settings of AWS's and PostgreSQL's clients from *environ*, and exempt *hosts* from its proxies."""
+    """Drop settings of AWS's and PostgreSQL's clients, and exempt *hosts* from proxies."""
     for name in list(environ):
         if name.startswith(FOREIGN_PREFIXES):
             del environ[name]

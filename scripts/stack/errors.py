@@ -1,4 +1,4 @@
-"""The errors of the local stack, written for the person who called ``make up``."""
+"""The errors of the local stack, written for the caller of ``make up``."""
 
 from pathlib import Path
 from typing import Self
@@ -7,7 +7,7 @@ LOG_LINES_SHOWN = 15
 
 
 class StackError(Exception):
-    """The stack cannot be started; the message says why, and what to do or where to look."""
+    """The stack cannot be started. The message names the cause, and the remedy or the log."""
 
     @classmethod
     def died(cls, name: str, log: Path) -> Self:

@@ -1,4 +1,4 @@
-"""Choose ports that stay the same from one start to the next and differ from those of another checkout."""
+"""Choose ports that stay the same at each start and differ from those of other checkouts."""
 
 import errno
 import json
@@ -55,7 +55,7 @@ def _usable(asked: Mapping[str, int], hosts: Collection[str], kept: Mapping[str,
 
 
 def _read(file: Path) -> dict[str, int]:
-    """Return the remembered ports without damaged entries, and without a second service on the same port."""
+    """Return the remembered ports, without damaged entries and without doubles."""
     try:
         document: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

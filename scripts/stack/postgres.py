@@ -153,7 +153,7 @@ def _run_tool(command: Sequence[str], **options: Any) -> None:  # noqa: ANN401 -
 
 
 def _allow(user: str, home: Path) -> None:
-    """Let *user* own the cluster and reach it and the programs, because a checkout of root's may be closed to it."""
+    """Let *user* own the cluster, and reach it and the programs in a checkout of root's."""
     try:
         pwd.getpwnam(user)
     except KeyError:
@@ -164,7 +164,10 @@ def _allow(user: str, home: Path) -> None:
 
 
 def _clear_crash(data: Path) -> None:
-    """End the remains of a killed server and delete its lock, whose pid may belong to another program by now."""
+    """Remove the remains of a killed server.
+
+    The pid in its lock may belong to another program by now.
+    """
     left = [process for process in psutil.process_iter() if _works_in(process, data)]
     for process in left:
         with suppress(psutil.NoSuchProcess):

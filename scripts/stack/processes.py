@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them, and end when a later command stops them.
+"""Processes that outlive the command that started them, until a later command stops them.
 
 A pid alone does not identify a process: after a crash or a reboot another program may have the number. A process is
 identified by its pid and its start time, which ``<directory>/processes/<name>.json`` holds. Its children (Lambda
@@ -52,7 +52,7 @@ class Launch:
 
     @property
     def fingerprint(self) -> str:
-        """A digest that is equal for two launches of the same process."""
+        """Return a digest that is equal for two launches of the same process."""
         parts = [*self.command, json.dumps(dict(self.environment), sort_keys=True), str(self.user), self.depends_on]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -123,7 +123,7 @@ def is_running(process: Process) -> bool:
 
 
 def stop(directory: Path, name: str) -> bool:
-    """End the recorded process and its children, and tell whether there were any."""
+    """Stop the recorded process and its children, and tell whether there were any."""
     record = _read_record(directory, name)
     process = record if record and is_running(record) else None
     if process is not None:
@@ -191,7 +191,7 @@ def _find_marked(marks: Collection[str]) -> Iterator[psutil.Process]:
 
 
 def _read_record(directory: Path, name: str) -> Process | None:
-    """Return the record of *name*, or None if there is none or if *directory* is a copy of the one that it names."""
+    """Return the record of *name*, or None if there is none or if *directory* is a copy."""
     try:
         text = _record_path(directory, name).read_text(encoding="utf-8")
         record = Process(**json.loads(text))

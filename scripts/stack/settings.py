@@ -55,12 +55,12 @@ class StackSettings:
 
     @property
     def local_host(self) -> str:
-        """The address under which this machine reaches the stack."""
+        """Return the address under which this machine reaches the stack."""
         return LOOPBACK if LOOPBACK in self.hosts or EVERY_ADDRESS in self.hosts else self.hosts[0]
 
     @property
     def single_host(self) -> str:
-        """One address that covers all hosts, for a server that binds only one."""
+        """Return one address that covers all hosts, for a server that binds only one."""
         return self.hosts[0] if len(self.hosts) == 1 else EVERY_ADDRESS
 
 

@@ -1,4 +1,4 @@
-"""The whole stack: its parts, the order in which they start and stop, and the file with their addresses."""
+"""The whole stack: its parts, their order, and the file with their addresses."""
 
 import fcntl
 import json
@@ -31,7 +31,7 @@ type Say = Callable[[str], None]
 
 
 def up(settings: StackSettings, say: Say) -> dict[str, str]:
-    """Start the missing parts, deploy a changed template, write ``stack.json`` and return its content.
+    """Start the missing parts, deploy a changed template, and write and return ``stack.json``.
 
     Raises:
         StackError: a part does not start. Parts that run already keep running.
@@ -60,7 +60,7 @@ def up(settings: StackSettings, say: Say) -> dict[str, str]:
 
 
 def down(settings: StackSettings, say: Say) -> None:
-    """End the processes that ``up`` started, and no other. Data stays."""
+    """Stop the processes that ``up`` started, and no other. Data stays."""
     if not settings.directory.exists():
         return
     with _alone(settings.directory, say):
@@ -78,7 +78,7 @@ def status(settings: StackSettings) -> dict[str, str | None]:
 
 
 def start_all(settings: StackSettings, ports: Mapping[str, int], credentials: Credentials, say: Say) -> None:
-    """Start the parts that do not serve, side by side, and create the missing database and roles."""
+    """Start the parts that do not serve, and create the missing database and roles."""
     launches = [
         postgres.prepare(settings, port=ports[postgres.NAME], credentials=credentials),
         valkey.prepare(settings, port=ports[valkey.NAME], password=credentials.valkey),
@@ -123,7 +123,7 @@ def _deploy(settings: StackSettings, addresses: Addresses, from_containers: Addr
 
 
 def _write_container_variables(settings: StackSettings, addresses: Addresses, from_containers: Addresses) -> None:
-    """Write ``env.json`` for ``sam local``: the variables of the deployed functions, with a container's addresses."""
+    """Write ``env.json``, the functions' variables with addresses for ``sam local``."""
     variables = {
         name: {key: value.replace(addresses.aws, from_containers.aws) for key, value in values.items()}
         for name, values in deployment.function_variables(addresses.aws).items()

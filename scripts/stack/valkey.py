@@ -22,7 +22,10 @@ save ""
 
 
 def prepare(settings: StackSettings, *, port: int, password: str) -> Launch:
-    """Write the configuration, which keeps the password out of ``ps``, and return how to start the server."""
+    """Write the configuration, and return how to start the server.
+
+    The configuration keeps the password out of ``ps``.
+    """
     directory = settings.directory / NAME
     directory.mkdir(parents=True, exist_ok=True)
     hosts = " ".join(settings.hosts)

@@ -46,7 +46,7 @@ class Served:
 def ask(
     connection: http.client.HTTPConnection, body: bytes | str, headers: dict[str, str] | None = None, **fields: str
 ) -> Answer:
-    """POST *body* with *fields* in the URL; return status, body and headers."""
+    """POST *body* with *fields* in the URL, and return status, body and headers."""
     connection.request("POST", f"/?{urlencode(fields)}", body, headers or {})
     response = connection.getresponse()
     return response.status, response.read(), response.headers
@@ -63,7 +63,7 @@ def serve(path: Path) -> Served:
 
 
 def stop(front: Served, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
-    """End the front; return its exit status and everything that it has written."""
+    """Stop the front, and return its exit status and its output."""
     front.process.send_signal(number)
     noise = "".join(front.process.communicate(timeout=LIMIT_SECONDS))
     return front.process.returncode, noise

@@ -47,7 +47,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def client(front: Served) -> Iterator[HttpClient]:
-    """A driver in a database of its own, with a table of events."""
+    """Open a driver in a database of its own, with a table of events."""
     database = f"test_{uuid4().hex}"
     front.ask(f"CREATE DATABASE {database}")
     url = urlsplit(front.url)

@@ -1,4 +1,4 @@
-"""Every figure of the benchmarks runs once at its smallest size, on the stack that `make up` started."""
+"""Every figure of the benchmarks runs at its smallest size on the stack of `make up`."""
 
 import pkgutil
 import re

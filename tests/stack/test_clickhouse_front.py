@@ -1,4 +1,4 @@
-"""The embedded ClickHouse as a server: its errors, faulty clients, and the life of the process."""
+"""The embedded ClickHouse as a server: errors, faulty clients, and its process."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""`sam local`: the documented lines find their files, and `make test-sam` judges answers and names what is missing."""
+"""`sam local`: the documented lines find their files, and `make test-sam` judges answers."""
 
 import json
 import os

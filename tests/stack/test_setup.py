@@ -35,7 +35,7 @@ greeter = {{ path = "{WHEEL}" }}
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a project with a lock file; uv is the one of this environment, in the place of a fetched one."""
+    """Make a project with a lock file, and with uv in the place of a fetched one."""
     monkeypatch.setenv("UV_OFFLINE", "1")
     root = tmp_path / "project"
     (root / ".local" / "tools" / "bin").mkdir(parents=True)

@@ -83,7 +83,7 @@ def test_committed_rows_survive_kill_9_of_postgres(running: Running) -> None:
         assert conn.execute("SELECT id FROM kept").fetchall() == [(1,)]
 
 
-def test_postgres_starts_although_its_lock_names_a_living_program(running: Running) -> None:
+def test_postgres_starts_although_its_lock_names_another_program(running: Running) -> None:
     lock = running.settings.directory / "postgres" / "data" / "postmaster.pid"
     written = lock.read_text(encoding="utf-8").splitlines()
     running.kill(postgres.NAME)

@@ -1,6 +1,6 @@
-"""Start MiniStack with the parts of API Gateway that it lacks. Delete each part once MiniStack has it.
+"""Start MiniStack with the parts of API Gateway that it lacks.
 
-Missing in 1.5.33, and added here:
+Missing in 1.5.33, and added here. Delete each part once MiniStack has it:
 
 - the authorizer's ``usageIdentifierKey`` (``usage_key``);
 - much of an OpenAPI body: ANY, gateway responses, media types, the source of keys (``openapi``);

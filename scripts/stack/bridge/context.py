@@ -1,4 +1,4 @@
-"""The request context of API Gateway: one request id for authorizer and handler, the path, and the domain.
+"""The request context of API Gateway: one request id for all, the path, and the domain.
 
 MiniStack gives the authorizer no ``requestId``, and the handler another one than the gateway's own refusals. It gives
 ``domainName`` to neither, and leaves ``$context.path`` unreplaced in the templates of gateway responses. Delete this
@@ -17,7 +17,7 @@ _request_context: ContextVar[dict[str, str]] = ContextVar("request_context")
 
 
 def install() -> None:
-    """Replace the functions that start a request, make an event, and write the gateway's own answers."""
+    """Replace the functions that start a request, make an event, and write refusals."""
     execute = gateway._execute_in_scope
     invoke_authorizer = gateway._invoke_authorizer_lambda
     build_event = gateway._build_lambda_event_v1

@@ -1,4 +1,4 @@
-"""The parts of an OpenAPI body that MiniStack leaves out when CloudFormation creates a REST API.
+"""The parts of an OpenAPI body that MiniStack leaves out when it creates a REST API.
 
 SAM writes all of an API into ``AWS::ApiGateway::RestApi.Body``. MiniStack imports paths, methods, authorizers and the
 address of each integration. This module adds ``x-amazon-apigateway-any-method``, gateway responses,

@@ -1,4 +1,4 @@
-"""The deployed API under a plain URL, ``http://host:port/v1/...``, as a custom domain serves it.
+"""The deployed API under a plain URL, ``http://host:port/v1/...``, as on a custom domain.
 
 MiniStack finds an API by its id, in the host name or in the path, and both change with a deployment. On the public port
 every request goes to the REST API of one stack, with its own Host header, which may name a tenant.
@@ -20,7 +20,7 @@ ASSUMED_HEADERS = ((b"content-type", b"application/json"), (b"accept", b"*/*"))
 
 
 def public_api(app: App, *, port: int, stack_name: str) -> App:
-    """Return *app* with requests on *port* going to the REST API of the stack called *stack_name*."""
+    """Return *app* with requests on *port* going to the REST API of stack *stack_name*."""
 
     async def serve(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["server"][1] == port:
@@ -31,7 +31,7 @@ def public_api(app: App, *, port: int, stack_name: str) -> App:
 
 
 def _addressed(scope: Scope, api_id: str) -> Scope:
-    """Return the scope with the API's id in its path, and with the path and headers as API Gateway sees them.
+    """Return the scope with the API's id in its path, and path and headers as in API Gateway.
 
     A REST API never decodes a path: it matches resources with the path as it was sent, and fills ``path`` and
     ``pathParameters`` from it. So ``..%2f`` is one segment. MiniStack works on the decoded path.
@@ -50,6 +50,6 @@ def _addressed(scope: Scope, api_id: str) -> Scope:
 
 
 def _find_api_id(stack_name: str) -> str | None:
-    """Return the newest API of the stack, because a killed deployment may have left an older one."""
+    """Return the newest API of the stack, because a killed deployment may leave an older one."""
     ours = [api for _scope, api in gateway._rest_apis.all_items() if api.get("tags", {}).get(STACK_TAG) == stack_name]
     return max(ours, key=lambda api: api["createdDate"])["id"] if ours else None

@@ -1,4 +1,4 @@
-"""State that must survive a crash: gateway keys of organizations, messages in queues, and secrets.
+"""State that must survive a crash: gateway keys, messages in queues, and secrets.
 
 MiniStack saves its state only when it is stopped in order. An accepted event is in the queue and nowhere else. Here the
 state that functions change is saved within seconds, and all state on ``POST /_stack/save``. Delete this module once
@@ -28,7 +28,7 @@ _saving = threading.Lock()
 
 
 def keep_state(app: App, *, every_seconds: float) -> App:
-    """Return *app* with its state saved from the end of its start until the application itself saves at its stop."""
+    """Return *app* with its state saved from the end of its start to the start of its stop."""
     stopping = threading.Event()
     saver = threading.Thread(target=_save_until, args=(stopping, every_seconds), name="bridge-state", daemon=True)
 

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,19 @@ def install() -> None:
     Raises:
         RuntimeError: MiniStack's worker script has changed.
     """
-    worker = lambda_runtime.Worker
-    spawn, invoke = worker._spawn, worker.invoke
-    waits = (FIRST_LOG_LINE_SECONDS, LAST_LOG_LINE_SECONDS, LONGEST_LOG_SECONDS)
     python, script = str(_write_python()), _worker_script()
+    lambda_runtime._detect_runtime_binary = lambda _runtime: (python, script)
+    worker = lambda_runtime.Worker
+    worker._spawn = _with_shared_spawn(worker._spawn)
+    worker.invoke = _keeping_worker(worker.invoke)
+    worker._read_stderr = _read_log
+    worker._drain_stderr_bounded.__defaults__ = (FIRST_LOG_LINE_SECONDS, LAST_LOG_LINE_SECONDS, LONGEST_LOG_SECONDS)
+    lambda_svc._execute_function_warm = _naming_exceptions(lambda_svc._execute_function_warm)
+    lambda_svc._emit_lambda_logs = lambda *_args, **_options: None
+
+
+def _with_shared_spawn(spawn: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return *spawn* with layers that are unpacked once for all workers."""
 
     def spawn_with_shared_layers(self: Any) -> None:
         config = self.config
@@ -63,29 +73,34 @@ def install() -> None:
         finally:
             self.config = config
 
+    return spawn_with_shared_layers
+
+
+def _keeping_worker(invoke: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Return *invoke* with exceptions of the handler as errors of a worker that goes on."""
+
     def invoke_and_keep(self: Any, *args: Any, **options: Any) -> dict[str, Any]:
-        result: dict[str, Any] = invoke(self, *args, **options)
+        result = invoke(self, *args, **options)
         _raised.name = result.get("raised")
         if result.get("raised"):
             sys.stderr.write(f"{self.func_name} {result['trace']}\n")
             return {**result, "status": "error"}
         return result
 
-    execute = lambda_svc._execute_function_warm
+    return invoke_and_keep
+
+
+def _naming_exceptions(execute: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Return *execute* with the name of the handler's exception as the type of the error."""
 
     def execute_and_name(*args: Any) -> dict[str, Any]:
         _raised.name = None
-        answer: dict[str, Any] = execute(*args)
+        answer = execute(*args)
         if answer.get("error") and _raised.name:
             answer["body"]["errorType"] = _raised.name
         return answer
 
-    lambda_svc._execute_function_warm = execute_and_name
-    worker._spawn, worker.invoke = spawn_with_shared_layers, invoke_and_keep
-    worker._read_stderr = _read_log
-    worker._drain_stderr_bounded.__defaults__ = waits
-    lambda_runtime._detect_runtime_binary = lambda _runtime: (python, script)
-    lambda_svc._emit_lambda_logs = lambda *_args, **_options: None
+    return execute_and_name
 
 
 def _worker_script() -> str:
@@ -113,7 +128,7 @@ def _read_log(self: Any) -> None:
 
 
 def _with_shared_layers(config: dict[str, Any]) -> dict[str, Any]:
-    """Return *config* without its layers, but with the variable that names their folders to MiniStack's worker."""
+    """Return *config* with its layers as folders, in the variable of MiniStack's worker."""
     contents = [lambda_svc._resolve_layer_zip(layer) for layer in config.get("Layers") or []]
     folders = os.pathsep.join(str(_unpacked(content)) for content in contents if content)
     variables = {**(config.get("Environment") or {}).get("Variables", {}), "_LAMBDA_LAYERS_DIRS": folders}
@@ -121,7 +136,7 @@ def _with_shared_layers(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unpacked(content: bytes) -> Path:
-    """Return the folder with *content*, a layer's zip file, which is unpacked for the first worker."""
+    """Return the folder with *content*, a layer's zip file, unpacked for the first worker."""
     folder = Path(tempfile.gettempdir()) / f"layer-{hashlib.sha256(content).hexdigest()[:16]}"
     with _unpacking:
         if not folder.exists():

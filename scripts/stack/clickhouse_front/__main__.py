@@ -1,8 +1,8 @@
-"""A ClickHouse server for one machine: the embedded engine behind ClickHouse's HTTP interface.
+"""A ClickHouse server for one machine: the embedded engine behind an HTTP interface.
 
 The engine lets one process open a data path. This is that process, and all others are its clients, drivers and curl
-alike. What a server has and this has not: users (whoever reaches the port may do anything), sessions, external data,
-compressed answers, answers that stream.
+alike. It lacks these features of a server: users (every client may do anything), sessions, external data, compressed
+answers, and answers that stream.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Front(ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """Return the URL for clients."""
         host, port = self.socket.getsockname()
         return f"http://{host}:{port}"
 
@@ -95,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(read_only=True)
 
     def do_POST(self) -> None:
-        """Answer a query, whose text may be in the URL, in the body, or begin in the one and end in the other."""
+        """Answer a query. Its text is in the URL, in the body, or in both."""
         self._answer(read_only=False)
 
     @override

@@ -1,4 +1,4 @@
-"""The body of a request: where it ends, and what it was before its Content-Encoding."""
+"""The body of a request: its end, and its text without the Content-Encoding."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ QUERY_BYTES = 64 << 20
 
 
 class MalformedRequestError(Exception):
-    """HTTP itself is broken: what follows on the connection cannot be understood either."""
+    """The request is no HTTP, so that the connection cannot be used any more."""
 
 
 class RequestBody(io.RawIOBase):
@@ -46,14 +46,14 @@ class RequestBody(io.RawIOBase):
         """Say that this file can be read."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader passes
-        """Fill the front of *buffer* and return how much of it; 0 is the end."""
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes it
+        """Fill the front of *buffer* and return the number of bytes, 0 at the end."""
         data = self.take(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def take(self, size: int) -> bytes:
-        """Return up to *size* bytes, none only at the end; works on a closed file too."""
+        """Return up to *size* bytes, and none only at the end. A closed file works too."""
         if self._left == 0 and self._chunked:
             self._left = self._next_chunk()
         if self._left == 0:
@@ -90,7 +90,10 @@ class RequestBody(io.RawIOBase):
 
 
 class Text:
-    """A body after its Content-Encoding, in pieces of bounded size; frames and members may follow one another."""
+    """A body without its Content-Encoding, in pieces of bounded size.
+
+    Frames and members may follow one another.
+    """
 
     def __init__(self, body: RequestBody, encoding: str) -> None:
         """Unpack *body* from the Content-Encoding *encoding*.
@@ -125,7 +128,7 @@ class Text:
             raise QueryError.of_front(Code.CANNOT_DECOMPRESS, f"Cannot decompress the body: {error}") from error
 
     def rest(self) -> bytes:
-        """Return what is left.
+        """Return the rest.
 
         Raises:
             QueryError: it is more than a query can be.

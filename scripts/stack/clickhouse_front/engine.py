@@ -1,8 +1,7 @@
-"""The embedded engine as a server's: statements from many threads, none of which leaves anything to the next.
+"""The embedded engine for many threads, where no statement leaves state to the next.
 
-Each one gets a connection of its own. It costs 0.2 ms, runs beside the others, and takes its settings, parameters and
-current database with it when it closes; a setting that was put into the statement would not do: readonly, for one,
-cannot be taken back.
+Each statement gets a connection of its own, which costs 0.2 ms. It runs beside the others, and its settings, parameters
+and current database end with it. A setting inside the statement would not do: readonly, for example, cannot be reset.
 """
 
 import json
@@ -23,7 +22,7 @@ from scripts.stack.clickhouse_front.body import Text
 from scripts.stack.clickhouse_front.protocol import Code, QueryError, Request
 from scripts.stack.clickhouse_front.statement import Insert, find_insert, find_output_format
 
-HEAD_BYTES = 256 << 10  # a server's max_query_size: an INSERT has to say within it what follows
+HEAD_BYTES = 256 << 10  # a server's max_query_size: an INSERT must name its format within it
 PYTHON_FORMATS = frozenset({"dataframe", "datastore", "arrowtable"})  # the wrapper's own, and no bytes
 CONTENT_TYPES = {
     "CSV": "text/csv; charset=UTF-8",
@@ -58,7 +57,7 @@ class Engine:
         self.version, self.time_zone = row.decode().split()
 
     def answer(self, request: Request, text: Text) -> Reply:
-        """Run the statement that *request* and *text* make together; an INSERT's rows are written on return.
+        """Run the statement of *request* and *text*. On return an INSERT has written its rows.
 
         Raises:
             QueryError: it is refused, or failed; an INSERT of millions of rows may have written some by then.

@@ -1,4 +1,4 @@
-"""What ClickHouse's HTTP interface puts around a statement, and the errors that it answers with.
+"""The surroundings of a statement in ClickHouse's HTTP interface, and its errors.
 
 A statement or a value need not be valid UTF-8: str carries other bytes as surrogate escapes.
 """
@@ -67,10 +67,10 @@ class Code(IntEnum):
 
 
 class QueryError(Exception):
-    """What a client gets instead of a result: ClickHouse's number and its sentence."""
+    """A refusal for the client, with ClickHouse's number and sentence."""
 
     def __init__(self, code: int, sentence: str) -> None:
-        """Keep both; *sentence* begins with the number, as ClickHouse's do."""
+        """Keep both. The *sentence* begins with the number, as in ClickHouse."""
         super().__init__(sentence)
         self.code = code
 
@@ -81,7 +81,7 @@ class QueryError(Exception):
 
     @classmethod
     def of_engine(cls, message: str) -> Self:
-        """Return the engine's error, freed of what its Python wrapper says before it."""
+        """Return the engine's error without the words of its Python wrapper."""
         found = re.search(r"Code: (\d+)\.", message)
         if not found:
             return cls.of_front(Code.UNKNOWN_EXCEPTION, message)
@@ -89,13 +89,13 @@ class QueryError(Exception):
 
     @property
     def status(self) -> int:
-        """The HTTP status that a ClickHouse server gives to the code."""
+        """Return the HTTP status that a ClickHouse server gives to the code."""
         return next((status for status, codes in STATUS_CODES.items() if self.code in codes), 500)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What surrounds a statement: from the URL, the headers, or a form."""
+    """The surroundings of a statement, from the URL, the headers, or a form."""
 
     query: bytes
     database: str
@@ -106,12 +106,12 @@ class Request:
 
 
 def read_request(url_query: str, headers: Message, form: Mapping[str, str], *, read_only: bool) -> Request:
-    """Parse what surrounds a statement; *read_only* is what GET means to ClickHouse.
+    """Parse the surroundings of a statement. ClickHouse makes a GET *read_only*.
 
     Raises:
         QueryError: a setting's name is none, or the block compression of the native protocol is asked for.
     """
-    url_query = url_query.encode("latin-1").decode("utf-8", "surrogateescape")  # what http.server made of the bytes
+    url_query = url_query.encode("latin-1").decode("utf-8", "surrogateescape")  # as http.server decoded it
     fields = dict(parse_qsl(url_query, keep_blank_values=True, errors="surrogateescape")) | dict(form)
     if "1" in (fields.get("compress"), fields.get("decompress")):
         raise QueryError.of_front(Code.NOT_IMPLEMENTED, "compress and decompress are not supported here")

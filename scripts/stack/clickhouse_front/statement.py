@@ -1,4 +1,7 @@
-"""As much of ClickHouse's grammar as its HTTP interface needs: where an INSERT's rows begin, which format answers."""
+"""The part of ClickHouse's grammar that its HTTP interface needs.
+
+It finds the start of an INSERT's rows, and the format of an answer.
+"""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +25,10 @@ BEFORE_ROWS = re.compile(rb"[ \t\f]*(?:\r?\n)?")
 
 
 class Token(NamedTuple):
-    """A word in upper case, or a mark; anything quoted has an empty word. Brackets stand at their outside's depth."""
+    """A word in upper case, or a mark.
+
+    A quoted text has an empty word. A bracket has the depth of the text around the pair.
+    """
 
     word: bytes
     depth: int
@@ -32,7 +38,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insert:
-    """An INSERT that rows follow: what stands before FORMAT or VALUES, and where in the text the rows begin."""
+    """An INSERT that rows follow: the text before FORMAT or VALUES, and the start of the rows."""
 
     sql: bytes
     input_format: str
