@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 from moto.ses.models import ses_backends
 
 from scripts.stack import postgres
+from tenancy import wiring
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.stores.aws.secrets import (
     CLICKHOUSE,
@@ -44,11 +45,15 @@ ACCOUNT = "123456789012"  # moto's
 
 
 @pytest.fixture
-def start(aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSecret) -> Iterator[Start]:
+def start(
+    aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSecret, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Start]:
     """Start a function. Keywords replace values of its variables.
 
-    Redis knows the tenants of `sent_events`, which are in no database.
+    Redis knows the tenants of `sent_events`, which are in no database. Functions wait long for Redis, because a test
+    must not depend on pauses of the machine.
     """
+    monkeypatch.setattr(wiring, "PUBLICATION_REDIS_TIMEOUT_SECONDS", PATIENCE_SECONDS)
     put_secret(REDIS, servers.valkey_url)
     for tenant in (sent_events.ACME, sent_events.GLOBEX):
         know(counters, tenant)
