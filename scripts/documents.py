@@ -52,7 +52,10 @@ VARYING_COUNTS: Final = frozenset({"api_requests", "storage_bytes"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Commands of a document and their printed answer; *start* and *end* are the answer's place in the text."""
+    """Commands of a document and their printed answer.
+
+    *start* and *end* are the answer's place in the text.
+    """
 
     commands: str
     kind: str
@@ -100,7 +103,9 @@ def refresh(text: str) -> str:
 
 
 def list_differences(text: str) -> list[str]:
-    """Return the steps of a document whose answers are others than it shows; ids, keys and times may differ.
+    """Return the steps of a document whose answers are others than it shows.
+
+    Ids, keys and times may differ.
 
     A run over midnight (UTC) is repeated, because statistics have one row a day.
     """

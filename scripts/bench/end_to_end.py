@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from scripts.bench.databases import Servers, own_databases
 from scripts.bench.events import insert_bare, make_body, make_frames
 from scripts.bench.figure import Comparison, Effort, Figure
-from scripts.demo.client import Organization, Stack, provision
+from scripts.demo.client import DemoOrganization, Stack, provision
 from tenancy.rules.events.frames import MAX_ROWS
 from tenancy.stores.clickhouse.client import Client, connect
 
@@ -31,7 +31,7 @@ class Run:
     def __init__(self, stack: Stack, *, batch: int) -> None:
         """Provision the organization, and send once so that every function has started."""
         self._stack = stack
-        self._organization: Organization = provision(stack, "acme", "enterprise", f"bench-{secrets.token_hex(3)}")
+        self._organization: DemoOrganization = provision(stack, "acme", "enterprise", f"bench-{secrets.token_hex(3)}")
         self._client = connect(stack.clickhouse_url)
         self._batch = batch
         self._expected = 0

@@ -37,7 +37,7 @@ BARE_MUTATION: Final = "ALTER TABLE events DELETE WHERE organization_id = {organ
 COUNT_OTHERS: Final = "SELECT count() FROM events"
 
 
-class Platform:
+class ErasurePlatform:
     """A number of organizations, of which each call erases the next."""
 
     def __init__(self, organizations: int, events_each: int, databases: Databases) -> None:
@@ -124,6 +124,6 @@ def measure(effort: Effort) -> Figure:
 
 
 @contextmanager
-def _platform(organizations: int, events_each: int, servers: Servers) -> Iterator[Platform]:
+def _platform(organizations: int, events_each: int, servers: Servers) -> Iterator[ErasurePlatform]:
     with own_databases(servers, timeout_seconds=QUERY_TIMEOUT_SECONDS) as databases:
-        yield Platform(organizations, events_each, databases)
+        yield ErasurePlatform(organizations, events_each, databases)

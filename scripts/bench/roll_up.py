@@ -23,7 +23,7 @@ REDIS_PATIENCE_SECONDS: Final = 30.0  # the same
 DELETE_ROLL_UPS: Final = "DELETE FROM roll_ups"
 
 
-class Platform:
+class RollUpPlatform:
     """A number of organizations with events of this month."""
 
     def __init__(self, organizations: int, events_each: int, databases: Databases, redis: Redis) -> None:
@@ -86,6 +86,6 @@ def measure(effort: Effort) -> Figure:
 
 
 @contextmanager
-def _platform(organizations: int, events_each: int, servers: Servers, redis: Redis) -> Iterator[Platform]:
+def _platform(organizations: int, events_each: int, servers: Servers, redis: Redis) -> Iterator[RollUpPlatform]:
     with own_databases(servers, timeout_seconds=QUERY_TIMEOUT_SECONDS) as databases:
-        yield Platform(organizations, events_each, databases, redis)
+        yield RollUpPlatform(organizations, events_each, databases, redis)

@@ -31,7 +31,7 @@ def answer_to(target: str, document: dict[str, Any], secret: str) -> dict[str, A
     return {"SecretString": secret}
 
 
-class Handler(BaseHTTPRequestHandler):
+class StandInHandler(BaseHTTPRequestHandler):
     """The calls of one client, over one connection."""
 
     protocol_version = "HTTP/1.1"
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until stdin ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), StandInHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()

@@ -16,7 +16,7 @@ from typing import Any, Final
 import segment.analytics
 
 from scripts.demo.client import (
-    Organization,
+    DemoOrganization,
     Stack,
     aws_client,
     call,
@@ -84,7 +84,7 @@ def main() -> int:
     return 0 if apart and ended and all(each.agree for each in figures) else 1
 
 
-def send_with_sdk(stack: Stack, organization: Organization) -> int:
+def send_with_sdk(stack: Stack, organization: DemoOrganization) -> int:
     """Send as an app does, and return the number of events that the SDK delivered."""
     failed: list[object] = []
     client = segment.analytics.Client(
@@ -105,7 +105,7 @@ def send_with_sdk(stack: Stack, organization: Organization) -> int:
     return ACME_EVENTS - len(failed)
 
 
-def send_over_http(stack: Stack, organization: Organization) -> int:
+def send_over_http(stack: Stack, organization: DemoOrganization) -> int:
     """Send as a server does, and return the number of events that the API accepted."""
     now = datetime.now(UTC).isoformat()
     events = [
@@ -125,7 +125,7 @@ def send_over_http(stack: Stack, organization: Organization) -> int:
     return sum(answer["accepted"] for answer in answers)
 
 
-def wait_for_load(stack: Stack, organization: Organization, expected: int) -> int:
+def wait_for_load(stack: Stack, organization: DemoOrganization, expected: int) -> int:
     """Return the number of events in ClickHouse, once it is *expected* or time is up."""
     deadline = time.monotonic() + LOAD_SECONDS
     while (stored := count_stored(stack, organization)) < expected and time.monotonic() < deadline:
@@ -140,7 +140,7 @@ def roll_up(stack: Stack) -> None:
         raise RuntimeError(f"the roll-up failed: {answer['Payload'].read().decode()}")
 
 
-def are_apart(stack: Stack, acme: Organization, globex: Organization) -> bool:
+def are_apart(stack: Stack, acme: DemoOrganization, globex: DemoOrganization) -> bool:
     """Try to read the other organization's data, and report the answer."""
     mismatch = refusal(lambda: get(stack, acme, "/usage", {"X-Organization-ID": globex.id}))
     names = {each.name: {row["event_name"] for row in statistics(stack, each)} for each in (acme, globex)}
@@ -149,7 +149,7 @@ def are_apart(stack: Stack, acme: Organization, globex: Organization) -> bool:
     return apart
 
 
-def statistics(stack: Stack, organization: Organization) -> list[dict[str, Any]]:
+def statistics(stack: Stack, organization: DemoOrganization) -> list[dict[str, Any]]:
     """Return the organization's statistics by event name."""
     rows: list[dict[str, Any]] = get(stack, organization, "/stats?group_by=event_name")["data"]
     return rows
@@ -163,7 +163,7 @@ def show_figures(figures: Sequence[Figures]) -> None:
         print(f"  {each.organization:8}{each.sent:8}{each.accepted:10}{each.stored:8}{each.counted:9}  {mark}")
 
 
-def show_statistics(stack: Stack, organizations: Sequence[Organization]) -> None:
+def show_statistics(stack: Stack, organizations: Sequence[DemoOrganization]) -> None:
     """Print each organization's statistics, read with its own key."""
     print(f"\n  {'':8}{'event':24}{'events':>8}{'devices':>9}  revenue")
     for each in organizations:
@@ -173,7 +173,7 @@ def show_statistics(stack: Stack, organizations: Sequence[Organization]) -> None
     print()
 
 
-def show_next_steps(stack: Stack, organization: Organization) -> None:
+def show_next_steps(stack: Stack, organization: DemoOrganization) -> None:
     """Print calls that work as printed."""
     event = (
         '{"events":[{"event_type":"open","event_name":"Hello","device_id":"me","platform":"web",'

@@ -36,7 +36,7 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Organization:
+class DemoOrganization:
     """A provisioned organization and its keys."""
 
     name: str
@@ -45,7 +45,7 @@ class Organization:
     secret_key: str
 
 
-def provision(stack: Stack, name: str, tier: str, run: str) -> Organization:
+def provision(stack: Stack, name: str, tier: str, run: str) -> DemoOrganization:
     """Provision an organization over the API, as the platform's operator."""
     new = {
         "name": name,
@@ -55,12 +55,12 @@ def provision(stack: Stack, name: str, tier: str, run: str) -> Organization:
         "tier": tier,
     }
     made = call(f"{stack.api_url}/organizations", stack.platform_key, body=new)
-    return Organization(
+    return DemoOrganization(
         name=name, id=made["organization"]["id"], write_key=made["write_key"], secret_key=made["secret_key"]
     )
 
 
-def get(stack: Stack, organization: Organization, path: str, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+def get(stack: Stack, organization: DemoOrganization, path: str, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
     """GET *path* with the organization's secret key."""
     return call(f"{stack.api_url}{path}", organization.secret_key, headers=headers)
 
@@ -93,7 +93,7 @@ def refusal(attempt: Callable[[], object]) -> str:
     return "not refused"
 
 
-def count_stored(stack: Stack, organization: Organization) -> int:
+def count_stored(stack: Stack, organization: DemoOrganization) -> int:
     """Return the number of different events of the organization in ClickHouse."""
     client = clickhouse_connect.get_client(dsn=stack.clickhouse_url)
     statement = "SELECT count() FROM events FINAL WHERE organization_id = {organization_id:UUID}"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePub
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from scripts.demo.client import (
-    Organization,
+    DemoOrganization,
     Stack,
     aws_client,
     call,
@@ -33,7 +33,7 @@ WIDTH: Final = 110
 type Document = dict[str, Any]
 
 
-def end(stack: Stack, organization: Organization, neighbour: Organization) -> bool:
+def end(stack: Stack, organization: DemoOrganization, neighbour: DemoOrganization) -> bool:
     """Erase *organization*, and tell whether nothing is left of it and all of its *neighbour*."""
     before = _footprint(stack, neighbour)
     say(f"Deleting {organization.name}, and restoring it")
@@ -57,13 +57,13 @@ def end(stack: Stack, organization: Organization, neighbour: Organization) -> bo
     return is_back and is_signed and is_untouched and (left, gone) == (0, "erased")
 
 
-def _delete(stack: Stack, organization: Organization) -> Document:
+def _delete(stack: Stack, organization: DemoOrganization) -> Document:
     url = f"{stack.api_url}/organizations/{organization.id}"
     answer: Document = call(url, stack.platform_key, method="DELETE", body={"reason": "The contract has ended."})
     return answer
 
 
-def _wait_for_certificate(stack: Stack, organization: Organization) -> Document:
+def _wait_for_certificate(stack: Stack, organization: DemoOrganization) -> Document:
     """Return the certificate as soon as there is one.
 
     Raises:
@@ -101,7 +101,7 @@ def _is_signed(stack: Stack, certified: Document) -> bool:
     return bool(json.loads(certified["text"]) == certified["certificate"])
 
 
-def _footprint(stack: Stack, organization: Organization) -> tuple[int, Document]:
+def _footprint(stack: Stack, organization: DemoOrganization) -> tuple[int, Document]:
     """Return an organization's number of events and its statistics."""
     statistics: Document = get(stack, organization, "/stats?group_by=event_name")
     return count_stored(stack, organization), statistics

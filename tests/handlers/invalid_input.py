@@ -21,7 +21,6 @@ NOISE = gzip.compress(json.dumps({"x": [str(number * 7919 % 10007) for number in
 
 def bodies(name: str) -> dict[str, tuple[bytes, tuple[int, str]]]:
     """Return invalid bodies with their status and code. The member *name* holds the events."""
-    one = b'{"%s":[{}]}' % name.encode()
     plain: dict[str, tuple[bytes, tuple[int, str]]] = {
         "nothing": (b"", MALFORMED),
         "text": (b"hello", MALFORMED),
@@ -41,6 +40,22 @@ def bodies(name: str) -> dict[str, tuple[bytes, tuple[int, str]]]:
         "100,000 arrays that stay open": (b'{"LIST":' + b"[" * DEEP, MALFORMED),
         "100,000 objects": (b'{"LIST":[' + b'{"a":' * DEEP + b"1" + b"}" * DEEP + b"]}", MALFORMED),
         "100,000 levels beside the list": (b'{"a":' + b"[" * DEEP + b"]" * DEEP + b',"LIST":[{}]}', MALFORMED),
+        "null": (b"null", INVALID),
+        "a number": (b"5", INVALID),
+        "a list": (b"[]", INVALID),
+        "no list": (b"{}", INVALID),
+        "a list that is null": (b'{"LIST":null}', INVALID),
+        "a list that is an object": (b'{"LIST":{"0":{}}}', INVALID),
+        "an empty list": (b'{"LIST":[]}', INVALID),
+        "2,501 events": (b'{"LIST":[' + b",".join([b"{}"] * 2501) + b"]}", INVALID),
+    }
+    texts = {case: (body.replace(b"LIST", name.encode()), outcome) for case, (body, outcome) in plain.items()}
+    return texts | _gzip_bodies(b'{"%s":[{}]}' % name.encode())
+
+
+def _gzip_bodies(one: bytes) -> dict[str, tuple[bytes, tuple[int, str]]]:
+    """Return invalid bodies that are compressed or too large; *one* is a valid body."""
+    return {
         "truncated gzip": (NOISE[:-1], MALFORMED),
         "half a gzip": (NOISE[: len(NOISE) // 2], MALFORMED),
         "gzip's first bytes alone": (b"\x1f\x8b", MALFORMED),
@@ -53,16 +68,7 @@ def bodies(name: str) -> dict[str, tuple[bytes, tuple[int, str]]]:
         "gzip bomb": (gzip_bomb(), TOO_LARGE),
         "gzip of 4 MB + 1": (gzip.compress(b" " * (4 * 1024 * 1024 + 1)), TOO_LARGE),
         "4 MB + 1": (b" " * (4 * 1024 * 1024 + 1), TOO_LARGE),
-        "null": (b"null", INVALID),
-        "a number": (b"5", INVALID),
-        "a list": (b"[]", INVALID),
-        "no list": (b"{}", INVALID),
-        "a list that is null": (b'{"LIST":null}', INVALID),
-        "a list that is an object": (b'{"LIST":{"0":{}}}', INVALID),
-        "an empty list": (b'{"LIST":[]}', INVALID),
-        "2,501 events": (b'{"LIST":[' + b",".join([b"{}"] * 2501) + b"]}", INVALID),
     }
-    return {case: (body.replace(b"LIST", name.encode()), outcome) for case, (body, outcome) in plain.items()}
 
 
 # Changes that make an event invalid, and the same for a Segment call. None: the Segment path accepts it.

@@ -22,7 +22,7 @@ from socketserver import ThreadingTCPServer
 from typing import Any, override
 from urllib.parse import urlsplit
 
-from scripts.stack.clickhouse_front.body import MalformedRequestError, RequestBody, Text
+from scripts.stack.clickhouse_front.body import MalformedHttpError, RequestBody, Text
 from scripts.stack.clickhouse_front.engine import Engine, Reply
 from scripts.stack.clickhouse_front.protocol import QueryError, read_form, read_request
 
@@ -39,7 +39,7 @@ class Front(ThreadingTCPServer):
 
     def __init__(self, address: tuple[str, int], engine: Engine) -> None:
         """Listen at *address*, where port 0 is any free one, for *engine*."""
-        super().__init__(address, partial(Handler, engine))
+        super().__init__(address, partial(FrontHandler, engine))
         self._open: set[Any] = set()
         self._lock = threading.Lock()
 
@@ -78,7 +78,7 @@ class Front(ThreadingTCPServer):
             super().handle_error(request, client_address)
 
 
-class Handler(BaseHTTPRequestHandler):
+class FrontHandler(BaseHTTPRequestHandler):
     """One client's requests, one after the other."""
 
     protocol_version = "HTTP/1.1"
@@ -107,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
             body = RequestBody(self.rfile, self.headers)
             reply = self._reply(body, read_only=read_only)
             body.drain()
-        except MalformedRequestError as error:
+        except MalformedHttpError as error:
             self.send_error(400, str(error))
             return
         self.send_response(reply.status)

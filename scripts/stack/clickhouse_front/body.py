@@ -18,7 +18,7 @@ PIECE_BYTES = 1 << 20
 QUERY_BYTES = 64 << 20
 
 
-class MalformedRequestError(Exception):
+class MalformedHttpError(Exception):
     """The request is no HTTP, so that the connection cannot be used any more."""
 
 
@@ -39,7 +39,7 @@ class RequestBody(io.RawIOBase):
         self._chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
         length = "0" if self._chunked else headers.get("Content-Length", "0")
         if not (length.isascii() and length.isdigit()):
-            raise MalformedRequestError("Content-Length is no number")
+            raise MalformedHttpError("Content-Length is no number")
         self._left = int(length)
 
     def readable(self) -> bool:
@@ -74,7 +74,7 @@ class RequestBody(io.RawIOBase):
     def _next_chunk(self) -> int:
         found = CHUNK_SIZE.fullmatch(self._line())
         if not found:
-            raise MalformedRequestError("a chunk has no size")
+            raise MalformedHttpError("a chunk has no size")
         size = int(found[1], 16)
         if size == 0:
             self._chunked = False

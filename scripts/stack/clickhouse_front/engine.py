@@ -19,7 +19,7 @@ from chdb.state import connect
 from chdb.state.sqlitelike import Connection
 
 from scripts.stack.clickhouse_front.body import Text
-from scripts.stack.clickhouse_front.protocol import Code, QueryError, Request
+from scripts.stack.clickhouse_front.protocol import Code, QueryError, StatementRequest
 from scripts.stack.clickhouse_front.statement import Insert, find_insert, find_output_format
 
 HEAD_BYTES = 256 << 10  # a server's max_query_size: an INSERT must name its format within it
@@ -56,7 +56,7 @@ class Engine:
         row: bytes = self._keeper.query("SELECT version(), timezone()", "TabSeparated").bytes()
         self.version, self.time_zone = row.decode().split()
 
-    def answer(self, request: Request, text: Text) -> Reply:
+    def answer(self, request: StatementRequest, text: Text) -> Reply:
         """Run the statement of *request* and *text*. On return an INSERT has written its rows.
 
         Raises:
@@ -72,7 +72,7 @@ class Engine:
         """Give the data path back."""
         self._keeper.close()
 
-    def _insert(self, request: Request, insert: Insert, pieces: Iterable[bytes]) -> Reply:
+    def _insert(self, request: StatementRequest, insert: Insert, pieces: Iterable[bytes]) -> Reply:
         with self._connection(request) as connection:
             inserter: Any = connection.send_insert(insert.sql, insert.input_format)  # type: ignore[arg-type]  # bytes do
             for piece in filter(None, pieces):
@@ -81,7 +81,7 @@ class Engine:
         written = {"written_rows": result.rows_written, "written_bytes": result.bytes_written}
         return Reply(headers=_summary(written, result.elapsed))
 
-    def _query(self, request: Request, sql: bytes) -> Reply:
+    def _query(self, request: StatementRequest, sql: bytes) -> Reply:
         output_format = find_output_format(sql, request.output_format)
         if request.output_format.lower() in PYTHON_FORMATS:
             raise QueryError.of_front(Code.UNKNOWN_FORMAT, f"Unknown format {request.output_format}")
@@ -103,7 +103,7 @@ class Engine:
         return Reply(headers=headers, body=body)
 
     @contextmanager
-    def _connection(self, request: Request) -> Iterator[Connection]:
+    def _connection(self, request: StatementRequest) -> Iterator[Connection]:
         connection = connect(self._path)
         try:
             if request.database:

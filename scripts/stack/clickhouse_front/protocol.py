@@ -94,7 +94,7 @@ class QueryError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class StatementRequest:
     """The surroundings of a statement, from the URL, the headers, or a form."""
 
     query: bytes
@@ -105,7 +105,7 @@ class Request:
     """Also the statement's parameters, as param_<name>."""
 
 
-def read_request(url_query: str, headers: Message, form: Mapping[str, str], *, read_only: bool) -> Request:
+def read_request(url_query: str, headers: Message, form: Mapping[str, str], *, read_only: bool) -> StatementRequest:
     """Parse the surroundings of a statement. ClickHouse makes a GET *read_only*.
 
     Raises:
@@ -121,7 +121,7 @@ def read_request(url_query: str, headers: Message, form: Mapping[str, str], *, r
             raise QueryError.of_front(Code.UNKNOWN_SETTING, f"Unknown setting {name!r}")
     if read_only and settings.get("readonly", "0") == "0":
         settings["readonly"] = "2"
-    return Request(
+    return StatementRequest(
         query=fields.get("query", "").encode("utf-8", "surrogateescape"),
         database=fields.get("database") or headers["X-ClickHouse-Database"] or "",
         output_format=fields.get("default_format") or headers["X-ClickHouse-Format"] or "TabSeparated",
