@@ -16,16 +16,16 @@ help:  ## Show this
 	@$(PYTHON) -m scripts.setup
 	@touch $@
 
-up: .venv/.synced  ## Start the embedded stack, as .local/stack.json then says
+up: .venv/.synced  ## Start the embedded stack and write its addresses to .local/stack.json
 	@$(RUN) scripts.stack up
 
-down: .venv/.synced  ## Stop it; its data stays under .local
+down: .venv/.synced  ## Stop it and keep its data under .local
 	@$(RUN) scripts.stack down
 
 demo: up  ## Run the main job on it: two organizations, their events, usage and statistics
 	@$(RUN) scripts.demo
 
-test: up  ## Run the tests; those under tests/e2e use the deployed stack
+test: up  ## Run the tests, some of them on the deployed stack
 	@$(RUN) pytest --numprocesses 2 --no-loadscope-reorder
 
 prove: .venv/.synced  ## Prove the isolation of organizations: run its tests, then disable each safeguard and see them fail
@@ -44,8 +44,8 @@ lint: .venv/.synced  ## Check style, types, imports and the template
 bench: up  ## Print the figures of docs/performance.md
 	@$(RUN) scripts.bench
 
-build: .venv/.synced  ## Build the bundle for AWS (arm64)
+build: .venv/.synced  ## Build the bundle for AWS (arm64) into .aws-sam/build
 	@$(RUN) scripts.build
 
-deploy: build  ## Deploy it as samconfig.toml says; STAGE chooses the environment
+deploy: build  ## Deploy it with the parameters in samconfig.toml (STAGE=production for that stage)
 	@sam deploy --config-env $(or $(STAGE),default)

@@ -89,7 +89,11 @@ def verify_sender(url: str, address: str) -> None:
 
 
 def _environment(settings: StackSettings, home: Path, ports: Mapping[str, int]) -> dict[str, str]:
-    """Return the whole environment of MiniStack, without anything of the caller's."""
+    """Return the whole environment of MiniStack, without anything of the caller's.
+
+    Its folders are relative to the checkout, its working directory: if the checkout is moved, its state goes along.
+    """
+    folder = home.relative_to(settings.root) if settings.root in home.parents else home
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
         "HOME": str(home),
@@ -101,9 +105,9 @@ def _environment(settings: StackSettings, home: Path, ports: Mapping[str, int]) 
         "MINISTACK_HOST": settings.local_host,
         "MINISTACK_REGION": REGION,
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(home / "state"),
+        "STATE_DIR": str(folder / "state"),
         "S3_PERSIST": "1",
-        "S3_DATA_DIR": str(home / "s3"),
+        "S3_DATA_DIR": str(folder / "s3"),
         "IOT_MTLS_ENABLED": "0",  # would listen on a port of its own
         "SFTP_ENABLED": "0",
     }

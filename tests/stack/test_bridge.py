@@ -9,6 +9,7 @@ import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from scripts.stack.ports import choose_ports
 from scripts.stack.settings import LOOPBACK, StackSettings
 from tests.stack.waiting import LIMIT_SECONDS, wait_until
 
+ROOT = Path(__file__).resolve().parents[2]
 AUTHORIZER = """
 def handler(event, context):
     name = event["headers"]["authorization"].removeprefix("Bearer ")
@@ -288,6 +290,21 @@ def test_output_of_a_function_is_logged_under_its_name(gateway: Gateway) -> None
     line = re.compile(r"^tenancy-local-Echo-\w+ seen /open$", re.MULTILINE)
 
     wait_until(lambda: line.search(gateway.log()) is not None)
+
+
+def test_moved_stack_leaves_nothing_at_its_old_place(tmp_path: Path) -> None:
+    root = tmp_path / "here"
+    root.mkdir()
+    (root / "scripts").symlink_to(ROOT / "scripts")
+    settings = StackSettings(root=root, directory=root / ".local")
+    settings.directory.mkdir()
+    processes.start(settings.directory, aws.prepare(settings, choose_ports(settings, in_use=())))
+    moved = root.rename(tmp_path / "there")
+
+    processes.stop(moved / ".local", aws.NAME)
+
+    assert list((moved / ".local" / "aws" / "state").glob("*.json"))
+    assert not root.exists()
 
 
 def test_gateway_keys_survive_kill_9(gateway: Gateway) -> None:
