@@ -119,7 +119,7 @@ def test_a_statement_cannot_bind_another_organization(databases: Databases) -> N
 
 
 def test_a_statement_names_the_organization(databases: Databases) -> None:
-    with pytest.raises(ValueError, match="names"):
+    with pytest.raises(ValueError, match="must name"):
         TenantReader(databases.clickhouse, ACME).query("SELECT count() FROM events")
 
 

@@ -175,7 +175,7 @@ def test_a_role_that_policies_do_not_bind_is_refused_before_a_statement_of_ours_
 
 def test_the_owner_is_refused_everywhere_but_where_it_migrates(databases: Databases) -> None:
     owner = Database(lambda: databases.servers.postgres_url(postgres.OWNER, databases.name))
-    with pytest.raises(UnboundRoleError, match=r"^The database role 'tenancy_owner' is an owner of tables: "):
+    with pytest.raises(UnboundRoleError, match=r"^The database role 'tenancy_owner' is an owner of tables\. "):
         owner._begin(None)  # type: ignore[arg-type]  # nothing is entered
     with databases.owner.transaction() as conn:
         assert conn.execute("SELECT current_user").fetchone() == ("tenancy_owner",)

@@ -93,7 +93,7 @@ def test_a_reader_shows_its_tenants_events_alone_even_where_a_statement_forgets(
 def test_a_reader_refuses_a_statement_that_does_not_name_the_organization(
     databases: Databases, acme: Provisioned
 ) -> None:
-    with pytest.raises(ValueError, match="names"):
+    with pytest.raises(ValueError, match="must name"):
         TenantReader(databases.clickhouse, acme.organization.id).query("SELECT count() FROM events")
 
 
