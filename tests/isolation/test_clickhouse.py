@@ -132,7 +132,7 @@ def test_statement_cannot_bind_another_organization(databases: Databases) -> Non
 
 
 def test_reader_refuses_a_statement_without_organization(databases: Databases) -> None:
-    with pytest.raises(ValueError, match="names"):
+    with pytest.raises(ValueError, match="must name"):
         TenantReader(databases.clickhouse, ACME).query("SELECT count() FROM events")
 
 

@@ -203,7 +203,7 @@ def test_refused_role_keeps_no_connection(databases: Databases, new_role: NewRol
 def test_table_owner_is_refused_outside_migrations(databases: Databases) -> None:
     owner = Database(lambda: databases.servers.postgres_url(postgres.OWNER, databases.name))
 
-    with pytest.raises(UnboundRoleError, match=r"^The database role 'tenancy_owner' is an owner of tables: "):
+    with pytest.raises(UnboundRoleError, match=r"^The database role 'tenancy_owner' is an owner of tables\. "):
         owner._begin(None)  # type: ignore[arg-type]  # nothing is entered
 
 
