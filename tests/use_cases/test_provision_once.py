@@ -119,9 +119,9 @@ class OvertakenEncryptor(Encryptor):
         super().__init__(encryptor._aws, encryptor._key_id)
         self._meanwhile = meanwhile
 
-    def seal(self, text: bytes, organization_id: UUID) -> bytes:
+    def encrypt(self, text: bytes, organization_id: UUID) -> bytes:
         self._meanwhile()
-        return super().seal(text, organization_id)
+        return super().encrypt(text, organization_id)
 
 
 def test_overtaken_request_creates_nothing(
@@ -211,11 +211,11 @@ def test_longest_answer_can_be_encrypted(databases: Databases, targets: OutboxTa
 def test_answer_is_encrypted_for_one_organization(encryptor: Encryptor) -> None:
     acme, globex = uuid4(), uuid4()
 
-    sealed = encryptor.seal(b"a key", acme)
+    sealed = encryptor.encrypt(b"a key", acme)
 
-    assert encryptor.unseal(sealed, acme) == b"a key"
+    assert encryptor.decrypt(sealed, acme) == b"a key"
     with pytest.raises(UnavailableError):
-        encryptor.unseal(sealed, globex)
+        encryptor.decrypt(sealed, globex)
 
 
 def test_stored_answer_expires_after_a_day(

@@ -21,7 +21,7 @@ class Encryptor:
         self._aws = aws
         self._key_id = key_id
 
-    def seal(self, text: bytes, organization_id: UUID) -> bytes:
+    def encrypt(self, text: bytes, organization_id: UUID) -> bytes:
         """Return *text*, at most 4,096 bytes, encrypted for *organization_id*.
 
         Raises:
@@ -29,14 +29,14 @@ class Encryptor:
         """
         return self._call("Encrypt", "Plaintext", "CiphertextBlob", text, organization_id)
 
-    def unseal(self, sealed: bytes, organization_id: UUID) -> bytes:
-        """Return the plain text of *sealed*, which was encrypted for *organization_id*.
+    def decrypt(self, encrypted: bytes, organization_id: UUID) -> bytes:
+        """Return the plain text of *encrypted*, which was encrypted for *organization_id*.
 
         Raises:
             UnavailableError: KMS is unreachable or rejected the call. KMS rejects a value that was encrypted for
                 another organization or with another key.
         """
-        return self._call("Decrypt", "CiphertextBlob", "Plaintext", sealed, organization_id)
+        return self._call("Decrypt", "CiphertextBlob", "Plaintext", encrypted, organization_id)
 
     def _call(self, action: str, input_member: str, output_member: str, data: bytes, organization_id: UUID) -> bytes:
         request = {

@@ -63,14 +63,14 @@ def provision_once(
     key = RequestKey(credential_id=actor.id, digest=sha256(idempotency_key.encode()).digest())
     request = _claim(platform_db, key, new, now=now)
     if request.answer is not None:
-        answer = encryptor.unseal(request.answer, request.organization_id)
+        answer = encryptor.decrypt(request.answer, request.organization_id)
         provisioned = msgspec.json.decode(answer, type=Provisioned)
         ensure_gateway_key(platform_db, targets, provisioned.organization.id, now=now)
     else:
         with _released_on_refusal(platform_db, key, request):
             provisioned = prepare_organization(request.organization_id, new, now=now)
             password_hash = hash_password(new)
-            answer = encryptor.seal(msgspec.json.encode(provisioned), request.organization_id)
+            answer = encryptor.encrypt(msgspec.json.encode(provisioned), request.organization_id)
             with platform_db.tenant_transaction(request.organization_id) as conn:
                 if not update_answer(conn, key, answer, claimed_until=request.claimed_until):
                     raise RequestInProgressError("Another request with this Idempotency-Key has taken over. Retry.")

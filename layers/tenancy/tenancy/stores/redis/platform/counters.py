@@ -14,8 +14,8 @@ from tenancy.stores.redis.counters import bucket_key, hour_of, standing_key, usa
 
 SETTLE: Final = Script(Path(__file__).with_name("settle.lua"))
 GET_REQUESTS: Final = Script(Path(__file__).with_name("get_requests.lua"))
-RESERVE_ROOM: Final = Script(Path(__file__).with_name("claim_room.lua"))
-FINISH_RELEASE: Final = Script(Path(__file__).with_name("end_holding.lua"))
+RESERVE_ROOM: Final = Script(Path(__file__).with_name("reserve_room.lua"))
+FINISH_RELEASE: Final = Script(Path(__file__).with_name("finish_release.lua"))
 ERASE: Final = Script(Path(__file__).with_name("erase.lua"))
 CHUNK: Final = 1_000
 
