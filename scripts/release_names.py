@@ -82,7 +82,7 @@ def _strings(tree: ast.Module) -> Iterator[str]:
     annotations = {id(part) for node in ast.walk(tree) for part in _annotation_of(node)}
     for node in ast.walk(tree):
         text = node.value if isinstance(node, ast.Constant) and id(node) not in annotations else None
-        if isinstance(text, str) and NAME.fullmatch(text):
+        if isinstance(text, str) and NAME.fullmatch(text) and not text.endswith(".lua"):  # a file of ours
             yield text
 
 
