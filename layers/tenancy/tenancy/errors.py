@@ -62,14 +62,14 @@ class UnauthenticatedError(Refusal):
     status, code, title = 401, "unauthenticated", "Unauthorized"
 
     def __init__(self, detail: str = "The credential is missing, invalid, expired or revoked.") -> None:
-        """Answer by default with the text of the gateway response in template.yaml."""
+        """Use by default the text that API Gateway answers itself (template.yaml)."""
         super().__init__(detail)
 
 
 class QuotaExceededError(Refusal):
-    """A quota of the tier is used.
+    """A quota of the tier is used up.
 
-    A larger tier raises it. A monthly quota starts anew next month.
+    A larger tier has a larger quota. The usage of a monthly quota starts at zero with the next month.
     """
 
     status, code, title = 402, "quota_exceeded", "Quota Exceeded"
@@ -88,14 +88,18 @@ class TenantMismatchError(Refusal):
     def __init__(self, detail: str = "", sources: Sequence[str] = (BODY,)) -> None:
         """Take the *sources* that name another organization.
 
-        A reader of events knows the body only.
+        The default is the body, for errors that the parser of events raises.
         """
         super().__init__(detail)
         self.sources = tuple(sources)
 
 
 class ForbiddenError(Refusal):
-    """An authenticated caller lacks the permission."""
+    """An authenticated caller may not make this request.
+
+    The caller lacks the permission, the route is for the other kind of caller (tenant or operator), or a platform key
+    is used with `X-Organization-ID` or on a tenant's host.
+    """
 
     status, code, title = 403, "forbidden", "Forbidden"
 
@@ -138,7 +142,10 @@ class ErasedError(Refusal):
 
 
 class SubdomainTakenError(Refusal):
-    """The subdomain belongs to another organization or is reserved."""
+    """The subdomain is not available.
+
+    It is reserved, it is in quarantine after an erasure, or it equals or looks like another organization's.
+    """
 
     status, code, title = 409, "subdomain_taken", "Subdomain Taken"
 
@@ -215,9 +222,10 @@ class IdempotencyKeyReusedError(Refusal):
 
 
 class RateLimitedError(Refusal):
-    """A request over the rate limit, or events over the quota and its grace band.
+    """A request over the rate limit, or on a Segment path over a monthly quota.
 
-    The client should retry.
+    The quotas are the month's requests, and the month's events with their grace band. Segment SDKs retry after a 429
+    and drop events after a 402. Other paths answer a used-up quota with `QuotaExceededError`.
     """
 
     status, code, title = 429, "rate_limited", "Too Many Requests"
@@ -234,7 +242,8 @@ class RateLimitedError(Refusal):
 class UnavailableError(Refusal):
     """A store that the request needs is unreachable.
 
-    Nothing was changed. The client should retry.
+    The change may be done, in part or as a whole: PostgreSQL may have committed before its connection broke, and some
+    events may be queued. The client should retry. The docstring of a use case names the effect of a retry.
     """
 
     status, code, title = 503, "unavailable", "Service Unavailable"

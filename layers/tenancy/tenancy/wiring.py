@@ -221,7 +221,7 @@ class Wiring:
 
         issuer = self.settings.token_issuer
 
-        @lru_cache(maxsize=1)  # a new key set does not keep the tokens that the old one verified
+        @lru_cache(maxsize=1)  # a new key set replaces the old one and its cache of verified tokens
         def parse(document: str) -> KeySet:
             return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
 

@@ -30,11 +30,11 @@ class AuditTrail:
 
     @contextmanager
     def audited(self, request: Request, caller: Caller) -> Iterator[None]:
-        """Record the end of the block: a refusal, or a read by a person or an operator.
+        """Record the refusal of the block, or a successful read by a person or an operator.
 
-        A refusal is recorded if a permission is missing or if the request names another organization. Such a tenant
+        Every 403 is recorded, and every refusal of a request that names another organization, also a 404. Such a tenant
         mismatch is recorded for the credential's organization and for the platform, never for the organization that was
-        named. It also counts in the metric `TenantMismatch`.
+        named. It also counts in the metric `TenantMismatch`. No other refusal is recorded.
 
         Raises:
             UnavailableError: the read cannot be recorded, so it is not answered.
@@ -50,9 +50,9 @@ class AuditTrail:
             )
 
     def _record_refusal(self, request: Request, caller: Caller, refusal: Refusal) -> None:
-        """Record *refusal* if possible.
+        """Record a *refusal* with status 403 or with sources.
 
-        The refusal is answered also if the queue is unreachable, because it reveals nothing.
+        If the queue is unreachable, a warning is logged and the refusal is answered: it shows the caller no data.
         """
         if refusal.status != HTTPStatus.FORBIDDEN and not refusal.sources:
             return

@@ -2,7 +2,7 @@
 
 Each organization has a chain. A seal is the SHA-256 of the seal before it and the text of the entry. That text has the
 personal values as one salted digest only. The values and the salt are stored in a side table. Erasing them does not
-break the chain, and the digest alone does not identify a person.
+break the chain, and the digest alone does not identify a person. Reasons: docs/decisions/0010-audit-chain.md.
 """
 
 import hashlib

@@ -1,4 +1,7 @@
-"""The deletion of an organization: its state, and the text of the deletion certificate."""
+"""The deletion of an organization: its state, and the text of the deletion certificate.
+
+Reasons: docs/decisions/0007-deletion.md.
+"""
 
 import json
 from collections.abc import Mapping

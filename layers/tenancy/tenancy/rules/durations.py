@@ -11,8 +11,8 @@ ONE_DAY: Final = timedelta(days=1)
 
 # Function time-outs (template.yaml). A function ends its own work before Lambda ends the function.
 LONGEST_FUNCTION_RUN: Final = timedelta(minutes=15)  # erase, privacy_jobs and roll_up: Lambda's maximum
-SWEEP_WORK_TIME_SECONDS: Final = 30  # of 60. The sweep starts no entry later: one entry may take 28 seconds.
-PRIVACY_JOBS_WORK_TIME_SECONDS: Final = 600  # of 900. No job starts later.
+SWEEP_WORK_TIME_SECONDS: Final = 30  # of a time-out of 60 s. No entry starts later: one may take 28 s.
+PRIVACY_JOBS_WORK_TIME_SECONDS: Final = 600  # of a time-out of 900 s. No job starts later.
 CLOUDFORMATION_ANSWER_TIMEOUT_SECONDS: Final = 10
 
 # Calls of AWS
@@ -30,13 +30,13 @@ POSTGRES_KEEPALIVE_SECONDS: Final = 30
 
 # ClickHouse
 CLICKHOUSE_CONNECT_TIMEOUT_SECONDS: Final = 3
-CLICKHOUSE_QUERY_TIMEOUT_SECONDS: Final = 25  # of a request's 29
-MIGRATION_QUERY_TIMEOUT_SECONDS: Final = 280  # of migrate's 300
-SCHEDULED_QUERY_TIMEOUT_SECONDS: Final = 800  # of the 900 of erase, privacy_jobs and roll_up
-LONGEST_QUERY: Final = timedelta(minutes=15)  # the server ends a query by itself, also without its client
+CLICKHOUSE_QUERY_TIMEOUT_SECONDS: Final = 25  # of the 29 s after which API Gateway gives up
+MIGRATION_QUERY_TIMEOUT_SECONDS: Final = 280  # of migrate's time-out of 300 s
+SCHEDULED_QUERY_TIMEOUT_SECONDS: Final = 800  # of the time-out of 900 s of erase, privacy_jobs and roll_up
+LONGEST_QUERY: Final = timedelta(minutes=15)  # the server ends a query, also one without a client
 
 # Redis. A request waits `Settings.redis_timeout_seconds`.
-REDIS_STEP_TIMEOUT_SECONDS: Final = 1.0  # one step of the thread that a caller no longer waits for
+REDIS_STEP_TIMEOUT_SECONDS: Final = 1.0  # of one connect, send or receive. The caller may have given up before.
 REDIS_FIRST_BREAK_SECONDS: Final = 0.25
 REDIS_MAX_BREAK_SECONDS: Final = 2.0
 PUBLICATION_REDIS_TIMEOUT_SECONDS: Final = 3.0  # enough for a cold connection
@@ -48,7 +48,7 @@ COUNTER_RETENTION: Final = timedelta(days=7)  # after the month that a counter c
 
 # Answers to clients
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
-QUOTA_RETRY_AFTER_SECONDS: Final = 3600  # the next month may be far away, an upgrade may not
+QUOTA_RETRY_AFTER_SECONDS: Final = 3600  # hourly: a larger tier may come before the next month
 MAX_RESERVATION_SECONDS: Final = 24 * 3600
 
 # Credentials
@@ -63,11 +63,12 @@ RELEASE_LEASE_TIME: Final = ROLL_UP_LEASE_TIME  # the roll-up releases held even
 
 # Claims: one worker per entry or job
 OUTBOX_CLAIM_TIME: Final = timedelta(minutes=2)  # longer than any function that runs outbox entries
-# No longer than a request waits for Redis. If the request dies, another run must publish the standing before Redis
-# forgets the old one by itself. Two runs at once do no harm.
+# Longer than PUBLICATION_REDIS_TIMEOUT_SECONDS, for which the request that holds the claim waits for Redis. Shorter
+# than STANDING_TTL: if the request dies, the sweep can publish the standing before Redis forgets the old one by itself.
+# Two runs at once do no harm.
 PUBLICATION_CLAIM_TIME: Final = timedelta(seconds=5)
 PROVISIONING_CLAIM_TIME: Final = timedelta(seconds=60)  # twice provision's time-out
-PRIVACY_JOB_CLAIM_TIME: Final = LONGEST_FUNCTION_RUN + LONGEST_QUERY  # a query may start at the end of a run
+PRIVACY_JOB_CLAIM_TIME: Final = LONGEST_FUNCTION_RUN + LONGEST_QUERY  # a run's last query may outlive the run
 
 # Retries
 OUTBOX_FIRST_BACKOFF: Final = timedelta(seconds=30)
@@ -80,31 +81,32 @@ IDEMPOTENT_ANSWER_RETENTION: Final = timedelta(hours=24)
 SUBDOMAIN_QUARANTINE: Final = timedelta(days=365)  # the subdomain of an erased organization is not reused before
 
 # Usage
-# A row whose insert began before a roll-up started may become visible after it. Each run, and each read of usage that
-# is not rolled up yet, looks back this far. No insert may take longer (docs/operations.md).
+# An insert may begin before a roll-up starts and become visible after it. So each roll-up, and each read of usage that
+# is not rolled up yet, also counts rows written in this time before. No insert may take longer (docs/operations.md).
 SETTLING_TIME: Final = timedelta(minutes=15)
 MONTH_CLOSING_TIME: Final = timedelta(days=3)  # after the end of a month its bill is final
 EXPIRED_RESERVATION_RETENTION: Final = timedelta(days=7)
 DOWNGRADE_RETENTION: Final = timedelta(days=30)  # after a downgrade the longer retention of the old tier still applies
 
 # Audit
-REFUSAL_COUNTING_TIME: Final = timedelta(minutes=2)  # a refusal's minute, and its way through the queue
-REFUSAL_RETENTION: Final = timedelta(days=30)  # a queue redelivers for 14 days, its dead-letter queue for 14 more
+REFUSAL_COUNTING_TIME: Final = timedelta(minutes=2)  # a minute of refusals, and a minute in the queue
+REFUSAL_RETENTION: Final = timedelta(days=30)  # a queue keeps a message for 14 days, its dead-letter queue for 14 more
 
 # Exports
-EXPORT_FILE_RETENTION: Final = timedelta(days=7)  # the bucket's lifecycle rule is longer, for files of dead workers
+EXPORT_FILE_RETENTION: Final = timedelta(days=7)  # the bucket deletes later: files that a dead worker left
 EXPORT_LINK_LIFETIME: Final = timedelta(hours=12)  # at most: a link ends with the session of the role that signed it
 
 # Erasures of data subjects
-# A pass that found rows is followed by another one, after everything that ran beside it has ended and settled.
+# The pass after one that found rows. By then every job and roll-up that ran beside that one has ended, and its rows are
+# visible.
 ERASURE_NEXT_PASS_AFTER: Final = PRIVACY_JOB_CLAIM_TIME + SETTLING_TIME
 ERASURE_LATER_PASS_INTERVAL: Final = ONE_DAY
-SUBJECT_DIGEST_RETENTION: Final = timedelta(days=30)  # queues keep a message for 14 days, a redrive for 14 more
+SUBJECT_DIGEST_RETENTION: Final = timedelta(days=30)  # a queue keeps a message for 14 days, 14 more if redriven
 
 # Deletions of organizations
-LAST_MAIL_RETENTION: Final = timedelta(hours=23)  # until the recount a day after the erasure
-CERTIFICATE_RETRY_WINDOW: Final = timedelta(hours=1)  # a task that Step Functions retries signs once
-EXECUTION_LOST_AFTER: Final = timedelta(minutes=10)  # after the grace period: a live execution has started by then
+LAST_MAIL_RETENTION: Final = timedelta(hours=23)  # less than a day: the recount, a day after the erasure, deletes it
+CERTIFICATE_RETRY_WINDOW: Final = timedelta(hours=1)  # a retry of the task within this time signs no second certificate
+EXECUTION_LOST_AFTER: Final = timedelta(minutes=10)  # after the grace period; then the sweep starts one
 DELETION_OVERDUE_AFTER: Final = timedelta(hours=1)
 RESTART_FIRST_BACKOFF: Final = timedelta(hours=1)  # time for an operator to redrive a failed execution
 RESTART_MAX_BACKOFF: Final = ONE_DAY

@@ -1,7 +1,7 @@
 """Resolve the organization of a request.
 
 The credential decides. Other parts of the request that name an organization (mentions) may only confirm it
-(docs/api.md, "Who a request is for").
+(docs/api.md, "Who a request is for"; docs/decisions/0001-principal-first.md).
 """
 
 import re

@@ -53,7 +53,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def identity(self) -> tuple[str, str, str, str]:
         """The identity of the event.
 
-        Rows with the same identity are the same event.
+        Rows with the same identity are the same event (docs/decisions/0006-event-identity.md).
         """
         return self.organization_id, self.event_timestamp, self.device_id, self.event_id
 
@@ -74,7 +74,7 @@ class Rejection:
 class InvalidEventError(Exception):
     """An invalid event.
 
-    *error* names the field. Never leaves the ingest use case.
+    *error* names the field. The ingest use case turns it into a `Rejection`.
     """
 
     def __init__(self, field: str, code: str, message: str, *, event_id: str | None = None) -> None:
@@ -106,7 +106,10 @@ class BatchContext:
 
 
 def format_row_time(moment: datetime, *, timespec: str = "milliseconds") -> str:
-    """Return *moment* in the format of ClickHouse, in UTC, cut to *timespec* of `isoformat`."""
+    """Return *moment* in UTC as ClickHouse reads it: `YYYY-MM-DD hh:mm:ss` and a fraction.
+
+    *timespec* sets the precision, as for `datetime.isoformat`. Smaller digits are cut off.
+    """
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec=timespec)
 
 
@@ -130,9 +133,10 @@ def join_members(members: Mapping[str, msgspec.Raw], without: AbstractSet[str]) 
 
 
 def require_no_nul(**texts: str) -> None:
-    """Refuse U+0000 in *texts*, because other stores cannot hold it.
+    """Refuse the character U+0000 in *texts*, the values by field name.
 
-    Callers search the raw event for `NUL` first, which is cheap.
+    PostgreSQL, for example, cannot store it. Callers first search the raw event for `NUL`, because that is faster than
+    a search of each field.
 
     Raises:
         InvalidEventError: a text has U+0000.

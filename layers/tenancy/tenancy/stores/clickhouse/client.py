@@ -63,7 +63,7 @@ class TenantReader:
     def __init__(self, client: Client, organization_id: UUID, *, first_kept: date | None = None) -> None:
         """Bind the reader to *organization_id* and to the events from the day *first_kept* on.
 
-        Retention keeps no older events. Without *first_kept* the reader includes events that are not deleted yet.
+        Older events are past their retention, but may not be deleted yet. Without *first_kept* the reader shows them.
 
         Raises:
             ValueError: *organization_id* is not a UUID, or is the nil UUID.

@@ -1,4 +1,7 @@
-"""PostgreSQL: one connection per process, and transactions that carry the tenant."""
+"""PostgreSQL: one connection per process, and transactions that carry the tenant.
+
+Reasons: docs/decisions/0004-tenant-context-per-transaction.md.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +21,8 @@ from tenancy.rules.durations import (
 
 SET_TENANT: Final = "SET LOCAL app.current_tenant = {}"
 SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-# The roles that a session has, or can take on with SET ROLE, and that row-level security does not bind.
+# The session's role, and whether it is one of these or can become one with SET ROLE: a superuser, a role that bypasses
+# row-level security, an owner of tables. Policies do not bind such a role.
 FIND_POWERS: Final = """
     SELECT session_user,
            EXISTS (SELECT FROM pg_roles AS r WHERE r.rolsuper AND pg_has_role(session_user, r.oid, 'MEMBER')),
@@ -68,13 +72,14 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """Run the block in one transaction without a tenant.
 
-        Policies then show a tenant's role no rows.
+        The policies of tenants' tables show `tenancy_functions` no rows in it.
 
         Raises:
-            UnavailableError: the database is unreachable or ended the transaction. Nothing was changed.
+            UnavailableError: the database is unreachable or ended the transaction. Nothing was changed, unless the
+                connection broke during COMMIT. Then it is unknown whether the transaction was committed.
             UnboundRoleError: the role is a superuser, bypasses row-level security, or owns tables.
-            RuntimeError: a transaction of this database is open. SET LOCAL outlives a savepoint, so a nested
-                transaction would leave its tenant to the outer one.
+            RuntimeError: a transaction of this database is already open. In a savepoint the tenant would outlive its
+                block, because SET LOCAL lasts until the outer transaction ends.
         """
         try:
             with ExitStack() as stack:

@@ -1,6 +1,6 @@
 """The client of Redis (or Valkey): one connection, and a time limit for each call.
 
-After a failure calls fail at once for a short time, so that requests do not queue up behind an unreachable server.
+After a failure all calls fail at once, for 0.25 to 2 seconds. So requests do not wait for an unreachable server.
 """
 
 import time
@@ -23,7 +23,7 @@ type Call = tuple[Sequence[str], Sequence[str | int]]
 
 
 class RedisUnreachableError(Exception):
-    """Redis did not answer in time, rejected a call, or did so a moment ago.
+    """Redis did not answer in time or rejected a call, or the pause after such a failure is not over.
 
     The message holds only the type of the driver's error.
     """
@@ -94,7 +94,7 @@ class Redis:
             self._thread = self._thread or ThreadPoolExecutor(max_workers=1)
             self._running = self._thread.submit(work, client)
             result = self._running.result(self._timeout_seconds)
-        except FutureTimeoutError as error:  # not closed: the thread may still open the connection for the next call
+        except FutureTimeoutError as error:  # The thread may still open the connection. The next call then uses it.
             raise self._failed(error) from error
         except (RedisError, OSError, ValueError, Refusal, AwsCallError) as error:
             # An invalid URL raises ValueError, an unreadable secret Refusal or AwsCallError.

@@ -1,6 +1,7 @@
 """Admit requests in one Redis round trip.
 
-PostgreSQL is read only if Redis lacks the organization's standing or is unreachable.
+PostgreSQL is read only if Redis lacks the organization's standing or is unreachable
+(docs/decisions/0003-one-admission.md).
 """
 
 from collections.abc import Callable

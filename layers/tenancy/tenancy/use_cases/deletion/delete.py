@@ -1,4 +1,7 @@
-"""Delete an organization, and restore it within the grace period before its erasure."""
+"""Delete an organization, and restore it within the grace period before its erasure.
+
+Reasons: docs/decisions/0007-deletion.md.
+"""
 
 from datetime import datetime, timedelta
 from typing import Final

@@ -97,8 +97,8 @@ def await_writers(
 ) -> None:
     """Check that no writer is left that started before the tombstones were placed.
 
-    *closed_at* is the time after `place_tombstones` returned; *writer_wait* is longer than any request takes. The
-    roll-up and releases of held events take longer and hold leases. Exports and erasures of data subjects hold claims.
+    *closed_at* is a time after `place_tombstones` returned. *writer_wait* is longer than any request runs. Roll-ups and
+    releases of held events run longer and hold leases. Exports and erasures of data subjects hold claims.
 
     Raises:
         WritersActiveError: a writer may be left.
@@ -159,8 +159,8 @@ def count_again(
 ) -> ErasureCount:
     """Count the remaining rows a second time, a day later, and sign a second certificate.
 
-    Rows that were found are erased, and named in the certificate. The last mail and its address are deleted. A retry
-    within an hour signs nothing again.
+    Rows that are found are erased once more, and the certificate names their tables. The last mail is deleted with its
+    address. A retry within `CERTIFICATE_RETRY_WINDOW` signs no further certificate.
 
     Raises:
         RowsLeftError, OvertakenError, UnavailableError, ClickHouseError, RedisUnreachableError: as for `certify`.

@@ -41,8 +41,9 @@ RELEASABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUS
 class _Release:
     """A release of an organization's held events.
 
-    It covers at most *room* events of *reasons*, received from *first_kept* on. *quota* is the month's. *quota* and
-    *room* are None for a release without limit.
+    It covers at most *room* events that are held for one of *reasons* and were received on *first_kept* or later.
+    *quota* is the tier's monthly quota of events. *quota* and *room* are None for a release without limit.
+    *held_of_month* is the number of the month's held events before the release.
     """
 
     organization_id: UUID
@@ -79,7 +80,8 @@ def release_all(
         NotFoundError: there is no such organization.
         ErasedError: the organization was erased.
         TransitionNotAllowedError: the organization is deleted.
-        ConflictError: another release is running, or one has failed within `RELEASE_LEASE_TIME`.
+        ConflictError: another release is running, or has failed within `RELEASE_LEASE_TIME`, or the organization was
+            deleted meanwhile. Nothing was released.
         UnavailableError: a store is unreachable. A later call releases the rest and counts no event twice.
     """
     first_kept, status = _first_kept(platform_db, organization_id, now)
@@ -88,7 +90,7 @@ def release_all(
     record = AuditRecord.done(HELD_EVENTS_RELEASED, "all held events", actor, now=now)
     release = _Release(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
     with _lease(platform_db, organization_id, now) as is_taken, _clickhouse_errors():
-        if is_taken and _is_releasable(platform_db, organization_id):  # again: an erasure waits for the lease only
+        if is_taken and _is_releasable(platform_db, organization_id):  # again, under the lease
             with platform_db.tenant_transaction(organization_id) as conn:
                 insert_audit_record(conn, organization_id, record)
             released = _insert(client, redis, release, now=now)
@@ -96,7 +98,10 @@ def release_all(
             mark_released(client, organization_id)
             return released
     minutes = RELEASE_LEASE_TIME // timedelta(minutes=1)
-    raise ConflictError(f"A release of the held events is running, or one has failed. Retry after {minutes} minutes.")
+    raise ConflictError(
+        "The held events cannot be released: a release is running or has failed, or the organization was deleted. "
+        f"Check its status. Retry after {minutes} minutes."
+    )
 
 
 def release_into_room(
@@ -151,10 +156,10 @@ def _is_releasable(platform_db: Database, organization_id: UUID) -> bool:
 
 
 def _insert(client: Client, redis: Redis, release: _Release, *, now: datetime) -> int:
-    """Copy the held events that fit to the events, and return their number.
+    """Copy the held events that fit into the table `events`, and return their number.
 
-    The caller deletes the held ones. The room is reserved in Redis before the copy, because requests reserve quota at
-    the same time.
+    The caller then deletes them from `held_events`. The room is reserved in Redis before the copy, because requests
+    reserve quota at the same time.
     """
     organization_id = release.organization_id
     find_fitting = partial(find_releasable, client, organization_id, release.reasons, first_kept=release.first_kept)

@@ -1,6 +1,7 @@
 """Load queued frames into ClickHouse, in one insert per table.
 
 Invalid messages are moved to the dead-letter queue. Events of an organization with a tombstone are dropped.
+Reasons: docs/decisions/0005-ingest-never-waits-for-clickhouse.md.
 """
 
 import binascii
@@ -45,8 +46,8 @@ DATA_ERRORS: Final[Mapping[int | None, str]] = MappingProxyType(
 class QueuedFrame:
     """A message of the event queue.
 
-    *text* is the frame's text, see `events.frames`. *organization_id* is the text of a UUID. It is empty for a message
-    that ingest did not send: a `PoisonError`.
+    *text* is the frame in base64 (`rules/events/frames.py`). *organization_id* is the text of a UUID. It is empty if
+    the message names no organization. Such a message is poison.
     """
 
     message_id: str
@@ -99,9 +100,14 @@ def _load_one_by_one(client: Client, dead_letters: DeadLetters, messages: Sequen
 
 
 def _insert(client: Client, table: EventTable, messages: Sequence[QueuedFrame]) -> None:
-    """Insert the frames once.
+    """Insert the frames in one insert, which ClickHouse deduplicates.
 
-    The deduplication token is the digest of their exact bytes, organization ids included.
+    The token is the SHA-256 of the frames' bytes. The bytes contain the organization ids, so two organizations never
+    have the same token.
+
+    Raises:
+        PoisonError: a frame is invalid. Nothing was inserted.
+        ClickHouseError: ClickHouse is unreachable. The rows may be stored.
     """
     if not all(message.organization_id for message in messages):
         raise PoisonError("The message names no organization.")

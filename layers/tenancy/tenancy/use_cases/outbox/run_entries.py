@@ -1,4 +1,7 @@
-"""Run outbox entries: their kinds, and the side effect of each kind."""
+"""Run outbox entries: their kinds, and the side effect of each kind.
+
+Reasons: docs/decisions/0008-outbox.md.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable

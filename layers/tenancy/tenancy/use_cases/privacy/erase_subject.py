@@ -70,9 +70,10 @@ def erase_subject(
 ) -> bool:
     """Run one pass, and return whether it is finished.
 
-    A pass is not finished while older rows still become visible. A pass covers rows that were written more than
-    *writer_wait* ago. No more such rows appear, so it deletes exactly the rows that it has found. The found rows are
-    stored before the deletion, and applied to usage at the end of the pass. So a repeated pass counts no row twice.
+    A pass deletes the subject's rows that were written more than *writer_wait* ago. All inserts of that time have
+    ended, so it deletes exactly the rows that it has found. If newer rows are left, the pass is not finished, and the
+    job is due again in a minute. The found rows are stored before the deletion, and applied to usage at the end of the
+    pass. So a repeated pass counts no row twice.
 
     Raises:
         UnavailableError: a store is unreachable. The next run repeats the pass.
@@ -96,7 +97,7 @@ def erase_subject(
 
 
 def _since(job: ErasureJob) -> datetime | None:
-    """Return the time since when rows were written that no pass has covered."""
+    """Return the time from which on no pass has covered the written rows, or None before the first pass."""
     return job.covered_until and job.covered_until - SETTLING_TIME
 
 
@@ -133,7 +134,7 @@ def _withdraw_exports(
     a worker that lost its job may have left one.
     """
     with platform_db.tenant_transaction(job.organization_id) as conn:
-        if found or job.status is ErasureStatus.PENDING:  # an export may have rows that retention has deleted since
+        if found or job.status is ErasureStatus.PENDING:  # retention may have deleted rows that are in an export
             withdraw_exports(conn, job.organization_id, now=now)
         stale = list_stale_exports(conn, job.organization_id, since=now - EXPORT_FILE_RETENTION)
     for export_id, generation in stale.items():
@@ -141,7 +142,10 @@ def _withdraw_exports(
 
 
 def _recount_days(client: Client, job: ErasureJob, found: SubjectRows, *, now: datetime) -> list[DailyEvents]:
-    """Count the days again that may still change a bill, also days without remaining events."""
+    """Return new counts of the open days on which found rows were received.
+
+    A day without remaining events counts zero. Closed days are not counted again: *found* has their losses.
+    """
     first_open = date.min if job.status is ErasureStatus.PENDING else first_open_day(now)
     days = sorted(day for day in found.receipt_days - found.losses.keys() if day >= first_open)
     if not days:
@@ -166,7 +170,8 @@ def _end_pass(
 ) -> bool:
     """Write usage, the job's new state and the audit record in one transaction.
 
-    A closed day loses the events that the first pass found, because they were counted before the day closed.
+    *days* replace the counts of open days. From closed days the events that the first pass found are subtracted,
+    because the day's count contains them.
     """
     status, due_at = _next(job, found, now=now)
     if not update_erasure(conn, job, status, found, covered_until=covered_until, now=now, due_at=due_at):

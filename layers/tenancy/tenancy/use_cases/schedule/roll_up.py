@@ -47,11 +47,12 @@ ROLL_UP_LEASE: Final = "roll_up"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollUp:
-    """The results of a run: the numbers of counted organizations and days of receipt.
+    """The results of a run.
 
-    *ran* is False if another run holds the lease. *counter_drifts* are the events by which a counter was above or below
-    its rows. *statistics_drifts* are the events that the statistics lack. Both have organizations with a drift only.
-    *counters_settled* is False if Redis is unreachable.
+    *ran* is False if another run holds the lease. *organizations* and *days* are the numbers of organizations and of
+    days of receipt that were counted. *counter_drifts* are the events by which a counter was above or below its rows.
+    *statistics_drifts* are the events that the statistics lack or have in excess. Both list only organizations with a
+    drift. *counters_settled* is False if Redis is unreachable.
     """
 
     ran: bool
@@ -72,7 +73,7 @@ def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetim
     yesterday again. The lease of a failed run expires by itself: ClickHouse may continue an insert after its client
     has given up, and an erasure waits for the lease.
     """
-    # Before the lease: if ClickHouse is unreachable, nothing is written, and no erasure has to wait for the lease.
+    # Before the lease is taken. If ClickHouse is unreachable, the run ends here and leaves no lease to wait for.
     recent = first_recent_hour(find_oldest_arrival(client, since=now - SETTLING_TIME, now=now), now)
     holder = uuid4()
     with platform_db.transaction() as conn:
@@ -86,9 +87,9 @@ def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetim
 
 
 def _since(last: datetime | None, recent: datetime, now: datetime) -> datetime:
-    """Return the time from which on written rows are counted.
+    """Return the time from which on rows must have been written to be counted in this run.
 
-    It covers all hours with unsettled counters.
+    Rows of all hours with unsettled counters were written after it.
     """
     since = min(unsettled_since(last), recent - SETTLING_TIME)
     if last is not None and last.astimezone(UTC).date() < now.date():
@@ -100,7 +101,7 @@ def _count(
     platform_db: Database, client: Client, redis: Redis, *, since: datetime, recent: datetime, now: datetime
 ) -> RollUp:
     month = month_of(now.date())
-    touched = list_touched(client, since=since)  # before the counts: the next run sees rows that are written in between
+    touched = list_touched(client, since=since)  # before the counts: the next run counts rows written in between
     insert_daily_statistics(client, since=since, run=now)
     days = list_touched_days(client, since=since, recent=recent)
     held = list_held(client, month, recent=recent)

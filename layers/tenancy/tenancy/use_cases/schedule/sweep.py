@@ -43,7 +43,7 @@ class SweepRun:
 
     *requests_persisted* is the number of persisted request counts, None if Redis is unreachable. *announced* is the
     number of quota notices. *sealed* has the new head of each sealed audit log. *backlog* is the outbox after the
-    sweep. A step that failed leaves its default. The caller must raise the *failures*.
+    sweep. The result of a failed step is the default value. The caller must raise the *failures*.
     """
 
     requests_persisted: int | None = None
@@ -68,7 +68,7 @@ def sweep(
     The steps are independent: a step that fails does not stop the others. Changed standings are published first, so
     that a suspended organization is refused soon. Then request counts are persisted, because Redis may lose them. All
     other outbox entries run last, as many as there is time for: thousands of mails must not delay other steps.
-    *has_time* tells whether less than a share (0 to 1) of the sweep's time is used.
+    *has_time* takes a share (0 to 1) of the sweep's time and returns whether less than that share has passed.
 
     Raises:
         UnavailableError: the database is unreachable. The next minute tries again.

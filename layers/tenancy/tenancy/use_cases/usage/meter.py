@@ -1,4 +1,7 @@
-"""Metering: record and reserve the usage that clients report, before the answer."""
+"""Metering: record and reserve the usage that clients report, before the answer.
+
+Reasons: docs/decisions/0009-durable-metering.md.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -36,7 +39,7 @@ RELEASED: Final = "released"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservedUsage:
-    """A reservation, and the allowance that remains beside it."""
+    """A reservation, and the allowance of its metric after it."""
 
     id: UUID
     metric: Metric
@@ -54,7 +57,7 @@ def record_usage(
     and adds nothing.
 
     Raises:
-        QuotaExceededError: *amount* exceeds the quota.
+        QuotaExceededError: *amount* is more than the quota has left. Nothing was recorded.
         InvalidError: *amount* would make the stored bytes negative.
         IdempotencyKeyReusedError: the key was used for another report.
         UnavailableError: the database is unreachable. It is unknown whether *amount* was added. A retry with the same
@@ -81,8 +84,9 @@ def reserve_usage(
     """Reserve *amount* of *metric* until it is committed, released or expires after *valid_for*.
 
     Raises:
-        QuotaExceededError: *amount* exceeds the quota.
-        UnavailableError: the database is unreachable.
+        QuotaExceededError: *amount* is more than the quota has left. Nothing was reserved.
+        UnavailableError: the database is unreachable. It is unknown whether *amount* was reserved. An unused
+            reservation expires after *valid_for*.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
@@ -112,7 +116,8 @@ def commit_reservation(
         NotFoundError: there is no such reservation.
         InvalidError: *amount* is more than the reserved amount.
         ConflictError: the reservation was released or has expired.
-        UnavailableError: the database is unreachable.
+        UnavailableError: the database is unreachable. It is unknown whether *amount* was recorded. A retry records it
+            once.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
@@ -134,7 +139,7 @@ def release_reservation(db: Database, tenant: Tenant, metric: Metric, reservatio
     Raises:
         NotFoundError: there is no such reservation.
         ConflictError: the reservation was committed.
-        UnavailableError: the database is unreachable.
+        UnavailableError: the database is unreachable. The reservation may be released. A retry is safe.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         reservation = _lock_reservation(conn, tenant, metric, reservation_id)
@@ -147,7 +152,8 @@ def release_reservation(db: Database, tenant: Tenant, metric: Metric, reservatio
 class _Account:
     """The locked usage of one metric by one tenant.
 
-    It is *reported* by clients, *measured* by the roll-up, and *reserved*.
+    *reported* is the amount that clients reported. *measured* is the amount that the roll-up measured, for stored bytes
+    only. *reserved* is the sum of the open reservations.
     """
 
     tenant: Tenant
