@@ -158,7 +158,7 @@ def database_pool(servers: Servers, clickhouse_admin: Client, database_names: It
 @pytest.fixture
 def databases(servers: Servers, database_pool: DatabasePool) -> Iterator[Databases]:
     name = database_pool.take()
-    client = connect(servers.clickhouse_url(name))
+    client = connect(servers.clickhouse_url(name), timeout_seconds=300)  # long, because the machine may be slow
     made = Databases(
         name=name,
         servers=servers,

@@ -76,9 +76,9 @@ def test_documented_statements_repair_similar_subdomains(
     old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
 ) -> None:
     conn, upgrade = old_database
-    text = (ROOT / "docs" / "operations.md").read_text()
-    [find] = [each for each in re.findall(r"```sql\n(.*?)```", text, re.DOTALL) if "HAVING" in each]
-    [change] = re.findall(r"`(UPDATE organizations SET subdomain = .*?)`", text)
+    statements = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
+    [find] = [each for each in statements if "HAVING" in each]
+    [change] = [each for each in statements if "SET subdomain" in each]
     for subdomain in ("acme", "acrne", "globex"):
         conn.execute(INSERT, (subdomain, subdomain, subdomain))
 
