@@ -21,7 +21,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
 from tests.given import MIGRATIONS, OPERATOR, ROOT, Databases, Servers, free_port, new_organization
 from tests.isolation import test_roles, test_tables
-from tests.isolation.table_rules import Rule
+from tests.isolation.table_rules import Rule, tables_without_forced_rls
 
 MASTER = "master"
 # Aurora's master user, as far as the setup needs it.
@@ -137,3 +137,24 @@ def test_owner_cannot_insert_rows_of_a_tenant(installed: Databases, targets: Out
         installed.owner.tenant_transaction(globex.organization.id) as conn,
     ):
         conn.execute(INSERT_APP, (globex.organization.id,))
+
+
+def test_documented_statements_revoke_a_key(installed: Databases, targets: OutboxTargets) -> None:
+    acme, globex = provision(installed, targets, "acme"), provision(installed, targets, "globex")
+    text = (ROOT / "docs/operations.md").read_text().split("## Revoke a key by hand")[1].split("\n## ")[0]
+    find, revoke, _ = (
+        script.replace("<organization>", str(acme.organization.id)).replace("<key>", str(acme.secret_key_id))
+        for script in re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    )
+
+    for database, script in ((installed.platform, find), (installed.owner, revoke)):
+        with database.transaction() as conn:
+            for statement in filter(None, (each.strip() for each in script.split(";"))):
+                if statement not in {"BEGIN", "COMMIT"}:
+                    conn.execute(statement.encode())
+
+    with installed.functions.transaction() as conn:
+        assert find_key_holder(conn, acme.secret_key.digest) is None
+        assert find_key_holder(conn, globex.secret_key.digest) is not None
+    with installed.owner.transaction() as conn:
+        assert tables_without_forced_rls(conn) == []
