@@ -21,6 +21,7 @@ from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.quotas import parse_metric
 from tenancy.rules.tenant import require_operator, require_tenant
+from tenancy.rules.usage import Period
 from tenancy.settings import Settings
 from tenancy.use_cases.usage.meter import (
     commit_reservation,
@@ -59,7 +60,10 @@ def show_usage(
     """Show the usage of one organization for the operator."""
     require_operator(caller_of(app), organization_id)
     now = datetime.now(UTC)
-    period = parse_period(from_, to, today=now.date())
+
+    def period() -> Period:
+        return parse_period(from_, to, today=now.date())
+
     return usage_document(read_organization_usage(db, clickhouse, organization_id, period, now=now))
 
 

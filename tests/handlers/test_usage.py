@@ -248,6 +248,14 @@ def test_unknown_route_is_404(usage: Function, acme: Provisioned) -> None:
             problem_of(usage(request), request, 404, "not_found")
 
 
+def test_unknown_organization_is_404_whatever_the_period(usage: Function) -> None:
+    request = with_query(
+        called_by(sample("usage", "usage_for_operator"), OPERATOR), **{"from": "2026-12-01", "to": "2026-11-01"}
+    )
+
+    problem_of(usage(request), request, 404, "not_found")
+
+
 # -------------------------------------------------------------------------------------------------------------- stores
 
 

@@ -62,9 +62,11 @@ def read_tenant_usage(
 
 
 def read_organization_usage(
-    db: Database, client: Callable[[], Client], organization_id: UUID, period: Period, *, now: datetime
+    db: Database, client: Callable[[], Client], organization_id: UUID, period: Callable[[], Period], *, now: datetime
 ) -> UsageReport:
     """Return the usage of the organization that an operator names (see `read_usage`).
+
+    *period* is called after the organization was found: an unknown organization is 404, whatever the period.
 
     Raises:
         NotFoundError: there is no such organization.
@@ -73,7 +75,7 @@ def read_organization_usage(
     """
     with db.tenant_transaction(organization_id) as conn:
         tier = require_existing(find_standing(conn, organization_id)).tier
-    return read_usage(db, TenantReader(client(), organization_id), organization_id, tier, period, now=now)
+    return read_usage(db, TenantReader(client(), organization_id), organization_id, tier, period(), now=now)
 
 
 def read_usage(
