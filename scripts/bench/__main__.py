@@ -9,6 +9,7 @@ from typing import Final
 
 from scripts.bench import ROOT
 from scripts.bench.figure import ROUNDS, Effort, Figure, show
+from scripts.progress import progress
 
 NAMES: Final = ("ingest", "load", "identity", "admission", "end_to_end", "roll_up", "erasure", "imports")
 
@@ -28,7 +29,9 @@ def main() -> int:
     effort = Effort(rounds=1 if chosen.smallest else chosen.rounds, smallest=chosen.smallest)
     if len(names) == 1:
         measure: Callable[[Effort], Figure] = import_module(f"scripts.bench.{names[0]}").measure
-        show(measure(effort))
+        with progress(lambda line: print(line, file=sys.stderr, flush=True), f"measuring {names[0]}"):
+            figure = measure(effort)
+        show(figure)
         return 0
     failed = [name for name in names if not _run_alone(name, effort)]
     if failed:

@@ -28,6 +28,7 @@ from scripts.demo.client import (
     say,
 )
 from scripts.demo.deletion import end
+from scripts.progress import progress
 
 ACME_EVENTS: Final = 2_000
 GLOBEX_EVENTS: Final = 3_000
@@ -63,9 +64,11 @@ def main() -> int:
     accepted = {acme.name: send_with_sdk(stack, acme), globex.name: send_over_http(stack, globex)}
     sent = {acme.name: ACME_EVENTS, globex.name: GLOBEX_EVENTS}
     say("Waiting until they are in ClickHouse")
-    stored = {each.name: wait_for_load(stack, each, sent[each.name]) for each in (acme, globex)}
+    with progress(say, "Waiting"):
+        stored = {each.name: wait_for_load(stack, each, sent[each.name]) for each in (acme, globex)}
     say("Running the hourly roll-up now")
-    roll_up(stack)
+    with progress(say, "Roll-up"):
+        roll_up(stack)
     figures = [
         Figures(
             organization=each.name,

@@ -25,6 +25,7 @@ from scripts.demo.client import (
     refusal,
     say,
 )
+from scripts.progress import progress
 
 ERASURE_SECONDS: Final = 900.0  # beside the grace; a busy machine is slow
 POLL_SECONDS: Final = 1.0
@@ -47,7 +48,8 @@ def end(stack: Stack, organization: DemoOrganization, neighbour: DemoOrganizatio
     say(
         f"Deleting {organization.name} again; its grace ends at {deleted['purge_at']}, then the state machine erases it"
     )
-    certified = _wait_for_certificate(stack, organization)
+    with progress(say, "Waiting for the certificate"):
+        certified = _wait_for_certificate(stack, organization)
     is_signed = _is_signed(stack, certified)
     _show(certified["certificate"], is_signed=is_signed)
     left, gone = count_stored(stack, organization), refusal(lambda: call(url, stack.platform_key))
