@@ -153,7 +153,7 @@ def test_removed_key_no_longer_verifies_a_known_token(
 
     for keys, is_refused in (([key], False), ([next_key, key], False), ([next_key], True), ([key], False)):
         put_secret(JWKS, json.dumps({"keys": keys}))
-        authorizer.app.wiring.secrets._known.clear()  # as after SECRET_CACHE_SECONDS
+        authorizer.app.wiring.secrets._cache.clear()  # as after SECRET_CACHE_SECONDS
         for _ in range(2):
             if is_refused:
                 assert is_unauthorized(authorizer, event)

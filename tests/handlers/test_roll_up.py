@@ -151,7 +151,7 @@ def test_retention_is_applied_even_if_the_release_fails(
 
     with monkeypatch.context() as patch:
         patch.setattr("tenancy.stores.clickhouse.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
-        with pytest.raises(DatabaseError, match="no_such_function"):
+        with pytest.RaisesGroup(pytest.RaisesExc(DatabaseError, match="no_such_function")):
             roll_up(HOURLY)
 
     assert roll_up(HOURLY)["organizations_cleaned"] is None  # the failed run has done it
