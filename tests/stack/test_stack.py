@@ -8,15 +8,18 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 import valkey as valkey_client
 
-from scripts.stack import postgres, processes, stack, valkey
+from scripts.stack import aws, postgres, processes, stack, valkey
 from scripts.stack.addresses import Addresses
 from scripts.stack.credentials import Credentials
+from scripts.stack.deployment import SAVE_PATH, SAVE_SECONDS
 from scripts.stack.errors import StackError
+from scripts.stack.loopback import request
 from scripts.stack.ports import choose_ports
 from scripts.stack.processes import Launch
 from scripts.stack.settings import LOOPBACK, StackSettings
@@ -28,6 +31,13 @@ GIVE_A_FUNCTION_AWAY = """
     CREATE FUNCTION lookups.one() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
     ALTER FUNCTION lookups.one() OWNER TO tenancy_lookup;
 """
+WAIT_AND_SUCCEED = {
+    "StartAt": "Wait",
+    "States": {
+        "Wait": {"Type": "Wait", "TimestampPath": "$.until", "Next": "Succeed"},
+        "Succeed": {"Type": "Succeed"},
+    },
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +114,24 @@ def test_acknowledged_keys_survive_kill_9_of_valkey(running: Running) -> None:
     assert "starting valkey" in said
     with valkey_client.Valkey.from_url(running.addresses.valkey) as client:
         assert client.get("kept") == b"1"
+
+
+def test_execution_continues_after_kill_9_of_aws(running: Running) -> None:
+    step_functions = aws.client("stepfunctions", running.addresses.aws)
+    machine = step_functions.create_state_machine(
+        name="waits", definition=json.dumps(WAIT_AND_SUCCEED), roleArn="arn:aws:iam::000000000000:role/waits"
+    )["stateMachineArn"]
+    until = datetime.now(UTC) + timedelta(seconds=20)
+    execution = step_functions.start_execution(
+        stateMachineArn=machine, input=json.dumps({"until": until.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    )["executionArn"]
+    request(f"{running.addresses.aws}{SAVE_PATH}", method="POST", seconds=SAVE_SECONDS)
+    running.kill(aws.NAME)
+
+    running.start_all()
+
+    wait_until(lambda: step_functions.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
+    assert datetime.now(UTC) > until - timedelta(seconds=1)
 
 
 def test_all_parts_come_back_after_all_were_killed(running: Running) -> None:

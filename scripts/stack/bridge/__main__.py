@@ -7,7 +7,8 @@ Missing in 1.5.33, and added here. Delete each part once MiniStack has it:
 - one request id, the path and the domain in the request context (``context``);
 - a public base URL ``http://host:port/v1``, paths as they were sent, and the caller's own address (``public``);
 - Lambda workers that see only their layers, survive an exception and start quickly (``workers``);
-- state that survives a crash, not only an orderly stop (``state``).
+- state that survives a crash, not only an orderly stop (``state``);
+- executions of state machines that continue after a restart (``executions``).
 
 Run as ``python -m scripts.stack.bridge`` with MiniStack's own variables (``GATEWAY_PORT``, ``STATE_DIR``, ...) and
 ``STACK_HOSTS``, ``API_PORT`` and ``STACK_NAME``.

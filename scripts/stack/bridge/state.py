@@ -1,4 +1,4 @@
-"""State that must survive a crash: gateway keys, messages in queues, and secrets.
+"""State that must survive a crash: gateway keys, messages in queues, secrets, and executions.
 
 MiniStack saves its state only when it is stopped in order. An accepted event is in the queue and nowhere else. Here the
 state that functions change is saved within seconds, and all state on ``POST /_stack/save``. Delete this module once
@@ -16,13 +16,19 @@ from typing import Any
 
 from ministack import app as ministack
 from ministack.core import persistence
-from ministack.services import apigateway_v1, secretsmanager, sqs
+from ministack.services import apigateway_v1, secretsmanager, sqs, stepfunctions
 
+from scripts.stack.bridge import executions
 from scripts.stack.bridge.public import App, Scope
 
 SAVE_PATH = "/_stack/save"
 PAUSE_FACTOR = 10  # times the duration of the last save: a long queue must not keep the server busy
-SAVED_AS_THEY_CHANGE = {"apigateway_v1": apigateway_v1, "sqs": sqs, "secretsmanager": secretsmanager}
+SAVED_AS_THEY_CHANGE = {
+    "apigateway_v1": apigateway_v1,
+    "sqs": sqs,
+    "secretsmanager": secretsmanager,
+    "stepfunctions": stepfunctions,
+}
 
 _saving = threading.Lock()
 
@@ -35,6 +41,7 @@ def keep_state(app: App, *, every_seconds: float) -> App:
     async def serve(scope: Scope, receive: Any, send: Any) -> None:
         async def send_and_start(message: Any) -> None:
             if message["type"] == "lifespan.startup.complete":
+                executions.resume_interrupted()
                 saver.start()
             await send(message)
 
