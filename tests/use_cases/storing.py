@@ -1,7 +1,7 @@
 """Events that a test inserts into ClickHouse directly, with any time of receipt."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
@@ -13,8 +13,6 @@ from tenancy.rules.events.row import BatchContext, EventRow
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tests.given import Databases, event
-
-RETENTION: timedelta = timedelta(days=3650)
 
 
 def store(
@@ -33,7 +31,7 @@ def store(
 
     *happened* and *written* are the same time, unless given.
     """
-    reception = BatchContext(organization_id=organization_id, received_at=at, retention=RETENTION)
+    reception = BatchContext(organization_id=organization_id, received_at=at)
     stamp = (happened or at).isoformat()
     raws = [msgspec.json.encode(event(number, event_timestamp=stamp, **changes)) for number in numbers]
     rows = [structs.replace(parse_event(raw, reception), reason=reason) for raw in raws]

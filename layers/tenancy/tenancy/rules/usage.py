@@ -48,6 +48,14 @@ class MonthSoFar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettledMonth:
+    """The use of the current month as of *settled_at*, the start of the last roll-up or of the month."""
+
+    so_far: MonthSoFar
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TouchedOrganization:
     """An organization with rows since the last roll-up, and their first day of receipt (UTC)."""
 
