@@ -9,7 +9,7 @@ from msgspec import structs
 
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.frames import EventTable, encode_frames
-from tenancy.rules.events.row import BatchContext, EventRow
+from tenancy.rules.events.row import BatchContext, EventRow, format_row_time
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tests.given import Databases, event
@@ -32,9 +32,9 @@ def store(
     *happened* and *written* are the same time, unless given.
     """
     reception = BatchContext(organization_id=organization_id, received_at=at)
-    stamp = (happened or at).isoformat()
-    raws = [msgspec.json.encode(event(number, event_timestamp=stamp, **changes)) for number in numbers]
-    rows = [structs.replace(parse_event(raw, reception), reason=reason) for raw in raws]
+    raws = [msgspec.json.encode(event(number, event_timestamp=at.isoformat(), **changes)) for number in numbers]
+    stamp = format_row_time(happened or at)
+    rows = [structs.replace(parse_event(raw, reception), event_timestamp=stamp, reason=reason) for raw in raws]
     load(databases, rows, at=at, written=written or at, table=table)
 
 
