@@ -164,7 +164,7 @@ def test_any_order_stores_and_bills_each_event_once(make_history: MakeHistory) -
         def teardown(self) -> None:
             check_result(self.history)
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Orders,
         settings=settings(
             max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
