@@ -47,6 +47,17 @@ def test_unreachable_database_is_unavailable() -> None:
         pass
 
 
+def test_invalid_url_is_logged_by_the_name_of_its_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    database = Database(lambda: "https://user:hunter2@host", secret="platform-database")
+
+    with pytest.raises(UnavailableError) as refused, database.transaction():
+        pass
+
+    shown = f"{refused.value}{capsys.readouterr().out}"
+    assert '"secret":"platform-database"' in shown
+    assert "hunter2" not in shown
+
+
 def test_error_rolls_the_transaction_back(databases: Databases, acme: Provisioned) -> None:
     rename = "UPDATE organizations SET name = 'Renamed' WHERE id = %s"
 
