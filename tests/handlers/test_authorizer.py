@@ -9,7 +9,7 @@ from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import Operator, RateBucket, Tenant
 from tenancy.stores.aws.secrets import DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import Databases, tenant_of
+from tests.given import Databases
 from tests.handlers.functions import OPERATORS_GATEWAY_KEY, Function, PutSecret, Start, superuser
 from tests.handlers.requests import (
     Event,
@@ -174,7 +174,7 @@ def test_key_of_erased_organization_is_unauthorized(
     authorizer: Function, databases: Databases, acme: Provisioned
 ) -> None:
     event = to_authorizer(f"Bearer {acme.secret_key.text}")
-    assert caller_in(authorizer(event)) == tenant_of(acme)
+    assert caller_in(authorizer(event)).credential_id == acme.secret_key_id
 
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET status = 'erased'")
