@@ -16,7 +16,7 @@ from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.standing import LIVE, Standing
-from tenancy.rules.tenant import CallerKind, Tenant
+from tenancy.rules.tenant import AdmittedTenant, CallerKind, Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import MonthSoFar
 from tenancy.stores.clickhouse.client import Client
@@ -119,8 +119,10 @@ def provision(databases: Databases, targets: OutboxTargets, name: str, tier: Tie
     return provisioned
 
 
-def tenant_of(provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS, tier: Tier | None = None) -> Tenant:
-    return Tenant(
+def tenant_of(
+    provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS, tier: Tier | None = None
+) -> AdmittedTenant:
+    return AdmittedTenant(
         organization_id=provisioned.organization.id,
         subdomain=provisioned.organization.subdomain,
         tier=tier or provisioned.organization.tier,
@@ -170,9 +172,10 @@ def know(
     events: int = 0,
     held: int = 0,
 ) -> None:
-    """Seed Redis with the standing and the usage of *tenant*."""
+    """Seed Redis with the standing and the usage of *tenant*, on the smallest tier if it was not admitted."""
+    tier = tenant.tier if isinstance(tenant, AdmittedTenant) else Tier.STARTER
     now = datetime.now(UTC)
-    standing = Standing(tier=tenant.tier, status=status, epoch=0, version=int(now.timestamp() * 1e6))
+    standing = Standing(tier=tier, status=status, epoch=0, version=int(now.timestamp() * 1e6))
     put_standing(counters, tenant.organization_id, standing, credential=(tenant.credential_id, LIVE))
     so_far = MonthSoFar(requests=0, requests_today=0, events=events, held=held, storage_bytes=0)
     seed_usage(counters, tenant.organization_id, so_far, now=now)

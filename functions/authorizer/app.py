@@ -38,6 +38,5 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     except UnauthenticatedError as error:
         logger.info("unauthenticated", request_id=event["requestContext"]["requestId"])
         raise UnauthorizedError("Unauthorized") from error  # API Gateway looks for exactly this message
-    gateway_key = authenticated.gateway_key or settings.platform_gateway_key
     logger.info("authenticated", credential_id=str(authenticated.caller.credential_id))
-    return allow_policy(event["methodArn"], authenticated.caller, gateway_key)
+    return allow_policy(event["methodArn"], authenticated, platform_gateway_key=settings.platform_gateway_key)

@@ -114,8 +114,8 @@ MUTANTS: Final = (
         name="organizations of a tier share a gateway key",
         safeguard="gateway key per organization",
         file=f"{CORE}/use_cases/keys/authenticate.py",
-        old="gateway_key=holder.gateway_key)",
-        new="gateway_key=holder.tier)",
+        old="gateway_key=holder.gateway_key, tier=holder.tier)",
+        new="gateway_key=holder.tier, tier=holder.tier)",
         caught_by=expected_tests.ATTACKS,
     ),
     Mutant(

@@ -7,10 +7,9 @@ import pytest
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import Operator, RateBucket, Tenant
-from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.secrets import DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import Databases, tenant_of
+from tests.given import Databases
 from tests.handlers.functions import OPERATORS_GATEWAY_KEY, Function, PutSecret, Start, superuser
 from tests.handlers.requests import (
     Event,
@@ -34,7 +33,7 @@ def test_secret_key_has_all_permissions_of_its_organization(authorizer: Function
     caller = caller_in(answer)
 
     assert isinstance(caller, Tenant)
-    assert (caller.organization_id, caller.subdomain, caller.tier) == (acme.organization.id, "acme", Tier.STARTER)
+    assert (caller.organization_id, caller.subdomain) == (acme.organization.id, "acme")
     assert caller.scopes == PERMISSIONS
     assert answer["principalId"] == str(caller.credential_id)
     assert answer["usageIdentifierKey"] == f"organization-{acme.organization.id}-1"
@@ -175,7 +174,7 @@ def test_key_of_erased_organization_is_unauthorized(
     authorizer: Function, databases: Databases, acme: Provisioned
 ) -> None:
     event = to_authorizer(f"Bearer {acme.secret_key.text}")
-    assert caller_in(authorizer(event)) == tenant_of(acme)
+    assert caller_in(authorizer(event)).credential_id == acme.secret_key_id
 
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET status = 'erased'")

@@ -56,7 +56,7 @@ def store(
     databases: Databases, provisioned: Provisioned, events: Sequence[dict[str, object]], *, received_at: datetime
 ) -> None:
     organization_id = provisioned.organization.id
-    reception = BatchContext(organization_id=organization_id, received_at=received_at, retention=timedelta(days=90))
+    reception = BatchContext(organization_id=organization_id, received_at=received_at)
     rows = [parse_event(msgspec.json.encode(one), reception) for one in events]
     for frame in encode_frames(rows):
         insert_frames(databases.clickhouse, "events", [frame.bytes], token=f"{organization_id} {frame.text}")
@@ -64,7 +64,7 @@ def store(
 
 def store_held(databases: Databases, provisioned: Provisioned, count: int, *, received_at: datetime) -> None:
     organization_id = provisioned.organization.id
-    reception = BatchContext(organization_id=organization_id, received_at=received_at, retention=timedelta(days=90))
+    reception = BatchContext(organization_id=organization_id, received_at=received_at)
     calls = [segment_call(number, timestamp="1970-01-01T00:00:00Z") for number in range(count)]
     rows = [parse_segment_message(msgspec.json.encode(one), reception) for one in calls]
     [frame] = encode_frames(rows)

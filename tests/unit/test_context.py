@@ -13,13 +13,11 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.context import parse_context, to_context
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
-from tenancy.rules.tiers import Tier
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     subdomain="acme",
-    tier=Tier.GROWTH,
     scopes=frozenset({"stats:read", "events:write"}),
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,
@@ -32,7 +30,6 @@ TENANTS = st.builds(
     Tenant,
     organization_id=st.uuids(),
     subdomain=st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True),
-    tier=st.sampled_from(Tier),
     scopes=st.frozensets(st.sampled_from(sorted(PERMISSIONS))),
     credential_id=st.uuids(),
     kind=st.sampled_from([CallerKind.KEY, CallerKind.PERSON]),
@@ -61,7 +58,6 @@ def test_context_of_a_tenant_has_its_scopes() -> None:
         "credential_id": "0a000000-0000-4000-8000-0000000000c1",
         "organization_id": "0a000000-0000-4000-8000-00000000000a",
         "subdomain": "acme",
-        "tier": "growth",
         "bucket": "management",
         "epoch": "",
         "kind": "key",

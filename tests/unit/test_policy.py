@@ -8,15 +8,16 @@ from tenancy.gateway.context import to_context
 from tenancy.gateway.policy import allow_policy
 from tenancy.rules.tenant import CallerKind, Operator, Tenant
 from tenancy.rules.tiers import Tier
+from tenancy.use_cases.keys.authenticate import Authenticated
 
 ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     subdomain="acme",
-    tier=Tier.GROWTH,
     scopes=frozenset({"stats:read"}),
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,
 )
+AUTHENTICATED = Authenticated(caller=ACME, gateway_key="organization-0a-1", tier=Tier.GROWTH)
 API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5"
 
 
@@ -25,23 +26,27 @@ API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5"
     [f"{API}/v1/GET/usage", f"{API}/v1/POST/events", f"{API}/v1/GET/organizations/0a/usage", f"{API}/v1/GET/"],
 )
 def test_policy_allows_the_whole_stage_only(method_arn: str) -> None:
-    statements = allow_policy(method_arn, ACME, "key")["policyDocument"]["Statement"]
+    statements = allow_policy(method_arn, AUTHENTICATED, platform_gateway_key="platform")["policyDocument"]["Statement"]
     assert statements == [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": f"{API}/v1/*"}]
 
 
 def test_answer_has_the_form_for_api_gateway() -> None:
-    answer = allow_policy(f"{API}/v1/GET/usage", ACME, "organization-0a-1")
+    answer = allow_policy(f"{API}/v1/GET/usage", AUTHENTICATED, platform_gateway_key="platform")
 
     assert set(answer) == {"principalId", "policyDocument", "context", "usageIdentifierKey"}
     assert answer["policyDocument"]["Version"] == "2012-10-17"
     assert answer["principalId"] == str(ACME.credential_id)
     assert answer["usageIdentifierKey"] == "organization-0a-1"
-    assert answer["context"] == to_context(ACME)
+    assert answer["context"] == {**to_context(ACME), "tier": "growth"}
 
 
 def test_operator_is_allowed_like_a_tenant() -> None:
     operator = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 
-    answer = allow_policy(f"{API}/v1/GET/usage", operator, "platform")
+    answer = allow_policy(
+        f"{API}/v1/GET/usage",
+        Authenticated(caller=operator, gateway_key=None),
+        platform_gateway_key="platform",
+    )
 
     assert (answer["principalId"], answer["usageIdentifierKey"]) == (str(operator.credential_id), "platform")

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
-from tenancy.rules.tiers import Tier
 
 
 def to_context(caller: Caller) -> dict[str, str]:
@@ -21,7 +20,6 @@ def to_context(caller: Caller) -> dict[str, str]:
         context |= {
             "organization_id": str(caller.organization_id),
             "subdomain": caller.subdomain,
-            "tier": caller.tier,
             "kind": caller.kind,
             "bucket": caller.bucket,
             "epoch": caller.epoch,
@@ -48,7 +46,6 @@ def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
     return Tenant(
         organization_id=UUID(context["organization_id"]),
         subdomain=context["subdomain"],
-        tier=Tier(context["tier"]),
         scopes=frozenset(context["scopes"].split()),
         credential_id=UUID(context["credential_id"]),
         kind=CallerKind(context["kind"]),

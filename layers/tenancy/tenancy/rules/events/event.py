@@ -27,6 +27,8 @@ from tenancy.rules.events.row import (
 FIELD_IN_MESSAGE: Final = re.compile(r"at `\$\.([a-z_]+)")
 MISSING_FIELD: Final = re.compile(r"missing required field `([a-z_]+)`")
 
+TIME_OUT_OF_RANGE: Final = "Expected a time within the data retention of the tier and at most 24 hours ahead."
+
 type Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
@@ -57,8 +59,10 @@ _id_decoder: Final = msgspec.json.Decoder(Mapping[str, msgspec.Raw])
 def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
     """Return the row for the JSON text *raw* of one event.
 
+    The caller compares the time with the retention of the tier.
+
     Raises:
-        InvalidEventError: a field is missing, has another type, or is out of range.
+        InvalidEventError: a field is missing, has another type, or is out of range for every tier.
         TenantMismatchError: the event names another organization.
     """
     if len(raw) > MAX_EVENT_BYTES:
@@ -77,12 +81,8 @@ def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
 
 
 def _row(raw: bytes, event: Event, reception: BatchContext) -> EventRow:
-    if not reception.is_in_range(event.event_timestamp):
-        raise InvalidEventError(
-            "event_timestamp",
-            "out_of_range",
-            f"Expected a time at most {reception.retention.days} days ago and at most 24 hours ahead.",
-        )
+    if reception.is_ahead(event.event_timestamp) or reception.is_outdated(event.event_timestamp):
+        raise InvalidEventError("event_timestamp", "out_of_range", TIME_OUT_OF_RANGE)
     session_id = event.session_id or ""
     if NUL in raw:
         require_no_nul(

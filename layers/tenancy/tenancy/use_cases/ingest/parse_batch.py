@@ -1,20 +1,19 @@
 """Parse the events of a request, each alone, so that one bad event rejects only itself."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.rules.events.batch import Batch
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
-from tenancy.rules.events.segment import parse_segment_message
+from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
 from tenancy.rules.resolution import Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
-from tenancy.rules.tiers import QUOTAS
 
 MAX_REPORTED_ERRORS: Final = 100
 
@@ -26,22 +25,71 @@ class ParsedBatch:
     """The events of a request: valid *rows* by their place in it, and the *rejected* events.
 
     *counted* rows take quota; *clock_held* rows are held because of their timestamp and take none. Both have each event
-    once: copies in one batch were received at the same time, and the first one counts.
+    once: copies in one batch were received at the same time, and the first one counts. *ages* has the age in days of
+    each counted event that the retention of some tier may exclude. The tier is known after the admission.
     """
 
     rows: Mapping[int, EventRow]
     counted: Mapping[Identity, EventRow]
     clock_held: Mapping[Identity, EventRow]
+    ages: Mapping[Identity, int]
     rejected: tuple[Rejection, ...]
 
     @classmethod
-    def of(cls, rows: Mapping[int, EventRow], rejected: Iterable[Rejection]) -> "ParsedBatch":
+    def of(cls, rows: Mapping[int, EventRow], rejected: Iterable[Rejection], context: BatchContext) -> "ParsedBatch":
         """Divide *rows* into those that take quota and those held because of their timestamp."""
         counted: dict[Identity, EventRow] = {}
         clock_held: dict[Identity, EventRow] = {}
         for row in rows.values():
             (clock_held if row.reason else counted).setdefault(row.identity, row)
-        return cls(rows=rows, counted=counted, clock_held=clock_held, rejected=tuple(rejected))
+        ages = {
+            identity: context.age_in_days(row)
+            for identity, row in counted.items()
+            if row.event_timestamp < context.kept_by_all_text
+        }
+        return cls(rows=rows, counted=counted, clock_held=clock_held, ages=ages, rejected=tuple(rejected))
+
+    @property
+    def kept_by_all(self) -> int:
+        """The number of counted events that the retention of every tier includes."""
+        return len(self.counted) - len(self.ages)
+
+    def hold_past(self, retention_days: int) -> "ParsedBatch":
+        """Hold the events that are older than the retention, as for a Segment SDK."""
+        past = self._past(retention_days)
+        if not past:
+            return self
+        held = {identity: structs.replace(self.counted[identity], reason=HELD_FOR_CLOCK) for identity in past}
+        counted = {identity: row for identity, row in self.counted.items() if identity not in past}
+        return replace(self, counted=counted, clock_held={**self.clock_held, **held})
+
+    def reject_past(self, retention_days: int) -> "ParsedBatch":
+        """Reject the events that are older than the retention.
+
+        Raises:
+            InvalidError: no event is left.
+        """
+        past = self._past(retention_days)
+        if not past:
+            return self
+        error = FieldError(
+            location="event_timestamp",
+            code="out_of_range",
+            message=f"Expected a time at most {retention_days} days ago and at most 24 hours ahead.",
+        )
+        rejected = [
+            Rejection(index=index, event_id=row.event_id, errors=(error,))
+            for index, row in self.rows.items()
+            if row.identity in past
+        ]
+        rows = {index: row for index, row in self.rows.items() if row.identity not in past}
+        counted = {identity: row for identity, row in self.counted.items() if identity not in past}
+        if not rows:
+            raise _refusal([*self.rejected, *rejected])
+        return replace(self, rows=rows, counted=counted, rejected=(*self.rejected, *rejected))
+
+    def _past(self, retention_days: int) -> set[Identity]:
+        return {identity for identity, age in self.ages.items() if age > retention_days}
 
 
 def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedBatch:
@@ -82,8 +130,7 @@ def _require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
 def _parse(
     tenant: Tenant, raws: Iterable[Raw], parse: Callable[[bytes, BatchContext], EventRow], *, now: datetime
 ) -> ParsedBatch:
-    retention = timedelta(days=QUOTAS[tenant.tier].data_retention_days)
-    context = BatchContext(organization_id=tenant.organization_id, received_at=now, retention=retention)
+    context = BatchContext(organization_id=tenant.organization_id, received_at=now)
     rows: dict[int, EventRow] = {}
     rejected: list[Rejection] = []
     for index, raw in enumerate(raws):
@@ -93,7 +140,7 @@ def _parse(
             rejected.append(Rejection(index=index, event_id=error.event_id, errors=(error.error,)))
     if not rows:
         raise _refusal(rejected)
-    return ParsedBatch.of(rows, rejected)
+    return ParsedBatch.of(rows, rejected, context)
 
 
 def _refusal(rejected: list[Rejection]) -> InvalidError:

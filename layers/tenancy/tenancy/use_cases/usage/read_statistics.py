@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.rules.durations import DOWNGRADE_RETENTION
-from tenancy.rules.tenant import Tenant
+from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.tiers import first_kept_day
 from tenancy.rules.usage import Period, unsettled_since
 from tenancy.stores.clickhouse.client import Client, TenantReader
@@ -17,7 +17,7 @@ from tenancy.stores.postgres.usage import find_rolled_up_at, list_tiers_since
 def read_statistics(
     db: Database,
     client: Client,
-    tenant: Tenant,
+    tenant: AdmittedTenant,
     period: Period,
     *,
     group_by: Collection[str],
