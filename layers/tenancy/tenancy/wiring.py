@@ -210,20 +210,30 @@ class Wiring:
         return WriteKeys(self.database)
 
     def key_set(self) -> "KeySet":
-        """Return the public keys that verify access tokens, from the current secret."""
+        """Return the public keys that verify access tokens, from the current secret.
+
+        Raises:
+            KeySetError: a key of the secret must not verify tokens. The metric `KeySetRefused` counts each try.
+        """
         from tenancy.stores.aws.secrets import JWKS
 
         return self._parse_key_set(self.secrets.get_secret(JWKS))
 
     @cached_property
     def _parse_key_set(self) -> "Callable[[str], KeySet]":
+        from tenancy.gateway.metrics import KEY_SET_REFUSED, count
+        from tenancy.rules.public_keys import KeySetError
         from tenancy.rules.tokens import KeySet
 
         issuer = self.settings.token_issuer
 
         @lru_cache(maxsize=1)  # a new key set replaces the old one and its cache of verified tokens
         def parse(document: str) -> KeySet:
-            return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
+            try:
+                return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
+            except KeySetError as error:
+                count(KEY_SET_REFUSED, {"reason": str(error)})
+                raise
 
         return parse
 
