@@ -20,7 +20,7 @@ IDENTITY_SOURCES: Final = (AUTHORIZATION,)
 logger = Logger()
 settings = Settings.from_env("PLATFORM_GATEWAY_KEY", "TOKEN_ISSUER")
 wiring = Wiring(settings)
-db = wiring.database
+db = wiring.authorizer_database
 
 
 class UnauthorizedError(Exception):

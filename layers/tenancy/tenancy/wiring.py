@@ -61,6 +61,14 @@ class Wiring:
         return Database(lambda: self.secrets.get_secret(DATABASE), secret=DATABASE)
 
     @cached_property
+    def authorizer_database(self) -> "Database":
+        """PostgreSQL with the authorizer's role, which may look up credentials and read no table."""
+        from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
+        from tenancy.stores.postgres.client import Database
+
+        return Database(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE))
+
+    @cached_property
     def platform_database(self) -> "Database":
         """PostgreSQL with the platform's role, for statements that cross organizations."""
         from tenancy.stores.aws.secrets import PLATFORM_DATABASE
@@ -207,7 +215,7 @@ class Wiring:
         """The look-up of write keys, for routes without an authorizer."""
         from tenancy.use_cases.keys.write_keys import WriteKeys
 
-        return WriteKeys(self.database)
+        return WriteKeys(self.authorizer_database)
 
     def key_set(self) -> "KeySet":
         """Return the public keys that verify access tokens, from the current secret.

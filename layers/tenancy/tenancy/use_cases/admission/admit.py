@@ -1,7 +1,7 @@
 """Admit requests in one Redis round trip.
 
-PostgreSQL is read only if Redis lacks the organization's standing or is unreachable
-(docs/decisions/0003-one-admission.md).
+For a tenant, PostgreSQL is read only if Redis lacks the organization's standing or is unreachable
+(docs/decisions/0003-one-admission.md). For an operator it is read at each request.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class AdmissionGate:
     def __init__(self, redis: Redis, db: "Callable[[], Database]") -> None:
         """Open nothing yet.
 
-        *db* is called only if Redis cannot decide, because it imports PostgreSQL's driver.
+        *db* is called only for an operator, or if Redis cannot decide, because it imports PostgreSQL's driver.
         """
         self._redis = redis
         self._db = db
@@ -59,9 +59,9 @@ class AdmissionGate:
         Raises:
             UnavailableError: PostgreSQL is needed and unreachable.
         """
+        if isinstance(caller, Operator):
+            return self._admit_operator(caller, now)
         try:
-            if isinstance(caller, Operator):
-                return self._admit_operator(caller, now)
             return self._admit_tenant(caller, events=events, all_or_nothing=all_or_nothing, now=now)
         except RedisUnreachableError as error:
             return replace(self._admit_without_redis(caller, events=events, now=now), degraded_by=str(error))
@@ -83,10 +83,30 @@ class AdmissionGate:
             )
 
     def _admit_operator(self, operator: Operator, now: datetime) -> Admission:
+        """Decide on a request of a platform key.
+
+        PostgreSQL is asked for the key at each request that the rate limit admits. So a revoked key is refused at its
+        next request, also if it was revoked by hand (docs/decisions/0045-credential-look-ups.md).
+        """
+        try:
+            admission = self._count_operator(operator, now)
+        except RedisUnreachableError as error:
+            admission = replace(self._count_operator_here(operator, now), degraded_by=str(error))
+        if admission.verdict is AdmissionVerdict.ADMITTED and not self._is_live(operator):
+            return replace(admission, verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
+        return admission
+
+    def _count_operator(self, operator: Operator, now: datetime) -> Admission:
         admission = admit_operator(self._redis, PLATFORM_LOG, operator.credential_id, now=now)
         if isinstance(admission, UnknownStanding):
             raise RedisUnreachableError("evicted")
         return admission
+
+    def _count_operator_here(self, operator: Operator, now: datetime) -> Admission:
+        window = self._window(PLATFORM_LOG, str(operator.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
+        rate = rate_state(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
+        verdict = AdmissionVerdict.RATE_LIMITED if rate.is_exceeded else AdmissionVerdict.ADMITTED
+        return Admission(verdict=verdict, rate=rate)
 
     def _admit_tenant(self, tenant: Tenant, *, events: int, all_or_nothing: bool, now: datetime) -> Admission:
         def admit() -> Admission | UnknownStanding:
@@ -130,13 +150,13 @@ class AdmissionGate:
 
         return read_month_so_far(self._db(), tenant, now=now)
 
-    def _admit_without_redis(self, caller: Caller, *, events: int, now: datetime) -> Admission:
+    def _is_live(self, operator: Operator) -> bool:
+        from tenancy.use_cases.admission.check_platform_key import is_live  # noqa: PLC0415 - with the database's driver
+
+        return is_live(self._db(), operator)
+
+    def _admit_without_redis(self, caller: Tenant, *, events: int, now: datetime) -> Admission:
         """Decide without Redis: accept all events, which the roll-up counts later from their rows."""
-        if isinstance(caller, Operator):
-            window = self._window(PLATFORM_LOG, str(caller.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
-            rate = rate_state(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
-            verdict = AdmissionVerdict.RATE_LIMITED if rate.is_exceeded else AdmissionVerdict.ADMITTED
-            return Admission(verdict=verdict, rate=rate)
         known = self._read_standing(caller)
         if known is None:
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
