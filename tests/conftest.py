@@ -165,10 +165,11 @@ def databases(servers: Servers, database_pool: DatabasePool) -> Iterator[Databas
         owner=Database(lambda: servers.postgres_url(postgres.OWNER, name), as_owner=True),
         functions=Database(lambda: servers.postgres_url(postgres.FUNCTIONS, name)),
         platform=Database(lambda: servers.postgres_url(postgres.PLATFORM, name)),
+        authorizer=Database(lambda: servers.postgres_url(postgres.AUTHORIZER, name)),
         clickhouse=client,
     )
     yield made
-    for database in (made.owner, made.functions, made.platform):
+    for database in (made.owner, made.functions, made.platform, made.authorizer):
         database.close()
     client.close()
     database_pool.give_back(name)

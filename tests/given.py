@@ -66,6 +66,7 @@ class Servers:
             postgres.OWNER: self.credentials.owner,
             postgres.FUNCTIONS: self.credentials.functions,
             postgres.PLATFORM: self.credentials.platform,
+            postgres.AUTHORIZER: self.credentials.authorizer,
         }
         return postgres.url_for(role, passwords[role], "127.0.0.1", port=self.postgres_port, database=database)
 
@@ -82,6 +83,7 @@ class Databases:
     owner: Database
     functions: Database
     platform: Database
+    authorizer: Database
     clickhouse: Client
 
 

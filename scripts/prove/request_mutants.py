@@ -103,6 +103,14 @@ MUTANTS: Final = (
         caught_by=expected_tests.MALFORMED_CREDENTIALS,
     ),
     Mutant(
+        name="a revoked platform key works while its authorization is cached",
+        safeguard="credentials",
+        file=f"{CORE}/use_cases/admission/admit.py",
+        old="if admission.verdict is AdmissionVerdict.ADMITTED and not self._is_live(operator):",
+        new="if admission.verdict is None:",
+        caught_by=expected_tests.REVOKED_PLATFORM_KEY,
+    ),
+    Mutant(
         name="all write keys share one cache entry",
         safeguard="caches by credential digest",
         file=f"{CORE}/use_cases/keys/write_keys.py",

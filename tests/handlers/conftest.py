@@ -15,6 +15,7 @@ from scripts.stack import postgres
 from tenancy import wiring
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.stores.aws.secrets import (
+    AUTHORIZER_DATABASE,
     CLICKHOUSE,
     CLICKHOUSE_READER,
     DATABASE,
@@ -37,9 +38,12 @@ from tests.handlers.functions import (
     Mails,
     PutSecret,
     Start,
+    insert_operator,
     running,
+    superuser,
 )
 from tests.handlers.redis_keys import persist_keys
+from tests.handlers.requests import OPERATOR
 
 ACCOUNT = "123456789012"  # moto's
 
@@ -103,9 +107,15 @@ def put_secret(aws: AwsAccount) -> PutSecret:  # noqa: ARG001 - its account
 
 @pytest.fixture
 def secrets(put_secret: PutSecret, databases: Databases) -> None:
-    """Put the secrets that docs/operations.md tells an operator to put into Secrets Manager."""
+    """Put the secrets that docs/operations.md tells an operator to put into Secrets Manager.
+
+    The platform key of `requests.OPERATOR` is stored, too: each request of an operator needs a live one.
+    """
     servers = databases.servers
+    with superuser(databases) as conn:
+        insert_operator(conn, OPERATOR)
     put_secret(DATABASE, servers.postgres_url(postgres.FUNCTIONS, databases.name))
+    put_secret(AUTHORIZER_DATABASE, servers.postgres_url(postgres.AUTHORIZER, databases.name))
     put_secret(PLATFORM_DATABASE, servers.postgres_url(postgres.PLATFORM, databases.name))
     put_secret(OWNER_DATABASE, servers.postgres_url(postgres.OWNER, databases.name))
     put_secret(CLICKHOUSE, servers.clickhouse_url(databases.name))

@@ -15,6 +15,8 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
+from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.tenant import Operator
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
@@ -62,6 +64,14 @@ class Function:
 def superuser(databases: Databases) -> psycopg.Connection:
     """Connect as a superuser, past all policies."""
     return psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True)
+
+
+def insert_operator(conn: psycopg.Connection, operator: Operator) -> None:
+    """Store a platform key with the id of *operator*. Its text is thrown away."""
+    conn.execute(
+        "INSERT INTO platform_keys (id, name, digest) VALUES (%s, 'Operator', %s)",
+        (operator.credential_id, generate_key(KeyType.PLATFORM).digest),
+    )
 
 
 def template_variables(name: str) -> set[str]:

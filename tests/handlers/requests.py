@@ -17,7 +17,7 @@ from tenancy.rules.tenant import Caller, Operator, Tenant
 from tests.given import ROOT, event
 from tests.handlers.functions import Function
 
-OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
+OPERATOR = Operator(credential_id=UUID("0193f6a2-8e42-4a90-b1d7-5c3e9f0a6b28"))  # of the sample events
 type Event = dict[str, Any]
 
 

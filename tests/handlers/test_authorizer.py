@@ -4,10 +4,11 @@ import base64
 
 import pytest
 
+from scripts.stack import postgres
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import Operator, RateBucket, Tenant
-from tenancy.stores.aws.secrets import DATABASE
+from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.handlers.functions import OPERATORS_GATEWAY_KEY, Function, PutSecret, Start, superuser
@@ -189,8 +190,18 @@ def test_key_type_decides_the_rate_bucket(authorizer: Function, acme: Provisione
         assert caller.bucket is bucket
 
 
+def test_authorizer_needs_only_the_role_for_look_ups(
+    start: Start, put_secret: PutSecret, databases: Databases, acme: Provisioned
+) -> None:
+    put_secret(AUTHORIZER_DATABASE, databases.servers.postgres_url(postgres.AUTHORIZER, databases.name))
+
+    answer = start("authorizer")(to_authorizer(f"Bearer {acme.secret_key.text}"))
+
+    assert answer["context"]["organization_id"] == str(acme.organization.id)
+
+
 def test_unreachable_database_is_no_401(start: Start, put_secret: PutSecret, nowhere: str) -> None:
-    put_secret(DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
+    put_secret(AUTHORIZER_DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
     assert not is_unauthorized(start("authorizer"), to_authorizer(f"Bearer {generate_key(KeyType.SECRET).text}"))
 
 

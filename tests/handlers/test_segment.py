@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tenancy.rules.api_keys import KeyType, generate_key
-from tenancy.stores.aws.secrets import DATABASE
+from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount
 from tests.handlers.functions import Function, PutSecret, Start
@@ -173,7 +173,7 @@ def test_sdk_gets_503_if_the_queue_is_missing(start: Start, acme: Provisioned, a
 
 
 def test_unreachable_database_is_503_for_any_key(start: Start, put_secret: PutSecret, nowhere: str) -> None:
-    put_secret(DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
+    put_secret(AUTHORIZER_DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
     ingest = start("ingest")
     request = segment_batch(segment_call(1), key=generate_key(KeyType.WRITE))
 

@@ -206,5 +206,7 @@ def test_a_release_inserts_every_column_of_an_event(statement: str, computed: li
 
 
 def test_a_mark_has_every_column_of_a_held_event() -> None:
-    assert sorted(max(column_lists(INSERT_MARKS), key=len)) == sorted([*COLUMNS["held_events"], "version"])
+    inserted = max(column_lists(INSERT_MARKS), key=len)
+
+    assert sorted(inserted) == sorted([*COLUMNS["held_events"], "version"])
     assert COLUMNS["held_events"] == (*EVENT_COLUMNS, "reason")

@@ -61,6 +61,14 @@ class Wiring:
         return Database(lambda: self.secrets.get_secret(DATABASE), secret=DATABASE)
 
     @cached_property
+    def authorizer_database(self) -> "Database":
+        """PostgreSQL with the authorizer's role, which may look up credentials and read no table."""
+        from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
+        from tenancy.stores.postgres.client import Database
+
+        return Database(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE))
+
+    @cached_property
     def platform_database(self) -> "Database":
         """PostgreSQL with the platform's role, for statements that cross organizations."""
         from tenancy.stores.aws.secrets import PLATFORM_DATABASE
@@ -207,23 +215,33 @@ class Wiring:
         """The look-up of write keys, for routes without an authorizer."""
         from tenancy.use_cases.keys.write_keys import WriteKeys
 
-        return WriteKeys(self.database)
+        return WriteKeys(self.authorizer_database)
 
     def key_set(self) -> "KeySet":
-        """Return the public keys that verify access tokens, from the current secret."""
+        """Return the public keys that verify access tokens, from the current secret.
+
+        Raises:
+            KeySetError: a key of the secret must not verify tokens. The metric `KeySetRefused` counts each try.
+        """
         from tenancy.stores.aws.secrets import JWKS
 
         return self._parse_key_set(self.secrets.get_secret(JWKS))
 
     @cached_property
     def _parse_key_set(self) -> "Callable[[str], KeySet]":
+        from tenancy.gateway.metrics import KEY_SET_REFUSED, count
+        from tenancy.rules.public_keys import KeySetError
         from tenancy.rules.tokens import KeySet
 
         issuer = self.settings.token_issuer
 
         @lru_cache(maxsize=1)  # a new key set replaces the old one and its cache of verified tokens
         def parse(document: str) -> KeySet:
-            return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
+            try:
+                return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
+            except KeySetError as error:
+                count(KEY_SET_REFUSED, {"reason": str(error)})
+                raise
 
         return parse
 

@@ -10,6 +10,7 @@ from typing import Final
 NAMESPACE: Final = "Tenancy"
 SERVICE: Final = "tenancy"
 STANDING_NOT_PUBLISHED: Final = "StandingNotPublished"
+KEY_SET_REFUSED: Final = "KeySetRefused"
 NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
 
 

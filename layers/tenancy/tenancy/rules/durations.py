@@ -53,6 +53,7 @@ MAX_RESERVATION_SECONDS: Final = 24 * 3600
 
 # Credentials
 TOKEN_LEEWAY_SECONDS: Final = 60
+MAX_TOKEN_LIFE_SECONDS: Final = 24 * 3600  # from `iat` to `exp`; a token cannot be revoked one by one
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
 OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gateway caches an authorizer's answer
 

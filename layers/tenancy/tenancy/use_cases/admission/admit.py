@@ -1,7 +1,7 @@
 """Admit requests in one Redis round trip.
 
-PostgreSQL is read only if Redis lacks the organization's standing or is unreachable
-(docs/decisions/0003-one-admission.md).
+For a tenant, PostgreSQL is read only if Redis lacks the organization's standing or is unreachable
+(docs/decisions/0003-one-admission.md). For an operator it is read at each request.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ class AdmissionGate:
     def __init__(self, redis: Redis, db: "Callable[[], Database]") -> None:
         """Open nothing yet.
 
-        *db* is called only if Redis cannot decide, because it imports PostgreSQL's driver.
+        *db* is called only for an operator, or if Redis cannot decide, because it imports PostgreSQL's driver.
         """
         self._redis = redis
         self._db = db
@@ -77,9 +77,9 @@ class AdmissionGate:
         Raises:
             UnavailableError: PostgreSQL is needed and unreachable.
         """
+        if isinstance(caller, Operator):
+            return self._admit_operator(caller, now)
         try:
-            if isinstance(caller, Operator):
-                return self._admit_operator(caller, now)
             return self._admit_tenant(caller, events=events, ages=ages, all_or_nothing=all_or_nothing, now=now)
         except RedisUnreachableError as error:
             admission = self._admit_without_redis(
@@ -108,10 +108,30 @@ class AdmissionGate:
             )
 
     def _admit_operator(self, operator: Operator, now: datetime) -> Admission:
+        """Decide on a request of a platform key.
+
+        PostgreSQL is asked for the key at each request that the rate limit admits. So a revoked key is refused at its
+        next request, also if it was revoked by hand (docs/decisions/0045-credential-look-ups.md).
+        """
+        try:
+            admission = self._count_operator(operator, now)
+        except RedisUnreachableError as error:
+            admission = replace(self._count_operator_here(operator, now), degraded_by=str(error))
+        if admission.verdict is AdmissionVerdict.ADMITTED and not self._is_live(operator):
+            return replace(admission, verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
+        return admission
+
+    def _count_operator(self, operator: Operator, now: datetime) -> Admission:
         admission = admit_operator(self._redis, PLATFORM_LOG, operator.credential_id, now=now)
         if isinstance(admission, UnknownStanding):
             raise RedisUnreachableError("evicted")
         return admission
+
+    def _count_operator_here(self, operator: Operator, now: datetime) -> Admission:
+        window = self._window(PLATFORM_LOG, str(operator.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
+        rate = rate_state(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
+        verdict = AdmissionVerdict.RATE_LIMITED if rate.is_exceeded else AdmissionVerdict.ADMITTED
+        return Admission(verdict=verdict, rate=rate)
 
     def _admit_tenant(
         self, tenant: Tenant, *, events: int, ages: Sequence[int], all_or_nothing: bool, now: datetime
@@ -158,14 +178,14 @@ class AdmissionGate:
 
         return read_month(self._db(), tenant, now=now)
 
+    def _is_live(self, operator: Operator) -> bool:
+        from tenancy.use_cases.admission.check_platform_key import is_live  # noqa: PLC0415 - with the database's driver
+
+        return is_live(self._db(), operator)
+
     def _admit_without_redis(
-        self, caller: Caller, *, events: int, ages: Sequence[int], all_or_nothing: bool, now: datetime
+        self, caller: Tenant, *, events: int, ages: Sequence[int], all_or_nothing: bool, now: datetime
     ) -> Admission:
-        if isinstance(caller, Operator):
-            window = self._window(PLATFORM_LOG, str(caller.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
-            rate = rate_state(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
-            verdict = AdmissionVerdict.RATE_LIMITED if rate.is_exceeded else AdmissionVerdict.ADMITTED
-            return Admission(verdict=verdict, rate=rate)
         known = self._read_standing(caller)
         if known is None:
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
