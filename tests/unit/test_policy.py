@@ -1,11 +1,14 @@
 """The policy of the authorizer allows the whole API, because it is cached for all paths."""
 
+import json
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
 from tenancy.gateway.context import to_context
 from tenancy.gateway.policy import allow_policy
+from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import CallerKind, Operator, Tenant
 from tenancy.rules.tiers import Tier
 
@@ -17,6 +20,7 @@ ACME = Tenant(
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,
 )
+MAX_ANSWER_BYTES = 8 * 1024  # of an authorizer
 API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5"
 
 
@@ -45,3 +49,11 @@ def test_operator_is_allowed_like_a_tenant() -> None:
     answer = allow_policy(f"{API}/v1/GET/usage", operator, "platform")
 
     assert (answer["principalId"], answer["usageIdentifierKey"]) == (str(operator.credential_id), "platform")
+
+
+def test_largest_answer_fits_api_gateway() -> None:
+    caller = replace(ACME, subdomain="a" * 63, scopes=PERMISSIONS)
+
+    answer = allow_policy(f"{API}/v1/GET/usage", caller, "k" * 128)
+
+    assert len(json.dumps(answer)) <= MAX_ANSWER_BYTES
