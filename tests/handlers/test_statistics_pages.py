@@ -14,7 +14,7 @@ from tenancy.stores.aws.secrets import CLICKHOUSE_READER, DATABASE
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import roll_up
-from tests.given import Databases, tenant_of
+from tests.given import Databases, know, tenant_of
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.requests import Event, answer_of, called_by, problem_of, sample, with_query
@@ -166,8 +166,9 @@ def test_cursor_of_another_query_is_422(
 
 @pytest.mark.usefixtures("secrets")
 def test_foreign_cursor_is_refused_before_a_store_is_read(
-    start: Start, put_secret: PutSecret, acme: Provisioned, nowhere: str
+    start: Start, put_secret: PutSecret, counters: Redis, acme: Provisioned, nowhere: str
 ) -> None:
+    know(counters, tenant_of(acme))
     put_secret(CLICKHOUSE_READER, f"http://{nowhere}/default")
     put_secret(DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
     usage = start("usage")
