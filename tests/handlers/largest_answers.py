@@ -106,7 +106,7 @@ class Largest:
         """Run *statement* past all policies, with the organization and the numbers that every filling uses."""
         known = {"organization_id": self.acme.organization.id, "large": LARGE_NUMBER, **values}
         with superuser(self.databases) as conn:
-            cursor = conn.execute(statement, known)  # type: ignore[arg-type] # constants of this module
+            cursor = conn.execute(statement, known)
             return cursor.fetchall() if cursor.description else []
 
     def as_tenant(self, request: Event, **query: str) -> Event:

@@ -76,7 +76,7 @@ class StatisticsQuery:
 
     def position_of(self, group: Statistics) -> StatisticsPosition:
         """Return the position of *group* in the order of this query."""
-        numbers = {
+        numbers: dict[StatisticsOrder, int | Decimal] = {
             StatisticsOrder.KEY: 0,
             StatisticsOrder.EVENTS: group.events,
             StatisticsOrder.REVENUE: largest_revenue(group),

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from tenancy.errors import FieldError, InvalidError
@@ -36,10 +36,16 @@ def parse_period(start: date | None, end: date | None, *, today: date) -> Period
     return period
 
 
-def days_of(organization_id: UUID, period: Period) -> PagedList[tuple[date]]:
+class DayPosition(NamedTuple):
+    """The position of a day in a list of days."""
+
+    day: date
+
+
+def days_of(organization_id: UUID, period: Period) -> PagedList[DayPosition]:
     """Return the list of the organization's days with usage in *period*."""
     return PagedList(
-        name="usage", organization_id=organization_id, position=tuple[date], parameters=(period.start, period.end)
+        name="usage", organization_id=organization_id, position=DayPosition, parameters=(period.start, period.end)
     )
 
 
@@ -51,8 +57,8 @@ def usage_document(report: UsageReport, *, cursor: str | None, limit: int) -> di
     """
     listed = days_of(report.organization_id, report.period)
     after = listed.find_position(cursor)
-    days = [day for day in report.daily if after is None or (day.metric_date,) > after]
-    page = Page.of(days, limit, lambda day: listed.format_cursor((day.metric_date,)))
+    days = [day for day in report.daily if after is None or day.metric_date > after.day]
+    page = Page.of(days, limit, lambda day: listed.format_cursor(DayPosition(day.metric_date)))
     return {
         "organization_id": str(report.organization_id),
         "tier": report.tier.value,

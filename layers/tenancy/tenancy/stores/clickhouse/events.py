@@ -1,6 +1,6 @@
 """Counts and sums of a tenant's events. Each event counts once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -164,12 +164,21 @@ def list_statistics(
     parameters |= {"is_after_key": after is not None and is_by_key}
     parameters |= {"is_after_number": after is not None and not is_by_key}
     parameters |= {**(after or BEGINNING)._asdict(), "start_offset": start_offset, "limit": limit}
-    return [_statistics(query.group_by, *row) for row in reader.query(LIST_STATISTICS, parameters)]
+    return [_statistics(query.group_by, row) for row in reader.query(LIST_STATISTICS, parameters)]
 
 
-def _statistics(group_by: Collection[str], *values: Any) -> Statistics:  # noqa: ANN401 - columns of several types
+def _statistics(group_by: Collection[str], row: Sequence[Any]) -> Statistics:
     """Return the group of one row. Dimensions that were not requested are None."""
-    requested = (value if name in group_by else None for name, value in zip(DIMENSIONS, values, strict=False))
-    day, *texts = requested
-    counts = values[len(DIMENSIONS) : -1]  # the last column only sorts
-    return Statistics(day and date.fromisoformat(day), *texts, *counts)
+    *texts, events, revenue, devices, _ = row  # the last column only sorts
+    requested = (text if name in group_by else None for name, text in zip(DIMENSIONS, texts, strict=True))
+    day, event_type, event_name, platform, currency = requested
+    return Statistics(
+        day=date.fromisoformat(day) if day else None,
+        event_type=event_type,
+        event_name=event_name,
+        platform=platform,
+        currency=currency,
+        events=events,
+        revenue=revenue,
+        unique_devices=devices,
+    )
