@@ -105,4 +105,4 @@ def invalid_cursor() -> InvalidError:
 
 
 def _encode(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+    return base64.urlsafe_b64encode(content).decode("ascii").rstrip("=")
