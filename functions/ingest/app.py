@@ -9,6 +9,7 @@ from typing import Any
 
 from tenancy.errors import NotFoundError
 from tenancy.gateway.admission import show_admission
+from tenancy.gateway.documents.receipts import receipt_document
 from tenancy.gateway.documents.segment import parse_segment_request, settings_answer
 from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.gateway.mentions import list_mentions
@@ -58,7 +59,7 @@ def answer_events(request: Request) -> Response:
     ingest_request = IngestRequest(mentions=list_mentions(request), parse=parse, all_or_nothing=False)
     tenant, receipt = ingest.ingest(caller, ingest_request, hooks_of(request), now=now)
     log_ingested(request, tenant, receipt)
-    return json_answer(200, receipt)
+    return json_answer(200, receipt_document(receipt))
 
 
 def answer_segment_calls(request: Request) -> Response:

@@ -142,4 +142,12 @@ MUTANTS: Final = (
         new="    actor, now = actor_of(request_of(app), operator), datetime.now(UTC)\n    print(new.admin_email)\n",
         caught_by=expected_tests.ATTACKS,
     ),
+    Mutant(
+        name="a cursor of another organization is accepted",
+        safeguard="organization in every identity",
+        file=f"{CORE}/rules/cursors.py",
+        old="[self.name, self.organization_id, self.parameters]",
+        new="[self.name, self.parameters]",
+        caught_by=expected_tests.ATTACKS,
+    ),
 )

@@ -19,7 +19,7 @@ from tenancy.stores.clickhouse.platform.events import insert_frames
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, event, tenant_of
 from tests.handlers.clock import StoppedClock
-from tests.handlers.functions import Function, PutSecret, Start
+from tests.handlers.functions import Function, PutSecret, Start, superuser
 from tests.handlers.requests import (
     OPERATOR,
     Event,
@@ -32,6 +32,11 @@ from tests.handlers.requests import (
     with_query,
 )
 from tests.handlers.tcp_proxy import tcp_proxy
+
+INSERT_DAYS = """
+    INSERT INTO tenant_usage (organization_id, metric_date, events_count)
+    SELECT %s, date '2025-12-31' + n, n FROM generate_series(0, 40, 1) AS n WHERE n < 6 OR n > 31
+"""
 
 
 @pytest.fixture
@@ -105,6 +110,7 @@ def test_usage_before_any_event_is_zero(usage: Function, acme: Provisioned, now:
         },
         "held": {"count": 0, "reasons": {}},
         "daily": [],
+        "pagination": {"next_cursor": None, "has_more": False},
     }
 
 
@@ -143,6 +149,24 @@ def test_query_limits_the_days_and_not_the_quotas(
         assert document["period"] == {"start": start.isoformat(), "end": end.isoformat()}
         assert len(document["daily"]) == days
         assert document["quotas"]["events"]["used"] == 1
+
+
+def test_days_of_usage_have_pages(
+    usage: Function, databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    with superuser(databases) as conn:
+        for provisioned in (acme, globex):
+            conn.execute(INSERT_DAYS, (provisioned.organization.id,))
+    query = {"from_": "2026-01-01", "to": "2026-02-01", "limit": "2"}
+    seen: list[list[str]] = []
+
+    while "cursor" not in query or query["cursor"]:
+        document = answer_of(usage(usage_request("usage", acme, **query))).document
+        seen.append([day["date"] for day in document["daily"]])
+        query["cursor"] = document["pagination"]["next_cursor"]
+
+    days = [f"2026-01-{day:02}" for day in range(1, 6)]
+    assert seen == [days[:2], days[2:4], days[4:]]
 
 
 def test_statistics_are_grouped_by_the_query(

@@ -1,9 +1,12 @@
 """The policy of the authorizer allows the whole API, because it is cached for all paths."""
 
+import json
+from dataclasses import replace
 from uuid import UUID
 
 from tenancy.gateway.context import to_context
 from tenancy.gateway.policy import allow_policy
+from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import CallerKind, Operator, Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.use_cases.keys.authenticate import Authenticated
@@ -16,6 +19,7 @@ ACME = Tenant(
     kind=CallerKind.KEY,
 )
 AUTHENTICATED = Authenticated(caller=ACME, gateway_key="organization-0a-1", tier=Tier.GROWTH)
+MAX_ANSWER_BYTES = 8 * 1024  # of an authorizer
 API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5"
 
 
@@ -44,3 +48,13 @@ def test_operator_is_allowed_like_a_tenant() -> None:
     answer = allow_policy(f"{API}/v1", authenticated, platform_gateway_key="platform")
 
     assert (answer["principalId"], answer["usageIdentifierKey"]) == (str(operator.credential_id), "platform")
+
+
+def test_largest_answer_fits_api_gateway() -> None:
+    caller = replace(ACME, subdomain="a" * 63, scopes=PERMISSIONS)
+
+    authenticated = Authenticated(caller=caller, gateway_key="k" * 128, tier=Tier.ENTERPRISE)
+
+    answer = allow_policy(f"{API}/v1", authenticated, platform_gateway_key="platform")
+
+    assert len(json.dumps(answer)) <= MAX_ANSWER_BYTES

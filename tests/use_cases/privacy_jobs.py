@@ -126,7 +126,7 @@ def export(
     databases: Databases, provisioned: Provisioned, export_id: UUID, now: datetime
 ) -> tuple[Export, dict[str, str]]:
     """Return an export and the links to its files by name."""
-    page = read_export(databases.functions, EXPORTS, tenant_of(provisioned), export_id, now=now, cursor=0, limit=100)
+    page = read_export(databases.functions, EXPORTS, tenant_of(provisioned), export_id, now=now, cursor=None, limit=100)
     return page.export, {file.name: link for file, link in page.files.items()}
 
 

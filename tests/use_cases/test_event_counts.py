@@ -10,6 +10,7 @@ import pytest
 from tenancy.errors import InvalidError
 from tenancy.rules.events.batch import Batch
 from tenancy.rules.quotas import Metric
+from tenancy.rules.statistics import StatisticsQuery
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.usage import Period
 from tenancy.stores.aws.client import AwsClient
@@ -98,9 +99,8 @@ def test_each_event_counts_once_before_and_after_the_roll_up(
             ]
 
             period = Period(start=NOW.date().replace(day=1), end=NOW.date())
-            [group] = read_statistics(
-                databases.functions, databases.clickhouse, tenant, period, group_by=["day", "event_name"], now=NOW
-            )
+            query = StatisticsQuery(period=period, group_by=["day", "event_name"])
+            [group] = read_statistics(databases.functions, lambda: databases.clickhouse, tenant, query, now=NOW).rows
 
             assert (str(group.day), group.event_name) == ("2026-11-20", "Order Completed")
             assert (group.events, group.unique_devices) == (250, 10)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.statistics import StatisticsQuery
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.rules.usage import Period
@@ -27,8 +28,9 @@ FIRST_KEPT = (NOW - timedelta(days=DAYS)).replace(hour=0)
 def read(databases: Databases, tenant: AdmittedTenant, now: datetime = NOW) -> int:
     start = (now - timedelta(days=800)).date()
     period = Period(start=start, end=now.date() + timedelta(days=2))
-    groups = read_statistics(databases.functions, databases.clickhouse, tenant, period, group_by=[], now=now)
-    return sum(group.events for group in groups)
+    query = StatisticsQuery(period=period, group_by=[])
+    page = read_statistics(databases.functions, lambda: databases.clickhouse, tenant, query, now=now)
+    return sum(group.events for group in page.rows)
 
 
 @pytest.mark.parametrize("settled", [False, True])
