@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.dead_letters import FRAMES, DeadLetter

@@ -31,8 +31,8 @@ INSERT_LETTER: Final = """
     INSERT INTO dead_letters (
         organization_id, id, kind, cause, events, call_index, size_bytes, first_received_at, expires_at, seen_at
     )
-    SELECT %(organization_id)s, %(id)s, %(kind)s, %(cause)s, %(events)s::integer, %(call_index)s::integer, %(size_bytes)s,
-           %(first_received_at)s, %(expires_at)s, %(now)s
+    SELECT %(organization_id)s, %(id)s, %(kind)s, %(cause)s, %(events)s::integer, %(call_index)s::integer,
+           %(size_bytes)s, %(first_received_at)s, %(expires_at)s, %(now)s
     WHERE %(kind)s <> 'calls' OR %(most)s > (
         SELECT count(*) FROM dead_letters
         WHERE organization_id = %(organization_id)s AND kind = 'calls' AND cause = %(cause)s AND id <> %(id)s
