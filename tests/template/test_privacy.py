@@ -14,7 +14,9 @@ from tenancy.rules.durations import (
 from tests.template.template import FUNCTIONS, properties_of
 
 BUCKETS = properties_of("AWS::S3::Bucket")
-POLICIES = {policy["Bucket"]["Ref"]: policy["PolicyDocument"] for policy in properties_of("AWS::S3::BucketPolicy").values()}
+POLICIES = {
+    policy["Bucket"]["Ref"]: policy["PolicyDocument"] for policy in properties_of("AWS::S3::BucketPolicy").values()
+}
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)

@@ -35,7 +35,9 @@ def test_pages_of_expired_letters_go_in_one_run(
     for module in (expire, run_jobs.__globals__["run_privacy_jobs"].__globals__):
         monkeypatch.setitem(module if isinstance(module, dict) else vars(module), "EXPIRED_AT_ONCE", 2)
     received_at = NOW - DEAD_LETTER_RETENTION
-    drain(databases, *(message(acme.organization.id, "old", received_at=received_at) for _ in range(5)), now=received_at)
+    drain(
+        databases, *(message(acme.organization.id, "old", received_at=received_at) for _ in range(5)), now=received_at
+    )
 
     assert run_jobs(databases, NOW).letters_expired == 5
     assert bodies() == {}
