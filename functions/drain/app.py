@@ -75,7 +75,7 @@ def dead_message(record: dict[str, Any]) -> DeadMessage:
         id=known_id or uuid5(organization_id, record["messageId"]),
         organization_id=organization_id,
         kind=kind,
-        cause=(attributes.get("error") or DEFAULT_CAUSES[kind])[:MAX_CAUSE_CHARACTERS],
+        cause=storable(attributes.get("error") or DEFAULT_CAUSES[kind])[:MAX_CAUSE_CHARACTERS],
         events=parse_number(attributes.get("events", "")),
         call_index=parse_number(attributes.get("call_index", "")),
         size_bytes=len(body.encode(errors="replace")) if size_bytes is None else size_bytes,
@@ -89,6 +89,11 @@ def first_receipt(attributes: dict[str, str], of_queue: dict[str, str]) -> datet
     texts = (attributes.get("first_received_at", ""), of_queue["SentTimestamp"])
     times = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS]
     return EPOCH + timedelta(milliseconds=min(times))
+
+
+def storable(text: str) -> str:
+    """Return *text* without the characters that PostgreSQL cannot store."""
+    return text.encode(errors="replace").decode().replace("\0", " ")
 
 
 def parse_id(text: str) -> UUID | None:

@@ -114,6 +114,15 @@ def test_message_without_an_owner_is_the_platforms(drain: Function, databases: D
     assert [key.partition("/")[0] for key in bodies()] == [str(PLATFORM_LOG)]
 
 
+def test_cause_is_storable_in_any_case(drain: Function, databases: Databases, acme: Provisioned) -> None:
+    event = delivery("frames", acme.organization.id, datetime.now(UTC), error="a\0b\ud800" + "x" * 500)
+
+    assert drain(event) == ALL_DRAINED
+
+    [(_, cause, *_)] = rows(databases, acme.organization.id)
+    assert cause == ("a b?" + "x" * 500)[:200]
+
+
 @pytest.mark.parametrize("text", ["-1", "1e9", "99999999999999999999", "\u0663", "", "4000000000"])
 def test_invalid_number_is_no_fault(drain: Function, databases: Databases, acme: Provisioned, text: str) -> None:
     event = delivery(
