@@ -20,7 +20,7 @@ from tests.use_cases.storing import count as count_events
 
 LETTERS = 2
 STORED, REDRIVEN = (True, False, False, False), (True, True, False, False)
-DELETE_LETTERS = "UPDATE dead_letters SET expires_at = now() - interval '1 second' WHERE organization_id = %s"
+EXPIRE_LETTERS = "UPDATE dead_letters SET expires_at = %s WHERE organization_id = %s"
 
 type Sent = tuple[UUID, list[DeadMessage]]
 
@@ -84,7 +84,7 @@ def test_crashed_expiry_is_completed(databases: Databases, acme: Provisioned) ->
     def begin() -> None:
         drain(databases, *poison(own))
         with databases.platform.tenant_transaction(own) as conn:
-            conn.execute(DELETE_LETTERS, (own,))
+            conn.execute(EXPIRE_LETTERS, (NOW, own))
 
     for crash in crashes(begin, lambda _: run_jobs(databases, NOW)):
         run_jobs(databases, NOW)

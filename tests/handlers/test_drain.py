@@ -34,7 +34,7 @@ def milliseconds(moment: datetime) -> str:
     return str(int(moment.timestamp() * 1000))
 
 
-def delivery(case: str, organization_id: UUID, sent_at: datetime, **attributes: str | None) -> dict[str, Any]:
+def delivery(case: str, organization_id: UUID, sent_at: datetime, /, **attributes: str | None) -> dict[str, Any]:
     """Return the sample *case* of another organization and time. Attributes are added, or omitted (None)."""
     [record] = sample("drain", case)["Records"]
     texts = {"organization_id": str(organization_id), "first_received_at": None, **attributes}

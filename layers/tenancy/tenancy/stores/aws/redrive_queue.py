@@ -7,7 +7,6 @@ from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.dead_letters import FRAMES, DeadLetter
 from tenancy.stores.aws.client import AwsClient
 
-MILLISECOND: Final = timedelta(milliseconds=1)
 EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -30,7 +29,7 @@ class RedriveQueue:
         values = {
             "organization_id": str(letter.organization_id),
             "dead_letter_id": str(letter.id),
-            "first_received_at": str((letter.first_received_at - EPOCH) // MILLISECOND),
+            "first_received_at": str((letter.first_received_at - EPOCH) // timedelta(milliseconds=1)),
         }
         if letter.kind in FRAMES:
             values["table"] = letter.kind.value
