@@ -147,12 +147,27 @@ def unmarked(databases: Databases, organization_id: UUID) -> None:
 
 
 def test_object_without_a_mark_is_searched(databases: Databases, acme: Provisioned) -> None:
-    """The drain may have died between the object and the mark."""
+    """The drain may have died between the object and the mark. Then SQS delivers the message again."""
     own = acme.organization.id
-    drain(databases, message(own, frame(row(own, "phone"))))
+    drain(databases, sent := message(own, frame(row(own, "phone"))))
     unmarked(databases, own)
     ask_erasure(databases, acme, "phone", NOW)
 
     run_jobs(databases, NOW + MINUTE)
+    drain(databases, sent, now=NOW + 2 * MINUTE)
 
     assert bodies() == {}
+
+
+def test_rewritten_object_without_a_mark_is_searched_again(databases: Databases, acme: Provisioned) -> None:
+    """The message that comes again replaces the object by the one with the subject."""
+    own = acme.organization.id
+    drain(databases, sent := message(own, frame(row(own, "phone"), row(own, "tablet"))))
+    unmarked(databases, own)
+    ask_erasure(databases, acme, "phone", NOW)
+
+    run_jobs(databases, NOW + MINUTE)
+    drain(databases, sent, now=NOW + 2 * MINUTE)
+    run_jobs(databases, NOW + timedelta(hours=2))
+
+    assert devices_in_bodies() == [["tablet"]]

@@ -26,7 +26,8 @@ from tenancy.stores.postgres.client import Connection
 LIST_ENDING: Final = """
     SELECT id, status IN ('erasing', 'erased') FROM organizations WHERE id = ANY(%s)
 """
-# A letter that is delivered again is returned until its object is stored. Calls are limited per cause and day.
+# A letter that is delivered again is returned until its object is stored, unless an erasure has deleted the object of a
+# process that died before the mark. Calls are limited per cause and day.
 INSERT_LETTER: Final = """
     INSERT INTO dead_letters (
         organization_id, id, kind, cause, events, call_index, size_bytes, first_received_at, expires_at, seen_at
@@ -38,7 +39,8 @@ INSERT_LETTER: Final = """
         WHERE organization_id = %(organization_id)s AND kind = 'calls' AND cause = %(cause)s AND id <> %(id)s
           AND seen_at > %(since)s
     )
-    ON CONFLICT (organization_id, id) DO UPDATE SET seen_at = dead_letters.seen_at WHERE dead_letters.stored_at IS NULL
+    ON CONFLICT (organization_id, id) DO UPDATE SET seen_at = dead_letters.seen_at
+    WHERE dead_letters.stored_at IS NULL AND dead_letters.deleted_at IS NULL
     RETURNING id
 """
 UPDATE_STORED: Final = """
