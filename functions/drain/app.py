@@ -54,7 +54,7 @@ def report(drained: Drained) -> None:
     """Log each cause, and count the metrics that alarms watch."""
     for cause, messages in drained.counts.items():
         fields = {"organization_id": str(cause.organization_id), "kind": cause.kind.value, "cause": cause.cause}
-        logger.warning("dead letters", messages=messages, **fields)
+        logger.warning("dead letters", extra={**fields, "messages": messages})
         if cause.kind in METRICS:
             count(METRICS[cause.kind], fields, amount=messages)
     if drained.failed:
