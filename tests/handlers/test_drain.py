@@ -12,7 +12,7 @@ from tenancy.stores.aws.secrets import PLATFORM_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import ROOT, AwsAccount, Databases
 from tests.handlers.dead_letter_requests import operator_request
-from tests.handlers.functions import Function, PutSecret, Start, superuser
+from tests.handlers.functions import Function, LogLines, PutSecret, Start, superuser
 from tests.handlers.queues import messages_in
 from tests.handlers.requests import answer_of, sample
 from tests.use_cases.dead_letters import bodies
@@ -150,6 +150,18 @@ def test_drained_letters_are_counted(
     drain(delivery(case, acme.organization.id, datetime.now(UTC)))
 
     assert metrics(capsys.readouterr().out) == ({name: [1.0]} if name else {})
+
+
+def test_cause_is_logged_with_its_organization(drain: Function, acme: Provisioned, logged: LogLines) -> None:
+    drain(delivery("rejected_call", acme.organization.id, datetime.now(UTC)))
+
+    [line] = [line for line in logged() if line["message"] == "dead letters"]
+    assert {name: line[name] for name in ("organization_id", "kind", "cause", "messages")} == {
+        "organization_id": str(acme.organization.id),
+        "kind": "calls",
+        "cause": "missing",
+        "messages": 1,
+    }
 
 
 @pytest.mark.usefixtures("secrets")
