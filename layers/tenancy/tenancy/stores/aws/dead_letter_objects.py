@@ -35,9 +35,9 @@ class DeadLetterObjects(Objects):
         except ClientError as error:
             if error.response["Error"]["Code"] in MISSING:
                 return None
-            raise UnavailableError("S3 did not read the dead letter. Retry later.") from error
+            raise UnavailableError("S3 did not read the dead letter.") from error
         except BotoCoreError as error:
-            raise UnavailableError("S3 did not read the dead letter. Retry later.") from error
+            raise UnavailableError("S3 did not read the dead letter.") from error
         return content.decode()
 
     def delete_bodies(self, organization_id: UUID, letter_ids: Collection[UUID]) -> None:
@@ -51,4 +51,4 @@ class DeadLetterObjects(Objects):
         try:
             self._delete([{"Key": self._key(organization_id, str(letter_id))} for letter_id in letter_ids])
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not delete the dead letters. Retry later.") from error
+            raise UnavailableError("S3 did not delete the dead letters.") from error

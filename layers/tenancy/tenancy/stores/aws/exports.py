@@ -29,9 +29,7 @@ class Exports(Objects):
                 "get_object", Params=values, ExpiresIn=int(valid_for.total_seconds())
             )
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError(
-                "The download link cannot be signed: no AWS credentials are available. Retry later."
-            ) from error
+            raise UnavailableError("The download link cannot be signed: no AWS credentials are available.") from error
         return str(url)
 
     def delete_generations(self, organization_id: UUID, export_id: UUID, *, before: int) -> None:
@@ -43,7 +41,7 @@ class Exports(Objects):
         try:
             pages = [*self._versions(organization_id, f"{export_id}/")]
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not list the files. Retry later.") from error
+            raise UnavailableError("S3 did not list the files.") from error
         for generation in sorted({int(each["Key"].split("/")[2]) for page in pages for each in page}):
             if generation < before:
                 self.delete_all(organization_id, under=export_folder(export_id, generation))

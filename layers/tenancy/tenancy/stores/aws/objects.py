@@ -41,7 +41,7 @@ class Objects:
         try:
             self._client().put_object(Bucket=self._bucket, Key=key, Body=content)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not store the file. Retry later.") from error
+            raise UnavailableError("S3 did not store the file.") from error
 
     def delete_all(self, organization_id: UUID, *, under: str = "") -> None:
         """Delete every version of the organization's files whose names begin with *under*.
@@ -57,7 +57,7 @@ class Objects:
             while versions := next(self._versions(organization_id, under), None):
                 self._delete(versions)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not delete the files. Retry later.") from error
+            raise UnavailableError("S3 did not delete the files.") from error
 
     def count_all(self, organization_id: UUID) -> int:
         """Return the number of file versions of the organization, delete markers included.
@@ -68,12 +68,12 @@ class Objects:
         try:
             return sum(len(versions) for versions in self._versions(organization_id, ""))
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not list the files. Retry later.") from error
+            raise UnavailableError("S3 did not list the files.") from error
 
     def _delete(self, objects: list[dict[str, str]]) -> None:
         answer = self._client().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
         if answer.get("Errors"):
-            raise UnavailableError("S3 did not delete every file. Retry later.")
+            raise UnavailableError("S3 did not delete every file.")
 
     def _versions(self, organization_id: UUID, under: str) -> Iterator[list[dict[str, str]]]:
         """Yield the versions and delete markers in pages.

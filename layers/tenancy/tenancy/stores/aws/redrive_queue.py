@@ -40,4 +40,4 @@ class RedriveQueue:
         try:
             self._aws.call("AmazonSQS.SendMessage", document)
         except AwsCallError as error:
-            raise UnavailableError("SQS rejected the dead letter. Retry the request.") from error
+            raise UnavailableError("SQS rejected the dead letter.") from error
