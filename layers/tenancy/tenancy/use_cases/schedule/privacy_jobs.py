@@ -48,7 +48,8 @@ class PrivacyJobStores:
 class PrivacyJobRun:
     """The numbers of jobs that a run has finished, expired or postponed.
 
-    *erasures* are finished passes. *postponed* jobs need a store that is unreachable. *letters_expired* are dead letters.
+    *erasures* are finished passes. *postponed* jobs need a store that is unreachable. *letters_expired* are deleted
+    dead letters.
     """
 
     erasures: int = 0
