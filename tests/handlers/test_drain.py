@@ -20,7 +20,7 @@ from tests.use_cases.dead_letters import bodies
 CASES = sorted(path.stem for path in (ROOT / "events" / "drain").glob("*.json"))
 ALL_DRAINED: dict[str, list[Any]] = {"batchItemFailures": []}
 LIST_LETTERS = """
-    SELECT kind, cause, events, call_index, size_bytes, first_received_at, expires_at FROM dead_letters
+    SELECT letter_kind, cause, events, call_index, size_bytes, first_received_at, expires_at FROM dead_letters
     WHERE organization_id = %s
 """
 

@@ -20,7 +20,7 @@ CAUSE = "ClickHouse error 27 CANNOT_PARSE_INPUT_ASSERTION_FAILED"
 NOW = datetime.now(UTC).replace(microsecond=0)  # the database's own clock decides what has expired
 RECEIVED = NOW - timedelta(hours=1)
 LIST_LETTERS = """
-    SELECT id, kind, cause, stored_at IS NOT NULL, redriven_at IS NOT NULL, failed_again_at IS NOT NULL,
+    SELECT id, letter_kind, cause, stored_at IS NOT NULL, redriven_at IS NOT NULL, failed_again_at IS NOT NULL,
            deleted_at IS NOT NULL
     FROM dead_letters WHERE organization_id = %s ORDER BY first_received_at, id
 """

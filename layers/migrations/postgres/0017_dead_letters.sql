@@ -6,7 +6,7 @@
 CREATE TABLE dead_letters (
     organization_id uuid NOT NULL,
     id uuid NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('events', 'held_events', 'audit', 'calls')),
+    letter_kind text NOT NULL CHECK (letter_kind IN ('events', 'held_events', 'audit', 'calls')),
     cause text NOT NULL,
     events integer,
     call_index integer,
@@ -20,7 +20,7 @@ CREATE TABLE dead_letters (
     deleted_at timestamptz,
     PRIMARY KEY (organization_id, id)
 );
-CREATE INDEX dead_letters_cause ON dead_letters (organization_id, kind, cause, first_received_at);
+CREATE INDEX dead_letters_cause ON dead_letters (organization_id, letter_kind, cause, first_received_at);
 CREATE INDEX dead_letters_stored_at ON dead_letters (organization_id, stored_at, id);
 CREATE INDEX dead_letters_expires_at ON dead_letters (expires_at);
 
@@ -45,4 +45,4 @@ ALTER TABLE erasures
 
 -- No values in pg_statistic, as in 0013.
 ALTER TABLE dead_letters
-    ALTER COLUMN kind SET STATISTICS 0, ALTER COLUMN cause SET STATISTICS 0;
+    ALTER COLUMN letter_kind SET STATISTICS 0, ALTER COLUMN cause SET STATISTICS 0;

@@ -30,13 +30,13 @@ LIST_ENDING: Final = """
 # process that died before the mark. Calls are limited per cause and day.
 INSERT_LETTER: Final = """
     INSERT INTO dead_letters (
-        organization_id, id, kind, cause, events, call_index, size_bytes, first_received_at, expires_at, seen_at
+        organization_id, id, letter_kind, cause, events, call_index, size_bytes, first_received_at, expires_at, seen_at
     )
     SELECT %(organization_id)s, %(id)s, %(kind)s, %(cause)s, %(events)s::integer, %(call_index)s::integer,
            %(size_bytes)s, %(first_received_at)s, %(expires_at)s, %(now)s
     WHERE %(kind)s <> 'calls' OR %(most)s > (
         SELECT count(*) FROM dead_letters
-        WHERE organization_id = %(organization_id)s AND kind = 'calls' AND cause = %(cause)s AND id <> %(id)s
+        WHERE organization_id = %(organization_id)s AND letter_kind = 'calls' AND cause = %(cause)s AND id <> %(id)s
           AND seen_at > %(since)s
     )
     ON CONFLICT (organization_id, id) DO UPDATE SET seen_at = dead_letters.seen_at
@@ -55,28 +55,29 @@ UPDATE_FAILED_AGAIN: Final = """
     WHERE organization_id = %(organization_id)s AND id = %(id)s
 """
 IS_REDRIVABLE: Final[LiteralString] = """
-    kind = ANY(%(kinds)s) AND stored_at IS NOT NULL AND redriven_at IS NULL AND deleted_at IS NULL
+    letter_kind = ANY(%(kinds)s) AND stored_at IS NOT NULL AND redriven_at IS NULL AND deleted_at IS NULL
 """
 LIST_GROUPS: Final = (
     """
-    SELECT kind, cause, count(*) AS count, coalesce(sum(events), 0)::bigint AS events,
+    SELECT letter_kind AS kind, cause, count(*) AS count, coalesce(sum(events), 0)::bigint AS events,
            sum(size_bytes)::bigint AS size_bytes, count(*) FILTER (WHERE """
     + IS_REDRIVABLE
     + """) AS redrivable, count(redriven_at) AS redriven, count(failed_again_at) AS failed_again,
            min(first_received_at) AS first_received_at, max(first_received_at) AS last_received_at
     FROM dead_letters
     WHERE organization_id = %(organization_id)s AND expires_at > %(now)s
-      AND (kind, cause) > (%(after_kind)s, %(after_cause)s)
-    GROUP BY kind, cause ORDER BY kind, cause LIMIT %(limit)s
+      AND (letter_kind, cause) > (%(after_kind)s, %(after_cause)s)
+    GROUP BY letter_kind, cause ORDER BY letter_kind, cause LIMIT %(limit)s
 """
 )
 LIST_SAMPLES: Final = """
     SELECT id, events, call_index, size_bytes, first_received_at, redriven_at, failed_again_at FROM dead_letters
-    WHERE organization_id = %(organization_id)s AND kind = %(kind)s AND cause = %(cause)s AND expires_at > %(now)s
+    WHERE organization_id = %(organization_id)s AND letter_kind = %(kind)s AND cause = %(cause)s
+      AND expires_at > %(now)s
     ORDER BY first_received_at DESC, id LIMIT %(limit)s
 """
 LETTER_COLUMNS: Final[LiteralString] = (
-    "organization_id, id, kind, cause, events, call_index, size_bytes, first_received_at"
+    "organization_id, id, letter_kind AS kind, cause, events, call_index, size_bytes, first_received_at"
 )
 LIST_REDRIVABLE: Final = (
     "SELECT "
