@@ -32,6 +32,7 @@ REGION = "eu-central-1"
 PLANS_PATH = "/tenancy-test/usage-plans"
 PATIENCE_SECONDS = 10.0  # time-out for Redis: long, because the machine may be slow
 EXPORTS_BUCKET = "exports"
+DEAD_LETTERS_BUCKET = "dead-letters"
 SENDER = "no-reply@attribution.localhost"
 PASSWORD = "correct horse battery staple"
 
@@ -95,9 +96,12 @@ class AwsAccount:
     queue_url: str
     dead_letters_url: str
     audit_queue_url: str
+    audit_dead_letters_url: str
+    rejected_calls_url: str
     signing_key_id: str
     encryption_key_id: str
     exports_bucket: str
+    dead_letters_bucket: str
     plan_ids: dict[str, str]
     state_machine_arn: str
 

@@ -10,6 +10,8 @@ from tenancy.settings import Settings
 from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
 from tenancy.wiring import Wiring
 
+CARRIED = ("dead_letter_id", "events")
+
 logger = Logger()
 wiring = Wiring(Settings.from_env("DEAD_LETTERS_URL"))
 dead_letters = wiring.dead_letters
@@ -42,4 +44,12 @@ def queued_frame(record: dict[str, Any]) -> QueuedFrame:
         organization_id=organization_text(attributes.get("organization_id", "")),
         table="held_events" if attributes.get("table") == "held_events" else "events",
         text=record["body"],
+        carried=carried_attributes(attributes, record["attributes"]),
     )
+
+
+def carried_attributes(attributes: dict[str, str], of_queue: dict[str, str]) -> dict[str, str]:
+    """Return the attributes that a dead letter keeps: its id after a redrive, its events and its first receipt."""
+    first = attributes.get("first_received_at") or of_queue.get("SentTimestamp", "")
+    values = {"first_received_at": first, **{name: attributes.get(name, "") for name in CARRIED}}
+    return {name: value for name, value in values.items() if value}

@@ -36,6 +36,9 @@ class Settings:
     token_issuer: str
     events_queue_url: str
     dead_letters_url: str
+    audit_dead_letters_url: str
+    rejected_calls_url: str
+    dead_letters_bucket: str
     platform_gateway_key: str
     usage_plans_path: str
     audit_queue_url: str
@@ -104,6 +107,9 @@ VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyT
         "TOKEN_ISSUER": ("token_issuer", str),
         "EVENTS_QUEUE_URL": ("events_queue_url", str),
         "DEAD_LETTERS_URL": ("dead_letters_url", str),
+        "AUDIT_DEAD_LETTERS_URL": ("audit_dead_letters_url", str),
+        "REJECTED_CALLS_URL": ("rejected_calls_url", str),
+        "DEAD_LETTERS_BUCKET": ("dead_letters_bucket", str),
         "PLATFORM_GATEWAY_KEY": ("platform_gateway_key", str),
         "USAGE_PLANS_PATH": ("usage_plans_path", str),
         "AUDIT_QUEUE_URL": ("audit_queue_url", str),

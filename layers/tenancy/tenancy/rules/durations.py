@@ -97,6 +97,11 @@ REFUSAL_RETENTION: Final = timedelta(days=30)  # a queue keeps a message for 14 
 EXPORT_FILE_RETENTION: Final = timedelta(days=7)  # the bucket deletes later: files that a dead worker left
 EXPORT_LINK_LIFETIME: Final = timedelta(hours=12)  # at most: a link ends with the session of the role that signed it
 
+# Dead letters
+DEAD_LETTER_RETENTION: Final = timedelta(days=14)  # after the first receipt, as long as a queue keeps a message
+REDRIVE_WORK_TIME_SECONDS: Final = 20  # of a time-out of 29 s. No letter is sent later.
+CALL_SAMPLE_INTERVAL: Final = timedelta(minutes=1)  # of one organization and process
+
 # Erasures of data subjects
 # The pass after one that found rows. By then every job and roll-up that ran beside that one has ended, and its rows are
 # visible.

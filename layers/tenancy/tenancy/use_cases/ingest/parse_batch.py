@@ -1,6 +1,6 @@
 """Parse the events of a request, each alone, so that one bad event rejects only itself."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -18,6 +18,15 @@ from tenancy.rules.tenant import Tenant
 MAX_REPORTED_ERRORS: Final = 100
 
 type Identity = tuple[str, str, str, str]
+
+
+class NoValidEventError(InvalidError):
+    """No event of a batch is valid. *rejected* has all of its events."""
+
+    def __init__(self, detail: str, *, errors: Sequence[FieldError], rejected: tuple[Rejection, ...]) -> None:
+        """Name the *errors* that the client sees."""
+        super().__init__(detail, errors=errors)
+        self.rejected = rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +152,7 @@ def _parse(
     return ParsedBatch.of(rows, rejected, context)
 
 
-def _refusal(rejected: list[Rejection]) -> InvalidError:
+def _refusal(rejected: list[Rejection]) -> NoValidEventError:
     errors = [
         FieldError(
             location=f"events/{rejection.index}/{error.location}".rstrip("/"), code=error.code, message=error.message
@@ -151,4 +160,4 @@ def _refusal(rejected: list[Rejection]) -> InvalidError:
         for rejection in rejected[:MAX_REPORTED_ERRORS]
         for error in rejection.errors
     ]
-    return InvalidError("No event of the batch is valid.", errors=errors)
+    return NoValidEventError("No event of the batch is valid.", errors=errors, rejected=tuple(rejected))
