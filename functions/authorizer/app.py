@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
+from tenancy.gateway.metrics import AUTHORIZER_FAULT, count_faults
 from tenancy.gateway.policy import allow_policy
 from tenancy.settings import Settings
 from tenancy.use_cases.keys.authenticate import authenticate
@@ -30,7 +31,22 @@ class UnauthorizedError(Exception):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Answer a REQUEST authorizer call of API Gateway."""
+    """Answer a REQUEST authorizer call of API Gateway.
+
+    Faults are counted here. API Gateway counts its 503 as a 4XXError, because the template changes the status, and
+    Lambda counts a refused credential as an error as well.
+    """
+    with count_faults(AUTHORIZER_FAULT, expected=UnauthorizedError):
+        return answer(event)
+
+
+def answer(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the policy of the caller.
+
+    Raises:
+        UnauthorizedError: the credential is missing, bad, expired or revoked.
+        UnavailableError: the database or Secrets Manager is unreachable.
+    """
     values = parse_header_values(event)
     identity = {name: values.get(name, ()) for name in IDENTITY_SOURCES}
     try:

@@ -18,6 +18,7 @@ from tests.given import ROOT, event
 from tests.handlers.functions import Function
 
 OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
+LONGEST_HEADERS_BYTES = 10_240  # "Amazon API Gateway quotas": all headers of an answer
 type Event = dict[str, Any]
 
 
@@ -117,6 +118,7 @@ def answer_of(response: Mapping[str, Any]) -> Answer:
     assert headers["access-control-allow-origin"] == "*"
     exposed = headers["access-control-expose-headers"].replace(" ", "").split(",")
     assert {"Retry-After", "X-Request-Id"}.issubset(exposed)
+    assert sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items()) <= LONGEST_HEADERS_BYTES
     return Answer(status=int(response["statusCode"]), headers=headers, body=response["body"])
 
 

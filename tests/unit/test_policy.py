@@ -1,12 +1,16 @@
 """The policy of the authorizer allows the whole API, because it is cached for all paths."""
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
 from tenancy.gateway.context import to_context
 from tenancy.gateway.policy import allow_policy
-from tenancy.rules.tenant import CallerKind, Operator, Tenant
+from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.tenant import CallerKind, Operator, RateBucket, Tenant
 from tenancy.rules.tiers import Tier
 
 ACME = Tenant(
@@ -17,6 +21,9 @@ ACME = Tenant(
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,
 )
+LONGEST_SUBDOMAIN = 63  # characters of a DNS label
+LONGEST_GATEWAY_KEY = 128  # characters of an API key of API Gateway
+LONGEST_ANSWER_BYTES = 8 * 1024  # "Amazon API Gateway quotas": the result of a Lambda authorizer
 API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5"
 
 
@@ -27,6 +34,23 @@ API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5"
 def test_policy_allows_the_whole_stage_only(method_arn: str) -> None:
     statements = allow_policy(method_arn, ACME, "key")["policyDocument"]["Statement"]
     assert statements == [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": f"{API}/v1/*"}]
+
+
+def test_longest_answer_stays_below_api_gateways_limit() -> None:
+    longest = replace(
+        ACME,
+        subdomain="s" * LONGEST_SUBDOMAIN,
+        tier=Tier.ENTERPRISE,
+        scopes=PERMISSIONS,
+        kind=CallerKind.PERSON,
+        bucket=RateBucket.MANAGEMENT,
+        epoch=f"{2**63 - 1}:{2**63 - 1}",
+        expires_at=datetime(9999, 12, 31, tzinfo=UTC),
+    )
+
+    answer = allow_policy(f"{API}/v1/GET/usage", longest, "k" * LONGEST_GATEWAY_KEY)
+
+    assert len(json.dumps(answer)) <= LONGEST_ANSWER_BYTES / 2
 
 
 def test_answer_has_the_form_for_api_gateway() -> None:
