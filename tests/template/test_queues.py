@@ -2,18 +2,22 @@
 
 import pytest
 
+from tests.given import ROOT
 from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, events
 
+WITHIN_CHARACTERS = 200
 CONSUMERS = [function for function in FOLDERS if events(function, "SQS")]
 
 
 @pytest.mark.parametrize("function", CONSUMERS)
-def test_message_is_hidden_for_six_time_outs(function: str) -> None:
-    """AWS recommends six, because Lambda may retry a throttled batch within one visibility time-out."""
+def test_message_is_hidden_for_six_time_outs_and_the_window(function: str) -> None:
+    """AWS recommends this, because Lambda may retry a throttled batch within one visibility time-out."""
     [event] = events(function, "SQS")
     queue = RESOURCES[event["Queue"]["Fn::GetAtt"].removesuffix(".Arn")]["Properties"]
 
-    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS[function]["Timeout"]
+    shortest = 6 * FUNCTIONS[function]["Timeout"] + event["MaximumBatchingWindowInSeconds"]
+
+    assert queue["VisibilityTimeout"] >= shortest
 
 
 @pytest.mark.parametrize("function", CONSUMERS)
@@ -31,7 +35,11 @@ def test_only_failed_messages_of_a_batch_come_again(function: str) -> None:
     assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_queues_and_keys_outlive_the_stack() -> None:
-    kept = [resource for resource in RESOURCES.values() if resource["Type"] in {"AWS::SQS::Queue", "AWS::KMS::Key"}]
+def test_no_redrive_in_the_documents_lacks_a_destination() -> None:
+    """Messages that a function sent to a dead-letter queue itself have no source queue to return to."""
+    documents = [path.read_text() for path in (ROOT / "docs").glob("*.md")]
 
-    assert {resource["DeletionPolicy"] for resource in kept} == {"Retain"}
+    redrives = [command for text in documents for command in text.split("start-message-move-task")[1:]]
+
+    assert redrives
+    assert [redrive for redrive in redrives if "--destination-arn" not in redrive[:WITHIN_CHARACTERS]] == []

@@ -17,6 +17,7 @@ from tests.handlers.functions import running
 from tests.template.template import FOLDERS, GLOBAL_VARIABLES, statements, variables
 
 OPTIONAL = {"AWS_ENDPOINT_URL"}
+EVERYWHERE = {"SECRETS_PREFIX", "STACK_NAME"}  # each function has these settings
 VALUES: Mapping[str, str] = MappingProxyType(dict.fromkeys(VARIABLES, "1"))
 FIELDS = {field: name for name, (field, _) in VARIABLES.items()}
 SECRET_NAMES = {name: value for name, value in vars(secrets).items() if name.isupper() and isinstance(value, str)}
@@ -86,7 +87,7 @@ def test_function_asks_for_the_settings_it_uses(function: str) -> None:
     for method in used_methods(function):
         fields |= attributes_of(method, "settings")
 
-    assert {FIELDS[field] for field in fields if field in FIELDS} - {"SECRETS_PREFIX"} == asked_for(function)
+    assert {FIELDS[field] for field in fields if field in FIELDS} - EVERYWHERE == asked_for(function)
 
 
 @pytest.mark.parametrize(
