@@ -29,7 +29,8 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "layers" / "migrations"
 REGION = "eu-central-1"
-PLANS_PATH = "/tenancy-test/usage-plans"
+STACK_NAME = "tenancy-test"
+PLANS_PATH = f"/{STACK_NAME}/usage-plans"
 PATIENCE_SECONDS = 10.0  # time-out for Redis: long, because the machine may be slow
 EXPORTS_BUCKET = "exports"
 DEAD_LETTERS_BUCKET = "dead-letters"

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
+from tenancy.gateway.metrics import EVENTS_NOT_LOADED, count
 from tenancy.settings import Settings
 from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
 from tenancy.wiring import Wiring
@@ -19,10 +20,16 @@ clickhouse = wiring.clickhouse_writer()
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Store the events of a batch of messages (ReportBatchItemFailures)."""
+    """Store the events of a batch of messages (ReportBatchItemFailures).
+
+    Messages that are given back are counted: after its third receive a message no longer counts in SQS's age of the
+    oldest message.
+    """
     messages = [queued_frame(record) for record in event["Records"]]
     failed = load_frames(clickhouse, dead_letters, messages)
     logger.info("loaded", messages=len(messages), failed=len(failed))
+    if failed:
+        count(EVENTS_NOT_LOADED, amount=len(failed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 

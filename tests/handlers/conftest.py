@@ -26,7 +26,7 @@ from tenancy.stores.aws.secrets import (
 )
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 from tenancy.stores.redis.client import Redis
-from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, know
+from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, STACK_NAME, AwsAccount, Databases, Servers, know
 from tests.handlers import sent_events
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import (
@@ -65,6 +65,7 @@ def start(
     values = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "SECRETS_PREFIX": PREFIX,
+        "STACK_NAME": STACK_NAME,
         "BASE_DOMAIN": BASE_DOMAIN,
         "TOKEN_ISSUER": ISSUER,
         "EVENTS_QUEUE_URL": aws.queue_url,

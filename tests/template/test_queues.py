@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from tests.given import ROOT
 from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, TEMPLATE, events, properties_of
 
-CONSUMED = [(function, event["Queue"]["Fn::GetAtt"]) for function in FOLDERS for event in events(function, "SQS")]
+WITHIN_CHARACTERS = 200
+SOURCES = [(function, event) for function in FOLDERS for event in events(function, "SQS")]
+CONSUMED = [(function, event["Queue"]["Fn::GetAtt"]) for function, event in SOURCES]
 DEAD_LETTER_TARGETS = {
     queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"]
     for queue in properties_of("AWS::SQS::Queue").values()
@@ -19,10 +22,14 @@ def queue_of(arn: str) -> dict[str, Any]:
     return properties
 
 
-@pytest.mark.parametrize(("function", "queue"), CONSUMED)
-def test_message_is_hidden_for_six_time_outs(function: str, queue: str) -> None:
-    """AWS recommends six, because Lambda may retry a throttled batch within one visibility time-out."""
-    assert queue_of(queue)["VisibilityTimeout"] >= 6 * FUNCTIONS[function]["Timeout"]
+@pytest.mark.parametrize(("function", "event"), SOURCES)
+def test_message_is_hidden_for_six_time_outs_and_the_window(function: str, event: dict[str, Any]) -> None:
+    """AWS recommends this, because Lambda may retry a throttled batch within one visibility time-out."""
+    queue = queue_of(event["Queue"]["Fn::GetAtt"])
+
+    shortest = 6 * FUNCTIONS[function]["Timeout"] + event["MaximumBatchingWindowInSeconds"]
+
+    assert queue["VisibilityTimeout"] >= shortest
 
 
 @pytest.mark.parametrize(("function", "queue"), CONSUMED)
@@ -58,7 +65,11 @@ def test_drain_ends_before_an_erasure_stops_waiting_for_it() -> None:
     assert FUNCTIONS["drain"]["Timeout"] < TEMPLATE["Parameters"]["ErasureQuietSeconds"]["Default"]
 
 
-def test_queues_and_keys_outlive_the_stack() -> None:
-    kept = [resource for resource in RESOURCES.values() if resource["Type"] in {"AWS::SQS::Queue", "AWS::KMS::Key"}]
+def test_no_redrive_in_the_documents_lacks_a_destination() -> None:
+    """Messages that a function sent to a dead-letter queue itself have no source queue to return to."""
+    documents = [path.read_text() for path in (ROOT / "docs").glob("*.md")]
 
-    assert {resource["DeletionPolicy"] for resource in kept} == {"Retain"}
+    redrives = [command for text in documents for command in text.split("start-message-move-task")[1:]]
+
+    assert redrives
+    assert [redrive for redrive in redrives if "--destination-arn" not in redrive[:WITHIN_CHARACTERS]] == []

@@ -231,15 +231,16 @@ class Wiring:
         """The default bus of EventBridge."""
         from tenancy.stores.aws.event_bus import EventBus
 
-        return EventBus(self.settings.region)
+        return EventBus(self.settings.region, self.settings.stack_name)
 
     def gate(self, database: "Callable[[], Database]") -> "AdmissionGate":
-        """Return the admission gate.
+        """Return the admission gate, after a try to connect Redis.
 
         It opens *database* only for a standing that Redis does not have.
         """
         from tenancy.use_cases.admission.admit import AdmissionGate
 
+        self.request_redis.connect()
         return AdmissionGate(self.request_redis, database)
 
     @cached_property

@@ -37,6 +37,7 @@ LONGEST_QUERY: Final = timedelta(minutes=15)  # the server ends a query, also on
 
 # Redis. A request waits `Settings.redis_timeout_seconds`.
 REDIS_STEP_TIMEOUT_SECONDS: Final = 1.0  # of one connect, send or receive. The caller may have given up before.
+REDIS_START_TIMEOUT_SECONDS: Final = 1.0  # of the connection that a function opens before its first request
 REDIS_FIRST_BREAK_SECONDS: Final = 0.25
 REDIS_MAX_BREAK_SECONDS: Final = 2.0
 PUBLICATION_REDIS_TIMEOUT_SECONDS: Final = 3.0  # enough for a cold connection
