@@ -29,6 +29,7 @@ from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, AwsAccount
 from tests.handlers import sent_events
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import (
+    API_HOST,
     BASE_DOMAIN,
     ISSUER,
     OPERATORS_GATEWAY_KEY,
@@ -62,6 +63,7 @@ def start(
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "SECRETS_PREFIX": PREFIX,
         "BASE_DOMAIN": BASE_DOMAIN,
+        "API_HOST": API_HOST,
         "TOKEN_ISSUER": ISSUER,
         "EVENTS_QUEUE_URL": aws.queue_url,
         "DEAD_LETTERS_URL": aws.dead_letters_url,

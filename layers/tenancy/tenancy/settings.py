@@ -26,7 +26,8 @@ class Settings:
     *secrets_prefix* and a name form a secret's id in Secrets Manager (docs/operations.md lists the names).
     *aws_endpoint_url* is set on the local stack only. *redis_timeout_seconds* is the time-out of a request for Redis.
     *deletion_grace* is the period in which a deletion can be undone. *writer_wait* is the time that an erasure waits
-    for writers. *recount_after* is the time between an erasure and its recount.
+    for writers. *recount_after* is the time between an erasure and its recount. In
+    *api_host* `{api_id}` stands for the id that API Gateway gave the API.
     """
 
     region: str
@@ -34,6 +35,7 @@ class Settings:
     secrets_prefix: str
     base_domain: str
     token_issuer: str
+    api_host: str
     events_queue_url: str
     dead_letters_url: str
     platform_gateway_key: str
@@ -101,6 +103,7 @@ VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyT
     {
         "SECRETS_PREFIX": ("secrets_prefix", str),
         "BASE_DOMAIN": ("base_domain", str.lower),
+        "API_HOST": ("api_host", str),
         "TOKEN_ISSUER": ("token_issuer", str),
         "EVENTS_QUEUE_URL": ("events_queue_url", str),
         "DEAD_LETTERS_URL": ("dead_letters_url", str),
