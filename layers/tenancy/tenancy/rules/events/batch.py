@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from tenancy.errors import InvalidError, MalformedRequestError, TooLargeError
+from tenancy.rules.events.row import MAX_EVENT_BYTES
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_EVENTS: Final = 2_500
@@ -21,6 +22,7 @@ SURROGATES: Final = re.compile(
     rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 PAIR_BYTES: Final = 12
+BODY_KEY: Final = re.compile(rb'"writeKey"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,255})"')
 MAX_SURROGATES: Final = 100_000
 
 
@@ -32,10 +34,11 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class SegmentBatch(msgspec.Struct, frozen=True):
-    """The body of a Segment path that takes many calls."""
+    """The body of a Segment path that takes many calls. A single call is a batch of one."""
 
     batch: list[msgspec.Raw]
     writeKey: str | None = None  # noqa: N815 - the SDKs' spelling
+    organization_id: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class SegmentCall(msgspec.Struct, frozen=True):
@@ -81,6 +84,23 @@ def parse_batch(body: bytes) -> Batch:
     return batch
 
 
+def find_body_key(body: bytes) -> str | None:
+    """Return the `writeKey` of a decoded Segment body, by one linear scan that understands no other JSON.
+
+    Only a body with several different keys is decoded, to tell which one is at its top level. The caller compares the
+    result with the parsed body, because a single key may stand inside of a call.
+
+    Raises:
+        MalformedRequestError, InvalidError: the body has several keys, and is no JSON object.
+    """
+    found: bytes | None = None
+    for match in BODY_KEY.finditer(body):
+        if found not in {None, match[1]}:
+            return _decode(_call_decoder, replace_lone_surrogates(body)).writeKey
+        found = match[1]
+    return None if found is None else found.decode()
+
+
 def parse_segment_batch(body: bytes) -> SegmentBatch:
     """Return the calls of a decoded Segment batch, each as JSON text.
 
@@ -102,7 +122,8 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body is not an object.
     """
-    well_formed = replace_lone_surrogates(body)
+    # A larger call is refused later. So its surrogates are not worth their time.
+    well_formed = replace_lone_surrogates(body) if len(body) <= MAX_EVENT_BYTES else body
     call = _decode(_call_decoder, well_formed)
     return SegmentBatch(batch=[msgspec.Raw(well_formed)], writeKey=call.writeKey)
 
