@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError, MalformedRequestError
-from tenancy.rules.events.batch import decode_body, parse_batch, parse_segment_batch, parse_segment_call
+from tenancy.rules.events.batch import (
+    decode_body,
+    find_body_key,
+    parse_batch,
+    parse_segment_batch,
+    parse_segment_call,
+)
 from tests.unit.batch_bodies import LONE_SURROGATES, texts
 
 DEEP = 100_000
@@ -146,3 +152,24 @@ def test_arbitrary_bytes_are_parsed_or_refused(inner: bytes, around: bytes) -> N
             parse(body)
         except (InvalidError, MalformedRequestError):
             continue
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"batch":[],"writeKey":"wk_a"}', "wk_a"),
+        (b'{"writeKey" :\n"wk_a","batch":[NaN,"\\ud83d"}', "wk_a"),
+        (b'{"batch":[{"writeKey":"wk_b"}],"writeKey":"wk_a"}', "wk_a"),
+        (b'{"writeKey":"wk_b","writeKey":"wk_a"}', "wk_a"),
+        (b'{"batch":[{"writeKey":"wk_a"},{"writeKey":"wk_a"}]}', "wk_a"),
+        (b'{"batch":[{"writeKey":"wk_a"},{"writeKey":"wk_b"}]}', None),
+        (b'{"writeKey":5}', None),
+        (b'{"writeKey":null}', None),
+        (b'{"writeKey":""}', None),
+        (b'{"write\\u004bey":"wk_a"}', None),
+        (b"", None),
+        (b"[]", None),
+    ],
+)
+def test_write_key_is_found_by_one_scan(body: bytes, key: str | None) -> None:
+    assert find_body_key(body) == key

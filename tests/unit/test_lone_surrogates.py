@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError, MalformedRequestError
-from tenancy.rules.events.batch import SegmentBatch, parse_segment_body
+from tenancy.rules.events.batch import SegmentBatch, parse_segment_text
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError
 from tenancy.rules.events.segment import parse_segment_message
 from tests.unit.batch_bodies import LONE_SURROGATES, texts
@@ -28,11 +28,11 @@ WHOLE: list[dict[str, Any]] = [
 
 
 def parse_segment_batch(body: bytes) -> SegmentBatch:
-    return parse_segment_body(body, is_batch=True)[0]
+    return parse_segment_text(body, is_batch=True)
 
 
 def parse_segment_call(body: bytes) -> SegmentBatch:
-    return parse_segment_body(body, is_batch=False)[0]
+    return parse_segment_text(body, is_batch=False)
 
 
 def rows(body: bytes) -> list[EventRow | None]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import MalformedRequestError
-from tenancy.rules.events.batch import parse_segment_body
+from tenancy.rules.events.batch import parse_segment_text
 from tenancy.rules.events.row import MAX_EVENT_BYTES, EventRow, InvalidEventError
 from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
 from tests.unit.segment_calls import ACME, CALL, Anything, fault, parse, raw, without
@@ -199,7 +199,7 @@ def test_deep_call_is_a_row_or_refused() -> None:
     for depth in (5_000, *range(9_000, 10_010)):
         text = b'{"type":"track","userId":"u","x":' + b"[" * depth + b"]" * depth + b"}"
         try:
-            batch, _ = parse_segment_body(text, is_batch=False)
+            batch = parse_segment_text(text, is_batch=False)
             outcomes.append(parse(bytes(batch.batch[0])).device_id)
         except (MalformedRequestError, InvalidEventError) as error:
             outcomes.append(type(error).__name__)

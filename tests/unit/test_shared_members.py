@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tenancy.errors import TooLargeError
-from tenancy.rules.events.batch import SegmentBatch, parse_segment_body
+from tenancy.rules.events.batch import SegmentBatch, parse_segment_text
 from tenancy.rules.events.row import MAX_EVENT_BYTES, EventRow
 from tenancy.rules.events.segment import parse_segment_message
 from tenancy.rules.events.shared_members import SharedMembers
@@ -19,7 +19,7 @@ CALL_WITHOUT_CONTEXT = {name: value for name, value in CALL.items() if name not 
 
 
 def batch_of(*calls: Anything, **members: Anything) -> SegmentBatch:
-    return parse_segment_body(json.dumps({"batch": calls, **members}).encode(), is_batch=True)[0]
+    return parse_segment_text(json.dumps({"batch": calls, **members}).encode(), is_batch=True)
 
 
 def rows(*calls: Anything, **members: Anything) -> list[EventRow]:

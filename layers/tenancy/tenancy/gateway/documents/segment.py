@@ -5,32 +5,47 @@ from typing import Final
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION
 from tenancy.gateway.http import STAGE_PREFIX, Request, Response, json_answer
-from tenancy.gateway.mentions import list_mentions
 from tenancy.rules.api_keys import ApiKey, find_key
 from tenancy.rules.credentials import parse_authorization
 from tenancy.rules.durations import SDK_SETTINGS_MAX_AGE_SECONDS
-from tenancy.rules.events.batch import SegmentBatch, decode_body, parse_segment_body
+from tenancy.rules.events.batch import SegmentBatch, decode_body, find_body_key, parse_segment_text
 from tenancy.rules.events.segment import BATCH_PATHS
-from tenancy.rules.resolution import Mention
+from tenancy.rules.resolution import Mention, find_body_mention
 
 API_ID: Final = "{api_id}"  # in the setting: API Gateway's id of the API, which only a request tells (template.yaml)
 
 
-def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple[Mention, ...]]:
-    """Return the write key, the calls and the mentions of a request to a Segment path.
+def find_write_key(request: Request) -> tuple[ApiKey, bytes | None]:
+    """Return the write key of a request to a Segment path, and the decoded body if the key was not in a header.
 
-    Mobile SDKs send the key only in the body.
+    Mobile SDKs send the key only in the body. Then the body is decompressed up to its limit and searched once. Nothing
+    else of it is used before the caller is authorized.
 
     Raises:
-        UnauthenticatedError: the request has no key, or two different keys.
-        MalformedRequestError, InvalidError, TooLargeError: the body is not a batch.
+        UnauthenticatedError: the request has no key.
+        MalformedRequestError, InvalidError, TooLargeError: the body has to be searched, and cannot be.
     """
-    # Mentions are searched in the text that the calls come from.
-    batch, body = parse_segment_body(decode_body(request.body), is_batch=request.path in BATCH_PATHS)
-    keys = {key for key in (_header_key(request), _body_key(batch.writeKey)) if key is not None}
-    if len(keys) != 1:
+    key = _header_key(request)
+    if key is not None:
+        return key, None
+    body = decode_body(request.body)
+    key = _body_key(find_body_key(body))
+    if key is None:
         raise UnauthenticatedError("Send exactly one write key.")
-    return keys.pop(), batch, list_mentions(request, body)
+    return key, body
+
+
+def parse_segment_body(request: Request, body: bytes, key: ApiKey) -> tuple[SegmentBatch, tuple[Mention, ...]]:
+    """Return the calls in the decoded *body* of an authorized request, and the mention beside them.
+
+    Raises:
+        UnauthenticatedError: *key* is not the one key of header and body.
+        MalformedRequestError, InvalidError: the body is not a batch.
+    """
+    batch = parse_segment_text(body, is_batch=request.path in BATCH_PATHS)
+    if {found for found in (_header_key(request), _body_key(batch.writeKey)) if found is not None} != {key}:
+        raise UnauthenticatedError("Send exactly one write key.")
+    return batch, find_body_mention(batch.organization_id)
 
 
 def settings_answer(request: Request, key: ApiKey, *, api_host: str) -> Response:

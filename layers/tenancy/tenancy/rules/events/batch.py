@@ -3,6 +3,7 @@
 Decompression is bounded, and no text is decoded twice.
 """
 
+import re
 import zlib
 from collections.abc import Callable
 from typing import Final
@@ -11,6 +12,7 @@ import msgspec
 
 from tenancy.errors import InvalidError, MalformedRequestError, TooLargeError
 from tenancy.rules.events.repair import repair_json, replace_nul
+from tenancy.rules.events.row import MAX_EVENT_BYTES
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_EVENTS: Final = 2_500
@@ -19,6 +21,7 @@ GZIP_WINDOW_BITS: Final = 31
 MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 ABSENT: Final = msgspec.Raw(b"null")
+BODY_KEY: Final = re.compile(rb'"writeKey"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,255})"')
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -29,7 +32,7 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class SegmentBatch(msgspec.Struct, frozen=True):
-    """The body of a Segment path that takes many calls.
+    """The body of a Segment path that takes many calls. A single call is a batch of one.
 
     *context* and *integrations* are merged into each call.
     """
@@ -38,6 +41,7 @@ class SegmentBatch(msgspec.Struct, frozen=True):
     context: msgspec.Raw = ABSENT
     integrations: msgspec.Raw = ABSENT
     writeKey: str | None = None  # noqa: N815 - the SDKs' spelling
+    organization_id: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class SegmentCall(msgspec.Struct, frozen=True):
@@ -83,24 +87,47 @@ def parse_batch(body: bytes) -> Batch:
     return batch
 
 
-def parse_segment_body(body: bytes, *, is_batch: bool) -> tuple[SegmentBatch, bytes]:
-    """Return the calls in a decoded body of a Segment path, and the text that they come from.
+def find_body_key(body: bytes) -> str | None:
+    """Return the `writeKey` of a decoded Segment body, by one linear scan that understands no other JSON.
 
-    SDKs drop refused batches, so the text is repaired (rules/events/repair.py). Only a body that is no JSON is searched
-    for what makes it none.
+    Only a body with several different keys is decoded, to tell which one is at its top level. The caller compares the
+    result with the parsed body, because a single key may stand inside of a call.
+
+    Raises:
+        MalformedRequestError, InvalidError: the body has several keys, and is no JSON object.
+    """
+    found: bytes | None = None
+    for match in BODY_KEY.finditer(body):
+        if found not in {None, match[1]}:
+            return _repaired(lambda text: _decode(_call_decoder, text), body).writeKey
+        found = match[1]
+    return None if found is None else found.decode()
+
+
+def parse_segment_text(body: bytes, *, is_batch: bool) -> SegmentBatch:
+    """Return the calls in a decoded body of a Segment path, each as JSON text.
+
+    SDKs drop refused batches, so the text is repaired (rules/events/repair.py). A single call that is too large is
+    refused later. So its repair is not worth its time.
 
     Raises:
         MalformedRequestError, InvalidError: as for `parse_segment_batch` and `parse_segment_call`.
     """
     parse: Callable[[bytes], SegmentBatch] = parse_segment_batch if is_batch else parse_segment_call
-    body = replace_nul(body)
+    if not is_batch and len(body) > MAX_EVENT_BYTES:
+        return parse(body)
+    return _repaired(parse, replace_nul(body))
+
+
+def _repaired[T](parse: Callable[[bytes], T], body: bytes) -> T:
+    """Parse *body*. Only a body that is no JSON is searched for the cause."""
     try:
-        return parse(body), body
+        return parse(body)
     except MalformedRequestError:
         repaired = repair_json(body)
         if repaired == body:
             raise
-    return parse(repaired), repaired
+    return parse(repaired)
 
 
 def parse_segment_batch(body: bytes) -> SegmentBatch:

@@ -117,7 +117,7 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
         TenantMismatchError: the batch or an event names another organization.
     """
     if batch.organization_id is not None:
-        _require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
+        require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
     return _parse(tenant, batch.events, parse_event, now=now)
 
 
@@ -133,13 +133,18 @@ def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str 
     shared = SharedMembers.of(batch)
 
     def parse(raw: bytes, context: BatchContext) -> EventRow:
-        _require_own(tenant, find_mentions(raw))
+        require_own(tenant, find_mentions(raw))
         return parse_segment_message(raw, context, event_type=event_type, shared=shared)
 
     return _parse(tenant, batch.batch, parse, now=now)
 
 
-def _require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
+def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
+    """Refuse *mentions* in a body that name another organization than *tenant*.
+
+    Raises:
+        TenantMismatchError: one of them does.
+    """
     if mentions:
         resolve(tenant, mentions, base_domain="").require_accepted()  # a body names no host
 
