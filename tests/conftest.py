@@ -48,6 +48,7 @@ from tests.given import (
     REGION,
     ROOT,
     SENDER,
+    STACK_NAME,
     AwsAccount,
     Databases,
     Servers,
@@ -200,7 +201,7 @@ def targets(aws: AwsAccount, counters: Redis) -> OutboxTargets:
         redis=counters,
         gateway_keys=GatewayKeys(REGION, PLANS_PATH),
         mailer=Mailer(REGION, SENDER),
-        event_bus=EventBus(REGION),
+        event_bus=EventBus(REGION, STACK_NAME),
         executions=Executions(REGION, aws.state_machine_arn),
         exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
     )

@@ -29,9 +29,11 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "layers" / "migrations"
 REGION = "eu-central-1"
-PLANS_PATH = "/tenancy-test/usage-plans"
+STACK_NAME = "tenancy-test"
+PLANS_PATH = f"/{STACK_NAME}/usage-plans"
 PATIENCE_SECONDS = 10.0  # time-out for Redis: long, because the machine may be slow
 EXPORTS_BUCKET = "exports"
+DEAD_LETTERS_BUCKET = "dead-letters"
 SENDER = "no-reply@attribution.localhost"
 PASSWORD = "correct horse battery staple"
 
@@ -95,9 +97,12 @@ class AwsAccount:
     queue_url: str
     dead_letters_url: str
     audit_queue_url: str
+    audit_dead_letters_url: str
+    rejected_calls_url: str
     signing_key_id: str
     encryption_key_id: str
     exports_bucket: str
+    dead_letters_bucket: str
     plan_ids: dict[str, str]
     state_machine_arn: str
 

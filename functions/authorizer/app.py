@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.authorizer_request import AuthorizerRequest, parse_authorizer_request
 from tenancy.gateway.headers import AUTHORIZATION
+from tenancy.gateway.metrics import AUTHORIZER_FAULT, count_faults
 from tenancy.gateway.policy import allow_policy
 from tenancy.settings import Settings
 from tenancy.use_cases.keys.authenticate import Authenticated, authenticate
@@ -33,7 +34,20 @@ class UnauthorizedError(Exception):
 def handler(event: object, _context: object) -> dict[str, Any]:
     """Answer a REQUEST authorizer call of API Gateway.
 
-    Any event without a valid credential is refused, also a malformed one.
+    Any event without a valid credential is refused, also a malformed one. Faults are counted here. API Gateway counts
+    its 503 as a 4XXError, because the template changes the status, and Lambda counts a refused credential as an error
+    as well.
+    """
+    with count_faults(AUTHORIZER_FAULT, expected=UnauthorizedError):
+        return answer(event)
+
+
+def answer(event: object) -> dict[str, Any]:
+    """Return the policy of the caller.
+
+    Raises:
+        UnauthorizedError: the credential is missing, bad, expired or revoked.
+        UnavailableError: the database or Secrets Manager is unreachable.
     """
     request = parse_authorizer_request(event)
     try:

@@ -26,10 +26,11 @@ from tenancy.stores.aws.secrets import (
 )
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 from tenancy.stores.redis.client import Redis
-from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, know
+from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, STACK_NAME, AwsAccount, Databases, Servers, know
 from tests.handlers import sent_events
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import (
+    API_HOST,
     BASE_DOMAIN,
     ISSUER,
     OPERATORS_GATEWAY_KEY,
@@ -65,11 +66,16 @@ def start(
     values = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "SECRETS_PREFIX": PREFIX,
+        "STACK_NAME": STACK_NAME,
         "BASE_DOMAIN": BASE_DOMAIN,
+        "API_HOST": API_HOST,
         "TOKEN_ISSUER": ISSUER,
         "EVENTS_QUEUE_URL": aws.queue_url,
         "DEAD_LETTERS_URL": aws.dead_letters_url,
         "AUDIT_QUEUE_URL": aws.audit_queue_url,
+        "AUDIT_DEAD_LETTERS_URL": aws.audit_dead_letters_url,
+        "REJECTED_CALLS_URL": aws.rejected_calls_url,
+        "DEAD_LETTERS_BUCKET": aws.dead_letters_bucket,
         "SIGNING_KEY_ID": aws.signing_key_id,
         "SEALING_KEY_ID": aws.encryption_key_id,
         "PLATFORM_GATEWAY_KEY": OPERATORS_GATEWAY_KEY,

@@ -24,10 +24,11 @@ from tests.given import ROOT, Databases
 
 PREFIX = "tenancy/test"
 BASE_DOMAIN = "attribution.example"
+API_HOST = "sdk.attribution.example"
 ISSUER = f"https://api.{BASE_DOMAIN}"
 OPERATORS_GATEWAY_KEY = "platform-tenancy-test-of-the-operators"
 NUMBERS = itertools.count()
-OPTIONAL = {"AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"}
+OPTIONAL = {"AWS_ENDPOINT_URL", "PGSSLROOTCERT", "POWERTOOLS_SERVICE_NAME"}
 UNUSED_VALUE = "1"  # of variables that the test does not set
 
 type Start = Callable[..., Function]
@@ -80,6 +81,11 @@ def template_variables(name: str) -> set[str]:
     [entry] = [entry for entry in functions if entry["CodeUri"] == f"functions/{name}"]
     everywhere = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     return set(everywhere) | set(entry.get("Environment", {}).get("Variables", {}))
+
+
+def asks_for_admission(name: str) -> bool:
+    """Tell whether a function has the variable of admissions with Redis."""
+    return "REDIS_PATIENCE_MS" in template_variables(name)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any, Final
 from tenancy.gateway.documents.audit import PAGE_SIZES
 from tenancy.gateway.documents.usage import MAX_DAYS
 from tenancy.rules.cursors import MAX_PAGE
+from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import REASON_MAX_CHARACTERS
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.currencies import CURRENCIES
@@ -82,6 +83,13 @@ INSERT_CERTIFICATES = """
     SELECT gen_random_uuid(), %(organization_id)s, 1, now() + n * interval '1 hour',
            json_build_object('counts', repeat('"', 10000)), decode(repeat('ab', 72), 'hex')
     FROM generate_series(1, %(rows)s) AS n
+"""
+INSERT_LETTERS = """
+    INSERT INTO dead_letters (organization_id, id, letter_kind, cause, events, size_bytes, first_received_at,
+                              expires_at, seen_at, stored_at)
+    SELECT %(organization_id)s, gen_random_uuid(), 'events', lpad(cause::text, 200, '"'), 2147483647, %(bytes)s,
+           now(), now() + interval '14 days', now(), now()
+    FROM generate_series(1, %(rows)s) AS cause, generate_series(1, %(samples)s)
 """
 INSERT_EVENTS = """
     INSERT INTO events (organization_id, event_id, event_type, event_name, device_id, platform, event_timestamp,
@@ -205,6 +213,17 @@ def restored(large: Largest, route: Route) -> Iterator[Event]:
 @largest("GET /organizations/{organization_id}/deletion-certificate")
 def certificate(large: Largest, route: Route) -> Iterator[Event]:
     large.execute(INSERT_CERTIFICATES, rows=200)
+    yield large.as_operator(large.sample_of(route))
+
+
+@largest("GET /organizations/{organization_id}/dead-letters")
+def dead_letters(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_LETTERS, rows=MAX_PAGE + 1, samples=MAX_SHOWN_SAMPLES + 1, bytes=2**31 - 1)
+    yield large.as_operator(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /organizations/{organization_id}/dead-letters/redrive")
+def redriven(large: Largest, route: Route) -> Iterator[Event]:
     yield large.as_operator(large.sample_of(route))
 
 

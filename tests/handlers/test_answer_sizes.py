@@ -9,6 +9,7 @@ import pytest
 from tenancy.errors import MAX_ERRORS
 from tenancy.gateway.answer_size import MAX_ANSWER_BYTES
 from tenancy.gateway.resolver import MAX_BODY_BYTES
+from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.stores.postgres.platform.deletions import MAX_LATER_CERTIFICATES
@@ -26,6 +27,7 @@ PAGINATION = "pagination"
 DECLARED_MAXIMA = {
     "POST /events rejected": MAX_EVENTS,
     "POST /events rejected/errors": MAX_ERRORS,
+    "GET /organizations/{organization_id}/dead-letters data/samples": MAX_SHOWN_SAMPLES,
     "GET /organizations/{organization_id}/deletion-certificate counted_again": MAX_LATER_CERTIFICATES,
     "GET /organizations/{organization_id}/deletion-certificate certificate/ages_out": len(EXPIRES_WITHIN),
     "GET /organizations/{organization_id}/deletion-certificate certificate/kept": len(RETAINED),

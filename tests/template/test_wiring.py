@@ -19,6 +19,7 @@ from tests.template.template import FOLDERS, GLOBAL_VARIABLES, statements, varia
 
 OPTIONAL = {"AWS_ENDPOINT_URL"}
 RETIRED_SECRETS = [("authorizer", "database", "authorizer-database")]  # function, its old secret, its new one
+EVERYWHERE = {"SECRETS_PREFIX", "STACK_NAME"}  # each function has these settings
 VALUES: Mapping[str, str] = MappingProxyType(dict.fromkeys(VARIABLES, "1"))
 FIELDS = {field: name for name, (field, _) in VARIABLES.items()}
 SECRET_NAMES = {name: value for name, value in vars(secrets).items() if name.isupper() and isinstance(value, str)}
@@ -88,7 +89,7 @@ def test_function_asks_for_the_settings_it_uses(function: str) -> None:
     for method in used_methods(function):
         fields |= attributes_of(method, "settings")
 
-    assert {FIELDS[field] for field in fields if field in FIELDS} - {"SECRETS_PREFIX"} == asked_for(function)
+    assert {FIELDS[field] for field in fields if field in FIELDS} - EVERYWHERE == asked_for(function)
 
 
 @pytest.mark.parametrize(

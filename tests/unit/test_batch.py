@@ -1,5 +1,8 @@
 """The JSON of a request: invalid JSON is malformed, and the text of each event is unchanged."""
 
+import gzip
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +21,8 @@ NO_JSON = {
     "trailing comma": b'{"LIST":[{},]}',
     "single quotes": b"{'LIST':[{}]}",
     "comment": b'{"LIST":[{}]} // end',
-    "byte order mark": b'\xef\xbb\xbf{"LIST":[{}]}',
+    "byte order mark after a space": b' \xef\xbb\xbf{"LIST":[{}]}',
+    "two byte order marks": b'\xef\xbb\xbf\xef\xbb\xbf{"LIST":[{}]}',
     "NaN": b'{"LIST":[{"x":NaN}]}',
     "Infinity": b'{"LIST":[{"x":Infinity}]}',
     "-Infinity": b'{"LIST":[{"x":-Infinity}]}',
@@ -62,6 +66,15 @@ def test_text_of_each_event_is_unchanged() -> None:
 
     assert texts(batch.events) == [b'{"a": 1.10}', b"null", b'"\\u00e9"', b"[1]"]
     assert batch.organization_id == "acme"
+
+
+@pytest.mark.parametrize("encode", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_byte_order_mark_is_left_out(encode: Callable[[bytes], bytes]) -> None:
+    body = encode(b"\xef\xbb\xbf" + b'{"batch":[{}],"events":[{}]}')
+
+    decoded = decode_body(body)
+
+    assert len(parse_batch(decoded).events) == len(parse_segment_batch(decoded).batch) == 1
 
 
 def test_text_of_each_call_is_unchanged() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tenancy.gateway.trail import AuditTrail
     from tenancy.rules.tokens import KeySet
     from tenancy.stores.aws.client import AwsClient
+    from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
     from tenancy.stores.aws.encryptor import Encryptor
     from tenancy.stores.aws.event_bus import EventBus
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.exports import Exports
     from tenancy.stores.aws.gateway_keys import GatewayKeys
     from tenancy.stores.aws.mail import Mailer
+    from tenancy.stores.aws.redrive_queue import RedriveQueue
+    from tenancy.stores.aws.rejected_call_queue import RejectedCallQueue
     from tenancy.stores.aws.secrets import Secrets
     from tenancy.stores.aws.signer import Signer
     from tenancy.stores.clickhouse.client import Client
@@ -137,6 +140,35 @@ class Wiring:
         return DeadLetters(self._sqs, self.settings.dead_letters_url)
 
     @cached_property
+    def dead_letter_objects(self) -> "DeadLetterObjects":
+        """The bucket of dead letters."""
+        from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
+
+        path_style = self.settings.aws_endpoint_url is not None
+        return DeadLetterObjects(self.settings.region, self.settings.dead_letters_bucket, path_style=path_style)
+
+    @cached_property
+    def event_redrive(self) -> "RedriveQueue":
+        """The event queue, for dead letters that are sent back."""
+        from tenancy.stores.aws.redrive_queue import RedriveQueue
+
+        return RedriveQueue(self._sqs, self.settings.events_queue_url)
+
+    @cached_property
+    def audit_redrive(self) -> "RedriveQueue":
+        """The audit queue, for dead letters that are sent back."""
+        from tenancy.stores.aws.redrive_queue import RedriveQueue
+
+        return RedriveQueue(self._sqs, self.settings.audit_queue_url)
+
+    @cached_property
+    def rejected_call_queue(self) -> "RejectedCallQueue":
+        """The queue of sampled calls of Segment SDKs."""
+        from tenancy.stores.aws.rejected_call_queue import RejectedCallQueue
+
+        return RejectedCallQueue(self._sqs, self.settings.rejected_calls_url)
+
+    @cached_property
     def trail(self) -> "AuditTrail":
         """The audit trail of requests."""
         from tenancy.gateway.trail import AuditTrail
@@ -199,15 +231,16 @@ class Wiring:
         """The default bus of EventBridge."""
         from tenancy.stores.aws.event_bus import EventBus
 
-        return EventBus(self.settings.region)
+        return EventBus(self.settings.region, self.settings.stack_name)
 
     def gate(self, database: "Callable[[], Database]") -> "AdmissionGate":
-        """Return the admission gate.
+        """Return the admission gate, after a try to connect Redis.
 
         It opens *database* only for a standing that Redis does not have.
         """
         from tenancy.use_cases.admission.admit import AdmissionGate
 
+        self.request_redis.connect()
         return AdmissionGate(self.request_redis, database)
 
     @cached_property

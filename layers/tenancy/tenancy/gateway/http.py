@@ -30,9 +30,9 @@ class Request:
 
     *headers* have names in lower case and the last value of each. *header_values* and *query_values* have all values.
 
-    *path* is without the stage, *instance* with it. *route* is the path in the template, with names for the parameters.
-    Only the route is logged, because a path may contain a key. *path_parameters* are by those names. *body* is
-    unchanged.
+    *path* is without the stage and without a trailing slash, *instance* has both as sent. *route* is the path in the
+    template, with names for the parameters. Only the route is logged, because a path may contain a key.
+    *path_parameters* are by those names. *body* is unchanged. *api_id* is API Gateway's id of the API.
 
     *source_address* is the client's IP address, which is personal data. *answer_headers* are added to the answer, also
     if it is an error.
@@ -50,6 +50,7 @@ class Request:
     request_id: str
     source_address: str
     authorizer: Mapping[str, str]
+    api_id: str = ""
     answer_headers: dict[str, str] = field(default_factory=dict, compare=False)
 
     def caller(self) -> Caller:
@@ -70,7 +71,7 @@ def parse_head(event: Mapping[str, Any]) -> Request:
     path = event.get("path") or "/"
     return Request(
         method=event.get("httpMethod") or "",
-        path=path.removeprefix(STAGE_PREFIX) if path.startswith(f"{STAGE_PREFIX}/") else path,
+        path=_route_path(path),
         instance=context.get("path") or path,
         route=event.get("resource") or "",
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
@@ -81,7 +82,17 @@ def parse_head(event: Mapping[str, Any]) -> Request:
         request_id=context.get("requestId") or "",
         source_address=(context.get("identity") or {}).get("sourceIp") or "",
         authorizer=context.get("authorizer") or {},
+        api_id=context.get("apiId") or "",
     )
+
+
+def _route_path(path: str) -> str:
+    """Return *path* without the stage and without trailing slashes, as API Gateway compares it with the routes.
+
+    API Gateway routes `/events/` as `/events`, and passes on the path as it was sent.
+    """
+    path = path.removeprefix(STAGE_PREFIX) if path.startswith(f"{STAGE_PREFIX}/") else path
+    return path.rstrip("/") or "/"
 
 
 def parse_request(event: Mapping[str, Any]) -> Request:

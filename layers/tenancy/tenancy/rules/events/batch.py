@@ -3,25 +3,22 @@
 Decompression is bounded, and no text is decoded twice.
 """
 
-import re
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from tenancy.errors import InvalidError, MalformedRequestError, TooLargeError
+from tenancy.rules.events.repair import repair_json, replace_nul
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_EVENTS: Final = 2_500
 GZIP_MAGIC: Final = b"\x1f\x8b"
 GZIP_WINDOW_BITS: Final = 31
 MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
-# The escape of a surrogate or of a pair, after an even number of backslashes. After an odd one it is no escape.
-SURROGATES: Final = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-PAIR_BYTES: Final = 12
-MAX_SURROGATES: Final = 100_000
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+ABSENT: Final = msgspec.Raw(b"null")
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -32,9 +29,14 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class SegmentBatch(msgspec.Struct, frozen=True):
-    """The body of a Segment path that takes many calls."""
+    """The body of a Segment path that takes many calls.
+
+    *context* and *integrations* are merged into each call.
+    """
 
     batch: list[msgspec.Raw]
+    context: msgspec.Raw = ABSENT
+    integrations: msgspec.Raw = ABSENT
     writeKey: str | None = None  # noqa: N815 - the SDKs' spelling
 
 
@@ -52,7 +54,7 @@ _segment_decoder: Final = msgspec.json.Decoder(SegmentBatch)
 def decode_body(body: bytes) -> bytes:
     """Return the decompressed JSON text of *body*.
 
-    The first two bytes tell gzip, because SDKs do not always send `Content-Encoding`.
+    The first two bytes tell gzip, because SDKs do not always send `Content-Encoding`. A byte order mark is left out.
 
     Raises:
         MalformedRequestError: the body is not valid gzip or not UTF-8.
@@ -66,7 +68,7 @@ def decode_body(body: bytes) -> bytes:
         body.decode()
     except UnicodeDecodeError as error:
         raise MalformedRequestError("The body is not UTF-8.") from error
-    return body
+    return body.removeprefix(BYTE_ORDER_MARK)
 
 
 def parse_batch(body: bytes) -> Batch:
@@ -81,16 +83,34 @@ def parse_batch(body: bytes) -> Batch:
     return batch
 
 
+def parse_segment_body(body: bytes, *, is_batch: bool) -> tuple[SegmentBatch, bytes]:
+    """Return the calls in a decoded body of a Segment path, and the text that they come from.
+
+    SDKs drop refused batches, so the text is repaired (rules/events/repair.py). Only a body that is no JSON is searched
+    for what makes it none.
+
+    Raises:
+        MalformedRequestError, InvalidError: as for `parse_segment_batch` and `parse_segment_call`.
+    """
+    parse: Callable[[bytes], SegmentBatch] = parse_segment_batch if is_batch else parse_segment_call
+    body = replace_nul(body)
+    try:
+        return parse(body), body
+    except MalformedRequestError:
+        repaired = repair_json(body)
+        if repaired == body:
+            raise
+    return parse(repaired), repaired
+
+
 def parse_segment_batch(body: bytes) -> SegmentBatch:
     """Return the calls of a decoded Segment batch, each as JSON text.
-
-    A lone surrogate becomes U+FFFD. JavaScript makes one if it cuts a text inside an emoji.
 
     Raises:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body has no list of 1 to 2,500 calls.
     """
-    batch = _decode(_segment_decoder, replace_lone_surrogates(body))
+    batch = _decode(_segment_decoder, body)
     _check_length(len(batch.batch))
     return batch
 
@@ -102,9 +122,8 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body is not an object.
     """
-    well_formed = replace_lone_surrogates(body)
-    call = _decode(_call_decoder, well_formed)
-    return SegmentBatch(batch=[msgspec.Raw(well_formed)], writeKey=call.writeKey)
+    call = _decode(_call_decoder, body)
+    return SegmentBatch(batch=[msgspec.Raw(body)], writeKey=call.writeKey)
 
 
 def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -114,18 +133,6 @@ def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise InvalidError(str(error)) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise MalformedRequestError("The body is not valid JSON.") from error
-
-
-def replace_lone_surrogates(body: bytes) -> bytes:
-    """Replace each lone surrogate by U+FFFD, as `String.toWellFormed()` does.
-
-    All other bytes stay. JSON has backslashes in strings only, so no other text matches. A body with more surrogates
-    than any SDK sends stays unchanged, because replacing takes time.
-    """
-    surrogates = body.count(b"\\ud") + body.count(b"\\uD")
-    if not 0 < surrogates <= MAX_SURROGATES:
-        return body
-    return SURROGATES.sub(lambda found: found[0] if len(found[2]) == PAIR_BYTES else found[1] + b"\\ufffd", body)
 
 
 def _check_length(count: int) -> None:
