@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
+from tenancy.errors import MAX_ERRORS, FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
 from tenancy.gateway.admission import admit_request
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.mentions import list_mentions
@@ -26,8 +26,6 @@ from tenancy.use_cases.admission.admit import AdmissionGate
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_VALUES: Final = 1_000  # members and elements of a body. Each invalid one costs time and a part of the answer.
 MAX_QUERY_MEMBERS: Final = 100
-MAX_REPORTED_ERRORS: Final = 100
-MAX_LOCATION_CHARACTERS: Final = 255
 # Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
 logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
 
@@ -220,7 +218,7 @@ def _refusal(error: RequestValidationError) -> InvalidError | MalformedRequestEr
         "The request is not valid. `errors` lists the fields.",
         errors=[
             FieldError(location=_location(entry["loc"]), code=str(entry["type"]), message=entry["msg"])
-            for entry in entries[:MAX_REPORTED_ERRORS]
+            for entry in entries[:MAX_ERRORS]
         ],
     )
 
@@ -233,4 +231,4 @@ def _location(steps: Sequence[object]) -> str:
     match steps:
         case ["query", _, *names] if names:
             steps = ["query", *names]
-    return "/".join(map(str, steps))[:MAX_LOCATION_CHARACTERS]
+    return "/".join(map(str, steps))
