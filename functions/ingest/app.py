@@ -9,7 +9,7 @@ from typing import Any
 
 from tenancy.errors import NotFoundError
 from tenancy.gateway.admission import show_admission
-from tenancy.gateway.documents.segment import parse_segment_request, settings_answer
+from tenancy.gateway.documents.segment import naming_credential_faults, parse_segment_request, settings_answer
 from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.serve import logger, serve
@@ -61,6 +61,7 @@ def answer_events(request: Request) -> Response:
     return json_answer(200, receipt)
 
 
+@naming_credential_faults()
 def answer_segment_calls(request: Request) -> Response:
     """Ingest the calls of a Segment SDK.
 

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Final
 
 BODY: Final = "body"
 PATH: Final = "path"
+ANY_CREDENTIAL_FAULT: Final = (
+    "Expected one header `Authorization: Bearer <key or access token>`, or Basic with a write key as user name. "
+    "The header is missing (X-Api-Key is not read) or repeated, it has another scheme, or its credential is malformed, "
+    "unknown, expired or revoked."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """An invalid field: location (`events/3/revenue`), stable code, and message for a person."""
+    """An invalid field: location (`body/events/3/revenue`), stable code, and message for a person."""
 
     location: str
     code: str
@@ -53,17 +59,30 @@ class MalformedRequestError(Refusal):
     status, code, title = 400, "malformed_request", "Malformed Request"
 
 
+class CredentialFault(StrEnum):
+    """The class of a refused credential, as a sentence. It never tells whether a key exists."""
+
+    NONE = "The request has no credential."
+    SCHEME = "The Authorization header is neither Bearer nor Basic."
+    OTHER_KIND = "The credential is of another kind than this route takes."
+    MALFORMED = "The credential is malformed."
+    SEVERAL = "The request has several credentials."
+    NOT_VALID = "The credential is not valid: it is unknown, expired or revoked."
+
+
 class UnauthenticatedError(Refusal):
     """A request without a valid credential.
 
-    The answer does not tell why the credential is refused.
+    Behind the authorizer the answer names all causes, because API Gateway answers the same text for each of them.
+    Routes that check the credential themselves name the *fault*.
     """
 
     status, code, title = 401, "unauthenticated", "Unauthorized"
 
-    def __init__(self, detail: str = "The credential is missing, invalid, expired or revoked.") -> None:
+    def __init__(self, fault: CredentialFault = CredentialFault.NOT_VALID, detail: str = ANY_CREDENTIAL_FAULT) -> None:
         """Use by default the text that API Gateway answers itself (template.yaml)."""
         super().__init__(detail)
+        self.fault = fault
 
 
 class QuotaExceededError(Refusal):
@@ -74,10 +93,10 @@ class QuotaExceededError(Refusal):
 
     status, code, title = 402, "quota_exceeded", "Quota Exceeded"
 
-    def __init__(self, detail: str, *, tier: str, metric: str, limit: int, used: int, upgrade_url: str) -> None:
+    def __init__(self, detail: str, *, tier: str, metric: str, limit: int, used: int) -> None:
         """Add the *metric*, its *limit* and the amount *used* to the problem document."""
         super().__init__(detail)
-        self.members = {"tier": tier, "metric": metric, "limit": limit, "used": used, "upgrade_url": upgrade_url}
+        self.members = {"tier": tier, "metric": metric, "limit": limit, "used": used}
 
 
 class TenantMismatchError(Refusal):

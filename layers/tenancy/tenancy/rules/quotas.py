@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tenancy.errors import NotFoundError, QuotaExceededError, RateLimitedError
 from tenancy.rules.durations import QUOTA_RETRY_AFTER_SECONDS
-from tenancy.rules.tiers import NOTICE_PERCENTS, QUOTAS, UPGRADE_URL, Tier
+from tenancy.rules.tiers import NOTICE_PERCENTS, QUOTAS, Tier
 from tenancy.rules.usage import TOTAL_PERIOD, month_of
 
 
@@ -84,7 +84,7 @@ def quota_exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) 
     limit = limit_of(tier, metric) or 0
     parts = f"{used} of {limit} {_unit(metric)} used{_per(metric)}" + (f", {reserved} reserved" if reserved else "")
     detail = f"Quota exceeded: {parts}."
-    return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used, upgrade_url=UPGRADE_URL)
+    return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used)
 
 
 def quota_retry_later(tier: Tier, metric: Metric) -> RateLimitedError:

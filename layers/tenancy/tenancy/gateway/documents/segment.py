@@ -1,6 +1,10 @@
 """The requests of Segment SDKs and the answers that they expect."""
 
-from tenancy.errors import UnauthenticatedError
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION
 from tenancy.gateway.http import STAGE_PREFIX, Request, Response, json_answer
 from tenancy.gateway.mentions import list_mentions
@@ -16,6 +20,23 @@ from tenancy.rules.events.batch import (
 from tenancy.rules.events.segment import BATCH_PATHS
 from tenancy.rules.resolution import Mention
 
+EXPECTED_KEY: Final = (
+    "Send one write key: as user name of Basic credentials, as Bearer token, or as `writeKey` in the body."
+)
+
+
+@contextmanager
+def naming_credential_faults() -> Iterator[None]:
+    """Name the class of a refused credential, because these paths have no authorizer.
+
+    Raises:
+        UnauthenticatedError: the block raised it. The answer never tells whether a key exists.
+    """
+    try:
+        yield
+    except UnauthenticatedError as error:
+        raise UnauthenticatedError(error.fault, f"{error.fault} {EXPECTED_KEY}") from error
+
 
 def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple[Mention, ...]]:
     """Return the write key, the calls and the mentions of a request to a Segment path.
@@ -30,7 +51,7 @@ def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple
     batch = parse_segment_batch(body) if request.path in BATCH_PATHS else parse_segment_call(body)
     keys = {key for key in (_header_key(request), _body_key(batch.writeKey)) if key is not None}
     if len(keys) != 1:
-        raise UnauthenticatedError("Send exactly one write key.")
+        raise UnauthenticatedError(CredentialFault.SEVERAL if keys else CredentialFault.NONE)
     return keys.pop(), batch, list_mentions(request, body)
 
 
@@ -47,7 +68,7 @@ def _header_key(request: Request) -> ApiKey | None:
         return None
     credential = parse_authorization(values)
     if not isinstance(credential, ApiKey):
-        raise UnauthenticatedError
+        raise UnauthenticatedError(CredentialFault.OTHER_KIND)
     return credential
 
 
@@ -56,5 +77,5 @@ def _body_key(text: str | None) -> ApiKey | None:
         return None
     key = find_key(text)
     if key is None:
-        raise UnauthenticatedError
+        raise UnauthenticatedError(CredentialFault.MALFORMED)
     return key
