@@ -24,7 +24,7 @@ from tenancy.wiring import Wiring
 
 SETTINGS_ROUTE = "/projects/{writeKey}/settings"
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS")
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
 trail = wiring.trail
 ingest = Ingest(
@@ -106,4 +106,4 @@ def log_ingested(request: Request, tenant: Tenant, receipt: Receipt) -> None:
     )
 
 
-handler = serve(answer)
+handler = serve(answer, upgrade_url=settings.upgrade_url)

@@ -21,7 +21,7 @@ from tenancy.wiring import Wiring
 MAX_PAGE = 100  # Lambda answers at most 6 MB, and a link has 2 KB
 MAX_CURSOR = 2**31 - 1
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS")
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
 db, exports = wiring.database, wiring.exports
 app = api()
@@ -61,4 +61,10 @@ def show_erasure(erasure_id: UUID) -> dict[str, Any]:
     return erasure_document(read_erasure(db, tenant, erasure_id))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=wiring.gate(lambda: db))
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=wiring.gate(lambda: db),
+)

@@ -32,7 +32,12 @@ from tenancy.wiring import Wiring
 MAX_PAGE = 100
 
 settings = Settings.from_env(
-    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "USAGE_PLANS_PATH"
+    "AUDIT_QUEUE_URL",
+    "BASE_DOMAIN",
+    "REDIS_PATIENCE_MS",
+    "SEALING_KEY_ID",
+    "UPGRADE_URL",
+    "USAGE_PLANS_PATH",
 )
 wiring = Wiring(settings)
 platform_db, gateway_keys, encryptor = wiring.platform_database, wiring.gateway_keys, wiring.encryptor
@@ -87,4 +92,10 @@ def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
 
 
 gate = wiring.gate(lambda: platform_db)
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=gate)
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=gate,
+)

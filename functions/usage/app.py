@@ -33,7 +33,7 @@ from tenancy.use_cases.usage.read_statistics import read_statistics
 from tenancy.use_cases.usage.read_usage import read_organization_usage, read_tenant_usage
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS")
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
 db = wiring.database
 clickhouse = wiring.clickhouse_reader()
@@ -116,4 +116,10 @@ def release(metric: str, reservation_id: UUID) -> Response[str]:
     return Response(HTTPStatus.NO_CONTENT, body="")
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=wiring.gate(lambda: db))
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=wiring.gate(lambda: db),
+)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
+from tenancy.settings import OPTIONAL
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
@@ -25,7 +26,7 @@ BASE_DOMAIN = "attribution.example"
 ISSUER = f"https://api.{BASE_DOMAIN}"
 OPERATORS_GATEWAY_KEY = "platform-tenancy-test-of-the-operators"
 NUMBERS = itertools.count()
-OPTIONAL = {"AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"}
+WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"}
 UNUSED_VALUE = "1"  # of variables that the test does not set
 
 type Start = Callable[..., Function]
@@ -84,7 +85,7 @@ def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
         for variable in values:
             patch.delenv(variable, raising=False)
         for variable in template_variables(name):
-            if variable in values or variable not in OPTIONAL:
+            if variable in values or variable not in WITHOUT_VALUE:
                 patch.setenv(variable, values.get(variable, UNUSED_VALUE))
         sys.modules[module_name] = app
         spec.loader.exec_module(app)

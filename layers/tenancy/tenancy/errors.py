@@ -79,7 +79,9 @@ class UnauthenticatedError(Refusal):
 
     status, code, title = 401, "unauthenticated", "Unauthorized"
 
-    def __init__(self, fault: CredentialFault = CredentialFault.NOT_VALID, detail: str = ANY_CREDENTIAL_FAULT) -> None:
+    def __init__(
+        self, detail: str = ANY_CREDENTIAL_FAULT, *, fault: CredentialFault = CredentialFault.NOT_VALID
+    ) -> None:
         """Use by default the text that API Gateway answers itself (template.yaml)."""
         super().__init__(detail)
         self.fault = fault

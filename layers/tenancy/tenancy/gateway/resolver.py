@@ -44,12 +44,20 @@ def api() -> APIGatewayRestResolver:
     return app
 
 
-def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTrail, gate: AdmissionGate) -> Handler:
+def handler_of(
+    app: APIGatewayRestResolver,
+    *,
+    base_domain: str,
+    upgrade_url: str | None,
+    trail: AuditTrail,
+    gate: AdmissionGate,
+) -> Handler:
     """Return the Lambda handler of *app*.
 
     Before a route runs, the caller and the organization are known.
 
-    *gate* admits the request before anything else costs time or leaves a trace. *trail* records it.
+    *gate* admits the request before anything else costs time or leaves a trace. *trail* records it. Refusals over a
+    quota show *upgrade_url*.
     """
 
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -64,7 +72,7 @@ def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTra
             finally:
                 app.clear_context()  # type: ignore[no-untyped-call]
 
-    return serve(answer)
+    return serve(answer, upgrade_url=upgrade_url)
 
 
 def parse_json(body: bytes) -> str:

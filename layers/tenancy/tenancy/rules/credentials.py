@@ -38,13 +38,13 @@ def parse_authorization(values: tuple[str, ...]) -> ApiKey | Jwt:
             class.
     """
     if len(values) > 1:
-        raise UnauthenticatedError(CredentialFault.SEVERAL)
+        raise UnauthenticatedError(fault=CredentialFault.SEVERAL)
     if not values or not values[0].strip():
-        raise UnauthenticatedError(CredentialFault.NONE)
+        raise UnauthenticatedError(fault=CredentialFault.NONE)
     scheme, _, rest = values[0].partition(" ")
     credential = rest.strip()
     if len(credential) > MAX_CREDENTIAL_CHARACTERS:
-        raise UnauthenticatedError(CredentialFault.MALFORMED)
+        raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
     match scheme.lower():
         case "basic":
             return _basic_key(credential)
@@ -53,8 +53,8 @@ def parse_authorization(values: tuple[str, ...]) -> ApiKey | Jwt:
         case "bearer" if is_jwt(credential):
             return Jwt(credential)
         case "bearer":
-            raise UnauthenticatedError(CredentialFault.MALFORMED)
-    raise UnauthenticatedError(CredentialFault.SCHEME)
+            raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
+    raise UnauthenticatedError(fault=CredentialFault.SCHEME)
 
 
 def find_basic_key(credential: str) -> ApiKey | None:
@@ -84,14 +84,14 @@ def is_jwt(text: str) -> bool:
 def _basic_key(credential: str) -> ApiKey:
     key = find_basic_key(credential)
     if key is None:
-        raise UnauthenticatedError(CredentialFault.MALFORMED)
+        raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
     if key.type is not KeyType.WRITE:
-        raise UnauthenticatedError(CredentialFault.OTHER_KIND)
+        raise UnauthenticatedError(fault=CredentialFault.OTHER_KIND)
     return key
 
 
 def _key(text: str) -> ApiKey:
     key = find_key(text)
     if key is None:
-        raise UnauthenticatedError(CredentialFault.MALFORMED)
+        raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
     return key

@@ -35,7 +35,7 @@ def naming_credential_faults() -> Iterator[None]:
     try:
         yield
     except UnauthenticatedError as error:
-        raise UnauthenticatedError(error.fault, f"{error.fault} {EXPECTED_KEY}") from error
+        raise UnauthenticatedError(f"{error.fault} {EXPECTED_KEY}", fault=error.fault) from error
 
 
 def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple[Mention, ...]]:
@@ -51,7 +51,7 @@ def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple
     batch = parse_segment_batch(body) if request.path in BATCH_PATHS else parse_segment_call(body)
     keys = {key for key in (_header_key(request), _body_key(batch.writeKey)) if key is not None}
     if len(keys) != 1:
-        raise UnauthenticatedError(CredentialFault.SEVERAL if keys else CredentialFault.NONE)
+        raise UnauthenticatedError(fault=CredentialFault.SEVERAL if keys else CredentialFault.NONE)
     return keys.pop(), batch, list_mentions(request, body)
 
 
@@ -68,7 +68,7 @@ def _header_key(request: Request) -> ApiKey | None:
         return None
     credential = parse_authorization(values)
     if not isinstance(credential, ApiKey):
-        raise UnauthenticatedError(CredentialFault.OTHER_KIND)
+        raise UnauthenticatedError(fault=CredentialFault.OTHER_KIND)
     return credential
 
 
@@ -77,5 +77,5 @@ def _body_key(text: str | None) -> ApiKey | None:
         return None
     key = find_key(text)
     if key is None:
-        raise UnauthenticatedError(CredentialFault.MALFORMED)
+        raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
     return key

@@ -34,7 +34,7 @@ class WriteKeys:
             UnavailableError: the database is unreachable.
         """
         if key.type is not KeyType.WRITE:
-            raise UnauthenticatedError(CredentialFault.OTHER_KIND)
+            raise UnauthenticatedError(fault=CredentialFault.OTHER_KIND)
         found = self._known.get(key.digest)
         if found is None or found[0] <= now:
             found = now + WRITE_KEY_CACHE_TIME, self._look_up(key, now)
