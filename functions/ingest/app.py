@@ -12,6 +12,7 @@ from tenancy.gateway.admission import show_admission
 from tenancy.gateway.documents.segment import naming_credential_faults, parse_segment_request, settings_answer
 from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.gateway.mentions import list_mentions
+from tenancy.gateway.query import require_known_query
 from tenancy.gateway.serve import logger, serve
 from tenancy.rules.api_keys import find_key
 from tenancy.rules.events.batch import decode_body, parse_batch
@@ -52,7 +53,9 @@ def answer_events(request: Request) -> Response:
     now = datetime.now(UTC)
 
     def parse(tenant: Tenant) -> ParsedBatch:
-        return parse_event_batch(tenant, parse_batch(decode_body(request.body)), now=now)
+        parsed = parse_event_batch(tenant, parse_batch(decode_body(request.body)), now=now)
+        require_known_query(request)  # after the events, because a mismatch of an event comes first
+        return parsed
 
     caller = request.caller()
     ingest_request = IngestRequest(mentions=list_mentions(request), parse=parse, all_or_nothing=False)

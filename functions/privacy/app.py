@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.documents.erasures import NewErasure, erasure_document
 from tenancy.gateway.documents.exports import export_document
+from tenancy.gateway.parameters import WholeNumber
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE
@@ -38,8 +39,8 @@ def start_export() -> tuple[dict[str, Any], int]:
 @app.get("/exports/<export_id>")
 def show_export(
     export_id: UUID,
-    cursor: Annotated[int, Query(ge=0, le=MAX_CURSOR)] = 0,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+    cursor: Annotated[WholeNumber, Query(ge=0, le=MAX_CURSOR)] = 0,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """Show an export and one page of its files with new links."""
     tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)

@@ -14,6 +14,7 @@ from tenancy.gateway.documents.organizations import (
 )
 from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
+from tenancy.gateway.parameters import WholeNumber
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.new_organization import NewOrganization
@@ -64,7 +65,7 @@ def list_all(
     status: Annotated[OrganizationStatus | None, Query()] = None,
     tier: Annotated[Tier | None, Query()] = None,
     cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List organizations, newest first."""
     require_operator(caller_of(app))

@@ -1,6 +1,6 @@
 """Usage: show it with its statistics, and take the usage that clients report and reserve."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from tenancy.gateway.documents.metering import (
 )
 from tenancy.gateway.documents.usage import parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
+from tenancy.gateway.parameters import Day
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.quotas import parse_metric
@@ -42,7 +43,7 @@ app = api()
 
 @app.get("/usage")
 def show_own_usage(
-    from_: Annotated[date | None, Query(alias="from")] = None, to: Annotated[date | None, Query()] = None
+    from_: Annotated[Day | None, Query(alias="from")] = None, to: Annotated[Day | None, Query()] = None
 ) -> dict[str, Any]:
     """Show the caller's usage of this month against its quotas, and per day."""
     tenant = require_tenant(caller_of(app), USAGE_READ)
@@ -54,8 +55,8 @@ def show_own_usage(
 @app.get("/organizations/<organization_id>/usage")
 def show_usage(
     organization_id: UUID,
-    from_: Annotated[date | None, Query(alias="from")] = None,
-    to: Annotated[date | None, Query()] = None,
+    from_: Annotated[Day | None, Query(alias="from")] = None,
+    to: Annotated[Day | None, Query()] = None,
 ) -> dict[str, Any]:
     """Show the usage of one organization for the operator."""
     require_operator(caller_of(app), organization_id)
@@ -69,8 +70,8 @@ def show_usage(
 
 @app.get("/stats")
 def show_statistics(
-    from_: Annotated[date | None, Query(alias="from")] = None,
-    to: Annotated[date | None, Query()] = None,
+    from_: Annotated[Day | None, Query(alias="from")] = None,
+    to: Annotated[Day | None, Query()] = None,
     group_by: Annotated[str, Query()] = "day",
 ) -> dict[str, Any]:
     """Show events, revenue and devices by event time, in groups."""

@@ -2,26 +2,37 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 
-from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
+from tenancy.errors import BODY, FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
 from tenancy.gateway.admission import admit_request
+from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.mentions import list_mentions
+from tenancy.gateway.query import list_query_errors
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
-from tenancy.rules.resolution import resolve
+from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, resolve
 from tenancy.rules.tenant import Caller
 from tenancy.use_cases.admission.admit import AdmissionGate
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+    from aws_lambda_powertools.event_handler.openapi.compat import ModelField
+    from aws_lambda_powertools.event_handler.openapi.models import Dependant
+
 MAX_BODY_BYTES: Final = 256 * 1024
+NOT_VALID_TEXT: Final = "The request is not valid. `errors` lists the fields."
 # Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
 logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
 
@@ -39,9 +50,46 @@ def api() -> APIGatewayRestResolver:
 
     @app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
     def invalid(error: RequestValidationError) -> Response[str]:
-        raise _refusal(error)
+        errors = list_unknown_members(app)
+        located = {each.location for each in errors}
+        errors += [each for each in list_field_errors(error.errors()) if each.location not in located]
+        raise InvalidError(NOT_VALID_TEXT, errors=errors)
 
+    app.use(middlewares=[require_known_members])
     return app
+
+
+def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[str]:
+    """Refuse a valid request with unknown or repeated members. pydantic finds those of a body that the route takes.
+
+    Raises:
+        InvalidError: a query member is unknown or repeated, or the route takes no body and has one with members.
+    """
+    errors = list_unknown_members(app)
+    if errors:
+        raise InvalidError(NOT_VALID_TEXT, errors=errors)
+    return next_middleware(app)  # type: ignore[arg-type]
+
+
+def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:
+    """Return the errors of members that the current route does not know, and of repeated query members."""
+    route: Dependant = app.context["_route"].dependant
+    errors = list_query_errors(request_of(app), known_query(route.query_params))
+    if not route.body_params and isinstance(body := app.current_event.json_body, dict):
+        errors += [unknown_member(name, within=BODY) for name in islice(body, MAX_MEMBER_ERRORS)]
+    return errors
+
+
+def known_query(parameters: Iterable[ModelField]) -> frozenset[str]:
+    """Return the names of query members that a route with these query *parameters* takes."""
+    names: set[str] = set()
+    for parameter in parameters:
+        model = parameter.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            names |= {field.alias or name for name, field in model.model_fields.items()}
+        else:
+            names.add(parameter.alias)
+    return frozenset(names)
 
 
 def handler_of(
@@ -76,23 +124,30 @@ def handler_of(
 
 
 def parse_json(body: bytes) -> str:
-    """Return *body* as text if it is JSON that every store can hold.
+    """Return *body* as text if it is a JSON object that every store can hold.
 
-    NaN, lone surrogates and deep nesting are rejected.
+    NaN, lone surrogates and deep nesting are rejected. `organization_id` is left out: every body may have it, and it
+    was compared before.
 
     Raises:
         TooLargeError: the body has more than `MAX_BODY_BYTES` bytes.
         MalformedRequestError: the body is not such JSON.
+        InvalidError: the body is no object.
     """
     if len(body) > MAX_BODY_BYTES:
         raise TooLargeError(f"The body has {len(body)} bytes. At most {MAX_BODY_BYTES} are allowed.")
     try:
         text = body.decode()
         msgspec.json.decode(text)
-        json.loads(text)
+        document = json.loads(text)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise MalformedRequestError("The body is not valid JSON.") from error
-    return text
+    if not isinstance(document, dict):
+        errors = [FieldError(location=BODY, code="invalid_type", message=NO_OBJECT_TEXT)]
+        raise InvalidError("The body is not a JSON object.", errors=errors)
+    if ORGANIZATION_MEMBER not in document:
+        return text
+    return json.dumps({name: value for name, value in document.items() if name != ORGANIZATION_MEMBER})
 
 
 def _as_json(request: Request) -> dict[str, Any]:
@@ -127,27 +182,3 @@ def request_of(app: APIGatewayRestResolver) -> Request:
     """
     request: Request = app.context["request"]
     return request
-
-
-def _refusal(error: RequestValidationError) -> InvalidError | MalformedRequestError:
-    entries = error.errors()
-    if any(entry.get("type") == "json_invalid" for entry in entries):
-        return MalformedRequestError("The body is not valid JSON.")
-    return InvalidError(
-        "The request is not valid. `errors` lists the fields.",
-        errors=[
-            FieldError(location=_location(entry["loc"]), code=str(entry["type"]), message=entry["msg"])
-            for entry in entries
-        ],
-    )
-
-
-def _location(steps: Sequence[object]) -> str:
-    """Return the location of a field.
-
-    For a query that is one model, the name of the model is left out.
-    """
-    match steps:
-        case ["query", _, *names] if names:
-            return "/".join(["query", *map(str, names)])
-    return "/".join(str(step) for step in steps)

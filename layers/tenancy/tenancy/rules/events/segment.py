@@ -28,6 +28,7 @@ from tenancy.rules.events.row import (
     join_members,
     require_no_nul,
 )
+from tenancy.rules.members import NO_OBJECT_TEXT
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 BATCH_PATHS: Final = frozenset({"/batch", "/b", "/import"})
@@ -62,7 +63,7 @@ def parse_segment_message(raw: bytes, reception: BatchContext, *, event_type: st
     try:
         call = _members_decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise InvalidEventError("", "invalid", str(error)) from error
+        raise InvalidEventError("", "invalid_type", NO_OBJECT_TEXT) from error
     kind = event_type or _text(call.get("type"))
     if kind not in TYPES:
         raise InvalidEventError("type", "unknown", f"Expected one of {', '.join(sorted(TYPES))}.")

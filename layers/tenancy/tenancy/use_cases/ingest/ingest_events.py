@@ -25,6 +25,7 @@ from tenancy.rules.admission import HELD_FOR_QUOTA, Admission
 from tenancy.rules.api_keys import ApiKey
 from tenancy.rules.events.frames import encode_frames
 from tenancy.rules.events.row import Rejection
+from tenancy.rules.members import within_body
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.quotas import quota_exceeded, quota_retry_later
 from tenancy.rules.resolution import Mention, resolve
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 OVER_QUOTA: Final = FieldError(
     location="", code="quota_exceeded", message="The month's quota of events and its grace band are used up."
 )
+EVENTS: Final = "events"  # the member with the list of events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +219,7 @@ def _receipt(parsed: ParsedBatch, accepted: set[Identity], held: set[Identity]) 
     """Count the results of the events. A copy within the batch has the result of the first one."""
     enqueued = accepted | held
     refused = [
-        Rejection(index=index, event_id=row.event_id, errors=(OVER_QUOTA,))
+        Rejection(index=index, event_id=row.event_id, errors=tuple(within_body([OVER_QUOTA], EVENTS, index)))
         for index, row in parsed.rows.items()
         if row.identity not in enqueued
     ]

@@ -1,6 +1,6 @@
 """Parse the events of a request, each alone, so that one bad event rejects only itself."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,11 +12,13 @@ from tenancy.rules.events.batch import Batch
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import parse_segment_message
+from tenancy.rules.members import within_body
 from tenancy.rules.resolution import Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
 from tenancy.rules.tiers import QUOTAS
 
 MAX_REPORTED_ERRORS: Final = 100
+MAX_FURTHER_ERRORS: Final = 2_500  # of a batch: each rejected event has its first error, and so many follow in all
 
 type Identity = tuple[str, str, str, str]
 
@@ -48,12 +50,12 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
     """Parse the events of POST /v1/events.
 
     Raises:
-        InvalidError: no event is valid.
+        InvalidError: no event is valid, or a member of the batch is not.
         TenantMismatchError: the batch or an event names another organization.
     """
     if batch.organization_id is not None:
         _require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
-    return _parse(tenant, batch.events, parse_event, now=now)
+    return _parse(tenant, batch.events, parse_event, at=("events",), errors=batch.errors, now=now)
 
 
 def parse_segment_calls(
@@ -71,7 +73,7 @@ def parse_segment_calls(
         _require_own(tenant, find_mentions(raw))
         return parse_segment_message(raw, context, event_type=event_type)
 
-    return _parse(tenant, messages, parse, now=now)
+    return _parse(tenant, messages, parse, at=("batch",) if event_type is None else None, now=now)
 
 
 def _require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
@@ -80,28 +82,36 @@ def _require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
 
 
 def _parse(
-    tenant: Tenant, raws: Iterable[Raw], parse: Callable[[bytes, BatchContext], EventRow], *, now: datetime
+    tenant: Tenant,
+    raws: Iterable[Raw],
+    parse: Callable[[bytes, BatchContext], EventRow],
+    *,
+    at: tuple[str, ...] | None,
+    errors: Sequence[FieldError] = (),
+    now: datetime,
 ) -> ParsedBatch:
+    """Parse *raws*, the list at *at* in the body, or the body itself.
+
+    The *errors* of the batch are raised after all events were parsed, because a mismatch of an event comes first.
+    """
     retention = timedelta(days=QUOTAS[tenant.tier].data_retention_days)
     context = BatchContext(organization_id=tenant.organization_id, received_at=now, retention=retention)
     rows: dict[int, EventRow] = {}
     rejected: list[Rejection] = []
+    further = MAX_FURTHER_ERRORS
     for index, raw in enumerate(raws):
         try:
             rows[index] = parse(bytes(raw), context)
         except InvalidEventError as error:
-            rejected.append(Rejection(index=index, event_id=error.event_id, errors=(error.error,)))
-    if not rows:
-        raise _refusal(rejected)
+            shown = error.errors[: 1 + further]
+            further -= len(shown) - 1
+            located = within_body(shown, *(() if at is None else (*at, index)))
+            rejected.append(Rejection(index=index, event_id=error.event_id, errors=tuple(located)))
+    if errors or not rows:
+        raise _refusal([*errors, *(error for rejection in rejected for error in rejection.errors)], has_rows=bool(rows))
     return ParsedBatch.of(rows, rejected)
 
 
-def _refusal(rejected: list[Rejection]) -> InvalidError:
-    errors = [
-        FieldError(
-            location=f"events/{rejection.index}/{error.location}".rstrip("/"), code=error.code, message=error.message
-        )
-        for rejection in rejected[:MAX_REPORTED_ERRORS]
-        for error in rejection.errors
-    ]
-    return InvalidError("No event of the batch is valid.", errors=errors)
+def _refusal(errors: Sequence[FieldError], *, has_rows: bool) -> InvalidError:
+    detail = "The batch is not valid." if has_rows else "No event of the batch is valid."
+    return InvalidError(f"{detail} `errors` lists the fields.", errors=errors[:MAX_REPORTED_ERRORS])
