@@ -5,11 +5,14 @@ import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.openapi.compat import ModelField
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
@@ -25,11 +28,6 @@ from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_mem
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, resolve
 from tenancy.rules.tenant import Caller
 from tenancy.use_cases.admission.admit import AdmissionGate
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
-    from aws_lambda_powertools.event_handler.openapi.compat import ModelField
-    from aws_lambda_powertools.event_handler.openapi.models import Dependant
 
 MAX_BODY_BYTES: Final = 256 * 1024
 NOT_VALID_TEXT: Final = "The request is not valid. `errors` lists the fields."
@@ -73,9 +71,11 @@ def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMidd
 
 def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:
     """Return the errors of members that the current route does not know, and of repeated query members."""
-    route: Dependant = app.context["_route"].dependant
-    errors = list_query_errors(request_of(app), known_query(route.query_params))
-    if not route.body_params and isinstance(body := app.current_event.json_body, dict):
+    route: Route = app.context["_route"]
+    if route.func.__module__ == Route.__module__:  # Powertools' own, which answers 404 for every unknown route
+        return []
+    errors = list_query_errors(request_of(app), known_query(route.dependant.query_params))
+    if not route.dependant.body_params and isinstance(body := app.current_event.json_body, dict):
         errors += [unknown_member(name, within=BODY) for name in islice(body, MAX_MEMBER_ERRORS)]
     return errors
 
