@@ -27,10 +27,12 @@ FOREIGN_WORDS = re.compile(
     re.IGNORECASE,
 )
 WRONG_VALUES: tuple[object, ...] = (
-    None, True, 0, -1, 1.5, 10**30, -(10**30), "", " ", "x", "é", "5", "null", "a\nb", "x" * 300, "x" * 5000, [], [1], {}, {"a": 1},
+    None, True, 0, -1, 1.5, 10**30, -(10**30), "", " ", "x", "é", "5", "null", "a\nb", "x" * 300, "x" * 5000,
+    [], [1], {}, {"a": 1},
 )  # fmt: skip
 WRONG_TEXTS = (
-    "", " ", "x", "é", "null", "1.5", "1_0", "+1", " 1", "\u0661", "0x1", "9" * 30, "9" * 5000, "-1", "[]", "2026-11-01T00:00:00Z",
+    "", " ", "x", "é", "null", "1.5", "1_0", "+1", " 1", "\u0661", "0x1", "9" * 30, "9" * 5000, "-1", "[]",
+    "2026-11-01T00:00:00Z",
     "2026-11-01T00:00:00-08:00", "2026-11-01 ", "1795824000", "2026-13-01", "2026-02-30", "20261101", "26-11-01",
 )  # fmt: skip
 
@@ -39,7 +41,7 @@ type Call = Callable[[StrictRoute, Event], dict[str, Any]]
 
 @pytest.fixture
 def functions(start: Start, secrets: None) -> Callable[[str], Function]:  # noqa: ARG001
-    return cache(lambda name: start(name))
+    return cache(start)
 
 
 @pytest.fixture
@@ -111,11 +113,11 @@ def test_unknown_member_of_a_body_is_refused(refuse: Call, route: StrictRoute, a
 
 
 @pytest.mark.parametrize("route", [each for each in ROUTES if each.path != "/health"], ids=str)
-@pytest.mark.parametrize("body", [b"[]", b"[{}]", b"null", b"5", b'"x"', b"true"], ids=ascii)
-def test_body_that_is_no_object_is_refused(refuse: Call, route: StrictRoute, acme: Provisioned, body: bytes) -> None:
-    problem = refuse(route, with_body(route.request(acme), body))
+def test_body_that_is_no_object_is_refused(refuse: Call, route: StrictRoute, acme: Provisioned) -> None:
+    for body in (b"[]", b"[{}]", b"null", b"5", b'"x"', b"true"):
+        problem = refuse(route, with_body(route.request(acme), body))
 
-    assert faults(problem) == {("body", "invalid_type")}
+        assert faults(problem) == {("body", "invalid_type")}
 
 
 @pytest.mark.parametrize("route", [each for each in ROUTES if each.path != "/health"], ids=str)
@@ -189,19 +191,18 @@ def test_wrong_idempotency_key_has_our_text(refuse: Call, acme: Provisioned, key
         assert faults(problem) == {("header/Idempotency-Key", "invalid")}
 
 
-@pytest.mark.parametrize("day", [text for text in WRONG_TEXTS if text != ""])
 @pytest.mark.parametrize("name", ["from", "to"])
-def test_day_has_one_spelling(refuse: Call, acme: Provisioned, name: str, day: str) -> None:
-    [route] = [route for route in ROUTES if route.path == "/usage" and route.method == "GET"]
+def test_day_has_one_spelling(refuse: Call, acme: Provisioned, name: str) -> None:
+    [route] = [route for route in ROUTES if str(route) == "GET /usage"]
+    for day in WRONG_TEXTS:
+        problem = refuse(route, with_query_values(route.request(acme), {name: [day]}))
 
-    problem = refuse(route, with_query_values(route.request(acme), {name: [day]}))
-
-    assert faults(problem) == {(f"query/{name}", "invalid")}
+        assert faults(problem) == {(f"query/{name}", "invalid")}
 
 
 def test_own_organization_is_known_in_query_and_body(functions: Callable[[str], Function], acme: Provisioned) -> None:
     own = str(acme.organization.id)
-    [route] = [route for route in ROUTES if (route.method, route.path) == ("POST", "/usage/{metric}")]
+    [route] = [route for route in ROUTES if str(route) == "POST /usage/{metric}"]
     request = with_query_values(route.request(acme), {ORGANIZATION_MEMBER: [own]})
 
     answer = answer_of(functions(route.function)(with_body(request, {"amount": 1, ORGANIZATION_MEMBER: own.upper()})))
@@ -210,7 +211,7 @@ def test_own_organization_is_known_in_query_and_body(functions: Callable[[str], 
 
 
 def test_last_one_of_repeated_members_of_a_body_counts(functions: Callable[[str], Function], acme: Provisioned) -> None:
-    [route] = [route for route in ROUTES if (route.method, route.path) == ("POST", "/usage/{metric}")]
+    [route] = [route for route in ROUTES if str(route) == "POST /usage/{metric}"]
 
     answer = answer_of(functions(route.function)(with_body(route.request(acme), b'{"amount": 5, "amount": 2}')))
 

@@ -1,5 +1,6 @@
 """Each error type that pydantic can raise for a request of a route has a code and a text of ours."""
 
+import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,8 +10,9 @@ from pydantic import BaseModel
 
 from tenancy.gateway.field_errors import TEXTS
 from tenancy.settings import OPTIONAL, VARIABLES
+from tests.given import ROOT
 from tests.handlers.functions import running
-from tests.template.app_source import resolver_routes
+from tests.template.app_source import nodes, resolver_routes
 from tests.template.template import FOLDERS
 
 VALUES = dict.fromkeys(set(VARIABLES) - OPTIONAL, "1")
@@ -105,3 +107,18 @@ def body_models(function: str) -> Iterator[type[BaseModel]]:
 @pytest.mark.parametrize("function", WITH_RESOLVER)
 def test_each_body_refuses_unknown_members(function: str) -> None:
     assert [model for model in body_models(function) if model.model_config.get("extra") != "forbid"] == []
+
+
+def test_each_invalid_request_lists_its_fields() -> None:
+    files = [path for folder in ("functions", "layers/tenancy") for path in sorted((ROOT / folder).rglob("*.py"))]
+    calls = [
+        (path, node)
+        for path in files
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "InvalidError"
+    ]
+
+    without = [f"{path}:{call.lineno}" for path, call in calls if "errors" not in {each.arg for each in call.keywords}]
+
+    assert calls
+    assert without == []
