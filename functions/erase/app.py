@@ -48,8 +48,8 @@ erasure_stores = ErasureStores(
 def place_tombstones_task(event: Mapping[str, Any]) -> dict[str, Any]:
     """Place the tombstones, and return times and the stores to erase.
 
-    `closed_at` is the time since when both tombstones exist. `writers_end_at` is the end of the wait for writers.
-    `stores` are erased in that order.
+    At `closed_at` both tombstones exist. Writers that started before the tombstones end by `writers_end_at`. The stores
+    are erased in the order of `stores`.
     """
     place_tombstones(erasure_stores, *parse_deletion(event), request_id=event["execution"], now=datetime.now(UTC))
     closed_at = datetime.now(UTC)  # ClickHouse's tombstone may follow PostgreSQL's only after many retries

@@ -35,7 +35,7 @@ def migrate_all() -> dict[str, Any]:
     logger.info("migrated", postgres=list(applied.postgres), clickhouse=list(applied.clickhouse))
     if applied.skipped:
         skipped = list(applied.skipped)
-        logger.warning("ClickHouse denied access management, row policies were not created", skipped=skipped)
+        logger.warning("ClickHouse denied access management. Row policies were not created.", skipped=skipped)
     return {
         "Postgres": len(applied.postgres),
         "ClickHouse": len(applied.clickhouse),

@@ -8,7 +8,11 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.durations import PRIVACY_JOBS_WORK_TIME_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
+from tenancy.rules.durations import (
+    PRIVACY_JOB_RETRY_AFTER,
+    PRIVACY_JOBS_WORK_TIME_SECONDS,
+    SCHEDULED_QUERY_TIMEOUT_SECONDS,
+)
 from tenancy.settings import Settings
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobStores, run_privacy_jobs
 from tenancy.wiring import Wiring
@@ -36,7 +40,10 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     run = run_privacy_jobs(stores, has_time=lambda: time.monotonic() < ends_at, clock=lambda: datetime.now(UTC))
     result = asdict(run)
     if any(result.values()):
-        logger.info("privacy jobs", result=result)
-    if run.put_off:
-        raise UnavailableError(f"A store is unreachable. {run.put_off} privacy jobs are due again in a minute.")
+        logger.info("privacy jobs finished", result=result)
+    if run.postponed:
+        raise UnavailableError(
+            f"A store is unreachable. {run.postponed} privacy jobs are postponed.",
+            retry_after=int(PRIVACY_JOB_RETRY_AFTER.total_seconds()),
+        )
     return result

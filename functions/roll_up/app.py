@@ -49,7 +49,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def report(roll_up: RollUp, tombstones_restored: Sequence[UUID]) -> None:
-    """Count the deviations that the roll-up has found in metrics, per organization."""
+    """Write one metric per organization for each drift that the roll-up has found."""
     for organization_id in tombstones_restored:
         count("GatesClosedAgain", {"organization_id": str(organization_id)})
     for name, drifts in (("CounterDrift", roll_up.counter_drifts), ("StatisticsDrift", roll_up.statistics_drifts)):

@@ -63,7 +63,7 @@ def result_of(run: SweepRun) -> dict[str, Any]:
     return {
         "ran": True,
         "request_counts_persisted": run.requests_persisted,
-        "quota_notices_enqueued": run.announced,
+        "quota_notices_enqueued": run.quota_notices_enqueued,
         "done": list(run.outbox.done),
         "failed": list(run.outbox.failed),
         "sealed": len(run.sealed),

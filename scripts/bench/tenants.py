@@ -34,8 +34,8 @@ def redis_knowing(tenant: Tenant) -> Iterator[tuple[Redis, Client]]:
 
 
 def no_database() -> NoReturn:
-    """Replace PostgreSQL, which admission never asks for a tenant that Redis knows."""
-    sys.exit("Redis does not know the tenant, or is away")
+    """End the benchmark: admission reads PostgreSQL only if Redis does not answer for the tenant."""
+    sys.exit("Redis has no standing of the tenant, or is unreachable")
 
 
 def _make_known(redis: Redis, bare: Client, tenant: Tenant, *, now: datetime) -> None:

@@ -148,7 +148,8 @@ def are_apart(stack: Stack, acme: DemoOrganization, globex: DemoOrganization) ->
     mismatch = refusal(lambda: get(stack, acme, "/usage", {"X-Organization-ID": globex.id}))
     names = {each.name: {row["event_name"] for row in statistics(stack, each)} for each in (acme, globex)}
     apart = mismatch == "tenant_mismatch" and not names["acme"] & names["globex"]
-    say(f"acme's key with globex's X-Organization-ID: {mismatch}; event names in common: none" if apart else "LEAK")
+    leak = "LEAK: acme's key was not refused for globex, or the two organizations share an event name"
+    say(f"acme's key with globex's X-Organization-ID: {mismatch}; event names in common: none" if apart else leak)
     return apart
 
 

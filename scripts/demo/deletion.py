@@ -117,10 +117,10 @@ def _show(certificate: Document, *, is_signed: bool) -> None:
     for store, counts in certificate["counts"].items():
         line = f"{sum(counts.values())} left in {', '.join(counts)}"
         print(fill(line, WIDTH, initial_indent=f"  {store:16}", subsequent_indent=" " * 18))
-    print("  copies that no program can delete, and the time by which they age out")
+    print("  copies that expire by themselves, and the time by which they expire")
     for entry in certificate["ages_out"]:
         print(f"    {entry['by']}  {entry['what']}")
-    print("  kept on purpose, or out of reach")
+    print("  kept, and not erased")
     print("".join(f"    {kept}\n" for kept in certificate["kept"]))
 
 

@@ -67,7 +67,7 @@ class StackError(Exception):
     @classmethod
     def no_platform_key(cls) -> Self:
         """Return the error of a deployment without the first platform key."""
-        return cls("The deployed migration left no platform key.")
+        return cls("The function migrate created no platform key. Read log/aws.log in the stack's folder.")
 
     @classmethod
     def no_answer(cls, url: str, reason: str) -> Self:

@@ -83,7 +83,7 @@ def crashes[S](begin: Callable[[], S], run: Callable[[S], object]) -> Iterator[C
         state = begin()
         with process(max_calls) as running:
             is_last = _is_completed(running, run, state)
-        assert len(running.calls) < MAX_CALLS, "it makes calls without end"
+        assert len(running.calls) < MAX_CALLS, f"the run makes more than {MAX_CALLS} calls"
         yield Crash(state=state, calls=tuple(running.calls), is_last=is_last)
         if is_last:
             return
@@ -148,5 +148,5 @@ def _is_completed[S](running: Process, run: Callable[[S], object], state: S) -> 
         if running.is_crashed:
             return False
         raise
-    assert not running.is_crashed, "a crash was swallowed"
+    assert not running.is_crashed, "the run continued after the crash"
     return True

@@ -68,7 +68,7 @@ def test_other_values_are_not_equal(other: str) -> None:
     assert normalize("json", '{"events": {"used": 1}}') != normalize("json", other)
 
 
-def test_counts_in_arrears_may_differ() -> None:
+def test_counts_that_lag_may_differ() -> None:
     assert normalize("json", '{"api_requests": {"used": 1}}') == normalize("json", '{"api_requests": {"used": 2}}')
 
 

@@ -54,7 +54,7 @@ def report(api: Api, organization: Organization, amount: int, headers: dict[str,
 def count_notices(stack: Stack) -> int:
     """Return the number of mails about this quota that sweeps have sent."""
     stack.invoke("Sweep")
-    return sum(message["Subject"] == "80 % of your ml_predictions are used" for message in stack.mail())
+    return sum(message["Subject"] == "80 % of your quota of ml_predictions is used" for message in stack.mail())
 
 
 def test_repeated_report_is_counted_and_announced_once(stack: Stack, api: Api, acme: Organization) -> None:

@@ -31,7 +31,7 @@ from tests.use_cases.privacy_jobs import repeat_erasures, rows_in
 from tests.use_cases.storing import store
 
 EVERY_MINUTE = sample("privacy_jobs", "every_minute")
-NOTHING = {"erasures": 0, "exports": 0, "expired": 0, "put_off": 0}
+NOTHING = {"erasures": 0, "exports": 0, "expired": 0, "postponed": 0}
 NAME = "0f1e2d3c-the-name-of-a-device"
 
 

@@ -237,7 +237,9 @@ def test_redis_is_used_again_when_it_is_reachable(
 
 
 @pytest.mark.usefixtures("secrets")
-def test_flush_is_no_error_and_revives_no_key(start: Start, databases: Databases, acme: Provisioned) -> None:
+def test_flushed_redis_serves_requests_but_no_revoked_key(
+    start: Start, databases: Databases, acme: Provisioned
+) -> None:
     ingest, request = start("ingest"), device_request(acme)
     statuses = []
 

@@ -215,7 +215,7 @@ def test_wrong_idempotency_key_has_our_text(refuse: Refuse, acme: Provisioned, s
             with subtests.test(f"{route} {key[:8]}"):
                 problem = refuse(route, with_headers(route.request(acme), idempotency_key=key))
 
-                assert faults(problem) == {("header/Idempotency-Key", "invalid")}
+                assert faults(problem) == {("header/idempotency-key", "invalid")}
 
 
 @pytest.mark.parametrize("name", ["from", "to"])

@@ -102,7 +102,7 @@ def test_view_with_the_callers_rights_is_allowed(superuser_connection: psycopg.C
 
 
 @pytest.mark.parametrize("table", ["exports", "export_files", "erasures"])
-def test_ending_organization_is_looked_up_once_a_statement(migrated: Connection, table: str) -> None:
+def test_delete_policy_reads_the_status_once_per_statement(migrated: Connection, table: str) -> None:
     """PostgreSQL evaluates a sub-select once, but a plain function call for each row."""
     statement = "SELECT qual FROM pg_policies WHERE tablename = %s AND policyname = 'only_ending'"
 

@@ -13,9 +13,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, get_type_hints
 
+import pytest
+
+from tenancy.rules.events.frames import EventTable
+from tenancy.rules.events.row import EventRow
+from tenancy.stores.clickhouse.exported_events import EXPORTED_COLUMNS
 from tenancy.stores.clickhouse.platform.events import COLUMNS, EVENT_COLUMNS
 from tenancy.stores.clickhouse.platform.held_events import INSERT_RELEASED
-from tests.given import ROOT
+from tests.given import ROOT, Databases
 
 LAYER: Final = ROOT / "layers/tenancy"
 FILES: Final = sorted((LAYER / "tenancy/stores").rglob("*.py"))
@@ -26,6 +31,14 @@ KEYWORDS: Final = re.compile(
 )
 COLUMN: Final = re.compile(r"(?:\w+\.)?([a-z_][a-z_0-9]*)")
 PLACEHOLDER: Final = " ? "
+LIST_COLUMNS: Final = """
+    SELECT name, type, default_expression FROM system.columns
+    WHERE database = currentDatabase() AND table = {table:String}
+"""
+TEXT_TYPES: Final = {"String", "LowCardinality(String)"}
+COMPUTED: Final = {"created_at", "version", "bytes"}  # by ClickHouse
+NOT_EXPORTED: Final = {"organization_id", "device_names", "user_names"}  # the caller's own, and repeated from the event
+NOT_BILLED: Final = {"currency", "reason"}
 
 
 class Texts(ast.NodeVisitor):
@@ -149,6 +162,33 @@ def test_a_statement_returns_every_field_of_its_class() -> None:
 
     assert {place: columns for place, columns in found.items() if columns[0] != columns[1]} == {}
     assert {place.rpartition(".")[2] for place in found} > {"FIND_ORGANIZATION", "LIST_ENTRIES", "CLAIM_ENTRIES"}
+
+
+def test_a_row_has_every_column_that_load_inserts() -> None:
+    assert list(COLUMNS["held_events"]) == [*EventRow.__struct_fields__]
+
+
+def test_an_export_has_every_column_of_an_event() -> None:
+    exported = EXPORTED_COLUMNS.split(", ")
+
+    assert {*exported} | NOT_EXPORTED == {*EVENT_COLUMNS}
+    assert NOT_EXPORTED.isdisjoint(exported)
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_a_table_has_every_column_that_load_inserts(databases: Databases, table: EventTable) -> None:
+    stored = databases.clickhouse.query(LIST_COLUMNS, parameters={"table": table}).result_rows
+
+    assert {name for name, _, _ in stored} == {*COLUMNS[table]} | COMPUTED
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_the_bytes_of_an_event_are_those_of_its_texts(databases: Databases, table: EventTable) -> None:
+    stored = databases.clickhouse.query(LIST_COLUMNS, parameters={"table": table}).result_rows
+
+    [counted] = [re.findall(r"\w+", expression) for name, _, expression in stored if name == "bytes"]
+    texts = {name for name, column_type, _ in stored if column_type in TEXT_TYPES}
+    assert {*counted} == {"byteSize"} | (texts - NOT_BILLED)
 
 
 def test_a_release_inserts_every_column_of_an_event() -> None:

@@ -47,6 +47,17 @@ def test_unreachable_database_is_unavailable() -> None:
         pass
 
 
+def test_invalid_url_is_logged_by_the_name_of_its_secret(caplog: pytest.LogCaptureFixture) -> None:
+    database = Database(lambda: "https://user:hunter2@host", secret="platform-database")
+
+    with pytest.raises(UnavailableError) as refused, database.transaction():
+        pass
+
+    [record] = caplog.records
+    assert vars(record)["secret"] == "platform-database"
+    assert "hunter2" not in f"{refused.value}{vars(record)}"
+
+
 def test_error_rolls_the_transaction_back(databases: Databases, acme: Provisioned) -> None:
     rename = "UPDATE organizations SET name = 'Renamed' WHERE id = %s"
 

@@ -22,7 +22,11 @@ GLOBEX = replace(ACME, organization_id=UUID("0b000000-0000-4000-8000-00000000000
 OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 DOMAINS = {"track.acme.example": ACME.organization_id, "track.globex.example": GLOBEX.organization_id}
 OWN, OTHER = str(ACME.organization_id), str(GLOBEX.organization_id)
-AGREES, NAMES_NOBODY, DISAGREES = MentionVerdict.AGREES, MentionVerdict.NAMES_NOBODY, MentionVerdict.DISAGREES
+AGREES, NAMES_NO_ORGANIZATION, DISAGREES = (
+    MentionVerdict.AGREES,
+    MentionVerdict.NAMES_NO_ORGANIZATION,
+    MentionVerdict.DISAGREES,
+)
 IDS = (MentionSource.HEADER, MentionSource.PATH, MentionSource.QUERY, MentionSource.BODY)
 HOSTS = (MentionSource.HOST, MentionSource.FORWARDED_HOST)
 
@@ -54,23 +58,23 @@ HOST_TABLE = {
     "acme.attribution.example:": AGREES,
     "track.acme.example": AGREES,
     "TRACK.acme.example.:443": AGREES,
-    "": NAMES_NOBODY,
-    "attribution.example": NAMES_NOBODY,
-    "attribution.example.:443": NAMES_NOBODY,
-    "api.attribution.example": NAMES_NOBODY,
-    "API.attribution.example:443": NAMES_NOBODY,
-    "www.attribution.example.": NAMES_NOBODY,
-    "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com": NAMES_NOBODY,
-    "localhost:3000": NAMES_NOBODY,
-    "127.0.0.1": NAMES_NOBODY,
-    "127.0.0.1:3000": NAMES_NOBODY,
-    "[::1]": NAMES_NOBODY,
-    "[2001:db8::1]:8443": NAMES_NOBODY,
-    "globex.elsewhere.example": NAMES_NOBODY,
-    "acmeattribution.example": NAMES_NOBODY,
-    "acme.attribution.example.evil.example": NAMES_NOBODY,
-    "elsewhere.track.globex.example": NAMES_NOBODY,
-    "\u00fcber.example": NAMES_NOBODY,
+    "": NAMES_NO_ORGANIZATION,
+    "attribution.example": NAMES_NO_ORGANIZATION,
+    "attribution.example.:443": NAMES_NO_ORGANIZATION,
+    "api.attribution.example": NAMES_NO_ORGANIZATION,
+    "API.attribution.example:443": NAMES_NO_ORGANIZATION,
+    "www.attribution.example.": NAMES_NO_ORGANIZATION,
+    "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com": NAMES_NO_ORGANIZATION,
+    "localhost:3000": NAMES_NO_ORGANIZATION,
+    "127.0.0.1": NAMES_NO_ORGANIZATION,
+    "127.0.0.1:3000": NAMES_NO_ORGANIZATION,
+    "[::1]": NAMES_NO_ORGANIZATION,
+    "[2001:db8::1]:8443": NAMES_NO_ORGANIZATION,
+    "globex.elsewhere.example": NAMES_NO_ORGANIZATION,
+    "acmeattribution.example": NAMES_NO_ORGANIZATION,
+    "acme.attribution.example.evil.example": NAMES_NO_ORGANIZATION,
+    "elsewhere.track.globex.example": NAMES_NO_ORGANIZATION,
+    "\u00fcber.example": NAMES_NO_ORGANIZATION,
     "globex.attribution.example": DISAGREES,
     "GLOBEX.attribution.example.:443": DISAGREES,
     "nobody.attribution.example": DISAGREES,
@@ -94,7 +98,7 @@ HOST_TABLE = {
     "-acme.attribution.example": DISAGREES,
     "acme .attribution.example": DISAGREES,
     "acme.attribution.example\n": DISAGREES,
-    "acme.attribution.example\0": NAMES_NOBODY,
+    "acme.attribution.example\0": NAMES_NO_ORGANIZATION,
     "acme.attribution.example:https": DISAGREES,
     "acme.attribution.example:443:443": DISAGREES,
     "acme.attribution.example:123456": DISAGREES,

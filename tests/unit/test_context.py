@@ -56,7 +56,7 @@ def test_context_has_texts_only(caller: Caller) -> None:
     assert all(type(value) is str for value in map(str.__str__, to_context(caller).values()))
 
 
-def test_context_of_a_tenant_has_its_entitlements() -> None:
+def test_context_of_a_tenant_has_its_scopes() -> None:
     assert to_context(ACME) == {
         "credential_id": "0a000000-0000-4000-8000-0000000000c1",
         "organization_id": "0a000000-0000-4000-8000-00000000000a",

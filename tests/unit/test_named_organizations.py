@@ -27,7 +27,7 @@ from tests.unit.decisions import (
     HOST_TABLE,
     HOSTS,
     IDS,
-    NAMES_NOBODY,
+    NAMES_NO_ORGANIZATION,
     OPERATOR,
     OTHER,
     OWN,
@@ -101,7 +101,7 @@ def test_below_the_base_domain_only_the_own_subdomain_agrees(source: MentionSour
 @pytest.mark.parametrize("label", sorted(RESERVED_SUBDOMAINS))
 def test_platform_hosts_name_no_organization(label: str) -> None:
     for caller in (ACME, OPERATOR):
-        assert verdict(caller, MentionSource.HOST, f"{label}.{BASE_DOMAIN}") is NAMES_NOBODY
+        assert verdict(caller, MentionSource.HOST, f"{label}.{BASE_DOMAIN}") is NAMES_NO_ORGANIZATION
 
 
 @example(":.attribution.example", MentionSource.HOST)
@@ -135,7 +135,7 @@ def test_unverified_custom_domain_names_no_organization() -> None:
 
     [step] = resolve(ACME, named, base_domain=BASE_DOMAIN).trace
 
-    assert step.verdict is NAMES_NOBODY
+    assert step.verdict is NAMES_NO_ORGANIZATION
 
 
 # --------------------------------------------------------------------------------------------------------------- bodies

@@ -11,6 +11,11 @@ from tenancy.rules.tiers import Tier
     [
         (Metric.EVENTS, 1_000_000, "Quota exceeded: 1000000 of 1000000 events used this month."),
         (Metric.ML_PREDICTIONS, 10_001, "Quota exceeded: 10001 of 10000 ml predictions used this month."),
+        (
+            Metric.ML_PREDICTIONS,
+            9_990,
+            ("Quota exceeded: 9990 of 10000 ml predictions used this month. The remaining 10 are not enough."),
+        ),
         (Metric.USERS, 5, "Quota exceeded: 5 of 5 users used."),
     ],
 )
@@ -30,4 +35,7 @@ def test_429_names_limit_and_retry_time() -> None:
     refusal = quota_retry_later(Tier.STARTER, Metric.EVENTS)
 
     assert (refusal.status, refusal.retry_after) == (429, 3600)
-    assert refusal.detail == "Quota exceeded: 1000000 events this month. Retry after 3600 s."
+    assert refusal.detail == (
+        "Quota exceeded: the request does not fit into the quota of 1000000 events this month. Retry after 3600 s. "
+        "An upgrade or the next month gives new quota."
+    )

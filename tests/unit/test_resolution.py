@@ -14,7 +14,7 @@ from tests.unit.decisions import (
     GLOBEX,
     HOST_TABLE,
     HOSTS,
-    NAMES_NOBODY,
+    NAMES_NO_ORGANIZATION,
     OPERATOR,
     OTHER,
     OWN,
@@ -38,13 +38,17 @@ def test_platform_key_with_the_header_is_forbidden(text: str) -> None:
         assert (refused.status, refused.code, refused.sources) == (403, "forbidden", ())
 
 
-@pytest.mark.parametrize("host", [host for host, judged in HOST_TABLE.items() if judged is not NAMES_NOBODY], ids=ascii)
+@pytest.mark.parametrize(
+    "host", [host for host, judged in HOST_TABLE.items() if judged is not NAMES_NO_ORGANIZATION], ids=ascii
+)
 def test_platform_key_on_a_tenants_host_is_forbidden(host: str) -> None:
     for source in HOSTS:
         assert decide(OPERATOR, (MentionSource.PATH, OWN), (source, host)).outcome is ResolutionOutcome.FORBIDDEN
 
 
-@pytest.mark.parametrize("host", [host for host, judged in HOST_TABLE.items() if judged is NAMES_NOBODY], ids=ascii)
+@pytest.mark.parametrize(
+    "host", [host for host, judged in HOST_TABLE.items() if judged is NAMES_NO_ORGANIZATION], ids=ascii
+)
 def test_platform_key_is_accepted_on_other_hosts(host: str) -> None:
     assert decide(OPERATOR, (MentionSource.HOST, host)).outcome is ResolutionOutcome.ACCEPTED
 

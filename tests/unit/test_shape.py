@@ -1,4 +1,4 @@
-"""The shape of the code: sizes, names and the words of docstrings (CONTRIBUTING.md, "Shape")."""
+"""The shape of the code: sizes, names and the words of docstrings (CONTRIBUTING.md, "How to write")."""
 
 import ast
 import re

@@ -166,7 +166,7 @@ def test_export_is_postponed_when_s3_is_unreachable(
         patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket", path_style=True))
         done = run_jobs(databases, NOW)
 
-    assert (done.exports, done.put_off) == (0, 1)
+    assert (done.exports, done.postponed) == (0, 1)
     assert run_jobs(databases, NOW + MINUTE).exports == 1
     assert export(databases, acme, export_id, NOW)[0].status is ExportStatus.DONE
 
@@ -263,7 +263,7 @@ def test_only_files_of_expired_exports_are_deleted(
 
     with monkeypatch.context() as patch:
         patch.setattr("tests.use_cases.privacy_jobs.EXPORTS", Exports(REGION, "no-such-bucket", path_style=True))
-        assert run_jobs(databases, NOW + 7 * DAY).put_off == 1
+        assert run_jobs(databases, NOW + 7 * DAY).postponed == 1
 
     assert [run_jobs(databases, NOW + 7 * DAY, time_for(0)).expired for _ in range(2)] == [1, 0]
     assert {UUID(key.split("/")[1]) for key in objects()} == kept

@@ -102,7 +102,7 @@ def test_s3_failure_between_files_postpones_the_rest(
 
     with monkeypatch.context() as patch:
         patch.setattr(Exports, "put", put_but_events)
-        assert run_jobs(databases, NOW).put_off == 1
+        assert run_jobs(databases, NOW).postponed == 1
 
     assert run_jobs(databases, NOW).exports == 0
     assert run_jobs(databases, NOW + MINUTE).exports == 1

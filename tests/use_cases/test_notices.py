@@ -90,7 +90,7 @@ def test_both_thresholds_are_announced_once_to_active_admins(
         roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
 
     expected = [
-        (address, f"{percent} % of your events are used")
+        (address, f"{percent} % of your quota of events is used")
         for address in ("admin@acme.example", "second@acme.example")
         for percent in (100, 80)
     ]
@@ -126,7 +126,7 @@ def test_threshold_is_announced_once_in_each_month(
 
     roll_up(databases.platform, databases.clickhouse, counters, now=october)
 
-    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your events are used")]
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your quota of events is used")]
 
     use(databases, acme, STARTER.events_per_month * 8 // 10 - 1)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
@@ -136,7 +136,7 @@ def test_threshold_is_announced_once_in_each_month(
     use(databases, acme, STARTER.events_per_month * 8 // 10)
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
 
-    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your events are used")]
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your quota of events is used")]
 
 
 def test_roll_up_announces_requests_and_stored_bytes(
@@ -153,9 +153,9 @@ def test_roll_up_announces_requests_and_stored_bytes(
     roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
 
     assert [subject for _, subject in send_notices(databases, targets)] == [
-        "100 % of your api_requests are used",
-        "80 % of your api_requests are used",
-        "80 % of your storage_bytes are used",
+        "100 % of your quota of api_requests is used",
+        "80 % of your quota of api_requests is used",
+        "80 % of your quota of storage_bytes is used",
     ]
 
 
@@ -165,7 +165,7 @@ def test_usage_report_announces_its_threshold(databases: Databases, targets: Out
 
     record_usage(databases.functions, tenant, Metric.ML_PREDICTIONS, amount, idempotency_key=None, now=NOW)
 
-    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your ml_predictions are used")]
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your quota of ml_predictions is used")]
 
     record_usage(databases.functions, tenant, Metric.ML_PREDICTIONS, 1, idempotency_key=None, now=NOW)
     assert send_notices(databases, targets) == []
@@ -188,7 +188,7 @@ def test_crashed_announcement_is_repeated_and_sent_once(
                 enqueue_quota_notices(databases.platform, now=NOW)
 
     assert enqueue_quota_notices(databases.platform, now=NOW) == 1
-    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your ml_predictions are used")]
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your quota of ml_predictions is used")]
 
 
 @pytest.mark.parametrize(

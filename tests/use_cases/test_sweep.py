@@ -83,7 +83,7 @@ def test_logs_and_notices_leave_time_for_the_outbox(
 
     late = run(databases, counters, targets, share=0.5)
 
-    assert (late.announced, late.sealed, late.outbox.done) == (0, {}, ("quota_event",))
+    assert (late.quota_notices_enqueued, late.sealed, late.outbox.done) == (0, {}, ("quota_event",))
 
     enqueue(databases, acme)
     later = run(databases, counters, targets, share=1.0)
@@ -91,4 +91,4 @@ def test_logs_and_notices_leave_time_for_the_outbox(
     assert later.outbox.done == ()
 
     in_time = run(databases, counters, targets)
-    assert (in_time.announced, list(in_time.sealed)) == (1, [acme.organization.id])
+    assert (in_time.quota_notices_enqueued, list(in_time.sealed)) == (1, [acme.organization.id])

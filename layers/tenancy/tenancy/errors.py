@@ -190,9 +190,11 @@ class DowngradeBlockedError(Refusal):
     status, code, title = 409, "downgrade_blocked", "Downgrade Blocked"
 
     def __init__(self, blockers: Sequence[str]) -> None:
-        """Name the metrics that must fall first."""
-        detail = f"The organization exceeds the new tier's quota of {' and '.join(blockers)}. Reduce them first."
-        super().__init__(detail)
+        """Name the metrics that exceed the new tier."""
+        super().__init__(
+            f"The organization has more {' and '.join(blockers)} than the new tier includes. "
+            "Choose a tier that includes them."
+        )
         self.members = {"blockers": list(blockers)}
 
 
@@ -216,7 +218,7 @@ class RequestInProgressError(Refusal):
 
 
 class ConflictError(Refusal):
-    """The resource is in another state than the call needs."""
+    """The state of the resource does not allow the request."""
 
     status, code, title = 409, "conflict", "Conflict"
 
@@ -270,9 +272,9 @@ class UnavailableError(Refusal):
     status, code, title = 503, "unavailable", "Service Unavailable"
 
     def __init__(self, detail: str = "", *, retry_after: int = 2) -> None:
-        """Ask the client to retry after *retry_after* seconds."""
-        text = f"The service is temporarily unavailable. Retry after {retry_after} seconds."
-        super().__init__(detail or text, retry_after=retry_after)
+        """Add to *detail* that the client should retry after *retry_after* seconds."""
+        text = detail or "The service is temporarily unavailable."
+        super().__init__(f"{text} Retry after {retry_after} seconds.", retry_after=retry_after)
 
 
 class AwsCallError(Exception):

@@ -58,7 +58,7 @@ class Wiring:
         from tenancy.stores.aws.secrets import DATABASE
         from tenancy.stores.postgres.client import Database
 
-        return Database(lambda: self.secrets.get_secret(DATABASE))
+        return Database(lambda: self.secrets.get_secret(DATABASE), secret=DATABASE)
 
     @cached_property
     def platform_database(self) -> "Database":
@@ -66,7 +66,7 @@ class Wiring:
         from tenancy.stores.aws.secrets import PLATFORM_DATABASE
         from tenancy.stores.postgres.client import Database
 
-        return Database(lambda: self.secrets.get_secret(PLATFORM_DATABASE))
+        return Database(lambda: self.secrets.get_secret(PLATFORM_DATABASE), secret=PLATFORM_DATABASE)
 
     @cached_property
     def owner_database(self) -> "Database":
@@ -74,7 +74,7 @@ class Wiring:
         from tenancy.stores.aws.secrets import OWNER_DATABASE
         from tenancy.stores.postgres.client import Database
 
-        return Database(lambda: self.secrets.get_secret(OWNER_DATABASE), as_owner=True)
+        return Database(lambda: self.secrets.get_secret(OWNER_DATABASE), secret=OWNER_DATABASE, as_owner=True)
 
     def clickhouse_reader(self, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> "Callable[[], Client]":
         """Return the client that may only read tenants' tables.

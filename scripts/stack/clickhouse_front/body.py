@@ -25,15 +25,15 @@ class MalformedHttpError(Exception):
 class RequestBody(io.RawIOBase):
     """A request's body, which ends where the request does.
 
-    Reading raises ConnectionError where the client went away before that, and MalformedRequestError where a chunk is
-    none.
+    Reading raises ConnectionError if the client disconnects before the end, and MalformedHttpError if a chunk is not
+    valid.
     """
 
     def __init__(self, source: io.BufferedIOBase, headers: Message) -> None:
         """Read from *source*, by the Content-Length or the chunks that *headers* announce.
 
         Raises:
-            MalformedRequestError: the Content-Length is none.
+            MalformedHttpError: the Content-Length is no number.
         """
         self._source = source
         self._chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()

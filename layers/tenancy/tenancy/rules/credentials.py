@@ -1,6 +1,6 @@
-"""Parses the credential of a request.
+"""Parse the credential of a request.
 
-Only the credential decides which principal calls (docs/decisions/0001-principal-first.md).
+The credential alone determines the caller (docs/decisions/0001-principal-first.md).
 """
 
 import base64

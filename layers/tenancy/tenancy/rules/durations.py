@@ -12,7 +12,7 @@ ONE_DAY: Final = timedelta(days=1)
 # Function time-outs (template.yaml). A function ends its own work before Lambda ends the function.
 LONGEST_FUNCTION_RUN: Final = timedelta(minutes=15)  # erase, privacy_jobs and roll_up: Lambda's maximum
 SWEEP_WORK_TIME_SECONDS: Final = 30  # of a time-out of 60 s. No entry starts later: one may take 28 s.
-PRIVACY_JOBS_WORK_TIME_SECONDS: Final = 600  # of a time-out of 900 s. No job starts later.
+PRIVACY_JOBS_WORK_TIME_SECONDS: Final = 600  # of a time-out of 900 s. No job or file of an export starts later.
 CLOUDFORMATION_ANSWER_TIMEOUT_SECONDS: Final = 10
 
 # Calls of AWS

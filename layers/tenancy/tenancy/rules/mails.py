@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+EXPORT_LINKS_MAILED: Final = 20  # of the files of an export, the manifest first
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
@@ -47,7 +49,7 @@ The platform operator has both keys. Ask the operator for them.
 """,
         ),
         "quota_mail": MailTemplate(
-            "{percent} % of your {metric} are used",
+            "{percent} % of your quota of {metric} is used",
             """\
 Your organization has used {used} of {limit} {metric}. That is at least {percent} % of its quota.
 
@@ -58,7 +60,7 @@ GET /v1/usage returns the current usage and all quotas. {larger_tier}
             "{organization_name} will be deleted",
             """\
 The deletion of {organization_name} was requested at {deleted_at}.
-From now on the platform refuses all its keys.
+The platform now refuses all keys of {organization_name}.
 
 The platform operator can restore the organization with all its data until {purge_at}.
 After that time all its data is erased permanently.
@@ -83,14 +85,16 @@ The platform kept your address for this message only and deletes it now.
         ),
         "export_mail": MailTemplate(
             "Your organization's data is ready",
-            """\
-The export that you requested is ready. It has {files} files. Anyone with one of these links can read its file:
+            f"""\
+The export that you requested is ready. It has {{files}} files, including manifest.json.
+This mail has links to at most {EXPORT_LINKS_MAILED} of them. Anyone with a link can read its file:
 
-{links}
+{{links}}
 
 The first link is manifest.json, which lists all files.
-A link is valid for at most 12 hours, often less. GET /v1/exports/{export_id} returns new links to all files.
-The files are deleted at {expires_at}.
+Each link expires after at most 12 hours, and often earlier.
+GET /v1/exports/{{export_id}} returns new links to all files.
+The files are deleted at {{expires_at}}.
 """,
         ),
     }

@@ -34,7 +34,10 @@ class NewOrganization(BaseModel):
     def _is_dns_label(cls, subdomain: str) -> str:
         label = subdomain.lower() if subdomain.isascii() else subdomain
         if not is_subdomain(label):
-            raise ValueError("Expected 1 to 63 characters a-z, 0-9 and -, no - at either end, no xn-- prefix.")
+            raise ValueError(
+                "Expected 1 to 63 characters of a-z, 0-9 and -. "
+                "It must not start or end with - and must not start with xn--."
+            )
         return label
 
     @field_validator("admin_email")

@@ -82,8 +82,11 @@ def limit_of(tier: Tier, metric: Metric) -> int | None:
 def quota_exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) -> QuotaExceededError:
     """Return the refusal for a request that exceeds the quota of *metric*."""
     limit = limit_of(tier, metric) or 0
-    parts = f"{used} of {limit} {_unit(metric)} used{_per(metric)}" + (f", {reserved} reserved" if reserved else "")
-    detail = f"Quota exceeded: {parts}."
+    remaining = limit - used - reserved
+    detail = f"Quota exceeded: {used} of {limit} {_unit(metric)} used{_per(metric)}"
+    detail += f", {reserved} reserved." if reserved else "."
+    if remaining > 0:
+        detail += f" The remaining {remaining} are not enough."
     return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used)
 
 
@@ -94,7 +97,8 @@ def quota_retry_later(tier: Tier, metric: Metric) -> RateLimitedError:
     """
     limit = limit_of(tier, metric) or 0
     return RateLimitedError(
-        f"Quota exceeded: {limit} {_unit(metric)}{_per(metric)}. Retry after {QUOTA_RETRY_AFTER_SECONDS} s.",
+        f"Quota exceeded: the request does not fit into the quota of {limit} {_unit(metric)}{_per(metric)}. "
+        f"Retry after {QUOTA_RETRY_AFTER_SECONDS} s. An upgrade or the next month gives new quota.",
         tier=tier,
         limit=limit,
         retry_after=QUOTA_RETRY_AFTER_SECONDS,
@@ -157,5 +161,5 @@ def parse_metric(name: str) -> Metric:
         NotFoundError: clients report no metric of that name.
     """
     if name not in METERED:
-        raise NotFoundError(f"Unknown metric. Clients report {' and '.join(sorted(METERED))}.")
+        raise NotFoundError(f"Unknown metric. Use {' or '.join(sorted(METERED))}.")
     return Metric(name)

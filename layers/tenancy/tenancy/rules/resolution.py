@@ -55,7 +55,7 @@ class MentionVerdict(StrEnum):
     """The result of comparing a mention with the organization of the request."""
 
     AGREES = "agrees"
-    NAMES_NOBODY = "names_nobody"
+    NAMES_NO_ORGANIZATION = "names_no_organization"
     DISAGREES = "disagrees"
 
 
@@ -117,13 +117,16 @@ class Resolution:
             case ResolutionOutcome.MISMATCH:
                 named = ", ".join(source.replace("_", " ") for source in sources)
                 raise TenantMismatchError(
-                    f"The request names another organization than its credential, in: {named}.", sources
+                    f"The request names a different organization than its credential in: {named}. "
+                    "Remove it, or name the organization of the credential.",
+                    sources,
                 )
             case ResolutionOutcome.FOREIGN_PATH:
                 raise ForeignPathError(sources)
             case ResolutionOutcome.FORBIDDEN:
                 raise ForbiddenError(
-                    "A platform key must name the organization in the path, not in X-Organization-ID or the host."
+                    "A request with a platform key must name the organization in the path, "
+                    "not in X-Organization-ID or Host."
                 )
 
 
@@ -149,7 +152,7 @@ def resolve(
             if mention.source is MentionSource.HEADER:
                 return MentionVerdict.DISAGREES
             if mention.source is MentionSource.PATH and named is None:
-                return MentionVerdict.NAMES_NOBODY  # the route refuses it with a better message
+                return MentionVerdict.NAMES_NO_ORGANIZATION  # the route refuses it with a better message
         return MentionVerdict.AGREES if named is not None and named == selected else MentionVerdict.DISAGREES
 
     trace = tuple(JudgedMention(mention=mention, verdict=judge(mention)) for mention in mentions)
@@ -211,11 +214,11 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
     if base_domain and any(f".{reading}".endswith(f".{base_domain}") for reading in readings):
         label = name.removesuffix(f".{base_domain}")
         if name == base_domain or label in RESERVED_SUBDOMAINS:
-            return MentionVerdict.NAMES_NOBODY
+            return MentionVerdict.NAMES_NO_ORGANIZATION
         return MentionVerdict.AGREES if label == subdomain else MentionVerdict.DISAGREES
     owner = domain_owners.get(readings[0])
     if owner is None:
-        return MentionVerdict.NAMES_NOBODY
+        return MentionVerdict.NAMES_NO_ORGANIZATION
     return MentionVerdict.AGREES if owner == organization_id and name == readings[0] else MentionVerdict.DISAGREES
 
 

@@ -24,8 +24,8 @@ def parse_period(start: date | None, end: date | None, *, today: date) -> Period
     period = Period(start=start or month.start, end=end or month.end)
     if not FIRST_DAY <= period.start <= period.end <= LAST_DAY:
         message = (
-            f"The period from {period.start} to {period.end} is not valid. `from` must not be after `to`, and both "
-            f"must lie between {FIRST_DAY} and {LAST_DAY}. The default is the current month."
+            f"The period from {period.start} to {period.end} is not valid. `from` must be on or before `to`. "
+            f"Both must be between {FIRST_DAY} and {LAST_DAY}. A missing day is taken from the current month."
         )
         location = "query/to" if period.end < period.start else "query/from"
         raise InvalidError(message, errors=[FieldError(location=location, code="out_of_range", message=message)])

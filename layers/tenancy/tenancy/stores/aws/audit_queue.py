@@ -36,4 +36,4 @@ class AuditQueue:
         try:
             self._aws.call("AmazonSQS.SendMessage", document)
         except AwsCallError as error:
-            raise UnavailableError("SQS rejected the audit record. Retry the request.") from error
+            raise UnavailableError("SQS rejected the audit record.") from error

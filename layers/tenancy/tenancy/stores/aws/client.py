@@ -58,7 +58,7 @@ class AwsClient:
             status, answer = self._retry(body, headers)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise UnavailableError(f"The AWS service {self._service} is unreachable. Retry later.") from error
+            raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
         return self._parse(status, answer)
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class AwsClient:
             return self._post(body, headers)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise UnavailableError(f"The AWS service {self._service} is unreachable. Retry later.") from error
+            raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
 
     def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         self._connection.request("POST", "/", body, self._signed(body, headers))
@@ -91,7 +91,7 @@ class AwsClient:
     def _parse(self, status: int, answer: bytes) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(answer) if answer.startswith(b"{") else {}
         if status >= SERVER_ERROR:
-            raise UnavailableError(f"The AWS service {self._service} answered with status {status}. Retry later.")
+            raise UnavailableError(f"The AWS service {self._service} answered with status {status}.")
         if status != http.client.OK:
             code = str(document.get("__type", status)).rpartition("#")[2]
             raise AwsCallError(code, str(document.get("message") or document.get("Message") or ""))

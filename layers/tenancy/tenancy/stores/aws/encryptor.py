@@ -47,5 +47,5 @@ class Encryptor:
         try:
             answer = self._aws.call(f"TrentService.{action}", request, json_version=JSON_VERSION)
         except AwsCallError as error:
-            raise UnavailableError(f"KMS rejected the call {action}. Retry later.") from error
+            raise UnavailableError(f"KMS rejected the call {action}.") from error
         return base64.b64decode(answer[output_member])

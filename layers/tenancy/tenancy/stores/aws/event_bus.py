@@ -35,9 +35,9 @@ class EventBus:
         try:
             answer = _client(self._region).put_events(Entries=[entry])
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("EventBridge did not accept the event. Retry later.") from error
+            raise UnavailableError("EventBridge did not accept the event.") from error
         if answer["FailedEntryCount"]:
-            raise UnavailableError("EventBridge rejected the event. Retry later.")
+            raise UnavailableError("EventBridge rejected the event.")
 
 
 @cache

@@ -40,7 +40,7 @@ class EventQueue:
             entries = [entry for entry in entries if entry["Id"] not in stored]
             if not entries:
                 return
-        raise UnavailableError("SQS rejected the events. Retry the request.")
+        raise UnavailableError("SQS rejected the events.")
 
     def _send_once(self, entries: list[dict[str, Any]]) -> set[str]:
         """Return the ids of the entries that SQS stored.
@@ -50,7 +50,7 @@ class EventQueue:
         try:
             answer = self._aws.call("AmazonSQS.SendMessageBatch", {"QueueUrl": self._queue_url, "Entries": entries})
         except AwsCallError as error:
-            raise UnavailableError("SQS rejected the events. Retry the request.") from error
+            raise UnavailableError("SQS rejected the events.") from error
         return {entry["Id"] for entry in answer.get("Successful", [])}
 
 

@@ -68,7 +68,7 @@ class Executions:
             )
         except (BotoCoreError, ClientError) as error:
             if _code(error) != EXECUTION_EXISTS:
-                raise UnavailableError("Step Functions did not start the deletion. Retry later.") from error
+                raise UnavailableError("Step Functions did not start the deletion.") from error
 
     def find(self, organization_id: UUID, generation: int, *, attempt: int) -> Execution | None:
         """Return this *attempt* at this deletion, or None if it was never started.
@@ -83,7 +83,7 @@ class Executions:
         except (BotoCoreError, ClientError) as error:
             if _code(error) == EXECUTION_MISSING:
                 return None
-            raise UnavailableError("Step Functions did not return the state of the deletion. Retry later.") from error
+            raise UnavailableError("Step Functions did not return the state of the deletion.") from error
         progress = {"RUNNING": Progress.RUNNING, "PENDING_REDRIVE": Progress.RUNNING, "SUCCEEDED": Progress.DONE}
         return Execution(progress=progress.get(found["status"], Progress.FAILED), ended_at=found.get("stopDate"))
 

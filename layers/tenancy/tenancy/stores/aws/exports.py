@@ -43,7 +43,7 @@ class Exports:
         try:
             _client(self._region, self._style).put_object(Bucket=self._bucket, Key=key, Body=content)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not store the file. Retry later.") from error
+            raise UnavailableError("S3 did not store the file.") from error
 
     def link(self, organization_id: UUID, name: str, *, valid_for: timedelta) -> str:
         """Return a presigned URL that reads the file without another credential.
@@ -61,9 +61,7 @@ class Exports:
                 "get_object", Params=values, ExpiresIn=int(valid_for.total_seconds())
             )
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError(
-                "The download link cannot be signed: no AWS credentials are available. Retry later."
-            ) from error
+            raise UnavailableError("The download link cannot be signed: no AWS credentials are available.") from error
         return str(url)
 
     def delete_all(self, organization_id: UUID, *, under: str = "") -> None:
@@ -82,9 +80,9 @@ class Exports:
                     Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True}
                 )
                 if answer.get("Errors"):
-                    raise UnavailableError("S3 did not delete every file. Retry later.")
+                    raise UnavailableError("S3 did not delete every file.")
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not delete the files. Retry later.") from error
+            raise UnavailableError("S3 did not delete the files.") from error
 
     def delete_generations(self, organization_id: UUID, export_id: UUID, *, before: int) -> None:
         """Delete every version of the files of an export's generations *before* that one.
@@ -95,7 +93,7 @@ class Exports:
         try:
             pages = [*self._versions(organization_id, f"{export_id}/")]
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not list the files. Retry later.") from error
+            raise UnavailableError("S3 did not list the files.") from error
         for generation in sorted({int(each["Key"].split("/")[2]) for page in pages for each in page}):
             if generation < before:
                 self.delete_all(organization_id, under=export_folder(export_id, generation))
@@ -109,7 +107,7 @@ class Exports:
         try:
             return sum(len(versions) for versions in self._versions(organization_id, ""))
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not list the files. Retry later.") from error
+            raise UnavailableError("S3 did not list the files.") from error
 
     def _versions(self, organization_id: UUID, under: str) -> Iterator[list[dict[str, str]]]:
         """Yield the versions and delete markers in pages.

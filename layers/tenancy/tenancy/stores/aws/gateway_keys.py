@@ -47,7 +47,7 @@ class GatewayKeys:
             key_id = _find_key(client, value) or _create_key(client, value, self._plans_path)
             _join_plan(client, self._plan_id(tier), key_id)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("API Gateway did not store the gateway key. Retry later.") from error
+            raise UnavailableError("API Gateway did not store the gateway key.") from error
 
     def delete_key(self, organization_id: UUID, value: str) -> None:
         """Delete the organization's key *value* if it exists. Idempotent.
@@ -63,7 +63,7 @@ class GatewayKeys:
             if key_id is not None:
                 client.delete_api_key(apiKey=key_id)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("API Gateway did not delete the gateway key. Retry later.") from error
+            raise UnavailableError("API Gateway did not delete the gateway key.") from error
 
     def delete_keys(self, organization_id: UUID) -> None:
         """Delete every key of the organization. Idempotent.
@@ -76,7 +76,7 @@ class GatewayKeys:
             for key_id in _list_keys(client, organization_id):
                 client.delete_api_key(apiKey=key_id)
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("API Gateway did not delete the gateway keys. Retry later.") from error
+            raise UnavailableError("API Gateway did not delete the gateway keys.") from error
 
     def count_keys(self, organization_id: UUID) -> int:
         """Return the number of the organization's keys.
@@ -87,7 +87,7 @@ class GatewayKeys:
         try:
             return len(_list_keys(_api_gateway(self._region), organization_id))
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("API Gateway did not list the gateway keys. Retry later.") from error
+            raise UnavailableError("API Gateway did not list the gateway keys.") from error
 
     def _plan_id(self, tier: Tier) -> str:
         if tier not in self._plan_ids:
@@ -95,7 +95,7 @@ class GatewayKeys:
             self._plan_ids = {entry["Name"].rpartition("/")[2]: entry["Value"] for entry in answer["Parameters"]}
         if tier not in self._plan_ids:
             raise UnavailableError(
-                f"The Parameter Store has no usage plan for the tier {tier.value!r}. Finish the deployment, then retry."
+                f"The Parameter Store has no usage plan for the tier {tier.value!r}. Finish the deployment."
             )
         return self._plan_ids[tier]
 

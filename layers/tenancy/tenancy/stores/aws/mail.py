@@ -46,7 +46,7 @@ class Mailer:
             code = _code(error)
             if code == REJECTED_FOR_GOOD:
                 raise MailRefusedError("SES rejected the mail permanently.") from error
-            raise UnavailableError(f"SES did not accept the mail ({code}). Retry later.") from error
+            raise UnavailableError(f"SES did not accept the mail ({code}).") from error
 
 
 def _text(data: str) -> dict[str, str]:

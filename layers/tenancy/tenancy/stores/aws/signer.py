@@ -47,7 +47,7 @@ class Signer:
         except AwsCallError as error:
             if error.code == INVALID_SIGNATURE:
                 raise InvalidSignatureError from error
-            raise UnavailableError(f"KMS rejected the call {action}. Retry later.") from error
+            raise UnavailableError(f"KMS rejected the call {action}.") from error
 
 
 class InvalidSignatureError(Exception):

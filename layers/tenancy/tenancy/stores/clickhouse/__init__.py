@@ -1,1 +1,1 @@
-"""Stores in ClickHouse. A reader that is bound to one tenant reads all rows."""
+"""Stores in ClickHouse. Every read of a tenant's rows goes through a reader that is bound to this tenant."""

@@ -47,7 +47,7 @@ def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS
             settings={"max_execution_time": timeout_seconds},  # ends the query on the server, too
         )
     except ClickHouseError as error:
-        raise UnavailableError("ClickHouse is unreachable. Retry later.") from error
+        raise UnavailableError("ClickHouse is unreachable.") from error
 
 
 class TenantReader:
@@ -96,7 +96,7 @@ class TenantReader:
         except ClickHouseError as error:
             if getattr(error, "code", None) in STATEMENT_ERRORS:
                 raise
-            raise UnavailableError("ClickHouse is unreachable. Retry later.") from error
+            raise UnavailableError("ClickHouse is unreachable.") from error
         return result.result_rows
 
     def _filters(self) -> str:

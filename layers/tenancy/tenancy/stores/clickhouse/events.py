@@ -114,7 +114,7 @@ class Statistics(NamedTuple):
 
 
 def find_first_unsettled_day(reader: TenantReader, since: datetime) -> date | None:
-    """Return the first day of receipt among rows written *since* then, None without any."""
+    """Return the first day of receipt among rows written after *since*, None without any."""
     rows = reader.query(FIND_FIRST_UNSETTLED_DAY, {"since": since})
     return rows[0][1] if rows[0][0] else None
 
@@ -136,7 +136,7 @@ def count_held_events(reader: TenantReader) -> dict[str, int]:
 
 
 def sum_stored_bytes(reader: TenantReader, since: datetime) -> int:
-    """Return the size of all stored events in bytes. Rows written *since* then are not settled."""
+    """Return the size of all stored events in bytes. Rows written after *since* are not settled."""
     return int(reader.query(SUM_STORED_BYTES, {"since": since})[0][0])
 
 
@@ -151,7 +151,7 @@ def list_statistics(
 ) -> list[Statistics]:
     """Return one row per group, in the order of its dimensions, for events within *period*.
 
-    *group_by* names some of `DIMENSIONS`. Rows written *since* then are not settled. ClickHouse's `uniq` counts the
+    *group_by* names some of `DIMENSIONS`. Rows written after *since* are not settled. ClickHouse's `uniq` counts the
     devices: exactly up to about 65,000, approximately above.
     """
     parameters: dict[str, Any] = {f"by_{dimension}": dimension in group_by for dimension in DIMENSIONS}

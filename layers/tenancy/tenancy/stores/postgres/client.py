@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from aws_lambda_powertools import Logger
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
@@ -36,6 +37,8 @@ FIND_POWERS: Final = """
 
 WITHIN_TRANSACTION: Final = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
+logger: Final = Logger()
+
 type Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -59,12 +62,14 @@ class Database:
     other statement runs.
     """
 
-    def __init__(self, url: Callable[[], str], *, as_owner: bool = False) -> None:
+    def __init__(self, url: Callable[[], str], *, secret: str = "", as_owner: bool = False) -> None:
         """Connect to the result of *url*, which is called when the connection opens.
 
-        *as_owner* is for migrations only: it accepts the owner of the tables.
+        *secret* is the name of the secret that holds the URL. The log has it if the URL is not valid. *as_owner* is for
+        migrations only: it accepts the owner of the tables.
         """
         self._url = url
+        self._secret = secret
         self._as_owner = as_owner
         self._connection: Connection | None = None
 
@@ -75,8 +80,9 @@ class Database:
         The policies of tenants' tables show `tenancy_functions` no rows in it.
 
         Raises:
-            UnavailableError: the database is unreachable or ended the transaction. Nothing was changed, unless the
-                connection broke during COMMIT. Then it is unknown whether the transaction was committed.
+            UnavailableError: the URL is not valid, or the database is unreachable or ended the transaction. Nothing was
+                changed, unless the connection broke during COMMIT. Then it is unknown whether the transaction was
+                committed.
             UnboundRoleError: the role is a superuser, bypasses row-level security, or owns tables.
             RuntimeError: a transaction of this database is already open. In a savepoint the tenant would outlive its
                 block, because SET LOCAL lasts until the outer transaction ends.
@@ -85,7 +91,7 @@ class Database:
             with ExitStack() as stack:
                 yield self._begin(stack)
         except psycopg.OperationalError as error:
-            raise UnavailableError("The database is unreachable. Retry later.") from error
+            raise UnavailableError("The database is unreachable.") from error
 
     @contextmanager
     def tenant_transaction(self, organization_id: UUID, *, is_snapshot: bool = False) -> Iterator[Connection]:
@@ -118,15 +124,15 @@ class Database:
 
     def _enter(self, stack: ExitStack) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = _connect_bound(self._url(), as_owner=self._as_owner)
+            self._connection = _connect_bound(self._url(), secret=self._secret, as_owner=self._as_owner)
         if self._connection.info.transaction_status in WITHIN_TRANSACTION:
             raise RuntimeError("Transactions do not nest.")
         stack.enter_context(self._connection.transaction())
         return self._connection
 
 
-def _connect_bound(url: str, *, as_owner: bool) -> Connection:
-    connection = _connect(url)
+def _connect_bound(url: str, *, secret: str, as_owner: bool) -> Connection:
+    connection = _connect(url, secret)
     try:
         _refuse_powers(connection, as_owner=as_owner)
     except BaseException:
@@ -146,7 +152,7 @@ def _refuse_powers(conn: Connection, *, as_owner: bool) -> None:
         raise UnboundRoleError(role, [power for power, has in powers.items() if has])
 
 
-def _connect(url: str) -> Connection:
+def _connect(url: str, secret: str) -> Connection:
     try:
         return psycopg.connect(
             url,
@@ -157,6 +163,5 @@ def _connect(url: str) -> Connection:
             keepalives_idle=POSTGRES_KEEPALIVE_SECONDS,
         )
     except psycopg.ProgrammingError:
-        raise UnavailableError(
-            "The URL of the database is not valid. Correct the secret."
-        ) from None  # psycopg's error quotes the password
+        logger.error("the secret is not a valid URL of PostgreSQL", secret=secret)  # noqa: TRY400 - quotes the password
+        raise UnavailableError("The service is not configured correctly. Contact the operator.") from None

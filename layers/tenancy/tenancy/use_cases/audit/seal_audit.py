@@ -1,6 +1,6 @@
 """Seal the audit logs: link unsealed records to the chain of their organization.
 
-Counted refusals become records before.
+Counted refusals are first written as records.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -62,7 +62,7 @@ def restore_organization(
 ) -> ChangedOrganization:
     """Undo the organization's deletion and return it with its former status, data and keys.
 
-    Its members log in again. The waiting execution ends as overtaken.
+    Access tokens that were issued before the deletion stay invalid. The waiting execution ends as overtaken.
 
     Raises:
         NotFoundError: there is no such organization.

@@ -167,7 +167,7 @@ def count_again(
     """
     with erasure_stores.platform_db.transaction() as conn:
         deletion = _require_tombstone(conn, organization_id, generation)
-        delete_last_mail(conn, organization_id, owed_before=now - LAST_MAIL_RETENTION)
+        delete_last_mail(conn, organization_id, pending_since=now - LAST_MAIL_RETENTION)
     count = _require_no_rows(erasure_stores, organization_id, now)
     certificate = _certificate(signer, deletion, count, erased_at=deletion.erased_at or now, now=now)
     with erasure_stores.platform_db.tenant_transaction(organization_id) as conn:

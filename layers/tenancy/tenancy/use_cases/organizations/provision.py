@@ -36,7 +36,10 @@ FIRST_APP_NAME: Final = "Default App"
 FIRST_APP_PLATFORM: Final = "web"
 FIRST_SECRET_KEY_NAME: Final = "First secret key"  # noqa: S105 - a name
 FIRST_GENERATION: Final = 1
-KEYS_NOT_ACTIVE: Final = "The organization is stored. Its keys become active in API Gateway within minutes."
+KEYS_NOT_ACTIVE: Final = (
+    "The organization is stored, but its gateway key is not active yet. "
+    "Repeat the request with the same Idempotency-Key."
+)
 # OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 

@@ -37,6 +37,7 @@ from tenancy.use_cases.organizations.provision import (
 )
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 
+TAKEN_OVER: Final = "A later request with this Idempotency-Key continues the provisioning. Retry to get its answer."
 IN_PROGRESS: Final = "Another request with this Idempotency-Key is in progress. Retry."
 
 
@@ -53,7 +54,8 @@ def provision_once(
     """Provision *new*, or return the answer of an equal earlier request of the same credential.
 
     The answer has the keys in full. It is encrypted, committed with the organization, and stored for a day. If a
-    request dies before its commit, the next one with its key provisions. A refused request releases its key.
+    request dies before its commit, the next request with the same key provisions the organization. A refused request
+    releases its key.
 
     Raises:
         SubdomainTakenError, UnavailableError: as for `provision_organization`.
@@ -73,7 +75,7 @@ def provision_once(
             answer = encryptor.encrypt(msgspec.json.encode(provisioned), request.organization_id)
             with platform_db.tenant_transaction(request.organization_id) as conn:
                 if not update_answer(conn, key, answer, claimed_until=request.claimed_until):
-                    raise RequestInProgressError("Another request with this Idempotency-Key has taken over. Retry.")
+                    raise RequestInProgressError(TAKEN_OVER)
                 gateway_key = insert_provisioned(conn, provisioned, password_hash, actor, now=now)
         put_gateway_key(platform_db, targets, gateway_key, now=now)
     return provisioned

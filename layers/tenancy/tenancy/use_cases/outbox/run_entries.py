@@ -45,7 +45,7 @@ class OutboxKind(StrEnum):
     """The kind of an outbox entry. A mail's kind names its template (mails.py)."""
 
     STANDING = "standing"
-    GATEWAY_KEY = "gateway_key"
+    GATEWAY_KEY = "gateway_key"  # of a new organization only: a tier change creates its key before the commit
     GATEWAY_KEY_REMOVAL = "gateway_key_removal"
     WELCOME_MAIL = "welcome_mail"
     QUOTA_MAIL = "quota_mail"

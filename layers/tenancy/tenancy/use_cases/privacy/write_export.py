@@ -14,6 +14,7 @@ import msgspec
 
 from tenancy.rules.durations import EXPORT_FILE_RETENTION, PRIVACY_JOB_CLAIM_TIME
 from tenancy.rules.exports import ExportFile, ExportJob, ExportPosition, export_folder, manifest_name
+from tenancy.rules.mails import EXPORT_LINKS_MAILED
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.exports import list_export_files, list_recipients
@@ -34,7 +35,6 @@ from tenancy.use_cases.privacy.export_pages import SECTIONS, ExportSource
 FILE_BYTES: Final = 16 * 1024 * 1024  # compressed; a file is larger by at most one page
 GZIP: Final = zlib.MAX_WBITS + 16
 FAST: Final = 1
-LINKS_MAILED: Final = 20
 
 
 class GzipLines:
@@ -185,7 +185,7 @@ def _enqueue_mails(conn: Connection, job: ExportJob, files: Sequence[ExportFile]
     names = [manifest_name(job.id, job.generation), *(file.name for file in files)]
     payload = {
         "export_id": str(job.id),
-        "names": names[:LINKS_MAILED],
+        "names": names[:EXPORT_LINKS_MAILED],
         "files": len(names),
         "expires_at": f"{now + EXPORT_FILE_RETENTION:%Y-%m-%d %H:%M} UTC",
     }

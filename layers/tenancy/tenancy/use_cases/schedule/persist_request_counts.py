@@ -5,7 +5,7 @@ from uuid import UUID
 
 from tenancy.rules.durations import ONE_DAY
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.platform.organizations import list_counted
+from tenancy.stores.postgres.platform.organizations import list_counted_organizations
 from tenancy.stores.postgres.platform.usage import update_daily_requests
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.platform.counters import list_requests
@@ -21,7 +21,7 @@ def persist_request_counts(platform_db: Database, redis: Redis, *, now: datetime
         UnavailableError: the database is unreachable. The next minute persists the counts.
     """
     with platform_db.transaction() as conn:
-        organization_ids = list_counted(conn)
+        organization_ids = list_counted_organizations(conn)
     requests: dict[tuple[UUID, date], int] = {}
     try:
         for moment in (now - ONE_DAY, now):

@@ -1,6 +1,6 @@
 """Run the due exports and erasures of all organizations.
 
-Claims keep two workers from the same job.
+Each job is claimed, so that only one worker runs it at a time.
 """
 
 from collections.abc import Callable
@@ -44,13 +44,13 @@ class PrivacyJobStores:
 class PrivacyJobRun:
     """The numbers of jobs that a run has finished, expired or postponed.
 
-    *erasures* are finished passes. *put_off* jobs were postponed by an outage.
+    *erasures* are finished passes. *postponed* jobs need a store that is unreachable.
     """
 
     erasures: int = 0
     exports: int = 0
     expired: int = 0
-    put_off: int = 0
+    postponed: int = 0
 
 
 def run_privacy_jobs(
@@ -80,7 +80,7 @@ def _delete_expired(stores: PrivacyJobStores, run: PrivacyJobRun, clock: Callabl
     try:
         is_deleted = delete_expired_export(export_stores, now=clock())
     except UnavailableError:
-        run.put_off += 1
+        run.postponed += 1
         return False
     run.expired += is_deleted
     return is_deleted
@@ -93,7 +93,7 @@ def _erase(stores: PrivacyJobStores, job: ErasureJob, run: PrivacyJobRun, clock:
         )
     except UnavailableError:
         postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
-        run.put_off += 1
+        run.postponed += 1
 
 
 def _export(
@@ -110,4 +110,4 @@ def _export(
         run.exports += write_export(export_stores, source, job, has_time=has_time, clock=clock)
     except UnavailableError:
         postpone_export(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
-        run.put_off += 1
+        run.postponed += 1

@@ -41,13 +41,13 @@ OUTBOX_UNTIL: Final = 1.0
 class SweepRun:
     """The results of a sweep.
 
-    *requests_persisted* is the number of persisted request counts, None if Redis is unreachable. *announced* is the
-    number of quota notices. *sealed* has the new head of each sealed audit log. *backlog* is the outbox after the
-    sweep. The result of a failed step is the default value. The caller must raise the *failures*.
+    *requests_persisted* is the number of persisted request counts, None if Redis is unreachable. *sealed* has the new
+    head of each sealed audit log. *backlog* is the outbox after the sweep. The result of a failed step is the default
+    value. The caller must raise the *failures*.
     """
 
     requests_persisted: int | None = None
-    announced: int = 0
+    quota_notices_enqueued: int = 0
     sealed: Mapping[UUID, ChainLink] = field(default_factory=dict)
     deletions: RestartedDeletions | None = None
     outbox: OutboxRun = field(default_factory=OutboxRun)
@@ -95,7 +95,7 @@ def _sweep(
     with collect_failures(run.failures):
         run.requests_persisted = persist_request_counts(platform_db, redis, now=now)
     with collect_failures(run.failures):
-        run.announced = enqueue_quota_notices(platform_db, now=now, has_time=lambda: has_time(LOGS_UNTIL))
+        run.quota_notices_enqueued = enqueue_quota_notices(platform_db, now=now, has_time=lambda: has_time(LOGS_UNTIL))
     with collect_failures(run.failures):
         sealed = seal_audit_logs(platform_db, now=now, has_time=lambda: has_time(LOGS_UNTIL))
         run.sealed = sealed.heads

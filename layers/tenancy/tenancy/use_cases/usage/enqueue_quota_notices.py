@@ -22,17 +22,17 @@ def enqueue_quota_notices(platform_db: Database, *, now: datetime, has_time: Cal
     Raises:
         UnavailableError: the database is unreachable. The next minute continues.
     """
-    announced = 0
+    enqueued = 0
     while True:
         with platform_db.transaction() as conn:
             notices = list_unannounced(conn, limit=BATCH)
         for notice in notices:
             if not has_time():
-                return announced
+                return enqueued
             with platform_db.tenant_transaction(notice.organization_id) as conn:
-                announced += _announce(conn, notice, now)
+                enqueued += _announce(conn, notice, now)
         if len(notices) < BATCH:
-            return announced
+            return enqueued
 
 
 def _announce(conn: Connection, notice: QuotaNotice, now: datetime) -> bool:

@@ -34,7 +34,7 @@ def read_statistics(
     """
     unknown = sorted(set(group_by).difference(DIMENSIONS))
     if unknown:
-        message = f"`group_by` takes a list of {', '.join(DIMENSIONS)}."
+        message = f"`group_by` must be a comma-separated list of: {', '.join(DIMENSIONS)}."
         raise InvalidError(message, errors=[FieldError(location="query/group_by", code="unknown", message=message)])
     with db.tenant_transaction(tenant.organization_id) as conn:
         rolled_up_at = find_rolled_up_at(conn, tenant.organization_id)

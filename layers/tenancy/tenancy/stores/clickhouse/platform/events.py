@@ -80,7 +80,7 @@ def insert_frames(client: Client, table: EventTable, frames: Sequence[bytes], *,
 
 
 def list_touched(client: Client, *, since: datetime) -> list[TouchedOrganization]:
-    """Return the organizations with rows written *since* then."""
+    """Return the organizations with rows that were written after *since*."""
     rows = client.query(LIST_TOUCHED, parameters={"since": since}).result_rows
     return [
         TouchedOrganization(organization_id=organization_id, first_day=first_day) for organization_id, first_day in rows
@@ -88,7 +88,7 @@ def list_touched(client: Client, *, since: datetime) -> list[TouchedOrganization
 
 
 def list_touched_days(client: Client, *, since: datetime, recent: datetime) -> list[DailyEvents]:
-    """Return the days of receipt whose counts rows written *since* then may have changed.
+    """Return the days of receipt whose counts may have changed through rows written after *since*.
 
     Days without events are left out. The hours from *recent* on are also counted separately.
     """
@@ -107,7 +107,7 @@ def list_touched_days(client: Client, *, since: datetime, recent: datetime) -> l
 
 
 def find_oldest_arrival(client: Client, *, since: datetime, now: datetime) -> datetime | None:
-    """Return the time of receipt of the oldest event that was written *since* then.
+    """Return the time of receipt of the oldest event that was written after *since*.
 
     Without such an event it returns the time of the last write, or None if there was none.
     """

@@ -84,7 +84,7 @@ LIST_DRIFTS: Final = """
 
 
 def insert_daily_statistics(client: Client, *, since: datetime, run: datetime) -> None:
-    """Write the statistics of every event day with rows written *since* then, as of *run*.
+    """Write the statistics of every event day with rows written after *since*, as of *run*.
 
     *run* is the time at which the roll-up started.
     """

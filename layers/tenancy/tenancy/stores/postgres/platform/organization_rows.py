@@ -58,9 +58,9 @@ def count_rows(conn: Connection, organization_id: UUID) -> Mapping[str, int]:
     return counts
 
 
-def delete_last_mail(conn: Connection, organization_id: UUID, *, owed_before: datetime) -> None:
-    """Delete the last mail, and with it the last address, if it is pending since *owed_before*."""
-    conn.execute(DELETE_LAST_MAIL, (organization_id, owed_before))
+def delete_last_mail(conn: Connection, organization_id: UUID, *, pending_since: datetime) -> None:
+    """Delete the last mail with its address if it has been pending since before *pending_since*."""
+    conn.execute(DELETE_LAST_MAIL, (organization_id, pending_since))
 
 
 def _for_table(statement: sql.SQL, table: str) -> sql.Composed:

@@ -147,7 +147,7 @@ def list_organizations(
         return cursor.execute(LIST_ORGANIZATIONS, values).fetchall()
 
 
-def list_counted(conn: Connection) -> list[UUID]:
+def list_counted_organizations(conn: Connection) -> list[UUID]:
     """Return every organization whose usage is counted: all that are not erased or being erased."""
     return [organization_id for (organization_id,) in conn.execute(LIST_COUNTED)]
 
