@@ -66,7 +66,7 @@ def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMidd
     errors = list_unknown_members(app)
     if errors:
         raise InvalidError(NOT_VALID_TEXT, errors=errors)
-    return next_middleware(app)  # type: ignore[arg-type]
+    return next_middleware(app)
 
 
 def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:
