@@ -29,7 +29,7 @@ _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class KnownMember:
     """A member that an object may have.
 
     *check* returns code and message for a value at fault. null counts as absent if the member is not required.
@@ -52,7 +52,7 @@ def find_members(document: bytes) -> dict[str, msgspec.Raw] | None:
 
 
 def list_member_errors(
-    members: Mapping[str, msgspec.Raw], known: Mapping[str, Member], *, ignored: Collection[str] = ()
+    members: Mapping[str, msgspec.Raw], known: Mapping[str, KnownMember], *, ignored: Collection[str] = ()
 ) -> list[FieldError]:
     """Return an error for each of *members* that is at fault, missing or neither in *known* nor *ignored*.
 
@@ -107,7 +107,7 @@ def check_list(value: bytes) -> Fault | None:
     return None if value.startswith(b"[") else ("invalid_type", NO_LIST_TEXT)
 
 
-def _find_error(name: str, value: msgspec.Raw | None, member: Member) -> FieldError | None:
+def _find_error(name: str, value: msgspec.Raw | None, member: KnownMember) -> FieldError | None:
     text = JSON_NULL if value is None else bytes(value)
     if value is None or (text == JSON_NULL and not member.is_required):
         return FieldError(location=name, code="missing", message=MISSING_TEXT) if member.is_required else None

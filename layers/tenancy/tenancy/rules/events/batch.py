@@ -13,7 +13,7 @@ import msgspec
 
 from tenancy.errors import BODY, FieldError, InvalidError, MalformedRequestError, TooLargeError
 from tenancy.rules.events.event_errors import IGNORED_MEMBERS
-from tenancy.rules.members import Member, check_list, check_text, find_members, list_member_errors, within_body
+from tenancy.rules.members import KnownMember, check_list, check_text, find_members, list_member_errors, within_body
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -66,11 +66,13 @@ _batch_decoder: Final = msgspec.json.Decoder(_BatchBody)
 _list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _segment_decoder: Final = msgspec.json.Decoder(SegmentBatch)
 
-WRITE_KEY: Final = {"writeKey": Member(check=check_text(0, KEY_MAX_CHARACTERS))}
-SEGMENT_MEMBERS: Final[Mapping[str, Member]] = MappingProxyType(
-    {"batch": Member(check=check_list, is_required=True), **WRITE_KEY}
+WRITE_KEY: Final = {"writeKey": KnownMember(check=check_text(0, KEY_MAX_CHARACTERS))}
+SEGMENT_MEMBERS: Final[Mapping[str, KnownMember]] = MappingProxyType(
+    {"batch": KnownMember(check=check_list, is_required=True), **WRITE_KEY}
 )
-EVENTS_MEMBER: Final[Mapping[str, Member]] = MappingProxyType({"events": Member(check=check_list, is_required=True)})
+EVENTS_MEMBER: Final[Mapping[str, KnownMember]] = MappingProxyType(
+    {"events": KnownMember(check=check_list, is_required=True)}
+)
 NO_JSON_TEXT: Final = "The body is not valid JSON."
 NOT_VALID_TEXT: Final = "The body is not valid. `errors` lists the members."
 
@@ -186,7 +188,7 @@ def _split(body: bytes) -> dict[str, msgspec.Raw] | None:
         raise MalformedRequestError(NO_JSON_TEXT) from error
 
 
-def _invalid_members(body: bytes, known: Mapping[str, Member]) -> InvalidError:
+def _invalid_members(body: bytes, known: Mapping[str, KnownMember]) -> InvalidError:
     """Return the refusal of a Segment body, whose other members are free."""
     members = _split(body)
     if members is None:

@@ -25,7 +25,7 @@ from tenancy.rules.members import (
     NO_OBJECT_TEXT,
     Check,
     Fault,
-    Member,
+    KnownMember,
     check_object,
     check_text,
     find_members,
@@ -52,7 +52,7 @@ def explain_invalid_event(raw: bytes, reception: BatchContext) -> InvalidEventEr
     if members is None:
         return InvalidEventError("", "invalid_type", NO_OBJECT_TEXT)
     _require_own_organization(members.get(ORGANIZATION_MEMBER, JSON_NULL), reception)
-    known = {**EVENT_MEMBERS, "event_timestamp": Member(check=_check_time(reception), is_required=True)}
+    known = {**EVENT_MEMBERS, "event_timestamp": KnownMember(check=_check_time(reception), is_required=True)}
     errors = list_member_errors(members, known, ignored=IGNORED_MEMBERS | {ORGANIZATION_MEMBER})
     return InvalidEventError.of(errors, event_id=_event_id(members))
 
@@ -93,19 +93,19 @@ def _check_time(reception: BatchContext) -> Check:
     return _check_value((TEXT_START,), datetime, TIME_TEXT, convert)
 
 
-EVENT_MEMBERS: Final[Mapping[str, Member]] = MappingProxyType(
+EVENT_MEMBERS: Final[Mapping[str, KnownMember]] = MappingProxyType(
     {
-        "event_type": Member(check=check_text(1, TYPE_MAX_CHARACTERS), is_required=True),
-        "event_name": Member(check=check_text(1, NAME_MAX_CHARACTERS), is_required=True),
-        "device_id": Member(check=check_text(1, NAME_MAX_CHARACTERS), is_required=True),
-        "platform": Member(check=check_text(1, TYPE_MAX_CHARACTERS), is_required=True),
-        "event_timestamp": Member(check=_check_value((TEXT_START,), datetime, TIME_TEXT, str), is_required=True),
-        "event_id": Member(check=check_text(1, NAME_MAX_CHARACTERS)),
-        "session_id": Member(check=check_text(0, NAME_MAX_CHARACTERS)),
-        "properties": Member(check=check_object),
-        "user_properties": Member(check=check_object),
-        "revenue": Member(check=_check_value(NUMBER_STARTS, Decimal, REVENUE_TEXT, convert_revenue)),
-        "currency": Member(check=_check_value((TEXT_START,), str, CURRENCY_TEXT, convert_currency)),
+        "event_type": KnownMember(check=check_text(1, TYPE_MAX_CHARACTERS), is_required=True),
+        "event_name": KnownMember(check=check_text(1, NAME_MAX_CHARACTERS), is_required=True),
+        "device_id": KnownMember(check=check_text(1, NAME_MAX_CHARACTERS), is_required=True),
+        "platform": KnownMember(check=check_text(1, TYPE_MAX_CHARACTERS), is_required=True),
+        "event_timestamp": KnownMember(check=_check_value((TEXT_START,), datetime, TIME_TEXT, str), is_required=True),
+        "event_id": KnownMember(check=check_text(1, NAME_MAX_CHARACTERS)),
+        "session_id": KnownMember(check=check_text(0, NAME_MAX_CHARACTERS)),
+        "properties": KnownMember(check=check_object),
+        "user_properties": KnownMember(check=check_object),
+        "revenue": KnownMember(check=_check_value(NUMBER_STARTS, Decimal, REVENUE_TEXT, convert_revenue)),
+        "currency": KnownMember(check=_check_value((TEXT_START,), str, CURRENCY_TEXT, convert_currency)),
     }
 )
 
