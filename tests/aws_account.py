@@ -15,7 +15,16 @@ from moto.ssm.models import ssm_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
 from tenancy.rules.tiers import QUOTAS, Tier
-from tests.given import EXPORTS_BUCKET, PLANS_PATH, REGION, ROOT, SENDER, AwsAccount, reset_aws
+from tests.given import (
+    DEAD_LETTERS_BUCKET,
+    EXPORTS_BUCKET,
+    PLANS_PATH,
+    REGION,
+    ROOT,
+    SENDER,
+    AwsAccount,
+    reset_aws,
+)
 
 ACCOUNT: Final = "123456789012"  # moto's default
 
@@ -24,15 +33,19 @@ def make_account(moto_url: str) -> AwsAccount:
     """Reset moto, and make the queues, keys, plans, bucket and state machine of a stack."""
     reset_aws(moto_url)
     sesv2_backends[ACCOUNT][REGION].create_email_identity(SENDER, [], None, None)
-    s3_backends[ACCOUNT]["aws"].create_bucket(EXPORTS_BUCKET, REGION)
+    for bucket in (EXPORTS_BUCKET, DEAD_LETTERS_BUCKET):
+        s3_backends[ACCOUNT]["aws"].create_bucket(bucket, REGION)
     return AwsAccount(
         endpoint_url=moto_url,
         queue_url=_make_queue("events", moto_url),
         dead_letters_url=_make_queue("dead-letters", moto_url),
         audit_queue_url=_make_queue("audit", moto_url),
+        audit_dead_letters_url=_make_queue("audit-dead-letters", moto_url),
+        rejected_calls_url=_make_queue("rejected-calls", moto_url),
         signing_key_id=_make_key("ECC_NIST_P256", "SIGN_VERIFY"),
         encryption_key_id=_make_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
         exports_bucket=EXPORTS_BUCKET,
+        dead_letters_bucket=DEAD_LETTERS_BUCKET,
         plan_ids={tier.value: _make_plan(tier) for tier in QUOTAS},
         state_machine_arn=_make_state_machine(),
     )

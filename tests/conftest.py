@@ -48,6 +48,7 @@ from tests.given import (
     REGION,
     ROOT,
     SENDER,
+    STACK_NAME,
     AwsAccount,
     Databases,
     Servers,
@@ -165,10 +166,11 @@ def databases(servers: Servers, database_pool: DatabasePool) -> Iterator[Databas
         owner=Database(lambda: servers.postgres_url(postgres.OWNER, name), as_owner=True),
         functions=Database(lambda: servers.postgres_url(postgres.FUNCTIONS, name)),
         platform=Database(lambda: servers.postgres_url(postgres.PLATFORM, name)),
+        authorizer=Database(lambda: servers.postgres_url(postgres.AUTHORIZER, name)),
         clickhouse=client,
     )
     yield made
-    for database in (made.owner, made.functions, made.platform):
+    for database in (made.owner, made.functions, made.platform, made.authorizer):
         database.close()
     client.close()
     database_pool.give_back(name)
@@ -199,7 +201,7 @@ def targets(aws: AwsAccount, counters: Redis) -> OutboxTargets:
         redis=counters,
         gateway_keys=GatewayKeys(REGION, PLANS_PATH),
         mailer=Mailer(REGION, SENDER),
-        event_bus=EventBus(REGION),
+        event_bus=EventBus(REGION, STACK_NAME),
         executions=Executions(REGION, aws.state_machine_arn),
         exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
     )

@@ -16,7 +16,7 @@ from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.standing import LIVE, Standing
-from tenancy.rules.tenant import CallerKind, Tenant
+from tenancy.rules.tenant import AdmittedTenant, CallerKind, Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import MonthSoFar
 from tenancy.stores.clickhouse.client import Client
@@ -29,9 +29,11 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "layers" / "migrations"
 REGION = "eu-central-1"
-PLANS_PATH = "/tenancy-test/usage-plans"
+STACK_NAME = "tenancy-test"
+PLANS_PATH = f"/{STACK_NAME}/usage-plans"
 PATIENCE_SECONDS = 10.0  # time-out for Redis: long, because the machine may be slow
 EXPORTS_BUCKET = "exports"
+DEAD_LETTERS_BUCKET = "dead-letters"
 SENDER = "no-reply@attribution.localhost"
 PASSWORD = "correct horse battery staple"
 
@@ -66,6 +68,7 @@ class Servers:
             postgres.OWNER: self.credentials.owner,
             postgres.FUNCTIONS: self.credentials.functions,
             postgres.PLATFORM: self.credentials.platform,
+            postgres.AUTHORIZER: self.credentials.authorizer,
         }
         return postgres.url_for(role, passwords[role], "127.0.0.1", port=self.postgres_port, database=database)
 
@@ -82,6 +85,7 @@ class Databases:
     owner: Database
     functions: Database
     platform: Database
+    authorizer: Database
     clickhouse: Client
 
 
@@ -93,9 +97,12 @@ class AwsAccount:
     queue_url: str
     dead_letters_url: str
     audit_queue_url: str
+    audit_dead_letters_url: str
+    rejected_calls_url: str
     signing_key_id: str
     encryption_key_id: str
     exports_bucket: str
+    dead_letters_bucket: str
     plan_ids: dict[str, str]
     state_machine_arn: str
 
@@ -119,8 +126,10 @@ def provision(databases: Databases, targets: OutboxTargets, name: str, tier: Tie
     return provisioned
 
 
-def tenant_of(provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS, tier: Tier | None = None) -> Tenant:
-    return Tenant(
+def tenant_of(
+    provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS, tier: Tier | None = None
+) -> AdmittedTenant:
+    return AdmittedTenant(
         organization_id=provisioned.organization.id,
         subdomain=provisioned.organization.subdomain,
         tier=tier or provisioned.organization.tier,
@@ -170,9 +179,10 @@ def know(
     events: int = 0,
     held: int = 0,
 ) -> None:
-    """Seed Redis with the standing and the usage of *tenant*."""
+    """Seed Redis with the standing and the usage of *tenant*, on the smallest tier if it was not admitted."""
+    tier = tenant.tier if isinstance(tenant, AdmittedTenant) else Tier.STARTER
     now = datetime.now(UTC)
-    standing = Standing(tier=tenant.tier, status=status, epoch=0, version=int(now.timestamp() * 1e6))
+    standing = Standing(tier=tier, status=status, epoch=0, version=int(now.timestamp() * 1e6))
     put_standing(counters, tenant.organization_id, standing, credential=(tenant.credential_id, LIVE))
     so_far = MonthSoFar(requests=0, requests_today=0, events=events, held=held, storage_bytes=0)
     seed_usage(counters, tenant.organization_id, so_far, now=now)

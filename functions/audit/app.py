@@ -15,10 +15,12 @@ from tenancy.gateway.documents.audit import (
     without_operators_addresses,
 )
 from tenancy.gateway.resolver import api, caller_of, handler_of
+from tenancy.rules.audit_chain import AuditEntry
+from tenancy.rules.cursors import Page
 from tenancy.rules.permissions import AUDIT_READ
 from tenancy.rules.tenant import require_operator, require_tenant
 from tenancy.settings import Settings
-from tenancy.use_cases.audit.read_audit import EntryPage, list_audit_entries, verify_audit_log
+from tenancy.use_cases.audit.read_audit import list_audit_entries, verify_audit_log
 from tenancy.wiring import Wiring
 
 settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SIGNING_KEY_ID", "UPGRADE_URL")
@@ -54,12 +56,12 @@ def verify_one(organization_id: UUID, query: Annotated[VerifyQuery, Query()]) ->
     return answer_verification(organization_id, query)
 
 
-def read_page(organization_id: UUID, query: AuditQuery) -> EntryPage:
+def read_page(organization_id: UUID, query: AuditQuery) -> Page[AuditEntry]:
     """Return the page of a log that *query* selects."""
     return list_audit_entries(db, organization_id, query.selection(), cursor=query.cursor, limit=query.page_size())
 
 
-def answer_page(page: EntryPage, query: AuditQuery) -> Response[str]:
+def answer_page(page: Page[AuditEntry], query: AuditQuery) -> Response[str]:
     """Return *page* in the format that *query* asks for: JSON or CSV."""
     content_type, headers, body = entries_answer(page, query)
     return Response(HTTPStatus.OK, content_type, body, headers)

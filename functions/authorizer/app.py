@@ -6,10 +6,12 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger
 
 from tenancy.errors import UnauthenticatedError
-from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
+from tenancy.gateway.authorizer_request import AuthorizerRequest, parse_authorizer_request
+from tenancy.gateway.headers import AUTHORIZATION
+from tenancy.gateway.metrics import AUTHORIZER_FAULT, count_faults
 from tenancy.gateway.policy import allow_policy
 from tenancy.settings import Settings
-from tenancy.use_cases.keys.authenticate import authenticate
+from tenancy.use_cases.keys.authenticate import Authenticated, authenticate
 from tenancy.wiring import Wiring
 
 # API Gateway caches an answer by the values of these headers. So the answer must depend on nothing else in the request:
@@ -19,7 +21,7 @@ IDENTITY_SOURCES: Final = (AUTHORIZATION,)
 logger = Logger()
 settings = Settings.from_env("PLATFORM_GATEWAY_KEY", "TOKEN_ISSUER")
 wiring = Wiring(settings)
-db = wiring.database
+db = wiring.authorizer_database
 
 
 class UnauthorizedError(Exception):
@@ -29,15 +31,36 @@ class UnauthorizedError(Exception):
     """
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Answer a REQUEST authorizer call of API Gateway."""
-    values = parse_header_values(event)
-    identity = {name: values.get(name, ()) for name in IDENTITY_SOURCES}
+def handler(event: object, _context: object) -> dict[str, Any]:
+    """Answer a REQUEST authorizer call of API Gateway.
+
+    Any event without a valid credential is refused, also a malformed one. Faults are counted here. API Gateway counts
+    its 503 as a 4XXError, because the template changes the status, and Lambda counts a refused credential as an error
+    as well.
+    """
+    with count_faults(AUTHORIZER_FAULT, expected=UnauthorizedError):
+        return answer(event)
+
+
+def answer(event: object) -> dict[str, Any]:
+    """Return the policy of the caller.
+
+    Raises:
+        UnauthorizedError: the credential is missing, bad, expired or revoked.
+        UnavailableError: the database or Secrets Manager is unreachable.
+    """
+    request = parse_authorizer_request(event)
     try:
-        authenticated = authenticate(db, wiring.key_set, identity[AUTHORIZATION], now=datetime.now(UTC))
+        authenticated = _authenticate(request)
     except UnauthenticatedError as error:
-        logger.info("unauthenticated", request_id=event["requestContext"]["requestId"])
+        logger.info("unauthenticated", request_id=request.request_id)
         raise UnauthorizedError("Unauthorized") from error  # API Gateway looks for exactly this message
-    gateway_key = authenticated.gateway_key or settings.platform_gateway_key
     logger.info("authenticated", credential_id=str(authenticated.caller.credential_id))
-    return allow_policy(event["methodArn"], authenticated.caller, gateway_key)
+    return allow_policy(request.stage_arn, authenticated, platform_gateway_key=settings.platform_gateway_key)
+
+
+def _authenticate(request: AuthorizerRequest) -> Authenticated:
+    if not request.stage_arn:  # there would be nothing to allow
+        raise UnauthenticatedError
+    identity = {name: request.header_values.get(name, ()) for name in IDENTITY_SOURCES}
+    return authenticate(db, wiring.key_set, identity[AUTHORIZATION], now=datetime.now(UTC))

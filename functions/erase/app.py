@@ -33,7 +33,9 @@ from tenancy.wiring import Wiring
 ONE_SECOND = timedelta(seconds=1)
 
 logger = Logger()
-settings = Settings.from_env("ERASURE_QUIET_SECONDS", "EXPORTS_BUCKET", "RECOUNT_AFTER_SECONDS", "SIGNING_KEY_ID")
+settings = Settings.from_env(
+    "DEAD_LETTERS_BUCKET", "ERASURE_QUIET_SECONDS", "EXPORTS_BUCKET", "RECOUNT_AFTER_SECONDS", "SIGNING_KEY_ID"
+)
 wiring = Wiring(settings)
 signer = wiring.signer
 erasure_stores = ErasureStores(
@@ -42,6 +44,7 @@ erasure_stores = ErasureStores(
     redis=wiring.redis(timeout_seconds=ERASE_REDIS_TIMEOUT_SECONDS),
     gateway_keys=wiring.gateway_key_removal,
     exports=wiring.exports,
+    dead_letters=wiring.dead_letter_objects,
 )
 
 

@@ -28,10 +28,11 @@ def count_all(organization_id: UUID) -> dict[str, Any]:
 
 @app.post("/organizations/<organization_id>/held-events/release")
 def release(organization_id: UUID) -> dict[str, Any]:
-    """Release all held events of an organization, also past its quota."""
+    """Release the held events of an organization that are due, also past its quota."""
     operator = require_operator(caller_of(app), organization_id)
     actor = actor_of(request_of(app), operator)
-    return {"released": release_all(platform_db, clickhouse(), redis, organization_id, actor, now=datetime.now(UTC))}
+    done = release_all(platform_db, clickhouse(), redis, organization_id, actor, now=datetime.now(UTC))
+    return {"released": done.released, "waiting": done.waiting}
 
 
 gate = wiring.gate(lambda: platform_db)

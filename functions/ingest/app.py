@@ -9,6 +9,7 @@ from typing import Any
 
 from tenancy.errors import NotFoundError
 from tenancy.gateway.admission import show_admission
+from tenancy.gateway.documents.receipts import receipt_document
 from tenancy.gateway.documents.segment import naming_credential_faults, parse_segment_request, settings_answer
 from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.gateway.mentions import list_mentions
@@ -21,11 +22,14 @@ from tenancy.rules.tenant import Tenant
 from tenancy.settings import Settings
 from tenancy.use_cases.ingest.ingest_events import Ingest, IngestHooks, IngestRequest, Receipt
 from tenancy.use_cases.ingest.parse_batch import ParsedBatch, parse_event_batch, parse_segment_calls
+from tenancy.use_cases.ingest.sample_rejected import CallSample, CallSampler
 from tenancy.wiring import Wiring
 
 SETTINGS_ROUTE = "/projects/{writeKey}/settings"
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS", "UPGRADE_URL")
+settings = Settings.from_env(
+    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS", "REJECTED_CALLS_URL", "UPGRADE_URL"
+)
 wiring = Wiring(settings)
 trail = wiring.trail
 ingest = Ingest(
@@ -34,6 +38,7 @@ ingest = Ingest(
     lambda: wiring.write_keys,
     base_domain=settings.base_domain,
 )
+call_sampler = CallSampler(wiring.rejected_call_queue)
 
 
 def answer(request: Request, _event: dict[str, Any], _context: object) -> Response:
@@ -61,7 +66,7 @@ def answer_events(request: Request) -> Response:
     ingest_request = IngestRequest(mentions=list_mentions(request), parse=parse, all_or_nothing=False)
     tenant, receipt = ingest.ingest(caller, ingest_request, hooks_of(request), now=now)
     log_ingested(request, tenant, receipt)
-    return json_answer(200, receipt)
+    return json_answer(200, receipt_document(receipt))
 
 
 @naming_credential_faults()
@@ -76,8 +81,10 @@ def answer_segment_calls(request: Request) -> Response:
     def parse(tenant: Tenant) -> ParsedBatch:
         return parse_segment_calls(tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
 
-    ingest_request = IngestRequest(mentions=mentions, parse=parse, all_or_nothing=True)
-    tenant, receipt = ingest.ingest_with_key(key, ingest_request, hooks_of(request), now=now)
+    sample = CallSample(batch.batch)
+    ingest_request = IngestRequest(mentions=mentions, parse=sample.of(parse), all_or_nothing=True)
+    with call_sampler.sampled(sample, now=now):
+        tenant, receipt = ingest.ingest_with_key(key, ingest_request, hooks_of(request), now=now)
     log_ingested(request, tenant, receipt)
     return json_answer(200, {"success": True})
 

@@ -6,9 +6,12 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
+from tenancy.gateway.metrics import EVENTS_NOT_LOADED, count
 from tenancy.settings import Settings
 from tenancy.use_cases.ingest.load import QueuedFrame, load_frames
 from tenancy.wiring import Wiring
+
+CARRIED = ("dead_letter_id", "events")
 
 logger = Logger()
 wiring = Wiring(Settings.from_env("DEAD_LETTERS_URL"))
@@ -17,10 +20,16 @@ clickhouse = wiring.clickhouse_writer()
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Store the events of a batch of messages (ReportBatchItemFailures)."""
+    """Store the events of a batch of messages (ReportBatchItemFailures).
+
+    Messages that are given back are counted: after its third receive a message no longer counts in SQS's age of the
+    oldest message.
+    """
     messages = [queued_frame(record) for record in event["Records"]]
     failed = load_frames(clickhouse, dead_letters, messages)
     logger.info("loaded", messages=len(messages), failed=len(failed))
+    if failed:
+        count(EVENTS_NOT_LOADED, amount=len(failed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
@@ -42,4 +51,12 @@ def queued_frame(record: dict[str, Any]) -> QueuedFrame:
         organization_id=organization_text(attributes.get("organization_id", "")),
         table="held_events" if attributes.get("table") == "held_events" else "events",
         text=record["body"],
+        carried=carried_attributes(attributes, record["attributes"]),
     )
+
+
+def carried_attributes(attributes: dict[str, str], of_queue: dict[str, str]) -> dict[str, str]:
+    """Return the attributes that a dead letter keeps: its id after a redrive, its events and its first receipt."""
+    first = attributes.get("first_received_at") or of_queue.get("SentTimestamp", "")
+    values = {"first_received_at": first, **{name: attributes.get(name, "") for name in CARRIED}}
+    return {name: value for name, value in values.items() if value}

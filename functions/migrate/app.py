@@ -29,9 +29,10 @@ def migrate_all() -> dict[str, Any]:
     wiring = Wiring(settings)
     with (
         closing(wiring.owner_database) as owner_db,
+        closing(wiring.authorizer_database) as authorizer_db,
         closing(wiring.clickhouse_writer(timeout_seconds=MIGRATION_QUERY_TIMEOUT_SECONDS)()) as client,
     ):
-        applied = prepare_databases(owner_db, client, wiring.secrets, migrations_folder())
+        applied = prepare_databases(owner_db, authorizer_db, client, wiring.secrets, migrations_folder())
     logger.info("migrated", postgres=list(applied.postgres), clickhouse=list(applied.clickhouse))
     if applied.skipped:
         skipped = list(applied.skipped)

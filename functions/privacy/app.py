@@ -1,6 +1,7 @@
-"""Privacy: export an organization's data, erase a data subject, and show the state of both."""
+"""Privacy: export an organization's data, erase a data subject, show and list both."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,18 +10,17 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.documents.erasures import NewErasure, erasure_document
 from tenancy.gateway.documents.exports import export_document
+from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import WholeNumber
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import actor_of
+from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE
 from tenancy.rules.tenant import require_tenant
 from tenancy.settings import Settings
-from tenancy.use_cases.privacy.request_erasure import read_erasure, request_erasure
-from tenancy.use_cases.privacy.request_export import ExportWithLinks, read_export, request_export
+from tenancy.use_cases.privacy.request_erasure import list_erasure_page, read_erasure, request_erasure
+from tenancy.use_cases.privacy.request_export import ExportWithLinks, list_export_page, read_export, request_export
 from tenancy.wiring import Wiring
-
-MAX_PAGE = 100  # Lambda answers at most 6 MB, and a link has 2 KB
-MAX_CURSOR = 2**31 - 1
 
 settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
@@ -36,10 +36,21 @@ def start_export() -> tuple[dict[str, Any], int]:
     return export_document(ExportWithLinks(export=export), now=now), HTTPStatus.ACCEPTED
 
 
+@app.get("/exports")
+def list_exports(
+    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+) -> dict[str, Any]:
+    """List the organization's exports, newest first."""
+    tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
+    page = list_export_page(db, exports, tenant, now=now, cursor=cursor, limit=limit)
+    return page_document(page, partial(export_document, now=now))
+
+
 @app.get("/exports/<export_id>")
 def show_export(
     export_id: UUID,
-    cursor: Annotated[WholeNumber, Query(ge=0, le=MAX_CURSOR)] = 0,
+    cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """Show an export and one page of its files with new links."""
@@ -53,6 +64,16 @@ def start_erasure(body: NewErasure) -> tuple[dict[str, Any], int]:
     tenant, now = require_tenant(caller_of(app), ERASURES_WRITE), datetime.now(UTC)
     erasure = request_erasure(db, tenant, body.subject(), actor_of(request_of(app), tenant), now=now)
     return erasure_document(erasure), HTTPStatus.ACCEPTED
+
+
+@app.get("/erasures")
+def list_erasures(
+    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+) -> dict[str, Any]:
+    """List the organization's erasures of data subjects, newest first."""
+    tenant = require_tenant(caller_of(app), ERASURES_WRITE)
+    return page_document(list_erasure_page(db, tenant, cursor=cursor, limit=limit), erasure_document)
 
 
 @app.get("/erasures/<erasure_id>")

@@ -7,16 +7,14 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.documents.organizations import (
-    organization_document,
-    organization_page_document,
-    report_unpublished,
-)
+from tenancy.gateway.documents.organizations import organization_document, report_unpublished
 from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
+from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import WholeNumber
 from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
 from tenancy.gateway.trail import actor_of
+from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.organization_change import OrganizationChange
@@ -29,8 +27,6 @@ from tenancy.use_cases.organizations.provision import provision_organization
 from tenancy.use_cases.organizations.provision_once import provision_once
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.wiring import Wiring
-
-MAX_PAGE = 100
 
 settings = Settings.from_env(
     "AUDIT_QUEUE_URL",
@@ -69,9 +65,8 @@ def list_all(
 ) -> dict[str, Any]:
     """List organizations, newest first."""
     require_operator(caller_of(app))
-    return organization_page_document(
-        list_organization_page(platform_db, status=status, tier=tier, cursor=cursor, limit=limit)
-    )
+    page = list_organization_page(platform_db, status=status, tier=tier, cursor=cursor, limit=limit)
+    return page_document(page, organization_document)
 
 
 @app.get("/organizations/<organization_id>")

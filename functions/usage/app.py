@@ -15,12 +15,13 @@ from tenancy.gateway.documents.metering import (
     allowance_document,
     reserved_document,
 )
-from tenancy.gateway.documents.usage import parse_period, statistics_document, usage_document
+from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.parameters import Day
+from tenancy.gateway.parameters import Day, WholeNumber
 from tenancy.gateway.resolver import api, caller_of, handler_of
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.quotas import parse_metric
+from tenancy.rules.statistics import MAX_GROUPS, StatisticsOrder, StatisticsQuery
 from tenancy.rules.tenant import require_operator, require_tenant
 from tenancy.rules.usage import Period
 from tenancy.settings import Settings
@@ -43,13 +44,17 @@ app = api()
 
 @app.get("/usage")
 def show_own_usage(
-    from_: Annotated[Day | None, Query(alias="from")] = None, to: Annotated[Day | None, Query()] = None
+    from_: Annotated[Day | None, Query(alias="from")] = None,
+    to: Annotated[Day | None, Query()] = None,
+    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
 ) -> dict[str, Any]:
     """Show the caller's usage of this month against its quotas, and per day."""
     tenant = require_tenant(caller_of(app), USAGE_READ)
     now = datetime.now(UTC)
     period = parse_period(from_, to, today=now.date())
-    return usage_document(read_tenant_usage(db, clickhouse, tenant, period, now=now))
+    days_of(tenant.organization_id, period).find_position(cursor)  # refuses it before the stores are read
+    return usage_document(read_tenant_usage(db, clickhouse, tenant, period, now=now), cursor=cursor, limit=limit)
 
 
 @app.get("/organizations/<organization_id>/usage")
@@ -57,15 +62,20 @@ def show_usage(
     organization_id: UUID,
     from_: Annotated[Day | None, Query(alias="from")] = None,
     to: Annotated[Day | None, Query()] = None,
+    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
 ) -> dict[str, Any]:
     """Show the usage of one organization for the operator."""
     require_operator(caller_of(app), organization_id)
     now = datetime.now(UTC)
 
     def period() -> Period:
-        return parse_period(from_, to, today=now.date())
+        period = parse_period(from_, to, today=now.date())
+        days_of(organization_id, period).find_position(cursor)
+        return period
 
-    return usage_document(read_organization_usage(db, clickhouse, organization_id, period, now=now))
+    report = read_organization_usage(db, clickhouse, organization_id, period, now=now)
+    return usage_document(report, cursor=cursor, limit=limit)
 
 
 @app.get("/stats")
@@ -73,14 +83,17 @@ def show_statistics(
     from_: Annotated[Day | None, Query(alias="from")] = None,
     to: Annotated[Day | None, Query()] = None,
     group_by: Annotated[str, Query()] = "day",
+    order_by: Annotated[StatisticsOrder, Query()] = StatisticsOrder.KEY,
+    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_GROUPS)] = MAX_GROUPS,
 ) -> dict[str, Any]:
     """Show events, revenue and devices by event time, in groups."""
     tenant = require_tenant(caller_of(app), STATS_READ)
     now = datetime.now(UTC)
     period = parse_period(from_, to, today=now.date())
-    dimensions = [name for name in group_by.split(",") if name]
-    groups = read_statistics(db, clickhouse(), tenant, period, group_by=dimensions, now=now)
-    return statistics_document(groups, dimensions)
+    query = StatisticsQuery(period=period, group_by=[name for name in group_by.split(",") if name], order=order_by)
+    page = read_statistics(db, clickhouse, tenant, query, now=now, cursor=cursor, limit=limit)
+    return statistics_document(page, query.group_by)
 
 
 @app.post("/usage/<metric>")

@@ -13,7 +13,6 @@ from scripts.bench.tenants import no_database, redis_knowing
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import CallerKind, RateBucket, Tenant
-from tenancy.rules.tiers import Tier
 from tenancy.use_cases.admission.admit import AdmissionGate
 
 EVENTS: Final = 100
@@ -21,7 +20,6 @@ MILLISECONDS: Final = 1_000
 TENANT: Final = Tenant(
     organization_id=ORGANIZATION_ID,
     subdomain="acme",
-    tier=Tier.ENTERPRISE,
     scopes=PERMISSIONS,
     credential_id=uuid4(),
     kind=CallerKind.KEY,

@@ -15,7 +15,6 @@ from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.events import EVENT_COLUMNS, INSERT_SETTINGS
 
 ORGANIZATION_ID: Final = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10")  # acme's, in events/
-RETENTION: Final = timedelta(days=90)
 EVENTS_PER_DEVICE: Final = 4
 
 
@@ -28,7 +27,7 @@ def make_body(count: int) -> bytes:
 
 def make_rows(body: bytes) -> list[EventRow]:
     """Return the rows of *body*, parsed as ingest parses them."""
-    reception = BatchContext(organization_id=ORGANIZATION_ID, received_at=datetime.now(UTC), retention=RETENTION)
+    reception = BatchContext(organization_id=ORGANIZATION_ID, received_at=datetime.now(UTC))
     return [parse_event(bytes(raw), reception) for raw in parse_batch(body).events]
 
 

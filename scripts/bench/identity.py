@@ -14,7 +14,6 @@ from scripts.bench.figure import Effort, Figure, alternate
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.resolution import Mention, MentionSource, resolve
 from tenancy.rules.tenant import CallerKind, Tenant
-from tenancy.rules.tiers import Tier
 from tenancy.rules.tokens import KeySet
 
 ISSUER: Final = "https://api.attribution.example"
@@ -91,7 +90,6 @@ def _tenant() -> Tenant:
     return Tenant(
         organization_id=ORGANIZATION_ID,
         subdomain="acme",
-        tier=Tier.GROWTH,
         scopes=PERMISSIONS,
         credential_id=USER_ID,
         kind=CallerKind.PERSON,

@@ -12,6 +12,7 @@ from scripts.bench.databases import Servers, own_valkey
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.standing import LIVE, Standing
 from tenancy.rules.tenant import Tenant
+from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import MonthSoFar
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import bucket_key, put_standing, seed_usage, standing_key
@@ -40,7 +41,7 @@ def no_database() -> NoReturn:
 
 def _make_known(redis: Redis, bare: Client, tenant: Tenant, *, now: datetime) -> None:
     organization_id = tenant.organization_id
-    standing = Standing(tier=tenant.tier, status=OrganizationStatus.ACTIVE, epoch=0, version=1)
+    standing = Standing(tier=Tier.ENTERPRISE, status=OrganizationStatus.ACTIVE, epoch=0, version=1)
     put_standing(redis, organization_id, standing, credential=(tenant.credential_id, LIVE))
     bare.persist(standing_key(organization_id))
     so_far = MonthSoFar(requests=0, requests_today=0, events=0, held=0, storage_bytes=0)

@@ -24,3 +24,7 @@ READER_READ_ONLY: Final = "tests/isolation/test_clickhouse.py::test_reader_can_c
 ROLE_RULES: Final = "tests/isolation/test_roles.py::test_every_role_follows_the_rule"
 TABLE_RULES: Final = "tests/isolation/test_tables.py::test_every_table_follows_the_rule"
 UNNEEDED_RIGHTS: Final = "tests/isolation/test_tenants.py::test_functions_role_has_no_unneeded_rights"
+REVOKED_PLATFORM_KEY: Final = (
+    f"{PROOF}/test_revoked_platform_key.py::test_revoked_platform_key_is_refused_on_every_route"
+)
+LOOK_UP_CALLERS: Final = "tests/isolation/test_roles.py::test_only_the_authorizer_looks_up_credentials"

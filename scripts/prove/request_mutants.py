@@ -103,6 +103,14 @@ MUTANTS: Final = (
         caught_by=expected_tests.MALFORMED_CREDENTIALS,
     ),
     Mutant(
+        name="a revoked platform key works while its authorization is cached",
+        safeguard="credentials",
+        file=f"{CORE}/use_cases/admission/admit.py",
+        old="if admission.verdict is AdmissionVerdict.ADMITTED and not self._is_live(operator):",
+        new="if admission.verdict is None:",
+        caught_by=expected_tests.REVOKED_PLATFORM_KEY,
+    ),
+    Mutant(
         name="all write keys share one cache entry",
         safeguard="caches by credential digest",
         file=f"{CORE}/use_cases/keys/write_keys.py",
@@ -114,8 +122,8 @@ MUTANTS: Final = (
         name="organizations of a tier share a gateway key",
         safeguard="gateway key per organization",
         file=f"{CORE}/use_cases/keys/authenticate.py",
-        old="gateway_key=holder.gateway_key)",
-        new="gateway_key=holder.tier)",
+        old="gateway_key=holder.gateway_key, tier=holder.tier)",
+        new="gateway_key=holder.tier, tier=holder.tier)",
         caught_by=expected_tests.ATTACKS,
     ),
     Mutant(
@@ -132,6 +140,14 @@ MUTANTS: Final = (
         file="functions/provision/app.py",
         old="    actor, now = actor_of(request_of(app), operator), datetime.now(UTC)\n",
         new="    actor, now = actor_of(request_of(app), operator), datetime.now(UTC)\n    print(new.admin_email)\n",
+        caught_by=expected_tests.ATTACKS,
+    ),
+    Mutant(
+        name="a cursor of another organization is accepted",
+        safeguard="organization in every identity",
+        file=f"{CORE}/rules/cursors.py",
+        old="[self.name, self.organization_id, self.parameters]",
+        new="[self.name, self.parameters]",
         caught_by=expected_tests.ATTACKS,
     ),
 )

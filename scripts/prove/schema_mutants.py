@@ -102,6 +102,14 @@ MUTANTS: Final = (
         caught_by=expected_tests.MALFORMED_CREDENTIALS,
     ),
     Mutant(
+        name="the platform's role can look up credentials",
+        safeguard="look-ups",
+        file=f"{POSTGRES}/0016_authorizer_role.sql",
+        old="    TO tenancy_authorizer;\n",
+        new="    TO tenancy_authorizer, tenancy_platform;\n",
+        caught_by=expected_tests.LOOK_UP_CALLERS,
+    ),
+    Mutant(
         name="revoked keys are accepted",
         safeguard="credentials",
         file=f"{POSTGRES}/0012_lookups_without_status.sql",

@@ -121,7 +121,7 @@ MUTANTS: Final = (
     Mutant(
         name="organizations share the prefix of exported files",
         safeguard="organization's id before every object's name",
-        file=f"{CORE}/stores/aws/exports.py",
+        file=f"{CORE}/stores/aws/objects.py",
         old='return f"{UUID(bytes=organization_id.bytes)}/{name}"',
         new='return f"{UUID(int=0)}/{name}"',
         caught_by=expected_tests.SCHEDULED_FUNCTIONS,

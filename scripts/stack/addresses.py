@@ -17,6 +17,7 @@ class Addresses:
     owner: str
     functions: str
     platform: str
+    authorizer: str
     valkey: str
     clickhouse: str
     aws: str
@@ -30,6 +31,7 @@ class Addresses:
             owner=postgres.url_for(postgres.OWNER, credentials.owner, host, port=port),
             functions=postgres.url_for(postgres.FUNCTIONS, credentials.functions, host, port=port),
             platform=postgres.url_for(postgres.PLATFORM, credentials.platform, host, port=port),
+            authorizer=postgres.url_for(postgres.AUTHORIZER, credentials.authorizer, host, port=port),
             valkey=valkey.url_for(host, port=ports[valkey.NAME], password=credentials.valkey),
             clickhouse=clickhouse.url_for(host, port=ports[clickhouse.NAME]),
             aws=aws.endpoint(host, ports),
@@ -42,6 +44,7 @@ class Addresses:
             f"{prefix}/owner-database": self.owner,
             f"{prefix}/database": self.functions,
             f"{prefix}/platform-database": self.platform,
+            f"{prefix}/authorizer-database": self.authorizer,
             f"{prefix}/redis": self.valkey,
             f"{prefix}/clickhouse": self.clickhouse,
             f"{prefix}/clickhouse-reader": self.clickhouse,  # the engine has no users

@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,26 +22,24 @@ class Credentials:
     owner: str
     functions: str
     platform: str
+    authorizer: str
     valkey: str
     signing_key: dict[str, Any]
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Return the credentials kept in *directory*, and make them if there are none."""
+        """Return the credentials kept in *directory*, and make the missing ones.
+
+        A stack of an older release lacks those that came later.
+        """
         file = directory / "credentials.json"
-        if file.exists():
-            return cls(**json.loads(file.read_text(encoding="utf-8")))
-        password = (secrets.token_urlsafe(PASSWORD_BYTES) for _ in range(5))
-        made = cls(
-            superuser=next(password),
-            owner=next(password),
-            functions=next(password),
-            platform=next(password),
-            valkey=next(password),
-            signing_key=_new_signing_key(),
-        )
-        write_private(file, json.dumps(asdict(made), indent=2))
-        return made
+        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        made: dict[str, Any] = {each.name: secrets.token_urlsafe(PASSWORD_BYTES) for each in fields(cls)}
+        made["signing_key"] = _new_signing_key()
+        loaded = cls(**(made | kept))
+        if asdict(loaded) != kept:
+            write_private(file, json.dumps(asdict(loaded), indent=2))
+        return loaded
 
     def private_key_set(self) -> str:
         """Return the JSON Web Key Set that signs."""

@@ -27,6 +27,7 @@ from scripts.stack.settings import StackSettings
 NAME = "postgres"
 DATABASE = "tenancy"
 OWNER, FUNCTIONS, PLATFORM, LOOKUP = "tenancy_owner", "tenancy_functions", "tenancy_platform", "tenancy_lookup"
+AUTHORIZER = "tenancy_authorizer"
 SUPERUSER = "postgres"
 SYSTEM_USER = "embedded_postgres"  # PostgreSQL refuses to run as root
 TRAVERSE = 0o001
@@ -103,6 +104,7 @@ def create_database(superuser: str, credentials: Credentials) -> None:
     with psycopg.connect(owner, autocommit=True) as conn:
         _create_role(conn, CREATE_LOGIN, FUNCTIONS, credentials.functions)
         _create_role(conn, CREATE_LOGIN, PLATFORM, credentials.platform)
+        _create_role(conn, CREATE_LOGIN, AUTHORIZER, credentials.authorizer)
         _create_role(conn, CREATE_LOOKUP, LOOKUP)
         conn.execute(sql.SQL(GRANT_LOOKUP).format(role=sql.Identifier(LOOKUP)))
 

@@ -25,6 +25,7 @@ MAIL_FROM = "no-reply@attribution.localhost"
 FIRST_ANSWER_SECONDS = 180.0
 ERASURE_QUIET_SECONDS = 5  # a request takes less than a second here
 RECOUNT_AFTER_SECONDS = 5
+REQUESTS_PER_SECOND = 5_000  # the emulator knows no throttle of a single method but this one, and tests send bursts
 REDIS_PATIENCE_MS = 2_000  # all parts share the cores of one machine: a pause is no outage
 
 type Say = Callable[[str], None]
@@ -113,6 +114,7 @@ def _deploy(settings: StackSettings, addresses: Addresses, from_containers: Addr
         "DeletionGraceSeconds": str(settings.deletion_grace_seconds),
         "ErasureQuietSeconds": str(ERASURE_QUIET_SECONDS),
         "RecountAfterSeconds": str(RECOUNT_AFTER_SECONDS),
+        "RequestsPerSecond": str(REQUESTS_PER_SECOND),
     }
     parameters = deployment.template_parameters(settings, wanted)
     if not deployment.is_current(settings, addresses.aws, parameters):

@@ -15,6 +15,7 @@ from scripts.stack import postgres
 from tenancy import wiring
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.stores.aws.secrets import (
+    AUTHORIZER_DATABASE,
     CLICKHOUSE,
     CLICKHOUSE_READER,
     DATABASE,
@@ -25,7 +26,7 @@ from tenancy.stores.aws.secrets import (
 )
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 from tenancy.stores.redis.client import Redis
-from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, AwsAccount, Databases, Servers, know
+from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, STACK_NAME, AwsAccount, Databases, Servers, know
 from tests.handlers import sent_events
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import (
@@ -37,9 +38,12 @@ from tests.handlers.functions import (
     Mails,
     PutSecret,
     Start,
+    insert_operator,
     running,
+    superuser,
 )
 from tests.handlers.redis_keys import persist_keys
+from tests.handlers.requests import OPERATOR
 
 ACCOUNT = "123456789012"  # moto's
 
@@ -61,11 +65,15 @@ def start(
     values = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "SECRETS_PREFIX": PREFIX,
+        "STACK_NAME": STACK_NAME,
         "BASE_DOMAIN": BASE_DOMAIN,
         "TOKEN_ISSUER": ISSUER,
         "EVENTS_QUEUE_URL": aws.queue_url,
         "DEAD_LETTERS_URL": aws.dead_letters_url,
         "AUDIT_QUEUE_URL": aws.audit_queue_url,
+        "AUDIT_DEAD_LETTERS_URL": aws.audit_dead_letters_url,
+        "REJECTED_CALLS_URL": aws.rejected_calls_url,
+        "DEAD_LETTERS_BUCKET": aws.dead_letters_bucket,
         "SIGNING_KEY_ID": aws.signing_key_id,
         "SEALING_KEY_ID": aws.encryption_key_id,
         "PLATFORM_GATEWAY_KEY": OPERATORS_GATEWAY_KEY,
@@ -103,9 +111,15 @@ def put_secret(aws: AwsAccount) -> PutSecret:  # noqa: ARG001 - its account
 
 @pytest.fixture
 def secrets(put_secret: PutSecret, databases: Databases) -> None:
-    """Put the secrets that docs/operations.md tells an operator to put into Secrets Manager."""
+    """Put the secrets that docs/operations.md tells an operator to put into Secrets Manager.
+
+    The platform key of `requests.OPERATOR` is stored, too: each request of an operator needs a live one.
+    """
     servers = databases.servers
+    with superuser(databases) as conn:
+        insert_operator(conn, OPERATOR)
     put_secret(DATABASE, servers.postgres_url(postgres.FUNCTIONS, databases.name))
+    put_secret(AUTHORIZER_DATABASE, servers.postgres_url(postgres.AUTHORIZER, databases.name))
     put_secret(PLATFORM_DATABASE, servers.postgres_url(postgres.PLATFORM, databases.name))
     put_secret(OWNER_DATABASE, servers.postgres_url(postgres.OWNER, databases.name))
     put_secret(CLICKHOUSE, servers.clickhouse_url(databases.name))

@@ -15,6 +15,8 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
+from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.tenant import Operator
 from tenancy.settings import OPTIONAL
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
@@ -26,7 +28,7 @@ BASE_DOMAIN = "attribution.example"
 ISSUER = f"https://api.{BASE_DOMAIN}"
 OPERATORS_GATEWAY_KEY = "platform-tenancy-test-of-the-operators"
 NUMBERS = itertools.count()
-WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL", "POWERTOOLS_SERVICE_NAME"}
+WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL", "PGSSLROOTCERT", "POWERTOOLS_SERVICE_NAME"}
 UNUSED_VALUE = "1"  # of variables that the test does not set
 
 type Start = Callable[..., Function]
@@ -65,12 +67,25 @@ def superuser(databases: Databases) -> psycopg.Connection:
     return psycopg.connect(databases.servers.superuser_url, dbname=databases.name, autocommit=True)
 
 
+def insert_operator(conn: psycopg.Connection, operator: Operator) -> None:
+    """Store a platform key with the id of *operator*. Its text is thrown away."""
+    conn.execute(
+        "INSERT INTO platform_keys (id, name, digest) VALUES (%s, 'Operator', %s)",
+        (operator.credential_id, generate_key(KeyType.PLATFORM).digest),
+    )
+
+
 def template_variables(name: str) -> set[str]:
     """Return the names of the variables that the template sets for a function."""
     functions = [entry["Properties"] for entry in TEMPLATE["Resources"].values() if "CodeUri" in entry["Properties"]]
     [entry] = [entry for entry in functions if entry["CodeUri"] == f"functions/{name}"]
     everywhere = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     return set(everywhere) | set(entry.get("Environment", {}).get("Variables", {}))
+
+
+def asks_for_admission(name: str) -> bool:
+    """Tell whether a function has the variable of admissions with Redis."""
+    return "REDIS_PATIENCE_MS" in template_variables(name)
 
 
 @contextmanager

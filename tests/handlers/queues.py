@@ -21,10 +21,14 @@ type Entry = dict[str, Any]
 type Reply = tuple[int, dict[str, Any]]
 
 
+def lines_in(text: str) -> list[bytes]:
+    """Return the lines of JSON in one message."""
+    return zstandard.ZstdDecompressor().decompressobj().decompress(Frame(text, 0).bytes).splitlines()
+
+
 def rows_in(text: str) -> list[EventRow]:
     """Return the rows of one message."""
-    lines = zstandard.ZstdDecompressor().decompressobj().decompress(Frame(text, 0).bytes)
-    return [msgspec.json.decode(line, type=EventRow) for line in lines.splitlines()]
+    return [msgspec.json.decode(line, type=EventRow) for line in lines_in(text)]
 
 
 def messages_in(queue_url: str) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from tenancy.rules.tenant import Caller, Operator, Tenant
 from tests.given import ROOT, event
 from tests.handlers.functions import Function
 
-OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
+OPERATOR = Operator(credential_id=UUID("0193f6a2-8e42-4a90-b1d7-5c3e9f0a6b28"))  # of the sample events
+LONGEST_HEADERS_BYTES = 10_240  # "Amazon API Gateway quotas": all headers of an answer
 type Event = dict[str, Any]
 
 
@@ -117,6 +118,7 @@ def answer_of(response: Mapping[str, Any]) -> Answer:
     assert headers["access-control-allow-origin"] == "*"
     exposed = headers["access-control-expose-headers"].replace(" ", "").split(",")
     assert {"Retry-After", "X-Request-Id"}.issubset(exposed)
+    assert sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items()) <= LONGEST_HEADERS_BYTES
     return Answer(status=int(response["statusCode"]), headers=headers, body=response["body"])
 
 

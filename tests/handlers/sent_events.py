@@ -7,7 +7,6 @@ from uuid import UUID
 from tenancy.rules.api_keys import ApiKey
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.tenant import CallerKind, Tenant
-from tenancy.rules.tiers import Tier
 from tests.handlers.requests import (
     Event,
     answer_of,
@@ -20,7 +19,6 @@ from tests.handlers.requests import (
 ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     subdomain="acme",
-    tier=Tier.STARTER,
     scopes=frozenset({EVENTS_WRITE}),
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,

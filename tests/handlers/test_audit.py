@@ -98,18 +98,6 @@ def test_pages_have_no_gap_and_no_overlap(audit: Function, databases: Databases,
     assert len(seen) == len(set(seen)) == 7
 
 
-def test_cursor_of_another_organization_shows_no_foreign_entry(
-    audit: Function, databases: Databases, acme: Provisioned, globex: Provisioned
-) -> None:
-    insert_records(databases, globex.organization.id, 4)
-    insert_records(databases, acme.organization.id, 4)
-
-    cursor = answer_of(audit(audit_request(globex, limit="1"))).document["pagination"]["next_cursor"]
-    own = {entry["id"] for entry in answer_of(audit(audit_request(acme))).document["data"]}
-
-    assert {entry["id"] for entry in answer_of(audit(audit_request(acme, cursor=cursor))).document["data"]} <= own
-
-
 def test_csv_has_a_header_and_no_formulas(audit: Function, databases: Databases, acme: Provisioned) -> None:
     insert_records(databases, acme.organization.id, 1, action="=HYPERLINK(1)", target='quo"te, and\nline')
 

@@ -4,13 +4,13 @@ import base64
 
 import pytest
 
+from scripts.stack import postgres
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import Operator, RateBucket, Tenant
-from tenancy.rules.tiers import Tier
-from tenancy.stores.aws.secrets import DATABASE
+from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import Databases, tenant_of
+from tests.given import Databases
 from tests.handlers.functions import OPERATORS_GATEWAY_KEY, Function, PutSecret, Start, superuser
 from tests.handlers.requests import (
     Event,
@@ -34,7 +34,7 @@ def test_secret_key_has_all_permissions_of_its_organization(authorizer: Function
     caller = caller_in(answer)
 
     assert isinstance(caller, Tenant)
-    assert (caller.organization_id, caller.subdomain, caller.tier) == (acme.organization.id, "acme", Tier.STARTER)
+    assert (caller.organization_id, caller.subdomain) == (acme.organization.id, "acme")
     assert caller.scopes == PERMISSIONS
     assert answer["principalId"] == str(caller.credential_id)
     assert answer["usageIdentifierKey"] == f"organization-{acme.organization.id}-1"
@@ -175,7 +175,7 @@ def test_key_of_erased_organization_is_unauthorized(
     authorizer: Function, databases: Databases, acme: Provisioned
 ) -> None:
     event = to_authorizer(f"Bearer {acme.secret_key.text}")
-    assert caller_in(authorizer(event)) == tenant_of(acme)
+    assert caller_in(authorizer(event)).credential_id == acme.secret_key_id
 
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET status = 'erased'")
@@ -190,8 +190,18 @@ def test_key_type_decides_the_rate_bucket(authorizer: Function, acme: Provisione
         assert caller.bucket is bucket
 
 
+def test_authorizer_needs_only_the_role_for_look_ups(
+    start: Start, put_secret: PutSecret, databases: Databases, acme: Provisioned
+) -> None:
+    put_secret(AUTHORIZER_DATABASE, databases.servers.postgres_url(postgres.AUTHORIZER, databases.name))
+
+    answer = start("authorizer")(to_authorizer(f"Bearer {acme.secret_key.text}"))
+
+    assert answer["context"]["organization_id"] == str(acme.organization.id)
+
+
 def test_unreachable_database_is_no_401(start: Start, put_secret: PutSecret, nowhere: str) -> None:
-    put_secret(DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
+    put_secret(AUTHORIZER_DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
     assert not is_unauthorized(start("authorizer"), to_authorizer(f"Bearer {generate_key(KeyType.SECRET).text}"))
 
 

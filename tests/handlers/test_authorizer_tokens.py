@@ -13,8 +13,9 @@ from jwt.algorithms import ECAlgorithm
 
 from tenancy.rules.durations import TOKEN_LEEWAY_SECONDS
 from tenancy.rules.permissions import PERMISSIONS, ROLES
+from tenancy.rules.public_keys import KeySetError
 from tenancy.rules.tenant import Tenant
-from tenancy.stores.aws.secrets import DATABASE, JWKS
+from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, JWKS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, Servers
 from tests.handlers.clock import StoppedClock
@@ -116,6 +117,8 @@ def test_invalid_token_is_unauthorized(
         {"iss": "https://api.elsewhere.example"},
         {"exp": 1},
         {"exp": 10**15},
+        {"exp": int(datetime.now(UTC).timestamp()) + 10 * 365 * 86_400},
+        {"aud": ["https://api.elsewhere.example"]},
     ]
 
     for changes in wrong:
@@ -126,7 +129,7 @@ def test_invalid_token_is_unauthorized(
 def test_invalid_token_needs_no_call_once_the_key_set_is_known(
     start: Start, put_secret: PutSecret, aws: AwsAccount, nowhere: str, acme: Provisioned, sign: Sign, servers: Servers
 ) -> None:
-    put_secret(DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
+    put_secret(AUTHORIZER_DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
     put_secret(JWKS, servers.credentials.public_key_set())
     good, unknown_key = sign(acme), sign(acme, kid="unknown")
     head, body, signature = good.split(".")
@@ -168,3 +171,32 @@ def test_token_is_unauthorized_if_the_key_set_is_empty(
 ) -> None:
     put_secret(JWKS, '{"keys":[]}')
     assert is_unauthorized(start("authorizer"), to_authorizer(f"Bearer {sign(acme)}"))
+
+
+@pytest.mark.usefixtures("secrets")
+def test_faulty_key_refuses_tokens_and_no_api_key(
+    start: Start,
+    put_secret: PutSecret,
+    acme: Provisioned,
+    sign: Sign,
+    servers: Servers,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    [key] = json.loads(servers.credentials.public_key_set())["keys"]
+    put_secret(JWKS, json.dumps({"keys": [key, {**key, "kid": "for-encryption", "use": "enc"}]}))
+    authorizer = start("authorizer")
+
+    for _ in range(2):
+        with pytest.raises(KeySetError, match="key 'for-encryption' has a use other than"):
+            authorizer(to_authorizer(f"Bearer {sign(acme)}"))
+
+    assert authorizer(to_authorizer(f"Bearer {acme.secret_key.text}"))
+    metrics = [line for line in capsys.readouterr().out.splitlines() if "KeySetRefused" in line]
+    assert len(metrics) == 2
+    assert all("for-encryption" in line and key["x"] not in line for line in metrics)
+
+
+def test_token_needs_only_one_of_several_audiences(authorizer: Function, acme: Provisioned, sign: Sign) -> None:
+    answer = authorizer(to_authorizer(f"Bearer {sign(acme, aud=['https://app.example', ISSUER])}"))
+
+    assert answer["context"]["organization_id"] == str(acme.organization.id)

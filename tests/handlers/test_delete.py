@@ -7,6 +7,7 @@ import pytest
 
 from tenancy.rules.permissions import ORGANIZATION_DELETE, PERMISSIONS
 from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.signer import Signer
@@ -35,6 +36,7 @@ def platform(databases: Databases, counters: Redis, targets: OutboxTargets, aws:
         redis=counters,
         gateway_keys=GatewayKeys(REGION),
         exports=Exports(REGION, aws.exports_bucket, path_style=True),
+        dead_letters=DeadLetterObjects(REGION, aws.dead_letters_bucket, path_style=True),
     )
     signer = Signer(AwsClient("kms", REGION, aws.endpoint_url), aws.signing_key_id)
     return Platform(databases=databases, redis=counters, targets=targets, erasure_stores=erasure_stores, signer=signer)

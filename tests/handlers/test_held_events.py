@@ -1,6 +1,6 @@
 """Held events of an organization: the operator counts and releases them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -37,11 +37,12 @@ def test_held_events_are_counted_by_reason_and_released_once(
 
     assert (counted.status, counted.document) == (200, {"count": 5, "reasons": {"clock": 2, "quota": 3}})
 
+    store(databases, own, [9], at=now, happened=now + timedelta(days=2), table="held_events", reason="clock")
     for released in (5, 0):
         answer = answer_of(held_events(operator_request("release", own)))
-        assert (answer.status, answer.document) == (200, {"released": released})
+        assert (answer.status, answer.document) == (200, {"released": released, "waiting": 1})
 
-    assert answer_of(held_events(operator_request("count", own))).document == {"count": 0, "reasons": {}}
+    assert answer_of(held_events(operator_request("count", own))).document == {"count": 1, "reasons": {"clock": 1}}
     assert count(databases, own) == 5
     assert count(databases, globex.organization.id, "held_events") == 7
 

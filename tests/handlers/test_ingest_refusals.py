@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
 from tests.given import AwsAccount
@@ -25,6 +27,7 @@ from tests.handlers.requests import (
 from tests.handlers.sent_events import ACME, GLOBEX, post_events
 
 
+@pytest.mark.usefixtures("secrets")
 def test_caller_without_permission_is_refused_before_the_body(start: Start, aws: AwsAccount) -> None:
     ingest = start("ingest")
     now = datetime.now(UTC)

@@ -22,6 +22,7 @@ from tests.handlers.requests import (
 )
 
 
+@pytest.mark.usefixtures("secrets")
 def test_invalid_organization_is_never_500(start: Start, subtests: pytest.Subtests) -> None:
     provision = start("provision")
     right = {"name": "Acme", "subdomain": "acme", "admin_email": "a@acme.example", "admin_password": PASSWORD}
@@ -52,6 +53,7 @@ def test_invalid_organization_is_never_500(start: Start, subtests: pytest.Subtes
             assert [error["location"] for error in problem["errors"]] == [f"body/{name}"]
 
 
+@pytest.mark.usefixtures("secrets")
 def test_another_content_type_gets_a_problem_document(
     start: Start,
     subtests: pytest.Subtests,
@@ -142,6 +144,7 @@ def test_distant_dates_are_never_500(
                 assert answer_of(usage(request)).status in {200, 422}
 
 
+@pytest.mark.usefixtures("secrets")
 def test_invalid_id_is_never_500(start: Start, subtests: pytest.Subtests) -> None:
     provision = start("provision")
     for identifier in ("x", "1", "null", "%00", "..", "' OR 1=1", "0" * 5000, "é"):

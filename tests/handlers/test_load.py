@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,7 @@ def load(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 
 def reception(organization_id: UUID = ACME) -> BatchContext:
-    return BatchContext(organization_id=organization_id, received_at=datetime.now(UTC), retention=timedelta(days=90))
+    return BatchContext(organization_id=organization_id, received_at=datetime.now(UTC))
 
 
 def rows(*numbers: int, organization_id: UUID = ACME) -> list[EventRow]:

@@ -14,11 +14,12 @@ from psycopg import sql
 
 from scripts.stack import postgres
 from tenancy.rules.api_keys import KeyType, find_key
-from tenancy.stores.aws.secrets import CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY
+from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY
 from tenancy.stores.clickhouse.client import DatabaseError, connect
 from tenancy.stores.clickhouse.platform.migrations import ACCESS_REFUSALS
 from tenancy.stores.postgres.client import Database, UnboundRoleError
 from tenancy.stores.postgres.platform.lookups import find_platform_key
+from tenancy.use_cases.schema.migrate import AuthorizerLoginError
 from tests.given import MIGRATIONS, REGION, AwsAccount, Servers
 from tests.handlers.cloudformation import report_server, stack_request
 from tests.handlers.functions import PREFIX, Function, LogLines, PutSecret, Start
@@ -66,6 +67,7 @@ def start_migrate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[], Function]:
     put_secret(OWNER_DATABASE, servers.postgres_url(postgres.OWNER, empty))
+    put_secret(AUTHORIZER_DATABASE, servers.postgres_url(postgres.AUTHORIZER, empty))
     put_secret(CLICKHOUSE, servers.clickhouse_url(empty))
     boto3.client("secretsmanager", region_name=REGION).create_secret(Name=f"{PREFIX}/{PLATFORM_KEY}")
     monkeypatch.syspath_prepend(str(MIGRATIONS))  # as emulators mount the layer
@@ -104,7 +106,7 @@ def test_first_run_makes_schemas_and_a_working_platform_key(
     key = find_key(read_platform_key())
     assert key is not None
     assert key.type is KeyType.PLATFORM
-    db = Database(lambda: servers.postgres_url(postgres.FUNCTIONS, empty))
+    db = Database(lambda: servers.postgres_url(postgres.AUTHORIZER, empty))
     with db.transaction() as conn:
         assert find_platform_key(conn, key.digest) is not None
     db.close()
@@ -247,6 +249,32 @@ def test_superuser_runs_no_migration(
         start_migrate()(BY_HAND)
 
     assert query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+def test_nothing_is_migrated_if_the_authorizer_cannot_log_in(
+    start_migrate: Callable[[], Function], put_secret: PutSecret, servers: Servers, empty: str, query: Statement
+) -> None:
+    unmade_role = servers.postgres_url(postgres.AUTHORIZER, empty).replace(postgres.AUTHORIZER, "tenancy_unmade")
+    put_secret(AUTHORIZER_DATABASE, unmade_role)
+
+    with pytest.raises(AuthorizerLoginError, match="authorizer-database is missing, or its role cannot log in"):
+        start_migrate()(BY_HAND)
+
+    assert query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+def test_missing_secret_of_the_authorizer_is_reported(
+    start_migrate: Callable[[], Function], reports: tuple[str, list[dict[str, Any]]]
+) -> None:
+    url, received = reports
+    boto3.client("secretsmanager", region_name=REGION).delete_secret(
+        SecretId=f"{PREFIX}/{AUTHORIZER_DATABASE}", ForceDeleteWithoutRecovery=True
+    )
+
+    assert start_migrate()(stack_request("Update", url)) == {}
+
+    assert received[-1]["Status"] == "FAILED"
+    assert "Make both as docs/operations.md says" in received[-1]["Reason"]
 
 
 # ------------------------------------------------------------------------------------------------------ CloudFormation

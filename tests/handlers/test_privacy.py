@@ -3,7 +3,7 @@
 import json
 import urllib.request
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, product
 from uuid import uuid4
 
 import pytest
@@ -31,7 +31,7 @@ from tests.use_cases.privacy_jobs import repeat_erasures, rows_in
 from tests.use_cases.storing import store
 
 EVERY_MINUTE = sample("privacy_jobs", "every_minute")
-NOTHING = {"erasures": 0, "exports": 0, "expired": 0, "postponed": 0}
+NOTHING = {"erasures": 0, "exports": 0, "expired": 0, "postponed": 0, "letters_expired": 0}
 NAME = "0f1e2d3c-the-name-of-a-device"
 
 
@@ -97,24 +97,25 @@ def test_files_of_an_export_are_listed_in_pages(
 
     assert (len(whole["files"]), whole["pagination"]) == (7, {"next_cursor": None, "has_more": False})
 
-    names, cursor = list[list[str]](), "0"
+    names, query = list[list[str]](), {"limit": "3"}
     for _ in range(3):
-        page = answer_of(privacy(with_query(request, limit="3", cursor=cursor))).document
+        page = answer_of(privacy(with_query(request, **query))).document
         names.append([file["name"] for file in page["files"]])
-        cursor = page["pagination"]["next_cursor"]
+        query["cursor"] = page["pagination"]["next_cursor"]
         assert page["manifest"]
-        assert page["pagination"]["has_more"] == (cursor is not None)
+        assert page["pagination"]["has_more"] == (query["cursor"] is not None)
 
     assert [len(each) for each in names] == [3, 3, 1]
     assert [*chain.from_iterable(names)] == [file["name"] for file in whole["files"]]
-    assert cursor is None
+    assert query["cursor"] is None
 
 
 def test_invalid_page_is_422(privacy: Function, acme: Provisioned, subtests: pytest.Subtests) -> None:
     limits, cursors = ("0", "101", "x"), ("x", "-1", str(2**31))
-    for query in (*({"limit": limit} for limit in limits), *({"cursor": cursor} for cursor in cursors)):
-        with subtests.test(str(query)):
-            request = with_query(privacy_request("read_export", tenant_of(acme)), **query)
+    queries = (*({"limit": limit} for limit in limits), *({"cursor": cursor} for cursor in cursors))
+    for case, query in product(("read_export", "list_exports", "list_erasures"), queries):
+        with subtests.test(f"{case} {query}"):
+            request = with_query(privacy_request(case, tenant_of(acme)), **query)
             problem_of(privacy(request), request, 422, "invalid")
 
 
@@ -213,14 +214,14 @@ def test_exports_and_erasures_need_their_own_permission(
     privacy: Function, databases: Databases, acme: Provisioned
 ) -> None:
     for permission, cases in (
-        (EXPORTS_WRITE, ("export", "read_export")),
-        (ERASURES_WRITE, ("erase_device", "read_erasure")),
+        (EXPORTS_WRITE, ("export", "read_export", "list_exports")),
+        (ERASURES_WRITE, ("erase_device", "read_erasure", "list_erasures")),
     ):
         for case in cases:
             request = privacy_request(case, tenant_of(acme, scopes=PERMISSIONS - {permission}))
             problem_of(privacy(request), request, 403, "forbidden")
 
-    for case in ("export", "read_export", "erase_device", "read_erasure"):
+    for case in ("export", "read_export", "list_exports", "erase_device", "read_erasure", "list_erasures"):
         request = called_by(sample("privacy", case), OPERATOR)
         problem_of(privacy(request), request, 403, "forbidden")
 

@@ -14,7 +14,6 @@ from tenancy.rules.api_keys import KeyType, find_key
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
 from tenancy.rules.tenant import Tenant
-from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.secrets import PLATFORM_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, REGION, AwsAccount, Databases, tenant_of
@@ -84,7 +83,7 @@ def test_new_keys_work_at_once(provision: Function, start: Start) -> None:
         caller = caller_in(answer)
         assert isinstance(caller, Tenant)
         assert (caller.organization_id, caller.scopes) == (organization_id, scopes[key.type])
-        assert (caller.subdomain, caller.tier) == ("acme", Tier.GROWTH)
+        assert caller.subdomain == "acme"
         assert answer["usageIdentifierKey"] == f"organization-{organization_id}-1"
 
     body = {"batch": [segment_call(1)], "writeKey": document["write_key"]}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tenancy.rules.api_keys import KeyType, generate_key
-from tenancy.stores.aws.secrets import DATABASE
+from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount
 from tests.handlers.functions import Function, PutSecret, Start
@@ -143,7 +143,7 @@ def test_event_with_an_implausible_time_is_held(ingest: Function, aws: AwsAccoun
 
     assert is_sdk_success(ingest(segment_batch(late, key=acme.write_key)))
     [held] = events_in(aws.queue_url, "held_events")
-    assert (held.reason, held.event_timestamp) == ("clock", "1970-01-01 00:00:00.000")
+    assert (held.reason, held.event_timestamp) == ("clock", "1900-01-01 00:00:00.000")
 
 
 def test_retry_in_other_batches_sends_the_same_events(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:
@@ -173,7 +173,7 @@ def test_sdk_gets_503_if_the_queue_is_missing(start: Start, acme: Provisioned, a
 
 
 def test_unreachable_database_is_503_for_any_key(start: Start, put_secret: PutSecret, nowhere: str) -> None:
-    put_secret(DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
+    put_secret(AUTHORIZER_DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
     ingest = start("ingest")
     request = segment_batch(segment_call(1), key=generate_key(KeyType.WRITE))
 

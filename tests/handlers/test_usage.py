@@ -18,7 +18,7 @@ from tenancy.stores.clickhouse.platform.events import insert_frames
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, event, tenant_of
 from tests.handlers.clock import StoppedClock
-from tests.handlers.functions import Function, PutSecret, Start
+from tests.handlers.functions import Function, PutSecret, Start, superuser
 from tests.handlers.requests import (
     OPERATOR,
     Event,
@@ -31,6 +31,11 @@ from tests.handlers.requests import (
     with_query,
 )
 from tests.handlers.tcp_proxy import tcp_proxy
+
+INSERT_DAYS = """
+    INSERT INTO tenant_usage (organization_id, metric_date, events_count)
+    SELECT %s, date '2025-12-31' + n, n FROM generate_series(0, 40, 1) AS n WHERE n < 6 OR n > 31
+"""
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def store(
     databases: Databases, provisioned: Provisioned, events: Sequence[dict[str, object]], *, received_at: datetime
 ) -> None:
     organization_id = provisioned.organization.id
-    reception = BatchContext(organization_id=organization_id, received_at=received_at, retention=timedelta(days=90))
+    reception = BatchContext(organization_id=organization_id, received_at=received_at)
     rows = [parse_event(msgspec.json.encode(one), reception) for one in events]
     for frame in encode_frames(rows):
         insert_frames(databases.clickhouse, "events", [frame.bytes], token=f"{organization_id} {frame.text}")
@@ -63,7 +68,7 @@ def store(
 
 def store_held(databases: Databases, provisioned: Provisioned, count: int, *, received_at: datetime) -> None:
     organization_id = provisioned.organization.id
-    reception = BatchContext(organization_id=organization_id, received_at=received_at, retention=timedelta(days=90))
+    reception = BatchContext(organization_id=organization_id, received_at=received_at)
     calls = [segment_call(number, timestamp="1970-01-01T00:00:00Z") for number in range(count)]
     rows = [parse_segment_message(msgspec.json.encode(one), reception) for one in calls]
     [frame] = encode_frames(rows)
@@ -104,6 +109,7 @@ def test_usage_before_any_event_is_zero(usage: Function, acme: Provisioned, now:
         },
         "held": {"count": 0, "reasons": {}},
         "daily": [],
+        "pagination": {"next_cursor": None, "has_more": False},
     }
 
 
@@ -142,6 +148,24 @@ def test_query_limits_the_days_and_not_the_quotas(
         assert document["period"] == {"start": start.isoformat(), "end": end.isoformat()}
         assert len(document["daily"]) == days
         assert document["quotas"]["events"]["used"] == 1
+
+
+def test_days_of_usage_have_pages(
+    usage: Function, databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    with superuser(databases) as conn:
+        for provisioned in (acme, globex):
+            conn.execute(INSERT_DAYS, (provisioned.organization.id,))
+    query = {"from_": "2026-01-01", "to": "2026-02-01", "limit": "2"}
+    seen: list[list[str]] = []
+
+    while "cursor" not in query or query["cursor"]:
+        document = answer_of(usage(usage_request("usage", acme, **query))).document
+        seen.append([day["date"] for day in document["daily"]])
+        query["cursor"] = document["pagination"]["next_cursor"]
+
+    days = [f"2026-01-{day:02}" for day in range(1, 6)]
+    assert seen == [days[:2], days[2:4], days[4:]]
 
 
 def test_statistics_are_grouped_by_the_query(

@@ -53,31 +53,49 @@ LIST_EXCESS_GRANTS: Final = """
 """
 LIST_OVERPRIVILEGED_ROLES: Final = """
     SELECT rolname FROM pg_roles
-    WHERE rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
+    WHERE rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
       AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls OR rolreplication
            OR rolcanlogin = (rolname = 'tenancy_lookup'))
     UNION ALL
     SELECT 'tenancy_owner' FROM pg_roles WHERE rolname = 'tenancy_owner' AND (rolsuper OR rolbypassrls)
     UNION ALL
     SELECT member::regrole || ' in ' || roleid::regrole FROM pg_auth_members
-    WHERE member::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
+    WHERE member::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
 """
 # The look-up role, which cannot log in, may own functions. The other roles may own nothing.
 LIST_OWNING_ROLES: Final = """
     SELECT d.refobjid::regrole || ': ' || pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_shdepend AS d
     WHERE d.deptype = 'o' AND d.refclassid = 'pg_authid'::regclass
       AND d.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-      AND d.refobjid::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
+      AND d.refobjid::regrole::text IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
       AND NOT (d.refobjid::regrole::text = 'tenancy_lookup' AND d.classid = 'pg_proc'::regclass)
 """
 LIST_CREATING_ROLES: Final = """
     SELECT r.rolname || ': CREATE in ' || n.nspname FROM pg_roles AS r CROSS JOIN pg_namespace AS n
-    WHERE r.rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
+    WHERE r.rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
       AND has_schema_privilege(r.oid, n.oid, 'CREATE')
     UNION ALL
     SELECT r.rolname || ': CREATE or TEMPORARY in the database' FROM pg_roles AS r
-    WHERE r.rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_lookup')
+    WHERE r.rolname IN ('tenancy_functions', 'tenancy_platform', 'tenancy_authorizer', 'tenancy_lookup')
       AND has_database_privilege(r.oid, current_database(), 'CREATE, TEMPORARY')
+"""
+# The authorizer's role executes functions alone. Any table, column or sequence would show it more than one caller.
+LIST_AUTHORIZER_GRANTS: Final = """
+    SELECT c.relname || ': ' || g.privilege_type FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+    WHERE g.grantee = 'tenancy_authorizer'::regrole
+    UNION ALL
+    SELECT c.relname || '.' || a.attname || ': ' || g.privilege_type
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid CROSS JOIN aclexplode(a.attacl) AS g
+    WHERE g.grantee = 'tenancy_authorizer'::regrole
+"""
+LIST_DEFINER_CALLERS: Final = """
+    SELECT p.proname, coalesce(
+        array_agg(g.grantee::regrole::text ORDER BY g.grantee::regrole::text) FILTER (WHERE g.grantee <> p.proowner),
+        '{}'
+    )
+    FROM pg_proc AS p LEFT JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g ON true
+    WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace
+    GROUP BY p.oid, p.proname
 """
 # Without an entry PostgreSQL's default applies: PUBLIC may execute functions and use types.
 LIST_DEFAULT_PUBLIC_GRANTS: Final = """
@@ -152,6 +170,16 @@ def owning_roles(conn: Connection) -> list[str]:
 def creating_roles(conn: Connection) -> list[str]:
     """Return deployed roles that can create an object, even a temporary one."""
     return _names(conn, LIST_CREATING_ROLES)
+
+
+def authorizer_grants(conn: Connection) -> list[str]:
+    """Return grants on tables, columns and sequences to the authorizer's role."""
+    return _names(conn, LIST_AUTHORIZER_GRANTS)
+
+
+def definer_callers(conn: Connection) -> dict[str, list[str]]:
+    """Return the roles that may execute each SECURITY DEFINER function, by the function's name."""
+    return dict(conn.execute(LIST_DEFINER_CALLERS).fetchall())
 
 
 def default_public_grants(conn: Connection) -> list[str]:

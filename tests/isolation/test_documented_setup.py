@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,8 +16,14 @@ import pytest
 
 from scripts.stack import postgres, processes
 from scripts.stack.settings import StackSettings
+from tenancy.rules.api_keys import ApiKey
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.platform.lookups import find_key_holder, find_member, find_platform_key
+from tenancy.stores.postgres.platform.lookups import (
+    find_key_holder,
+    find_member,
+    find_platform_key,
+    is_platform_key_live,
+)
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
@@ -64,10 +72,11 @@ def installed(aurora: Servers, databases: Databases) -> Iterator[Databases]:
         owner=owner,
         functions=Database(lambda: url_of(aurora, postgres.FUNCTIONS)),
         platform=Database(lambda: url_of(aurora, postgres.PLATFORM)),
+        authorizer=Database(lambda: url_of(aurora, postgres.AUTHORIZER)),
         clickhouse=databases.clickhouse,
     )
     yield cluster
-    for database in (cluster.owner, cluster.functions, cluster.platform):
+    for database in (cluster.owner, cluster.functions, cluster.platform, cluster.authorizer):
         database.close()
 
 
@@ -84,6 +93,10 @@ def run_documented_statements(aurora: Servers) -> None:
         with psycopg.connect(url_of(aurora, role, database), autocommit=True) as conn:
             for statement in filter(None, (each.strip() for each in script.split(";"))):
                 conn.execute(statement.encode())
+
+
+def section_of(heading: str) -> str:
+    return (ROOT / "docs/operations.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
 
 
 def provision(installed: Databases, targets: OutboxTargets, name: str) -> Provisioned:
@@ -108,8 +121,7 @@ def test_documented_setup_follows_the_rule(installed: Databases, rule: Rule) -> 
 def test_lookups_find_the_holder_of_a_credential(installed: Databases, targets: OutboxTargets) -> None:
     acme = provision(installed, targets, "acme")
 
-    with installed.functions.transaction() as conn:
-        assert conn.execute("SELECT count(*) FROM organizations").fetchone() == (0,)
+    with installed.authorizer.transaction() as conn:
         holder = find_key_holder(conn, acme.secret_key.digest)
         member = find_member(conn, acme.organization.id, acme.admin_user_id)
         platform_key = find_platform_key(conn, acme.secret_key.digest)
@@ -141,10 +153,9 @@ def test_owner_cannot_insert_rows_of_a_tenant(installed: Databases, targets: Out
 
 def test_documented_statements_revoke_a_key(installed: Databases, targets: OutboxTargets) -> None:
     acme, globex = provision(installed, targets, "acme"), provision(installed, targets, "globex")
-    text = (ROOT / "docs/operations.md").read_text().split("## Revoke a key by hand")[1].split("\n## ")[0]
     find, revoke, _ = (
         script.replace("<organization>", str(acme.organization.id)).replace("<key>", str(acme.secret_key_id))
-        for script in re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+        for script in re.findall(r"```sql\n(.*?)```", section_of("Revoke a key by hand"), re.DOTALL)
     )
 
     for database, script in ((installed.platform, find), (installed.owner, revoke)):
@@ -153,8 +164,32 @@ def test_documented_statements_revoke_a_key(installed: Databases, targets: Outbo
                 if statement not in {"BEGIN", "COMMIT"}:
                     conn.execute(statement.encode())
 
-    with installed.functions.transaction() as conn:
+    with installed.authorizer.transaction() as conn:
         assert find_key_holder(conn, acme.secret_key.digest) is None
         assert find_key_holder(conn, globex.secret_key.digest) is not None
     with installed.owner.transaction() as conn:
         assert tables_without_forced_rls(conn) == []
+
+
+def test_documented_statements_make_and_revoke_a_platform_key(installed: Databases) -> None:
+    making = section_of("Make a platform key by hand")
+    [generate] = re.findall(r"```sh\n(.*?)```", making, re.DOTALL)
+    [insert] = re.findall(r"```sql\n(.*?)```", making, re.DOTALL)
+    *_, revoke = re.findall(r"```sql\n(.*?)```", section_of("Revoke a key by hand"), re.DOTALL)
+
+    command = generate.replace(".venv/bin/python", sys.executable)
+    printed = subprocess.run(command, shell=True, cwd=ROOT, check=True, capture_output=True, text=True)
+    key, digest = printed.stdout.split()
+    with installed.owner.transaction() as conn:
+        conn.execute(insert.replace("<operator>", "Ann").replace("<second text>", digest).encode())
+    with installed.authorizer.transaction() as conn:
+        key_id = find_platform_key(conn, ApiKey(key).digest)
+    assert key_id is not None
+    with installed.owner.transaction() as conn:
+        conn.execute(revoke.replace("<key>", str(key_id)).encode())
+
+    for database in (installed.functions, installed.platform):
+        with database.transaction() as conn:
+            assert not is_platform_key_live(conn, key_id)
+    with installed.authorizer.transaction() as conn:
+        assert find_platform_key(conn, ApiKey(key).digest) is None

@@ -1,14 +1,18 @@
 """Every PostgreSQL role follows the rules, and roles that bypass policies are refused."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from psycopg import sql
 
+from scripts.release_names import FILE
 from scripts.stack import postgres
 from tenancy.stores.postgres.client import Connection, Database, UnboundRoleError
 from tenancy.stores.postgres.platform.lookups import KeyHolder, Member
+from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.isolation import role_rules
 from tests.isolation.table_rules import Rule
@@ -23,6 +27,7 @@ RULES = [
     role_rules.owning_roles,
     role_rules.creating_roles,
     role_rules.default_public_grants,
+    role_rules.authorizer_grants,
 ]
 CREATE_DEFINER = """
     CREATE FUNCTION bad({output}) RETURNS SETOF {type} LANGUAGE {language} SECURITY DEFINER {path} AS $${body}$$;
@@ -79,10 +84,17 @@ BREACHES = {
         ("ALTER ROLE tenancy_lookup LOGIN", ["tenancy_lookup"]),
         ("ALTER ROLE tenancy_functions NOLOGIN", ["tenancy_functions"]),
         ("GRANT tenancy_lookup TO tenancy_functions", ["tenancy_functions in tenancy_lookup"]),
+        ("GRANT tenancy_functions TO tenancy_authorizer", ["tenancy_authorizer in tenancy_functions"]),
+        ("ALTER ROLE tenancy_authorizer NOLOGIN", ["tenancy_authorizer"]),
     ],
     role_rules.owning_roles: [
         ("ALTER TABLE leases OWNER TO tenancy_platform", ["tenancy_platform: table leases"]),
         ("ALTER TABLE leases OWNER TO tenancy_lookup", ["tenancy_lookup: table leases"]),
+    ],
+    role_rules.authorizer_grants: [
+        ("GRANT SELECT ON organizations TO tenancy_authorizer", ["organizations: SELECT"]),
+        ("GRANT SELECT (digest) ON api_keys TO tenancy_authorizer", ["api_keys.digest: SELECT"]),
+        ("GRANT USAGE ON SEQUENCE outbox_id_seq TO tenancy_authorizer", ["outbox_id_seq: USAGE"]),
     ],
     role_rules.default_public_grants: [
         (
@@ -128,18 +140,48 @@ def test_every_rule_has_a_breach() -> None:
 
 
 def test_definers_return_only_what_the_authorizer_reads(migrated: Connection) -> None:
-    retired = {"find_api_key", "find_member"}  # for functions of the release before, during a deployment
-
     columns: dict[str, set[str]] = {}
     for function, column, _ in role_rules.definer_columns(migrated):
-        if function not in retired:
-            columns.setdefault(function, set()).add(column)
+        columns.setdefault(function, set()).add(column)
 
     assert columns == {
         "find_key_holder": set(KeyHolder.__dataclass_fields__),
         "find_person": set(Member.__dataclass_fields__),
         "find_platform_key": {"credential_id"},
+        "find_live_platform_key": {"credential_id"},
     }
+
+
+def test_only_the_authorizer_looks_up_credentials(migrated: Connection) -> None:
+    """The functions' role keeps the right for one release, for functions that run until the deploy ends.
+
+    Once the release before has migration 0016, this test demands the migration that revokes the right:
+    REVOKE EXECUTE ON FUNCTION find_key_holder(bytea), find_person(uuid, uuid), find_platform_key(bytea)
+    FROM tenancy_functions.
+    """
+    before = json.loads(FILE.read_text())["migrations"]
+    is_retired = any("/0016_authorizer_role.sql" in migration for migration in before)
+    callers = ["tenancy_authorizer"] if is_retired else ["tenancy_authorizer", "tenancy_functions"]
+
+    assert role_rules.definer_callers(migrated) == {
+        "find_key_holder": callers,
+        "find_person": callers,
+        "find_platform_key": callers,
+        "find_live_platform_key": ["tenancy_functions", "tenancy_platform"],
+    }
+
+
+def test_authorizer_reads_no_row_of_any_table(databases: Databases, acme: Provisioned) -> None:
+    with databases.owner.transaction() as conn:
+        tables = [name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+
+    assert tables
+    for table in tables:
+        with (
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+            databases.authorizer.tenant_transaction(acme.organization.id) as conn,
+        ):
+            conn.execute(sql.SQL("SELECT 1 FROM {}").format(sql.Identifier(table)))
 
 
 def test_public_cannot_execute_a_new_function(databases: Databases) -> None:
@@ -234,7 +276,7 @@ def test_role_that_became_an_owner_is_refused_on_reconnect(databases: Databases,
 
 
 def test_deployed_roles_can_connect(databases: Databases) -> None:
-    for database in (databases.functions, databases.platform):
+    for database in (databases.functions, databases.platform, databases.authorizer):
         with database.transaction() as conn:
             assert conn.execute("SELECT 1").fetchone() == (1,)
 

@@ -101,7 +101,7 @@ def test_view_with_the_callers_rights_is_allowed(superuser_connection: psycopg.C
     assert table_rules.views_with_owner_rights(superuser_connection) == []
 
 
-@pytest.mark.parametrize("table", ["exports", "export_files", "erasures"])
+@pytest.mark.parametrize("table", ["exports", "export_files", "erasures", "dead_letters"])
 def test_delete_policy_reads_the_status_once_per_statement(migrated: Connection, table: str) -> None:
     """PostgreSQL evaluates a sub-select once, but a plain function call for each row."""
     statement = "SELECT qual FROM pg_policies WHERE tablename = %s AND policyname = 'only_ending'"

@@ -160,7 +160,7 @@ def test_owner_may_give_functions_to_the_lookup_role(running: Running) -> None:
     assert owners == [("tenancy_lookup",)]
 
 
-@pytest.mark.parametrize("role", ["functions", "platform"])
+@pytest.mark.parametrize("role", ["functions", "platform", "authorizer"])
 def test_role_of_the_functions_creates_no_tables(running: Running, role: str) -> None:
     with (
         psycopg.connect(getattr(running.addresses, role)) as conn,

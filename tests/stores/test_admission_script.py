@@ -1,4 +1,4 @@
-"""The admission script decides like rules/rate_limit.py and like rate-limiter-flexible."""
+"""The admission script decides like the rules, and limits rates like rate-limiter-flexible."""
 
 import json
 import random
@@ -8,13 +8,20 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis import Redis as Client
 from redis.exceptions import ResponseError
 
+from tenancy.rules.admission import Admission, AdmissionVerdict
+from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.rate_limit import RateWindow, count_request, rate_state
-from tenancy.rules.tiers import RATE_LIMIT_BLOCK_SECONDS, RATE_LIMIT_WINDOW_SECONDS
+from tenancy.rules.standing import LIVE, Standing
+from tenancy.rules.tenant import RateBucket
+from tenancy.rules.tiers import QUOTAS, RATE_LIMIT_BLOCK_SECONDS, RATE_LIMIT_WINDOW_SECONDS, Tier
+from tenancy.rules.usage import MonthSoFar
 from tenancy.stores.redis.client import Redis
-from tenancy.stores.redis.counters import ADMIT, PUT_STANDING, SEED_USAGE
+from tenancy.stores.redis.counters import ADMIT, PUT_STANDING, SEED_USAGE, admit_tenant, put_standing, seed_usage
 from tests.given import Servers
 
 ACME = uuid4()
@@ -54,9 +61,10 @@ def decisions_of_redis(redis: Redis, limit: int, times: list[int]) -> list[Decis
             "",
             "",
             0,
+            "",
             0,
         ]
-        verdict, _, _, _, requests, ends_at, *_ = redis.run(ADMIT, [key], [*values, "platform", limit, 0, 0, 0, 0])
+        verdict, _, _, _, requests, ends_at, *_ = redis.run(ADMIT, [key], [*values, "platform", limit, 0, 0, 0, 0, 0])
         decisions.append((verdict == "admitted", max(0, limit - requests), int(ends_at) - now))
     return decisions
 
@@ -98,15 +106,15 @@ def test_cluster_mode_rejects_keys_of_two_organizations(servers: Servers) -> Non
         keys = [f"{{{UUID(int=1)}}}:rate:ingest", f"{{{UUID(int=2)}}}:standing", f"{{{UUID(int=1)}}}:usage:2026-11"]
 
         with pytest.raises(ResponseError, match=r"CROSSSLOT|same slot"):
-            client.eval(ADMIT.text, 3, *keys, 0, 0, 0, "", "", "", "", 0, 0)
+            client.eval(ADMIT.text, 3, *keys, 0, 0, 0, "", "", "", "", 0, "", 0)
 
         client.flushall()
 
 
 def test_missing_key_or_field_is_unknown(counters: Redis) -> None:
     def admit() -> list[object]:
-        tier: list[str | int] = ["starter", 100, 1000, 1000, 100, 10]
-        values: list[str | int] = [1_000, 60_000, 60_000, "2026-11-24", "2026-11-24T12", "key", "", 1, 0, *tier]
+        tier: list[str | int] = ["starter", 100, 1000, 1000, 100, 10, 90]
+        values: list[str | int] = [1_000, 60_000, 60_000, "2026-11-24", "2026-11-24T12", "key", "", 1, "", 0, *tier]
         result: list[object] = counters.run(ADMIT, [bucket, standing, usage], values)
         return result
 
@@ -161,3 +169,53 @@ def test_revocation_and_later_epoch_are_never_replaced(
 
     with Client.from_url(servers.valkey_url, decode_responses=True) as client:
         assert client.hget(key, "credential:one") == expected
+
+
+@given(
+    tier=st.sampled_from(Tier),
+    left=st.integers(-5, 60),
+    grace_left=st.integers(-5, 60),
+    is_full=st.booleans(),
+    events=st.integers(0, 50),
+    ages=st.lists(st.integers(91, 740), max_size=20),
+    all_or_nothing=st.booleans(),
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_script_divides_events_like_the_rule(
+    counters: Redis,
+    tier: Tier,
+    left: int,
+    grace_left: int,
+    events: int,
+    ages: list[int],
+    *,
+    is_full: bool,
+    all_or_nothing: bool,
+) -> None:
+    quotas, organization_id, credential_id = QUOTAS[tier], uuid4(), uuid4()
+    so_far = MonthSoFar(
+        requests=0,
+        requests_today=0,
+        events=quotas.events_per_month - left,
+        held=quotas.grace_events_per_month - grace_left,
+        storage_bytes=quotas.storage_bytes if is_full else 0,
+    )
+    standing = Standing(tier=tier, status=OrganizationStatus.ACTIVE, epoch=0, version=1)
+    put_standing(counters, organization_id, standing, credential=(credential_id, LIVE))
+    seed_usage(counters, organization_id, so_far, now=START)
+
+    decided = admit_tenant(
+        counters,
+        organization_id,
+        RateBucket.INGEST,
+        credential=(credential_id, ""),
+        events=events,
+        ages=ages,
+        all_or_nothing=all_or_nothing,
+        now=START,
+    )
+
+    assert isinstance(decided, Admission)
+    counted = events + sum(age <= quotas.data_retention_days for age in ages)
+    admitted = Admission(verdict=AdmissionVerdict.ADMITTED, rate=decided.rate, tier=tier, status=decided.status)
+    assert decided == admitted.with_events(counted, so_far, all_or_nothing=all_or_nothing)

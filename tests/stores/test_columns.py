@@ -19,7 +19,7 @@ from tenancy.rules.events.frames import EventTable
 from tenancy.rules.events.row import EventRow
 from tenancy.stores.clickhouse.exported_events import EXPORTED_COLUMNS
 from tenancy.stores.clickhouse.platform.events import COLUMNS, EVENT_COLUMNS
-from tenancy.stores.clickhouse.platform.held_events import INSERT_RELEASED
+from tenancy.stores.clickhouse.platform.released_events import INSERT_MARKED, INSERT_MARKS, INSERT_RELEASED
 from tests.given import ROOT, Databases
 
 LAYER: Final = ROOT / "layers/tenancy"
@@ -191,12 +191,22 @@ def test_the_bytes_of_an_event_are_those_of_its_texts(databases: Databases, tabl
     assert {*counted} == {"byteSize"} | (texts - NOT_BILLED)
 
 
-def test_a_release_inserts_every_column_of_an_event() -> None:
-    inserted = max(column_lists(INSERT_RELEASED), key=len)
+@pytest.mark.parametrize(
+    ("statement", "computed"),
+    [(INSERT_RELEASED, ["received_at"]), (INSERT_MARKED, ["event_timestamp", "received_at"])],
+    ids=["due", "marked"],
+)
+def test_a_release_inserts_every_column_of_an_event(statement: str, computed: list[str]) -> None:
+    inserted = max(column_lists(statement), key=len)
 
-    selected = result_columns(INSERT_RELEASED)
+    selected = result_columns(statement)
 
     assert sorted(inserted) == sorted(EVENT_COLUMNS)
-    computed = [column for column, value in zip(inserted, selected, strict=True) if column != value]
-    assert computed == ["event_timestamp", "received_at"]
+    assert [column for column, value in zip(inserted, selected, strict=True) if column != value] == computed
+
+
+def test_a_mark_has_every_column_of_a_held_event() -> None:
+    inserted = max(column_lists(INSERT_MARKS), key=len)
+
+    assert sorted(inserted) == sorted([*COLUMNS["held_events"], "version"])
     assert COLUMNS["held_events"] == (*EVENT_COLUMNS, "reason")

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import zstandard
 
+from tenancy.rules.statistics import StatisticsQuery
 from tenancy.rules.usage import Period
 from tenancy.stores.clickhouse.client import DatabaseError, TenantReader
 from tenancy.stores.clickhouse.events import find_first_unsettled_day, list_daily_events, list_statistics
@@ -23,6 +24,8 @@ GLOBEX = UUID("0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b11")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))
+TOTAL = StatisticsQuery(period=NOVEMBER, group_by=[])
+BY_NAME = StatisticsQuery(period=NOVEMBER, group_by=["event_name", "currency"])
 
 
 def frame(*rows: dict[str, object]) -> bytes:
@@ -59,7 +62,7 @@ def daily(databases: Databases, organization_id: UUID = ACME) -> list[tuple[str,
 
 def revenue(databases: Databases, since: datetime) -> dict[str, str]:
     reader = TenantReader(databases.clickhouse, ACME)
-    groups = list_statistics(reader, NOVEMBER, group_by=[], since=since)
+    groups = list_statistics(reader, TOTAL, since=since)
     return {currency: str(amount) for group in groups for currency, amount in group.revenue.items()}
 
 
@@ -178,8 +181,8 @@ def test_devices_count_once_in_every_grouping(databases: Databases) -> None:
     reader = TenantReader(databases.clickhouse, ACME)
 
     for since in (LONG_AGO, datetime.now(UTC) + timedelta(hours=1)):
-        [total] = list_statistics(reader, NOVEMBER, group_by=[], since=since)
-        by_name = list_statistics(reader, NOVEMBER, group_by=["event_name", "currency"], since=since)
+        [total] = list_statistics(reader, TOTAL, since=since)
+        by_name = list_statistics(reader, BY_NAME, since=since)
 
         assert (total.events, total.unique_devices) == (3, 1)
         assert [(group.event_name, group.currency, group.events) for group in by_name] == [

@@ -38,9 +38,10 @@ FUNCTIONS = {
     if resource["Type"] == "AWS::Serverless::Function"
 }
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
-# Powertools reads its own variables itself.
+# Powertools and libpq read their own variables themselves.
+READ_ELSEWHERE = ("POWERTOOLS_", "PG")
 GLOBAL_VARIABLES = {
-    name for name in TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] if not name.startswith("POWERTOOLS_")
+    name for name in TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] if not name.startswith(READ_ELSEWHERE)
 }
 
 

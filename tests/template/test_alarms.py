@@ -5,22 +5,38 @@ from typing import Any
 
 import pytest
 
-from tenancy.gateway.metrics import NAMESPACE, SERVICE
+from tenancy.gateway.metrics import NAMESPACE
 from tests.given import ROOT
+from tests.template.alarm_rules import metrics_of
 from tests.template.app_source import texts
 from tests.template.template import properties_of
 
 ALARMS = properties_of("AWS::CloudWatch::Alarm")
-OWN = {name: alarm for name, alarm in ALARMS.items() if alarm["Namespace"] == NAMESPACE}
-UNITS = (("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
-SECONDS = {"ApproximateAgeOfOldestMessage", "OldestEffectSeconds"}  # metrics that are a time
+OWN = {name: alarm for name, alarm in ALARMS.items() if alarm.get("Namespace") == NAMESPACE}
+ABOVE = {name: alarm for name, alarm in ALARMS.items() if alarm["ComparisonOperator"] == "GreaterThanThreshold"}
+UNITS = (("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))
+# Metrics that are a time, with their unit.
+TIMES = {
+    "ApproximateAgeOfOldestMessage": timedelta(seconds=1),
+    "OldestEffectSeconds": timedelta(seconds=1),
+    "Duration": timedelta(milliseconds=1),
+}
 
 
-def spoken(seconds: int) -> str:
+def spoken(time: timedelta) -> str:
     """Return a time as a description says it: `1 hour`, `15 minutes`."""
-    time = timedelta(seconds=seconds)
     name, unit = next((name, unit) for name, unit in UNITS if not time % unit)
     return f"{time // unit} {name}{'' if time == unit else 's'}"
+
+
+def period_of(alarm: dict[str, Any]) -> timedelta:
+    """Return the period of an alarm, which all of its metrics have."""
+    [period] = {each["Period"] for each in metrics_of(alarm)}
+    return timedelta(seconds=period)
+
+
+def statistics_of(alarm: dict[str, Any]) -> set[str]:
+    return {each["Stat"] for each in metrics_of(alarm)}
 
 
 def limit(alarm: dict[str, Any]) -> str:
@@ -28,7 +44,8 @@ def limit(alarm: dict[str, Any]) -> str:
     threshold = alarm["Threshold"]
     if not threshold:
         return "at least 1"
-    return f"more than {spoken(threshold) if alarm['MetricName'] in SECONDS else threshold}"
+    unit = TIMES.get(alarm.get("MetricName", ""))
+    return f"more than {spoken(threshold * unit) if unit else threshold}"
 
 
 def test_there_are_alarms_on_metrics_of_our_own() -> None:
@@ -38,34 +55,37 @@ def test_there_are_alarms_on_metrics_of_our_own() -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_alarm_of_our_own_watches_a_counted_metric(name: str) -> None:
     assert OWN[name]["MetricName"] in texts()
-    assert OWN[name]["Dimensions"] == [{"Name": "service", "Value": SERVICE}]
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_alarm_fires_above_its_threshold(name: str) -> None:
-    """Descriptions say "more than" or "at least 1"."""
-    assert ALARMS[name]["ComparisonOperator"] == "GreaterThanThreshold"
+def test_alarm_fires_above_its_threshold_or_without_a_run(name: str) -> None:
+    """Descriptions say "more than" or "at least 1", or "has not run"."""
+    alarm = ALARMS[name]
+
+    if name not in ABOVE:
+        assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+        assert "has not run for" in alarm["AlarmDescription"]
 
 
-@pytest.mark.parametrize("name", ALARMS)
+@pytest.mark.parametrize("name", ABOVE)
 def test_description_of_an_alarm_names_its_limit(name: str) -> None:
     alarm = ALARMS[name]
 
     assert limit(alarm) in alarm["AlarmDescription"].lower()
 
 
-@pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Statistic"] == "Sum"])
+@pytest.mark.parametrize("name", [name for name, alarm in ABOVE.items() if "Sum" in statistics_of(alarm)])
 def test_description_of_a_sum_names_its_period(name: str) -> None:
     alarm = ALARMS[name]
 
-    assert f"in {spoken(alarm['Period'])}" in alarm["AlarmDescription"]
+    assert f"in {spoken(period_of(alarm))}" in alarm["AlarmDescription"]
 
 
 @pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["EvaluationPeriods"] > 1])
 def test_description_of_a_lasting_state_names_its_time(name: str) -> None:
     alarm = ALARMS[name]
 
-    assert f"for {spoken(alarm['Period'] * alarm['EvaluationPeriods'])}" in alarm["AlarmDescription"]
+    assert f"for {spoken(period_of(alarm) * alarm['EvaluationPeriods'])}" in alarm["AlarmDescription"]
 
 
 @pytest.mark.parametrize("name", ALARMS)

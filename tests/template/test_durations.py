@@ -62,6 +62,7 @@ def test_longest_functions_have_lambdas_maximum(function: str) -> None:
         (d.ERASE_REDIS_TIMEOUT_SECONDS, "erase"),
         (d.SWEEP_REDIS_TIMEOUT_SECONDS, "sweep"),
         (d.PUBLICATION_REDIS_TIMEOUT_SECONDS, "delete"),
+        (d.REDRIVE_WORK_TIME_SECONDS, "dead_letters"),
     ],
 )
 def test_work_ends_before_lambda_ends_the_function(seconds: float, function: str) -> None:
@@ -102,12 +103,15 @@ def test_digests_outlive_every_message() -> None:
     assert 2 * timedelta(seconds=kept) <= min(d.SUBJECT_DIGEST_RETENTION, d.REFUSAL_RETENTION)
 
 
+def test_dead_letters_are_kept_as_long_as_by_a_queue() -> None:
+    kept = max(each.get("MessageRetentionPeriod", 0) for each in properties_of("AWS::SQS::Queue").values())
+    [rule] = properties_of("AWS::S3::Bucket")["DeadLettersBucket"]["LifecycleConfiguration"]["Rules"]
+
+    assert timedelta(seconds=kept) == d.DEAD_LETTER_RETENTION == timedelta(days=rule["ExpirationInDays"])
+
+
 def test_exported_files_expire_before_the_bucket_deletes_them() -> None:
-    [rules] = [
-        each["LifecycleConfiguration"]["Rules"]
-        for each in properties_of("AWS::S3::Bucket").values()
-        if "LifecycleConfiguration" in each
-    ]
+    rules = properties_of("AWS::S3::Bucket")["ExportsBucket"]["LifecycleConfiguration"]["Rules"]
 
     assert min(timedelta(days=rule["ExpirationInDays"]) for rule in rules if "ExpirationInDays" in rule) > (
         d.EXPORT_FILE_RETENTION

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tenancy.rules.durations import (
     EXPORT_FILE_RETENTION,
     LONGEST_FUNCTION_RUN,
@@ -9,30 +11,43 @@ from tenancy.rules.durations import (
     SCHEDULED_QUERY_TIMEOUT_SECONDS,
     SUBJECT_DIGEST_RETENTION,
 )
-from tests.template.template import FUNCTIONS, RESOURCES, properties_of
+from tests.template.template import FUNCTIONS, properties_of
 
-BUCKET = RESOURCES["ExportsBucket"]["Properties"]
-
-
-def test_export_files_are_private() -> None:
-    assert set(BUCKET["PublicAccessBlockConfiguration"].values()) == {True}
-
-
-def test_export_files_are_encrypted() -> None:
-    assert BUCKET["BucketEncryption"]
+BUCKETS = properties_of("AWS::S3::Bucket")
+POLICIES = {
+    policy["Bucket"]["Ref"]: policy["PolicyDocument"] for policy in properties_of("AWS::S3::BucketPolicy").values()
+}
 
 
-def test_export_files_are_refused_without_tls() -> None:
-    [statement] = RESOURCES["ExportsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_objects_are_private(bucket: str) -> None:
+    assert set(BUCKETS[bucket]["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_objects_are_encrypted(bucket: str) -> None:
+    assert BUCKETS[bucket]["BucketEncryption"]
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_objects_are_refused_without_tls(bucket: str) -> None:
+    [statement] = POLICIES[bucket]["Statement"]
 
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-def test_export_files_expire_after_twice_their_retention() -> None:
-    [rule] = BUCKET["LifecycleConfiguration"]["Rules"]
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_old_versions_and_parts_of_objects_expire(bucket: str) -> None:
+    [rule] = BUCKETS[bucket]["LifecycleConfiguration"]["Rules"]
 
-    assert (rule["Status"], timedelta(days=rule["ExpirationInDays"])) == ("Enabled", 2 * EXPORT_FILE_RETENTION)
+    assert rule["Status"] == "Enabled"
     assert {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= set(rule)
+
+
+def test_export_files_expire_after_twice_their_retention() -> None:
+    [rule] = BUCKETS["ExportsBucket"]["LifecycleConfiguration"]["Rules"]
+
+    assert timedelta(days=rule["ExpirationInDays"]) == 2 * EXPORT_FILE_RETENTION
 
 
 def test_claim_of_a_privacy_job_outlasts_its_last_query() -> None:

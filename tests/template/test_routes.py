@@ -10,7 +10,7 @@ from tenancy.errors import Refusal, UnauthenticatedError, UnavailableError
 from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
 from tests.handlers.functions import running
 from tests.template.app_source import resolver_routes
-from tests.template.template import FOLDERS, RESOURCES, properties_of, routes
+from tests.template.template import FOLDERS, RESOURCES, TEMPLATE, properties_of, routes
 
 WITHOUT_AUTHORIZER = {"Authorizer": "NONE", "ApiKeyRequired": False}
 # Routes that need no authorizer: health, and the paths of Segment SDKs, whose write key the function itself checks.
@@ -19,6 +19,22 @@ PUBLIC = re.compile(
 )
 API = RESOURCES["Api"]["Properties"]
 IDENTITY = API["Auth"]["Authorizers"]["Credential"]["Identity"]
+# The variables that the access log may show. None has an address, a path, a query, a credential or a client's text.
+LOGGED = {
+    "$context.requestId",
+    "$context.requestTimeEpoch",
+    "$context.httpMethod",
+    "$context.resourceId",
+    "$context.status",
+    "$context.error.responseType",
+    "$context.authorizer.status",
+    "$context.integration.status",
+    "$context.integration.latency",
+    "$context.identity.apiKeyId",
+    "$context.responseLatency",
+}
+# A type with a status here answers each unlisted refusal with it. REQUEST_TOO_LARGE keeps API Gateway's own answer.
+WITHOUT_STATUS = {"DEFAULT_4XX"}
 RESPONSES: dict[str, dict[str, Any]] = API["GatewayResponses"]
 ROUTES = [route for function in FOLDERS for route in routes(function)]
 WITH_RESOLVER = [function for function in FOLDERS if resolver_routes(function)]
@@ -71,12 +87,31 @@ def test_write_keys_are_cached_as_long_as_the_authorizer() -> None:
     assert IDENTITY["ReauthorizeEvery"] == WRITE_KEY_CACHE_TIME.total_seconds()
 
 
-def test_api_logs_no_addresses_and_no_urls() -> None:
-    """X-Ray and access logs would store them. The URL of Segment's settings has the write key."""
+def test_api_traces_and_logs_no_bodies() -> None:
+    """X-Ray and execution logs would store addresses, and URLs: that of Segment's settings has the write key."""
     for api in properties_of("AWS::Serverless::Api").values():
         assert not api.get("TracingEnabled")
-        assert "AccessLogSetting" not in api
         assert not any(each.keys() & {"LoggingLevel", "DataTraceEnabled"} for each in api["MethodSettings"])
+
+
+def test_access_log_has_no_address_and_no_path() -> None:
+    """A path may hold a write key. `$context.resourceId` names the route instead."""
+    line = json.loads(API["AccessLogSetting"]["Fn::If"][1]["Format"])
+
+    assert {"$context.requestId", "$context.status", "$context.error.responseType"} <= set(line.values())
+    assert set(line.values()) <= LOGGED
+
+
+def test_access_log_is_off_without_its_parameter() -> None:
+    """API Gateway writes no log before the account has a role for it."""
+    condition, _, otherwise = API["AccessLogSetting"]["Fn::If"]
+
+    assert (condition, otherwise) == ("HasAccessLogs", {"Ref": "AWS::NoValue"})
+    assert TEMPLATE["Parameters"]["AccessLogs"]["Default"] == "false"
+
+
+def test_only_the_default_of_4xx_keeps_the_status_of_each_refusal() -> None:
+    assert {name for name, response in RESPONSES.items() if "StatusCode" not in response} == WITHOUT_STATUS
 
 
 def test_unknown_route_is_404() -> None:
@@ -91,7 +126,7 @@ def test_gateway_response_is_a_problem_document(name: str) -> None:
     problem = json.loads(text)
 
     assert {"type", "title", "instance", "code", "request_id"} <= set(problem)
-    assert problem["status"] == response["StatusCode"]
+    assert problem.get("status") == response.get("StatusCode")
     assert problem["message"] == problem["detail"]
     assert response["ResponseParameters"]["Headers"]["Content-Type"] == "'application/problem+json'"
 
@@ -100,7 +135,7 @@ def test_gateway_response_is_a_problem_document(name: str) -> None:
 def test_gateway_response_has_retry_after_if_429_or_503(name: str) -> None:
     response = RESPONSES[name]
 
-    assert ("Retry-After" in response["ResponseParameters"]["Headers"]) == (response["StatusCode"] in {429, 503})
+    assert ("Retry-After" in response["ResponseParameters"]["Headers"]) == (response.get("StatusCode") in {429, 503})
 
 
 @pytest.mark.parametrize(

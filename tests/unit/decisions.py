@@ -7,13 +7,11 @@ from tenancy.errors import Refusal
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.resolution import Mention, MentionSource, MentionVerdict, Resolution, resolve
 from tenancy.rules.tenant import Caller, CallerKind, Operator, Tenant
-from tenancy.rules.tiers import Tier
 
 BASE_DOMAIN = "attribution.example"
 ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     subdomain="acme",
-    tier=Tier.STARTER,
     scopes=PERMISSIONS,
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,

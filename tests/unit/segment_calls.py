@@ -1,7 +1,7 @@
 """A call of a Segment SDK with changes for a test."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from tenancy.rules.events.segment import parse_segment_message
 NOW = datetime(2026, 11, 24, 12, 0, 0, 456_789, tzinfo=UTC)
 ACME = UUID("0a000000-0000-4000-8000-00000000000a")
 GLOBEX = UUID("0b000000-0000-4000-8000-00000000000b")
-RECEPTION = BatchContext(organization_id=ACME, received_at=NOW, retention=timedelta(days=90))
+RECEPTION = BatchContext(organization_id=ACME, received_at=NOW)
 CALL: dict[str, Any] = {
     "type": "track",
     "event": "Order Completed",

@@ -1,7 +1,7 @@
 """An event of POST /v1/events with changes for a test."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError
 NOW = datetime(2026, 11, 24, 12, 0, 0, 456_789, tzinfo=UTC)
 ACME = UUID("0a000000-0000-4000-8000-00000000000a")
 GLOBEX = UUID("0b000000-0000-4000-8000-00000000000b")
-RECEPTION = BatchContext(organization_id=ACME, received_at=NOW, retention=timedelta(days=90))
+RECEPTION = BatchContext(organization_id=ACME, received_at=NOW)
 EVENT: dict[str, Any] = {
     "event_type": "purchase",
     "event_name": "Order Completed",

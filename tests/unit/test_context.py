@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,17 +14,17 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.context import parse_context, to_context
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
-from tenancy.rules.tiers import Tier
+from tests.given import ROOT
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ACME = Tenant(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     subdomain="acme",
-    tier=Tier.GROWTH,
     scopes=frozenset({"stats:read", "events:write"}),
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,
 )
+REQUIRED = ("credential_id", "kind", "organization_id", "subdomain", "scopes")
 OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 EXPIRY = st.none() | st.integers(1, 10**9).map(
     lambda seconds: (NOW + timedelta(seconds=seconds)).replace(microsecond=0)
@@ -32,7 +33,6 @@ TENANTS = st.builds(
     Tenant,
     organization_id=st.uuids(),
     subdomain=st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True),
-    tier=st.sampled_from(Tier),
     scopes=st.frozensets(st.sampled_from(sorted(PERMISSIONS))),
     credential_id=st.uuids(),
     kind=st.sampled_from([CallerKind.KEY, CallerKind.PERSON]),
@@ -61,7 +61,6 @@ def test_context_of_a_tenant_has_its_scopes() -> None:
         "credential_id": "0a000000-0000-4000-8000-0000000000c1",
         "organization_id": "0a000000-0000-4000-8000-00000000000a",
         "subdomain": "acme",
-        "tier": "growth",
         "bucket": "management",
         "epoch": "",
         "kind": "key",
@@ -70,7 +69,7 @@ def test_context_of_a_tenant_has_its_scopes() -> None:
 
 
 def test_context_of_an_operator_names_no_organization() -> None:
-    assert to_context(OPERATOR) == {"credential_id": "0c000000-0000-4000-8000-0000000000c2"}
+    assert to_context(OPERATOR) == {"credential_id": "0c000000-0000-4000-8000-0000000000c2", "kind": "operator"}
 
 
 def test_members_added_by_the_gateway_are_ignored() -> None:
@@ -88,9 +87,60 @@ def test_expired_credential_in_a_cached_policy_is_refused(caller: Caller) -> Non
             parse_context(context, now=moment)
 
 
-@pytest.mark.parametrize(
-    "context", [{}, {"principalId": "user"}, {"organization_id": str(ACME.organization_id)}], ids=str
-)
-def test_missing_context_is_unauthenticated(context: dict[str, str]) -> None:
+BROKEN: list[dict[str, Any]] = [
+    {},
+    {"principalId": "user"},
+    {"organization_id": str(ACME.organization_id)},
+    {"credential_id": str(OPERATOR.credential_id)},
+    {"credential_id": str(OPERATOR.credential_id), "organization_id": ""},
+    {"kind": "operator"},
+    {"kind": "operator", "credential_id": ""},
+    {"kind": "operator", "credential_id": "me"},
+    {"kind": "operator", "credential_id": None},
+    {**to_context(OPERATOR), "organization_id": ""},
+    {**to_context(OPERATOR), "organization_id": str(ACME.organization_id)},
+    {**to_context(OPERATOR), "kind": ""},
+    {**to_context(OPERATOR), "kind": "Operator"},
+    {**to_context(OPERATOR), "kind": "key"},
+    {**to_context(OPERATOR), "kind": ["operator"]},
+    {**to_context(OPERATOR), "expires_at": "soon"},
+    {**to_context(OPERATOR), "expires_at": "9" * 40},
+    {**to_context(ACME), "kind": "operator"},
+    {**to_context(ACME), "kind": "robot"},
+    {**to_context(ACME), "organization_id": ""},
+    {**to_context(ACME), "organization_id": "acme"},
+    {**to_context(ACME), "scopes": None},
+    {**to_context(ACME), "bucket": "all"},
+    *({name: value for name, value in to_context(ACME).items() if name != missing} for missing in REQUIRED),
+]
+
+
+@pytest.mark.parametrize("context", BROKEN, ids=str)
+def test_context_without_a_principal_is_unauthenticated(context: dict[str, str]) -> None:
     with pytest.raises(UnauthenticatedError):
         parse_context(context, now=NOW)
+
+
+def test_cached_context_of_a_tenant_of_the_release_before_is_known() -> None:
+    """It differs in nothing, so a cached answer serves its minute through an upgrade."""
+    context = {
+        "credential_id": "0a000000-0000-4000-8000-0000000000c1",
+        "organization_id": "0a000000-0000-4000-8000-00000000000a",
+        "subdomain": "acme",
+        "kind": "key",
+        "bucket": "management",
+        "epoch": "",
+        "scopes": "events:write stats:read",
+    }
+
+    assert parse_context(context, now=NOW) == ACME
+
+
+def test_each_sample_event_has_a_principal() -> None:
+    contexts = {}
+    for file in (ROOT / "events").glob("*/*.json"):
+        context = json.loads(file.read_text()).get("requestContext", {}).get("authorizer")
+        if context is not None:
+            contexts[file.name] = parse_context(context, now=NOW)
+
+    assert {caller.kind for caller in contexts.values()} >= {CallerKind.OPERATOR, CallerKind.KEY}

@@ -1,22 +1,18 @@
 """The errors of a batch: all fields at fault, in a bounded number."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tenancy.errors import InvalidError
+from tenancy.errors import MAX_ERRORS, InvalidError
 from tenancy.rules.events.batch import MAX_EVENTS, parse_batch
-from tenancy.use_cases.ingest.parse_batch import (
-    MAX_FURTHER_ERRORS,
-    MAX_REPORTED_ERRORS,
-    parse_event_batch,
-    parse_segment_calls,
-)
+from tenancy.use_cases.ingest.parse_batch import parse_event_batch, parse_segment_calls
 from tests.given import event
 from tests.handlers.sent_events import ACME
 
 NOW = datetime.now(UTC)
+TOO_OLD_FOR_STARTER = NOW - timedelta(days=100)
 
 
 def batch_of(*events: object, **members: object) -> bytes:
@@ -38,20 +34,11 @@ def test_rejected_event_has_all_its_errors_with_locations_in_the_body() -> None:
     ]
 
 
-def test_errors_of_rejected_events_are_bounded() -> None:
-    broken = [{f"unknown_{number}": 1 for number in range(50)}] * (MAX_EVENTS - 1)
-
-    parsed = parse_event_batch(ACME, parse_batch(batch_of(recent(1), *broken)), now=NOW)
-
-    assert sum(len(each.errors) for each in parsed.rejected) == len(broken) + MAX_FURTHER_ERRORS
-    assert min(len(each.errors) for each in parsed.rejected) == 1
-
-
 def test_errors_of_a_refused_batch_are_bounded() -> None:
     with pytest.raises(InvalidError) as refusal:
         parse_event_batch(ACME, parse_batch(batch_of(*[{}] * MAX_EVENTS, teir=1)), now=NOW)
 
-    assert len(refusal.value.errors) == MAX_REPORTED_ERRORS
+    assert len(refusal.value.errors) == MAX_ERRORS
     assert refusal.value.errors[0].location == "body/teir"
 
 
@@ -70,3 +57,12 @@ def test_segment_call_at_fault_has_a_location_in_the_body(event_type: str | None
         parse_segment_calls(ACME, [call], event_type=event_type, now=NOW)
 
     assert [error.location for error in refusal.value.errors] == [location]
+
+
+def test_event_past_the_retention_has_a_location_in_the_body() -> None:
+    old = event(2, event_timestamp=TOO_OLD_FOR_STARTER.isoformat())
+    parsed = parse_event_batch(ACME, parse_batch(batch_of(recent(1), old)), now=NOW)
+
+    rejected = parsed.reject_past(90).rejected
+
+    assert [error.location for each in rejected for error in each.errors] == ["body/events/1/event_timestamp"]

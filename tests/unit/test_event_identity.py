@@ -20,7 +20,7 @@ def test_identity_is_organization_time_device_and_id() -> None:
 
 def test_missing_id_is_derived_from_the_text() -> None:
     text = without("event_id")
-    later = BatchContext(organization_id=ACME, received_at=NOW + timedelta(hours=5), retention=timedelta(days=90))
+    later = BatchContext(organization_id=ACME, received_at=NOW + timedelta(hours=5))
 
     first, again = parse_event(text, RECEPTION), parse_event(text, later)
 
@@ -37,7 +37,7 @@ JSON_OBJECTS = st.dictionaries(
 @given(JSON_OBJECTS, JSON_OBJECTS)
 def test_derived_ids_differ_by_event_and_organization(one: dict[str, Any], other: dict[str, Any]) -> None:
     texts = [json.dumps({**EVENT, "event_id": None, "properties": properties}).encode() for properties in (one, other)]
-    globex = BatchContext(organization_id=GLOBEX, received_at=NOW, retention=timedelta(days=90))
+    globex = BatchContext(organization_id=GLOBEX, received_at=NOW)
 
     ids = [parse_event(text, RECEPTION).event_id for text in texts]
 

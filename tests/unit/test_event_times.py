@@ -1,4 +1,4 @@
-"""The time of an event: RFC 3339 with a zone, within the retention and 24 hours ahead."""
+"""The time of an event: RFC 3339 with a zone, within the longest retention and 24 hours ahead."""
 
 from datetime import datetime, timedelta
 
@@ -23,7 +23,7 @@ def test_times_are_stored_in_utc_to_the_millisecond(text: str, stored: str) -> N
 
 
 @pytest.mark.parametrize(
-    "moment", [NOW, NOW - timedelta(days=90), NOW + timedelta(hours=24), NOW - timedelta(seconds=1)], ids=str
+    "moment", [NOW, NOW - timedelta(days=730), NOW + timedelta(hours=24), NOW - timedelta(seconds=1)], ids=str
 )
 def test_time_within_bounds_is_accepted(moment: datetime) -> None:
     assert parse(event_timestamp=moment.isoformat())
@@ -32,7 +32,7 @@ def test_time_within_bounds_is_accepted(moment: datetime) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        (NOW - timedelta(days=90, microseconds=1)).isoformat(),
+        (NOW - timedelta(days=730, microseconds=1)).isoformat(),
         (NOW + timedelta(hours=24, microseconds=1)).isoformat(),
         "1970-01-01T00:00:00Z",
         "1969-12-31T23:59:59Z",

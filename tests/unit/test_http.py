@@ -21,10 +21,12 @@ from tenancy.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from tenancy.gateway.context import to_context
 from tenancy.gateway.http import json_answer, parse_request, preflight_answer, problem_answer
 from tenancy.rules.events.row import Rejection
 from tenancy.rules.tenant import Operator
 
+OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 STAGE = {
     "path": "/usage",
     "resource": "/usage",
@@ -131,14 +133,13 @@ def test_empty_lambda_event_has_no_caller() -> None:
 
 
 def test_caller_is_that_of_the_authorizer() -> None:
-    credential_id = "0c000000-0000-4000-8000-0000000000c2"
-    context = {**STAGE["requestContext"], "authorizer": {"credential_id": credential_id, "principalId": "x"}}  # type: ignore[dict-item]
+    context = {**STAGE["requestContext"], "authorizer": {**to_context(OPERATOR), "principalId": "x"}}  # type: ignore[dict-item]
 
-    assert parse_request(lambda_event(requestContext=context)).caller() == Operator(credential_id=UUID(credential_id))
+    assert parse_request(lambda_event(requestContext=context)).caller() == OPERATOR
 
 
 def test_two_credentials_are_refused_despite_a_cached_policy() -> None:
-    context = {**STAGE["requestContext"], "authorizer": {"credential_id": "0c000000-0000-4000-8000-0000000000c2"}}  # type: ignore[dict-item]
+    context = {**STAGE["requestContext"], "authorizer": to_context(OPERATOR)}  # type: ignore[dict-item]
 
     one = parse_request(lambda_event(requestContext=context, multiValueHeaders={"Authorization": ["Bearer a"]}))
 

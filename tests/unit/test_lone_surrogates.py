@@ -1,7 +1,7 @@
 """A lone surrogate becomes U+FFFD and changes no other event."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from tests.unit.batch_bodies import LONE_SURROGATES, texts
 RECEPTION = BatchContext(
     organization_id=UUID("0a000000-0000-4000-8000-00000000000a"),
     received_at=datetime(2026, 11, 24, 12, 0, tzinfo=UTC),
-    retention=timedelta(days=90),
 )
 BROKEN = rb'{"type":"track","userId":"u","event":"cut \ud83d"}'
 WHOLE: list[dict[str, Any]] = [

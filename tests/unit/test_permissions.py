@@ -8,7 +8,6 @@ import pytest
 from tenancy.errors import ForbiddenError
 from tenancy.rules.permissions import PERMISSIONS, ROLES, STATS_READ, USAGE_READ
 from tenancy.rules.tenant import CallerKind, Operator, Tenant, require_operator, require_tenant
-from tenancy.rules.tiers import Tier
 
 ALL = (  # noqa: SIM905 - as the API lists them
     "events:write events:read stats:read usage:read usage:write users:read users:write apps:read apps:write keys:read "
@@ -18,7 +17,6 @@ ALL = (  # noqa: SIM905 - as the API lists them
 ACME = Tenant(
     organization_id=uuid4(),
     subdomain="acme",
-    tier=Tier.STARTER,
     scopes=frozenset({STATS_READ}),
     credential_id=uuid4(),
     kind=CallerKind.KEY,

@@ -1,7 +1,6 @@
 """The id of a Segment call: its own, or a derived one that is equal on a retry."""
 
 import json
-from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -32,7 +31,7 @@ def test_message_id_is_the_event_id() -> None:
 
 @pytest.mark.parametrize("text", [without("messageId"), raw(messageId=None), raw(messageId="")])
 def test_missing_message_id_is_derived_from_the_text(text: bytes) -> None:
-    globex = BatchContext(organization_id=GLOBEX, received_at=NOW, retention=timedelta(days=90))
+    globex = BatchContext(organization_id=GLOBEX, received_at=NOW)
 
     mine, others = parse(text), parse(text, reception=globex)
 

@@ -10,10 +10,14 @@ ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
     "SECRETS_PREFIX": "tenancy/test",
+    "STACK_NAME": "tenancy-test",
     "BASE_DOMAIN": "Attribution.Example",
     "TOKEN_ISSUER": "https://api.attribution.example",
     "EVENTS_QUEUE_URL": "http://127.0.0.1:4566/000000000000/events",
     "DEAD_LETTERS_URL": "http://127.0.0.1:4566/000000000000/dead-letters",
+    "AUDIT_DEAD_LETTERS_URL": "http://127.0.0.1:4566/000000000000/audit-dead-letters",
+    "REJECTED_CALLS_URL": "http://127.0.0.1:4566/000000000000/rejected-calls",
+    "DEAD_LETTERS_BUCKET": "tenancy-dead-letters",
     "PLATFORM_GATEWAY_KEY": "platform-tenancy-of-the-operators",
     "USAGE_PLANS_PATH": "/tenancy/usage-plans",
     "AUDIT_QUEUE_URL": "http://127.0.0.1:4566/000000000000/audit",
@@ -30,6 +34,9 @@ ENVIRONMENT = {
 }
 
 
+REQUIRED = {"SECRETS_PREFIX": "tenancy/test", "STACK_NAME": "tenancy-test"}
+
+
 def test_each_setting_comes_from_its_variable() -> None:
     settings = Settings.from_env(*VARIABLES, environ=ENVIRONMENT)
 
@@ -37,10 +44,14 @@ def test_each_setting_comes_from_its_variable() -> None:
         region="eu-west-1",
         aws_endpoint_url="http://127.0.0.1:4566",
         secrets_prefix="tenancy/test",
+        stack_name="tenancy-test",
         base_domain="attribution.example",
         token_issuer="https://api.attribution.example",
         events_queue_url="http://127.0.0.1:4566/000000000000/events",
         dead_letters_url="http://127.0.0.1:4566/000000000000/dead-letters",
+        audit_dead_letters_url="http://127.0.0.1:4566/000000000000/audit-dead-letters",
+        rejected_calls_url="http://127.0.0.1:4566/000000000000/rejected-calls",
+        dead_letters_bucket="tenancy-dead-letters",
         platform_gateway_key="platform-tenancy-of-the-operators",
         usage_plans_path="/tenancy/usage-plans",
         audit_queue_url="http://127.0.0.1:4566/000000000000/audit",
@@ -58,7 +69,7 @@ def test_each_setting_comes_from_its_variable() -> None:
 
 
 def test_region_and_endpoint_have_defaults() -> None:
-    settings = Settings.from_env(environ={"SECRETS_PREFIX": "tenancy/test", "AWS_ENDPOINT_URL": ""})
+    settings = Settings.from_env(environ=REQUIRED | {"AWS_ENDPOINT_URL": ""})
 
     assert (settings.region, settings.aws_endpoint_url) == ("eu-central-1", None)
 
@@ -114,7 +125,9 @@ def test_upgrade_url_that_is_not_absolute_https_is_refused(text: str) -> None:
 
 
 def test_all_problems_are_named_at_once() -> None:
-    with pytest.raises(InvalidSettingError, match="SECRETS_PREFIX is missing; MAIL_FROM is missing"):
+    with pytest.raises(
+        InvalidSettingError, match="SECRETS_PREFIX is missing; STACK_NAME is missing; MAIL_FROM is missing"
+    ):
         Settings.from_env("MAIL_FROM", environ={})
 
 
@@ -127,6 +140,7 @@ def test_setting_that_was_not_asked_for_cannot_be_read() -> None:
 
 def test_settings_are_read_from_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRETS_PREFIX", "tenancy/of-this-process")
+    monkeypatch.setenv("STACK_NAME", "tenancy-test")
 
     assert Settings.from_env().secrets_prefix == "tenancy/of-this-process"
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError
 from tenancy.gateway.documents.usage import parse_period, statistics_document, usage_document
+from tenancy.rules.cursors import Page
 from tenancy.rules.durations import SETTLING_TIME
 from tenancy.rules.quotas import Allowance, Metric
+from tenancy.rules.statistics import Statistics
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyUsage, Period, month_of, unsettled_since
-from tenancy.stores.clickhouse.events import Statistics
 from tenancy.use_cases.usage.read_usage import UsageReport
 
 TODAY = date(2026, 11, 24)
@@ -79,7 +80,7 @@ def test_usage_document_has_the_form_of_the_api() -> None:
         daily=[DailyUsage(metric_date=TODAY, events=12, unique_users=4, storage_bytes=99)],
     )
 
-    assert usage_document(report) == {
+    assert usage_document(report, cursor=None, limit=1) == {
         "organization_id": str(UUID(int=7)),
         "tier": "enterprise",
         "period": {"start": "2026-11-01", "end": "2026-12-01"},
@@ -98,6 +99,7 @@ def test_usage_document_has_the_form_of_the_api() -> None:
                 "unique_users": 4,
             }
         ],
+        "pagination": {"next_cursor": None, "has_more": False},
     }
 
 
@@ -108,8 +110,10 @@ def test_usage_document_has_the_form_of_the_api() -> None:
 def test_money_is_a_decimal_text(amount: str, text: str) -> None:
     group = Statistics(TODAY, None, "Order Completed", None, None, 3, {"EUR": Decimal(amount)}, 2)
 
-    [shown] = statistics_document([group], ["day", "event_name"])["data"]
+    document = statistics_document(Page.of([group], 1, repr), ["day", "event_name"])
 
+    assert document["pagination"] == {"next_cursor": None, "has_more": False}
+    [shown] = document["data"]
     assert shown == {
         "day": "2026-11-24",
         "event_name": "Order Completed",

@@ -57,4 +57,4 @@ def messages(organization_id: UUID, *records: AuditRecord) -> dict[str, str]:
 def entries(databases: Databases, organization_id: UUID, outcome: AuditOutcome | None = None) -> list[AuditEntry]:
     selection = replace(EVER, outcome=outcome)
     page = list_audit_entries(databases.functions, organization_id, selection, cursor=None, limit=100)
-    return list(page.entries)
+    return list(page.rows)

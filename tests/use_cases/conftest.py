@@ -10,6 +10,7 @@ from botocore.config import Config
 from tenancy.stores.aws import executions, gateway_keys
 from tenancy.stores.aws.boto import BOTO_CONFIG
 from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.signer import Signer
@@ -17,7 +18,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
-from tests.given import EXPORTS_BUCKET, PLANS_PATH, REGION, AwsAccount, Databases
+from tests.given import DEAD_LETTERS_BUCKET, EXPORTS_BUCKET, PLANS_PATH, REGION, AwsAccount, Databases
 from tests.handlers.conftest import mails
 from tests.use_cases.admitting import NOW, Admit
 from tests.use_cases.erasing import Platform
@@ -85,5 +86,6 @@ def platform(databases: Databases, counters: Redis, targets: OutboxTargets, sign
         redis=counters,
         gateway_keys=gateway_keys,
         exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
+        dead_letters=DeadLetterObjects(REGION, DEAD_LETTERS_BUCKET, path_style=True),
     )
     return Platform(databases=databases, redis=counters, targets=targets, erasure_stores=erasure_stores, signer=signer)

@@ -15,18 +15,20 @@ from tenancy.rules.erasures import Erasure, SubjectKind, hash_subject
 from tenancy.rules.exports import Export
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import CallerKind
+from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.privacy.request_erasure import read_erasure, request_erasure
 from tenancy.use_cases.privacy.request_export import read_export, request_export
 from tenancy.use_cases.schedule.privacy_jobs import PrivacyJobRun, PrivacyJobStores, run_privacy_jobs
 from tenancy.use_cases.usage.meter import record_usage
-from tests.given import EXPORTS_BUCKET, OPERATOR, REGION, Databases, tenant_of
+from tests.given import DEAD_LETTERS_BUCKET, EXPORTS_BUCKET, OPERATOR, REGION, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.storing import store
 
 EXPORTS = Exports(REGION, EXPORTS_BUCKET, path_style=True)
+DEAD_LETTERS = DeadLetterObjects(REGION, DEAD_LETTERS_BUCKET, path_style=True)
 
 INSERT_COPIES = """
     INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, salt, digest, requested_at, due_at)
@@ -57,6 +59,7 @@ def stores_of(databases: Databases, *, writer_wait: timedelta = timedelta()) -> 
         writer=lambda: databases.clickhouse,
         reader=lambda: databases.clickhouse,
         exports=EXPORTS,
+        dead_letters=DEAD_LETTERS,
         writer_wait=writer_wait,
     )
 
@@ -126,7 +129,7 @@ def export(
     databases: Databases, provisioned: Provisioned, export_id: UUID, now: datetime
 ) -> tuple[Export, dict[str, str]]:
     """Return an export and the links to its files by name."""
-    page = read_export(databases.functions, EXPORTS, tenant_of(provisioned), export_id, now=now, cursor=0, limit=100)
+    page = read_export(databases.functions, EXPORTS, tenant_of(provisioned), export_id, now=now, cursor=None, limit=100)
     return page.export, {file.name: link for file, link in page.files.items()}
 
 

@@ -1,7 +1,7 @@
 """Events that a test inserts into ClickHouse directly, with any time of receipt."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
@@ -9,12 +9,10 @@ from msgspec import structs
 
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.frames import EventTable, encode_frames
-from tenancy.rules.events.row import BatchContext, EventRow
+from tenancy.rules.events.row import BatchContext, EventRow, format_row_time
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.platform.events import insert_frames
 from tests.given import Databases, event
-
-RETENTION: timedelta = timedelta(days=3650)
 
 
 def store(
@@ -33,10 +31,10 @@ def store(
 
     *happened* and *written* are the same time, unless given.
     """
-    reception = BatchContext(organization_id=organization_id, received_at=at, retention=RETENTION)
-    stamp = (happened or at).isoformat()
-    raws = [msgspec.json.encode(event(number, event_timestamp=stamp, **changes)) for number in numbers]
-    rows = [structs.replace(parse_event(raw, reception), reason=reason) for raw in raws]
+    reception = BatchContext(organization_id=organization_id, received_at=at)
+    raws = [msgspec.json.encode(event(number, event_timestamp=at.isoformat(), **changes)) for number in numbers]
+    stamp = format_row_time(happened or at)
+    rows = [structs.replace(parse_event(raw, reception), event_timestamp=stamp, reason=reason) for raw in raws]
     load(databases, rows, at=at, written=written or at, table=table)
 
 

@@ -12,8 +12,7 @@ from redis import Redis as Client
 
 from scripts.stack import postgres
 from tenancy.rules.admission import Admission, AdmissionVerdict
-from tenancy.rules.audit_record import PLATFORM_LOG
-from tenancy.rules.tenant import CallerKind, Operator, RateBucket
+from tenancy.rules.tenant import CallerKind, RateBucket
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.usage import update_daily_requests
@@ -25,7 +24,6 @@ from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, REDIS_TIMEOUT_SECONDS, Admit
 
 STARTER = QUOTAS[Tier.STARTER]
-OPERATOR = Operator(credential_id=PLATFORM_LOG)
 
 
 @contextmanager

@@ -8,9 +8,8 @@ import pytest
 from redis import Redis as Client
 
 from tenancy.rules.admission import AdmissionVerdict
-from tenancy.rules.audit_record import PLATFORM_LOG
-from tenancy.rules.tenant import CallerKind, Operator, RateBucket
-from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, Tier
+from tenancy.rules.tenant import CallerKind, RateBucket
+from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.standing import find_standing
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import put_standing
@@ -19,8 +18,6 @@ from tenancy.use_cases.schedule.persist_request_counts import persist_request_co
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW, Admit
-
-OPERATOR = Operator(credential_id=PLATFORM_LOG)
 
 
 def set_status(databases: Databases, acme: Provisioned, status: str) -> None:
@@ -131,12 +128,6 @@ def test_tier_change_applies_at_once_and_keeps_counters(
     assert found.rate is not None
     assert (found.rate.limit, found.rate.remaining) == (500, 500 - 102)
     assert found.used == 1_000
-
-
-def test_operator_has_a_rate_limit_of_its_own(admit: Admit) -> None:
-    for number in range(PLATFORM_REQUESTS_PER_MINUTE + 1):
-        found = admit(OPERATOR)
-        assert (found.verdict is AdmissionVerdict.ADMITTED) == (number < PLATFORM_REQUESTS_PER_MINUTE)
 
 
 # ---------------------------------------------------------------------------------------------------- flushed Redis

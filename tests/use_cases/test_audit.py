@@ -192,7 +192,7 @@ def test_page_starts_after_the_previous_page(databases: Databases, acme: Provisi
 
     while True:
         page = list_audit_entries(databases.functions, acme.organization.id, EVER, cursor=cursor, limit=3)
-        seen += [entry.occurred_at for entry in page.entries]
+        seen += [entry.occurred_at for entry in page.rows]
         cursor = page.next_cursor
         if cursor is None:
             break

@@ -166,9 +166,7 @@ def test_erased_organizations_are_listed_without_their_name(
         databases.platform, status=OrganizationStatus.ERASED, tier=None, cursor=None, limit=10
     )
 
-    assert [(each.id, each.name, each.tier) for each in page.organizations] == [
-        (acme.organization.id, "erased", Tier.STARTER)
-    ]
+    assert [(each.id, each.name, each.tier) for each in page.rows] == [(acme.organization.id, "erased", Tier.STARTER)]
 
 
 def test_audit_log_of_an_erased_organization_verifies(

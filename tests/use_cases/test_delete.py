@@ -57,7 +57,6 @@ def person_of(provisioned: Provisioned, *, epoch: str = "0.0") -> Tenant:
     return Tenant(
         organization_id=provisioned.organization.id,
         subdomain=provisioned.organization.subdomain,
-        tier=provisioned.organization.tier,
         scopes=frozenset(),
         credential_id=provisioned.admin_user_id,
         kind=CallerKind.PERSON,

@@ -17,12 +17,12 @@ from tests.given import Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.privacy_jobs import ask_erasure, devices, run_jobs
-from tests.use_cases.storing import RETENTION, count, load, store
+from tests.use_cases.storing import count, load, store
 
 
 def store_calls(databases: Databases, provisioned: Provisioned, *calls: dict[str, object]) -> None:
     """Store calls of a Segment SDK, as ingest and load do."""
-    reception = BatchContext(organization_id=provisioned.organization.id, received_at=NOW, retention=RETENTION)
+    reception = BatchContext(organization_id=provisioned.organization.id, received_at=NOW)
     common = {"type": "track", "event": "Signed Up", "timestamp": NOW.isoformat()}
     raws = [msgspec.json.encode({**common, "messageId": str(number), **call}) for number, call in enumerate(calls)]
     load(databases, [parse_segment_message(raw, reception) for raw in raws], at=NOW, written=NOW)
@@ -67,9 +67,7 @@ def test_user_erasure_keeps_a_device_of_the_same_name(databases: Databases, acme
 
 def test_unreadable_numbers_do_not_hide_a_name(databases: Databases, acme: Provisioned) -> None:
     raw = b'{"type": "track", "userId": "ann", "anonymousId": "a", "total": 123456789012345678901, "rate": 1e400}'
-    row = parse_segment_message(
-        raw, BatchContext(organization_id=acme.organization.id, received_at=NOW, retention=RETENTION)
-    )
+    row = parse_segment_message(raw, BatchContext(organization_id=acme.organization.id, received_at=NOW))
     load(databases, [row], at=NOW, written=NOW)
     ask_erasure(databases, acme, "ann", NOW, SubjectKind.USER_ID)
 
@@ -80,7 +78,7 @@ def test_unreadable_numbers_do_not_hide_a_name(databases: Databases, acme: Provi
 
 def test_rows_without_name_columns_are_found(databases: Databases, acme: Provisioned) -> None:
     call = b'{"type": "track", "userId": 42, "anonymousId": "browser", "context": {"device": {"id": "phone"}}}'
-    reception = BatchContext(organization_id=acme.organization.id, received_at=NOW, retention=RETENTION)
+    reception = BatchContext(organization_id=acme.organization.id, received_at=NOW)
     rows = []
     for number in range(3):
         row = to_builtins(parse_segment_message(call[:-1] + b', "messageId": "%d"}' % number, reception))

@@ -10,7 +10,8 @@ import pytest
 from tenancy.errors import InvalidError
 from tenancy.rules.events.batch import Batch
 from tenancy.rules.quotas import Metric
-from tenancy.rules.tenant import Tenant
+from tenancy.rules.statistics import StatisticsQuery
+from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.usage import Period
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.dead_letters import DeadLetters
@@ -34,7 +35,7 @@ type Send = Callable[..., Receipt]
 def send(queue: EventQueue, counters: Redis, databases: Databases) -> Send:
     admissions = AdmissionGate(counters, lambda: databases.functions)
 
-    def send_events(tenant: Tenant, events: Sequence[dict[str, object]], *, now: datetime = NOW) -> Receipt:
+    def send_events(tenant: AdmittedTenant, events: Sequence[dict[str, object]], *, now: datetime = NOW) -> Receipt:
         reading = parse_event_batch(tenant, Batch([msgspec.Raw(msgspec.json.encode(e)) for e in events]), now=now)
         admission = admissions.admit(tenant, events=len(reading.counted), now=now)
         return enqueue_events(queue, tenant, reading, admission, lambda: None)
@@ -67,7 +68,7 @@ def drain_queue(aws: AwsAccount, databases: Databases) -> list[str]:
     return again
 
 
-def usage_of(databases: Databases, tenant: Tenant) -> UsageReport:
+def usage_of(databases: Databases, tenant: AdmittedTenant) -> UsageReport:
     reader = TenantReader(databases.clickhouse, tenant.organization_id)
     return read_usage(databases.functions, reader, tenant.organization_id, tenant.tier, None, now=NOW)
 
@@ -98,9 +99,8 @@ def test_each_event_counts_once_before_and_after_the_roll_up(
             ]
 
             period = Period(start=NOW.date().replace(day=1), end=NOW.date())
-            [group] = read_statistics(
-                databases.functions, databases.clickhouse, tenant, period, group_by=["day", "event_name"], now=NOW
-            )
+            query = StatisticsQuery(period=period, group_by=["day", "event_name"])
+            [group] = read_statistics(databases.functions, lambda: databases.clickhouse, tenant, query, now=NOW).rows
 
             assert (str(group.day), group.event_name) == ("2026-11-20", "Order Completed")
             assert (group.events, group.unique_devices) == (250, 10)

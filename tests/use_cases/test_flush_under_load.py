@@ -13,7 +13,7 @@ from redis import Redis as Client
 from scripts.stack import postgres
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.quotas import Metric
-from tenancy.rules.tenant import RateBucket, Tenant
+from tenancy.rules.tenant import AdmittedTenant, RateBucket
 from tenancy.rules.tiers import QUOTAS
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.postgres.client import Database
@@ -39,7 +39,7 @@ class Load:
     One of them flushes Redis halfway.
     """
 
-    def __init__(self, databases: Databases, tenant: Tenant, revoked: UUID) -> None:
+    def __init__(self, databases: Databases, tenant: AdmittedTenant, revoked: UUID) -> None:
         self._databases, self._tenant = databases, tenant
         self._revoked = replace(tenant, credential_id=revoked, bucket=RateBucket.INGEST)
         self._barrier = Barrier(WORKERS)

@@ -11,7 +11,12 @@ from tenancy.rules.events.segment import HELD_FOR_CLOCK
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.postgres.platform.leases import take_lease
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.held_events.release_held import count_held_by_reason, release_all, release_into_room
+from tenancy.use_cases.held_events.release_held import (
+    Release,
+    count_held_by_reason,
+    release_all,
+    release_into_room,
+)
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import OPERATOR, Databases, tenant_of
@@ -23,11 +28,11 @@ from tests.use_cases.test_roll_up import counter
 # These times are in the past, because ClickHouse sets the time of an insert by its own clock.
 OCTOBER = datetime(2026, 10, 24, 12, 0, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
-type Release = Callable[[datetime], int]
+type RunRelease = Callable[[datetime], int]
 
 
 @pytest.fixture
-def release(databases: Databases, counters: Redis) -> Release:
+def release(databases: Databases, counters: Redis) -> RunRelease:
     """Return a function that runs the usage part of the hourly function."""
 
     def run(now: datetime) -> int:
@@ -51,7 +56,7 @@ def use_up(databases: Databases, provisioned: Provisioned, left: int = 0, *, at:
         conn.execute(statement, (provisioned.organization.id, at.date().replace(day=2), spent))
 
 
-def test_no_event_is_released_without_room(release: Release, databases: Databases, acme: Provisioned) -> None:
+def test_no_event_is_released_without_room(release: RunRelease, databases: Databases, acme: Provisioned) -> None:
     hold(databases, acme, 5)
 
     use_up(databases, acme)
@@ -61,7 +66,7 @@ def test_no_event_is_released_without_room(release: Release, databases: Database
 
 
 def test_next_month_releases_and_bills_held_events_once(
-    release: Release, databases: Databases, acme: Provisioned, globex: Provisioned
+    release: RunRelease, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
     hold(databases, acme, 5, at=OCTOBER)
 
@@ -77,7 +82,7 @@ def test_next_month_releases_and_bills_held_events_once(
         assert conn.execute(statement).fetchall() == [("2026-11-01", 5)]
 
 
-def test_upgrade_releases_held_events(release: Release, databases: Databases, acme: Provisioned) -> None:
+def test_upgrade_releases_held_events(release: RunRelease, databases: Databases, acme: Provisioned) -> None:
     hold(databases, acme, 5)
 
     use_up(databases, acme)
@@ -92,7 +97,7 @@ def test_upgrade_releases_held_events(release: Release, databases: Databases, ac
 
 
 def test_oldest_requests_are_released_first_and_whole(
-    release: Release, databases: Databases, acme: Provisioned
+    release: RunRelease, databases: Databases, acme: Provisioned
 ) -> None:
     for number in range(3):
         hold(databases, acme, 4, at=NOW + timedelta(minutes=number), start=10 * number)
@@ -104,7 +109,7 @@ def test_oldest_requests_are_released_first_and_whole(
 
 
 def test_event_accepted_meanwhile_is_not_counted_twice(
-    release: Release, databases: Databases, acme: Provisioned
+    release: RunRelease, databases: Databases, acme: Provisioned
 ) -> None:
     hold(databases, acme, 5)
     store(databases, acme.organization.id, range(2), at=NOW + timedelta(minutes=1), happened=NOW)
@@ -115,12 +120,12 @@ def test_event_accepted_meanwhile_is_not_counted_twice(
 
 
 def test_crashed_release_counts_each_event_once(
-    release: Release, databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+    release: RunRelease, databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(databases, acme, 5)
 
     with monkeypatch.context() as patch:
-        patch.setattr("tenancy.stores.clickhouse.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
+        patch.setattr("tenancy.stores.clickhouse.platform.released_events.DELETE_RELEASED", "SELECT no_such_function()")
         with pytest.raises(Exception, match="no_such_function"):
             release(NOW)
 
@@ -152,7 +157,7 @@ def test_event_held_during_a_release_stays_held(
 
     released = release_all(databases.platform, databases.clickhouse, counters, acme.organization.id, OPERATOR, now=NOW)
 
-    assert released == 5
+    assert released.released == 5
     assert (count(databases, acme.organization.id), count(databases, acme.organization.id, "held_events")) == (5, 2)
 
 
@@ -168,8 +173,9 @@ def test_operator_releases_all_held_events_of_an_organization(
 
     client, organization_id = databases.clickhouse, acme.organization.id
     assert count_held_by_reason(databases.platform, client, organization_id, now=NOW) == {"clock": 1, "quota": 5}
-    assert release_all(databases.platform, client, counters, organization_id, OPERATOR, now=NOW) == 6
-    assert release_all(databases.platform, client, counters, organization_id, OPERATOR, now=NOW) == 0
+    assert [
+        release_all(databases.platform, client, counters, organization_id, OPERATOR, now=NOW) for _ in range(2)
+    ] == [Release(released=6, waiting=0), Release(released=0, waiting=0)]
     assert count_held_by_reason(databases.platform, client, organization_id, now=NOW) == {}
     assert count(databases, organization_id) == 6
     assert count(databases, globex.organization.id, "held_events") == 3

@@ -17,7 +17,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.usage.enqueue_quota_notices import enqueue_quota_notices
 from tenancy.use_cases.usage.meter import record_usage
-from tests.given import REGION, AwsAccount, Databases, tenant_of
+from tests.given import REGION, STACK_NAME, AwsAccount, Databases, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 
@@ -34,7 +34,7 @@ def bus(aws: AwsAccount) -> Callable[[], list[dict[str, object]]]:
     events, sqs = boto3.client("events", region_name=REGION), boto3.client("sqs", region_name=REGION)
     queue_url = sqs.create_queue(QueueName="notices")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.put_rule(Name="notices", EventPattern=json.dumps({"source": ["tenancy"]}))
+    events.put_rule(Name="notices", EventPattern=json.dumps({"source": [f"tenancy.{STACK_NAME}"]}))
     events.put_targets(Rule="notices", Targets=[{"Id": "queue", "Arn": arn}])
     assert aws.endpoint_url
 

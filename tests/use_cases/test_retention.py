@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tenancy.rules.organization_change import OrganizationChange
-from tenancy.rules.tenant import Tenant
+from tenancy.rules.statistics import StatisticsQuery
+from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.rules.usage import Period
 from tenancy.stores.aws.gateway_keys import GatewayKeys
@@ -24,11 +25,12 @@ DAYS = QUOTAS[Tier.STARTER].data_retention_days
 FIRST_KEPT = (NOW - timedelta(days=DAYS)).replace(hour=0)
 
 
-def read(databases: Databases, tenant: Tenant, now: datetime = NOW) -> int:
+def read(databases: Databases, tenant: AdmittedTenant, now: datetime = NOW) -> int:
     start = (now - timedelta(days=800)).date()
     period = Period(start=start, end=now.date() + timedelta(days=2))
-    groups = read_statistics(databases.functions, databases.clickhouse, tenant, period, group_by=[], now=now)
-    return sum(group.events for group in groups)
+    query = StatisticsQuery(period=period, group_by=[])
+    page = read_statistics(databases.functions, lambda: databases.clickhouse, tenant, query, now=now)
+    return sum(group.events for group in page.rows)
 
 
 @pytest.mark.parametrize("settled", [False, True])
@@ -106,7 +108,7 @@ def test_downgrade_shortens_retention_after_30_days(
     organization_id = globex.organization.id
     store(databases, organization_id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=100))
 
-    def change(tier: Tier, now: datetime) -> Tenant:
+    def change(tier: Tier, now: datetime) -> AdmittedTenant:
         wanted = OrganizationChange(tier=tier)
         changed = change_organization(
             databases.platform,

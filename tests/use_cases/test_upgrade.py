@@ -98,3 +98,22 @@ def test_documented_statements_repair_similar_subdomains(
     upgrade()
 
     assert conn.execute("SELECT count(*) FROM organizations").fetchone() == (3,)
+
+
+def test_functions_of_the_release_before_find_keys_during_a_deploy(
+    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
+) -> None:
+    """They run until the deploy ends, and look up credentials with the functions' role."""
+    conn, upgrade = old_database
+    calls = (
+        "find_key_holder(sha256('x'))",
+        "find_person(gen_random_uuid(), gen_random_uuid())",
+        "find_platform_key(sha256('x'))",
+    )
+
+    upgrade()
+
+    for role in ("tenancy_functions", "tenancy_authorizer"):
+        conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        assert [conn.execute(f"SELECT * FROM {call}".encode()).fetchall() for call in calls] == [[], [], []]
+        conn.execute("RESET ROLE")

@@ -13,21 +13,40 @@ ANY_CREDENTIAL_FAULT: Final = (
     "The header is missing (X-Api-Key is not read) or repeated, it has another scheme, or its credential is malformed, "
     "unknown, expired or revoked."
 )
+# A refusal may repeat a name or a value of the request. These bounds keep its answer small.
+MAX_ERRORS: Final = 100
+LOCATION_MAX_CHARACTERS: Final = 200
+MESSAGE_MAX_CHARACTERS: Final = 1_000
+
+
+def shorten(text: str, characters: int) -> str:
+    """Return *text* with at most that many *characters*. The last one shows a cut."""
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """An invalid field: location (`body/events/3/revenue`), stable code, and message for a person."""
+    """An invalid field: location (`body/events/3/revenue`), stable code, and message for a person.
+
+    A long location or message is cut.
+    """
 
     location: str
     code: str
     message: str
 
+    def __post_init__(self) -> None:
+        """Cut the texts, because they may repeat the request."""
+        object.__setattr__(self, "location", shorten(self.location, LOCATION_MAX_CHARACTERS))
+        object.__setattr__(self, "message", shorten(self.message, MESSAGE_MAX_CHARACTERS))
+
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer to the client, not a defect
     """A request that is answered with a problem document (RFC 9457) instead of a result.
 
-    *detail* is a sentence for the caller. *errors* are the invalid fields. *retry_after* is in whole seconds.
+    *detail* is a sentence for the caller, cut if it is long. *errors* are the first 100 invalid fields.
+    *retry_after* is in whole seconds.
+
     *sources* are the parts of the request that name another organization than its credential. The audit log records
     them. *members* are added to the members that every problem document has.
     """
@@ -40,9 +59,9 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer to the client, 
 
     def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None) -> None:
         """Take *detail*, or the title if it is empty."""
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
-        self.errors = tuple(errors)
+        self.detail = shorten(detail or self.title, MESSAGE_MAX_CHARACTERS)
+        super().__init__(self.detail)
+        self.errors = tuple(errors[:MAX_ERRORS])
         self.retry_after = retry_after
 
 

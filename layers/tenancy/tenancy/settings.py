@@ -22,9 +22,10 @@ class InvalidSettingError(Exception):
 class Settings:
     """The variables that template.yaml sets for a function, without secrets.
 
-    A process has the first three fields and the fields that it asked for. Reading another field is an AttributeError.
+    A process has the first four fields and the fields that it asked for. Reading another field is an AttributeError.
 
-    *secrets_prefix* and a name form a secret's id in Secrets Manager (docs/operations.md lists the names).
+    *stack_name* tells this stack from others in the account. *secrets_prefix* and a name form a secret's id in Secrets
+    Manager (docs/operations.md lists the names).
     *aws_endpoint_url* is set on the local stack only. *redis_timeout_seconds* is the time-out of a request for Redis.
     *deletion_grace* is the period in which a deletion can be undone. *writer_wait* is the time that an erasure waits
     for writers. *recount_after* is the time between an erasure and its recount. *upgrade_url* is the page where an
@@ -34,10 +35,14 @@ class Settings:
     region: str
     aws_endpoint_url: str | None
     secrets_prefix: str
+    stack_name: str
     base_domain: str
     token_issuer: str
     events_queue_url: str
     dead_letters_url: str
+    audit_dead_letters_url: str
+    rejected_calls_url: str
+    dead_letters_bucket: str
     platform_gateway_key: str
     usage_plans_path: str
     audit_queue_url: str
@@ -66,7 +71,7 @@ class Settings:
             "aws_endpoint_url": environ.get("AWS_ENDPOINT_URL") or None,
         }
         problems = []
-        for name in ("SECRETS_PREFIX", *needed):
+        for name in ("SECRETS_PREFIX", "STACK_NAME", *needed):
             field, cast = VARIABLES[name]
             try:
                 values[field] = None if name in OPTIONAL and not environ.get(name) else cast(_require(environ, name))
@@ -77,6 +82,14 @@ class Settings:
         for field, value in values.items():
             object.__setattr__(settings, field, value)
         return settings
+
+
+def find_stack_name(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the stack's name for a metric, or an empty text outside of a deployed function.
+
+    Functions do not start without it.
+    """
+    return environ.get("STACK_NAME", "")
 
 
 def _require(environ: Mapping[str, str], name: str) -> str:
@@ -119,10 +132,14 @@ OPTIONAL: Final = frozenset({"UPGRADE_URL"})
 VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
     {
         "SECRETS_PREFIX": ("secrets_prefix", str),
+        "STACK_NAME": ("stack_name", str),
         "BASE_DOMAIN": ("base_domain", str.lower),
         "TOKEN_ISSUER": ("token_issuer", str),
         "EVENTS_QUEUE_URL": ("events_queue_url", str),
         "DEAD_LETTERS_URL": ("dead_letters_url", str),
+        "AUDIT_DEAD_LETTERS_URL": ("audit_dead_letters_url", str),
+        "REJECTED_CALLS_URL": ("rejected_calls_url", str),
+        "DEAD_LETTERS_BUCKET": ("dead_letters_bucket", str),
         "PLATFORM_GATEWAY_KEY": ("platform_gateway_key", str),
         "USAGE_PLANS_PATH": ("usage_plans_path", str),
         "AUDIT_QUEUE_URL": ("audit_queue_url", str),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tenancy.gateway.trail import AuditTrail
     from tenancy.rules.tokens import KeySet
     from tenancy.stores.aws.client import AwsClient
+    from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
     from tenancy.stores.aws.encryptor import Encryptor
     from tenancy.stores.aws.event_bus import EventBus
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.exports import Exports
     from tenancy.stores.aws.gateway_keys import GatewayKeys
     from tenancy.stores.aws.mail import Mailer
+    from tenancy.stores.aws.redrive_queue import RedriveQueue
+    from tenancy.stores.aws.rejected_call_queue import RejectedCallQueue
     from tenancy.stores.aws.secrets import Secrets
     from tenancy.stores.aws.signer import Signer
     from tenancy.stores.clickhouse.client import Client
@@ -59,6 +62,14 @@ class Wiring:
         from tenancy.stores.postgres.client import Database
 
         return Database(lambda: self.secrets.get_secret(DATABASE), secret=DATABASE)
+
+    @cached_property
+    def authorizer_database(self) -> "Database":
+        """PostgreSQL with the authorizer's role, which may look up credentials and read no table."""
+        from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
+        from tenancy.stores.postgres.client import Database
+
+        return Database(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE))
 
     @cached_property
     def platform_database(self) -> "Database":
@@ -129,6 +140,35 @@ class Wiring:
         return DeadLetters(self._sqs, self.settings.dead_letters_url)
 
     @cached_property
+    def dead_letter_objects(self) -> "DeadLetterObjects":
+        """The bucket of dead letters."""
+        from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
+
+        path_style = self.settings.aws_endpoint_url is not None
+        return DeadLetterObjects(self.settings.region, self.settings.dead_letters_bucket, path_style=path_style)
+
+    @cached_property
+    def event_redrive(self) -> "RedriveQueue":
+        """The event queue, for dead letters that are sent back."""
+        from tenancy.stores.aws.redrive_queue import RedriveQueue
+
+        return RedriveQueue(self._sqs, self.settings.events_queue_url)
+
+    @cached_property
+    def audit_redrive(self) -> "RedriveQueue":
+        """The audit queue, for dead letters that are sent back."""
+        from tenancy.stores.aws.redrive_queue import RedriveQueue
+
+        return RedriveQueue(self._sqs, self.settings.audit_queue_url)
+
+    @cached_property
+    def rejected_call_queue(self) -> "RejectedCallQueue":
+        """The queue of sampled calls of Segment SDKs."""
+        from tenancy.stores.aws.rejected_call_queue import RejectedCallQueue
+
+        return RejectedCallQueue(self._sqs, self.settings.rejected_calls_url)
+
+    @cached_property
     def trail(self) -> "AuditTrail":
         """The audit trail of requests."""
         from tenancy.gateway.trail import AuditTrail
@@ -191,15 +231,16 @@ class Wiring:
         """The default bus of EventBridge."""
         from tenancy.stores.aws.event_bus import EventBus
 
-        return EventBus(self.settings.region)
+        return EventBus(self.settings.region, self.settings.stack_name)
 
     def gate(self, database: "Callable[[], Database]") -> "AdmissionGate":
-        """Return the admission gate.
+        """Return the admission gate, after a try to connect Redis.
 
         It opens *database* only for a standing that Redis does not have.
         """
         from tenancy.use_cases.admission.admit import AdmissionGate
 
+        self.request_redis.connect()
         return AdmissionGate(self.request_redis, database)
 
     @cached_property
@@ -207,23 +248,33 @@ class Wiring:
         """The look-up of write keys, for routes without an authorizer."""
         from tenancy.use_cases.keys.write_keys import WriteKeys
 
-        return WriteKeys(self.database)
+        return WriteKeys(self.authorizer_database)
 
     def key_set(self) -> "KeySet":
-        """Return the public keys that verify access tokens, from the current secret."""
+        """Return the public keys that verify access tokens, from the current secret.
+
+        Raises:
+            KeySetError: a key of the secret must not verify tokens. The metric `KeySetRefused` counts each try.
+        """
         from tenancy.stores.aws.secrets import JWKS
 
         return self._parse_key_set(self.secrets.get_secret(JWKS))
 
     @cached_property
     def _parse_key_set(self) -> "Callable[[str], KeySet]":
+        from tenancy.gateway.metrics import KEY_SET_REFUSED, count
+        from tenancy.rules.public_keys import KeySetError
         from tenancy.rules.tokens import KeySet
 
         issuer = self.settings.token_issuer
 
         @lru_cache(maxsize=1)  # a new key set replaces the old one and its cache of verified tokens
         def parse(document: str) -> KeySet:
-            return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
+            try:
+                return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
+            except KeySetError as error:
+                count(KEY_SET_REFUSED, {"reason": str(error)})
+                raise
 
         return parse
 

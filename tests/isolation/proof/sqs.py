@@ -5,6 +5,7 @@ Requests for other services are forwarded to moto.
 
 import http.client
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from threading import Thread
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from tests.given import REGION
+
+ACCOUNT = "123456789012"  # moto's
 TARGET = "X-Amz-Target"
 CONTENT_TYPE = "Content-Type"
 FORWARDED_HEADERS = (TARGET, CONTENT_TYPE, "Authorization")
@@ -47,12 +51,13 @@ class SqsServer:
             {
                 "messageId": str(self._sent),
                 "body": entry["MessageBody"],
-                "attributes": {"ApproximateReceiveCount": "1"},
+                "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))},
                 "messageAttributes": {
                     name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
                     for name, value in entry.get("MessageAttributes", {}).items()
                 },
                 "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_url.rpartition('/')[2]}",
             }
         )
         return str(self._sent)

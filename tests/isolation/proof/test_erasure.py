@@ -11,7 +11,7 @@ from uuid import UUID
 import boto3
 import pytest
 
-from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.objects import Objects
 from tenancy.stores.postgres.platform.organization_rows import KEPT
 from tenancy.use_cases.deletion.delete import delete_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
@@ -42,15 +42,16 @@ type Found = set[tuple[str, CanaryLocation]]  # the place, and the canary's loca
 @pytest.fixture
 def used_data(databases: Databases, gateway: LocalGateway, data: ProofData, resources: Mapping[str, str]) -> ProofData:
     """Give every organization data in Redis and S3 as well, and only addresses that take mail."""
-    [bucket] = [reference for name, reference in resources.items() if is_bucket(name)]
+    buckets = [reference for name, reference in resources.items() if is_bucket(name)]
     [usage] = [route for route in gateway.routes if route.name == "GET /usage"]
     for own in data.organizations:
         key = data.credential("secret key", own.organization_id)
         headers = (("Authorization", str(key.authorization)),)
         assert gateway.send(GatewayRequest(route=usage, headers=headers)).is_success
         assert _redis_keys_of(databases, own.organization_id)
-        canary = data.canaries.create(own.organization_id, "S3")
-        Exports(REGION, bucket, path_style=True).put(own.organization_id, "1/events.jsonl", canary.encode())
+        for bucket in buckets:
+            canary = data.canaries.create(own.organization_id, f"S3 {bucket}")
+            Objects(REGION, bucket, path_style=True).put(own.organization_id, "1/events.jsonl", canary.encode())
     with superuser(databases) as conn:
         conn.execute("UPDATE organizations SET last_contact = NULL, status_before_deletion = NULL")
         conn.execute("UPDATE exports SET due_at = NULL")
@@ -70,6 +71,7 @@ def test_erasure_removes_every_canary(
     erased = used_data.organizations[0].organization_id
     before = _find_everywhere(databases, used_data, resources)
     assert _stores(_of(before, erased)) == {"PostgreSQL", "ClickHouse", "S3"}
+    assert _buckets(_of(before, erased)) == {reference for name, reference in resources.items() if is_bucket(name)}
     assert _stores(_of(_find_in_files(databases, used_data), erased)) == {"heap", "TOAST", "index"}
 
     delete_organization(
@@ -104,6 +106,11 @@ def _of(found: Found, organization_id: UUID) -> Found:
 def _stores(found: Found) -> set[str]:
     """Return the first words of the places."""
     return {place.split()[0] for place, _ in found}
+
+
+def _buckets(found: Found) -> set[str]:
+    """Return the buckets in which a canary was found."""
+    return {place.split()[1].partition("/")[0] for place, _ in found if place.startswith("S3 ")}
 
 
 def _find_everywhere(databases: Databases, data: ProofData, resources: Mapping[str, str]) -> Found:

@@ -1,6 +1,5 @@
 """Admission of a request: its rate limit headers, and a metric while Redis is unreachable."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -8,7 +7,7 @@ from tenancy.gateway.http import Request
 from tenancy.gateway.metrics import count
 from tenancy.rules.admission import Admission
 from tenancy.rules.rate_limit import RateState
-from tenancy.rules.tenant import Caller, Operator
+from tenancy.rules.tenant import AdmittedCaller, Caller, Operator
 from tenancy.rules.tiers import RATE_LIMIT_WINDOW_SECONDS
 from tenancy.use_cases.admission.admit import AdmissionGate
 
@@ -16,7 +15,7 @@ ADMISSION_DEGRADED: Final = "AdmissionDegraded"
 POLICY: Final = '"rpm"'  # requests per minute
 
 
-def admit_request(gate: AdmissionGate, request: Request, caller: Caller, *, now: datetime) -> Caller:
+def admit_request(gate: AdmissionGate, request: Request, caller: Caller, *, now: datetime) -> AdmittedCaller:
     """Admit *request* and return *caller* with its current tier.
 
     Raises:
@@ -26,7 +25,7 @@ def admit_request(gate: AdmissionGate, request: Request, caller: Caller, *, now:
     admission = gate.admit(caller, now=now)
     show_admission(request, admission)
     admission.require_admitted()
-    return caller if isinstance(caller, Operator) or admission.tier is None else replace(caller, tier=admission.tier)
+    return caller if isinstance(caller, Operator) else admission.admitted(caller)
 
 
 def show_admission(request: Request, admission: Admission) -> None:

@@ -7,15 +7,24 @@ AUTHORIZATION: Final = "authorization"
 
 
 def parse_header_values(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return all values of every header in *event*, by the name in lower case.
+    """Return all values of every header in *event*, by the name in lower case. It never raises.
 
-    API Gateway repeats the last value of `multiValueHeaders` in `headers`. That value is returned once.
+    API Gateway repeats the last value of `multiValueHeaders` in `headers`. That value is returned once. A value that is
+    no text is returned as an empty one, so that a second credential is never overlooked.
     """
     values: dict[str, list[str]] = {}
-    for name, sent in (event.get("multiValueHeaders") or {}).items():
-        values.setdefault(name.lower(), []).extend(sent)
-    for name, value in (event.get("headers") or {}).items():
+    for name, sent in _members(event.get("multiValueHeaders")):
+        values.setdefault(name.lower(), []).extend(_texts(sent))
+    for name, sent in _members(event.get("headers")):
         found = values.setdefault(name.lower(), [])
-        if value not in found:
-            found.append(value)
+        found.extend(value for value in _texts(sent) if value not in found)
     return {name: tuple(found) for name, found in values.items()}
+
+
+def _members(headers: object) -> list[tuple[str, Any]]:
+    return [(str(name), sent) for name, sent in headers.items()] if isinstance(headers, Mapping) else []
+
+
+def _texts(sent: object) -> list[str]:
+    values = sent if isinstance(sent, list) else [sent]
+    return [value if isinstance(value, str) else "" for value in values]

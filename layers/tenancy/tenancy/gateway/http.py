@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tenancy.errors import MalformedRequestError, QuotaExceededError, Refusal, UnauthenticatedError
+from tenancy.errors import MalformedRequestError, QuotaExceededError, Refusal, UnauthenticatedError, shorten
 from tenancy.gateway.context import parse_context
 from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
 from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
@@ -18,6 +18,8 @@ EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, X-Next-Cursor, RateLimit, R
 ALLOWED_HEADERS: Final = (
     "authorization, content-type, x-organization-id, idempotency-key, x-retry-count, anonymousid, sentat"
 )
+
+INSTANCE_MAX_CHARACTERS: Final = 1_000  # of the path that a problem document repeats
 
 type Response = dict[str, Any]
 
@@ -110,7 +112,7 @@ def problem_answer(refusal: Refusal, *, instance: str, request_id: str, upgrade_
         "title": refusal.title,
         "status": refusal.status,
         "detail": refusal.detail,
-        "instance": instance,
+        "instance": shorten(instance, INSTANCE_MAX_CHARACTERS),
         "code": refusal.code,
         "message": refusal.detail,
         "request_id": request_id,

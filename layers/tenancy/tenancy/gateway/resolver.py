@@ -26,7 +26,7 @@ from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
 from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, resolve
-from tenancy.rules.tenant import Caller
+from tenancy.rules.tenant import AdmittedCaller
 from tenancy.use_cases.admission.admit import AdmissionGate
 
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -111,10 +111,10 @@ def handler_of(
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
         caller = request.caller()
         with trail.audited(request, caller):
-            caller = admit_request(gate, request, caller, now=datetime.now(UTC))
+            admitted = admit_request(gate, request, caller, now=datetime.now(UTC))
             resolve(caller, list_mentions(request, request.body), base_domain=base_domain).require_accepted()
             members = _as_json(request)
-            app.append_context(caller=caller, request=request)  # type: ignore[no-untyped-call]
+            app.append_context(caller=admitted, request=request)  # type: ignore[no-untyped-call]
             try:
                 return app.resolve({**event, **members}, context)  # type: ignore[arg-type]
             finally:
@@ -164,13 +164,13 @@ def _as_json(request: Request) -> dict[str, Any]:
     }
 
 
-def caller_of(app: APIGatewayRestResolver) -> Caller:
+def caller_of(app: APIGatewayRestResolver) -> AdmittedCaller:
     """Return the caller of the current request.
 
     Raises:
         KeyError: the route has no authorizer. A test compares the routes with the template.
     """
-    caller: Caller = app.context["caller"]
+    caller: AdmittedCaller = app.context["caller"]
     return caller
 
 

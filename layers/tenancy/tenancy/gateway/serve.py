@@ -1,6 +1,6 @@
 """The wrapper of every HTTP function: errors become problem documents, one line is logged.
 
-Only this module, `custom_resource` and `task` have a broad `except`.
+Only this module, `custom_resource`, `task` and `metrics` have a broad `except`.
 """
 
 import traceback

@@ -113,5 +113,5 @@ def _log_of(request: Request, caller: Caller) -> UUID:
 def _count_mismatch(caller: Caller) -> None:
     metadata = {"credential_id": str(caller.credential_id)}
     if isinstance(caller, Tenant):
-        metadata |= {"organization_id": str(caller.organization_id), "tier": caller.tier.value}
+        metadata["organization_id"] = str(caller.organization_id)
     count(TENANT_MISMATCH, metadata)

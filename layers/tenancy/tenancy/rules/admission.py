@@ -1,6 +1,6 @@
 """Admission: a request is admitted, or refused by credential, status, rate limit or quota."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -8,7 +8,9 @@ from tenancy.errors import OrganizationInactiveError, RateLimitedError, Unauthen
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.quotas import Metric, quota_exceeded, quota_retry_later
 from tenancy.rules.rate_limit import RateState
-from tenancy.rules.tiers import Tier
+from tenancy.rules.tenant import AdmittedTenant, Tenant
+from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.rules.usage import MonthSoFar
 
 HELD_FOR_QUOTA: Final = "quota"
 PLATFORM_TIER: Final = "platform"  # shown as the tier of an operator's request
@@ -30,8 +32,8 @@ class Admission:
 
     *tier* and *status* are the current ones of the organization, None for the operator. The first *accepted* events
     of the request count, the next *held* events are held, and the rest is refused. *metric* and *used* name the quota
-    that was reached. *degraded_by* is the error of an unreachable Redis, else empty. Without Redis the rate limit
-    applies per process and quotas do not apply. *rate* is None if the request is not authenticated.
+    that was reached. *degraded_by* is the error of an unreachable Redis, else empty. *rate* is None if the request is
+    not authenticated.
     """
 
     verdict: AdmissionVerdict
@@ -71,3 +73,30 @@ class Admission:
         if self.verdict is AdmissionVerdict.OVER_QUOTA and self.tier is not None:
             raise quota_exceeded(self.tier, self.metric, used=self.used)
         raise UnauthenticatedError
+
+    def admitted(self, tenant: Tenant) -> AdmittedTenant:
+        """Return *tenant* with its current tier.
+
+        Raises:
+            UnauthenticatedError: this is no admission of a tenant.
+        """
+        if self.tier is None:
+            raise UnauthenticatedError
+        return AdmittedTenant.of(tenant, self.tier)
+
+    def with_events(self, events: int, so_far: MonthSoFar, *, all_or_nothing: bool) -> "Admission":
+        """Return this admission of a tenant with as many of *events* as the month has room for after *so_far*.
+
+        Redis decides like that in stores/redis/admit.lua.
+        """
+        if self.tier is None:
+            return self
+        quotas, metric, used = QUOTAS[self.tier], Metric.EVENTS, so_far.events
+        room = max(0, quotas.events_per_month - used)
+        if so_far.storage_bytes >= quotas.storage_bytes:
+            metric, used, room = Metric.STORAGE_BYTES, so_far.storage_bytes, 0
+        accepted = min(events, room)
+        held = min(events - accepted, max(0, quotas.grace_events_per_month - so_far.held))
+        if all_or_nothing and accepted + held < events:
+            accepted = held = 0
+        return replace(self, accepted=accepted, held=held, metric=metric, used=used)

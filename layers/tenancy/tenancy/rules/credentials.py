@@ -78,7 +78,10 @@ def is_jwt(text: str) -> bool:
         members = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         return False
-    return isinstance(members, dict) and isinstance(members.get("kid"), str) and str(members.get("alg")) in ALGORITHMS
+    if not isinstance(members, dict):
+        return False
+    kid, algorithm = members.get("kid"), members.get("alg")
+    return isinstance(kid, str) and isinstance(algorithm, str) and algorithm in ALGORITHMS
 
 
 def _basic_key(credential: str) -> ApiKey:

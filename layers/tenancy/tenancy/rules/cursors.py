@@ -1,32 +1,108 @@
-"""Cursors of lists that are sorted by time and id, newest first.
+"""Pages of lists, and the cursors that lead from one page to the next.
 
-A cursor is opaque to clients. It is a position in a list and grants no access.
+A cursor is opaque to clients. It is a position in one list of one organization, as one query selects and sorts it. It
+grants no access. Every other list refuses it, before it reads anything.
 """
 
 import base64
 import binascii
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Annotated, Final, NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from tenancy.errors import FieldError, InvalidError
 
+MAX_PAGE: Final = 100  # rows of a page of most lists: the default and the maximum
+MAX_CURSOR_CHARACTERS: Final = 4_096  # API Gateway refuses a request line and headers of more than 10,240 bytes
+TAG_BYTES: Final = 16
 
-def format_cursor(moment: datetime, identifier: UUID) -> str:
-    """Return the cursor that follows the entry with that time and id."""
-    return base64.urlsafe_b64encode(f"{moment.isoformat()} {identifier}".encode()).decode()
+
+class TimePosition(NamedTuple):
+    """The position of a row in a list that is sorted by time and id."""
+
+    moment: Annotated[datetime, msgspec.Meta(tz=True)]
+    id: UUID
+
+    @classmethod
+    def of(cls, moment: datetime, identifier: UUID) -> "TimePosition":
+        """Return the position with the time in UTC, so that equal positions are equal texts."""
+        return cls(moment.astimezone(UTC), identifier)
 
 
-def parse_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """Return the time and the id of the entry before *cursor*.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagedList[Position]:
+    """One list of one organization, as one query selects and sorts it.
 
-    Raises:
-        InvalidError: *cursor* was not made by `format_cursor`.
+    *parameters* are the values of the query that do so. The size of a page is not one of them. *position* is the type
+    of the values by which rows are sorted.
     """
-    try:
-        time, _, identifier = base64.urlsafe_b64decode(cursor).decode("ascii").partition(" ")
-        return datetime.fromisoformat(time).astimezone(UTC), UUID(identifier)
-    except (binascii.Error, ValueError, OverflowError) as error:
-        message = "The cursor is invalid. Use `next_cursor` of the previous page."
-        raise InvalidError(
-            message, errors=[FieldError(location="query/cursor", code="invalid", message=message)]
-        ) from error
+
+    name: str
+    organization_id: UUID
+    position: type[Position]
+    parameters: Sequence[object] = ()
+
+    def format_cursor(self, position: Position) -> str:
+        """Return the cursor that follows the row at *position*."""
+        return _encode(self._tag() + msgspec.json.encode(position))
+
+    def find_position(self, cursor: str | None) -> Position | None:
+        """Return the position of the row before *cursor*, or None without a cursor.
+
+        Raises:
+            InvalidError: *cursor* was not made for this list.
+        """
+        if cursor is None:
+            return None
+        if len(cursor) > MAX_CURSOR_CHARACTERS:
+            raise invalid_cursor()
+        try:
+            content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            if content[:TAG_BYTES] != self._tag() or _encode(content) != cursor:
+                raise invalid_cursor()
+            return msgspec.json.decode(content[TAG_BYTES:], type=self.position)
+        except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError) as error:
+            raise invalid_cursor() from error
+
+    def _tag(self) -> bytes:
+        """Return a digest of the list. Cursors of other lists begin with another one."""
+        identity = msgspec.json.encode([self.name, self.organization_id, self.parameters])
+        return hashlib.sha256(identity).digest()[:TAG_BYTES]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page[Row]:
+    """One page of a list. *has_more* tells that further rows follow."""
+
+    rows: Sequence[Row]
+    has_more: bool
+    cursor_after: Callable[[Row], str]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], limit: int, cursor_after: Callable[[Row], str]) -> "Page[Row]":
+        """Return the page of the first *limit* of *rows*, which have one row more if another page follows."""
+        return cls(rows=rows[:limit], has_more=len(rows) > limit, cursor_after=cursor_after)
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The cursor of the next page, None on the last one."""
+        return self.cursor_after(self.rows[-1]) if self.has_more else None
+
+    def first(self, count: int) -> "Page[Row]":
+        """Return a page that ends after *count* rows, at least one."""
+        return replace(self, rows=self.rows[:count], has_more=self.has_more or count < len(self.rows))
+
+
+def invalid_cursor() -> InvalidError:
+    """Return the refusal of a cursor. It is the same for every cause."""
+    message = "`cursor` does not belong to this list. Send `next_cursor` of the previous page with the same query."
+    return InvalidError(message, errors=[FieldError(location="query/cursor", code="invalid", message=message)])
+
+
+def _encode(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode("ascii").rstrip("=")

@@ -37,6 +37,7 @@ LONGEST_QUERY: Final = timedelta(minutes=15)  # the server ends a query, also on
 
 # Redis. A request waits `Settings.redis_timeout_seconds`.
 REDIS_STEP_TIMEOUT_SECONDS: Final = 1.0  # of one connect, send or receive. The caller may have given up before.
+REDIS_START_TIMEOUT_SECONDS: Final = 1.0  # of the connection that a function opens before its first request
 REDIS_FIRST_BREAK_SECONDS: Final = 0.25
 REDIS_MAX_BREAK_SECONDS: Final = 2.0
 PUBLICATION_REDIS_TIMEOUT_SECONDS: Final = 3.0  # enough for a cold connection
@@ -53,6 +54,7 @@ MAX_RESERVATION_SECONDS: Final = 24 * 3600
 
 # Credentials
 TOKEN_LEEWAY_SECONDS: Final = 60
+MAX_TOKEN_LIFE_SECONDS: Final = 24 * 3600  # from `iat` to `exp`; a token cannot be revoked one by one
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
 OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gateway caches an authorizer's answer
 
@@ -95,6 +97,11 @@ REFUSAL_RETENTION: Final = timedelta(days=30)  # a queue keeps a message for 14 
 # Exports
 EXPORT_FILE_RETENTION: Final = timedelta(days=7)  # the bucket deletes later: files that a dead worker left
 EXPORT_LINK_LIFETIME: Final = timedelta(hours=12)  # at most: a link ends with the session of the role that signed it
+
+# Dead letters
+DEAD_LETTER_RETENTION: Final = timedelta(days=14)  # after the first receipt, as long as a queue keeps a message
+REDRIVE_WORK_TIME_SECONDS: Final = 20  # of a time-out of 29 s. No letter is sent later.
+CALL_SAMPLE_INTERVAL: Final = timedelta(minutes=1)  # of one organization and process
 
 # Erasures of data subjects
 # The pass after one that found rows. By then every job and roll-up that ran beside that one has ended, and its rows are

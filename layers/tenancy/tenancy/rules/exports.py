@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
+
+from msgspec import Meta
+
+from tenancy.rules.cursors import PagedList, TimePosition
 
 type ExportPosition = Sequence[Any] | None  # in a section; None is its beginning and its end
 
@@ -29,6 +33,13 @@ class ExportFile(NamedTuple):
     row_count: int
     size_bytes: int
     sha256: bytes
+
+
+class FilePosition(NamedTuple):
+    """The position of a file: the generation of its export, and its number from 1 on. 0 is before the first file."""
+
+    generation: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    number: Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +74,18 @@ class ExportJob:
     generation: int
     section: int
     position: ExportPosition
+
+
+def exports_of(organization_id: UUID) -> PagedList[TimePosition]:
+    """Return the list of the organization's exports."""
+    return PagedList(name="exports", organization_id=organization_id, position=TimePosition)
+
+
+def files_of(organization_id: UUID, export_id: UUID) -> PagedList[FilePosition]:
+    """Return the list of the files of an export."""
+    return PagedList(
+        name="export files", organization_id=organization_id, position=FilePosition, parameters=(export_id,)
+    )
 
 
 def export_folder(export_id: UUID, generation: int) -> str:

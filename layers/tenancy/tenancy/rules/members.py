@@ -14,7 +14,6 @@ import msgspec
 from tenancy.errors import BODY, FieldError
 
 MAX_MEMBER_ERRORS: Final = 20  # of one object
-NAME_SHOWN_CHARACTERS: Final = 64
 MISSING_TEXT: Final = "This member is required."
 UNKNOWN_TEXT: Final = "This member is unknown. Correct its spelling or omit it."
 NO_OBJECT_TEXT: Final = "Expected a JSON object."
@@ -69,8 +68,8 @@ def unknown_member(name: str, *, within: str = "") -> FieldError:
 
 
 def locate(*steps: object) -> str:
-    """Return the location at the end of *steps*. Long names are cut, because a client sends any."""
-    return "/".join(str(step)[:NAME_SHOWN_CHARACTERS] for step in steps if step != "")
+    """Return the location at the end of *steps*."""
+    return "/".join(str(step) for step in steps if step != "")
 
 
 def within_body(errors: Iterable[FieldError], *steps: object) -> list[FieldError]:

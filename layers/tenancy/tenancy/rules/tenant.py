@@ -1,6 +1,6 @@
 """The caller of the current request: a tenant or an operator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -33,13 +33,13 @@ class Tenant:
 
     *kind* is KEY or PERSON, and *credential_id* is the id of that key or user. *scopes* are the permissions of the key
     or of the person's role. The credential is refused from *expires_at* on (UTC). None is never. *epoch* has a person's
-    revocation counts as `organization.user`, and is empty for a key. *tier* is the value that the authorizer cached, up
-    to one minute old, until admission replaces it with the current one.
+    revocation counts as `organization.user`, and is empty for a key.
+
+    The authorizer's answer is cached for a minute, so a tenant has no tier: its admission has (`AdmittedTenant`).
     """
 
     organization_id: UUID
     subdomain: str
-    tier: Tier
     scopes: frozenset[str]
     credential_id: UUID
     kind: CallerKind
@@ -60,6 +60,18 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdmittedTenant(Tenant):
+    """A tenant whose request was admitted. *tier* is the current one."""
+
+    tier: Tier
+
+    @classmethod
+    def of(cls, tenant: Tenant, tier: Tier) -> "AdmittedTenant":
+        """Return *tenant* with its current *tier*."""
+        return cls(**{each.name: getattr(tenant, each.name) for each in fields(Tenant)}, tier=tier)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
     """A person of the platform with a platform key.
 
@@ -76,9 +88,10 @@ class Operator:
 
 
 type Caller = Tenant | Operator
+type AdmittedCaller = AdmittedTenant | Operator
 
 
-def require_tenant(caller: Caller, permission: str) -> Tenant:
+def require_tenant[T: Tenant](caller: T | Operator, permission: str) -> T:
     """Return *caller* if it is a tenant with *permission*.
 
     Raises:

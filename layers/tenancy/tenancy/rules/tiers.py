@@ -122,6 +122,9 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
     }
 )
 
+SHORTEST_RETENTION_DAYS: Final = min(quotas.data_retention_days for quotas in QUOTAS.values())
+LONGEST_RETENTION_DAYS: Final = max(quotas.data_retention_days for quotas in QUOTAS.values())
+
 
 def first_kept_day(tiers: Iterable[Tier], now: datetime) -> date:
     """Return the first retained day of an organization with these *tiers* in the last 30 days."""

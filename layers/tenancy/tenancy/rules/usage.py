@@ -48,6 +48,14 @@ class MonthSoFar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettledMonth:
+    """The use of the current month as of *settled_at*, the start of the last roll-up or of the month."""
+
+    so_far: MonthSoFar
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TouchedOrganization:
     """An organization with rows since the last roll-up, and their first day of receipt (UTC)."""
 
@@ -76,12 +84,14 @@ class HeldUsage:
     """The events of an organization that are held for quota.
 
     *events* counts all of them, *events_of_month* those received in one month, *recent_hours* those of recent hours.
-    *storage_bytes* is the size of all held events, also of those held for another reason.
+    *past_events* counts the events whose time is past, and *storage_bytes* is the size of all held events: both also
+    for those held for another reason.
     """
 
     organization_id: UUID
     events: int
     events_of_month: int
+    past_events: int
     storage_bytes: int
     recent_hours: Mapping[datetime, int] = field(default_factory=dict)
 

@@ -90,14 +90,15 @@ class _Attacker:
             findings.leaks.append(f"{combination.name}: the request counts against another organization's gateway key")
 
     def _expected_statuses(self, combination: Combination) -> Collection[int]:
-        """Return the right statuses: 404 for a foreign id in the path, 403 or 404 elsewhere."""
+        """Return the right statuses: 404 for a foreign id in the path, 422 for a cursor, 403 or 404 elsewhere."""
         credential, call, point = combination.credential, combination.call, combination.point
         if self.target.is_public(call):
             return ANY_STATUS
         is_permitted = credential.kind in self.target.permitted[call.name]
         if point.name == "path" and credential.owner and credential.is_valid and call.route.has_authorizer:
             return {404} if is_permitted or "organization_id" in call.route.parameters else {403, 404}
-        return {403, 404} if point.is_refused and is_permitted else ANY_STATUS
+        refused = {422} if point.name == "cursor" else {403, 404}
+        return refused if point.is_refused and is_permitted else ANY_STATUS
 
     def _response_for_unknown(self, combination: Combination, request: GatewayRequest) -> VisibleResponse:
         """Return the response if the request names an organization that does not exist.

@@ -1,7 +1,6 @@
 """Injection points: the places of a request that can name another organization."""
 
 import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -152,7 +151,7 @@ def forwarded_host(attempt: Attempt) -> GatewayRequest:
     return _with_header(attempt.request, "X-Forwarded-Host", attempt.named_host)
 
 
-@injection_point("cursor", is_refused=False)
+@injection_point("cursor", is_refused=True)
 def cursor(attempt: Attempt) -> GatewayRequest | None:
     """Send a cursor of the named organization's list."""
     found = attempt.named.cursors.get(attempt.call.name)
@@ -168,11 +167,9 @@ def idempotency_key(attempt: Attempt) -> GatewayRequest | None:
 
 def cursor_with_unknown_ids(cursor: str) -> str:
     """Return *cursor* with ids that do not exist."""
-    try:
-        text = base64.urlsafe_b64decode(cursor).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return cursor
-    return base64.urlsafe_b64encode(UUIDS.sub(lambda found: "0" * 8 + found[0][8:], text).encode()).decode()
+    text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("latin-1")
+    unknown = UUIDS.sub(lambda found: "0" * 8 + found[0][8:], text).encode("latin-1")
+    return base64.urlsafe_b64encode(unknown).decode().rstrip("=")
 
 
 def placeholders_for(named: ProofOrganization, call: Call) -> dict[str, str]:

@@ -2,11 +2,14 @@
 
 import gzip
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import boto3
 
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.events.frames import decode_lines
 from tests.given import REGION
 from tests.isolation.proof.discovery.deployment import is_bucket
 from tests.isolation.proof.normalization import UUIDS
@@ -16,19 +19,19 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def objects_in(resources: Mapping[str, str]) -> dict[str, str]:
-    """Return the uncompressed text of every object in every bucket, by key."""
+    """Return the uncompressed text of every object in every bucket, by `bucket/key`."""
     return dict(_objects([bucket for name, bucket in resources.items() if is_bucket(name)]))
 
 
 def leaks_in_objects(objects: Mapping[str, str], data: ProofData) -> list[str]:
     """Return a sentence for each object without an owner, and for each foreign canary and id.
 
-    The owner of an object is the organization whose id its key begins with.
+    The owner of an object is the organization whose id its key begins with, or the platform.
     """
     organization_ids = {str(each.organization_id): each.organization_id for each in data.organizations}
     leaks = []
     for key, text in objects.items():
-        owner = organization_ids.get(key.partition("/")[0])
+        owner = {**organization_ids, str(PLATFORM_LOG): PLATFORM_LOG}.get(key.split("/")[1])
         if owner is None:
             leaks.append(f"{key} lies under no organization's id")
             continue
@@ -54,5 +57,14 @@ def _objects(buckets: list[str]) -> Iterator[tuple[str, str]]:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for entry in page.get("Contents", []):
                 content = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
-                text = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-                yield entry["Key"], text.decode()
+                yield f"{bucket}/{entry['Key']}", _text_of(content)
+
+
+def _text_of(content: bytes) -> str:
+    """Return the text of an object: gzip, a frame in Base64, or plain text."""
+    if content.startswith(GZIP_MAGIC):
+        return gzip.decompress(content).decode()
+    text = content.decode()
+    with suppress(ValueError):
+        return "\n".join(line.decode() for line in decode_lines(text))
+    return text

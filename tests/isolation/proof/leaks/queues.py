@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tests.handlers.functions import Function
-from tests.handlers.queues import rows_in
+from tests.handlers.queues import lines_in
 from tests.isolation.proof.canaries import Canaries
 from tests.isolation.proof.sqs import Message, SqsServer
 
@@ -74,20 +74,22 @@ def organizations_in(messages: list[Message]) -> list[str]:
 
 
 def _rows(body: str) -> Iterator[tuple[str, str | None]]:
-    """Return each row of a message, JSON or a frame of events, as text with its organization."""
+    """Return each row of a message, JSON or a frame of events or calls, as text with its organization."""
     if body.startswith("{"):
         yield body, json.loads(body).get(ORGANIZATION_ID)
-    else:
-        for row in rows_in(body):
-            yield repr(row), str(row.organization_id)
+        return
+    for line in lines_in(body):
+        document = json.loads(line)
+        yield line.decode(), document.get(ORGANIZATION_ID) if isinstance(document, dict) else None
 
 
 def _derived_ids(body: str) -> Iterator[str]:
     """Return the event ids that were derived from the content of an event."""
-    for row in [] if body.startswith("{") else rows_in(body):
+    for line in [] if body.startswith("{") else lines_in(body):
+        document = json.loads(line)
         try:
-            event_id = UUID(row.event_id)
-        except ValueError:
+            event_id = UUID(document["event_id"])
+        except (KeyError, TypeError, ValueError, AttributeError):
             continue
         if event_id.version == DERIVED_UUID_VERSION:
             yield str(event_id)

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
@@ -13,17 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.documents.usage import parse_period
+from tenancy.gateway.pages import fit_page, page_document
 from tenancy.gateway.parameters import Day, WholeNumber, matching
 from tenancy.gateway.times import format_time
 from tenancy.rules.audit_chain import AuditEntry, ChainLink, Checkpoint
 from tenancy.rules.audit_record import AuditOutcome
+from tenancy.rules.cursors import MAX_PAGE, Page
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import AuditSelection
-from tenancy.use_cases.audit.read_audit import EntryPage, Verification
+from tenancy.use_cases.audit.read_audit import Verification
 
 OPERATOR: Final = CallerKind.OPERATOR.value
 MAX_SEQUENCE: Final = 2**63 - 1
-PAGE_SIZES: Final = {"json": 100, "csv": 5000}  # maximum and default. 5,000 lines stay below Lambda's limit of 6 MB.
+PAGE_SIZES: Final = {"json": MAX_PAGE, "csv": 5_000}  # maximum and default. A page of long lines ends early.
 
 CSV_COLUMNS: Final = (
     "sequence", "id", "occurred_at", "actor_kind", "actor_id", "source_address", "action", "target", "outcome", "code",
@@ -96,44 +98,33 @@ class VerifyQuery(BaseModel):
         return ChainLink(sequence=self.after_sequence, seal=bytes.fromhex(self.after_seal))
 
 
-def entries_answer(page: EntryPage, query: AuditQuery) -> tuple[str, dict[str, str], str]:
+def entries_answer(page: Page[AuditEntry], query: AuditQuery) -> tuple[str, dict[str, str], str]:
     """Return the content type, headers and body of one page.
 
     The cursor of the next page is in the JSON, or in the header `X-Next-Cursor` for CSV.
     """
     if query.format == "json":
-        return "application/json", {}, json.dumps(entries_document(page))
+        return "application/json", {}, json.dumps(page_document(page, entry_document))
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-    if page.next_cursor is not None:
-        headers["X-Next-Cursor"] = page.next_cursor
-    return "text/csv; charset=utf-8", headers, entries_csv(page.entries)
+    lines = [csv_line(entry) for entry in page.rows]
+    fitted = fit_page(page, lines)
+    if fitted.next_cursor is not None:
+        headers["X-Next-Cursor"] = fitted.next_cursor
+    return "text/csv; charset=utf-8", headers, "".join([_line(CSV_COLUMNS), *lines[: len(fitted.rows)]])
 
 
-def without_operators_addresses(page: EntryPage) -> EntryPage:
+def without_operators_addresses(page: Page[AuditEntry]) -> Page[AuditEntry]:
     """Return *page* as a tenant sees it, without the IP addresses of operators."""
-    shown = [replace(each, source_address=None) if each.actor_kind == OPERATOR else each for each in page.entries]
-    return replace(page, entries=shown)
+    shown = [replace(each, source_address=None) if each.actor_kind == OPERATOR else each for each in page.rows]
+    return replace(page, rows=shown)
 
 
-def entries_document(page: EntryPage) -> dict[str, Any]:
-    """Return one page of the audit log."""
-    return {
-        "data": [_entry(entry) for entry in page.entries],
-        "pagination": {"next_cursor": page.next_cursor, "has_more": page.next_cursor is not None},
-    }
-
-
-def entries_csv(entries: Sequence[AuditEntry]) -> str:
-    """Return *entries* as CSV (RFC 4180) with a header line. No field begins like a formula."""
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(CSV_COLUMNS)
-    for entry in entries:
-        document = _entry(entry)
-        values = {**document, **{f"actor_{name}": value for name, value in document["actor"].items()}}
-        values["source_address"] = document["actor"]["source_address"]
-        writer.writerow([_field(values[column]) for column in CSV_COLUMNS])
-    return text.getvalue()
+def csv_line(entry: AuditEntry) -> str:
+    """Return *entry* as a line of CSV (RFC 4180). No field begins like a formula."""
+    document = entry_document(entry)
+    values = {**document, **{f"actor_{name}": value for name, value in document["actor"].items()}}
+    values["source_address"] = document["actor"]["source_address"]
+    return _line([_field(values[column]) for column in CSV_COLUMNS])
 
 
 def verification_document(verification: Verification) -> dict[str, Any]:
@@ -151,7 +142,8 @@ def verification_document(verification: Verification) -> dict[str, Any]:
     }
 
 
-def _entry(entry: AuditEntry) -> dict[str, Any]:
+def entry_document(entry: AuditEntry) -> dict[str, Any]:
+    """Return an entry of the audit log."""
     return {
         "id": str(entry.id),
         "sequence": entry.sequence,
@@ -175,6 +167,12 @@ def _checkpoint(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
         "seal": checkpoint.link.seal.hex(),
         "cut_before": format_time(checkpoint.cut_before),
     }
+
+
+def _line(fields: Iterable[str]) -> str:
+    text = StringIO()
+    csv.writer(text).writerow(fields)
+    return text.getvalue()
 
 
 def _field(value: object) -> str:

@@ -20,7 +20,7 @@ def export_document(page: ExportWithLinks, *, now: datetime) -> dict[str, Any]:
         "expires_at": format_optional_time(export.expires_at),
         "manifest": page.manifest,
         "files": [_file(file, link) for file, link in page.files.items()],
-        "pagination": {"next_cursor": None if cursor is None else str(cursor), "has_more": cursor is not None},
+        "pagination": {"next_cursor": cursor, "has_more": cursor is not None},
     }
 
 

@@ -7,7 +7,6 @@ from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
 from tenancy.gateway.times import format_time
 from tenancy.rules.organization import Organization
 from tenancy.use_cases.admission.enqueue_publication import ChangedOrganization
-from tenancy.use_cases.organizations.list_organizations import OrganizationPage
 
 
 def organization_document(organization: Organization) -> dict[str, Any]:
@@ -36,11 +35,3 @@ def report_unpublished(changed: ChangedOrganization) -> Organization:
     if not changed.is_published:
         count(STANDING_NOT_PUBLISHED, {"organization_id": str(changed.organization.id)})
     return changed.organization
-
-
-def organization_page_document(page: OrganizationPage) -> dict[str, Any]:
-    """Return one page of the list of organizations."""
-    return {
-        "data": [organization_document(organization) for organization in page.organizations],
-        "pagination": {"next_cursor": page.next_cursor, "has_more": page.next_cursor is not None},
-    }

@@ -1,17 +1,21 @@
 """Documents of usage and statistics, and the period of their query."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from tenancy.errors import FieldError, InvalidError
+from tenancy.gateway.pages import page_document, pagination_document
+from tenancy.rules.cursors import Page, PagedList
+from tenancy.rules.statistics import Statistics
 from tenancy.rules.usage import DailyUsage, Period, month_of
-from tenancy.stores.clickhouse.events import Statistics
 from tenancy.use_cases.usage.read_usage import UsageReport
 
 FIRST_DAY: Final = date(2000, 1, 1)
 LAST_DAY: Final = date(2100, 1, 1)  # ClickHouse's Date ends in 2149
+MAX_DAYS: Final = 1_000  # of a page of usage: the default and the maximum
 
 
 def parse_period(start: date | None, end: date | None, *, today: date) -> Period:
@@ -32,8 +36,29 @@ def parse_period(start: date | None, end: date | None, *, today: date) -> Period
     return period
 
 
-def usage_document(report: UsageReport) -> dict[str, Any]:
-    """Return the answer of GET /v1/usage."""
+class DayPosition(NamedTuple):
+    """The position of a day in a list of days."""
+
+    day: date
+
+
+def days_of(organization_id: UUID, period: Period) -> PagedList[DayPosition]:
+    """Return the list of the organization's days with usage in *period*."""
+    return PagedList(
+        name="usage", organization_id=organization_id, position=DayPosition, parameters=(period.start, period.end)
+    )
+
+
+def usage_document(report: UsageReport, *, cursor: str | None, limit: int) -> dict[str, Any]:
+    """Return the answer of GET /v1/usage, with at most *limit* days after *cursor*.
+
+    Raises:
+        InvalidError: the cursor is invalid.
+    """
+    listed = days_of(report.organization_id, report.period)
+    after = listed.find_position(cursor)
+    days = [day for day in report.daily if after is None or day.metric_date > after.day]
+    page = Page.of(days, limit, lambda day: listed.format_cursor(DayPosition(day.metric_date)))
     return {
         "organization_id": str(report.organization_id),
         "tier": report.tier.value,
@@ -43,13 +68,14 @@ def usage_document(report: UsageReport) -> dict[str, Any]:
             for metric, allowance in report.quotas.items()
         },
         "held": {"count": sum(report.held.values()), "reasons": dict(report.held)},
-        "daily": [_day(day) for day in report.daily],
+        "daily": [_day(day) for day in page.rows],
+        "pagination": pagination_document(page),
     }
 
 
-def statistics_document(groups: Sequence[Statistics], dimensions: Collection[str]) -> dict[str, Any]:
+def statistics_document(page: Page[Statistics], dimensions: Collection[str]) -> dict[str, Any]:
     """Return the answer of GET /v1/stats. A group shows the requested *dimensions*."""
-    return {"data": [_group(group, dimensions) for group in groups]}
+    return page_document(page, lambda group: _group(group, dimensions))
 
 
 def _group(group: Statistics, dimensions: Collection[str]) -> dict[str, Any]:

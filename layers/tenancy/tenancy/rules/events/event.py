@@ -60,8 +60,11 @@ _decoder: Final = msgspec.json.Decoder(Event)
 def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
     """Return the row for the JSON text *raw* of one event.
 
+    The caller compares the time with the retention of the tier.
+
     Raises:
-        InvalidEventError: fields are missing, unknown, of another type, or out of range. It has all of them.
+        InvalidEventError: fields are missing, unknown, of another type, or out of range for every tier. It has all of
+            them.
         TenantMismatchError: the event names another organization.
     """
     if len(raw) > MAX_EVENT_BYTES:

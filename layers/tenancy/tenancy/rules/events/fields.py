@@ -13,20 +13,17 @@ from tenancy.rules.members import JSON_NULL, check_object
 
 TYPE_MAX_CHARACTERS: Final = 100
 NAME_MAX_CHARACTERS: Final = 255
+TIME_OUT_OF_RANGE: Final = "Expected a time within the data retention of the tier and at most 24 hours ahead."
 
 
 def convert_time(moment: datetime, reception: BatchContext) -> str:
     """Return the time of an event as ClickHouse reads it.
 
     Raises:
-        InvalidEventError: *moment* is older than the retention, or more than 24 hours ahead.
+        InvalidEventError: *moment* is older than the retention of every tier, or more than 24 hours ahead.
     """
-    if not reception.is_in_range(moment):
-        raise InvalidEventError(
-            "event_timestamp",
-            "out_of_range",
-            f"Expected a time at most {reception.retention.days} days ago and at most 24 hours ahead.",
-        )
+    if reception.is_ahead(moment) or reception.is_outdated(moment):
+        raise InvalidEventError("event_timestamp", "out_of_range", TIME_OUT_OF_RANGE)
     return format_row_time(moment)
 
 

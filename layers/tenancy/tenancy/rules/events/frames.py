@@ -14,6 +14,7 @@ MAX_ROWS: Final = 1_000
 # SQS counts the text and the attributes of a message. The limit is below 256 KiB, so that small messages share a call.
 MAX_TEXT_BYTES: Final = 250 * 1024
 ZSTD_LEVEL: Final = 1
+MAX_DECODED_BYTES: Final = 128 * 1024 * 1024  # 1,000 rows of 32 KiB, whose properties JSON may escape several times
 
 type EventTable = Literal["events", "held_events"]
 TABLES: Final[tuple[EventTable, ...]] = ("events", "held_events")
@@ -46,6 +47,29 @@ def encode_frames(rows: Sequence[EventRow]) -> list[Frame]:
     for start in range(0, len(rows), MAX_ROWS):
         frames.extend(_split(rows[start : start + MAX_ROWS], compressor))
     return frames
+
+
+def encode_lines(lines: Sequence[bytes]) -> str:
+    """Return the text of one frame with *lines* of JSON."""
+    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
+    return base64.b64encode(compressor.compress(b"\n".join([*lines, b""]))).decode()
+
+
+def decode_lines(text: str) -> list[bytes]:
+    """Return the lines of JSON in the frame *text*.
+
+    Raises:
+        ValueError: *text* is no frame, or has more than `MAX_DECODED_BYTES`.
+    """
+    try:
+        frame = Frame(text, 0).bytes
+        with zstandard.ZstdDecompressor().stream_reader(frame, read_across_frames=True) as reader:
+            decoded = reader.read(MAX_DECODED_BYTES + 1)
+    except zstandard.ZstdError as error:
+        raise ValueError("The text is no zstd frame.") from error
+    if len(decoded) > MAX_DECODED_BYTES:
+        raise ValueError(f"The frame has more than {MAX_DECODED_BYTES} bytes.")
+    return decoded.splitlines()
 
 
 def _split(rows: Sequence[EventRow], compressor: zstandard.ZstdCompressor) -> list[Frame]:

@@ -4,16 +4,21 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Final
 from uuid import UUID, uuid5
 
 import msgspec
 
 from tenancy.errors import FieldError
+from tenancy.rules.durations import ONE_DAY
+from tenancy.rules.tiers import LONGEST_RETENTION_DAYS, SHORTEST_RETENTION_DAYS
 
 MAX_EVENT_BYTES: Final = 32 * 1024
 ID_SHOWN_CHARACTERS: Final = 255
 MAX_CLOCK_AHEAD: Final = timedelta(hours=24)
+LONGEST_RETENTION: Final = timedelta(days=LONGEST_RETENTION_DAYS)
+SHORTEST_RETENTION: Final = timedelta(days=SHORTEST_RETENTION_DAYS)
 DEFAULT_CURRENCY: Final = "USD"
 RELEASED_REASON: Final = "released"  # the reason of a held event after its release
 # Not part of an event: `sentAt` differs with each retry, and the write key is a secret.
@@ -93,23 +98,36 @@ class InvalidEventError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchContext:
-    """The values that all events of a request share."""
+    """The values that all events of a request share.
+
+    An event from before *kept_by_all_text* may be older than the retention of some tier.
+    """
 
     organization_id: UUID
     received_at: datetime
-    retention: timedelta
     # Formatted once per request, not once per event.
     organization_text: str = field(init=False)
     received_text: str = field(init=False)
+    kept_by_all_text: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Format the organization and the time of receipt."""
+        """Format the organization and the times."""
         object.__setattr__(self, "organization_text", str(self.organization_id))
         object.__setattr__(self, "received_text", format_row_time(self.received_at, timespec="microseconds"))
+        object.__setattr__(self, "kept_by_all_text", format_row_time(self.received_at - SHORTEST_RETENTION))
 
-    def is_in_range(self, timestamp: datetime) -> bool:
-        """Whether *timestamp* is within the retention and at most 24 hours ahead."""
-        return self.received_at - self.retention <= timestamp <= self.received_at + MAX_CLOCK_AHEAD
+    def is_ahead(self, timestamp: datetime) -> bool:
+        """Whether *timestamp* is more than 24 hours ahead."""
+        return timestamp > self.received_at + MAX_CLOCK_AHEAD
+
+    def is_outdated(self, timestamp: datetime) -> bool:
+        """Whether *timestamp* is older than the retention of every tier."""
+        return timestamp < self.received_at - LONGEST_RETENTION
+
+    def age_in_days(self, row: EventRow) -> int:
+        """Return the age of an event in days, rounded up: the retention that includes it."""
+        happened_at = datetime.fromisoformat(row.event_timestamp).replace(tzinfo=UTC)
+        return ceil((self.received_at - happened_at) / ONE_DAY)
 
 
 def format_row_time(moment: datetime, *, timespec: str = "milliseconds") -> str:

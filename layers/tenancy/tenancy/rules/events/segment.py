@@ -37,10 +37,12 @@ TYPE_OF_PATH: Final[Mapping[str, str]] = MappingProxyType(
     {path: name for name in sorted(TYPES) for path in (f"/{name}", f"/{name[0]}")}
 )
 HELD_FOR_CLOCK: Final = "clock"
-# The range of DateTime64(3): https://clickhouse.com/docs/sql-reference/data-types/datetime64
-FIRST_MOMENT: Final = datetime(1900, 1, 1, tzinfo=UTC)
+# The first and the last time of DateTime64(3): https://clickhouse.com/docs/sql-reference/data-types/datetime64
+NO_TIME: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LAST_MOMENT: Final = datetime(2299, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 TEXT_MAX_CHARACTERS: Final = 255
+TIME_MEMBERS: Final = ("timestamp", "originalTimestamp")  # the first that is present counts
+ABSENT: Final = b"null"
 NUMBER_STARTS: Final = frozenset(bytes((byte,)) for byte in b"-0123456789")
 
 type Members = Mapping[str, msgspec.Raw]
@@ -52,8 +54,9 @@ def parse_segment_message(raw: bytes, reception: BatchContext, *, event_type: st
     """Return the row for the JSON text *raw* of one SDK call.
 
     *event_type* is the type from the path. The row keeps the client's timestamp, because a corrected one would differ
-    on each retry. An implausible or unreadable timestamp makes a row that is held with reason `clock`. Its time is the
-    nearest one that ClickHouse can hold.
+    on each retry. A timestamp that is more than 24 hours ahead makes a row that is held with reason `clock`. So does a
+    timestamp that is unreadable, or that no tier would accept at any time: all such rows have the time `NO_TIME`. The
+    caller compares the other rows with the retention of the tier.
 
     Raises:
         InvalidEventError: *raw* is no SDK call, or names no device.
@@ -76,8 +79,8 @@ def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> Event
     device_id = _text(device.get("id"), call.get("anonymousId"), call.get("userId"))
     if not device_id:
         raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
-    timestamp = _timestamp(call.get("timestamp"), reception)
-    held = timestamp is None or not reception.is_in_range(timestamp)
+    timestamp = _timestamp(call, reception)
+    is_held = timestamp is NO_TIME or reception.is_ahead(timestamp)
     revenue, currency = _money(_object(call.get("properties")))
     properties = bytes(call["properties"]).decode() if _object(call.get("properties")) else "{}"
     user_properties = join_members(call, {"properties", *TRANSPORT_MEMBERS}).decode()
@@ -90,7 +93,7 @@ def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> Event
         device_id=device_id,
         session_id=_text(context.get("sessionId")),
         platform=_platform(context, device),
-        event_timestamp=format_row_time(timestamp or reception.received_at),
+        event_timestamp=format_row_time(timestamp),
         properties=properties,
         user_properties=user_properties,
         revenue=revenue,
@@ -98,7 +101,7 @@ def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> Event
         received_at=reception.received_text,
         device_names=names.devices,
         user_names=names.users,
-        reason=HELD_FOR_CLOCK if held else "",
+        reason=HELD_FOR_CLOCK if is_held else "",
     )
     if NUL in raw:
         require_no_nul(messageId=row.event_id, event=row.event_name, anonymousId=row.device_id, platform=row.platform)
@@ -113,20 +116,21 @@ def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
     return derive_event_id(reception.organization_id, raw)
 
 
-def _timestamp(value: msgspec.Raw | None, reception: BatchContext) -> datetime | None:
-    """Return the time of the call, or None if it is unreadable.
+def _timestamp(call: Members, reception: BatchContext) -> datetime:
+    """Return the time of the call, or `NO_TIME` if it is unreadable or no tier would accept it at any time.
 
-    A time outside the range of ClickHouse becomes the nearest one in it. A time without a zone is UTC. A call without a
-    time gets the time of receipt.
+    RudderStack's server SDKs send `originalTimestamp` alone. A time without a zone is UTC. A call without a time gets
+    the time of receipt.
     """
-    if value is None or bytes(value) == b"null":
+    value = next((call[name] for name in TIME_MEMBERS if bytes(call.get(name, ABSENT)) != ABSENT), None)
+    if value is None:
         return reception.received_at
     try:
         moment = msgspec.json.decode(value, type=datetime)
     except msgspec.ValidationError:
-        return None
+        return NO_TIME
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return min(max(moment, FIRST_MOMENT), LAST_MOMENT)
+    return NO_TIME if reception.is_outdated(moment) or moment >= LAST_MOMENT else moment
 
 
 def _platform(context: Members, device: Members) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from awscrt.auth import AwsCredentialsProvider, AwsSigningAlgorithm, AwsSigningConfig, aws_sign_request
+from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpHeaders, HttpRequest
 
 from tenancy.errors import AwsCallError, UnavailableError
@@ -56,7 +57,7 @@ class AwsClient:
         except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest):
             self._connection.close()
             status, answer = self._retry(body, headers)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, AwsCrtError) as error:  # the CRT's: there are no credentials
             self._connection.close()
             raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
         return self._parse(status, answer)

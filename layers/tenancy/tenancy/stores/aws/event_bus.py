@@ -12,15 +12,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenancy.errors import UnavailableError
 from tenancy.stores.aws.boto import BOTO_CONFIG
 
-SOURCE: Final = "tenancy"
+SOURCE: Final = "tenancy"  # of the events of all stacks, followed by a point and the stack's name
 
 
 class EventBus:
     """The default event bus of the account."""
 
-    def __init__(self, region: str) -> None:
-        """Use the bus in *region*. The client is made at the first use."""
+    def __init__(self, region: str, stack_name: str) -> None:
+        """Use the bus in *region*, with *stack_name* in the source of each event.
+
+        The client is made at the first use.
+        """
         self._region = region
+        self._source = f"{SOURCE}.{stack_name}"
 
     def put_event(self, organization_id: UUID, detail_type: str, detail: Mapping[str, object]) -> None:
         """Send an event about the organization, and return when EventBridge has stored it.
@@ -31,7 +35,7 @@ class EventBus:
             UnavailableError: EventBridge rejected the event or is unreachable.
         """
         document = json.dumps({"organization_id": str(organization_id), **detail})
-        entry = {"Source": SOURCE, "DetailType": detail_type, "Detail": document}
+        entry = {"Source": self._source, "DetailType": detail_type, "Detail": document}
         try:
             answer = _client(self._region).put_events(Entries=[entry])
         except (BotoCoreError, ClientError) as error:

@@ -1,49 +1,17 @@
-"""Exported files in S3.
+"""Exported files in S3: their links, and the files of outdated generations."""
 
-Every key begins with the id of its organization, so no file name reaches a file of another organization.
-"""
-
-from collections.abc import Iterator
 from datetime import timedelta
-from functools import cache
-from typing import Any, Literal
 from uuid import UUID
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.exports import export_folder
-from tenancy.stores.aws.boto import S3_CONFIG
-
-type Style = Literal["path", "virtual"]
+from tenancy.stores.aws.objects import Objects
 
 
-class Exports:
-    """The objects of one bucket.
-
-    URLs name the bucket's own regional host. With *path_style* they name the endpoint, and the bucket in the path.
-    """
-
-    def __init__(self, region: str, bucket: str, *, path_style: bool = False) -> None:
-        """Use *bucket* in *region*. The client is made at the first use."""
-        self._region = region
-        self._bucket = bucket
-        self._style: Style = "path" if path_style else "virtual"
-
-    def put(self, organization_id: UUID, name: str, content: bytes) -> None:
-        """Store *content* as the file *name* of the organization. An older version is replaced.
-
-        Raises:
-            ValueError: *name* is not a file name.
-            UnavailableError: S3 rejected the call or is unreachable.
-        """
-        key = _key(organization_id, name)
-        try:
-            _client(self._region, self._style).put_object(Bucket=self._bucket, Key=key, Body=content)
-        except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not store the file.") from error
+class Exports(Objects):
+    """The bucket of exported files."""
 
     def link(self, organization_id: UUID, name: str, *, valid_for: timedelta) -> str:
         """Return a presigned URL that reads the file without another credential.
@@ -55,34 +23,14 @@ class Exports:
             ValueError: *name* is not a file name.
             UnavailableError: no AWS credentials are available.
         """
-        values = {"Bucket": self._bucket, "Key": _key(organization_id, name)}
+        values = {"Bucket": self._bucket, "Key": self._key(organization_id, name)}
         try:
-            url = _client(self._region, self._style).generate_presigned_url(
+            url = self._client().generate_presigned_url(
                 "get_object", Params=values, ExpiresIn=int(valid_for.total_seconds())
             )
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("The download link cannot be signed: no AWS credentials are available.") from error
         return str(url)
-
-    def delete_all(self, organization_id: UUID, *, under: str = "") -> None:
-        """Delete every version of the organization's files whose names begin with *under*.
-
-        Idempotent.
-
-        Raises:
-            UnavailableError: S3 rejected the call or is unreachable. Some files may be deleted. Call again to delete
-                the rest.
-        """
-        try:
-            # Always the first page: each deletion moves the following pages.
-            while versions := next(self._versions(organization_id, under), None):
-                answer = _client(self._region, self._style).delete_objects(
-                    Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True}
-                )
-                if answer.get("Errors"):
-                    raise UnavailableError("S3 did not delete every file.")
-        except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not delete the files.") from error
 
     def delete_generations(self, organization_id: UUID, export_id: UUID, *, before: int) -> None:
         """Delete every version of the files of an export's generations *before* that one.
@@ -97,39 +45,3 @@ class Exports:
         for generation in sorted({int(each["Key"].split("/")[2]) for page in pages for each in page}):
             if generation < before:
                 self.delete_all(organization_id, under=export_folder(export_id, generation))
-
-    def count_all(self, organization_id: UUID) -> int:
-        """Return the number of file versions of the organization, delete markers included.
-
-        Raises:
-            UnavailableError: S3 rejected the call or is unreachable.
-        """
-        try:
-            return sum(len(versions) for versions in self._versions(organization_id, ""))
-        except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("S3 did not list the files.") from error
-
-    def _versions(self, organization_id: UUID, under: str) -> Iterator[list[dict[str, str]]]:
-        """Yield the versions and delete markers in pages.
-
-        S3 deletes as many in one call as it lists in one page.
-        """
-        pages = _client(self._region, self._style).get_paginator("list_object_versions")
-        for page in pages.paginate(Bucket=self._bucket, Prefix=f"{UUID(bytes=organization_id.bytes)}/{under}"):
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            if found:
-                yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
-
-
-def _key(organization_id: UUID, name: str) -> str:
-    if not name or name.startswith("/") or ".." in name:
-        raise ValueError(f"{name!r} is not a file name: it is empty, absolute or contains '..'.")
-    return f"{UUID(bytes=organization_id.bytes)}/{name}"
-
-
-@cache
-def _client(region: str, style: Style) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    # Without a style botocore signs links for the global host. That host redirects to the region, or fails for a new
-    # region: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility
-    config = S3_CONFIG.merge(Config(s3={"addressing_style": style}))
-    return boto3.client("s3", region_name=region, config=config)

@@ -11,6 +11,7 @@ from tenancy.rules.durations import SECRET_CACHE_SECONDS
 from tenancy.stores.aws.client import AwsClient
 
 DATABASE: Final = "database"
+AUTHORIZER_DATABASE: Final = "authorizer-database"
 PLATFORM_DATABASE: Final = "platform-database"
 OWNER_DATABASE: Final = "owner-database"
 CLICKHOUSE: Final = "clickhouse"

@@ -33,7 +33,7 @@ __all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "Te
 def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> Client:
     """Return a client for *url* (`https://user:password@host:port/database`).
 
-    A query may take *timeout_seconds*.
+    A query may take *timeout_seconds*. An `https` URL means TLS on any port: the driver itself looks at the port alone.
 
     Raises:
         UnavailableError: ClickHouse is unreachable.
@@ -41,6 +41,7 @@ def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS
     try:
         return clickhouse_connect.get_client(
             dsn=url,
+            secure=url.startswith("https:"),
             autogenerate_session_id=False,
             connect_timeout=CLICKHOUSE_CONNECT_TIMEOUT_SECONDS,
             send_receive_timeout=timeout_seconds,

@@ -1,12 +1,12 @@
 """Counts and sums of a tenant's events. Each event counts once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
-from tenancy.rules.usage import DailyEvents, Period
+from tenancy.rules.statistics import DIMENSIONS, Statistics, StatisticsOrder, StatisticsPosition, StatisticsQuery
+from tenancy.rules.usage import DailyEvents
 from tenancy.stores.clickhouse.client import TenantReader
 
 # The columns by which statistics are grouped, beside the organization and the day.
@@ -32,19 +32,27 @@ COUNT_HELD_EVENTS: Final = """
     WHERE organization_id = {organization_id:UUID} AND reason != 'released' GROUP BY reason ORDER BY reason
 """
 # Settled days come from daily_statistics, from the newest run of each day. Days with rows written since then are
-# counted from the events. A dimension that is not requested is NULL and does not group.
+# counted from the events. A dimension that is not requested is empty and does not group. A page begins after the group
+# at a position. In the order of the dimensions its rows are left out before they are counted.
 LIST_STATISTICS: Final = (
     """
     WITH unsettled AS (
         SELECT DISTINCT toDate(event_timestamp) FROM events
         WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
     )
-    SELECT if({by_day:Bool}, event_date, NULL) AS day,
-           if({by_event_type:Bool}, toNullable(toString(event_type)), NULL) AS a_type,
-           if({by_event_name:Bool}, toNullable(event_name), NULL) AS a_name,
-           if({by_platform:Bool}, toNullable(toString(platform)), NULL) AS a_platform,
-           if({by_currency:Bool}, toNullable(toString(currency)), NULL) AS a_currency,
-           sum(events), sumMap(map(toString(currency), revenue)), uniqMerge(devices)
+    SELECT if({by_day:Bool}, toString(event_date), '') AS a_day,
+           if({by_event_type:Bool}, toString(event_type), '') AS a_type,
+           if({by_event_name:Bool}, event_name, '') AS a_name,
+           if({by_platform:Bool}, toString(platform), '') AS a_platform,
+           if({by_currency:Bool}, toString(currency), '') AS a_currency,
+           sum(events) AS event_count, sumMap(map(toString(currency), revenue)) AS revenues,
+           uniqMerge(devices) AS device_count,
+           multiIf(
+               {order:String} = 'events', toDecimal128(event_count, 6),
+               {order:String} = 'revenue', toDecimal128(arrayMax(mapValues(revenues)), 6),
+               {order:String} = 'unique_devices', toDecimal128(device_count, 6),
+               toDecimal128(0, 6)
+           ) AS number
     FROM (
         SELECT event_date, """
     + DIMENSION_COLUMNS
@@ -69,8 +77,17 @@ LIST_STATISTICS: Final = (
     + DIMENSION_COLUMNS
     + """
     )
-    GROUP BY day, a_type, a_name, a_platform, a_currency
-    ORDER BY day, a_type, a_name, a_platform, a_currency LIMIT {limit:UInt64} OFFSET {start_offset:UInt64}
+    WHERE NOT {is_after_key:Bool}
+       OR (a_day, a_type, a_name, a_platform, a_currency)
+          > ({day:String}, {event_type:String}, {event_name:String}, {platform:String}, {currency:String})
+    GROUP BY a_day, a_type, a_name, a_platform, a_currency
+    HAVING NOT {is_after_number:Bool}
+        OR number < toDecimal128({number:String}, 6)
+        OR number = toDecimal128({number:String}, 6)
+           AND (a_day, a_type, a_name, a_platform, a_currency)
+               > ({day:String}, {event_type:String}, {event_name:String}, {platform:String}, {currency:String})
+    ORDER BY number DESC, a_day, a_type, a_name, a_platform, a_currency
+    LIMIT {limit:UInt64} OFFSET {start_offset:UInt64}
 """
 )
 # Settled and unsettled days as in LIST_STATISTICS, and the held events.
@@ -97,20 +114,7 @@ SUM_STORED_BYTES: Final = """
     )
 """
 UNLIMITED: Final = 2**63
-DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency")
-
-
-class Statistics(NamedTuple):
-    """The counts of one group, and its dimensions. A dimension is None if it was not requested."""
-
-    day: date | None
-    event_type: str | None
-    event_name: str | None
-    platform: str | None
-    currency: str | None
-    events: int
-    revenue: dict[str, Decimal]
-    unique_devices: int
+BEGINNING: Final = StatisticsPosition("0", "", "", "", "", "")
 
 
 def find_first_unsettled_day(reader: TenantReader, since: datetime) -> date | None:
@@ -142,19 +146,39 @@ def sum_stored_bytes(reader: TenantReader, since: datetime) -> int:
 
 def list_statistics(
     reader: TenantReader,
-    period: Period,
+    query: StatisticsQuery,
     *,
-    group_by: Collection[str],
     since: datetime,
+    after: StatisticsPosition | None = None,
     start_offset: int = 0,
     limit: int = UNLIMITED,
 ) -> list[Statistics]:
-    """Return one row per group, in the order of its dimensions, for events within *period*.
+    """Return at most *limit* groups in the order of *query*, from the group that follows *after*.
 
-    *group_by* names some of `DIMENSIONS`. Rows written after *since* are not settled. ClickHouse's `uniq` counts the
-    devices: exactly up to about 65,000, approximately above.
+    Rows written after *since* are not settled. ClickHouse's `uniq` counts the devices: exactly up to about 65,000,
+    approximately above.
     """
-    parameters: dict[str, Any] = {f"by_{dimension}": dimension in group_by for dimension in DIMENSIONS}
-    parameters |= {"start": period.start, "end": period.end, "since": since}
-    parameters |= {"start_offset": start_offset, "limit": limit}
-    return [Statistics(*row) for row in reader.query(LIST_STATISTICS, parameters)]
+    is_by_key = query.order is StatisticsOrder.KEY
+    parameters: dict[str, Any] = {f"by_{dimension}": dimension in query.group_by for dimension in DIMENSIONS}
+    parameters |= {"start": query.period.start, "end": query.period.end, "since": since, "order": query.order.value}
+    parameters |= {"is_after_key": after is not None and is_by_key}
+    parameters |= {"is_after_number": after is not None and not is_by_key}
+    parameters |= {**(after or BEGINNING)._asdict(), "start_offset": start_offset, "limit": limit}
+    return [_statistics(query.group_by, row) for row in reader.query(LIST_STATISTICS, parameters)]
+
+
+def _statistics(group_by: Collection[str], row: Sequence[Any]) -> Statistics:
+    """Return the group of one row. Dimensions that were not requested are None."""
+    *texts, events, revenue, devices, _ = row  # the last column only sorts
+    requested = (text if name in group_by else None for name, text in zip(DIMENSIONS, texts, strict=True))
+    day, event_type, event_name, platform, currency = requested
+    return Statistics(
+        day=date.fromisoformat(day) if day else None,
+        event_type=event_type,
+        event_name=event_name,
+        platform=platform,
+        currency=currency,
+        events=events,
+        revenue=revenue,
+        unique_devices=devices,
+    )

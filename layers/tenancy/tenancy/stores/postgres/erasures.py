@@ -18,11 +18,20 @@ INSERT_ERASURE: Final = """
     )
 """
 COUNT_PENDING_ERASURES: Final = "SELECT count(*) FROM erasures WHERE organization_id = %s AND status = 'pending'"
-FIND_ERASURE: Final = """
-    SELECT id, subject_kind, status, events_before, events_after, held_events_before, held_events_after, requested_at,
-           erased_at, confirmed_at
-    FROM erasures WHERE organization_id = %s AND id = %s
+ERASURE_COLUMNS: Final = """
+    id, subject_kind, status, events_before, events_after, held_events_before, held_events_after, requested_at,
+    erased_at, confirmed_at
 """
+FIND_ERASURE: Final = "SELECT " + ERASURE_COLUMNS + " FROM erasures WHERE organization_id = %s AND id = %s"
+LIST_ERASURES: Final = (
+    "SELECT "
+    + ERASURE_COLUMNS
+    + """ FROM erasures
+    WHERE organization_id = %(organization_id)s
+      AND (%(before_time)s::timestamptz IS NULL OR (requested_at, id) < (%(before_time)s, %(before_id)s))
+    ORDER BY requested_at DESC, id DESC LIMIT %(limit)s
+"""
+)
 
 
 def insert_erasure(
@@ -47,6 +56,16 @@ def find_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID) -> E
     """Return an erasure of the organization, or None if it does not exist."""
     with conn.cursor(row_factory=kwargs_row(_erasure)) as cursor:
         return cursor.execute(FIND_ERASURE, (organization_id, erasure_id)).fetchone()
+
+
+def list_erasures(
+    conn: Connection, organization_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
+) -> list[Erasure]:
+    """Return at most *limit* erasures, newest first, that follow *before* (`requested_at`, id)."""
+    before_time, before_id = before or (None, None)
+    values = {"organization_id": organization_id, "before_time": before_time, "before_id": before_id, "limit": limit}
+    with conn.cursor(row_factory=kwargs_row(_erasure)) as cursor:
+        return cursor.execute(LIST_ERASURES, values).fetchall()
 
 
 def _erasure(*, status: str, subject_kind: str, **columns: object) -> Erasure:

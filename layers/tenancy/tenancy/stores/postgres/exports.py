@@ -30,6 +30,15 @@ FIND_PENDING_EXPORT: Final = (
     WHERE organization_id = %s AND status = 'pending' ORDER BY requested_at LIMIT 1
 """
 )
+LIST_EXPORTS: Final = (
+    "SELECT "
+    + EXPORT_COLUMNS
+    + """ FROM exports
+    WHERE organization_id = %(organization_id)s
+      AND (%(before_time)s::timestamptz IS NULL OR (requested_at, id) < (%(before_time)s, %(before_id)s))
+    ORDER BY requested_at DESC, id DESC LIMIT %(limit)s
+"""
+)
 LIST_EXPORT_FILES: Final = """
     SELECT f.name, f.section, f.row_count, f.size_bytes, f.sha256
     FROM export_files AS f JOIN exports AS e
@@ -66,6 +75,16 @@ def find_pending_export(conn: Connection, organization_id: UUID) -> Export | Non
     conn.execute(LOCK_JOBS, (f"exports {organization_id}",))
     with conn.cursor(row_factory=kwargs_row(_export)) as cursor:
         return cursor.execute(FIND_PENDING_EXPORT, (organization_id,)).fetchone()
+
+
+def list_exports(
+    conn: Connection, organization_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
+) -> list[Export]:
+    """Return at most *limit* exports, newest first, that follow *before* (`requested_at`, id)."""
+    before_time, before_id = before or (None, None)
+    values = {"organization_id": organization_id, "before_time": before_time, "before_id": before_id, "limit": limit}
+    with conn.cursor(row_factory=kwargs_row(_export)) as cursor:
+        return cursor.execute(LIST_EXPORTS, values).fetchall()
 
 
 def list_export_files(

@@ -2,9 +2,10 @@
 --
 -- KEYS   1 rate bucket; for a tenant also 2 its standing, 3 its usage of the month
 -- ARGV   1 now, 2 window, 3 block (ms)   4 day, 5 hour (UTC)   6 id of the credential, 7 its epochs ('' for a key)
---        8 number of events in the request   9 '1': accept or hold all of the events or none
---        from 10 on, six values for each tier: name, requests per minute; per month requests, events, held events;
---        stored bytes
+--        8 number of the request's events that every retention includes   9 ages of its other events in days, with
+--        commas   10 '1': accept or hold all of the events or none
+--        from 11 on, seven values for each tier: name, requests per minute; per month requests, events, held events;
+--        stored bytes; retention in days
 -- result {verdict, tier, status, limit, requests in the window, its end (ms), accepted, held, metric, used}
 --        {'unauthenticated'} if the credential is revoked or its epochs are not the current ones
 --        {'unknown'} if a key, a field or the tier is missing. The caller then reads PostgreSQL: a missing value means
@@ -13,8 +14,8 @@ local bucket_key, standing_key, usage_key = KEYS[1], KEYS[2], KEYS[3]
 local now, window_ms, block_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local day, hour = ARGV[4], ARGV[5]
 local credential_id, epochs = ARGV[6], ARGV[7]
-local events, all_or_nothing = tonumber(ARGV[8]), ARGV[9] == '1'
-local FIRST_TIER, VALUES_PER_TIER = 10, 6
+local events, ages, all_or_nothing = tonumber(ARGV[8]), ARGV[9], ARGV[10] == '1'
+local FIRST_TIER, VALUES_PER_TIER = 11, 7
 local is_tenant = #KEYS > 1
 
 local tier, status = ARGV[FIRST_TIER], ''
@@ -33,7 +34,10 @@ while ARGV[place] and ARGV[place] ~= tier do place = place + VALUES_PER_TIER end
 if not ARGV[place] then return {'unknown'} end
 local requests_per_minute, requests_per_month = tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2])
 local events_per_month, held_per_month = tonumber(ARGV[place + 3]), tonumber(ARGV[place + 4])
-local max_bytes = tonumber(ARGV[place + 5])
+local max_bytes, retention_days = tonumber(ARGV[place + 5]), tonumber(ARGV[place + 6])
+for age in string.gmatch(ages, '%d+') do
+    if tonumber(age) <= retention_days then events = events + 1 end
+end
 
 local window = redis.call('HMGET', bucket_key, 'requests', 'ends_at')
 local requests, ends_at = tonumber(window[1] or 0), tonumber(window[2] or 0)

@@ -1,23 +1,32 @@
 """The client of Redis (or Valkey): one connection, and a time limit for each call.
 
 After a failure all calls fail at once, for 0.25 to 2 seconds. So requests do not wait for an unreachable server.
+
+A server may forget a script at any moment: ElastiCache Serverless answers NOSCRIPT even right after SCRIPT LOAD. So
+each EVALSHA that finds no script is repeated as EVAL. NOSCRIPT means that the script has not run.
 """
 
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
 from redis import Redis as Client
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
 from tenancy.errors import AwsCallError, Refusal
-from tenancy.rules.durations import REDIS_FIRST_BREAK_SECONDS, REDIS_MAX_BREAK_SECONDS, REDIS_STEP_TIMEOUT_SECONDS
+from tenancy.rules.durations import (
+    REDIS_FIRST_BREAK_SECONDS,
+    REDIS_MAX_BREAK_SECONDS,
+    REDIS_START_TIMEOUT_SECONDS,
+    REDIS_STEP_TIMEOUT_SECONDS,
+)
 
 type Call = tuple[Sequence[str], Sequence[str | int]]
 
@@ -41,8 +50,8 @@ class Script:
 class Redis:
     """One Redis server at the URL that *url* returns (`rediss://user:password@host:6379`).
 
-    It connects at the first call. After a failure no call is tried for a while. The pause doubles with each failure, so
-    a short outage costs little, and requests do not wait one after another for an unreachable server.
+    It connects at the first call, or in `connect`. After a failure no call is tried for a while. The pause doubles with
+    each failure, so a short outage costs little, and requests do not wait one after another for an unreachable server.
 
     A worker thread limits the time of the call as a whole. Socket time-outs apply to each step of a connection and
     would add up.
@@ -61,13 +70,22 @@ class Redis:
         self._thread: ThreadPoolExecutor | None = None
         self._running: Future[Any] | None = None
 
+    def connect(self) -> None:
+        """Connect before the first request, if the server answers.
+
+        A new connection takes several round trips (TCP, TLS, AUTH), for which a request's time limit is too short. An
+        unreachable server is no error here: the requests are admitted without Redis.
+        """
+        with suppress(RedisUnreachableError):
+            self._within(REDIS_START_TIMEOUT_SECONDS, lambda client: client.ping())
+
     def run(self, script: Script, keys: Sequence[str], values: Sequence[str | int]) -> Any:  # noqa: ANN401 - a script's
         """Return the result of *script* for *keys* and *values*.
 
         Raises:
             RedisUnreachableError: the script may have run.
         """
-        return self._within_timeout(lambda client: _evaluate(client, script, keys, values))
+        return self._within(self._timeout_seconds, lambda client: _evaluate(client, script, keys, values))
 
     def run_each(self, script: Script, calls: Iterable[Call]) -> Sequence[Any]:
         """Return the results of *script* for each of *calls*, which are sent in one pipeline.
@@ -75,7 +93,9 @@ class Redis:
         Raises:
             RedisUnreachableError: any of the calls may have run.
         """
-        results: Sequence[Any] = self._within_timeout(lambda client: _evaluate_each(client, script, list(calls)))
+        results: Sequence[Any] = self._within(
+            self._timeout_seconds, lambda client: _evaluate_each(client, script, list(calls))
+        )
         return results
 
     def close(self) -> None:
@@ -86,14 +106,14 @@ class Redis:
             self._thread.shutdown(wait=False, cancel_futures=True)
         self._client = self._thread = self._running = None
 
-    def _within_timeout(self, work: Callable[[Client], Any]) -> Any:  # noqa: ANN401
+    def _within(self, seconds: float, work: Callable[[Client], Any]) -> Any:  # noqa: ANN401 - the result of *work*
         if time.monotonic() < self._blocked_until or (self._running is not None and not self._running.done()):
             raise RedisUnreachableError("waiting")
         try:
             client = self._connected()
             self._thread = self._thread or ThreadPoolExecutor(max_workers=1)
             self._running = self._thread.submit(work, client)
-            result = self._running.result(self._timeout_seconds)
+            result = self._running.result(seconds)
         except FutureTimeoutError as error:  # The thread may still open the connection. The next call then uses it.
             raise self._failed(error) from error
         except (RedisError, OSError, ValueError, Refusal, AwsCallError) as error:
@@ -130,8 +150,27 @@ def _evaluate(client: Client, script: Script, keys: Sequence[str], values: Seque
 
 
 def _evaluate_each(client: Client, script: Script, calls: list[Call]) -> list[Any]:
-    client.script_load(script.text)
+    """Return the results of all *calls*.
+
+    Raises:
+        ResponseError: a call failed. The others ran.
+    """
+    results = _pipelined(client, script.digest, calls, by_digest=True)
+    forgotten = [number for number, result in enumerate(results) if isinstance(result, NoScriptError)]
+    repeated = _pipelined(client, script.text, [calls[number] for number in forgotten], by_digest=False)
+    for number, result in zip(forgotten, repeated, strict=True):
+        results[number] = result
+    failed = next((result for result in results if isinstance(result, ResponseError)), None)
+    if failed is not None:
+        raise failed
+    return results
+
+
+def _pipelined(client: Client, script: str, calls: Iterable[Call], *, by_digest: bool) -> list[Any]:
+    """Return results and errors of *script*, its digest or its text, in the order of *calls*."""
     pipeline = client.pipeline(transaction=False)
+    evaluate = pipeline.evalsha if by_digest else pipeline.eval
     for keys, values in calls:
-        pipeline.evalsha(script.digest, len(keys), *keys, *values)
-    return pipeline.execute()
+        evaluate(script, len(keys), *keys, *values)
+    results: list[Any] = pipeline.execute(raise_on_error=False)
+    return results

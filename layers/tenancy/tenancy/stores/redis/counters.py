@@ -44,20 +44,23 @@ def admit_tenant(
     *,
     credential: tuple[UUID, str],
     events: int,
+    ages: Sequence[int] = (),
     all_or_nothing: bool,
     now: datetime,
 ) -> Admission | UnknownStanding:
     """Decide on one request of a tenant with *events*, and reserve them.
 
-    *credential* is the id of the credential and, for a person, the epochs of the token. With *all_or_nothing* the
-    events are accepted and held together or not at all.
+    *credential* is the id of the credential and, for a person, the epochs of the token. *ages* has the age in days of
+    each further event, which counts only if the tier's retention includes it. With *all_or_nothing* the events are
+    accepted and held together or not at all.
 
     Raises:
         RedisUnreachableError: the request may have been counted.
     """
     keys = [bucket_key(organization_id, bucket), standing_key(organization_id), usage_key(organization_id, now)]
     credential_id, epoch = credential
-    values = [*_moment(now), str(credential_id), epoch, events, int(all_or_nothing), *_tiers()]
+    asked: Values = [events, ",".join(map(str, ages)), int(all_or_nothing)]
+    values = [*_moment(now), str(credential_id), epoch, *asked, *_tiers()]
     return _admission(redis.run(ADMIT, keys, values), now)
 
 
@@ -71,9 +74,9 @@ def admit_operator(
     Raises:
         RedisUnreachableError: the request may have been counted.
     """
-    tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT]
+    tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 5]
     keys = [f"{{{organization_id}}}:rate:{credential_id}"]
-    return _admission(redis.run(ADMIT, keys, [*_moment(now), str(credential_id), "", 0, 0, *tier]), now)
+    return _admission(redis.run(ADMIT, keys, [*_moment(now), str(credential_id), "", 0, "", 0, *tier]), now)
 
 
 def cancel_reservation(redis: Redis, organization_id: UUID, *, accepted: int, held: int, reserved_at: datetime) -> None:
@@ -161,6 +164,7 @@ def _tiers() -> Values:
             quotas.events_per_month,
             quotas.grace_events_per_month,
             quotas.storage_bytes,
+            quotas.data_retention_days,
         )
     ]
 

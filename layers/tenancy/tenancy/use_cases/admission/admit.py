@@ -1,10 +1,10 @@
 """Admit requests in one Redis round trip.
 
-PostgreSQL is read only if Redis lacks the organization's standing or is unreachable
-(docs/decisions/0003-one-admission.md).
+For a tenant, PostgreSQL is read only if Redis lacks the organization's standing or is unreachable
+(docs/decisions/0003-one-admission.md). For an operator it is read at each request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +18,7 @@ from tenancy.rules.rate_limit import RateWindow, count_request, rate_state
 from tenancy.rules.standing import LIVE, REVOKED
 from tenancy.rules.tenant import Caller, Operator, Tenant
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS
-from tenancy.rules.usage import MonthSoFar
+from tenancy.rules.usage import MonthSoFar, SettledMonth
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.counters import (
     UnknownStanding,
@@ -28,6 +28,7 @@ from tenancy.stores.redis.counters import (
     put_standing,
     seed_usage,
 )
+from tenancy.use_cases.admission.taken_events import TakenEvents
 
 if TYPE_CHECKING:
     from tenancy.stores.postgres.client import Database
@@ -38,57 +39,103 @@ ERASED_STATUSES: Final = frozenset({OrganizationStatus.ERASING, OrganizationStat
 
 
 class AdmissionGate:
-    """Decides on requests. While Redis is unreachable, it uses rate windows of this process."""
+    """Decides on requests.
+
+    While Redis is unreachable, it uses rate windows of this process and the month's usage from PostgreSQL.
+    """
 
     def __init__(self, redis: Redis, db: "Callable[[], Database]") -> None:
         """Open nothing yet.
 
-        *db* is called only if Redis cannot decide, because it imports PostgreSQL's driver.
+        *db* is called only for an operator, or if Redis cannot decide, because it imports PostgreSQL's driver.
         """
         self._redis = redis
         self._db = db
         self._windows: dict[str, RateWindow] = {}
+        self._taken = TakenEvents()
 
-    def admit(self, caller: Caller, *, events: int = 0, all_or_nothing: bool = False, now: datetime) -> Admission:
+    def admit(
+        self,
+        caller: Caller,
+        *,
+        events: int = 0,
+        ages: Sequence[int] = (),
+        all_or_nothing: bool = False,
+        now: datetime,
+    ) -> Admission:
         """Decide on one request of *caller* with so many *events*, and reserve quota for them.
 
+        *ages* has the age in days of each further event. It counts only if the retention of the tier includes it.
+
         The first events that fit the month's quota are accepted. The next events that fit the grace band are held.
-        With *all_or_nothing* either all events fit or none is reserved. While Redis is unreachable, the rate limit
-        applies per process, quotas are not checked, and PostgreSQL decides on revoked and suspended callers.
+        With *all_or_nothing* either all events fit or none is reserved.
+
+        While Redis is unreachable, the rate limit applies per process, and PostgreSQL decides on revoked and suspended
+        callers. The quota of events is compared with the usage of the last roll-up and the events that this process has
+        admitted since. The quota of requests is not checked.
 
         Raises:
             UnavailableError: PostgreSQL is needed and unreachable.
         """
+        if isinstance(caller, Operator):
+            return self._admit_operator(caller, now)
         try:
-            if isinstance(caller, Operator):
-                return self._admit_operator(caller, now)
-            return self._admit_tenant(caller, events=events, all_or_nothing=all_or_nothing, now=now)
+            return self._admit_tenant(caller, events=events, ages=ages, all_or_nothing=all_or_nothing, now=now)
         except RedisUnreachableError as error:
-            return replace(self._admit_without_redis(caller, events=events, now=now), degraded_by=str(error))
+            admission = self._admit_without_redis(
+                caller, events=events, ages=ages, all_or_nothing=all_or_nothing, now=now
+            )
+            return replace(admission, degraded_by=str(error))
 
     def cancel(self, tenant: Tenant, admission: Admission, *, reserved_at: datetime) -> None:
         """Return the reserved quota of an *admission*.
 
         If Redis is unreachable, the roll-up corrects the counter.
         """
-        if admission.degraded_by or not admission.accepted + admission.held:
+        accepted, held = admission.accepted, admission.held
+        if admission.degraded_by:
+            self._taken.add(tenant.organization_id, accepted=-accepted, held=-held, at=reserved_at)
+            return
+        if not accepted + held:
             return
         with suppress(RedisUnreachableError):
             cancel_reservation(
                 self._redis,
                 tenant.organization_id,
-                accepted=admission.accepted,
-                held=admission.held,
+                accepted=accepted,
+                held=held,
                 reserved_at=reserved_at,
             )
 
     def _admit_operator(self, operator: Operator, now: datetime) -> Admission:
+        """Decide on a request of a platform key.
+
+        PostgreSQL is asked for the key at each request that the rate limit admits. So a revoked key is refused at its
+        next request, also if it was revoked by hand (docs/decisions/0045-credential-look-ups.md).
+        """
+        try:
+            admission = self._count_operator(operator, now)
+        except RedisUnreachableError as error:
+            admission = replace(self._count_operator_here(operator, now), degraded_by=str(error))
+        if admission.verdict is AdmissionVerdict.ADMITTED and not self._is_live(operator):
+            return replace(admission, verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
+        return admission
+
+    def _count_operator(self, operator: Operator, now: datetime) -> Admission:
         admission = admit_operator(self._redis, PLATFORM_LOG, operator.credential_id, now=now)
         if isinstance(admission, UnknownStanding):
             raise RedisUnreachableError("evicted")
         return admission
 
-    def _admit_tenant(self, tenant: Tenant, *, events: int, all_or_nothing: bool, now: datetime) -> Admission:
+    def _count_operator_here(self, operator: Operator, now: datetime) -> Admission:
+        window = self._window(PLATFORM_LOG, str(operator.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
+        rate = rate_state(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
+        verdict = AdmissionVerdict.RATE_LIMITED if rate.is_exceeded else AdmissionVerdict.ADMITTED
+        return Admission(verdict=verdict, rate=rate)
+
+    def _admit_tenant(
+        self, tenant: Tenant, *, events: int, ages: Sequence[int], all_or_nothing: bool, now: datetime
+    ) -> Admission:
         def admit() -> Admission | UnknownStanding:
             return admit_tenant(
                 self._redis,
@@ -96,6 +143,7 @@ class AdmissionGate:
                 tenant.bucket,
                 credential=(tenant.credential_id, tenant.epoch),
                 events=events,
+                ages=ages,
                 all_or_nothing=all_or_nothing,
                 now=now,
             )
@@ -106,7 +154,7 @@ class AdmissionGate:
             if known is None:
                 return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
             if known.standing.status in ERASED_STATUSES:  # no new keys in Redis, and no usage queries
-                return self._admit_by_standing(tenant, known, events=events, now=now)
+                return self._admit_by_standing(tenant, known, now=now)
             self._seed(tenant, known, now)
             admission = admit()
         if isinstance(admission, UnknownStanding):  # evicted, or flushed, right after it was seeded
@@ -115,7 +163,7 @@ class AdmissionGate:
 
     def _seed(self, tenant: Tenant, known: "KnownStanding", now: datetime) -> None:
         """Write the standing and the month's usage from PostgreSQL to Redis."""
-        so_far = self._read_month_so_far(tenant, now)
+        so_far = self._read_month(tenant, now).so_far
         credential = tenant.credential_id, known.credential
         put_standing(self._redis, tenant.organization_id, known.standing, credential=credential)
         seed_usage(self._redis, tenant.organization_id, so_far, now=now)
@@ -125,24 +173,38 @@ class AdmissionGate:
 
         return read_standing(self._db(), tenant)
 
-    def _read_month_so_far(self, tenant: Tenant, now: datetime) -> MonthSoFar:
-        from tenancy.use_cases.admission.read_standing import read_month_so_far  # noqa: PLC0415 - with the database's driver
+    def _read_month(self, tenant: Tenant, now: datetime) -> SettledMonth:
+        from tenancy.use_cases.admission.read_standing import read_month  # noqa: PLC0415 - with the database's driver
 
-        return read_month_so_far(self._db(), tenant, now=now)
+        return read_month(self._db(), tenant, now=now)
 
-    def _admit_without_redis(self, caller: Caller, *, events: int, now: datetime) -> Admission:
-        """Decide without Redis: accept all events, which the roll-up counts later from their rows."""
-        if isinstance(caller, Operator):
-            window = self._window(PLATFORM_LOG, str(caller.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
-            rate = rate_state(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
-            verdict = AdmissionVerdict.RATE_LIMITED if rate.is_exceeded else AdmissionVerdict.ADMITTED
-            return Admission(verdict=verdict, rate=rate)
+    def _is_live(self, operator: Operator) -> bool:
+        from tenancy.use_cases.admission.check_platform_key import is_live  # noqa: PLC0415 - with the database's driver
+
+        return is_live(self._db(), operator)
+
+    def _admit_without_redis(
+        self, caller: Tenant, *, events: int, ages: Sequence[int], all_or_nothing: bool, now: datetime
+    ) -> Admission:
         known = self._read_standing(caller)
         if known is None:
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
-        return self._admit_by_standing(caller, known, events=events, now=now)
+        admission = self._admit_by_standing(caller, known, now=now)
+        retention_days = QUOTAS[known.standing.tier].data_retention_days
+        events += sum(age <= retention_days for age in ages)
+        if events and admission.verdict is AdmissionVerdict.ADMITTED:
+            admission = admission.with_events(events, self._month_so_far(caller, now), all_or_nothing=all_or_nothing)
+            self._taken.add(caller.organization_id, accepted=admission.accepted, held=admission.held, at=now)
+        return admission
 
-    def _admit_by_standing(self, caller: Tenant, known: "KnownStanding", *, events: int, now: datetime) -> Admission:
+    def _month_so_far(self, tenant: Tenant, now: datetime) -> MonthSoFar:
+        """Return the month's usage: as of the last roll-up, and what this process has admitted since."""
+        month = self._read_month(tenant, now)
+        accepted, held = self._taken.since(tenant.organization_id, month.settled_at)
+        so_far = month.so_far
+        return replace(so_far, events=so_far.events + accepted, held=so_far.held + held)
+
+    def _admit_by_standing(self, caller: Tenant, known: "KnownStanding", *, now: datetime) -> Admission:
         """Decide by the standing from PostgreSQL and the rate windows of this process."""
         if not _is_valid(caller, known):
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
@@ -158,7 +220,6 @@ class AdmissionGate:
             rate=rate,
             tier=standing.tier,
             status=standing.status,
-            accepted=events if verdict is AdmissionVerdict.ADMITTED else 0,
         )
 
     def _window(self, organization_id: UUID, bucket: str, limit: int, now: datetime) -> RateWindow:

@@ -1,6 +1,6 @@
 """Read an organization's audit log: one page of it, and the verification of its chain."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -9,7 +9,7 @@ from uuid import UUID
 from tenancy.errors import NotFoundError
 from tenancy.rules.audit_chain import CHAIN_START, AuditEntry, BrokenLink, ChainLink, Checkpoint, verify_chain
 from tenancy.rules.audit_record import PLATFORM_LOG
-from tenancy.rules.cursors import format_cursor, parse_cursor
+from tenancy.rules.cursors import Page, PagedList, TimePosition
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.audit_log import (
     AuditSelection,
@@ -24,14 +24,6 @@ from tenancy.stores.postgres.organizations import has_organization
 
 BATCH: Final = 1000
 MAX_ENTRIES: Final = 100_000  # per verification: a few seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryPage:
-    """One page of a log, newest entry first. *next_cursor* is None on the last page."""
-
-    entries: Sequence[AuditEntry]
-    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +44,20 @@ class Verification:
 
 def list_audit_entries(
     db: Database, organization_id: UUID, selection: AuditSelection, *, cursor: str | None, limit: int
-) -> EntryPage:
-    """Return at most *limit* entries of *selection* after the *cursor* of an earlier page.
+) -> Page[AuditEntry]:
+    """Return at most *limit* entries of *selection* after the *cursor* of an earlier page, newest first.
 
     Raises:
         NotFoundError: there is no such organization.
         InvalidError: the cursor is invalid.
         UnavailableError: the database is unreachable.
     """
-    before = parse_cursor(cursor) if cursor is not None else None
+    log = PagedList(name="audit log", organization_id=organization_id, position=TimePosition, parameters=(selection,))
+    before = log.find_position(cursor)
     with db.tenant_transaction(organization_id) as conn:
         _require_log(conn, organization_id)
         entries = list_entries(conn, organization_id, selection, before=before, limit=limit + 1)
-    last = entries[limit - 1] if len(entries) > limit else None
-    return EntryPage(
-        entries=entries[:limit], next_cursor=format_cursor(last.occurred_at, last.id) if last is not None else None
-    )
+    return Page.of(entries, limit, lambda each: log.format_cursor(TimePosition.of(each.occurred_at, each.id)))
 
 
 def verify_audit_log(

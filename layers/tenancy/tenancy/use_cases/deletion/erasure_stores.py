@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tenancy.rules.durations import SUBDOMAIN_QUARANTINE
 from tenancy.rules.organization import Organization
+from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.clickhouse.client import Client
@@ -31,6 +32,7 @@ class ErasureStores:
     redis: Redis
     gateway_keys: GatewayKeys
     exports: Exports
+    dead_letters: DeadLetterObjects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,14 @@ def _erase_exports(erasure_stores: ErasureStores, organization_id: UUID, _now: d
 
 def _count_exports(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
     return {"objects": erasure_stores.exports.count_all(organization_id)}
+
+
+def _erase_dead_letters(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> None:
+    erasure_stores.dead_letters.delete_all(organization_id)
+
+
+def _count_dead_letters(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
+    return {"objects": erasure_stores.dead_letters.count_all(organization_id)}
 
 
 def _erase_clickhouse(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> None:
@@ -96,6 +106,7 @@ ERASABLE_STORES: Final[Mapping[str, ErasableStore]] = MappingProxyType(
     {
         "gateway_keys": ErasableStore(erase=_erase_gateway_keys, count=_count_gateway_keys),
         "exports": ErasableStore(erase=_erase_exports, count=_count_exports),
+        "dead_letters": ErasableStore(erase=_erase_dead_letters, count=_count_dead_letters),
         "clickhouse": ErasableStore(erase=_erase_clickhouse, count=_count_clickhouse),
         "redis": ErasableStore(erase=_erase_redis, count=_count_redis),
         "postgres": ErasableStore(erase=_erase_postgres, count=_count_postgres),

@@ -4,26 +4,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.errors import ConflictError, TransitionNotAllowedError, UnavailableError
-from tenancy.rules.admission import HELD_FOR_QUOTA
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import DOWNGRADE_RETENTION, RELEASE_LEASE_TIME
-from tenancy.rules.events.segment import HELD_FOR_CLOCK
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.standing import require_existing
 from tenancy.rules.tiers import QUOTAS, first_kept_day
 from tenancy.rules.usage import HeldUsage, MonthlyUsage
 from tenancy.stores.clickhouse.client import ClickHouseError, Client
-from tenancy.stores.clickhouse.platform.held_events import (
-    count_held,
+from tenancy.stores.clickhouse.platform.held_events import count_held
+from tenancy.stores.clickhouse.platform.released_events import (
+    DueEvents,
+    count_copies,
+    count_marked,
+    count_waiting,
     delete_released,
-    find_releasable,
+    find_fitting,
+    insert_marked,
+    insert_marks,
     insert_released,
-    mark_released,
 )
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
@@ -38,19 +40,26 @@ RELEASABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Release:
-    """A release of an organization's held events.
+class Release:
+    """The result of an operator's release.
 
-    It covers at most *room* events that are held for one of *reasons* and were received on *first_kept* or later.
-    *quota* is the tier's monthly quota of events. *quota* and *room* are None for a release without limit.
-    *held_of_month* is the number of the month's held events before the release.
+    *waiting* events stay held: their time is to come, or it is older than the retention.
     """
 
-    organization_id: UUID
-    reasons: Sequence[str]
-    first_kept: date
+    released: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    """The events that may still be released into a month.
+
+    *quota* is the tier's monthly quota of events. *quota* and *events* are None for a release without limit.
+    *held_of_month* is the number of the month's events in the grace band before the release.
+    """
+
+    events: int | None = None
     quota: int | None = None
-    room: int | None = None
     held_of_month: int = 0
 
 
@@ -71,10 +80,11 @@ def count_held_by_reason(
 
 def release_all(
     platform_db: Database, client: Client, redis: Redis, organization_id: UUID, actor: Actor, *, now: datetime
-) -> int:
-    """Release all held events of an organization, also past its quota, and return their number.
+) -> Release:
+    """Release the held events of an organization that are due, also past its quota.
 
-    The audit record is written before the release.
+    An event is due once its time is past. An event without a credible time is always due. The audit record is written
+    before the release.
 
     Raises:
         NotFoundError: there is no such organization.
@@ -87,20 +97,19 @@ def release_all(
     first_kept, status = _first_kept(platform_db, organization_id, now)
     if status not in RELEASABLE:
         raise TransitionNotAllowedError(f"The organization is {status}. Its held events cannot be released.")
-    record = AuditRecord.done(HELD_EVENTS_RELEASED, "all held events", actor, now=now)
-    release = _Release(organization_id=organization_id, reasons=(HELD_FOR_QUOTA, HELD_FOR_CLOCK), first_kept=first_kept)
+    due = DueEvents(organization_id=organization_id, first_kept=first_kept, now=now)
     with _lease(platform_db, organization_id, now) as is_taken, _clickhouse_errors():
         if is_taken and _is_releasable(platform_db, organization_id):  # again, under the lease
             with platform_db.tenant_transaction(organization_id) as conn:
+                record = AuditRecord.done(HELD_EVENTS_RELEASED, "all held events", actor, now=now)
                 insert_audit_record(conn, organization_id, record)
-            released = _insert(client, redis, release, now=now)
+            released = _release_without_time(client, redis, due) + _release_due(client, redis, due, _Room())
             delete_released(client, [organization_id])
-            mark_released(client, organization_id)
-            return released
+            return Release(released=released, waiting=count_waiting(client, due))
     minutes = RELEASE_LEASE_TIME // timedelta(minutes=1)
     raise ConflictError(
-        "The held events cannot be released: a release is running or has failed, or the organization was deleted. "
-        f"Check its status. Retry after {minutes} minutes."
+        "The held events cannot be released. Another release is running or has failed, or the organization was "
+        f"deleted. Check the status of the organization, then retry after {minutes} minutes."
     )
 
 
@@ -113,7 +122,7 @@ def release_into_room(
     *,
     now: datetime,
 ) -> int:
-    """Release events held for quota as far as the month has room, and return their number.
+    """Release the events that are due as far as the month has room, and return their number.
 
     Raises:
         ClickHouseError: ClickHouse is unreachable. The next run continues and counts no event twice.
@@ -121,28 +130,25 @@ def release_into_room(
     with platform_db.transaction() as conn:
         tiers = list_retentions(conn, changed_since=now - DOWNGRADE_RETENTION)
     usage_by_organization = {each.organization_id: each for each in usage}
-    released: dict[UUID, int] = {}
+    released, with_copies = 0, []
     for each in held:
         month = usage_by_organization.get(each.organization_id)
-        if month is None or not each.events or not _room(month):
+        if month is None or not each.past_events or not _room_of(month):
             continue
-        release = _Release(
-            organization_id=each.organization_id,
-            reasons=(HELD_FOR_QUOTA,),
-            first_kept=first_kept_day(tiers[each.organization_id], now),
-            quota=QUOTAS[month.tier].events_per_month,
-            room=_room(month),
-            held_of_month=each.events_of_month,
-        )
+        first_kept = first_kept_day(tiers[each.organization_id], now)
+        due = DueEvents(organization_id=each.organization_id, first_kept=first_kept, now=now)
+        quota = QUOTAS[month.tier].events_per_month
+        room = _Room(events=_room_of(month), quota=quota, held_of_month=each.events_of_month)
         with _lease(platform_db, each.organization_id, now) as is_taken:
             if is_taken and _is_releasable(platform_db, each.organization_id):
-                released[each.organization_id] = _insert(client, redis, release, now=now)
-    if any(released.values()):
-        delete_released(client, [organization_id for organization_id, events in released.items() if events])
-    return sum(released.values())
+                released += _release_due(client, redis, due, room)
+                with_copies += [each.organization_id] if count_copies(client, due) else []
+    if with_copies:
+        delete_released(client, with_copies)
+    return released
 
 
-def _room(month: MonthlyUsage) -> int:
+def _room_of(month: MonthlyUsage) -> int:
     quotas = QUOTAS[month.tier]
     if month.status not in RELEASABLE or month.storage_bytes >= quotas.storage_bytes:
         return 0
@@ -155,25 +161,39 @@ def _is_releasable(platform_db: Database, organization_id: UUID) -> bool:
     return organization is not None and organization.status in RELEASABLE
 
 
-def _insert(client: Client, redis: Redis, release: _Release, *, now: datetime) -> int:
-    """Copy the held events that fit into the table `events`, and return their number.
+def _release_due(client: Client, redis: Redis, due: DueEvents, room: _Room) -> int:
+    """Copy the due events that fit into the table `events`, and return their number.
 
     The caller then deletes them from `held_events`. The room is reserved in Redis before the copy, because requests
     reserve quota at the same time.
     """
-    organization_id = release.organization_id
-    find_fitting = partial(find_releasable, client, organization_id, release.reasons, first_kept=release.first_kept)
-    events, until = find_fitting(room=release.room)
-    claimed = events
+    fitting = find_fitting(client, due, room=room.events)
+    claimed = fitting.events
     with suppress(RedisUnreachableError):  # the next roll-up settles the counter, here and below
-        claimed = reserve_room(redis, organization_id, events, quota=release.quota, now=now)
-    if claimed < events:
-        events, until = find_fitting(room=claimed)
-    if events:
-        insert_released(client, organization_id, release.reasons, first_kept=release.first_kept, until=until, now=now)
+        claimed = reserve_room(redis, due.organization_id, fitting.events, quota=room.quota, now=due.now)
+    if claimed < fitting.events:
+        fitting = find_fitting(client, due, room=claimed)
+    if fitting.events:
+        insert_released(client, due, fitting)
     with suppress(RedisUnreachableError):
-        still_held = max(0, release.held_of_month - events)
-        finish_release(redis, organization_id, unused=claimed - events, still_held=still_held, now=now)
+        still_held = max(0, room.held_of_month - fitting.in_grace_band)
+        unused = claimed - fitting.events
+        finish_release(redis, due.organization_id, unused=unused, still_held=still_held, now=due.now)
+    return fitting.events
+
+
+def _release_without_time(client: Client, redis: Redis, due: DueEvents) -> int:
+    """Copy the events without a credible time into the table `events`, and return their number.
+
+    They are marked before the copy. A release that dies in between leaves marks without an event, and the next one
+    copies them.
+    """
+    insert_marks(client, due)
+    events = count_marked(client, due)
+    if events:
+        with suppress(RedisUnreachableError):
+            reserve_room(redis, due.organization_id, events, quota=None, now=due.now)
+        insert_marked(client, due)
     return events
 
 

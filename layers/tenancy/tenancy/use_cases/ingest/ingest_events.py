@@ -30,9 +30,10 @@ from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.quotas import quota_exceeded, quota_retry_later
 from tenancy.rules.resolution import Mention, resolve
 from tenancy.rules.tenant import Caller, Tenant, require_tenant
+from tenancy.rules.tiers import QUOTAS
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.use_cases.admission.admit import AdmissionGate
-from tenancy.use_cases.ingest.parse_batch import Identity, ParsedBatch
+from tenancy.use_cases.ingest.parse_batch import EVENTS_MEMBER, Identity, ParsedBatch
 
 if TYPE_CHECKING:
     from tenancy.use_cases.keys.write_keys import WriteKeys
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 OVER_QUOTA: Final = FieldError(
     location="", code="quota_exceeded", message="The month's quota of events and its grace band are used up."
 )
-EVENTS: Final = "events"  # the member with the list of events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +117,10 @@ class Ingest:
                 tenant = self._authorize(caller, request.mentions)
                 parsed = request.parse(tenant)
             except Refusal:
-                self._admit(caller, 0, request.all_or_nothing, hooks, now)
+                self._admit(caller, None, request.all_or_nothing, hooks, now)
                 raise
-            admission = self._admit(tenant, len(parsed.counted), request.all_or_nothing, hooks, now)
+            admission = self._admit(tenant, parsed, request.all_or_nothing, hooks, now)
+            parsed = _apply_retention(parsed, admission, all_or_nothing=request.all_or_nothing)
             require_room(admission, parsed, all_or_nothing=request.all_or_nothing)
             receipt = enqueue_events(
                 self._queue, tenant, parsed, admission, lambda: self._gate.cancel(tenant, admission, reserved_at=now)
@@ -149,7 +150,7 @@ class Ingest:
         try:
             tenant = self._write_keys().authenticate(key, now=now)
             with hooks.audited(tenant):
-                self._admit(tenant, 0, True, hooks, now)  # noqa: FBT003 - a Segment SDK's request
+                self._admit(tenant, None, True, hooks, now)  # noqa: FBT003 - a Segment SDK's request
                 self._authorize(tenant, mentions)
         except (UnauthenticatedError, OrganizationInactiveError) as error:
             raise NotFoundError("There is no such project.") from error
@@ -161,15 +162,28 @@ class Ingest:
     def _admit(
         self,
         caller: Caller,
-        events: int,
+        parsed: ParsedBatch | None,
         all_or_nothing: bool,  # noqa: FBT001 - the request's
         hooks: IngestHooks,
         now: datetime,
     ) -> Admission:
-        admission = self._gate.admit(caller, events=events, all_or_nothing=all_or_nothing, now=now)
+        events, ages = (parsed.kept_by_all, list(parsed.ages.values())) if parsed is not None else (0, [])
+        admission = self._gate.admit(caller, events=events, ages=ages, all_or_nothing=all_or_nothing, now=now)
         hooks.on_admission(admission)
         admission.require_admitted(all_or_nothing=all_or_nothing)
         return admission
+
+
+def _apply_retention(parsed: ParsedBatch, admission: Admission, *, all_or_nothing: bool) -> ParsedBatch:
+    """Hold or reject the events that are older than the retention of the tier.
+
+    Raises:
+        InvalidError: no event is left.
+    """
+    if admission.tier is None:
+        return parsed
+    retention_days = QUOTAS[admission.tier].data_retention_days
+    return parsed.hold_past(retention_days) if all_or_nothing else parsed.reject_past(retention_days)
 
 
 def require_room(admission: Admission, parsed: ParsedBatch, *, all_or_nothing: bool) -> None:
@@ -219,7 +233,7 @@ def _receipt(parsed: ParsedBatch, accepted: set[Identity], held: set[Identity]) 
     """Count the results of the events. A copy within the batch has the result of the first one."""
     enqueued = accepted | held
     refused = [
-        Rejection(index=index, event_id=row.event_id, errors=tuple(within_body([OVER_QUOTA], EVENTS, index)))
+        Rejection(index=index, event_id=row.event_id, errors=tuple(within_body([OVER_QUOTA], EVENTS_MEMBER, index)))
         for index, row in parsed.rows.items()
         if row.identity not in enqueued
     ]

@@ -47,13 +47,14 @@ class QueuedFrame:
     """A message of the event queue.
 
     *text* is the frame in base64 (`rules/events/frames.py`). *organization_id* is the text of a UUID. It is empty if
-    the message names no organization. Such a message is poison.
+    the message names no organization. Such a message is poison. *carried* are the attributes that a dead letter keeps.
     """
 
     message_id: str
     organization_id: str
     table: EventTable
     text: str
+    carried: Mapping[str, str] = MappingProxyType({})
 
 
 class PoisonError(Exception):
@@ -93,7 +94,9 @@ def _load_one_by_one(client: Client, dead_letters: DeadLetters, messages: Sequen
         try:
             _insert(client, message.table, [message])
         except PoisonError as error:
-            dead_letters.send(message.organization_id, message.table, message.text, error=str(error))
+            dead_letters.send(
+                message.organization_id, message.table, message.text, error=str(error), carried=message.carried
+            )
         except ClickHouseError:
             failed.append(message.message_id)
     return failed

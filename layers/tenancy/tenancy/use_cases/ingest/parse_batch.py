@@ -1,26 +1,34 @@
 """Parse the events of a request, each alone, so that one bad event rejects only itself."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain, islice
 from typing import Final
 
-from msgspec import Raw
+from msgspec import Raw, structs
 
-from tenancy.errors import FieldError, InvalidError
+from tenancy.errors import MAX_ERRORS, FieldError, InvalidError
 from tenancy.rules.events.batch import Batch
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
-from tenancy.rules.events.segment import parse_segment_message
+from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
 from tenancy.rules.members import within_body
 from tenancy.rules.resolution import Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
-from tenancy.rules.tiers import QUOTAS
 
-MAX_REPORTED_ERRORS: Final = 100
-MAX_FURTHER_ERRORS: Final = 2_500  # of a batch: each rejected event has its first error, and so many follow in all
+EVENTS_MEMBER: Final = "events"  # of the body of POST /v1/events
 
 type Identity = tuple[str, str, str, str]
+
+
+class NoValidEventError(InvalidError):
+    """No event of a batch is valid. *rejected* has all of its events."""
+
+    def __init__(self, detail: str, *, errors: Sequence[FieldError], rejected: tuple[Rejection, ...]) -> None:
+        """Name the *errors* that the client sees."""
+        super().__init__(detail, errors=errors)
+        self.rejected = rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,22 +36,71 @@ class ParsedBatch:
     """The events of a request: valid *rows* by their place in it, and the *rejected* events.
 
     *counted* rows take quota; *clock_held* rows are held because of their timestamp and take none. Both have each event
-    once: copies in one batch were received at the same time, and the first one counts.
+    once: copies in one batch were received at the same time, and the first one counts. *ages* has the age in days of
+    each counted event that the retention of some tier may exclude. The tier is known after the admission.
     """
 
     rows: Mapping[int, EventRow]
     counted: Mapping[Identity, EventRow]
     clock_held: Mapping[Identity, EventRow]
+    ages: Mapping[Identity, int]
     rejected: tuple[Rejection, ...]
 
     @classmethod
-    def of(cls, rows: Mapping[int, EventRow], rejected: Iterable[Rejection]) -> "ParsedBatch":
+    def of(cls, rows: Mapping[int, EventRow], rejected: Iterable[Rejection], context: BatchContext) -> "ParsedBatch":
         """Divide *rows* into those that take quota and those held because of their timestamp."""
         counted: dict[Identity, EventRow] = {}
         clock_held: dict[Identity, EventRow] = {}
         for row in rows.values():
             (clock_held if row.reason else counted).setdefault(row.identity, row)
-        return cls(rows=rows, counted=counted, clock_held=clock_held, rejected=tuple(rejected))
+        ages = {
+            identity: context.age_in_days(row)
+            for identity, row in counted.items()
+            if row.event_timestamp < context.kept_by_all_text
+        }
+        return cls(rows=rows, counted=counted, clock_held=clock_held, ages=ages, rejected=tuple(rejected))
+
+    @property
+    def kept_by_all(self) -> int:
+        """The number of counted events that the retention of every tier includes."""
+        return len(self.counted) - len(self.ages)
+
+    def hold_past(self, retention_days: int) -> "ParsedBatch":
+        """Hold the events that are older than the retention, as for a Segment SDK."""
+        past = self._past(retention_days)
+        if not past:
+            return self
+        held = {identity: structs.replace(self.counted[identity], reason=HELD_FOR_CLOCK) for identity in past}
+        counted = {identity: row for identity, row in self.counted.items() if identity not in past}
+        return replace(self, counted=counted, clock_held={**self.clock_held, **held})
+
+    def reject_past(self, retention_days: int) -> "ParsedBatch":
+        """Reject the events that are older than the retention.
+
+        Raises:
+            InvalidError: no event is left.
+        """
+        past = self._past(retention_days)
+        if not past:
+            return self
+        error = FieldError(
+            location="event_timestamp",
+            code="out_of_range",
+            message=f"Expected a time at most {retention_days} days ago and at most 24 hours ahead.",
+        )
+        rejected = [
+            Rejection(index=index, event_id=row.event_id, errors=tuple(within_body([error], EVENTS_MEMBER, index)))
+            for index, row in self.rows.items()
+            if row.identity in past
+        ]
+        rows = {index: row for index, row in self.rows.items() if row.identity not in past}
+        counted = {identity: row for identity, row in self.counted.items() if identity not in past}
+        if not rows:
+            raise _refusal([*self.rejected, *rejected])
+        return replace(self, rows=rows, counted=counted, rejected=(*self.rejected, *rejected))
+
+    def _past(self, retention_days: int) -> set[Identity]:
+        return {identity for identity, age in self.ages.items() if age > retention_days}
 
 
 def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedBatch:
@@ -55,7 +112,7 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
     """
     if batch.organization_id is not None:
         _require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
-    return _parse(tenant, batch.events, parse_event, at=("events",), errors=batch.errors, now=now)
+    return _parse(tenant, batch.events, parse_event, at=(EVENTS_MEMBER,), errors=batch.errors, now=now)
 
 
 def parse_segment_calls(
@@ -94,24 +151,24 @@ def _parse(
 
     The *errors* of the batch are raised after all events were parsed, because a mismatch of an event comes first.
     """
-    retention = timedelta(days=QUOTAS[tenant.tier].data_retention_days)
-    context = BatchContext(organization_id=tenant.organization_id, received_at=now, retention=retention)
+    context = BatchContext(organization_id=tenant.organization_id, received_at=now)
     rows: dict[int, EventRow] = {}
     rejected: list[Rejection] = []
-    further = MAX_FURTHER_ERRORS
     for index, raw in enumerate(raws):
         try:
             rows[index] = parse(bytes(raw), context)
         except InvalidEventError as error:
-            shown = error.errors[: 1 + further]
-            further -= len(shown) - 1
-            located = within_body(shown, *(() if at is None else (*at, index)))
+            located = within_body(error.errors, *(() if at is None else (*at, index)))
             rejected.append(Rejection(index=index, event_id=error.event_id, errors=tuple(located)))
     if errors or not rows:
-        raise _refusal([*errors, *(error for rejection in rejected for error in rejection.errors)], has_rows=bool(rows))
-    return ParsedBatch.of(rows, rejected)
+        raise _refusal(rejected, errors)
+    return ParsedBatch.of(rows, rejected, context)
 
 
-def _refusal(errors: Sequence[FieldError], *, has_rows: bool) -> InvalidError:
-    detail = "The batch is not valid." if has_rows else "No event of the batch is valid."
-    return InvalidError(f"{detail} `errors` lists the fields.", errors=errors[:MAX_REPORTED_ERRORS])
+def _refusal(rejected: Sequence[Rejection], errors: Sequence[FieldError] = ()) -> NoValidEventError:
+    """Return the refusal of a batch with *errors* of its own members, and of its *rejected* events."""
+    detail = "The batch is not valid." if errors else "No event of the batch is valid."
+    shown = chain(errors, chain.from_iterable(rejection.errors for rejection in rejected))
+    return NoValidEventError(
+        f"{detail} `errors` lists the fields.", errors=list(islice(shown, MAX_ERRORS)), rejected=tuple(rejected)
+    )

@@ -10,6 +10,7 @@ from tenancy.rules.api_keys import ApiKey, KeyType
 from tenancy.rules.credentials import Jwt, parse_authorization
 from tenancy.rules.permissions import ROLES
 from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
+from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.lookups import CredentialHolder, find_key_holder, find_member, find_platform_key
 
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticated:
-    """A caller and the value of its key in a usage plan.
+    """A caller, the value of its key in a usage plan, and the tier of its organization.
 
-    *gateway_key* is None for the operator. The stack's own key meters the operator.
+    *gateway_key* and *tier* are None for the operator. The stack's own key meters the operator.
     """
 
     caller: Caller
     gateway_key: str | None
+    tier: Tier | None = None
 
 
 def authenticate(
@@ -93,7 +95,6 @@ def _authenticated(
     tenant = Tenant(
         organization_id=holder.organization_id,
         subdomain=holder.subdomain,
-        tier=holder.tier,
         scopes=scopes,
         credential_id=holder.credential_id,
         kind=kind,
@@ -101,4 +102,4 @@ def _authenticated(
         epoch=epoch,
         expires_at=expires_at,
     )
-    return Authenticated(caller=tenant, gateway_key=holder.gateway_key)
+    return Authenticated(caller=tenant, gateway_key=holder.gateway_key, tier=holder.tier)

@@ -1,23 +1,14 @@
 """Show and list organizations for the operator."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
-from tenancy.rules.cursors import format_cursor, parse_cursor
+from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.cursors import Page, PagedList, TimePosition
 from tenancy.rules.organization import Organization, OrganizationStatus
 from tenancy.rules.standing import require_existing
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.organizations import find_organization, list_organizations
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrganizationPage:
-    """One page of a list. *next_cursor* is None on the last page."""
-
-    organizations: Sequence[Organization]
-    next_cursor: str | None
 
 
 def get_organization(platform_db: Database, organization_id: UUID) -> Organization:
@@ -33,7 +24,7 @@ def get_organization(platform_db: Database, organization_id: UUID) -> Organizati
 
 def list_organization_page(
     platform_db: Database, *, status: OrganizationStatus | None, tier: Tier | None, cursor: str | None, limit: int
-) -> OrganizationPage:
+) -> Page[Organization]:
     """Return at most *limit* organizations after *cursor*, newest first.
 
     *cursor* comes from an earlier page.
@@ -41,10 +32,10 @@ def list_organization_page(
     Raises:
         InvalidError: the cursor is invalid.
     """
-    before = parse_cursor(cursor) if cursor is not None else None
+    listed = PagedList(
+        name="organizations", organization_id=PLATFORM_LOG, position=TimePosition, parameters=(status, tier)
+    )
+    before = listed.find_position(cursor)
     with platform_db.transaction() as conn:
         organizations = list_organizations(conn, status=status, tier=tier, before=before, limit=limit + 1)
-    last = organizations[limit - 1] if len(organizations) > limit else None
-    return OrganizationPage(
-        organizations=organizations[:limit], next_cursor=format_cursor(last.created_at, last.id) if last else None
-    )
+    return Page.of(organizations, limit, lambda each: listed.format_cursor(TimePosition.of(each.created_at, each.id)))

@@ -13,9 +13,10 @@ import msgspec
 
 from tenancy.rules.events.frames import EventTable
 from tenancy.rules.exports import ExportPosition
+from tenancy.rules.statistics import DIMENSIONS, StatisticsQuery
 from tenancy.rules.usage import Period, unsettled_since
 from tenancy.stores.clickhouse.client import TenantReader
-from tenancy.stores.clickhouse.events import DIMENSIONS, list_statistics
+from tenancy.stores.clickhouse.events import list_statistics
 from tenancy.stores.clickhouse.exported_events import find_next_event, list_events
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.exported_rows import (
@@ -110,14 +111,8 @@ def _statistics(source: ExportSource, position: ExportPosition) -> SectionPage:
     day = EPOCH.date() + timedelta(milliseconds=start)
     with source.db.tenant_transaction(source.organization_id) as conn:
         since = unsettled_since(find_rolled_up_at(conn, source.organization_id))
-    groups = list_statistics(
-        source.reader,
-        Period(start=day, end=day + timedelta(days=1)),
-        group_by=DIMENSIONS,
-        since=since,
-        start_offset=skipped,
-        limit=PAGE_ROWS,
-    )
+    query = StatisticsQuery(period=Period(start=day, end=day + timedelta(days=1)), group_by=DIMENSIONS)
+    groups = list_statistics(source.reader, query, since=since, start_offset=skipped, limit=PAGE_ROWS)
     is_last = len(groups) < PAGE_ROWS
     next_position = [_end_of_day(start), 0] if is_last else [start, skipped + len(groups)]
     return SectionPage(lines=_lines([group._asdict() for group in groups]), position=next_position)

@@ -1,4 +1,4 @@
-"""Request the erasure of a data subject, and read its state."""
+"""Request the erasure of a data subject, read its state, and list all."""
 
 from datetime import datetime
 from typing import Final
@@ -6,11 +6,12 @@ from uuid import UUID, uuid4
 
 from tenancy.errors import ConflictError, NotFoundError
 from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.cursors import Page, PagedList, TimePosition
 from tenancy.rules.erasures import MAX_PENDING_ERASURES, DataSubject, Erasure
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
-from tenancy.stores.postgres.erasures import count_pending_erasures, find_erasure, insert_erasure
+from tenancy.stores.postgres.erasures import count_pending_erasures, find_erasure, insert_erasure, list_erasures
 
 ERASURE_REQUESTED: Final = "erasure.requested"
 
@@ -41,6 +42,20 @@ def read_erasure(db: Database, tenant: Tenant, erasure_id: UUID) -> Erasure:
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         return _get_erasure(conn, tenant.organization_id, erasure_id)
+
+
+def list_erasure_page(db: Database, tenant: Tenant, *, cursor: str | None, limit: int) -> Page[Erasure]:
+    """Return at most *limit* erasures of the organization after *cursor*, newest first.
+
+    Raises:
+        InvalidError: the cursor is invalid.
+        UnavailableError: the database is unreachable.
+    """
+    listed = PagedList(name="erasures", organization_id=tenant.organization_id, position=TimePosition)
+    before = listed.find_position(cursor)
+    with db.tenant_transaction(tenant.organization_id) as conn:
+        erasures = list_erasures(conn, tenant.organization_id, before=before, limit=limit + 1)
+    return Page.of(erasures, limit, lambda each: listed.format_cursor(TimePosition.of(each.requested_at, each.id)))
 
 
 def _get_erasure(conn: Connection, organization_id: UUID, erasure_id: UUID) -> Erasure:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.durations import PRIVACY_JOB_RETRY_AFTER
+from tenancy.rules.durations import ERASURE_RETRY_AFTER, PRIVACY_JOB_RETRY_AFTER
 from tenancy.rules.erasures import ErasureJob
 from tenancy.rules.exports import ExportJob
+from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.dead_letters.expire import EXPIRED_AT_ONCE, expire_dead_letters
+from tenancy.use_cases.privacy.erase_from_dead_letters import erase_from_dead_letters
 from tenancy.use_cases.privacy.erase_subject import claim_due_erasure, erase_subject, postpone_erasure
 from tenancy.use_cases.privacy.export_pages import ExportSource
 from tenancy.use_cases.privacy.write_export import (
@@ -37,6 +40,7 @@ class PrivacyJobStores:
     writer: Callable[[], Client]
     reader: Callable[[], Client]
     exports: Exports
+    dead_letters: DeadLetterObjects
     writer_wait: timedelta  # a row becomes visible within this time after its write
 
 
@@ -44,13 +48,15 @@ class PrivacyJobStores:
 class PrivacyJobRun:
     """The numbers of jobs that a run has finished, expired or postponed.
 
-    *erasures* are finished passes. *postponed* jobs need a store that is unreachable.
+    *erasures* are finished passes. *postponed* jobs need a store that is unreachable. *letters_expired* are deleted
+    dead letters.
     """
 
     erasures: int = 0
     exports: int = 0
     expired: int = 0
     postponed: int = 0
+    letters_expired: int = 0
 
 
 def run_privacy_jobs(
@@ -58,14 +64,16 @@ def run_privacy_jobs(
 ) -> PrivacyJobRun:
     """Run due jobs while there is time. The next minute continues.
 
-    Expired exports are deleted first. Then data subjects are erased. Then exports are written. Each job reads the
-    time from *clock*, because a run may take minutes.
+    Expired exports and dead letters are deleted first. Then data subjects are erased. Then exports are written. Each
+    job reads the time from *clock*, because a run may take minutes.
 
     Raises:
         UnavailableError: the platform's database is unreachable.
     """
     run = PrivacyJobRun()
     while _delete_expired(stores, run, clock) and has_time():
+        pass
+    while _expire_letters(stores, run, clock) and has_time():
         pass
     while has_time() and (erasure := claim_due_erasure(stores.platform_db, now=clock())):
         _erase(stores, erasure, run, clock)
@@ -86,8 +94,24 @@ def _delete_expired(stores: PrivacyJobStores, run: PrivacyJobRun, clock: Callabl
     return is_deleted
 
 
+def _expire_letters(stores: PrivacyJobStores, run: PrivacyJobRun, clock: Callable[[], datetime]) -> bool:
+    """Delete expired dead letters, and return whether there may be more."""
+    try:
+        expired = expire_dead_letters(stores.platform_db, stores.dead_letters, now=clock())
+    except UnavailableError:
+        run.postponed += 1
+        return False
+    run.letters_expired += expired
+    return expired == EXPIRED_AT_ONCE
+
+
 def _erase(stores: PrivacyJobStores, job: ErasureJob, run: PrivacyJobRun, clock: Callable[[], datetime]) -> None:
     try:
+        if not erase_from_dead_letters(
+            stores.platform_db, stores.dead_letters, job, writer_wait=stores.writer_wait, clock=clock
+        ):
+            postpone_erasure(stores.platform_db, job, due_at=clock() + ERASURE_RETRY_AFTER)
+            return
         run.erasures += erase_subject(
             stores.platform_db, stores.writer(), stores.exports, job, writer_wait=stores.writer_wait, clock=clock
         )

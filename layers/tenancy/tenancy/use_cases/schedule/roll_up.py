@@ -104,7 +104,7 @@ def _count(
     touched = list_touched(client, since=since)  # before the counts: the next run counts rows written in between
     insert_daily_statistics(client, since=since, run=now)
     days = list_touched_days(client, since=since, recent=recent)
-    held = list_held(client, month, recent=recent)
+    held = list_held(client, month, recent=recent, now=now)
     stored = defaultdict(int, list_stored_bytes(client))
     for each in held:
         stored[each.organization_id] += each.storage_bytes

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.api_keys import KeyType, find_key, generate_key
 from tenancy.stores.aws.secrets import PLATFORM_KEY, Secrets
 from tenancy.stores.clickhouse.client import Client
@@ -16,6 +17,17 @@ from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 
 class MigrationChangedError(Exception):
     """A migration file differs from the file that was applied. Restore the applied file."""
+
+
+class AuthorizerLoginError(Exception):
+    """The authorizer of this release could not log in to PostgreSQL. Nothing was changed."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__(
+            "The secret authorizer-database is missing, or its role cannot log in to PostgreSQL."
+            ' Make both as docs/operations.md says ("Deploy"), then deploy again.'
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +57,30 @@ class AppliedMigrations:
     skipped: Sequence[str]
 
 
-def prepare_databases(owner_db: Database, client: Client, secrets: Secrets, folder: Path) -> AppliedMigrations:
+def prepare_databases(
+    owner_db: Database, authorizer_db: Database, client: Client, secrets: Secrets, folder: Path
+) -> AppliedMigrations:
     """Migrate both databases with the files in *folder*, then create the first platform key.
 
     Idempotent.
 
     Raises:
+        AuthorizerLoginError: the operator has not made the role and the secret of *authorizer_db*. Nothing was changed.
         MigrationChangedError: an applied migration differs from its file. Nothing was changed.
     """
+    _require_login(authorizer_db)
     applied = migrate(owner_db, client, folder)
     ensure_platform_key(owner_db, secrets)
     return applied
+
+
+def _require_login(authorizer_db: Database) -> None:
+    """Stop a deploy whose authorizer could answer no request, before any function is replaced."""
+    try:
+        with authorizer_db.transaction():
+            pass
+    except (AwsCallError, UnavailableError) as error:
+        raise AuthorizerLoginError from error
 
 
 def read_migrations(folder: Path) -> list[Migration]:

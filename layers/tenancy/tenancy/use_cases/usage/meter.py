@@ -16,7 +16,7 @@ from tenancy.errors import (
     NotFoundError,
 )
 from tenancy.rules.quotas import Allowance, Metric, limit_of, list_reached_thresholds, quota_exceeded
-from tenancy.rules.tenant import Tenant
+from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.metering import (
     Reservation,
@@ -49,7 +49,7 @@ class ReservedUsage:
 
 
 def record_usage(
-    db: Database, tenant: Tenant, metric: Metric, amount: int, *, idempotency_key: str | None, now: datetime
+    db: Database, tenant: AdmittedTenant, metric: Metric, amount: int, *, idempotency_key: str | None, now: datetime
 ) -> Allowance:
     """Add *amount* to the usage of *metric* and return the new allowance.
 
@@ -79,7 +79,7 @@ def record_usage(
 
 
 def reserve_usage(
-    db: Database, tenant: Tenant, metric: Metric, amount: int, *, valid_for: timedelta, now: datetime
+    db: Database, tenant: AdmittedTenant, metric: Metric, amount: int, *, valid_for: timedelta, now: datetime
 ) -> ReservedUsage:
     """Reserve *amount* of *metric* until it is committed, released or expires after *valid_for*.
 
@@ -106,7 +106,7 @@ def reserve_usage(
 
 
 def commit_reservation(
-    db: Database, tenant: Tenant, metric: Metric, reservation_id: UUID, amount: int | None, *, now: datetime
+    db: Database, tenant: AdmittedTenant, metric: Metric, reservation_id: UUID, amount: int | None, *, now: datetime
 ) -> Allowance:
     """Record *amount* of a reservation as used, release the rest, and return the new allowance.
 
@@ -133,7 +133,7 @@ def commit_reservation(
         return account.add(conn, amount, reservation_id)
 
 
-def release_reservation(db: Database, tenant: Tenant, metric: Metric, reservation_id: UUID) -> None:
+def release_reservation(db: Database, tenant: AdmittedTenant, metric: Metric, reservation_id: UUID) -> None:
     """Release a reservation. A second call changes nothing.
 
     Raises:
@@ -156,7 +156,7 @@ class _Account:
     only. *reserved* is the sum of the open reservations.
     """
 
-    tenant: Tenant
+    tenant: AdmittedTenant
     metric: Metric
     reported: int
     measured: int
@@ -197,7 +197,7 @@ class _Account:
         return answered
 
 
-def _lock_account(conn: Connection, tenant: Tenant, metric: Metric, *, now: datetime) -> _Account:
+def _lock_account(conn: Connection, tenant: AdmittedTenant, metric: Metric, *, now: datetime) -> _Account:
     organization_id = tenant.organization_id
     return _Account(
         tenant=tenant,
@@ -209,7 +209,7 @@ def _lock_account(conn: Connection, tenant: Tenant, metric: Metric, *, now: date
     )
 
 
-def _lock_reservation(conn: Connection, tenant: Tenant, metric: Metric, reservation_id: UUID) -> Reservation:
+def _lock_reservation(conn: Connection, tenant: AdmittedTenant, metric: Metric, reservation_id: UUID) -> Reservation:
     reservation = lock_reservation(conn, tenant.organization_id, reservation_id)
     if reservation is None or reservation.metric != metric:
         raise NotFoundError("There is no such reservation.")

@@ -1,43 +1,53 @@
 """Read an organization's statistics by event time, exact at any time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 from tenancy.errors import FieldError, InvalidError
+from tenancy.rules.cursors import Page
 from tenancy.rules.durations import DOWNGRADE_RETENTION
-from tenancy.rules.tenant import Tenant
+from tenancy.rules.statistics import DIMENSIONS, MAX_GROUPS, Statistics, StatisticsQuery
+from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.tiers import first_kept_day
-from tenancy.rules.usage import Period, unsettled_since
+from tenancy.rules.usage import unsettled_since
 from tenancy.stores.clickhouse.client import Client, TenantReader
-from tenancy.stores.clickhouse.events import DIMENSIONS, Statistics, list_statistics
+from tenancy.stores.clickhouse.events import list_statistics
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.usage import find_rolled_up_at, list_tiers_since
 
 
 def read_statistics(
     db: Database,
-    client: Client,
-    tenant: Tenant,
-    period: Period,
+    client: Callable[[], Client],
+    tenant: AdmittedTenant,
+    query: StatisticsQuery,
     *,
-    group_by: Collection[str],
     now: datetime,
-) -> Sequence[Statistics]:
-    """Return the statistics of *tenant* in *period*, one row per group of *group_by*.
+    cursor: str | None = None,
+    limit: int = MAX_GROUPS,
+) -> Page[Statistics]:
+    """Return at most *limit* groups of the statistics of *tenant* after *cursor*, in the order of *query*.
 
-    *group_by* are dimensions. Events past the tier's retention are excluded, also if they are not deleted yet. After a
-    downgrade the longer retention of the former tier applies for 30 days.
+    Events past the tier's retention are excluded, also if they are not deleted yet. After a downgrade the longer
+    retention of the former tier applies for 30 days.
+
+    A page continues after the last group of the page before. If events arrive meanwhile, no group is repeated in the
+    order of dimensions and none is missing. In another order a group that overtakes the cursor is missing.
 
     Raises:
-        InvalidError: *group_by* has an unknown dimension.
+        InvalidError: the query has an unknown dimension, or the cursor does not belong to it.
         UnavailableError: a store is unreachable.
     """
-    unknown = sorted(set(group_by).difference(DIMENSIONS))
+    unknown = sorted(set(query.group_by).difference(DIMENSIONS))
     if unknown:
         message = f"`group_by` must be a comma-separated list of: {', '.join(DIMENSIONS)}."
         raise InvalidError(message, errors=[FieldError(location="query/group_by", code="unknown", message=message)])
+    groups = query.groups_of(tenant.organization_id)
+    after = groups.find_position(cursor)
     with db.tenant_transaction(tenant.organization_id) as conn:
         rolled_up_at = find_rolled_up_at(conn, tenant.organization_id)
         former_tiers = list_tiers_since(conn, tenant.organization_id, changed_since=now - DOWNGRADE_RETENTION)
-    reader = TenantReader(client, tenant.organization_id, first_kept=first_kept_day([tenant.tier, *former_tiers], now))
-    return list_statistics(reader, period, group_by=group_by, since=unsettled_since(rolled_up_at))
+    first_kept = first_kept_day([tenant.tier, *former_tiers], now)
+    reader = TenantReader(client(), tenant.organization_id, first_kept=first_kept)
+    rows = list_statistics(reader, query, since=unsettled_since(rolled_up_at), after=after, limit=limit + 1)
+    return Page.of(rows, limit, lambda group: groups.format_cursor(query.position_of(group)))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tenancy.rules.quotas import METERED, Allowance, Metric, limit_of
 from tenancy.rules.standing import require_existing
-from tenancy.rules.tenant import Tenant
+from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyEvents, DailyUsage, Period, first_open_day, month_of, unsettled_since
 from tenancy.stores.clickhouse.client import Client, TenantReader
@@ -54,7 +54,7 @@ class RecordedUsage:
 
 
 def read_tenant_usage(
-    db: Database, client: Callable[[], Client], tenant: Tenant, period: Period, *, now: datetime
+    db: Database, client: Callable[[], Client], tenant: AdmittedTenant, period: Period, *, now: datetime
 ) -> UsageReport:
     """Return the usage of the caller's organization (see `read_usage`)."""
     organization_id = tenant.organization_id

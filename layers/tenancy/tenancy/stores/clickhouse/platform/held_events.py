@@ -1,10 +1,6 @@
-"""Held events of all organizations, as the roll-up counts and releases them.
+"""Held events of all organizations, as the roll-up and the operator count them."""
 
-The roll-up releases events within the quota, the operator releases any. A released event with an unbelievable clock
-stays here with another reason. If a client sends it again, it is recognized as the same event.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
@@ -18,6 +14,7 @@ LIST_HELD: Final = """
     SELECT organization_id, countIf(reason = {quota:String}),
            countIf(reason = {quota:String}
                    AND toDate(received_at) >= {start:Date} AND toDate(received_at) < {end:Date}),
+           countIf(event_timestamp <= {now:DateTime64(3, 'UTC')}),
            sum(bytes),
            sumMapIf(map(toStartOfHour(received_at), toUInt64(1)),
                     reason = {quota:String} AND received_at >= {recent:DateTime64(3, 'UTC')})
@@ -30,75 +27,33 @@ COUNT_HELD_OF_ONE: Final = """
       AND toDate(received_at) >= {first_kept:Date}
     GROUP BY reason ORDER BY reason
 """
-# The number of events that fit into the room, and the last time of receipt among them. Whole requests, oldest first.
-FIND_RELEASABLE: Final = """
-    SELECT sum(events), max(received_at) FROM (
-        SELECT received_at, count() AS events, sum(count()) OVER (ORDER BY received_at) AS events_until
-        FROM held_events FINAL
-        WHERE organization_id = {organization_id:UUID} AND reason IN {reasons:Array(String)}
-          AND toDate(received_at) >= {first_kept:Date}
-        GROUP BY received_at
-    ) WHERE events_until <= {room:UInt64}
-"""
-# Released events are received now, because the bill of the month in which they arrived may be closed. An event that is
-# released twice is one event, received at its first release. If its clock was wrong, it happened when it was received.
-INSERT_RELEASED: Final = """
-    INSERT INTO events (
-        organization_id, event_id, event_type, event_name, device_id, session_id, platform, event_timestamp,
-        properties, user_properties, revenue, currency, received_at, device_names, user_names
-    )
-    SELECT organization_id, event_id, event_type, event_name, device_id, session_id, platform,
-           if(reason = {quota:String}, event_timestamp, toDateTime64(received_at, 3, 'UTC')),
-           properties, user_properties, revenue, currency, {now:DateTime64(6, 'UTC')}, device_names, user_names
-    FROM held_events FINAL
-    WHERE organization_id = {organization_id:UUID} AND reason IN {reasons:Array(String)}
-      AND toDate(received_at) >= {first_kept:Date} AND received_at <= {until:DateTime64(6, 'UTC')}
-"""
-# Deletes only rows that are among the events, so an event that was held since then stays. The inner sub-query limits
-# the times to search.
-DELETE_RELEASED: Final = """
-    ALTER TABLE held_events DELETE
-    WHERE organization_id IN {organizations:Array(UUID)} AND reason = {quota:String}
-      AND (organization_id, event_timestamp, device_id, event_id) IN (
-          SELECT organization_id, event_timestamp, device_id, event_id FROM events
-          WHERE organization_id IN {organizations:Array(UUID)} AND event_timestamp IN (
-              SELECT event_timestamp FROM held_events
-              WHERE organization_id IN {organizations:Array(UUID)} AND reason = {quota:String}
-          )
-      )
-"""
-UPDATE_RELEASED: Final = """
-    ALTER TABLE held_events UPDATE reason = {released:String}
-    WHERE organization_id = {organization_id:UUID} AND reason NOT IN ({quota:String}, {released:String})
-      AND (toDateTime64(received_at, 3, 'UTC'), device_id, event_id) IN (
-          SELECT event_timestamp, device_id, event_id FROM events
-          WHERE organization_id = {organization_id:UUID} AND event_timestamp IN (
-              SELECT toDateTime64(received_at, 3, 'UTC') FROM held_events
-              WHERE organization_id = {organization_id:UUID} AND reason NOT IN ({quota:String}, {released:String})
-          )
-      )
-"""
-MUTATION: Final = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
-UNLIMITED_ROOM: Final = 2**63 - 1
 
 
-def list_held(client: Client, month: Period, *, recent: datetime) -> list[HeldUsage]:
+def list_held(client: Client, month: Period, *, recent: datetime, now: datetime) -> list[HeldUsage]:
     """Return the held events of each organization.
 
-    They are counted as a whole, for *month*, and by hour from *recent* on.
+    Those held for quota are counted as a whole, for *month*, and by hour from *recent* on.
     """
     parameters = {
-        "quota": HELD_FOR_QUOTA, "released": RELEASED_REASON, "start": month.start, "end": month.end, "recent": recent,
-    }  # fmt: skip
+        "quota": HELD_FOR_QUOTA,
+        "released": RELEASED_REASON,
+        "start": month.start,
+        "end": month.end,
+        "recent": recent,
+        "now": now,
+    }
     return [
         HeldUsage(
             organization_id=organization_id,
             events=events,
             events_of_month=of_month,
+            past_events=past,
             storage_bytes=size,
             recent_hours={hour.replace(tzinfo=UTC): count for hour, count in hours.items()},
         )
-        for organization_id, events, of_month, size, hours in client.query(LIST_HELD, parameters=parameters).result_rows
+        for organization_id, events, of_month, past, size, hours in client.query(
+            LIST_HELD, parameters=parameters
+        ).result_rows
     ]
 
 
@@ -107,59 +62,3 @@ def count_held(client: Client, organization_id: UUID, *, first_kept: date) -> Ma
     parameters = {"organization_id": str(organization_id), "released": RELEASED_REASON, "first_kept": first_kept}
     rows = client.query(COUNT_HELD_OF_ONE, parameters=parameters).result_rows
     return {str(reason): int(count) for reason, count in rows}
-
-
-def find_releasable(
-    client: Client, organization_id: UUID, reasons: Sequence[str], *, room: int | None, first_kept: date
-) -> tuple[int, datetime]:
-    """Return how many held events of *reasons* fit into *room*, and the last time of receipt.
-
-    Without *room* all events fit.
-    """
-    parameters = {
-        "organization_id": str(organization_id),
-        "reasons": list(reasons),
-        "room": UNLIMITED_ROOM if room is None else room,
-        "first_kept": first_kept,
-    }
-    [(events, until)] = client.query(FIND_RELEASABLE, parameters=parameters).result_rows
-    return int(events or 0), until
-
-
-def insert_released(
-    client: Client,
-    organization_id: UUID,
-    reasons: Sequence[str],
-    *,
-    first_kept: date,
-    until: datetime,
-    now: datetime,
-) -> None:
-    """Insert the held events of *reasons* into the events, as received *now*.
-
-    These are events that were received at *until* or earlier, and not before the day *first_kept*.
-    """
-    parameters = {
-        "organization_id": str(organization_id),
-        "reasons": list(reasons),
-        "quota": HELD_FOR_QUOTA,
-        "first_kept": first_kept,
-        "until": until,
-        "now": now,
-    }
-    client.command(INSERT_RELEASED, parameters=parameters)
-
-
-def delete_released(client: Client, organization_ids: Sequence[UUID]) -> None:
-    """Delete events that were held for the quota and are released, of all these organizations.
-
-    One mutation deletes them.
-    """
-    parameters = {"organizations": [str(each) for each in organization_ids], "quota": HELD_FOR_QUOTA}
-    client.command(DELETE_RELEASED, parameters=parameters, settings=MUTATION)
-
-
-def mark_released(client: Client, organization_id: UUID) -> None:
-    """Mark the organization's released events that were held for another reason than the quota."""
-    parameters = {"organization_id": str(organization_id), "quota": HELD_FOR_QUOTA, "released": RELEASED_REASON}
-    client.command(UPDATE_RELEASED, parameters=parameters, settings=MUTATION)

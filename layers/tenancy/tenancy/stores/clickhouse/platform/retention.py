@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from tenancy.rules.events.row import RELEASED_REASON
 from tenancy.stores.clickhouse.client import Client
 
 # An event that was received in an open month stays until its bill is closed, because days of receipt may be recounted.
@@ -13,9 +14,12 @@ DELETE_EVENTS: Final = """
     WHERE organization_id IN {organizations:Array(UUID)}
       AND toDate(event_timestamp) < {first_kept:Date} AND toDate(received_at) < {first_open:Date}
 """
+# The mark of a released event stays as long as the event, else a repeated call would count again. A mark is written
+# right before its event. The day in between allows for midnight and for clocks that differ.
 DELETE_HELD_EVENTS: Final = """
     ALTER TABLE held_events DELETE
     WHERE organization_id IN {organizations:Array(UUID)} AND toDate(received_at) < {first_kept:Date}
+      AND (reason != {released:String} OR toDate(created_at) < {first_open:Date} - 1)
 """
 DELETE_STATISTICS: Final = """
     ALTER TABLE daily_statistics DELETE
@@ -30,7 +34,12 @@ def delete_expired(client: Client, organizations: Sequence[UUID], *, first_kept:
     Events that were received on the day *first_open* or later stay, because their bills are open. The rows are gone
     from every part on disk when it returns.
     """
-    values = {"organizations": [str(each) for each in organizations], "first_kept": first_kept}
-    client.command(DELETE_EVENTS, parameters={**values, "first_open": first_open}, settings=MUTATION)
+    values: dict[str, Any] = {
+        "organizations": [str(each) for each in organizations],
+        "first_kept": first_kept,
+        "first_open": first_open,
+        "released": RELEASED_REASON,
+    }
+    client.command(DELETE_EVENTS, parameters=values, settings=MUTATION)
     client.command(DELETE_HELD_EVENTS, parameters=values, settings=MUTATION)
     client.command(DELETE_STATISTICS, parameters=values, settings=MUTATION)

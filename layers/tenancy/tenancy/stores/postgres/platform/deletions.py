@@ -96,9 +96,15 @@ INSERT_CERTIFICATE: Final = """
     INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
     VALUES (%s, %s, %s, %s, %s, %s)
 """
+MAX_LATER_CERTIFICATES: Final = 20
 LIST_CERTIFICATES: Final = """
-    SELECT id, organization_id, generation, issued_at, text::text, signature FROM deletion_certificates
-    WHERE organization_id = %s ORDER BY issued_at, id
+    WITH own AS (
+        SELECT id, organization_id, generation, issued_at, text::text, signature,
+               row_number() OVER (ORDER BY issued_at, id) AS number, count(*) OVER () AS total
+        FROM deletion_certificates WHERE organization_id = %(organization_id)s
+    )
+    SELECT id, organization_id, generation, issued_at, text, signature FROM own
+    WHERE number = 1 OR number > total - %(later)s ORDER BY number
 """
 
 
@@ -195,6 +201,7 @@ def insert_certificate(conn: Connection, certificate: Certificate) -> None:
 
 
 def list_certificates(conn: Connection, organization_id: UUID) -> list[Certificate]:
-    """Return the organization's certificates: the first, then those of later counts."""
+    """Return the organization's certificates: the first, then those of the 20 latest counts."""
+    values = {"organization_id": organization_id, "later": MAX_LATER_CERTIFICATES}
     with conn.cursor(row_factory=class_row(Certificate)) as cursor:
-        return cursor.execute(LIST_CERTIFICATES, (organization_id,)).fetchall()
+        return cursor.execute(LIST_CERTIFICATES, values).fetchall()

@@ -20,6 +20,7 @@ FIND_MEMBER: Final = """
     SELECT credential_id, organization_id, subdomain, tier, gateway_key, role, epoch FROM find_person(%s, %s)
 """
 FIND_PLATFORM_KEY: Final = "SELECT credential_id FROM find_platform_key(%s)"
+FIND_LIVE_PLATFORM_KEY: Final = "SELECT credential_id FROM find_live_platform_key(%s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,11 @@ def find_platform_key(conn: Connection, digest: bytes) -> UUID | None:
     """
     row = conn.execute(FIND_PLATFORM_KEY, (digest,)).fetchone()
     return row[0] if row else None
+
+
+def is_platform_key_live(conn: Connection, credential_id: UUID) -> bool:
+    """Whether there is a platform key with that id that is not revoked."""
+    return conn.execute(FIND_LIVE_PLATFORM_KEY, (credential_id,)).fetchone() is not None
 
 
 def _key_holder(*, tier: str, scopes: list[str], **columns: object) -> KeyHolder:

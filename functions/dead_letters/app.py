@@ -1,0 +1,62 @@
+"""Dead letters of an organization, for the operator: list them by cause and send them back."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from tenancy.gateway.documents.dead_letters import DeadLettersQuery, letter_page_document
+from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
+from tenancy.gateway.trail import actor_of
+from tenancy.rules.durations import REDRIVE_WORK_TIME_SECONDS
+from tenancy.rules.tenant import require_operator
+from tenancy.settings import Settings
+from tenancy.use_cases.dead_letters.read_dead_letters import read_dead_letters
+from tenancy.use_cases.dead_letters.redrive import RedriveTargets, redrive_dead_letters
+from tenancy.wiring import Wiring
+
+settings = Settings.from_env(
+    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "DEAD_LETTERS_BUCKET", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS", "UPGRADE_URL"
+)
+wiring = Wiring(settings)
+platform_db = wiring.platform_database
+targets = RedriveTargets(objects=wiring.dead_letter_objects, events=wiring.event_redrive, audit=wiring.audit_redrive)
+app = api()
+
+
+@app.get("/organizations/<organization_id>/dead-letters")
+def list_by_cause(organization_id: UUID, query: Annotated[DeadLettersQuery, Query()]) -> dict[str, Any]:
+    """List the dead letters of an organization by kind and cause, without their bodies."""
+    require_operator(caller_of(app), organization_id)
+    page = read_dead_letters(
+        platform_db, organization_id, cursor=query.cursor, limit=query.limit, now=datetime.now(UTC)
+    )
+    return letter_page_document(page)
+
+
+@app.post("/organizations/<organization_id>/dead-letters/redrive")
+def redrive(organization_id: UUID) -> dict[str, Any]:
+    """Send the dead letters of an organization back to their queues, each once."""
+    operator = require_operator(caller_of(app), organization_id)
+    ends_at = time.monotonic() + REDRIVE_WORK_TIME_SECONDS
+    done = redrive_dead_letters(
+        platform_db,
+        targets,
+        organization_id,
+        actor_of(request_of(app), operator),
+        has_time=lambda: time.monotonic() < ends_at,
+        now=datetime.now(UTC),
+    )
+    return {"redriven": done.redriven, "waiting": done.waiting}
+
+
+gate = wiring.gate(lambda: platform_db)
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=gate,
+)

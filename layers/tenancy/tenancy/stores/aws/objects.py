@@ -1,0 +1,104 @@
+"""Objects of organizations in S3.
+
+Every key begins with the id of its organization, so no name reaches an object of another organization.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Literal
+from uuid import UUID
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tenancy.errors import UnavailableError
+from tenancy.stores.aws.boto import S3_CONFIG
+
+type Style = Literal["path", "virtual"]
+
+
+class Objects:
+    """The objects of one bucket.
+
+    URLs name the bucket's own regional host. With *path_style* they name the endpoint, and the bucket in the path.
+    """
+
+    def __init__(self, region: str, bucket: str, *, path_style: bool = False) -> None:
+        """Use *bucket* in *region*. The client is made at the first use."""
+        self._region = region
+        self._bucket = bucket
+        self._style: Style = "path" if path_style else "virtual"
+
+    def put(self, organization_id: UUID, name: str, content: bytes) -> None:
+        """Store *content* as the file *name* of the organization. An older version is replaced.
+
+        Raises:
+            ValueError: *name* is not a file name.
+            UnavailableError: S3 rejected the call or is unreachable.
+        """
+        key = self._key(organization_id, name)
+        try:
+            self._client().put_object(Bucket=self._bucket, Key=key, Body=content)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("S3 did not store the file.") from error
+
+    def delete_all(self, organization_id: UUID, *, under: str = "") -> None:
+        """Delete every version of the organization's files whose names begin with *under*.
+
+        Idempotent.
+
+        Raises:
+            UnavailableError: S3 rejected the call or is unreachable. Some files may be deleted. Call again to delete
+                the rest.
+        """
+        try:
+            # Always the first page: each deletion moves the following pages.
+            while versions := next(self._versions(organization_id, under), None):
+                self._delete(versions)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("S3 did not delete the files.") from error
+
+    def count_all(self, organization_id: UUID) -> int:
+        """Return the number of file versions of the organization, delete markers included.
+
+        Raises:
+            UnavailableError: S3 rejected the call or is unreachable.
+        """
+        try:
+            return sum(len(versions) for versions in self._versions(organization_id, ""))
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("S3 did not list the files.") from error
+
+    def _delete(self, objects: list[dict[str, str]]) -> None:
+        answer = self._client().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+        if answer.get("Errors"):
+            raise UnavailableError("S3 did not delete every file.")
+
+    def _versions(self, organization_id: UUID, under: str) -> Iterator[list[dict[str, str]]]:
+        """Yield the versions and delete markers in pages.
+
+        S3 deletes as many in one call as it lists in one page.
+        """
+        pages = self._client().get_paginator("list_object_versions")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=f"{UUID(bytes=organization_id.bytes)}/{under}"):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if found:
+                yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+
+    def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        return _client(self._region, self._style)
+
+    @staticmethod
+    def _key(organization_id: UUID, name: str) -> str:
+        if not name or name.startswith("/") or ".." in name:
+            raise ValueError(f"{name!r} is not a file name: it is empty, absolute or contains '..'.")
+        return f"{UUID(bytes=organization_id.bytes)}/{name}"
+
+
+@cache
+def _client(region: str, style: Style) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    # Without a style botocore signs links for the global host. That host redirects to the region, or fails for a new
+    # region: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility
+    config = S3_CONFIG.merge(Config(s3={"addressing_style": style}))
+    return boto3.client("s3", region_name=region, config=config)

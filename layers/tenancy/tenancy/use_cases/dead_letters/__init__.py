@@ -1,0 +1,1 @@
+"""Dead letters: drain the queues, read, send back and expire them."""

@@ -1,0 +1,114 @@
+"""Sample the calls of Segment SDKs that cannot be events.
+
+A sample costs one call of SQS, at most once a minute for an organization and process. It never fails the request.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tenancy.errors import UnavailableError
+from tenancy.rules.durations import CALL_SAMPLE_INTERVAL
+from tenancy.rules.events.frames import encode_lines
+from tenancy.rules.events.row import MAX_EVENT_BYTES, TRANSPORT_MEMBERS, Rejection, join_members
+from tenancy.rules.tenant import Tenant
+from tenancy.stores.aws.rejected_call_queue import RejectedCall, RejectedCallQueue
+from tenancy.use_cases.ingest.ingest_events import Parse
+from tenancy.use_cases.ingest.parse_batch import NoValidEventError, ParsedBatch
+
+MAX_CALLS_PER_SAMPLE: Final = 3  # each with another cause
+MAX_REMEMBERED_ORGANIZATIONS: Final = 1_000
+TOO_LARGE: Final = b"null"  # stands for a call of more than MAX_EVENT_BYTES
+
+_members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class CallSample:
+    """The rejected calls of one request."""
+
+    def __init__(self, calls: Sequence[msgspec.Raw]) -> None:
+        """Keep the *calls* of the request."""
+        self._calls = calls
+        self._rejected: Sequence[Rejection] = ()
+        self.tenant: Tenant | None = None
+
+    def of(self, parse: Parse) -> Parse:
+        """Return *parse*, which also keeps the rejected calls and their tenant."""
+
+        def parse_and_keep(tenant: Tenant) -> ParsedBatch:
+            self.tenant = tenant
+            try:
+                parsed = parse(tenant)
+            except NoValidEventError as error:
+                self._rejected = error.rejected
+                raise
+            self._rejected = parsed.rejected
+            return parsed
+
+        return parse_and_keep
+
+    def first_of_each_cause(self) -> list[RejectedCall]:
+        """Return the first call of each cause, at most `MAX_CALLS_PER_SAMPLE`."""
+        by_cause: dict[str, Rejection] = {}
+        for rejection in self._rejected:
+            if len(by_cause) == MAX_CALLS_PER_SAMPLE:
+                break
+            by_cause.setdefault(rejection.errors[0].code, rejection)
+        return [self._call(cause, rejection.index) for cause, rejection in by_cause.items()]
+
+    def _call(self, cause: str, index: int) -> RejectedCall:
+        raw = bytes(self._calls[index])
+        return RejectedCall(cause=cause, index=index, size_bytes=len(raw), text=encode_lines([_content(raw)]))
+
+
+class CallSampler:
+    """Sends samples of rejected calls to their queue."""
+
+    def __init__(self, queue: RejectedCallQueue) -> None:
+        """Send to *queue*."""
+        self._queue = queue
+        self._sampled_at: OrderedDict[UUID, datetime] = OrderedDict()
+
+    @contextmanager
+    def sampled(self, sample: CallSample, *, now: datetime) -> Iterator[None]:
+        """Send *sample* if the request in the block was admitted.
+
+        Another refusal comes from authentication or admission: then nothing is sent.
+        """
+        try:
+            yield
+        except NoValidEventError:
+            self._send(sample, now=now)
+            raise
+        self._send(sample, now=now)
+
+    def _send(self, sample: CallSample, *, now: datetime) -> None:
+        tenant = sample.tenant
+        if tenant is None or self._was_sampled(tenant.organization_id, now=now):
+            return
+        calls = sample.first_of_each_cause()
+        if not calls:
+            return
+        self._sampled_at[tenant.organization_id] = now
+        if len(self._sampled_at) > MAX_REMEMBERED_ORGANIZATIONS:
+            self._sampled_at.popitem(last=False)
+        with suppress(UnavailableError):  # a lost sample is no reason to refuse the request
+            self._queue.send_calls(tenant.organization_id, calls)
+
+    def _was_sampled(self, organization_id: UUID, *, now: datetime) -> bool:
+        sampled_at = self._sampled_at.get(organization_id)
+        return sampled_at is not None and sampled_at > now - CALL_SAMPLE_INTERVAL
+
+
+def _content(raw: bytes) -> bytes:
+    """Return the call on one line, without its write key."""
+    if len(raw) > MAX_EVENT_BYTES:
+        return TOO_LARGE
+    with suppress(msgspec.MsgspecError):
+        raw = join_members(_members_decoder.decode(raw), TRANSPORT_MEMBERS)
+    return raw.replace(b"\n", b" ").replace(b"\r", b" ")

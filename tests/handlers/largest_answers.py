@@ -1,0 +1,376 @@
+"""The largest successful answer of every route: rows as large as they are accepted, and the request for them."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from tenancy.gateway.documents.audit import PAGE_SIZES
+from tenancy.gateway.documents.usage import MAX_DAYS
+from tenancy.rules.cursors import MAX_PAGE
+from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
+from tenancy.rules.deletion import REASON_MAX_CHARACTERS
+from tenancy.rules.events.batch import MAX_EVENTS
+from tenancy.rules.events.currencies import CURRENCIES
+from tenancy.rules.exports import export_folder
+from tenancy.rules.statistics import MAX_GROUPS
+from tenancy.use_cases.organizations.provision import Provisioned
+from tests.given import PASSWORD, ROOT, Databases, tenant_of
+from tests.handlers.functions import superuser
+from tests.handlers.requests import (
+    OPERATOR,
+    Event,
+    called_by,
+    recent_event,
+    sample,
+    segment_call,
+    with_basic_auth,
+    with_body,
+    with_headers,
+    with_path,
+    with_query,
+)
+from tests.isolation.proof.discovery.deployment import Route
+
+LARGE = "😀"  # a character that takes most bytes in JSON: a surrogate pair of 12, of which 2 are escaped again
+LARGE_NUMBER = 2**62
+
+INSERT_ORGANIZATIONS = """
+    INSERT INTO organizations (id, name, subdomain, tier, gateway_key, created_at, status, deleted_at, purge_at,
+                               deletion_reason)
+    SELECT gen_random_uuid(), repeat(%(large)s, 255), 'o' || lpad(n::text, 62, '0'), 'enterprise', 'key-of-many-' || n,
+           now(), 'deleted', now(), now(), repeat(%(large)s, %(reason)s)
+    FROM generate_series(1, %(rows)s) AS n
+"""
+ENLARGE_ORGANIZATION = "UPDATE organizations SET name = repeat(%s, 255) WHERE id = %s"
+INSERT_ENTRIES = """
+    INSERT INTO audit_log (id, organization_id, occurred_at, actor_kind, actor_id, action, target, outcome, code, count,
+                           request_id, personal_digest)
+    SELECT gen_random_uuid(), %(organization_id)s, now(), 'operator', gen_random_uuid(), repeat('a', 200),
+           repeat('"', 4096), 'refused', repeat('c', 100), 2147483647, gen_random_uuid()::text, sha256('x')
+    FROM generate_series(1, %(rows)s)
+"""
+INSERT_DAYS = """
+    INSERT INTO tenant_usage (organization_id, metric_date, events_count, api_requests_count, storage_bytes,
+                              ml_predictions_count, unique_users_count)
+    SELECT %(organization_id)s, date '2001-01-01' + n, %(large)s, %(large)s, %(large)s, %(large)s, %(large)s
+    FROM generate_series(1, %(rows)s) AS n
+"""
+INSERT_EXPORTS = """
+    INSERT INTO exports (id, organization_id, actor_kind, actor_id, status, generation, requested_at, finished_at,
+                         expires_at)
+    SELECT gen_random_uuid(), %(organization_id)s, 'key', gen_random_uuid(), 'done', 2147483647, now(), now(),
+           now() + interval '7 days'
+    FROM generate_series(1, %(rows)s)
+"""
+INSERT_FILES = """
+    INSERT INTO export_files (organization_id, export_id, generation, number, name, section, row_count, size_bytes,
+                              sha256)
+    SELECT organization_id, id, generation, n, %(folder)s || repeat('n', 200) || n, 'daily_statistics',
+           %(large)s, %(large)s, sha256('x')
+    FROM exports, generate_series(1, %(rows)s) AS n WHERE id = %(export_id)s
+"""
+INSERT_ERASURES = """
+    INSERT INTO erasures (id, organization_id, actor_kind, actor_id, subject_kind, status, events_before, events_after,
+                          held_events_before, held_events_after, requested_at, erased_at, confirmed_at)
+    SELECT gen_random_uuid(), %(organization_id)s, 'key', gen_random_uuid(), 'device_id', 'confirmed', %(large)s,
+           %(large)s, %(large)s, %(large)s, now(), now(), now()
+    FROM generate_series(1, %(rows)s)
+"""
+INSERT_CERTIFICATES = """
+    INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
+    SELECT gen_random_uuid(), %(organization_id)s, 1, now() + n * interval '1 hour',
+           json_build_object('counts', repeat('"', 10000)), decode(repeat('ab', 72), 'hex')
+    FROM generate_series(1, %(rows)s) AS n
+"""
+INSERT_LETTERS = """
+    INSERT INTO dead_letters (organization_id, id, letter_kind, cause, events, size_bytes, first_received_at,
+                              expires_at, seen_at, stored_at)
+    SELECT %(organization_id)s, gen_random_uuid(), 'events', lpad(cause::text, 200, '"'), 2147483647, %(bytes)s,
+           now(), now() + interval '14 days', now(), now()
+    FROM generate_series(1, %(rows)s) AS cause, generate_series(1, %(samples)s)
+"""
+INSERT_EVENTS = """
+    INSERT INTO events (organization_id, event_id, event_type, event_name, device_id, platform, event_timestamp,
+                        revenue, currency, received_at)
+    SELECT {organization_id:UUID}, toString(number), repeat({large:String}, 100),
+           concat(repeat({large:String}, 251), leftPad(toString(number % {groups:UInt32}), 4, '0')), 'device',
+           repeat({large:String}, 100), {at:DateTime64(3, 'UTC')}, 999999999999.999999,
+           arrayElement({currencies:Array(String)}, intDiv(number, {groups:UInt32}) + 1), {at:DateTime64(3, 'UTC')}
+    FROM numbers({groups:UInt32} * length({currencies:Array(String)}))
+"""
+CURRENCIES_OF_A_GROUP: Final = 20  # with them 1,000 groups are larger than a page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Largest:
+    """The databases of a deployment, and an organization that is filled."""
+
+    databases: Databases
+    acme: Provisioned
+
+    def execute(self, statement: str, **values: object) -> Any:  # noqa: ANN401 - rows
+        """Run *statement* past all policies, with the organization and the numbers that every filling uses."""
+        known = {"organization_id": self.acme.organization.id, "large": LARGE_NUMBER, **values}
+        with superuser(self.databases) as conn:
+            cursor = conn.execute(statement, known)
+            return cursor.fetchall() if cursor.description else []
+
+    def as_tenant(self, request: Event, **query: str) -> Event:
+        return called_by(with_query(request, **query), tenant_of(self.acme))
+
+    def as_operator(self, request: Event, **query: str) -> Event:
+        return called_by(with_query(request, **query), OPERATOR)
+
+    def sample_of(self, route: Route, **parameters: str) -> Event:
+        """Return a sample of *route*, with the organization and *parameters* in its path."""
+        values = {"organization_id": str(self.acme.organization.id), "metric": "ml_predictions", **parameters}
+        path = route.path
+        for name in route.parameters:
+            path = path.replace(f"{{{name}}}", values[name])
+        request = with_path(_find_sample(route), path, route.path)
+        return {**request, "pathParameters": {name: values[name] for name in route.parameters} or None}
+
+
+type Build = Callable[[Largest, Route], Iterator[Event]]
+CASES: dict[str, Build] = {}
+
+
+def largest(*routes: str) -> Callable[[Build], Build]:
+    """Register the function that fills the stores and yields the requests for the largest answers of *routes*."""
+
+    def register(build: Build) -> Build:
+        CASES.update(dict.fromkeys(routes, build))
+        return build
+
+    return register
+
+
+def _find_sample(route: Route) -> Event:
+    """Return a sample of *route*, else one of its function with the same method."""
+    files = sorted((ROOT / "events" / route.function).glob("*.json"))
+    samples = [json.loads(file.read_text()) for file in files]
+    same = [each for each in samples if each.get("httpMethod") == route.method]
+    exact = [each for each in same if each.get("resource") == route.path]
+    return dict((exact or same)[0])
+
+
+@largest("GET /health")
+def health(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.sample_of(route)
+
+
+@largest("GET /organizations")
+def organizations(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_ORGANIZATIONS, large=LARGE, reason=REASON_MAX_CHARACTERS, rows=MAX_PAGE + 1)
+    yield large.as_operator(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /organizations")
+def provisioned(large: Largest, route: Route) -> Iterator[Event]:
+    body = {
+        "name": LARGE * 255,
+        "subdomain": "o" * 63,
+        "admin_email": f"{'a' * 64}@{'b' * 60}.{'c' * 60}.{'d' * 55}.example",
+        "admin_password": PASSWORD,
+        "tier": "enterprise",
+    }
+    yield large.as_operator(with_body(large.sample_of(route), body))
+
+
+@largest("PATCH /organizations/{organization_id}")
+def changed(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_operator(with_body(large.sample_of(route), {"name": LARGE * 255}))
+
+
+@largest(
+    "GET /organizations/{organization_id}",
+    "GET /organizations/{organization_id}/audit/verify",
+    "GET /organizations/{organization_id}/held-events",
+    "POST /organizations/{organization_id}/held-events/release",
+)
+def one_organization(large: Largest, route: Route) -> Iterator[Event]:
+    with superuser(large.databases) as conn:
+        conn.execute(ENLARGE_ORGANIZATION, (LARGE, large.acme.organization.id))
+    yield large.as_operator(large.sample_of(route))
+
+
+@largest("DELETE /organizations/{organization_id}")
+def deletion(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_operator(with_body(large.sample_of(route), {"reason": LARGE * REASON_MAX_CHARACTERS}))
+
+
+@largest("POST /organizations/{organization_id}/restore")
+def restored(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(
+        "UPDATE organizations SET status = 'deleted', deleted_at = now(), purge_at = now() + interval '1 day', "
+        "status_before_deletion = 'active' WHERE id = %(organization_id)s"
+    )
+    yield from one_organization(large, route)
+
+
+@largest("GET /organizations/{organization_id}/deletion-certificate")
+def certificate(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_CERTIFICATES, rows=200)
+    yield large.as_operator(large.sample_of(route))
+
+
+@largest("GET /organizations/{organization_id}/dead-letters")
+def dead_letters(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_LETTERS, rows=MAX_PAGE + 1, samples=MAX_SHOWN_SAMPLES + 1, bytes=2**31 - 1)
+    yield large.as_operator(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /organizations/{organization_id}/dead-letters/redrive")
+def redriven(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_operator(large.sample_of(route))
+
+
+@largest("GET /usage")
+def own_usage(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_DAYS, rows=MAX_DAYS + 1)
+    yield large.as_tenant(large.sample_of(route), from_="2000-01-01", to="2100-01-01", limit=str(MAX_DAYS))
+
+
+@largest("GET /organizations/{organization_id}/usage")
+def usage_for_operator(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_DAYS, rows=MAX_DAYS + 1)
+    yield large.as_operator(large.sample_of(route), from_="2000-01-01", to="2100-01-01", limit=str(MAX_DAYS))
+
+
+@largest("GET /stats")
+def statistics(large: Largest, route: Route) -> Iterator[Event]:
+    large.databases.clickhouse.command(
+        INSERT_EVENTS,
+        parameters={
+            "organization_id": str(large.acme.organization.id),
+            "large": LARGE,
+            "groups": MAX_GROUPS + 1,
+            "at": datetime.now(UTC),
+            "currencies": sorted(CURRENCIES)[:CURRENCIES_OF_A_GROUP],
+        },
+    )
+    today = datetime.now(UTC).date()
+    period = {"from_": (today - timedelta(days=1)).isoformat(), "to": (today + timedelta(days=2)).isoformat()}
+    groups = "day,event_type,event_name,platform"
+    for order in ("key", "revenue"):
+        yield large.as_tenant(large.sample_of(route), group_by=groups, order_by=order, limit=str(MAX_GROUPS), **period)
+
+
+@largest("POST /usage/{metric}")
+def report(large: Largest, route: Route) -> Iterator[Event]:
+    request = with_headers(large.sample_of(route), idempotency_key="k" * 255)
+    for _ in range(2):  # the answer, and its replay
+        yield large.as_tenant(with_body(request, {"amount": 10_000}))
+
+
+@largest("POST /usage/{metric}/reservations")
+def reservation(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_tenant(with_body(large.sample_of(route), {"amount": 1, "ttl_seconds": 86_400}))
+
+
+@largest("POST /usage/{metric}/reservations/{reservation_id}/commit")
+def commit(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_tenant(with_body(large.sample_of(route, reservation_id=_reserved(large)), {"amount": 1}))
+
+
+@largest("DELETE /usage/{metric}/reservations/{reservation_id}")
+def release(large: Largest, route: Route) -> Iterator[Event]:
+    request = {**large.sample_of(route, reservation_id=_reserved(large)), "body": None}
+    yield large.as_tenant(request)
+
+
+def _reserved(large: Largest) -> str:
+    """Insert an open reservation and return its id."""
+    [(reservation_id,)] = large.execute(
+        "INSERT INTO usage_reservations (id, organization_id, metric, amount, expires_at) "
+        "VALUES (gen_random_uuid(), %(organization_id)s, 'ml_predictions', 10, now() + interval '1 hour') RETURNING id"
+    )
+    return str(reservation_id)
+
+
+@largest("GET /audit")
+def own_audit(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_ENTRIES, rows=PAGE_SIZES["csv"] + 1)
+    for format_, rows in PAGE_SIZES.items():
+        yield large.as_tenant(large.sample_of(route), format=format_, limit=str(rows))
+
+
+@largest("GET /organizations/{organization_id}/audit")
+def audit_for_operator(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_ENTRIES, rows=PAGE_SIZES["csv"] + 1)
+    for format_, rows in PAGE_SIZES.items():
+        yield large.as_operator(large.sample_of(route), format=format_, limit=str(rows))
+
+
+@largest("GET /audit/verify")
+def own_verification(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_tenant(large.sample_of(route))
+
+
+@largest("GET /exports")
+def exports(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_EXPORTS, rows=MAX_PAGE + 1)
+    yield large.as_tenant(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /exports")
+def new_export(large: Largest, route: Route) -> Iterator[Event]:
+    for _ in range(2):  # the second one shows the pending export
+        yield large.as_tenant(large.sample_of(route))
+
+
+@largest("GET /exports/{export_id}")
+def one_export(large: Largest, route: Route) -> Iterator[Event]:
+    [(export_id,)] = large.execute(f"{INSERT_EXPORTS} RETURNING id", rows=1)
+    large.execute(INSERT_FILES, rows=5_000, export_id=export_id, folder=export_folder(export_id, 2**31 - 1))
+    yield large.as_tenant(large.sample_of(route, export_id=str(export_id)), limit=str(MAX_PAGE))
+
+
+@largest("GET /erasures")
+def erasures(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_ERASURES, rows=MAX_PAGE + 1)
+    yield large.as_tenant(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /erasures")
+def new_erasure(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_tenant(with_body(large.sample_of(route), {"device_id": LARGE * 255}))
+
+
+@largest("GET /erasures/{erasure_id}")
+def one_erasure(large: Largest, route: Route) -> Iterator[Event]:
+    [(erasure_id,)] = large.execute(f"{INSERT_ERASURES} RETURNING id", rows=1)
+    yield large.as_tenant(large.sample_of(route, erasure_id=str(erasure_id)))
+
+
+@largest("POST /events")
+def events(large: Largest, route: Route) -> Iterator[Event]:
+    """Send events that are rejected with long ids, and events that are rejected for several fields."""
+    for rejected in ({"event_id": "\1" * 255}, {"event_id": LARGE * 255}, {}):
+        body = {"events": [recent_event(1), *(dict(rejected) for _ in range(MAX_EVENTS - 1))]}
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        yield large.as_tenant(with_body(large.sample_of(route), text))
+
+
+BATCH_ROUTES = ("/batch", "/b", "/import")
+CALL_ROUTES = ("/track", "/t", "/identify", "/i", "/page", "/p", "/screen", "/s", "/group", "/g", "/alias", "/a")
+
+
+@largest(*(f"POST {path}" for path in BATCH_ROUTES))
+def segment_batch(large: Largest, route: Route) -> Iterator[Event]:
+    calls: list[Mapping[str, object]] = [segment_call(1), *({"type": "unknown"} for _ in range(MAX_EVENTS - 1))]
+    request = with_path(sample("ingest", "segment_batch"), route.path)
+    yield with_basic_auth(with_body(request, {"batch": calls}), large.acme.write_key)
+
+
+@largest(*(f"POST {path}" for path in CALL_ROUTES))
+def segment_single(large: Largest, route: Route) -> Iterator[Event]:
+    request = with_path(sample("ingest", "segment_call"), route.path)
+    yield with_basic_auth(with_body(request, segment_call(1)), large.acme.write_key)
+
+
+@largest("GET /projects/{writeKey}/settings")
+def settings(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.sample_of(route, writeKey=large.acme.write_key.text)

@@ -1,0 +1,139 @@
+"""A private certificate authority, and a TLS server of it before a server without TLS."""
+
+import select
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Thread
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+BUFFER_BYTES = 65_536
+SSL_REQUEST_BYTES = 8  # PostgreSQL's clients ask for TLS before its handshake
+HOST = "127.0.0.1"
+PKCS8 = PrivateFormat.PKCS8
+MAY_SIGN = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
+type Greeting = Callable[[socket.socket], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """A root certificate in *root_file*, and the file of a server's certificate and key."""
+
+    root_file: Path
+    server_file: Path
+
+
+def make_authority(folder: Path, host: str = HOST) -> Authority:
+    """Make a root, and a certificate for *host* that it signed."""
+    folder.mkdir()
+    root_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_name, server_name = _name(f"Private root of {folder.name}"), _name(host)
+    root = _unsigned(root_name, root_name, root_key)
+    for extension in (x509.BasicConstraints(ca=True, path_length=0), MAY_SIGN, _key_id(root_key)):
+        root = root.add_extension(extension, critical=not isinstance(extension, x509.SubjectKeyIdentifier))
+    server = _unsigned(server_name, root_name, server_key)
+    signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(_key_id(root_key))
+    names = x509.SubjectAlternativeName([_general_name(host)])
+    server = server.add_extension(names, critical=False).add_extension(signer, critical=False)
+    made = Authority(root_file=folder / "root.pem", server_file=folder / "server.pem")
+    made.root_file.write_bytes(root.sign(root_key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    certificate = server.sign(root_key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    made.server_file.write_bytes(certificate + server_key.private_bytes(Encoding.PEM, PKCS8, NoEncryption()))
+    return made
+
+
+@contextmanager
+def tls_server(authority: Authority, target_port: int, *, is_postgres: bool = False) -> Iterator[int]:
+    """Serve TLS on a loopback port before *target_port*, and yield the port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.server_file)
+    greet = _accept_request_for_tls if is_postgres else _greet_nothing
+    listener = socket.create_server((HOST, 0))
+    Thread(target=_serve, args=(listener, context, target_port, greet), daemon=True).start()
+    with listener:
+        yield listener.getsockname()[1]
+
+
+def _accept_request_for_tls(client: socket.socket) -> None:
+    client.recv(SSL_REQUEST_BYTES)
+    client.sendall(b"S")
+
+
+def _greet_nothing(_client: socket.socket) -> None:
+    return
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _key_id(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+
+
+def _unsigned(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+    )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    return x509.IPAddress(ip_address(host)) if host == HOST else x509.DNSName(host)
+
+
+def _serve(listener: socket.socket, context: ssl.SSLContext, target_port: int, greet: Greeting) -> None:
+    with suppress(OSError):
+        while True:
+            client, _ = listener.accept()
+            Thread(target=_terminate, args=(client, context, target_port, greet), daemon=True).start()
+
+
+def _terminate(client: socket.socket, context: ssl.SSLContext, target_port: int, greet: Greeting) -> None:
+    with suppress(OSError), client:
+        greet(client)
+        with (
+            context.wrap_socket(client, server_side=True) as encrypted,
+            socket.create_connection((HOST, target_port)) as target,
+        ):
+            while _pass_on(encrypted, target):
+                pass
+
+
+def _pass_on(encrypted: ssl.SSLSocket, target: socket.socket) -> bool:
+    """Pass the next bytes of either side on, and tell whether both are open."""
+    ready = [encrypted] if encrypted.pending() else select.select([encrypted, target], [], [])[0]
+    for source in ready:
+        received = source.recv(BUFFER_BYTES)
+        (target if source is encrypted else encrypted).sendall(received)
+        if not received:
+            return False
+    return True

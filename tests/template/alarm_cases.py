@@ -1,0 +1,134 @@
+"""Data on which each alarm of the template fires, and data on which it stays quiet.
+
+Minutes are counted back from now. A metric that is not named has no data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+type Values = Mapping[int, list[float]]
+type Data = Mapping[str, Values]  # by the metric's name
+
+HTTP = ("Ingest", "Provision", "Usage", "HeldEvents", "Delete", "Audit", "Privacy", "Health")
+HISTORY = 24 * 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An alarm's data: all of *fires* lead to an alarm, none of *quiet* does."""
+
+    fires: tuple[Data, ...]
+    quiet: tuple[Data, ...]
+
+
+def once(*values: float, ago: int = 1) -> Values:
+    """Return values of one minute."""
+    return {ago: list(values)}
+
+
+def each(minutes: int, value: float, *, since: int = HISTORY, until: int = 0) -> Values:
+    """Return a value every so many *minutes*, from *since* minutes ago until *until* minutes ago."""
+    return {minute: [value] for minute in range(until, since, minutes)}
+
+
+def counted(metric: str, enough: int) -> Case:
+    """Return the case of a count of which *enough* in 5 minutes are too many."""
+    return Case(
+        fires=({metric: once(*[1.0] * enough)}, {metric: {0: [1.0], 4: [enough - 1.0]}}),
+        quiet=({}, {metric: once(*[1.0] * (enough - 1))} if enough > 1 else {metric: each(1, 0)}),
+    )
+
+
+def lasting(metric: str, value: float, *, minutes: int, fine: float = 0) -> Case:
+    """Return the case of a state that must last for some *minutes*."""
+    return Case(
+        fires=({metric: each(1, value, since=minutes)}, {metric: each(1, value)}),
+        quiet=({}, {metric: each(1, value, since=minutes - 6)}, {metric: each(1, fine)}),
+    )
+
+
+def given_back(metric: str) -> Case:
+    """Return the case of messages that come again every 190 seconds, and of a failure that passes."""
+    return Case(
+        fires=({metric: each(3, 1)}, {metric: each(3, 100, since=16)}),
+        quiet=({}, {metric: once(100)}, {metric: each(3, 100, since=9)}),
+    )
+
+
+def backlog() -> Case:
+    visible, in_flight = "ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible"
+    return Case(
+        fires=(
+            {visible: each(1, 6_000), in_flight: each(1, 5_000)},
+            {visible: each(1, 0), in_flight: each(1, 10_001)},
+            {visible: each(1, 10_001), in_flight: each(1, 0)},
+        ),
+        quiet=(
+            {},
+            {visible: each(1, 5_000), in_flight: each(1, 5_000)},
+            {visible: each(1, 20_000, since=9), in_flight: each(1, 1_000, since=9)},
+        ),
+    )
+
+
+def age() -> Case:
+    """Return the case of messages that are received every 190 seconds and leave the metric after the third time."""
+    metric = "ApproximateAgeOfOldestMessage"
+    outage = {minute: [float(60 * ((HISTORY - minute) % 6 + 1))] for minute in range(HISTORY)}
+    return Case(fires=({metric: outage},), quiet=({}, {metric: each(1, 0)}, {metric: each(1, 250)}))
+
+
+def dead_letters() -> Case:
+    metric = "ApproximateNumberOfMessagesVisible"
+    return Case(fires=({metric: each(1, 1)}, {metric: once(1)}), quiet=({}, {metric: each(1, 0)}))
+
+
+def stopped(*, every: int, after: int, tolerated: int) -> Case:
+    """Return the case of a schedule that runs *every* so many minutes and has stopped for *after* minutes."""
+    metric = "Invocations"
+    return Case(
+        fires=({}, {metric: each(every, 1, until=after)}, {metric: each(every, 1, until=2 * after)}),
+        quiet=({metric: each(every, 1)}, {metric: each(every, 1, until=tolerated)}),
+    )
+
+
+CASES: Final[Mapping[str, Case]] = MappingProxyType(
+    {
+        "AdmissionDegradedAlarm": counted("AdmissionDegraded", 11),
+        "ApiFaultsAlarm": counted("5XXError", 6),
+        "AuditAgeAlarm": age(),
+        "AuditBacklogAlarm": backlog(),
+        "AuditDeadLettersAlarm": dead_letters(),
+        "AuthorizerFaultsAlarm": counted("AuthorizerFault", 6),
+        "AuthorizerTimeAlarm": Case(
+            fires=({"Duration": once(20, 14_500, 30)},), quiet=({}, {"Duration": each(1, 14_000)})
+        ),
+        "DeadLettersAlarm": dead_letters(),
+        "DeletionAlarm": counted("ExecutionsFailed", 1),
+        "DeletionsNotCheckedAlarm": lasting("DeletionsNotChecked", 1, minutes=30),
+        "DeletionsOverdueAlarm": Case(
+            fires=({"DeletionsOverdue": once(1)}, {"DeletionsOverdue": each(1, 3)}), quiet=({},)
+        ),
+        "EffectsParkedAlarm": Case(fires=({"EffectsParked": once(2)},), quiet=({},)),
+        "EventsAgeAlarm": age(),
+        "EventsBacklogAlarm": backlog(),
+        "EventsNotLoadedAlarm": given_back("EventsNotLoaded"),
+        "OldestEffectAlarm": Case(
+            fires=({"OldestEffectSeconds": each(1, 3_601)},), quiet=({}, {"OldestEffectSeconds": each(1, 3_600)})
+        ),
+        "PinnedConnectionsAlarm": lasting("DatabaseConnectionsCurrentlySessionPinned", 6, minutes=15, fine=5),
+        "PrivacyJobsAlarm": counted("Errors", 1),
+        "PrivacyJobsStoppedAlarm": stopped(every=1, after=15, tolerated=10),
+        "RecordsNotWrittenAlarm": given_back("RecordsNotWritten"),
+        "RollUpAlarm": counted("Errors", 1),
+        "RollUpStoppedAlarm": stopped(every=60, after=120, tolerated=70),
+        "StandingAlarm": counted("StandingNotPublished", 1),
+        "SweepAlarm": counted("Errors", 1),
+        "SweepStoppedAlarm": stopped(every=1, after=15, tolerated=10),
+        "TenantMismatchAlarm": counted("TenantMismatch", 1),
+    }
+    | {f"{function}ErrorsAlarm": counted("Errors", 1) for function in (*HTTP, "Load", "Record")}
+    | {f"{function}ThrottlesAlarm": counted("Throttles", 1) for function in (*HTTP, "Authorizer")}
+)

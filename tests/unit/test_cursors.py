@@ -1,0 +1,104 @@
+"""Cursors: a position in one list of one organization, which every other list refuses."""
+
+import base64
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenancy.errors import InvalidError
+from tenancy.rules.cursors import MAX_CURSOR_CHARACTERS, Page, PagedList, TimePosition
+from tenancy.rules.statistics import Statistics, StatisticsOrder, StatisticsQuery
+from tenancy.rules.usage import Period
+
+ACME, GLOBEX = UUID(int=1), UUID(int=2)
+LIST = PagedList(name="exports", organization_id=ACME, position=TimePosition, parameters=("a", None, 1))
+POSITION = TimePosition(datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC), UUID(int=3))
+NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))
+
+
+def refused(listed: PagedList[Any], cursor: str) -> str:
+    with pytest.raises(InvalidError) as refusal:
+        listed.find_position(cursor)
+    [error] = refusal.value.errors
+    assert (error.location, error.code) == ("query/cursor", "invalid")
+    return refusal.value.detail
+
+
+def test_cursor_leads_back_to_its_position() -> None:
+    assert LIST.find_position(LIST.format_cursor(POSITION)) == POSITION
+    assert LIST.find_position(None) is None
+
+
+def test_equal_times_give_equal_cursors() -> None:
+    elsewhere = POSITION.moment.astimezone(timezone(timedelta(hours=5)))
+
+    assert LIST.format_cursor(TimePosition.of(elsewhere, POSITION.id)) == LIST.format_cursor(POSITION)
+
+
+def test_cursor_of_another_list_is_refused() -> None:
+    others = [
+        replace(LIST, name="erasures"),
+        replace(LIST, organization_id=GLOBEX),
+        replace(LIST, parameters=("a", None, 2)),
+        replace(LIST, parameters=("a", None)),
+        replace(LIST, parameters=("a", "None", 1)),
+    ]
+
+    details = {refused(LIST, other.format_cursor(POSITION)) for other in others}
+
+    assert len(details) == 1
+
+
+def test_changed_cursor_is_refused() -> None:
+    cursor = LIST.format_cursor(POSITION)
+    content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    tag = content[:16]
+
+    def encoded(position: bytes) -> str:
+        return base64.urlsafe_b64encode(tag + position).decode().rstrip("=")
+
+    changed = ["", "x", "é", f"{cursor}=", f"{cursor} ", f" {cursor}", f"{cursor}A", cursor[:-1], cursor.upper()]
+    changed += [encoded(position) for position in (b"", b"[]", b"null", b"{}", b'["x","y"]', b"\xff", b"[" * 2_000)]
+    changed += [encoded(b'["2026-11-24T12:00:00","00000000-0000-0000-0000-000000000003"]')]  # a time without a zone
+
+    for each in changed:
+        refused(LIST, each)
+
+
+def test_long_cursor_is_refused_unread() -> None:
+    refused(LIST, "A" * (MAX_CURSOR_CHARACTERS + 1))
+
+
+@given(st.text(max_size=300))
+def test_no_text_is_a_cursor_by_accident(text: str) -> None:
+    refused(LIST, text)
+
+
+@pytest.mark.parametrize("order", StatisticsOrder)
+def test_largest_group_has_a_cursor(order: StatisticsOrder) -> None:
+    group = Statistics(date(2026, 11, 24), "\1" * 100, "\1" * 255, "\1" * 100, "EUR", 2**63, {}, 2**63)
+    query = StatisticsQuery(period=NOVEMBER, group_by=["event_name"], order=order)
+    groups = query.groups_of(uuid4())
+
+    cursor = groups.format_cursor(query.position_of(group))
+
+    assert groups.find_position(cursor) == query.position_of(group)
+
+
+def test_page_has_a_cursor_only_if_rows_follow() -> None:
+    full, whole = Page.of([1, 2, 3], 2, str), Page.of([1, 2], 2, str)
+
+    assert (full.rows, full.has_more, full.next_cursor) == ([1, 2], True, "2")
+    assert (whole.rows, whole.has_more, whole.next_cursor) == ([1, 2], False, None)
+
+
+def test_page_that_ends_early_leads_to_the_rest() -> None:
+    page = Page.of([1, 2, 3], 3, str)
+
+    assert (page.first(1).rows, page.first(1).next_cursor) == ([1], "1")
+    assert page.first(3) == page

@@ -1,0 +1,221 @@
+"""An organization's events through send, load, roll-up, release and tier changes, and a model of the result.
+
+The stores are the real ones. The model keeps only a set of stored events, and the first receipt of each held event.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+from msgspec import structs
+
+from tenancy.rules.admission import HELD_FOR_QUOTA
+from tenancy.rules.durations import DOWNGRADE_RETENTION, ONE_DAY, SETTLING_TIME
+from tenancy.rules.events.row import MAX_CLOCK_AHEAD, EventRow
+from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.tiers import LONGEST_RETENTION_DAYS, QUOTAS, Tier
+from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.held_events.release_held import release_all, release_into_room
+from tenancy.use_cases.ingest.parse_batch import parse_segment_calls
+from tenancy.use_cases.organizations.change_organization import change_organization
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.schedule.roll_up import roll_up
+from tests.given import OPERATOR, PLANS_PATH, REGION, Databases, tenant_of
+from tests.use_cases.storing import load
+
+REVENUE = "1.25"
+MONTHLY_EVENTS = """
+    SELECT metric_date::text, events_count FROM tenant_usage WHERE organization_id = %s AND events_count > 0
+    ORDER BY metric_date
+"""
+STORED = """
+    SELECT event_name, count(), toString(sum(revenue)) FROM events FINAL
+    WHERE organization_id = {organization_id:UUID} GROUP BY event_name
+"""
+SET_CREATED_AT = """
+    ALTER TABLE events UPDATE created_at = {now:DateTime('UTC')} WHERE received_at = {now:DateTime64(6, 'UTC')}
+"""
+
+
+class Clock(StrEnum):
+    """The clock of the device that sends an event."""
+
+    RIGHT = "right"
+    AHEAD_3_DAYS = "ahead 3 days"
+    AHEAD_40_DAYS = "ahead 40 days"
+    BEHIND_100_DAYS = "behind 100 days"
+    BEHIND_729_DAYS = "behind 729 days"
+    RESET = "reset"
+    UNREADABLE = "unreadable"
+
+
+OFFSETS = {
+    Clock.RIGHT: timedelta(),
+    Clock.AHEAD_3_DAYS: timedelta(days=3),
+    Clock.AHEAD_40_DAYS: timedelta(days=40),
+    Clock.BEHIND_100_DAYS: timedelta(days=-100),
+    Clock.BEHIND_729_DAYS: timedelta(days=-729),
+}
+TEXTS = {Clock.RESET: "1970-01-01T00:00:12Z", Clock.UNREADABLE: "yesterday"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Model:
+    """The events that must be stored, and those that are held with their first receipt.
+
+    *tiers* are the tiers of the organization, each with the time from which it applies.
+    """
+
+    started_at: datetime
+    tiers: list[tuple[datetime, Tier]]
+    stored: set[Clock] = field(default_factory=set)
+    held: dict[Clock, datetime] = field(default_factory=dict)
+
+    def first_kept(self, now: datetime) -> date:
+        ended = [until for until, _ in self.tiers[1:]] + [now]
+        kept = [tier for (_, tier), until in zip(self.tiers, ended, strict=True) if until > now - DOWNGRADE_RETENTION]
+        days = max(QUOTAS[tier].data_retention_days for tier in [*kept, self.tiers[-1][1]])
+        return (now - days * ONE_DAY).date()
+
+    def arrive(self, clock: Clock, received_at: datetime, *, is_held: bool) -> None:
+        if not is_held:
+            self.stored.add(clock)
+        elif clock not in self.stored:
+            self.held[clock] = min(received_at, self.held.get(clock, received_at))
+
+    def release(self, now: datetime, *, by_operator: bool) -> None:
+        first_kept = self.first_kept(now)
+        for clock, received_at in list(self.held.items()):
+            happened_at = self.happened(clock)
+            is_credible = happened_at is not None and happened_at >= received_at - LONGEST_RETENTION_DAYS * ONE_DAY
+            is_due = is_credible and happened_at is not None and happened_at <= now and happened_at.date() >= first_kept
+            if received_at.date() >= first_kept and (is_due or (by_operator and not is_credible)):
+                self.stored.add(clock)
+            if clock in self.stored:
+                del self.held[clock]
+
+    def is_in_range(self, clock: Clock, now: datetime) -> bool:
+        happened_at, days = self.happened(clock), QUOTAS[self.tiers[-1][1]].data_retention_days
+        return happened_at is not None and now - days * ONE_DAY <= happened_at <= now + MAX_CLOCK_AHEAD
+
+    def happened(self, clock: Clock) -> datetime | None:
+        """Return the time in the event, or None if it is no credible one."""
+        return self.started_at + OFFSETS[clock] if clock in OFFSETS else None
+
+
+class History:
+    """The events of one organization. Each method does the same to the stores and to the model."""
+
+    def __init__(
+        self, databases: Databases, counters: Redis, targets: OutboxTargets, owner: Provisioned, *, start: datetime
+    ) -> None:
+        self.databases, self.counters, self.targets, self.owner = databases, counters, targets, owner
+        self.now = start
+        self.model = Model(started_at=start, tiers=[(start, owner.organization.tier)])
+        self._gate = AdmissionGate(counters, lambda: databases.functions)
+        self._queue: list[tuple[Clock, datetime, list[EventRow], list[EventRow]]] = []
+
+    @property
+    def organization_id(self) -> UUID:
+        return self.owner.organization.id
+
+    def wait(self, duration: timedelta) -> None:
+        self.now += duration
+
+    def send(self, clock: Clock) -> None:
+        """Send the event of *clock*, which is always the same, and leave it in the queue."""
+        batch = parse_segment_calls(tenant_of(self.owner), [self._call(clock)], event_type=None, now=self.now)
+        ages = list(batch.ages.values())
+        admission = self._gate.admit(
+            tenant_of(self.owner), events=batch.kept_by_all, ages=ages, all_or_nothing=True, now=self.now
+        )
+        assert admission.tier is self.model.tiers[-1][1]
+        batch = batch.hold_past(QUOTAS[admission.tier].data_retention_days)
+        rows = list(batch.counted.values())
+        over_quota = [structs.replace(row, reason=HELD_FOR_QUOTA) for row in rows[admission.accepted :]]
+        held = [*over_quota, *batch.clock_held.values()]
+        self._queue.append((clock, self.now, rows[: admission.accepted], held))
+        assert bool(held) != self.model.is_in_range(clock, self.now)
+
+    def load_one(self, place: int) -> None:
+        """Load one request of the queue, which keeps no order."""
+        if self._queue:
+            clock, received_at, accepted, held = self._queue.pop(place % len(self._queue))
+            for table, rows in (("events", accepted), ("held_events", held)):
+                if rows:
+                    load(self.databases, rows, at=received_at, written=self.now, table=table)  # type: ignore[arg-type]
+            self.model.arrive(clock, received_at, is_held=bool(held))
+
+    def change_tier(self, tier: Tier) -> None:
+        change_organization(
+            self.databases.platform,
+            self.targets,
+            GatewayKeys(REGION, PLANS_PATH),
+            self.organization_id,
+            OrganizationChange(tier=tier),
+            actor=OPERATOR,
+            now=self.now,
+        )
+        if tier is not self.model.tiers[-1][1]:
+            self.model.tiers.append((self.now, tier))
+
+    def roll_up(self) -> None:
+        done = roll_up(self.databases.platform, self.databases.clickhouse, self.counters, now=self.now)
+        release_into_room(
+            self.databases.platform, self.databases.clickhouse, self.counters, done.held, done.usage, now=self.now
+        )
+        self._set_clock_of_clickhouse()
+        self.model.release(self.now, by_operator=False)
+
+    def release_as_operator(self) -> None:
+        done = release_all(
+            self.databases.platform,
+            self.databases.clickhouse,
+            self.counters,
+            self.organization_id,
+            OPERATOR,
+            now=self.now,
+        )
+        self._set_clock_of_clickhouse()
+        self.model.release(self.now, by_operator=True)
+        assert done.waiting >= 0
+
+    def settle(self) -> None:
+        """Load all requests, and roll up until each release is counted."""
+        while self._queue:
+            self.load_one(0)
+        for _ in range(2):
+            self.wait(SETTLING_TIME + timedelta(hours=1))
+            self.roll_up()
+
+    def stored(self) -> dict[Clock, tuple[int, str]]:
+        """Return number and revenue of the stored copies of each event."""
+        parameters = {"organization_id": str(self.organization_id)}
+        rows = self.databases.clickhouse.query(STORED, parameters=parameters).result_rows
+        return {Clock(name): (int(events), revenue) for name, events, revenue in rows}
+
+    def billed_events(self) -> int:
+        with self.databases.functions.tenant_transaction(self.organization_id) as conn:
+            return sum(events for _, events in conn.execute(MONTHLY_EVENTS, (self.organization_id,)).fetchall())
+
+    def _call(self, clock: Clock) -> msgspec.Raw:
+        happened_at = self.model.happened(clock)
+        fields = {
+            "type": "track",
+            "event": clock.value,
+            "messageId": clock.value,
+            "anonymousId": "phone",
+            "timestamp": TEXTS[clock] if happened_at is None else happened_at.isoformat(),
+            "properties": {"revenue": REVENUE, "currency": "EUR"},
+        }
+        return msgspec.Raw(msgspec.json.encode(fields))
+
+    def _set_clock_of_clickhouse(self) -> None:
+        """Set the time of the released rows, which ClickHouse has written by its own clock."""
+        parameters = {"now": self.now}
+        self.databases.clickhouse.command(SET_CREATED_AT, parameters=parameters, settings={"mutations_sync": 2})

@@ -1,0 +1,172 @@
+"""An event counts once, also if it is held, released, accepted and sent again in any order."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from redis import Redis as Client
+
+from tenancy.rules.tiers import Tier
+from tenancy.stores.redis.client import Redis
+from tenancy.stores.redis.counters import usage_key
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tests.given import Databases, provision
+from tests.use_cases.event_history import REVENUE, Clock, History
+
+START = datetime(2026, 7, 3, 12, 0, tzinfo=UTC)
+WAITS = [timedelta(minutes=10), timedelta(hours=2), timedelta(days=1), timedelta(days=4), timedelta(days=29)]
+EXAMPLES, STEPS = 8, 12
+ONE_STORED = (1, REVENUE)
+
+type MakeHistory = Callable[[], History]
+
+
+@pytest.fixture
+def make_history(databases: Databases, counters: Redis, targets: OutboxTargets) -> MakeHistory:
+    """Return a function that starts the history of a new organization after the end of the last one."""
+    made: list[History] = []
+
+    def make() -> History:
+        start = made[-1].now + timedelta(days=1) if made else START
+        owner = provision(databases, targets, f"acme-{len(made)}", Tier.STARTER)
+        made.append(History(databases, counters, targets, owner, start=start))
+        return made[-1]
+
+    return make
+
+
+def check_result(history: History) -> None:
+    """Check that each event of the model is stored, billed and counted once, and no other."""
+    history.settle()
+
+    stored = history.stored()
+    assert stored == dict.fromkeys(history.model.stored, ONE_STORED)
+    assert history.billed_events() == len(stored)
+    with Client.from_url(history.databases.servers.valkey_url) as client:
+        assert int(client.hget(usage_key(history.organization_id, history.now), "events") or 0) <= len(stored)
+
+
+def test_held_event_that_is_accepted_later_counts_once(make_history: MakeHistory) -> None:
+    history = make_history()
+    for wait in (timedelta(), timedelta(days=3)):
+        history.wait(wait)
+        history.send(Clock.AHEAD_3_DAYS)
+        history.load_one(0)
+
+    check_result(history)
+
+    assert history.stored() == {Clock.AHEAD_3_DAYS: ONE_STORED}
+
+
+def test_event_ahead_is_not_released_before_its_time(make_history: MakeHistory) -> None:
+    history = make_history()
+    history.send(Clock.AHEAD_40_DAYS)
+    history.load_one(0)
+
+    history.release_as_operator()
+
+    assert history.stored() == {}
+    history.wait(timedelta(days=41))
+    check_result(history)
+    assert history.stored() == {Clock.AHEAD_40_DAYS: ONE_STORED}
+
+
+@pytest.mark.parametrize("clock", [Clock.RESET, Clock.UNREADABLE])
+def test_released_event_without_a_time_stays_one_event(make_history: MakeHistory, clock: Clock) -> None:
+    history = make_history()
+    for _ in range(3):
+        history.send(clock)
+        history.wait(timedelta(hours=1))
+        history.load_one(0)
+        history.release_as_operator()
+
+    check_result(history)
+
+    assert history.stored() == {clock: ONE_STORED}
+
+
+def test_earlier_copy_that_arrives_after_the_release_is_the_same_event(make_history: MakeHistory) -> None:
+    history = make_history()
+    for _ in range(2):
+        history.send(Clock.RESET)
+        history.wait(timedelta(hours=1))
+    for place in (1, 0):
+        history.load_one(place)
+        history.release_as_operator()
+
+    check_result(history)
+
+    assert history.stored() == {Clock.RESET: ONE_STORED}
+
+
+def test_event_that_becomes_too_old_between_two_copies_counts_once(make_history: MakeHistory) -> None:
+    history = make_history()
+    history.change_tier(Tier.ENTERPRISE)
+    for _ in range(2):
+        history.send(Clock.BEHIND_729_DAYS)
+        history.load_one(0)
+        history.wait(timedelta(days=1, hours=1))
+        history.release_as_operator()
+
+    check_result(history)
+
+    assert history.stored() == {Clock.BEHIND_729_DAYS: ONE_STORED}
+
+
+def test_old_event_is_released_after_an_upgrade(make_history: MakeHistory) -> None:
+    history = make_history()
+    history.send(Clock.BEHIND_100_DAYS)
+    history.load_one(0)
+    history.roll_up()
+    assert history.stored() == {}
+
+    history.change_tier(Tier.GROWTH)
+    check_result(history)
+
+    assert history.stored() == {Clock.BEHIND_100_DAYS: ONE_STORED}
+
+
+def test_any_order_stores_and_bills_each_event_once(make_history: MakeHistory) -> None:
+    class Orders(RuleBasedStateMachine):
+        """Random orders of all that can happen to an event."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.history = make_history()
+
+        @rule(clock=st.sampled_from(Clock))
+        def send(self, clock: Clock) -> None:
+            self.history.send(clock)
+
+        @rule(place=st.integers(0, 9))
+        def load(self, place: int) -> None:
+            self.history.load_one(place)
+
+        @rule(duration=st.sampled_from(WAITS))
+        def wait(self, duration: timedelta) -> None:
+            self.history.wait(duration)
+
+        @rule(tier=st.sampled_from(Tier))
+        def change_tier(self, tier: Tier) -> None:
+            self.history.change_tier(tier)
+
+        @rule()
+        def roll_up(self) -> None:
+            self.history.roll_up()
+
+        @rule()
+        def release(self) -> None:
+            self.history.release_as_operator()
+
+        def teardown(self) -> None:
+            check_result(self.history)
+
+    run_state_machine_as_test(
+        Orders,
+        settings=settings(
+            max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
