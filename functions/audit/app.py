@@ -23,7 +23,7 @@ from tenancy.settings import Settings
 from tenancy.use_cases.audit.read_audit import list_audit_entries, verify_audit_log
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SIGNING_KEY_ID")
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SIGNING_KEY_ID", "UPGRADE_URL")
 wiring = Wiring(settings)
 db, signer = wiring.database, wiring.signer
 app = api()
@@ -74,4 +74,10 @@ def answer_verification(organization_id: UUID, query: VerifyQuery) -> dict[str, 
     return verification_document(verify_audit_log(db, signer, organization_id, after=query.link()))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=wiring.gate(lambda: db))
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=wiring.gate(lambda: db),
+)

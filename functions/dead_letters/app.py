@@ -18,7 +18,7 @@ from tenancy.use_cases.dead_letters.redrive import RedriveTargets, redrive_dead_
 from tenancy.wiring import Wiring
 
 settings = Settings.from_env(
-    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "DEAD_LETTERS_BUCKET", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS"
+    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "DEAD_LETTERS_BUCKET", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS", "UPGRADE_URL"
 )
 wiring = Wiring(settings)
 platform_db = wiring.platform_database
@@ -54,4 +54,10 @@ def redrive(organization_id: UUID) -> dict[str, Any]:
 
 
 gate = wiring.gate(lambda: platform_db)
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=gate)
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=gate,
+)

@@ -24,6 +24,7 @@ settings = Settings.from_env(
     "REDIS_PATIENCE_MS",
     "SIGNING_KEY_ID",
     "STATE_MACHINE_ARN",
+    "UPGRADE_URL",
 )
 wiring = Wiring(settings)
 platform_db, signer = wiring.platform_database, wiring.signer
@@ -63,4 +64,10 @@ def certificate(organization_id: UUID) -> dict[str, Any]:
 
 
 gate = wiring.gate(lambda: platform_db)
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=gate)
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=gate,
+)

@@ -11,7 +11,7 @@ from tenancy.settings import Settings
 from tenancy.use_cases.held_events.release_held import count_held_by_reason, release_all
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS")
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
 platform_db, redis = wiring.platform_database, wiring.request_redis
 clickhouse = wiring.clickhouse_writer()
@@ -37,4 +37,10 @@ def release(organization_id: UUID) -> dict[str, Any]:
 
 
 gate = wiring.gate(lambda: platform_db)
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=gate)
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=gate,
+)

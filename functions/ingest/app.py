@@ -10,9 +10,15 @@ from typing import Any
 from tenancy.errors import NotFoundError
 from tenancy.gateway.admission import show_admission
 from tenancy.gateway.documents.receipts import receipt_document
-from tenancy.gateway.documents.segment import find_write_key, parse_segment_body, settings_answer
+from tenancy.gateway.documents.segment import (
+    find_write_key,
+    naming_credential_faults,
+    parse_segment_body,
+    settings_answer,
+)
 from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.gateway.mentions import list_mentions
+from tenancy.gateway.query import require_known_query
 from tenancy.gateway.rejected_calls import count_rejected_calls, counts_refused_batches
 from tenancy.gateway.serve import logger, serve
 from tenancy.rules.api_keys import find_key
@@ -28,7 +34,13 @@ from tenancy.wiring import Wiring
 SETTINGS_ROUTE = "/projects/{writeKey}/settings"
 
 settings = Settings.from_env(
-    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS", "REJECTED_CALLS_URL"
+    "API_HOST",
+    "AUDIT_QUEUE_URL",
+    "BASE_DOMAIN",
+    "EVENTS_QUEUE_URL",
+    "REDIS_PATIENCE_MS",
+    "REJECTED_CALLS_URL",
+    "UPGRADE_URL",
 )
 wiring = Wiring(settings)
 trail = wiring.trail
@@ -58,7 +70,9 @@ def answer_events(request: Request) -> Response:
     now = datetime.now(UTC)
 
     def parse(tenant: Tenant) -> ParsedBatch:
-        return parse_event_batch(tenant, parse_batch(decode_body(request.body)), now=now)
+        parsed = parse_event_batch(tenant, parse_batch(decode_body(request.body)), now=now)
+        require_known_query(request)  # after the events, because a mismatch of an event comes first
+        return parsed
 
     caller = request.caller()
     ingest_request = IngestRequest(mentions=list_mentions(request), parse=parse, all_or_nothing=False)
@@ -67,6 +81,7 @@ def answer_events(request: Request) -> Response:
     return json_answer(200, receipt_document(receipt))
 
 
+@naming_credential_faults()
 def answer_segment_calls(request: Request) -> Response:
     """Ingest the calls of a Segment SDK.
 
@@ -119,4 +134,4 @@ def log_ingested(request: Request, tenant: Tenant, receipt: Receipt) -> None:
     )
 
 
-handler = serve(answer)
+handler = serve(answer, upgrade_url=settings.upgrade_url)

@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from tenancy.gateway.documents.erasures import NewErasure, erasure_document
 from tenancy.gateway.documents.exports import export_document
 from tenancy.gateway.pages import page_document
+from tenancy.gateway.parameters import WholeNumber
 from tenancy.gateway.resolver import api, handler_of, request_of, tenant_of
 from tenancy.gateway.rights import for_tenants
 from tenancy.gateway.trail import actor_of
@@ -21,7 +22,7 @@ from tenancy.use_cases.privacy.request_erasure import list_erasure_page, read_er
 from tenancy.use_cases.privacy.request_export import ExportWithLinks, list_export_page, read_export, request_export
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS")
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
 db, exports = wiring.database, wiring.exports
 app = api()
@@ -40,7 +41,7 @@ def start_export() -> tuple[dict[str, Any], int]:
 @for_tenants(EXPORTS_WRITE)
 def list_exports(
     cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List the organization's exports, newest first."""
     tenant, now = tenant_of(app), datetime.now(UTC)
@@ -53,7 +54,7 @@ def list_exports(
 def show_export(
     export_id: UUID,
     cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """Show an export and one page of its files with new links."""
     tenant, now = tenant_of(app), datetime.now(UTC)
@@ -73,7 +74,7 @@ def start_erasure(body: NewErasure) -> tuple[dict[str, Any], int]:
 @for_tenants(ERASURES_WRITE)
 def list_erasures(
     cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List the organization's erasures of data subjects, newest first."""
     tenant = tenant_of(app)
@@ -88,4 +89,10 @@ def show_erasure(erasure_id: UUID) -> dict[str, Any]:
     return erasure_document(read_erasure(db, tenant, erasure_id))
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=wiring.gate(lambda: db))
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=wiring.gate(lambda: db),
+)

@@ -11,6 +11,7 @@ from tenancy.gateway.documents.organizations import organization_document, repor
 from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.pages import page_document
+from tenancy.gateway.parameters import WholeNumber
 from tenancy.gateway.resolver import api, handler_of, operator_of, request_of
 from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
@@ -28,7 +29,12 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.wiring import Wiring
 
 settings = Settings.from_env(
-    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "USAGE_PLANS_PATH"
+    "AUDIT_QUEUE_URL",
+    "BASE_DOMAIN",
+    "REDIS_PATIENCE_MS",
+    "SEALING_KEY_ID",
+    "UPGRADE_URL",
+    "USAGE_PLANS_PATH",
 )
 wiring = Wiring(settings)
 platform_db, gateway_keys, encryptor = wiring.platform_database, wiring.gateway_keys, wiring.encryptor
@@ -57,7 +63,7 @@ def list_all(
     status: Annotated[OrganizationStatus | None, Query()] = None,
     tier: Annotated[Tier | None, Query()] = None,
     cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List organizations, newest first."""
     page = list_organization_page(platform_db, status=status, tier=tier, cursor=cursor, limit=limit)
@@ -84,4 +90,10 @@ def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
 
 
 gate = wiring.gate(lambda: platform_db)
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=gate)
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=gate,
+)

@@ -14,7 +14,8 @@ from tenancy.use_cases.schedule.sweep import SweepRun, sweep
 from tenancy.wiring import Wiring
 
 logger = Logger()
-wiring = Wiring(Settings.from_env("EXPORTS_BUCKET", "MAIL_FROM", "STATE_MACHINE_ARN", "USAGE_PLANS_PATH"))
+settings = Settings.from_env("EXPORTS_BUCKET", "MAIL_FROM", "STATE_MACHINE_ARN", "UPGRADE_URL", "USAGE_PLANS_PATH")
+wiring = Wiring(settings)
 platform_db = wiring.platform_database
 redis = wiring.redis(timeout_seconds=SWEEP_REDIS_TIMEOUT_SECONDS)
 targets = OutboxTargets(
@@ -24,6 +25,7 @@ targets = OutboxTargets(
     event_bus=wiring.event_bus,
     executions=wiring.executions,
     exports=wiring.exports,
+    upgrade_url=settings.upgrade_url,
 )
 
 

@@ -1,6 +1,6 @@
 """Usage: show it with its statistics, and take the usage that clients report and reserve."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from tenancy.gateway.documents.metering import (
 )
 from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
+from tenancy.gateway.parameters import Day, WholeNumber
 from tenancy.gateway.resolver import api, handler_of, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
@@ -34,7 +35,7 @@ from tenancy.use_cases.usage.read_statistics import read_statistics
 from tenancy.use_cases.usage.read_usage import read_organization_usage, read_tenant_usage
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS")
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
 db = wiring.database
 clickhouse = wiring.clickhouse_reader()
@@ -44,10 +45,10 @@ app = api()
 @app.get("/usage")
 @for_tenants(USAGE_READ)
 def show_own_usage(
-    from_: Annotated[date | None, Query(alias="from")] = None,
-    to: Annotated[date | None, Query()] = None,
+    from_: Annotated[Day | None, Query(alias="from")] = None,
+    to: Annotated[Day | None, Query()] = None,
     cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
 ) -> dict[str, Any]:
     """Show the caller's usage of this month against its quotas, and per day."""
     tenant = tenant_of(app)
@@ -61,10 +62,10 @@ def show_own_usage(
 @for_operators
 def show_usage(
     organization_id: UUID,
-    from_: Annotated[date | None, Query(alias="from")] = None,
-    to: Annotated[date | None, Query()] = None,
+    from_: Annotated[Day | None, Query(alias="from")] = None,
+    to: Annotated[Day | None, Query()] = None,
     cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
 ) -> dict[str, Any]:
     """Show the usage of one organization for the operator."""
     now = datetime.now(UTC)
@@ -81,12 +82,12 @@ def show_usage(
 @app.get("/stats")
 @for_tenants(STATS_READ)
 def show_statistics(
-    from_: Annotated[date | None, Query(alias="from")] = None,
-    to: Annotated[date | None, Query()] = None,
+    from_: Annotated[Day | None, Query(alias="from")] = None,
+    to: Annotated[Day | None, Query()] = None,
     group_by: Annotated[str, Query()] = "day",
     order_by: Annotated[StatisticsOrder, Query()] = StatisticsOrder.KEY,
     cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_GROUPS)] = MAX_GROUPS,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_GROUPS)] = MAX_GROUPS,
 ) -> dict[str, Any]:
     """Show events, revenue and devices by event time, in groups."""
     tenant = tenant_of(app)
@@ -136,4 +137,10 @@ def release(metric: str, reservation_id: UUID) -> Response[str]:
     return Response(HTTPStatus.NO_CONTENT, body="")
 
 
-handler = handler_of(app, base_domain=settings.base_domain, trail=wiring.trail, gate=wiring.gate(lambda: db))
+handler = handler_of(
+    app,
+    base_domain=settings.base_domain,
+    upgrade_url=settings.upgrade_url,
+    trail=wiring.trail,
+    gate=wiring.gate(lambda: db),
+)

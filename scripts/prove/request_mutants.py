@@ -90,8 +90,8 @@ MUTANTS: Final = (
         name="the second of two credentials is ignored",
         safeguard="credentials",
         file=f"{CORE}/rules/credentials.py",
-        old="if len(values) != 1:",
-        new="if not values:",
+        old="if len(values) > 1:",
+        new="if len(values) > 9:",
         caught_by=expected_tests.MALFORMED_CREDENTIALS,
     ),
     Mutant(

@@ -17,6 +17,7 @@ from clickhouse_connect.driver.client import Client
 
 from tenancy.rules.api_keys import KeyType, generate_key
 from tenancy.rules.tenant import Operator
+from tenancy.settings import OPTIONAL
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
@@ -28,7 +29,7 @@ API_HOST = "sdk.attribution.example"
 ISSUER = f"https://api.{BASE_DOMAIN}"
 OPERATORS_GATEWAY_KEY = "platform-tenancy-test-of-the-operators"
 NUMBERS = itertools.count()
-OPTIONAL = {"AWS_ENDPOINT_URL", "PGSSLROOTCERT", "POWERTOOLS_SERVICE_NAME"}
+WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL", "PGSSLROOTCERT", "POWERTOOLS_SERVICE_NAME"}
 UNUSED_VALUE = "1"  # of variables that the test does not set
 
 type Start = Callable[..., Function]
@@ -100,7 +101,7 @@ def running(name: str, values: Mapping[str, str]) -> Iterator[Function]:
         for variable in values:
             patch.delenv(variable, raising=False)
         for variable in template_variables(name):
-            if variable in values or variable not in OPTIONAL:
+            if variable in values or variable not in WITHOUT_VALUE:
                 patch.setenv(variable, values.get(variable, UNUSED_VALUE))
         sys.modules[module_name] = app
         spec.loader.exec_module(app)

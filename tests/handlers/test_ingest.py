@@ -114,20 +114,24 @@ def test_malformed_event_does_not_reject_the_others(start: Start, aws: AwsAccoun
         (4, "x"),
     ]
     assert [[(error["location"], error["code"]) for error in entry["errors"]] for entry in rejected[1:]] == [
-        [("revenue", "out_of_range")],
-        [("event_timestamp", "out_of_range")],
-        [("event_type", "missing")],
+        [("body/events/2/revenue", "out_of_range")],
+        [("body/events/3/event_timestamp", "out_of_range")],
+        [
+            (f"body/events/4/{field}", "missing")
+            for field in ("event_type", "event_name", "device_id", "platform", "event_timestamp")
+        ],
     ]
     assert [row.event_id for row in events_in(aws.queue_url)] == ["event-1", "event-4"]
 
 
 def test_batch_without_a_valid_event_is_422_with_each_location(start: Start, aws: AwsAccount) -> None:
-    request = post_events(recent_event(1, currency="credits"), {"event_type": "x"})
+    request = post_events(recent_event(1, currency="credits"), recent_event(2, event_name=None, revenu=1))
     problem = problem_of(start("ingest")(request), request, 422, "invalid")
 
     assert [(error["location"], error["code"]) for error in problem["errors"]] == [
-        ("events/0/currency", "unknown"),
-        ("events/1/event_name", "missing"),
+        ("body/events/0/currency", "unknown"),
+        ("body/events/1/event_name", "invalid_type"),
+        ("body/events/1/revenu", "unknown_member"),
     ]
     assert messages_in(aws.queue_url) == []
 

@@ -96,7 +96,7 @@ def test_invalid_event_is_rejected_by_its_index(
 
             problem = problem_of(ingest(request), request, *INVALID)
 
-            assert problem["errors"][0]["location"].startswith("events/0")
+            assert problem["errors"][0]["location"].startswith("body/events/0")
 
             good = json.dumps(recent_event(1)), json.dumps(recent_event(3))
             among = with_body(to_events, f'{{"events":[{good[0]},{event},{good[1]}]}}'.encode())

@@ -172,14 +172,25 @@ def test_plain_api_is_402_past_the_grace_band(
 
     problem = problem_of(ingest(request), request, 402, "quota_exceeded")
 
-    assert {name: problem[name] for name in ("tier", "metric", "limit", "used", "upgrade_url")} == {
+    assert "upgrade_url" not in problem
+    assert {name: problem[name] for name in ("tier", "metric", "limit", "used")} == {
         "tier": "starter",
         "metric": "events",
         "limit": MONTH,
         "used": MONTH,
-        "upgrade_url": "/billing/upgrade",
     }
     assert messages_in(aws.queue_url) == []
+
+
+def test_402_links_to_the_upgrade_page_of_the_platform(start: Start, set_remaining: Callable[[int, int], None]) -> None:
+    url = "https://billing.attribution.example/upgrade"
+    ingest = start("ingest", UPGRADE_URL=url)
+    set_remaining(0, 0)
+    request = post_events(recent_event(1))
+
+    problem = problem_of(ingest(request), request, 402, "quota_exceeded")
+
+    assert problem["upgrade_url"] == url
 
 
 def test_sdk_batch_is_held_whole_or_429_and_never_402(

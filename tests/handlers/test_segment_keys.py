@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tenancy.errors import CredentialFault
+from tenancy.gateway.documents.segment import EXPECTED_KEY
 from tenancy.rules.api_keys import KeyType, generate_key
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -111,6 +113,33 @@ def test_request_without_exactly_one_write_key_is_401(
         problem_of(ingest(request), request, 401, "unauthenticated")
 
     assert messages_in(aws.queue_url) == []
+
+
+def test_401_names_the_class_of_the_credential(
+    ingest: Function, databases: Databases, acme: Provisioned, globex: Provisioned, subtests: pytest.Subtests
+) -> None:
+    bare, write = segment_batch(segment_call(1)), acme.write_key
+    with superuser(databases) as conn:
+        conn.execute("UPDATE api_keys SET revoked_at = now() WHERE digest = %s", (globex.write_key.digest,))
+    refused = [
+        (bare, CredentialFault.NONE),
+        (with_headers(bare, x_api_key=write.text), CredentialFault.NONE),
+        (with_headers(bare, authorization=write.text), CredentialFault.SCHEME),
+        (with_headers(bare, authorization=f"Bearer {acme.secret_key.text}"), CredentialFault.OTHER_KIND),
+        (with_basic_auth(bare, acme.secret_key), CredentialFault.OTHER_KIND),
+        (segment_batch(segment_call(1), key=acme.secret_key), CredentialFault.OTHER_KIND),
+        (with_headers(bare, authorization=f"Bearer {write.text[:-1]}"), CredentialFault.MALFORMED),
+        (segment_batch(segment_call(1), writeKey="x"), CredentialFault.MALFORMED),
+        (with_basic_auth(segment_batch(segment_call(1), key=write), globex.write_key), CredentialFault.SEVERAL),
+        (with_basic_auth(bare, generate_key(KeyType.WRITE)), CredentialFault.NOT_VALID),
+        (with_basic_auth(bare, globex.write_key), CredentialFault.NOT_VALID),
+    ]
+
+    for request, fault in refused:
+        with subtests.test(fault.name):
+            problem = problem_of(ingest(request), request, 401, "unauthenticated")
+
+            assert problem["detail"] == f"{fault} {EXPECTED_KEY}"
 
 
 def test_header_or_host_of_another_organization_is_a_mismatch(

@@ -46,5 +46,6 @@ def parse(
 def fault(text: bytes, *, event_type: str | None = None) -> tuple[str, str]:
     with pytest.raises(InvalidEventError) as error:
         parse(text, event_type=event_type)
-    assert error.value.error.message
-    return error.value.error.location, error.value.error.code
+    [fault] = error.value.errors
+    assert fault.message
+    return fault.location, fault.code

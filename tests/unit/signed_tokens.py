@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key a
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from tenancy.errors import UnauthenticatedError
+from tenancy.errors import ANY_CREDENTIAL_FAULT, UnauthenticatedError
 from tenancy.rules.tokens import KeySet
 
 ISSUER = "https://api.attribution.example"
@@ -86,5 +86,5 @@ def refused(text: str, *, key_set: KeySet = KEY_SET, now: datetime = NOW) -> boo
     try:
         key_set.verify(text, now=now)
     except UnauthenticatedError as refusal:
-        return (refusal.status, refusal.detail) == (401, "The credential is missing, invalid, expired or revoked.")
+        return (refusal.status, refusal.detail) == (401, ANY_CREDENTIAL_FAULT)
     return False

@@ -44,10 +44,10 @@ def parse(**changes: Any) -> EventRow:  # noqa: ANN401
 def refusal(text: bytes) -> InvalidEventError:
     with pytest.raises(InvalidEventError) as error:
         parse_event(text, RECEPTION)
-    assert error.value.error.message
+    assert all(each.message for each in error.value.errors)
     return error.value
 
 
 def fault(text: bytes) -> tuple[str, str]:
-    error = refusal(text).error
+    [error] = refusal(text).errors
     return error.location, error.code

@@ -46,6 +46,12 @@ NO_JSON = {
 }
 
 
+def parse_valid_batch(body: bytes) -> None:
+    batch = parse_batch(body)
+    if batch.errors:
+        raise InvalidError(errors=batch.errors)
+
+
 @pytest.mark.parametrize("body", (NO_JSON | LONE_SURROGATES).values(), ids=NO_JSON | LONE_SURROGATES)
 def test_batch_of_invalid_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
@@ -68,7 +74,7 @@ def test_segment_call_of_invalid_json_is_malformed(body: bytes) -> None:
 
 
 def test_text_of_each_event_is_unchanged() -> None:
-    batch = parse_batch(b'{"x":1,"events":[ {"a": 1.10} ,null,"\\u00e9",[1]],"organization_id":"acme"}')
+    batch = parse_batch(b'{"context":1,"events":[ {"a": 1.10} ,null,"\\u00e9",[1]],"organization_id":"acme"}')
 
     assert texts(batch.events) == [b'{"a": 1.10}', b"null", b'"\\u00e9"', b"[1]"]
     assert batch.organization_id == "acme"
@@ -118,10 +124,54 @@ def test_single_call_is_a_batch_of_one() -> None:
 )
 def test_body_without_1_to_2500_events_is_invalid(body: bytes) -> None:
     with pytest.raises(InvalidError):
-        parse_batch(body.replace(b"LIST", b"events"))
+        parse_valid_batch(body.replace(b"LIST", b"events"))
 
     with pytest.raises(InvalidError):
         parse_segment_batch(body.replace(b"LIST", b"batch"))
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        (b'{"events":[{}],"evnts":1,"x":2}', [("body/evnts", "unknown_member"), ("body/x", "unknown_member")]),
+        (b'{"evnts":[{}]}', [("body/events", "missing"), ("body/evnts", "unknown_member")]),
+        (b'{"events":{}}', [("body/events", "invalid_type")]),
+        (b'{"events":null}', [("body/events", "invalid_type")]),
+        (b'{"events":[{}],"sentAt":1,"writeKey":2,"context":3}', []),
+    ],
+)
+def test_members_of_a_batch_at_fault_are_named(body: bytes, faults: list[tuple[str, str]]) -> None:
+    batch = parse_batch(body)
+
+    assert [(error.location, error.code) for error in batch.errors] == faults
+
+
+@pytest.mark.parametrize("value", [b"5", b"[]", b'"globex"'])
+def test_organization_of_a_batch_at_fault_is_kept(value: bytes) -> None:
+    batch = parse_batch(b'{"evnts":1,"organization_id":' + value + b"}")
+
+    assert batch.organization_id == value.decode().strip('"')
+
+
+@pytest.mark.parametrize(
+    ("parse", "body", "location"),
+    [
+        (parse_segment_batch, b"[]", "body"),
+        (parse_segment_batch, b'{"writeKey":"wk"}', "body/batch"),
+        (parse_segment_batch, b'{"batch":{}}', "body/batch"),
+        (parse_segment_batch, b'{"batch":[]}', "body/batch"),
+        (parse_segment_batch, b'{"batch":[{}],"writeKey":5}', "body/writeKey"),
+        (parse_segment_call, b"[]", "body"),
+        (parse_segment_call, b'{"writeKey":5}', "body/writeKey"),
+    ],
+)
+def test_members_of_a_segment_body_at_fault_are_named(
+    parse: Callable[[bytes], object], body: bytes, location: str
+) -> None:
+    with pytest.raises(InvalidError) as refusal:
+        parse(body)
+
+    assert [error.location for error in refusal.value.errors] == [location]
 
 
 def test_2500_events_are_accepted() -> None:

@@ -74,7 +74,9 @@ def test_currency_is_trimmed_and_in_any_case(currency: str) -> None:
     assert parse(currency=currency).currency == currency.strip().upper()
 
 
-@pytest.mark.parametrize("currency", ["", " ", "EURO", "E UR", "XXX", "BTC", "€", "\uff25UR", "u\u017fd", "\u0131dr"])
+@pytest.mark.parametrize(
+    "currency", ["", " ", "EURO", "E UR", "XXX", "BTC", "€", "\uff25UR", "u\u017fd", "\u0131dr", "\u0131qd"]
+)
 def test_unknown_currency_is_refused(currency: str) -> None:
     error = refusal(raw(currency=currency))
-    assert (error.error.location, error.error.code, error.event_id) == ("currency", "unknown", "order-1001")
+    assert (error.errors[0].location, error.errors[0].code, error.event_id) == ("currency", "unknown", "order-1001")

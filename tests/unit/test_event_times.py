@@ -127,9 +127,12 @@ def test_time_out_of_bounds_is_refused(text: str) -> None:
         " 2026-11-20T10:00:00Z",
         "2026-11-20T10:00:00Z\n",
         "\uff12026-11-20T10:00:00Z",
-        1795521600,
-        1795521600.5,
     ],
 )
-def test_time_must_be_rfc_3339_with_a_zone(value: object) -> None:
+def test_time_must_be_rfc_3339_with_a_zone(value: str) -> None:
     assert fault(raw(event_timestamp=value)) == ("event_timestamp", "invalid")
+
+
+@pytest.mark.parametrize("value", [1795521600, 1795521600.5, None, {}])
+def test_time_that_is_no_text_is_refused(value: object) -> None:
+    assert fault(raw(event_timestamp=value)) == ("event_timestamp", "invalid_type")

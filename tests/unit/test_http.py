@@ -197,9 +197,7 @@ def made(kind: type[Refusal]) -> Refusal:
     Some kinds need more arguments than a detail.
     """
     if kind is QuotaExceededError:
-        return QuotaExceededError(
-            "Because.", tier="starter", metric="events", limit=10, used=11, upgrade_url="/billing/upgrade"
-        )
+        return QuotaExceededError("Because.", tier="starter", metric="events", limit=10, used=11)
     if kind is RateLimitedError:
         return RateLimitedError("Because.", tier="starter", limit=100, retry_after=7)
     if kind is DowngradeBlockedError:
@@ -253,17 +251,27 @@ def test_503_tells_when_to_retry(refusal: Refusal, seconds: int) -> None:
     assert (document["retry_after"], headers["Retry-After"]) == (seconds, str(seconds))
 
 
-def test_402_names_limit_and_upgrade_url() -> None:
+def test_402_names_the_limit() -> None:
     document, headers = problem(made(QuotaExceededError))
 
-    assert {name: document[name] for name in ("tier", "metric", "limit", "used", "upgrade_url")} == {
+    assert {name: document[name] for name in ("tier", "metric", "limit", "used")} == {
         "tier": "starter",
         "metric": "events",
         "limit": 10,
         "used": 11,
-        "upgrade_url": "/billing/upgrade",
     }
     assert "Retry-After" not in headers
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"), [(None, {}), ("https://a.example/b", {"upgrade_url": "https://a.example/b"})]
+)
+def test_402_has_an_upgrade_url_only_if_there_is_one(url: str | None, shown: dict[str, str]) -> None:
+    answer = problem_answer(made(QuotaExceededError), instance="/v1/events", request_id="r", upgrade_url=url)
+
+    document = json.loads(answer["body"])
+
+    assert {name: value for name, value in document.items() if name == "upgrade_url"} == shown
 
 
 def test_429_names_limit_and_retry_time() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.errors import UnauthenticatedError
+from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.credentials import MAX_CREDENTIAL_CHARACTERS, Jwt, find_basic_key, is_jwt, parse_authorization
 
@@ -38,6 +38,31 @@ def basic(user_name: str) -> str:
 )
 def test_credential_is_found_by_its_scheme(header: str, credential: ApiKey | Jwt) -> None:
     assert parse_authorization((header,)) == credential
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ((), CredentialFault.NONE),
+        (("",), CredentialFault.NONE),
+        (("Bearer a", "Bearer b"), CredentialFault.SEVERAL),
+        ((WRITE.text,), CredentialFault.SCHEME),
+        (("Digest username=x",), CredentialFault.SCHEME),
+        ((f"Basic {basic(SECRET.text)}",), CredentialFault.OTHER_KIND),
+        (("Basic ====",), CredentialFault.MALFORMED),
+        ((f"Basic {basic('x')}",), CredentialFault.MALFORMED),
+        (("Bearer",), CredentialFault.MALFORMED),
+        (("Bearer a.b.c",), CredentialFault.MALFORMED),
+        ((f"Bearer {WRITE.text[:-1]}",), CredentialFault.MALFORMED),
+        ((f"Bearer {'x' * 9000}",), CredentialFault.MALFORMED),
+    ],
+    ids=lambda value: ascii(value)[:24],
+)
+def test_refused_credential_has_its_class(values: tuple[str, ...], fault: CredentialFault) -> None:
+    with pytest.raises(UnauthenticatedError) as refusal:
+        parse_authorization(values)
+
+    assert refusal.value.fault is fault
 
 
 MALFORMED = [

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tenancy.settings import VARIABLES, InvalidSettingError, Settings
+from tenancy.settings import OPTIONAL, VARIABLES, InvalidSettingError, Settings
 
 ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "ERASURE_QUIET_SECONDS": "120",
     "RECOUNT_AFTER_SECONDS": "86400",
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
+    "UPGRADE_URL": "https://billing.attribution.example/upgrade?from=api",
 }
 
 
@@ -65,6 +66,7 @@ def test_each_setting_comes_from_its_variable() -> None:
         writer_wait=timedelta(minutes=2),
         recount_after=timedelta(days=1),
         state_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
+        upgrade_url="https://billing.attribution.example/upgrade?from=api",
     )
 
 
@@ -74,7 +76,7 @@ def test_region_and_endpoint_have_defaults() -> None:
     assert (settings.region, settings.aws_endpoint_url) == ("eu-central-1", None)
 
 
-@pytest.mark.parametrize("name", VARIABLES)
+@pytest.mark.parametrize("name", sorted(set(VARIABLES) - OPTIONAL))
 @pytest.mark.parametrize("value", [None, ""])
 def test_missing_variable_is_named(name: str, value: str | None) -> None:
     environment = {key: text for key, text in ENVIRONMENT.items() if key != name}
@@ -89,6 +91,39 @@ def test_missing_variable_is_named(name: str, value: str | None) -> None:
 def test_duration_that_is_no_whole_number_is_refused(text: str) -> None:
     with pytest.raises(InvalidSettingError, match="DELETION_GRACE_SECONDS is not a whole number"):
         Settings.from_env("DELETION_GRACE_SECONDS", environ=ENVIRONMENT | {"DELETION_GRACE_SECONDS": text})
+
+
+@pytest.mark.parametrize("text", [None, ""])
+def test_upgrade_url_is_optional(text: str | None) -> None:
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "UPGRADE_URL"}
+
+    settings = Settings.from_env(
+        "UPGRADE_URL", environ=environment if text is None else {**environment, "UPGRADE_URL": text}
+    )
+
+    assert settings.upgrade_url is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/billing/upgrade",
+        "billing.example",
+        "http://billing.example",
+        "https://",
+        "https:///upgrade",
+        "https://[x",
+        "https://billing.example:x",
+        "https://a@billing.example",
+        "https://billing.example/a b",
+        "https://billing.example/\n",
+        "https://bílling.example",
+        "javascript:alert(1)",
+    ],
+)
+def test_upgrade_url_that_is_not_absolute_https_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSettingError, match="UPGRADE_URL is not an absolute URL"):
+        Settings.from_env("UPGRADE_URL", environ=ENVIRONMENT | {"UPGRADE_URL": text})
 
 
 def test_all_problems_are_named_at_once() -> None:

@@ -93,7 +93,6 @@ def test_report_over_the_quota_is_refused_without_a_change(
         "metric": "ml_predictions",
         "limit": LIMIT,
         "used": LIMIT - 1,
-        "upgrade_url": "/billing/upgrade",
     }
     assert report(1).remaining == 0
     assert ledger(databases, acme) == LIMIT

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -188,3 +189,17 @@ def test_crashed_announcement_is_repeated_and_sent_once(
 
     assert enqueue_quota_notices(databases.platform, now=NOW) == 1
     assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your quota of ml_predictions is used")]
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [(None, "Ask the platform operator for a larger tier"), ("https://billing.example/", "https://billing.example/")],
+)
+def test_mail_about_a_quota_says_where_to_upgrade(
+    databases: Databases, targets: OutboxTargets, acme: Provisioned, url: str | None, text: str
+) -> None:
+    record_usage(databases.functions, tenant_of(acme), Metric.ML_PREDICTIONS, 8_000, idempotency_key=None, now=NOW)
+
+    send_notices(databases, replace(targets, upgrade_url=url))
+
+    assert text in ses_backends[ACCOUNT][REGION].sent_messages[-1].body

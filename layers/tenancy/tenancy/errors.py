@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Final
 
 BODY: Final = "body"
 PATH: Final = "path"
+ANY_CREDENTIAL_FAULT: Final = (
+    "Expected one header `Authorization: Bearer <key or access token>`, or Basic with a write key as user name. "
+    "The header is missing (X-Api-Key is not read) or repeated, it has another scheme, or its credential is malformed, "
+    "unknown, expired or revoked."
+)
 # A refusal may repeat a name or a value of the request. These bounds keep its answer small.
 MAX_ERRORS: Final = 100
 LOCATION_MAX_CHARACTERS: Final = 200
@@ -20,7 +26,7 @@ def shorten(text: str, characters: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """An invalid field: location (`events/3/revenue`), stable code, and message for a person.
+    """An invalid field: location (`body/events/3/revenue`), stable code, and message for a person.
 
     A long location or message is cut.
     """
@@ -72,17 +78,32 @@ class MalformedRequestError(Refusal):
     status, code, title = 400, "malformed_request", "Malformed Request"
 
 
+class CredentialFault(StrEnum):
+    """The class of a refused credential, as a sentence. It never tells whether a key exists."""
+
+    NONE = "The request has no credential."
+    SCHEME = "The Authorization header is neither Bearer nor Basic."
+    OTHER_KIND = "The credential is of another kind than this route takes."
+    MALFORMED = "The credential is malformed."
+    SEVERAL = "The request has several credentials."
+    NOT_VALID = "The credential is not valid: it is unknown, expired or revoked."
+
+
 class UnauthenticatedError(Refusal):
     """A request without a valid credential.
 
-    The answer does not tell why the credential is refused.
+    Behind the authorizer the answer names all causes, because API Gateway answers the same text for each of them.
+    Routes that check the credential themselves name the *fault*.
     """
 
     status, code, title = 401, "unauthenticated", "Unauthorized"
 
-    def __init__(self, detail: str = "The credential is missing, invalid, expired or revoked.") -> None:
+    def __init__(
+        self, detail: str = ANY_CREDENTIAL_FAULT, *, fault: CredentialFault = CredentialFault.NOT_VALID
+    ) -> None:
         """Use by default the text that API Gateway answers itself (template.yaml)."""
         super().__init__(detail)
+        self.fault = fault
 
 
 class QuotaExceededError(Refusal):
@@ -93,10 +114,10 @@ class QuotaExceededError(Refusal):
 
     status, code, title = 402, "quota_exceeded", "Quota Exceeded"
 
-    def __init__(self, detail: str, *, tier: str, metric: str, limit: int, used: int, upgrade_url: str) -> None:
+    def __init__(self, detail: str, *, tier: str, metric: str, limit: int, used: int) -> None:
         """Add the *metric*, its *limit* and the amount *used* to the problem document."""
         super().__init__(detail)
-        self.members = {"tier": tier, "metric": metric, "limit": limit, "used": used, "upgrade_url": upgrade_url}
+        self.members = {"tier": tier, "metric": metric, "limit": limit, "used": used}
 
 
 class TenantMismatchError(Refusal):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 DEFAULT_REGION: Final = "eu-central-1"
 
@@ -27,8 +28,9 @@ class Settings:
     Manager (docs/operations.md lists the names).
     *aws_endpoint_url* is set on the local stack only. *redis_timeout_seconds* is the time-out of a request for Redis.
     *deletion_grace* is the period in which a deletion can be undone. *writer_wait* is the time that an erasure waits
-    for writers. *recount_after* is the time between an erasure and its recount. In
-    *api_host* `{api_id}` stands for the id that API Gateway gave the API.
+    for writers. *recount_after* is the time between an erasure and its recount. *upgrade_url* is the page where an
+    organization buys a larger tier, None without one. In *api_host* `{api_id}` stands for the id that API Gateway gave
+    the API.
     """
 
     region: str
@@ -55,13 +57,15 @@ class Settings:
     writer_wait: timedelta
     recount_after: timedelta
     state_machine_arn: str
+    upgrade_url: str | None
 
     @classmethod
     def from_env(cls, *needed: str, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read the variables that all functions have, and the *needed* ones.
 
         Raises:
-            InvalidSettingError: a variable is missing, empty or not a number. No connection was opened yet.
+            InvalidSettingError: a variable is missing or empty and not in `OPTIONAL`, or is not valid. No connection
+                was opened yet.
         """
         settings = object.__new__(cls)
         values = {
@@ -72,7 +76,7 @@ class Settings:
         for name in ("SECRETS_PREFIX", "STACK_NAME", *needed):
             field, cast = VARIABLES[name]
             try:
-                values[field] = cast(_require(environ, name))
+                values[field] = None if name in OPTIONAL and not environ.get(name) else cast(_require(environ, name))
             except ValueError as error:
                 problems.append(f"{name} {error}")
         if problems:
@@ -111,6 +115,21 @@ def _milliseconds_as_seconds(text: str) -> float:
     return _whole_number(text) / 1000
 
 
+def _https_url(text: str) -> str:
+    problem = "is not an absolute URL that starts with https://"
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError(problem)
+    try:
+        url = urlsplit(text)
+        has_host = url.scheme == "https" and bool(url.hostname) and url.port != 0
+    except ValueError as error:
+        raise ValueError(problem) from error
+    if not has_host or url.username is not None:
+        raise ValueError(problem)
+    return text
+
+
+OPTIONAL: Final = frozenset({"UPGRADE_URL"})
 # Each variable, its field and its type.
 VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
     {
@@ -136,5 +155,6 @@ VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyT
         "ERASURE_QUIET_SECONDS": ("writer_wait", _seconds),
         "RECOUNT_AFTER_SECONDS": ("recount_after", _seconds),
         "STATE_MACHINE_ARN": ("state_machine_arn", str),
+        "UPGRADE_URL": ("upgrade_url", _https_url),
     }
 )

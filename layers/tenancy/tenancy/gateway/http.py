@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tenancy.errors import MalformedRequestError, Refusal, UnauthenticatedError, shorten
+from tenancy.errors import MalformedRequestError, QuotaExceededError, Refusal, UnauthenticatedError, shorten
 from tenancy.gateway.context import parse_context
 from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
 from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
@@ -120,10 +120,11 @@ def json_answer(status: int, document: object) -> Response:
     return _answer(status, "application/json", msgspec.json.encode(document))
 
 
-def problem_answer(refusal: Refusal, *, instance: str, request_id: str) -> Response:
+def problem_answer(refusal: Refusal, *, instance: str, request_id: str, upgrade_url: str | None = None) -> Response:
     """Return *refusal* as a problem document (RFC 9457).
 
-    `code` and `message` are at the top level, because a client SDK retries a refusal without them.
+    `code` and `message` are at the top level, because a client SDK retries a refusal without them. A used-up quota
+    shows *upgrade_url*, if the platform has one.
     """
     document: dict[str, Any] = {
         **refusal.members,
@@ -136,6 +137,8 @@ def problem_answer(refusal: Refusal, *, instance: str, request_id: str) -> Respo
         "message": refusal.detail,
         "request_id": request_id,
     }
+    if upgrade_url is not None and isinstance(refusal, QuotaExceededError):
+        document["upgrade_url"] = upgrade_url
     if refusal.errors:
         document["errors"] = refusal.errors
     if refusal.retry_after is not None:

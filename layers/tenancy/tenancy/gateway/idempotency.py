@@ -4,5 +4,8 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Header
 
-# Not a `type` statement: Powertools does not resolve type aliases in annotations.
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[!-~]{1,255}$")]
+from tenancy.gateway.parameters import matching
+
+# Not `type` statements: Powertools does not resolve type aliases in annotations.
+KeyText = Annotated[str, matching(r"[!-~]{1,255}", "Expected 1 to 255 visible ASCII characters.")]
+IdempotencyKey = Annotated[KeyText | None, Header(alias="Idempotency-Key")]

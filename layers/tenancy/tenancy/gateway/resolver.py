@@ -2,23 +2,30 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
 import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.openapi.compat import ModelField
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 
-from tenancy.errors import MAX_ERRORS, FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
+from tenancy.errors import BODY, FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
 from tenancy.gateway.admission import admit_request
+from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.mentions import list_mentions
+from tenancy.gateway.query import list_query_errors
 from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
+from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions, find_organization_id, resolve
 from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
 from tenancy.use_cases.admission.admit import AdmissionGate
@@ -26,6 +33,7 @@ from tenancy.use_cases.admission.admit import AdmissionGate
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_VALUES: Final = 1_000  # members and elements of a body. Each invalid one costs time and a part of the answer.
 MAX_QUERY_MEMBERS: Final = 100
+NOT_VALID_TEXT: Final = "The request is not valid. `errors` lists the fields."
 # Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
 logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
 
@@ -45,18 +53,65 @@ def api() -> APIGatewayRestResolver:
 
     @app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
     def invalid(error: RequestValidationError) -> Response[str]:
-        raise _refusal(error)
+        errors = list_unknown_members(app)
+        located = {each.location for each in errors}
+        errors += [each for each in list_field_errors(error.errors()) if each.location not in located]
+        raise InvalidError(NOT_VALID_TEXT, errors=errors)
 
+    app.use(middlewares=[require_known_members])
     return app
 
 
-def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTrail, gate: AdmissionGate) -> Handler:
+def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[str]:
+    """Refuse a valid request with unknown or repeated members. pydantic finds those of a body that the route takes.
+
+    Raises:
+        InvalidError: a query member is unknown or repeated, or the route takes no body and has one with members.
+    """
+    errors = list_unknown_members(app)
+    if errors:
+        raise InvalidError(NOT_VALID_TEXT, errors=errors)
+    return next_middleware(app)
+
+
+def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:
+    """Return the errors of members that the current route does not know, and of repeated query members."""
+    route: Route = app.context["_route"]
+    if route.func.__module__ == Route.__module__:  # Powertools' own, which answers 404 for every unknown route
+        return []
+    errors = list_query_errors(request_of(app), known_query(route.dependant.query_params))
+    if not route.dependant.body_params and isinstance(body := app.current_event.json_body, dict):
+        errors += [unknown_member(name, within=BODY) for name in islice(body, MAX_MEMBER_ERRORS)]
+    return errors
+
+
+def known_query(parameters: Iterable[ModelField]) -> frozenset[str]:
+    """Return the names of query members that a route with these query *parameters* takes."""
+    names: set[str] = set()
+    for parameter in parameters:
+        model = parameter.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            names |= {field.alias or name for name, field in model.model_fields.items()}
+        else:
+            names.add(parameter.alias)
+    return frozenset(names)
+
+
+def handler_of(
+    app: APIGatewayRestResolver,
+    *,
+    base_domain: str,
+    upgrade_url: str | None,
+    trail: AuditTrail,
+    gate: AdmissionGate,
+) -> Handler:
     """Return the Lambda handler of *app*.
 
     Before a route runs, the caller, the organization and the right of the caller are known. The order is that of
     docs/decisions/0043-cheap-before-believed.md: the body is read last.
 
-    *gate* admits the request before anything else costs time or leaves a trace. *trail* records it.
+    *gate* admits the request before anything else costs time or leaves a trace. *trail* records it. Refusals over a
+    quota show *upgrade_url*.
 
     Raises:
         LookupError: a route of *app* does not say which right it needs.
@@ -79,7 +134,7 @@ def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTra
             finally:
                 app.clear_context()  # type: ignore[no-untyped-call]
 
-    return serve(answer)
+    return serve(answer, upgrade_url=upgrade_url)
 
 
 def _rights_of(app: APIGatewayRestResolver) -> list[tuple[str, re.Pattern[str], Right]]:
@@ -122,13 +177,14 @@ def _read_body(request: Request) -> bytes:
 
 
 def parse_json(body: bytes) -> str:
-    """Return *body* as text if it is JSON that every store can hold.
+    """Return *body* as text if it is a JSON object that every store can hold.
 
-    NaN, lone surrogates, deep nesting and whole numbers with thousands of digits are rejected.
+    NaN, lone surrogates, deep nesting and whole numbers with thousands of digits are rejected. `organization_id` is
+    left out: every body may have it, and it was compared before.
 
     Raises:
         MalformedRequestError: the body is not such JSON.
-        InvalidError: the body has more members and elements than any route takes.
+        InvalidError: the body is no object, or has more members and elements than any route takes.
     """
     try:
         text = body.decode()
@@ -137,7 +193,13 @@ def parse_json(body: bytes) -> str:
         raise MalformedRequestError("The body is not valid JSON.") from error
     if _has_more_values(document, MAX_VALUES):
         raise InvalidError(f"The body has more than {MAX_VALUES} members and elements.")
-    return text
+    if not isinstance(document, dict):
+        errors = [FieldError(location=BODY, code="invalid_type", message=NO_OBJECT_TEXT)]
+        raise InvalidError("The body is not a JSON object.", errors=errors)
+    if ORGANIZATION_MEMBER not in document:
+        return text
+    del document[ORGANIZATION_MEMBER]
+    return msgspec.json.encode(document).decode()
 
 
 def _has_more_values(document: object, most: int) -> bool:
@@ -208,27 +270,3 @@ def request_of(app: APIGatewayRestResolver) -> Request:
     """
     request: Request = app.context["request"]
     return request
-
-
-def _refusal(error: RequestValidationError) -> InvalidError | MalformedRequestError:
-    entries = error.errors()
-    if any(entry.get("type") == "json_invalid" for entry in entries):
-        return MalformedRequestError("The body is not valid JSON.")
-    return InvalidError(
-        "The request is not valid. `errors` lists the fields.",
-        errors=[
-            FieldError(location=_location(entry["loc"]), code=str(entry["type"]), message=entry["msg"])
-            for entry in entries[:MAX_ERRORS]
-        ],
-    )
-
-
-def _location(steps: Sequence[object]) -> str:
-    """Return the location of a field.
-
-    For a query that is one model, the name of the model is left out.
-    """
-    match steps:
-        case ["query", _, *names] if names:
-            steps = ["query", *names]
-    return "/".join(map(str, steps))

@@ -24,14 +24,14 @@ logger = Logger()
 type Handler = Callable[[dict[str, Any], object], Response]
 
 
-def serve(answer: Callable[[Request, dict[str, Any], object], Response]) -> Handler:
+def serve(answer: Callable[[Request, dict[str, Any], object], Response], *, upgrade_url: str | None = None) -> Handler:
     """Return a Lambda handler around *answer*.
 
-    *answer* gets the request, the raw event and Lambda's context.
+    *answer* gets the request, the raw event and Lambda's context. Refusals over a quota show *upgrade_url*.
     """
 
     def handler(event: dict[str, Any], context: object) -> Response:
-        request, response = _respond(answer, event, context)
+        request, response = _respond(answer, event, context, upgrade_url)
         response.setdefault("headers", {}).update(
             {
                 **request.answer_headers,
@@ -47,7 +47,10 @@ def serve(answer: Callable[[Request, dict[str, Any], object], Response]) -> Hand
 
 
 def _respond(
-    answer: Callable[[Request, dict[str, Any], object], Response], event: dict[str, Any], context: object
+    answer: Callable[[Request, dict[str, Any], object], Response],
+    event: dict[str, Any],
+    context: object,
+    upgrade_url: str | None,
 ) -> tuple[Request, Response]:
     request = parse_request(event)
     try:
@@ -55,14 +58,14 @@ def _respond(
             return request, preflight_answer()
         return request, answer(request, event, context)
     except Refusal as refusal:
-        return request, _problem(refusal, request)
+        return request, _problem(refusal, request, upgrade_url)
     except Exception as error:  # noqa: BLE001 - the client gets a problem document for every error
         log_fault(error, request.request_id)
         return request, _problem(InternalError(), request)
 
 
-def _problem(refusal: Refusal, request: Request) -> Response:
-    return problem_answer(refusal, instance=request.instance, request_id=request.request_id)
+def _problem(refusal: Refusal, request: Request, upgrade_url: str | None = None) -> Response:
+    return problem_answer(refusal, instance=request.instance, request_id=request.request_id, upgrade_url=upgrade_url)
 
 
 def log_fault(error: Exception, request_id: str | None = None) -> None:

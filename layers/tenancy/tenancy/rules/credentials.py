@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from tenancy.errors import UnauthenticatedError
+from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.rules.api_keys import ApiKey, KeyType, find_key
 
 MAX_CREDENTIAL_CHARACTERS: Final = 8192
@@ -34,26 +34,27 @@ def parse_authorization(values: tuple[str, ...]) -> ApiKey | Jwt:
 
     Raises:
         UnauthenticatedError: there is not exactly one value, the scheme is unknown, the token or key is malformed, or
-            the checksum of the key is wrong. Several credentials joined by commas are malformed.
+            the checksum of the key is wrong. Several credentials joined by commas are malformed. Its `fault` is the
+            class.
     """
-    if len(values) != 1:
-        raise UnauthenticatedError
+    if len(values) > 1:
+        raise UnauthenticatedError(fault=CredentialFault.SEVERAL)
+    if not values or not values[0].strip():
+        raise UnauthenticatedError(fault=CredentialFault.NONE)
     scheme, _, rest = values[0].partition(" ")
     credential = rest.strip()
     if len(credential) > MAX_CREDENTIAL_CHARACTERS:
-        raise UnauthenticatedError
+        raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
     match scheme.lower():
         case "basic":
-            key = find_basic_key(credential)
-            if key is None or key.type is not KeyType.WRITE:
-                raise UnauthenticatedError
-            return key
+            return _basic_key(credential)
+        case "bearer" if credential[:3] in {f"{key_type}_" for key_type in KeyType}:
+            return _key(credential)
+        case "bearer" if is_jwt(credential):
+            return Jwt(credential)
         case "bearer":
-            if credential[:3] in {f"{key_type}_" for key_type in KeyType}:
-                return _key(credential)
-            if is_jwt(credential):
-                return Jwt(credential)
-    raise UnauthenticatedError
+            raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
+    raise UnauthenticatedError(fault=CredentialFault.SCHEME)
 
 
 def find_basic_key(credential: str) -> ApiKey | None:
@@ -83,8 +84,17 @@ def is_jwt(text: str) -> bool:
     return isinstance(kid, str) and isinstance(algorithm, str) and algorithm in ALGORITHMS
 
 
+def _basic_key(credential: str) -> ApiKey:
+    key = find_basic_key(credential)
+    if key is None:
+        raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
+    if key.type is not KeyType.WRITE:
+        raise UnauthenticatedError(fault=CredentialFault.OTHER_KIND)
+    return key
+
+
 def _key(text: str) -> ApiKey:
     key = find_key(text)
     if key is None:
-        raise UnauthenticatedError
+        raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
     return key

@@ -53,7 +53,7 @@ The platform operator has both keys. Ask the operator for them.
             """\
 Your organization has used {used} of {limit} {metric}. That is at least {percent} % of its quota.
 
-GET /v1/usage returns the current usage and all quotas. Ask the platform operator for a larger tier if you need more.
+GET /v1/usage returns the current usage and all quotas. {larger_tier}
 """,
         ),
         "deletion_mail": MailTemplate(
@@ -99,6 +99,13 @@ The files are deleted at {{expires_at}}.
         ),
     }
 )
+
+
+def describe_larger_tier(upgrade_url: str | None) -> str:
+    """Return the sentence of a mail that says where a larger tier is sold, at *upgrade_url* or by the operator."""
+    if upgrade_url is None:
+        return "Ask the platform operator for a larger tier if you need more."
+    return f"A larger tier has larger quotas: {upgrade_url}"
 
 
 def render_mail(template: str, values: Mapping[str, Any]) -> Mail:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tenancy.errors import NotFoundError, QuotaExceededError, RateLimitedError
 from tenancy.rules.durations import QUOTA_RETRY_AFTER_SECONDS
-from tenancy.rules.tiers import NOTICE_PERCENTS, QUOTAS, UPGRADE_URL, Tier
+from tenancy.rules.tiers import NOTICE_PERCENTS, QUOTAS, Tier
 from tenancy.rules.usage import TOTAL_PERIOD, month_of
 
 
@@ -87,7 +87,7 @@ def quota_exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) 
     detail += f", {reserved} reserved." if reserved else "."
     if remaining > 0:
         detail += f" The remaining {remaining} are not enough."
-    return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used, upgrade_url=UPGRADE_URL)
+    return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used)
 
 
 def quota_retry_later(tier: Tier, metric: Metric) -> RateLimitedError:

@@ -15,7 +15,6 @@ BYTES_PER_GIB: Final = 1024**3
 GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle roughly, at twice the tier's rate; admission limits exactly
 GRACE_PERCENT: Final = 10  # of the month's quota of events: so many more are held before events are refused
 NOTICE_PERCENTS: Final = (80, 100)  # of a quota: thresholds that send a notice
-UPGRADE_URL: Final = "/billing/upgrade"
 
 
 class Tier(StrEnum):

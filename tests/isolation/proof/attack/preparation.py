@@ -80,6 +80,7 @@ def _call_as(target: AttackTarget, call: Call, own: ProofOrganization) -> None:
     if with_key:
         target.gateway.send(with_key)
         return
-    response = target.gateway.send(replace(request, query=(*request.query, ("limit", "1"))))
+    others = (pair for pair in request.query if pair[0] != "limit")
+    response = target.gateway.send(replace(request, query=(*others, ("limit", "1"))))
     if found := CURSOR.search(response.text):
         own.cursors[call.name] = found[1]

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.documents.usage import parse_period
 from tenancy.gateway.pages import fit_page, page_document
+from tenancy.gateway.parameters import Day, WholeNumber, matching
 from tenancy.gateway.times import format_time
 from tenancy.rules.audit_chain import AuditEntry, ChainLink, Checkpoint
 from tenancy.rules.audit_record import AuditOutcome
@@ -38,14 +39,14 @@ class AuditQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    from_: Annotated[date | None, Field(alias="from")] = None
-    to: date | None = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
     actor: UUID | None = None
-    action: Annotated[str | None, Field(pattern=r"^[ -~]{1,200}$")] = None
+    action: Annotated[str, matching(r"[ -~]{1,200}", "Expected 1 to 200 printable ASCII characters.")] | None = None
     outcome: AuditOutcome | None = None
     format: Literal["json", "csv"] = "json"
     cursor: str | None = None
-    limit: Annotated[int | None, Field(ge=1)] = None
+    limit: Annotated[WholeNumber, Field(ge=1)] | None = None
 
     def selection(self) -> AuditSelection:
         """Return the requested selection of entries.
@@ -68,7 +69,7 @@ class AuditQuery(BaseModel):
         if self.limit is not None and self.limit > most:
             message = f"`limit` is {self.limit}. At most {most} entries are allowed for the format {self.format}."
             raise InvalidError(
-                message, errors=[FieldError(location="query/limit", code="less_than_equal", message=message)]
+                message, errors=[FieldError(location="query/limit", code="out_of_range", message=message)]
             )
         return self.limit or most
 
@@ -78,8 +79,8 @@ class VerifyQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    after_sequence: Annotated[int | None, Field(ge=0, le=MAX_SEQUENCE)] = None
-    after_seal: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
+    after_sequence: Annotated[WholeNumber, Field(ge=0, le=MAX_SEQUENCE)] | None = None
+    after_seal: Annotated[str, matching("[0-9a-f]{64}", "Expected a seal: 64 digits 0-9 and a-f.")] | None = None
 
     def link(self) -> ChainLink | None:
         """Return the link of the chain to start at, or None without one.

@@ -16,7 +16,7 @@ MAX_AMOUNT: Final = 10**15
 class UsageBody(BaseModel):
     """The body of POST /v1/usage/{metric}."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     amount: Annotated[StrictInt, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 
@@ -29,7 +29,7 @@ class UsageBody(BaseModel):
         if metric is not Metric.STORAGE_BYTES and self.amount < 1:
             message = f"`amount` is {self.amount}. It must be at least 1 for the metric {metric.value}."
             raise InvalidError(
-                message, errors=[FieldError(location="body/amount", code="greater_than_equal", message=message)]
+                message, errors=[FieldError(location="body/amount", code="out_of_range", message=message)]
             )
         return self.amount
 
@@ -37,7 +37,7 @@ class UsageBody(BaseModel):
 class ReservationBody(BaseModel):
     """The body of POST /v1/usage/{metric}/reservations."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     amount: Annotated[StrictInt, Field(ge=1, le=MAX_AMOUNT)]
     ttl_seconds: Annotated[StrictInt, Field(ge=1, le=MAX_RESERVATION_SECONDS)]
@@ -46,9 +46,9 @@ class ReservationBody(BaseModel):
 class CommitBody(BaseModel):
     """The body of a commit. Without an amount the whole reservation is committed."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    amount: Annotated[StrictInt | None, Field(ge=0, le=MAX_AMOUNT)] = None
+    amount: Annotated[StrictInt, Field(ge=0, le=MAX_AMOUNT)] | None = None
 
 
 def allowance_document(allowance: Allowance) -> dict[str, Any]:

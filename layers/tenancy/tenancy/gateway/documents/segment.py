@@ -1,8 +1,10 @@
 """The requests of Segment SDKs and the answers that they expect."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from tenancy.errors import UnauthenticatedError
+from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION
 from tenancy.gateway.http import STAGE_PREFIX, Request, Response, json_answer
 from tenancy.rules.api_keys import ApiKey, find_key
@@ -13,6 +15,23 @@ from tenancy.rules.events.segment import BATCH_PATHS
 from tenancy.rules.resolution import Mention, find_body_mention
 
 API_ID: Final = "{api_id}"  # in the setting: API Gateway's id of the API, which only a request tells (template.yaml)
+
+EXPECTED_KEY: Final = (
+    "Send one write key: as user name of Basic credentials, as Bearer token, or as `writeKey` in the body."
+)
+
+
+@contextmanager
+def naming_credential_faults() -> Iterator[None]:
+    """Name the class of a refused credential, because these paths have no authorizer.
+
+    Raises:
+        UnauthenticatedError: the block raised it. The answer never tells whether a key exists.
+    """
+    try:
+        yield
+    except UnauthenticatedError as error:
+        raise UnauthenticatedError(f"{error.fault} {EXPECTED_KEY}", fault=error.fault) from error
 
 
 def find_write_key(request: Request) -> tuple[ApiKey, bytes | None]:
@@ -31,7 +50,7 @@ def find_write_key(request: Request) -> tuple[ApiKey, bytes | None]:
     body = decode_body(request.body)
     key = _body_key(find_body_key(body))
     if key is None:
-        raise UnauthenticatedError("Send exactly one write key.")
+        raise UnauthenticatedError(fault=CredentialFault.NONE)
     return key, body
 
 
@@ -44,7 +63,7 @@ def parse_segment_body(request: Request, body: bytes, key: ApiKey) -> tuple[Segm
     """
     batch = parse_segment_text(body, is_batch=request.path in BATCH_PATHS)
     if {found for found in (_header_key(request), _body_key(batch.writeKey)) if found is not None} != {key}:
-        raise UnauthenticatedError("Send exactly one write key.")
+        raise UnauthenticatedError(fault=CredentialFault.SEVERAL)
     return batch, find_body_mention(batch.organization_id)
 
 
@@ -69,7 +88,7 @@ def _header_key(request: Request) -> ApiKey | None:
         return None
     credential = parse_authorization(values)
     if not isinstance(credential, ApiKey):
-        raise UnauthenticatedError
+        raise UnauthenticatedError(fault=CredentialFault.OTHER_KIND)
     return credential
 
 
@@ -78,5 +97,5 @@ def _body_key(text: str | None) -> ApiKey | None:
         return None
     key = find_key(text)
     if key is None:
-        raise UnauthenticatedError
+        raise UnauthenticatedError(fault=CredentialFault.MALFORMED)
     return key

@@ -5,14 +5,18 @@ Decompression is bounded, and no text is decoded twice.
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from tenancy.errors import InvalidError, MalformedRequestError, TooLargeError
+from tenancy.errors import BODY, FieldError, InvalidError, MalformedRequestError, TooLargeError
+from tenancy.rules.events.event_errors import IGNORED_MEMBERS
 from tenancy.rules.events.repair import repair_json, replace_nul
 from tenancy.rules.events.row import MAX_EVENT_BYTES
+from tenancy.rules.members import KnownMember, check_list, check_text, find_members, list_member_errors, within_body
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_EVENTS: Final = 2_500
@@ -22,13 +26,25 @@ MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 ABSENT: Final = msgspec.Raw(b"null")
 BODY_KEY: Final = re.compile(rb'"writeKey"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,255})"')
+KEY_MAX_CHARACTERS: Final = 255
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """The body of POST /v1/events."""
+    """The body of POST /v1/events, with the *errors* of its own members."""
 
     events: list[msgspec.Raw]
     organization_id: str | None = None
+    errors: tuple[FieldError, ...] = ()
+
+
+class _BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The members of the body of POST /v1/events. The last three are ignored."""
+
+    events: list[msgspec.Raw]
+    organization_id: str | None = None
+    sentAt: msgspec.Raw = msgspec.Raw()  # noqa: N815 - the SDKs' spelling
+    writeKey: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    context: msgspec.Raw = msgspec.Raw()
 
 
 class SegmentBatch(msgspec.Struct, frozen=True):
@@ -51,8 +67,19 @@ class SegmentCall(msgspec.Struct, frozen=True):
 
 
 _call_decoder: Final = msgspec.json.Decoder(SegmentCall)
-_batch_decoder: Final = msgspec.json.Decoder(Batch)
+_batch_decoder: Final = msgspec.json.Decoder(_BatchBody)
+_list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _segment_decoder: Final = msgspec.json.Decoder(SegmentBatch)
+
+WRITE_KEY: Final = {"writeKey": KnownMember(check=check_text(0, KEY_MAX_CHARACTERS))}
+SEGMENT_MEMBERS: Final[Mapping[str, KnownMember]] = MappingProxyType(
+    {"batch": KnownMember(check=check_list, is_required=True), **WRITE_KEY}
+)
+EVENTS_MEMBER: Final[Mapping[str, KnownMember]] = MappingProxyType(
+    {"events": KnownMember(check=check_list, is_required=True)}
+)
+NO_JSON_TEXT: Final = "The body is not valid JSON."
+NOT_VALID_TEXT: Final = "The body is not valid. `errors` lists the members."
 
 
 def decode_body(body: bytes) -> bytes:
@@ -78,13 +105,32 @@ def decode_body(body: bytes) -> bytes:
 def parse_batch(body: bytes) -> Batch:
     """Return the events of a decoded body of POST /v1/events, each as JSON text.
 
+    Members at fault are in `errors`, because a mismatch of the organization comes first. The caller refuses them.
+
     Raises:
         MalformedRequestError: the body is not valid JSON (RFC 8259). NaN and lone surrogates are not.
-        InvalidError: the body has no list of 1 to 2,500 events.
+        InvalidError: the body is no object, or has not 1 to 2,500 events.
     """
-    batch = _decode(_batch_decoder, body)
-    _check_length(len(batch.events))
-    return batch
+    try:
+        decoded = _decode(_batch_decoder, body)
+    except msgspec.ValidationError:
+        return _explain_batch(body)
+    _check_length("events", len(decoded.events))
+    return Batch(events=decoded.events, organization_id=decoded.organization_id)
+
+
+def _explain_batch(body: bytes) -> Batch:
+    """Return a refused batch with the errors of all its members."""
+    members = _split(body)
+    if members is None:
+        raise _no_object()
+    errors = list_member_errors(members, EVENTS_MEMBER, ignored=IGNORED_MEMBERS | {ORGANIZATION_MEMBER})
+    events, named = bytes(members.get("events", b"")), find_mentions(body)
+    return Batch(
+        events=_list_decoder.decode(events)[:MAX_EVENTS] if events.startswith(b"[") else [],
+        organization_id=named[0].text if named else None,
+        errors=tuple(within_body(errors)),
+    )
 
 
 def find_body_key(body: bytes) -> str | None:
@@ -99,7 +145,7 @@ def find_body_key(body: bytes) -> str | None:
     found: bytes | None = None
     for match in BODY_KEY.finditer(body):
         if found not in {None, match[1]}:
-            return _repaired(lambda text: _decode(_call_decoder, text), body).writeKey
+            return _repaired(parse_segment_call, body).writeKey
         found = match[1]
     return None if found is None else found.decode()
 
@@ -137,8 +183,11 @@ def parse_segment_batch(body: bytes) -> SegmentBatch:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body has no list of 1 to 2,500 calls.
     """
-    batch = _decode(_segment_decoder, body)
-    _check_length(len(batch.batch))
+    try:
+        batch = _decode(_segment_decoder, body)
+    except msgspec.ValidationError as error:
+        raise _invalid_members(body, SEGMENT_MEMBERS) from error
+    _check_length("batch", len(batch.batch))
     return batch
 
 
@@ -149,22 +198,59 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body is not an object.
     """
-    call = _decode(_call_decoder, body)
+    try:
+        call = _decode(_call_decoder, body)
+    except msgspec.ValidationError as error:
+        raise _invalid_members(body, WRITE_KEY) from error
     return SegmentBatch(batch=[msgspec.Raw(body)], writeKey=call.writeKey)
 
 
 def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Decode *body*.
+
+    Raises:
+        msgspec.ValidationError: the body has not the members of the decoder's type. It may be invalid JSON after them.
+        MalformedRequestError: the body is not valid JSON.
+    """
     try:
         return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise InvalidError(str(error)) from error
+    except msgspec.ValidationError:
+        raise
     except (msgspec.DecodeError, RecursionError) as error:
-        raise MalformedRequestError("The body is not valid JSON.") from error
+        raise MalformedRequestError(NO_JSON_TEXT) from error
 
 
-def _check_length(count: int) -> None:
+def _split(body: bytes) -> dict[str, msgspec.Raw] | None:
+    """Return the members of *body*, or None if it is no object.
+
+    Raises:
+        MalformedRequestError: the body is not valid JSON.
+    """
+    try:
+        return find_members(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise MalformedRequestError(NO_JSON_TEXT) from error
+
+
+def _invalid_members(body: bytes, known: Mapping[str, KnownMember]) -> InvalidError:
+    """Return the refusal of a Segment body, whose other members are free."""
+    members = _split(body)
+    if members is None:
+        return _no_object()
+    errors = list_member_errors({name: members[name] for name in known if name in members}, known)
+    return InvalidError(NOT_VALID_TEXT, errors=within_body(errors))
+
+
+def _no_object() -> InvalidError:
+    text = "The body is not a JSON object."
+    return InvalidError(text, errors=[FieldError(location=BODY, code="invalid_type", message=text)])
+
+
+def _check_length(member: str, count: int) -> None:
     if not 1 <= count <= MAX_EVENTS:
-        raise InvalidError(f"A batch must have 1 to {MAX_EVENTS} events. This one has {count}.")
+        text = f"A batch must have 1 to {MAX_EVENTS} events. This one has {count}."
+        code = "too_long" if count else "too_short"
+        raise InvalidError(text, errors=[FieldError(location=f"{BODY}/{member}", code=code, message=text)])
 
 
 def _gunzip(body: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """The row of an event, and the values that all events of a request share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -79,14 +79,21 @@ class Rejection:
 class InvalidEventError(Exception):
     """An invalid event.
 
-    *error* names the field. The ingest use case turns it into a `Rejection`.
+    *errors* name the fields, with locations in the event. The ingest use case turns them into a `Rejection`.
     """
 
     def __init__(self, field: str, code: str, message: str, *, event_id: str | None = None) -> None:
         """Name one *field* of the event."""
         super().__init__(message)
-        self.error = FieldError(location=field, code=code, message=message)
+        self.errors: tuple[FieldError, ...] = (FieldError(location=field, code=code, message=message),)
         self.event_id = event_id
+
+    @classmethod
+    def of(cls, errors: Sequence[FieldError], *, event_id: str | None) -> "InvalidEventError":
+        """Name all fields of the event that are at fault."""
+        error = cls("", "invalid", "The event is not valid.", event_id=event_id)
+        error.errors = tuple(errors) or error.errors
+        return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from tenancy.rules.events.row import (
     join_members,
 )
 from tenancy.rules.events.shared_members import NOTHING_SHARED, SharedMembers, members_of
+from tenancy.rules.members import NO_OBJECT_TEXT
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 BATCH_PATHS: Final = frozenset({"/batch", "/b", "/import"})
@@ -67,7 +68,7 @@ def parse_segment_message(
     try:
         call = _members_decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise InvalidEventError("", "invalid", str(error)) from error
+        raise InvalidEventError("", "invalid_type", NO_OBJECT_TEXT) from error
     kind = event_type or _text(call.get("type"))
     if kind not in TYPES:
         raise InvalidEventError("type", "unknown", f"Expected one of {', '.join(sorted(TYPES))}.")

@@ -25,6 +25,7 @@ from tenancy.rules.admission import HELD_FOR_QUOTA, Admission
 from tenancy.rules.api_keys import ApiKey
 from tenancy.rules.events.frames import encode_frames
 from tenancy.rules.events.row import Rejection
+from tenancy.rules.members import within_body
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.quotas import quota_exceeded, quota_retry_later
 from tenancy.rules.resolution import Mention, resolve
@@ -32,7 +33,7 @@ from tenancy.rules.tenant import Caller, Tenant, require_tenant
 from tenancy.rules.tiers import QUOTAS
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.use_cases.admission.admit import AdmissionGate
-from tenancy.use_cases.ingest.parse_batch import Identity, ParsedBatch
+from tenancy.use_cases.ingest.parse_batch import EVENTS_MEMBER, Identity, ParsedBatch
 
 if TYPE_CHECKING:
     from tenancy.use_cases.keys.write_keys import WriteKeys
@@ -232,7 +233,7 @@ def _receipt(parsed: ParsedBatch, accepted: set[Identity], held: set[Identity]) 
     """Count the results of the events. A copy within the batch has the result of the first one."""
     enqueued = accepted | held
     refused = [
-        Rejection(index=index, event_id=row.event_id, errors=(OVER_QUOTA,))
+        Rejection(index=index, event_id=row.event_id, errors=tuple(within_body([OVER_QUOTA], EVENTS_MEMBER, index)))
         for index, row in parsed.rows.items()
         if row.identity not in enqueued
     ]

@@ -3,37 +3,34 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, islice
 from typing import Final
 
 from msgspec import Raw, structs
 
-from tenancy.errors import FieldError, InvalidError
+from tenancy.errors import MAX_ERRORS, FieldError, InvalidError
 from tenancy.rules.events.batch import Batch, SegmentBatch
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
 from tenancy.rules.events.shared_members import SharedMembers
+from tenancy.rules.members import within_body
 from tenancy.rules.resolution import Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
 
-MAX_REPORTED_ERRORS: Final = 100
+EVENTS_MEMBER: Final = "events"  # of the body of POST /v1/events
 
 type Identity = tuple[str, str, str, str]
 
 
 class NoValidEventError(InvalidError):
-    """No event of a batch is valid. *rejected* has all of them, *errors* the first ones."""
+    """No event of a batch is valid, or a member of the batch is not. *rejected* has all events at fault."""
 
-    def __init__(self, rejected: Sequence[Rejection]) -> None:
-        """List the errors of the first rejected events."""
-        errors = [
-            FieldError(
-                location=f"events/{each.index}/{error.location}".rstrip("/"), code=error.code, message=error.message
-            )
-            for each in rejected[:MAX_REPORTED_ERRORS]
-            for error in each.errors
-        ]
-        super().__init__("No event of the batch is valid.", errors=errors)
+    def __init__(self, rejected: Sequence[Rejection], errors: Sequence[FieldError] = ()) -> None:
+        """List the *errors* of the batch's own members, and of the first rejected events."""
+        detail = "The batch is not valid." if errors else "No event of the batch is valid."
+        shown = chain(errors, chain.from_iterable(each.errors for each in rejected))
+        super().__init__(f"{detail} `errors` lists the fields.", errors=list(islice(shown, MAX_ERRORS)))
         self.rejected = tuple(rejected)
 
 
@@ -95,7 +92,7 @@ class ParsedBatch:
             message=f"Expected a time at most {retention_days} days ago and at most 24 hours ahead.",
         )
         rejected = [
-            Rejection(index=index, event_id=row.event_id, errors=(error,))
+            Rejection(index=index, event_id=row.event_id, errors=tuple(within_body([error], EVENTS_MEMBER, index)))
             for index, row in self.rows.items()
             if row.identity in past
         ]
@@ -113,12 +110,12 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
     """Parse the events of POST /v1/events.
 
     Raises:
-        InvalidError: no event is valid.
+        InvalidError: no event is valid, or a member of the batch is not.
         TenantMismatchError: the batch or an event names another organization.
     """
     if batch.organization_id is not None:
         require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
-    return _parse(tenant, batch.events, parse_event, now=now)
+    return _parse(tenant, batch.events, parse_event, at=(EVENTS_MEMBER,), errors=batch.errors, now=now)
 
 
 def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str | None, now: datetime) -> ParsedBatch:
@@ -136,7 +133,7 @@ def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str 
         require_own(tenant, find_mentions(raw))
         return parse_segment_message(raw, context, event_type=event_type, shared=shared)
 
-    return _parse(tenant, batch.batch, parse, now=now)
+    return _parse(tenant, batch.batch, parse, at=("batch",) if event_type is None else None, now=now)
 
 
 def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
@@ -150,8 +147,18 @@ def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
 
 
 def _parse(
-    tenant: Tenant, raws: Iterable[Raw], parse: Callable[[bytes, BatchContext], EventRow], *, now: datetime
+    tenant: Tenant,
+    raws: Iterable[Raw],
+    parse: Callable[[bytes, BatchContext], EventRow],
+    *,
+    at: tuple[str, ...] | None,
+    errors: Sequence[FieldError] = (),
+    now: datetime,
 ) -> ParsedBatch:
+    """Parse *raws*, the list at *at* in the body, or the body itself.
+
+    The *errors* of the batch are raised after all events were parsed, because a mismatch of an event comes first.
+    """
     context = BatchContext(organization_id=tenant.organization_id, received_at=now)
     rows: dict[int, EventRow] = {}
     rejected: list[Rejection] = []
@@ -159,7 +166,8 @@ def _parse(
         try:
             rows[index] = parse(bytes(raw), context)
         except InvalidEventError as error:
-            rejected.append(Rejection(index=index, event_id=error.event_id, errors=(error.error,)))
-    if not rows:
-        raise NoValidEventError(rejected)
+            located = within_body(error.errors, *(() if at is None else (*at, index)))
+            rejected.append(Rejection(index=index, event_id=error.event_id, errors=tuple(located)))
+    if errors or not rows:
+        raise NoValidEventError(rejected, errors)
     return ParsedBatch.of(rows, rejected, context)

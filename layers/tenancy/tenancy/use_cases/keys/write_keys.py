@@ -6,7 +6,7 @@ Results are cached as long as API Gateway caches an authorizer's answer.
 from datetime import datetime
 from typing import Final
 
-from tenancy.errors import UnauthenticatedError
+from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.rules.api_keys import ApiKey, KeyType
 from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
 from tenancy.rules.tenant import Tenant
@@ -34,7 +34,7 @@ class WriteKeys:
             UnavailableError: the database is unreachable.
         """
         if key.type is not KeyType.WRITE:
-            raise UnauthenticatedError
+            raise UnauthenticatedError(fault=CredentialFault.OTHER_KIND)
         found = self._known.get(key.digest)
         if found is None or found[0] <= now:
             found = now + WRITE_KEY_CACHE_TIME, self._look_up(key, now)

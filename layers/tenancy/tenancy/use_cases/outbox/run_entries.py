@@ -13,7 +13,7 @@ from uuid import UUID
 
 from tenancy.errors import InternalError, Refusal
 from tenancy.rules.durations import EXPORT_LINK_LIFETIME, OUTBOX_CLAIM_TIME, OUTBOX_FIRST_BACKOFF, OUTBOX_MAX_BACKOFF
-from tenancy.rules.mails import TEMPLATES, render_mail
+from tenancy.rules.mails import TEMPLATES, describe_larger_tier, render_mail
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.event_bus import EventBus
 from tenancy.stores.aws.executions import Executions
@@ -65,7 +65,7 @@ PARKABLE: Final = frozenset({*TEMPLATES, OutboxKind.QUOTA_EVENT})
 class OutboxTargets:
     """The targets of outbox entries outside the database.
 
-    A function has the targets of its own entries. The sweep has all.
+    A function has the targets of its own entries. The sweep has all. *upgrade_url* is the link in mails about quotas.
     """
 
     redis: Redis | None = None
@@ -74,6 +74,7 @@ class OutboxTargets:
     event_bus: EventBus | None = None
     executions: Executions | None = None
     exports: Exports | None = None
+    upgrade_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +235,9 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry)
             _require_target(targets.mailer).send(
                 organization_id, render_mail(entry.kind, {**payload, "links": "\n".join(links)})
             )
+        case OutboxKind.QUOTA_MAIL:
+            values = {**payload, "larger_tier": describe_larger_tier(targets.upgrade_url)}
+            _require_target(targets.mailer).send(organization_id, render_mail(entry.kind, values))
         case kind if kind in TEMPLATES:
             _require_target(targets.mailer).send(organization_id, render_mail(kind, payload))
         case OutboxKind.DELETION_EXECUTION:

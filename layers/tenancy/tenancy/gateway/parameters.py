@@ -1,0 +1,57 @@
+"""Types of the parameters of routes, with texts for people where a value does not fit."""
+
+import re
+from datetime import date
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator
+
+DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
+
+
+def parse_day(text: object) -> object:
+    """Return the day that *text* names as `YYYY-MM-DD`.
+
+    Raises:
+        ValueError: *text* is no such day.
+    """
+    expected = "Expected a day as YYYY-MM-DD, such as 2026-11-24."
+    if not isinstance(text, str):
+        return text
+    if not DAY.fullmatch(text):
+        raise ValueError(expected)
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(expected) from error
+
+
+def parse_whole_number(text: object) -> object:
+    """Return the number that *text* has in the digits 0 to 9.
+
+    Raises:
+        ValueError: *text* has another form.
+    """
+    if not isinstance(text, str):
+        return text
+    if not WHOLE_NUMBER.fullmatch(text):
+        raise ValueError("Expected a whole number.")
+    return int(text)
+
+
+def matching(pattern: str, expected: str) -> Any:  # noqa: ANN401 - a validator of pydantic
+    """Return a validator for texts that match the whole *pattern*. *expected* describes it for people."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(expected)
+        return text
+
+    return AfterValidator(check)
+
+
+# Not `type` statements: Powertools does not resolve type aliases in annotations.
+Day = Annotated[date, BeforeValidator(parse_day)]
+WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]

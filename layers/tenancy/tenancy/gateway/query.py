@@ -1,0 +1,37 @@
+"""The query members of a request: unknown ones and repeated ones are refused."""
+
+from collections.abc import Collection
+
+from tenancy.errors import FieldError, InvalidError
+from tenancy.gateway.http import Request
+from tenancy.rules.members import MAX_MEMBER_ERRORS, locate
+from tenancy.rules.resolution import ORGANIZATION_MEMBER
+
+QUERY = "query"
+UNKNOWN_TEXT = "The route has no such query member. Correct its spelling or omit it."
+REPEATED_TEXT = "The query member is repeated. Send it once."
+
+
+def list_query_errors(request: Request, known: Collection[str]) -> list[FieldError]:
+    """Return an error for each query member that is not in *known*, or has several values.
+
+    `organization_id` is known everywhere. The caller has compared it before.
+    """
+    errors = []
+    for name, values in request.query_values.items():
+        if name not in known and name != ORGANIZATION_MEMBER:
+            errors.append(FieldError(location=locate(QUERY, name), code="unknown_member", message=UNKNOWN_TEXT))
+        elif len(values) > 1:
+            errors.append(FieldError(location=locate(QUERY, name), code="repeated", message=REPEATED_TEXT))
+    return errors[:MAX_MEMBER_ERRORS]
+
+
+def require_known_query(request: Request, known: Collection[str] = ()) -> None:
+    """Refuse a query with unknown or repeated members.
+
+    Raises:
+        InvalidError: the query has a member that is not in *known*, or one with several values.
+    """
+    errors = list_query_errors(request, known)
+    if errors:
+        raise InvalidError("The query is not valid. `errors` lists its members.", errors=errors)

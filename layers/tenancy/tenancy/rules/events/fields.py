@@ -1,0 +1,69 @@
+"""Converts single fields of an event of POST /v1/events to the text of their column."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from tenancy.rules.events.currencies import find_currency
+from tenancy.rules.events.money import format_money, round_money
+from tenancy.rules.events.row import DEFAULT_CURRENCY, BatchContext, InvalidEventError, format_row_time
+from tenancy.rules.members import JSON_NULL, check_object
+
+TYPE_MAX_CHARACTERS: Final = 100
+NAME_MAX_CHARACTERS: Final = 255
+TIME_OUT_OF_RANGE: Final = "Expected a time within the data retention of the tier and at most 24 hours ahead."
+
+
+def convert_time(moment: datetime, reception: BatchContext) -> str:
+    """Return the time of an event as ClickHouse reads it.
+
+    Raises:
+        InvalidEventError: *moment* is older than the retention of every tier, or more than 24 hours ahead.
+    """
+    if reception.is_ahead(moment) or reception.is_outdated(moment):
+        raise InvalidEventError("event_timestamp", "out_of_range", TIME_OUT_OF_RANGE)
+    return format_row_time(moment)
+
+
+def convert_object(field: str, value: msgspec.Raw) -> str:
+    """Return the unchanged JSON text of an object. null is an empty one.
+
+    Raises:
+        InvalidEventError: *value* is no JSON object.
+    """
+    text = bytes(value)
+    if text == JSON_NULL:
+        return "{}"
+    if fault := check_object(text):
+        raise InvalidEventError(field, *fault)
+    return text.decode()
+
+
+def convert_revenue(revenue: Decimal | None) -> str:
+    """Return an amount without an exponent. None is zero.
+
+    Raises:
+        InvalidEventError: the amount is no number, or has too many digits.
+    """
+    money = round_money(revenue or Decimal())
+    if money is None or (revenue and money != revenue):
+        raise InvalidEventError(
+            "revenue", "out_of_range", "Expected at most 12 digits before the decimal point and 6 after."
+        )
+    return format_money(money)
+
+
+def convert_currency(currency: str | None) -> str:
+    """Return a currency code in upper case without outer spaces. None is the default.
+
+    Raises:
+        InvalidEventError: the currency is unknown.
+    """
+    if currency is None:
+        return DEFAULT_CURRENCY
+    code = find_currency(currency)
+    if code is None:
+        raise InvalidEventError("currency", "unknown", "Expected an ISO 4217 currency code, such as EUR.")
+    return code

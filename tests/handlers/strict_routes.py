@@ -1,0 +1,107 @@
+"""The routes of the template that refuse unknown members, each with a sample request of a caller that may call it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from tenancy.gateway.resolver import known_query
+from tenancy.rules.resolution import ORGANIZATION_MEMBER
+from tenancy.use_cases.organizations.provision import Provisioned
+from tests.given import ROOT, tenant_of
+from tests.handlers.functions import Function
+from tests.handlers.requests import OPERATOR, Event, called_by, sample
+from tests.template.template import FOLDERS, routes
+from tests.template.test_routes import PUBLIC
+
+OF_OPERATORS = "/organizations"
+HEALTH = "/health"
+SAMPLE_ID = "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrictRoute:
+    """A route with the first sample request of it."""
+
+    function: str
+    method: str
+    path: str
+    sample: Event
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def request(self, acme: Provisioned) -> Event:
+        """Return the sample as a request for acme, of the operator or of acme's secret key."""
+        own = str(acme.organization.id)
+        parameters = {**(self.sample["pathParameters"] or {})}
+        if ORGANIZATION_MEMBER in parameters:
+            parameters[ORGANIZATION_MEMBER] = own
+        request = {
+            **self.sample,
+            "path": self.sample["path"].replace(SAMPLE_ID, own),
+            "pathParameters": parameters or None,
+        }
+        return called_by(request, OPERATOR if self.path.startswith(OF_OPERATORS) else tenant_of(acme))
+
+    def takes_organization(self) -> bool:
+        """Whether a request may name acme in its query and body. The list and provisioning have no organization."""
+        return self.path != OF_OPERATORS
+
+    def dependant(self, function: Function) -> Any:  # noqa: ANN401 - of Powertools
+        """Return the parameters of the route, or None if the function has no resolver."""
+        app = getattr(function.app, "app", None)
+        if app is None:
+            return None
+        spelled = self.path.replace("{", "<").replace("}", ">")
+        [route] = [
+            each
+            for each in app._static_routes + app._dynamic_routes
+            if (each.method, each.path) in {((self.method,), spelled), (self.method, spelled)}
+        ]
+        return route.dependant
+
+    def query_members(self, function: Function) -> list[str]:
+        dependant = self.dependant(function)
+        known = known_query(dependant.query_params) if dependant else frozenset()
+        return sorted({*known, *([ORGANIZATION_MEMBER] if self.takes_organization() else [])})
+
+    def body_model(self, function: Function) -> type[BaseModel] | None:
+        dependant = self.dependant(function)
+        if dependant is None or not dependant.body_params:
+            return None
+        annotation = dependant.body_params[0].field_info.annotation
+        models: list[type[BaseModel]] = [
+            each
+            for each in (annotation, *get_args(annotation))
+            if isinstance(each, type) and issubclass(each, BaseModel)
+        ]
+        return models[0]
+
+
+def strict_routes() -> Iterator[StrictRoute]:
+    """Yield each route but those of Segment SDKs.
+
+    Raises:
+        KeyError: a route has no sample in events/.
+    """
+    for function in FOLDERS:
+        samples: dict[tuple[str, str], Event] = {}
+        for file in sorted((ROOT / "events" / function).glob("*.json")):
+            event = sample(function, file.stem)
+            if isinstance(event, dict) and "httpMethod" in event:
+                samples.setdefault((event["httpMethod"], event["resource"]), event)
+        for route in routes(function):
+            method, path = route["Method"], route["Path"]
+            if method != "OPTIONS" and (path == HEALTH or not PUBLIC.fullmatch(path)):
+                yield StrictRoute(function=function, method=method, path=path, sample=samples[method, path])
+
+
+def with_query_values(request: Event, values: Mapping[str, list[str]]) -> Event:
+    """Send all *values*, as API Gateway hands them over."""
+    return {
+        **request,
+        "queryStringParameters": {name: many[-1] for name, many in values.items()} or None,
+        "multiValueQueryStringParameters": dict(values) or None,
+    }
