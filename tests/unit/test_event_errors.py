@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tenancy.errors import MAX_ERRORS, InvalidError
-from tenancy.rules.events.batch import MAX_EVENTS, parse_batch
+from tenancy.rules.events.batch import MAX_EVENTS, SegmentBatch, parse_batch
 from tenancy.use_cases.ingest.parse_batch import parse_event_batch, parse_segment_calls
 from tests.given import event
 from tests.handlers.sent_events import ACME
