@@ -69,7 +69,12 @@ def test_currency_in_use_is_accepted(currency: str) -> None:
     assert parse(currency=currency).currency == currency
 
 
-@pytest.mark.parametrize("currency", ["", "eur", "EURO", "XXX", "BTC", "€", "EUR\n", "\uff25UR"])
+@pytest.mark.parametrize("currency", ["eur", "Eur", " EUR ", "EUR\n", "\tusd", "jpy\u00a0"])
+def test_currency_is_trimmed_and_in_any_case(currency: str) -> None:
+    assert parse(currency=currency).currency == currency.strip().upper()
+
+
+@pytest.mark.parametrize("currency", ["", " ", "EURO", "E UR", "XXX", "BTC", "€", "\uff25UR", "u\u017fd", "\u0131dr"])
 def test_unknown_currency_is_refused(currency: str) -> None:
     error = refusal(raw(currency=currency))
     assert (error.error.location, error.error.code, error.event_id) == ("currency", "unknown", "order-1001")

@@ -27,7 +27,8 @@ class Settings:
     Manager (docs/operations.md lists the names).
     *aws_endpoint_url* is set on the local stack only. *redis_timeout_seconds* is the time-out of a request for Redis.
     *deletion_grace* is the period in which a deletion can be undone. *writer_wait* is the time that an erasure waits
-    for writers. *recount_after* is the time between an erasure and its recount.
+    for writers. *recount_after* is the time between an erasure and its recount. In
+    *api_host* `{api_id}` stands for the id that API Gateway gave the API.
     """
 
     region: str
@@ -36,6 +37,7 @@ class Settings:
     stack_name: str
     base_domain: str
     token_issuer: str
+    api_host: str
     events_queue_url: str
     dead_letters_url: str
     audit_dead_letters_url: str
@@ -115,6 +117,7 @@ VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyT
         "SECRETS_PREFIX": ("secrets_prefix", str),
         "STACK_NAME": ("stack_name", str),
         "BASE_DOMAIN": ("base_domain", str.lower),
+        "API_HOST": ("api_host", str),
         "TOKEN_ISSUER": ("token_issuer", str),
         "EVENTS_QUEUE_URL": ("events_queue_url", str),
         "DEAD_LETTERS_URL": ("dead_letters_url", str),

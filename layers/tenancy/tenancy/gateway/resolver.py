@@ -1,9 +1,10 @@
 """The Powertools router with validation, for functions off the hot path."""
 
-import json
 import logging
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -11,17 +12,20 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from tenancy.errors import FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
+from tenancy.errors import MAX_ERRORS, FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
 from tenancy.gateway.admission import admit_request
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.mentions import list_mentions
+from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
-from tenancy.rules.resolution import resolve
-from tenancy.rules.tenant import AdmittedCaller
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions, find_organization_id, resolve
+from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
 from tenancy.use_cases.admission.admit import AdmissionGate
 
 MAX_BODY_BYTES: Final = 256 * 1024
+MAX_VALUES: Final = 1_000  # members and elements of a body. Each invalid one costs time and a part of the answer.
+MAX_QUERY_MEMBERS: Final = 100
 # Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
 logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
 
@@ -31,7 +35,9 @@ def api() -> APIGatewayRestResolver:
 
     Powertools' own 404 and 422 bodies never reach a client.
     """
-    app = APIGatewayRestResolver(enable_validation=True, strip_prefixes=[STAGE_PREFIX])
+    app = APIGatewayRestResolver(
+        enable_validation=True, strip_prefixes=[STAGE_PREFIX], json_body_deserializer=msgspec.json.decode
+    )
 
     @app.not_found
     def not_found(_: RouteNotFoundError) -> Response[str]:
@@ -47,17 +53,26 @@ def api() -> APIGatewayRestResolver:
 def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTrail, gate: AdmissionGate) -> Handler:
     """Return the Lambda handler of *app*.
 
-    Before a route runs, the caller and the organization are known.
+    Before a route runs, the caller, the organization and the right of the caller are known. The order is that of
+    docs/decisions/0043-cheap-before-believed.md: the body is read last.
 
     *gate* admits the request before anything else costs time or leaves a trace. *trail* records it.
+
+    Raises:
+        LookupError: a route of *app* does not say which right it needs.
     """
+    rights = _rights_of(app)
 
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
         caller = request.caller()
         with trail.audited(request, caller):
             admitted = admit_request(gate, request, caller, now=datetime.now(UTC))
-            resolve(caller, list_mentions(request, request.body), base_domain=base_domain).require_accepted()
-            members = _as_json(request)
+            mentions = list_mentions(request)
+            resolve(caller, mentions, base_domain=base_domain).require_accepted()
+            _authorize(rights, request, caller)
+            body = _read_body(request)
+            resolve(caller, (*mentions, *find_mentions(body)), base_domain=base_domain).require_accepted()
+            members = _as_json(request, body)
             app.append_context(caller=admitted, request=request)  # type: ignore[no-untyped-call]
             try:
                 return app.resolve({**event, **members}, context)  # type: ignore[arg-type]
@@ -67,34 +82,84 @@ def handler_of(app: APIGatewayRestResolver, *, base_domain: str, trail: AuditTra
     return serve(answer)
 
 
+def _rights_of(app: APIGatewayRestResolver) -> list[tuple[str, re.Pattern[str], Right]]:
+    """Return method, pattern and right of each route, in the order in which Powertools tries them."""
+    routes = (*app._static_routes, *app._dynamic_routes)  # noqa: SLF001 - Powertools has no other list of them
+    return [(route.method, route.rule, right_of(route.func)) for route in routes]
+
+
+def _authorize(rights: Sequence[tuple[str, re.Pattern[str], Right]], request: Request, caller: Caller) -> None:
+    """Check the right of the route that Powertools will call.
+
+    Raises:
+        NotFoundError: there is no such route.
+        ForbiddenError, ForeignPathError: the caller lacks the right.
+        InvalidError: the query has more members than any route takes.
+    """
+    right = next(
+        (right for method, rule, right in rights if method == request.method and rule.match(request.path)), None
+    )
+    if right is None:
+        raise NotFoundError("There is no such route.")
+    right(caller, find_organization_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
+    if len(request.query_values) > MAX_QUERY_MEMBERS:
+        raise InvalidError(
+            f"The query has {len(request.query_values)} members. At most {MAX_QUERY_MEMBERS} are allowed."
+        )
+
+
+def _read_body(request: Request) -> bytes:
+    """Return the body of *request*.
+
+    Raises:
+        TooLargeError: it has more than `MAX_BODY_BYTES` bytes.
+        MalformedRequestError: it is marked as Base64, and it is not.
+    """
+    body = request.body
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLargeError(f"The body has {len(body)} bytes. At most {MAX_BODY_BYTES} are allowed.")
+    return body
+
+
 def parse_json(body: bytes) -> str:
     """Return *body* as text if it is JSON that every store can hold.
 
-    NaN, lone surrogates and deep nesting are rejected.
+    NaN, lone surrogates, deep nesting and whole numbers with thousands of digits are rejected.
 
     Raises:
-        TooLargeError: the body has more than `MAX_BODY_BYTES` bytes.
         MalformedRequestError: the body is not such JSON.
+        InvalidError: the body has more members and elements than any route takes.
     """
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLargeError(f"The body has {len(body)} bytes. At most {MAX_BODY_BYTES} are allowed.")
     try:
         text = body.decode()
-        msgspec.json.decode(text)
-        json.loads(text)
+        document = msgspec.json.decode(text)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise MalformedRequestError("The body is not valid JSON.") from error
+    if _has_more_values(document, MAX_VALUES):
+        raise InvalidError(f"The body has more than {MAX_VALUES} members and elements.")
     return text
 
 
-def _as_json(request: Request) -> dict[str, Any]:
+def _has_more_values(document: object, most: int) -> bool:
+    """Whether *document* has more than *most* members and elements, counted up to there only."""
+    found, containers = 0, [document]
+    while containers and found <= most:
+        container = containers.pop()
+        if isinstance(container, dict | list):
+            found += len(container)
+            containers.extend(islice(container.values() if isinstance(container, dict) else container, most))
+    return found > most
+
+
+def _as_json(request: Request, body: bytes) -> dict[str, Any]:
     """Return the members of an event with a JSON body, for any content type of the client.
 
     `curl -d` sends JSON as a form.
     """
     headers = {**request.headers, "content-type": "application/json"}
     return {
-        "body": parse_json(request.body) if request.body else None,
+        "path": request.path,  # the one that was authorized
+        "body": parse_json(body) if body else None,
         "isBase64Encoded": False,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
@@ -108,6 +173,30 @@ def caller_of(app: APIGatewayRestResolver) -> AdmittedCaller:
         KeyError: the route has no authorizer. A test compares the routes with the template.
     """
     caller: AdmittedCaller = app.context["caller"]
+    return caller
+
+
+def tenant_of(app: APIGatewayRestResolver) -> AdmittedTenant:
+    """Return the tenant that calls a route decorated with `for_tenants`.
+
+    Raises:
+        TypeError: the route has another decorator.
+    """
+    caller = caller_of(app)
+    if isinstance(caller, Operator):
+        raise TypeError("The route is not for tenants.")
+    return caller
+
+
+def operator_of(app: APIGatewayRestResolver) -> Operator:
+    """Return the operator that calls a route decorated with `for_operators`.
+
+    Raises:
+        TypeError: the route has another decorator.
+    """
+    caller = caller_of(app)
+    if not isinstance(caller, Operator):
+        raise TypeError("The route is not for operators.")
     return caller
 
 
@@ -129,7 +218,7 @@ def _refusal(error: RequestValidationError) -> InvalidError | MalformedRequestEr
         "The request is not valid. `errors` lists the fields.",
         errors=[
             FieldError(location=_location(entry["loc"]), code=str(entry["type"]), message=entry["msg"])
-            for entry in entries
+            for entry in entries[:MAX_ERRORS]
         ],
     )
 
@@ -141,5 +230,5 @@ def _location(steps: Sequence[object]) -> str:
     """
     match steps:
         case ["query", _, *names] if names:
-            return "/".join(["query", *map(str, names)])
-    return "/".join(str(step) for step in steps)
+            steps = ["query", *names]
+    return "/".join(map(str, steps))

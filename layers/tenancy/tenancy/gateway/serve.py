@@ -14,7 +14,6 @@ from tenancy.gateway.http import (
     EXPOSED_HEADERS,
     Request,
     Response,
-    parse_head,
     parse_request,
     preflight_answer,
     problem_answer,
@@ -50,9 +49,8 @@ def serve(answer: Callable[[Request, dict[str, Any], object], Response]) -> Hand
 def _respond(
     answer: Callable[[Request, dict[str, Any], object], Response], event: dict[str, Any], context: object
 ) -> tuple[Request, Response]:
-    request = parse_head(event)
+    request = parse_request(event)
     try:
-        request = parse_request(event)
         if request.method == "OPTIONS":
             return request, preflight_answer()
         return request, answer(request, event, context)

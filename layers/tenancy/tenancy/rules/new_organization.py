@@ -3,13 +3,33 @@
 from typing import Annotated, Final
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from tenancy.rules.organization import is_subdomain, parse_name
+from tenancy.rules.organization import is_subdomain
 from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
+from tenancy.rules.texts import parse_name
 from tenancy.rules.tiers import Tier
 
 EMAIL_MAX_CHARACTERS: Final = 254  # RFC 5321, with errata 1690
+
+
+def _require_short(email: object) -> object:
+    """Refuse a long address before its domain is normalized, which can take quadratic time."""
+    if isinstance(email, str) and len(email) > EMAIL_MAX_CHARACTERS:
+        limits = {"most": EMAIL_MAX_CHARACTERS}
+        raise PydanticCustomError("string_too_long", "Expected at most {most} characters.", limits)
+    return email
 
 
 class NewOrganization(BaseModel):
@@ -23,7 +43,7 @@ class NewOrganization(BaseModel):
 
     name: Annotated[str, AfterValidator(parse_name)]
     subdomain: str
-    admin_email: Annotated[EmailStr, Field(max_length=EMAIL_MAX_CHARACTERS)]
+    admin_email: Annotated[EmailStr, Field(max_length=EMAIL_MAX_CHARACTERS), BeforeValidator(_require_short)]
     # The last field: its validator compares it with the fields above.
     admin_password: Annotated[SecretStr, Field(min_length=PASSWORD_MIN_CHARACTERS, max_length=PASSWORD_MAX_CHARACTERS)]
     tier: Tier = Tier.STARTER
@@ -35,7 +55,7 @@ class NewOrganization(BaseModel):
         if not is_subdomain(label):
             raise ValueError(
                 "Expected 1 to 63 characters of a-z, 0-9 and -. "
-                "It must not start or end with - and must not start with xn--."
+                "It must not start or end with -, and must not have - in both the third and the fourth place."
             )
         return label
 

@@ -5,23 +5,23 @@ Decompression is bounded, and no text is decoded twice.
 
 import re
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from tenancy.errors import InvalidError, MalformedRequestError, TooLargeError
+from tenancy.rules.events.repair import repair_json, replace_nul
+from tenancy.rules.events.row import MAX_EVENT_BYTES
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_EVENTS: Final = 2_500
 GZIP_MAGIC: Final = b"\x1f\x8b"
 GZIP_WINDOW_BITS: Final = 31
 MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
-# The escape of a surrogate or of a pair, after an even number of backslashes. After an odd one it is no escape.
-SURROGATES: Final = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-PAIR_BYTES: Final = 12
-MAX_SURROGATES: Final = 100_000
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+ABSENT: Final = msgspec.Raw(b"null")
+BODY_KEY: Final = re.compile(rb'"writeKey"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,255})"')
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -32,10 +32,16 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class SegmentBatch(msgspec.Struct, frozen=True):
-    """The body of a Segment path that takes many calls."""
+    """The body of a Segment path that takes many calls. A single call is a batch of one.
+
+    *context* and *integrations* are merged into each call.
+    """
 
     batch: list[msgspec.Raw]
+    context: msgspec.Raw = ABSENT
+    integrations: msgspec.Raw = ABSENT
     writeKey: str | None = None  # noqa: N815 - the SDKs' spelling
+    organization_id: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class SegmentCall(msgspec.Struct, frozen=True):
@@ -52,7 +58,7 @@ _segment_decoder: Final = msgspec.json.Decoder(SegmentBatch)
 def decode_body(body: bytes) -> bytes:
     """Return the decompressed JSON text of *body*.
 
-    The first two bytes tell gzip, because SDKs do not always send `Content-Encoding`.
+    The first two bytes tell gzip, because SDKs do not always send `Content-Encoding`. A byte order mark is left out.
 
     Raises:
         MalformedRequestError: the body is not valid gzip or not UTF-8.
@@ -66,7 +72,7 @@ def decode_body(body: bytes) -> bytes:
         body.decode()
     except UnicodeDecodeError as error:
         raise MalformedRequestError("The body is not UTF-8.") from error
-    return body
+    return body.removeprefix(BYTE_ORDER_MARK)
 
 
 def parse_batch(body: bytes) -> Batch:
@@ -81,16 +87,57 @@ def parse_batch(body: bytes) -> Batch:
     return batch
 
 
+def find_body_key(body: bytes) -> str | None:
+    """Return the `writeKey` of a decoded Segment body, by one linear scan that understands no other JSON.
+
+    Only a body with several different keys is decoded, to tell which one is at its top level. The caller compares the
+    result with the parsed body, because a single key may stand inside of a call.
+
+    Raises:
+        MalformedRequestError, InvalidError: the body has several keys, and is no JSON object.
+    """
+    found: bytes | None = None
+    for match in BODY_KEY.finditer(body):
+        if found not in {None, match[1]}:
+            return _repaired(lambda text: _decode(_call_decoder, text), body).writeKey
+        found = match[1]
+    return None if found is None else found.decode()
+
+
+def parse_segment_text(body: bytes, *, is_batch: bool) -> SegmentBatch:
+    """Return the calls in a decoded body of a Segment path, each as JSON text.
+
+    SDKs drop refused batches, so the text is repaired (rules/events/repair.py). A single call that is too large is
+    refused later. So its repair is not worth its time.
+
+    Raises:
+        MalformedRequestError, InvalidError: as for `parse_segment_batch` and `parse_segment_call`.
+    """
+    parse: Callable[[bytes], SegmentBatch] = parse_segment_batch if is_batch else parse_segment_call
+    if not is_batch and len(body) > MAX_EVENT_BYTES:
+        return parse(body)
+    return _repaired(parse, replace_nul(body))
+
+
+def _repaired[T](parse: Callable[[bytes], T], body: bytes) -> T:
+    """Parse *body*. Only a body that is no JSON is searched for the cause."""
+    try:
+        return parse(body)
+    except MalformedRequestError:
+        repaired = repair_json(body)
+        if repaired == body:
+            raise
+    return parse(repaired)
+
+
 def parse_segment_batch(body: bytes) -> SegmentBatch:
     """Return the calls of a decoded Segment batch, each as JSON text.
-
-    A lone surrogate becomes U+FFFD. JavaScript makes one if it cuts a text inside an emoji.
 
     Raises:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body has no list of 1 to 2,500 calls.
     """
-    batch = _decode(_segment_decoder, replace_lone_surrogates(body))
+    batch = _decode(_segment_decoder, body)
     _check_length(len(batch.batch))
     return batch
 
@@ -102,9 +149,8 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body is not an object.
     """
-    well_formed = replace_lone_surrogates(body)
-    call = _decode(_call_decoder, well_formed)
-    return SegmentBatch(batch=[msgspec.Raw(well_formed)], writeKey=call.writeKey)
+    call = _decode(_call_decoder, body)
+    return SegmentBatch(batch=[msgspec.Raw(body)], writeKey=call.writeKey)
 
 
 def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -114,18 +160,6 @@ def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise InvalidError(str(error)) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise MalformedRequestError("The body is not valid JSON.") from error
-
-
-def replace_lone_surrogates(body: bytes) -> bytes:
-    """Replace each lone surrogate by U+FFFD, as `String.toWellFormed()` does.
-
-    All other bytes stay. JSON has backslashes in strings only, so no other text matches. A body with more surrogates
-    than any SDK sends stays unchanged, because replacing takes time.
-    """
-    surrogates = body.count(b"\\ud") + body.count(b"\\uD")
-    if not 0 < surrogates <= MAX_SURROGATES:
-        return body
-    return SURROGATES.sub(lambda found: found[0] if len(found[2]) == PAIR_BYTES else found[1] + b"\\ufffd", body)
 
 
 def _check_length(count: int) -> None:

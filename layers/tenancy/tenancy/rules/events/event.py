@@ -9,7 +9,8 @@ from typing import Annotated, Final
 import msgspec
 
 from tenancy.errors import TenantMismatchError
-from tenancy.rules.events.currencies import CURRENCIES
+from tenancy.rules.events.currencies import find_currency
+from tenancy.rules.events.leap_seconds import replace_leap_second
 from tenancy.rules.events.money import format_money, round_money
 from tenancy.rules.events.names import find_names
 from tenancy.rules.events.row import (
@@ -68,7 +69,7 @@ def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
     if len(raw) > MAX_EVENT_BYTES:
         raise InvalidEventError("", "too_large", f"The event exceeds {MAX_EVENT_BYTES} bytes.")
     try:
-        event = _decoder.decode(raw)
+        event = _decode(raw)
     except msgspec.ValidationError as error:
         raise _invalid(raw, str(error)) from error
     if event.organization_id is not None and event.organization_id.lower() != reception.organization_text:
@@ -78,6 +79,17 @@ def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
     except InvalidEventError as error:
         error.event_id = event.event_id
         raise
+
+
+def _decode(raw: bytes) -> Event:
+    """Decode an event, also with a leap second, which the decoder refuses."""
+    try:
+        return _decoder.decode(raw)
+    except msgspec.ValidationError:
+        readable = replace_leap_second(raw, "event_timestamp")
+        if readable is None:
+            raise
+        return _decoder.decode(readable)
 
 
 def _row(raw: bytes, event: Event, reception: BatchContext) -> EventRow:
@@ -138,9 +150,10 @@ def _money(revenue: Decimal | None) -> str:
 def _currency(currency: str | None) -> str:
     if currency is None:
         return DEFAULT_CURRENCY
-    if currency not in CURRENCIES:
+    code = find_currency(currency)
+    if code is None:
         raise InvalidEventError("currency", "unknown", "Expected an ISO 4217 currency code, such as EUR.")
-    return currency
+    return code
 
 
 def _invalid(raw: bytes, message: str) -> InvalidEventError:

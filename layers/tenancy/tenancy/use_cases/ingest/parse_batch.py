@@ -8,10 +8,11 @@ from typing import Final
 from msgspec import Raw, structs
 
 from tenancy.errors import FieldError, InvalidError
-from tenancy.rules.events.batch import Batch
+from tenancy.rules.events.batch import Batch, SegmentBatch
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
+from tenancy.rules.events.shared_members import SharedMembers
 from tenancy.rules.resolution import Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
 
@@ -21,12 +22,19 @@ type Identity = tuple[str, str, str, str]
 
 
 class NoValidEventError(InvalidError):
-    """No event of a batch is valid. *rejected* has all of its events."""
+    """No event of a batch is valid. *rejected* has all of them, *errors* the first ones."""
 
-    def __init__(self, detail: str, *, errors: Sequence[FieldError], rejected: tuple[Rejection, ...]) -> None:
-        """Name the *errors* that the client sees."""
-        super().__init__(detail, errors=errors)
-        self.rejected = rejected
+    def __init__(self, rejected: Sequence[Rejection]) -> None:
+        """List the errors of the first rejected events."""
+        errors = [
+            FieldError(
+                location=f"events/{each.index}/{error.location}".rstrip("/"), code=error.code, message=error.message
+            )
+            for each in rejected[:MAX_REPORTED_ERRORS]
+            for error in each.errors
+        ]
+        super().__init__("No event of the batch is valid.", errors=errors)
+        self.rejected = tuple(rejected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +102,7 @@ class ParsedBatch:
         rows = {index: row for index, row in self.rows.items() if row.identity not in past}
         counted = {identity: row for identity, row in self.counted.items() if identity not in past}
         if not rows:
-            raise _refusal([*self.rejected, *rejected])
+            raise NoValidEventError([*self.rejected, *rejected])
         return replace(self, rows=rows, counted=counted, rejected=(*self.rejected, *rejected))
 
     def _past(self, retention_days: int) -> set[Identity]:
@@ -109,29 +117,34 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
         TenantMismatchError: the batch or an event names another organization.
     """
     if batch.organization_id is not None:
-        _require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
+        require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
     return _parse(tenant, batch.events, parse_event, now=now)
 
 
-def parse_segment_calls(
-    tenant: Tenant, messages: Iterable[Raw], *, event_type: str | None, now: datetime
-) -> ParsedBatch:
+def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str | None, now: datetime) -> ParsedBatch:
     """Parse the calls of a Segment SDK.
 
     *event_type* comes from the path, None where each call has its own.
 
     Raises:
         InvalidError, TenantMismatchError: as for `parse_event_batch`.
+        TooLargeError: the shared members are too large for the number of calls.
     """
+    shared = SharedMembers.of(batch)
 
     def parse(raw: bytes, context: BatchContext) -> EventRow:
-        _require_own(tenant, find_mentions(raw))
-        return parse_segment_message(raw, context, event_type=event_type)
+        require_own(tenant, find_mentions(raw))
+        return parse_segment_message(raw, context, event_type=event_type, shared=shared)
 
-    return _parse(tenant, messages, parse, now=now)
+    return _parse(tenant, batch.batch, parse, now=now)
 
 
-def _require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
+def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
+    """Refuse *mentions* in a body that name another organization than *tenant*.
+
+    Raises:
+        TenantMismatchError: one of them does.
+    """
     if mentions:
         resolve(tenant, mentions, base_domain="").require_accepted()  # a body names no host
 
@@ -148,16 +161,5 @@ def _parse(
         except InvalidEventError as error:
             rejected.append(Rejection(index=index, event_id=error.event_id, errors=(error.error,)))
     if not rows:
-        raise _refusal(rejected)
+        raise NoValidEventError(rejected)
     return ParsedBatch.of(rows, rejected, context)
-
-
-def _refusal(rejected: list[Rejection]) -> NoValidEventError:
-    errors = [
-        FieldError(
-            location=f"events/{rejection.index}/{error.location}".rstrip("/"), code=error.code, message=error.message
-        )
-        for rejection in rejected[:MAX_REPORTED_ERRORS]
-        for error in rejection.errors
-    ]
-    return NoValidEventError("No event of the batch is valid.", errors=errors, rejected=tuple(rejected))
