@@ -138,6 +138,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "RejectedCallsAgeAlarm": age_in_drained_queue(),
         "RollUpAlarm": counted("Errors", 1),
         "RollUpStoppedAlarm": stopped(every=60, after=120, tolerated=70),
+        "RowsCameBackAlarm": counted("RowsCameBack", 1),
         "StandingAlarm": counted("StandingNotPublished", 1),
         "SweepAlarm": counted("Errors", 1),
         "SweepStoppedAlarm": stopped(every=1, after=15, tolerated=10),

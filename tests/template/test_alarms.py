@@ -21,8 +21,8 @@ NOT_WATCHED = {
     "CountersNotSettled": "Redis is unreachable, which AdmissionDegraded shows. The next roll-up settles.",
     "GatesClosedAgain": "The roll-up has placed the tombstones again.",
     "RequestsNotKept": "Redis is unreachable, which AdmissionDegraded shows. The next sweep persists the counts.",
-    "RowsCameBack": "The rows are erased again, and the certificate names their tables.",
-    "StatisticsDrift": "The roll-up has written the statistics again.",
+    "SegmentCallsRejected": "The sender is to be mended. Samples are among its dead letters.",
+    "StatisticsDrift": "Bills and quotas go by the rows. The log names the organization whose statistics differ.",
 }
 UNITS = (("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))
 # Metrics that are a time, with their unit.
