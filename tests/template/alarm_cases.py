@@ -11,7 +11,7 @@ from typing import Final
 type Values = Mapping[int, list[float]]
 type Data = Mapping[str, Values]  # by the metric's name
 
-HTTP = ("Ingest", "Provision", "Usage", "HeldEvents", "Delete", "Audit", "Privacy", "Health")
+HTTP = ("Ingest", "Provision", "Usage", "HeldEvents", "DeadLetterRoutes", "Delete", "Audit", "Privacy", "Health")
 HISTORY = 24 * 60
 
 
@@ -49,11 +49,11 @@ def lasting(metric: str, value: float, *, minutes: int, fine: float = 0) -> Case
     )
 
 
-def given_back(metric: str) -> Case:
-    """Return the case of messages that come again every 190 seconds, and of a failure that passes."""
+def given_back(metric: str, *, every: int, lasts: int) -> Case:
+    """Return the case of messages that come again *every* so many minutes, and of a failure that passes."""
     return Case(
-        fires=({metric: each(3, 1)}, {metric: each(3, 100, since=16)}),
-        quiet=({}, {metric: once(100)}, {metric: each(3, 100, since=9)}),
+        fires=({metric: each(every, 1)}, {metric: each(every, 100, since=lasts + 1)}),
+        quiet=({}, {metric: once(100)}, {metric: each(every, 100, since=lasts // 2)}),
     )
 
 
@@ -73,16 +73,25 @@ def backlog() -> Case:
     )
 
 
-def age() -> Case:
-    """Return the case of messages that are received every 190 seconds and leave the metric after the third time."""
+def age(*, leaves: int, fine: float) -> Case:
+    """Return the case of messages that no function reads, and of those that leave the metric after *leaves* minutes.
+
+    The latter are received and fail. After the third time they no longer count.
+    """
     metric = "ApproximateAgeOfOldestMessage"
-    outage = {minute: [float(60 * ((HISTORY - minute) % 6 + 1))] for minute in range(HISTORY)}
-    return Case(fires=({metric: outage},), quiet=({}, {metric: each(1, 0)}, {metric: each(1, 250)}))
+    failing = {minute: [float(60 * ((HISTORY - minute) % leaves + 1))] for minute in range(HISTORY)}
+    unread = {minute: [float(60 * (HISTORY - minute))] for minute in range(HISTORY)}
+    return Case(fires=({metric: failing}, {metric: unread}), quiet=({}, {metric: each(1, 0)}, {metric: each(1, fine)}))
 
 
-def dead_letters() -> Case:
-    metric = "ApproximateNumberOfMessagesVisible"
-    return Case(fires=({metric: each(1, 1)}, {metric: once(1)}), quiet=({}, {metric: each(1, 0)}))
+def age_in_queue() -> Case:
+    """Return the case of a queue whose messages are hidden for 190 seconds after each receive."""
+    return age(leaves=6, fine=250)
+
+
+def age_in_drained_queue() -> Case:
+    """Return the case of a queue whose messages are hidden for 400 seconds after each receive."""
+    return age(leaves=13, fine=550)
 
 
 def stopped(*, every: int, after: int, tolerated: int) -> Case:
@@ -98,37 +107,43 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
     {
         "AdmissionDegradedAlarm": counted("AdmissionDegraded", 11),
         "ApiFaultsAlarm": counted("5XXError", 6),
-        "AuditAgeAlarm": age(),
+        "AuditAgeAlarm": age_in_queue(),
         "AuditBacklogAlarm": backlog(),
-        "AuditDeadLettersAlarm": dead_letters(),
+        "AuditDeadLettersAgeAlarm": age_in_drained_queue(),
+        "AuditDeadLettersAlarm": counted("AuditDeadLetters", 1),
         "AuthorizerFaultsAlarm": counted("AuthorizerFault", 6),
         "AuthorizerTimeAlarm": Case(
             fires=({"Duration": once(20, 14_500, 30)},), quiet=({}, {"Duration": each(1, 14_000)})
         ),
-        "DeadLettersAlarm": dead_letters(),
+        "DeadLettersAgeAlarm": age_in_drained_queue(),
+        "DeadLettersAlarm": counted("DeadLetters", 1),
+        "DeadLettersNotDrainedAlarm": given_back("DeadLettersNotDrained", every=7, lasts=30),
         "DeletionAlarm": counted("ExecutionsFailed", 1),
         "DeletionsNotCheckedAlarm": lasting("DeletionsNotChecked", 1, minutes=30),
         "DeletionsOverdueAlarm": Case(
             fires=({"DeletionsOverdue": once(1)}, {"DeletionsOverdue": each(1, 3)}), quiet=({},)
         ),
         "EffectsParkedAlarm": Case(fires=({"EffectsParked": once(2)},), quiet=({},)),
-        "EventsAgeAlarm": age(),
+        "EventsAgeAlarm": age_in_queue(),
         "EventsBacklogAlarm": backlog(),
-        "EventsNotLoadedAlarm": given_back("EventsNotLoaded"),
+        "EventsNotLoadedAlarm": given_back("EventsNotLoaded", every=3, lasts=15),
+        "KeySetRefusedAlarm": counted("KeySetRefused", 1),
         "OldestEffectAlarm": Case(
             fires=({"OldestEffectSeconds": each(1, 3_601)},), quiet=({}, {"OldestEffectSeconds": each(1, 3_600)})
         ),
         "PinnedConnectionsAlarm": lasting("DatabaseConnectionsCurrentlySessionPinned", 6, minutes=15, fine=5),
         "PrivacyJobsAlarm": counted("Errors", 1),
         "PrivacyJobsStoppedAlarm": stopped(every=1, after=15, tolerated=10),
-        "RecordsNotWrittenAlarm": given_back("RecordsNotWritten"),
+        "RecordsNotWrittenAlarm": given_back("RecordsNotWritten", every=3, lasts=15),
+        "RejectedCallsAgeAlarm": age_in_drained_queue(),
         "RollUpAlarm": counted("Errors", 1),
         "RollUpStoppedAlarm": stopped(every=60, after=120, tolerated=70),
+        "RowsCameBackAlarm": counted("RowsCameBack", 1),
         "StandingAlarm": counted("StandingNotPublished", 1),
         "SweepAlarm": counted("Errors", 1),
         "SweepStoppedAlarm": stopped(every=1, after=15, tolerated=10),
         "TenantMismatchAlarm": counted("TenantMismatch", 1),
     }
-    | {f"{function}ErrorsAlarm": counted("Errors", 1) for function in (*HTTP, "Load", "Record")}
+    | {f"{function}ErrorsAlarm": counted("Errors", 1) for function in (*HTTP, "Drain", "Load", "Record")}
     | {f"{function}ThrottlesAlarm": counted("Throttles", 1) for function in (*HTTP, "Authorizer")}
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tenancy.gateway.metrics import NAMESPACE, count
+from tenancy.gateway.metrics import EVENTS_NOT_LOADED, NAMESPACE, RECORDS_NOT_WRITTEN, count
 from tests.template.alarm_cases import CASES, Data
 from tests.template.alarm_rules import Metric, Samples, State, evaluate, metric_of, metrics_of
 from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, events, properties_of, routes
@@ -178,16 +178,43 @@ CONSUMED = [
 ]
 
 
-@pytest.mark.parametrize(("function", "queue"), CONSUMED)
-def test_queue_has_alarms_on_age_backlog_and_dead_letters(function: str, queue: str) -> None:
-    target = RESOURCES[queue]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"]
+DEAD_LETTER_TARGETS = {
+    queue: RESOURCES[queue]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].removesuffix(".Arn")
+    for _, queue in CONSUMED
+    if "RedrivePolicy" in RESOURCES[queue]["Properties"]
+}
+# The metric in which a function counts the messages that it gives back to its queue.
+GIVEN_BACK = {"drain": "DeadLettersNotDrained", "load": EVENTS_NOT_LOADED, "record": RECORDS_NOT_WRITTEN}
 
+
+@pytest.mark.parametrize(("function", "queue"), CONSUMED)
+def test_queue_has_alarms_on_its_age_and_its_function(function: str, queue: str) -> None:
+    assert alarms_of("ApproximateAgeOfOldestMessage", f"{queue}.QueueName")
+    assert alarms_of("Errors", LOGICAL_IDS[function])
+
+
+@pytest.mark.parametrize(("function", "queue"), CONSUMED)
+def test_messages_given_back_show_in_each_period(function: str, queue: str) -> None:
+    """A message that is received more than three times does not count in the age."""
+    [alarm] = [alarm for alarm in ALARMS.values() if alarm.get("MetricName") == GIVEN_BACK[function]]
+
+    assert alarm["Period"] > RESOURCES[queue]["Properties"]["VisibilityTimeout"]
+    assert alarm["EvaluationPeriods"] > 1
+
+
+@pytest.mark.parametrize("queue", DEAD_LETTER_TARGETS)
+def test_backlog_alarm_counts_visible_and_in_flight(queue: str) -> None:
     [backlog] = alarms_of("ApproximateNumberOfMessagesNotVisible", f"{queue}.QueueName")
 
-    assert backlog in alarms_of("ApproximateNumberOfMessagesVisible", f"{queue}.QueueName")
-    assert alarms_of("ApproximateAgeOfOldestMessage", f"{queue}.QueueName")
-    assert alarms_of("ApproximateNumberOfMessagesVisible", target.replace(".Arn", ".QueueName"))
-    assert alarms_of("Errors", LOGICAL_IDS[function])
+    assert alarms_of("ApproximateNumberOfMessagesVisible", f"{queue}.QueueName") == [backlog]
+
+
+@pytest.mark.parametrize("queue", DEAD_LETTER_TARGETS.values())
+def test_drained_dead_letters_have_an_alarm(queue: str) -> None:
+    """Drain counts them in a metric that is named after their queue, which is empty."""
+    watched = [alarm["MetricName"] for alarm in ALARMS.values() if alarm.get("Namespace") == NAMESPACE]
+
+    assert watched.count(queue) == 1
 
 
 @pytest.mark.parametrize(("function", "queue"), CONSUMED)

@@ -1,5 +1,6 @@
 """Alarms: each watches a metric that exists, and tells the reader the limit and what to do."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,15 @@ from tests.template.template import properties_of
 ALARMS = properties_of("AWS::CloudWatch::Alarm")
 OWN = {name: alarm for name, alarm in ALARMS.items() if alarm.get("Namespace") == NAMESPACE}
 ABOVE = {name: alarm for name, alarm in ALARMS.items() if alarm["ComparisonOperator"] == "GreaterThanThreshold"}
+# Metrics without an alarm, with the reason.
+NOT_WATCHED = {
+    "CounterDrift": "The roll-up has corrected the counter.",
+    "CountersNotSettled": "Redis is unreachable, which AdmissionDegraded shows. The next roll-up settles.",
+    "GatesClosedAgain": "The roll-up has placed the tombstones again.",
+    "RequestsNotKept": "Redis is unreachable, which AdmissionDegraded shows. The next sweep persists the counts.",
+    "SegmentCallsRejected": "The sender is to be mended. Samples are among its dead letters.",
+    "StatisticsDrift": "Bills and quotas go by the rows. The log names the organization whose statistics differ.",
+}
 UNITS = (("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))
 # Metrics that are a time, with their unit.
 TIMES = {
@@ -55,6 +65,14 @@ def test_there_are_alarms_on_metrics_of_our_own() -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_alarm_of_our_own_watches_a_counted_metric(name: str) -> None:
     assert OWN[name]["MetricName"] in texts()
+
+
+def test_each_metric_has_an_alarm_or_a_reason() -> None:
+    operations = (ROOT / "docs/operations.md").read_text().split("\n## Metrics\n")[1].split("\n## ")[0]
+
+    described = re.findall(r"^\| `(\w+)` \|", operations, re.MULTILINE)
+
+    assert sorted(described) == sorted({alarm["MetricName"] for alarm in OWN.values()} | NOT_WATCHED.keys())
 
 
 @pytest.mark.parametrize("name", ALARMS)

@@ -7,7 +7,6 @@ import pytest
 from tests.given import ROOT
 from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, TEMPLATE, events, properties_of
 
-WITHIN_CHARACTERS = 200
 SOURCES = [(function, event) for function in FOLDERS for event in events(function, "SQS")]
 CONSUMED = [(function, event["Queue"]["Fn::GetAtt"]) for function, event in SOURCES]
 DEAD_LETTER_TARGETS = {
@@ -65,11 +64,8 @@ def test_drain_ends_before_an_erasure_stops_waiting_for_it() -> None:
     assert FUNCTIONS["drain"]["Timeout"] < TEMPLATE["Parameters"]["ErasureQuietSeconds"]["Default"]
 
 
-def test_no_redrive_in_the_documents_lacks_a_destination() -> None:
-    """Messages that a function sent to a dead-letter queue itself have no source queue to return to."""
-    documents = [path.read_text() for path in (ROOT / "docs").glob("*.md")]
+def test_no_document_moves_messages_by_hand() -> None:
+    """The drained queues are empty, and a move starts the retention of a message again, which erasures rely on."""
+    documents = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 
-    redrives = [command for text in documents for command in text.split("start-message-move-task")[1:]]
-
-    assert redrives
-    assert [redrive for redrive in redrives if "--destination-arn" not in redrive[:WITHIN_CHARACTERS]] == []
+    assert [name for name, text in documents.items() if "start-message-move-task" in text] == []

@@ -62,7 +62,6 @@ def find_calls(gateway: LocalGateway, data: ProofData) -> list[Call]:
 
 def test_malformed_credentials_are_refused(
     gateway: LocalGateway,
-    calls: list[Call],
     forger: Forger,
     values: HeaderValues,
     data: ProofData,
@@ -71,6 +70,7 @@ def test_malformed_credentials_are_refused(
     subtests: pytest.Subtests,
 ) -> None:
     assert len(values) >= FEWEST_CREDENTIALS
+    calls = find_calls(gateway, data)
     is_valid_token_accepted = _is_accepted(gateway, calls, data, forger.token())
     output.take_lines()
 
@@ -92,9 +92,9 @@ def test_malformed_credentials_are_refused(
 
 
 def test_dead_keys_are_answered_like_unknown_keys(
-    gateway: LocalGateway, calls: list[Call], data: ProofData, subtests: pytest.Subtests
+    gateway: LocalGateway, data: ProofData, subtests: pytest.Subtests
 ) -> None:
-    acme = data.organizations[0]
+    acme, calls = data.organizations[0], find_calls(gateway, data)
     for key_type, name in ((KeyType.SECRET, "secret key"), (KeyType.WRITE, "write key")):
         key = generate_key(key_type)
         unknown = Credential(kind="unknown", owner=None, authorization=f"Bearer {key.text}", key=key)
