@@ -21,7 +21,7 @@ from tenancy.gateway.admission import admit_request
 from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.mentions import list_mentions
-from tenancy.gateway.query import list_query_errors
+from tenancy.gateway.query import QUERY, list_query_errors
 from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
@@ -158,9 +158,7 @@ def _authorize(rights: Sequence[tuple[str, re.Pattern[str], Right]], request: Re
         raise NotFoundError("There is no such route.")
     right(caller, find_organization_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
     if len(request.query_values) > MAX_QUERY_MEMBERS:
-        raise InvalidError(
-            f"The query has {len(request.query_values)} members. At most {MAX_QUERY_MEMBERS} are allowed."
-        )
+        raise _too_many(QUERY, f"The query has {len(request.query_values)} members", MAX_QUERY_MEMBERS)
 
 
 def _read_body(request: Request) -> bytes:
@@ -192,7 +190,7 @@ def parse_json(body: bytes) -> str:
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise MalformedRequestError("The body is not valid JSON.") from error
     if _has_more_values(document, MAX_VALUES):
-        raise InvalidError(f"The body has more than {MAX_VALUES} members and elements.")
+        raise _too_many(BODY, f"The body has more than {MAX_VALUES} members and elements", MAX_VALUES)
     if not isinstance(document, dict):
         errors = [FieldError(location=BODY, code="invalid_type", message=NO_OBJECT_TEXT)]
         raise InvalidError("The body is not a JSON object.", errors=errors)
@@ -200,6 +198,11 @@ def parse_json(body: bytes) -> str:
         return text
     del document[ORGANIZATION_MEMBER]
     return msgspec.json.encode(document).decode()
+
+
+def _too_many(location: str, found: str, most: int) -> InvalidError:
+    text = f"{found}. At most {most} are allowed."
+    return InvalidError(text, errors=[FieldError(location=location, code="too_long", message=text)])
 
 
 def _has_more_values(document: object, most: int) -> bool:
