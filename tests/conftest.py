@@ -40,6 +40,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
 from tests.aws_account import make_account
 from tests.database_pool import DatabasePool
+from tests.free_ports import free_port
 from tests.given import (
     EXPORTS_BUCKET,
     MIGRATIONS,
@@ -52,7 +53,6 @@ from tests.given import (
     AwsAccount,
     Databases,
     Servers,
-    free_port,
     provision,
 )
 

@@ -1,6 +1,5 @@
 """Common test data: addresses of servers, databases of a test, and organizations."""
 
-import socket
 import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -141,12 +140,6 @@ def tenant_of(
 
 def reset_aws(moto_url: str) -> None:
     urllib.request.urlopen(urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST")).close()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def event(number: int, **changes: object) -> dict[str, object]:

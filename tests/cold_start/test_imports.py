@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from tenancy.settings import OPTIONAL, VARIABLES
-from tests.given import ROOT, free_port
+from tests.free_ports import free_port
+from tests.given import ROOT
 
 PROGRAM = """
 import importlib.util, json, sys

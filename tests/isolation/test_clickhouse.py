@@ -28,7 +28,8 @@ from tenancy.stores.clickhouse.client import (
 from tenancy.stores.clickhouse.platform.migrations import ACCESS_MANAGEMENT
 from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone
 from tenancy.use_cases.schema.migrate import read_migrations
-from tests.given import MIGRATIONS, NOW, ROOT, Databases, free_port
+from tests.free_ports import free_port
+from tests.given import MIGRATIONS, NOW, ROOT, Databases
 
 ACME = UUID("00000000-0000-4000-8000-00000000ac3e")
 GLOBEX = UUID("00000000-0000-4000-8000-0000000010be")

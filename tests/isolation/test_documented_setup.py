@@ -27,7 +27,8 @@ from tenancy.stores.postgres.platform.lookups import (
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
-from tests.given import MIGRATIONS, OPERATOR, ROOT, Databases, Servers, free_port, new_organization
+from tests.free_ports import free_port
+from tests.given import MIGRATIONS, OPERATOR, ROOT, Databases, Servers, new_organization
 from tests.isolation import test_roles, test_tables
 from tests.isolation.table_rules import Rule, tables_without_forced_rls
 

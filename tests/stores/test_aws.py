@@ -10,7 +10,8 @@ import pytest
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import Secrets
-from tests.given import REGION, AwsAccount, free_port
+from tests.free_ports import free_port
+from tests.given import REGION, AwsAccount
 
 
 class ClosingHandler(BaseHTTPRequestHandler):

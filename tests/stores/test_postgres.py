@@ -8,7 +8,8 @@ import pytest
 from tenancy.errors import UnavailableError
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import ROOT, Databases, free_port
+from tests.free_ports import free_port
+from tests.given import ROOT, Databases
 
 TERMINATE_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = %s"
 

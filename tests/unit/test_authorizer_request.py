@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tenancy.gateway.authorizer_request import parse_authorizer_request
 from tenancy.rules.api_keys import KeyType, generate_key
 from tenancy.settings import VARIABLES
-from tests.given import free_port
+from tests.free_ports import free_port
 from tests.handlers.functions import Function, running
 from tests.unit.signed_tokens import CLAIMS, HEADER, sign_as_a_stranger, token
 

@@ -13,7 +13,8 @@ from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import JWKS, Secrets
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.keys.authenticate import authenticate
-from tests.given import REGION, free_port
+from tests.free_ports import free_port
+from tests.given import REGION
 from tests.unit.signed_tokens import (
     CLAIMS,
     HEADER,
