@@ -14,11 +14,11 @@ from tenancy.gateway.documents.audit import (
     verification_document,
     without_operators_addresses,
 )
-from tenancy.gateway.resolver import api, caller_of, handler_of
+from tenancy.gateway.resolver import api, handler_of, tenant_of
+from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.audit_chain import AuditEntry
 from tenancy.rules.cursors import Page
 from tenancy.rules.permissions import AUDIT_READ
-from tenancy.rules.tenant import require_operator, require_tenant
 from tenancy.settings import Settings
 from tenancy.use_cases.audit.read_audit import list_audit_entries, verify_audit_log
 from tenancy.wiring import Wiring
@@ -30,29 +30,31 @@ app = api()
 
 
 @app.get("/audit")
+@for_tenants(AUDIT_READ)
 def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of the caller's organization, newest entry first."""
-    tenant = require_tenant(caller_of(app), AUDIT_READ)
+    tenant = tenant_of(app)
     return answer_page(without_operators_addresses(read_page(tenant.organization_id, query)), query)
 
 
 @app.get("/audit/verify")
+@for_tenants(AUDIT_READ)
 def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
     """Verify the audit log of the caller's organization."""
-    return answer_verification(require_tenant(caller_of(app), AUDIT_READ).organization_id, query)
+    return answer_verification(tenant_of(app).organization_id, query)
 
 
 @app.get("/organizations/<organization_id>/audit")
+@for_operators
 def list_one(organization_id: UUID, query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of one organization for the operator, newest entry first."""
-    require_operator(caller_of(app), organization_id)
     return answer_page(read_page(organization_id, query), query)
 
 
 @app.get("/organizations/<organization_id>/audit/verify")
+@for_operators
 def verify_one(organization_id: UUID, query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
     """Verify the audit log of one organization for the operator."""
-    require_operator(caller_of(app), organization_id)
     return answer_verification(organization_id, query)
 
 

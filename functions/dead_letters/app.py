@@ -8,10 +8,10 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.documents.dead_letters import DeadLettersQuery, letter_page_document
-from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
+from tenancy.gateway.resolver import api, handler_of, operator_of, request_of
+from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.durations import REDRIVE_WORK_TIME_SECONDS
-from tenancy.rules.tenant import require_operator
 from tenancy.settings import Settings
 from tenancy.use_cases.dead_letters.read_dead_letters import read_dead_letters
 from tenancy.use_cases.dead_letters.redrive import RedriveTargets, redrive_dead_letters
@@ -27,9 +27,9 @@ app = api()
 
 
 @app.get("/organizations/<organization_id>/dead-letters")
+@for_operators
 def list_by_cause(organization_id: UUID, query: Annotated[DeadLettersQuery, Query()]) -> dict[str, Any]:
     """List the dead letters of an organization by kind and cause, without their bodies."""
-    require_operator(caller_of(app), organization_id)
     page = read_dead_letters(
         platform_db, organization_id, cursor=query.cursor, limit=query.limit, now=datetime.now(UTC)
     )
@@ -37,9 +37,10 @@ def list_by_cause(organization_id: UUID, query: Annotated[DeadLettersQuery, Quer
 
 
 @app.post("/organizations/<organization_id>/dead-letters/redrive")
+@for_operators
 def redrive(organization_id: UUID) -> dict[str, Any]:
     """Send the dead letters of an organization back to their queues, each once."""
-    operator = require_operator(caller_of(app), organization_id)
+    operator = operator_of(app)
     ends_at = time.monotonic() + REDRIVE_WORK_TIME_SECONDS
     done = redrive_dead_letters(
         platform_db,

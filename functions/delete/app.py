@@ -7,10 +7,10 @@ from uuid import UUID
 
 from tenancy.gateway.documents.deletions import DeletionRequest, certificates_document, deletion_document
 from tenancy.gateway.documents.organizations import organization_document, report_unpublished
-from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
+from tenancy.gateway.resolver import api, caller_of, handler_of, operator_of, request_of
+from tenancy.gateway.rights import for_operators, for_operators_or_own
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.permissions import ORGANIZATION_DELETE
-from tenancy.rules.tenant import require_operator, require_operator_or_own
 from tenancy.settings import Settings
 from tenancy.use_cases.deletion.delete import delete_organization, restore_organization
 from tenancy.use_cases.deletion.read_certificate import read_certificate
@@ -33,12 +33,13 @@ app = api()
 
 
 @app.delete("/organizations/<organization_id>")
+@for_operators_or_own(ORGANIZATION_DELETE)
 def delete(organization_id: UUID, body: DeletionRequest) -> tuple[dict[str, Any], int]:
     """Mark an organization as deleted, for the operator or for its own super_admin.
 
     It is erased after the grace period.
     """
-    caller = require_operator_or_own(caller_of(app), organization_id, ORGANIZATION_DELETE)
+    caller = caller_of(app)
     actor = actor_of(request_of(app), caller)
     now, grace = datetime.now(UTC), settings.deletion_grace
     deleted = delete_organization(platform_db, targets, organization_id, body.reason, actor, grace=grace, now=now)
@@ -46,18 +47,19 @@ def delete(organization_id: UUID, body: DeletionRequest) -> tuple[dict[str, Any]
 
 
 @app.post("/organizations/<organization_id>/restore")
+@for_operators
 def restore(organization_id: UUID) -> dict[str, Any]:
     """Restore a deleted organization for the operator."""
-    operator = require_operator(caller_of(app), organization_id)
+    operator = operator_of(app)
     actor = actor_of(request_of(app), operator)
     restored = restore_organization(platform_db, targets, organization_id, actor, now=datetime.now(UTC))
     return organization_document(report_unpublished(restored))
 
 
 @app.get("/organizations/<organization_id>/deletion-certificate")
+@for_operators
 def certificate(organization_id: UUID) -> dict[str, Any]:
     """Show the signed certificate of an organization's erasure."""
-    require_operator(caller_of(app), organization_id)
     return certificates_document(read_certificate(platform_db, signer, organization_id))
 
 

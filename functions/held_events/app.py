@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
+from tenancy.gateway.resolver import api, handler_of, operator_of, request_of
+from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
-from tenancy.rules.tenant import require_operator
 from tenancy.settings import Settings
 from tenancy.use_cases.held_events.release_held import count_held_by_reason, release_all
 from tenancy.wiring import Wiring
@@ -19,17 +19,18 @@ app = api()
 
 
 @app.get("/organizations/<organization_id>/held-events")
+@for_operators
 def count_all(organization_id: UUID) -> dict[str, Any]:
     """Count the held events of an organization by reason."""
-    require_operator(caller_of(app), organization_id)
     reasons = count_held_by_reason(platform_db, clickhouse(), organization_id, now=datetime.now(UTC))
     return {"count": sum(reasons.values()), "reasons": dict(reasons)}
 
 
 @app.post("/organizations/<organization_id>/held-events/release")
+@for_operators
 def release(organization_id: UUID) -> dict[str, Any]:
     """Release the held events of an organization that are due, also past its quota."""
-    operator = require_operator(caller_of(app), organization_id)
+    operator = operator_of(app)
     actor = actor_of(request_of(app), operator)
     done = release_all(platform_db, clickhouse(), redis, organization_id, actor, now=datetime.now(UTC))
     return {"released": done.released, "waiting": done.waiting}

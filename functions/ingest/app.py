@@ -10,10 +10,16 @@ from typing import Any
 from tenancy.errors import NotFoundError
 from tenancy.gateway.admission import show_admission
 from tenancy.gateway.documents.receipts import receipt_document
-from tenancy.gateway.documents.segment import naming_credential_faults, parse_segment_request, settings_answer
+from tenancy.gateway.documents.segment import (
+    find_write_key,
+    naming_credential_faults,
+    parse_segment_body,
+    settings_answer,
+)
 from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.query import require_known_query
+from tenancy.gateway.rejected_calls import count_rejected_calls, counts_refused_batches
 from tenancy.gateway.serve import logger, serve
 from tenancy.rules.api_keys import find_key
 from tenancy.rules.events.batch import decode_body, parse_batch
@@ -21,14 +27,20 @@ from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
 from tenancy.rules.tenant import Tenant
 from tenancy.settings import Settings
 from tenancy.use_cases.ingest.ingest_events import Ingest, IngestHooks, IngestRequest, Receipt
-from tenancy.use_cases.ingest.parse_batch import ParsedBatch, parse_event_batch, parse_segment_calls
+from tenancy.use_cases.ingest.parse_batch import ParsedBatch, parse_event_batch, parse_segment_calls, require_own
 from tenancy.use_cases.ingest.sample_rejected import CallSample, CallSampler
 from tenancy.wiring import Wiring
 
 SETTINGS_ROUTE = "/projects/{writeKey}/settings"
 
 settings = Settings.from_env(
-    "AUDIT_QUEUE_URL", "BASE_DOMAIN", "EVENTS_QUEUE_URL", "REDIS_PATIENCE_MS", "REJECTED_CALLS_URL", "UPGRADE_URL"
+    "API_HOST",
+    "AUDIT_QUEUE_URL",
+    "BASE_DOMAIN",
+    "EVENTS_QUEUE_URL",
+    "REDIS_PATIENCE_MS",
+    "REJECTED_CALLS_URL",
+    "UPGRADE_URL",
 )
 wiring = Wiring(settings)
 trail = wiring.trail
@@ -76,15 +88,21 @@ def answer_segment_calls(request: Request) -> Response:
     The answer is exactly 200, because two SDKs send again on 202 and 204.
     """
     now = datetime.now(UTC)
-    key, batch, mentions = parse_segment_request(request)
+    with counts_refused_batches():
+        key, decoded = find_write_key(request)
+        sample = CallSample()
 
-    def parse(tenant: Tenant) -> ParsedBatch:
-        return parse_segment_calls(tenant, batch.batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
+        def parse(tenant: Tenant) -> ParsedBatch:
+            body = decode_body(request.body) if decoded is None else decoded
+            batch, mentions = parse_segment_body(request, body, key)
+            require_own(tenant, mentions)
+            sample.calls = batch.batch
+            return parse_segment_calls(tenant, batch, event_type=TYPE_OF_PATH.get(request.path), now=now)
 
-    sample = CallSample(batch.batch)
-    ingest_request = IngestRequest(mentions=mentions, parse=sample.of(parse), all_or_nothing=True)
-    with call_sampler.sampled(sample, now=now):
-        tenant, receipt = ingest.ingest_with_key(key, ingest_request, hooks_of(request), now=now)
+        ingest_request = IngestRequest(mentions=list_mentions(request), parse=sample.of(parse), all_or_nothing=True)
+        with call_sampler.sampled(sample, now=now):
+            tenant, receipt = ingest.ingest_with_key(key, ingest_request, hooks_of(request), now=now)
+    count_rejected_calls(receipt.rejected)
     log_ingested(request, tenant, receipt)
     return json_answer(200, {"success": True})
 
@@ -95,7 +113,7 @@ def answer_settings(request: Request) -> Response:
     if key is None:
         raise NotFoundError("There is no such project.")
     ingest.require_project(key, list_mentions(request), hooks_of(request), now=datetime.now(UTC))
-    return settings_answer(request, key)
+    return settings_answer(request, key, api_host=settings.api_host)
 
 
 def hooks_of(request: Request) -> IngestHooks:

@@ -12,11 +12,11 @@ from tenancy.gateway.documents.erasures import NewErasure, erasure_document
 from tenancy.gateway.documents.exports import export_document
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import WholeNumber
-from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
+from tenancy.gateway.resolver import api, handler_of, request_of, tenant_of
+from tenancy.gateway.rights import for_tenants
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.permissions import ERASURES_WRITE, EXPORTS_WRITE
-from tenancy.rules.tenant import require_tenant
 from tenancy.settings import Settings
 from tenancy.use_cases.privacy.request_erasure import list_erasure_page, read_erasure, request_erasure
 from tenancy.use_cases.privacy.request_export import ExportWithLinks, list_export_page, read_export, request_export
@@ -29,57 +29,63 @@ app = api()
 
 
 @app.post("/exports")
+@for_tenants(EXPORTS_WRITE)
 def start_export() -> tuple[dict[str, Any], int]:
     """Request an export of all of the organization's data."""
-    tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
+    tenant, now = tenant_of(app), datetime.now(UTC)
     export = request_export(db, tenant, actor_of(request_of(app), tenant), now=now)
     return export_document(ExportWithLinks(export=export), now=now), HTTPStatus.ACCEPTED
 
 
 @app.get("/exports")
+@for_tenants(EXPORTS_WRITE)
 def list_exports(
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List the organization's exports, newest first."""
-    tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
+    tenant, now = tenant_of(app), datetime.now(UTC)
     page = list_export_page(db, exports, tenant, now=now, cursor=cursor, limit=limit)
     return page_document(page, partial(export_document, now=now))
 
 
 @app.get("/exports/<export_id>")
+@for_tenants(EXPORTS_WRITE)
 def show_export(
     export_id: UUID,
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """Show an export and one page of its files with new links."""
-    tenant, now = require_tenant(caller_of(app), EXPORTS_WRITE), datetime.now(UTC)
+    tenant, now = tenant_of(app), datetime.now(UTC)
     return export_document(read_export(db, exports, tenant, export_id, now=now, cursor=cursor, limit=limit), now=now)
 
 
 @app.post("/erasures")
+@for_tenants(ERASURES_WRITE)
 def start_erasure(body: NewErasure) -> tuple[dict[str, Any], int]:
     """Request the erasure of a data subject."""
-    tenant, now = require_tenant(caller_of(app), ERASURES_WRITE), datetime.now(UTC)
+    tenant, now = tenant_of(app), datetime.now(UTC)
     erasure = request_erasure(db, tenant, body.subject(), actor_of(request_of(app), tenant), now=now)
     return erasure_document(erasure), HTTPStatus.ACCEPTED
 
 
 @app.get("/erasures")
+@for_tenants(ERASURES_WRITE)
 def list_erasures(
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List the organization's erasures of data subjects, newest first."""
-    tenant = require_tenant(caller_of(app), ERASURES_WRITE)
+    tenant = tenant_of(app)
     return page_document(list_erasure_page(db, tenant, cursor=cursor, limit=limit), erasure_document)
 
 
 @app.get("/erasures/<erasure_id>")
+@for_tenants(ERASURES_WRITE)
 def show_erasure(erasure_id: UUID) -> dict[str, Any]:
     """Show the state of an erasure."""
-    tenant = require_tenant(caller_of(app), ERASURES_WRITE)
+    tenant = tenant_of(app)
     return erasure_document(read_erasure(db, tenant, erasure_id))
 
 

@@ -12,13 +12,13 @@ from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import WholeNumber
-from tenancy.gateway.resolver import api, caller_of, handler_of, request_of
+from tenancy.gateway.resolver import api, handler_of, operator_of, request_of
+from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.organization_change import OrganizationChange
-from tenancy.rules.tenant import require_operator
 from tenancy.rules.tiers import Tier
 from tenancy.settings import Settings
 from tenancy.use_cases.organizations.change_organization import change_organization
@@ -43,9 +43,10 @@ app = api()
 
 
 @app.post("/organizations")
+@for_operators
 def provision(new: NewOrganization, idempotency_key: IdempotencyKey = None) -> tuple[dict[str, Any], int]:
     """Provision an organization with its administrator, first app and keys."""
-    operator = require_operator(caller_of(app))
+    operator = operator_of(app)
     actor, now = actor_of(request_of(app), operator), datetime.now(UTC)
     if idempotency_key is None:
         provisioned = provision_organization(platform_db, targets, new, actor, now=now)
@@ -57,6 +58,7 @@ def provision(new: NewOrganization, idempotency_key: IdempotencyKey = None) -> t
 
 
 @app.get("/organizations")
+@for_operators
 def list_all(
     status: Annotated[OrganizationStatus | None, Query()] = None,
     tier: Annotated[Tier | None, Query()] = None,
@@ -64,22 +66,22 @@ def list_all(
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List organizations, newest first."""
-    require_operator(caller_of(app))
     page = list_organization_page(platform_db, status=status, tier=tier, cursor=cursor, limit=limit)
     return page_document(page, organization_document)
 
 
 @app.get("/organizations/<organization_id>")
+@for_operators
 def get_one(organization_id: UUID) -> dict[str, Any]:
     """Show one organization."""
-    require_operator(caller_of(app), organization_id)
     return organization_document(get_organization(platform_db, organization_id))
 
 
 @app.patch("/organizations/<organization_id>")
+@for_operators
 def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
     """Change the name, tier or status of an organization."""
-    operator = require_operator(caller_of(app), organization_id)
+    operator = operator_of(app)
     actor = actor_of(request_of(app), operator)
     changed = change_organization(
         platform_db, targets, gateway_keys, organization_id, change, actor=actor, now=datetime.now(UTC)

@@ -18,11 +18,11 @@ from tenancy.gateway.documents.metering import (
 from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.parameters import Day, WholeNumber
-from tenancy.gateway.resolver import api, caller_of, handler_of
+from tenancy.gateway.resolver import api, handler_of, tenant_of
+from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.quotas import parse_metric
 from tenancy.rules.statistics import MAX_GROUPS, StatisticsOrder, StatisticsQuery
-from tenancy.rules.tenant import require_operator, require_tenant
 from tenancy.rules.usage import Period
 from tenancy.settings import Settings
 from tenancy.use_cases.usage.meter import (
@@ -43,6 +43,7 @@ app = api()
 
 
 @app.get("/usage")
+@for_tenants(USAGE_READ)
 def show_own_usage(
     from_: Annotated[Day | None, Query(alias="from")] = None,
     to: Annotated[Day | None, Query()] = None,
@@ -50,7 +51,7 @@ def show_own_usage(
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
 ) -> dict[str, Any]:
     """Show the caller's usage of this month against its quotas, and per day."""
-    tenant = require_tenant(caller_of(app), USAGE_READ)
+    tenant = tenant_of(app)
     now = datetime.now(UTC)
     period = parse_period(from_, to, today=now.date())
     days_of(tenant.organization_id, period).find_position(cursor)  # refuses it before the stores are read
@@ -58,6 +59,7 @@ def show_own_usage(
 
 
 @app.get("/organizations/<organization_id>/usage")
+@for_operators
 def show_usage(
     organization_id: UUID,
     from_: Annotated[Day | None, Query(alias="from")] = None,
@@ -66,7 +68,6 @@ def show_usage(
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
 ) -> dict[str, Any]:
     """Show the usage of one organization for the operator."""
-    require_operator(caller_of(app), organization_id)
     now = datetime.now(UTC)
 
     def period() -> Period:
@@ -79,6 +80,7 @@ def show_usage(
 
 
 @app.get("/stats")
+@for_tenants(STATS_READ)
 def show_statistics(
     from_: Annotated[Day | None, Query(alias="from")] = None,
     to: Annotated[Day | None, Query()] = None,
@@ -88,44 +90,49 @@ def show_statistics(
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_GROUPS)] = MAX_GROUPS,
 ) -> dict[str, Any]:
     """Show events, revenue and devices by event time, in groups."""
-    tenant = require_tenant(caller_of(app), STATS_READ)
+    tenant = tenant_of(app)
     now = datetime.now(UTC)
     period = parse_period(from_, to, today=now.date())
-    query = StatisticsQuery(period=period, group_by=[name for name in group_by.split(",") if name], order=order_by)
+    dimensions = list(dict.fromkeys(name for name in group_by.split(",") if name))
+    query = StatisticsQuery(period=period, group_by=dimensions, order=order_by)
     page = read_statistics(db, clickhouse, tenant, query, now=now, cursor=cursor, limit=limit)
     return statistics_document(page, query.group_by)
 
 
 @app.post("/usage/<metric>")
+@for_tenants(USAGE_WRITE)
 def report(metric: str, body: UsageBody, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
     """Record usage that the client reports: predictions, or bytes that are stored elsewhere."""
-    tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
+    tenant, known = tenant_of(app), parse_metric(metric)
     amount = body.amount_of(known)
     allowance = record_usage(db, tenant, known, amount, idempotency_key=idempotency_key, now=datetime.now(UTC))
     return allowance_document(allowance)
 
 
 @app.post("/usage/<metric>/reservations")
+@for_tenants(USAGE_WRITE)
 def reserve(metric: str, body: ReservationBody) -> tuple[dict[str, Any], int]:
     """Reserve an amount of a quota."""
-    tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
+    tenant, known = tenant_of(app), parse_metric(metric)
     valid_for = timedelta(seconds=body.ttl_seconds)
     reserved = reserve_usage(db, tenant, known, body.amount, valid_for=valid_for, now=datetime.now(UTC))
     return reserved_document(reserved), HTTPStatus.CREATED
 
 
 @app.post("/usage/<metric>/reservations/<reservation_id>/commit")
+@for_tenants(USAGE_WRITE)
 def commit(metric: str, reservation_id: UUID, body: CommitBody | None = None) -> dict[str, Any]:
     """Record the usage of a reserved amount, or of less."""
-    tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
+    tenant, known = tenant_of(app), parse_metric(metric)
     amount = body.amount if body else None
     return allowance_document(commit_reservation(db, tenant, known, reservation_id, amount, now=datetime.now(UTC)))
 
 
 @app.delete("/usage/<metric>/reservations/<reservation_id>")
+@for_tenants(USAGE_WRITE)
 def release(metric: str, reservation_id: UUID) -> Response[str]:
     """Release a reserved amount."""
-    tenant, known = require_tenant(caller_of(app), USAGE_WRITE), parse_metric(metric)
+    tenant, known = tenant_of(app), parse_metric(metric)
     release_reservation(db, tenant, known, reservation_id)
     return Response(HTTPStatus.NO_CONTENT, body="")
 

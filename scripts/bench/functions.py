@@ -37,6 +37,7 @@ def loaded(name: str, aws_url: str) -> Iterator[ModuleType]:
         "DEAD_LETTERS_URL": f"{aws_url}/dead-letters",
         "AUDIT_QUEUE_URL": f"{aws_url}/audit",
         "BASE_DOMAIN": "attribution.example",
+        "API_HOST": "api.attribution.example",
         "REDIS_PATIENCE_MS": "50",
     }
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from scripts.progress import progress
 from scripts.stack import aws, clickhouse, deployment, postgres, processes, valkey
@@ -109,6 +110,7 @@ def _deploy(settings: StackSettings, addresses: Addresses, from_containers: Addr
         "Architecture": deployment.machine_architecture(),
         "SecretsPrefix": SECRETS_PREFIX,
         "AwsEndpointUrl": addresses.aws,
+        "ApiHost": urlsplit(addresses.api).netloc,
         "MailFrom": MAIL_FROM,
         "RedisPatienceMilliseconds": str(REDIS_PATIENCE_MS),
         "DeletionGraceSeconds": str(settings.deletion_grace_seconds),

@@ -64,6 +64,6 @@ def test_function_imports_no_unused_driver(function: str) -> None:
 
     imported = set(json.loads(printed))
     assert imported.isdisjoint(UNUSED.get(function, set()) | TEST_PACKAGES)
-    assert function in CHECKS_PASSWORDS or "zxcvbn" not in imported  # zxcvbn loads its dictionaries
+    assert function in CHECKS_PASSWORDS or "zxcvbn_rs_py" not in imported  # it loads dictionaries
     if function in UNUSED:
         assert "aws_lambda_powertools.event_handler" not in imported

@@ -30,6 +30,7 @@ from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, STACK_NAME
 from tests.handlers import sent_events
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import (
+    API_HOST,
     BASE_DOMAIN,
     ISSUER,
     OPERATORS_GATEWAY_KEY,
@@ -67,6 +68,7 @@ def start(
         "SECRETS_PREFIX": PREFIX,
         "STACK_NAME": STACK_NAME,
         "BASE_DOMAIN": BASE_DOMAIN,
+        "API_HOST": API_HOST,
         "TOKEN_ISSUER": ISSUER,
         "EVENTS_QUEUE_URL": aws.queue_url,
         "DEAD_LETTERS_URL": aws.dead_letters_url,

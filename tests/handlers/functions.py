@@ -25,6 +25,7 @@ from tests.given import ROOT, Databases
 
 PREFIX = "tenancy/test"
 BASE_DOMAIN = "attribution.example"
+API_HOST = "sdk.attribution.example"
 ISSUER = f"https://api.{BASE_DOMAIN}"
 OPERATORS_GATEWAY_KEY = "platform-tenancy-test-of-the-operators"
 NUMBERS = itertools.count()

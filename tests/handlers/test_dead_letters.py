@@ -7,8 +7,10 @@ from uuid import uuid4
 import pytest
 
 from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.cursors import PagedList
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES, DeadLetterKind
 from tenancy.stores.aws.secrets import PLATFORM_DATABASE
+from tenancy.use_cases.dead_letters.read_dead_letters import GroupPosition
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.dead_letter_requests import operator_request
@@ -102,6 +104,16 @@ def test_pages_hold_each_cause_once(dead_letters: Function, databases: Databases
 @pytest.mark.parametrize("query", [{"cursor": "x"}, {"cursor": "AA=="}, {"limit": "0"}, {"limit": "101"}])
 def test_invalid_query_is_422(dead_letters: Function, acme: Provisioned, query: dict[str, str]) -> None:
     request = with_query(operator_request("list", acme.organization.id), **query)
+
+    problem_of(dead_letters(request), request, 422, "invalid")
+
+
+@pytest.mark.parametrize("position", [("events", "a\0"), ("\0", "a")])
+def test_forged_cursor_is_422(dead_letters: Function, acme: Provisioned, position: tuple[str, str]) -> None:
+    """A client can compute the digest in a cursor. PostgreSQL refuses U+0000."""
+    own = acme.organization.id
+    forged = PagedList(name="dead_letters", organization_id=own, position=GroupPosition)
+    request = with_query(operator_request("list", own), cursor=forged.format_cursor(GroupPosition(*position)))
 
     problem_of(dead_letters(request), request, 422, "invalid")
 

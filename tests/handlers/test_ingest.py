@@ -170,7 +170,7 @@ def test_unknown_route_is_404(start: Start) -> None:
         ("GET", "/events"),
         ("POST", "/"),
         ("POST", "/event"),
-        ("POST", "/events/"),
+        ("POST", "/events/x"),
         ("PUT", "/batch"),
     ):
         request = {**post_events(recent_event(1)), "httpMethod": method, "path": path}

@@ -61,7 +61,7 @@ def test_invalid_body_of_events_is_refused(
 def test_invalid_body_of_a_segment_batch_is_refused(
     ingest: Function, to_batch: Event, aws: AwsAccount, subtests: pytest.Subtests
 ) -> None:
-    for case, (body, (status, code)) in bodies("batch").items():
+    for case, (body, (status, code)) in bodies("batch", no_number=INVALID).items():
         with subtests.test(case):
             request = with_body(to_batch, body)
             problem_of(ingest(request), request, status, code)
@@ -72,7 +72,7 @@ def test_invalid_body_of_a_segment_batch_is_refused(
 def test_invalid_body_of_a_segment_call_is_refused(
     ingest: Function, to_batch: Event, aws: AwsAccount, subtests: pytest.Subtests
 ) -> None:
-    for case, (body, (status, code)) in bodies("properties").items():
+    for case, (body, (status, code)) in bodies("properties", no_number=INVALID).items():
         with subtests.test(case):
             request = with_path(with_body(to_batch, body), "/track")
             problem_of(ingest(request), request, status, code)

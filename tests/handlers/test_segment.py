@@ -1,21 +1,26 @@
 """The Segment paths: their routes, bodies, answers and settings."""
 
+import base64
+import gzip
+import itertools
 import json
 
 import pytest
 
-from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount
-from tests.handlers.functions import Function, PutSecret, Start
+from tests.handlers.functions import API_HOST, Function, PutSecret, Start
 from tests.handlers.queues import events_in, messages_in
 from tests.handlers.requests import (
+    Event,
     answer_of,
     gzip_json,
     problem_of,
     sample,
     segment_call,
+    with_basic_auth,
     with_body,
     with_headers,
     with_path,
@@ -102,7 +107,6 @@ def test_malformed_call_does_not_reject_the_others(ingest: Function, aws: AwsAcc
         {},
         {"type": "track"},
         segment_call(2, type="purchase"),
-        segment_call(4, messageId="a\0b"),
     ]
 
     assert is_sdk_success(ingest(segment_batch(segment_call(1), *bad, segment_call(5), key=acme.write_key)))
@@ -161,6 +165,130 @@ def test_retry_in_other_batches_sends_the_same_events(ingest: Function, aws: Aws
     assert identities[0] == identities[1] == identities[2]
 
 
+# ------------------------------------------------------------------------------------------ repaired and rejected calls
+
+
+def raw_batch(key: ApiKey, calls: str, *, before: bytes = b"", members: str = "") -> Event:
+    body = f'{{"batch":[{calls}],"writeKey":"{key.text}"{members}}}'
+    return with_body(sample("ingest", "segment_batch"), before + body.encode())
+
+
+def rejected(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
+    """Return the counted rejections since the last call, by cause."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "SegmentCallsRejected" in line]
+    return {line["cause"]: int(line["SegmentCallsRejected"][0]) for line in lines}
+
+
+def test_unusual_texts_and_numbers_lose_no_call(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:
+    call = json.dumps(segment_call(1))
+    unusual = (
+        call.replace("Order Completed", "\\u0000"),
+        call.replace('"properties": {', '"properties": {"a\\u0000":"\\u0000",'),
+        call.replace("1.25", "NaN"),
+        call.replace("1.25", "-Infinity"),
+        call.replace("1.25", "1e999"),
+        call.replace("Order Completed", "\\ud83d"),
+        call.replace('"device-1"', '"unknown","userId":"user-1"'),
+        call.replace('"device-1"', "17"),
+        call.replace('"device-1"', '"device-1","anonymousId":"device-1"'),
+        call.replace('"EUR"', '" eur "'),
+        call.replace("1.25", "[" * 5_000 + "]" * 5_000),
+    )
+    messages = []
+
+    for number, text in enumerate(unusual):
+        own_id = text.replace("message-1", f"message-{number}")
+        assert is_sdk_success(ingest(raw_batch(acme.write_key, own_id)))
+        messages += [row.event_id for row in events_in(aws.queue_url)]
+
+    assert messages == [f"message-{number}" for number in range(len(unusual))]
+
+
+def test_byte_order_mark_loses_no_batch(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:
+    request = raw_batch(acme.write_key, json.dumps(segment_call(1)), before=b"\xef\xbb\xbf")
+    compressed = with_body(request, gzip.compress(base64.b64decode(request["body"])))
+
+    assert is_sdk_success(ingest(request))
+    assert is_sdk_success(ingest(compressed))
+    assert {row.event_id for row in events_in(aws.queue_url)} == {"message-1"}
+
+
+def test_context_of_a_batch_reaches_each_call(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:
+    context = {"device": {"id": "device-7", "type": "iOS"}, "note": float("nan")}
+    batch = segment_batch(segment_call(1), segment_call(2), key=acme.write_key, context=context)
+
+    assert is_sdk_success(ingest(batch))
+
+    rows = events_in(aws.queue_url)
+    assert [(row.event_id, row.device_id, row.platform) for row in rows] == [
+        ("message-1", "device-7", "ios"),
+        ("message-2", "device-7", "ios"),
+    ]
+    assert json.loads(rows[0].user_properties)["context"] == {**context, "note": None}
+
+
+def test_rejected_calls_are_counted_by_cause(
+    ingest: Function, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = segment_call(2, properties={"note": "x" * 40_000})
+    bad: list[object] = [None, 5, [], {}, {"type": "track"}, segment_call(3, type="purchase"), large]
+    anonymous = {"type": "track", "anonymousId": "null", "userId": "00000000-0000-0000-0000-000000000000"}
+
+    assert is_sdk_success(ingest(segment_batch(segment_call(1), *bad, anonymous, key=acme.write_key)))
+
+    assert rejected(capsys) == {"invalid": 3, "unknown": 2, "missing": 2, "too_large": 1}
+
+
+def test_calls_of_a_refused_batch_are_counted(
+    ingest: Function, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ingest(segment_batch(*[{"type": "track"}] * 150, None, key=acme.write_key))
+
+    assert rejected(capsys) == {"missing": 150, "invalid": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (b'{"batch":[', "batch_malformed_request"),
+        (b"\xff\xfe{\x00}\x00", "batch_malformed_request"),
+        (b'{"batch":[' + b"[" * 20_000 + b"]" * 20_000 + b"]}", "batch_malformed_request"),
+        (b'{"batch":[]}', "batch_invalid"),
+        (b'{"events":[]}', "batch_invalid"),
+        (b'{"batch":["' + b"x" * (4 * 1024 * 1024) + b'"]}', "batch_too_large"),
+    ],
+    ids=["truncated", "UTF-16", "deep", "empty", "other member", "large"],
+)
+def test_refused_batch_is_counted_once(
+    ingest: Function, acme: Provisioned, capsys: pytest.CaptureFixture[str], body: bytes, cause: str
+) -> None:
+    ingest(with_basic_auth(with_body(sample("ingest", "segment_batch"), body), acme.write_key))
+
+    assert rejected(capsys) == {cause: 1}
+
+
+def test_too_large_shared_context_is_413(
+    ingest: Function, aws: AwsAccount, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = segment_batch(segment_call(1), key=acme.write_key, context={"note": "x" * 40_000})
+
+    problem_of(ingest(request), request, 413, "too_large")
+
+    assert messages_in(aws.queue_url) == []
+    assert rejected(capsys) == {"batch_too_large": 1}
+
+
+def test_segment_paths_take_a_trailing_slash(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:
+    paths = ["/batch", "/b", "/import", *itertools.chain.from_iterable(SINGLE.values())]
+    for path in paths:
+        single = {**segment_call(1), "writeKey": acme.write_key.text}
+        body = {"batch": [segment_call(1)], "writeKey": acme.write_key.text} if path in paths[:3] else single
+        for sent in (f"{path}/", f"/v1{path}/"):
+            assert is_sdk_success(ingest(with_path(with_body(sample("ingest", "segment_batch"), body), sent, path)))
+
+    assert len(events_in(aws.queue_url)) == 2 * len(paths)
+
+
 # -------------------------------------------------------------------------------------------------------------- stores
 
 
@@ -186,12 +314,31 @@ def test_unreachable_database_is_503_for_any_key(start: Start, put_secret: PutSe
 # ------------------------------------------------------------------------------------------------------------ settings
 
 
-def test_settings_tell_the_sdk_its_host(ingest: Function, acme: Provisioned) -> None:
+def test_settings_name_the_configured_host(ingest: Function, acme: Provisioned) -> None:
     key = acme.write_key.text
-    for request in (settings_request(key), {**settings_request(key), "path": f"/v1/projects/{key}/settings"}):
-        answer = answer_of(ingest(with_headers(request, host="api.attribution.example")))
-        integration = {"apiKey": key, "apiHost": "api.attribution.example/v1"}
-        assert (answer.status, answer.document) == (200, {"integrations": {"Segment.io": integration}})
+    for path in (f"/projects/{key}/settings", f"/v1/projects/{key}/settings", f"/projects/{key}/settings/"):
+        request = with_headers(
+            {**settings_request(key), "path": path}, host="forged.example", x_forwarded_host="f.example"
+        )
+
+        answer = answer_of(ingest(request))
+
+        integration = {"apiKey": key, "apiHost": f"{API_HOST}/v1"}
+        assert answer.status == 200
+        assert answer.document == {"integrations": {"Segment.io": integration}, "metrics": {"sampleRate": 0}}
+        assert answer.headers["cache-control"] == "private, max-age=60"
+
+
+@pytest.mark.usefixtures("secrets")
+def test_settings_name_the_endpoint_of_api_gateway(start: Start, acme: Provisioned) -> None:
+    request = settings_request(acme.write_key.text)
+    ingest = start("ingest", API_HOST="{api_id}.execute-api.eu-central-1.amazonaws.com")
+
+    answer = answer_of(ingest(with_headers(request, host="forged.example")))
+
+    api_id = request["requestContext"]["apiId"]
+    host = answer.document["integrations"]["Segment.io"]["apiHost"]
+    assert host == f"{api_id}.execute-api.eu-central-1.amazonaws.com/v1"
 
 
 def test_settings_of_unknown_key_are_404(ingest: Function, acme: Provisioned) -> None:

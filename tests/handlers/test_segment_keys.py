@@ -55,6 +55,30 @@ def test_write_key_is_found_in_header_and_body(
     ]
 
 
+def test_key_inside_of_a_call_is_no_credential(
+    ingest: Function, aws: AwsAccount, acme: Provisioned, globex: Provisioned
+) -> None:
+    call = segment_call(1, writeKey=acme.write_key.text, traits={"writeKey": globex.write_key.text})
+    alone = segment_batch(segment_call(1, writeKey=acme.write_key.text))
+
+    for request in (alone, segment_batch(call)):
+        problem_of(ingest(request), request, 401, "unauthenticated")
+    assert is_sdk_success(ingest(segment_batch(call, key=globex.write_key)))
+
+    assert {row.organization_id for row in events_in(aws.queue_url)} == {str(globex.organization.id)}
+
+
+def test_body_is_parsed_only_after_its_key_is_known(ingest: Function, acme: Provisioned) -> None:
+    malformed = b'{"batch":[{"a":[}],"writeKey":"%s"}'
+    unknown, known = (
+        with_body(segment_batch(), malformed % key.text.encode())
+        for key in (generate_key(KeyType.WRITE), acme.write_key)
+    )
+
+    problem_of(ingest(unknown), unknown, 401, "unauthenticated")
+    problem_of(ingest(known), known, 400, "malformed_request")
+
+
 def test_request_without_exactly_one_write_key_is_401(
     ingest: Function, aws: AwsAccount, acme: Provisioned, globex: Provisioned
 ) -> None:

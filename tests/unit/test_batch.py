@@ -1,5 +1,6 @@
 """The JSON of a request: invalid JSON is malformed, and the text of each event is unchanged."""
 
+import gzip
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError, MalformedRequestError
-from tenancy.rules.events.batch import decode_body, parse_batch, parse_segment_batch, parse_segment_call
+from tenancy.rules.events.batch import (
+    decode_body,
+    find_body_key,
+    parse_batch,
+    parse_segment_batch,
+    parse_segment_call,
+)
 from tests.unit.batch_bodies import LONE_SURROGATES, texts
 
 DEEP = 100_000
@@ -20,7 +27,8 @@ NO_JSON = {
     "trailing comma": b'{"LIST":[{},]}',
     "single quotes": b"{'LIST':[{}]}",
     "comment": b'{"LIST":[{}]} // end',
-    "byte order mark": b'\xef\xbb\xbf{"LIST":[{}]}',
+    "byte order mark after a space": b' \xef\xbb\xbf{"LIST":[{}]}',
+    "two byte order marks": b'\xef\xbb\xbf\xef\xbb\xbf{"LIST":[{}]}',
     "NaN": b'{"LIST":[{"x":NaN}]}',
     "Infinity": b'{"LIST":[{"x":Infinity}]}',
     "-Infinity": b'{"LIST":[{"x":-Infinity}]}',
@@ -70,6 +78,15 @@ def test_text_of_each_event_is_unchanged() -> None:
 
     assert texts(batch.events) == [b'{"a": 1.10}', b"null", b'"\\u00e9"', b"[1]"]
     assert batch.organization_id == "acme"
+
+
+@pytest.mark.parametrize("encode", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_byte_order_mark_is_left_out(encode: Callable[[bytes], bytes]) -> None:
+    body = encode(b"\xef\xbb\xbf" + b'{"batch":[{}],"events":[{}]}')
+
+    decoded = decode_body(body)
+
+    assert len(parse_batch(decoded).events) == len(parse_segment_batch(decoded).batch) == 1
 
 
 def test_text_of_each_call_is_unchanged() -> None:
@@ -185,3 +202,24 @@ def test_arbitrary_bytes_are_parsed_or_refused(inner: bytes, around: bytes) -> N
             parse(body)
         except (InvalidError, MalformedRequestError):
             continue
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"batch":[],"writeKey":"wk_a"}', "wk_a"),
+        (b'{"writeKey" :\n"wk_a","batch":[NaN,"\\ud83d"}', "wk_a"),
+        (b'{"batch":[{"writeKey":"wk_b"}],"writeKey":"wk_a"}', "wk_a"),
+        (b'{"writeKey":"wk_b","writeKey":"wk_a"}', "wk_a"),
+        (b'{"batch":[{"writeKey":"wk_a"},{"writeKey":"wk_a"}]}', "wk_a"),
+        (b'{"batch":[{"writeKey":"wk_a"},{"writeKey":"wk_b"}]}', None),
+        (b'{"writeKey":5}', None),
+        (b'{"writeKey":null}', None),
+        (b'{"writeKey":""}', None),
+        (b'{"write\\u004bey":"wk_a"}', None),
+        (b"", None),
+        (b"[]", None),
+    ],
+)
+def test_write_key_is_found_by_one_scan(body: bytes, key: str | None) -> None:
+    assert find_body_key(body) == key

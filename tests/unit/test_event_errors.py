@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tenancy.errors import MAX_ERRORS, InvalidError
-from tenancy.rules.events.batch import MAX_EVENTS, parse_batch
+from tenancy.rules.events.batch import MAX_EVENTS, SegmentBatch, parse_batch
 from tenancy.use_cases.ingest.parse_batch import parse_event_batch, parse_segment_calls
 from tests.given import event
 from tests.handlers.sent_events import ACME
@@ -54,7 +54,7 @@ def test_segment_call_at_fault_has_a_location_in_the_body(event_type: str | None
     [call] = parse_batch(batch_of({})).events
 
     with pytest.raises(InvalidError) as refusal:
-        parse_segment_calls(ACME, [call], event_type=event_type, now=NOW)
+        parse_segment_calls(ACME, SegmentBatch(batch=[call]), event_type=event_type, now=NOW)
 
     assert [error.location for error in refusal.value.errors] == [location]
 

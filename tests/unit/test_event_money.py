@@ -69,12 +69,12 @@ def test_currency_in_use_is_accepted(currency: str) -> None:
     assert parse(currency=currency).currency == currency
 
 
-@pytest.mark.parametrize("currency", ["eur", " Eur", "EUR\n"])
-def test_currency_counts_in_any_case_and_trimmed(currency: str) -> None:
-    assert parse(currency=currency).currency == "EUR"
+@pytest.mark.parametrize("currency", ["eur", "Eur", " EUR ", "EUR\n", "\tusd", "jpy\u00a0"])
+def test_currency_is_trimmed_and_in_any_case(currency: str) -> None:
+    assert parse(currency=currency).currency == currency.strip().upper()
 
 
-@pytest.mark.parametrize("currency", ["", "EURO", "XXX", "BTC", "€", "E UR", "\uff25UR", "\u0131qd"])
+@pytest.mark.parametrize("currency", ["", " ", "EURO", "E UR", "XXX", "BTC", "€", "\uff25UR", "u\u017fd", "\u0131dr"])
 def test_unknown_currency_is_refused(currency: str) -> None:
     error = refusal(raw(currency=currency))
     assert (error.errors[0].location, error.errors[0].code, error.event_id) == ("currency", "unknown", "order-1001")

@@ -104,6 +104,26 @@ def test_platform_hosts_name_no_organization(label: str) -> None:
         assert verdict(caller, MentionSource.HOST, f"{label}.{BASE_DOMAIN}") is NAMES_NO_ORGANIZATION
 
 
+@pytest.mark.parametrize("label", ["mta-sts", "ns5", "www2"])
+def test_organization_keeps_a_label_that_became_reserved(label: str) -> None:
+    owner = replace(ACME, subdomain=label)
+
+    assert verdict(owner, MentionSource.HOST, f"{label}.{BASE_DOMAIN}") is AGREES
+    assert verdict(ACME, MentionSource.HOST, f"{label}.{BASE_DOMAIN}") is DISAGREES
+
+
+@pytest.mark.parametrize("host", ["a." * 131 + "example", "\u0315\u0300" * 4000, "acme." * 60 + BASE_DOMAIN])
+def test_longer_text_than_any_host_disagrees(host: str) -> None:
+    assert verdict(ACME, MentionSource.FORWARDED_HOST, host) is DISAGREES
+
+
+def test_mentions_after_the_hundredth_disagree() -> None:
+    named = [Mention(source=MentionSource.FORWARDED_HOST, text=f"{number}.example") for number in range(101)]
+
+    assert resolve(ACME, named[:100], base_domain=BASE_DOMAIN).disagreeing == ()
+    assert resolve(ACME, named, base_domain=BASE_DOMAIN).disagreeing == (MentionSource.FORWARDED_HOST,)
+
+
 @example(":.attribution.example", MentionSource.HOST)
 @example("acme:.attribution.example", MentionSource.HOST)
 @given(st.text() | st.text().map(lambda label: f"{label}.{BASE_DOMAIN}"), st.sampled_from(HOSTS))

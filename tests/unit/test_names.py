@@ -34,6 +34,13 @@ def test_name_is_cut_to_255_characters() -> None:
     assert find_names(json.dumps({"userId": "x" * 300})).users == ("x" * 255,)
 
 
+def test_all_spellings_of_a_long_name_are_cut_at_one_place() -> None:
+    composed = "\u00e9" * 300
+    decomposed = "e\u0301" * 300
+
+    assert find_names(json.dumps({"userId": decomposed})) == find_names(json.dumps({"userId": composed}))
+
+
 def test_names_are_found_beside_deep_nesting() -> None:
     deep = "[" * 9_000 + "]" * 9_000
 

@@ -14,9 +14,10 @@ from tenancy.rules.organization import (
     subdomain_digest,
     subdomain_skeleton,
 )
+from tenancy.rules.well_known_hosts import NUMBERED, WELL_KNOWN
 
 
-@pytest.mark.parametrize("text", ["acme", "a", "0", "a-b", "a--b", "globex-2", "9lives", "a" * 63])
+@pytest.mark.parametrize("text", ["acme", "a", "0", "a-b", "a--b", "abc--d", "globex-2", "9lives", "a" * 63])
 def test_one_dns_label_is_a_subdomain(text: str) -> None:
     assert is_subdomain(text)
 
@@ -40,6 +41,10 @@ def test_one_dns_label_is_a_subdomain(text: str) -> None:
         "\uff41cme",
         "acme\0",
         "xn--acme-9xa",
+        "ab--acme",
+        "bq--abc",
+        "a---b",
+        "12--34",
         "'; DROP TABLE organizations; --",
         "*",
         "²",
@@ -54,7 +59,8 @@ def test_subdomain_has_only_letters_digits_and_inner_hyphens(text: str) -> None:
     expected = (
         1 <= len(text) <= 63
         and set("abcdefghijklmnopqrstuvwxyz0123456789-").issuperset(text)
-        and not text.startswith(("-", "xn--"))
+        and not text.startswith("-")
+        and text[2:4] != "--"
         and not text.endswith("-")
     )
 
@@ -78,7 +84,35 @@ def test_lookalike_of_a_platform_name_is_reserved(name: str) -> None:
     assert is_reserved(name)
 
 
-@pytest.mark.parametrize("name", ["acme", "globex", "administration-of-acme", "my-api", "supporters", "acme-1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mta-sts", "mtasts", "openpgpkey", "autodiscover", "autoconfig", "wpad", "isatap", "localhost", "localdomain",
+        "dmarc", "dkim", "bimi", "tls-rpt", "acme-challenge", "lyncdiscover", "caldav", "submission", "imaps", "pop3",
+        "ldap", "ntp", "whois", "news", "ns", "ns5", "ns-5", "ns05", "ns1337", "nsl2", "dns2", "www2",
+        "www-3", "vvvvvv2",
+        "mx", "mx0l", "mx10", "mail2", "mail-01", "smtp3", "rnail7", "imap4", "pop2", "ftp9", "relay1", "vpn12", "web1",
+        "server-7", "host1", "db2", "dc1", "cdn4", "webmail2", "proxy1",
+    ],
+)  # fmt: skip
+def test_host_that_is_known_below_any_domain_is_reserved(name: str) -> None:
+    assert is_subdomain(name)
+    assert is_reserved(name)
+
+
+@pytest.mark.parametrize("name", sorted(WELL_KNOWN | NUMBERED))
+def test_every_well_known_host_is_reserved(name: str) -> None:
+    assert is_subdomain(name)
+    assert is_reserved(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "acme", "globex", "administration-of-acme", "my-api", "supporters", "acme-1", "mailchimp", "webflow", "nsync",
+        "newsroom", "hosting-acme", "2mail", "mx5-parts", "dbs", "timers", "www-acme", "popcorn", "localacme",
+    ],
+)  # fmt: skip
 def test_another_name_is_not_reserved(name: str) -> None:
     assert not is_reserved(name)
 

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from tenancy.rules.admission import HELD_FOR_QUOTA
 from tenancy.rules.durations import DOWNGRADE_RETENTION, ONE_DAY, SETTLING_TIME
+from tenancy.rules.events.batch import SegmentBatch
 from tenancy.rules.events.row import MAX_CLOCK_AHEAD, EventRow
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.tiers import LONGEST_RETENTION_DAYS, QUOTAS, Tier
@@ -129,7 +130,8 @@ class History:
 
     def send(self, clock: Clock) -> None:
         """Send the event of *clock*, which is always the same, and leave it in the queue."""
-        batch = parse_segment_calls(tenant_of(self.owner), [self._call(clock)], event_type=None, now=self.now)
+        calls = SegmentBatch(batch=[self._call(clock)])
+        batch = parse_segment_calls(tenant_of(self.owner), calls, event_type=None, now=self.now)
         ages = list(batch.ages.values())
         admission = self._gate.admit(
             tenant_of(self.owner), events=batch.kept_by_all, ages=ages, all_or_nothing=True, now=self.now

@@ -1,6 +1,8 @@
 """A data subject is found by name in every mapped column, and its name is stored nowhere."""
 
 import json
+import unicodedata
+from typing import Literal
 
 import msgspec
 import pytest
@@ -18,6 +20,9 @@ from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.privacy_jobs import ask_erasure, devices, run_jobs
 from tests.use_cases.storing import count, load, store
+
+# Composed, decomposed, and in between: e with circumflex and dot below, Hangul, Angstrom sign.
+SPELLINGS = ("\u1ec7\uac01\u00c5", "e\u0323\u0302\u1100\u1161\u11a8A\u030a", "\u1eb9\u0302\uac00\u11a8\u212b")
 
 
 def store_calls(databases: Databases, provisioned: Provisioned, *calls: dict[str, object]) -> None:
@@ -106,6 +111,36 @@ def test_device_is_found_by_its_anonymous_id(databases: Databases, acme: Provisi
     run_jobs(databases, NOW)
 
     assert devices(databases, acme) == {"other"}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("kind", SubjectKind)
+def test_every_spelling_of_a_subject_is_erased(
+    databases: Databases, acme: Provisioned, globex: Provisioned, kind: SubjectKind, form: Literal["NFC", "NFD"]
+) -> None:
+    for provisioned in (acme, globex):
+        for spelling in SPELLINGS:
+            store_calls(
+                databases,
+                provisioned,
+                {"anonymousId": spelling, "userId": spelling, "context": {"device": {"id": f"phone {len(spelling)}"}}},
+            )
+            store(databases, provisioned.organization.id, [100 + len(spelling)], at=NOW, device_id=spelling)
+    ask_erasure(databases, acme, unicodedata.normalize(form, SPELLINGS[0]), NOW, kind)
+
+    run_jobs(databases, NOW)
+
+    assert count(databases, acme.organization.id) == (0 if kind is SubjectKind.DEVICE_ID else len(SPELLINGS))
+    assert count(databases, globex.organization.id) == 2 * len(SPELLINGS)
+
+
+def test_another_letter_is_another_subject(databases: Databases, acme: Provisioned) -> None:
+    store(databases, acme.organization.id, [1], at=NOW, device_id="\ufb01")
+    ask_erasure(databases, acme, "fi", NOW)
+
+    run_jobs(databases, NOW)
+
+    assert devices(databases, acme) == {"\ufb01"}
 
 
 @pytest.mark.parametrize("name", ["' OR 1 = 1 --", "%", "\\", "{organization_id:UUID}", "\u2028\U0001f600", "x" * 255])

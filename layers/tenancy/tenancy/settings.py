@@ -29,7 +29,8 @@ class Settings:
     *aws_endpoint_url* is set on the local stack only. *redis_timeout_seconds* is the time-out of a request for Redis.
     *deletion_grace* is the period in which a deletion can be undone. *writer_wait* is the time that an erasure waits
     for writers. *recount_after* is the time between an erasure and its recount. *upgrade_url* is the page where an
-    organization buys a larger tier, None without one.
+    organization buys a larger tier, None without one. In *api_host* `{api_id}` stands for the id that API Gateway gave
+    the API.
     """
 
     region: str
@@ -38,6 +39,7 @@ class Settings:
     stack_name: str
     base_domain: str
     token_issuer: str
+    api_host: str
     events_queue_url: str
     dead_letters_url: str
     audit_dead_letters_url: str
@@ -134,6 +136,7 @@ VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyT
         "SECRETS_PREFIX": ("secrets_prefix", str),
         "STACK_NAME": ("stack_name", str),
         "BASE_DOMAIN": ("base_domain", str.lower),
+        "API_HOST": ("api_host", str),
         "TOKEN_ISSUER": ("token_issuer", str),
         "EVENTS_QUEUE_URL": ("events_queue_url", str),
         "DEAD_LETTERS_URL": ("dead_letters_url", str),

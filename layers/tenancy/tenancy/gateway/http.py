@@ -1,7 +1,7 @@
 """A request of API Gateway's REST API as a value, and answers in its format."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -30,9 +30,10 @@ class Request:
 
     *headers* have names in lower case and the last value of each. *header_values* and *query_values* have all values.
 
-    *path* is without the stage, *instance* with it. *route* is the path in the template, with names for the parameters.
-    Only the route is logged, because a path may contain a key. *path_parameters* are by those names. *body* is
-    unchanged.
+    *path* is without the stage and without a trailing slash, *instance* has both as sent. *route* is the path in the
+    template, with names for the parameters. Only the route is logged, because a path may contain a key.
+    *path_parameters* are by those names. *sent_body* is the body as the event has it, Base64 if *is_base64*. *api_id*
+    is API Gateway's id of the API.
 
     *source_address* is the client's IP address, which is personal data. *answer_headers* are added to the answer, also
     if it is an error.
@@ -46,11 +47,27 @@ class Request:
     header_values: Mapping[str, tuple[str, ...]]
     query_values: Mapping[str, tuple[str, ...]]
     path_parameters: Mapping[str, str]
-    body: bytes
+    sent_body: str
+    is_base64: bool
     request_id: str
     source_address: str
     authorizer: Mapping[str, str]
+    api_id: str = ""
     answer_headers: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def body(self) -> bytes:
+        """The body as the client sent it. It is decoded at each use, first after the caller is authorized.
+
+        Raises:
+            MalformedRequestError: the event says that the body is Base64, and it is not.
+        """
+        if not self.is_base64:
+            return self.sent_body.encode(errors="surrogatepass")
+        try:
+            return msgspec.convert(self.sent_body, bytes)  # four times as fast as the standard library
+        except msgspec.ValidationError as error:
+            raise MalformedRequestError("The body is marked as base64 and is not valid base64.") from error
 
     def caller(self) -> Caller:
         """Return the caller that the authorizer has authenticated.
@@ -64,35 +81,38 @@ class Request:
         return parse_context(self.authorizer, now=datetime.now(UTC))
 
 
-def parse_head(event: Mapping[str, Any]) -> Request:
-    """Return the request in a Lambda proxy *event* without its body. It never raises."""
+def parse_request(event: Mapping[str, Any]) -> Request:
+    """Return the request in a Lambda proxy *event*, its body not decoded yet. It never raises.
+
+    It is the same for a stage, a custom domain and `sam local`.
+    """
     context = event.get("requestContext") or {}
     path = event.get("path") or "/"
     return Request(
         method=event.get("httpMethod") or "",
-        path=path.removeprefix(STAGE_PREFIX) if path.startswith(f"{STAGE_PREFIX}/") else path,
+        path=_route_path(path),
         instance=context.get("path") or path,
         route=event.get("resource") or "",
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
         header_values=parse_header_values(event),
         query_values=_query_values(event),
         path_parameters=event.get("pathParameters") or {},
-        body=b"",
+        sent_body=str(event.get("body") or ""),
+        is_base64=bool(event.get("isBase64Encoded")),
         request_id=context.get("requestId") or "",
         source_address=(context.get("identity") or {}).get("sourceIp") or "",
         authorizer=context.get("authorizer") or {},
+        api_id=context.get("apiId") or "",
     )
 
 
-def parse_request(event: Mapping[str, Any]) -> Request:
-    """Return the request in a Lambda proxy *event*.
+def _route_path(path: str) -> str:
+    """Return *path* without the stage and without trailing slashes, as API Gateway compares it with the routes.
 
-    It is the same for a stage, a custom domain and `sam local`.
-
-    Raises:
-        MalformedRequestError: the event says that the body is base64, and it is not.
+    API Gateway routes `/events/` as `/events`, and passes on the path as it was sent.
     """
-    return replace(parse_head(event), body=_body(event))
+    path = path.removeprefix(STAGE_PREFIX) if path.startswith(f"{STAGE_PREFIX}/") else path
+    return path.rstrip("/") or "/"
 
 
 def json_answer(status: int, document: object) -> Response:
@@ -159,13 +179,3 @@ def _query_values(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     many = event.get("multiValueQueryStringParameters") or {}
     one = {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
     return {name: tuple(values) for name, values in {**one, **many}.items()}
-
-
-def _body(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
-        return str(body).encode(errors="surrogatepass")
-    try:
-        return msgspec.convert(body, bytes)  # decodes base64 four times as fast as the standard library
-    except msgspec.ValidationError as error:
-        raise MalformedRequestError("The body is marked as base64 and is not valid base64.") from error

@@ -1,9 +1,10 @@
 """All places in a request, beside its credential, that may name an organization."""
 
+from itertools import chain, islice
 from typing import Final
 
 from tenancy.gateway.http import Request
-from tenancy.rules.resolution import ORGANIZATION_MEMBER, Mention, MentionSource, find_mentions
+from tenancy.rules.resolution import MAX_MENTIONS, ORGANIZATION_MEMBER, Mention, MentionSource
 
 # A forwarded host selects no organization. It is only compared with the credential, like the others.
 HEADERS: Final = (
@@ -14,11 +15,11 @@ HEADERS: Final = (
 PATH_PARAMETER: Final = f"{{{ORGANIZATION_MEMBER}}}"
 
 
-def list_mentions(request: Request, body: bytes = b"") -> tuple[Mention, ...]:
-    """Return the mentions in *request* and *body*: headers, path, query and body, in this order.
+def list_mentions(request: Request) -> tuple[Mention, ...]:
+    """Return the mentions in headers, path and query of *request*, in this order, up to one that is too many.
 
-    Each value of a repeated header is a mention, and so is each part of a value with commas. A *body* that is not JSON
-    has no mentions.
+    Each value of a repeated header is a mention, and so is each part of a value with commas. `find_mentions` searches
+    the body later, once the caller is authorized.
     """
     headers = (
         Mention(source=source, text=part.strip(" \t"))
@@ -30,7 +31,7 @@ def list_mentions(request: Request, body: bytes = b"") -> tuple[Mention, ...]:
     query = (
         Mention(source=MentionSource.QUERY, text=text) for text in request.query_values.get(ORGANIZATION_MEMBER, ())
     )
-    return (*headers, *path, *query, *find_mentions(body))
+    return tuple(islice(chain(headers, path, query), MAX_MENTIONS + 1))
 
 
 def _path_texts(request: Request) -> tuple[str, ...]:

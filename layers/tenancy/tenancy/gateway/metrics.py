@@ -16,6 +16,8 @@ NAMESPACE: Final = "Tenancy"
 SERVICE: Final = "tenancy"
 SERVICE_DIMENSION: Final = "service"
 STACK_DIMENSION: Final = "stack"
+CAUSE_DIMENSION: Final = "cause"
+SEGMENT_CALLS_REJECTED: Final = "SegmentCallsRejected"
 STANDING_NOT_PUBLISHED: Final = "StandingNotPublished"
 AUTHORIZER_FAULT: Final = "AuthorizerFault"
 EVENTS_NOT_LOADED: Final = "EventsNotLoaded"
@@ -24,13 +26,18 @@ KEY_SET_REFUSED: Final = "KeySetRefused"
 NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def count(name: str, metadata: Mapping[str, str] = NO_METADATA, amount: int = 1) -> None:
+def count(name: str, metadata: Mapping[str, str] = NO_METADATA, amount: int = 1, *, cause: str = "") -> None:
     """Add *amount* to the metric *name*. *metadata* is logged, not a metric dimension.
 
     The metric has two sets of dimensions: service and stack, which alarms watch, so that two stacks in one account do
-    not fire each other's alarms; and service alone, which dashboards of earlier releases show.
+    not fire each other's alarms; and service alone, which dashboards of earlier releases show. *cause* is a further
+    dimension of both. It has few values, because CloudWatch bills each one as a metric.
     """
-    line = _line(name, metadata, amount, find_stack_name())
+    dimensions = {SERVICE_DIMENSION: SERVICE}
+    stack = find_stack_name()
+    dimensions |= {STACK_DIMENSION: stack} if stack else {}
+    dimensions |= {CAUSE_DIMENSION: cause} if cause else {}
+    line = _line(name, metadata, amount, dimensions)
     print(json.dumps(line, separators=(",", ":")))  # noqa: T201 - the format is a line of standard output
 
 
@@ -50,13 +57,13 @@ def count_faults(name: str, *, expected: type[Exception]) -> Iterator[None]:
         raise
 
 
-def _line(name: str, metadata: Mapping[str, str], amount: int, stack: str) -> dict[str, Any]:
+def _line(name: str, metadata: Mapping[str, str], amount: int, dimensions: Mapping[str, str]) -> dict[str, Any]:
     """Return the line of one metric.
 
     Its format is AWS's "Specification: Embedded metric format" in the user guide of CloudWatch.
     """
-    dimensions = {SERVICE_DIMENSION: SERVICE} | ({STACK_DIMENSION: stack} if stack else {})
-    sets = [[SERVICE_DIMENSION], [SERVICE_DIMENSION, STACK_DIMENSION]] if stack else [[SERVICE_DIMENSION]]
+    of_all_stacks = [dimension for dimension in dimensions if dimension != STACK_DIMENSION]
+    sets = [of_all_stacks, list(dimensions)] if STACK_DIMENSION in dimensions else [of_all_stacks]
     definition = {"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": [{"Name": name, "Unit": "Count"}]}
     head = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [definition]}
     return {**metadata, "_aws": head, **dimensions, name: [float(amount)]}

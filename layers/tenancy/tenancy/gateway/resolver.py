@@ -1,8 +1,8 @@
 """The Powertools router with validation, for functions off the hot path."""
 
-import json
 import logging
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -21,15 +21,18 @@ from tenancy.gateway.admission import admit_request
 from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.mentions import list_mentions
-from tenancy.gateway.query import list_query_errors
+from tenancy.gateway.query import QUERY, list_query_errors
+from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
 from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
-from tenancy.rules.resolution import ORGANIZATION_MEMBER, resolve
-from tenancy.rules.tenant import AdmittedCaller
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions, find_organization_id, resolve
+from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
 from tenancy.use_cases.admission.admit import AdmissionGate
 
 MAX_BODY_BYTES: Final = 256 * 1024
+MAX_VALUES: Final = 1_000  # members and elements of a body. Each invalid one costs time and a part of the answer.
+MAX_QUERY_MEMBERS: Final = 100
 NOT_VALID_TEXT: Final = "The request is not valid. `errors` lists the fields."
 # Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
 logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
@@ -40,7 +43,9 @@ def api() -> APIGatewayRestResolver:
 
     Powertools' own 404 and 422 bodies never reach a client.
     """
-    app = APIGatewayRestResolver(enable_validation=True, strip_prefixes=[STAGE_PREFIX])
+    app = APIGatewayRestResolver(
+        enable_validation=True, strip_prefixes=[STAGE_PREFIX], json_body_deserializer=msgspec.json.decode
+    )
 
     @app.not_found
     def not_found(_: RouteNotFoundError) -> Response[str]:
@@ -72,8 +77,6 @@ def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMidd
 def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:
     """Return the errors of members that the current route does not know, and of repeated query members."""
     route: Route = app.context["_route"]
-    if route.func.__module__ == Route.__module__:  # Powertools' own, which answers 404 for every unknown route
-        return []
     errors = list_query_errors(request_of(app), known_query(route.dependant.query_params))
     if not route.dependant.body_params and isinstance(body := app.current_event.json_body, dict):
         errors += [unknown_member(name, within=BODY) for name in islice(body, MAX_MEMBER_ERRORS)]
@@ -102,18 +105,27 @@ def handler_of(
 ) -> Handler:
     """Return the Lambda handler of *app*.
 
-    Before a route runs, the caller and the organization are known.
+    Before a route runs, the caller, the organization and the right of the caller are known. The order is that of
+    docs/decisions/0043-cheap-before-believed.md: the body is read last.
 
     *gate* admits the request before anything else costs time or leaves a trace. *trail* records it. Refusals over a
     quota show *upgrade_url*.
+
+    Raises:
+        LookupError: a route of *app* does not say which right it needs.
     """
+    rights = _rights_of(app)
 
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
         caller = request.caller()
         with trail.audited(request, caller):
             admitted = admit_request(gate, request, caller, now=datetime.now(UTC))
-            resolve(caller, list_mentions(request, request.body), base_domain=base_domain).require_accepted()
-            members = _as_json(request)
+            mentions = list_mentions(request)
+            resolve(caller, mentions, base_domain=base_domain).require_accepted()
+            _authorize(rights, request, caller)
+            body = _read_body(request)
+            resolve(caller, (*mentions, *find_mentions(body)), base_domain=base_domain).require_accepted()
+            members = _as_json(request, body)
             app.append_context(caller=admitted, request=request)  # type: ignore[no-untyped-call]
             try:
                 return app.resolve({**event, **members}, context)  # type: ignore[arg-type]
@@ -123,41 +135,91 @@ def handler_of(
     return serve(answer, upgrade_url=upgrade_url)
 
 
+def _rights_of(app: APIGatewayRestResolver) -> list[tuple[str, re.Pattern[str], Right]]:
+    """Return method, pattern and right of each route, in the order in which Powertools tries them."""
+    routes = (*app._static_routes, *app._dynamic_routes)  # noqa: SLF001 - Powertools has no other list of them
+    return [(route.method, route.rule, right_of(route.func)) for route in routes]
+
+
+def _authorize(rights: Sequence[tuple[str, re.Pattern[str], Right]], request: Request, caller: Caller) -> None:
+    """Check the right of the route that Powertools will call.
+
+    Raises:
+        NotFoundError: there is no such route.
+        ForbiddenError, ForeignPathError: the caller lacks the right.
+        InvalidError: the query has more members than any route takes.
+    """
+    right = next(
+        (right for method, rule, right in rights if method == request.method and rule.match(request.path)), None
+    )
+    if right is None:
+        raise NotFoundError("There is no such route.")
+    right(caller, find_organization_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
+    if len(request.query_values) > MAX_QUERY_MEMBERS:
+        text = f"The query has {len(request.query_values)} members. At most {MAX_QUERY_MEMBERS} are allowed."
+        raise InvalidError(text, errors=[FieldError(location=QUERY, code="too_long", message=text)])
+
+
+def _read_body(request: Request) -> bytes:
+    """Return the body of *request*.
+
+    Raises:
+        TooLargeError: it has more than `MAX_BODY_BYTES` bytes.
+        MalformedRequestError: it is marked as Base64, and it is not.
+    """
+    body = request.body
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLargeError(f"The body has {len(body)} bytes. At most {MAX_BODY_BYTES} are allowed.")
+    return body
+
+
 def parse_json(body: bytes) -> str:
     """Return *body* as text if it is a JSON object that every store can hold.
 
-    NaN, lone surrogates and deep nesting are rejected. `organization_id` is left out: every body may have it, and it
-    was compared before.
+    NaN, lone surrogates, deep nesting and whole numbers with thousands of digits are rejected. `organization_id` is
+    left out: every body may have it, and it was compared before.
 
     Raises:
-        TooLargeError: the body has more than `MAX_BODY_BYTES` bytes.
         MalformedRequestError: the body is not such JSON.
-        InvalidError: the body is no object.
+        InvalidError: the body is no object, or has more members and elements than any route takes.
     """
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLargeError(f"The body has {len(body)} bytes. At most {MAX_BODY_BYTES} are allowed.")
     try:
         text = body.decode()
-        msgspec.json.decode(text)
-        document = json.loads(text)
+        document = msgspec.json.decode(text)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise MalformedRequestError("The body is not valid JSON.") from error
     if not isinstance(document, dict):
         errors = [FieldError(location=BODY, code="invalid_type", message=NO_OBJECT_TEXT)]
         raise InvalidError("The body is not a JSON object.", errors=errors)
+    if _has_more_values(document, MAX_VALUES):
+        problem = f"The body has more than {MAX_VALUES} members and elements."
+        raise InvalidError(problem, errors=[FieldError(location=BODY, code="too_long", message=problem)])
     if ORGANIZATION_MEMBER not in document:
         return text
-    return json.dumps({name: value for name, value in document.items() if name != ORGANIZATION_MEMBER})
+    known = {name: value for name, value in document.items() if name != ORGANIZATION_MEMBER}
+    return msgspec.json.encode(known).decode()
 
 
-def _as_json(request: Request) -> dict[str, Any]:
+def _has_more_values(document: object, most: int) -> bool:
+    """Whether *document* has more than *most* members and elements, counted up to there only."""
+    found, containers = 0, [document]
+    while containers and found <= most:
+        container = containers.pop()
+        if isinstance(container, dict | list):
+            found += len(container)
+            containers.extend(islice(container.values() if isinstance(container, dict) else container, most))
+    return found > most
+
+
+def _as_json(request: Request, body: bytes) -> dict[str, Any]:
     """Return the members of an event with a JSON body, for any content type of the client.
 
     `curl -d` sends JSON as a form.
     """
     headers = {**request.headers, "content-type": "application/json"}
     return {
-        "body": parse_json(request.body) if request.body else None,
+        "path": request.path,  # the one that was authorized
+        "body": parse_json(body) if body else None,
         "isBase64Encoded": False,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
@@ -171,6 +233,30 @@ def caller_of(app: APIGatewayRestResolver) -> AdmittedCaller:
         KeyError: the route has no authorizer. A test compares the routes with the template.
     """
     caller: AdmittedCaller = app.context["caller"]
+    return caller
+
+
+def tenant_of(app: APIGatewayRestResolver) -> AdmittedTenant:
+    """Return the tenant that calls a route decorated with `for_tenants`.
+
+    Raises:
+        TypeError: the route has another decorator.
+    """
+    caller = caller_of(app)
+    if isinstance(caller, Operator):
+        raise TypeError("The route is not for tenants.")
+    return caller
+
+
+def operator_of(app: APIGatewayRestResolver) -> Operator:
+    """Return the operator that calls a route decorated with `for_operators`.
+
+    Raises:
+        TypeError: the route has another decorator.
+    """
+    caller = caller_of(app)
+    if not isinstance(caller, Operator):
+        raise TypeError("The route is not for operators.")
     return caller
 
 

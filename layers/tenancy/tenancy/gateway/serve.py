@@ -14,7 +14,6 @@ from tenancy.gateway.http import (
     EXPOSED_HEADERS,
     Request,
     Response,
-    parse_head,
     parse_request,
     preflight_answer,
     problem_answer,
@@ -53,9 +52,8 @@ def _respond(
     context: object,
     upgrade_url: str | None,
 ) -> tuple[Request, Response]:
-    request = parse_head(event)
+    request = parse_request(event)
     try:
-        request = parse_request(event)
         if request.method == "OPTIONS":
             return request, preflight_answer()
         return request, answer(request, event, context)

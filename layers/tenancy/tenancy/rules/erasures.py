@@ -10,6 +10,8 @@ from operator import add
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from tenancy.rules.texts import compose
+
 SALT_BYTES: Final = 16
 MAX_PENDING_ERASURES: Final = 100  # of one organization
 
@@ -173,9 +175,11 @@ class ErasureJob:
 
 
 def hash_subject(kind: SubjectKind, name: str) -> DataSubject:
-    """Return the subject for *name*.
+    """Return the subject for *name*, which has a bounded length.
 
-    Each call uses a new salt, so each digest differs.
+    The digest is that of the composed name (NFC), so that all spellings of a name are one subject. Each call uses a new
+    salt, so each digest differs.
     """
     salt = secrets.token_bytes(SALT_BYTES)
-    return DataSubject(kind=kind, salt=salt, digest=hashlib.sha256(salt.hex().encode() + name.encode()).digest())
+    digest = hashlib.sha256(salt.hex().encode() + compose(name).encode()).digest()
+    return DataSubject(kind=kind, salt=salt, digest=digest)

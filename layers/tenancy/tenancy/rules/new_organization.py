@@ -5,8 +5,9 @@ from typing import Annotated, Final
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from tenancy.rules.organization import is_subdomain, parse_name
+from tenancy.rules.organization import is_subdomain
 from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
+from tenancy.rules.texts import parse_name
 from tenancy.rules.tiers import Tier
 
 EMAIL_MAX_CHARACTERS: Final = 254  # RFC 5321, with errata 1690
@@ -36,7 +37,7 @@ class NewOrganization(BaseModel):
         if not is_subdomain(label):
             raise ValueError(
                 "Expected 1 to 63 characters of a-z, 0-9 and -. "
-                "It must not start or end with - and must not start with xn--."
+                "It must not start or end with -, and must not have - in both the third and the fourth place."
             )
         return label
 

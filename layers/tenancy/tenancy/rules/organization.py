@@ -1,7 +1,6 @@
 """Organizations: their states, and the rules for names, subdomains and gateway keys."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,10 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.rules.tiers import Tier
+from tenancy.rules.well_known_hosts import compile_reserved
 
-NAME_MAX_CHARACTERS: Final = 255
 GENERATION_CHARACTERS: Final = 16
 SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+RESERVED_LDH: Final = re.compile(r"..--")  # begins a Punycode label, or one of a later encoding
+# The platform's own hosts. They name no organization, so no organization ever had one of them.
 RESERVED_SUBDOMAINS: Final = frozenset({
     "abuse", "account", "accounts", "admin", "administrator", "api", "app", "apps", "assets", "audit", "auth",
     "autoconfig", "autodiscover", "billing", "blog", "cdn", "client", "console", "contact", "dashboard", "demo", "dev",
@@ -68,23 +69,12 @@ class Organization:
 
 
 def is_subdomain(text: str) -> bool:
-    """Whether *text* is one DNS label in lower case and not Punycode.
+    """Whether *text* is one DNS label in lower case that encodes nothing.
 
-    The form is that of RFC 1035. A leading digit is allowed (RFC 1123).
+    The form is that of RFC 1035. A leading digit is allowed (RFC 1123). A label with hyphens in the third and fourth
+    place is Punycode (`xn--`) or reserved (RFC 5890, 2.3.1, and RFC 5891, 4.2.3.1).
     """
-    return SUBDOMAIN.fullmatch(text) is not None and not text.startswith("xn--")
-
-
-def parse_name(text: str) -> str:
-    """Return *text* in the stored form of names: composed (NFC), without outer spaces.
-
-    Raises:
-        ValueError: *text* is not one line of 1 to 255 printable characters.
-    """
-    name = unicodedata.normalize("NFC", text).strip()
-    if not name.isprintable() or not 1 <= len(name) <= NAME_MAX_CHARACTERS:
-        raise ValueError(f"Expected one line of 1 to {NAME_MAX_CHARACTERS} printable characters.")
-    return name
+    return SUBDOMAIN.fullmatch(text) is not None and RESERVED_LDH.match(text) is None
 
 
 def subdomain_skeleton(subdomain: str) -> str:
@@ -100,15 +90,22 @@ def subdomain_skeleton(subdomain: str) -> str:
 
 
 RESERVED_SKELETONS: Final = frozenset(map(subdomain_skeleton, RESERVED_SUBDOMAINS))
+WELL_KNOWN_SKELETONS: Final = compile_reserved(subdomain_skeleton)
 
 
 def is_reserved(subdomain: str) -> bool:
-    """Whether no organization may have *subdomain*.
+    """Whether no new organization may have *subdomain*.
 
-    Reserved are the platform's own names, names that look like them (`adm1n`, `log-in`), and the ids of remnants.
+    Reserved are the platform's own names, hosts that are known below any domain (`mta-sts`, `ns5`), names that look
+    like either (`adm1n`, `log-in`), and the ids of remnants. An organization that has a subdomain keeps it.
     """
     looks = subdomain_skeleton(subdomain)
-    return looks.replace("-", "") in RESERVED_SKELETONS or ANONYMIZED_SUBDOMAIN.fullmatch(looks) is not None
+    bare = looks.replace("-", "")
+    return (
+        bare in RESERVED_SKELETONS
+        or WELL_KNOWN_SKELETONS.fullmatch(bare) is not None
+        or ANONYMIZED_SUBDOMAIN.fullmatch(looks) is not None
+    )
 
 
 def subdomain_digest(subdomain: str) -> bytes:

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
 
-from tenancy.rules.organization import CHANGEABLE, OrganizationStatus, parse_name
+from tenancy.rules.organization import CHANGEABLE, OrganizationStatus
+from tenancy.rules.texts import parse_name
 from tenancy.rules.tiers import Tier
 
 

@@ -6,25 +6,27 @@ from collections.abc import Iterable
 from typing import Final
 
 from pydantic_core import PydanticCustomError
-from zxcvbn import zxcvbn
+from zxcvbn_rs_py import zxcvbn
 
 PASSWORD_MIN_CHARACTERS: Final = 12
 PASSWORD_MAX_CHARACTERS: Final = 256
 LEAST_SCORE: Final = 3  # of zxcvbn's 0 to 4: more than 10**8 guesses
-SCORED_CHARACTERS: Final = 72  # the most that zxcvbn takes; its time grows faster than the length
+# The time of zxcvbn grows with the square of the length, and with the number of digits and signs that stand for
+# letters. The worst 24 characters take less than two hashes of a password (tests/unit/test_password_cost.py).
+SCORED_CHARACTERS: Final = 24
 SEPARATORS: Final = re.compile(r"[\W_]+")
 
 
 def parse_password(text: str, *, about: Iterable[str]) -> str:
     """Return *text* in the form that is hashed, if it is a good password.
 
-    The form is NFKC, so that all keyboards produce the same password. *about* are names and addresses of the
-    owner. Words from them do not make a password stronger.
+    The form is NFKC, so that all keyboards produce the same password. *about* are names and addresses of the owner.
+    Words from them do not make a password stronger. The first 24 characters alone must be strong enough.
 
     Raises:
         ValueError: *text* has fewer than 12 or more than 256 characters, is easy to guess, or has a lone surrogate.
     """
-    password = unicodedata.normalize("NFKC", text)
+    password = unicodedata.normalize("NFKC", text) if len(text) <= PASSWORD_MAX_CHARACTERS else text
     password.encode()  # raises for a lone surrogate, which cannot be hashed
     if not PASSWORD_MIN_CHARACTERS <= len(password) <= PASSWORD_MAX_CHARACTERS:
         limits = {"least": PASSWORD_MIN_CHARACTERS, "most": PASSWORD_MAX_CHARACTERS}
@@ -35,6 +37,5 @@ def parse_password(text: str, *, about: Iterable[str]) -> str:
 
 
 def _score(password: str, about: Iterable[str]) -> int:
-    known = [word for text in about for word in (text, *SEPARATORS.split(text)) if word]
-    score: int = zxcvbn(password[:SCORED_CHARACTERS], user_inputs=known)["score"]
-    return score
+    known = {word[:SCORED_CHARACTERS] for text in about for word in (text, *SEPARATORS.split(text)) if word}
+    return int(zxcvbn(password[:SCORED_CHARACTERS], sorted(known)).score)

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -22,6 +23,8 @@ from tenancy.rules.tenant import Caller, Operator
 ORGANIZATION_MEMBER: Final = "organization_id"  # in a query, body, event and path
 CANONICAL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 HOST: Final = re.compile(r"([^:]*?)\.?(?::[0-9]{0,5})?")  # a name, optional trailing dot, optional port
+MAX_HOST_CHARACTERS: Final = 260  # a name of 253 characters (RFC 1035), a dot and a port
+MAX_MENTIONS: Final = 100
 IDEOGRAPHIC_FULL_STOP: Final = "\u3002"  # IDNA reads it as a dot (RFC 3490, 3.1)
 MEMBER_BYTES: Final = ORGANIZATION_MEMBER.encode()
 NULL: Final = b"null"
@@ -139,7 +142,8 @@ def resolve(
 ) -> Resolution:
     """Resolve the organization of a request of *caller* with these *mentions*.
 
-    *base_domain* is in lower case. *domain_owners* has the verified custom domains (ASCII, lower case).
+    *base_domain* is in lower case. *domain_owners* has the verified custom domains (ASCII, lower case). Mentions after
+    the first 100 disagree, because no client needs so many and each costs time.
     """
     mentions = tuple(mentions)
     selected = _select(mentions) if isinstance(caller, Operator) else caller.organization_id
@@ -155,7 +159,10 @@ def resolve(
                 return MentionVerdict.NAMES_NO_ORGANIZATION  # the route refuses it with a better message
         return MentionVerdict.AGREES if named is not None and named == selected else MentionVerdict.DISAGREES
 
-    trace = tuple(JudgedMention(mention=mention, verdict=judge(mention)) for mention in mentions)
+    verdicts = chain(map(judge, mentions[:MAX_MENTIONS]), repeat(MentionVerdict.DISAGREES))
+    trace = tuple(
+        JudgedMention(mention=mention, verdict=verdict) for mention, verdict in zip(mentions, verdicts, strict=False)
+    )
     disagreeing = {step.mention.source for step in trace if step.verdict is MentionVerdict.DISAGREES}
     return Resolution(outcome=_outcome(caller, disagreeing), organization_id=selected, trace=trace)
 
@@ -174,13 +181,22 @@ def find_mentions(document: bytes) -> tuple[Mention, ...]:
     if MEMBER_BYTES not in document and ESCAPE not in document:
         return ()
     try:
-        value = bytes(_decoder.decode(document).organization_id)
-        if value == NULL:
-            return ()
-        text = msgspec.json.decode(value) if value.startswith(b'"') else value.decode()
+        return find_body_mention(_decoder.decode(document).organization_id)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
-    return (Mention(source=MentionSource.BODY, text=text),)
+
+
+def find_body_mention(value: msgspec.Raw) -> tuple[Mention, ...]:
+    """Return the mention in the *value* of the member `organization_id` of a body, as `find_mentions` does.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError: *value* is no JSON.
+    """
+    text = bytes(value)
+    if text == NULL:
+        return ()
+    named = msgspec.json.decode(text) if text.startswith(b'"') else text.decode()
+    return (Mention(source=MentionSource.BODY, text=named),)
 
 
 def _select(mentions: tuple[Mention, ...]) -> UUID | None:
@@ -204,8 +220,11 @@ def _outcome(caller: Caller, disagreeing: set[MentionSource]) -> ResolutionOutco
 def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapping[str, UUID]) -> MentionVerdict:
     """Judge a host name.
 
-    Below the base domain a host disagrees unless it is the caller's own or one of the platform's.
+    Below the base domain a host disagrees unless it is the caller's own or one of the platform's. A longer text than
+    any host disagrees, because to normalize it can take quadratic time.
     """
+    if len(text) > MAX_HOST_CHARACTERS:
+        return MentionVerdict.DISAGREES
     organization_id, subdomain = (
         (None, None) if isinstance(caller, Operator) else (caller.organization_id, caller.subdomain)
     )

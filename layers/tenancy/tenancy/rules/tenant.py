@@ -103,7 +103,7 @@ def require_tenant[T: Tenant](caller: T | Operator, permission: str) -> T:
     return caller
 
 
-def require_operator_or_own(caller: Caller, organization_id: UUID, permission: str) -> Caller:
+def require_operator_or_own(caller: Caller, organization_id: UUID | None, permission: str) -> Caller:
     """Return *caller* if it is an operator, or the tenant *organization_id* with *permission*.
 
     Raises:

@@ -31,6 +31,7 @@ class GatewayRequest:
     headers: Pairs = ()
     query: Pairs = ()
     body: bytes = b""
+    has_trailing_slash: bool = False
 
     @property
     def has_authorization(self) -> bool:
@@ -39,9 +40,10 @@ class GatewayRequest:
     @property
     def path(self) -> str:
         """The path as the client sends it, without the stage."""
-        return PATH_PARAMETER.sub(
+        path = PATH_PARAMETER.sub(
             lambda found: quote(self.parameters[found[1]], safe="", errors="surrogatepass"), self.route.path
         )
+        return f"{path}/" if self.has_trailing_slash else path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,7 @@ def _event(request: GatewayRequest) -> dict[str, Any]:
             "resourcePath": request.route.path,
             "httpMethod": request.route.method,
             "stage": "v1",
+            "domainName": next((values[-1] for name, values in headers.items() if name.lower() == "host"), ""),
             "identity": {"sourceIp": SOURCE_ADDRESS},
         },
         "body": base64.b64encode(request.body).decode() if request.body else None,

@@ -2,13 +2,15 @@
 
 import base64
 import json
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from tenancy.gateway.times import format_time
 from tenancy.rules.deletion import REASON_MAX_CHARACTERS, Certificate
 from tenancy.rules.organization import Organization
+from tenancy.rules.texts import parse_line
 from tenancy.use_cases.deletion.read_certificate import Certificates
 
 
@@ -17,14 +19,7 @@ class DeletionRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_MAX_CHARACTERS)]
-
-    @field_validator("reason")
-    @classmethod
-    def _is_one_line(cls, reason: str) -> str:
-        if not reason.isprintable():
-            raise ValueError("`reason` must be one line of printable characters.")
-        return reason
+    reason: Annotated[str, AfterValidator(partial(parse_line, max_characters=REASON_MAX_CHARACTERS))]
 
 
 def deletion_document(organization: Organization) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Documents of erasures of data subjects."""
 
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from tenancy.gateway.times import format_optional_time, format_time
 from tenancy.rules.erasures import DataSubject, Erasure, SubjectKind, hash_subject
+from tenancy.rules.events.names import MAX_NAME_CHARACTERS
+from tenancy.rules.texts import parse_bounded
 
-Name = Annotated[str, Field(min_length=1, max_length=255)]
+Name = Annotated[str, AfterValidator(partial(parse_bounded, max_characters=MAX_NAME_CHARACTERS))]
 
 
 class NewErasure(BaseModel):

@@ -7,19 +7,14 @@ from typing import Final
 from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION
 from tenancy.gateway.http import STAGE_PREFIX, Request, Response, json_answer
-from tenancy.gateway.mentions import list_mentions
 from tenancy.rules.api_keys import ApiKey, find_key
 from tenancy.rules.credentials import parse_authorization
-from tenancy.rules.events.batch import (
-    SegmentBatch,
-    decode_body,
-    parse_segment_batch,
-    parse_segment_call,
-    replace_lone_surrogates,
-)
+from tenancy.rules.durations import SDK_SETTINGS_MAX_AGE_SECONDS
+from tenancy.rules.events.batch import SegmentBatch, decode_body, find_body_key, parse_segment_text
 from tenancy.rules.events.segment import BATCH_PATHS
-from tenancy.rules.resolution import Mention
+from tenancy.rules.resolution import Mention, find_body_mention
 
+API_ID: Final = "{api_id}"  # in the setting: API Gateway's id of the API, which only a request tells (template.yaml)
 EXPECTED_KEY: Final = (
     "Send one write key: as user name of Basic credentials, as Bearer token, or as `writeKey` in the body."
 )
@@ -38,28 +33,52 @@ def naming_credential_faults() -> Iterator[None]:
         raise UnauthenticatedError(f"{error.fault} {EXPECTED_KEY}", fault=error.fault) from error
 
 
-def parse_segment_request(request: Request) -> tuple[ApiKey, SegmentBatch, tuple[Mention, ...]]:
-    """Return the write key, the calls and the mentions of a request to a Segment path.
+def find_write_key(request: Request) -> tuple[ApiKey, bytes | None]:
+    """Return the write key of a request to a Segment path, and the decoded body if the key was not in a header.
 
-    Mobile SDKs send the key only in the body.
+    Mobile SDKs send the key only in the body. Then the body is decompressed up to its limit and searched once. Nothing
+    else of it is used before the caller is authorized.
 
     Raises:
-        UnauthenticatedError: the request has no key, or two different keys.
-        MalformedRequestError, InvalidError, TooLargeError: the body is not a batch.
+        UnauthenticatedError: the request has no key.
+        MalformedRequestError, InvalidError, TooLargeError: the body has to be searched, and cannot be.
     """
-    body = replace_lone_surrogates(decode_body(request.body))  # mentions are searched in the same bytes
-    batch = parse_segment_batch(body) if request.path in BATCH_PATHS else parse_segment_call(body)
-    keys = {key for key in (_header_key(request), _body_key(batch.writeKey)) if key is not None}
-    if len(keys) != 1:
-        raise UnauthenticatedError(fault=CredentialFault.SEVERAL if keys else CredentialFault.NONE)
-    return keys.pop(), batch, list_mentions(request, body)
+    key = _header_key(request)
+    if key is not None:
+        return key, None
+    body = decode_body(request.body)
+    key = _body_key(find_body_key(body))
+    if key is None:
+        raise UnauthenticatedError(fault=CredentialFault.NONE)
+    return key, body
 
 
-def settings_answer(request: Request, key: ApiKey) -> Response:
-    """Return the settings that a mobile SDK requests before it sends: host and write key."""
-    host = request.headers.get("host", "")
+def parse_segment_body(request: Request, body: bytes, key: ApiKey) -> tuple[SegmentBatch, tuple[Mention, ...]]:
+    """Return the calls in the decoded *body* of an authorized request, and the mention beside them.
+
+    Raises:
+        UnauthenticatedError: *key* is not the one key of header and body.
+        MalformedRequestError, InvalidError: the body is not a batch.
+    """
+    batch = parse_segment_text(body, is_batch=request.path in BATCH_PATHS)
+    if {found for found in (_header_key(request), _body_key(batch.writeKey)) if found is not None} != {key}:
+        raise UnauthenticatedError(fault=CredentialFault.SEVERAL)
+    return batch, find_body_mention(batch.organization_id)
+
+
+def settings_answer(request: Request, key: ApiKey, *, api_host: str) -> Response:
+    """Return the settings that a mobile SDK requests before it sends: host and write key.
+
+    *api_host* is the configured host. The request's own host may be forged, and an SDK keeps what it gets here.
+    `sampleRate` 0 keeps browsers from sending their metrics to Segment. The answer is private, because the key is in
+    its path.
+    """
+    host = api_host.replace(API_ID, request.api_id)
     integration = {"apiKey": key.text, "apiHost": f"{host}{STAGE_PREFIX}"}
-    return json_answer(200, {"integrations": {"Segment.io": integration}})
+    document = {"integrations": {"Segment.io": integration}, "metrics": {"sampleRate": 0}}
+    response = json_answer(200, document)
+    response["headers"]["Cache-Control"] = f"private, max-age={SDK_SETTINGS_MAX_AGE_SECONDS}"
+    return response
 
 
 def _header_key(request: Request) -> ApiKey | None:

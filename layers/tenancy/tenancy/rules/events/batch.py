@@ -5,7 +5,7 @@ Decompression is bounded, and no text is decoded twice.
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -13,6 +13,8 @@ import msgspec
 
 from tenancy.errors import BODY, FieldError, InvalidError, MalformedRequestError, TooLargeError
 from tenancy.rules.events.event_errors import IGNORED_MEMBERS
+from tenancy.rules.events.repair import repair_json, replace_nul
+from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.members import KnownMember, check_list, check_text, find_members, list_member_errors, within_body
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions
 
@@ -21,13 +23,10 @@ MAX_EVENTS: Final = 2_500
 GZIP_MAGIC: Final = b"\x1f\x8b"
 GZIP_WINDOW_BITS: Final = 31
 MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
-# The escape of a surrogate or of a pair, after an even number of backslashes. After an odd one it is no escape.
-SURROGATES: Final = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-PAIR_BYTES: Final = 12
-MAX_SURROGATES: Final = 100_000
-KEY_MAX_CHARACTERS: Final = 255
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+WRITE_KEY_MAX_CHARACTERS: Final = 255
+ABSENT: Final = msgspec.Raw(b"null")
+BODY_KEY: Final = re.compile(rb'"writeKey"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,255})"')
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -43,16 +42,22 @@ class _BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     events: list[msgspec.Raw]
     organization_id: str | None = None
-    sentAt: msgspec.Raw = msgspec.Raw()  # noqa: N815 - the SDKs' spelling
-    writeKey: msgspec.Raw = msgspec.Raw()  # noqa: N815
-    context: msgspec.Raw = msgspec.Raw()
+    sentAt: msgspec.Raw = ABSENT  # noqa: N815 - the SDKs' spelling
+    writeKey: msgspec.Raw = ABSENT  # noqa: N815
+    context: msgspec.Raw = ABSENT
 
 
 class SegmentBatch(msgspec.Struct, frozen=True):
-    """The body of a Segment path that takes many calls."""
+    """The body of a Segment path that takes many calls. A single call is a batch of one.
+
+    *context* and *integrations* are merged into each call.
+    """
 
     batch: list[msgspec.Raw]
+    context: msgspec.Raw = ABSENT
+    integrations: msgspec.Raw = ABSENT
     writeKey: str | None = None  # noqa: N815 - the SDKs' spelling
+    organization_id: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class SegmentCall(msgspec.Struct, frozen=True):
@@ -66,7 +71,7 @@ _batch_decoder: Final = msgspec.json.Decoder(_BatchBody)
 _list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _segment_decoder: Final = msgspec.json.Decoder(SegmentBatch)
 
-WRITE_KEY: Final = {"writeKey": KnownMember(check=check_text(0, KEY_MAX_CHARACTERS))}
+WRITE_KEY: Final = {"writeKey": KnownMember(check=check_text(0, WRITE_KEY_MAX_CHARACTERS))}
 SEGMENT_MEMBERS: Final[Mapping[str, KnownMember]] = MappingProxyType(
     {"batch": KnownMember(check=check_list, is_required=True), **WRITE_KEY}
 )
@@ -80,7 +85,7 @@ NOT_VALID_TEXT: Final = "The body is not valid. `errors` lists the members."
 def decode_body(body: bytes) -> bytes:
     """Return the decompressed JSON text of *body*.
 
-    The first two bytes tell gzip, because SDKs do not always send `Content-Encoding`.
+    The first two bytes tell gzip, because SDKs do not always send `Content-Encoding`. A byte order mark is left out.
 
     Raises:
         MalformedRequestError: the body is not valid gzip or not UTF-8.
@@ -94,7 +99,7 @@ def decode_body(body: bytes) -> bytes:
         body.decode()
     except UnicodeDecodeError as error:
         raise MalformedRequestError("The body is not UTF-8.") from error
-    return body
+    return body.removeprefix(BYTE_ORDER_MARK)
 
 
 def parse_batch(body: bytes) -> Batch:
@@ -107,7 +112,7 @@ def parse_batch(body: bytes) -> Batch:
         InvalidError: the body is no object, or has not 1 to 2,500 events.
     """
     try:
-        decoded = _decode(_batch_decoder, body)
+        decoded = _decode_json(_batch_decoder, body)
     except msgspec.ValidationError:
         return _explain_batch(body)
     _check_length("events", len(decoded.events))
@@ -128,20 +133,57 @@ def _explain_batch(body: bytes) -> Batch:
     )
 
 
+def find_body_key(body: bytes) -> str | None:
+    """Return the `writeKey` of a decoded Segment body, by one linear scan that understands no other JSON.
+
+    Only a body with several different keys is decoded, to tell which one is at its top level. The caller compares the
+    result with the parsed body, because a single key may stand inside of a call.
+
+    Raises:
+        MalformedRequestError, InvalidError: the body has several keys, and is no JSON object.
+    """
+    found: bytes | None = None
+    for match in BODY_KEY.finditer(body):
+        if found not in {None, match[1]}:
+            return _repaired(lambda text: _decode(_call_decoder, text, WRITE_KEY), body).writeKey
+        found = match[1]
+    return None if found is None else found.decode()
+
+
+def parse_segment_text(body: bytes, *, is_batch: bool) -> SegmentBatch:
+    """Return the calls in a decoded body of a Segment path, each as JSON text.
+
+    SDKs drop refused batches, so the text is repaired (rules/events/repair.py). A single call that is too large is
+    refused later. So its repair is not worth its time.
+
+    Raises:
+        MalformedRequestError, InvalidError: as for `parse_segment_batch` and `parse_segment_call`.
+    """
+    parse: Callable[[bytes], SegmentBatch] = parse_segment_batch if is_batch else parse_segment_call
+    if not is_batch and len(body) > MAX_EVENT_BYTES:
+        return parse(body)
+    return _repaired(parse, replace_nul(body))
+
+
+def _repaired[T](parse: Callable[[bytes], T], body: bytes) -> T:
+    """Parse *body*. Only a body that is no JSON is searched for the cause."""
+    try:
+        return parse(body)
+    except MalformedRequestError:
+        repaired = repair_json(body)
+        if repaired == body:
+            raise
+    return parse(repaired)
+
+
 def parse_segment_batch(body: bytes) -> SegmentBatch:
     """Return the calls of a decoded Segment batch, each as JSON text.
-
-    A lone surrogate becomes U+FFFD. JavaScript makes one if it cuts a text inside an emoji.
 
     Raises:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body has no list of 1 to 2,500 calls.
     """
-    well_formed = replace_lone_surrogates(body)
-    try:
-        batch = _decode(_segment_decoder, well_formed)
-    except msgspec.ValidationError as error:
-        raise _invalid_members(well_formed, SEGMENT_MEMBERS) from error
+    batch = _decode(_segment_decoder, body, SEGMENT_MEMBERS)
     _check_length("batch", len(batch.batch))
     return batch
 
@@ -153,15 +195,24 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body is not an object.
     """
-    well_formed = replace_lone_surrogates(body)
+    call = _decode(_call_decoder, body, WRITE_KEY)
+    return SegmentBatch(batch=[msgspec.Raw(body)], writeKey=call.writeKey)
+
+
+def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes, known: Mapping[str, KnownMember]) -> T:
+    """Decode the body of a Segment path, of which *known* members are checked.
+
+    Raises:
+        MalformedRequestError: the body is not valid JSON.
+        InvalidError: the body is no object, or a known member is not valid.
+    """
     try:
-        call = _decode(_call_decoder, well_formed)
+        return _decode_json(decoder, body)
     except msgspec.ValidationError as error:
-        raise _invalid_members(well_formed, WRITE_KEY) from error
-    return SegmentBatch(batch=[msgspec.Raw(well_formed)], writeKey=call.writeKey)
+        raise _invalid_members(body, known) from error
 
 
-def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def _decode_json[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Decode *body*.
 
     Raises:
@@ -200,18 +251,6 @@ def _invalid_members(body: bytes, known: Mapping[str, KnownMember]) -> InvalidEr
 def _no_object() -> InvalidError:
     text = "The body is not a JSON object."
     return InvalidError(text, errors=[FieldError(location=BODY, code="invalid_type", message=text)])
-
-
-def replace_lone_surrogates(body: bytes) -> bytes:
-    """Replace each lone surrogate by U+FFFD, as `String.toWellFormed()` does.
-
-    All other bytes stay. JSON has backslashes in strings only, so no other text matches. A body with more surrogates
-    than any SDK sends stays unchanged, because replacing takes time.
-    """
-    surrogates = body.count(b"\\ud") + body.count(b"\\uD")
-    if not 0 < surrogates <= MAX_SURROGATES:
-        return body
-    return SURROGATES.sub(lambda found: found[0] if len(found[2]) == PAIR_BYTES else found[1] + b"\\ufffd", body)
 
 
 def _check_length(member: str, count: int) -> None:

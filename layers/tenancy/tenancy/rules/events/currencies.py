@@ -18,3 +18,10 @@ CURRENCIES: Final = frozenset({
     "UGX", "USD", "USN", "UYI", "UYU", "UYW", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XCG", "XOF",
     "XPF", "YER", "ZAR", "ZMW", "ZWG",
 })  # fmt: skip
+
+
+def find_currency(text: str) -> str | None:
+    """Return the currency with the code *text*, in any case and with spaces around it, or None if it is in no use."""
+    code = text.strip()
+    # Some other letters become ASCII letters in upper case, such as U+017F (S).
+    return code.upper() if code.isascii() and code.upper() in CURRENCIES else None

@@ -16,6 +16,7 @@ from tenancy.rules.events.fields import (
     convert_revenue,
     convert_time,
 )
+from tenancy.rules.events.leap_seconds import replace_leap_second
 from tenancy.rules.events.names import find_names
 from tenancy.rules.events.row import (
     MAX_EVENT_BYTES,
@@ -70,12 +71,23 @@ def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
     if len(raw) > MAX_EVENT_BYTES:
         raise InvalidEventError("", "too_large", f"The event exceeds {MAX_EVENT_BYTES} bytes.")
     try:
-        event = _decoder.decode(raw)
+        event = _decode(raw)
         if event.organization_id is not None and event.organization_id.lower() != reception.organization_text:
             raise TenantMismatchError(MISMATCH_TEXT)
         return _row(raw, event, reception)
     except (msgspec.ValidationError, InvalidEventError) as error:
         raise explain_invalid_event(raw, reception) from error
+
+
+def _decode(raw: bytes) -> Event:
+    """Decode an event, also with a leap second, which the decoder refuses."""
+    try:
+        return _decoder.decode(raw)
+    except msgspec.ValidationError:
+        readable = replace_leap_second(raw, "event_timestamp")
+        if readable is None:
+            raise
+        return _decoder.decode(readable)
 
 
 def _row(raw: bytes, event: Event, reception: BatchContext) -> EventRow:

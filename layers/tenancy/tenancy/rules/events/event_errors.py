@@ -19,6 +19,7 @@ from tenancy.rules.events.fields import (
     convert_revenue,
     convert_time,
 )
+from tenancy.rules.events.leap_seconds import replace_leap_second
 from tenancy.rules.events.row import BatchContext, InvalidEventError
 from tenancy.rules.members import (
     JSON_NULL,
@@ -48,7 +49,7 @@ def explain_invalid_event(raw: bytes, reception: BatchContext) -> InvalidEventEr
     Raises:
         TenantMismatchError: the event names another organization. That comes before all other faults.
     """
-    members = find_members(raw)
+    members = find_members(replace_leap_second(raw, "event_timestamp") or raw)
     if members is None:
         return InvalidEventError("", "invalid_type", NO_OBJECT_TEXT)
     _require_own_organization(members.get(ORGANIZATION_MEMBER, JSON_NULL), reception)

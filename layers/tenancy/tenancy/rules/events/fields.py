@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from tenancy.rules.events.currencies import CURRENCIES
+from tenancy.rules.events.currencies import find_currency
 from tenancy.rules.events.money import format_money, round_money
 from tenancy.rules.events.row import DEFAULT_CURRENCY, BatchContext, InvalidEventError, format_row_time
 from tenancy.rules.members import JSON_NULL, check_object
@@ -63,7 +63,7 @@ def convert_currency(currency: str | None) -> str:
     """
     if currency is None:
         return DEFAULT_CURRENCY
-    code = currency.strip().upper() if currency.isascii() else currency
-    if code not in CURRENCIES:
+    code = find_currency(currency)
+    if code is None:
         raise InvalidEventError("currency", "unknown", "Expected an ISO 4217 currency code, such as EUR.")
     return code

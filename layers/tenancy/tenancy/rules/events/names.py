@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
+from tenancy.rules.texts import MAX_EXPANSION, compose, is_cheap
+
 MAX_NAME_CHARACTERS: Final = 255
 DEVICE_MEMBERS: Final = frozenset({"anonymousId", "device_id", "previousId"})
 USER_MEMBERS: Final = frozenset({"userId", "user_id", "previousId"})
@@ -33,9 +35,9 @@ NO_NAMES: Final = SubjectNames(devices=(), users=())
 
 
 def find_names(*objects: str) -> SubjectNames:
-    """Return the names at the top level of JSON *objects*, cut to 255 characters.
+    """Return the names at the top level of JSON *objects*, as they were sent, cut to 255 characters.
 
-    A name is a text or a number.
+    A name is a text or a number. Only a longer one is composed (NFC), so that all its spellings are cut at one place.
     """
     members = [member for text in objects if any(sign in text for sign in SIGNS) for member in _decoder.decode(text)]
     if not members:
@@ -44,5 +46,12 @@ def find_names(*objects: str) -> SubjectNames:
 
 
 def _named(names: AbstractSet[str], members: Sequence[tuple[str, object]]) -> tuple[str, ...]:
-    found = (value[:MAX_NAME_CHARACTERS] for name, value in members if name in names and isinstance(value, str))
+    found = (_cut(value) for name, value in members if name in names and isinstance(value, str))
     return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _cut(name: str) -> str:
+    if len(name) <= MAX_NAME_CHARACTERS:
+        return name
+    start = name[: MAX_EXPANSION * MAX_NAME_CHARACTERS]
+    return (compose(start) if is_cheap(start) else start)[:MAX_NAME_CHARACTERS]

@@ -12,13 +12,13 @@ from typing import Final
 
 import msgspec
 
-from tenancy.rules.events.currencies import CURRENCIES
+from tenancy.rules.events.currencies import find_currency
 from tenancy.rules.events.money import format_money, round_money
-from tenancy.rules.events.names import find_names
+from tenancy.rules.events.names import SubjectNames, find_names
+from tenancy.rules.events.placeholders import is_placeholder
 from tenancy.rules.events.row import (
     DEFAULT_CURRENCY,
     MAX_EVENT_BYTES,
-    NUL,
     TRANSPORT_MEMBERS,
     BatchContext,
     EventRow,
@@ -26,8 +26,8 @@ from tenancy.rules.events.row import (
     derive_event_id,
     format_row_time,
     join_members,
-    require_no_nul,
 )
+from tenancy.rules.events.shared_members import NOTHING_SHARED, SharedMembers, members_of
 from tenancy.rules.members import NO_OBJECT_TEXT
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
@@ -50,8 +50,10 @@ type Members = Mapping[str, msgspec.Raw]
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def parse_segment_message(raw: bytes, reception: BatchContext, *, event_type: str | None = None) -> EventRow:
-    """Return the row for the JSON text *raw* of one SDK call.
+def parse_segment_message(
+    raw: bytes, reception: BatchContext, *, event_type: str | None = None, shared: SharedMembers = NOTHING_SHARED
+) -> EventRow:
+    """Return the row for the JSON text *raw* of one SDK call, with the members that its batch shares.
 
     *event_type* is the type from the path. The row keeps the client's timestamp, because a corrected one would differ
     on each retry. A timestamp that is more than 24 hours ahead makes a row that is held with reason `clock`. So does a
@@ -70,22 +72,23 @@ def parse_segment_message(raw: bytes, reception: BatchContext, *, event_type: st
     kind = event_type or _text(call.get("type"))
     if kind not in TYPES:
         raise InvalidEventError("type", "unknown", f"Expected one of {', '.join(sorted(TYPES))}.")
-    return _row(raw, kind, call, reception)
+    return _row(raw, kind, call, shared, reception)
 
 
-def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> EventRow:
-    context = _object(call.get("context"))
-    device = _object(context.get("device"))
-    device_id = _text(device.get("id"), call.get("anonymousId"), call.get("userId"))
+def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception: BatchContext) -> EventRow:
+    merged = shared.merged_into(call)
+    context = members_of(merged.get("context"))
+    device = members_of(context.get("device"))
+    device_id = _id(device.get("id"), call.get("anonymousId"), call.get("userId"))
     if not device_id:
         raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call, reception)
     is_held = timestamp is NO_TIME or reception.is_ahead(timestamp)
-    revenue, currency = _money(_object(call.get("properties")))
-    properties = bytes(call["properties"]).decode() if _object(call.get("properties")) else "{}"
-    user_properties = join_members(call, {"properties", *TRANSPORT_MEMBERS}).decode()
-    names = find_names(properties, user_properties)
-    row = EventRow(
+    revenue, currency = _money(members_of(call.get("properties")))
+    properties = bytes(call["properties"]).decode() if members_of(call.get("properties")) else "{}"
+    own_members = _join(call)
+    names = _names(properties, own_members)
+    return EventRow(
         organization_id=reception.organization_text,
         event_id=_event_id(raw, call, reception),
         event_type=kind,
@@ -95,7 +98,7 @@ def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> Event
         platform=_platform(context, device),
         event_timestamp=format_row_time(timestamp),
         properties=properties,
-        user_properties=user_properties,
+        user_properties=own_members if merged is call else _join(merged),
         revenue=revenue,
         currency=currency,
         received_at=reception.received_text,
@@ -103,15 +106,27 @@ def _row(raw: bytes, kind: str, call: Members, reception: BatchContext) -> Event
         user_names=names.users,
         reason=HELD_FOR_CLOCK if is_held else "",
     )
-    if NUL in raw:
-        require_no_nul(messageId=row.event_id, event=row.event_name, anonymousId=row.device_id, platform=row.platform)
-    return row
+
+
+def _names(properties: str, own_members: str) -> SubjectNames:
+    """Return the names of devices and users. Members that the batch shares are no names."""
+    try:
+        return find_names(properties, own_members)
+    except RecursionError as error:
+        raise InvalidEventError("", "invalid", "The call has too many nested values.") from error
+
+
+def _join(call: Members) -> str:
+    return join_members(call, {"properties", *TRANSPORT_MEMBERS}).decode()
 
 
 def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
-    """Return `messageId`, or an id derived from the text of the call if it is absent or invalid."""
+    """Return `messageId`, or an id derived from the text of the call if it is absent, a placeholder or too long.
+
+    The text is the call's own, without the members that its batch shares: a retry may be in another batch.
+    """
     message_id = _scalar(call.get("messageId"))
-    if 0 < len(message_id) <= TEXT_MAX_CHARACTERS:
+    if len(message_id) <= TEXT_MAX_CHARACTERS and not is_placeholder(message_id):
         return message_id
     return derive_event_id(reception.organization_id, raw)
 
@@ -134,7 +149,7 @@ def _timestamp(call: Members, reception: BatchContext) -> datetime:
 
 
 def _platform(context: Members, device: Members) -> str:
-    named = _text(device.get("type"), _object(context.get("os")).get("name"))
+    named = _text(device.get("type"), members_of(context.get("os")).get("name"))
     return named.lower() or ("web" if "userAgent" in context else "server")
 
 
@@ -144,22 +159,19 @@ def _money(properties: Members) -> tuple[str, str]:
     The original values stay in `properties`.
     """
     named = properties.get("currency")
-    currency = DEFAULT_CURRENCY if named is None or bytes(named) == b"null" else _scalar(named).upper()
+    currency = DEFAULT_CURRENCY if named is None or bytes(named) == b"null" else find_currency(_scalar(named))
     try:
         money = round_money(Decimal(_scalar(properties.get("revenue")) or "0"))
     except InvalidOperation:
         money = None
-    if money is None or currency not in CURRENCIES:
+    if money is None or currency is None:
         return "0", DEFAULT_CURRENCY
     return format_money(money), currency
 
 
-def _object(value: msgspec.Raw | None) -> Members:
-    """Return the members of a JSON object.
-
-    Other values have none.
-    """
-    return _members_decoder.decode(value) if value is not None and bytes(value)[:1] == b"{" else {}
+def _id(*candidates: msgspec.Raw | None) -> str:
+    """Return the first candidate that is no placeholder, cut to 255 characters."""
+    return next((text for text in (_text(candidate) for candidate in candidates) if not is_placeholder(text)), "")
 
 
 def _text(*candidates: msgspec.Raw | None) -> str:

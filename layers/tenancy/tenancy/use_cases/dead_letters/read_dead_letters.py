@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.cursors import Page, PagedList
@@ -13,12 +15,14 @@ from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.platform.dead_letters import list_letter_groups, list_letter_samples
 from tenancy.stores.postgres.platform.organizations import find_organization
 
+STORABLE: Final = r"^[^\x00]*\Z"  # PostgreSQL refuses U+0000, which a forged cursor may have
+
 
 class GroupPosition(NamedTuple):
     """The position of a group in the list that is sorted by kind and cause."""
 
-    kind: str
-    cause: str
+    kind: Annotated[str, msgspec.Meta(pattern=STORABLE)]
+    cause: Annotated[str, msgspec.Meta(pattern=STORABLE)]
 
 
 FIRST_GROUP: Final = GroupPosition("", "")  # before every kind and cause

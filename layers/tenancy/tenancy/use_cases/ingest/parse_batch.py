@@ -9,10 +9,11 @@ from typing import Final
 from msgspec import Raw, structs
 
 from tenancy.errors import MAX_ERRORS, FieldError, InvalidError
-from tenancy.rules.events.batch import Batch
+from tenancy.rules.events.batch import Batch, SegmentBatch
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
+from tenancy.rules.events.shared_members import SharedMembers
 from tenancy.rules.members import within_body
 from tenancy.rules.resolution import Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
@@ -23,12 +24,12 @@ type Identity = tuple[str, str, str, str]
 
 
 class NoValidEventError(InvalidError):
-    """No event of a batch is valid. *rejected* has all of its events."""
+    """No event of a batch is valid. *rejected* has all of them, *errors* the first ones."""
 
-    def __init__(self, detail: str, *, errors: Sequence[FieldError], rejected: tuple[Rejection, ...]) -> None:
-        """Name the *errors* that the client sees."""
-        super().__init__(detail, errors=errors)
-        self.rejected = rejected
+    def __init__(self, rejected: Sequence[Rejection]) -> None:
+        """List the errors of the first rejected events."""
+        super().__init__("No event of the batch is valid. `errors` lists the fields.", errors=_first(rejected))
+        self.rejected = tuple(rejected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ class ParsedBatch:
         rows = {index: row for index, row in self.rows.items() if row.identity not in past}
         counted = {identity: row for identity, row in self.counted.items() if identity not in past}
         if not rows:
-            raise _refusal([*self.rejected, *rejected])
+            raise NoValidEventError([*self.rejected, *rejected])
         return replace(self, rows=rows, counted=counted, rejected=(*self.rejected, *rejected))
 
     def _past(self, retention_days: int) -> set[Identity]:
@@ -111,29 +112,34 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
         TenantMismatchError: the batch or an event names another organization.
     """
     if batch.organization_id is not None:
-        _require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
+        require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
     return _parse(tenant, batch.events, parse_event, at=(EVENTS_MEMBER,), errors=batch.errors, now=now)
 
 
-def parse_segment_calls(
-    tenant: Tenant, messages: Iterable[Raw], *, event_type: str | None, now: datetime
-) -> ParsedBatch:
+def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str | None, now: datetime) -> ParsedBatch:
     """Parse the calls of a Segment SDK.
 
     *event_type* comes from the path, None where each call has its own.
 
     Raises:
         InvalidError, TenantMismatchError: as for `parse_event_batch`.
+        TooLargeError: the shared members are too large for the number of calls.
     """
+    shared = SharedMembers.of(batch)
 
     def parse(raw: bytes, context: BatchContext) -> EventRow:
-        _require_own(tenant, find_mentions(raw))
-        return parse_segment_message(raw, context, event_type=event_type)
+        require_own(tenant, find_mentions(raw))
+        return parse_segment_message(raw, context, event_type=event_type, shared=shared)
 
-    return _parse(tenant, messages, parse, at=("batch",) if event_type is None else None, now=now)
+    return _parse(tenant, batch.batch, parse, at=("batch",) if event_type is None else None, now=now)
 
 
-def _require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
+def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
+    """Refuse *mentions* in a body that name another organization than *tenant*.
+
+    Raises:
+        TenantMismatchError: one of them does.
+    """
     if mentions:
         resolve(tenant, mentions, base_domain="").require_accepted()  # a body names no host
 
@@ -160,15 +166,13 @@ def _parse(
         except InvalidEventError as error:
             located = within_body(error.errors, *(() if at is None else (*at, index)))
             rejected.append(Rejection(index=index, event_id=error.event_id, errors=tuple(located)))
-    if errors or not rows:
-        raise _refusal(rejected, errors)
+    if errors:
+        raise InvalidError("The batch is not valid. `errors` lists the members.", errors=_first(rejected, errors))
+    if not rows:
+        raise NoValidEventError(rejected)
     return ParsedBatch.of(rows, rejected, context)
 
 
-def _refusal(rejected: Sequence[Rejection], errors: Sequence[FieldError] = ()) -> NoValidEventError:
-    """Return the refusal of a batch with *errors* of its own members, and of its *rejected* events."""
-    detail = "The batch is not valid." if errors else "No event of the batch is valid."
-    shown = chain(errors, chain.from_iterable(rejection.errors for rejection in rejected))
-    return NoValidEventError(
-        f"{detail} `errors` lists the fields.", errors=list(islice(shown, MAX_ERRORS)), rejected=tuple(rejected)
-    )
+def _first(rejected: Iterable[Rejection], errors: Iterable[FieldError] = ()) -> list[FieldError]:
+    """Return the first of *errors* and of those of the *rejected* events, as many as an answer shows."""
+    return list(islice(chain(errors, chain.from_iterable(each.errors for each in rejected)), MAX_ERRORS))

@@ -31,9 +31,9 @@ _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 class CallSample:
     """The rejected calls of one request."""
 
-    def __init__(self, calls: Sequence[msgspec.Raw]) -> None:
-        """Keep the *calls* of the request."""
-        self._calls = calls
+    def __init__(self) -> None:
+        """Know no calls yet: the parser sets *calls*, once the caller is authorized."""
+        self.calls: Sequence[msgspec.Raw] = ()
         self._rejected: Sequence[Rejection] = ()
         self.tenant: Tenant | None = None
 
@@ -62,7 +62,7 @@ class CallSample:
         return [self._call(cause, rejection.index) for cause, rejection in by_cause.items()]
 
     def _call(self, cause: str, index: int) -> RejectedCall:
-        raw = bytes(self._calls[index])
+        raw = bytes(self.calls[index])
         return RejectedCall(cause=cause, index=index, size_bytes=len(raw), text=encode_lines([_content(raw)]))
 
 

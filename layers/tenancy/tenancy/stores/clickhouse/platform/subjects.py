@@ -1,7 +1,11 @@
 """Data subjects in ClickHouse: the rows of one device or user, found by a salted digest.
 
-docs/api.md, "Data subjects", says which rows belong to a subject. An erasure covers rows that were received or happened
-before its request. The second condition covers held events that are released meanwhile: they are received later.
+docs/api.md, "Data subjects", says which rows belong to a subject. A digest is that of a composed name (NFC). A row has
+the names as they were sent. Each one is compared as it is, and composed: ClickHouse may know compositions of a newer
+version of Unicode than the digest.
+
+An erasure covers rows that were received or happened before its request. The second condition covers held events that
+are released meanwhile: they are received later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +20,8 @@ IS_SUBJECTS: Final = """(
     created_at > {since:DateTime64(3, 'UTC')} AND created_at <= {until:DateTime64(3, 'UTC')}
     AND (received_at <= {through:DateTime64(6, 'UTC')} OR event_timestamp <= {through:DateTime64(6, 'UTC')})
     AND arrayExists(
-        name -> SHA256(concat({salt:String}, name)) = unhex({digest:String}),
+        name -> SHA256(concat({salt:String}, name)) = unhex({digest:String})
+            OR SHA256(concat({salt:String}, normalizeUTF8NFC(toValidUTF8(name)))) = unhex({digest:String}),
         if({kind:String} = 'device_id', arrayPushBack(device_names, device_id), user_names)
     )
 )"""

@@ -1,0 +1,51 @@
+"""The right that a route needs. It is checked before the body of a request is read.
+
+A function without one of these decorators cannot be a route: `handler_of` refuses it when the function starts.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import UUID
+
+from tenancy.rules.tenant import Caller, require_operator, require_operator_or_own, require_tenant
+
+RIGHT: Final = "right"
+
+# Takes the caller and the organization in the path (None without one), and raises a refusal without the right.
+type Right = Callable[[Caller, UUID | None], Caller]
+
+
+def for_tenants[F: Callable[..., Any]](permission: str) -> Callable[[F], F]:
+    """Let tenants with *permission* call the decorated route."""
+    return _mark(lambda caller, _: require_tenant(caller, permission))
+
+
+def for_operators[F: Callable[..., Any]](function: F) -> F:
+    """Let operators call the decorated route."""
+    mark: Callable[[F], F] = _mark(require_operator)
+    return mark(function)
+
+
+def for_operators_or_own[F: Callable[..., Any]](permission: str) -> Callable[[F], F]:
+    """Let operators, and tenants with *permission* on their own path, call the decorated route."""
+    return _mark(lambda caller, organization_id: require_operator_or_own(caller, organization_id, permission))
+
+
+def right_of(function: Callable[..., Any]) -> Right:
+    """Return the right that the route *function* needs.
+
+    Raises:
+        LookupError: the function has no decorator of this module.
+    """
+    right: Right | None = vars(function).get(RIGHT)
+    if right is None:
+        raise LookupError(f"The route {function.__name__} does not say which right it needs.")
+    return right
+
+
+def _mark[F: Callable[..., Any]](right: Right) -> Callable[[F], F]:
+    def mark(function: F) -> F:
+        vars(function)[RIGHT] = right
+        return function
+
+    return mark

@@ -1,0 +1,35 @@
+"""Reads leap seconds, which RFC 3339 allows and Python's times do not have."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from tenancy.rules.events.row import join_members
+
+LEAP_SECOND: Final = re.compile(r"(.{10}[Tt ][0-9]{2}:[0-9]{2}:)60((?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))")
+LEAP_DAYS: Final = ((6, 30), (12, 31))  # UTC has leap seconds at their end (RFC 3339, 5.7)
+LAST_SECOND: Final = (23, 59, 59)
+
+_members_decoder: Final = msgspec.json.Decoder(Mapping[str, msgspec.Raw])
+
+
+def replace_leap_second(raw: bytes, member: str) -> bytes | None:
+    """Return the JSON object *raw* with the last second of the day for a leap second in *member*.
+
+    The result is None if *raw* has no leap second there.
+    """
+    try:
+        members = _members_decoder.decode(raw)
+        found = LEAP_SECOND.fullmatch(msgspec.json.decode(members[member], type=str))
+        if found is None:
+            return None
+        text = f"{found[1]}59{found[2]}"
+        moment = msgspec.json.decode(f'"{text}"', type=datetime).astimezone(UTC)
+    except (msgspec.ValidationError, KeyError, OverflowError):
+        return None
+    is_leap = (moment.month, moment.day) in LEAP_DAYS and (moment.hour, moment.minute, moment.second) == LAST_SECOND
+    replaced = {**members, member: msgspec.Raw(f'"{text}"'.encode())}
+    return join_members(replaced, frozenset()) if is_leap else None

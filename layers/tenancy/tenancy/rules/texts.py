@@ -1,0 +1,116 @@
+"""Texts that people read, in every script: names, and reasons.
+
+The rules are those of FreeformClass (RFC 8264, 4.3), with four differences: joiners are allowed everywhere, marks and
+letters that Unicode calls ignorable are allowed beside visible characters, and so are the format characters that are
+visible, and the tags of flags.
+"""
+
+import re
+import unicodedata
+from itertools import takewhile
+from typing import Final
+
+from pydantic_core import PydanticCustomError
+
+NAME_MAX_CHARACTERS: Final = 255
+# A composed character has at most 4 characters before composition (https://unicode.org/faq/normalization.html#12).
+MAX_EXPANSION: Final = 4
+MAX_MARKS: Final = 30  # in a row, of text in any language (UAX #15, 13, "Stream-Safe Text Format")
+SPACES: Final = "\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+JOINERS: Final = "\u200c\u200d"
+# Format characters that are visible, or arrange visible ones: Arabic, Syriac and Kaithi number signs (PropList.txt,
+# Prepended_Concatenation_Mark), and the joiners of Egyptian hieroglyphs. All other ones are invisible: controls of
+# direction (PropList.txt, Bidi_Control: U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069) and others.
+VISIBLE_FORMATS: Final = frozenset(
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+) | frozenset(map(chr, range(0x13430, 0x13440)))
+# Letters and symbols without a shape: Hangul fillers, Braille blank, blanks of hieroglyphs, null notehead.
+BLANKS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\U00013441\U00013442\U0001d159")
+# The flags of subdivisions such as Scotland (UTS #51, ED-14a). Tags elsewhere are hidden text.
+FLAG: Final = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+# General categories: letters, marks, numbers, punctuation, symbols and spaces. Not controls, formats, surrogates,
+# private-use, unassigned, line and paragraph separators.
+VISIBLE: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No"}) | frozenset(
+    {"Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So"}
+)
+ALLOWED: Final = VISIBLE | frozenset({"Mn", "Mc", "Me", "Zs"})
+
+
+def compose(text: str) -> str:
+    """Return *text* composed (NFC), so that all spellings of a character are one.
+
+    Composition can take quadratic time, so the caller bounds the length of *text* first.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def is_cheap(text: str) -> bool:
+    """Whether *text* has at most 30 combining marks in a row. To compose more takes quadratic time.
+
+    A longer run has a mark at one of every 31st places, so only these and their neighbours are looked at.
+    """
+    places = range(MAX_MARKS, len(text), MAX_MARKS + 1)
+    return not any(unicodedata.combining(text[place]) and _is_in_long_run(text, place) for place in places)
+
+
+def _is_in_long_run(text: str, place: int) -> bool:
+    before, after = text[max(place - MAX_MARKS, 0) : place][::-1], text[place + 1 : place + 1 + MAX_MARKS]
+    marks = (sum(1 for _ in takewhile(unicodedata.combining, side)) for side in (before, after))
+    return sum(marks) >= MAX_MARKS
+
+
+def parse_bounded(text: str, *, max_characters: int) -> str:
+    """Return *text* composed, if it has 1 to *max_characters* characters then.
+
+    A text with more than `MAX_EXPANSION` times as many characters is refused before it is composed.
+
+    Raises:
+        ValueError: the text is empty or too long.
+    """
+    composed = compose(text) if _may_fit(text, max_characters) else ""
+    if not 1 <= len(composed) <= max_characters:
+        raise PydanticCustomError(
+            "text_length", "Expected 1 to {most} characters, counted after composition (NFC).", {"most": max_characters}
+        )
+    return composed
+
+
+def parse_line(text: str, *, max_characters: int) -> str:
+    """Return *text* in the stored form of human texts: composed (NFC), without outer spaces.
+
+    Raises:
+        ValueError: *text* is not one visible line of 1 to *max_characters* characters.
+    """
+    inner = text.strip(SPACES) if _may_fit(text, max_characters) else text
+    line = parse_bounded(inner, max_characters=max_characters)
+    if not _has_allowed_characters(line) or not any(map(_is_visible, line)):
+        raise PydanticCustomError(
+            "invalid_characters",
+            "Expected one line of visible characters. Control characters, controls of direction, and private-use and "
+            "unassigned characters are not allowed.",
+        )
+    return line
+
+
+def parse_name(text: str) -> str:
+    """Return *text* in the stored form of names.
+
+    Raises:
+        ValueError: *text* is not one visible line of 1 to 255 characters.
+    """
+    return parse_line(text, max_characters=NAME_MAX_CHARACTERS)
+
+
+def _may_fit(text: str, max_characters: int) -> bool:
+    return len(text) <= MAX_EXPANSION * max_characters
+
+
+def _has_allowed_characters(line: str) -> bool:
+    return all(
+        character in JOINERS or character in VISIBLE_FORMATS or unicodedata.category(character) in ALLOWED
+        for character in FLAG.sub("", line)
+    )
+
+
+def _is_visible(character: str) -> bool:
+    return character in VISIBLE_FORMATS or (character not in BLANKS and unicodedata.category(character) in VISIBLE)

@@ -1,0 +1,72 @@
+"""Measures the processor time of functions, without that of the test's own gateway."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tests.handlers.functions import Function
+from tests.isolation.proof.attack.calls import Call, discover_calls, request_for, send_in_any_status
+from tests.isolation.proof.attack.gateway import GatewayRequest, LocalGateway
+from tests.isolation.proof.discovery.deployment import Route
+from tests.isolation.proof.proof_data import Credential, ProofData
+
+ATTEMPTS = 3  # the fastest counts, because a pause of the machine is no cost of the input
+
+
+class MeteredFunction(Function):
+    """A function that adds its processor time to *spent*, a list."""
+
+    def __init__(self, name: str, function: Function, spent: list[float]) -> None:
+        super().__init__(name, function.app)
+        self._spent = spent
+
+    def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        started = time.process_time()
+        try:
+            return super().__call__(event)
+        finally:
+            self._spent.append(time.process_time() - started)
+
+
+class CostMeter:
+    """Sends requests to *gateway*, whose functions add their processor time to *spent*."""
+
+    def __init__(self, gateway: LocalGateway, data: ProofData, spent: list[float]) -> None:
+        self.gateway = gateway
+        self.data = data
+        self._spent = spent
+
+    def cost(self, request: GatewayRequest, *, at_most: float = 0.0) -> float:
+        """Return the processor time of *request* in seconds, the least of several attempts.
+
+        The first attempt that takes no more than *at_most* ends the measurement.
+        """
+        costs = []
+        for _ in range(ATTEMPTS):
+            self._spent.clear()
+            self.gateway.send(request)
+            costs.append(sum(self._spent))
+            if costs[-1] <= at_most:
+                break
+        return min(costs)
+
+    def permitted(self, route: Route) -> tuple[Call, Credential, GatewayRequest]:
+        """Return a call of *route* that succeeds, its credential and its request."""
+        for call in discover_calls(route):
+            for credential in self._credentials():
+                request = request_for(call, credential, self.data.organizations[0])
+                if send_in_any_status(self.gateway, request, credential).is_success:
+                    return call, credential, request
+        raise AssertionError(f"No credential can call {route.name}.")
+
+    def refused(self, call: Call) -> GatewayRequest | None:
+        """Return a request of *call* by a valid credential without the right, None if every one has it."""
+        for credential in self._credentials():
+            request = request_for(call, credential, self.data.organizations[0])
+            if credential.is_valid and request.has_authorization and self.gateway.send(request).status in {403, 404}:
+                return request
+        return None
+
+    def _credentials(self) -> tuple[Credential, ...]:
+        own = self.data.organizations[0]
+        return (*self.data.credentials_of(own.organization_id), *self.data.credentials_of(None))

@@ -1,0 +1,166 @@
+"""The worst inputs of every route: where the route takes a text, a list or a document."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from tests.cost.worst_batches import EVENTS, SEGMENT_BATCH, SEGMENT_CALL, WorstBatches
+from tests.cost.worst_texts import JSON, TEXTS, Fill, names
+from tests.isolation.proof.attack.calls import Call, document_in, with_document
+from tests.isolation.proof.attack.gateway import GatewayRequest
+
+HEAD_BYTES = 8_000  # API Gateway takes 10,240 bytes of headers and path
+BODY_BYTES = 250_000
+BATCH_BYTES = 500_000
+
+type Inputs = Iterator[tuple[str, GatewayRequest]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takes:
+    """What a route takes: texts in the *query* and in the *body* (by member), or a *batch* of events.
+
+    *is_alias*: another route has the same code, and its inputs are measured. A few are enough here.
+    """
+
+    query: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+    batch: WorstBatches | None = None
+    is_alias: bool = False
+
+    @property
+    def texts(self) -> Mapping[str, Fill]:
+        return {name: TEXTS[name] for name in SOME_TEXTS} if self.is_alias else TEXTS
+
+
+SOME_TEXTS = ("combining marks", "digits", "commas")
+SOME_BODIES = ("JSON: halves of surrogates", "names: combining marks", "write keys", "gzip tail")
+PERIOD = ("from", "to")
+PAGE = ("cursor", "limit")
+AUDIT = Takes(query=(*PERIOD, "actor", "action", "outcome", "format", "cursor", "limit"))
+VERIFY = Takes(query=("after_sequence", "after_seal"))
+NOTHING = Takes()
+ORGANIZATION = "/organizations/{organization_id}"
+CALL_ALIASES = ("t", "identify", "i", "page", "p", "screen", "s", "group", "g", "alias", "a")
+# A new route needs a line here.
+TAKEN: Mapping[str, Takes] = {
+    "POST /organizations": Takes(body=("name", "subdomain", "admin_email", "admin_password", "tier")),
+    "GET /organizations": Takes(query=("status", "tier", "cursor", "limit")),
+    f"GET {ORGANIZATION}": NOTHING,
+    f"PATCH {ORGANIZATION}": Takes(body=("name", "tier", "status")),
+    f"DELETE {ORGANIZATION}": Takes(body=("reason",)),
+    f"POST {ORGANIZATION}/restore": NOTHING,
+    f"GET {ORGANIZATION}/deletion-certificate": NOTHING,
+    f"GET {ORGANIZATION}/held-events": NOTHING,
+    f"POST {ORGANIZATION}/held-events/release": NOTHING,
+    f"GET {ORGANIZATION}/usage": Takes(query=(*PERIOD, *PAGE)),
+    f"GET {ORGANIZATION}/dead-letters": Takes(query=PAGE),
+    f"POST {ORGANIZATION}/dead-letters/redrive": NOTHING,
+    f"GET {ORGANIZATION}/audit": replace(AUDIT, is_alias=True),
+    f"GET {ORGANIZATION}/audit/verify": replace(VERIFY, is_alias=True),
+    "GET /audit": AUDIT,
+    "GET /audit/verify": VERIFY,
+    "GET /usage": Takes(query=(*PERIOD, *PAGE)),
+    "GET /stats": Takes(query=(*PERIOD, "group_by", "order_by", *PAGE)),
+    "POST /usage/{metric}": Takes(body=("amount",)),
+    "POST /usage/{metric}/reservations": Takes(body=("amount", "ttl_seconds")),
+    "POST /usage/{metric}/reservations/{reservation_id}/commit": Takes(body=("amount",)),
+    "DELETE /usage/{metric}/reservations/{reservation_id}": NOTHING,
+    "POST /exports": NOTHING,
+    "GET /exports": Takes(query=PAGE),
+    "GET /exports/{export_id}": Takes(query=PAGE),
+    "GET /erasures": Takes(query=PAGE),
+    "POST /erasures": Takes(body=("device_id", "user_id")),
+    "GET /erasures/{erasure_id}": NOTHING,
+    "GET /health": NOTHING,
+    "POST /events": Takes(batch=EVENTS),
+    "GET /projects/{writeKey}/settings": NOTHING,
+    "POST /batch": Takes(batch=SEGMENT_BATCH),
+    "POST /track": Takes(batch=SEGMENT_CALL),
+    **{f"POST /{path}": Takes(batch=SEGMENT_BATCH, is_alias=True) for path in ("b", "import")},
+    **{f"POST /{path}": Takes(batch=SEGMENT_CALL, is_alias=True) for path in CALL_ALIASES},
+}
+
+
+def plain_head(request: GatewayRequest) -> GatewayRequest:
+    """Return *request* with as many bytes in its head as the worst ones."""
+    return replace(request, headers=(*request.headers, ("User-Agent", "x" * HEAD_BYTES)))
+
+
+def plain_body(request: GatewayRequest, taken: Takes) -> GatewayRequest:
+    """Return *request* with an ordinary body of as many bytes as the worst ones."""
+    if taken.batch is not None:
+        return replace(request, body=taken.batch.plain(BATCH_BYTES))
+    return replace(request, body=(request.body or b"{}").ljust(BODY_BYTES))
+
+
+def worst_heads(request: GatewayRequest, taken: Takes) -> Inputs:
+    """Yield requests with the worst headers, query members and path parameters."""
+    for name, fill in taken.texts.items():
+        text = fill(HEAD_BYTES)
+        yield f"host: {name}", _with_headers(request, ("X-Forwarded-Host", text))
+        if name in SOME_TEXTS:
+            yield f"id: {name}", _with_headers(request, ("X-Organization-ID", text))
+            yield f"key: {name}", _with_headers(request, ("Idempotency-Key", text))
+        for member in taken.query:
+            yield f"query {member}: {name}", replace(request, query=((member, text),))
+        for parameter in request.parameters:
+            yield f"path {parameter}: {name}", _with_parameter(request, parameter, text)
+    hosts, spellings = names(HEAD_BYTES), _spellings("x-organization-id", HEAD_BYTES)
+    yield "many hosts", _with_headers(request, ("X-Forwarded-Host", ",".join(hosts)))
+    yield "many ids", _with_headers(request, *(("X-Organization-ID", host) for host in hosts))
+    yield "spellings of a header", _with_headers(request, *((name, name) for name in spellings))
+    yield "many query members", replace(request, query=tuple((name, "1") for name in hosts))
+    yield "one query member many times", replace(request, query=tuple(("from", name) for name in hosts))
+    yield "many ids in the query", replace(request, query=tuple(("organization_id", name) for name in hosts))
+
+
+def worst_credentials(request: GatewayRequest) -> Inputs:
+    """Yield requests with the worst `Authorization` headers."""
+    kept = replace(request, headers=tuple(pair for pair in request.headers if pair[0] != "Authorization"))
+    for name, fill in TEXTS.items():
+        for scheme in ("Bearer", "Basic", "x"):
+            yield f"{scheme} {name}", _with_headers(kept, ("Authorization", f"{scheme} {fill(HEAD_BYTES)}"))
+    for name, fill in JSON.items():
+        header = base64.urlsafe_b64encode(fill(HEAD_BYTES * 2 // 3).encode(errors="replace")).decode().rstrip("=")
+        yield f"token with {name}", _with_headers(kept, ("Authorization", f"Bearer {header}.e30.e30"))
+    yield "dots", _with_headers(kept, ("Authorization", "Bearer " + "a." * (HEAD_BYTES // 2)))
+    yield "many credentials", _with_headers(kept, *(("Authorization", name) for name in names(HEAD_BYTES)))
+
+
+def worst_bodies(request: GatewayRequest, call: Call, taken: Takes) -> Inputs:
+    """Yield requests with the worst bodies."""
+    if taken.batch is not None:
+        for name, build in taken.batch.all().items():
+            if name in SOME_BODIES or not taken.is_alias:
+                yield name, replace(request, body=build(BATCH_BYTES))
+        return
+    for name, fill in JSON.items() if taken.body else ():
+        yield name, replace(request, body=fill(BODY_BYTES).encode(errors="surrogateescape"))
+    for member in taken.body:
+        for name, fill in TEXTS.items():
+            for size in (240, BODY_BYTES):
+                yield f"{size} bytes of {member}: {name}", _with_text(request, call, member, fill, size)
+
+
+def _with_text(request: GatewayRequest, call: Call, member: str, fill: Fill, size: int) -> GatewayRequest:
+    document = document_in(request) or {}
+    return with_document(request, replace(call, is_compressed=False), {**document, member: fill(size)})
+
+
+def _with_headers(request: GatewayRequest, *headers: tuple[str, str]) -> GatewayRequest:
+    return replace(request, headers=(*request.headers, *headers))
+
+
+def _with_parameter(request: GatewayRequest, name: str, text: str) -> GatewayRequest:
+    return replace(request, parameters={**request.parameters, name: text[: HEAD_BYTES // 9]})
+
+
+def _spellings(name: str, size: int) -> list[str]:
+    """Return spellings of a header's name in upper and lower case."""
+    letters = [place for place, letter in enumerate(name) if letter.isalpha()]
+    spelled = []
+    for number in range(1, size // (2 * len(name))):
+        changed = {place for bit, place in enumerate(letters) if number >> bit & 1}
+        spelled.append("".join(each.upper() if place in changed else each for place, each in enumerate(name)))
+    return spelled

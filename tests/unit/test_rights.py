@@ -1,0 +1,67 @@
+"""Each route declares the right that it needs, and a function without one does not start."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tenancy.errors import ForbiddenError, ForeignPathError
+from tenancy.gateway.resolver import api, handler_of
+from tenancy.gateway.rights import for_operators, for_operators_or_own, for_tenants, right_of
+from tenancy.rules.permissions import STATS_READ, USAGE_READ
+from tests.handlers.requests import OPERATOR
+from tests.handlers.sent_events import ACME
+
+UNUSED: Any = None
+
+
+@for_tenants("events:write")
+def for_acme() -> None: ...
+
+
+@for_operators
+def for_platform() -> None: ...
+
+
+@for_operators_or_own("events:write")
+def for_both() -> None: ...
+
+
+@for_operators_or_own(USAGE_READ)
+def for_readers() -> None: ...
+
+
+def test_caller_with_the_right_passes() -> None:
+    own = ACME.organization_id
+
+    assert right_of(for_acme)(ACME, None) == ACME
+    assert right_of(for_platform)(OPERATOR, own) == OPERATOR
+    assert [right_of(for_both)(caller, own) for caller in (ACME, OPERATOR)] == [ACME, OPERATOR]
+
+
+def test_caller_without_the_right_is_forbidden() -> None:
+    for function, caller in ((for_acme, OPERATOR), (for_platform, ACME), (for_readers, ACME)):
+        with pytest.raises(ForbiddenError):
+            right_of(function)(caller, ACME.organization_id)
+
+
+def test_tenant_has_no_right_on_a_foreign_path() -> None:
+    for function in (for_platform, for_both):
+        with pytest.raises(ForeignPathError):
+            right_of(function)(ACME, uuid4())
+
+
+def test_function_with_a_route_without_a_right_does_not_start() -> None:
+    app = api()
+
+    @app.get("/stats")
+    @for_tenants(STATS_READ)
+    def with_right() -> dict[str, str]:
+        return {}
+
+    @app.get("/usage")
+    def without_right() -> dict[str, str]:
+        return {}
+
+    with pytest.raises(LookupError, match="without_right"):
+        handler_of(app, base_domain="", trail=UNUSED, gate=UNUSED)

@@ -1,0 +1,112 @@
+"""The `context` and `integrations` of a batch are merged into each of its calls."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from tenancy.errors import TooLargeError
+from tenancy.rules.events.batch import SegmentBatch, parse_segment_text
+from tenancy.rules.events.row import MAX_EVENT_BYTES, EventRow
+from tenancy.rules.events.segment import parse_segment_message
+from tenancy.rules.events.shared_members import SharedMembers
+from tests.unit.segment_calls import CALL, RECEPTION
+
+type Anything = Any
+
+CALL_WITHOUT_CONTEXT = {name: value for name, value in CALL.items() if name not in ("context", "integrations")}
+
+
+def batch_of(*calls: Anything, **members: Anything) -> SegmentBatch:
+    return parse_segment_text(json.dumps({"batch": calls, **members}).encode(), is_batch=True)
+
+
+def rows(*calls: Anything, **members: Anything) -> list[EventRow]:
+    batch = batch_of(*calls, **members)
+    shared = SharedMembers.of(batch)
+    return [parse_segment_message(bytes(raw), RECEPTION, shared=shared) for raw in batch.batch]
+
+
+def user_properties(call: Anything, **members: Anything) -> Anything:
+    [row] = rows(call, **members)
+    return json.loads(row.user_properties)
+
+
+def test_call_gets_the_context_of_its_batch() -> None:
+    context = {"device": {"id": "device-7", "type": "iOS"}, "sessionId": 17, "ip": "203.0.113.7"}
+
+    first, second = rows(CALL_WITHOUT_CONTEXT, {**CALL_WITHOUT_CONTEXT, "messageId": "m-2"}, context=context)
+
+    for row in (first, second):
+        assert (row.device_id, row.platform, row.session_id) == ("device-7", "ios", "17")
+        assert json.loads(row.user_properties)["context"] == context
+
+
+@pytest.mark.parametrize(
+    ("own", "shared", "merged"),
+    [
+        ({"ip": "mine"}, {"ip": "theirs", "locale": "de"}, {"ip": "mine", "locale": "de"}),
+        ({"app": {"name": "a"}}, {"app": {"name": "b", "build": 3}}, {"app": {"name": "a", "build": 3}}),
+        ({"app": {"x": {"y": 1}}}, {"app": {"x": {"z": 2}}}, {"app": {"x": {"y": 1}}}),
+        ({"app": "mine"}, {"app": {"name": "b"}}, {"app": "mine"}),
+        ({"app": {"name": "a"}}, {"app": "theirs"}, {"app": {"name": "a"}}),
+        ({"app": None, "ip": ""}, {"app": {"name": "b"}, "ip": "theirs"}, {"app": {"name": "b"}, "ip": "theirs"}),
+        ({"app": None}, {"ip": "theirs"}, {"app": None, "ip": "theirs"}),
+        ({}, {"ip": "theirs"}, {"ip": "theirs"}),
+        (None, {"ip": "theirs"}, {"ip": "theirs"}),
+        ([], {"ip": "theirs"}, {"ip": "theirs"}),
+        ("web", {"ip": "theirs"}, "web"),
+        ({"ip": "mine"}, None, {"ip": "mine"}),
+        ({"ip": "mine"}, [], {"ip": "mine"}),
+        ({"ip": "mine"}, "web", {"ip": "mine"}),
+        ({"ip": "mine"}, 5, {"ip": "mine"}),
+    ],
+    ids=str,
+)
+def test_members_of_the_call_win(own: Anything, shared: Anything, merged: Anything) -> None:
+    for name in ("context", "integrations"):
+        assert user_properties({**CALL, name: own}, **{name: shared})[name] == merged
+
+
+def test_batch_without_shared_members_changes_no_row() -> None:
+    assert rows(CALL) == rows(CALL, context={}, integrations={}) == rows(CALL, context=None, integrations=[])
+
+
+def test_shared_members_are_no_names_of_a_subject() -> None:
+    [row] = rows(CALL_WITHOUT_CONTEXT, context={"userId": "other", "traits": {"userId": "third"}})
+
+    assert (row.device_names, row.user_names) == (("anonymous-1",), ("user-42",))
+
+
+def test_id_is_derived_from_the_text_of_the_call_alone() -> None:
+    call = {name: value for name, value in CALL_WITHOUT_CONTEXT.items() if name != "messageId"}
+    others = [{**call, "event": f"Other {number}"} for number in range(3)]
+
+    [alone] = rows(call, context={"network": {"carrier": "a"}})
+    first, *_ = rows(call, *others, context={"network": {"carrier": "b"}}, integrations={"All": False})
+    [bare] = rows(call)
+
+    assert alone.identity == first.identity == bare.identity
+
+
+def test_shared_members_may_have_32_kib() -> None:
+    room = MAX_EVENT_BYTES - len(json.dumps({"x": ""}))
+
+    assert SharedMembers.of(batch_of(CALL, context={"x": "a" * room})).objects
+    with pytest.raises(TooLargeError):
+        SharedMembers.of(batch_of(CALL, context={"x": "a" * (room + 1)}))
+
+
+def test_shared_members_of_many_calls_are_bounded() -> None:
+    context = {"x": "a" * 16_000}
+
+    assert SharedMembers.of(batch_of(*[{}] * 1000, context=context)).objects
+    with pytest.raises(TooLargeError):
+        SharedMembers.of(batch_of(*[{}] * 1100, context=context))
+
+
+def test_merged_call_is_a_row_of_clickhouse() -> None:
+    [row] = rows(CALL, context={"note": "\ud800 \0 é", "x": [1, 1.10, None]})
+
+    assert msgspec.json.decode(msgspec.json.encode(row), type=EventRow) == row
