@@ -64,4 +64,4 @@ def test_function_with_a_route_without_a_right_does_not_start() -> None:
         return {}
 
     with pytest.raises(LookupError, match="without_right"):
-        handler_of(app, base_domain="", trail=UNUSED, gate=UNUSED)
+        handler_of(app, upgrade_url=None, base_domain="", trail=UNUSED, gate=UNUSED)

@@ -68,7 +68,7 @@ def parse_segment_message(
     try:
         call = _members_decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise InvalidEventError("", "invalid_type", NO_OBJECT_TEXT) from error
+        raise InvalidEventError("", "invalid", NO_OBJECT_TEXT) from error
     kind = event_type or _text(call.get("type"))
     if kind not in TYPES:
         raise InvalidEventError("type", "unknown", f"Expected one of {', '.join(sorted(TYPES))}.")
