@@ -124,7 +124,7 @@ def test_resent_event_with_other_revenue_changes_nothing(
 
 def test_batch_without_a_valid_event_changes_nothing(acme: Provisioned, send: Send, aws: AwsAccount) -> None:
     with pytest.raises(InvalidError) as refusal:
-        send(tenant_of(acme), [event(1, revenue="1e12"), {"event_type": "x"}])
+        send(tenant_of(acme), [event(1, revenue="1e12"), event(2, event_name="")])
     assert [error.location for error in refusal.value.errors] == ["body/events/0/revenue", "body/events/1/event_name"]
 
     attributes = boto3.client("sqs", region_name=REGION).get_queue_attributes(

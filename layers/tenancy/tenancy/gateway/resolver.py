@@ -77,8 +77,6 @@ def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMidd
 def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:
     """Return the errors of members that the current route does not know, and of repeated query members."""
     route: Route = app.context["_route"]
-    if route.func.__module__ == Route.__module__:  # Powertools' own, which answers 404 for every unknown route
-        return []
     errors = list_query_errors(request_of(app), known_query(route.dependant.query_params))
     if not route.dependant.body_params and isinstance(body := app.current_event.json_body, dict):
         errors += [unknown_member(name, within=BODY) for name in islice(body, MAX_MEMBER_ERRORS)]

@@ -31,7 +31,7 @@ class OrganizationChange(BaseModel):
     @classmethod
     def _is_something(cls, value: object) -> object:
         if value is None:
-            raise ValueError("null is not allowed. Omit members that do not change.")
+            raise ValueError("A null is not allowed. Omit members that do not change.")
         return value
 
     @model_validator(mode="after")

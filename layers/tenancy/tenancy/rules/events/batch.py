@@ -24,9 +24,9 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 GZIP_WINDOW_BITS: Final = 31
 MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+WRITE_KEY_MAX_CHARACTERS: Final = 255
 ABSENT: Final = msgspec.Raw(b"null")
 BODY_KEY: Final = re.compile(rb'"writeKey"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,255})"')
-KEY_MAX_CHARACTERS: Final = 255
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -42,9 +42,9 @@ class _BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     events: list[msgspec.Raw]
     organization_id: str | None = None
-    sentAt: msgspec.Raw = msgspec.Raw()  # noqa: N815 - the SDKs' spelling
-    writeKey: msgspec.Raw = msgspec.Raw()  # noqa: N815
-    context: msgspec.Raw = msgspec.Raw()
+    sentAt: msgspec.Raw = ABSENT  # noqa: N815 - the SDKs' spelling
+    writeKey: msgspec.Raw = ABSENT  # noqa: N815
+    context: msgspec.Raw = ABSENT
 
 
 class SegmentBatch(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ _batch_decoder: Final = msgspec.json.Decoder(_BatchBody)
 _list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _segment_decoder: Final = msgspec.json.Decoder(SegmentBatch)
 
-WRITE_KEY: Final = {"writeKey": KnownMember(check=check_text(0, KEY_MAX_CHARACTERS))}
+WRITE_KEY: Final = {"writeKey": KnownMember(check=check_text(0, WRITE_KEY_MAX_CHARACTERS))}
 SEGMENT_MEMBERS: Final[Mapping[str, KnownMember]] = MappingProxyType(
     {"batch": KnownMember(check=check_list, is_required=True), **WRITE_KEY}
 )
@@ -112,7 +112,7 @@ def parse_batch(body: bytes) -> Batch:
         InvalidError: the body is no object, or has not 1 to 2,500 events.
     """
     try:
-        decoded = _decode(_batch_decoder, body)
+        decoded = _decode_json(_batch_decoder, body)
     except msgspec.ValidationError:
         return _explain_batch(body)
     _check_length("events", len(decoded.events))
@@ -145,7 +145,7 @@ def find_body_key(body: bytes) -> str | None:
     found: bytes | None = None
     for match in BODY_KEY.finditer(body):
         if found not in {None, match[1]}:
-            return _repaired(parse_segment_call, body).writeKey
+            return _repaired(lambda text: _decode(_call_decoder, text, WRITE_KEY), body).writeKey
         found = match[1]
     return None if found is None else found.decode()
 
@@ -183,10 +183,7 @@ def parse_segment_batch(body: bytes) -> SegmentBatch:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body has no list of 1 to 2,500 calls.
     """
-    try:
-        batch = _decode(_segment_decoder, body)
-    except msgspec.ValidationError as error:
-        raise _invalid_members(body, SEGMENT_MEMBERS) from error
+    batch = _decode(_segment_decoder, body, SEGMENT_MEMBERS)
     _check_length("batch", len(batch.batch))
     return batch
 
@@ -198,14 +195,24 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
         MalformedRequestError: the body is not valid JSON.
         InvalidError: the body is not an object.
     """
-    try:
-        call = _decode(_call_decoder, body)
-    except msgspec.ValidationError as error:
-        raise _invalid_members(body, WRITE_KEY) from error
+    call = _decode(_call_decoder, body, WRITE_KEY)
     return SegmentBatch(batch=[msgspec.Raw(body)], writeKey=call.writeKey)
 
 
-def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes, known: Mapping[str, KnownMember]) -> T:
+    """Decode the body of a Segment path, of which *known* members are checked.
+
+    Raises:
+        MalformedRequestError: the body is not valid JSON.
+        InvalidError: the body is no object, or a known member is not valid.
+    """
+    try:
+        return _decode_json(decoder, body)
+    except msgspec.ValidationError as error:
+        raise _invalid_members(body, known) from error
+
+
+def _decode_json[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Decode *body*.
 
     Raises:
