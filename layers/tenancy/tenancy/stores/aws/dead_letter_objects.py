@@ -33,7 +33,7 @@ class DeadLetterObjects(Objects):
         try:
             content: bytes = self._client().get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if error.response["Error"]["Code"] in MISSING:
+            if error.response.get("Error", {}).get("Code") in MISSING:
                 return None
             raise UnavailableError("S3 did not read the dead letter.") from error
         except BotoCoreError as error:
