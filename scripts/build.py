@@ -36,6 +36,16 @@ EXPORT = (
 )
 
 
+class _BuiltTemplateLoader(yaml.SafeLoader):
+    """Reads plain dictionaries, also in a process in which SAM CLI has changed the loader for all."""
+
+
+_BuiltTemplateLoader.add_constructor(
+    "tag:yaml.org,2002:map",
+    lambda loader, node: loader.construct_mapping(node, deep=True),  # type: ignore[arg-type]  # a mapping, by its tag
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build for one architecture into one folder, unless the folder has that build already."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -131,7 +141,8 @@ def write_start_api_template(target: Path) -> None:
     SAM CLI merges the methods of a path and may drop its authorizer because OPTIONS has none
     (https://github.com/aws/aws-sam-cli/issues/9165). Use the built template once that is mended.
     """
-    template: dict[str, Any] = yaml.safe_load((target / "template.yaml").read_text(encoding="utf-8"))
+    text = (target / "template.yaml").read_text(encoding="utf-8")
+    template: dict[str, Any] = yaml.load(text, Loader=_BuiltTemplateLoader)  # noqa: S506 - a SafeLoader
     for resource in template["Resources"].values():
         events = resource.get("Properties", {}).get("Events", {})
         preflights = [name for name, event in events.items() if event.get("Properties", {}).get("Method") == "OPTIONS"]

@@ -110,7 +110,8 @@ class Api:
     def post(
         self, path: str, credential: str | None, document: object, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        return self.call("POST", path, credential, body=json.dumps(document).encode(), headers=headers)
+        body = b"" if document is None else json.dumps(document).encode()
+        return self.call("POST", path, credential, body=body, headers=headers)
 
     def call(
         self,

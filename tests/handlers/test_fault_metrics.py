@@ -6,7 +6,7 @@ import pytest
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.api_keys import KeyType, generate_key
-from tenancy.stores.aws.secrets import CLICKHOUSE, DATABASE
+from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, CLICKHOUSE
 from tests.handlers.functions import PutSecret, Start
 from tests.handlers.requests import is_unauthorized, sample, to_authorizer
 
@@ -29,7 +29,7 @@ def test_authorizer_counts_an_unreachable_database(
     secret_key: dict[str, object],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    put_secret(DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
+    put_secret(AUTHORIZER_DATABASE, f"postgresql://nobody:nothing@{nowhere}/tenancy")
 
     with pytest.raises(UnavailableError):
         start("authorizer")(secret_key)

@@ -150,7 +150,7 @@ def test_retention_is_applied_even_if_the_release_fails(
     store(databases, acme.organization.id, range(5), at=noon, table="held_events", reason="quota")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tenancy.stores.clickhouse.platform.held_events.DELETE_RELEASED", "SELECT no_such_function()")
+        patch.setattr("tenancy.stores.clickhouse.platform.released_events.DELETE_RELEASED", "SELECT no_such_function()")
         with pytest.RaisesGroup(pytest.RaisesExc(DatabaseError, match="no_such_function")):
             roll_up(HOURLY)
 

@@ -236,7 +236,7 @@ def test_rejected_calls_are_counted_by_cause(
 
     assert is_sdk_success(ingest(segment_batch(segment_call(1), *bad, anonymous, key=acme.write_key)))
 
-    assert rejected(capsys) == {"invalid": 3, "unknown": 2, "missing": 2, "too_large": 1}
+    assert rejected(capsys) == {"invalid_type": 3, "unknown": 2, "missing": 2, "too_large": 1}
 
 
 def test_calls_of_a_refused_batch_are_counted(
@@ -244,7 +244,7 @@ def test_calls_of_a_refused_batch_are_counted(
 ) -> None:
     ingest(segment_batch(*[{"type": "track"}] * 150, None, key=acme.write_key))
 
-    assert rejected(capsys) == {"missing": 150, "invalid": 1}
+    assert rejected(capsys) == {"missing": 150, "invalid_type": 1}
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_401_names_the_class_of_the_credential(
         (segment_batch(segment_call(1), key=acme.secret_key), CredentialFault.OTHER_KIND),
         (with_headers(bare, authorization=f"Bearer {write.text[:-1]}"), CredentialFault.MALFORMED),
         (segment_batch(segment_call(1), writeKey="x"), CredentialFault.MALFORMED),
-        (with_basic_auth(segment_batch(segment_call(1), key=write), globex.write_key), CredentialFault.SEVERAL),
+        (with_basic_auth(segment_batch(segment_call(1), key=globex.write_key), write), CredentialFault.SEVERAL),
         (with_basic_auth(bare, generate_key(KeyType.WRITE)), CredentialFault.NOT_VALID),
         (with_basic_auth(bare, globex.write_key), CredentialFault.NOT_VALID),
     ]

@@ -1,6 +1,7 @@
 """The query members of a request: unknown ones and repeated ones are refused."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from itertools import islice
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.http import Request
@@ -17,13 +18,15 @@ def list_query_errors(request: Request, known: Collection[str]) -> list[FieldErr
 
     `organization_id` is known everywhere. The caller has compared it before.
     """
-    errors = []
+    return list(islice(_find_errors(request, known), MAX_MEMBER_ERRORS))
+
+
+def _find_errors(request: Request, known: Collection[str]) -> Iterator[FieldError]:
     for name, values in request.query_values.items():
         if name not in known and name != ORGANIZATION_MEMBER:
-            errors.append(FieldError(location=locate(QUERY, name), code="unknown_member", message=UNKNOWN_TEXT))
+            yield FieldError(location=locate(QUERY, name), code="unknown_member", message=UNKNOWN_TEXT)
         elif len(values) > 1:
-            errors.append(FieldError(location=locate(QUERY, name), code="repeated", message=REPEATED_TEXT))
-    return errors[:MAX_MEMBER_ERRORS]
+            yield FieldError(location=locate(QUERY, name), code="repeated", message=REPEATED_TEXT)
 
 
 def require_known_query(request: Request, known: Collection[str] = ()) -> None:

@@ -121,7 +121,7 @@ class Resolution:
                 named = ", ".join(source.replace("_", " ") for source in sources)
                 raise TenantMismatchError(
                     f"The request names a different organization than its credential in: {named}. "
-                    "Remove it, or name the organization of the credential.",
+                    "Remove or correct it.",
                     sources,
                 )
             case ResolutionOutcome.FOREIGN_PATH:

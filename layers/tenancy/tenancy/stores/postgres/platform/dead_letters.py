@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
-from psycopg.rows import class_row, kwargs_row
+from psycopg.rows import class_row, dict_row, kwargs_row
 
 from tenancy.rules.dead_letters import (
     MAX_SAMPLES_PER_CAUSE,
@@ -248,8 +248,9 @@ def list_unsearched(
         "after_id": after_id,
         "limit": limit,
     }
-    with conn.cursor(row_factory=kwargs_row(_stored_letter)) as cursor:
-        return cursor.execute(LIST_STORED, values).fetchall()
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(LIST_STORED, values).fetchall()
+    return [(_letter(**{name: row[name] for name in row if name != "stored_at"}), row["stored_at"]) for row in rows]
 
 
 def update_searched(
@@ -269,7 +270,3 @@ def _group(kind: str, **columns: Any) -> LetterGroup:  # noqa: ANN401 - a row
 
 def _letter(kind: str, **columns: Any) -> DeadLetter:  # noqa: ANN401 - a row
     return DeadLetter(kind=DeadLetterKind(kind), **columns)
-
-
-def _stored_letter(stored_at: datetime, **columns: Any) -> tuple[DeadLetter, datetime]:  # noqa: ANN401 - a row
-    return _letter(**columns), stored_at

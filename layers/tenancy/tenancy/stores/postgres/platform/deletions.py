@@ -92,20 +92,23 @@ INSERT_MAILS: Final = (
     FROM users AS u WHERE u.organization_id = %(organization_id)s AND u.status = 'active' ORDER BY u.email
 """
 )
-INSERT_CERTIFICATE: Final = """
-    INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
-    VALUES (%s, %s, %s, %s, %s, %s)
-"""
+CERTIFICATE_COLUMNS: Final = "id, organization_id, generation, issued_at, text, signature"
+INSERT_CERTIFICATE: Final = (
+    "INSERT INTO deletion_certificates (" + CERTIFICATE_COLUMNS + ") VALUES (%s, %s, %s, %s, %s, %s)"
+)
 MAX_LATER_CERTIFICATES: Final = 20
-LIST_CERTIFICATES: Final = """
+LIST_CERTIFICATES: Final = (
+    """
     WITH own AS (
         SELECT id, organization_id, generation, issued_at, text::text, signature,
                row_number() OVER (ORDER BY issued_at, id) AS number, count(*) OVER () AS total
         FROM deletion_certificates WHERE organization_id = %(organization_id)s
     )
-    SELECT id, organization_id, generation, issued_at, text, signature FROM own
-    WHERE number = 1 OR number > total - %(later)s ORDER BY number
+    SELECT """
+    + CERTIFICATE_COLUMNS
+    + """ FROM own WHERE number = 1 OR number > total - %(later)s ORDER BY number
 """
+)
 
 
 def update_deleted(
