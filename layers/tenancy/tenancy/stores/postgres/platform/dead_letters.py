@@ -264,9 +264,9 @@ def _redrivable_values(organization_id: UUID, now: datetime) -> dict[str, Any]:
     return {"organization_id": organization_id, "kinds": redrivable_kinds(organization_id), "now": now}
 
 
-def _group(kind: str, **columns: Any) -> LetterGroup:  # noqa: ANN401 - a row
-    return LetterGroup(kind=DeadLetterKind(kind), **columns)
+def _group(*, kind: str, **columns: Any) -> LetterGroup:  # noqa: ANN401 - a row
+    return LetterGroup(kind=DeadLetterKind(kind), samples=(), **columns)
 
 
-def _letter(kind: str, **columns: Any) -> DeadLetter:  # noqa: ANN401 - a row
+def _letter(*, kind: str, **columns: Any) -> DeadLetter:  # noqa: ANN401 - a row
     return DeadLetter(kind=DeadLetterKind(kind), **columns)
