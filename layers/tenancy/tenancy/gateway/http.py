@@ -177,5 +177,6 @@ def _answer(status: int, content_type: str, body: bytes) -> Response:
 
 def _query_values(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     many = event.get("multiValueQueryStringParameters") or {}
-    one = {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
-    return {name: tuple(values) for name, values in {**one, **many}.items()}
+    one = event.get("queryStringParameters") or {}
+    values = dict(zip(many, map(tuple, many.values()), strict=True))
+    return values | {name: (one[name],) for name in one.keys() - many.keys()}
