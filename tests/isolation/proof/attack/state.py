@@ -11,8 +11,10 @@ from tenancy.use_cases.deletion.delete import DELETED
 from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tests.isolation.proof.discovery.tables import discover_tables
 
-LIST_AUDIT_LOG = "SELECT id FROM audit_log"
-DELETE_NEW_AUDIT_ENTRIES = sql.SQL("DELETE FROM audit_log WHERE id <> ALL ({kept})")
+# Tables that a list shows and to which calls add rows.
+GROWING_TABLES = ("audit_log", "erasures", "exports")
+LIST_ROWS = sql.SQL("SELECT id FROM {table}")
+DELETE_NEW_ROWS = sql.SQL("DELETE FROM {table} WHERE id <> ALL ({kept}::uuid[])")
 SET_ROW_STATUS = sql.SQL("UPDATE {table} SET status = {status} WHERE status <> {status}")
 SET_ORGANIZATION_STATUS = sql.SQL("""
     UPDATE organizations SET status = {status}, token_epoch = 0;
@@ -37,7 +39,7 @@ class DeploymentState:
         self._delete_keys("*:rate:*")
 
     def restore_rows(self) -> None:
-        """Set each row to its table's first status, and delete audit entries that calls have added.
+        """Set each row to its table's first status, and delete rows that calls have added to lists.
 
         A call that uses something up (a pending export, say) does not take it from the next one.
         """
@@ -54,14 +56,18 @@ class DeploymentState:
 
     def _compose_restoration(self) -> sql.Composed:
         """Return all statements as one, because it runs before each of thousands of requests."""
-        kept = [entry for (entry,) in self._conn.execute(LIST_AUDIT_LOG)]
+        deletions = [self._compose_deletion(sql.Identifier(table)) for table in GROWING_TABLES]
         updates = [
             SET_ROW_STATUS.format(table=sql.Identifier(table.name), status=sql.Literal(column.allowed_values[0]))
             for table in discover_tables(self._conn)
             for column in table.columns
             if column.name == "status" and column.allowed_values
         ]
-        return sql.SQL("; ").join([DELETE_NEW_AUDIT_ENTRIES.format(kept=sql.Literal(kept)), *updates])
+        return sql.SQL("; ").join([*deletions, *updates])
+
+    def _compose_deletion(self, table: sql.Identifier) -> sql.Composed:
+        kept = [row for (row,) in self._conn.execute(LIST_ROWS.format(table=table))]
+        return DELETE_NEW_ROWS.format(table=table, kept=sql.Literal(kept))
 
     def _delete_keys(self, pattern: str) -> None:
         for key in self._redis.keys(pattern):
