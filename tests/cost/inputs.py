@@ -18,7 +18,7 @@ type Inputs = Iterator[tuple[str, GatewayRequest]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takes:
-    """What a route takes: texts in the *query* and in the *body* (by member), or a *batch* of events.
+    """The input of a route: texts in the *query* and in the *body* (by member), or a *batch* of events.
 
     *is_alias*: another route has the same code, and its inputs are measured. A few are enough here.
     """

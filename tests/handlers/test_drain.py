@@ -1,4 +1,4 @@
-"""Drain reads the messages of each dead-letter queue, and counts what alarms watch."""
+"""Drain reads the messages of each dead-letter queue, and counts them in the watched metrics."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The template as CloudFormation gets it: what the transform of AWS SAM makes of template.yaml."""
+"""The template for CloudFormation: the result of SAM's transform of template.yaml."""
 
 from copy import deepcopy
 from functools import cache

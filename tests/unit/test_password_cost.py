@@ -1,4 +1,4 @@
-"""The strength of a password costs less than a few hashes of it, whatever the password."""
+"""The strength check of any password costs less than a few hashes of it."""
 
 import time
 from collections.abc import Callable

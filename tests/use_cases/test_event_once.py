@@ -88,7 +88,7 @@ def test_released_event_without_a_time_stays_one_event(make_history: MakeHistory
     assert history.stored() == {clock: ONE_STORED}
 
 
-def test_earlier_copy_that_arrives_after_the_release_is_the_same_event(make_history: MakeHistory) -> None:
+def test_late_copy_of_a_released_event_is_the_same_event(make_history: MakeHistory) -> None:
     history = make_history()
     for _ in range(2):
         history.send(Clock.RESET)

@@ -47,7 +47,7 @@ def device_of(provisioned: Provisioned) -> AdmittedTenant:
 def test_hour_without_redis_exceeds_the_quota_until_a_roll_up(
     databases: Databases, unreachable: Redis, acme: Provisioned, globex: Provisioned
 ) -> None:
-    """The excess is at most what came since the last roll-up."""
+    """The quota is exceeded by at most the events since the last roll-up."""
     spend(databases, acme, left=3_000)
     workers = [AdmissionGate(unreachable, lambda: databases.functions) for _ in range(WORKERS)]
     tenant, now, taken = device_of(acme), NOW, [0, 0, 0]

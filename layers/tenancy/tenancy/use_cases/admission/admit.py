@@ -198,7 +198,7 @@ class AdmissionGate:
         return admission
 
     def _month_so_far(self, tenant: Tenant, now: datetime) -> MonthSoFar:
-        """Return the month's usage: as of the last roll-up, and what this process has admitted since."""
+        """Return the usage of the last roll-up plus the events that this process has admitted since."""
         month = self._read_month(tenant, now)
         accepted, held = self._taken.since(tenant.organization_id, month.settled_at)
         so_far = month.so_far

@@ -23,7 +23,7 @@ class AuthorizerLoginError(Exception):
     """The authorizer of this release could not log in to PostgreSQL. Nothing was changed."""
 
     def __init__(self) -> None:
-        """Say what to do."""
+        """Name the secret and the role, and the next step."""
         super().__init__(
             "The secret authorizer-database is missing, or its role cannot log in to PostgreSQL."
             ' Make both as docs/operations.md says ("Deploy"), then deploy again.'
