@@ -62,7 +62,10 @@ def report(drained: Drained) -> None:
 
 
 def dead_message(record: dict[str, Any]) -> DeadMessage:
-    """Return the message in an SQS *record*. A message without the id of an organization is the platform's."""
+    """Return the message in an SQS *record*.
+
+    A message without the id of an organization is the platform's.
+    """
     attributes = {name: attribute.get("stringValue", "") for name, attribute in record["messageAttributes"].items()}
     organization_id = parse_id(attributes.get("organization_id", "")) or PLATFORM_LOG
     known_id = parse_id(attributes.get("dead_letter_id", ""))

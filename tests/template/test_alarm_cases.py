@@ -219,7 +219,10 @@ def test_drained_dead_letters_have_an_alarm(queue: str) -> None:
 
 @pytest.mark.parametrize(("function", "queue"), CONSUMED)
 def test_age_alarm_fires_before_messages_leave_the_metric(function: str, queue: str) -> None:
-    """After its third receive a message no longer counts. It is received when it becomes visible again."""
+    """After its third receive a message no longer counts.
+
+    It is received when it becomes visible again.
+    """
     [age] = alarms_of("ApproximateAgeOfOldestMessage", f"{queue}.QueueName")
     minute = 60
 

@@ -38,7 +38,10 @@ OWN_TEXT: Final = "value_error"  # a validator of ours raised a ValueError, whos
 
 
 def list_field_errors(entries: Iterable[Mapping[str, Any]]) -> list[FieldError]:
-    """Return *entries*, errors of pydantic, as errors for the client. At most `MAX_MEMBER_ERRORS` are returned."""
+    """Return *entries*, errors of pydantic, as errors for the client.
+
+    At most `MAX_MEMBER_ERRORS` are returned.
+    """
     return [_field_error(entry) for _, entry in zip(range(MAX_MEMBER_ERRORS), entries, strict=False)]
 
 

@@ -57,7 +57,9 @@ class Request:
 
     @property
     def body(self) -> bytes:
-        """The body as the client sent it. It is decoded at each use, first after the caller is authorized.
+        """The body as the client sent it.
+
+        It is decoded at each use, first after the caller is authorized.
 
         Raises:
             MalformedRequestError: the event says that the body is Base64, and it is not.

@@ -39,7 +39,9 @@ class KnownMember:
 
 
 def find_members(document: bytes) -> dict[str, msgspec.Raw] | None:
-    """Return the members of the JSON text *document*, or None if it is no object. The last one of a name counts.
+    """Return the members of the JSON text *document*, or None if it is no object.
+
+    The last one of a name counts.
 
     Raises:
         msgspec.DecodeError, RecursionError: *document* is not valid JSON.

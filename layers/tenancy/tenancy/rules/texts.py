@@ -45,7 +45,9 @@ def compose(text: str) -> str:
 
 
 def is_cheap(text: str) -> bool:
-    """Whether *text* has at most 30 combining marks in a row. To compose more takes quadratic time.
+    """Whether *text* has at most 30 combining marks in a row.
+
+    To compose more takes quadratic time.
 
     A longer run has a mark at one of every 31st places, so only these and their neighbours are looked at.
     """

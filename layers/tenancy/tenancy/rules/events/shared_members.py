@@ -24,7 +24,10 @@ _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedMembers:
-    """The members of the shared `context` and `integrations` of a batch, by name. Empty objects are left out."""
+    """The members of the shared `context` and `integrations` of a batch, by name.
+
+    Empty objects are left out.
+    """
 
     objects: Mapping[str, Members] = field(default_factory=dict)
 
@@ -47,7 +50,9 @@ class SharedMembers:
         return cls(objects=shared)
 
     def merged_into(self, call: Members) -> Members:
-        """Return *call* with the shared members. Those of the call win, also inside the objects of `context`.
+        """Return *call* with the shared members.
+
+        Those of the call win, also inside the objects of `context`.
 
         A member of the call that has another type stays as it is.
         """
@@ -75,7 +80,10 @@ def members_of(value: msgspec.Raw | None) -> Members:
 
 
 def _merge(shared: Members, own: Members) -> Members:
-    """Merge two objects and the objects directly inside them. A member without content counts as absent."""
+    """Merge two objects and the objects directly inside them.
+
+    A member without content counts as absent.
+    """
     merged = dict(shared)
     for name, value in own.items():
         inherited = shared.get(name)

@@ -220,7 +220,10 @@ def count_marked(client: Client, due: DueEvents) -> int:
 
 
 def insert_marked(client: Client, due: DueEvents) -> None:
-    """Insert the marked events into the events, with the time of their first receipt. Idempotent."""
+    """Insert the marked events into the events, with the time of their first receipt.
+
+    Idempotent.
+    """
     client.command(INSERT_MARKED, parameters=due.parameters)
 
 
