@@ -83,7 +83,7 @@ class CredentialFault(StrEnum):
 
     NONE = "The request has no credential."
     SCHEME = "The Authorization header is neither Bearer nor Basic."
-    OTHER_KIND = "The credential is of another kind than this route takes."
+    OTHER_KIND = "This route does not take this kind of credential."
     MALFORMED = "The credential is malformed."
     SEVERAL = "The request has several credentials."
     NOT_VALID = "The credential is not valid: it is unknown, expired or revoked."

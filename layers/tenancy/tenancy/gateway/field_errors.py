@@ -23,7 +23,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "string_too_long": ("too_long", "Expected at most {max_length} characters."),
         "too_short": ("too_short", "Expected at least {min_length} characters."),
         "too_long": ("too_long", "Expected at most {max_length} characters."),
-        "string_unicode": ("invalid_characters", "The text has a character that is no Unicode character."),
+        "string_unicode": ("invalid_characters", "Expected valid Unicode text, without lone surrogates."),
         "int_type": ("invalid_type", "Expected a whole number."),
         "greater_than_equal": ("out_of_range", "Expected at least {ge}."),
         "less_than_equal": ("out_of_range", "Expected at most {le}."),

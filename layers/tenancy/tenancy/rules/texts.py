@@ -88,8 +88,8 @@ def parse_line(text: str, *, max_characters: int) -> str:
     if not _has_allowed_characters(line) or not any(map(_is_visible, line)):
         raise PydanticCustomError(
             "invalid_characters",
-            "Expected one line of visible characters. Control characters, controls of direction, and private-use and "
-            "unassigned characters are not allowed.",
+            "Expected one line of visible characters. Control, bidirectional control, private-use and unassigned "
+            "characters are not allowed.",
         )
     return line
 

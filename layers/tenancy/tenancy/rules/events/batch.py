@@ -79,7 +79,7 @@ EVENTS_MEMBER: Final[Mapping[str, KnownMember]] = MappingProxyType(
     {"events": KnownMember(check=check_list, is_required=True)}
 )
 NO_JSON_TEXT: Final = "The body is not valid JSON."
-NOT_VALID_TEXT: Final = "The body is not valid. `errors` lists the members."
+NOT_VALID_TEXT: Final = "The body is not valid. `errors` lists the fields."
 
 
 def decode_body(body: bytes) -> bytes:

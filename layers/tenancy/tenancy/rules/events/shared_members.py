@@ -36,12 +36,14 @@ class SharedMembers:
         """Return the shared members of *batch*. Values that are no object count as absent.
 
         Raises:
-            TooLargeError: they exceed 32 KB, or 16 MB in all calls together.
+            TooLargeError: they exceed 32 KiB, or 16 MiB in all calls together.
         """
         shared = {name: members for name in SHARED_NAMES if (members := members_of(getattr(batch, name)))}
         size = sum(len(bytes(getattr(batch, name))) for name in shared)
         if size > MAX_EVENT_BYTES:
-            raise TooLargeError(f"`context` and `integrations` of the batch exceed {MAX_EVENT_BYTES} bytes.")
+            raise TooLargeError(
+                f"`context` and `integrations` of the batch exceed {MAX_EVENT_BYTES} bytes. Shorten them."
+            )
         if size * len(batch.batch) > MAX_MERGED_BYTES:
             raise TooLargeError(
                 f"`context` and `integrations` of the batch have {size} bytes in each of {len(batch.batch)} calls. "
