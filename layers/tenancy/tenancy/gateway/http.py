@@ -109,7 +109,7 @@ def parse_request(event: Mapping[str, Any]) -> Request:
 
 
 def _route_path(path: str) -> str:
-    """Return *path* without the stage and without trailing slashes, as API Gateway compares it with the routes.
+    """Return *path* without the stage and without trailing slashes.
 
     API Gateway routes `/events/` as `/events`, and passes on the path as it was sent.
     """

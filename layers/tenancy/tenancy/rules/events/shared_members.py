@@ -1,4 +1,4 @@
-"""Merges the members that a Segment batch shares, `context` and `integrations`, into each of its calls."""
+"""Merges `context` and `integrations` of a Segment batch into each of its calls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
