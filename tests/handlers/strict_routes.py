@@ -1,4 +1,4 @@
-"""The routes of the template that refuse unknown members, each with a sample request of a caller that may call it."""
+"""The routes that refuse unknown members, each with a sample request of a permitted caller."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

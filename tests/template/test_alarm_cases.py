@@ -1,4 +1,4 @@
-"""Each alarm fires on the data that its description claims, and not on normal data or on the data of another stack.
+"""Each alarm fires on data that fits its description, and on no other data.
 
 The rules are CloudWatch's (alarm_rules.py). The data is in alarm_cases.py: an alarm without data there fails here.
 """

@@ -1,4 +1,4 @@
-"""Erasures remove dead letters: an organization's all, and of a data subject exactly its events."""
+"""Erasures remove dead letters: all of an organization, and exactly the events of a data subject."""
 
 from datetime import timedelta
 from uuid import UUID

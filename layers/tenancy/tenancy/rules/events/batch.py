@@ -89,7 +89,7 @@ def decode_body(body: bytes) -> bytes:
 
     Raises:
         MalformedRequestError: the body is not valid gzip or not UTF-8.
-        TooLargeError: the decompressed body exceeds 4 MB.
+        TooLargeError: the decompressed body exceeds 4 MiB.
     """
     if body.startswith(GZIP_MAGIC):
         body = _gunzip(body)
