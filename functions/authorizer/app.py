@@ -34,9 +34,9 @@ class UnauthorizedError(Exception):
 def handler(event: object, _context: object) -> dict[str, Any]:
     """Answer a REQUEST authorizer call of API Gateway.
 
-    Any event without a valid credential is refused, also a malformed one. Faults are counted here. API Gateway counts
-    its 503 as a 4XXError, because the template changes the status, and Lambda counts a refused credential as an error
-    as well.
+    An event without a valid credential is refused, also a malformed event. Faults are counted here, because no metric
+    of AWS shows them alone: API Gateway counts its 503 as a 4XXError, because the template changes the status. Lambda
+    counts a refused credential as an error, too.
     """
     with count_faults(AUTHORIZER_FAULT, expected=UnauthorizedError):
         return answer(event)
@@ -46,7 +46,7 @@ def answer(event: object) -> dict[str, Any]:
     """Return the policy of the caller.
 
     Raises:
-        UnauthorizedError: the credential is missing, bad, expired or revoked.
+        UnauthorizedError: the credential is missing, malformed, unknown, expired or revoked.
         UnavailableError: the database or Secrets Manager is unreachable.
     """
     request = parse_authorizer_request(event)
@@ -60,7 +60,7 @@ def answer(event: object) -> dict[str, Any]:
 
 
 def _authenticate(request: AuthorizerRequest) -> Authenticated:
-    if not request.stage_arn:  # there would be nothing to allow
+    if not request.stage_arn:  # no API that the policy could allow
         raise UnauthenticatedError
     identity = {name: request.header_values.get(name, ()) for name in IDENTITY_SOURCES}
     return authenticate(db, wiring.key_set, identity[AUTHORIZATION], now=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Throttles: all methods together stay below an account's limits, and public ones leave room for the others."""
+"""All throttles together stay below an account's limits, and public ones leave room for others."""
 
 import tomllib
 from collections.abc import Iterator

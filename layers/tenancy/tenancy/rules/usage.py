@@ -49,7 +49,10 @@ class MonthSoFar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledMonth:
-    """The use of the current month as of *settled_at*, the start of the last roll-up or of the month."""
+    """The usage of the current month as of *settled_at*.
+
+    *settled_at* is the start of the last roll-up, or of the month.
+    """
 
     so_far: MonthSoFar
     settled_at: datetime

@@ -30,7 +30,10 @@ class TakenEvents:
         minutes[minute] = (accepted_before + accepted, held_before + held)
 
     def since(self, organization_id: UUID, settled_at: datetime) -> Amounts:
-        """Return the accepted and the held events from the minute of *settled_at* on. Forget earlier ones."""
+        """Return the accepted and the held events from the minute of *settled_at* on.
+
+        Forget earlier ones.
+        """
         minutes = self._taken.get(organization_id, {})
         for minute in [each for each in minutes if each < _minute_of(settled_at)]:
             del minutes[minute]
