@@ -37,8 +37,8 @@ class TakenEvents:
 
     A roll-up counts rows. Events that wait in the queue have none, so an hour is kept until its events have left the
     queue. Events of other processes are not known here. If they are counted first, in the same hour, they are taken
-    for this process's events. So the result is never more than this process's uncounted events, apart from
-    duplicates, which never become rows.
+    for this process's events. So the sum is never above this process's uncounted events. Duplicates are among these
+    until their hour is settled, because they never become rows.
 
     Memory is bounded. The organizations that sent nothing for the longest time are forgotten first.
     """
