@@ -55,13 +55,19 @@ class TakenEvents:
         hour.held += held
 
     def cancel(self, organization_id: UUID, *, accepted: int, held: int, at: datetime) -> None:
-        """Remove events that were added *at* that time and not enqueued. A forgotten hour stays forgotten."""
+        """Remove events that were added *at* that time and not enqueued.
+
+        A forgotten hour stays forgotten.
+        """
         hour = self._taken.get(organization_id, {}).get(_hour_of(at))
         if hour is not None:
             hour.remove(accepted, held)
 
     def sum_uncounted(self, organization_id: UUID, month: CountedMonth, *, now: datetime) -> EventCounts:
-        """Return the accepted and the held events that are not in *month*. Forget the hours before its recent ones."""
+        """Return the accepted and the held events that are not in *month*.
+
+        Forget the hours before its recent ones.
+        """
         hours = self._taken.get(organization_id, {})
         for settled in [hour for hour in hours if hour < month.recent_from]:
             del hours[settled]
