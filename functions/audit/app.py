@@ -14,7 +14,7 @@ from tenancy.gateway.documents.audit import (
     verification_document,
     without_operators_addresses,
 )
-from tenancy.gateway.resolver import api, handler_of, tenant_of
+from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.audit_chain import AuditEntry
 from tenancy.rules.cursors import Page
@@ -74,10 +74,4 @@ def answer_verification(organization_id: UUID, query: VerifyQuery) -> dict[str, 
     return verification_document(verify_audit_log(db, signer, organization_id, after=query.link()))
 
 
-handler = handler_of(
-    app,
-    base_domain=settings.base_domain,
-    upgrade_url=settings.upgrade_url,
-    trail=wiring.trail,
-    gate=wiring.gate(lambda: db),
-)
+handler = wiring.handler(app, db)

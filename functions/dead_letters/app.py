@@ -8,7 +8,7 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.documents.dead_letters import DeadLettersQuery, letter_page_document
-from tenancy.gateway.resolver import api, handler_of, operator_of, request_of
+from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.durations import REDRIVE_WORK_TIME_SECONDS
@@ -53,11 +53,4 @@ def redrive(organization_id: UUID) -> dict[str, Any]:
     return {"redriven": done.redriven, "waiting": done.waiting}
 
 
-gate = wiring.gate(lambda: platform_db)
-handler = handler_of(
-    app,
-    base_domain=settings.base_domain,
-    upgrade_url=settings.upgrade_url,
-    trail=wiring.trail,
-    gate=gate,
-)
+handler = wiring.handler(app, platform_db)

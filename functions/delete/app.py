@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tenancy.gateway.documents.deletions import DeletionRequest, certificates_document, deletion_document
 from tenancy.gateway.documents.organizations import organization_document, report_unpublished
-from tenancy.gateway.resolver import api, caller_of, handler_of, operator_of, request_of
+from tenancy.gateway.resolver import api, caller_of, operator_of, request_of
 from tenancy.gateway.rights import for_operators, for_operators_or_own
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.permissions import ORGANIZATION_DELETE
@@ -63,11 +63,4 @@ def certificate(organization_id: UUID) -> dict[str, Any]:
     return certificates_document(read_certificate(platform_db, signer, organization_id))
 
 
-gate = wiring.gate(lambda: platform_db)
-handler = handler_of(
-    app,
-    base_domain=settings.base_domain,
-    upgrade_url=settings.upgrade_url,
-    trail=wiring.trail,
-    gate=gate,
-)
+handler = wiring.handler(app, platform_db)

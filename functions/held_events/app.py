@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from tenancy.gateway.resolver import api, handler_of, operator_of, request_of
+from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
 from tenancy.settings import Settings
@@ -36,11 +36,4 @@ def release(organization_id: UUID) -> dict[str, Any]:
     return {"released": done.released, "waiting": done.waiting}
 
 
-gate = wiring.gate(lambda: platform_db)
-handler = handler_of(
-    app,
-    base_domain=settings.base_domain,
-    upgrade_url=settings.upgrade_url,
-    trail=wiring.trail,
-    gate=gate,
-)
+handler = wiring.handler(app, platform_db)

@@ -12,7 +12,7 @@ from tenancy.gateway.documents.erasures import NewErasure, erasure_document
 from tenancy.gateway.documents.exports import export_document
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import WholeNumber
-from tenancy.gateway.resolver import api, handler_of, request_of, tenant_of
+from tenancy.gateway.resolver import api, request_of, tenant_of
 from tenancy.gateway.rights import for_tenants
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.cursors import MAX_PAGE
@@ -89,10 +89,4 @@ def show_erasure(erasure_id: UUID) -> dict[str, Any]:
     return erasure_document(read_erasure(db, tenant, erasure_id))
 
 
-handler = handler_of(
-    app,
-    base_domain=settings.base_domain,
-    upgrade_url=settings.upgrade_url,
-    trail=wiring.trail,
-    gate=wiring.gate(lambda: db),
-)
+handler = wiring.handler(app, db)

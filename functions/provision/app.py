@@ -12,7 +12,7 @@ from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import WholeNumber
-from tenancy.gateway.resolver import api, handler_of, operator_of, request_of
+from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.cursors import MAX_PAGE
@@ -89,11 +89,4 @@ def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
     return organization_document(report_unpublished(changed))
 
 
-gate = wiring.gate(lambda: platform_db)
-handler = handler_of(
-    app,
-    base_domain=settings.base_domain,
-    upgrade_url=settings.upgrade_url,
-    trail=wiring.trail,
-    gate=gate,
-)
+handler = wiring.handler(app, platform_db)

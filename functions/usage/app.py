@@ -18,7 +18,7 @@ from tenancy.gateway.documents.metering import (
 from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.parameters import Day, WholeNumber
-from tenancy.gateway.resolver import api, handler_of, tenant_of
+from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.quotas import parse_metric
@@ -137,10 +137,4 @@ def release(metric: str, reservation_id: UUID) -> Response[str]:
     return Response(HTTPStatus.NO_CONTENT, body="")
 
 
-handler = handler_of(
-    app,
-    base_domain=settings.base_domain,
-    upgrade_url=settings.upgrade_url,
-    trail=wiring.trail,
-    gate=wiring.gate(lambda: db),
-)
+handler = wiring.handler(app, db)

@@ -12,6 +12,9 @@ from tenancy.rules.durations import CLICKHOUSE_QUERY_TIMEOUT_SECONDS, PUBLICATIO
 from tenancy.settings import Settings
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+
+    from tenancy.gateway.serve import Handler
     from tenancy.gateway.trail import AuditTrail
     from tenancy.rules.tokens import KeySet
     from tenancy.stores.aws.client import AwsClient
@@ -242,6 +245,21 @@ class Wiring:
 
         self.request_redis.connect()
         return AdmissionGate(self.request_redis, database)
+
+    def handler(self, app: "APIGatewayRestResolver", database: "Database") -> "Handler":
+        """Return the Lambda handler of *app*, whose requests are admitted, audited and resolved to one organization.
+
+        Admission reads *database* only for a standing that Redis does not have.
+        """
+        from tenancy.gateway.resolver import handler_of
+
+        return handler_of(
+            app,
+            base_domain=self.settings.base_domain,
+            upgrade_url=self.settings.upgrade_url,
+            trail=self.trail,
+            gate=self.gate(lambda: database),
+        )
 
     @cached_property
     def write_keys(self) -> "WriteKeys":
