@@ -1,5 +1,6 @@
 """Erasures remove dead letters: all of an organization, and exactly the events of a data subject."""
 
+import json
 from datetime import timedelta
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import pytest
 
 from tenancy.rules.dead_letters import DeadLetterKind
 from tenancy.rules.erasures import ErasureStatus, SubjectKind
+from tenancy.rules.texts import compose
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.privacy import erase_from_dead_letters
 from tests.given import Databases
@@ -77,6 +79,30 @@ def test_call_that_may_hold_the_subject_is_deleted(databases: Databases, acme: P
     run_jobs(databases, NOW + MINUTE)
 
     assert list(bodies().values()) == [call('{"userId": "joe"}')]
+
+
+def test_call_received_after_the_request_is_deleted(databases: Databases, acme: Provisioned) -> None:
+    """A device that was offline sends calls of an earlier time."""
+    own = acme.organization.id
+    late, other = call('{"userId": "jane"}'), call('{"userId": "joe"}')
+    sent = [message(own, each, kind=DeadLetterKind.CALLS, received_at=NOW + MINUTE) for each in (late, other)]
+    drain(databases, *sent, now=NOW + MINUTE)
+    ask_erasure(databases, acme, "jane", NOW, SubjectKind.USER_ID)
+
+    run_jobs(databases, NOW + 2 * MINUTE)
+
+    assert list(bodies().values()) == [other]
+
+
+@pytest.mark.parametrize("spelling", ["\u00e9" * 200, "e\u0301" * 200, "e\u0301" * 300])
+def test_long_name_is_deleted_in_every_spelling(databases: Databases, acme: Provisioned, spelling: str) -> None:
+    content = json.dumps({"userId": spelling}, ensure_ascii=False)
+    drain(databases, message(acme.organization.id, call(content), kind=DeadLetterKind.CALLS))
+    ask_erasure(databases, acme, compose(spelling)[:255], NOW, SubjectKind.USER_ID)
+
+    run_jobs(databases, NOW + MINUTE)
+
+    assert bodies() == {}
 
 
 def test_unreadable_frame_is_deleted(databases: Databases, acme: Provisioned) -> None:
