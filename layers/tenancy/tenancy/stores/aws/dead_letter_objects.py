@@ -1,6 +1,6 @@
 """The bodies of dead letters in S3. An object's name is the id of its dead letter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -42,24 +42,28 @@ class DeadLetterObjects(Objects):
             bodies = pool.map(partial(self._find_body, organization_id), letter_ids)
             return dict(zip(letter_ids, bodies, strict=True))
 
-    def list_letters(self, organization_id: UUID, *, after: UUID | None, through: UUID) -> frozenset[UUID]:
-        """Return the ids of the organization's objects *after* that id, up to *through*.
+    def find_stored(self, organization_id: UUID, letter_ids: Collection[UUID]) -> frozenset[UUID]:
+        """Return which of the dead letters have an object. S3 lists 1,000 objects in one call.
 
         Raises:
             UnavailableError: S3 rejected the call or is unreachable.
         """
-        folder = self._key(organization_id, str(through)).removesuffix(str(through))
-        start = self._key(organization_id, str(after)) if after else folder
+        wanted = {self._key(organization_id, str(letter_id)): letter_id for letter_id in letter_ids}
+        if not wanted:
+            return frozenset()
+        first, last = min(wanted), max(wanted)
+        folder, name = first.split("/")
         found: set[UUID] = set()
         try:
             pages = self._client().get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=folder, StartAfter=start):
-                found.update(UUID(each["Key"].removeprefix(folder)) for each in page.get("Contents", []))
-                if found and max(found) >= through:
+            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{folder}/", StartAfter=f"{folder}/{name[:-1]}"):
+                keys = [each["Key"] for each in page.get("Contents", [])]
+                found.update(wanted[key] for key in keys if key in wanted)
+                if keys and keys[-1] >= last:
                     break
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("S3 did not list the dead letters.") from error
-        return frozenset(letter_id for letter_id in found if letter_id <= through)
+        return frozenset(found)
 
     def delete_body(self, organization_id: UUID, letter_id: UUID) -> None:
         """Delete the body of a dead letter. Idempotent.

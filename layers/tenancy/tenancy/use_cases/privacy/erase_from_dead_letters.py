@@ -74,7 +74,7 @@ def _erase_unmarked(
         with platform_db.tenant_transaction(job.organization_id) as conn:
             page = list_unmarked(conn, job.organization_id, after=after, limit=UNMARKED_PER_PAGE)
         if page:
-            stored = objects.list_letters(job.organization_id, after=after, through=page[-1].id)
+            stored = objects.find_stored(job.organization_id, [letter.id for letter in page])
             _erase(platform_db, objects, job, [letter for letter in page if letter.id in stored], now=clock())
             after = page[-1].id
         if len(page) < UNMARKED_PER_PAGE:
