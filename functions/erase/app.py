@@ -10,7 +10,7 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from tenancy.gateway.metrics import count
+from tenancy.gateway.metrics import ROWS_CAME_BACK, count
 from tenancy.gateway.task import Task, serve_tasks
 from tenancy.gateway.times import format_time
 from tenancy.rules.deletion import ErasureCount
@@ -113,7 +113,7 @@ def report(counted: ErasureCount) -> dict[str, Any]:
     Rows that were found after their erasure mean that a writer ignores the tombstones. They are counted in a metric.
     """
     if counted.found:
-        count("RowsCameBack")
+        count(ROWS_CAME_BACK)
         logger.warning("rows found after their erasure", found=dict(counted.found))
     return {"counts": counted.left, "found": counted.found}
 

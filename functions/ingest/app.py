@@ -90,7 +90,7 @@ def answer_segment_calls(request: Request) -> Response:
     now = datetime.now(UTC)
     with counts_refused_batches():
         key, decoded = find_write_key(request)
-        sample = CallSample()
+        sample = CallSample(request.measure_body)
 
         def parse(tenant: Tenant) -> ParsedBatch:
             body = decode_body(request.body) if decoded is None else decoded

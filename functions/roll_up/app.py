@@ -7,7 +7,13 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from tenancy.gateway.metrics import count
+from tenancy.gateway.metrics import (
+    COUNTER_DRIFT,
+    COUNTERS_NOT_SETTLED,
+    STATISTICS_DRIFT,
+    TOMBSTONES_RESTORED,
+    count,
+)
 from tenancy.rules.durations import ROLL_UP_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
 from tenancy.use_cases.schedule.hourly import HourlyStores, run_hourly
@@ -51,9 +57,9 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
 def report(roll_up: RollUp, tombstones_restored: Sequence[UUID]) -> None:
     """Write one metric per organization for each drift that the roll-up has found."""
     for organization_id in tombstones_restored:
-        count("GatesClosedAgain", {"organization_id": str(organization_id)})
-    for name, drifts in (("CounterDrift", roll_up.counter_drifts), ("StatisticsDrift", roll_up.statistics_drifts)):
+        count(TOMBSTONES_RESTORED, {"organization_id": str(organization_id)})
+    for name, drifts in ((COUNTER_DRIFT, roll_up.counter_drifts), (STATISTICS_DRIFT, roll_up.statistics_drifts)):
         for organization_id, events in drifts.items():
             count(name, {"organization_id": str(organization_id)}, abs(events))
     if roll_up.ran and not roll_up.counters_settled:
-        count("CountersNotSettled")
+        count(COUNTERS_NOT_SETTLED)

@@ -6,7 +6,15 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
+from tenancy.gateway.metrics import (
+    DELETIONS_NOT_CHECKED,
+    DELETIONS_OVERDUE,
+    EFFECTS_PARKED,
+    OLDEST_EFFECT_SECONDS,
+    REQUESTS_NOT_PERSISTED,
+    STANDING_NOT_PUBLISHED,
+    count,
+)
 from tenancy.rules.durations import SWEEP_REDIS_TIMEOUT_SECONDS, SWEEP_WORK_TIME_SECONDS
 from tenancy.settings import Settings
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets
@@ -76,12 +84,12 @@ def report(run: SweepRun) -> None:
     if not_published := run.outbox.failed.count(OutboxKind.STANDING):
         count(STANDING_NOT_PUBLISHED, amount=not_published)
     if run.requests_persisted is None:
-        count("RequestsNotKept")
+        count(REQUESTS_NOT_PERSISTED)
     if run.deletions is not None and run.deletions.overdue:
-        count("DeletionsOverdue", amount=run.deletions.overdue)
+        count(DELETIONS_OVERDUE, amount=run.deletions.overdue)
     if run.deletions is not None and run.deletions.unchecked:
-        count("DeletionsNotChecked", amount=run.deletions.unchecked)
+        count(DELETIONS_NOT_CHECKED, amount=run.deletions.unchecked)
     if run.backlog is not None:
         if run.backlog.parked:
-            count("EffectsParked", amount=run.backlog.parked)
-        count("OldestEffectSeconds", amount=int(run.backlog.oldest.total_seconds()))
+            count(EFFECTS_PARKED, amount=run.backlog.parked)
+        count(OLDEST_EFFECT_SECONDS, amount=int(run.backlog.oldest.total_seconds()))

@@ -1,9 +1,11 @@
 """The drain and the redrive of dead letters that crash at any moment."""
 
+from datetime import datetime
 from uuid import UUID
 
 import pytest
 
+from tenancy.rules.durations import REDRIVE_LEASE_TIME
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.dead_letters import DeadLetters
 from tenancy.stores.aws.redrive_queue import RedriveQueue
@@ -63,11 +65,11 @@ def test_crashed_redrive_counts_each_event_once(
     def begin() -> None:
         drain(databases, *poison(own))
 
-    def redrive(_: None = None) -> None:
-        redrive_dead_letters(databases.platform, redrive_targets, own, OPERATOR, has_time=unlimited_time, now=NOW)
+    def redrive(_: None = None, now: datetime = NOW) -> None:
+        redrive_dead_letters(databases.platform, redrive_targets, own, OPERATOR, has_time=unlimited_time, now=now)
 
     for crash in crashes(begin, redrive):
-        redrive()
+        redrive(now=NOW + REDRIVE_LEASE_TIME)  # by then the lease of the crashed process has ended
 
         events += LETTERS
         assert load_frames(lambda: databases.clickhouse, dead_letters, frames_in(aws.queue_url)) == [], crash

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from tenancy.rules import durations
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.stores.aws.secrets import PLATFORM_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -15,6 +16,7 @@ from tests.handlers.dead_letter_requests import operator_request
 from tests.handlers.functions import Function, LogLines, PutSecret, Start, superuser
 from tests.handlers.queues import messages_in
 from tests.handlers.requests import answer_of, sample
+from tests.template.template import RESOURCES
 from tests.use_cases.dead_letters import bodies
 
 CASES = sorted(path.stem for path in (ROOT / "events" / "drain").glob("*.json"))
@@ -62,11 +64,17 @@ def metrics(output: str) -> dict[str, list[float]]:
     return found
 
 
+def tries(queue: str) -> str:
+    """Return the first sentence of the cause of messages that SQS itself moved out of *queue*."""
+    deliveries = RESOURCES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+    return f"Delivered {deliveries} times without success."
+
+
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
         ("frames", ("events", "ClickHouse error 27 CANNOT_PARSE_INPUT_ASSERTION_FAILED", 2, None)),
-        ("audit_record", ("audit", "Delivered too often: not written to the audit log.", None, None)),
+        ("audit_record", ("audit", f"{tries('AuditQueue')} Read the log of Record.", None, None)),
         ("rejected_call", ("calls", "missing", None, 0)),
     ],
 )
@@ -87,6 +95,15 @@ def test_sample_is_stored_with_its_kind_and_cause(
 
 def test_every_sample_is_tried() -> None:
     assert CASES == ["audit_record", "frames", "rejected_call"]
+
+
+@pytest.mark.parametrize("table", ["events", "held_events"])
+def test_cause_of_a_message_that_sqs_moved_asserts_nothing(
+    drain: Function, databases: Databases, acme: Provisioned, table: str
+) -> None:
+    drain(delivery("frames", acme.organization.id, datetime.now(UTC), table=table, error=None))
+
+    assert rows(databases, acme.organization.id)[0][:2] == (table, f"{tries('EventsQueue')} Read the log of Load.")
 
 
 def test_held_events_are_a_kind_of_their_own(drain: Function, databases: Databases, acme: Provisioned) -> None:
@@ -178,6 +195,20 @@ def test_messages_come_again_without_a_database(
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
     assert metrics(capsys.readouterr().out) == {"DeadLettersNotDrained": [1.0]}
+
+
+@pytest.mark.usefixtures("secrets")
+def test_messages_past_the_work_time_are_counted_and_come_again(
+    start: Start, acme: Provisioned, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durations, "DRAIN_WORK_TIME_SECONDS", 0)
+    event = delivery("frames", acme.organization.id, datetime.now(UTC))
+
+    answer = start("drain")(event)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+    assert metrics(capsys.readouterr().out) == {"DeadLettersNotDrained": [1.0]}
+    assert bodies() == {}
 
 
 @pytest.mark.usefixtures("secrets")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.events.batch import MAX_BATCH_BYTES
 from tenancy.rules.events.frames import decode_lines
 from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.use_cases.ingest.sample_rejected import MAX_CALLS_PER_SAMPLE
@@ -13,7 +14,15 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.queues import messages_in
-from tests.handlers.requests import problem_of, sample, segment_call, with_body, with_path
+from tests.handlers.requests import (
+    answer_of,
+    problem_of,
+    sample,
+    segment_call,
+    with_basic_auth,
+    with_body,
+    with_path,
+)
 from tests.handlers.sent_events import is_sdk_success, segment_batch
 
 BAD = {"type": "track", "messageId": "bad"}  # neither a device nor a user
@@ -100,6 +109,48 @@ def test_large_call_is_sampled_without_its_content(ingest: Function, aws: AwsAcc
     [(attributes, content)] = sampled(aws)
     assert int(attributes["size_bytes"]) > MAX_EVENT_BYTES
     assert content == [None]
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (b"{", "batch_malformed_request"),
+        (b"\x1f\x8b no gzip", "batch_malformed_request"),
+        (b"[]", "batch_invalid"),
+        (b'{"batch": "jane"}', "batch_invalid"),
+        (b'{"batch": []}', "batch_invalid"),
+        (b" " * (MAX_BATCH_BYTES + 1), "batch_too_large"),
+        (b'{"batch": [{}], "context": {"a": "%s"}}' % (b"x" * MAX_EVENT_BYTES), "batch_too_large"),
+    ],
+    ids=["no JSON", "no gzip", "list", "no list", "empty", "large body", "large context"],
+)
+def test_refused_batch_is_sampled_without_its_content(
+    ingest: Function, aws: AwsAccount, acme: Provisioned, body: bytes, cause: str
+) -> None:
+    request = with_basic_auth(with_body(segment_batch(), body), acme.write_key)
+
+    assert answer_of(ingest(request)).status in {400, 413, 422}
+
+    [(attributes, content)] = sampled(aws)
+    size = {"size_bytes": str(len(body))}
+    assert attributes == {"organization_id": str(acme.organization.id), "error": cause, **size}
+    assert content == [None]
+
+
+def test_refused_batch_of_an_unknown_caller_is_not_sampled(
+    ingest: Function, aws: AwsAccount, acme: Provisioned, globex: Provisioned
+) -> None:
+    """Nor is one that names another organization, or has the keys of two."""
+    key = acme.write_key
+    unknown = with_body(segment_batch(), b'{"batch": []')
+    of_another = segment_batch(BAD, key=key, organization_id=str(globex.organization.id))
+    two_keys = with_basic_auth(segment_batch(BAD, key=globex.write_key), key)
+
+    statuses = [answer_of(ingest(request)).status for request in (unknown, of_another, two_keys)]
+
+    assert statuses == [401, 403, 401]
+
+    assert sampled(aws) == []
 
 
 def test_refused_request_is_not_sampled(

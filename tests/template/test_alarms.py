@@ -1,5 +1,6 @@
 """Alarms: each watches a metric that exists, and tells the reader the limit and what to do."""
 
+import ast
 import re
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from tenancy.gateway.metrics import NAMESPACE
 from tests.given import ROOT
 from tests.template.alarm_rules import metrics_of
-from tests.template.app_source import texts
+from tests.template.app_source import nodes, texts
 from tests.template.template import properties_of
 
 ALARMS = properties_of("AWS::CloudWatch::Alarm")
@@ -73,6 +74,19 @@ def test_each_metric_has_an_alarm_or_a_reason() -> None:
     described = re.findall(r"^\| `(\w+)` \|", operations, re.MULTILINE)
 
     assert sorted(described) == sorted({alarm["MetricName"] for alarm in OWN.values()} | NOT_WATCHED.keys())
+
+
+def test_names_of_metrics_are_constants() -> None:
+    """A misspelled name would be a metric that no alarm watches."""
+    literals = [
+        f"{path.parent.name}: {ast.unparse(node)}"
+        for path in [*ROOT.glob("functions/*/app.py"), *(ROOT / "layers/tenancy/tenancy").rglob("*.py")]
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"count", "count_faults"} and node.args
+        if isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
+    ]
+
+    assert literals == []
 
 
 @pytest.mark.parametrize("name", ALARMS)

@@ -3,15 +3,28 @@
 import ast
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tenancy.rules import durations as d
+from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
+from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.objects import Objects
 from tests.given import ROOT
-from tests.template.template import FUNCTIONS, TEMPLATE, properties_of
+from tests.template.template import FOLDERS, FUNCTIONS, TEMPLATE, properties_of, statements
 
 USUAL = TEMPLATE["Globals"]["Function"]["Timeout"]
 CORE = ROOT / "layers/tenancy/tenancy"
+BUCKETS: dict[str, type[Objects]] = {"ExportsBucket": Exports, "DeadLettersBucket": DeadLetterObjects}
+SIGNING_ONLY = {"privacy", "sweep"}  # a link is signed without a call
+# The time after which a function that calls S3 begins no other call, in seconds. A task of erase begins with it.
+WORK_BEFORE_S3 = {
+    "dead_letters": d.REDRIVE_WORK_TIME_SECONDS,
+    "drain": d.DRAIN_WORK_TIME_SECONDS,
+    "erase": 0,
+    "privacy_jobs": d.PRIVACY_JOBS_WORK_TIME_SECONDS,
+}
 # Rules that are numbers of another kind: what is sold, and how old a client's clock may be.
 ELSEWHERE = {"rules/tiers.py", "rules/rate_limit.py", "rules/deletion.py", "rules/events/row.py"}
 
@@ -63,13 +76,55 @@ def test_longest_functions_have_lambdas_maximum(function: str) -> None:
         (d.SWEEP_REDIS_TIMEOUT_SECONDS, "sweep"),
         (d.PUBLICATION_REDIS_TIMEOUT_SECONDS, "delete"),
         (d.REDRIVE_WORK_TIME_SECONDS, "dead_letters"),
+        (d.DRAIN_WORK_TIME_SECONDS, "drain"),
     ],
 )
 def test_work_ends_before_lambda_ends_the_function(seconds: float, function: str) -> None:
     assert seconds < time_out(function)
 
 
-@pytest.mark.parametrize(("lease", "function"), [(d.SWEEP_LEASE_TIME, "sweep"), (d.ROLL_UP_LEASE_TIME, "roll_up")])
+def s3_clients() -> Iterator[tuple[str, type[Objects]]]:
+    """Yield each function that calls S3, by its policies, with the store that it uses."""
+    for function in FOLDERS:
+        granted = [statement for statement in statements(function) if "s3:" in str(statement["Action"])]
+        for bucket, store in BUCKETS.items():
+            if any(bucket in str(statement["Resource"]) for statement in granted) and function not in SIGNING_ONLY:
+                yield function, store
+
+
+def longest_call(store: type[Objects]) -> float:
+    """Return the time of a call of a silent S3 in seconds, with all of its attempts."""
+    config: Any = store.config
+    return float(config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout))
+
+
+def test_functions_that_call_s3_are_discovered() -> None:
+    assert {function for function, _ in s3_clients()} == WORK_BEFORE_S3.keys()
+
+
+@pytest.mark.parametrize(("function", "store"), list(s3_clients()))
+def test_silent_s3_does_not_outlast_the_function(function: str, store: type[Objects]) -> None:
+    """A last call of S3 begins at the end of the work time. The result is then sent and stored."""
+    calls_after_it = d.AWS_CALL_TIMEOUT_SECONDS + d.POSTGRES_SILENCE_LIMIT_MS / 1000
+
+    assert WORK_BEFORE_S3[function] + longest_call(store) + calls_after_it < time_out(function)
+
+
+def test_functions_that_only_sign_links_have_no_other_right() -> None:
+    for function in SIGNING_ONLY:
+        actions = [each["Action"] for each in statements(function) if "s3:" in str(each["Action"])]
+
+        assert actions == ["s3:GetObject"]
+
+
+@pytest.mark.parametrize(
+    ("lease", "function"),
+    [
+        (d.SWEEP_LEASE_TIME, "sweep"),
+        (d.ROLL_UP_LEASE_TIME, "roll_up"),
+        (d.REDRIVE_LEASE_TIME, "dead_letters"),
+    ],
+)
 def test_lease_outlasts_its_holder(lease: timedelta, function: str) -> None:
     assert lease > timedelta(seconds=time_out(function))
 

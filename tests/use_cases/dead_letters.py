@@ -1,12 +1,15 @@
 """Dead letters of a test: messages as drain gets them, and the rows and objects that it has stored."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
 import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from tenancy.rules.dead_letters import DeadLetter, DeadLetterKind
 from tenancy.rules.events.frames import encode_frames, encode_lines
@@ -14,6 +17,7 @@ from tenancy.rules.events.row import EventRow
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.use_cases.dead_letters.drain import DeadMessage, Drained, drain_messages
 from tests.given import DEAD_LETTERS_BUCKET, REGION, Databases
+from tests.use_cases.privacy_jobs import HasTime, unlimited_time
 
 OBJECTS = DeadLetterObjects(REGION, DEAD_LETTERS_BUCKET, path_style=True)
 CAUSE = "ClickHouse error 27 CANNOT_PARSE_INPUT_ASSERTION_FAILED"
@@ -24,6 +28,7 @@ LIST_LETTERS = """
            deleted_at IS NOT NULL
     FROM dead_letters WHERE organization_id = %s ORDER BY first_received_at, id
 """
+SEND = "_make_api_call"  # of botocore: every call of every client
 numbers = count()
 
 
@@ -84,8 +89,29 @@ def message(
     return DeadMessage(message_id=str(letter.id), letter=letter, body=body, was_redriven=redriven is not None)
 
 
-def drain(databases: Databases, *messages: DeadMessage, now: datetime = NOW) -> Drained:
-    return drain_messages(databases.platform, OBJECTS, messages, now=now)
+def drain(
+    databases: Databases, *messages: DeadMessage, now: datetime = NOW, has_time: HasTime = unlimited_time
+) -> Drained:
+    return drain_messages(databases.platform, OBJECTS, messages, has_time=has_time, now=now)
+
+
+def refuse_keys(monkeypatch: pytest.MonkeyPatch, operation: str, keys: Collection[str]) -> None:
+    """Let S3 refuse one operation on some objects, as it does for an object with a hold."""
+    send = getattr(BaseClient, SEND)
+
+    def refusing(client: Any, name: str, values: dict[str, Any]) -> Any:  # noqa: ANN401 - botocore's
+        error: Any = {"Code": "AccessDenied", "Message": "Access Denied"}
+        if name == operation and values.get("Key") in keys:
+            raise ClientError({"Error": error}, name)
+        if name == operation == "DeleteObjects":
+            objects = values["Delete"]["Objects"]
+            kept = [each for each in objects if each["Key"] not in keys]
+            errors = [{**error, "Key": each["Key"]} for each in objects if each["Key"] in keys]
+            answer = send(client, name, {**values, "Delete": {"Objects": kept, "Quiet": True}}) if kept else {}
+            return {**answer, "Errors": errors}
+        return send(client, name, values)
+
+    monkeypatch.setattr(BaseClient, SEND, refusing)
 
 
 def letters(databases: Databases, organization_id: UUID) -> list[tuple[Any, ...]]:

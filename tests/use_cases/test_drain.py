@@ -13,7 +13,21 @@ from tenancy.use_cases.dead_letters.drain import drain_messages
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import REGION, Databases
 from tests.handlers.functions import superuser
-from tests.use_cases.dead_letters import CAUSE, NOW, bodies, call, drain, frame, keys_of, letters, marks, message, row
+from tests.use_cases.dead_letters import (
+    CAUSE,
+    NOW,
+    bodies,
+    call,
+    drain,
+    frame,
+    keys_of,
+    letters,
+    marks,
+    message,
+    refuse_keys,
+    row,
+)
+from tests.use_cases.privacy_jobs import time_for, unlimited_time
 
 STORED, REDRIVEN_AND_FAILED = (True, False, False, False), (True, True, True, False)
 SET_STATUS = "UPDATE organizations SET status = %s WHERE id = %s"
@@ -143,12 +157,38 @@ def test_messages_come_again_without_a_bucket(databases: Databases, acme: Provis
     sent = message(acme.organization.id, "body")
     nowhere = DeadLetterObjects(REGION, "no-such-bucket", path_style=True)
 
-    drained = drain_messages(databases.platform, nowhere, [sent], now=NOW)
+    drained = drain_messages(databases.platform, nowhere, [sent], has_time=unlimited_time, now=NOW)
 
     assert (drained.failed, drained.counts.total()) == ([sent.message_id], 0)
     assert marks(databases, acme.organization.id) == [(False, False, False, False)]
     drain(databases, sent)
     assert marks(databases, acme.organization.id) == [STORED]
+
+
+def test_messages_past_the_work_time_come_again(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
+    """Each call of a silent S3 takes its whole time-out."""
+    sent = [message(acme.organization.id, "body") for _ in range(3)] + [message(globex.organization.id, "body")]
+
+    drained = drain(databases, *sent, has_time=time_for(2))  # asked before an organization and before each object
+
+    assert (sorted(drained.failed), drained.counts.total()) == (sorted(each.message_id for each in sent[1:]), 1)
+    assert set(bodies()) == keys_of(sent[:1])
+    assert drain(databases, *sent).failed == []
+    assert set(bodies()) == keys_of(sent)
+
+
+def test_refused_object_does_not_stop_the_others(
+    databases: Databases, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = [message(acme.organization.id, "body") for _ in range(3)]
+
+    with monkeypatch.context() as patch:
+        refuse_keys(patch, "PutObject", keys_of(sent[:1]))
+        drained = drain(databases, *sent)
+
+    assert (drained.failed, drained.counts.total()) == ([sent[0].message_id], 2)
+    assert set(bodies()) == keys_of(sent[1:])
+    assert marks(databases, acme.organization.id).count(STORED) == 2
 
 
 def test_causes_are_counted_per_organization(databases: Databases, acme: Provisioned) -> None:

@@ -59,6 +59,19 @@ def test_user_is_found_in_every_mapped_column(databases: Databases, acme: Provis
     assert count(databases, globex.organization.id) == 9
 
 
+@pytest.mark.parametrize("member", ["context", "anonymousId", "userId"])
+def test_long_device_is_found_in_every_spelling(databases: Databases, acme: Provisioned, member: str) -> None:
+    """A device id is cut to 255 characters as it was sent."""
+    composed = "\u00e9" * 200
+    for spelling in (composed, unicodedata.normalize("NFD", composed)):
+        store_calls(databases, acme, {member: {"device": {"id": spelling}} if member == "context" else spelling})
+    ask_erasure(databases, acme, composed, NOW)
+
+    run_jobs(databases, NOW)
+
+    assert count(databases, acme.organization.id) == 0
+
+
 def test_user_erasure_keeps_a_device_of_the_same_name(databases: Databases, acme: Provisioned) -> None:
     store(databases, acme.organization.id, range(10), at=NOW, device_id="42")
     store_calls(databases, acme, {"userId": 42, "anonymousId": "phone"})

@@ -1,26 +1,34 @@
 """Dead letters are sent back to their queues once, for living organizations, and audited."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from tenancy.errors import ErasedError, NotFoundError, TransitionNotAllowedError, UnavailableError
+from tenancy.errors import ConflictError, ErasedError, NotFoundError, TransitionNotAllowedError, UnavailableError
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.dead_letters import DeadLetterKind
-from tenancy.rules.durations import DEAD_LETTER_RETENTION
+from tenancy.rules.durations import DEAD_LETTER_RETENTION, REDRIVE_LEASE_TIME
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.redrive_queue import RedriveQueue
 from tenancy.use_cases.dead_letters.redrive import Redrive, RedriveTargets, redrive_dead_letters
 from tenancy.use_cases.organizations.provision import Provisioned
+from tests.crash.crashes import CrashedError, process
 from tests.given import OPERATOR, REGION, AwsAccount, Databases
 from tests.handlers.functions import superuser
 from tests.handlers.queues import messages_in
 from tests.use_cases.dead_letters import NOW, OBJECTS, call, drain, frame, letters, marks, message, row
 from tests.use_cases.privacy_jobs import HasTime, time_for, unlimited_time
 
+SECOND = timedelta(seconds=1)
 REDRIVEN = (True, True, False, False)
-LIST_AUDIT = "SELECT target FROM audit_log WHERE organization_id = %s AND action = 'dead_letters.redriven'"
+LIST_AUDIT = """
+    SELECT action, target FROM audit_log WHERE organization_id = %s AND action LIKE 'dead_letters.%%' ORDER BY sequence
+"""
+STARTED, DONE = "dead_letters.redrive_started", "dead_letters.redriven"
 
 
 @pytest.fixture
@@ -35,9 +43,19 @@ def redrive_targets(aws: AwsAccount) -> Iterator[RedriveTargets]:
 
 
 def redrive(
-    databases: Databases, targets: RedriveTargets, organization_id: UUID, has_time: HasTime = unlimited_time
+    databases: Databases,
+    targets: RedriveTargets,
+    organization_id: UUID,
+    has_time: HasTime = unlimited_time,
+    now: datetime = NOW,
 ) -> Redrive:
-    return redrive_dead_letters(databases.platform, targets, organization_id, OPERATOR, has_time=has_time, now=NOW)
+    return redrive_dead_letters(databases.platform, targets, organization_id, OPERATOR, has_time=has_time, now=now)
+
+
+def audited(databases: Databases, organization_id: UUID) -> list[tuple[str, str]]:
+    """Return action and target of each audit record of a redrive."""
+    with superuser(databases) as conn:
+        return conn.execute(LIST_AUDIT, (organization_id,)).fetchall()
 
 
 def attributes_of(sent: dict[str, dict[str, dict[str, str]]]) -> dict[str, str]:
@@ -122,9 +140,116 @@ def test_redrive_that_runs_out_of_time_leaves_the_rest(
     databases: Databases, redrive_targets: RedriveTargets, acme: Provisioned
 ) -> None:
     own = acme.organization.id
-    drain(databases, *(message(own, "body") for _ in range(3)))
+    drain(databases, *(message(own, "body") for _ in range(12)))
 
-    assert redrive(databases, redrive_targets, own, time_for(2)) == Redrive(redriven=2, waiting=1)
+    # asked before letters are read and before they are sent
+    assert redrive(databases, redrive_targets, own, time_for(1)) == Redrive(redriven=0, waiting=12)
+    assert redrive(databases, redrive_targets, own, time_for(2)) == Redrive(redriven=10, waiting=2)
+    assert redrive(databases, redrive_targets, own) == Redrive(redriven=2, waiting=0)
+    assert [target for action, target in audited(databases, own) if action == DONE] == [
+        "0 dead letters",
+        "10 dead letters",
+        "2 dead letters",
+    ]
+
+
+def test_ten_letters_are_sent_in_one_call(
+    databases: Databases, redrive_targets: RedriveTargets, aws: AwsAccount, acme: Provisioned
+) -> None:
+    own = acme.organization.id
+    drain(databases, *(message(own, f"body {number}") for number in range(25)))
+
+    with process() as running:
+        done = redrive(databases, redrive_targets, own)
+
+    assert done == Redrive(redriven=25, waiting=0)
+    assert sum(call.startswith("AWS SendMessageBatch") for call in running.calls) == 3
+    assert sorted(each["Body"] for each in messages_in(aws.queue_url)) == sorted(f"body {n}" for n in range(25))
+
+
+def test_large_letters_are_sent_in_several_calls(
+    databases: Databases, redrive_targets: RedriveTargets, aws: AwsAccount, acme: Provisioned
+) -> None:
+    """A call has at most 256 KiB."""
+    own = acme.organization.id
+    drain(databases, *(message(own, str(number) * 150_000) for number in range(3)))
+
+    assert redrive(databases, redrive_targets, own) == Redrive(redriven=3, waiting=0)
+    assert sorted(each["Body"][0] for each in messages_in(aws.queue_url)) == ["0", "1", "2"]
+
+
+def test_second_redrive_at_the_same_time_is_refused(
+    databases: Databases, redrive_targets: RedriveTargets, aws: AwsAccount, acme: Provisioned, globex: Provisioned
+) -> None:
+    own, other = acme.organization.id, globex.organization.id
+    drain(databases, *(message(own, "body") for _ in range(3)), message(other, "other"))
+
+    def redrive_beside() -> bool:
+        with pytest.raises(ConflictError, match="Another redrive"):
+            redrive(databases, redrive_targets, own)
+        redrive(databases, redrive_targets, other)
+        return True
+
+    assert redrive(databases, redrive_targets, own, redrive_beside) == Redrive(redriven=3, waiting=0)
+    assert sorted(each["Body"] for each in messages_in(aws.queue_url)) == ["body"] * 3 + ["other"]
+
+
+def test_redrive_that_died_holds_its_lease_for_a_minute(
+    databases: Databases, redrive_targets: RedriveTargets, acme: Provisioned
+) -> None:
+    own = acme.organization.id
+    drain(databases, message(own, "body"))
+    with process(max_changes=1) as running, pytest.raises(CrashedError):
+        redrive(databases, redrive_targets, own)
+    assert running.is_crashed
+
+    with pytest.raises(ConflictError):
+        redrive(databases, redrive_targets, own, now=NOW + REDRIVE_LEASE_TIME - SECOND)
+    assert redrive(databases, redrive_targets, own, now=NOW + REDRIVE_LEASE_TIME) == Redrive(redriven=1, waiting=0)
+
+
+def test_letter_that_sqs_rejects_does_not_stop_the_others(
+    databases: Databases, redrive_targets: RedriveTargets, acme: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = acme.organization.id
+    bad = message(own, "bad", received_at=NOW - timedelta(days=1))
+    drain(databases, bad, *(message(own, "body") for _ in range(11)))
+
+    with monkeypatch.context() as patch:
+        reject_entry(patch, str(bad.letter.id))
+        with pytest.raises(UnavailableError, match="SQS rejected 1 dead letter\\."):
+            redrive(databases, redrive_targets, own)
+
+    assert marks(databases, own).count(REDRIVEN) == 11
+    assert audited(databases, own)[-1] == (DONE, "11 dead letters")
+    assert redrive(databases, redrive_targets, own) == Redrive(redriven=1, waiting=0)
+
+
+def reject_entry(monkeypatch: pytest.MonkeyPatch, entry_id: str) -> None:
+    """Let SQS reject one entry of a call. It answers 200 all the same."""
+    post = AwsClient._post
+
+    def rejecting(client: AwsClient, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        document = json.loads(body)
+        document["Entries"] = [each for each in document["Entries"] if each["Id"] != entry_id]
+        return post(client, json.dumps(document).encode(), headers)
+
+    monkeypatch.setattr(AwsClient, "_post", rejecting)
+
+
+def test_failed_redrive_records_the_letters_that_it_sent(
+    databases: Databases, redrive_targets: RedriveTargets, aws: AwsAccount, acme: Provisioned
+) -> None:
+    own = acme.organization.id
+    drain(databases, message(own, "frame"), message(own, "{}", kind=DeadLetterKind.AUDIT))
+    client = AwsClient("sqs", REGION, aws.endpoint_url)
+    targets = replace(redrive_targets, audit=RedriveQueue(client, f"{aws.audit_queue_url}-gone"))
+
+    with pytest.raises(UnavailableError):
+        redrive(databases, targets, own)
+    client.close()
+
+    assert audited(databases, own) == [(STARTED, "at most 2 dead letters"), (DONE, "1 dead letter")]
     assert redrive(databases, redrive_targets, own) == Redrive(redriven=1, waiting=0)
 
 
@@ -137,8 +262,7 @@ def test_redrive_is_audited_if_there_is_a_letter(
 
     redrive(databases, redrive_targets, own)
 
-    with superuser(databases) as conn:
-        assert conn.execute(LIST_AUDIT, (own,)).fetchall() == [("1 dead letters",)]
+    assert audited(databases, own) == [(STARTED, "at most 1 dead letter"), (DONE, "1 dead letter")]
 
 
 def test_letter_without_an_object_is_marked(

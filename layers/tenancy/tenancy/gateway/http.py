@@ -55,6 +55,12 @@ class Request:
     api_id: str = ""
     answer_headers: dict[str, str] = field(default_factory=dict, compare=False)
 
+    def measure_body(self) -> int:
+        """Return the size of the body in bytes as the client sent it. Base64 is not decoded."""
+        if self.is_base64:
+            return len(self.sent_body) * 3 // 4 - self.sent_body[-2:].count("=")
+        return len(self.sent_body.encode(errors="surrogatepass"))
+
     @property
     def body(self) -> bytes:
         """The body as the client sent it.

@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from tenancy.errors import InvalidError, MalformedRequestError, TooLargeError
 from tenancy.gateway.metrics import SEGMENT_CALLS_REJECTED, count
 from tenancy.rules.events.row import Rejection
-from tenancy.use_cases.ingest.parse_batch import NoValidEventError
+from tenancy.use_cases.ingest.parse_batch import REFUSED_BATCHES, NoValidEventError, batch_cause
 
 
 def count_rejected_calls(rejected: Iterable[Rejection]) -> None:
@@ -30,6 +29,6 @@ def counts_refused_batches() -> Iterator[None]:
     except NoValidEventError as refusal:
         count_rejected_calls(refusal.rejected)
         raise
-    except (MalformedRequestError, InvalidError, TooLargeError) as refusal:
-        count(SEGMENT_CALLS_REJECTED, cause=f"batch_{refusal.code}")
+    except REFUSED_BATCHES as refusal:
+        count(SEGMENT_CALLS_REJECTED, cause=batch_cause(refusal))
         raise

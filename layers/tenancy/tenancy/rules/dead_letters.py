@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +14,9 @@ import msgspec
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.erasures import DataSubject, SubjectKind
 from tenancy.rules.events.frames import decode_lines, encode_lines
-from tenancy.rules.events.names import MAX_NAME_CHARACTERS
+from tenancy.rules.events.names import cut_name
 from tenancy.rules.events.row import format_row_time
+from tenancy.rules.texts import compose
 
 MAX_CAUSE_CHARACTERS: Final = 200
 MAX_SAMPLES_PER_CAUSE: Final = 20  # stored calls of one organization and cause in one day
@@ -102,12 +102,11 @@ def redrivable_kinds(organization_id: UUID) -> list[DeadLetterKind]:
 def without_subject(letter: DeadLetter, body: str, subject: DataSubject, *, through: datetime) -> str | None:
     """Return *body* without the subject's lines, or None if no line is left.
 
-    Lines of events that were received and happened after *through* stay. A body that cannot be read may hold the
-    subject, so None is returned for it. Audit records do not name data subjects and stay.
+    Lines of events that were received and happened after *through* stay. A call with the subject is removed at any
+    time: it is no event, and its device may have been offline. A body that cannot be read may hold the subject, so None
+    is returned for it. Audit records do not name data subjects and stay.
     """
     if letter.kind is DeadLetterKind.AUDIT:
-        return body
-    if letter.kind is DeadLetterKind.CALLS and letter.first_received_at > through:
         return body
     holds = _frame_test(subject, through) if letter.kind in FRAMES else _call_test(subject)
     try:
@@ -165,7 +164,7 @@ def _texts_in(document: object) -> Iterator[str]:
 
 
 def _is_named(subject: DataSubject, text: str) -> bool:
-    name = text[:MAX_NAME_CHARACTERS]
-    spellings = {name, unicodedata.normalize("NFC", name)}
+    name = cut_name(text)
+    spellings = {name, compose(name)}
     salt = subject.salt.hex().encode()
     return any(hashlib.sha256(salt + each.encode(errors="replace")).digest() == subject.digest for each in spellings)

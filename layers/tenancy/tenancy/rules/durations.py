@@ -12,6 +12,7 @@ ONE_DAY: Final = timedelta(days=1)
 # Function time-outs (template.yaml). A function ends its own work before Lambda ends the function.
 LONGEST_FUNCTION_RUN: Final = timedelta(minutes=15)  # erase, privacy_jobs and roll_up: Lambda's maximum
 SWEEP_WORK_TIME_SECONDS: Final = 30  # of a time-out of 60 s. No entry starts later: one may take 28 s.
+DRAIN_WORK_TIME_SECONDS: Final = 30  # of a time-out of 60 s. No object is stored later.
 PRIVACY_JOBS_WORK_TIME_SECONDS: Final = 600  # of a time-out of 900 s. No job or file of an export starts later.
 CLOUDFORMATION_ANSWER_TIMEOUT_SECONDS: Final = 10
 
@@ -21,6 +22,7 @@ AWS_SIGNING_TIMEOUT_SECONDS: Final = 5.0
 BOTO_CONNECT_TIMEOUT_SECONDS: Final = 2
 BOTO_READ_TIMEOUT_SECONDS: Final = 5
 S3_READ_TIMEOUT_SECONDS: Final = 30
+DEAD_LETTERS_READ_TIMEOUT_SECONDS: Final = 5  # of the bucket of dead letters, whose objects are at most 1 MiB
 SECRET_CACHE_SECONDS: Final = 300.0
 
 # PostgreSQL
@@ -63,6 +65,7 @@ OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gatewa
 SWEEP_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the sweep's time-out
 ROLL_UP_LEASE_TIME: Final = LONGEST_FUNCTION_RUN + LONGEST_QUERY
 RELEASE_LEASE_TIME: Final = ROLL_UP_LEASE_TIME  # the roll-up releases held events, too
+REDRIVE_LEASE_TIME: Final = timedelta(minutes=1)  # longer than the time-out of the routes of dead letters
 
 # Claims: one worker per entry or job
 OUTBOX_CLAIM_TIME: Final = timedelta(minutes=2)  # longer than any function that runs outbox entries
@@ -101,7 +104,7 @@ EXPORT_LINK_LIFETIME: Final = timedelta(hours=12)  # at most: a link ends with t
 
 # Dead letters
 DEAD_LETTER_RETENTION: Final = timedelta(days=14)  # after the first receipt, as long as a queue keeps a message
-REDRIVE_WORK_TIME_SECONDS: Final = 20  # of a time-out of 29 s. No letter is sent later.
+REDRIVE_WORK_TIME_SECONDS: Final = 10  # of a time-out of 29 s. No letter is read or sent later.
 CALL_SAMPLE_INTERVAL: Final = timedelta(minutes=1)  # of one organization and process
 
 # Erasures of data subjects

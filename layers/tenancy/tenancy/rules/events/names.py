@@ -37,8 +37,7 @@ NO_NAMES: Final = SubjectNames(devices=(), users=())
 def find_names(*objects: str) -> SubjectNames:
     """Return the names at the top level of JSON *objects*, cut to 255 characters.
 
-    A name is a text or a number. Only a longer name is composed (NFC), so that all its spellings are cut at one place.
-    Other names stay as they were sent.
+    A name is a text or a number. Names of at most 255 characters stay as they were sent.
     """
     members = [member for text in objects if any(sign in text for sign in SIGNS) for member in _decoder.decode(text)]
     if not members:
@@ -47,11 +46,15 @@ def find_names(*objects: str) -> SubjectNames:
 
 
 def _named(names: AbstractSet[str], members: Sequence[tuple[str, object]]) -> tuple[str, ...]:
-    found = (_cut(value) for name, value in members if name in names and isinstance(value, str))
+    found = (cut_name(value) for name, value in members if name in names and isinstance(value, str))
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def _cut(name: str) -> str:
+def cut_name(name: str) -> str:
+    """Return *name* cut to 255 characters, the form in which names are stored and compared.
+
+    Only a longer name is composed (NFC) before the cut, so that all its spellings are cut at one place.
+    """
     if len(name) <= MAX_NAME_CHARACTERS:
         return name
     start = name[: MAX_EXPANSION * MAX_NAME_CHARACTERS]

@@ -14,7 +14,7 @@ import msgspec
 
 from tenancy.rules.events.currencies import find_currency
 from tenancy.rules.events.money import format_money, round_money
-from tenancy.rules.events.names import SubjectNames, find_names
+from tenancy.rules.events.names import SubjectNames, cut_name, find_names
 from tenancy.rules.events.placeholders import is_placeholder
 from tenancy.rules.events.row import (
     DEFAULT_CURRENCY,
@@ -80,8 +80,8 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
     merged = shared.merged_into(call)
     context = members_of(merged.get("context"))
     device = members_of(context.get("device"))
-    device_id = _id(device.get("id"), call.get("anonymousId"), call.get("userId"))
-    if not device_id:
+    device_name = _id(device.get("id"), call.get("anonymousId"), call.get("userId"))
+    if not device_name:
         raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call, reception)
     is_held = timestamp is NO_TIME or reception.is_ahead(timestamp)
@@ -94,7 +94,7 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
         event_id=_event_id(raw, call, reception),
         event_type=kind,
         event_name=_text(call.get("event"), call.get("name")) or kind,
-        device_id=device_id,
+        device_id=device_name[:TEXT_MAX_CHARACTERS],
         session_id=_text(context.get("sessionId")),
         platform=_platform(context, device),
         event_timestamp=format_row_time(timestamp),
@@ -103,7 +103,7 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
         revenue=revenue,
         currency=currency,
         received_at=reception.received_text,
-        device_names=names.devices,
+        device_names=_with_device(names.devices, device_name),
         user_names=names.users,
         reason=HELD_FOR_CLOCK if is_held else "",
     )
@@ -115,6 +115,11 @@ def _names(properties: str, own_members: str) -> SubjectNames:
         return find_names(properties, own_members)
     except RecursionError as error:
         raise InvalidEventError("", "invalid", "The call has too many nested values.") from error
+
+
+def _with_device(names: tuple[str, ...], device_name: str) -> tuple[str, ...]:
+    """Return *names* with that of a device whose id is cut, because the id may be cut inside of another spelling."""
+    return names if len(device_name) <= TEXT_MAX_CHARACTERS else tuple(dict.fromkeys([*names, cut_name(device_name)]))
 
 
 def _join(call: Members) -> str:
@@ -172,8 +177,9 @@ def _money(properties: Members) -> tuple[str, str]:
 
 
 def _id(*candidates: msgspec.Raw | None) -> str:
-    """Return the first candidate that is no placeholder, cut to 255 characters."""
-    return next((text for text in (_text(candidate) for candidate in candidates) if not is_placeholder(text)), "")
+    """Return the first candidate that is no placeholder in its first 255 characters, as it was sent."""
+    texts = map(_scalar, candidates)
+    return next((text for text in texts if not is_placeholder(text[:TEXT_MAX_CHARACTERS])), "")
 
 
 def _text(*candidates: msgspec.Raw | None) -> str:

@@ -5,7 +5,7 @@ Every key begins with the id of its organization, so no name reaches an object o
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 import boto3
@@ -22,7 +22,10 @@ class Objects:
     """The objects of one bucket.
 
     URLs name the bucket's own regional host. With *path_style* they name the endpoint, and the bucket in the path.
+    *config* has the time-outs and retries of each call.
     """
+
+    config: ClassVar[Config] = S3_CONFIG
 
     def __init__(self, region: str, bucket: str, *, path_style: bool = False) -> None:
         """Use *bucket* in *region*. The client is made at the first use."""
@@ -55,7 +58,8 @@ class Objects:
         try:
             # Always the first page: each deletion moves the following pages.
             while versions := next(self._versions(organization_id, under), None):
-                self._delete(versions)
+                if self._delete(versions):
+                    raise UnavailableError("S3 did not delete every file.")
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("S3 did not delete the files.") from error
 
@@ -70,10 +74,10 @@ class Objects:
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("S3 did not list the files.") from error
 
-    def _delete(self, objects: list[dict[str, str]]) -> None:
+    def _delete(self, objects: list[dict[str, str]]) -> list[str]:
+        """Delete at most 1,000 *objects*, and return the keys of those that S3 did not delete."""
         answer = self._client().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
-        if answer.get("Errors"):
-            raise UnavailableError("S3 did not delete every file.")
+        return [error["Key"] for error in answer.get("Errors", [])]
 
     def _versions(self, organization_id: UUID, under: str) -> Iterator[list[dict[str, str]]]:
         """Yield the versions and delete markers in pages.
@@ -87,7 +91,7 @@ class Objects:
                 yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
 
     def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        return _client(self._region, self._style)
+        return _client(self._region, self._style, self.config)
 
     @staticmethod
     def _key(organization_id: UUID, name: str) -> str:
@@ -97,8 +101,8 @@ class Objects:
 
 
 @cache
-def _client(region: str, style: Style) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+def _client(region: str, style: Style, config: Config) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
     # Without a style botocore signs links for the global host. That host redirects to the region, or fails for a new
     # region: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility
-    config = S3_CONFIG.merge(Config(s3={"addressing_style": style}))
-    return boto3.client("s3", region_name=region, config=config)
+    styled = config.merge(Config(s3={"addressing_style": style}))
+    return boto3.client("s3", region_name=region, config=styled)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from tenancy.errors import AwsCallError, UnavailableError
@@ -16,7 +17,7 @@ class RejectedCall:
     """
 
     cause: str
-    index: int
+    index: int | None
     size_bytes: int
     text: str
 
@@ -39,12 +40,7 @@ class RejectedCallQueue:
             {
                 "Id": str(number),
                 "MessageBody": call.text,
-                "MessageAttributes": {
-                    "organization_id": {"DataType": "String", "StringValue": str(organization_id)},
-                    "error": {"DataType": "String", "StringValue": call.cause},
-                    "call_index": {"DataType": "Number", "StringValue": str(call.index)},
-                    "size_bytes": {"DataType": "Number", "StringValue": str(call.size_bytes)},
-                },
+                "MessageAttributes": _attributes(organization_id, call),
             }
             for number, call in enumerate(calls)
         ]
@@ -52,3 +48,14 @@ class RejectedCallQueue:
             self._aws.call("AmazonSQS.SendMessageBatch", {"QueueUrl": self._queue_url, "Entries": entries})
         except AwsCallError as error:
             raise UnavailableError("SQS rejected the sampled calls.") from error
+
+
+def _attributes(organization_id: UUID, call: RejectedCall) -> dict[str, Any]:
+    attributes = {
+        "organization_id": {"DataType": "String", "StringValue": str(organization_id)},
+        "error": {"DataType": "String", "StringValue": call.cause},
+        "size_bytes": {"DataType": "Number", "StringValue": str(call.size_bytes)},
+    }
+    if call.index is not None:
+        attributes["call_index"] = {"DataType": "Number", "StringValue": str(call.index)}
+    return attributes

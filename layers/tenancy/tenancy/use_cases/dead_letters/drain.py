@@ -5,7 +5,8 @@ is erased. A message that is delivered again is not stored again. Reasons: docs/
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -59,12 +60,18 @@ class Drained:
 
 
 def drain_messages(
-    platform_db: Database, objects: DeadLetterObjects, messages: Sequence[DeadMessage], *, now: datetime
+    platform_db: Database,
+    objects: DeadLetterObjects,
+    messages: Sequence[DeadMessage],
+    *,
+    has_time: Callable[[], bool],
+    now: datetime,
 ) -> Drained:
     """Store the bodies of *messages* under the ids of their organizations, with a row for each.
 
     Messages of an organization with the status `erasing` or `erased` are discarded, and so are messages past
-    `DEAD_LETTER_RETENTION`. A message of an organization that does not exist belongs to the platform.
+    `DEAD_LETTER_RETENTION`. A message of an organization that does not exist belongs to the platform. Messages that
+    are not stored while there is time have failed, and so has a message whose object S3 did not store.
     """
     drained = Drained()
     try:
@@ -73,12 +80,13 @@ def drain_messages(
         drained.failed = [message.message_id for message in messages]
         return drained
     for organization_id, own in by_organization.items():
-        try:
-            _store(platform_db, objects, organization_id, own, now=now)
-        except UnavailableError:
-            drained.failed += [message.message_id for message in own]
-        else:
-            drained.counts.update(_cause_of(message.letter) for message in own)
+        failed: Collection[DeadMessage] = own
+        if has_time():
+            with suppress(UnavailableError):
+                failed = _store(platform_db, objects, organization_id, own, has_time=has_time, now=now)
+        again = {message.message_id for message in failed}
+        drained.failed += again
+        drained.counts.update(_cause_of(message.letter) for message in own if message.message_id not in again)
     return drained
 
 
@@ -110,17 +118,35 @@ def _store(
     organization_id: UUID,
     messages: Collection[DeadMessage],
     *,
+    has_time: Callable[[], bool],
     now: datetime,
-) -> None:
-    """Insert rows, store objects, mark the rows."""
+) -> Collection[DeadMessage]:
+    """Insert rows, store objects, mark their rows. Return the messages without an object.
+
+    Raises:
+        UnavailableError: the database is unreachable. All of the messages come again.
+    """
     fresh = [each for each in messages if each.letter.first_received_at > now - DEAD_LETTER_RETENTION]
     with platform_db.tenant_transaction(organization_id) as conn:
         for message in fresh:
             if message.was_redriven:
                 update_failed_again(conn, message.letter, now=now)
         to_store = [each for each in fresh if not each.was_redriven and insert_letter(conn, each.letter, now=now)]
+    stored: list[DeadMessage] = []
+    failed: list[DeadMessage] = []
     for message in to_store:
-        objects.put_body(organization_id, message.letter.id, message.body)
-    if to_store:
+        is_stored = has_time() and _put(objects, organization_id, message)
+        (stored if is_stored else failed).append(message)
+    if stored:
         with platform_db.tenant_transaction(organization_id) as conn:
-            update_stored(conn, organization_id, [message.letter.id for message in to_store], now=now)
+            update_stored(conn, organization_id, [message.letter.id for message in stored], now=now)
+    return failed
+
+
+def _put(objects: DeadLetterObjects, organization_id: UUID, message: DeadMessage) -> bool:
+    """Store the object of *message*, and return whether S3 has it. A failure does not stop the other messages."""
+    try:
+        objects.put_body(organization_id, message.letter.id, message.body)
+    except UnavailableError:
+        return False
+    return True

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Raw, structs
 
-from tenancy.errors import MAX_ERRORS, FieldError, InvalidError
+from tenancy.errors import MAX_ERRORS, FieldError, InvalidError, MalformedRequestError, TooLargeError
 from tenancy.rules.events.batch import Batch, SegmentBatch
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
@@ -35,6 +35,15 @@ class NoValidEventError(InvalidError):
         shown = chain(errors, chain.from_iterable(each.errors for each in rejected))
         super().__init__(f"{detail} `errors` lists the fields.", errors=list(islice(shown, MAX_ERRORS)))
         self.rejected = tuple(rejected)
+
+
+type RefusedBatch = MalformedRequestError | InvalidError | TooLargeError  # a body that cannot be used
+REFUSED_BATCHES: Final = (MalformedRequestError, InvalidError, TooLargeError)
+
+
+def batch_cause(refusal: RefusedBatch) -> str:
+    """Return the cause under which a batch is counted and sampled that was refused as a whole."""
+    return f"batch_{refusal.code}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

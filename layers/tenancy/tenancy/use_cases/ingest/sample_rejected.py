@@ -1,10 +1,10 @@
-"""Sample the calls of Segment SDKs that cannot be events.
+"""Sample the calls of Segment SDKs that cannot be events, and the batches that cannot be used at all.
 
 A sample costs one call of SQS, at most once a minute for an organization and process. It never fails the request.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Final
@@ -12,30 +12,44 @@ from uuid import UUID
 
 import msgspec
 
-from tenancy.errors import UnavailableError
+from tenancy.errors import Refusal, UnavailableError
 from tenancy.rules.durations import CALL_SAMPLE_INTERVAL
 from tenancy.rules.events.frames import encode_lines
 from tenancy.rules.events.row import MAX_EVENT_BYTES, TRANSPORT_MEMBERS, Rejection, join_members
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.rejected_call_queue import RejectedCall, RejectedCallQueue
 from tenancy.use_cases.ingest.ingest_events import Parse
-from tenancy.use_cases.ingest.parse_batch import NoValidEventError, ParsedBatch
+from tenancy.use_cases.ingest.parse_batch import (
+    REFUSED_BATCHES,
+    NoValidEventError,
+    ParsedBatch,
+    RefusedBatch,
+    batch_cause,
+)
 
 MAX_CALLS_PER_SAMPLE: Final = 3  # each with another cause
 MAX_REMEMBERED_ORGANIZATIONS: Final = 1_000
-TOO_LARGE: Final = b"null"  # stands for a call of more than MAX_EVENT_BYTES
+NO_CONTENT: Final = b"null"  # stands for a batch, and for a call of more than MAX_EVENT_BYTES
 
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class CallSample:
-    """The rejected calls of one request."""
+    """The rejected calls of one request, or its refused batch.
 
-    def __init__(self) -> None:
-        """Know no calls yet: the parser sets *calls*, once the caller is authorized."""
+    *tenant* and *refusal* are those of the parser. A refusal by authentication or admission is not kept.
+    """
+
+    def __init__(self, measure_body: Callable[[], int]) -> None:
+        """Know no calls yet: the parser sets *calls*, once the caller is authorized.
+
+        *measure_body* returns the size of the body. It is called for a refused batch.
+        """
         self.calls: Sequence[msgspec.Raw] = ()
-        self._rejected: Sequence[Rejection] = ()
         self.tenant: Tenant | None = None
+        self.refusal: RefusedBatch | None = None
+        self._measure_body = measure_body
+        self._rejected: Sequence[Rejection] = ()
 
     def of(self, parse: Parse) -> Parse:
         """Return *parse*, which also keeps the rejected calls and their tenant."""
@@ -44,8 +58,8 @@ class CallSample:
             self.tenant = tenant
             try:
                 parsed = parse(tenant)
-            except NoValidEventError as error:
-                self._rejected = error.rejected
+            except REFUSED_BATCHES as refusal:
+                self.refusal = refusal
                 raise
             self._rejected = parsed.rejected
             return parsed
@@ -53,13 +67,21 @@ class CallSample:
         return parse_and_keep
 
     def first_of_each_cause(self) -> list[RejectedCall]:
-        """Return the first call of each cause, at most `MAX_CALLS_PER_SAMPLE`."""
+        """Return the first call of each cause, at most `MAX_CALLS_PER_SAMPLE`, or the batch without its content."""
+        rejected = self._rejected
+        if isinstance(self.refusal, NoValidEventError):
+            rejected = self.refusal.rejected
+        elif self.refusal is not None:
+            return [self._batch(batch_cause(self.refusal))]
         by_cause: dict[str, Rejection] = {}
-        for rejection in self._rejected:
+        for rejection in rejected:
             if len(by_cause) == MAX_CALLS_PER_SAMPLE:
                 break
             by_cause.setdefault(rejection.errors[0].code, rejection)
         return [self._call(cause, rejection.index) for cause, rejection in by_cause.items()]
+
+    def _batch(self, cause: str) -> RejectedCall:
+        return RejectedCall(cause=cause, index=None, size_bytes=self._measure_body(), text=encode_lines([NO_CONTENT]))
 
     def _call(self, cause: str, index: int) -> RejectedCall:
         raw = bytes(self.calls[index])
@@ -82,8 +104,9 @@ class CallSampler:
         """
         try:
             yield
-        except NoValidEventError:
-            self._send(sample, now=now)
+        except Refusal as refusal:
+            if refusal is sample.refusal:
+                self._send(sample, now=now)
             raise
         self._send(sample, now=now)
 
@@ -108,7 +131,7 @@ class CallSampler:
 def _content(raw: bytes) -> bytes:
     """Return the call on one line, without its write key."""
     if len(raw) > MAX_EVENT_BYTES:
-        return TOO_LARGE
+        return NO_CONTENT
     with suppress(msgspec.MsgspecError):
         raw = join_members(_members_decoder.decode(raw), TRANSPORT_MEMBERS)
     return raw.replace(b"\n", b" ").replace(b"\r", b" ")

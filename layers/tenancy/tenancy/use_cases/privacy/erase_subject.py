@@ -65,18 +65,20 @@ def erase_subject(
     exports: Exports,
     job: ErasureJob,
     *,
+    is_last_turn: bool,
     writer_wait: timedelta,
     clock: Callable[[], datetime],
 ) -> bool:
-    """Run one pass, and return whether it is finished.
+    """Run one turn of a pass, and return whether the pass is finished.
 
     A pass deletes the subject's rows that were written more than *writer_wait* ago. All inserts of that time have
     ended, so it deletes exactly the rows that it has found. If newer rows are left, the pass is not finished, and the
-    job is due again in a minute. The found rows are stored before the deletion, and applied to usage at the end of the
-    pass. So a repeated pass counts no row twice.
+    job is due again in a minute. Only the last turn can finish the pass: before it, dead letters of the subject may be
+    left. The found rows are stored before the deletion, and applied to usage at the end of the pass. So a repeated turn
+    counts no row twice.
 
     Raises:
-        UnavailableError: a store is unreachable. The next run repeats the pass.
+        UnavailableError: a store is unreachable. The next run repeats the turn.
     """
     until = job.found.until or clock() - writer_wait
     try:
@@ -90,7 +92,10 @@ def erase_subject(
     if any(remaining):
         postpone_erasure(platform_db, job, due_at=now + ERASURE_RETRY_AFTER)
         return False
-    _withdraw_exports(platform_db, exports, job, found, now=now)
+    if is_last_turn or found != job.found:
+        _withdraw_exports(platform_db, exports, job, found, now=now)
+    if not is_last_turn:
+        return False
     days = _recount_days(client, job, found, now=now)
     with platform_db.tenant_transaction(job.organization_id) as conn:
         return _end_pass(conn, job, found, days, covered_until=until, now=now)

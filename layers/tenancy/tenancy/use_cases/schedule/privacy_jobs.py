@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.durations import ERASURE_RETRY_AFTER, PRIVACY_JOB_RETRY_AFTER
+from tenancy.rules.durations import PRIVACY_JOB_RETRY_AFTER
 from tenancy.rules.erasures import ErasureJob
 from tenancy.rules.exports import ExportJob
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.postgres.client import Database
-from tenancy.use_cases.dead_letters.expire import EXPIRED_AT_ONCE, expire_dead_letters
+from tenancy.use_cases.dead_letters.expire import expire_dead_letters
 from tenancy.use_cases.privacy.erase_from_dead_letters import erase_from_dead_letters
 from tenancy.use_cases.privacy.erase_subject import claim_due_erasure, erase_subject, postpone_erasure
 from tenancy.use_cases.privacy.export_pages import ExportSource
@@ -73,10 +73,9 @@ def run_privacy_jobs(
     run = PrivacyJobRun()
     while _delete_expired(stores, run, clock) and has_time():
         pass
-    while _expire_letters(stores, run, clock) and has_time():
-        pass
+    _expire_letters(stores, run, has_time, clock)
     while has_time() and (erasure := claim_due_erasure(stores.platform_db, now=clock())):
-        _erase(stores, erasure, run, clock)
+        _erase(stores, erasure, run, has_time, clock)
     while has_time() and (export := claim_due_export(stores.platform_db, now=clock())):
         _export(stores, export, run, has_time, clock)
     return run
@@ -94,30 +93,59 @@ def _delete_expired(stores: PrivacyJobStores, run: PrivacyJobRun, clock: Callabl
     return is_deleted
 
 
-def _expire_letters(stores: PrivacyJobStores, run: PrivacyJobRun, clock: Callable[[], datetime]) -> bool:
-    """Delete expired dead letters, and return whether there may be more."""
+def _expire_letters(
+    stores: PrivacyJobStores, run: PrivacyJobRun, has_time: Callable[[], bool], clock: Callable[[], datetime]
+) -> None:
     try:
-        expired = expire_dead_letters(stores.platform_db, stores.dead_letters, now=clock())
+        expiry = expire_dead_letters(stores.platform_db, stores.dead_letters, has_time=has_time, now=clock())
     except UnavailableError:
         run.postponed += 1
-        return False
-    run.letters_expired += expired
-    return expired == EXPIRED_AT_ONCE
+        return
+    run.letters_expired += expiry.deleted
+    run.postponed += bool(expiry.kept)
 
 
-def _erase(stores: PrivacyJobStores, job: ErasureJob, run: PrivacyJobRun, clock: Callable[[], datetime]) -> None:
+def _erase(
+    stores: PrivacyJobStores,
+    job: ErasureJob,
+    run: PrivacyJobRun,
+    has_time: Callable[[], bool],
+    clock: Callable[[], datetime],
+) -> None:
+    """Run one turn of an erasure, in dead letters and in the other stores. Neither waits for the other.
+
+    While dead letters are left, the job is due again at once: another organization has its turn first.
+    """
+    is_searched, failures = False, 0
     try:
-        if not erase_from_dead_letters(
-            stores.platform_db, stores.dead_letters, job, writer_wait=stores.writer_wait, clock=clock
-        ):
-            postpone_erasure(stores.platform_db, job, due_at=clock() + ERASURE_RETRY_AFTER)
-            return
-        run.erasures += erase_subject(
-            stores.platform_db, stores.writer(), stores.exports, job, writer_wait=stores.writer_wait, clock=clock
+        is_searched = erase_from_dead_letters(
+            stores.platform_db, stores.dead_letters, job, writer_wait=stores.writer_wait, has_time=has_time, clock=clock
         )
     except UnavailableError:
+        failures += 1
+    try:
+        run.erasures += _erase_subject(stores, job, clock, is_last_turn=is_searched)
+    except UnavailableError:
+        failures += 1
+    if failures:
         postpone_erasure(stores.platform_db, job, due_at=clock() + PRIVACY_JOB_RETRY_AFTER)
         run.postponed += 1
+    elif not is_searched:
+        postpone_erasure(stores.platform_db, job, due_at=clock())
+
+
+def _erase_subject(
+    stores: PrivacyJobStores, job: ErasureJob, clock: Callable[[], datetime], *, is_last_turn: bool
+) -> bool:
+    return erase_subject(
+        stores.platform_db,
+        stores.writer(),
+        stores.exports,
+        job,
+        is_last_turn=is_last_turn,
+        writer_wait=stores.writer_wait,
+        clock=clock,
+    )
 
 
 def _export(

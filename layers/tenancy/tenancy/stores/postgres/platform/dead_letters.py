@@ -6,7 +6,7 @@ Each statement that writes runs in the transaction of the letter's organization.
 from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from psycopg.rows import class_row, dict_row, kwargs_row
@@ -54,78 +54,83 @@ UPDATE_FAILED_AGAIN: Final = """
         redriven_at = coalesce(redriven_at, %(now)s)
     WHERE organization_id = %(organization_id)s AND id = %(id)s
 """
-IS_REDRIVABLE: Final[LiteralString] = """
-    letter_kind = ANY(%(kinds)s) AND stored_at IS NOT NULL AND redriven_at IS NULL AND deleted_at IS NULL
-"""
-LIST_GROUPS: Final = (
-    """
+LIST_GROUPS: Final = """
     SELECT letter_kind AS kind, cause, count(*) AS count, coalesce(sum(events), 0)::bigint AS events,
-           sum(size_bytes)::bigint AS size_bytes, count(*) FILTER (WHERE """
-    + IS_REDRIVABLE
-    + """) AS redrivable, count(redriven_at) AS redriven, count(failed_again_at) AS failed_again,
+           sum(size_bytes)::bigint AS size_bytes,
+           count(*) FILTER (
+               WHERE letter_kind = ANY(%(kinds)s) AND stored_at IS NOT NULL AND redriven_at IS NULL
+                 AND deleted_at IS NULL
+           ) AS redrivable,
+           count(redriven_at) AS redriven, count(failed_again_at) AS failed_again,
            min(first_received_at) AS first_received_at, max(first_received_at) AS last_received_at
     FROM dead_letters
     WHERE organization_id = %(organization_id)s AND expires_at > %(now)s
       AND (letter_kind, cause) > (%(after_kind)s, %(after_cause)s)
     GROUP BY letter_kind, cause ORDER BY letter_kind, cause LIMIT %(limit)s
 """
-)
 LIST_SAMPLES: Final = """
     SELECT id, events, call_index, size_bytes, first_received_at, redriven_at, failed_again_at FROM dead_letters
     WHERE organization_id = %(organization_id)s AND letter_kind = %(kind)s AND cause = %(cause)s
       AND expires_at > %(now)s
     ORDER BY first_received_at DESC, id LIMIT %(limit)s
 """
-LETTER_COLUMNS: Final[LiteralString] = (
-    "organization_id, id, letter_kind AS kind, cause, events, call_index, size_bytes, first_received_at"
-)
-LIST_REDRIVABLE: Final = (
-    "SELECT "
-    + LETTER_COLUMNS
-    + """ FROM dead_letters
-    WHERE organization_id = %(organization_id)s AND expires_at > %(now)s AND """
-    + IS_REDRIVABLE
-    + "ORDER BY first_received_at, id LIMIT %(limit)s"
-)
-COUNT_REDRIVABLE: Final = (
-    "SELECT count(*) FROM dead_letters WHERE organization_id = %(organization_id)s AND expires_at > %(now)s AND "
-    + IS_REDRIVABLE
-)
+LIST_REDRIVABLE: Final = """
+    SELECT organization_id, id, letter_kind AS kind, cause, events, call_index, size_bytes, first_received_at
+    FROM dead_letters
+    WHERE organization_id = %(organization_id)s AND expires_at > %(now)s AND letter_kind = ANY(%(kinds)s)
+      AND stored_at IS NOT NULL AND redriven_at IS NULL AND deleted_at IS NULL
+    ORDER BY first_received_at, id LIMIT %(limit)s
+"""
+COUNT_REDRIVABLE: Final = """
+    SELECT count(*) FROM dead_letters
+    WHERE organization_id = %(organization_id)s AND expires_at > %(now)s AND letter_kind = ANY(%(kinds)s)
+      AND stored_at IS NOT NULL AND redriven_at IS NULL AND deleted_at IS NULL
+"""
 UPDATE_REDRIVEN: Final = """
-    UPDATE dead_letters SET redriven_at = %s WHERE organization_id = %s AND id = %s AND redriven_at IS NULL
+    UPDATE dead_letters SET redriven_at = %s WHERE organization_id = %s AND id = ANY(%s) AND redriven_at IS NULL
 """
 UPDATE_DELETED: Final = """
-    UPDATE dead_letters SET deleted_at = %s WHERE organization_id = %s AND id = %s AND deleted_at IS NULL
+    UPDATE dead_letters SET deleted_at = %s WHERE organization_id = %s AND id = ANY(%s) AND deleted_at IS NULL
 """
 UPDATE_BODY: Final = """
     UPDATE dead_letters SET events = %s, size_bytes = %s WHERE organization_id = %s AND id = %s
 """
-LIST_EXPIRED: Final = "SELECT organization_id, id FROM dead_letters WHERE expires_at <= %s ORDER BY expires_at LIMIT %s"
+LIST_EXPIRED: Final = """
+    SELECT expires_at, organization_id, id FROM dead_letters
+    WHERE expires_at <= %(now)s
+      AND (%(after)s::timestamptz IS NULL OR (expires_at, organization_id, id) > (%(after)s, %(of)s, %(after_id)s))
+    ORDER BY expires_at, organization_id, id LIMIT %(limit)s
+"""
 DELETE_EXPIRED: Final = """
     DELETE FROM dead_letters WHERE organization_id = %s AND id = ANY(%s) AND expires_at <= %s
 """
 # Letters without stored_at may have an object: the process that stored it may have died before the mark.
-LIST_UNMARKED: Final = (
-    "SELECT "
-    + LETTER_COLUMNS
-    + """ FROM dead_letters
+LIST_UNMARKED: Final = """
+    SELECT organization_id, id, letter_kind AS kind, cause, events, call_index, size_bytes, first_received_at
+    FROM dead_letters
     WHERE organization_id = %(organization_id)s AND stored_at IS NULL AND deleted_at IS NULL
+      AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """
-)
-LIST_STORED: Final = (
-    "SELECT "
-    + LETTER_COLUMNS
-    + """, stored_at FROM dead_letters
+LIST_STORED: Final = """
+    SELECT organization_id, id, letter_kind AS kind, cause, events, call_index, size_bytes, first_received_at, stored_at
+    FROM dead_letters
     WHERE organization_id = %(organization_id)s AND deleted_at IS NULL AND stored_at <= %(until)s
       AND (%(after)s::timestamptz IS NULL OR (stored_at, id) > (%(after)s, %(after_id)s))
     ORDER BY stored_at, id LIMIT %(limit)s
 """
-)
 FIND_SEARCHED: Final = "SELECT letters_stored_at, letters_id FROM erasures WHERE organization_id = %s AND id = %s"
 UPDATE_SEARCHED: Final = """
     UPDATE erasures SET letters_stored_at = %s, letters_id = %s WHERE organization_id = %s AND id = %s
 """
+
+
+class ExpiredLetter(NamedTuple):
+    """The place of an expired letter in the list of all of them."""
+
+    expires_at: datetime
+    organization_id: UUID
+    id: UUID
 
 
 def list_ending(conn: Connection, organization_ids: Collection[UUID]) -> dict[UUID, bool]:
@@ -205,14 +210,14 @@ def count_redrivable(conn: Connection, organization_id: UUID, *, now: datetime) 
     return int(count)
 
 
-def update_redriven(conn: Connection, letter: DeadLetter, *, now: datetime) -> None:
-    """Mark a letter that was sent back."""
-    conn.execute(UPDATE_REDRIVEN, (now, letter.organization_id, letter.id))
+def update_redriven(conn: Connection, organization_id: UUID, letter_ids: Collection[UUID], *, now: datetime) -> None:
+    """Mark letters that were sent back."""
+    conn.execute(UPDATE_REDRIVEN, (now, organization_id, list(letter_ids)))
 
 
-def update_deleted(conn: Connection, letter: DeadLetter, *, now: datetime) -> None:
-    """Mark a letter whose object is gone."""
-    conn.execute(UPDATE_DELETED, (now, letter.organization_id, letter.id))
+def update_deleted(conn: Connection, organization_id: UUID, letter_ids: Collection[UUID], *, now: datetime) -> None:
+    """Mark letters whose objects are gone."""
+    conn.execute(UPDATE_DELETED, (now, organization_id, list(letter_ids)))
 
 
 def update_letter_size(conn: Connection, letter: DeadLetter, *, events: int, size_bytes: int) -> None:
@@ -220,9 +225,16 @@ def update_letter_size(conn: Connection, letter: DeadLetter, *, events: int, siz
     conn.execute(UPDATE_BODY, (events, size_bytes, letter.organization_id, letter.id))
 
 
-def list_expired(conn: Connection, *, limit: int, now: datetime) -> list[tuple[UUID, UUID]]:
-    """Return organization and id of at most *limit* expired letters of all organizations."""
-    return conn.execute(LIST_EXPIRED, (now, limit)).fetchall()
+def list_expired(conn: Connection, *, after: ExpiredLetter | None, limit: int, now: datetime) -> list[ExpiredLetter]:
+    """Return at most *limit* expired letters of all organizations *after* that one, the oldest first."""
+    values = {
+        "after": after and after.expires_at,
+        "of": after and after.organization_id,
+        "after_id": after and after.id,
+        "limit": limit,
+        "now": now,
+    }
+    return [ExpiredLetter(*row) for row in conn.execute(LIST_EXPIRED, values)]
 
 
 def delete_expired(conn: Connection, organization_id: UUID, letter_ids: Collection[UUID], *, now: datetime) -> None:
@@ -230,10 +242,11 @@ def delete_expired(conn: Connection, organization_id: UUID, letter_ids: Collecti
     conn.execute(DELETE_EXPIRED, (organization_id, list(letter_ids), now))
 
 
-def list_unmarked(conn: Connection, organization_id: UUID, *, limit: int) -> list[DeadLetter]:
-    """Return at most *limit* letters whose objects are not known to be stored."""
+def list_unmarked(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> list[DeadLetter]:
+    """Return at most *limit* letters *after* that id whose objects are not known to be stored, sorted by id."""
+    values = {"organization_id": organization_id, "after": after, "limit": limit}
     with conn.cursor(row_factory=kwargs_row(_letter)) as cursor:
-        return cursor.execute(LIST_UNMARKED, {"organization_id": organization_id, "limit": limit}).fetchall()
+        return cursor.execute(LIST_UNMARKED, values).fetchall()
 
 
 def list_unsearched(
