@@ -69,7 +69,7 @@ class Wiring:
         from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
         from tenancy.stores.postgres.client import Database
 
-        return Database(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE))
+        return Database(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE), secret=AUTHORIZER_DATABASE)
 
     @cached_property
     def platform_database(self) -> "Database":
