@@ -7,10 +7,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # The environment is made anew when its interpreter is gone.
 BROKEN := $(shell .venv/bin/python -c '' 2>/dev/null || echo broken)
 
-.PHONY: broken help up down demo test prove test-sam lint bench build deploy
+.PHONY: broken help up down demo test prove test-sam test-upgrade lint bench build deploy
 
 help:  ## Show this
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 .venv/.synced: uv.lock pyproject.toml .python-version scripts/setup.py scripts/progress.py $(BROKEN)
 	@$(PYTHON) -m scripts.setup
@@ -33,6 +33,9 @@ prove: .venv/.synced  ## Prove the isolation of organizations: run its tests, th
 
 test-sam: .venv/.synced  ## Run every function under `sam local invoke` (needs a Docker engine)
 	@$(RUN) scripts.sam_local
+
+test-upgrade: .venv/.synced  ## Upgrade a stack of the release before to the last commit, with its data
+	@$(RUN) scripts.upgrade
 
 lint: .venv/.synced  ## Check style, types, imports and the template
 	@ruff check --quiet && ruff format --check --quiet

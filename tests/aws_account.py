@@ -3,12 +3,15 @@
 The resources are made inside moto, without HTTP: every test needs them, and requests would cost most of its time.
 """
 
+from copy import copy
+from functools import cache
 from typing import Final
 from urllib.parse import urlparse
 
 from moto.apigateway.models import apigateway_backends
-from moto.kms.models import kms_backends
+from moto.kms.models import Key, KmsBackend, kms_backends
 from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
 from moto.sesv2.models import sesv2_backends
 from moto.sqs.models import sqs_backends
 from moto.ssm.models import ssm_backends
@@ -51,15 +54,30 @@ def make_account(moto_url: str) -> AwsAccount:
     )
 
 
+def put_secret(name: str, text: str) -> None:
+    """Give the secret *name* the value *text*, also if there is no such secret yet."""
+    backend = secretsmanager_backends[ACCOUNT][REGION]
+    if name in backend.secrets:
+        backend.secrets.pop(name)
+    backend.create_secret(name, text, None, None, None, None, None, [], force_overwrite=False)
+
+
 def _make_queue(name: str, moto_url: str) -> str:
     return sqs_backends[ACCOUNT][REGION].create_queue(name).url(urlparse(moto_url))
 
 
 def _make_key(spec: str, usage: str) -> str:
-    key = kms_backends[ACCOUNT][REGION].create_key(
+    key = copy(_generate_key(spec, usage))
+    kms_backends[ACCOUNT][REGION].keys[key.id] = key
+    return str(key.id)
+
+
+@cache
+def _generate_key(spec: str, usage: str) -> Key:
+    """Return a new key. All tests of a process share it, because moto generates an RSA key for each key."""
+    return KmsBackend(REGION, ACCOUNT).create_key(
         policy=None, key_usage=usage, key_spec=spec, description="", tags=None
     )
-    return str(key.id)
 
 
 def _make_plan(tier: Tier) -> str:

@@ -16,7 +16,10 @@ _held: list[IO[str]] = []
 
 
 def free_port() -> int:
-    """Return a port on which no process listens. No other test process gets it before this one ends."""
+    """Return a port on which no process listens.
+
+    No other test process gets it before this one ends.
+    """
     LOCKS.mkdir(exist_ok=True)
     while True:
         port = random.SystemRandom().choice(PORTS)

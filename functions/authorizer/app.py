@@ -34,7 +34,7 @@ class UnauthorizedError(Exception):
 def handler(event: object, _context: object) -> dict[str, Any]:
     """Answer a REQUEST authorizer call of API Gateway.
 
-    Any event without a valid credential is refused, also a malformed one. Refusals and faults are counted here. API
+    An event without a valid credential is refused, also a malformed event. Refusals and faults are counted here. API
     Gateway counts the 503 of a fault as a 4XXError, because the template changes the status. Lambda counts refusals and
     faults as errors, and each run that could not start or was ended: these are the errors that are left.
     """
@@ -46,7 +46,7 @@ def answer(event: object) -> dict[str, Any]:
     """Return the policy of the caller.
 
     Raises:
-        UnauthorizedError: the credential is missing, bad, expired or revoked.
+        UnauthorizedError: the credential is missing, malformed, unknown, expired or revoked.
         UnavailableError: the database or Secrets Manager is unreachable.
     """
     request = parse_authorizer_request(event)
@@ -60,7 +60,7 @@ def answer(event: object) -> dict[str, Any]:
 
 
 def _authenticate(request: AuthorizerRequest) -> Authenticated:
-    if not request.stage_arn:  # there would be nothing to allow
+    if not request.stage_arn:  # no API that the policy could allow
         raise UnauthenticatedError
     identity = {name: request.header_values.get(name, ()) for name in IDENTITY_SOURCES}
     return authenticate(db, wiring.key_set, identity[AUTHORIZATION], now=datetime.now(UTC))

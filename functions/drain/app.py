@@ -17,7 +17,7 @@ from tenancy.wiring import Wiring
 MAX_DIGITS = 14  # of a time in milliseconds
 MAX_NUMBER = 2**31 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Of a message that SQS itself set aside. Load and ingest name the cause in the attribute `error`.
+# The cause of a message that SQS moved by itself. Load and ingest name the cause in the attribute `error`.
 DEFAULT_CAUSES = {
     DeadLetterKind.EVENTS: "Delivered too often: ClickHouse was unreachable.",
     DeadLetterKind.HELD_EVENTS: "Delivered too often: ClickHouse was unreachable.",
@@ -62,7 +62,10 @@ def report(drained: Drained) -> None:
 
 
 def dead_message(record: dict[str, Any]) -> DeadMessage:
-    """Return the message in an SQS *record*. A message without the id of an organization is the platform's."""
+    """Return the message in an SQS *record*.
+
+    A message without the id of an organization is the platform's.
+    """
     attributes = {name: attribute.get("stringValue", "") for name, attribute in record["messageAttributes"].items()}
     organization_id = parse_id(attributes.get("organization_id", "")) or PLATFORM_LOG
     known_id = parse_id(attributes.get("dead_letter_id", ""))
@@ -85,14 +88,17 @@ def dead_message(record: dict[str, Any]) -> DeadMessage:
 
 
 def first_receipt(attributes: dict[str, str], of_queue: dict[str, str]) -> datetime:
-    """Return the time at which SQS first had the message: the earlier one of the attribute and the queue's own time."""
+    """Return the time at which SQS first had the message.
+
+    It is the earlier one of the message's attribute and the queue's own time.
+    """
     texts = (attributes.get("first_received_at", ""), of_queue["SentTimestamp"])
     times = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS]
     return EPOCH + timedelta(milliseconds=min(times))
 
 
 def storable(text: str) -> str:
-    """Return *text* without the characters that PostgreSQL cannot store."""
+    """Replace the characters of *text* that PostgreSQL cannot store."""
     return text.encode(errors="replace").decode().replace("\0", " ")
 
 
@@ -104,6 +110,6 @@ def parse_id(text: str) -> UUID | None:
 
 
 def parse_number(text: str) -> int | None:
-    """Return the whole number in *text*, or None without one that a column holds."""
+    """Return the whole number in *text*, or None if there is none that fits into a column."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
     return number if number is not None and number <= MAX_NUMBER else None

@@ -29,7 +29,7 @@ def count_all(organization_id: UUID) -> dict[str, Any]:
 @app.post("/organizations/<organization_id>/held-events/release")
 @for_operators
 def release(organization_id: UUID) -> dict[str, Any]:
-    """Release the held events of an organization that are due, also past its quota."""
+    """Release the held events of an organization that are due, even if they exceed its quota."""
     operator = operator_of(app)
     actor = actor_of(request_of(app), operator)
     done = release_all(platform_db, clickhouse(), redis, organization_id, actor, now=datetime.now(UTC))

@@ -56,7 +56,10 @@ def queued_frame(record: dict[str, Any]) -> QueuedFrame:
 
 
 def carried_attributes(attributes: dict[str, str], of_queue: dict[str, str]) -> dict[str, str]:
-    """Return the attributes that a dead letter keeps: its id after a redrive, its events and its first receipt."""
+    """Return the attributes that a dead letter keeps.
+
+    They are its id after a redrive, its number of events, and the time of its first receipt.
+    """
     first = attributes.get("first_received_at") or of_queue.get("SentTimestamp", "")
     values = {"first_received_at": first, **{name: attributes.get(name, "") for name in CARRIED}}
     return {name: value for name, value in values.items() if value}

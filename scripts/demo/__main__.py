@@ -18,13 +18,12 @@ import segment.analytics
 from scripts.demo.client import (
     DemoOrganization,
     Stack,
-    aws_client,
     call,
     count_stored,
-    find_resource,
     get,
     provision,
     refusal,
+    roll_up,
     say,
 )
 from scripts.demo.deletion import end
@@ -134,13 +133,6 @@ def wait_for_load(stack: Stack, organization: DemoOrganization, expected: int) -
     while (stored := count_stored(stack, organization)) < expected and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     return stored
-
-
-def roll_up(stack: Stack) -> None:
-    """Invoke the deployed function that the schedule calls every hour."""
-    answer = aws_client(stack, "lambda").invoke(FunctionName=find_resource(stack, "RollUp"), Payload=b"{}")
-    if "FunctionError" in answer:
-        raise RuntimeError(f"the roll-up failed: {answer['Payload'].read().decode()}")
 
 
 def are_apart(stack: Stack, acme: DemoOrganization, globex: DemoOrganization) -> bool:

@@ -29,9 +29,10 @@ class Stack:
     stack_name: str
 
     @classmethod
-    def load(cls) -> "Stack":
-        """Read the contract file that `make up` wrote."""
-        contract = json.loads((ROOT / os.environ.get("STACK_DIR", ".local") / "stack.json").read_text())
+    def load(cls, folder: Path | None = None) -> "Stack":
+        """Read the contract file that `make up` wrote into *folder*, by default this checkout's."""
+        folder = folder or ROOT / os.environ.get("STACK_DIR", ".local")
+        contract = json.loads((folder / "stack.json").read_text())
         return cls(**{name: contract[name] for name in cls.__slots__})
 
 
@@ -98,6 +99,13 @@ def count_stored(stack: Stack, organization: DemoOrganization) -> int:
     client = clickhouse_connect.get_client(dsn=stack.clickhouse_url)
     statement = "SELECT count() FROM events FINAL WHERE organization_id = {organization_id:UUID}"
     return int(client.query(statement, parameters={"organization_id": organization.id}).result_rows[0][0])
+
+
+def roll_up(stack: Stack) -> None:
+    """Invoke the deployed function that the schedule calls every hour."""
+    answer = aws_client(stack, "lambda").invoke(FunctionName=find_resource(stack, "RollUp"), Payload=b"{}")
+    if "FunctionError" in answer:
+        raise RuntimeError(f"the roll-up failed: {answer['Payload'].read().decode()}")
 
 
 def find_resource(stack: Stack, logical_id: str) -> str:

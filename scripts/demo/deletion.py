@@ -38,13 +38,13 @@ def end(stack: Stack, organization: DemoOrganization, neighbour: DemoOrganizatio
     """Erase *organization*, and tell whether nothing is left of it and all of its *neighbour*."""
     before = _footprint(stack, neighbour)
     say(f"Deleting {organization.name}, and restoring it")
-    _delete(stack, organization)
+    delete(stack, organization)
     asleep = refusal(lambda: get(stack, organization, "/usage"))
     url = f"{stack.api_url}/organizations/{organization.id}"
     restored = call(f"{url}/restore", stack.platform_key, body={})["status"]
     used = get(stack, organization, "/usage")["quotas"]["events"]["used"]
     say(f"{organization.name}'s key while it was deleted: {asleep}; then {restored} again, with {used} events")
-    deleted = _delete(stack, organization)
+    deleted = delete(stack, organization)
     say(
         f"Deleting {organization.name} again; its grace ends at {deleted['purge_at']}, then the state machine erases it"
     )
@@ -59,7 +59,8 @@ def end(stack: Stack, organization: DemoOrganization, neighbour: DemoOrganizatio
     return is_back and is_signed and is_untouched and (left, gone) == (0, "erased")
 
 
-def _delete(stack: Stack, organization: DemoOrganization) -> Document:
+def delete(stack: Stack, organization: DemoOrganization) -> Document:
+    """Delete the organization as the operator, and return the answer."""
     url = f"{stack.api_url}/organizations/{organization.id}"
     answer: Document = call(url, stack.platform_key, method="DELETE", body={"reason": "The contract has ended."})
     return answer
@@ -74,16 +75,23 @@ def _wait_for_certificate(stack: Stack, organization: DemoOrganization) -> Docum
     url = f"{stack.api_url}/organizations/{organization.id}"
     purge_at = time.monotonic() + float(_seconds_left(call(url, stack.platform_key)["purge_at"]))
     while time.monotonic() < purge_at + ERASURE_SECONDS:
-        try:
-            found: Document = call(f"{url}/deletion-certificate", stack.platform_key)
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code != HTTPStatus.NOT_FOUND:
-                    raise
-            time.sleep(POLL_SECONDS)
-        else:
+        if found := find_certificate(stack, organization):
             return found
+        time.sleep(POLL_SECONDS)
     raise TimeoutError("the organization was not erased: see .local/log/aws.log")
+
+
+def find_certificate(stack: Stack, organization: DemoOrganization) -> Document | None:
+    """Return the deletion certificate, or None if there is none yet."""
+    url = f"{stack.api_url}/organizations/{organization.id}/deletion-certificate"
+    try:
+        found: Document = call(url, stack.platform_key)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
+        return None
+    return found
 
 
 def _seconds_left(moment: str) -> float:

@@ -20,7 +20,7 @@ from tests.cost.inputs import (
 )
 from tests.isolation.proof.discovery.deployment import discover_routes
 
-# Times the processor time of ordinary input of the same size. Measured is less than 7: a factor of 3 is to spare.
+# As a multiple of the processor time of ordinary input of the same size. Measured multiples are less than 7.
 MOST = 20
 ROUTES = [route for route in discover_routes() if route.method != "OPTIONS"]
 

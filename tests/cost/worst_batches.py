@@ -1,4 +1,4 @@
-"""Bodies of POST /v1/events and the Segment paths that cost much more than their size, for code that is not careful."""
+"""Bodies of POST /v1/events and the Segment paths that careless code would process slowly."""
 
 import base64
 import gzip

@@ -1,4 +1,4 @@
-"""Texts and JSON that cost much more than their length, for code that is not careful.
+"""Texts and JSON that careless code would process slowly.
 
 Each has a name and the number of bytes to fill. The plain counterpart of each is ordinary text of as many bytes.
 """

@@ -1,8 +1,9 @@
-"""Crash a process at every moment: between any two of its calls to servers.
+"""Crash a process at every moment that a server can tell from the moment before.
 
 A call is a statement, COMMIT or ROLLBACK of PostgreSQL, a command of Redis, or a request to ClickHouse or AWS. Calls
 are intercepted where the drivers send them. All answers come from the real servers. No server's state changes between
-two calls, so a crash right after one call equals a crash right before the next one.
+two calls, or by a call that only reads. So one crash right before each call that may change a state, and one after the
+last call, are all crashes. A statement within a transaction changes nothing before its COMMIT.
 """
 
 import sys
@@ -19,12 +20,17 @@ import pytest
 import redis
 from botocore.client import BaseClient
 from clickhouse_connect.driver._backend.http_sync import HttpSyncBackend
+from psycopg.pq import TransactionStatus
 from redis.client import Pipeline
 
 from tenancy.stores.aws.client import AwsClient
 
 MAX_CALLS = 500
+REDIS_READS = {"EXISTS", "GET", "HGET", "HGETALL", "HMGET", "MGET", "PING", "SCAN", "TTL"}
+AWS_READS = ("Describe", "Get", "Head", "List")
+CLICKHOUSE_READS = (b"SELECT", b"WITH")
 USE_CASES = "/tenancy/use_cases/"
+ENDS = {"_exit_gen", "_commit_gen", "_rollback_gen"}  # psycopg's
 BEGIN = "_enter_gen"  # psycopg's. It changes nothing, so a crash after it equals a crash before it.
 
 
@@ -48,20 +54,25 @@ class Crash[S]:
 
 
 class Process:
-    """Records the calls of one process, and crashes it after *max_calls* of them. None is never."""
+    """Records the calls of one process, and crashes it before its change number *max_changes*. None is never.
 
-    def __init__(self, max_calls: int | None) -> None:
+    A change is a call that may change the state of a server. The first one has the number 0.
+    """
+
+    def __init__(self, max_changes: int | None) -> None:
         self.calls: list[str] = []
         self.is_crashed = False
-        self._max_calls = max_calls
+        self._changes = 0
+        self._max_changes = max_changes
         self._connections: set[psycopg.Connection[Any]] = set()
         self._lock = Lock()
 
-    def record(self, call: str) -> None:
+    def record(self, call: str, *, is_change: bool) -> None:
         with self._lock:
-            self.is_crashed = self.is_crashed or len(self.calls) == self._max_calls
+            self.is_crashed = self.is_crashed or (is_change and self._changes == self._max_changes)
             if self.is_crashed:
                 raise CrashedError(call)
+            self._changes += is_change
             self.calls.append(f"{call} from {_caller()}")
 
     def add_connection(self, connection: psycopg.Connection[Any]) -> None:
@@ -74,14 +85,14 @@ class Process:
 
 
 def crashes[S](begin: Callable[[], S], run: Callable[[S], object]) -> Iterator[Crash[S]]:
-    """Yield a crash of *run* after each number of calls, from 0 to all.
+    """Yield a crash of *run* before each of its changes, and one after its last call.
 
     Each run starts in a fresh state from *begin*. The caller then does the next step (a client's retry, the sweep) and
     checks the state.
     """
-    for max_calls in count():
+    for max_changes in count():
         state = begin()
-        with process(max_calls) as running:
+        with process(max_changes) as running:
             is_last = _is_completed(running, run, state)
         assert len(running.calls) < MAX_CALLS, f"the run makes more than {MAX_CALLS} calls"
         yield Crash(state=state, calls=tuple(running.calls), is_last=is_last)
@@ -90,29 +101,49 @@ def crashes[S](begin: Callable[[], S], run: Callable[[S], object]) -> Iterator[C
 
 
 @contextmanager
-def process(max_calls: int | None = None) -> Iterator[Process]:
-    """Intercept the calls of this process in the block, and crash it after *max_calls* of them."""
-    running = Process(max_calls)
+def process(max_changes: int | None = None) -> Iterator[Process]:
+    """Intercept the calls of this process in the block, and crash it before its change number *max_changes*."""
+    running = Process(max_changes)
     with pytest.MonkeyPatch.context() as patch:
-        _intercept(patch, running, BaseClient, "_make_api_call", lambda _client, operation, *_: f"AWS {operation}")
-        _intercept(patch, running, AwsClient, "_post", lambda *_: "AWS")
-        _intercept(patch, running, redis.Redis, "execute_command", lambda _client, command, *_: f"Redis {command}")
-        _intercept(patch, running, Pipeline, "execute", lambda *_: "Redis pipeline")
-        _intercept(patch, running, HttpSyncBackend, "request", lambda *_: "ClickHouse")
+        _intercept(patch, running, BaseClient, "_make_api_call", _aws_call)
+        _intercept(patch, running, AwsClient, "_post", _small_aws_call)
+        _intercept(patch, running, redis.Redis, "execute_command", _redis_call)
+        _intercept(patch, running, Pipeline, "execute", lambda *_: ("Redis pipeline", True))
+        _intercept(patch, running, HttpSyncBackend, "request", _clickhouse_call)
         _intercept_postgres(patch, running)
         yield running
     if running.is_crashed:
         running.close_connections()
 
 
+def _aws_call(_client: object, operation: str, *_: object) -> tuple[str, bool]:
+    return f"AWS {operation}", not operation.startswith(AWS_READS)
+
+
+def _small_aws_call(_client: object, _body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
+    return _aws_call(_client, headers["X-Amz-Target"].rpartition(".")[2])
+
+
+def _redis_call(_client: object, command: str, *_: object) -> tuple[str, bool]:
+    return f"Redis {command}", command not in REDIS_READS
+
+
+def _clickhouse_call(_backend: object, data: str | bytes, *_: object) -> tuple[str, bool]:
+    statement = data.encode() if isinstance(data, str) else data
+    is_read = isinstance(statement, bytes) and statement.lstrip().startswith(CLICKHOUSE_READS)
+    return "ClickHouse", not is_read
+
+
 def _intercept(
-    patch: pytest.MonkeyPatch, running: Process, owner: type, method: str, name_of: Callable[..., str]
+    patch: pytest.MonkeyPatch, running: Process, owner: type, method: str, describe: Callable[..., tuple[str, bool]]
 ) -> None:
+    """Record each call of *method*. *describe* returns the name of a call and whether it may change a state."""
     send = getattr(owner, method)
 
     @wraps(send)
     def intercepted(self: Any, *values: Any, **named: Any) -> Any:  # noqa: ANN401 - any driver's
-        running.record(name_of(self, *values))
+        name, is_change = describe(self, *values)
+        running.record(name, is_change=is_change)
         return send(self, *values, **named)
 
     patch.setattr(owner, method, intercepted)
@@ -124,10 +155,25 @@ def _intercept_postgres(patch: pytest.MonkeyPatch, running: Process) -> None:
     def intercepted(self: psycopg.Connection[Any], gen: Any, *values: Any, **named: Any) -> Any:  # noqa: ANN401
         running.add_connection(self)
         if gen.__name__ != BEGIN:
-            running.record(f"PostgreSQL {gen.__name__}")
+            running.record(f"PostgreSQL {gen.__name__}", is_change=_is_change(self, gen.__name__))
         return wait(self, gen, *values, **named)
 
     patch.setattr(psycopg.Connection, "wait", intercepted)
+
+
+def _is_change(connection: psycopg.Connection[Any], generator: str) -> bool:
+    """Tell whether the driver's *generator* may change a row for good.
+
+    A statement does so outside of a transaction, and the end of a transaction if PostgreSQL has given it an id. It
+    gives one to each transaction that writes or locks a row.
+    """
+    status = connection.info.transaction_status
+    if generator not in ENDS:
+        return status is TransactionStatus.IDLE
+    if status is not TransactionStatus.INTRANS:
+        return False
+    # Beside the driver: its own methods would be recorded.
+    return connection.pgconn.exec_(b"SELECT pg_current_xact_id_if_assigned()").get_value(0, 0) is not None
 
 
 def _caller() -> str:

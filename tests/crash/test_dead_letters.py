@@ -51,7 +51,7 @@ def test_crashed_drain_stores_each_letter_once(databases: Databases, acme: Provi
         assert marks(databases, own) == [STORED] * sent_before, crash
         assert len(bodies()) == sent_before, crash
         crashed += 1
-    assert crashed > 8
+    assert crashed > 3
 
 
 def test_crashed_redrive_counts_each_event_once(
@@ -74,7 +74,7 @@ def test_crashed_redrive_counts_each_event_once(
         assert count_events(databases, own) == events, crash
         assert marks(databases, own) == [REDRIVEN] * events, crash
         crashed += 1
-    assert crashed > 12
+    assert crashed > 4
 
 
 @pytest.mark.usefixtures("aws")
@@ -91,4 +91,4 @@ def test_crashed_expiry_is_completed(databases: Databases, acme: Provisioned) ->
 
         assert (bodies(), letters(databases, own)) == ({}, []), crash
         crashed += 1
-    assert crashed > 5
+    assert crashed > 1

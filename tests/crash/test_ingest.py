@@ -78,7 +78,7 @@ def test_crashed_ingest_stores_every_event_once(
 
         assert count_events(databases, device.provisioned.organization.id) == EVENTS, crash
         crashed += 1
-    assert crashed >= 8
+    assert crashed > 5
     require_billed_once(databases, counters)
 
 
@@ -110,6 +110,6 @@ def test_crashed_load_stores_every_event_once(
 
         assert count_events(databases, crash.state[0].organization.id) == EVENTS, crash
         crashed += 1
-    assert crashed >= 3
+    assert crashed > 1
     received = boto3.client("sqs", region_name=REGION).receive_message(QueueUrl=aws.dead_letters_url)
     assert "Messages" not in received

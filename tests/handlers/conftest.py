@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import boto3
 import pytest
 from aws_lambda_powertools import Logger
 from moto.ses.models import ses_backends
@@ -26,6 +25,7 @@ from tenancy.stores.aws.secrets import (
 )
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 from tenancy.stores.redis.client import Redis
+from tests import aws_account
 from tests.given import PATIENCE_SECONDS, PLANS_PATH, REGION, SENDER, STACK_NAME, AwsAccount, Databases, Servers, know
 from tests.handlers import sent_events
 from tests.handlers.clock import StoppedClock
@@ -100,15 +100,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
 
 @pytest.fixture
 def put_secret(aws: AwsAccount) -> PutSecret:  # noqa: ARG001 - its account
-    client = boto3.client("secretsmanager", region_name=REGION)
-
-    def put(name: str, text: str) -> None:
-        try:
-            client.create_secret(Name=f"{PREFIX}/{name}", SecretString=text)
-        except client.exceptions.ResourceExistsException:
-            client.put_secret_value(SecretId=f"{PREFIX}/{name}", SecretString=text)
-
-    return put
+    return lambda name, text: aws_account.put_secret(f"{PREFIX}/{name}", text)
 
 
 @pytest.fixture

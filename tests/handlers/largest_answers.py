@@ -1,4 +1,4 @@
-"""The largest successful answer of every route: rows as large as they are accepted, and the request for them."""
+"""The largest successful answer of every route: the largest rows, and the request for them."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -111,7 +111,7 @@ class Largest:
     acme: Provisioned
 
     def execute(self, statement: str, **values: object) -> Any:  # noqa: ANN401 - rows
-        """Run *statement* past all policies, with the organization and the numbers that every filling uses."""
+        """Run *statement* without row-level security, with the parameters that all statements share."""
         known = {"organization_id": self.acme.organization.id, "large": LARGE_NUMBER, **values}
         with superuser(self.databases) as conn:
             cursor = conn.execute(statement, known)

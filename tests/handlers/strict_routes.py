@@ -1,4 +1,4 @@
-"""The routes of the template that refuse unknown members, each with a sample request of a caller that may call it."""
+"""The routes that refuse unknown members, each with a sample request of a permitted caller."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -46,7 +46,10 @@ class StrictRoute:
         return called_by(request, OPERATOR if self.path.startswith(OF_OPERATORS) else tenant_of(acme))
 
     def takes_organization(self) -> bool:
-        """Whether a request may name acme in its query and body. The list and provisioning have no organization."""
+        """Whether a request may name acme in its query and body.
+
+        The list and provisioning have no organization.
+        """
         return self.path != OF_OPERATORS
 
     def dependant(self, function: Function) -> Any:  # noqa: ANN401 - of Powertools

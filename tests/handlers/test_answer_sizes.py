@@ -159,7 +159,7 @@ def _hostile(request: Event, large: Largest) -> Iterator[Event]:
 def test_cursor_fits_no_other_list(
     large: Largest, globex: Provisioned, functions: Mapping[str, Function], subtests: pytest.Subtests
 ) -> None:
-    """Discover the lists of a tenant, and send each cursor to each other list, and from another organization."""
+    """Send each cursor to each other list of the tenant, and to the same list of another tenant."""
     requests = {
         name: next(iter(CASES[name](large, route)))
         for name, route in ROUTES.items()

@@ -35,7 +35,10 @@ def milliseconds(moment: datetime) -> str:
 
 
 def delivery(case: str, organization_id: UUID, sent_at: datetime, /, **attributes: str | None) -> dict[str, Any]:
-    """Return the sample *case* of another organization and time. Attributes are added, or omitted (None)."""
+    """Return the sample *case* of another organization and time.
+
+    Attributes are added, or omitted (None).
+    """
     [record] = sample("drain", case)["Records"]
     texts = {"organization_id": str(organization_id), "first_received_at": None, **attributes}
     kept = {name: value for name, value in record["messageAttributes"].items() if name not in texts}

@@ -81,7 +81,10 @@ def faults(problem: Mapping[str, Any]) -> set[tuple[str, str]]:
 
 
 def body_of(route: StrictRoute) -> dict[str, Any]:
-    """Return the body of the sample. Events of the sample are replaced, because they may be too old."""
+    """Return the body of the sample.
+
+    Events of the sample are replaced, because they may be too old.
+    """
     if route is EVENTS:
         return {"events": [recent_event(1)]}
     return dict(json.loads(route.sample["body"] or "{}"))

@@ -153,7 +153,7 @@ def test_definers_return_only_what_the_authorizer_reads(migrated: Connection) ->
 
 
 def test_only_the_authorizer_looks_up_credentials(migrated: Connection) -> None:
-    """The functions' role keeps the right for one release, for functions that run until the deploy ends.
+    """The functions' role keeps the right for one release, for functions of the release before.
 
     Once the release before has migration 0016, this test demands the migration that revokes the right:
     REVOKE EXECUTE ON FUNCTION find_key_holder(bytea), find_person(uuid, uuid), find_platform_key(bytea)

@@ -1,4 +1,4 @@
-// Sends calls with unusual texts with Segment's Node SDK: node unusual.mjs HOST WRITE_KEY PATH. Prints what came of them.
+// Sends calls with unusual texts with Segment's Node SDK: node unusual.mjs HOST WRITE_KEY PATH. Prints the number of delivered calls, and the errors.
 import { Analytics } from "@segment/analytics-node";
 
 const [host, writeKey, path] = process.argv.slice(2);

@@ -50,7 +50,7 @@ def lasting(metric: str, value: float, *, minutes: int, fine: float = 0) -> Case
 
 
 def given_back(metric: str, *, every: int, lasts: int) -> Case:
-    """Return the case of messages that come again *every* so many minutes, and of a failure that passes."""
+    """Return the case of messages that come again *every* so many minutes, and of a short failure."""
     return Case(
         fires=({metric: each(every, 1)}, {metric: each(every, 100, since=lasts + 1)}),
         quiet=({}, {metric: once(100)}, {metric: each(every, 100, since=lasts // 2)}),
@@ -74,9 +74,9 @@ def backlog() -> Case:
 
 
 def age(*, leaves: int, fine: float) -> Case:
-    """Return the case of messages that no function reads, and of those that leave the metric after *leaves* minutes.
+    """Return the case of messages that no function reads, or that a function fails to process.
 
-    The latter are received and fail. After the third time they no longer count.
+    Messages of the second kind leave the metric after *leaves* minutes, at their third receive.
     """
     metric = "ApproximateAgeOfOldestMessage"
     failing = {minute: [float(60 * ((HISTORY - minute) % leaves + 1))] for minute in range(HISTORY)}

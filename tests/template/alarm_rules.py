@@ -143,7 +143,10 @@ def _series(metric_stat: Mapping[str, Any], samples: Samples, resolve: Callable[
 
 
 def _calculate(node: ast.expr, given: Mapping[str, Points], count: int) -> Points:
-    """Return the points of a math expression. Where an operand is missing, the result is missing."""
+    """Return the points of a math expression.
+
+    Where an operand is missing, the result is missing.
+    """
     match node:
         case ast.Name(id=name):
             return given[name]

@@ -1,4 +1,4 @@
-"""Each alarm fires on the data that its description claims, and not on normal data or on the data of another stack.
+"""Each alarm fires on data that fits its description, and on no other data.
 
 The rules are CloudWatch's (alarm_rules.py). The data is in alarm_cases.py: an alarm without data there fails here.
 """
@@ -219,7 +219,10 @@ def test_drained_dead_letters_have_an_alarm(queue: str) -> None:
 
 @pytest.mark.parametrize(("function", "queue"), CONSUMED)
 def test_age_alarm_fires_before_messages_leave_the_metric(function: str, queue: str) -> None:
-    """After its third receive a message no longer counts. It is received when it becomes visible again."""
+    """After its third receive a message no longer counts.
+
+    It is received when it becomes visible again.
+    """
     [age] = alarms_of("ApproximateAgeOfOldestMessage", f"{queue}.QueueName")
     minute = 60
 

@@ -32,7 +32,7 @@ NOT_WATCHED = {
     "CountersNotSettled": "Redis is unreachable, which AdmissionDegraded shows. The next roll-up settles.",
     "GatesClosedAgain": "The roll-up has placed the tombstones again.",
     "RequestsNotKept": "Redis is unreachable, which AdmissionDegraded shows. The next sweep persists the counts.",
-    "SegmentCallsRejected": "The sender is to be mended. Samples are among its dead letters.",
+    "SegmentCallsRejected": "The sender has to be fixed. Samples are among its dead letters.",
     "StatisticsDrift": "Bills and quotas go by the rows. The log names the organization whose statistics differ.",
 }
 UNITS = (("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))

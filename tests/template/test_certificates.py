@@ -27,7 +27,10 @@ WRITTEN_AT = datetime(2026, 11, 28, tzinfo=UTC)
 
 
 def certificates(text: str) -> list[x509.Certificate]:
-    """Return the certificates of *text*. One of Amazon's roots has the serial number 0, of which cryptography warns."""
+    """Return the certificates of *text*.
+
+    One of Amazon's roots has the serial number 0, of which cryptography warns.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         return [x509.load_pem_x509_certificate(block.encode()) for block in BLOCK.findall(text)]

@@ -40,7 +40,10 @@ def test_there_is_a_custom_resource() -> None:
 
 @pytest.mark.parametrize("function", [*BEHIND_CUSTOM_RESOURCES, *(LOGICAL_IDS[each] for each in SCHEDULED)])
 def test_lambda_retries_no_asynchronous_run(function: str) -> None:
-    """A migration would run again during a roll-back. The next scheduled run does the work of a failed one."""
+    """A migration would run again during a roll-back.
+
+    The next scheduled run does the work of a failed one.
+    """
     assert asynchronous(function)["MaximumRetryAttempts"] == 0
     assert asynchronous(function)["Qualifier"] == "$LATEST"
 

@@ -65,7 +65,7 @@ def test_drain_ends_before_an_erasure_stops_waiting_for_it() -> None:
 
 
 def test_no_document_moves_messages_by_hand() -> None:
-    """The drained queues are empty, and a move starts the retention of a message again, which erasures rely on."""
+    """A move would start the retention of a message again. Erasures rely on that retention."""
     documents = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 
     assert [name for name, text in documents.items() if "start-message-move-task" in text] == []

@@ -1,4 +1,4 @@
-"""The authorizer refuses every event without a valid credential, however malformed, and fails at none."""
+"""The authorizer refuses each event without a valid credential, and no malformed event is a fault."""
 
 from collections.abc import Iterator
 from typing import Any

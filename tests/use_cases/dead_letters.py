@@ -67,7 +67,10 @@ def message(
     received_at: datetime = RECEIVED,
     redriven: UUID | None = None,
 ) -> DeadMessage:
-    """Return a message of a dead-letter queue. *redriven* is the id of a letter that was sent back before."""
+    """Return a message of a dead-letter queue.
+
+    *redriven* is the id of a letter that was sent back before.
+    """
     letter = DeadLetter(
         id=redriven or uuid4(),
         organization_id=organization_id,

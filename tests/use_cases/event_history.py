@@ -1,12 +1,12 @@
 """An organization's events through send, load, roll-up, release and tier changes, and a model of the result.
 
-The stores are the real ones. The model keeps only a set of stored events, and the first receipt of each held event.
+The stores are the real ones. The model keeps only the first receipt of each stored and each held event, and the bills.
 """
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from msgspec import structs
@@ -17,6 +17,7 @@ from tenancy.rules.events.batch import SegmentBatch
 from tenancy.rules.events.row import MAX_CLOCK_AHEAD, EventRow
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.tiers import LONGEST_RETENTION_DAYS, QUOTAS, Tier
+from tenancy.rules.usage import first_open_day, month_of
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
@@ -27,12 +28,12 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import OPERATOR, PLANS_PATH, REGION, Databases, tenant_of
-from tests.use_cases.storing import load
+from tests.use_cases.storing import load, put
 
 REVENUE = "1.25"
 MONTHLY_EVENTS = """
-    SELECT metric_date::text, events_count FROM tenant_usage WHERE organization_id = %s AND events_count > 0
-    ORDER BY metric_date
+    SELECT date_trunc('month', metric_date)::date, sum(events_count)::bigint FROM tenant_usage
+    WHERE organization_id = %s AND events_count > 0 GROUP BY 1
 """
 STORED = """
     SELECT event_name, count(), toString(sum(revenue)) FROM events FINAL
@@ -67,15 +68,17 @@ TEXTS = {Clock.RESET: "1970-01-01T00:00:12Z", Clock.UNREADABLE: "yesterday"}
 
 @dataclass(slots=True, kw_only=True)
 class Model:
-    """The events that must be stored, and those that are held with their first receipt.
+    """The events that must be stored and those that are held, each with its first receipt.
 
-    *tiers* are the tiers of the organization, each with the time from which it applies.
+    *billed* has the stored events by the first day of the month whose bill has them. *tiers* are the tiers of the
+    organization, each with the time from which it applies.
     """
 
     started_at: datetime
     tiers: list[tuple[datetime, Tier]]
-    stored: set[Clock] = field(default_factory=set)
+    stored: dict[Clock, datetime] = field(default_factory=dict)
     held: dict[Clock, datetime] = field(default_factory=dict)
+    billed: dict[date, set[Clock]] = field(default_factory=dict)
 
     def first_kept(self, now: datetime) -> date:
         ended = [until for until, _ in self.tiers[1:]] + [now]
@@ -85,7 +88,7 @@ class Model:
 
     def arrive(self, clock: Clock, received_at: datetime, *, is_held: bool) -> None:
         if not is_held:
-            self.stored.add(clock)
+            self.stored[clock] = min(received_at, self.stored.get(clock, received_at))
         elif clock not in self.stored:
             self.held[clock] = min(received_at, self.held.get(clock, received_at))
 
@@ -96,9 +99,17 @@ class Model:
             is_credible = happened_at is not None and happened_at >= received_at - LONGEST_RETENTION_DAYS * ONE_DAY
             is_due = is_credible and happened_at is not None and happened_at <= now and happened_at.date() >= first_kept
             if received_at.date() >= first_kept and (is_due or (by_operator and not is_credible)):
-                self.stored.add(clock)
+                self.stored.setdefault(clock, now)
             if clock in self.stored:
                 del self.held[clock]
+
+    def bill(self, now: datetime) -> None:
+        """Bill each stored event in the month of its receipt. The bill of a closed month stays as it is."""
+        first_open = first_open_day(now)
+        self.billed = {month: clocks for month, clocks in self.billed.items() if month < first_open}
+        for clock, received_at in self.stored.items():
+            if received_at.date() >= first_open:
+                self.billed.setdefault(month_of(received_at.date()).start, set()).add(clock)
 
     def is_in_range(self, clock: Clock, now: datetime) -> bool:
         happened_at, days = self.happened(clock), QUOTAS[self.tiers[-1][1]].data_retention_days
@@ -172,6 +183,7 @@ class History:
             self.databases.platform, self.databases.clickhouse, self.counters, done.held, done.usage, now=self.now
         )
         self._set_clock_of_clickhouse()
+        self.model.bill(self.now)
         self.model.release(self.now, by_operator=False)
 
     def release_as_operator(self) -> None:
@@ -188,11 +200,15 @@ class History:
         assert done.waiting >= 0
 
     def settle(self) -> None:
-        """Load all requests, and roll up until each release is counted."""
+        """Load all requests, and roll up until each release is counted.
+
+        Another organization's events show each roll-up that the queue is empty: later events have come out of it.
+        """
         while self._queue:
             self.load_one(0)
         for _ in range(2):
             self.wait(SETTLING_TIME + timedelta(hours=1))
+            put(self.databases, uuid4(), range(1), at=self.now)
             self.roll_up()
 
     def stored(self) -> dict[Clock, tuple[int, str]]:
@@ -201,9 +217,10 @@ class History:
         rows = self.databases.clickhouse.query(STORED, parameters=parameters).result_rows
         return {Clock(name): (int(events), revenue) for name, events, revenue in rows}
 
-    def billed_events(self) -> int:
+    def billed(self) -> dict[date, int]:
+        """Return the number of billed events by the first day of the month."""
         with self.databases.functions.tenant_transaction(self.organization_id) as conn:
-            return sum(events for _, events in conn.execute(MONTHLY_EVENTS, (self.organization_id,)).fetchall())
+            return dict(conn.execute(MONTHLY_EVENTS, (self.organization_id,)).fetchall())
 
     def _call(self, clock: Clock) -> msgspec.Raw:
         happened_at = self.model.happened(clock)

@@ -63,20 +63,32 @@ def count(databases: Databases, organization_id: UUID, table: str = "events") ->
 INSERT_EVENTS = """
     INSERT INTO events (organization_id, event_id, device_id, event_timestamp, received_at, created_at)
     SELECT {organization_id:UUID}, toString(number), 'device', {at:DateTime('UTC')}, {at:DateTime('UTC')},
-           {at:DateTime('UTC')}
+           {written:DateTime('UTC')}
     FROM numbers({first:UInt64}, {events:UInt64})
 """
 INSERT_HELD_EVENTS = """
     INSERT INTO held_events (organization_id, event_id, device_id, event_timestamp, received_at, created_at, reason)
     SELECT {organization_id:UUID}, toString(number), 'device', {at:DateTime('UTC')}, {at:DateTime('UTC')},
-           {at:DateTime('UTC')}, 'quota'
+           {written:DateTime('UTC')}, 'quota'
     FROM numbers({first:UInt64}, {events:UInt64})
 """
 
 
-def put(databases: Databases, organization_id: UUID, numbers: range, *, at: datetime, is_held: bool = False) -> None:
-    """Insert plain events in one statement, which is fast enough for hundreds of calls."""
+def put(
+    databases: Databases,
+    organization_id: UUID,
+    numbers: range,
+    *,
+    at: datetime,
+    written: datetime | None = None,
+    is_held: bool = False,
+) -> None:
+    """Insert plain events in one statement, which is fast enough for hundreds of calls.
+
+    They were *written* when they were received, unless given.
+    """
     parameters = {
-        "organization_id": str(organization_id), "at": at, "first": numbers.start, "events": len(numbers),
+        "organization_id": str(organization_id), "at": at, "written": written or at, "first": numbers.start,
+        "events": len(numbers),
     }  # fmt: skip
     databases.clickhouse.command(INSERT_HELD_EVENTS if is_held else INSERT_EVENTS, parameters=parameters)

@@ -1,4 +1,4 @@
-"""Erasures remove dead letters: an organization's all, and of a data subject exactly its events."""
+"""Erasures remove dead letters: all of an organization, and exactly the events of a data subject."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -147,7 +147,10 @@ def unmarked(databases: Databases, organization_id: UUID) -> None:
 
 
 def test_object_without_a_mark_is_searched(databases: Databases, acme: Provisioned) -> None:
-    """The drain may have died between the object and the mark. Then SQS delivers the message again."""
+    """The drain may have died between the object and the mark.
+
+    Then SQS delivers the message again.
+    """
     own = acme.organization.id
     drain(databases, sent := message(own, frame(row(own, "phone"))))
     unmarked(databases, own)

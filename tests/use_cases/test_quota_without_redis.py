@@ -12,7 +12,6 @@ from tenancy.rules.tenant import AdmittedTenant, RateBucket
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
-from tenancy.use_cases.admission.taken_events import TakenEvents
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import Databases, tenant_of
@@ -114,15 +113,3 @@ def test_old_events_are_compared_with_the_current_tier_without_redis(
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET tier = 'growth'")
     assert admit().accepted == 3
-
-
-def test_taken_events_before_the_roll_up_are_forgotten(acme: Provisioned, globex: Provisioned) -> None:
-    taken = TakenEvents()
-    for minute in range(3):
-        taken.add(acme.organization.id, accepted=10, held=1, at=NOW + minute * MINUTE)
-    taken.add(globex.organization.id, accepted=5, held=0, at=NOW)
-
-    assert taken.since(acme.organization.id, NOW) == (30, 3)
-    assert taken.since(acme.organization.id, NOW + MINUTE) == (20, 2)
-    assert taken.since(acme.organization.id, NOW) == (20, 2)
-    assert taken.since(globex.organization.id, NOW) == (5, 0)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from redis import Redis as RedisClient
 
-from tenancy.rules.durations import ROLL_UP_LEASE_TIME
+from tenancy.rules.durations import ROLL_UP_LEASE_TIME, SETTLING_TIME
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import QUOTAS, Tier
@@ -107,6 +107,18 @@ def test_queued_events_stay_counted_until_the_queue_is_read(
     run(databases, counters, LATER + 21 * MINUTE)
 
     assert counter(databases, acme.organization.id) == 15
+
+
+def test_queued_events_stay_counted_when_a_late_load_stops(
+    admit: Admit, databases: Databases, counters: Redis, acme: Provisioned
+) -> None:
+    """Events arrive two hours after their receipt. Then nothing arrives for longer than the settling time."""
+    admit(tenant_of(acme), events=40)
+    store(databases, acme.organization.id, range(10), at=NOW, written=LATER)
+
+    run(databases, counters, LATER + SETTLING_TIME + MINUTE)
+
+    assert counter(databases, acme.organization.id) == 40
 
 
 def test_queued_held_events_stay_counted_in_the_grace_band(

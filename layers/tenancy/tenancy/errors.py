@@ -26,9 +26,9 @@ def shorten(text: str, characters: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """An invalid field: location (`body/events/3/revenue`), stable code, and message for a person.
+    """An invalid field: its location, a stable code, and a message for a person.
 
-    A long location or message is cut.
+    A location is like `body/events/3/revenue`. A long location or message is cut.
     """
 
     location: str
@@ -83,7 +83,7 @@ class CredentialFault(StrEnum):
 
     NONE = "The request has no credential."
     SCHEME = "The Authorization header is neither Bearer nor Basic."
-    OTHER_KIND = "The credential is of another kind than this route takes."
+    OTHER_KIND = "This route does not take this kind of credential."
     MALFORMED = "The credential is malformed."
     SEVERAL = "The request has several credentials."
     NOT_VALID = "The credential is not valid: it is unknown, expired or revoked."
@@ -92,7 +92,7 @@ class CredentialFault(StrEnum):
 class UnauthenticatedError(Refusal):
     """A request without a valid credential.
 
-    Behind the authorizer the answer names all causes, because API Gateway answers the same text for each of them.
+    Behind the authorizer the answer names all causes, because API Gateway has one text for all of them.
     Routes that check the credential themselves name the *fault*.
     """
 

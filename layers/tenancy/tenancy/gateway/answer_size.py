@@ -1,12 +1,15 @@
-"""The size of an answer: Lambda refuses one of more than 6 MiB, in which the body is one JSON string."""
+"""The maximum size of an answer.
+
+Lambda refuses an answer of more than 6 MiB. It counts the body as one JSON string, with escapes.
+"""
 
 import json
 from typing import Final
 
 MAX_ANSWER_BYTES: Final = 5_000_000  # docs/api.md promises it to clients
-MAX_LIST_BYTES: Final = MAX_ANSWER_BYTES - 500_000  # of the rows of a list; the rest is for all that is no row
+MAX_LIST_BYTES: Final = MAX_ANSWER_BYTES - 500_000  # of the rows of a list; the rest is for members beside it
 
 
 def sent_bytes(text: str) -> int:
-    """Return the bytes that *text* takes as a part of the body."""
+    """Return the bytes that *text* takes in the body, with escapes."""
     return len(json.dumps(text))

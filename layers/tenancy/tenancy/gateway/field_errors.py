@@ -23,7 +23,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "string_too_long": ("too_long", "Expected at most {length}."),
         "too_short": ("too_short", "Expected at least {length}."),
         "too_long": ("too_long", "Expected at most {length}."),
-        "string_unicode": ("invalid_characters", "The text has a character that is no Unicode character."),
+        "string_unicode": ("invalid_characters", "Expected valid Unicode text, without lone surrogates."),
         "int_type": ("invalid_type", "Expected a whole number."),
         "greater_than_equal": ("out_of_range", "Expected at least {ge}."),
         "less_than_equal": ("out_of_range", "Expected at most {le}."),
@@ -44,7 +44,10 @@ OWN_TEXT: Final = "value_error"  # a validator of ours raised a ValueError, whos
 
 
 def list_field_errors(entries: Iterable[Mapping[str, Any]]) -> list[FieldError]:
-    """Return *entries*, errors of pydantic, as errors for the client. At most `MAX_MEMBER_ERRORS` are returned."""
+    """Return *entries*, errors of pydantic, as errors for the client.
+
+    At most `MAX_MEMBER_ERRORS` are returned.
+    """
     return [_field_error(entry) for _, entry in zip(range(MAX_MEMBER_ERRORS), entries, strict=False)]
 
 

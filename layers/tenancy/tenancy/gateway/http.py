@@ -57,7 +57,9 @@ class Request:
 
     @property
     def body(self) -> bytes:
-        """The body as the client sent it. It is decoded at each use, first after the caller is authorized.
+        """The body as the client sent it.
+
+        It is decoded at each use, first after the caller is authorized.
 
         Raises:
             MalformedRequestError: the event says that the body is Base64, and it is not.
@@ -107,7 +109,7 @@ def parse_request(event: Mapping[str, Any]) -> Request:
 
 
 def _route_path(path: str) -> str:
-    """Return *path* without the stage and without trailing slashes, as API Gateway compares it with the routes.
+    """Return *path* without the stage and without trailing slashes.
 
     API Gateway routes `/events/` as `/events`, and passes on the path as it was sent.
     """

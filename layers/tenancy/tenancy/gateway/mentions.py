@@ -16,8 +16,9 @@ PATH_PARAMETER: Final = f"{{{ORGANIZATION_MEMBER}}}"
 
 
 def list_mentions(request: Request) -> tuple[Mention, ...]:
-    """Return the mentions in headers, path and query of *request*, in this order, up to one that is too many.
+    """Return the mentions in headers, path and query of *request*, in this order.
 
+    At most `MAX_MENTIONS` and one more are returned. The last one shows that there are too many.
     Each value of a repeated header is a mention, and so is each part of a value with commas. `find_mentions` searches
     the body later, once the caller is authorized.
     """

@@ -9,9 +9,9 @@ from tenancy.rules.cursors import Page
 
 
 def fit_page[Row](page: Page[Row], texts: Iterable[str]) -> Page[Row]:
-    """Return *page* up to the row with which it would exceed `MAX_LIST_BYTES`, at least one row.
+    """Return the first rows of *page* that fit into `MAX_LIST_BYTES`, at least one row.
 
-    *texts* are its rows as the body has them.
+    *texts* are the rows as the body has them.
     """
     left = MAX_LIST_BYTES
     for count, text in enumerate(texts):

@@ -41,7 +41,10 @@ def parse_whole_number(text: object) -> object:
 
 
 def matching(pattern: str, expected: str) -> Any:  # noqa: ANN401 - a validator of pydantic
-    """Return a validator for texts that match the whole *pattern*. *expected* describes it for people."""
+    """Return a validator for texts that match the whole *pattern*.
+
+    *expected* describes it for people.
+    """
     compiled = re.compile(pattern)
 
     def check(text: str) -> str:

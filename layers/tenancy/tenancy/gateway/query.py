@@ -37,4 +37,4 @@ def require_known_query(request: Request, known: Collection[str] = ()) -> None:
     """
     errors = list_query_errors(request, known)
     if errors:
-        raise InvalidError("The query is not valid. `errors` lists its members.", errors=errors)
+        raise InvalidError("The query is not valid. `errors` lists the fields.", errors=errors)

@@ -1,4 +1,7 @@
-"""Counts the calls of Segment SDKs that are no event, by cause. The answer does not say so: SDKs cannot act on it."""
+"""Counts the calls of Segment SDKs that are no event, by cause.
+
+The answer does not say so: SDKs cannot act on it.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -63,7 +63,9 @@ def api() -> APIGatewayRestResolver:
 
 
 def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[str]:
-    """Refuse a valid request with unknown or repeated members. pydantic finds those of a body that the route takes.
+    """Refuse a valid request with unknown or repeated members.
+
+    pydantic finds unknown members of a body that the route takes.
 
     Raises:
         InvalidError: a query member is unknown or repeated, or the route takes no body and has one with members.
@@ -75,7 +77,7 @@ def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMidd
 
 
 def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:
-    """Return the errors of members that the current route does not know, and of repeated query members."""
+    """Return an error for each unknown member and each repeated query member."""
     route: Route = app.context["_route"]
     errors = list_query_errors(request_of(app), known_query(route.dependant.query_params))
     if not route.dependant.body_params and isinstance(body := app.current_event.json_body, dict):
@@ -108,8 +110,7 @@ def handler_of(
     Before a route runs, the caller, the organization and the right of the caller are known. The order is that of
     docs/decisions/0043-cheap-before-believed.md: the body is read last.
 
-    *gate* admits the request before anything else costs time or leaves a trace. *trail* records it. Refusals over a
-    quota show *upgrade_url*.
+    *gate* admits the request first. *trail* records it. Refusals over a quota show *upgrade_url*.
 
     Raises:
         LookupError: a route of *app* does not say which right it needs.
@@ -136,7 +137,7 @@ def handler_of(
 
 
 def _rights_of(app: APIGatewayRestResolver) -> list[tuple[str, re.Pattern[str], Right]]:
-    """Return method, pattern and right of each route, in the order in which Powertools tries them."""
+    """Return method, pattern and right of each route, in the order of Powertools' router."""
     routes = (*app._static_routes, *app._dynamic_routes)  # noqa: SLF001 - Powertools has no other list of them
     return [(route.method, route.rule, right_of(route.func)) for route in routes]
 

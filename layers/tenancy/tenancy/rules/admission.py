@@ -85,9 +85,9 @@ class Admission:
         return AdmittedTenant.of(tenant, self.tier)
 
     def with_events(self, events: int, so_far: MonthSoFar, *, all_or_nothing: bool) -> "Admission":
-        """Return this admission of a tenant with as many of *events* as the month has room for after *so_far*.
+        """Return this admission with as many of *events* as fit into the month after *so_far*.
 
-        Redis decides like that in stores/redis/admit.lua.
+        stores/redis/admit.lua decides by the same rule.
         """
         if self.tier is None:
             return self

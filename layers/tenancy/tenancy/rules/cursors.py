@@ -85,7 +85,10 @@ class Page[Row]:
 
     @classmethod
     def of(cls, rows: Sequence[Row], limit: int, cursor_after: Callable[[Row], str]) -> "Page[Row]":
-        """Return the page of the first *limit* of *rows*, which have one row more if another page follows."""
+        """Return the page of the first *limit* of *rows*.
+
+        *rows* have one row more than *limit* if another page follows.
+        """
         return cls(rows=rows[:limit], has_more=len(rows) > limit, cursor_after=cursor_after)
 
     @property

@@ -1,4 +1,4 @@
-"""Dead letters: messages that were set aside, their causes, and the lines of a data subject in them."""
+"""Dead letters: their kinds, their causes, and the lines of a data subject in them."""
 
 import hashlib
 import json
@@ -103,7 +103,7 @@ def without_subject(letter: DeadLetter, body: str, subject: DataSubject, *, thro
     """Return *body* without the subject's lines, or None if no line is left.
 
     Lines of events that were received and happened after *through* stay. A body that cannot be read may hold the
-    subject, so nothing of it is left. Audit records do not name data subjects and stay.
+    subject, so None is returned for it. Audit records do not name data subjects and stay.
     """
     if letter.kind is DeadLetterKind.AUDIT:
         return body

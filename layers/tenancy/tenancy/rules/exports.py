@@ -36,7 +36,10 @@ class ExportFile(NamedTuple):
 
 
 class FilePosition(NamedTuple):
-    """The position of a file: the generation of its export, and its number from 1 on. 0 is before the first file."""
+    """The position of a file: the generation of its export, and its number.
+
+    Numbers start at 1. 0 is the position before the first file.
+    """
 
     generation: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     number: Annotated[int, Meta(ge=0, le=2**31 - 1)]

@@ -102,7 +102,7 @@ The files are deleted at {{expires_at}}.
 
 
 def describe_larger_tier(upgrade_url: str | None) -> str:
-    """Return the sentence of a mail that says where a larger tier is sold, at *upgrade_url* or by the operator."""
+    """Return the sentence of a mail that leads to *upgrade_url*, or to the operator without one."""
     if upgrade_url is None:
         return "Ask the platform operator for a larger tier if you need more."
     return f"A larger tier has larger quotas: {upgrade_url}"

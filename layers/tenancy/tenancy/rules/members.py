@@ -1,7 +1,7 @@
 """The members of a JSON object that are at fault, with codes and texts for people.
 
 msgspec stops at the first fault and describes it in words of Python. So a refused object is read again, each member
-alone. Only refused objects take this path.
+alone. Accepted objects are read once.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -39,7 +39,9 @@ class KnownMember:
 
 
 def find_members(document: bytes) -> dict[str, msgspec.Raw] | None:
-    """Return the members of the JSON text *document*, or None if it is no object. The last one of a name counts.
+    """Return the members of the JSON text *document*, or None if it is no object.
+
+    The last one of a name counts.
 
     Raises:
         msgspec.DecodeError, RecursionError: *document* is not valid JSON.
@@ -53,9 +55,10 @@ def find_members(document: bytes) -> dict[str, msgspec.Raw] | None:
 def list_member_errors(
     members: Mapping[str, msgspec.Raw], known: Mapping[str, KnownMember], *, ignored: Collection[str] = ()
 ) -> list[FieldError]:
-    """Return an error for each of *members* that is at fault, missing or neither in *known* nor *ignored*.
+    """Return an error for each of *members* that is at fault, missing or unknown.
 
-    Locations are names of members. At most `MAX_MEMBER_ERRORS` are returned.
+    A member is unknown if it is neither in *known* nor in *ignored*. Locations are names of members. At most
+    `MAX_MEMBER_ERRORS` are returned.
     """
     at_fault = (error for name, member in known.items() if (error := _find_error(name, members.get(name), member)))
     unknown = (unknown_member(name) for name in members if name not in known and name not in ignored)

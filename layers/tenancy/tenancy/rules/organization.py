@@ -97,7 +97,7 @@ def is_reserved(subdomain: str) -> bool:
     """Whether no new organization may have *subdomain*.
 
     Reserved are the platform's own names, hosts that are known below any domain (`mta-sts`, `ns5`), names that look
-    like either (`adm1n`, `log-in`), and the ids of remnants. An organization that has a subdomain keeps it.
+    like one of these (`adm1n`, `log-in`), and the ids of remnants. An organization that has a subdomain keeps it.
     """
     looks = subdomain_skeleton(subdomain)
     bare = looks.replace("-", "")

@@ -31,7 +31,10 @@ ROCA_GENERATOR: Final = 65_537
 
 
 class KeySetError(ValueError):
-    """The key set is empty, or has a key that must not verify tokens. The message names each such key by its `kid`."""
+    """The key set is empty, or has a key that must not verify tokens.
+
+    The message names each such key by its `kid`.
+    """
 
     def __init__(self, faults: Sequence[str]) -> None:
         """Name all *faults*."""
@@ -141,7 +144,10 @@ def _find_modulus_fault(modulus: int) -> str | None:
 
 
 def _has_close_factors(modulus: int) -> bool:
-    """Whether Fermat's method finds a factor of *modulus* at once. Its factors are then nearly equal, or equal."""
+    """Whether Fermat's method finds a factor of *modulus* at once.
+
+    Its factors are then nearly equal, or equal.
+    """
     middle = isqrt(modulus - 1) + 1
     differences = (number * number - modulus for number in range(middle, middle + CLOSE_FACTORS_ROUNDS))
     return any(isqrt(difference) ** 2 == difference for difference in differences)

@@ -187,7 +187,7 @@ def find_mentions(document: bytes) -> tuple[Mention, ...]:
 
 
 def find_body_mention(value: msgspec.Raw) -> tuple[Mention, ...]:
-    """Return the mention in the *value* of the member `organization_id` of a body, as `find_mentions` does.
+    """Return the mention in *value*, the member `organization_id` of a body.
 
     Raises:
         msgspec.DecodeError, UnicodeDecodeError: *value* is no JSON.

@@ -58,7 +58,10 @@ class StatisticsPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsQuery:
-    """The days and the groups of statistics, and the order of the groups. *group_by* has names of `DIMENSIONS`."""
+    """The days and the groups of statistics, and the order of the groups.
+
+    *group_by* has names of `DIMENSIONS`.
+    """
 
     period: Period
     group_by: Sequence[str]
@@ -93,5 +96,8 @@ class StatisticsQuery:
 
 
 def largest_revenue(group: Statistics) -> Decimal:
-    """Return the largest revenue of *group* in one currency. Amounts of several currencies have no sum."""
+    """Return the largest revenue of *group* in one currency.
+
+    Amounts of several currencies have no sum.
+    """
     return max(group.revenue.values(), default=Decimal(0))

@@ -45,7 +45,9 @@ def compose(text: str) -> str:
 
 
 def is_cheap(text: str) -> bool:
-    """Whether *text* has at most 30 combining marks in a row. To compose more takes quadratic time.
+    """Whether *text* has at most 30 combining marks in a row.
+
+    To compose more takes quadratic time.
 
     A longer run has a mark at one of every 31st places, so only these and their neighbours are looked at.
     """
@@ -86,8 +88,8 @@ def parse_line(text: str, *, max_characters: int) -> str:
     if not _has_allowed_characters(line) or not any(map(_is_visible, line)):
         raise PydanticCustomError(
             "invalid_characters",
-            "Expected one line of visible characters. Control characters, controls of direction, and private-use and "
-            "unassigned characters are not allowed.",
+            "Expected one line of visible characters. Control, bidirectional control, private-use and unassigned "
+            "characters are not allowed.",
         )
     return line
 

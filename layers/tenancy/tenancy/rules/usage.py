@@ -12,6 +12,8 @@ from tenancy.rules.tiers import Tier
 
 TOTAL_PERIOD: Final = date(1970, 1, 1)  # the period of metrics that count in total
 
+type EventCounts = tuple[int, int]  # accepted events, and events held for quota
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
@@ -48,11 +50,16 @@ class MonthSoFar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettledMonth:
-    """The use of the current month as of *settled_at*, the start of the last roll-up or of the month."""
+class CountedMonth:
+    """The use of a month as the last roll-up counted it.
+
+    *recent_from* is the first hour of the month whose events may still have been in the queue then. *recent_hours* has
+    the events of each such hour that were counted. They are in *so_far* as well.
+    """
 
     so_far: MonthSoFar
-    settled_at: datetime
+    recent_from: datetime
+    recent_hours: Mapping[datetime, EventCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,6 @@
-"""Names of hosts that software or people look for below any domain. No organization may get one.
+"""Names of hosts that software or people look for below any domain.
+
+No organization may get one.
 
 A mail server asks `mta-sts.<domain>` for its policy, a browser asks `wpad.<domain>` for its proxy. An organization with
 such a subdomain would answer for the platform. The sources of the names stand beside them.

@@ -20,8 +20,8 @@ SHORT_MESSAGE: Final = "The details are left out, because the answer would be to
 def receipt_document(receipt: Receipt) -> Receipt:
     """Return *receipt* with rejections that fit into an answer.
 
-    All of them keep their index and the code of their first error. If they are too large together, the first ones keep
-    all details, and the others lose their id, their further errors and the message.
+    Each keeps its index and the code of its first error. If all together are too large, the first rejections keep all
+    details. The others lose their id, their further errors and the message.
     """
     sizes = [sent_bytes(msgspec.json.encode(rejection).decode()) for rejection in receipt.rejected]
     if sum(sizes) <= MAX_LIST_BYTES:

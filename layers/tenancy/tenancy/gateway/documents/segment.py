@@ -35,10 +35,10 @@ def naming_credential_faults() -> Iterator[None]:
 
 
 def find_write_key(request: Request) -> tuple[ApiKey, bytes | None]:
-    """Return the write key of a request to a Segment path, and the decoded body if the key was not in a header.
+    """Return the write key of a request to a Segment path, and the body if it was decoded.
 
-    Mobile SDKs send the key only in the body. Then the body is decompressed up to its limit and searched once. Nothing
-    else of it is used before the caller is authorized.
+    The body is decoded only if no header has the key. Mobile SDKs send the key only in the body. Then the body is
+    decompressed up to its limit and searched once. Nothing else of it is used before the caller is authorized.
 
     Raises:
         UnauthenticatedError: the request has no key.
@@ -55,7 +55,7 @@ def find_write_key(request: Request) -> tuple[ApiKey, bytes | None]:
 
 
 def parse_segment_body(request: Request, body: bytes, key: ApiKey) -> tuple[SegmentBatch, tuple[Mention, ...]]:
-    """Return the calls in the decoded *body* of an authorized request, and the mention beside them.
+    """Return the calls in the decoded *body* of an authorized request, and its mention.
 
     Raises:
         UnauthenticatedError: *key* is not the one key of header and body.

@@ -79,7 +79,7 @@ EVENTS_MEMBER: Final[Mapping[str, KnownMember]] = MappingProxyType(
     {"events": KnownMember(check=check_list, is_required=True)}
 )
 NO_JSON_TEXT: Final = "The body is not valid JSON."
-NOT_VALID_TEXT: Final = "The body is not valid. `errors` lists the members."
+NOT_VALID_TEXT: Final = "The body is not valid. `errors` lists the fields."
 
 
 def decode_body(body: bytes) -> bytes:
@@ -89,7 +89,7 @@ def decode_body(body: bytes) -> bytes:
 
     Raises:
         MalformedRequestError: the body is not valid gzip or not UTF-8.
-        TooLargeError: the decompressed body exceeds 4 MB.
+        TooLargeError: the decompressed body exceeds 4 MiB.
     """
     if body.startswith(GZIP_MAGIC):
         body = _gunzip(body)
@@ -134,10 +134,10 @@ def _explain_batch(body: bytes) -> Batch:
 
 
 def find_body_key(body: bytes) -> str | None:
-    """Return the `writeKey` of a decoded Segment body, by one linear scan that understands no other JSON.
+    """Return the `writeKey` of a decoded Segment body, found by one linear scan.
 
-    Only a body with several different keys is decoded, to tell which one is at its top level. The caller compares the
-    result with the parsed body, because a single key may stand inside of a call.
+    The scan does not parse JSON, so a single key may be one inside a call. The caller later compares the result with
+    the parsed body. Only a body with several different keys is parsed here, to find the one at its top level.
 
     Raises:
         MalformedRequestError, InvalidError: the body has several keys, and is no JSON object.

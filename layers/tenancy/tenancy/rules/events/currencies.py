@@ -21,7 +21,10 @@ CURRENCIES: Final = frozenset({
 
 
 def find_currency(text: str) -> str | None:
-    """Return the currency with the code *text*, in any case and with spaces around it, or None if it is in no use."""
+    """Return the currency with the code *text*, or None if no such currency is in use.
+
+    *text* may be in any case and have spaces around it.
+    """
     code = text.strip()
     # Some other letters become ASCII letters in upper case, such as U+017F (S).
     return code.upper() if code.isascii() and code.upper() in CURRENCIES else None

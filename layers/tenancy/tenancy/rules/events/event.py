@@ -64,8 +64,8 @@ def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
     The caller compares the time with the retention of the tier.
 
     Raises:
-        InvalidEventError: fields are missing, unknown, of another type, or out of range for every tier. It has all of
-            them.
+        InvalidEventError: fields are missing, unknown, of another type, or out of range for every tier. It lists
+            all of them.
         TenantMismatchError: the event names another organization.
     """
     if len(raw) > MAX_EVENT_BYTES:

@@ -1,6 +1,6 @@
 """Lists all fields of an event of POST /v1/events that are at fault.
 
-Slow, because it reads each member alone. Only refused events take this path.
+It is slow, because it reads each member alone. Only refused events are read in this way.
 """
 
 from collections.abc import Callable, Mapping

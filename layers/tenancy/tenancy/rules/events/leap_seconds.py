@@ -17,9 +17,9 @@ _members_decoder: Final = msgspec.json.Decoder(Mapping[str, msgspec.Raw])
 
 
 def replace_leap_second(raw: bytes, member: str) -> bytes | None:
-    """Return the JSON object *raw* with the last second of the day for a leap second in *member*.
+    """Replace a leap second in *member* of the JSON object *raw* by the last second of its day.
 
-    The result is None if *raw* has no leap second there.
+    Return None if *raw* has no leap second there.
     """
     try:
         members = _members_decoder.decode(raw)

@@ -35,9 +35,10 @@ NO_NAMES: Final = SubjectNames(devices=(), users=())
 
 
 def find_names(*objects: str) -> SubjectNames:
-    """Return the names at the top level of JSON *objects*, as they were sent, cut to 255 characters.
+    """Return the names at the top level of JSON *objects*, cut to 255 characters.
 
-    A name is a text or a number. Only a longer one is composed (NFC), so that all its spellings are cut at one place.
+    A name is a text or a number. Only a longer name is composed (NFC), so that all its spellings are cut at one place.
+    Other names stay as they were sent.
     """
     members = [member for text in objects if any(sign in text for sign in SIGNS) for member in _decoder.decode(text)]
     if not members:

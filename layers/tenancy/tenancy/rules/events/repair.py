@@ -1,7 +1,7 @@
-"""Repairs the JSON of Segment SDKs, so that one bad text or number loses no batch (docs/api.md, "Segment").
+"""Repairs the JSON of Segment SDKs (docs/api.md, "Segment").
 
-Each function takes valid UTF-8, reads it a few times, and makes no other JSON valid. The bytes 0xFE and
-0xFF are in no UTF-8 text, so they can stand for escapes.
+Otherwise one invalid text or number would lose its batch. Each function takes valid UTF-8 and reads it a few times. No
+other invalid JSON becomes valid. The bytes 0xFE and 0xFF are in no UTF-8 text, so they can stand for escapes.
 """
 
 import re

@@ -53,12 +53,13 @@ _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def parse_segment_message(
     raw: bytes, reception: BatchContext, *, event_type: str | None = None, shared: SharedMembers = NOTHING_SHARED
 ) -> EventRow:
-    """Return the row for the JSON text *raw* of one SDK call, with the members that its batch shares.
+    """Return the row for the JSON text *raw* of one SDK call.
 
-    *event_type* is the type from the path. The row keeps the client's timestamp, because a corrected one would differ
-    on each retry. A timestamp that is more than 24 hours ahead makes a row that is held with reason `clock`. So does a
-    timestamp that is unreadable, or that no tier would accept at any time: all such rows have the time `NO_TIME`. The
-    caller compares the other rows with the retention of the tier.
+    The members that its batch shares are merged into it. *event_type* is the type from the path. The row keeps the
+    client's timestamp, because a corrected one would differ on each retry. A timestamp that is more than 24 hours ahead
+    makes a row that is held with reason `clock`. So does a timestamp that is unreadable, or that no tier would accept
+    at any time: all such rows have the time `NO_TIME`. The caller compares the other rows with the retention of the
+    tier.
 
     Raises:
         InvalidEventError: *raw* is no SDK call, or names no device.
@@ -121,9 +122,10 @@ def _join(call: Members) -> str:
 
 
 def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
-    """Return `messageId`, or an id derived from the text of the call if it is absent, a placeholder or too long.
+    """Return `messageId`, or an id that is derived from the text of the call.
 
-    The text is the call's own, without the members that its batch shares: a retry may be in another batch.
+    The id is derived if `messageId` is absent, a placeholder or too long. The text is the call's own, without the
+    members that its batch shares: a retry may be in another batch.
     """
     message_id = _scalar(call.get("messageId"))
     if len(message_id) <= TEXT_MAX_CHARACTERS and not is_placeholder(message_id):
@@ -132,10 +134,10 @@ def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
 
 
 def _timestamp(call: Members, reception: BatchContext) -> datetime:
-    """Return the time of the call, or `NO_TIME` if it is unreadable or no tier would accept it at any time.
+    """Return the time of the call, or `NO_TIME`.
 
-    RudderStack's server SDKs send `originalTimestamp` alone. A time without a zone is UTC. A call without a time gets
-    the time of receipt.
+    `NO_TIME` replaces a time that is unreadable, or that no tier would accept at any time. RudderStack's server SDKs
+    send `originalTimestamp` alone. A time without a zone is UTC. A call without a time gets the time of receipt.
     """
     value = next((call[name] for name in TIME_MEMBERS if bytes(call.get(name, ABSENT)) != ABSENT), None)
     if value is None:

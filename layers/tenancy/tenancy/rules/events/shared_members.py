@@ -1,4 +1,4 @@
-"""Merges the members that a Segment batch shares, `context` and `integrations`, into each of its calls."""
+"""Merges `context` and `integrations` of a Segment batch into each of its calls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,10 @@ _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedMembers:
-    """The members of the shared `context` and `integrations` of a batch, by name. Empty objects are left out."""
+    """The members of the shared `context` and `integrations` of a batch, by name.
+
+    Empty objects are left out.
+    """
 
     objects: Mapping[str, Members] = field(default_factory=dict)
 
@@ -33,12 +36,14 @@ class SharedMembers:
         """Return the shared members of *batch*. Values that are no object count as absent.
 
         Raises:
-            TooLargeError: they exceed 32 KB, or 16 MB in all calls together.
+            TooLargeError: they exceed 32 KiB, or 16 MiB in all calls together.
         """
         shared = {name: members for name in SHARED_NAMES if (members := members_of(getattr(batch, name)))}
         size = sum(len(bytes(getattr(batch, name))) for name in shared)
         if size > MAX_EVENT_BYTES:
-            raise TooLargeError(f"`context` and `integrations` of the batch exceed {MAX_EVENT_BYTES} bytes.")
+            raise TooLargeError(
+                f"`context` and `integrations` of the batch exceed {MAX_EVENT_BYTES} bytes. Shorten them."
+            )
         if size * len(batch.batch) > MAX_MERGED_BYTES:
             raise TooLargeError(
                 f"`context` and `integrations` of the batch have {size} bytes in each of {len(batch.batch)} calls. "
@@ -47,7 +52,9 @@ class SharedMembers:
         return cls(objects=shared)
 
     def merged_into(self, call: Members) -> Members:
-        """Return *call* with the shared members. Those of the call win, also inside the objects of `context`.
+        """Return *call* with the shared members.
+
+        Those of the call win, also inside the objects of `context`.
 
         A member of the call that has another type stays as it is.
         """
@@ -75,7 +82,10 @@ def members_of(value: msgspec.Raw | None) -> Members:
 
 
 def _merge(shared: Members, own: Members) -> Members:
-    """Merge two objects and the objects directly inside them. A member without content counts as absent."""
+    """Merge two objects and the objects directly inside them.
+
+    A member without content counts as absent.
+    """
     merged = dict(shared)
     for name, value in own.items():
         inherited = shared.get(name)

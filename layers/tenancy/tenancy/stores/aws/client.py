@@ -39,7 +39,6 @@ class AwsClient:
             if url.scheme == "https"
             else http.client.HTTPConnection(url.netloc, timeout=AWS_CALL_TIMEOUT_SECONDS)
         )
-        self._credentials = AwsCredentialsProvider.new_default_chain()
 
     def call(self, target: str, document: dict[str, Any], *, json_version: str = "1.0") -> dict[str, Any]:
         """Call *target* (`AmazonSQS.SendMessage`) and return its answer.
@@ -82,7 +81,7 @@ class AwsClient:
         unsigned = HttpHeaders([("Host", self._host), *headers.items()])
         config = AwsSigningConfig(
             algorithm=AwsSigningAlgorithm.V4,
-            credentials_provider=self._credentials,
+            credentials_provider=_credentials(),
             region=self._region,
             service=self._service,
         )
@@ -97,6 +96,12 @@ class AwsClient:
             code = str(document.get("__type", status)).rpartition("#")[2]
             raise AwsCallError(code, str(document.get("message") or document.get("Message") or ""))
         return document
+
+
+@cache
+def _credentials() -> AwsCredentialsProvider:
+    """Return the credentials of the process. All clients share them, because to build the chain is slow."""
+    return AwsCredentialsProvider.new_default_chain()
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A queue to which dead letters are sent back, with the marks by which a second failure is recognized."""
+"""A queue to which dead letters are sent back."""
 
 from datetime import datetime, timedelta
 from typing import Final

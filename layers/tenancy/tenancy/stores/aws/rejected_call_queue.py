@@ -10,7 +10,10 @@ from tenancy.stores.aws.client import AwsClient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedCall:
-    """A rejected call: the first cause, its place in the batch, its size, and its content as the text of a frame."""
+    """A rejected call: its first cause, its place in the batch, its size and its content.
+
+    The content is the text of a frame.
+    """
 
     cause: str
     index: int

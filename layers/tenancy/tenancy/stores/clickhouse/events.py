@@ -33,7 +33,7 @@ COUNT_HELD_EVENTS: Final = """
 """
 # Settled days come from daily_statistics, from the newest run of each day. Days with rows written since then are
 # counted from the events. A dimension that is not requested is empty and does not group. A page begins after the group
-# at a position. In the order of the dimensions its rows are left out before they are counted.
+# at a position. In the order of the dimensions the rows of earlier groups are left out before they are counted.
 LIST_STATISTICS: Final = (
     """
     WITH unsettled AS (
@@ -153,7 +153,7 @@ def list_statistics(
     start_offset: int = 0,
     limit: int = UNLIMITED,
 ) -> list[Statistics]:
-    """Return at most *limit* groups in the order of *query*, from the group that follows *after*.
+    """Return at most *limit* groups that follow *after*, in the order of *query*.
 
     Rows written after *since* are not settled. ClickHouse's `uniq` counts the devices: exactly up to about 65,000,
     approximately above.

@@ -1,13 +1,13 @@
 """The standing and the usage of an organization, for callers that do not find them in Redis."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.standing import REVOKED, Standing
 from tenancy.rules.tiers import Tier
-from tenancy.rules.usage import TOTAL_PERIOD, MonthSoFar, Period
+from tenancy.rules.usage import TOTAL_PERIOD, CountedMonth, MonthSoFar, Period
 from tenancy.stores.postgres.client import Connection
 
 FIND_STANDING: Final = """
@@ -22,21 +22,23 @@ FIND_CREDENTIAL: Final = """
     SELECT token_epoch::text FROM users
     WHERE organization_id = %(organization_id)s AND id = %(credential_id)s AND status = 'active'
 """
-FIND_MONTH_SO_FAR: Final = """
-    SELECT coalesce(sum(u.api_requests_count), 0)::bigint,
-           coalesce(sum(u.api_requests_count) FILTER (WHERE u.metric_date = %(today)s), 0)::bigint,
-           coalesce(sum(u.events_count), 0)::bigint,
-           coalesce((
-               SELECT m.held_events FROM measurements AS m
-               WHERE m.organization_id = %(organization_id)s AND m.measured_at >= %(start)s
-           ), 0),
-           coalesce((SELECT m.storage_bytes FROM measurements AS m WHERE m.organization_id = %(organization_id)s), 0)
-           + coalesce((
-               SELECT t.used FROM usage_totals AS t
-               WHERE t.organization_id = %(organization_id)s AND t.metric = 'storage_bytes' AND t.period = %(total)s
-           ), 0)
-    FROM tenant_usage AS u
-    WHERE u.organization_id = %(organization_id)s AND u.metric_date >= %(start)s AND u.metric_date < %(end)s
+# One statement, so that sums and hours are of the same roll-up.
+FIND_COUNTED_MONTH: Final = """
+    SELECT u.requests, u.requests_today, u.events,
+           CASE WHEN m.measured_at >= %(start)s THEN m.held_events ELSE 0 END,
+           coalesce(m.storage_bytes, 0) + coalesce(t.used, 0),
+           greatest(m.recent_from, %(start)s::date::timestamp AT TIME ZONE 'UTC'),
+           coalesce(m.recent_hours, '{}')
+    FROM (
+        SELECT coalesce(sum(api_requests_count), 0)::bigint AS requests,
+               coalesce(sum(api_requests_count) FILTER (WHERE metric_date = %(today)s), 0)::bigint AS requests_today,
+               coalesce(sum(events_count), 0)::bigint AS events
+        FROM tenant_usage
+        WHERE organization_id = %(organization_id)s AND metric_date >= %(start)s AND metric_date < %(end)s
+    ) AS u
+    LEFT JOIN measurements AS m ON m.organization_id = %(organization_id)s
+    LEFT JOIN usage_totals AS t
+      ON t.organization_id = %(organization_id)s AND t.metric = 'storage_bytes' AND t.period = %(total)s
 """
 
 
@@ -56,10 +58,10 @@ def find_credential(conn: Connection, organization_id: UUID, credential_id: UUID
     return row[0] if row else REVOKED
 
 
-def find_month_so_far(conn: Connection, organization_id: UUID, month: Period, *, today: date) -> MonthSoFar:
+def find_counted_month(conn: Connection, organization_id: UUID, month: Period, *, today: date) -> CountedMonth:
     """Return the organization's usage in *month*.
 
-    Requests are as of the last minute, events as of the last roll-up.
+    Requests are as of the last minute, events as of the last roll-up. Before the first roll-up all hours are recent.
     """
     values = {
         "organization_id": organization_id,
@@ -68,7 +70,15 @@ def find_month_so_far(conn: Connection, organization_id: UUID, month: Period, *,
         "today": today,
         "total": TOTAL_PERIOD,
     }
-    [(requests, requests_today, events, held, storage_bytes)] = conn.execute(FIND_MONTH_SO_FAR, values)
-    return MonthSoFar(
-        requests=requests, requests_today=requests_today, events=events, held=held, storage_bytes=storage_bytes
+    [(requests, requests_today, events, held, storage_bytes, recent_from, recent_hours)] = conn.execute(
+        FIND_COUNTED_MONTH, values
+    )
+    return CountedMonth(
+        so_far=MonthSoFar(
+            requests=requests, requests_today=requests_today, events=events, held=held, storage_bytes=storage_bytes
+        ),
+        recent_from=recent_from,
+        recent_hours={
+            datetime.fromisoformat(hour): (events, held_events) for hour, (events, held_events) in recent_hours.items()
+        },
     )

@@ -18,7 +18,7 @@ from tenancy.rules.rate_limit import RateWindow, count_request, rate_state
 from tenancy.rules.standing import LIVE, REVOKED
 from tenancy.rules.tenant import Caller, Operator, Tenant
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS
-from tenancy.rules.usage import MonthSoFar, SettledMonth
+from tenancy.rules.usage import CountedMonth, MonthSoFar
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.counters import (
     UnknownStanding,
@@ -71,8 +71,9 @@ class AdmissionGate:
         With *all_or_nothing* either all events fit or none is reserved.
 
         While Redis is unreachable, the rate limit applies per process, and PostgreSQL decides on revoked and suspended
-        callers. The quota of events is compared with the usage of the last roll-up and the events that this process has
-        admitted since. The quota of requests is not checked.
+        callers. The quota of events is compared with the usage of the last roll-up and the events of this process that
+        it did not count: events that came later, or were in the queue. So the quota is exceeded by at most the events
+        that the last roll-up did not count. The quota of requests is not checked.
 
         Raises:
             UnavailableError: PostgreSQL is needed and unreachable.
@@ -80,12 +81,16 @@ class AdmissionGate:
         if isinstance(caller, Operator):
             return self._admit_operator(caller, now)
         try:
-            return self._admit_tenant(caller, events=events, ages=ages, all_or_nothing=all_or_nothing, now=now)
+            admission = self._admit_tenant(caller, events=events, ages=ages, all_or_nothing=all_or_nothing, now=now)
         except RedisUnreachableError as error:
             admission = self._admit_without_redis(
                 caller, events=events, ages=ages, all_or_nothing=all_or_nothing, now=now
             )
-            return replace(admission, degraded_by=str(error))
+            admission = replace(admission, degraded_by=str(error))
+        accepted, held = admission.accepted, admission.held
+        if accepted + held:
+            self._taken.add(caller.organization_id, accepted=accepted, held=held, at=now)
+        return admission
 
     def cancel(self, tenant: Tenant, admission: Admission, *, reserved_at: datetime) -> None:
         """Return the reserved quota of an *admission*.
@@ -93,10 +98,10 @@ class AdmissionGate:
         If Redis is unreachable, the roll-up corrects the counter.
         """
         accepted, held = admission.accepted, admission.held
-        if admission.degraded_by:
-            self._taken.add(tenant.organization_id, accepted=-accepted, held=-held, at=reserved_at)
-            return
         if not accepted + held:
+            return
+        self._taken.cancel(tenant.organization_id, accepted=accepted, held=held, at=reserved_at)
+        if admission.degraded_by:
             return
         with suppress(RedisUnreachableError):
             cancel_reservation(
@@ -173,7 +178,7 @@ class AdmissionGate:
 
         return read_standing(self._db(), tenant)
 
-    def _read_month(self, tenant: Tenant, now: datetime) -> SettledMonth:
+    def _read_month(self, tenant: Tenant, now: datetime) -> CountedMonth:
         from tenancy.use_cases.admission.read_standing import read_month  # noqa: PLC0415 - with the database's driver
 
         return read_month(self._db(), tenant, now=now)
@@ -194,13 +199,12 @@ class AdmissionGate:
         events += sum(age <= retention_days for age in ages)
         if events and admission.verdict is AdmissionVerdict.ADMITTED:
             admission = admission.with_events(events, self._month_so_far(caller, now), all_or_nothing=all_or_nothing)
-            self._taken.add(caller.organization_id, accepted=admission.accepted, held=admission.held, at=now)
         return admission
 
     def _month_so_far(self, tenant: Tenant, now: datetime) -> MonthSoFar:
-        """Return the usage of the last roll-up plus the events that this process has admitted since."""
+        """Return the usage of the last roll-up plus the events of this process that it did not count."""
         month = self._read_month(tenant, now)
-        accepted, held = self._taken.since(tenant.organization_id, month.settled_at)
+        accepted, held = self._taken.sum_uncounted(tenant.organization_id, month, now=now)
         so_far = month.so_far
         return replace(so_far, events=so_far.events + accepted, held=so_far.held + held)
 

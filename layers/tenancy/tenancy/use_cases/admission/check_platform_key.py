@@ -1,4 +1,7 @@
-"""Check that a platform key still exists, which an operator's cached authorization does not tell."""
+"""Check that a platform key is not revoked.
+
+API Gateway caches the authorization of an operator, so the authorizer does not tell.
+"""
 
 from tenancy.rules.tenant import Operator
 from tenancy.stores.postgres.client import Database

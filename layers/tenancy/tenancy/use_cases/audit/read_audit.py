@@ -45,7 +45,7 @@ class Verification:
 def list_audit_entries(
     db: Database, organization_id: UUID, selection: AuditSelection, *, cursor: str | None, limit: int
 ) -> Page[AuditEntry]:
-    """Return at most *limit* entries of *selection* after the *cursor* of an earlier page, newest first.
+    """Return at most *limit* entries of *selection* after *cursor*, newest first.
 
     Raises:
         NotFoundError: there is no such organization.

@@ -1,7 +1,7 @@
 """Drain the dead-letter queues into the bucket of dead letters, by organization.
 
 A row is inserted before its object is stored, and marked after that. So each object has a row, by which it expires or
-is erased, and a delivery that is repeated stores nothing twice. Reasons: docs/decisions/0044-drained-dead-letters.md.
+is erased. A message that is delivered again is not stored again. Reasons: docs/decisions/0044-drained-dead-letters.md.
 """
 
 from collections import Counter, defaultdict
@@ -63,7 +63,7 @@ def drain_messages(
 ) -> Drained:
     """Store the bodies of *messages* under the ids of their organizations, with a row for each.
 
-    Messages of an organization that is being erased or was are discarded, and so are messages past
+    Messages of an organization with the status `erasing` or `erased` are discarded, and so are messages past
     `DEAD_LETTER_RETENTION`. A message of an organization that does not exist belongs to the platform.
     """
     drained = Drained()

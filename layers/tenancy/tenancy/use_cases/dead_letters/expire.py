@@ -13,7 +13,9 @@ EXPIRED_AT_ONCE: Final = 1_000  # S3 deletes as many in one call
 
 
 def expire_dead_letters(platform_db: Database, objects: DeadLetterObjects, *, now: datetime) -> int:
-    """Delete objects and rows of expired dead letters, and return their number. Zero means that none is left.
+    """Delete objects and rows of expired dead letters, and return their number.
+
+    Zero means that none is left.
 
     Objects go before their rows: a run that dies between the two is repeated.
 

@@ -54,10 +54,11 @@ def redrive_dead_letters(
     has_time: Callable[[], bool],
     now: datetime,
 ) -> Redrive:
-    """Send the dead letters of an organization, or of the platform, back to their queues while there is time.
+    """Send the dead letters of an organization or of the platform back to their queues.
 
-    The audit record is written before the first letter is sent. A letter is marked after it was sent. If the process
-    dies between the two, the next call sends it again: load counts an event once, and a record is written once.
+    Letters are sent while *has_time*. The audit record is written before the first letter is sent. A letter is marked
+    after it was sent. If the process dies between the two, the next call sends it again: load counts an event once, and
+    a record is written once.
 
     Raises:
         NotFoundError: there is no such organization.
@@ -86,7 +87,7 @@ def _require_alive(conn: Connection, organization_id: UUID) -> None:
     organization = require_existing(find_organization(conn, organization_id))
     if organization.status not in ALIVE:
         raise TransitionNotAllowedError(
-            f"The organization is {organization.status}. Its dead letters cannot be redriven."
+            f"The organization is {organization.status}. Dead letters are redriven only for active and suspended ones."
         )
 
 

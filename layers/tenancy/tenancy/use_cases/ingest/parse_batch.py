@@ -24,7 +24,10 @@ type Identity = tuple[str, str, str, str]
 
 
 class NoValidEventError(InvalidError):
-    """No event of a batch is valid, or a member of the batch is not. *rejected* has all events at fault."""
+    """No event of a batch is valid, or a member of the batch is not.
+
+    *rejected* has all events at fault.
+    """
 
     def __init__(self, rejected: Sequence[Rejection], errors: Sequence[FieldError] = ()) -> None:
         """List the *errors* of the batch's own members, and of the first rejected events."""

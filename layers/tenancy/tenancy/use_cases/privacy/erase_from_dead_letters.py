@@ -29,7 +29,7 @@ def erase_from_dead_letters(
     writer_wait: timedelta,
     clock: Callable[[], datetime],
 ) -> bool:
-    """Remove the subject from the next dead letters, and return whether all of them are searched.
+    """Remove the subject from the next dead letters, and return whether all are searched.
 
     Letters that were stored within *writer_wait* are left to the next pass. The position is stored after each page, so
     that each letter is searched once. Letters without a mark are searched in each run.

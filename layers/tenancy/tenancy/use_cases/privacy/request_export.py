@@ -1,4 +1,4 @@
-"""Request an export of the organization's data, read its state and files, and list all exports."""
+"""Request an export of the organization's data, read its state and files, and list all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -11,6 +11,7 @@ from tenancy.rules.durations import EXPIRED_RESERVATION_RETENTION, ONE_DAY, ROLL
 from tenancy.rules.quotas import Metric, QuotaNotice, list_reached_thresholds
 from tenancy.rules.usage import (
     DailyEvents,
+    EventCounts,
     HeldUsage,
     MonthlyUsage,
     Period,
@@ -105,18 +106,19 @@ def _count(
     insert_daily_statistics(client, since=since, run=now)
     days = list_touched_days(client, since=since, recent=recent)
     held = list_held(client, month, recent=recent, now=now)
+    recent_hours = _recent_hours(days, held, month)
     stored = defaultdict(int, list_stored_bytes(client))
     for each in held:
         stored[each.organization_id] += each.storage_bytes
     with platform_db.transaction() as conn:
         update_daily_events(conn, touched, days, rolled_up_at=now, first_open=first_open_day(now))
         update_daily_predictions(conn, since=min(since.date(), now.date() - ONE_DAY))
-        update_measurements(conn, stored, held, measured_at=now)
+        update_measurements(conn, stored, held, recent_hours, recent_from=recent, measured_at=now)
         delete_reservations(conn, expired_before=now - EXPIRED_RESERVATION_RETENTION)
         usage = list_monthly_usage(conn, month)
         insert_all_notices(conn, [notice for each in usage for notice in _notices(each, now.date())], now=now)
         insert_roll_up(conn, started_at=now)
-    drifts = _settle(redis, usage, days, held, recent=recent, now=now)
+    drifts = _settle(redis, usage, held, recent_hours, recent=recent, now=now)
     return RollUp(
         ran=True,
         organizations=len(touched),
@@ -149,17 +151,17 @@ def _notices(usage: MonthlyUsage, today: date) -> list[QuotaNotice]:
 def _settle(
     redis: Redis,
     usage: Sequence[MonthlyUsage],
-    days: Sequence[DailyEvents],
     held: Sequence[HeldUsage],
+    recent_hours: Mapping[UUID, Mapping[datetime, EventCounts]],
     *,
     recent: datetime,
     now: datetime,
 ) -> dict[UUID, int] | None:
     """Settle the counters and return their drifts, or None if Redis is unreachable."""
-    hours = _recent_hours(days, held, month_of(now.date()))
     held_of_month = {each.organization_id: each.events_of_month for each in held}
     settlements = [
-        _settlement(each, held_of_month.get(each.organization_id, 0), hours[each.organization_id]) for each in usage
+        _settlement(each, held_of_month.get(each.organization_id, 0), recent_hours.get(each.organization_id, {}))
+        for each in usage
     ]
     try:
         counted = settle_counters(redis, settlements, first_recent=recent, now=now)
@@ -169,7 +171,7 @@ def _settle(
     return {organization_id: drift for organization_id, drift in drifts.items() if drift}
 
 
-def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, tuple[int, int]]) -> CounterSettlement:
+def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, EventCounts]) -> CounterSettlement:
     return CounterSettlement(
         organization_id=usage.organization_id,
         events=usage.events - sum(events for events, _ in recent.values()),
@@ -182,9 +184,9 @@ def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, tuple[
 
 def _recent_hours(
     days: Sequence[DailyEvents], held: Sequence[HeldUsage], month: Period
-) -> defaultdict[UUID, dict[datetime, tuple[int, int]]]:
+) -> Mapping[UUID, Mapping[datetime, EventCounts]]:
     """Return the numbers of events and held events by organization and unsettled hour."""
-    hours: defaultdict[UUID, dict[datetime, tuple[int, int]]] = defaultdict(dict)
+    hours: defaultdict[UUID, dict[datetime, EventCounts]] = defaultdict(dict)
     for day in days:
         for hour, events in day.recent_hours.items():
             if month.start <= hour.date() < month.end:

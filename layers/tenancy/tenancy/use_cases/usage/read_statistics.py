@@ -26,13 +26,13 @@ def read_statistics(
     cursor: str | None = None,
     limit: int = MAX_GROUPS,
 ) -> Page[Statistics]:
-    """Return at most *limit* groups of the statistics of *tenant* after *cursor*, in the order of *query*.
+    """Return at most *limit* groups of *tenant* after *cursor*, in the order of *query*.
 
     Events past the tier's retention are excluded, also if they are not deleted yet. After a downgrade the longer
     retention of the former tier applies for 30 days.
 
-    A page continues after the last group of the page before. If events arrive meanwhile, no group is repeated in the
-    order of dimensions and none is missing. In another order a group that overtakes the cursor is missing.
+    A page continues after the last group of the page before. If events arrive meanwhile, the order of
+    dimensions repeats no group and misses none. In another order a group that overtakes the cursor is missing.
 
     Raises:
         InvalidError: the query has an unknown dimension, or the cursor does not belong to it.

@@ -109,11 +109,18 @@ def list_touched_days(client: Client, *, since: datetime, recent: datetime) -> l
 def find_oldest_arrival(client: Client, *, since: datetime, now: datetime) -> datetime | None:
     """Return the time of receipt of the oldest event that was written after *since*.
 
-    Without such an event it returns the time of the last write, or None if there was none.
+    Without such an event it searches as long before the last write. It returns None if there was no write.
     """
-    for statement in (FIND_OLDEST_ARRIVAL, FIND_LAST_ARRIVAL):
-        [(rows, moment)] = client.query(statement, parameters={"since": since, "now": now}).result_rows
-        if rows:
-            found: datetime = moment
-            return found.replace(tzinfo=UTC)
-    return None
+    found = _find_moment(client, FIND_OLDEST_ARRIVAL, since=since, now=now)
+    if found is not None:
+        return found
+    last = _find_moment(client, FIND_LAST_ARRIVAL, since=since, now=now)
+    if last is None:
+        return None
+    return _find_moment(client, FIND_OLDEST_ARRIVAL, since=last - (now - since), now=now)
+
+
+def _find_moment(client: Client, statement: str, *, since: datetime, now: datetime) -> datetime | None:
+    [(rows, moment)] = client.query(statement, parameters={"since": since, "now": now}).result_rows
+    found: datetime = moment
+    return found.replace(tzinfo=UTC) if rows else None

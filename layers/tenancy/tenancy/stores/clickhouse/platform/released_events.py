@@ -1,6 +1,6 @@
 """Release of held events: their copy into the events, and their removal here.
 
-An event with a credible time has that time for ever. It is released once that time is past. All other events are
+An event keeps a credible time for ever. It is released once that time is past. All other events are
 released by the operator alone, with the time of their first receipt. They stay here with the reason `released`: if a
 client sends such an event again, it is recognized as the same event.
 """
@@ -86,8 +86,8 @@ DELETE_RELEASED: Final = """
           )
       )
 """
-# A mark has the highest version, so that no copy which arrives later replaces it. Not marked are copies of an event
-# that was marked by an older release, and copies whose time was still credible at an earlier receipt.
+# A mark has the highest version, so that a copy that arrives later does not replace it. Two kinds of copies get no
+# mark: those of an event that an older release marked, and those whose time was still credible at an earlier receipt.
 INSERT_MARKS: Final = (
     "INSERT INTO held_events ("
     + COLUMNS
@@ -165,9 +165,10 @@ class DueEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitting:
-    """The due events that fit into a room: their number, and the last time of receipt among them.
+    """The due events that fit into a room.
 
-    *in_grace_band* of them were held for quota in the current month.
+    *events* is their number, and *until* the last time of receipt among them. *in_grace_band* of them were held for
+    quota in the current month.
     """
 
     events: int
@@ -220,7 +221,10 @@ def count_marked(client: Client, due: DueEvents) -> int:
 
 
 def insert_marked(client: Client, due: DueEvents) -> None:
-    """Insert the marked events into the events, with the time of their first receipt. Idempotent."""
+    """Insert the marked events into the events, with the time of their first receipt.
+
+    Idempotent.
+    """
     client.command(INSERT_MARKED, parameters=due.parameters)
 
 

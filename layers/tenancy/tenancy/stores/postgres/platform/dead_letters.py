@@ -129,7 +129,7 @@ UPDATE_SEARCHED: Final = """
 
 
 def list_ending(conn: Connection, organization_ids: Collection[UUID]) -> dict[UUID, bool]:
-    """Return, for each organization that exists, whether it is being erased or was."""
+    """Return for each existing organization whether its status is `erasing` or `erased`."""
     return {
         organization_id: bool(is_ending)
         for organization_id, is_ending in conn.execute(LIST_ENDING, (list(organization_ids),))
@@ -157,7 +157,7 @@ def update_stored(conn: Connection, organization_id: UUID, letter_ids: Collectio
 
 
 def update_failed_again(conn: Connection, letter: DeadLetter, *, now: datetime) -> None:
-    """Mark a letter that was set aside again after its redrive. It may be gone by then."""
+    """Mark a letter that failed again after its redrive. Its row may be deleted by then."""
     conn.execute(UPDATE_FAILED_AGAIN, {**asdict(letter), "now": now})
 
 
@@ -239,7 +239,7 @@ def list_unmarked(conn: Connection, organization_id: UUID, *, limit: int) -> lis
 def list_unsearched(
     conn: Connection, organization_id: UUID, erasure_id: UUID, *, until: datetime, limit: int
 ) -> list[tuple[DeadLetter, datetime]]:
-    """Return the next letters that the erasure has not searched, each with the time of its storage."""
+    """Return the next letters that the erasure has not searched, with their `stored_at`."""
     [(after, after_id)] = conn.execute(FIND_SEARCHED, (organization_id, erasure_id)).fetchall() or [(None, None)]
     values = {
         "organization_id": organization_id,

@@ -9,7 +9,15 @@ from psycopg.types.json import Jsonb
 
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tiers import Tier
-from tenancy.rules.usage import TOTAL_PERIOD, DailyEvents, HeldUsage, MonthlyUsage, Period, TouchedOrganization
+from tenancy.rules.usage import (
+    TOTAL_PERIOD,
+    DailyEvents,
+    EventCounts,
+    HeldUsage,
+    MonthlyUsage,
+    Period,
+    TouchedOrganization,
+)
 from tenancy.stores.postgres.client import Connection
 
 # One statement for all organizations. An organization under erasure gets no row. A day may lose its last event to an
@@ -48,14 +56,17 @@ UPSERT_DAILY_PREDICTIONS: Final = """
     ON CONFLICT (organization_id, metric_date) DO UPDATE SET ml_predictions_count = excluded.ml_predictions_count
 """
 UPSERT_MEASUREMENTS: Final = """
-    INSERT INTO measurements (organization_id, storage_bytes, held_events, measured_at)
-    SELECT o.id, coalesce(new.storage_bytes, 0), coalesce(new.held_events, 0), %(measured_at)s
+    INSERT INTO measurements (organization_id, storage_bytes, held_events, recent_from, recent_hours, measured_at)
+    SELECT o.id, coalesce(new.storage_bytes, 0), coalesce(new.held_events, 0), %(recent_from)s,
+           coalesce(new.recent_hours, '{}'), %(measured_at)s
     FROM organizations AS o
     LEFT JOIN jsonb_to_recordset(%(measured)s)
-        AS new (organization_id uuid, storage_bytes bigint, held_events bigint) ON new.organization_id = o.id
+        AS new (organization_id uuid, storage_bytes bigint, held_events bigint, recent_hours jsonb)
+        ON new.organization_id = o.id
     WHERE o.status NOT IN ('erasing', 'erased')
     ON CONFLICT (organization_id) DO UPDATE SET
-        storage_bytes = excluded.storage_bytes, held_events = excluded.held_events, measured_at = excluded.measured_at
+        storage_bytes = excluded.storage_bytes, held_events = excluded.held_events,
+        recent_from = excluded.recent_from, recent_hours = excluded.recent_hours, measured_at = excluded.measured_at
 """
 # The number of requests is known up to the last flush. It never decreases, because the counter in Redis may have
 # restarted at 0.
@@ -140,19 +151,32 @@ def update_daily_requests(conn: Connection, requests: Mapping[tuple[UUID, date],
 
 
 def update_measurements(
-    conn: Connection, storage_bytes: Mapping[UUID, int], held: Iterable[HeldUsage], *, measured_at: datetime
+    conn: Connection,
+    storage_bytes: Mapping[UUID, int],
+    held: Iterable[HeldUsage],
+    recent_hours: Mapping[UUID, Mapping[datetime, EventCounts]],
+    *,
+    recent_from: datetime,
+    measured_at: datetime,
 ) -> None:
-    """Store the stored bytes and held events of every organization, also if both are 0."""
+    """Store the stored bytes and held events of every organization, also if both are 0.
+
+    *recent_hours* has the counted events of each hour from *recent_from* on.
+    """
     of_month = {each.organization_id: each.events_of_month for each in held}
     rows = [
         {
             "organization_id": str(organization_id),
             "storage_bytes": storage_bytes.get(organization_id, 0),
             "held_events": of_month.get(organization_id, 0),
+            "recent_hours": {
+                hour.isoformat(): counts for hour, counts in recent_hours.get(organization_id, {}).items()
+            },
         }
-        for organization_id in storage_bytes.keys() | of_month.keys()
+        for organization_id in storage_bytes.keys() | of_month.keys() | recent_hours.keys()
     ]
-    conn.execute(UPSERT_MEASUREMENTS, {"measured": Jsonb(rows), "measured_at": measured_at})
+    values = {"measured": Jsonb(rows), "recent_from": recent_from, "measured_at": measured_at}
+    conn.execute(UPSERT_MEASUREMENTS, values)
 
 
 def list_monthly_usage(conn: Connection, month: Period) -> list[MonthlyUsage]:

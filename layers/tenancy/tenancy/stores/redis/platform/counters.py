@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tenancy.rules.durations import COUNTER_RETENTION
 from tenancy.rules.tenant import RateBucket
+from tenancy.rules.usage import EventCounts
 from tenancy.stores.redis.client import Redis, Script
 from tenancy.stores.redis.counters import bucket_key, hour_of, standing_key, usage_key
 
@@ -31,7 +32,7 @@ class CounterSettlement:
     organization_id: UUID
     events: int
     held: int
-    recent: Mapping[datetime, tuple[int, int]]
+    recent: Mapping[datetime, EventCounts]
     storage_bytes: int
     requests: int
 

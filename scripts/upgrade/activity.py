@@ -1,0 +1,118 @@
+"""The activity of organizations on the stack: events, exports, erasures and deletions."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from scripts.demo.client import DemoOrganization, Stack, call, count_stored, get, provision, roll_up
+from scripts.demo.deletion import delete, find_certificate
+from scripts.progress import progress
+from scripts.upgrade.footprint import Watched
+
+EVENTS: Final = 200
+WAIT_SECONDS: Final = 600.0  # only a failure waits so long
+POLL_SECONDS: Final = 2.0  # fewer than the 100 requests a minute of the starter tier
+
+type Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The organizations that have used the release before. *deleted* is to be deleted, *erased* has a certificate."""
+
+    watched: list[Watched]
+    deleted: DemoOrganization
+    erased: DemoOrganization
+    certificate: Document
+
+
+def use(stack: Stack) -> Given:
+    """Let organizations send, hold, export and erase events, and erase one of the organizations."""
+    say("Letting organizations use it")
+    run = secrets.token_hex(3)
+    acme, globex, initech, hooli = (
+        provision(stack, name, tier, run)
+        for name, tier in (("acme", "growth"), ("globex", "starter"), ("initech", "starter"), ("hooli", "starter"))
+    )
+    for each in (acme, globex, initech, hooli):
+        send(stack, each, EVENTS)
+    send_ahead(stack, globex)
+    delete(stack, hooli)
+    roll_up(stack)
+    export = call(f"{stack.api_url}/exports", acme.secret_key, body={})["id"]
+    wait("the export", lambda: get(stack, acme, f"/exports/{export}")["status"] == "done")
+    erasure = call(f"{stack.api_url}/erasures", globex.secret_key, body={"device_id": "device-1"})["id"]
+    wait("the erasure", lambda: get(stack, globex, f"/erasures/{erasure}")["status"] != "pending")
+    watched = [
+        Watched(organization=acme, export_ids=(export,)),
+        Watched(organization=globex, erasure_ids=(erasure,)),
+    ]
+    for owner in (acme, globex):
+        wait_for_seals(stack, owner)
+    return Given(watched=watched, deleted=initech, erased=hooli, certificate=wait_for_certificate(stack, hooli))
+
+
+def send(stack: Stack, organization: DemoOrganization, events: int) -> None:
+    """Send *events* more events, and wait until they are stored."""
+    stored = count_stored(stack, organization)
+    now = datetime.now(UTC).isoformat()
+    batch = [
+        {
+            "event_type": "purchase",
+            "event_name": "Order Completed",
+            "device_id": f"device-{number % 7}",
+            "platform": "web",
+            "event_timestamp": now,
+            "event_id": secrets.token_hex(8),
+            "revenue": "1.25",
+            "currency": "EUR",
+        }
+        for number in range(events)
+    ]
+    call(f"{stack.api_url}/events", organization.write_key, body={"events": batch})
+    wait("the events", lambda: count_stored(stack, organization) == stored + events)
+
+
+def send_ahead(stack: Stack, organization: DemoOrganization) -> None:
+    """Send an event of a clock that is three days ahead, which is held."""
+    event = {
+        "type": "track",
+        "event": "Order Completed",
+        "anonymousId": "device-ahead",
+        "timestamp": (datetime.now(UTC) + timedelta(days=3)).isoformat(),
+    }
+    call(f"{stack.api_url}/batch", organization.write_key, body={"batch": [event]})
+    wait("the held event", lambda: get(stack, organization, "/usage")["held"]["count"] == 1)
+
+
+def wait_for_seals(stack: Stack, organization: DemoOrganization) -> None:
+    """Wait until all entries of the organization's audit log are sealed."""
+    wait("the seals", lambda: get(stack, organization, "/audit/verify")["unsealed"] == 0)
+
+
+def wait_for_certificate(stack: Stack, organization: DemoOrganization) -> Document:
+    """Return the deletion certificate as soon as there is one."""
+    wait("the certificate", lambda: find_certificate(stack, organization) is not None)
+    return find_certificate(stack, organization) or {}
+
+
+def wait(subject: str, is_done: Callable[[], bool]) -> None:
+    """Wait until *is_done*.
+
+    Raises:
+        TimeoutError: it is not, in time.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    with progress(say, f"waiting for {subject}"):
+        while not is_done():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{subject} did not come in {WAIT_SECONDS:.0f} s")
+            time.sleep(POLL_SECONDS)
+
+
+def say(line: str) -> None:
+    """Print a line of progress."""
+    print(f"upgrade: {line}", flush=True)
