@@ -57,6 +57,7 @@ def test_timestamp_counts_beside_an_original_one() -> None:
         NOW + timedelta(hours=24, microseconds=1),
         datetime(2106, 2, 7, 6, 28, 16, tzinfo=UTC),
         datetime(2299, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(2299, 12, 31, 23, 59, 59, 998_999, tzinfo=UTC),
     ],
     ids=str,
 )
@@ -74,6 +75,7 @@ def test_time_ahead_is_held_and_stays_the_own_time(moment: datetime) -> None:
         "1601-01-01T00:00:00",
         "1970-01-01T00:00:00Z",
         "2001-01-01T00:00:00",
+        "2299-12-31T23:59:59.999Z",
         "2299-12-31T23:59:59.9999Z",
         "2300-01-01T00:00:00Z",
         "9999-12-31T23:59:59Z",

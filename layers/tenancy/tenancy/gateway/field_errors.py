@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 from pydantic_core.core_schema import ErrorType
 
 from tenancy.errors import FieldError
-from tenancy.rules.members import MAX_MEMBER_ERRORS, MISSING_TEXT, NO_OBJECT_TEXT, UNKNOWN_TEXT, locate
+from tenancy.rules.members import MAX_MEMBER_ERRORS, MISSING_TEXT, NO_OBJECT_TEXT, UNKNOWN_MEMBER_TEXT, locate
 
 PYDANTIC_TYPES: Final = frozenset(get_args(ErrorType))
 # Code and text of each error type of pydantic that a route can cause. The text may show values of the constraint.
@@ -15,7 +15,7 @@ PYDANTIC_TYPES: Final = frozenset(get_args(ErrorType))
 TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "missing": ("missing", MISSING_TEXT),
-        "extra_forbidden": ("unknown_member", UNKNOWN_TEXT),
+        "extra_forbidden": ("unknown_member", UNKNOWN_MEMBER_TEXT),
         "model_type": ("invalid_type", NO_OBJECT_TEXT),
         "model_attributes_type": ("invalid_type", NO_OBJECT_TEXT),
         "string_type": ("invalid_type", "Expected a text."),

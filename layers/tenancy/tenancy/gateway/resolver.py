@@ -33,7 +33,7 @@ from tenancy.use_cases.admission.admit import AdmissionGate
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_VALUES: Final = 1_000  # members and elements of a body. Each invalid one costs time and a part of the answer.
 MAX_QUERY_MEMBERS: Final = 100
-NOT_VALID_TEXT: Final = "The request is not valid. `errors` lists the fields."
+INVALID_REQUEST_TEXT: Final = "The request is not valid. `errors` lists the fields."
 # Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
 logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
 
@@ -56,7 +56,7 @@ def api() -> APIGatewayRestResolver:
         errors = list_unknown_members(app)
         located = {each.location for each in errors}
         errors += [each for each in list_field_errors(error.errors()) if each.location not in located]
-        raise InvalidError(NOT_VALID_TEXT, errors=errors)
+        raise InvalidError(INVALID_REQUEST_TEXT, errors=errors)
 
     app.use(middlewares=[require_known_members])
     return app
@@ -72,7 +72,7 @@ def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMidd
     """
     errors = list_unknown_members(app)
     if errors:
-        raise InvalidError(NOT_VALID_TEXT, errors=errors)
+        raise InvalidError(INVALID_REQUEST_TEXT, errors=errors)
     return next_middleware(app)
 
 

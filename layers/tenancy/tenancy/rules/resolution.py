@@ -17,6 +17,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.errors import ForbiddenError, ForeignPathError, TenantMismatchError
+from tenancy.rules.members import JSON_NULL
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.tenant import Caller, Operator
 
@@ -27,7 +28,6 @@ MAX_HOST_CHARACTERS: Final = 260  # a name of 253 characters (RFC 1035), a dot a
 MAX_MENTIONS: Final = 100
 IDEOGRAPHIC_FULL_STOP: Final = "\u3002"  # IDNA reads it as a dot (RFC 3490, 3.1)
 MEMBER_BYTES: Final = ORGANIZATION_MEMBER.encode()
-NULL: Final = b"null"
 ESCAPE: Final = b"\\u"  # a JSON member name may have escapes
 NO_DOMAINS: Final[Mapping[str, UUID]] = MappingProxyType({})
 
@@ -83,7 +83,7 @@ class ResolutionOutcome(StrEnum):
 
 
 class _Named(msgspec.Struct, frozen=True):
-    organization_id: msgspec.Raw = msgspec.Raw(NULL)
+    organization_id: msgspec.Raw = msgspec.Raw(JSON_NULL)
 
 
 _decoder: Final = msgspec.json.Decoder(_Named)
@@ -193,7 +193,7 @@ def find_body_mention(value: msgspec.Raw) -> tuple[Mention, ...]:
         msgspec.DecodeError, UnicodeDecodeError: *value* is no JSON.
     """
     text = bytes(value)
-    if text == NULL:
+    if text == JSON_NULL:
         return ()
     named = msgspec.json.decode(text) if text.startswith(b'"') else text.decode()
     return (Mention(source=MentionSource.BODY, text=named),)

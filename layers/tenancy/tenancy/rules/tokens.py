@@ -26,11 +26,11 @@ from tenancy.rules.public_keys import parse_public_keys
 KEPT_TOKENS: Final = 1_000
 HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
 TOKEN_TYPES: Final = frozenset({"jwt", "at+jwt"})
-LAST_TIME: Final = 253_402_300_799 - TOKEN_LEEWAY_SECONDS  # the end of the year 9999, datetime's last
+LAST_TIMESTAMP: Final = 253_402_300_799 - TOKEN_LEEWAY_SECONDS  # the end of the year 9999, datetime's last
 
 JWS: Final = jwt.PyJWS()
 
-type Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_TIME)]
+type Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_TIMESTAMP)]
 
 
 class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,6 @@
 """Parses one event of POST /v1/events."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Final
 
 import msgspec
@@ -9,7 +8,6 @@ import msgspec
 from tenancy.errors import TenantMismatchError
 from tenancy.rules.events.event_errors import MISMATCH_TEXT, explain_invalid_event
 from tenancy.rules.events.fields import (
-    NAME_MAX_CHARACTERS,
     TYPE_MAX_CHARACTERS,
     convert_currency,
     convert_object,
@@ -27,6 +25,8 @@ from tenancy.rules.events.row import (
     derive_event_id,
     require_no_nul,
 )
+from tenancy.rules.members import JSON_NULL
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
 
 type Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]
 type TypeName = Annotated[str, msgspec.Meta(min_length=1, max_length=TYPE_MAX_CHARACTERS)]
@@ -47,7 +47,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     session_id: Annotated[str, msgspec.Meta(max_length=NAME_MAX_CHARACTERS)] | None = None
     properties: msgspec.Raw = msgspec.Raw(b"{}")
     user_properties: msgspec.Raw = msgspec.Raw(b"{}")
-    revenue: Decimal | None = None
+    revenue: msgspec.Raw = msgspec.Raw(JSON_NULL)
     currency: str | None = None
     organization_id: str | None = None
     sentAt: msgspec.Raw = msgspec.Raw()  # noqa: N815 - the SDKs' spelling

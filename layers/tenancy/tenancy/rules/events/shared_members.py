@@ -1,5 +1,6 @@
 """Merges `context` and `integrations` of a Segment batch into each of its calls."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,10 +15,13 @@ from tenancy.rules.events.row import MAX_EVENT_BYTES, join_members
 SHARED_NAMES: Final = ("context", "integrations")
 MAX_MERGED_BYTES: Final = 4 * MAX_BATCH_BYTES  # in all calls together
 # Values without content. PHP writes an empty object as [].
-EMPTY_VALUES: Final = frozenset({b"null", b"[]", b'""'})
+EMPTY_VALUE: Final = re.compile(rb'null|""|\[[ \t\r\n]*\]')
+# The members of `context` that columns of a row have.
+COLUMN_PATHS: Final = (("device", "id"), ("device", "type"), ("os", "name"), ("sessionId",))
 NO_MEMBERS: Final[Mapping[str, msgspec.Raw]] = MappingProxyType({})
 
 type Members = Mapping[str, msgspec.Raw]
+type Path = tuple[str, ...]
 
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -26,10 +30,11 @@ _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 class SharedMembers:
     """The members of the shared `context` and `integrations` of a batch, by name.
 
-    Empty objects are left out.
+    Empty objects are left out. *values* are those of `context` that columns have, by path.
     """
 
     objects: Mapping[str, Members] = field(default_factory=dict)
+    values: Mapping[Path, msgspec.Raw | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, batch: SegmentBatch) -> "SharedMembers":
@@ -49,7 +54,15 @@ class SharedMembers:
                 f"`context` and `integrations` of the batch have {size} bytes in each of {len(batch.batch)} calls. "
                 f"Together they exceed {MAX_MERGED_BYTES} bytes. Send smaller batches."
             )
-        return cls(objects=shared)
+        context = shared.get("context", NO_MEMBERS)
+        return cls(objects=shared, values={path: _find(context, path) for path in COLUMN_PATHS})
+
+    def find(self, *path: str) -> msgspec.Raw | None:
+        """Return the value at *path* in the shared `context`, None without one.
+
+        It counts if the call has a placeholder or a value of another type there.
+        """
+        return self.values.get(path)
 
     def merged_into(self, call: Members) -> Members:
         """Return *call* with the shared members.
@@ -81,6 +94,13 @@ def members_of(value: msgspec.Raw | None) -> Members:
     return _members_decoder.decode(value) if value is not None and bytes(value)[:1] == b"{" else NO_MEMBERS
 
 
+def _find(context: Members, path: Path) -> msgspec.Raw | None:
+    *outer, last = path
+    for name in outer:
+        context = members_of(context.get(name))
+    return context.get(last)
+
+
 def _merge(shared: Members, own: Members) -> Members:
     """Merge two objects and the objects directly inside them.
 
@@ -90,10 +110,16 @@ def _merge(shared: Members, own: Members) -> Members:
     for name, value in own.items():
         inherited = shared.get(name)
         if is_object(value) and is_object(inherited):
-            merged[name] = _join({**members_of(inherited), **members_of(value)})
+            merged[name] = _join(_merge_inner(members_of(inherited), members_of(value)))
         elif inherited is None or not _is_absent(value):
             merged[name] = value
     return merged
+
+
+def _merge_inner(inherited: Members, own: Members) -> Members:
+    """Merge two objects. A member without content counts as absent."""
+    present = {name: value for name, value in own.items() if name not in inherited or not _is_absent(value)}
+    return {**inherited, **present}
 
 
 def _join(members: Members) -> msgspec.Raw:
@@ -101,4 +127,4 @@ def _join(members: Members) -> msgspec.Raw:
 
 
 def _is_absent(value: msgspec.Raw | None) -> bool:
-    return value is None or bytes(value) in EMPTY_VALUES
+    return value is None or EMPTY_VALUE.fullmatch(bytes(value)) is not None
