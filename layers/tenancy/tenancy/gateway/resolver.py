@@ -151,7 +151,7 @@ def _authorize(rights: Sequence[tuple[str, re.Pattern[str], Right]], request: Re
         InvalidError: the query has more members than any route takes.
     """
     right = next(
-        (right for method, rule, right in rights if method == request.method and rule.match(request.path)), None
+        (right for method, rule, right in rights if method == request.method and rule.fullmatch(request.path)), None
     )
     if right is None:
         raise NotFoundError("There is no such route.")
