@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenancy.errors import TooLargeError
 from tenancy.rules.events.batch import SegmentBatch, parse_segment_text
@@ -67,6 +69,37 @@ def test_call_gets_the_context_of_its_batch() -> None:
 def test_members_of_the_call_win(own: Anything, shared: Anything, merged: Anything) -> None:
     for name in ("context", "integrations"):
         assert user_properties({**CALL, name: own}, **{name: shared})[name] == merged
+
+
+NAMES = st.sampled_from(["device", "os", "userAgent", "sessionId", "id", "type", "name", 'é"\\', "a", ""])
+VALUES = st.sampled_from([None, [], "", 0, 1.5, "text", [{}], "\ud7ff"])
+INNER = st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES, max_size=1), max_size=4)
+CONTEXTS = VALUES | st.dictionaries(NAMES, VALUES | INNER, max_size=5)
+
+
+def merged_simply(shared: Anything, own: Anything) -> Anything:
+    """Merge two contexts as the API reference says."""
+    if not isinstance(shared, dict) or not shared or (own not in (None, [], "") and not isinstance(own, dict)):
+        return own
+    merged = dict(shared)
+    for name, value in (own or {}).items():
+        inherited = shared.get(name)
+        if isinstance(value, dict) and isinstance(inherited, dict):
+            merged[name] = inherited | value
+        elif name not in shared or value not in (None, [], ""):
+            merged[name] = value
+    return merged
+
+
+@given(shared=CONTEXTS, own=CONTEXTS)
+def test_merged_call_equals_a_call_with_all_members(shared: Anything, own: Anything) -> None:
+    expected = {**CALL_WITHOUT_CONTEXT, "context": merged_simply(shared, own)}
+
+    [row], [whole] = rows({**CALL_WITHOUT_CONTEXT, "context": own}, context=shared), rows(expected)
+
+    assert json.loads(row.user_properties) == json.loads(whole.user_properties)
+    for name in ("device_id", "platform", "session_id", "event_id", "event_timestamp"):
+        assert getattr(row, name) == getattr(whole, name)
 
 
 def test_batch_without_shared_members_changes_no_row() -> None:

@@ -27,7 +27,7 @@ from tenancy.rules.events.row import (
     format_row_time,
     join_members,
 )
-from tenancy.rules.events.shared_members import NOTHING_SHARED, SharedMembers, members_of
+from tenancy.rules.events.shared_members import NOTHING_SHARED, MergedObject, SharedMembers, members_of
 from tenancy.rules.members import NO_OBJECT_TEXT
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
@@ -78,9 +78,8 @@ def parse_segment_message(
 
 def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception: BatchContext) -> EventRow:
     merged = shared.merged_into(call)
-    context = members_of(merged.get("context"))
-    device = members_of(context.get("device"))
-    device_id = _id(device.get("id"), call.get("anonymousId"), call.get("userId"))
+    context, device = merged.context, merged.context.inner("device")
+    device_id = _id(device.find("id"), call.get("anonymousId"), call.get("userId"))
     if not device_id:
         raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call, reception)
@@ -95,11 +94,11 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
         event_type=kind,
         event_name=_text(call.get("event"), call.get("name")) or kind,
         device_id=device_id,
-        session_id=_text(context.get("sessionId")),
+        session_id=_text(context.find("sessionId")),
         platform=_platform(context, device),
         event_timestamp=format_row_time(timestamp),
         properties=properties,
-        user_properties=own_members if merged is call else _join(merged),
+        user_properties=own_members if merged.members is call else _join(merged.members),
         revenue=revenue,
         currency=currency,
         received_at=reception.received_text,
@@ -150,9 +149,9 @@ def _timestamp(call: Members, reception: BatchContext) -> datetime:
     return NO_TIME if reception.is_outdated(moment) or moment >= LAST_MOMENT else moment
 
 
-def _platform(context: Members, device: Members) -> str:
-    named = _text(device.get("type"), members_of(context.get("os")).get("name"))
-    return named.lower() or ("web" if "userAgent" in context else "server")
+def _platform(context: MergedObject, device: MergedObject) -> str:
+    named = _text(device.find("type"), context.inner("os").find("name"))
+    return named.lower() or ("server" if context.find("userAgent") is None else "web")
 
 
 def _money(properties: Members) -> tuple[str, str]:
