@@ -15,8 +15,8 @@ from tenancy.rules.resolution import (
     Mention,
     MentionSource,
     ResolutionOutcome,
+    find_id,
     find_mentions,
-    find_organization_id,
     resolve,
 )
 from tenancy.rules.tenant import Caller
@@ -70,7 +70,7 @@ def test_only_the_canonical_own_id_agrees(source: MentionSource, spelling: str) 
 
 @given(st.text() | st.uuids().map(str) | st.sampled_from([OWN, OWN.upper(), OTHER]))
 def test_id_is_canonical_text_or_none(text: str) -> None:
-    found = find_organization_id(text)
+    found = find_id(text)
     assert found is None or str(found) == text.lower()
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenancy.errors import TooLargeError
 from tenancy.rules.events.batch import SegmentBatch, parse_segment_text
@@ -114,6 +116,39 @@ def test_other_type_does_not_hide_a_column_of_the_batch(other: Anything) -> None
 
     assert (typed.platform, typed.session_id) == ("ios", "17")
     assert named.platform == "android"
+
+
+NAMES = st.sampled_from(["device", "os", "userAgent", "sessionId", "id", "type", "name", 'é"\\', "a", ""])
+VALUES: st.SearchStrategy[Anything] = st.sampled_from([None, [], "", 0, 1.5, "text", [{}], "\ud7ff"])
+EMPTY: tuple[Anything, ...] = (None, [], "")
+INNER = st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES, max_size=1), max_size=4)
+CONTEXTS = VALUES | st.dictionaries(NAMES, VALUES | INNER, max_size=5)
+
+
+def merged_simply(shared: Anything, own: Anything) -> Anything:
+    """Merge two contexts as the API reference says."""
+    if not isinstance(shared, dict) or not shared or (own not in EMPTY and not isinstance(own, dict)):
+        return own
+    merged = dict(shared)
+    for name, value in (own or {}).items():
+        inherited = shared.get(name)
+        if isinstance(value, dict) and isinstance(inherited, dict):
+            present = {inner: each for inner, each in value.items() if inner not in inherited or each not in EMPTY}
+            merged[name] = inherited | present
+        elif name not in shared or value not in EMPTY:
+            merged[name] = value
+    return merged
+
+
+@given(shared=CONTEXTS, own=CONTEXTS)
+def test_merged_call_equals_a_call_with_all_members(shared: Anything, own: Anything) -> None:
+    expected = {**CALL_WITHOUT_CONTEXT, "context": merged_simply(shared, own)}
+
+    [row], [whole] = rows({**CALL_WITHOUT_CONTEXT, "context": own}, context=shared), rows(expected)
+
+    assert json.loads(row.user_properties) == json.loads(whole.user_properties)
+    for name in ("event_id", "event_timestamp"):
+        assert getattr(row, name) == getattr(whole, name)
 
 
 def test_batch_without_shared_members_changes_no_row() -> None:

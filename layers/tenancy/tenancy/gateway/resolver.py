@@ -26,7 +26,7 @@ from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
 from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
-from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions, find_organization_id, resolve
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id, find_mentions, resolve
 from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
 from tenancy.use_cases.admission.admit import AdmissionGate
 
@@ -151,11 +151,11 @@ def _authorize(rights: Sequence[tuple[str, re.Pattern[str], Right]], request: Re
         InvalidError: the query has more members than any route takes.
     """
     right = next(
-        (right for method, rule, right in rights if method == request.method and rule.match(request.path)), None
+        (right for method, rule, right in rights if method == request.method and rule.fullmatch(request.path)), None
     )
     if right is None:
         raise NotFoundError("There is no such route.")
-    right(caller, find_organization_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
+    right(caller, find_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
     if len(request.query_values) > MAX_QUERY_MEMBERS:
         raise _too_many(QUERY, f"The query has {len(request.query_values)} members", MAX_QUERY_MEMBERS)
 

@@ -77,9 +77,9 @@ def locate(*steps: object) -> str:
 
 def within_body(errors: Iterable[FieldError], *steps: object) -> list[FieldError]:
     """Return *errors* of the object at *steps* with their locations in the body."""
-    at = locate(BODY, *steps)
+    at = "/".join((BODY, *map(str, steps)))
     return [
-        FieldError(location=f"{at}/{error.location}".rstrip("/"), code=error.code, message=error.message)
+        FieldError(location=f"{at}/{error.location}" if error.location else at, code=error.code, message=error.message)
         for error in errors
     ]
 

@@ -151,7 +151,7 @@ def resolve(
     def judge(mention: Mention) -> MentionVerdict:
         if mention.source in HOSTS:
             return _judge_host(caller, mention.text, base_domain, domain_owners)
-        named = find_organization_id(mention.text)
+        named = find_id(mention.text)
         if isinstance(caller, Operator):
             if mention.source is MentionSource.HEADER:
                 return MentionVerdict.DISAGREES
@@ -167,8 +167,11 @@ def resolve(
     return Resolution(outcome=_outcome(caller, disagreeing), organization_id=selected, trace=trace)
 
 
-def find_organization_id(text: str) -> UUID | None:
-    """Return *text* as an id if it is the canonical spelling in any case, else None."""
+def find_id(text: str) -> UUID | None:
+    """Return *text* as an id if it is the canonical spelling in any case, else None.
+
+    Ids of organizations, and all other ids in a path, have one spelling. So every part of the code reads the same id.
+    """
     canonical = text.lower()
     return UUID(canonical) if CANONICAL_ID.fullmatch(canonical) else None
 
@@ -201,9 +204,7 @@ def find_body_mention(value: msgspec.Raw) -> tuple[Mention, ...]:
 
 def _select(mentions: tuple[Mention, ...]) -> UUID | None:
     """Return the organization in the path, None for none or several."""
-    named = {find_organization_id(mention.text) for mention in mentions if mention.source is MentionSource.PATH} - {
-        None
-    }
+    named = {find_id(mention.text) for mention in mentions if mention.source is MentionSource.PATH} - {None}
     return named.pop() if len(named) == 1 else None
 
 

@@ -29,7 +29,7 @@ from tenancy.rules.events.row import (
     format_row_time,
     join_members,
 )
-from tenancy.rules.events.shared_members import NOTHING_SHARED, SharedMembers, members_of
+from tenancy.rules.events.shared_members import NOTHING_SHARED, MergedObject, SharedMembers, members_of
 from tenancy.rules.members import JSON_NULL, NO_OBJECT_TEXT
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 
@@ -79,9 +79,8 @@ def parse_segment_message(
 
 def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception: BatchContext) -> EventRow:
     merged = shared.merged_into(call)
-    context = members_of(merged.get("context"))
-    device = members_of(context.get("device"))
-    device_name = _find_id(device.get("id"), shared.find("device", "id"), call.get("anonymousId"), call.get("userId"))
+    context, device = merged.context, merged.context.inner("device")
+    device_name = _find_id(device.find("id"), shared.find("device", "id"), call.get("anonymousId"), call.get("userId"))
     if not device_name:
         raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call, reception)
@@ -96,11 +95,11 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
         event_type=kind,
         event_name=_text(call.get("event"), call.get("name")) or kind,
         device_id=device_name[:NAME_MAX_CHARACTERS],
-        session_id=_text(context.get("sessionId"), shared.find("sessionId")),
+        session_id=_text(context.find("sessionId"), shared.find("sessionId")),
         platform=_platform(context, device, shared),
         event_timestamp=format_row_time(timestamp),
         properties=properties,
-        user_properties=own_members if merged is call else _join(merged),
+        user_properties=own_members if merged.members is call else _join(merged.members),
         revenue=revenue,
         currency=currency,
         received_at=reception.received_text,
@@ -156,14 +155,14 @@ def _timestamp(call: Members, reception: BatchContext) -> datetime:
     return NO_TIME if reception.is_outdated(moment) or moment >= LAST_MOMENT else moment
 
 
-def _platform(context: Members, device: Members, shared: SharedMembers) -> str:
+def _platform(context: MergedObject, device: MergedObject, shared: SharedMembers) -> str:
     named = _text(
-        device.get("type"),
+        device.find("type"),
         shared.find("device", "type"),
-        members_of(context.get("os")).get("name"),
+        context.inner("os").find("name"),
         shared.find("os", "name"),
     )
-    return named.lower() or ("web" if "userAgent" in context else "server")
+    return named.lower() or ("server" if context.find("userAgent") is None else "web")
 
 
 def _money(properties: Members) -> tuple[str, str]:
