@@ -14,6 +14,7 @@ from tenancy.gateway.documents.audit import (
     verification_document,
     without_operators_addresses,
 )
+from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.audit_chain import AuditEntry
@@ -46,14 +47,14 @@ def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
 
 @app.get("/organizations/<organization_id>/audit")
 @for_operators
-def list_one(organization_id: UUID, query: Annotated[AuditQuery, Query()]) -> Response[str]:
+def list_one(organization_id: Id, query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of one organization for the operator, newest entry first."""
     return answer_page(read_page(organization_id, query), query)
 
 
 @app.get("/organizations/<organization_id>/audit/verify")
 @for_operators
-def verify_one(organization_id: UUID, query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
+def verify_one(organization_id: Id, query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
     """Verify the audit log of one organization for the operator."""
     return answer_verification(organization_id, query)
 

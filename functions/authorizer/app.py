@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.authorizer_request import AuthorizerRequest, parse_authorizer_request
 from tenancy.gateway.headers import AUTHORIZATION
-from tenancy.gateway.metrics import AUTHORIZER_FAULT, count_faults
+from tenancy.gateway.metrics import AUTHORIZER_FAULT, CREDENTIAL_REFUSED, count_failures
 from tenancy.gateway.policy import allow_policy
 from tenancy.settings import Settings
 from tenancy.use_cases.keys.authenticate import Authenticated, authenticate
@@ -34,11 +34,11 @@ class UnauthorizedError(Exception):
 def handler(event: object, _context: object) -> dict[str, Any]:
     """Answer a REQUEST authorizer call of API Gateway.
 
-    An event without a valid credential is refused, also a malformed event. Faults are counted here, because no metric
-    of AWS shows them alone: API Gateway counts its 503 as a 4XXError, because the template changes the status. Lambda
-    counts a refused credential as an error, too.
+    An event without a valid credential is refused, also a malformed event. Refusals and faults are counted here. API
+    Gateway counts the 503 of a fault as a 4XXError, because the template changes the status. Lambda counts refusals and
+    faults as errors, and each run that could not start or was ended: these are the errors that are left.
     """
-    with count_faults(AUTHORIZER_FAULT, expected=UnauthorizedError):
+    with count_failures(fault=AUTHORIZER_FAULT, refusal=CREDENTIAL_REFUSED, refused=UnauthorizedError):
         return answer(event)
 
 

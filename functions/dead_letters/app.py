@@ -3,11 +3,11 @@
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.documents.dead_letters import DeadLettersQuery, letter_page_document
+from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
@@ -28,7 +28,7 @@ app = api()
 
 @app.get("/organizations/<organization_id>/dead-letters")
 @for_operators
-def list_by_cause(organization_id: UUID, query: Annotated[DeadLettersQuery, Query()]) -> dict[str, Any]:
+def list_by_cause(organization_id: Id, query: Annotated[DeadLettersQuery, Query()]) -> dict[str, Any]:
     """List the dead letters of an organization by kind and cause, without their bodies."""
     page = read_dead_letters(
         platform_db, organization_id, cursor=query.cursor, limit=query.limit, now=datetime.now(UTC)
@@ -38,7 +38,7 @@ def list_by_cause(organization_id: UUID, query: Annotated[DeadLettersQuery, Quer
 
 @app.post("/organizations/<organization_id>/dead-letters/redrive")
 @for_operators
-def redrive(organization_id: UUID) -> dict[str, Any]:
+def redrive(organization_id: Id) -> dict[str, Any]:
     """Send the dead letters of an organization back to their queues, each once."""
     operator = operator_of(app)
     ends_at = time.monotonic() + REDRIVE_WORK_TIME_SECONDS

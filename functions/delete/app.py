@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID
 
 from tenancy.gateway.documents.deletions import DeletionRequest, certificates_document, deletion_document
 from tenancy.gateway.documents.organizations import organization_document, report_unpublished
+from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, caller_of, operator_of, request_of
 from tenancy.gateway.rights import for_operators, for_operators_or_own
 from tenancy.gateway.trail import actor_of
@@ -34,7 +34,7 @@ app = api()
 
 @app.delete("/organizations/<organization_id>")
 @for_operators_or_own(ORGANIZATION_DELETE)
-def delete(organization_id: UUID, body: DeletionRequest) -> tuple[dict[str, Any], int]:
+def delete(organization_id: Id, body: DeletionRequest) -> tuple[dict[str, Any], int]:
     """Mark an organization as deleted, for the operator or for its own super_admin.
 
     It is erased after the grace period.
@@ -48,7 +48,7 @@ def delete(organization_id: UUID, body: DeletionRequest) -> tuple[dict[str, Any]
 
 @app.post("/organizations/<organization_id>/restore")
 @for_operators
-def restore(organization_id: UUID) -> dict[str, Any]:
+def restore(organization_id: Id) -> dict[str, Any]:
     """Restore a deleted organization for the operator."""
     operator = operator_of(app)
     actor = actor_of(request_of(app), operator)
@@ -58,7 +58,7 @@ def restore(organization_id: UUID) -> dict[str, Any]:
 
 @app.get("/organizations/<organization_id>/deletion-certificate")
 @for_operators
-def certificate(organization_id: UUID) -> dict[str, Any]:
+def certificate(organization_id: Id) -> dict[str, Any]:
     """Show the signed certificate of an organization's erasure."""
     return certificates_document(read_certificate(platform_db, signer, organization_id))
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
+from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
@@ -20,7 +20,7 @@ app = api()
 
 @app.get("/organizations/<organization_id>/held-events")
 @for_operators
-def count_all(organization_id: UUID) -> dict[str, Any]:
+def count_all(organization_id: Id) -> dict[str, Any]:
     """Count the held events of an organization by reason."""
     reasons = count_held_by_reason(platform_db, clickhouse(), organization_id, now=datetime.now(UTC))
     return {"count": sum(reasons.values()), "reasons": dict(reasons)}
@@ -28,7 +28,7 @@ def count_all(organization_id: UUID) -> dict[str, Any]:
 
 @app.post("/organizations/<organization_id>/held-events/release")
 @for_operators
-def release(organization_id: UUID) -> dict[str, Any]:
+def release(organization_id: Id) -> dict[str, Any]:
     """Release the held events of an organization that are due, even if they exceed its quota."""
     operator = operator_of(app)
     actor = actor_of(request_of(app), operator)

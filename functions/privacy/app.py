@@ -4,14 +4,13 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
-from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.gateway.documents.erasures import NewErasure, erasure_document
 from tenancy.gateway.documents.exports import export_document
 from tenancy.gateway.pages import page_document
-from tenancy.gateway.parameters import WholeNumber
+from tenancy.gateway.parameters import Id, WholeNumber
 from tenancy.gateway.resolver import api, request_of, tenant_of
 from tenancy.gateway.rights import for_tenants
 from tenancy.gateway.trail import actor_of
@@ -52,7 +51,7 @@ def list_exports(
 @app.get("/exports/<export_id>")
 @for_tenants(EXPORTS_WRITE)
 def show_export(
-    export_id: UUID,
+    export_id: Id,
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
@@ -83,7 +82,7 @@ def list_erasures(
 
 @app.get("/erasures/<erasure_id>")
 @for_tenants(ERASURES_WRITE)
-def show_erasure(erasure_id: UUID) -> dict[str, Any]:
+def show_erasure(erasure_id: Id) -> dict[str, Any]:
     """Show the state of an erasure."""
     tenant = tenant_of(app)
     return erasure_document(read_erasure(db, tenant, erasure_id))

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
-from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
@@ -11,7 +10,7 @@ from tenancy.gateway.documents.organizations import organization_document, repor
 from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.pages import page_document
-from tenancy.gateway.parameters import WholeNumber
+from tenancy.gateway.parameters import Id, WholeNumber
 from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
@@ -72,14 +71,14 @@ def list_all(
 
 @app.get("/organizations/<organization_id>")
 @for_operators
-def get_one(organization_id: UUID) -> dict[str, Any]:
+def get_one(organization_id: Id) -> dict[str, Any]:
     """Show one organization."""
     return organization_document(get_organization(platform_db, organization_id))
 
 
 @app.patch("/organizations/<organization_id>")
 @for_operators
-def change(organization_id: UUID, change: OrganizationChange) -> dict[str, Any]:
+def change(organization_id: Id, change: OrganizationChange) -> dict[str, Any]:
     """Change the name, tier or status of an organization."""
     operator = operator_of(app)
     actor = actor_of(request_of(app), operator)

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
-from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -17,7 +16,7 @@ from tenancy.gateway.documents.metering import (
 )
 from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.parameters import Day, WholeNumber
+from tenancy.gateway.parameters import Day, Id, WholeNumber
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
@@ -61,7 +60,7 @@ def show_own_usage(
 @app.get("/organizations/<organization_id>/usage")
 @for_operators
 def show_usage(
-    organization_id: UUID,
+    organization_id: Id,
     from_: Annotated[Day | None, Query(alias="from")] = None,
     to: Annotated[Day | None, Query()] = None,
     cursor: Annotated[str | None, Query()] = None,
@@ -121,7 +120,7 @@ def reserve(metric: str, body: ReservationBody) -> tuple[dict[str, Any], int]:
 
 @app.post("/usage/<metric>/reservations/<reservation_id>/commit")
 @for_tenants(USAGE_WRITE)
-def commit(metric: str, reservation_id: UUID, body: CommitBody | None = None) -> dict[str, Any]:
+def commit(metric: str, reservation_id: Id, body: CommitBody | None = None) -> dict[str, Any]:
     """Record the usage of a reserved amount, or of less."""
     tenant, known = tenant_of(app), parse_metric(metric)
     amount = body.amount if body else None
@@ -130,7 +129,7 @@ def commit(metric: str, reservation_id: UUID, body: CommitBody | None = None) ->
 
 @app.delete("/usage/<metric>/reservations/<reservation_id>")
 @for_tenants(USAGE_WRITE)
-def release(metric: str, reservation_id: UUID) -> Response[str]:
+def release(metric: str, reservation_id: Id) -> Response[str]:
     """Release a reserved amount."""
     tenant, known = tenant_of(app), parse_metric(metric)
     release_reservation(db, tenant, known, reservation_id)

@@ -67,6 +67,8 @@ JSON: Mapping[str, Fill] = {
     "escapes": lambda size: '{"amount":"' + "\\u0041" * ((size - 13) // 6) + '"}',
     "pairs of surrogates": lambda size: '{"amount":"' + "\\ud83d\\ude00" * ((size - 13) // 12) + '"}',
     "halves of surrogates": lambda size: '{"amount":"' + "\\ud83d" * ((size - 13) // 6) + '"}',
+    "numbers that are none": lambda size: filled('{"amount":[', lambda _: "NaN,-Infinity", "]}", size),
+    "texts beside NaN": lambda size: filled('{"amount":[NaN,', lambda _: '""', "]}", size),
     "backslashes": lambda size: '{"amount":"' + "\\\\" * ((size - 13) // 2) + '"}',
     "an escaped member": lambda size: '{"organization\\u005fid":null,"a":"' + "x" * (size - 40) + '"}',
     "a long member": lambda size: '{"' + "a" * (size - 6) + '":1}',

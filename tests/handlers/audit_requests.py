@@ -32,7 +32,14 @@ def verify_request(provisioned: Provisioned, **query: str) -> Event:
 
 
 def audit_request_of_person(provisioned: Provisioned) -> Event:
-    return called_by(sample("audit", "list"), replace(tenant_of(provisioned), kind=CallerKind.PERSON))
+    person = replace(
+        tenant_of(provisioned),
+        credential_id=provisioned.admin_user_id,
+        kind=CallerKind.PERSON,
+        epoch="0.0",
+        expires_at=NOW + timedelta(days=1),
+    )
+    return called_by(sample("audit", "list"), person)
 
 
 def operator_audit_request(organization_id: UUID, suffix: str = "") -> Event:

@@ -13,8 +13,10 @@ from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import REASON_MAX_CHARACTERS
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.currencies import CURRENCIES
+from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.exports import export_folder
 from tenancy.rules.statistics import MAX_GROUPS
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, ROOT, Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -94,9 +96,9 @@ INSERT_LETTERS = """
 INSERT_EVENTS = """
     INSERT INTO events (organization_id, event_id, event_type, event_name, device_id, platform, event_timestamp,
                         revenue, currency, received_at)
-    SELECT {organization_id:UUID}, toString(number), repeat({large:String}, 100),
-           concat(repeat({large:String}, 251), leftPad(toString(number % {groups:UInt32}), 4, '0')), 'device',
-           repeat({large:String}, 100), {at:DateTime64(3, 'UTC')}, 999999999999.999999,
+    SELECT {organization_id:UUID}, toString(number), repeat({large:String}, {type:UInt32}),
+           concat(repeat({large:String}, {name:UInt32} - 4), leftPad(toString(number % {groups:UInt32}), 4, '0')),
+           'device', repeat({large:String}, {name:UInt32}), {at:DateTime64(3, 'UTC')}, 999999999999.999999,
            arrayElement({currencies:Array(String)}, intDiv(number, {groups:UInt32}) + 1), {at:DateTime64(3, 'UTC')}
     FROM numbers({groups:UInt32} * length({currencies:Array(String)}))
 """
@@ -246,6 +248,8 @@ def statistics(large: Largest, route: Route) -> Iterator[Event]:
         parameters={
             "organization_id": str(large.acme.organization.id),
             "large": LARGE,
+            "type": TYPE_MAX_CHARACTERS,
+            "name": NAME_MAX_CHARACTERS,
             "groups": MAX_GROUPS + 1,
             "at": datetime.now(UTC),
             "currencies": sorted(CURRENCIES)[:CURRENCIES_OF_A_GROUP],

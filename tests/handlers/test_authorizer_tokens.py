@@ -166,11 +166,15 @@ def test_removed_key_no_longer_verifies_a_known_token(
 
 
 @pytest.mark.usefixtures("secrets")
-def test_token_is_unauthorized_if_the_key_set_is_empty(
-    start: Start, put_secret: PutSecret, acme: Provisioned, sign: Sign
+def test_empty_key_set_is_counted_and_no_401(
+    start: Start, put_secret: PutSecret, acme: Provisioned, sign: Sign, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put_secret(JWKS, '{"keys":[]}')
-    assert is_unauthorized(start("authorizer"), to_authorizer(f"Bearer {sign(acme)}"))
+
+    with pytest.raises(KeySetError, match="it has 0 keys"):
+        start("authorizer")(to_authorizer(f"Bearer {sign(acme)}"))
+
+    assert capsys.readouterr().out.count('"KeySetRefused":[1.0]') == 1
 
 
 @pytest.mark.usefixtures("secrets")
@@ -193,6 +197,7 @@ def test_faulty_key_refuses_tokens_and_no_api_key(
     assert authorizer(to_authorizer(f"Bearer {acme.secret_key.text}"))
     metrics = [line for line in capsys.readouterr().out.splitlines() if "KeySetRefused" in line]
     assert len(metrics) == 2
+    assert authorizer.app.wiring._parse_key_set.cache_info().misses == 1
     assert all("for-encryption" in line and key["x"] not in line for line in metrics)
 
 

@@ -8,7 +8,8 @@ from tenancy.errors import UnavailableError
 from tenancy.rules.api_keys import KeyType, generate_key
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, CLICKHOUSE
 from tests.handlers.functions import PutSecret, Start
-from tests.handlers.requests import is_unauthorized, sample, to_authorizer
+from tests.handlers.requests import sample, to_authorizer
+from tests.handlers.scheduled_sweep import EVERY_MINUTE
 
 
 def counted(capsys: pytest.CaptureFixture[str], name: str) -> list[float]:
@@ -46,13 +47,42 @@ def test_authorizer_counts_an_unreachable_secrets_manager(
     assert counted(capsys, "AuthorizerFault") == [1]
 
 
-@pytest.mark.usefixtures("secrets")
-def test_refused_credential_is_no_fault(
-    start: Start, secret_key: dict[str, object], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert is_unauthorized(start("authorizer"), secret_key)
+REFUSED: dict[str, object] = {
+    "unknown key": to_authorizer(f"Bearer {generate_key(KeyType.SECRET).text}"),
+    "malformed credential": to_authorizer("Bearer x"),
+    "no credential": to_authorizer(""),
+    "no request": {},
+    "null": None,
+    "a list": [],
+}
 
-    assert counted(capsys, "AuthorizerFault") == []
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_credential_is_counted_and_no_fault(
+    name: str, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authorizer = start("authorizer")
+    capsys.readouterr()
+
+    with pytest.raises(authorizer.app.UnauthorizedError):
+        authorizer.app.handler(REFUSED[name], None)
+
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert set(line) == {"_aws", "service", "CredentialRefused"}
+    assert line["CredentialRefused"] == [1]
+
+
+@pytest.mark.usefixtures("secrets")
+def test_sweep_counts_no_refusal_and_no_fault_of_the_authorizer(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An alarm subtracts these metrics. Without a number the difference would be missing."""
+    start("sweep")(EVERY_MINUTE)
+
+    printed = capsys.readouterr().out
+    assert '"AuthorizerFault":[0.0]' in printed
+    assert '"CredentialRefused":[0.0]' in printed
 
 
 def test_load_counts_the_messages_that_it_gives_back(

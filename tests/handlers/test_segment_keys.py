@@ -124,6 +124,9 @@ def test_401_names_the_class_of_the_credential(
     refused = [
         (bare, CredentialFault.NONE),
         (with_headers(bare, x_api_key=write.text), CredentialFault.NONE),
+        (segment_batch(segment_call(1, writeKey=write.text)), CredentialFault.NONE),
+        (segment_batch(segment_call(1, traits={"writeKey": write.text}), writeKey=None), CredentialFault.NONE),
+        (segment_batch(segment_call(1, writeKey=write.text), writeKey=""), CredentialFault.MALFORMED),
         (with_headers(bare, authorization=write.text), CredentialFault.SCHEME),
         (with_headers(bare, authorization=f"Bearer {acme.secret_key.text}"), CredentialFault.OTHER_KIND),
         (with_basic_auth(bare, acme.secret_key), CredentialFault.OTHER_KIND),

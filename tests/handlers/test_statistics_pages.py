@@ -8,8 +8,10 @@ from uuid import uuid4
 import pytest
 
 from tenancy.gateway.documents.usage import parse_period
-from tenancy.rules.statistics import StatisticsOrder, StatisticsPosition, StatisticsQuery
+from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
+from tenancy.rules.statistics import DIMENSIONS, StatisticsOrder, StatisticsPosition, StatisticsQuery
 from tenancy.rules.tenant import Tenant
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.stores.aws.secrets import CLICKHOUSE_READER, DATABASE
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -22,11 +24,13 @@ from tests.handlers.requests import Event, answer_of, called_by, problem_of, sam
 INSERT = """
     INSERT INTO events (organization_id, event_id, event_type, event_name, device_id, platform, event_timestamp,
                         revenue, currency, received_at)
-    SELECT {organization_id:UUID}, toString(generateUUIDv4()), 'track', {name:String},
-           concat('device-', toString(number % {devices:UInt64})), 'ios', {at:DateTime64(3, 'UTC')},
+    SELECT {organization_id:UUID}, toString(generateUUIDv4()), {kind:String}, {name:String},
+           concat('device-', toString(number % {devices:UInt64})), {platform:String}, {at:DateTime64(3, 'UTC')},
            {revenue:Decimal(18, 6)}, {currency:String}, {at:DateTime64(3, 'UTC')}
     FROM numbers({events:UInt64})
 """
+ORDERS = [order.value for order in StatisticsOrder]
+NOT_NUMBERS = ("5\n", "5\r\n", "\n5", "5 ", " 5", "+5", "1e5", "\u0665", "5.", ".5", "--5", "", "5\0", "9" * 33)
 UNUSUAL = ("", "a\tb", "a\nb", "a\\b", "a'b", 'a"b', "\1", "a\\N", "é", "😀" * 255, "{x:String}", "%s", "ä", "Ä", "a")
 
 
@@ -43,7 +47,8 @@ def now(clock: StoppedClock) -> datetime:
 
 
 def put(databases: Databases, provisioned: Provisioned, name: str, *, at: datetime, **values: object) -> None:
-    parameters = {"events": 1, "devices": 1, "revenue": "0", "currency": "USD", **values}
+    parameters = {"events": 1, "devices": 1, "revenue": "0", "currency": "USD", "kind": "track", "platform": "ios"}
+    parameters |= values
     parameters |= {"organization_id": str(provisioned.organization.id), "name": name, "at": at}
     databases.clickhouse.command(INSERT, parameters=parameters)
 
@@ -69,7 +74,7 @@ def names(groups: Sequence[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.parametrize("is_settled", [False, True])
-@pytest.mark.parametrize("order", ["key", "events", "revenue", "unique_devices"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_pages_have_each_group_once_in_order(
     usage: Function,
     databases: Databases,
@@ -112,6 +117,32 @@ def test_groups_go_by_their_largest_revenue_in_one_currency(
     parts = list(pages(usage, tenant_of(acme), group_by="event_name", order_by="revenue", limit="1"))
 
     assert [names(part) for part in parts] == [["one"], ["two"], ["none"]]
+
+
+@pytest.mark.parametrize("character", ["\1", "😀"])
+def test_longest_groups_have_pages(
+    usage: Function, databases: Databases, acme: Provisioned, now: datetime, character: str
+) -> None:
+    kind, name = character * TYPE_MAX_CHARACTERS, character * NAME_MAX_CHARACTERS
+    for currency in ("EUR", "USD"):
+        put(databases, acme, name, at=now, kind=kind, platform=name, currency=currency)
+    group_by = ",".join(DIMENSIONS)
+
+    parts = [list(pages(usage, tenant_of(acme), group_by=group_by, order_by=order, limit="1")) for order in ORDERS]
+
+    assert [[group["currency"] for [group] in part] for part in parts] == [["EUR", "USD"]] * len(ORDERS)
+
+
+def test_forged_number_is_422(usage: Function, acme: Provisioned, now: datetime) -> None:
+    period = parse_period(None, None, today=now.date())
+    for order in StatisticsOrder:
+        for number in NOT_NUMBERS:
+            query = StatisticsQuery(period=period, group_by=["event_name"], order=order)
+            position = StatisticsPosition(number, "", "", "a", "", "")
+            cursor = query.groups_of(acme.organization.id).format_cursor(position)
+            request = request_of(tenant_of(acme), group_by="event_name", order_by=order, cursor=cursor)
+
+            problem_of(usage(request), request, 422, "invalid")
 
 
 def test_events_between_two_pages_repeat_no_group(

@@ -12,10 +12,20 @@ from redis import Redis as Client
 from tenancy.gateway.field_errors import OTHER
 from tenancy.rules.resolution import ORGANIZATION_MEMBER
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import Servers
+from tests.given import Servers, tenant_of
 from tests.handlers.functions import Function, Start
-from tests.handlers.requests import Event, answer_of, problem_of, recent_event, with_body, with_headers, with_path
-from tests.handlers.strict_routes import HEALTH, StrictRoute, strict_routes, with_query_values
+from tests.handlers.requests import (
+    OPERATOR,
+    Event,
+    answer_of,
+    called_by,
+    problem_of,
+    recent_event,
+    with_body,
+    with_headers,
+    with_path,
+)
+from tests.handlers.strict_routes import HEALTH, SAMPLE_ID, StrictRoute, strict_routes, with_query_values
 
 ROUTES = list(strict_routes())
 WITH_BODY = [route for route in ROUTES if route.path != HEALTH]
@@ -24,6 +34,8 @@ WITH_BODY = [route for route in ROUTES if route.path != HEALTH]
 [REPORT] = [route for route in ROUTES if str(route) == "POST /usage/{metric}"]
 WITH_IDEMPOTENCY = [route for route in ROUTES if str(route) in {"POST /organizations", "POST /usage/{metric}"}]
 SHORT_ID = "0193f6a2-5c1e-4b7a-9d44"
+OTHER_SPELLINGS = (SAMPLE_ID.replace("-", ""), f"{{{SAMPLE_ID}}}", f"urn:uuid:{SAMPLE_ID}", f"{SAMPLE_ID} ")
+WRONG_IDS = ("x", "1", SHORT_ID, f"{SHORT_ID}-zzzz", *OTHER_SPELLINGS)
 LOCATION = re.compile(r"(?:body|query|path|header)(?:/[^/]+)*")
 # Words of pydantic, msgspec and Python. `items` is the word of both libraries for the members of a list.
 FOREIGN_WORDS = re.compile(
@@ -198,10 +210,27 @@ def test_wrong_id_in_a_path_has_our_text(refuse: Refuse, acme: Provisioned, subt
             if not name.endswith("_id"):
                 continue
             with subtests.test(f"{route} {name}"):
-                for value in ("x", "1", SHORT_ID, f"{SHORT_ID}-zzzz"):
+                for value in WRONG_IDS:
                     problem = refuse(route, with_parameter(route, route.request(acme), name, value))
 
                     assert (f"path/{name}", "invalid") in faults(problem)
+
+
+def test_other_spelling_of_the_own_id_in_a_path_is_refused(
+    functions: Functions, acme: Provisioned, subtests: pytest.Subtests
+) -> None:
+    own = acme.organization.id
+    for route in [route for route in ROUTES if ORGANIZATION_MEMBER in (route.sample["pathParameters"] or {})]:
+        for value in (own.hex, f"{{{own}}}", f"urn:uuid:{own}", f"({own})", f"{own} ", f"{own}\n"):
+            with subtests.test(f"{route} {value!r}"):
+                as_operator = with_parameter(route, route.request(acme), ORGANIZATION_MEMBER, value)
+
+                answer = answer_of(functions(route.function)(as_operator))
+
+                assert answer.status in {404, 422}
+                for caller in (OPERATOR, tenant_of(acme)):
+                    named = called_by(with_query_values(as_operator, {ORGANIZATION_MEMBER: [str(own)]}), caller)
+                    assert answer_of(functions(route.function)(named)).status in {403, 404}
 
 
 def with_parameter(route: StrictRoute, request: Event, name: str, value: str) -> Event:

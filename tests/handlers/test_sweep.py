@@ -171,7 +171,7 @@ def test_parked_and_oldest_entries_are_metrics(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert outbox_result(sweep(EVERY_MINUTE)) == NOTHING
-    assert metrics_in(capsys) == {"OldestEffectSeconds": 0}
+    assert set(metrics_in(capsys).values()) == {0}
 
     hour = timedelta(hours=1)
     with superuser(databases) as conn:

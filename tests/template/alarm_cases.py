@@ -103,6 +103,36 @@ def stopped(*, every: int, after: int, tolerated: int) -> Case:
     )
 
 
+def left_errors() -> Case:
+    """Return the case of runs of the authorizer that neither refused a credential nor counted a fault.
+
+    The sweep counts 0 refusals and 0 faults each minute.
+    """
+
+    def data(errors: Values, refused: Values, faults: Values) -> Data:
+        return {"Errors": errors, "CredentialRefused": refused, "AuthorizerFault": faults}
+
+    none = dict(each(1, 0))
+    return Case(
+        fires=(
+            data(each(1, 1), none, none),
+            data(each(4, 1), none, none),
+            data(each(1, 50), each(1, 40), each(1, 9)),
+            data(each(1, 1), each(1, 0, until=7), each(1, 0, until=7)),
+        ),
+        quiet=(
+            data({}, none, none),
+            {},
+            data(each(1, 0), none, none),
+            data(each(1, 30), each(1, 30), none),
+            data(each(1, 30), none, each(1, 30)),
+            data(each(1, 30), each(1, 20), each(1, 10)),
+            data(once(1, 1), none, none),
+            data({5: [8]}, none | {4: [8]}, none),
+        ),
+    )
+
+
 CASES: Final[Mapping[str, Case]] = MappingProxyType(
     {
         "AdmissionDegradedAlarm": counted("AdmissionDegraded", 11),
@@ -111,6 +141,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "AuditBacklogAlarm": backlog(),
         "AuditDeadLettersAgeAlarm": age_in_drained_queue(),
         "AuditDeadLettersAlarm": counted("AuditDeadLetters", 1),
+        "AuthorizerErrorsAlarm": left_errors(),
         "AuthorizerFaultsAlarm": counted("AuthorizerFault", 6),
         "AuthorizerTimeAlarm": Case(
             fires=({"Duration": once(20, 14_500, 30)},), quiet=({}, {"Duration": each(1, 14_000)})
@@ -127,6 +158,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "EventsAgeAlarm": age_in_queue(),
         "EventsBacklogAlarm": backlog(),
         "EventsNotLoadedAlarm": given_back("EventsNotLoaded", every=3, lasts=15),
+        "GatewayThrottlesAlarm": counted("GatewayThrottled", 101),
         "KeySetRefusedAlarm": counted("KeySetRefused", 1),
         "OldestEffectAlarm": Case(
             fires=({"OldestEffectSeconds": each(1, 3_601)},), quiet=({}, {"OldestEffectSeconds": each(1, 3_600)})

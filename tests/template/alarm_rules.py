@@ -8,7 +8,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import add, ge, gt, le, lt
+from operator import add, ge, gt, le, lt, sub
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,6 +23,10 @@ COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = MappingProxyT
 )
 STATISTICS: Final[Mapping[str, Callable[[Sequence[float]], float]]] = MappingProxyType(
     {"Sum": sum, "Maximum": max, "Minimum": min, "Average": lambda values: sum(values) / len(values)}
+)
+
+OPERATORS: Final[Mapping[type[ast.operator], Callable[[float, float], float]]] = MappingProxyType(
+    {ast.Add: add, ast.Sub: sub}
 )
 
 type Points = list[float | None]  # one a period, the newest last; None is a missing one
@@ -146,16 +150,12 @@ def _calculate(node: ast.expr, given: Mapping[str, Points], count: int) -> Point
     match node:
         case ast.Name(id=name):
             return given[name]
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _sum(_calculate(left, given, count), _calculate(right, given, count))
+        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
+            pairs = zip(_calculate(left, given, count), _calculate(right, given, count), strict=True)
+            return [None if a is None or b is None else OPERATORS[type(operator)](a, b) for a, b in pairs]
         case ast.Call(func=ast.Name(id="FILL"), args=[series, ast.Constant(value=int(value))]):
             return _fill(_calculate(series, given, count), float(value))
     raise UndocumentedError(f"Add {ast.unparse(node)} to these rules, with the section that documents it.")
-
-
-def _sum(left: Points, right: Points) -> Points:
-    pairs = zip(left, right, strict=True)
-    return [None if a is None or b is None else add(a, b) for a, b in pairs]
 
 
 def _fill(points: Points, value: float) -> Points:

@@ -19,17 +19,28 @@ def app(function: str) -> Path:
 
 def resolver_routes(function: str) -> set[tuple[str, str]]:
     """Return method and path of each route that a function registers with its resolver."""
+    return {route for node in routed(function) for route in _routes_of(node)}
+
+
+def operator_routes(function: str) -> set[tuple[str, str]]:
+    """Return method and path of each route of a function that only operators may call."""
     return {
-        (call.func.attr.upper(), re.sub(r"<(\w+)>", r"{\1}", call.args[0].value))
-        for node in nodes(app(function))
-        if isinstance(node, ast.FunctionDef)
-        for call in node.decorator_list
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Attribute)
-        and call.args
-        and isinstance(call.args[0], ast.Constant)
-        and isinstance(call.args[0].value, str)
+        route
+        for node in routed(function)
+        for route in _routes_of(node)
+        if "for_operators" in [ast.unparse(each) for each in node.decorator_list]
     }
+
+
+def routed(function: str) -> Iterator[ast.FunctionDef]:
+    return (node for node in nodes(app(function)) if isinstance(node, ast.FunctionDef))
+
+
+def _routes_of(node: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    for call in node.decorator_list:
+        match call:
+            case ast.Call(func=ast.Attribute(attr=method), args=[ast.Constant(value=str(path)), *_]):
+                yield method.upper(), re.sub(r"<(\w+)>", r"{\1}", path)
 
 
 def texts() -> set[str]:

@@ -107,6 +107,18 @@ def test_sum_is_missing_where_one_operand_is_missing() -> None:
     assert state_of({LOAD: {0: [99]}}, **watching("load + other"), TreatMissingData="missing") == NO_DATA
 
 
+@pytest.mark.parametrize(("expression", "state"), [("load + other", ALARM), ("load - other", OK), ("other - load", OK)])
+def test_math_of_two_metrics(expression: str, state: State) -> None:
+    other = Metric(namespace="AWS/Lambda", name="Errors", dimensions=frozenset({("FunctionName", "other")}))
+
+    assert state_of({LOAD: {0: [5]}, other: {0: [4]}}, **watching(expression)) == state
+
+
+@pytest.mark.parametrize("expression", ["load - other", "other - load"])
+def test_difference_is_missing_where_one_operand_is_missing(expression: str) -> None:
+    assert state_of({LOAD: {0: [99]}}, **watching(expression), TreatMissingData="missing") == NO_DATA
+
+
 def test_fill_replaces_missing_points() -> None:
     silent_now = {LOAD: {5: [1]}}
 

@@ -49,7 +49,12 @@ def test_no_layer_is_attached_twice(function: str) -> None:
 
 def test_no_resource_has_a_fixed_physical_name() -> None:
     """A second stage in the same account and region could not create it."""
-    named = {name for name, resource in RESOURCES.items() if PHYSICAL_NAMES & resource.get("Properties", {}).keys()}
+    named = {
+        name
+        for name, resource in RESOURCES.items()
+        for member, value in resource.get("Properties", {}).items()
+        if member in PHYSICAL_NAMES and value not in [{"Ref": other} for other in RESOURCES]
+    }
 
     assert named == set()
 

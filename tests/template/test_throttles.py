@@ -1,31 +1,51 @@
-"""All throttles together stay below an account's limits, and public ones leave room for others."""
+"""Throttles: all methods together stay below an account's limits, and each lets its callers pass."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 
 import pytest
 
-from tenancy.rules.tiers import QUOTAS
+from tenancy.rules.tiers import QUOTAS, RATE_LIMIT_WINDOW_SECONDS
 from tests.given import ROOT
-from tests.template.template import FOLDERS, RESOURCES, TEMPLATE, routes
-from tests.template.transformed import defaults
+from tests.template.app_source import operator_routes, resolver_routes
+from tests.template.template import FOLDERS, RESOURCES, TEMPLATE
+from tests.template.transformed import defaults, transformed_of
 
 # Defaults of an AWS account in a region: "Amazon API Gateway quotas" and "Lambda quotas".
 ACCOUNT_REQUESTS_PER_SECOND = 10_000
 ACCOUNT_BURST = 5_000
 ACCOUNT_CONCURRENCY = 1_000
 UNRESERVED_CONCURRENCY = 100  # which Lambda never lets a reservation take
-SETTINGS = RESOURCES["Api"]["Properties"]["MethodSettings"]
+ORGANIZATIONS = 3  # of the largest tier, at their full rate limit, on one method
+API = RESOURCES["Api"]["Properties"]
+RETRY_AFTER_SECONDS = int(
+    API["GatewayResponses"]["THROTTLED"]["ResponseParameters"]["Headers"]["Retry-After"].strip("'")
+)
+VERBS = {"get", "post", "put", "patch", "delete", "options", "head", "x-amazon-apigateway-any-method"}
 ALL_METHODS = ("/*", "*")
 
 type Method = tuple[str, str]
 
 
-def methods() -> Iterator[tuple[Method, bool]]:
-    """Yield each method with its path, and whether it has no authorizer."""
-    for function in FOLDERS:
-        for route in routes(function):
-            yield (route["Method"], route["Path"]), "Auth" in route
+def methods() -> list[Method]:
+    """Return each method with its path, as the transform makes them."""
+    [api] = transformed_of("AWS::ApiGateway::RestApi").values()
+    paths = api["Properties"]["Body"]["paths"]
+    return [(name.upper(), path) for path, item in paths.items() for name in item if name in VERBS]
+
+
+def settings() -> dict[Method, dict[str, object]]:
+    """Return the settings of methods by their encoded path and their name."""
+    [stage] = transformed_of("AWS::ApiGateway::Stage").values()
+    return {(each["ResourcePath"], each["HttpMethod"]): each for each in stage["Properties"]["MethodSettings"]}
+
+
+METHODS = methods()
+SETTINGS = settings()
+PATHS = sorted({path for _, path in METHODS})
+FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)}
+OTHERS = [method for method in METHODS if method not in FOR_OPERATORS and method[0] != "OPTIONS"]
 
 
 def encoded(path: str) -> str:
@@ -33,47 +53,84 @@ def encoded(path: str) -> str:
     return "/" + path.replace("/", "~1")
 
 
-def throttle(method: Method) -> tuple[float, int]:
-    """Return rate and burst of a method, with the parameters' defaults."""
-    by_key = {(each["ResourcePath"], each["HttpMethod"]): each for each in SETTINGS}
-    setting = by_key.get((encoded(method[1]), method[0]), by_key[ALL_METHODS])
-    rate, burst = setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]
-    return float(defaults()[rate["Ref"]] if isinstance(rate, dict) else rate), burst
+def number(value: object) -> float:
+    """Return a value of the transformed template, with the parameters' defaults."""
+    return float(defaults()[value["Ref"]] if isinstance(value, dict) else str(value))
 
 
-def test_each_setting_is_that_of_a_route() -> None:
-    known = {(encoded(path), method) for (method, path), _ in methods()} | {ALL_METHODS}
+def throttle(method: Method) -> tuple[float, float]:
+    """Return rate and burst of a method."""
+    setting = SETTINGS.get((encoded(method[1]), method[0]), SETTINGS[ALL_METHODS])
+    return number(setting["ThrottlingRateLimit"]), number(setting["ThrottlingBurstLimit"])
 
-    assert [each for each in SETTINGS if (each["ResourcePath"], each["HttpMethod"]) not in known] == []
+
+def methods_of(path: str) -> Iterator[Method]:
+    return (method for method in METHODS if method[1] == path and method[0] != "OPTIONS")
+
+
+def test_methods_are_those_of_the_functions() -> None:
+    registered = {route for function in FOLDERS for route in resolver_routes(function)}
+
+    assert FOR_OPERATORS < registered < set(METHODS)
+
+
+def test_each_setting_is_that_of_a_method() -> None:
+    known = {(encoded(path), method) for method, path in METHODS} | {ALL_METHODS}
+
+    assert set(SETTINGS) <= known
 
 
 def test_all_methods_together_stay_below_the_accounts_limit() -> None:
-    assert sum(throttle(method)[0] for method, _ in methods()) <= ACCOUNT_REQUESTS_PER_SECOND
+    """So a flood of some methods, also of those without an authorizer, leaves the others their rates."""
+    assert sum(throttle(method)[0] for method in METHODS) <= ACCOUNT_REQUESTS_PER_SECOND
 
 
-def test_methods_without_an_authorizer_leave_half_of_the_limit() -> None:
-    public = sum(throttle(method)[0] for method, is_public in methods() if is_public)
+def test_bursts_together_pass_within_the_time_of_a_retry() -> None:
+    """They exceed the account's burst. What is over it is refused, and passes at the account's rate."""
+    over = sum(throttle(method)[1] for method in METHODS) - ACCOUNT_BURST
 
-    assert 2 * public <= ACCOUNT_REQUESTS_PER_SECOND
-
-
-def test_one_organization_of_any_tier_passes_a_method() -> None:
-    largest = max(quotas.api_requests_per_minute for quotas in QUOTAS.values()) / 60
-
-    assert min(throttle(method)[0] for method, _ in methods()) >= largest
+    assert over / ACCOUNT_REQUESTS_PER_SECOND <= RETRY_AFTER_SECONDS
 
 
-@pytest.mark.parametrize("method", [method for method, _ in methods()])
-def test_burst_of_a_method_stays_below_the_accounts_burst(method: Method) -> None:
+@pytest.mark.parametrize("method", METHODS, ids=" ".join)
+def test_burst_of_a_method_is_one_second_of_its_rate(method: Method) -> None:
     rate, burst = throttle(method)
 
-    assert rate <= 2 * burst
-    assert burst <= ACCOUNT_BURST
+    assert rate == burst <= ACCOUNT_BURST
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_preflight_has_the_throttle_of_its_methods(path: str) -> None:
+    """A browser sends one before the first request of each page, so each new visitor needs both."""
+    assert throttle(("OPTIONS", path)) == max(map(throttle, methods_of(path)))
+
+
+@pytest.mark.parametrize("method", OTHERS, ids=" ".join)
+def test_several_organizations_of_any_tier_pass_a_method(method: Method) -> None:
+    largest = max(quotas.api_requests_per_minute for quotas in QUOTAS.values()) / RATE_LIMIT_WINDOW_SECONDS
+
+    assert throttle(method)[0] >= ORGANIZATIONS * largest
+
+
+@pytest.mark.parametrize("method", sorted(FOR_OPERATORS), ids=" ".join)
+def test_operators_method_has_the_rate_of_their_plan(method: Method) -> None:
+    """The plan throttles all platform keys together, so more is never used."""
+    assert throttle(method)[0] == RESOURCES["PlatformPlan"]["Properties"]["Throttle"]["RateLimit"]
+
+
+def test_documented_throttles_are_the_defaults() -> None:
+    documented = re.findall(
+        r"^\| `(\w*RequestsPerSecond)` \| ([\d,]+) \|", (ROOT / "docs/operations.md").read_text(), re.MULTILINE
+    )
+
+    assert {name: int(value.replace(",", "")) for name, value in documented} == {
+        name: default for name, default in defaults().items() if name.endswith("RequestsPerSecond")
+    }
 
 
 def test_metrics_per_method_are_off() -> None:
     """They are billed for each method."""
-    assert [each for each in SETTINGS if each.get("MetricsEnabled")] == []
+    assert [each for each in SETTINGS.values() if each.get("MetricsEnabled")] == []
 
 
 def test_ingest_has_a_concurrency_that_leaves_some_for_the_authorizer() -> None:

@@ -2,7 +2,13 @@
 
 import pytest
 
-from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.rules.tiers import (
+    GATEWAY_FENCE_FACTOR,
+    PLATFORM_REQUESTS_PER_MINUTE,
+    QUOTAS,
+    RATE_LIMIT_WINDOW_SECONDS,
+    Tier,
+)
 from tenancy.stores.aws.gateway_keys import STACK_TAG
 from tests.template.template import RESOURCES, properties_of
 
@@ -19,6 +25,12 @@ def test_plan_throttles_at_the_limits_of_tiers(tier: Tier) -> None:
 
     assert plan["Throttle"] == {"RateLimit": quotas.gateway_rate_per_second, "BurstLimit": quotas.gateway_burst}
     assert "Quota" not in plan
+
+
+def test_platform_plan_throttles_at_the_fence_of_a_platform_key() -> None:
+    fence = PLATFORM_REQUESTS_PER_MINUTE * GATEWAY_FENCE_FACTOR
+
+    assert PLANS["PlatformPlan"]["Throttle"] == {"RateLimit": fence / RATE_LIMIT_WINDOW_SECONDS, "BurstLimit": fence}
 
 
 @pytest.mark.parametrize("tier", Tier)

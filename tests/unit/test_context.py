@@ -24,21 +24,31 @@ ACME = Tenant(
     credential_id=UUID("0a000000-0000-4000-8000-0000000000c1"),
     kind=CallerKind.KEY,
 )
-REQUIRED = ("credential_id", "kind", "organization_id", "subdomain", "scopes")
+PERSON = replace(ACME, kind=CallerKind.PERSON, epoch="3.7", expires_at=NOW + timedelta(minutes=15))
 OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 EXPIRY = st.none() | st.integers(1, 10**9).map(
     lambda seconds: (NOW + timedelta(seconds=seconds)).replace(microsecond=0)
 )
-TENANTS = st.builds(
-    Tenant,
-    organization_id=st.uuids(),
-    subdomain=st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True),
-    scopes=st.frozensets(st.sampled_from(sorted(PERMISSIONS))),
-    credential_id=st.uuids(),
-    kind=st.sampled_from([CallerKind.KEY, CallerKind.PERSON]),
-    bucket=st.sampled_from(RateBucket),
-    epoch=st.from_regex(r"([0-9]+\.[0-9]+)?", fullmatch=True),
-    expires_at=EXPIRY,
+
+
+def tenants(
+    kind: CallerKind, epoch: st.SearchStrategy[str], expires_at: st.SearchStrategy[datetime | None]
+) -> st.SearchStrategy[Tenant]:
+    return st.builds(
+        Tenant,
+        organization_id=st.uuids(),
+        subdomain=st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True),
+        scopes=st.frozensets(st.sampled_from(sorted(PERMISSIONS))),
+        credential_id=st.uuids(),
+        kind=st.just(kind),
+        bucket=st.sampled_from(RateBucket),
+        epoch=epoch,
+        expires_at=expires_at,
+    )
+
+
+TENANTS = tenants(CallerKind.KEY, st.just(""), EXPIRY) | tenants(
+    CallerKind.PERSON, st.from_regex(r"[0-9]+\.[0-9]+", fullmatch=True), EXPIRY.filter(bool)
 )
 OPERATORS = st.builds(Operator, credential_id=st.uuids(), expires_at=EXPIRY)
 
@@ -49,9 +59,7 @@ def test_caller_survives_the_gateway_context(caller: Caller) -> None:
     assert parse_context(travelled, now=NOW) == caller
 
 
-@pytest.mark.parametrize(
-    "caller", [ACME, OPERATOR, replace(ACME, expires_at=NOW)], ids=["tenant", "operator", "person"]
-)
+@pytest.mark.parametrize("caller", [ACME, OPERATOR, PERSON], ids=["tenant", "operator", "person"])
 def test_context_has_texts_only(caller: Caller) -> None:
     assert all(type(value) is str for value in map(str.__str__, to_context(caller).values()))
 
@@ -111,7 +119,15 @@ BROKEN: list[dict[str, Any]] = [
     {**to_context(ACME), "organization_id": "acme"},
     {**to_context(ACME), "scopes": None},
     {**to_context(ACME), "bucket": "all"},
-    *({name: value for name, value in to_context(ACME).items() if name != missing} for missing in REQUIRED),
+    {**to_context(ACME), "epoch": "0.0"},
+    *({**to_context(PERSON), "epoch": epoch} for epoch in ("", " ", "0", ".", "0.", ".0", "0.0.0", "a.b", None, 0)),
+    {**to_context(PERSON), "expires_at": ""},
+    {**to_context(PERSON), "kind": "key"},
+    *(
+        {name: value for name, value in to_context(caller).items() if name != missing}
+        for caller in (OPERATOR, ACME, PERSON)
+        for missing in to_context(caller)
+    ),
 ]
 
 

@@ -3,16 +3,20 @@
 import base64
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError
-from tenancy.rules.cursors import MAX_CURSOR_CHARACTERS, Page, PagedList, TimePosition
-from tenancy.rules.statistics import Statistics, StatisticsOrder, StatisticsQuery
+from tenancy.rules.cursors import MAX_CURSOR_CHARACTERS, TAG_BYTES, Page, PagedList, TimePosition
+from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
+from tenancy.rules.statistics import DIMENSIONS, Statistics, StatisticsOrder, StatisticsPosition, StatisticsQuery
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.rules.usage import Period
 
 ACME, GLOBEX = UUID(int=1), UUID(int=2)
@@ -27,6 +31,13 @@ def refused(listed: PagedList[Any], cursor: str) -> str:
     [error] = refusal.value.errors
     assert (error.location, error.code) == ("query/cursor", "invalid")
     return refusal.value.detail
+
+
+def forged(listed: PagedList[Any], position: bytes) -> str:
+    """Return a cursor of *listed* with another *position*, as any client can make it."""
+    cursor = listed.format_cursor(POSITION)
+    tag = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[:TAG_BYTES]
+    return base64.urlsafe_b64encode(tag + position).decode().rstrip("=")
 
 
 def test_cursor_leads_back_to_its_position() -> None:
@@ -56,15 +67,15 @@ def test_cursor_of_another_list_is_refused() -> None:
 
 def test_changed_cursor_is_refused() -> None:
     cursor = LIST.format_cursor(POSITION)
-    content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    tag = content[:16]
 
     def encoded(position: bytes) -> str:
-        return base64.urlsafe_b64encode(tag + position).decode().rstrip("=")
+        return forged(LIST, position)
 
     changed = ["", "x", "é", f"{cursor}=", f"{cursor} ", f" {cursor}", f"{cursor}A", cursor[:-1], cursor.upper()]
-    changed += [encoded(position) for position in (b"", b"[]", b"null", b"{}", b'["x","y"]', b"\xff", b"[" * 2_000)]
-    changed += [encoded(b'["2026-11-24T12:00:00","00000000-0000-0000-0000-000000000003"]')]  # a time without a zone
+    changed += [encoded(position) for position in (b"", b"\xff", b"\x92", b"\x91" * 2_000, b"\xdd\xff\xff\xff\xff")]
+    wrong: list[object] = [[], None, {}, ["x", "y"], ["2026-11-24T12:00:00", str(POSITION.id)]]  # a time without a zone
+    changed += [encoded(msgspec.msgpack.encode(position)) for position in wrong]
+    changed += [encoded(msgspec.msgpack.encode(POSITION) + b"\0"), encoded(msgspec.json.encode(POSITION))]
 
     for each in changed:
         refused(LIST, each)
@@ -74,15 +85,26 @@ def test_long_cursor_is_refused_unread() -> None:
     refused(LIST, "A" * (MAX_CURSOR_CHARACTERS + 1))
 
 
+def test_valid_position_that_is_too_long_is_refused() -> None:
+    groups = StatisticsQuery(period=NOVEMBER, group_by=["event_name"]).groups_of(ACME)
+    short, long = (StatisticsPosition("0", "", "", "x" * length, "", "") for length in (1_000, MAX_CURSOR_CHARACTERS))
+
+    assert groups.find_position(groups.format_cursor(short)) == short
+    refused(groups, groups.format_cursor(long))
+
+
 @given(st.text(max_size=300))
 def test_no_text_is_a_cursor_by_accident(text: str) -> None:
     refused(LIST, text)
 
 
+@pytest.mark.parametrize("character", ["\1", '"', "\\", "é", "\ufffd", "😀"])
 @pytest.mark.parametrize("order", StatisticsOrder)
-def test_largest_group_has_a_cursor(order: StatisticsOrder) -> None:
-    group = Statistics(date(2026, 11, 24), "\1" * 100, "\1" * 255, "\1" * 100, "EUR", 2**63, {}, 2**63)
-    query = StatisticsQuery(period=NOVEMBER, group_by=["event_name"], order=order)
+def test_largest_group_has_a_cursor(order: StatisticsOrder, character: str) -> None:
+    kind, name = character * TYPE_MAX_CHARACTERS, character * NAME_MAX_CHARACTERS
+    revenue = {"EUR": Decimal("-99999999999999999999999999999999.999999")}
+    group = Statistics(date(2026, 11, 24), kind, name, name, "EUR", 2**63, revenue, 2**63)
+    query = StatisticsQuery(period=NOVEMBER, group_by=DIMENSIONS, order=order)
     groups = query.groups_of(uuid4())
 
     cursor = groups.format_cursor(query.position_of(group))

@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from tenancy.errors import MAX_ERRORS, InvalidError
+from tenancy.errors import MAX_ERRORS, FieldError, InvalidError, TenantMismatchError
 from tenancy.rules.events.batch import MAX_EVENTS, SegmentBatch, parse_batch
+from tenancy.rules.events.event_errors import MAX_EXPLAINED, SHORT_TEXT
 from tenancy.use_cases.ingest.parse_batch import parse_event_batch, parse_segment_calls
 from tests.given import event
 from tests.handlers.sent_events import ACME
@@ -32,6 +34,46 @@ def test_rejected_event_has_all_its_errors_with_locations_in_the_body() -> None:
         ["body/events/1/currency", "body/events/1/revenu"],
         ["body/events/2"],
     ]
+
+
+@pytest.mark.parametrize("bad", [{}, 1, None, [], {"a": 1}, {**recent(3), "event_timestamp": "2099-01-01T00:00:00Z"}])
+def test_fields_of_the_first_invalid_events_are_listed(bad: object) -> None:
+    events = [recent(1), *[bad] * (MAX_EVENTS - 2), recent(2)]
+
+    parsed = parse_event_batch(ACME, parse_batch(batch_of(*events)), now=NOW)
+
+    explained, short = parsed.rejected[:MAX_EXPLAINED], parsed.rejected[MAX_EXPLAINED:]
+    assert list(parsed.rows) == [0, MAX_EVENTS - 1]
+    assert [each.index for each in parsed.rejected] == list(range(1, MAX_EVENTS - 1))
+    assert all(error.message != SHORT_TEXT for each in explained for error in each.errors)
+    assert [(each.event_id, each.errors) for each in short] == [
+        (None, (FieldError(location=f"body/events/{each.index}", code="invalid", message=SHORT_TEXT),))
+        for each in short
+    ]
+
+
+@pytest.mark.parametrize("named", ["", "x", 5, True, {}, [], str(UUID(int=7))], ids=str)
+@pytest.mark.parametrize("place", [0, MAX_EXPLAINED, 2 * MAX_EXPLAINED])
+def test_any_invalid_event_may_be_a_mismatch(named: object, place: int) -> None:
+    events: list[object] = [{}] * (2 * MAX_EXPLAINED + 1)
+    events[place] = {"organization_id": named}
+
+    with pytest.raises(TenantMismatchError):
+        parse_event_batch(ACME, parse_batch(batch_of(*events)), now=NOW)
+
+
+@pytest.mark.parametrize("named", [None, str(ACME.organization_id), str(ACME.organization_id).upper()])
+def test_own_organization_of_an_invalid_event_is_no_mismatch(named: str | None) -> None:
+    events = [recent(1), *[{"organization_id": named}] * (2 * MAX_EXPLAINED)]
+
+    assert len(parse_event_batch(ACME, parse_batch(batch_of(*events)), now=NOW).rejected) == 2 * MAX_EXPLAINED
+
+
+def test_leap_second_with_an_escape_is_read() -> None:
+    text = batch_of(event(1, event_timestamp="2026-06-30T23:59:60Z")).decode()
+
+    for spelled in (text, text.replace(":60Z", "\\u003a60Z"), text.replace(":60Z", ":\\u0036\\u0030Z")):
+        assert len(parse_event_batch(ACME, parse_batch(spelled.encode()), now=NOW).rows) == 1
 
 
 def test_errors_of_a_refused_batch_are_bounded() -> None:

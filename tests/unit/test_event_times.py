@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.rules.events.event import parse_event
+from tenancy.rules.events.row import InvalidEventError
 from tests.unit.single_events import NOW, RECEPTION, fault, parse, raw
 
 
@@ -74,6 +75,15 @@ def test_leap_second_keeps_the_derived_id() -> None:
     ids = [parse_event(raw(event_timestamp=text, event_id=None), summer).event_id for text in times]
 
     assert ids[0] == ids[2] != ids[1]
+
+
+def test_leap_second_is_no_fault_beside_another_one() -> None:
+    year_end = replace(RECEPTION, received_at=datetime(2027, 1, 1, tzinfo=UTC))
+
+    with pytest.raises(InvalidEventError) as refusal:
+        parse_event(raw(event_timestamp="2026-12-31T23:59:60Z", currency="XXX"), year_end)
+
+    assert [error.location for error in refusal.value.errors] == ["currency"]
 
 
 @pytest.mark.parametrize(

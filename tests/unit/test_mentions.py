@@ -6,7 +6,7 @@ import pytest
 
 from tenancy.gateway.http import parse_request
 from tenancy.gateway.mentions import list_mentions
-from tenancy.rules.resolution import MentionSource
+from tenancy.rules.resolution import MAX_MENTIONS, MentionSource
 
 ACME = "0a000000-0000-4000-8000-00000000000a"
 GLOBEX = "0b000000-0000-4000-8000-00000000000b"
@@ -88,6 +88,13 @@ def test_each_host_of_several_is_a_mention() -> None:
         (MentionSource.FORWARDED_HOST, "c.example"),
         (MentionSource.FORWARDED_HOST, "d.example"),
     ]
+
+
+def test_one_mention_more_than_the_most_is_returned() -> None:
+    assert MAX_MENTIONS == 100
+    for number, returned in ((99, 99), (100, 100), (101, 101), (102, 101), (5_000, 101)):
+        spellings = (headers(X_Forwarded_Host=["a"] * number), headers(X_Forwarded_Host=["a" + ",a" * (number - 1)]))
+        assert [len(mentions(**event)) for event in spellings] == [returned, returned]
 
 
 @pytest.mark.parametrize(

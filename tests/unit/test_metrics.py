@@ -1,11 +1,13 @@
 """Metrics: lines in CloudWatch's embedded metric format, for all stacks together and for each stack."""
 
 import json
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from tenancy.gateway.metrics import count, count_faults
+from tenancy.gateway.metrics import count, count_failures
 
 
 class ExpectedError(Exception):
@@ -69,15 +71,35 @@ def test_metric_outside_of_a_stack_has_the_service_alone(
     assert "stack" not in line
 
 
-def test_fault_is_counted_and_raised(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(OSError, match="down"), count_faults("AuthorizerFault", expected=ExpectedError):
-        raise OSError("down")
+@pytest.mark.parametrize(("error", "metric"), [(OSError("down"), "Fault"), (ExpectedError("no"), "Refused")])
+def test_error_is_counted_by_its_kind_and_raised(
+    error: Exception, metric: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        pytest.raises(type(error), match=str(error)),
+        count_failures(fault="Fault", refusal="Refused", refused=ExpectedError),
+    ):
+        raise error
 
-    assert line_of(capsys)["AuthorizerFault"] == [1.0]
+    line = line_of(capsys)
+    assert line[metric] == [1.0]
+    assert {"Fault", "Refused"} & line.keys() == {metric}
 
 
-def test_expected_error_is_raised_and_not_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ExpectedError), count_faults("AuthorizerFault", expected=ExpectedError):
-        raise ExpectedError
+def test_block_without_an_error_counts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with count_failures(fault="Fault", refusal="Refused", refused=ExpectedError):
+        pass
 
     assert capsys.readouterr().out == ""
+
+
+def test_error_counts_at_the_begin_of_its_block(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lambda counts it then: in another period the two would not cancel."""
+    began: list[float] = []
+
+    with suppress(ExpectedError), count_failures(fault="Fault", refusal="Refused", refused=ExpectedError):
+        began.append(time.time())
+        time.sleep(0.01)  # until the clock shows another millisecond
+        raise ExpectedError
+
+    assert line_of(capsys)["_aws"]["Timestamp"] <= began[0] * 1000

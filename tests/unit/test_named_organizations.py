@@ -15,10 +15,11 @@ from tenancy.rules.resolution import (
     Mention,
     MentionSource,
     ResolutionOutcome,
+    find_id,
     find_mentions,
-    find_organization_id,
     resolve,
 )
+from tenancy.rules.tenant import Caller
 from tests.unit.decisions import (
     ACME,
     AGREES,
@@ -69,7 +70,7 @@ def test_only_the_canonical_own_id_agrees(source: MentionSource, spelling: str) 
 
 @given(st.text() | st.uuids().map(str) | st.sampled_from([OWN, OWN.upper(), OTHER]))
 def test_id_is_canonical_text_or_none(text: str) -> None:
-    found = find_organization_id(text)
+    found = find_id(text)
     assert found is None or str(found) == text.lower()
 
 
@@ -115,6 +116,23 @@ def test_organization_keeps_a_label_that_became_reserved(label: str) -> None:
 @pytest.mark.parametrize("host", ["a." * 131 + "example", "\u0315\u0300" * 4000, "acme." * 60 + BASE_DOMAIN])
 def test_longer_text_than_any_host_disagrees(host: str) -> None:
     assert verdict(ACME, MentionSource.FORWARDED_HOST, host) is DISAGREES
+
+
+@pytest.mark.parametrize("caller", [ACME, OPERATOR])
+def test_host_has_at_most_260_characters(caller: Caller) -> None:
+    longest = f"{'a.' * 121}largest.example:44"
+
+    assert verdict(caller, MentionSource.HOST, longest) is NAMES_NO_ORGANIZATION
+    assert verdict(caller, MentionSource.HOST, f"a{longest}") is DISAGREES
+
+
+@pytest.mark.parametrize("source", MentionSource)
+def test_no_more_than_100_mentions_are_judged(source: MentionSource) -> None:
+    own = Mention(source=source, text=f"acme.{BASE_DOMAIN}" if source in HOSTS else OWN)
+
+    judged = resolve(ACME, [own] * 102, base_domain=BASE_DOMAIN).trace
+
+    assert [step.verdict for step in judged] == [AGREES] * 100 + [DISAGREES] * 2
 
 
 def test_mentions_after_the_hundredth_disagree() -> None:

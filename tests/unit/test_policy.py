@@ -40,7 +40,7 @@ def test_longest_answer_stays_below_api_gateways_limit() -> None:
         scopes=PERMISSIONS,
         kind=CallerKind.PERSON,
         bucket=RateBucket.MANAGEMENT,
-        epoch=f"{2**63 - 1}:{2**63 - 1}",
+        epoch=f"{2**63 - 1}.{2**63 - 1}",
         expires_at=datetime(9999, 12, 31, tzinfo=UTC),
     )
 

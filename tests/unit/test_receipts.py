@@ -5,11 +5,18 @@ from uuid import uuid4
 import msgspec
 
 from tenancy.errors import FieldError
-from tenancy.gateway.answer_size import MAX_LIST_BYTES, sent_bytes
+from tenancy.gateway.answer_size import MAX_LIST_BYTES, MOST_ESCAPED, sent_bytes
 from tenancy.gateway.documents.receipts import receipt_document
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.row import Rejection
 from tenancy.use_cases.ingest.ingest_events import Receipt
+
+
+def test_escapes_take_at_most_the_declared_multiple() -> None:
+    for character in (*map(chr, range(0x800)), "\u2028", "\uffff", "😀", "\U0010ffff"):
+        encoded = msgspec.json.encode(character * 100)
+
+        assert sent_bytes(encoded.decode()) <= MOST_ESCAPED * len(encoded)
 
 
 def receipt_of(rejections: int, *, text: str, errors: int) -> Receipt:

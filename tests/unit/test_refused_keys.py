@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from tenancy.rules.credentials import ALGORITHMS
-from tenancy.rules.public_keys import ROCA_GENERATOR, ROCA_PRIMES, SMALL_PRIMES, KeySetError
+from tenancy.rules.public_keys import MAX_KEYS, ROCA_GENERATOR, ROCA_PRIMES, SMALL_PRIMES, KeySetError
 from tenancy.rules.tokens import KeySet
 from tests.unit.signed_tokens import CLAIMS, HEADER, ISSUER, NEW, NEW_JWK, OLD, OLD_JWK, encode, refused, token
 
@@ -53,6 +53,8 @@ def close_modulus(distance: int) -> int:
 
 
 MODULUS = OLD.public_key().public_numbers().n
+PRIME = 2**2_203 - 1  # a known prime (Mersenne), and below another one
+SHORT_PRIME = 2**521 - 1
 EC_FAULTS: dict[str, dict[str, Any]] = {
     "use of encryption": {"use": "enc"},
     "use in another case": {"use": "SIG"},
@@ -98,6 +100,7 @@ RSA_FAULTS: dict[str, dict[str, Any]] = {
     "2,047 bits": {"n": number(MODULUS >> 1 | 1)},
     "2,047 bits behind zeros": {"n": encode((MODULUS >> 1 | 1).to_bytes(300))},
     "too many bits": {"n": number(2**16_384 + 1)},
+    "4,097 bits": {"n": number(2**4_096 + 1)},
     "exponent 1": {"e": number(1)},
     "exponent 3": {"e": number(3)},
     "even exponent": {"e": number(65_538)},
@@ -108,6 +111,11 @@ RSA_FAULTS: dict[str, dict[str, Any]] = {
     "square modulus": {"n": number(OLD.private_numbers().p ** 2)},
     "close factors": {"n": number(close_modulus(2))},
     "close factors a little apart": {"n": number(close_modulus(2**500))},
+    "prime modulus": {"n": number(PRIME)},
+    "prime modulus of 2,048 bits": {"n": number(2**2_047 + 1_919)},
+    "third power of a prime": {"n": number(OLD.private_numbers().q ** 3)},
+    "fourth power of a prime": {"n": number(SHORT_PRIME**4)},
+    "fifth power of a prime": {"n": number(SHORT_PRIME**5)},
     "modulus of ROCA": {"n": number(roca_modulus())},
     "modulus empty": {"n": ""},
     "no modulus": {"n": None},
@@ -165,12 +173,22 @@ def test_key_that_must_not_verify_is_refused_by_name(case: str) -> None:
         ("RSA: modulus with a factor", "small factor"),
         ("RSA: close factors", "factors are too close"),
         ("RSA: modulus of ROCA", "ROCA"),
+        ("RSA: prime modulus", "prime or a power of one"),
+        ("RSA: third power of a prime", "prime or a power of one"),
         ("oct: HS256 of 64 bytes", r"private members \(k\)"),
     ],
 )
 def test_refusal_says_why(case: str, reason: str) -> None:
     with pytest.raises(KeySetError, match=reason):
         load({**FAULTY[case], "kid": "k"})
+
+
+def test_set_has_at_most_ten_keys() -> None:
+    keys = [{**NEW_JWK, "kid": str(kid)} for kid in range(MAX_KEYS + 1)]
+
+    assert len(load(*keys[:-1]).keys) == MAX_KEYS
+    with pytest.raises(KeySetError, match="it has 11 keys"):
+        load(*keys)
 
 
 @pytest.mark.parametrize("case", FAULTY)
@@ -220,6 +238,7 @@ def test_two_keys_with_the_same_kid_are_refused() -> None:
         "7",
         "\ufeff{}",
         "[" * 100_000,
+        '{"keys":[]}',
         '{"keys":{}}',
         '{"keys":null}',
         '{"keys":[7]}',
@@ -266,10 +285,6 @@ def test_allowed_algorithms_are_those_of_keys() -> None:
     assert {jwk["alg"] for jwk in (OLD_JWK, NEW_JWK)} == ALGORITHMS
 
 
-def test_empty_set_verifies_nothing() -> None:
-    assert refused(token(HEADER, CLAIMS), key_set=load())
-
-
 def test_new_keys_are_not_taken_for_weak_ones() -> None:
-    for bits in (2048, 3072):
+    for bits in (2048, 3072, 4096):
         assert set(load({**rsa_of_bits(bits), "kid": "new", "alg": "RS256"}).keys) == {"new"}

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import MalformedRequestError
-from tenancy.rules.events.batch import parse_segment_text
-from tenancy.rules.events.repair import MAX_NO_NUMBERS, repair_json, replace_no_numbers, replace_nul
+from tenancy.rules.events.batch import MAX_BATCH_BYTES, MAX_EVENTS, parse_segment_text
+from tenancy.rules.events.repair import repair_json, replace_non_finite_numbers, replace_nul
+from tenancy.rules.events.row import MAX_EVENT_BYTES
 
 type Anything = Any
 
@@ -51,10 +52,10 @@ def without_nul(value: Anything) -> Anything:
 
 
 @given(VALUES, st.booleans(), st.sampled_from([None, 1]))
-def test_no_numbers_become_null(value: Anything, ensure_ascii: bool, indent: int | None) -> None:  # noqa: FBT001
+def test_non_finite_numbers_become_null(value: Anything, ensure_ascii: bool, indent: int | None) -> None:  # noqa: FBT001
     body = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent).encode(errors="surrogatepass")
 
-    assert json.loads(replace_no_numbers(body)) == finite(value)
+    assert json.loads(replace_non_finite_numbers(body)) == finite(value)
 
 
 @given(VALUES, st.booleans())
@@ -101,14 +102,57 @@ def test_other_words_stay_malformed(token: str) -> None:
         parse_segment_text(b'{"batch":[{"x":%s}]}' % token.encode(), is_batch=True)
 
 
-def test_body_with_too_many_no_numbers_is_malformed() -> None:
-    words = b"NaN," * MAX_NO_NUMBERS
+PAIRS = rb"\ud83d\ude00" * 25
+MANY_PAIRS = [b'{"event":"%s"}' % PAIRS] * 2_399
+MANY_NUMBERS = [b'{"x":[%s]}' % b",".join([b"NaN", b"Infinity", b"-Infinity"] * 27)] * MAX_EVENTS
+LARGEST = {
+    "halves of surrogates": rb"\ud83d",
+    "other halves": rb"\uDE00",
+    "halves after backslashes": rb"\\\ud83d",
+    "NaN in a text": b"NaN",
+    "NaN": b'",NaN,"',
+    "negative numbers": b'",-Infinity,"',
+}
 
+
+def batch_of(calls: list[bytes]) -> bytes:
+    return b'{"batch":[%s]}' % b",".join(calls)
+
+
+@pytest.mark.parametrize("calls", [[*MANY_PAIRS, rb'{"event":"\ud83d"}'], MANY_NUMBERS], ids=["pairs", "numbers"])
+def test_no_number_of_repairs_loses_a_batch(calls: list[bytes]) -> None:
+    batch = parse_segment_text(batch_of(calls), is_batch=True)
+
+    assert [json.loads(bytes(call)) for call in batch.batch[:-1]] == [finite(json.loads(call)) for call in calls[:-1]]
+
+
+@pytest.mark.parametrize("place", LARGEST.values(), ids=LARGEST)
+def test_largest_body_is_repaired_in_every_place(place: bytes) -> None:
+    room = MAX_BATCH_BYTES - len(rb'{"batch":[{"x":["\ud800",NaN,""]}]}')
+    body = rb'{"batch":[{"x":["\ud800",NaN,"%s"]}]}' % (place * (room // len(place)))
+
+    [call] = parse_segment_text(body, is_batch=True).batch
+
+    assert len(body) <= MAX_BATCH_BYTES
+    assert json.loads(bytes(call))["x"] == expected_values(body)
+
+
+def expected_values(body: bytes) -> Anything:
+    values = finite(json.loads(body))["batch"][0]["x"]
+    return [each and each.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for each in values]
+
+
+@pytest.mark.parametrize("fault", [rb'"\ud83d"', b"NaN"])
+def test_call_over_its_limit_is_not_repaired(fault: bytes) -> None:
+    room = MAX_EVENT_BYTES - len(b'{"a":"","x":%s}' % fault)
+    largest = b'{"a":"%s","x":%s}' % (b"a" * room, fault)
+
+    assert parse_segment_text(largest, is_batch=False).batch
     with pytest.raises(MalformedRequestError):
-        parse_segment_text(b'{"batch":[{"x":[%s1,NaN]}]}' % words, is_batch=True)
+        parse_segment_text(largest.replace(b"a", b"aa", 1), is_batch=False)
 
 
-def test_lone_surrogate_and_no_number_are_repaired_together() -> None:
+def test_surrogate_and_non_finite_number_are_repaired() -> None:
     body = rb'{"batch":[{"event":"\ud83d NaN \u0000","properties":{"x":-Infinity}}]}'
 
     batch = parse_segment_text(body, is_batch=True)

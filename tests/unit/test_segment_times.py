@@ -81,6 +81,7 @@ def test_timestamp_counts_beside_an_original_one() -> None:
         NOW + timedelta(hours=24, microseconds=1),
         datetime(2106, 2, 7, 6, 28, 16, tzinfo=UTC),
         datetime(2299, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(2299, 12, 31, 23, 59, 59, 998_999, tzinfo=UTC),
     ],
     ids=str,
 )
@@ -121,6 +122,7 @@ def test_time_is_the_same_before_and_after_it_becomes_too_old() -> None:
         "0001-01-01T00:00:00+23:00",
         "1601-01-01T00:00:00",
         "1899-12-31T23:59:59.999Z",
+        "2299-12-31T23:59:59.999Z",
         "2299-12-31T23:59:59.9999Z",
         "2300-01-01T00:00:00Z",
         "9999-12-31T23:59:59Z",

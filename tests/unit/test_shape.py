@@ -15,6 +15,7 @@ VAGUE_PER_CENT = 3
 BODY_LINES, LONGEST_BODY_LINES = 15, 40
 TEST_NAME_CHARACTERS = 60
 MOST = 0.9
+RULES = re.compile("/(?:rules|gateway)/")
 
 # Modules whose statements share a list of columns or a condition. A new module writes its statements literally.
 GLUED = {
@@ -105,6 +106,24 @@ def test_public_classes_have_names_of_their_own() -> None:
                 places[node.name].add(path)
 
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def constants() -> Iterator[tuple[str, str]]:
+    """Yield where each constant of the core is defined, and its name."""
+    for path, tree in trees("layers/tenancy").items():
+        for node in tree.body:
+            target = node.target if isinstance(node, ast.AnnAssign) else None
+            if isinstance(target, ast.Name) and target.id.isupper() and not target.id.startswith("_"):
+                yield path, target.id
+
+
+def test_constants_of_rules_have_names_of_their_own() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path, name in constants():
+        places[name].append(path)
+    shared = {name: where for name, where in places.items() if len(where) > 1}
+
+    assert {name: where for name, where in shared.items() if any(RULES.search(each) for each in where)} == {}
 
 
 def test_no_function_takes_a_tenant_and_its_organization_id() -> None:

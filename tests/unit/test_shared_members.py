@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenancy.errors import TooLargeError
 from tenancy.rules.events.batch import SegmentBatch, parse_segment_text
@@ -61,12 +63,92 @@ def test_call_gets_the_context_of_its_batch() -> None:
         ({"ip": "mine"}, [], {"ip": "mine"}),
         ({"ip": "mine"}, "web", {"ip": "mine"}),
         ({"ip": "mine"}, 5, {"ip": "mine"}),
+        ({"device": {"id": None}}, {"device": {"id": "dev1"}}, {"device": {"id": "dev1"}}),
+        (
+            {"device": {"id": "", "type": []}},
+            {"device": {"id": "a", "type": "b"}},
+            {"device": {"id": "a", "type": "b"}},
+        ),
+        ({"device": {"model": None}}, {"device": {"id": "a"}}, {"device": {"id": "a", "model": None}}),
+        ({"device": {"id": False}}, {"device": {"id": "a"}}, {"device": {"id": False}}),
     ],
     ids=str,
 )
 def test_members_of_the_call_win(own: Anything, shared: Anything, merged: Anything) -> None:
     for name in ("context", "integrations"):
         assert user_properties({**CALL, name: own}, **{name: shared})[name] == merged
+
+
+@pytest.mark.parametrize("empty", ["null", '""', "[]", "[ ]", "[\n\t]"])
+def test_value_without_content_counts_as_absent(empty: str) -> None:
+    for own in (f'{{"device":{{"id":{empty}}}}}', f'{{"device":{empty}}}', empty):
+        call = f'{{"type":"track","context":{own}}}'.encode()
+        batch = parse_segment_text(b'{"context":{"device":{"id":"dev1"}},"batch":[%s]}' % call, is_batch=True)
+
+        row = parse_segment_message(bytes(batch.batch[0]), RECEPTION, shared=SharedMembers.of(batch))
+
+        assert row.device_id == "dev1"
+        assert json.loads(row.user_properties)["context"] == {"device": {"id": "dev1"}}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        *({"device": {"id": text}} for text in ("00000000-0000-0000-0000-000000000000", " ", "unknown", 0, "\ufffd")),
+        *({"device": {"id": other}} for other in (True, {}, {"a": 1}, ["a"])),
+        {"device": "iPhone"},
+        "web",
+    ],
+    ids=str,
+)
+def test_device_id_that_is_none_does_not_hide_that_of_the_batch(own: Anything) -> None:
+    [row] = rows({"type": "track", "event": "e", "context": own}, context={"device": {"id": "dev1", "type": "iOS"}})
+
+    assert (row.device_id, row.platform) == ("dev1", "ios")
+
+
+@pytest.mark.parametrize("other", [{}, True, ["a"]], ids=str)
+def test_other_type_does_not_hide_a_column_of_the_batch(other: Anything) -> None:
+    own = {"device": {"type": other}, "os": {"name": other}, "sessionId": other}
+
+    [typed] = rows({**CALL, "context": own}, context={"device": {"type": "iOS"}, "sessionId": 17})
+    [named] = rows({**CALL, "context": own}, context={"os": {"name": "Android"}})
+
+    assert (typed.platform, typed.session_id) == ("ios", "17")
+    assert named.platform == "android"
+
+
+NAMES = st.sampled_from(["device", "os", "userAgent", "sessionId", "id", "type", "name", 'é"\\', "a", ""])
+VALUES: st.SearchStrategy[Anything] = st.sampled_from([None, [], "", 0, 1.5, "text", [{}], "\ud7ff"])
+EMPTY: tuple[Anything, ...] = (None, [], "")
+INNER = st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES, max_size=1), max_size=4)
+CONTEXTS = VALUES | st.dictionaries(NAMES, VALUES | INNER, max_size=5)
+
+
+def merged_simply(shared: Anything, own: Anything) -> Anything:
+    """Merge two contexts as the API reference says."""
+    if not isinstance(shared, dict) or not shared or (own not in EMPTY and not isinstance(own, dict)):
+        return own
+    merged = dict(shared)
+    for name, value in (own or {}).items():
+        inherited = shared.get(name)
+        if isinstance(value, dict) and isinstance(inherited, dict):
+            present = {inner: each for inner, each in value.items() if inner not in inherited or each not in EMPTY}
+            merged[name] = inherited | present
+        elif name not in shared or value not in EMPTY:
+            merged[name] = value
+    return merged
+
+
+@given(shared=CONTEXTS, own=CONTEXTS)
+def test_merged_call_equals_a_call_with_all_members(shared: Anything, own: Anything) -> None:
+    expected = {**CALL_WITHOUT_CONTEXT, "context": merged_simply(shared, own)}
+
+    [row], [whole] = rows({**CALL_WITHOUT_CONTEXT, "context": own}, context=shared), rows(expected)
+
+    assert json.loads(row.user_properties) == json.loads(whole.user_properties)
+    for name in ("event_id", "event_timestamp"):
+        assert getattr(row, name) == getattr(whole, name)
 
 
 def test_batch_without_shared_members_changes_no_row() -> None:

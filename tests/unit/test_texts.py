@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.rules.texts import (
+    ALLOWED_FORMATS,
     MAX_EXPANSION,
     NAME_MAX_CHARACTERS,
     SPACES,
-    VISIBLE_FORMATS,
     is_cheap,
     parse_bounded,
     parse_name,
@@ -21,6 +21,12 @@ EVERY_CHARACTER = [chr(number) for number in range(sys.maxunicode + 1)]
 # PropList.txt of Unicode 15.1, property Bidi_Control.
 BIDI_CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+
+
+def flag(name: str) -> str:
+    return "\U0001f3f4" + "".join(chr(0xE0000 + ord(letter)) for letter in name) + "\U000e007f"
+
+
 NAMES = {
     "Latin with marks": "\u00c5ngstr\u00f6m & S\u00f8ns \u201eGmbH\u201c",
     "Vietnamese": "Ph\u1edf H\u00e0 N\u1ed9i",
@@ -36,6 +42,10 @@ NAMES = {
     "a family of joined emoji": "Team \U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466",
     "an emoji with a tone and a selector": "\U0001f44d\U0001f3fd \u2764\ufe0f 1\ufe0f\u20e3",
     "a flag of tags": f"Distillery {SCOTLAND}",
+    "flags of tags": f"Six Nations {flag('gbeng')}{flag('gbsct')}{flag('gbwls')}",
+    "a flag alone": flag("gbeng"),
+    "a black flag": "\U0001f3f4 Pirates",
+    "an Arabic number sign": "\u06dd",
     "symbols": "\u20ac\u2122\u221e",
     "Arabic with a number sign": "\u0600\u0661\u0662",
     "hieroglyphs": "\U00013000\U00013430\U00013001",
@@ -74,6 +84,15 @@ REFUSED = {
     "hidden text behind a flag": "\U0001f3f4" + "\U000e0068" * 40 + "\U000e007f",
     "a second end of a flag": SCOTLAND + "\U000e007f",
     "a language tag": "Acme\U000e0001",
+    "another flag of tags": "Distillery " + flag("usca"),
+    "tags that are no flag": "Distillery " + flag("hidden"),
+    "hidden text in many flags": "".join(map(flag, ("pay", "the", "bearer"))),
+    "a flag in upper case": flag("GBSCT"),
+    "a flag with another tag": flag("gbscta"),
+    "tags between flags": SCOTLAND + "\U000e0068" + SCOTLAND,
+    "a joiner of hieroglyphs": "\U00013430",
+    "joiners of hieroglyphs": "\U00013437\U0001343f \U00013438",
+    "a Syriac abbreviation mark": "\u070f",
     "an annotation": "Acme\ufff9",
 }
 
@@ -89,6 +108,20 @@ def test_name_with_hidden_characters_is_refused(name: str) -> None:
         parse_name(name)
 
 
+@pytest.mark.parametrize("blank", "\u115f\u1160\u3164\uffa0\u2800\U00013441\U00013442\U0001d159", ids=ascii)
+def test_name_of_one_blank_is_refused(blank: str) -> None:
+    assert not _is_accepted(blank)
+    assert not _is_accepted(f"{blank} \U00013430{blank}")
+    assert _is_accepted(f"{blank}a")
+
+
+def test_format_characters_that_arrange_make_no_name() -> None:
+    formats = [chr(number) for number in range(0x13430, 0x13440)]
+
+    assert [each for each in formats if _is_accepted(each)] == []
+    assert [each for each in formats if not _is_accepted(f"\U00013000{each}\U00013001")] == []
+
+
 def test_every_letter_mark_and_space_is_accepted() -> None:
     wanted = [each for each in EVERY_CHARACTER if unicodedata.category(each)[0] in "LMNPS" or each in SPACES]
 
@@ -98,8 +131,7 @@ def test_every_letter_mark_and_space_is_accepted() -> None:
 
 
 def test_every_other_character_is_refused() -> None:
-    allowed = VISIBLE_FORMATS | set("\u200c\u200d")
-    others = [each for each in EVERY_CHARACTER if unicodedata.category(each)[0] == "C" and each not in allowed]
+    others = [each for each in EVERY_CHARACTER if unicodedata.category(each)[0] == "C" and each not in ALLOWED_FORMATS]
     others += "\u2028\u2029"
 
     assert set(BIDI_CONTROLS) <= set(others)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenancy.rules.credentials import is_jwt
 from tests.unit.signed_tokens import CLAIMS, HEADER, encode, refused, sign_rs256, token
 
 GOOD = token(HEADER, CLAIMS)
@@ -71,6 +72,19 @@ def test_malformed_token_is_refused(text: str) -> None:
 def test_signed_payload_without_claims_is_refused(payload: bytes) -> None:
     assert refused(token(HEADER, payload))
     assert refused(token({**HEADER, "alg": "RS256", "kid": "2026-10"}, payload, sign_rs256))
+
+
+ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_token_that_is_no_utf_8_is_refused(encoding: str) -> None:
+    """RFC 7515, 2: header and payload are UTF-8."""
+    header, payload = (json.dumps(part).encode(encoding) for part in (HEADER, CLAIMS))
+
+    assert refused(token(HEADER, payload))
+    assert refused(token(header, CLAIMS))
+    assert not is_jwt(token(header, CLAIMS))
 
 
 @given(st.text(max_size=200))

@@ -24,6 +24,9 @@ from tests.use_cases.storing import count, load, store
 # Composed, decomposed, and in between: e with circumflex and dot below, Hangul, Angstrom sign.
 SPELLINGS = ("\u1ec7\uac01\u00c5", "e\u0323\u0302\u1100\u1161\u11a8A\u030a", "\u1eb9\u0302\uac00\u11a8\u212b")
 
+# 120 characters when composed. As it is sent, it does not fit into a column.
+LONG_NAME = unicodedata.normalize("NFD", "\ud55c\uad6d" * 60)
+
 
 def store_calls(databases: Databases, provisioned: Provisioned, *calls: dict[str, object]) -> None:
     """Store calls of a Segment SDK, as ingest and load do."""
@@ -145,6 +148,25 @@ def test_every_spelling_of_a_subject_is_erased(
 
     assert count(databases, acme.organization.id) == (0 if kind is SubjectKind.DEVICE_ID else len(SPELLINGS))
     assert count(databases, globex.organization.id) == 2 * len(SPELLINGS)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_long_device_id_is_erased_in_every_spelling(
+    databases: Databases, acme: Provisioned, form: Literal["NFC", "NFD"]
+) -> None:
+    store_calls(
+        databases,
+        acme,
+        {"context": {"device": {"id": LONG_NAME}}},
+        {"anonymousId": LONG_NAME},
+        {"userId": LONG_NAME},
+        {"anonymousId": "phone"},
+    )
+    ask_erasure(databases, acme, unicodedata.normalize(form, LONG_NAME), NOW)
+
+    run_jobs(databases, NOW)
+
+    assert devices(databases, acme) == {"phone"}
 
 
 def test_another_letter_is_another_subject(databases: Databases, acme: Provisioned) -> None:

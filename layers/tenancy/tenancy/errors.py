@@ -1,10 +1,12 @@
 """All refusals that clients see, with status and stable code (docs/api.md, "Refusals")."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Final
+
+import msgspec
+from msgspec.structs import force_setattr
 
 BODY: Final = "body"
 PATH: Final = "path"
@@ -24,11 +26,11 @@ def shorten(text: str, characters: int) -> str:
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldError:
+class FieldError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An invalid field: its location, a stable code, and a message for a person.
 
-    A location is like `body/events/3/revenue`. A long location or message is cut.
+    A location is like `body/events/3/revenue`. A long location or message is cut. One batch can have thousands of these
+    errors, and a struct takes a fifth of the time of a dataclass.
     """
 
     location: str
@@ -37,8 +39,9 @@ class FieldError:
 
     def __post_init__(self) -> None:
         """Cut the texts, because they may repeat the request."""
-        object.__setattr__(self, "location", shorten(self.location, LOCATION_MAX_CHARACTERS))
-        object.__setattr__(self, "message", shorten(self.message, MESSAGE_MAX_CHARACTERS))
+        if len(self.location) > LOCATION_MAX_CHARACTERS or len(self.message) > MESSAGE_MAX_CHARACTERS:
+            force_setattr(self, "location", shorten(self.location, LOCATION_MAX_CHARACTERS))
+            force_setattr(self, "message", shorten(self.message, MESSAGE_MAX_CHARACTERS))
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer to the client, not a defect

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tenancy.gateway.serve import Handler
     from tenancy.gateway.trail import AuditTrail
+    from tenancy.rules.public_keys import KeySetError
     from tenancy.rules.tokens import KeySet
     from tenancy.stores.aws.client import AwsClient
     from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
@@ -72,7 +73,7 @@ class Wiring:
         from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
         from tenancy.stores.postgres.client import Database
 
-        return Database(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE))
+        return Database(lambda: self.secrets.get_secret(AUTHORIZER_DATABASE), secret=AUTHORIZER_DATABASE)
 
     @cached_property
     def platform_database(self) -> "Database":
@@ -274,25 +275,31 @@ class Wiring:
         Raises:
             KeySetError: a key of the secret must not verify tokens. The metric `KeySetRefused` counts each try.
         """
+        from tenancy.gateway.metrics import KEY_SET_REFUSED, count
+        from tenancy.rules.public_keys import KeySetError
         from tenancy.stores.aws.secrets import JWKS
 
-        return self._parse_key_set(self.secrets.get_secret(JWKS))
+        outcome = self._parse_key_set(self.secrets.get_secret(JWKS))
+        if isinstance(outcome, KeySetError):
+            count(KEY_SET_REFUSED, {"reason": str(outcome)})
+            raise outcome.with_traceback(None)  # else it grows by each token
+        return outcome
 
     @cached_property
-    def _parse_key_set(self) -> "Callable[[str], KeySet]":
-        from tenancy.gateway.metrics import KEY_SET_REFUSED, count
+    def _parse_key_set(self) -> "Callable[[str], KeySet | KeySetError]":
         from tenancy.rules.public_keys import KeySetError
         from tenancy.rules.tokens import KeySet
 
         issuer = self.settings.token_issuer
 
-        @lru_cache(maxsize=1)  # a new key set replaces the old one and its cache of verified tokens
-        def parse(document: str) -> KeySet:
+        # A new key set replaces the old one and its cache of verified tokens. A refused one is not checked again for
+        # each token, because the check is slow.
+        @lru_cache(maxsize=1)
+        def parse(document: str) -> KeySet | KeySetError:
             try:
                 return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
             except KeySetError as error:
-                count(KEY_SET_REFUSED, {"reason": str(error)})
-                raise
+                return error
 
         return parse
 

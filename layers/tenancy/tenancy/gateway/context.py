@@ -1,11 +1,15 @@
 """The caller as the authorizer passes it to the functions: a flat map of strings."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
+
+EPOCH: Final = re.compile(r"[0-9]+\.[0-9]+")  # a person's revocation counts, `organization.user`
 
 
 def to_context(caller: Caller) -> dict[str, str]:
@@ -30,8 +34,9 @@ def to_context(caller: Caller) -> dict[str, str]:
 def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
     """Return the caller that the authorizer has authenticated.
 
-    *kind* names the principal. Without it, or with members that do not belong to it, there is no caller: a missing
-    organization never makes an operator. API Gateway caches the authorizer's answer, so the expiry is checked again.
+    *kind* names the principal. Without it, without its members, or with members that do not belong to it, there is no
+    caller: a missing organization never makes an operator, and a person without an epoch would outlive a revocation.
+    API Gateway caches the authorizer's answer, so the expiry is checked again.
 
     Raises:
         UnauthenticatedError: the context has no caller, or the credential has expired since.
@@ -52,17 +57,20 @@ def _operator(context: Mapping[str, str]) -> Operator:
 
 
 def _tenant(context: Mapping[str, str]) -> Tenant:
+    kind, epoch, expires_at = CallerKind(context["kind"]), context["epoch"], _expiry(context)
+    if kind is CallerKind.PERSON and (expires_at is None or EPOCH.fullmatch(epoch) is None):
+        raise ValueError("a person has an epoch and an expiry")
+    if kind is CallerKind.KEY and epoch:
+        raise ValueError("a key has no epoch")
     return Tenant(
         organization_id=UUID(context["organization_id"]),
         subdomain=context["subdomain"],
         scopes=frozenset(context["scopes"].split()),
         credential_id=UUID(context["credential_id"]),
-        kind=CallerKind(context["kind"]),
-        bucket=RateBucket(
-            context.get("bucket", RateBucket.MANAGEMENT)
-        ),  # missing in cached answers of an older version
-        epoch=context.get("epoch", ""),
-        expires_at=_expiry(context),
+        kind=kind,
+        bucket=RateBucket(context["bucket"]),
+        epoch=epoch,
+        expires_at=expires_at,
     )
 
 

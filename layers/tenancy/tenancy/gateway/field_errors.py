@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 from pydantic_core.core_schema import ErrorType
 
 from tenancy.errors import FieldError
-from tenancy.rules.members import MAX_MEMBER_ERRORS, MISSING_TEXT, NO_OBJECT_TEXT, UNKNOWN_TEXT, locate
+from tenancy.rules.members import MAX_MEMBER_ERRORS, MISSING_TEXT, NO_OBJECT_TEXT, UNKNOWN_MEMBER_TEXT, locate
 
 PYDANTIC_TYPES: Final = frozenset(get_args(ErrorType))
 # Code and text of each error type of pydantic that a route can cause. The text may show values of the constraint.
@@ -15,14 +15,14 @@ PYDANTIC_TYPES: Final = frozenset(get_args(ErrorType))
 TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "missing": ("missing", MISSING_TEXT),
-        "extra_forbidden": ("unknown_member", UNKNOWN_TEXT),
+        "extra_forbidden": ("unknown_member", UNKNOWN_MEMBER_TEXT),
         "model_type": ("invalid_type", NO_OBJECT_TEXT),
         "model_attributes_type": ("invalid_type", NO_OBJECT_TEXT),
         "string_type": ("invalid_type", "Expected a text."),
-        "string_too_short": ("too_short", "Expected at least {min_length} characters."),
-        "string_too_long": ("too_long", "Expected at most {max_length} characters."),
-        "too_short": ("too_short", "Expected at least {min_length} characters."),
-        "too_long": ("too_long", "Expected at most {max_length} characters."),
+        "string_too_short": ("too_short", "Expected at least {length}."),
+        "string_too_long": ("too_long", "Expected at most {length}."),
+        "too_short": ("too_short", "Expected at least {length}."),
+        "too_long": ("too_long", "Expected at most {length}."),
         "string_unicode": ("invalid_characters", "Expected valid Unicode text, without lone surrogates."),
         "int_type": ("invalid_type", "Expected a whole number."),
         "greater_than_equal": ("out_of_range", "Expected at least {ge}."),
@@ -33,6 +33,12 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "literal_error": ("unknown", "Expected {expected}."),
     }
 )
+LENGTHS: Final = ("min_length", "max_length")  # of a constraint, in the context of its error
+# The unit of a length, by pydantic's type of the value: a text has none, and that of a secret text is `Value`.
+UNITS: Final[Mapping[str | None, str]] = MappingProxyType(
+    {None: "character", "Value": "character", "Dictionary": "member"}
+)
+UNIT_OF_LISTS: Final = "element"
 OTHER: Final = ("invalid", "The value is not valid.")
 OWN_TEXT: Final = "value_error"  # a validator of ours raised a ValueError, whose text is for the client
 
@@ -58,7 +64,15 @@ def _describe(entry: Mapping[str, Any]) -> tuple[str, str]:
         return "invalid", str(context["error"])
     code, text = TEXTS.get(kind, OTHER)
     shown = {name: str(value).replace("'", "") for name, value in context.items()}
-    return code, text.format_map(shown)
+    return code, text.format_map({**shown, "length": _length(context)})
+
+
+def _length(context: Mapping[str, Any]) -> str:
+    """Return the length that a constraint expects, with its unit. Without such a constraint it is empty."""
+    for most in (context[name] for name in LENGTHS if name in context):
+        unit = UNITS.get(context.get("field_type"), UNIT_OF_LISTS)
+        return f"{most} {unit}{'' if most == 1 else 's'}"
+    return ""
 
 
 def _location(steps: Sequence[object]) -> str:

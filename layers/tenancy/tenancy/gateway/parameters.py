@@ -3,8 +3,11 @@
 import re
 from datetime import date
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator
+
+from tenancy.rules.resolution import find_id
 
 DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
@@ -40,6 +43,20 @@ def parse_whole_number(text: object) -> object:
     return int(text)
 
 
+def parse_id(text: object) -> object:
+    """Return the id that *text* has in its canonical spelling, in upper or lower case.
+
+    Raises:
+        ValueError: *text* has another form.
+    """
+    if not isinstance(text, str):
+        return text
+    found = find_id(text)
+    if found is None:
+        raise ValueError("Expected a UUID.")
+    return found
+
+
 def matching(pattern: str, expected: str) -> Any:  # noqa: ANN401 - a validator of pydantic
     """Return a validator for texts that match the whole *pattern*.
 
@@ -57,4 +74,5 @@ def matching(pattern: str, expected: str) -> Any:  # noqa: ANN401 - a validator 
 
 # Not `type` statements: Powertools does not resolve type aliases in annotations.
 Day = Annotated[date, BeforeValidator(parse_day)]
+Id = Annotated[UUID, BeforeValidator(parse_id)]
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]

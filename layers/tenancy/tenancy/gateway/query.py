@@ -9,8 +9,8 @@ from tenancy.rules.members import MAX_MEMBER_ERRORS, locate
 from tenancy.rules.resolution import ORGANIZATION_MEMBER
 
 QUERY = "query"
-UNKNOWN_TEXT = "The route has no such query member. Correct its spelling or omit it."
-REPEATED_TEXT = "The query member is repeated. Send it once."
+UNKNOWN_QUERY_TEXT = "The route has no such query member. Correct its spelling or omit it."
+REPEATED_QUERY_TEXT = "The query member is repeated. Send it once."
 
 
 def list_query_errors(request: Request, known: Collection[str]) -> list[FieldError]:
@@ -24,9 +24,9 @@ def list_query_errors(request: Request, known: Collection[str]) -> list[FieldErr
 def _find_errors(request: Request, known: Collection[str]) -> Iterator[FieldError]:
     for name, values in request.query_values.items():
         if name not in known and name != ORGANIZATION_MEMBER:
-            yield FieldError(location=locate(QUERY, name), code="unknown_member", message=UNKNOWN_TEXT)
+            yield FieldError(location=locate(QUERY, name), code="unknown_member", message=UNKNOWN_QUERY_TEXT)
         elif len(values) > 1:
-            yield FieldError(location=locate(QUERY, name), code="repeated", message=REPEATED_TEXT)
+            yield FieldError(location=locate(QUERY, name), code="repeated", message=REPEATED_QUERY_TEXT)
 
 
 def require_known_query(request: Request, known: Collection[str] = ()) -> None:

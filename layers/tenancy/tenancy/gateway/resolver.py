@@ -26,14 +26,14 @@ from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
 from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
-from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions, find_organization_id, resolve
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id, find_mentions, resolve
 from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
 from tenancy.use_cases.admission.admit import AdmissionGate
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_VALUES: Final = 1_000  # members and elements of a body. Each invalid one costs time and a part of the answer.
 MAX_QUERY_MEMBERS: Final = 100
-NOT_VALID_TEXT: Final = "The request is not valid. `errors` lists the fields."
+INVALID_REQUEST_TEXT: Final = "The request is not valid. `errors` lists the fields."
 # Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
 logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
 
@@ -56,7 +56,7 @@ def api() -> APIGatewayRestResolver:
         errors = list_unknown_members(app)
         located = {each.location for each in errors}
         errors += [each for each in list_field_errors(error.errors()) if each.location not in located]
-        raise InvalidError(NOT_VALID_TEXT, errors=errors)
+        raise InvalidError(INVALID_REQUEST_TEXT, errors=errors)
 
     app.use(middlewares=[require_known_members])
     return app
@@ -72,7 +72,7 @@ def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMidd
     """
     errors = list_unknown_members(app)
     if errors:
-        raise InvalidError(NOT_VALID_TEXT, errors=errors)
+        raise InvalidError(INVALID_REQUEST_TEXT, errors=errors)
     return next_middleware(app)
 
 
@@ -151,11 +151,11 @@ def _authorize(rights: Sequence[tuple[str, re.Pattern[str], Right]], request: Re
         InvalidError: the query has more members than any route takes.
     """
     right = next(
-        (right for method, rule, right in rights if method == request.method and rule.match(request.path)), None
+        (right for method, rule, right in rights if method == request.method and rule.fullmatch(request.path)), None
     )
     if right is None:
         raise NotFoundError("There is no such route.")
-    right(caller, find_organization_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
+    right(caller, find_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
     if len(request.query_values) > MAX_QUERY_MEMBERS:
         raise _too_many(QUERY, f"The query has {len(request.query_values)} members", MAX_QUERY_MEMBERS)
 

@@ -75,7 +75,7 @@ def is_jwt(text: str) -> bool:
         return False
     header = text.partition(".")[0]
     try:
-        members = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+        members = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)).decode())
     except (binascii.Error, ValueError, RecursionError):
         return False
     if not isinstance(members, dict):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tenancy.rules.texts import compose
 
-SALT_BYTES: Final = 16
+SUBJECT_SALT_BYTES: Final = 16
 MAX_PENDING_ERASURES: Final = 100  # of one organization
 
 
@@ -180,6 +180,6 @@ def hash_subject(kind: SubjectKind, name: str) -> DataSubject:
     The digest is that of the composed name (NFC), so that all spellings of a name are one subject. Each call uses a new
     salt, so each digest differs.
     """
-    salt = secrets.token_bytes(SALT_BYTES)
+    salt = secrets.token_bytes(SUBJECT_SALT_BYTES)
     digest = hashlib.sha256(salt.hex().encode() + compose(name).encode()).digest()
     return DataSubject(kind=kind, salt=salt, digest=digest)

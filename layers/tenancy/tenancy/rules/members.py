@@ -15,7 +15,7 @@ from tenancy.errors import BODY, FieldError
 
 MAX_MEMBER_ERRORS: Final = 20  # of one object
 MISSING_TEXT: Final = "This member is required."
-UNKNOWN_TEXT: Final = "This member is unknown. Correct its spelling or omit it."
+UNKNOWN_MEMBER_TEXT: Final = "This member is unknown. Correct its spelling or omit it."
 NO_OBJECT_TEXT: Final = "Expected a JSON object."
 NO_LIST_TEXT: Final = "Expected a JSON list."
 NUL_TEXT: Final = "The character U+0000 is not allowed."
@@ -67,7 +67,7 @@ def list_member_errors(
 
 def unknown_member(name: str, *, within: str = "") -> FieldError:
     """Return the error for the unknown member *name* of the object at *within*."""
-    return FieldError(location=locate(within, name), code="unknown_member", message=UNKNOWN_TEXT)
+    return FieldError(location=locate(within, name), code="unknown_member", message=UNKNOWN_MEMBER_TEXT)
 
 
 def locate(*steps: object) -> str:
@@ -77,9 +77,9 @@ def locate(*steps: object) -> str:
 
 def within_body(errors: Iterable[FieldError], *steps: object) -> list[FieldError]:
     """Return *errors* of the object at *steps* with their locations in the body."""
-    at = locate(BODY, *steps)
+    at = "/".join((BODY, *map(str, steps)))
     return [
-        FieldError(location=f"{at}/{error.location}".rstrip("/"), code=error.code, message=error.message)
+        FieldError(location=f"{at}/{error.location}" if error.location else at, code=error.code, message=error.message)
         for error in errors
     ]
 

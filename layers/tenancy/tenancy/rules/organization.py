@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.rules.tiers import Tier
-from tenancy.rules.well_known_hosts import compile_reserved
+from tenancy.rules.well_known_hosts import WELL_KNOWN, compile_numbered
 
 GENERATION_CHARACTERS: Final = 16
 SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -89,23 +89,26 @@ def subdomain_skeleton(subdomain: str) -> str:
     return looks
 
 
-RESERVED_SKELETONS: Final = frozenset(map(subdomain_skeleton, RESERVED_SUBDOMAINS))
-WELL_KNOWN_SKELETONS: Final = compile_reserved(subdomain_skeleton)
+# Without hyphens.
+RESERVED_SKELETONS: Final = frozenset(
+    subdomain_skeleton(name).replace("-", "") for name in RESERVED_SUBDOMAINS | WELL_KNOWN
+)
+NUMBERED_SKELETONS: Final = compile_numbered(RESERVED_SKELETONS)
 
 
 def is_reserved(subdomain: str) -> bool:
     """Whether no new organization may have *subdomain*.
 
-    Reserved are the platform's own names, hosts that are known below any domain (`mta-sts`, `ns5`), names that look
-    like one of these (`adm1n`, `log-in`), and the ids of remnants. An organization that has a subdomain keeps it.
+    Reserved are the platform's own names, hosts that are known below any domain (`mta-sts`), both with any number
+    (`api2`, `ns5`), names that look like one of these (`adm1n`, `log-in`), and the ids of remnants. An organization
+    that has a subdomain keeps it.
     """
     looks = subdomain_skeleton(subdomain)
     bare = looks.replace("-", "")
-    return (
-        bare in RESERVED_SKELETONS
-        or WELL_KNOWN_SKELETONS.fullmatch(bare) is not None
-        or ANONYMIZED_SUBDOMAIN.fullmatch(looks) is not None
-    )
+    if bare in RESERVED_SKELETONS or ANONYMIZED_SUBDOMAIN.fullmatch(looks) is not None:
+        return True
+    numbered = NUMBERED_SKELETONS.fullmatch(bare)
+    return numbered is not None and any(map(str.isdigit, subdomain.replace("-", "")[-len(numbered[1]) :]))
 
 
 def subdomain_digest(subdomain: str) -> bytes:

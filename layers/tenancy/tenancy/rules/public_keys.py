@@ -1,7 +1,8 @@
 """Parses the public keys that verify access tokens (JSON Web Key Set, RFC 7517).
 
 A key is used as it was published: for one algorithm, for signatures, without its private half. Sources of the rules:
-RFC 7518, 3.3, 3.4 and 6; CA/Browser Forum, Baseline Requirements, 6.1.1.3 and 6.1.6 (weak RSA keys).
+RFC 7518, 3.3, 3.4 and 6; CA/Browser Forum, Baseline Requirements, 6.1.1.3 and 6.1.6 (weak RSA keys); NIST SP 800-89,
+5.3.3 (a modulus is composite, and no power of a prime).
 """
 
 import base64
@@ -10,14 +11,15 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from math import isqrt
+from math import gcd, isqrt
 from typing import Any, Final
 
 import jwt
 
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 MIN_RSA_BITS: Final = 2_048
-MAX_RSA_BITS: Final = 8_192  # a longer modulus makes each verification slow
+MAX_RSA_BITS: Final = 4_096  # the longest of AWS KMS; the check of a longer one takes seconds
+MAX_KEYS: Final = 10  # in a set, so that the check of all moduli ends within the time-out of a function
 MIN_RSA_EXPONENT: Final = 65_537
 MAX_RSA_EXPONENT_BITS: Final = 64  # OpenSSL's limit for a long modulus
 BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -29,7 +31,7 @@ ROCA_GENERATOR: Final = 65_537
 
 
 class KeySetError(ValueError):
-    """The key set has a key that must not verify tokens.
+    """The key set is empty, or has a key that must not verify tokens.
 
     The message names each such key by its `kid`.
     """
@@ -45,8 +47,8 @@ def parse_public_keys(document: str) -> dict[str, jwt.PyJWK]:
     One faulty key refuses the whole set (docs/decisions/0045-credential-look-ups.md).
 
     Raises:
-        KeySetError: the document is no key set, two keys have the same `kid`, or a key is not for verifying, weak or
-            unknown.
+        KeySetError: the document is no key set, has no key or more than `MAX_KEYS`, two keys have the same `kid`, or a
+            key is not for verifying, weak or unknown.
     """
     entries = _parse_entries(document)
     counts = Counter(str(entry.get("kid")) for entry in entries)
@@ -74,6 +76,8 @@ def _parse_entries(document: str) -> list[dict[str, Any]]:
         raise KeySetError(["it is not a JSON object with the member keys, or repeats a member"]) from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise KeySetError(["its member keys is not a list of objects"])
+    if not 1 <= len(entries) <= MAX_KEYS:
+        raise KeySetError([f"it has {len(entries)} keys. A set needs 1 to {MAX_KEYS}"])
     return entries
 
 
@@ -134,6 +138,8 @@ def _find_modulus_fault(modulus: int) -> str | None:
         return "has a modulus whose factors are too close. Replace the key"
     if all(modulus % prime in _powers(prime) for prime in ROCA_PRIMES):
         return "was made by a chip with a weak generator (ROCA). Replace the key"
+    if _is_prime_power(modulus):
+        return "has a modulus that is a prime or a power of one. Replace the key"
     return None
 
 
@@ -145,6 +151,15 @@ def _has_close_factors(modulus: int) -> bool:
     middle = isqrt(modulus - 1) + 1
     differences = (number * number - modulus for number in range(middle, middle + CLOSE_FACTORS_ROUNDS))
     return any(isqrt(difference) ** 2 == difference for difference in differences)
+
+
+def _is_prime_power(modulus: int) -> bool:
+    """Whether the odd *modulus* may be a prime or a power of one.
+
+    A prime p that divides the modulus divides 2**(modulus - 1) - 1 as well, if p - 1 divides modulus - 1. It does for
+    p**k. For the product of two random primes it does not. The cost is one exponentiation.
+    """
+    return gcd(pow(2, modulus - 1, modulus) - 1, modulus) != 1
 
 
 def _powers(prime: int) -> set[int]:

@@ -17,6 +17,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.errors import ForbiddenError, ForeignPathError, TenantMismatchError
+from tenancy.rules.members import JSON_NULL
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.tenant import Caller, Operator
 
@@ -27,7 +28,6 @@ MAX_HOST_CHARACTERS: Final = 260  # a name of 253 characters (RFC 1035), a dot a
 MAX_MENTIONS: Final = 100
 IDEOGRAPHIC_FULL_STOP: Final = "\u3002"  # IDNA reads it as a dot (RFC 3490, 3.1)
 MEMBER_BYTES: Final = ORGANIZATION_MEMBER.encode()
-NULL: Final = b"null"
 ESCAPE: Final = b"\\u"  # a JSON member name may have escapes
 NO_DOMAINS: Final[Mapping[str, UUID]] = MappingProxyType({})
 
@@ -83,7 +83,7 @@ class ResolutionOutcome(StrEnum):
 
 
 class _Named(msgspec.Struct, frozen=True):
-    organization_id: msgspec.Raw = msgspec.Raw(NULL)
+    organization_id: msgspec.Raw = msgspec.Raw(JSON_NULL)
 
 
 _decoder: Final = msgspec.json.Decoder(_Named)
@@ -151,7 +151,7 @@ def resolve(
     def judge(mention: Mention) -> MentionVerdict:
         if mention.source in HOSTS:
             return _judge_host(caller, mention.text, base_domain, domain_owners)
-        named = find_organization_id(mention.text)
+        named = find_id(mention.text)
         if isinstance(caller, Operator):
             if mention.source is MentionSource.HEADER:
                 return MentionVerdict.DISAGREES
@@ -167,8 +167,11 @@ def resolve(
     return Resolution(outcome=_outcome(caller, disagreeing), organization_id=selected, trace=trace)
 
 
-def find_organization_id(text: str) -> UUID | None:
-    """Return *text* as an id if it is the canonical spelling in any case, else None."""
+def find_id(text: str) -> UUID | None:
+    """Return *text* as an id if it is the canonical spelling in any case, else None.
+
+    Ids of organizations, and all other ids in a path, have one spelling. So every part of the code reads the same id.
+    """
     canonical = text.lower()
     return UUID(canonical) if CANONICAL_ID.fullmatch(canonical) else None
 
@@ -193,7 +196,7 @@ def find_body_mention(value: msgspec.Raw) -> tuple[Mention, ...]:
         msgspec.DecodeError, UnicodeDecodeError: *value* is no JSON.
     """
     text = bytes(value)
-    if text == NULL:
+    if text == JSON_NULL:
         return ()
     named = msgspec.json.decode(text) if text.startswith(b'"') else text.decode()
     return (Mention(source=MentionSource.BODY, text=named),)
@@ -201,9 +204,7 @@ def find_body_mention(value: msgspec.Raw) -> tuple[Mention, ...]:
 
 def _select(mentions: tuple[Mention, ...]) -> UUID | None:
     """Return the organization in the path, None for none or several."""
-    named = {find_organization_id(mention.text) for mention in mentions if mention.source is MentionSource.PATH} - {
-        None
-    }
+    named = {find_id(mention.text) for mention in mentions if mention.source is MentionSource.PATH} - {None}
     return named.pop() if len(named) == 1 else None
 
 

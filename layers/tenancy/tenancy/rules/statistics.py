@@ -48,7 +48,7 @@ class StatisticsPosition(NamedTuple):
     *number* is 0 in the order of the dimensions. A dimension that was not requested is empty. *day* is an ISO date.
     """
 
-    number: Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,32}(\.[0-9]{1,6})?$")]
+    number: Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,32}(\.[0-9]{1,6})?\Z")]
     day: str
     event_type: str
     event_name: str

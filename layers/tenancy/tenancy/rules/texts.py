@@ -2,7 +2,7 @@
 
 The rules are those of FreeformClass (RFC 8264, 4.3), with four differences: joiners are allowed everywhere, marks and
 letters that Unicode calls ignorable are allowed beside visible characters, and so are the format characters that are
-visible, and the tags of flags.
+visible or arrange visible ones, and the tags of three flags.
 """
 
 import re
@@ -18,22 +18,36 @@ MAX_EXPANSION: Final = 4
 MAX_MARKS: Final = 30  # in a row, of text in any language (UAX #15, 13, "Stream-Safe Text Format")
 SPACES: Final = "\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 JOINERS: Final = "\u200c\u200d"
-# Format characters that are visible, or arrange visible ones: Arabic, Syriac and Kaithi number signs (PropList.txt,
-# Prepended_Concatenation_Mark), and the joiners of Egyptian hieroglyphs. All other ones are invisible: controls of
-# direction (PropList.txt, Bidi_Control: U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069) and others.
-VISIBLE_FORMATS: Final = frozenset(
-    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
-) | frozenset(map(chr, range(0x13430, 0x13440)))
+# Format characters with a shape: Arabic and Kaithi number signs (PropList.txt, Prepended_Concatenation_Mark).
+VISIBLE_FORMATS: Final = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u0890\u0891\u08e2\U000110bd\U000110cd")
+# Format characters that only arrange other ones: the Syriac abbreviation mark and the joiners of Egyptian hieroglyphs.
+# All other format characters are refused: controls of direction (PropList.txt, Bidi_Control: U+061C, U+200E, U+200F,
+# U+202A to U+202E, U+2066 to U+2069) and others.
+ARRANGING_FORMATS: Final = frozenset("\u070f") | frozenset(map(chr, range(0x13430, 0x13440)))
 # Letters and symbols without a shape: Hangul fillers, Braille blank, blanks of hieroglyphs, null notehead.
 BLANKS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\U00013441\U00013442\U0001d159")
-# The flags of subdivisions such as Scotland (UTS #51, ED-14a). Tags elsewhere are hidden text.
-FLAG: Final = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+# The flags of England, Scotland and Wales, in tags: the only ones of subdivisions that are recommended for interchange
+# (UTS #51, emoji-sequences.txt, RGI_Emoji_Tag_Sequence). Tags elsewhere are hidden text.
+FLAGS: Final = tuple(
+    f"\U0001f3f4{''.join(chr(0xE0000 + ord(letter)) for letter in name)}\U000e007f"
+    for name in ("gbeng", "gbsct", "gbwls")
+)
+FLAG: Final = re.compile("|".join(FLAGS))
 # General categories: letters, marks, numbers, punctuation, symbols and spaces. Not controls, formats, surrogates,
 # private-use, unassigned, line and paragraph separators.
 VISIBLE: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No"}) | frozenset(
     {"Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So"}
 )
 ALLOWED: Final = VISIBLE | frozenset({"Mn", "Mc", "Me", "Zs"})
+# Characters without a shape, as in a regular expression: spaces, separators, controls, format characters except the
+# visible ones, blanks, and marks (DerivedCoreProperties.txt, Default_Ignorable_Code_Point). Unassigned and private-use
+# characters may be visible in a newer version of Unicode, or in a font.
+INVISIBLE: Final = (
+    r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u070f\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u2064"
+    r"\u2066-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    rf"\U000e0001\U000e0020-\U000e007f\U000e0100-\U000e01ef{''.join(sorted(BLANKS))}"
+)
+ALLOWED_FORMATS: Final = frozenset(JOINERS) | VISIBLE_FORMATS | ARRANGING_FORMATS
 
 
 def compose(text: str) -> str:
@@ -109,8 +123,7 @@ def _may_fit(text: str, max_characters: int) -> bool:
 
 def _has_allowed_characters(line: str) -> bool:
     return all(
-        character in JOINERS or character in VISIBLE_FORMATS or unicodedata.category(character) in ALLOWED
-        for character in FLAG.sub("", line)
+        character in ALLOWED_FORMATS or unicodedata.category(character) in ALLOWED for character in FLAG.sub("", line)
     )
 
 

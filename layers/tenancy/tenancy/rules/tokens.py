@@ -26,11 +26,11 @@ from tenancy.rules.public_keys import parse_public_keys
 KEPT_TOKENS: Final = 1_000
 HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
 TOKEN_TYPES: Final = frozenset({"jwt", "at+jwt"})
-LAST_TIME: Final = 253_402_300_799 - TOKEN_LEEWAY_SECONDS  # the end of the year 9999, datetime's last
+LAST_TIMESTAMP: Final = 253_402_300_799 - TOKEN_LEEWAY_SECONDS  # the end of the year 9999, datetime's last
 
 JWS: Final = jwt.PyJWS()
 
-type Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_TIME)]
+type Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_TIMESTAMP)]
 
 
 class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +153,8 @@ def _is_access_token_type(typ: object) -> bool:
 def _decode_unique(part: str) -> dict[str, Any]:
     """Decode a JSON object of a token.
 
-    A duplicate member makes the token ambiguous and invalid.
+    A duplicate member makes the token ambiguous and invalid. The text is UTF-8 without a byte order mark (RFC 7515, 2
+    and 3): json would also take bytes in UTF-16 and UTF-32.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -162,9 +163,8 @@ def _decode_unique(part: str) -> dict[str, Any]:
         return dict(pairs)
 
     try:
-        document = json.loads(
-            base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), object_pairs_hook=unique, parse_constant=float
-        )
+        text = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode()
+        document = json.loads(text, object_pairs_hook=unique, parse_constant=float)
     except (binascii.Error, ValueError, RecursionError) as error:
         raise UnauthenticatedError from error
     if not isinstance(document, dict):

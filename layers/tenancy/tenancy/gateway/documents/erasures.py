@@ -7,10 +7,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from tenancy.gateway.times import format_optional_time, format_time
 from tenancy.rules.erasures import DataSubject, Erasure, SubjectKind, hash_subject
-from tenancy.rules.events.names import MAX_NAME_CHARACTERS
-from tenancy.rules.texts import parse_bounded
+from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_bounded
 
-Name = Annotated[str, AfterValidator(partial(parse_bounded, max_characters=MAX_NAME_CHARACTERS))]
+Name = Annotated[str, AfterValidator(partial(parse_bounded, max_characters=NAME_MAX_CHARACTERS))]
 
 
 class NewErasure(BaseModel):

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from tenancy.errors import FieldError, shorten
-from tenancy.gateway.answer_size import MAX_LIST_BYTES, sent_bytes
+from tenancy.gateway.answer_size import MAX_LIST_BYTES, MOST_ESCAPED, sent_bytes
 from tenancy.rules.events.row import Rejection
 from tenancy.use_cases.ingest.ingest_events import Receipt
 
@@ -23,6 +23,8 @@ def receipt_document(receipt: Receipt) -> Receipt:
     Each keeps its index and the code of its first error. If all together are too large, the first rejections keep all
     details. The others lose their id, their further errors and the message.
     """
+    if len(msgspec.json.encode(receipt.rejected)) * MOST_ESCAPED <= MAX_LIST_BYTES:
+        return receipt
     sizes = [sent_bytes(msgspec.json.encode(rejection).decode()) for rejection in receipt.rejected]
     if sum(sizes) <= MAX_LIST_BYTES:
         return receipt
@@ -40,4 +42,4 @@ def _short(rejection: Rejection) -> Rejection:
     first = rejection.errors[0]
     location = shorten(first.location, SHORT_LOCATION_CHARACTERS)
     error = FieldError(location=location, code=first.code, message=SHORT_MESSAGE)
-    return replace(rejection, event_id=None, errors=(error,))
+    return msgspec.structs.replace(rejection, event_id=None, errors=(error,))

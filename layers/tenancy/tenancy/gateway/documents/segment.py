@@ -58,12 +58,13 @@ def parse_segment_body(request: Request, body: bytes, key: ApiKey) -> tuple[Segm
     """Return the calls in the decoded *body* of an authorized request, and its mention.
 
     Raises:
-        UnauthenticatedError: *key* is not the one key of header and body.
+        UnauthenticatedError: *key* is not the one key of header and body. It may be the `writeKey` of a call.
         MalformedRequestError, InvalidError: the body is not a batch.
     """
     batch = parse_segment_text(body, is_batch=request.path in BATCH_PATHS)
-    if {found for found in (_header_key(request), _body_key(batch.writeKey)) if found is not None} != {key}:
-        raise UnauthenticatedError(fault=CredentialFault.SEVERAL)
+    found = {each for each in (_header_key(request), _body_key(batch.writeKey)) if each is not None}
+    if found != {key}:
+        raise UnauthenticatedError(fault=CredentialFault.SEVERAL if found else CredentialFault.NONE)
     return batch, find_body_mention(batch.organization_id)
 
 

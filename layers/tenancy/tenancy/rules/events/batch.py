@@ -15,7 +15,15 @@ from tenancy.errors import BODY, FieldError, InvalidError, MalformedRequestError
 from tenancy.rules.events.event_errors import IGNORED_MEMBERS
 from tenancy.rules.events.repair import repair_json, replace_nul
 from tenancy.rules.events.row import MAX_EVENT_BYTES
-from tenancy.rules.members import KnownMember, check_list, check_text, find_members, list_member_errors, within_body
+from tenancy.rules.members import (
+    JSON_NULL,
+    KnownMember,
+    check_list,
+    check_text,
+    find_members,
+    list_member_errors,
+    within_body,
+)
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -25,7 +33,7 @@ GZIP_WINDOW_BITS: Final = 31
 MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 WRITE_KEY_MAX_CHARACTERS: Final = 255
-ABSENT: Final = msgspec.Raw(b"null")
+RAW_NULL: Final = msgspec.Raw(JSON_NULL)
 BODY_KEY: Final = re.compile(rb'"writeKey"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,255})"')
 
 
@@ -42,9 +50,9 @@ class _BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     events: list[msgspec.Raw]
     organization_id: str | None = None
-    sentAt: msgspec.Raw = ABSENT  # noqa: N815 - the SDKs' spelling
-    writeKey: msgspec.Raw = ABSENT  # noqa: N815
-    context: msgspec.Raw = ABSENT
+    sentAt: msgspec.Raw = RAW_NULL  # noqa: N815 - the SDKs' spelling
+    writeKey: msgspec.Raw = RAW_NULL  # noqa: N815
+    context: msgspec.Raw = RAW_NULL
 
 
 class SegmentBatch(msgspec.Struct, frozen=True):
@@ -54,10 +62,10 @@ class SegmentBatch(msgspec.Struct, frozen=True):
     """
 
     batch: list[msgspec.Raw]
-    context: msgspec.Raw = ABSENT
-    integrations: msgspec.Raw = ABSENT
+    context: msgspec.Raw = RAW_NULL
+    integrations: msgspec.Raw = RAW_NULL
     writeKey: str | None = None  # noqa: N815 - the SDKs' spelling
-    organization_id: msgspec.Raw = msgspec.Raw(b"null")
+    organization_id: msgspec.Raw = RAW_NULL
 
 
 class SegmentCall(msgspec.Struct, frozen=True):
@@ -75,11 +83,11 @@ WRITE_KEY: Final = {"writeKey": KnownMember(check=check_text(0, WRITE_KEY_MAX_CH
 SEGMENT_MEMBERS: Final[Mapping[str, KnownMember]] = MappingProxyType(
     {"batch": KnownMember(check=check_list, is_required=True), **WRITE_KEY}
 )
-EVENTS_MEMBER: Final[Mapping[str, KnownMember]] = MappingProxyType(
+BATCH_MEMBERS: Final[Mapping[str, KnownMember]] = MappingProxyType(
     {"events": KnownMember(check=check_list, is_required=True)}
 )
 NO_JSON_TEXT: Final = "The body is not valid JSON."
-NOT_VALID_TEXT: Final = "The body is not valid. `errors` lists the fields."
+INVALID_BODY_TEXT: Final = "The body is not valid. `errors` lists the fields."
 
 
 def decode_body(body: bytes) -> bytes:
@@ -124,7 +132,7 @@ def _explain_batch(body: bytes) -> Batch:
     members = _split(body)
     if members is None:
         raise _no_object()
-    errors = list_member_errors(members, EVENTS_MEMBER, ignored=IGNORED_MEMBERS | {ORGANIZATION_MEMBER})
+    errors = list_member_errors(members, BATCH_MEMBERS, ignored=IGNORED_MEMBERS | {ORGANIZATION_MEMBER})
     events, named = bytes(members.get("events", b"")), find_mentions(body)
     return Batch(
         events=_list_decoder.decode(events)[:MAX_EVENTS] if events.startswith(b"[") else [],
@@ -245,7 +253,7 @@ def _invalid_members(body: bytes, known: Mapping[str, KnownMember]) -> InvalidEr
     if members is None:
         return _no_object()
     errors = list_member_errors({name: members[name] for name in known if name in members}, known)
-    return InvalidError(NOT_VALID_TEXT, errors=within_body(errors))
+    return InvalidError(INVALID_BODY_TEXT, errors=within_body(errors))
 
 
 def _no_object() -> InvalidError:

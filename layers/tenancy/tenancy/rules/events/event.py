@@ -1,7 +1,7 @@
 """Parses one event of POST /v1/events."""
 
+from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Final
 
 import msgspec
@@ -9,7 +9,6 @@ import msgspec
 from tenancy.errors import TenantMismatchError
 from tenancy.rules.events.event_errors import MISMATCH_TEXT, explain_invalid_event
 from tenancy.rules.events.fields import (
-    NAME_MAX_CHARACTERS,
     TYPE_MAX_CHARACTERS,
     convert_currency,
     convert_object,
@@ -27,8 +26,11 @@ from tenancy.rules.events.row import (
     derive_event_id,
     require_no_nul,
 )
+from tenancy.rules.members import JSON_NULL
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
 
 type Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]
+type Explain = Callable[[bytes, BatchContext], InvalidEventError]
 type TypeName = Annotated[str, msgspec.Meta(min_length=1, max_length=TYPE_MAX_CHARACTERS)]
 
 
@@ -47,7 +49,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     session_id: Annotated[str, msgspec.Meta(max_length=NAME_MAX_CHARACTERS)] | None = None
     properties: msgspec.Raw = msgspec.Raw(b"{}")
     user_properties: msgspec.Raw = msgspec.Raw(b"{}")
-    revenue: Decimal | None = None
+    revenue: msgspec.Raw = msgspec.Raw(JSON_NULL)
     currency: str | None = None
     organization_id: str | None = None
     sentAt: msgspec.Raw = msgspec.Raw()  # noqa: N815 - the SDKs' spelling
@@ -58,14 +60,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 _decoder: Final = msgspec.json.Decoder(Event)
 
 
-def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
+def parse_event(raw: bytes, reception: BatchContext, *, explain: Explain = explain_invalid_event) -> EventRow:
     """Return the row for the JSON text *raw* of one event.
 
-    The caller compares the time with the retention of the tier.
+    The caller compares the time with the retention of the tier. *explain* returns the error of an invalid event.
 
     Raises:
-        InvalidEventError: fields are missing, unknown, of another type, or out of range for every tier. It lists
-            all of them.
+        InvalidEventError: fields are missing, unknown, of another type, or out of range for every tier.
         TenantMismatchError: the event names another organization.
     """
     if len(raw) > MAX_EVENT_BYTES:
@@ -76,7 +77,7 @@ def parse_event(raw: bytes, reception: BatchContext) -> EventRow:
             raise TenantMismatchError(MISMATCH_TEXT)
         return _row(raw, event, reception)
     except (msgspec.ValidationError, InvalidEventError) as error:
-        raise explain_invalid_event(raw, reception) from error
+        raise explain(raw, reception) from error
 
 
 def _decode(raw: bytes) -> Event:

@@ -1,18 +1,20 @@
 """Converts single fields of an event of POST /v1/events to the text of their column."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from tenancy.rules.events.currencies import find_currency
-from tenancy.rules.events.money import format_money, round_money
+from tenancy.rules.events.money import format_money, parse_amount, round_money
 from tenancy.rules.events.row import DEFAULT_CURRENCY, BatchContext, InvalidEventError, format_row_time
 from tenancy.rules.members import JSON_NULL, check_object
 
 TYPE_MAX_CHARACTERS: Final = 100
-NAME_MAX_CHARACTERS: Final = 255
+# The first bytes of JSON texts and numbers.
+TEXT_START: Final = b'"'
+NUMBER_STARTS: Final = (b"-", *(str(digit).encode() for digit in range(10)))
+REVENUE_TEXT: Final = "Expected a decimal number, such as 9.99, as JSON number or text."
 TIME_OUT_OF_RANGE: Final = "Expected a time within the data retention of the tier and at most 24 hours ahead."
 
 
@@ -41,14 +43,22 @@ def convert_object(field: str, value: msgspec.Raw) -> str:
     return text.decode()
 
 
-def convert_revenue(revenue: Decimal | None) -> str:
-    """Return an amount without an exponent. None is zero.
+def convert_revenue(value: msgspec.Raw) -> str:
+    """Return an amount without an exponent. null is zero.
 
     Raises:
-        InvalidEventError: the amount is no number, or has too many digits.
+        InvalidEventError: the amount is no decimal number, or has too many digits.
     """
-    money = round_money(revenue or Decimal())
-    if money is None or (revenue and money != revenue):
+    text = bytes(value)
+    if text == JSON_NULL:
+        return "0"
+    if not text.startswith((TEXT_START, *NUMBER_STARTS)):
+        raise InvalidEventError("revenue", "invalid_type", REVENUE_TEXT)
+    amount = parse_amount(msgspec.json.decode(text, type=str) if text.startswith(TEXT_START) else text.decode())
+    if amount is None:
+        raise InvalidEventError("revenue", "invalid", REVENUE_TEXT)
+    money = round_money(amount)
+    if money is None or money != amount:
         raise InvalidEventError(
             "revenue", "out_of_range", "Expected at most 12 digits before the decimal point and 6 after."
         )

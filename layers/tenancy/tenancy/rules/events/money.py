@@ -1,11 +1,29 @@
 """Money: decimal amounts with at most 12 digits before the point and 6 after it."""
 
-from decimal import ROUND_HALF_EVEN, Decimal
+import re
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Final
 
 DIGITS_BEFORE_THE_POINT: Final = 12
 STEP: Final = Decimal("0.000001")
 LIMIT: Final = Decimal(10) ** DIGITS_BEFORE_THE_POINT
+
+# Python's Decimal also takes underscores, spaces, the digits of other scripts, and words such as NaN.
+AMOUNT: Final = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
+BEYOND_ALL: Final = Decimal("Infinity")
+
+
+def parse_amount(text: str) -> Decimal | None:
+    """Return the decimal number in *text*, or None if it is none.
+
+    Its digits are 0 to 9. A number with a longer exponent than Decimal takes is infinite.
+    """
+    if AMOUNT.fullmatch(text) is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return BEYOND_ALL
 
 
 def round_money(amount: Decimal) -> Decimal | None:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
-from tenancy.rules.texts import MAX_EXPANSION, compose, is_cheap
+from tenancy.rules.texts import MAX_EXPANSION, NAME_MAX_CHARACTERS, compose, is_cheap
 
-MAX_NAME_CHARACTERS: Final = 255
 DEVICE_MEMBERS: Final = frozenset({"anonymousId", "device_id", "previousId"})
 USER_MEMBERS: Final = frozenset({"userId", "user_id", "previousId"})
 # A cheap test: an object without any of these has no name. A backslash may escape a letter of a member's name.
@@ -55,7 +54,7 @@ def cut_name(name: str) -> str:
 
     Only a longer name is composed (NFC) before the cut, so that all its spellings are cut at one place.
     """
-    if len(name) <= MAX_NAME_CHARACTERS:
+    if len(name) <= NAME_MAX_CHARACTERS:
         return name
-    start = name[: MAX_EXPANSION * MAX_NAME_CHARACTERS]
-    return (compose(start) if is_cheap(start) else start)[:MAX_NAME_CHARACTERS]
+    start = name[: MAX_EXPANSION * NAME_MAX_CHARACTERS]
+    return (compose(start) if is_cheap(start) else start)[:NAME_MAX_CHARACTERS]

@@ -1,42 +1,43 @@
 """Repairs the JSON of Segment SDKs (docs/api.md, "Segment").
 
-Otherwise one invalid text or number would lose its batch. Each function takes valid UTF-8 and reads it a few times. No
-other invalid JSON becomes valid. The bytes 0xFE and 0xFF are in no UTF-8 text, so they can stand for escapes.
+Otherwise one invalid text or number would lose its batch. Each function takes valid UTF-8, reads it a few times in C,
+and calls no Python code for each place that it repairs. So it takes a body of any size. No other invalid JSON becomes
+valid. The bytes 0xFE and 0xFF are in no UTF-8 text, so they can stand for escapes.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
-# The escape of a surrogate or of a pair, after an even number of backslashes. After an odd one it is no escape.
-SURROGATES: Final = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+from tenancy.rules.events.row import NUL
+
+# The escape of a surrogate without its other half. Escaped backslashes are marked before, so `\\u` begins an escape.
+LONE_SURROGATE: Final = re.compile(
+    rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
 )
-PAIR_BYTES: Final = 12
-MAX_SURROGATES: Final = 100_000
-NUL: Final = b"\\u0000"  # as JSON escapes it
 REPLACEMENT: Final = b"\\ufffd"  # U+FFFD
 BACKSLASH, QUOTE = (b"\\\\", b"\xff"), (b'\\"', b"\xfe")  # each escape, and the byte that stands for it
-# Python's json module writes these words, and so does pandas.
-NO_NUMBER: Final = re.compile(rb"NaN|-?Infinity")
-MAX_NO_NUMBERS: Final = 200_000
+# Python's json module writes these words, and so does pandas. The longest comes first.
+NON_FINITE_NUMBERS: Final = (b"-Infinity", b"Infinity", b"NaN")
 DELIMITER: Final = b'"'
+CHUNK_BYTES: Final = 64 * 1024
 
 
 def repair_json(body: bytes) -> bytes:
     """Return *body* with lone surrogates as U+FFFD, and NaN and infinite numbers as null."""
-    return replace_no_numbers(replace_lone_surrogates(body))
+    return replace_non_finite_numbers(replace_lone_surrogates(body))
 
 
 def replace_lone_surrogates(body: bytes) -> bytes:
     """Replace each lone surrogate by U+FFFD, as `String.toWellFormed()` does.
 
-    All other bytes stay. JSON has backslashes in strings only, so no other text matches. A body with more surrogates
-    than any SDK sends stays unchanged, because replacing takes time.
+    All other bytes stay. JSON has backslashes in strings only, so no other text matches.
     """
-    surrogates = body.count(b"\\ud") + body.count(b"\\uD")
-    if not 0 < surrogates <= MAX_SURROGATES:
+    if b"\\ud" not in body and b"\\uD" not in body:
         return body
-    return SURROGATES.sub(lambda found: found[0] if len(found[2]) == PAIR_BYTES else found[1] + REPLACEMENT, body)
+    escape, mark = BACKSLASH
+    return LONE_SURROGATE.sub(rb"\\ufffd", body.replace(escape, mark)).replace(mark, escape)
 
 
 def replace_nul(body: bytes) -> bytes:
@@ -50,25 +51,36 @@ def replace_nul(body: bytes) -> bytes:
     return body.replace(escape, mark).replace(NUL, REPLACEMENT).replace(mark, escape)
 
 
-def replace_no_numbers(body: bytes) -> bytes:
+def replace_non_finite_numbers(body: bytes) -> bytes:
     """Replace `NaN`, `Infinity` and `-Infinity` outside strings by null.
 
-    All other bytes stay. A body with more of these words than any SDK sends stays unchanged, because replacing takes
-    time.
+    All other bytes stay.
     """
-    if not 0 < body.count(b"NaN") + body.count(b"Infinity") <= MAX_NO_NUMBERS:
+    if not any(word in body for word in NON_FINITE_NUMBERS):
         return body
-    marked = body
     for escape, mark in (BACKSLASH, QUOTE):
-        marked = marked.replace(escape, mark)
-    parts: list[bytes] = []
-    start = delimiters = 0
-    for found in NO_NUMBER.finditer(marked):
-        delimiters += marked.count(DELIMITER, start, found.start())
-        is_in_string = delimiters % 2
-        parts += (marked[start : found.start()], found[0] if is_in_string else b"null")
-        start = found.end()
-    repaired = b"".join([*parts, marked[start:]])
+        body = body.replace(escape, mark)
+    body = b"".join(_repaired_chunks(body))
     for escape, mark in (QUOTE, BACKSLASH):
-        repaired = repaired.replace(mark, escape)
-    return repaired
+        body = body.replace(mark, escape)
+    return body
+
+
+def _repaired_chunks(body: bytes) -> Iterator[bytes]:
+    """Yield *body* repaired, in chunks that begin at a delimiter.
+
+    So no word is in two chunks, and few parts are in memory.
+    """
+    start = first_outside = 0
+    while start < len(body):
+        found = body.find(DELIMITER, start + CHUNK_BYTES)
+        end = len(body) if found < 0 else found
+        parts = body[start:end].split(DELIMITER)
+        outside = DELIMITER.join(parts[first_outside::2])
+        for word in NON_FINITE_NUMBERS:
+            outside = outside.replace(word, b"null")
+        if len(parts) > first_outside:
+            parts[first_outside::2] = outside.split(DELIMITER)
+        yield DELIMITER.join(parts)
+        first_outside = (first_outside + len(parts) - 1) % 2
+        start = end

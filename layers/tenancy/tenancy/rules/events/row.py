@@ -63,8 +63,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.organization_id, self.event_timestamp, self.device_id, self.event_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """A rejected event: its index in the batch, its id or None, and the errors."""
 
     index: int
@@ -73,7 +72,11 @@ class Rejection:
 
     def __post_init__(self) -> None:
         """Cut the id, because it may be invalid and too long for an answer."""
-        object.__setattr__(self, "event_id", self.event_id and self.event_id[:ID_SHOWN_CHARACTERS])
+        if self.event_id is not None and len(self.event_id) > ID_SHOWN_CHARACTERS:
+            msgspec.structs.force_setattr(self, "event_id", self.event_id[:ID_SHOWN_CHARACTERS])
+
+
+NOT_VALID: Final = (FieldError(location="", code="invalid", message="The event is not valid."),)
 
 
 class InvalidEventError(Exception):
@@ -82,17 +85,20 @@ class InvalidEventError(Exception):
     *errors* name the fields, with locations in the event. The ingest use case turns them into a `Rejection`.
     """
 
+    errors: tuple[FieldError, ...]
+    event_id: str | None
+
     def __init__(self, field: str, code: str, message: str, *, event_id: str | None = None) -> None:
         """Name one *field* of the event."""
         super().__init__(message)
-        self.errors: tuple[FieldError, ...] = (FieldError(location=field, code=code, message=message),)
+        self.errors = (FieldError(location=field, code=code, message=message),)
         self.event_id = event_id
 
     @classmethod
     def of(cls, errors: Sequence[FieldError], *, event_id: str | None) -> "InvalidEventError":
-        """Name all fields of the event that are at fault."""
-        error = cls("", "invalid", "The event is not valid.", event_id=event_id)
-        error.errors = tuple(errors) or error.errors
+        """Name all fields of the event that are at fault, or none of them."""
+        error = cls.__new__(cls)
+        error.errors, error.event_id = tuple(errors) or NOT_VALID, event_id
         return error
 
 
@@ -153,8 +159,13 @@ def join_members(members: Mapping[str, msgspec.Raw], without: AbstractSet[str]) 
 
     Their texts do not change.
     """
-    parts = (_encoder.encode(name) + b":" + bytes(value) for name, value in members.items() if name not in without)
+    parts = (encode_member(name, value) for name, value in members.items() if name not in without)
     return b"{" + b",".join(parts) + b"}"
+
+
+def encode_member(name: str, value: msgspec.Raw) -> bytes:
+    """Return a member of a JSON object. The text of the value does not change."""
+    return _encoder.encode(name) + b":" + bytes(value)
 
 
 def require_no_nul(**texts: str) -> None:

@@ -4,17 +4,19 @@ SDKs drop refused calls. So a call is refused only if it cannot become an event.
 type counts as absent and stays in `user_properties` unchanged.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from tenancy.rules.events.currencies import find_currency
+from tenancy.rules.events.fields import NUMBER_STARTS, TEXT_START
 from tenancy.rules.events.leap_seconds import find_leap_second
-from tenancy.rules.events.money import format_money, round_money
+from tenancy.rules.events.money import format_money, parse_amount, round_money
 from tenancy.rules.events.names import SubjectNames, cut_name, find_names
 from tenancy.rules.events.placeholders import is_placeholder
 from tenancy.rules.events.row import (
@@ -28,8 +30,9 @@ from tenancy.rules.events.row import (
     format_row_time,
     join_members,
 )
-from tenancy.rules.events.shared_members import NOTHING_SHARED, SharedMembers, members_of
-from tenancy.rules.members import NO_OBJECT_TEXT
+from tenancy.rules.events.shared_members import NOTHING_SHARED, MergedObject, SharedMembers, members_of
+from tenancy.rules.members import JSON_NULL, NO_OBJECT_TEXT
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 BATCH_PATHS: Final = frozenset({"/batch", "/b", "/import"})
@@ -41,10 +44,8 @@ HELD_FOR_CLOCK: Final = "clock"
 # The first and the last time of DateTime64(3): https://clickhouse.com/docs/sql-reference/data-types/datetime64
 NO_TIME: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LAST_MOMENT: Final = datetime(2299, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
-TEXT_MAX_CHARACTERS: Final = 255
 TIME_MEMBERS: Final = ("timestamp", "originalTimestamp")  # the first that is present counts
-ABSENT: Final = b"null"
-NUMBER_STARTS: Final = frozenset(bytes((byte,)) for byte in b"-0123456789")
+ZERO: Final = re.compile(r"-?0(?:\.0*)?(?:[eE][+-]?[0-9]+)?")  # as a JSON number
 
 type Members = Mapping[str, msgspec.Raw]
 
@@ -80,9 +81,8 @@ def parse_segment_message(
 
 def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception: BatchContext) -> EventRow:
     merged = shared.merged_into(call)
-    context = members_of(merged.get("context"))
-    device = members_of(context.get("device"))
-    device_name = _id(device.get("id"), call.get("anonymousId"), call.get("userId"))
+    context, device = merged.context, merged.context.inner("device")
+    device_name = _find_id(device.find("id"), shared.find("device", "id"), call.get("anonymousId"), call.get("userId"))
     if not device_name:
         raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call, reception)
@@ -96,12 +96,12 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
         event_id=_event_id(raw, call, reception),
         event_type=kind,
         event_name=_text(call.get("event"), call.get("name")) or kind,
-        device_id=device_name[:TEXT_MAX_CHARACTERS],
-        session_id=_text(context.get("sessionId")),
-        platform=_platform(context, device),
+        device_id=device_name[:NAME_MAX_CHARACTERS],
+        session_id=_text(context.find("sessionId"), shared.find("sessionId")),
+        platform=_platform(context, device, shared),
         event_timestamp=format_row_time(timestamp),
         properties=properties,
-        user_properties=own_members if merged is call else _join(merged),
+        user_properties=own_members if merged.members is call else _join(merged.members),
         revenue=revenue,
         currency=currency,
         received_at=reception.received_text,
@@ -121,7 +121,7 @@ def _names(properties: str, own_members: str) -> SubjectNames:
 
 def _with_device(names: tuple[str, ...], device_name: str) -> tuple[str, ...]:
     """Return *names* with that of a device whose id is cut, because the id may be cut inside of another spelling."""
-    return names if len(device_name) <= TEXT_MAX_CHARACTERS else tuple(dict.fromkeys([*names, cut_name(device_name)]))
+    return names if len(device_name) <= NAME_MAX_CHARACTERS else tuple(dict.fromkeys([*names, cut_name(device_name)]))
 
 
 def _join(call: Members) -> str:
@@ -134,8 +134,8 @@ def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
     The id is derived if `messageId` is absent, a placeholder or too long. The text is the call's own, without the
     members that its batch shares: a retry may be in another batch.
     """
-    message_id = _scalar(call.get("messageId"))
-    if len(message_id) <= TEXT_MAX_CHARACTERS and not is_placeholder(message_id):
+    message_id = _find_id(call.get("messageId"))
+    if 0 < len(message_id) <= NAME_MAX_CHARACTERS:
         return message_id
     return derive_event_id(reception.organization_id, raw)
 
@@ -147,7 +147,7 @@ def _timestamp(call: Members, reception: BatchContext) -> datetime:
     the time of receipt.
     """
     for name in TIME_MEMBERS:
-        moment = _find_time(bytes(call.get(name, ABSENT)))
+        moment = _find_time(bytes(call.get(name, JSON_NULL)))
         if moment is not None:
             return moment
     return reception.received_at
@@ -171,39 +171,51 @@ def _find_time(value: bytes) -> datetime | None:
 
 
 def _is_placeholder(value: bytes) -> bool:
-    return value.startswith(b'"') and is_placeholder(msgspec.json.decode(value, type=str))
+    return value.startswith(TEXT_START) and is_placeholder(msgspec.json.decode(value, type=str))
 
 
-def _platform(context: Members, device: Members) -> str:
-    named = _text(device.get("type"), members_of(context.get("os")).get("name"))
-    return named.lower() or ("web" if "userAgent" in context else "server")
+def _platform(context: MergedObject, device: MergedObject, shared: SharedMembers) -> str:
+    named = _text(
+        device.find("type"),
+        shared.find("device", "type"),
+        context.inner("os").find("name"),
+        shared.find("os", "name"),
+    )
+    return named.lower() or ("server" if context.find("userAgent") is None else "web")
 
 
 def _money(properties: Members) -> tuple[str, str]:
     """Return revenue and currency, zero if they are no amount of a known currency.
 
-    The original values stay in `properties`.
+    Spaces around them are removed. The original values stay in `properties`.
     """
     named = properties.get("currency")
-    currency = DEFAULT_CURRENCY if named is None or bytes(named) == b"null" else find_currency(_scalar(named))
-    try:
-        money = round_money(Decimal(_scalar(properties.get("revenue")) or "0"))
-    except InvalidOperation:
-        money = None
+    currency = DEFAULT_CURRENCY if named is None or bytes(named) == JSON_NULL else find_currency(_scalar(named))
+    text = _scalar(properties.get("revenue")).strip()
+    amount = parse_amount(text) if text else Decimal()
+    money = None if amount is None else round_money(amount)
     if money is None or currency is None:
         return "0", DEFAULT_CURRENCY
     return format_money(money), currency
 
 
-def _id(*candidates: msgspec.Raw | None) -> str:
-    """Return the first candidate that is no placeholder in its first 255 characters, as it was sent."""
-    texts = map(_scalar, candidates)
-    return next((text for text in texts if not is_placeholder(text[:TEXT_MAX_CHARACTERS])), "")
+def _find_id(*candidates: msgspec.Raw | None) -> str:
+    """Return the text of the first candidate that is no placeholder, or nothing.
+
+    Only the part of the text that is stored decides. The number zero is a placeholder in every spelling.
+    """
+    return next(filter(None, map(_id_text, candidates)), "")
+
+
+def _id_text(value: msgspec.Raw | None) -> str:
+    text = _scalar(value)
+    is_zero = value is not None and not bytes(value).startswith(TEXT_START) and ZERO.fullmatch(text)
+    return "" if is_zero or is_placeholder(text[:NAME_MAX_CHARACTERS]) else text
 
 
 def _text(*candidates: msgspec.Raw | None) -> str:
     """Return the first candidate that is not empty, cut to 255 characters."""
-    return next((text[:TEXT_MAX_CHARACTERS] for text in map(_scalar, candidates) if text), "")
+    return next((text[:NAME_MAX_CHARACTERS] for text in map(_scalar, candidates) if text), "")
 
 
 def _scalar(value: msgspec.Raw | None) -> str:
@@ -212,6 +224,6 @@ def _scalar(value: msgspec.Raw | None) -> str:
     Other values are empty.
     """
     text = b"" if value is None else bytes(value)
-    if text[:1] == b'"':
+    if text.startswith(TEXT_START):
         return str(msgspec.json.decode(text))
-    return text.decode() if text[:1] in NUMBER_STARTS else ""
+    return text.decode() if text.startswith(NUMBER_STARTS) else ""

@@ -18,7 +18,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.audit_logs import insert_refusal
 from tenancy.stores.postgres.platform.deletions import list_erasing
 
-OF_ORGANIZATION: Final = re.compile(r"by organization ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
+OF_ORGANIZATION: Final = re.compile(r"by organization ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
 
 
 def record_messages(platform_db: Database, messages: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import chain, islice
 from typing import Final
 
@@ -11,6 +12,7 @@ from msgspec import Raw, structs
 from tenancy.errors import MAX_ERRORS, FieldError, InvalidError, MalformedRequestError, TooLargeError
 from tenancy.rules.events.batch import Batch, SegmentBatch
 from tenancy.rules.events.event import parse_event
+from tenancy.rules.events.event_errors import MAX_EXPLAINED, refuse_invalid_event
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
 from tenancy.rules.events.shared_members import SharedMembers
@@ -21,6 +23,7 @@ from tenancy.rules.tenant import Tenant
 EVENTS_MEMBER: Final = "events"  # of the body of POST /v1/events
 
 type Identity = tuple[str, str, str, str]
+type ParseOne = Callable[[bytes, BatchContext], EventRow]
 
 
 class NoValidEventError(InvalidError):
@@ -121,13 +124,16 @@ class ParsedBatch:
 def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedBatch:
     """Parse the events of POST /v1/events.
 
+    The first `MAX_EXPLAINED` invalid ones have the errors of all their fields.
+
     Raises:
         InvalidError: no event is valid, or a member of the batch is not.
         TenantMismatchError: the batch or an event names another organization.
     """
     if batch.organization_id is not None:
         require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
-    return _parse(tenant, batch.events, parse_event, at=(EVENTS_MEMBER,), errors=batch.errors, now=now)
+    parse, short = parse_event, partial(parse_event, explain=refuse_invalid_event)
+    return _parse(tenant, batch.events, (parse, short), at=(EVENTS_MEMBER,), errors=batch.errors, now=now)
 
 
 def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str | None, now: datetime) -> ParsedBatch:
@@ -145,7 +151,7 @@ def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str 
         require_own(tenant, find_mentions(raw))
         return parse_segment_message(raw, context, event_type=event_type, shared=shared)
 
-    return _parse(tenant, batch.batch, parse, at=("batch",) if event_type is None else None, now=now)
+    return _parse(tenant, batch.batch, (parse, parse), at=("batch",) if event_type is None else None, now=now)
 
 
 def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
@@ -161,7 +167,7 @@ def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
 def _parse(
     tenant: Tenant,
     raws: Iterable[Raw],
-    parse: Callable[[bytes, BatchContext], EventRow],
+    parse: tuple[ParseOne, ParseOne],
     *,
     at: tuple[str, ...] | None,
     errors: Sequence[FieldError] = (),
@@ -169,14 +175,17 @@ def _parse(
 ) -> ParsedBatch:
     """Parse *raws*, the list at *at* in the body, or the body itself.
 
+    *parse* has the parser of the events, and the one that is used after `MAX_EXPLAINED` invalid events.
+
     The *errors* of the batch are raised after all events were parsed, because a mismatch of an event comes first.
     """
     context = BatchContext(organization_id=tenant.organization_id, received_at=now)
     rows: dict[int, EventRow] = {}
     rejected: list[Rejection] = []
+    first, further = parse
     for index, raw in enumerate(raws):
         try:
-            rows[index] = parse(bytes(raw), context)
+            rows[index] = (first if len(rejected) < MAX_EXPLAINED else further)(bytes(raw), context)
         except InvalidEventError as error:
             located = within_body(error.errors, *(() if at is None else (*at, index)))
             rejected.append(Rejection(index=index, event_id=error.event_id, errors=tuple(located)))
