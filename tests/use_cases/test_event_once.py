@@ -295,8 +295,12 @@ class Orders(RuleBasedStateMachine):
 
 
 def test_any_order_stores_and_bills_each_event_once(make_history: MakeHistory) -> None:
+    class NewOrders(Orders):
+        def __init__(self) -> None:
+            super().__init__(make_history())
+
     run_state_machine_as_test(
-        lambda: Orders(make_history()),
+        NewOrders,
         settings=settings(
             max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
         ),
