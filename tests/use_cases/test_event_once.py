@@ -295,12 +295,8 @@ class Orders(RuleBasedStateMachine):
 
 
 def test_any_order_stores_and_bills_each_event_once(make_history: MakeHistory) -> None:
-    class NewOrders(Orders):
-        def __init__(self) -> None:
-            super().__init__(make_history())
-
     run_state_machine_as_test(
-        NewOrders,
+        lambda: Orders(make_history()),  # type: ignore[arg-type]  # it is only called
         settings=settings(
             max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
         ),
