@@ -171,7 +171,7 @@ def _find_time(value: bytes) -> datetime | None:
 
 
 def _is_placeholder(value: bytes) -> bool:
-    return value.startswith(b'"') and is_placeholder(msgspec.json.decode(value, type=str))
+    return value.startswith(TEXT_START) and is_placeholder(msgspec.json.decode(value, type=str))
 
 
 def _platform(context: MergedObject, device: MergedObject, shared: SharedMembers) -> str:
