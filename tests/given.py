@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+from argon2 import PasswordHasher
 from pydantic import SecretStr
 
 from scripts.stack import postgres, valkey
@@ -35,7 +37,7 @@ EXPORTS_BUCKET = "exports"
 DEAD_LETTERS_BUCKET = "dead-letters"
 SENDER = "no-reply@attribution.localhost"
 PASSWORD = "correct horse battery staple"
-
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 OPERATOR = Actor(
     kind=CallerKind.OPERATOR,
@@ -117,10 +119,15 @@ def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:
 
 
 def provision(databases: Databases, targets: OutboxTargets, name: str, tier: Tier) -> Provisioned:
-    """Provision an organization and run its outbox entries, as the sweep does."""
-    provisioned = provision_organization(
-        databases.platform, targets, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
-    )
+    """Provision an organization and run its outbox entries, as the sweep does.
+
+    Its password is hashed cheaply, because most tests need no password and each needs an organization.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tenancy.use_cases.organizations.provision.HASHER", CHEAP_HASHER)
+        provisioned = provision_organization(
+            databases.platform, targets, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
+        )
     run_due_entries(databases.platform, targets, now=datetime.now(UTC))
     return provisioned
 
