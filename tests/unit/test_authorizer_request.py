@@ -64,7 +64,7 @@ def refusal_of(authorizer: Function, event: Any) -> str:  # noqa: ANN401 - any e
     return str(error.value)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(event=EVENTS)
 def test_any_event_without_a_credential_is_unauthorized(authorizer: Function, event: object) -> None:
     assert refusal_of(authorizer, event) == "Unauthorized"

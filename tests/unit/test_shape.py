@@ -42,9 +42,16 @@ def trees(*folders: str) -> dict[str, ast.Module]:
     return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in paths}
 
 
+@cache
+def all_nodes(*folders: str) -> list[tuple[str, ast.AST]]:
+    """Return every node with the path of its module. It is cached, because a walk takes a second."""
+    return [(path, node) for path, tree in trees(*folders).items() for node in ast.walk(tree)]
+
+
 def nodes[T: ast.AST](kinds: type[T] | tuple[type[T], ...], *folders: str) -> Iterator[tuple[str, T]]:
-    for path, tree in trees(*folders).items():
-        yield from ((path, node) for node in ast.walk(tree) if isinstance(node, kinds))
+    for path, node in all_nodes(*folders):
+        if isinstance(node, kinds):
+            yield path, node
 
 
 def docstrings() -> Iterator[tuple[str, str]]:
