@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import docker  # type: ignore[import-untyped]  # ships no types
 import psutil
 from docker.errors import DockerException, ImageNotFound  # type: ignore[import-untyped]  # the same
 
-from scripts.stack.deployment import machine_architecture
+from scripts.stack.deployment import function_ids, machine_architecture
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TIMEOUT_SECONDS: Final = 900
@@ -26,6 +27,7 @@ FIRST_FAULT: Final = 500
 REFUSED: Final = "Unauthorized"  # the authorizer's refusal
 STATE_MACHINE: Final = ROOT / "functions" / "delete" / "delete_organization.asl.json"
 LISTEN_ON_BRIDGE: Final = "Start it with STACK_HOSTS=127.0.0.1,{} make up"
+URL_SUFFIX: Final = "_URL"  # of a variable with the URL of a queue
 BRIDGE: Final = "docker0"
 USUAL_BRIDGE_ADDRESS: Final = "172.17.0.1"
 
@@ -78,9 +80,17 @@ def listens(host: str, port: int) -> bool:
 
 def answers(sample: Path) -> bool:
     """Tell whether the sample's function answers it, and print the answer in short."""
+    function = function_ids(ROOT)[sample.parent.name]
+    variables = json.loads(variables_file().read_text(encoding="utf-8"))[function]
     try:
         done = subprocess.run(
-            command(sample), cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+            command(function),
+            input=with_queues(sample.read_text(encoding="utf-8"), variables),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         verdict = f"failed: no answer in {TIMEOUT_SECONDS} s"
@@ -91,17 +101,32 @@ def answers(sample: Path) -> bool:
     return not verdict.startswith("failed")
 
 
-def command(sample: Path) -> list[str]:
-    """Return the command line of docs/operations.md, whose options are in samconfig.toml."""
-    function = "".join(word.title() for word in sample.parent.name.split("_"))
-    line = [str(Path(sys.executable).with_name("sam")), "local", "invoke", function, "-e", str(sample)]
+def variables_file() -> Path:
+    """Return the file in which the stack wrote the variables of the functions."""
+    return ROOT / (os.environ.get("STACK_DIR") or ".local") / "env.json"
+
+
+def with_queues(event: str, variables: Mapping[str, str]) -> str:
+    """Return *event* with the names of the stack's queues in its ARNs.
+
+    A sample names the queue in the variable `DEAD_LETTERS_URL` `dead-letters`, and so on.
+    """
+    for variable, url in variables.items():
+        if variable.endswith(URL_SUFFIX):
+            name = variable.removesuffix(URL_SUFFIX).lower().replace("_", "-")
+            event = event.replace(f':{name}"', f':{url.rpartition("/")[2]}"')
+    return event
+
+
+def command(function: str) -> list[str]:
+    """Return the command line of docs/operations.md, which reads the event from its input.
+
+    Its options are in samconfig.toml.
+    """
+    line = [str(Path(sys.executable).with_name("sam")), "local", "invoke", function, "-e", "-"]
     if stack := os.environ.get("STACK_DIR"):
-        line += [
-            "--template-file",
-            str(ROOT / stack / "build/template.yaml"),
-            "--env-vars",
-            str(ROOT / stack / "env.json"),
-        ]
+        template = str(ROOT / stack / "build/template.yaml")
+        line += ["--template-file", template, "--env-vars", str(variables_file())]
     return line
 
 

@@ -20,6 +20,7 @@ from scripts.stack.loopback import request
 from scripts.stack.settings import StackSettings
 
 ARTIFACTS = "tenancy-artifacts"
+FUNCTIONS = "functions/"
 STANDING = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 UNDER_WAY = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
 FAILED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
@@ -40,9 +41,21 @@ _TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 
 def template_parameters(settings: StackSettings, wanted: Mapping[str, str]) -> dict[str, str]:
     """Return those of the *wanted* parameters that the template has."""
-    text = (settings.root / "template.yaml").read_text(encoding="utf-8")
-    declared = yaml.load(text, Loader=_TemplateLoader).get("Parameters", {})  # noqa: S506 - a SafeLoader
+    declared = _read_template(settings.root).get("Parameters", {})
     return {name: value for name, value in wanted.items() if name in declared}
+
+
+def function_ids(root: Path) -> dict[str, str]:
+    """Return the logical id of each function in the template by the name of its folder."""
+    resources = _read_template(root)["Resources"].items()
+    code = {name: str(resource.get("Properties", {}).get("CodeUri", "")) for name, resource in resources}
+    return {uri.removeprefix(FUNCTIONS): name for name, uri in code.items() if uri.startswith(FUNCTIONS)}
+
+
+def _read_template(root: Path) -> dict[str, Any]:
+    text = (root / "template.yaml").read_text(encoding="utf-8")
+    template: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 - a SafeLoader
+    return template
 
 
 def machine_architecture() -> str:

@@ -15,6 +15,7 @@ from samcli.lib.providers.api_provider import ApiProvider  # type: ignore[import
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]  # the same
 
 from scripts import build, sam_local
+from scripts.stack.deployment import function_ids
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTED = re.compile(r"^ +(?:\S+/)?sam local invoke (\w+) -e (\S+)", re.MULTILINE)
@@ -98,8 +99,24 @@ def test_documented_lines_name_functions_and_samples() -> None:
 
     assert lines
     for function, sample in lines:
-        assert sam_local.command(ROOT / sample)[1:4] == ["local", "invoke", function]
+        assert sam_local.command(function)[1:4] == ["local", "invoke", function]
+        assert function_ids(ROOT)[(ROOT / sample).parent.name] == function
         assert (ROOT / sample).is_file()
+
+
+def test_samples_are_those_of_functions_in_the_template() -> None:
+    folders = {sample.parent.name for sample in (ROOT / "events").glob("*/*.json")}
+
+    assert folders <= set(function_ids(ROOT))
+    assert set(function_ids(ROOT)) == {path.parent.name for path in ROOT.glob("functions/*/app.py")}
+
+
+def test_sample_of_a_queue_names_that_of_the_stack() -> None:
+    url = "http://host.docker.internal:4566/000000000000/tenancy-local-DeadLetters-42B3"
+
+    event = sam_local.with_queues('{"eventSourceARN": "arn:aws:sqs:x:1:dead-letters"}', {"DEAD_LETTERS_URL": url})
+
+    assert json.loads(event) == {"eventSourceARN": "arn:aws:sqs:x:1:tenancy-local-DeadLetters-42B3"}
 
 
 def test_missing_docker_engine_is_one_line(tmp_path: Path) -> None:
