@@ -22,7 +22,7 @@ from tenancy.rules.tiers import QUOTAS, RATE_LIMIT_BLOCK_SECONDS, RATE_LIMIT_WIN
 from tenancy.rules.usage import MonthSoFar
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import ADMIT, PUT_STANDING, SEED_USAGE, admit_tenant, put_standing, seed_usage
-from tests.given import Servers
+from tests.given import Servers, sold
 
 ACME = uuid4()
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -121,16 +121,16 @@ def test_missing_key_or_field_is_unknown(counters: Redis) -> None:
     bucket, standing, usage = (f"{{{ACME}}}:{name}" for name in ("rate:ingest", "standing", "usage:2026-11"))
     assert admit() == ["unknown"]
 
-    counters.run(PUT_STANDING, [standing], [1, "starter", "active", 0, "", "", 60_000])
+    counters.run(PUT_STANDING, [standing], [1, "starter", "active", 0, "", "", "", "", 60_000])
     assert admit() == ["unknown"]
 
     counters.run(SEED_USAGE, [usage], [4_000_000_000_000, "2026-11-24", 0, 0, 0, 0, 0])
     assert admit() == ["unknown"]
 
-    counters.run(PUT_STANDING, [standing], [1, "starter", "active", 0, "key", "live", 60_000])
+    counters.run(PUT_STANDING, [standing], [1, "starter", "active", 0, "", "", "key", "live", 60_000])
     assert admit()[0] == "admitted"
 
-    counters.run(PUT_STANDING, [standing], [2, "platinum", "active", 0, "", "", 60_000])
+    counters.run(PUT_STANDING, [standing], [2, "platinum", "active", 0, "", "", "", "", 60_000])
     assert admit() == ["unknown"]
 
 
@@ -148,7 +148,7 @@ def test_newer_standing_wins_in_any_order(
     key = f"{{{uuid4()}}}:standing"
 
     for version, status in (first, second):
-        counters.run(PUT_STANDING, [key], [version, "starter", status, 0, "", "", 60_000])
+        counters.run(PUT_STANDING, [key], [version, "starter", status, 0, "", "", "", "", 60_000])
 
     with Client.from_url(servers.valkey_url, decode_responses=True) as client:
         assert client.hget(key, "status") == expected
@@ -165,7 +165,7 @@ def test_revocation_and_later_epoch_are_never_replaced(
     key = f"{{{uuid4()}}}:standing"
 
     for credential in written:
-        counters.run(PUT_STANDING, [key], [1, "starter", "active", 0, "one", credential, 60_000])
+        counters.run(PUT_STANDING, [key], [1, "starter", "active", 0, "", "", "one", credential, 60_000])
 
     with Client.from_url(servers.valkey_url, decode_responses=True) as client:
         assert client.hget(key, "credential:one") == expected
@@ -200,7 +200,7 @@ def test_script_divides_events_like_the_rule(
         held=quotas.grace_events_per_month - grace_left,
         storage_bytes=quotas.storage_bytes if is_full else 0,
     )
-    standing = Standing(tier=tier, status=OrganizationStatus.ACTIVE, epoch=0, version=1)
+    standing = Standing(entitlements=sold(tier), status=OrganizationStatus.ACTIVE, epoch=0, version=1)
     put_standing(counters, organization_id, standing, credential=(credential_id, LIVE))
     seed_usage(counters, organization_id, so_far, now=START)
 
@@ -217,5 +217,7 @@ def test_script_divides_events_like_the_rule(
 
     assert isinstance(decided, Admission)
     counted = events + sum(age <= quotas.data_retention_days for age in ages)
-    admitted = Admission(verdict=AdmissionVerdict.ADMITTED, rate=decided.rate, tier=tier, status=decided.status)
+    admitted = Admission(
+        verdict=AdmissionVerdict.ADMITTED, rate=decided.rate, entitlements=sold(tier), status=decided.status
+    )
     assert decided == admitted.with_events(counted, so_far, all_or_nothing=all_or_nothing)

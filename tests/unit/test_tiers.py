@@ -78,14 +78,6 @@ def test_storage_is_sold_in_gibibytes() -> None:
     assert QUOTAS[Tier.STARTER].storage_bytes == 10 * 1024**3
 
 
-@pytest.mark.parametrize("tier", Tier)
-def test_gateway_throttles_at_twice_the_rate_limit(tier: Tier) -> None:
-    quotas = QUOTAS[tier]
-
-    assert quotas.gateway_burst == 2 * quotas.api_requests_per_minute
-    assert quotas.gateway_rate_per_second == pytest.approx(2 * quotas.api_requests_per_minute / 60, abs=0.005)
-
-
 def test_table_is_immutable() -> None:
     with pytest.raises(TypeError):
         QUOTAS[Tier.STARTER] = QUOTAS[Tier.ENTERPRISE]  # type: ignore[index]

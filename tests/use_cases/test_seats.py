@@ -18,7 +18,7 @@ from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.users import count_users, insert_user
 from tenancy.use_cases.organizations.claim_seat import claim_seat
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import Databases
+from tests.given import Databases, sold
 from tests.use_cases.admitting import NOW
 
 type Add = Callable[[Connection, UUID], None]
@@ -53,7 +53,7 @@ def claim(databases: Databases, provisioned: Provisioned, metric: Metric, add: A
 def test_concurrent_inserts_never_exceed_the_limit_of_the_tier(
     databases: Databases, acme: Provisioned, metric: Metric, add: Add, count: Callable[[Connection, UUID], int]
 ) -> None:
-    limit, barrier = limit_of(Tier.STARTER, metric), Barrier(16)
+    limit, barrier = limit_of(sold(Tier.STARTER), metric), Barrier(16)
 
     assert limit is not None
 

@@ -204,7 +204,7 @@ class TransitionNotAllowedError(Refusal):
 
 
 class DowngradeBlockedError(Refusal):
-    """The organization exceeds a quota of the smaller tier.
+    """The organization exceeds a limit of its new entitlements.
 
     `blockers` lists the metrics.
     """
@@ -212,10 +212,10 @@ class DowngradeBlockedError(Refusal):
     status, code, title = 409, "downgrade_blocked", "Downgrade Blocked"
 
     def __init__(self, blockers: Sequence[str]) -> None:
-        """Name the metrics that exceed the new tier."""
+        """Name the metrics that exceed the new limits."""
         super().__init__(
-            f"The organization has more {' and '.join(blockers)} than the new tier includes. "
-            "Choose a tier that includes them."
+            f"The organization has more {' and '.join(blockers)} than the change allows. "
+            "Choose a tier or overrides that include them."
         )
         self.members = {"blockers": list(blockers)}
 

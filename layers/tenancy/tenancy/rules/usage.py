@@ -7,8 +7,8 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.rules.durations import MONTH_CLOSING_TIME, SETTLING_TIME
+from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.tiers import Tier
 
 TOTAL_PERIOD: Final = date(1970, 1, 1)  # the period of metrics that count in total
 
@@ -78,7 +78,7 @@ class MonthlyUsage:
     """
 
     organization_id: UUID
-    tier: Tier
+    entitlements: Entitlements
     status: OrganizationStatus
     events: int
     api_requests: int

@@ -61,7 +61,7 @@ def usage_document(report: UsageReport, *, cursor: str | None, limit: int) -> di
     page = Page.of(days, limit, lambda day: listed.format_cursor(DayPosition(day.metric_date)))
     return {
         "organization_id": str(report.organization_id),
-        "tier": report.tier.value,
+        "tier": report.entitlements.tier.value,
         "period": {"start": report.period.start.isoformat(), "end": report.period.end.isoformat()},
         "quotas": {
             metric.value: {"used": allowance.used, "limit": allowance.limit, "remaining": allowance.remaining}

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.standing import REVOKED, Standing
 from tenancy.rules.tiers import Tier
@@ -11,7 +12,7 @@ from tenancy.rules.usage import TOTAL_PERIOD, CountedMonth, MonthSoFar, Period
 from tenancy.stores.postgres.client import Connection
 
 FIND_STANDING: Final = """
-    SELECT tier, status, token_epoch, (extract(epoch FROM updated_at) * 1000000)::bigint
+    SELECT tier, overrides, status, token_epoch, (extract(epoch FROM updated_at) * 1000000)::bigint
     FROM organizations WHERE id = %s
 """
 # A live API key, or the epoch of an active user.
@@ -47,8 +48,9 @@ def find_standing(conn: Connection, organization_id: UUID) -> Standing | None:
     row = conn.execute(FIND_STANDING, (organization_id,)).fetchone()
     if row is None:
         return None
-    tier, status, epoch, version = row
-    return Standing(tier=Tier(tier), status=OrganizationStatus(status), epoch=epoch, version=version)
+    tier, overrides, status, epoch, version = row
+    entitlements = Entitlements(tier=Tier(tier), overrides=overrides)
+    return Standing(entitlements=entitlements, status=OrganizationStatus(status), epoch=epoch, version=version)
 
 
 def find_credential(conn: Connection, organization_id: UUID, credential_id: UUID) -> str:

@@ -4,9 +4,10 @@
 -- ARGV   1 now, 2 window, 3 block (ms)   4 day, 5 hour (UTC)   6 id of the credential, 7 its epochs ('' for a key)
 --        8 number of the request's events that every retention includes   9 ages of its other events in days, with
 --        commas   10 '1': accept or hold all of the events or none
---        from 11 on, seven values for each tier: name, requests per minute; per month requests, events, held events;
---        stored bytes; retention in days
--- result {verdict, tier, status, limit, requests in the window, its end (ms), accepted, held, metric, used}
+--        from 11 on, seven values for each tier: name, then its limits: requests per minute; per month requests,
+--        events, held events; stored bytes; retention in days ('' is unlimited)
+-- result {verdict, tier, status, limit, requests in the window, its end (ms), accepted, held, metric, used,
+--         overrides of the organization ('' for none)}
 --        {'unauthenticated'} if the credential is revoked or its epochs are not the current ones
 --        {'unknown'} if a key, a field or the tier is missing. The caller then reads PostgreSQL: a missing value means
 --        neither 0 nor active.
@@ -18,13 +19,26 @@ local events, ages, all_or_nothing = tonumber(ARGV[8]), ARGV[9], ARGV[10] == '1'
 local FIRST_TIER, VALUES_PER_TIER = 11, 7
 local is_tenant = #KEYS > 1
 
-local tier, status = ARGV[FIRST_TIER], ''
+-- Return the limits of a standing, or nil: a release that knows another number of limits, or none, has written it last.
+local function own_limits(limits, limits_version, version)
+    if not limits or limits_version ~= version then return nil end
+    local row = {}
+    for limit in string.gmatch(limits .. ',', '([^,]*),') do row[#row + 1] = limit end
+    if #row ~= VALUES_PER_TIER - 1 then return nil end
+    return row
+end
+
+local tier, status, overrides, limits = ARGV[FIRST_TIER], '', '', nil
 if is_tenant then
-    local standing = redis.call('HMGET', standing_key, 'tier', 'status', 'epoch', 'credential:' .. credential_id)
+    local standing = redis.call('HMGET', standing_key, 'tier', 'status', 'epoch', 'credential:' .. credential_id,
+        'version', 'limits_version', 'limits', 'overrides')
     local stored_tier, stored_status, epoch, credential = standing[1], standing[2], standing[3], standing[4]
+    local version, limits_version, stored_limits, stored_overrides = standing[5], standing[6], standing[7], standing[8]
     if not (stored_tier and stored_status and epoch and credential) then return {'unknown'} end
     if redis.call('EXISTS', usage_key) == 0 then return {'unknown'} end
     tier, status = stored_tier, stored_status
+    limits = own_limits(stored_limits, limits_version, version)
+    if limits then overrides = stored_overrides or '' end
     if credential == 'revoked' or (epochs ~= '' and epochs ~= epoch .. '.' .. credential) then
         return {'unauthenticated'}
     end
@@ -32,9 +46,12 @@ end
 local place = FIRST_TIER
 while ARGV[place] and ARGV[place] ~= tier do place = place + VALUES_PER_TIER end
 if not ARGV[place] then return {'unknown'} end
-local requests_per_minute, requests_per_month = tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2])
-local events_per_month, held_per_month = tonumber(ARGV[place + 3]), tonumber(ARGV[place + 4])
-local max_bytes, retention_days = tonumber(ARGV[place + 5]), tonumber(ARGV[place + 6])
+local function limit_at(position)
+    return tonumber(limits and limits[position] or ARGV[place + position]) or math.huge
+end
+local requests_per_minute, requests_per_month = limit_at(1), limit_at(2)
+local events_per_month, held_per_month = limit_at(3), limit_at(4)
+local max_bytes, retention_days = limit_at(5), limit_at(6)
 for age in string.gmatch(ages, '%d+') do
     if tonumber(age) <= retention_days then events = events + 1 end
 end
@@ -49,7 +66,7 @@ redis.call('HSET', bucket_key, 'requests', requests, 'ends_at', string.format('%
 redis.call('PEXPIRE', bucket_key, window_ms + block_ms)
 
 local function answer(verdict, accepted, held, metric, used)
-    return {verdict, tier, status, requests_per_minute, requests, ends_at, accepted, held, metric, used}
+    return {verdict, tier, status, requests_per_minute, requests, ends_at, accepted, held, metric, used, overrides}
 end
 if requests > requests_per_minute then return answer('rate_limited', 0, 0, '', 0) end
 if not is_tenant then return answer('admitted', 0, 0, '', 0) end

@@ -17,7 +17,7 @@ from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.rate_limit import RateWindow, count_request, rate_state
 from tenancy.rules.standing import LIVE, REVOKED
 from tenancy.rules.tenant import Caller, Operator, Tenant
-from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS
+from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE
 from tenancy.rules.usage import CountedMonth, MonthSoFar
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.counters import (
@@ -65,7 +65,7 @@ class AdmissionGate:
     ) -> Admission:
         """Decide on one request of *caller* with so many *events*, and reserve quota for them.
 
-        *ages* has the age in days of each further event. It counts only if the retention of the tier includes it.
+        *ages* has the age in days of each further event. It counts only if the organization's retention includes it.
 
         The first events that fit the month's quota are accepted. The next events that fit the grace band are held.
         With *all_or_nothing* either all events fit or none is reserved.
@@ -195,7 +195,7 @@ class AdmissionGate:
         if known is None:
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
         admission = self._admit_by_standing(caller, known, now=now)
-        retention_days = QUOTAS[known.standing.tier].data_retention_days
+        retention_days = known.standing.entitlements.quotas.data_retention_days
         events += sum(age <= retention_days for age in ages)
         if events and admission.verdict is AdmissionVerdict.ADMITTED:
             admission = admission.with_events(events, self._month_so_far(caller, now), all_or_nothing=all_or_nothing)
@@ -213,7 +213,7 @@ class AdmissionGate:
         if not _is_valid(caller, known):
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
         standing = known.standing
-        limit = QUOTAS[standing.tier].api_requests_per_minute
+        limit = standing.entitlements.quotas.api_requests_per_minute
         rate = rate_state(self._window(caller.organization_id, caller.bucket, limit, now), limit=limit, now=now)
         verdict = (
             AdmissionVerdict.ADMITTED if standing.status is OrganizationStatus.ACTIVE else AdmissionVerdict.INACTIVE
@@ -222,7 +222,7 @@ class AdmissionGate:
         return Admission(
             verdict=verdict,
             rate=rate,
-            tier=standing.tier,
+            entitlements=standing.entitlements,
             status=standing.status,
         )
 

@@ -144,7 +144,9 @@ def _notices(usage: MonthlyUsage, today: date) -> list[QuotaNotice]:
     return [
         notice
         for metric, amount in used.items()
-        for notice in list_reached_thresholds(usage.organization_id, usage.tier, metric, used=amount, today=today)
+        for notice in list_reached_thresholds(
+            usage.organization_id, usage.entitlements, metric, used=amount, today=today
+        )
     ]
 
 

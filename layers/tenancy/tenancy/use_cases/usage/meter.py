@@ -74,7 +74,7 @@ def record_usage(
             message = f"`amount` would make the stored bytes negative: {account.reported} bytes are reported so far."
             raise _invalid("amount", message)
         if not account.allowance.admits(amount):
-            raise quota_exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
+            raise quota_exceeded(tenant.entitlements, metric, used=account.used, reserved=account.reserved)
         return account.add(conn, amount, uuid4(), idempotency_key=idempotency_key)
 
 
@@ -91,7 +91,7 @@ def reserve_usage(
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
         if not account.allowance.admits(amount):
-            raise quota_exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
+            raise quota_exceeded(tenant.entitlements, metric, used=account.used, reserved=account.reserved)
         reservation_id = uuid4()
         insert_reservation(
             conn, tenant.organization_id, reservation_id, metric, amount, expires_at=now + valid_for, now=now
@@ -169,7 +169,7 @@ class _Account:
 
     @property
     def limit(self) -> int | None:
-        return limit_of(self.tenant.tier, self.metric)
+        return limit_of(self.tenant.entitlements, self.metric)
 
     @property
     def allowance(self) -> Allowance:
@@ -192,7 +192,9 @@ class _Account:
             idempotency_key=idempotency_key,
             now=self.now,
         )
-        notices = list_reached_thresholds(organization_id, self.tenant.tier, self.metric, used=used, today=today)
+        notices = list_reached_thresholds(
+            organization_id, self.tenant.entitlements, self.metric, used=used, today=today
+        )
         insert_notices(conn, organization_id, notices, now=self.now)
         return answered
 

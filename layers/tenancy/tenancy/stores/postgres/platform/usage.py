@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import (
@@ -79,7 +80,7 @@ UPSERT_DAILY_REQUESTS: Final = """
     WHERE tenant_usage.api_requests_count < excluded.api_requests_count
 """
 LIST_MONTHLY_USAGE: Final = """
-    SELECT o.id, o.tier, o.status, coalesce(u.events, 0), coalesce(u.api_requests, 0), coalesce(p.used, 0),
+    SELECT o.id, o.tier, o.overrides, o.status, coalesce(u.events, 0), coalesce(u.api_requests, 0), coalesce(p.used, 0),
            coalesce(m.storage_bytes, 0) + coalesce(s.used, 0)
     FROM organizations AS o
     LEFT JOIN (
@@ -185,14 +186,14 @@ def list_monthly_usage(conn: Connection, month: Period) -> list[MonthlyUsage]:
     return [
         MonthlyUsage(
             organization_id=organization_id,
-            tier=Tier(tier),
+            entitlements=Entitlements(tier=Tier(tier), overrides=overrides),
             status=OrganizationStatus(status),
             events=events,
             api_requests=requests,
             ml_predictions=predictions,
             storage_bytes=storage_bytes,
         )
-        for organization_id, tier, status, events, requests, predictions, storage_bytes in conn.execute(
+        for organization_id, tier, overrides, status, events, requests, predictions, storage_bytes in conn.execute(
             LIST_MONTHLY_USAGE, values
         )
     ]
