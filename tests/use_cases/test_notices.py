@@ -118,6 +118,20 @@ def test_both_thresholds_are_announced_once_to_active_admins(
     assert bus() == []
 
 
+def test_threshold_goes_by_the_override(
+    databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned, globex: Provisioned
+) -> None:
+    for provisioned in (acme, globex):
+        use(databases, provisioned, 8)
+    with superuser(databases) as conn:
+        statement = "UPDATE organizations SET overrides = '{\"events_per_month\": 10}' WHERE id = %s"
+        conn.execute(statement, (acme.organization.id,))
+
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your quota of events is used")]
+
+
 def test_threshold_is_announced_once_in_each_month(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
