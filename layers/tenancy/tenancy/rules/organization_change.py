@@ -12,6 +12,9 @@ from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationSta
 from tenancy.rules.texts import parse_name
 from tenancy.rules.tiers import Tier
 
+# Not a `type` statement: pydantic would add its schema to that of the model, beside the validator.
+Override = OverrideValue | None
+
 
 def _settable(status: OrganizationStatus) -> OrganizationStatus:
     if status not in CHANGEABLE:
@@ -27,17 +30,17 @@ class OverrideChanges(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    events_per_month: OverrideValue | None = None
-    api_requests_per_minute: OverrideValue | None = None
-    storage_gb: OverrideValue | None = None
-    users: OverrideValue | None = None
-    apps: OverrideValue | None = None
-    data_retention_days: OverrideValue | None = None
-    audit_retention_days: OverrideValue | None = None
-    ml_predictions_per_month: OverrideValue | None = None
-    custom_models: OverrideValue | None = None
-    white_label: OverrideValue | None = None
-    sso: OverrideValue | None = None
+    events_per_month: Override = None
+    api_requests_per_minute: Override = None
+    storage_gb: Override = None
+    users: Override = None
+    apps: Override = None
+    data_retention_days: Override = None
+    audit_retention_days: Override = None
+    ml_predictions_per_month: Override = None
+    custom_models: Override = None
+    white_label: Override = None
+    sso: Override = None
 
     @field_validator("*", mode="plain")
     @classmethod

@@ -58,9 +58,9 @@ def parse_segment_message(
 
     The members that its batch shares are merged into it. *event_type* is the type from the path. The row keeps the
     client's timestamp, because a corrected one would differ on each retry. A timestamp that is more than 24 hours ahead
-    makes a row that is held with reason `clock`. So does a timestamp that is unreadable, or that no tier would accept
+    makes a row that is held with reason `clock`. So does a timestamp that is unreadable, or that no retention includes
     at any time: all such rows have the time `NO_TIME`. The caller compares the other rows with the retention of the
-    tier.
+    organization.
 
     Raises:
         InvalidEventError: *raw* is no SDK call, or names no device.
@@ -141,7 +141,7 @@ def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
 def _timestamp(call: Members, reception: BatchContext) -> datetime:
     """Return the time of the call, or `NO_TIME`.
 
-    `NO_TIME` replaces a time that is unreadable, or that no tier would accept at any time. RudderStack's server SDKs
+    `NO_TIME` replaces a time that is unreadable, or that no retention includes at any time. RudderStack's server SDKs
     send `originalTimestamp` alone. A time without a zone is UTC. A call without a time gets the time of receipt.
     """
     value = next((call[name] for name in TIME_MEMBERS if bytes(call.get(name, JSON_NULL)) != JSON_NULL), None)

@@ -19,7 +19,7 @@ def has_organization(conn: Connection, organization_id: UUID) -> bool:
     return conn.execute(HAS_ORGANIZATION, (organization_id,)).fetchone() == (True,)
 
 
-def find_own_organization(conn: Connection, organization_id: UUID) -> OwnOrganization | None:
+def find_organization_of_tenant(conn: Connection, organization_id: UUID) -> OwnOrganization | None:
     """Return the organization of the tenant with any status, or None if it does not exist."""
     row = conn.execute(FIND_OWN_ORGANIZATION, (organization_id,)).fetchone()
     if row is None:

@@ -4,7 +4,7 @@ from tenancy.errors import NotFoundError
 from tenancy.rules.organization import OwnOrganization
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.organizations import find_own_organization
+from tenancy.stores.postgres.organizations import find_organization_of_tenant
 
 
 def read_own_organization(db: Database, tenant: Tenant) -> OwnOrganization:
@@ -15,7 +15,7 @@ def read_own_organization(db: Database, tenant: Tenant) -> OwnOrganization:
         UnavailableError: the database is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
-        own = find_own_organization(conn, tenant.organization_id)
+        own = find_organization_of_tenant(conn, tenant.organization_id)
     if own is None:
         raise NotFoundError("There is no such organization.")
     return own
