@@ -6,6 +6,7 @@ from dataclasses import fields
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+import msgspec
 import pytest
 from pydantic import ValidationError
 
@@ -19,6 +20,7 @@ from tenancy.rules.entitlements import (
     first_kept_day,
     left_retention_days,
 )
+from tenancy.rules.organization import Organization
 from tenancy.rules.organization_change import OrganizationChange, OverrideChanges
 from tenancy.rules.quotas import Metric, limit_of, list_reached_thresholds
 from tenancy.rules.tiers import CUSTOM_REQUESTS_PER_MINUTE, QUOTAS, Quotas, Tier
@@ -88,6 +90,16 @@ def test_numbers_of_each_tier_lie_within_the_bounds(tier: Tier) -> None:
 
     assert outside == []
     assert [name for name in BOUNDS if values[name] is None and not BOUNDS[name].may_be_lifted] == []
+
+
+def test_stored_answer_of_the_release_before_is_readable() -> None:
+    stored = b"""{"id": "0a000000-0000-4000-8000-00000000000a", "name": "Acme", "subdomain": "acme", "tier": "starter",
+        "status": "active", "created_at": "2026-11-24T12:00:00Z", "updated_at": "2026-11-24T12:00:00Z",
+        "deleted_at": null, "purge_at": null, "deletion_reason": null}"""
+
+    organization = msgspec.json.decode(stored, type=Organization)
+
+    assert organization.entitlements == sold(Tier.STARTER)
 
 
 def test_null_removes_one_override() -> None:
