@@ -146,6 +146,26 @@ def test_quotas_of_usage_and_402_are_those_of_the_overrides(
     assert quotas["storage_bytes"] == {"used": 0, "limit": None, "remaining": None}
 
 
+def test_total_without_limit_stays_a_number_that_clients_can_read(
+    provision: Function, usage: Function, databases: Databases, acme: Provisioned
+) -> None:
+    override(provision, acme, ml_predictions_per_month="unlimited")
+    report = called_by(with_body(sample("usage", "report_predictions"), {"amount": 10**15}), tenant_of(acme))
+    reserve = called_by(with_body(sample("usage", "reserve"), {"amount": 10**15, "ttl_seconds": 60}), tenant_of(acme))
+    with superuser(databases) as conn:
+        conn.execute(
+            "INSERT INTO usage_totals VALUES (%s, 'ml_predictions', date_trunc('month', now() AT TIME ZONE 'UTC'), %s)",
+            (acme.organization.id, 2**53 - 10**15),
+        )
+
+    for request in (report, reserve):
+        [error] = problem_of(usage(request), request, 422, "invalid")["errors"]
+        assert error["location"] == "body/amount"
+
+    one_less = called_by(with_body(sample("usage", "report_predictions"), {"amount": 10**15 - 1}), tenant_of(acme))
+    assert answer_of(usage(one_less)).document == {"used": 2**53 - 1, "limit": None, "remaining": None}
+
+
 def test_quota_of_events_is_that_of_the_override(provision: Function, start: Start, acme: Provisioned) -> None:
     ingest = start("ingest")
     assert answer_of(send(ingest, acme, *(recent_event(number) for number in range(20)))).document["accepted"] == 20
