@@ -299,8 +299,8 @@ def known(counters: Redis, servers: Servers) -> Known:
     return known
 
 
-FEWER = {"api_requests_per_minute": 7}
-MORE = {"api_requests_per_minute": 9, "users": "unlimited"}
+FEWER: Overrides = {"api_requests_per_minute": 7}
+MORE: Overrides = {"api_requests_per_minute": 9, "users": "unlimited"}
 
 
 def test_standing_of_the_release_before_has_the_limits_of_its_tier(known: Known) -> None:

@@ -27,6 +27,7 @@ from tenancy.rules.tiers import CUSTOM_REQUESTS_PER_MINUTE, QUOTAS, Quotas, Tier
 from tenancy.rules.usage_plans import PLAN_REQUESTS_PER_MINUTE, UsagePlan, fence_of, plan_of
 from tests.given import ROOT, sold
 
+NO_NUMBERS: tuple[object, ...] = (True, 1.5, 1.0, "5", "", "Unlimited", [], {})
 NOT_OVERRIDABLE = {"support_level", "price_per_month"}
 TABLE = "layers/tenancy/tenancy/rules/tiers.py"
 RESOLUTION = "layers/tenancy/tenancy/rules/entitlements.py"
@@ -115,9 +116,9 @@ def test_bounds_of_a_number_are_accepted_and_no_more(name: str) -> None:
     for value in (bounds.least, bounds.most, None):
         changes(**{name: value})
 
-    for value in (bounds.least - 1, bounds.most + 1, -1, 10**30, 1.5, 1.0, True, "5", "", "Unlimited", [], {}):
+    for wrong in (bounds.least - 1, bounds.most + 1, -1, 10**30, *NO_NUMBERS):
         with pytest.raises(ValidationError):
-            changes(**{name: value})
+            changes(**{name: wrong})
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -134,7 +135,7 @@ def test_flag_takes_booleans_only(name: str) -> None:
     for value in (True, False, None):
         changes(**{name: value})
 
-    for wrong in (0, 1, "true", "unlimited", [], {}):
+    for wrong in (0, 1, "true", "unlimited", *NO_NUMBERS[3:]):
         with pytest.raises(ValidationError):
             changes(**{name: wrong})
 
