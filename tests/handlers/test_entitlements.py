@@ -288,7 +288,8 @@ def test_invalid_override_is_422_and_changes_nothing(provision: Function, acme: 
         [error] = problem_of(provision(request), request, 422, "invalid")["errors"]
         assert error["location"] == location, error
 
-    for wrong in (None, [], 5, "unlimited"):
+    no_objects: tuple[object, ...] = (None, [], 5, "unlimited")
+    for wrong in no_objects:
         request = change_request(acme, {"name": "Acme 2", "overrides": wrong})
         problem_of(provision(request), request, 422, "invalid")
 
