@@ -11,7 +11,7 @@ from tenancy.gateway.documents.usage import MAX_DAYS
 from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import REASON_MAX_CHARACTERS
-from tenancy.rules.entitlements import BOUNDS, FLAGS
+from tenancy.rules.entitlements import BOUNDS, FLAG_NAMES
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.currencies import CURRENCIES
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
@@ -46,7 +46,7 @@ INSERT_ORGANIZATIONS = """
            now(), 'deleted', now(), now(), repeat(%(large)s, %(reason)s), %(overrides)s
     FROM generate_series(1, %(rows)s) AS n
 """
-LARGEST_OVERRIDES = {name: bounds.most for name, bounds in BOUNDS.items()} | dict.fromkeys(FLAGS, False)
+LARGEST_OVERRIDES = {name: bounds.most for name, bounds in BOUNDS.items()} | dict.fromkeys(FLAG_NAMES, False)
 ENLARGE_OVERRIDES = "UPDATE organizations SET overrides = %(overrides)s WHERE id = %(organization_id)s"
 ENLARGE_ORGANIZATION = "UPDATE organizations SET name = repeat(%s, 255) WHERE id = %s"
 INSERT_ENTRIES = """

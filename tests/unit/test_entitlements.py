@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tenancy.rules.entitlements import (
     BOUNDS,
     ENTITLEMENT_NAMES,
-    FLAGS,
+    FLAG_NAMES,
     Entitlements,
     OverrideValue,
     change_overrides,
@@ -130,7 +130,7 @@ def test_only_limits_that_may_be_lifted_become_unlimited(name: str) -> None:
             changes(**{name: "unlimited"})
 
 
-@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("name", FLAG_NAMES)
 def test_flag_takes_booleans_only(name: str) -> None:
     for value in (True, False, None):
         changes(**{name: value})

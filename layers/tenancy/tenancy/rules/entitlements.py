@@ -20,7 +20,7 @@ from tenancy.rules.tiers import (
     Tier,
 )
 
-UNLIMITED: Final = "unlimited"  # the override that lifts a limit
+UNLIMITED_OVERRIDE: Final = "unlimited"  # the override that lifts a limit
 SHORTEST_RETENTION_DAYS: Final = 1
 MAX_EVENTS_PER_MONTH: Final = 10**12
 MAX_PREDICTIONS_PER_MONTH: Final = 10**12
@@ -59,8 +59,8 @@ BOUNDS: Final[Mapping[str, Bounds]] = MappingProxyType(
         "ml_predictions_per_month": Bounds(least=0, most=MAX_PREDICTIONS_PER_MONTH),
     }
 )
-FLAGS: Final = ("custom_models", "white_label", "sso")
-ENTITLEMENT_NAMES: Final = (*BOUNDS, *FLAGS)
+FLAG_NAMES: Final = ("custom_models", "white_label", "sso")
+ENTITLEMENT_NAMES: Final = (*BOUNDS, *FLAG_NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Entitlements:
     """
 
     tier: Tier
-    overrides: Overrides
+    overrides: Overrides = field(hash=False)
     quotas: Quotas[int | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +80,7 @@ class Entitlements:
         An override that this release does not know has no effect.
         """
         changes: dict[str, Any] = {
-            name: None if value == UNLIMITED else value
+            name: None if value == UNLIMITED_OVERRIDE else value
             for name, value in self.overrides.items()
             if name in ENTITLEMENT_NAMES
         }

@@ -68,7 +68,7 @@ class Organization:
     deleted_at: datetime | None
     purge_at: datetime | None
     deletion_reason: str | None
-    overrides: Overrides = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=dict, hash=False)
 
     @property
     def entitlements(self) -> Entitlements:

@@ -7,13 +7,13 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from tenancy.rules.entitlements import BOUNDS, UNLIMITED, Overrides, OverrideValue, change_overrides
+from tenancy.rules.entitlements import BOUNDS, UNLIMITED_OVERRIDE, Overrides, OverrideValue, change_overrides
 from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus
 from tenancy.rules.texts import parse_name
 from tenancy.rules.tiers import Tier
 
 # Not a `type` statement: pydantic would add its schema to that of the model, beside the validator.
-Override = OverrideValue | None
+Override = bool | int | str | None
 
 
 def _settable(status: OrganizationStatus) -> OrganizationStatus:
@@ -65,8 +65,8 @@ def _parse_override(name: str, value: object) -> OverrideValue:
         if not isinstance(value, bool):
             raise PydanticCustomError("invalid_type", "Expected true, false or null.")
         return value
-    if bounds.may_be_lifted and value == UNLIMITED:
-        return UNLIMITED
+    if bounds.may_be_lifted and value == UNLIMITED_OVERRIDE:
+        return UNLIMITED_OVERRIDE
     limits = {
         "least": bounds.least,
         "most": bounds.most,

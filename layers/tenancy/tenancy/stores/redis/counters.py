@@ -32,7 +32,7 @@ GIVE_BACK: Final = Script(Path(__file__).with_name("give_back.lua"))
 PUT_STANDING: Final = Script(Path(__file__).with_name("put_standing.lua"))
 SEED_USAGE: Final = Script(Path(__file__).with_name("seed_usage.lua"))
 NO_LIMIT: Final = 0  # the script does not read the quotas of the platform
-UNLIMITED: Final = ""
+NO_LIMIT_TEXT: Final = ""
 _overrides_decoder: Final = msgspec.json.Decoder(dict[str, OverrideValue])
 
 type Values = list[str | int]
@@ -176,7 +176,7 @@ def _limits(quotas: Quotas[int | None]) -> Values:
         quotas.storage_bytes,
         quotas.data_retention_days,
     )
-    return [UNLIMITED if limit is None else limit for limit in limits]
+    return [NO_LIMIT_TEXT if limit is None else limit for limit in limits]
 
 
 def _encode_overrides(overrides: Overrides) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from tenancy.errors import ConflictError, DowngradeBlockedError, TransitionNotAllowedError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import OLD_GATEWAY_KEY_LIFETIME
-from tenancy.rules.entitlements import ENTITLEMENT_NAMES, UNLIMITED
+from tenancy.rules.entitlements import ENTITLEMENT_NAMES, UNLIMITED_OVERRIDE
 from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus, next_gateway_key
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.quotas import Allowance, Metric, limit_of
@@ -179,4 +179,4 @@ def _list_changes(before: Organization, after: Organization) -> Iterator[str]:
 
 
 def _text_of(value: bool | int | None) -> str:  # noqa: FBT001 - the value of a flag
-    return UNLIMITED if value is None else str(value).lower()
+    return UNLIMITED_OVERRIDE if value is None else str(value).lower()
