@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 from tests.cost.worst_batches import EVENTS, SEGMENT_BATCH, SEGMENT_CALL, WorstBatches
 from tests.cost.worst_texts import JSON, TEXTS, Fill, names
-from tests.isolation.proof.attack.calls import Call, document_in, with_document
+from tests.isolation.proof.attack.calls import GZIP_MAGIC, Call, document_in, with_document
 from tests.isolation.proof.attack.gateway import GatewayRequest
 
 HEAD_BYTES = 8_000  # API Gateway takes 10,240 bytes of headers and path
-BODY_BYTES = 250_000
-BATCH_BYTES = 500_000
+SMALL_BYTES = 10_000
+BODY_BYTES = 60_000  # enough to find quadratic time
+BATCH_BYTES = 250_000
 
 type Inputs = Iterator[tuple[str, GatewayRequest]]
 
@@ -88,25 +89,52 @@ def plain_head(request: GatewayRequest) -> GatewayRequest:
     return replace(request, headers=(*request.headers, ("User-Agent", "x" * HEAD_BYTES)))
 
 
-def plain_body(request: GatewayRequest, taken: Takes) -> GatewayRequest:
-    """Return *request* with an ordinary body of as many bytes as the worst ones."""
-    if taken.batch is not None:
-        return replace(request, body=taken.batch.plain(BATCH_BYTES))
-    return replace(request, body=(request.body or b"{}").ljust(BODY_BYTES))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainBody:
+    """An ordinary body of about *size* bytes for routes with one *source* of bodies: a batch, or the route itself."""
+
+    source: WorstBatches | str
+    size: int
+    is_compressed: bool
+
+    @classmethod
+    def like(cls, request: GatewayRequest, taken: Takes) -> "PlainBody":
+        """Return the counterpart of the body of *request*: at most as many bytes, compressed if that is.
+
+        The bytes are rounded down to a power of two, so that many worst bodies have the same counterpart.
+        """
+        return cls(
+            source=taken.batch or request.route.name,
+            size=1 << len(request.body).bit_length() - 1,
+            is_compressed=request.body.startswith(GZIP_MAGIC) and taken.batch is not None and taken.batch.is_list,
+        )
+
+    def of(self, request: GatewayRequest) -> GatewayRequest:
+        """Return *request* with this body."""
+        if isinstance(self.source, str):
+            return replace(request, body=(request.body or b"{}").ljust(self.size))
+        build = self.source.plain_gzip if self.is_compressed else self.source.plain
+        return replace(request, body=build(self.size))
 
 
-def worst_heads(request: GatewayRequest, taken: Takes) -> Inputs:
-    """Yield requests with the worst headers, query members and path parameters."""
+def worst_parameters(request: GatewayRequest, taken: Takes) -> Inputs:
+    """Yield requests with the worst query members and path parameters."""
     for name, fill in taken.texts.items():
+        text = fill(HEAD_BYTES)
+        for member in taken.query:
+            yield f"query {member}: {name}", replace(request, query=((member, text),))
+        for parameter in request.parameters:
+            yield f"path {parameter}: {name}", _with_parameter(request, parameter, text)
+
+
+def worst_headers(request: GatewayRequest) -> Inputs:
+    """Yield requests with the worst headers and queries, which all routes of a function read in the same way."""
+    for name, fill in TEXTS.items():
         text = fill(HEAD_BYTES)
         yield f"host: {name}", _with_headers(request, ("X-Forwarded-Host", text))
         if name in SOME_TEXTS:
             yield f"id: {name}", _with_headers(request, ("X-Organization-ID", text))
             yield f"key: {name}", _with_headers(request, ("Idempotency-Key", text))
-        for member in taken.query:
-            yield f"query {member}: {name}", replace(request, query=((member, text),))
-        for parameter in request.parameters:
-            yield f"path {parameter}: {name}", _with_parameter(request, parameter, text)
     hosts, spellings = names(HEAD_BYTES), _spellings("x-organization-id", HEAD_BYTES)
     yield "many hosts", _with_headers(request, ("X-Forwarded-Host", ",".join(hosts)))
     yield "many ids", _with_headers(request, *(("X-Organization-ID", host) for host in hosts))
@@ -132,16 +160,23 @@ def worst_credentials(request: GatewayRequest) -> Inputs:
 def worst_bodies(request: GatewayRequest, call: Call, taken: Takes) -> Inputs:
     """Yield requests with the worst bodies."""
     if taken.batch is not None:
-        for name, build in taken.batch.all().items():
-            if name in SOME_BODIES or not taken.is_alias:
-                yield name, replace(request, body=build(BATCH_BYTES))
-        return
+        many = {} if taken.is_alias else taken.batch.many_small()
+        yield from ((name, replace(request, body=build(BATCH_BYTES))) for name, build in many.items())
+        yield from unread_bodies(request, taken)
     for name, fill in JSON.items() if taken.body else ():
-        yield name, replace(request, body=fill(BODY_BYTES).encode(errors="surrogateescape"))
+        for size in (SMALL_BYTES, BODY_BYTES):
+            yield f"{size} bytes of {name}", replace(request, body=fill(size).encode(errors="surrogateescape"))
     for member in taken.body:
         for name, fill in TEXTS.items():
             for size in (240, BODY_BYTES):
                 yield f"{size} bytes of {member}: {name}", _with_text(request, call, member, fill, size)
+
+
+def unread_bodies(request: GatewayRequest, taken: Takes) -> Inputs:
+    """Yield requests with the worst bodies for a batch, of which only the size matters before they are parsed."""
+    for name, build in taken.batch.large().items() if taken.batch is not None else ():
+        if name in SOME_BODIES or not taken.is_alias:
+            yield name, replace(request, body=build(BATCH_BYTES))
 
 
 def _with_text(request: GatewayRequest, call: Call, member: str, fill: Fill, size: int) -> GatewayRequest:

@@ -147,7 +147,7 @@ def test_event_with_an_implausible_time_is_held(ingest: Function, aws: AwsAccoun
 
     assert is_sdk_success(ingest(segment_batch(late, key=acme.write_key)))
     [held] = events_in(aws.queue_url, "held_events")
-    assert (held.reason, held.event_timestamp) == ("clock", "1900-01-01 00:00:00.000")
+    assert (held.reason, held.event_timestamp) == ("clock", "1970-01-01 00:00:00.000")
 
 
 def test_retry_in_other_batches_sends_the_same_events(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:

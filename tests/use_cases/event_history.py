@@ -12,11 +12,18 @@ import msgspec
 from msgspec import structs
 
 from tenancy.rules.admission import HELD_FOR_QUOTA
-from tenancy.rules.durations import DOWNGRADE_RETENTION, ONE_DAY, SETTLING_TIME
+from tenancy.rules.durations import (
+    DEAD_LETTER_RETENTION,
+    DOWNGRADE_RETENTION,
+    LONGEST_DELIVERY_TIME,
+    ONE_DAY,
+    SETTLING_TIME,
+)
 from tenancy.rules.events.batch import SegmentBatch
-from tenancy.rules.events.row import MAX_CLOCK_AHEAD, EventRow
+from tenancy.rules.events.frames import EventTable
+from tenancy.rules.events.row import LONGEST_RETENTION, MAX_CLOCK_AHEAD, EventRow
 from tenancy.rules.organization_change import OrganizationChange
-from tenancy.rules.tiers import LONGEST_RETENTION_DAYS, QUOTAS, Tier
+from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.rules.usage import first_open_day, month_of
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.redis.client import Redis
@@ -26,6 +33,7 @@ from tenancy.use_cases.ingest.parse_batch import parse_segment_calls
 from tenancy.use_cases.organizations.change_organization import change_organization
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.schedule.apply_retention import apply_retention
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tests.given import OPERATOR, PLANS_PATH, REGION, Databases, tenant_of
 from tests.use_cases.storing import load, put
@@ -39,8 +47,10 @@ STORED = """
     SELECT event_name, count(), toString(sum(revenue)) FROM events FINAL
     WHERE organization_id = {organization_id:UUID} GROUP BY event_name
 """
+LONGEST_IN_QUEUES = 2 * DEAD_LETTER_RETENTION  # a message is redriven once
+BETWEEN_STEPS = timedelta(milliseconds=1)  # so that no two requests or releases have the same time
 SET_CREATED_AT = """
-    ALTER TABLE events UPDATE created_at = {now:DateTime('UTC')} WHERE received_at = {now:DateTime64(6, 'UTC')}
+    ALTER TABLE events UPDATE created_at = {written:DateTime('UTC')} WHERE received_at = {now:DateTime64(6, 'UTC')}
 """
 
 
@@ -52,6 +62,7 @@ class Clock(StrEnum):
     AHEAD_40_DAYS = "ahead 40 days"
     BEHIND_100_DAYS = "behind 100 days"
     BEHIND_729_DAYS = "behind 729 days"
+    BEHIND_731_DAYS = "behind 731 days"
     RESET = "reset"
     UNREADABLE = "unreadable"
 
@@ -62,22 +73,32 @@ OFFSETS = {
     Clock.AHEAD_40_DAYS: timedelta(days=40),
     Clock.BEHIND_100_DAYS: timedelta(days=-100),
     Clock.BEHIND_729_DAYS: timedelta(days=-729),
+    Clock.BEHIND_731_DAYS: timedelta(days=-731),
 }
 TEXTS = {Clock.RESET: "1970-01-01T00:00:12Z", Clock.UNREADABLE: "yesterday"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request in the queue: its rows by their table."""
+
+    received_at: datetime
+    rows: dict[EventTable, list[EventRow]]
 
 
 @dataclass(slots=True, kw_only=True)
 class Model:
     """The events that must be stored and those that are held, each with its first receipt.
 
-    *billed* has the stored events by the first day of the month whose bill has them. *tiers* are the tiers of the
-    organization, each with the time from which it applies.
+    *times* has the `event_timestamp` of the stored events. *billed* has the stored events by the first day of the month
+    whose bill has them. *tiers* are the tiers of the organization, each with the time from which it applies.
     """
 
     started_at: datetime
     tiers: list[tuple[datetime, Tier]]
     stored: dict[Clock, datetime] = field(default_factory=dict)
     held: dict[Clock, datetime] = field(default_factory=dict)
+    times: dict[Clock, datetime] = field(default_factory=dict)
     billed: dict[date, set[Clock]] = field(default_factory=dict)
 
     def first_kept(self, now: datetime) -> date:
@@ -89,19 +110,41 @@ class Model:
     def arrive(self, clock: Clock, received_at: datetime, *, is_held: bool) -> None:
         if not is_held:
             self.stored[clock] = min(received_at, self.stored.get(clock, received_at))
+            self.times[clock] = self.started_at + OFFSETS[clock]
         elif clock not in self.stored:
             self.held[clock] = min(received_at, self.held.get(clock, received_at))
 
     def release(self, now: datetime, *, by_operator: bool) -> None:
-        first_kept = self.first_kept(now)
         for clock, received_at in list(self.held.items()):
-            happened_at = self.happened(clock)
-            is_credible = happened_at is not None and happened_at >= received_at - LONGEST_RETENTION_DAYS * ONE_DAY
-            is_due = is_credible and happened_at is not None and happened_at <= now and happened_at.date() >= first_kept
-            if received_at.date() >= first_kept and (is_due or (by_operator and not is_credible)):
-                self.stored.setdefault(clock, now)
+            is_kept = received_at.date() >= self.first_kept(now)
+            is_due, is_without_time = self._is_due(clock, now), self._is_without_time(clock, now)
+            if clock not in self.stored and is_kept and (is_due or (by_operator and is_without_time)):
+                self.stored[clock] = now
+                self.times[clock] = self.started_at + OFFSETS[clock] if is_due else received_at
             if clock in self.stored:
                 del self.held[clock]
+
+    def waiting(self, now: datetime) -> int:
+        kept = [clock for clock, received_at in self.held.items() if received_at.date() >= self.first_kept(now)]
+        return sum(not self._is_credible(clock) or not self._is_past_every_retention(clock, now) for clock in kept)
+
+    def _is_past_every_retention(self, clock: Clock, now: datetime) -> bool:
+        happened_at = self.happened(clock)
+        return happened_at is not None and happened_at.date() < (now - LONGEST_RETENTION).date()
+
+    def _is_credible(self, clock: Clock) -> bool:
+        happened_at = self.happened(clock)
+        return happened_at is not None and happened_at >= self.held[clock] - LONGEST_RETENTION
+
+    def _is_due(self, clock: Clock, now: datetime) -> bool:
+        happened_at = self.happened(clock)
+        if happened_at is None or not self._is_credible(clock):
+            return False
+        return happened_at <= now and happened_at.date() >= self.first_kept(now)
+
+    def _is_without_time(self, clock: Clock, now: datetime) -> bool:
+        happened_at, first_deliverable = self.happened(clock), now - LONGEST_RETENTION - LONGEST_DELIVERY_TIME
+        return not self._is_credible(clock) and (happened_at is None or happened_at < first_deliverable)
 
     def bill(self, now: datetime) -> None:
         """Bill each stored event in the month of its receipt. The bill of a closed month stays as it is."""
@@ -110,6 +153,15 @@ class Model:
         for clock, received_at in self.stored.items():
             if received_at.date() >= first_open:
                 self.billed.setdefault(month_of(received_at.date()).start, set()).add(clock)
+
+    def apply_retention(self, now: datetime) -> None:
+        first_kept, first_open = self.first_kept(now), first_open_day(now)
+        self.stored = {
+            clock: received_at
+            for clock, received_at in self.stored.items()
+            if self.times[clock].date() >= first_kept or received_at.date() >= first_open
+        }
+        self.held = {clock: received_at for clock, received_at in self.held.items() if received_at.date() >= first_kept}
 
     def is_in_range(self, clock: Clock, now: datetime) -> bool:
         happened_at, days = self.happened(clock), QUOTAS[self.tiers[-1][1]].data_retention_days
@@ -130,18 +182,28 @@ class History:
         self.now = start
         self.model = Model(started_at=start, tiers=[(start, owner.organization.tier)])
         self._gate = AdmissionGate(counters, lambda: databases.functions)
-        self._queue: list[tuple[Clock, datetime, list[EventRow], list[EventRow]]] = []
+        self._queue: list[Request] = []
 
     @property
     def organization_id(self) -> UUID:
         return self.owner.organization.id
 
     def wait(self, duration: timedelta) -> None:
-        self.now += duration
+        """Let time pass. A request is loaded before its message expires."""
+        until = self.now + duration
+        for request in list(self._queue):
+            if request.received_at + LONGEST_IN_QUEUES <= until:
+                self.now = max(self.now, request.received_at + LONGEST_IN_QUEUES)
+                self.load_one(self._queue.index(request))
+        self.now = until
 
-    def send(self, clock: Clock) -> None:
-        """Send the event of *clock*, which is always the same, and leave it in the queue."""
-        calls = SegmentBatch(batch=[self._call(clock)])
+    def send(self, *clocks: Clock) -> None:
+        """Send the events of *clocks* in one request, and leave it in the queue.
+
+        The event of a clock is always the same.
+        """
+        self.now += BETWEEN_STEPS
+        calls = SegmentBatch(batch=[self._call(clock) for clock in clocks])
         batch = parse_segment_calls(tenant_of(self.owner), calls, event_type=None, now=self.now)
         ages = list(batch.ages.values())
         admission = self._gate.admit(
@@ -150,19 +212,25 @@ class History:
         assert admission.tier is self.model.tiers[-1][1]
         batch = batch.hold_past(QUOTAS[admission.tier].data_retention_days)
         rows = list(batch.counted.values())
+        assert {Clock(row.event_name) for row in rows} == {
+            clock for clock in clocks if self.model.is_in_range(clock, self.now)
+        }
         over_quota = [structs.replace(row, reason=HELD_FOR_QUOTA) for row in rows[admission.accepted :]]
         held = [*over_quota, *batch.clock_held.values()]
-        self._queue.append((clock, self.now, rows[: admission.accepted], held))
-        assert bool(held) != self.model.is_in_range(clock, self.now)
+        self._queue.append(
+            Request(received_at=self.now, rows={"events": rows[: admission.accepted], "held_events": held})
+        )
 
     def load_one(self, place: int) -> None:
         """Load one request of the queue, which keeps no order."""
-        if self._queue:
-            clock, received_at, accepted, held = self._queue.pop(place % len(self._queue))
-            for table, rows in (("events", accepted), ("held_events", held)):
-                if rows:
-                    load(self.databases, rows, at=received_at, written=self.now, table=table)  # type: ignore[arg-type]
-            self.model.arrive(clock, received_at, is_held=bool(held))
+        if not self._queue:
+            return
+        request = self._queue.pop(place % len(self._queue))
+        for table, rows in request.rows.items():
+            if rows:
+                load(self.databases, rows, written=self.now, table=table)
+            for row in rows:
+                self.model.arrive(Clock(row.event_name), request.received_at, is_held=table == "held_events")
 
     def change_tier(self, tier: Tier) -> None:
         change_organization(
@@ -178,15 +246,17 @@ class History:
             self.model.tiers.append((self.now, tier))
 
     def roll_up(self) -> None:
+        self.now += BETWEEN_STEPS
         done = roll_up(self.databases.platform, self.databases.clickhouse, self.counters, now=self.now)
-        release_into_room(
+        released = release_into_room(
             self.databases.platform, self.databases.clickhouse, self.counters, done.held, done.usage, now=self.now
         )
-        self._set_clock_of_clickhouse()
+        self._set_time_of_released(released)
         self.model.bill(self.now)
         self.model.release(self.now, by_operator=False)
 
     def release_as_operator(self) -> None:
+        self.now += BETWEEN_STEPS
         done = release_all(
             self.databases.platform,
             self.databases.clickhouse,
@@ -195,9 +265,13 @@ class History:
             OPERATOR,
             now=self.now,
         )
-        self._set_clock_of_clickhouse()
+        self._set_time_of_released(done.released)
         self.model.release(self.now, by_operator=True)
-        assert done.waiting >= 0
+        assert done.waiting == self.model.waiting(self.now)
+
+    def apply_retention(self) -> None:
+        apply_retention(self.databases.platform, self.databases.clickhouse, now=self.now)
+        self.model.apply_retention(self.now)
 
     def settle(self) -> None:
         """Load all requests, and roll up until each release is counted.
@@ -234,7 +308,8 @@ class History:
         }
         return msgspec.Raw(msgspec.json.encode(fields))
 
-    def _set_clock_of_clickhouse(self) -> None:
-        """Set the time of the released rows, which ClickHouse has written by its own clock."""
-        parameters = {"now": self.now}
-        self.databases.clickhouse.command(SET_CREATED_AT, parameters=parameters, settings={"mutations_sync": 2})
+    def _set_time_of_released(self, released: int) -> None:
+        """Set the time at which released rows were written, which ClickHouse has by its own clock."""
+        if released:
+            parameters = {"now": self.now, "written": self.now.replace(microsecond=0)}
+            self.databases.clickhouse.command(SET_CREATED_AT, parameters=parameters, settings={"mutations_sync": 2})

@@ -33,7 +33,7 @@ def store_calls(databases: Databases, provisioned: Provisioned, *calls: dict[str
     reception = BatchContext(organization_id=provisioned.organization.id, received_at=NOW)
     common = {"type": "track", "event": "Signed Up", "timestamp": NOW.isoformat()}
     raws = [msgspec.json.encode({**common, "messageId": str(number), **call}) for number, call in enumerate(calls)]
-    load(databases, [parse_segment_message(raw, reception) for raw in raws], at=NOW, written=NOW)
+    load(databases, [parse_segment_message(raw, reception) for raw in raws], written=NOW)
 
 
 def test_user_is_found_in_every_mapped_column(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
@@ -89,7 +89,7 @@ def test_user_erasure_keeps_a_device_of_the_same_name(databases: Databases, acme
 def test_unreadable_numbers_do_not_hide_a_name(databases: Databases, acme: Provisioned) -> None:
     raw = b'{"type": "track", "userId": "ann", "anonymousId": "a", "total": 123456789012345678901, "rate": 1e400}'
     row = parse_segment_message(raw, BatchContext(organization_id=acme.organization.id, received_at=NOW))
-    load(databases, [row], at=NOW, written=NOW)
+    load(databases, [row], written=NOW)
     ask_erasure(databases, acme, "ann", NOW, SubjectKind.USER_ID)
 
     run_jobs(databases, NOW)

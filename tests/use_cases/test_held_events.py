@@ -9,7 +9,8 @@ import pytest
 from tenancy.errors import ConflictError, NotFoundError
 from tenancy.rules.admission import HELD_FOR_QUOTA
 from tenancy.rules.entitlements import Overrides
-from tenancy.rules.events.segment import HELD_FOR_CLOCK
+from tenancy.rules.events.row import RELEASED_REASON
+from tenancy.rules.events.segment import HELD_FOR_CLOCK, LAST_MOMENT
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.postgres.platform.leases import take_lease
 from tenancy.stores.redis.client import Redis
@@ -30,6 +31,7 @@ from tests.use_cases.test_roll_up import counter
 # These times are in the past, because ClickHouse sets the time of an insert by its own clock.
 OCTOBER = datetime(2026, 10, 24, 12, 0, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 2, tzinfo=UTC)
 type RunRelease = Callable[[datetime], int]
 
 
@@ -137,8 +139,9 @@ def test_event_accepted_meanwhile_is_not_counted_twice(
     hold(databases, acme, 5)
     store(databases, acme.organization.id, range(2), at=NOW + timedelta(minutes=1), happened=NOW)
 
-    release(NOW + timedelta(minutes=2))
+    released = release(NOW + timedelta(minutes=2))
 
+    assert released == 3
     assert (count(databases, acme.organization.id), count(databases, acme.organization.id, "held_events")) == (5, 0)
 
 
@@ -184,15 +187,15 @@ def test_event_held_during_a_release_stays_held(
     assert (count(databases, acme.organization.id), count(databases, acme.organization.id, "held_events")) == (5, 2)
 
 
+@pytest.mark.parametrize("happened", [LONG_AGO, LAST_MOMENT], ids=str)
 def test_operator_releases_all_held_events_of_an_organization(
-    admit: Admit, databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned
+    admit: Admit, databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned, happened: datetime
 ) -> None:
     admit(tenant_of(acme))
     hold(databases, acme, 5)
     hold(databases, globex, 3)
-    long_ago = datetime(2020, 1, 2, tzinfo=UTC)
 
-    store(databases, acme.organization.id, [7], at=NOW, happened=long_ago, table="held_events", reason=HELD_FOR_CLOCK)
+    store(databases, acme.organization.id, [7], at=NOW, happened=happened, table="held_events", reason=HELD_FOR_CLOCK)
 
     client, organization_id = databases.clickhouse, acme.organization.id
     assert count_held_by_reason(databases.platform, client, organization_id, now=NOW) == {"clock": 1, "quota": 5}
@@ -208,6 +211,23 @@ def test_operator_releases_all_held_events_of_an_organization(
     with databases.functions.tenant_transaction(organization_id) as conn:
         rows = conn.execute("SELECT target FROM audit_log WHERE action = 'held_events.released'").fetchall()
     assert rows == [("all held events",)] * 2
+
+
+@pytest.mark.parametrize("happened", [LONG_AGO, NOW - timedelta(days=1)], ids=str)
+def test_earlier_copy_of_an_event_marked_by_release_0_2_is_not_released(
+    databases: Databases, counters: Redis, acme: Provisioned, happened: datetime
+) -> None:
+    """The marks of that release have the version of their row, so a copy that was received earlier replaces one."""
+    organization_id = acme.organization.id
+    store(databases, organization_id, [7], at=NOW, happened=happened, table="held_events", reason=RELEASED_REASON)
+    store(databases, organization_id, [7], at=NOW)
+    earlier = NOW - timedelta(hours=1)
+    store(databases, organization_id, [7], at=earlier, happened=happened, table="held_events", reason=HELD_FOR_CLOCK)
+
+    done = release_all(databases.platform, databases.clickhouse, counters, organization_id, OPERATOR, now=NOW)
+
+    assert done == Release(released=0, waiting=0)
+    assert (count(databases, organization_id), count(databases, organization_id, "held_events")) == (1, 1)
 
 
 def test_second_concurrent_release_is_refused(databases: Databases, counters: Redis, acme: Provisioned) -> None:

@@ -17,6 +17,10 @@ from tests.use_cases.test_quota_without_redis import MINUTE, STARTER, WORKERS, d
 
 __all__ = ["unreachable"]  # a fixture
 ONE_HOUR = timedelta(hours=1)
+CLEAR_RECENT_HOURS = """
+    UPDATE measurements
+    SET recent_from = NULL, recent_hours = NULL, recent_events = NULL, recent_held_events = NULL
+"""
 
 
 @pytest.fixture
@@ -160,7 +164,7 @@ def test_roll_up_of_the_release_before_is_understood(
     put(databases, acme.organization.id, range(100), at=NOW)
     roll_up(databases.platform, databases.clickhouse, unreachable, now=NOW + MINUTE)
     with superuser(databases) as conn:
-        conn.execute("UPDATE measurements SET recent_from = NULL, recent_hours = NULL")
+        conn.execute(CLEAR_RECENT_HOURS)
 
     before = gate.admit(device_of(acme), events=1_000, now=NOW + 2 * MINUTE).accepted
     roll_up(databases.platform, databases.clickhouse, unreachable, now=NOW + 3 * MINUTE)

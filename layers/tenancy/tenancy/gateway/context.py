@@ -9,7 +9,7 @@ from uuid import UUID
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
 
-EPOCH: Final = re.compile(r"[0-9]+\.[0-9]+")  # a person's revocation counts, `organization.user`
+PERSON_EPOCH: Final = re.compile(r"[0-9]+\.[0-9]+")  # a person's revocation counts, `organization.user`
 
 
 def to_context(caller: Caller) -> dict[str, str]:
@@ -58,7 +58,7 @@ def _operator(context: Mapping[str, str]) -> Operator:
 
 def _tenant(context: Mapping[str, str]) -> Tenant:
     kind, epoch, expires_at = CallerKind(context["kind"]), context["epoch"], _expiry(context)
-    if kind is CallerKind.PERSON and (expires_at is None or EPOCH.fullmatch(epoch) is None):
+    if kind is CallerKind.PERSON and (expires_at is None or PERSON_EPOCH.fullmatch(epoch) is None):
         raise ValueError("a person has an epoch and an expiry")
     if kind is CallerKind.KEY and epoch:
         raise ValueError("a key has no epoch")

@@ -91,6 +91,7 @@ SUBDOMAIN_QUARANTINE: Final = timedelta(days=365)  # the subdomain of an erased 
 # is not rolled up yet, also counts rows written in this time before. No insert may take longer (docs/operations.md).
 SETTLING_TIME: Final = timedelta(minutes=15)
 MONTH_CLOSING_TIME: Final = timedelta(days=3)  # after the end of a month its bill is final
+LONGEST_DELIVERY_TIME: Final = timedelta(days=30)  # of an event: 14 days in a queue, 14 more if redriven, and clocks
 EXPIRED_RESERVATION_RETENTION: Final = timedelta(days=7)
 DOWNGRADE_RETENTION: Final = timedelta(days=30)  # after a downgrade the longer retention of the old tier still applies
 

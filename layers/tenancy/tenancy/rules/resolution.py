@@ -28,7 +28,7 @@ MAX_HOST_CHARACTERS: Final = 260  # a name of 253 characters (RFC 1035), a dot a
 MAX_MENTIONS: Final = 100
 IDEOGRAPHIC_FULL_STOP: Final = "\u3002"  # IDNA reads it as a dot (RFC 3490, 3.1)
 MEMBER_BYTES: Final = ORGANIZATION_MEMBER.encode()
-ESCAPE: Final = b"\\u"  # a JSON member name may have escapes
+UNICODE_ESCAPE: Final = b"\\u"  # a JSON member name may have escapes
 NO_DOMAINS: Final[Mapping[str, UUID]] = MappingProxyType({})
 
 
@@ -181,7 +181,7 @@ def find_mentions(document: bytes) -> tuple[Mention, ...]:
 
     A value that is no string is a mention too. null is none. Invalid JSON has none, because its parser refuses it.
     """
-    if MEMBER_BYTES not in document and ESCAPE not in document:
+    if MEMBER_BYTES not in document and UNICODE_ESCAPE not in document:
         return ()
     try:
         return find_body_mention(_decoder.decode(document).organization_id)

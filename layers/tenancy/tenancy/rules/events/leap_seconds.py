@@ -9,13 +9,22 @@ import msgspec
 
 from tenancy.rules.events.row import join_members
 
-LEAP_SECOND: Final = re.compile(r"(.{10}[Tt ][0-9]{2}:[0-9]{2}:)60((?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))")
+LEAP_SECOND: Final = re.compile(r"(.{10}[Tt ][0-9]{2}:[0-9]{2}:)60((?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})?)")
 LEAP_DAYS: Final = ((6, 30), (12, 31))  # UTC has leap seconds at their end (RFC 3339, 5.7)
 LAST_SECOND: Final = (23, 59, 59)
 SIGN: Final = b":60"
-ESCAPE: Final = b"\\"  # it may escape a character of the sign
+BACKSLASH: Final = b"\\"  # it may escape a character of the sign
 
 _members_decoder: Final = msgspec.json.Decoder(Mapping[str, msgspec.Raw])
+
+
+def find_leap_second(value: bytes) -> datetime | None:
+    """Return the last second of the day for a JSON text with a leap second.
+
+    A time without a zone stays without one. Return None if *value* is no leap second.
+    """
+    text = _replaced(value)
+    return None if text is None else msgspec.json.decode(text, type=datetime)
 
 
 def replace_leap_second(raw: bytes, member: str) -> bytes | None:
@@ -23,17 +32,26 @@ def replace_leap_second(raw: bytes, member: str) -> bytes | None:
 
     Return None if *raw* has no leap second there.
     """
-    if SIGN not in raw and ESCAPE not in raw:
+    if SIGN not in raw and BACKSLASH not in raw:
         return None
     try:
         members = _members_decoder.decode(raw)
-        found = LEAP_SECOND.fullmatch(msgspec.json.decode(members[member], type=str))
+    except msgspec.ValidationError:
+        return None
+    text = _replaced(bytes(members.get(member, b"null")))
+    return None if text is None else join_members({**members, member: msgspec.Raw(text)}, frozenset())
+
+
+def _replaced(value: bytes) -> bytes | None:
+    """Return the JSON text of the last second of the day, or None if *value* is no leap second."""
+    try:
+        found = LEAP_SECOND.fullmatch(msgspec.json.decode(value, type=str))
         if found is None:
             return None
-        text = f"{found[1]}59{found[2]}"
-        moment = msgspec.json.decode(f'"{text}"', type=datetime).astimezone(UTC)
-    except (msgspec.ValidationError, KeyError, OverflowError):
+        text = f'"{found[1]}59{found[2]}"'.encode()
+        moment = msgspec.json.decode(text, type=datetime)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
         return None
     is_leap = (moment.month, moment.day) in LEAP_DAYS and (moment.hour, moment.minute, moment.second) == LAST_SECOND
-    replaced = {**members, member: msgspec.Raw(f'"{text}"'.encode())}
-    return join_members(replaced, frozenset()) if is_leap else None
+    return text if is_leap else None

@@ -15,6 +15,7 @@ import msgspec
 
 from tenancy.rules.events.currencies import find_currency
 from tenancy.rules.events.fields import NUMBER_STARTS, TEXT_START
+from tenancy.rules.events.leap_seconds import find_leap_second
 from tenancy.rules.events.money import format_money, parse_amount, round_money
 from tenancy.rules.events.names import SubjectNames, cut_name, find_names
 from tenancy.rules.events.placeholders import is_placeholder
@@ -49,6 +50,7 @@ ZERO: Final = re.compile(r"-?0(?:\.0*)?(?:[eE][+-]?[0-9]+)?")  # as a JSON numbe
 type Members = Mapping[str, msgspec.Raw]
 
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_time_decoder: Final = msgspec.json.Decoder(datetime | None)
 
 
 def parse_segment_message(
@@ -58,8 +60,8 @@ def parse_segment_message(
 
     The members that its batch shares are merged into it. *event_type* is the type from the path. The row keeps the
     client's timestamp, because a corrected one would differ on each retry. A timestamp that is more than 24 hours ahead
-    makes a row that is held with reason `clock`. So does a timestamp that is unreadable, or that no retention includes
-    at any time: all such rows have the time `NO_TIME`. The caller compares the other rows with the retention of the
+    makes a row that is held with reason `clock`. So does a timestamp that no retention includes at any time, or that is
+    unreadable. An unreadable one is replaced by `NO_TIME`. The caller compares the other rows with the retention of the
     organization.
 
     Raises:
@@ -84,7 +86,7 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
     if not device_name:
         raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call, reception)
-    is_held = timestamp is NO_TIME or reception.is_ahead(timestamp)
+    is_held = reception.is_outdated(timestamp) or reception.is_ahead(timestamp)
     revenue, currency = _money(members_of(call.get("properties")))
     properties = bytes(call["properties"]).decode() if members_of(call.get("properties")) else "{}"
     own_members = _join(call)
@@ -139,20 +141,37 @@ def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
 
 
 def _timestamp(call: Members, reception: BatchContext) -> datetime:
-    """Return the time of the call, or `NO_TIME`.
+    """Return the time of the call, or `NO_TIME` if it is unreadable.
 
-    `NO_TIME` replaces a time that is unreadable, or that no retention includes at any time. RudderStack's server SDKs
-    send `originalTimestamp` alone. A time without a zone is UTC. A call without a time gets the time of receipt.
+    RudderStack's server SDKs send `originalTimestamp` alone. A placeholder counts as absent. A call without a time gets
+    the time of receipt.
     """
-    value = next((call[name] for name in TIME_MEMBERS if bytes(call.get(name, JSON_NULL)) != JSON_NULL), None)
-    if value is None:
-        return reception.received_at
+    for name in TIME_MEMBERS:
+        moment = _find_time(bytes(call.get(name, JSON_NULL)))
+        if moment is not None:
+            return moment
+    return reception.received_at
+
+
+def _find_time(value: bytes) -> datetime | None:
+    """Return the time in a JSON value, `NO_TIME` if it is unreadable, or None if it is null or a placeholder.
+
+    A time without a zone is UTC. A time that ClickHouse cannot hold is unreadable.
+    """
     try:
-        moment = msgspec.json.decode(value, type=datetime)
+        moment = _time_decoder.decode(value)
     except msgspec.ValidationError:
-        return NO_TIME
+        moment = find_leap_second(value)
+        if moment is None:
+            return None if _is_placeholder(value) else NO_TIME
+    if moment is None:
+        return None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return NO_TIME if reception.is_outdated(moment) or moment >= LAST_MOMENT else moment
+    return moment if NO_TIME <= moment < LAST_MOMENT else NO_TIME
+
+
+def _is_placeholder(value: bytes) -> bool:
+    return value.startswith(TEXT_START) and is_placeholder(msgspec.json.decode(value, type=str))
 
 
 def _platform(context: MergedObject, device: MergedObject, shared: SharedMembers) -> str:

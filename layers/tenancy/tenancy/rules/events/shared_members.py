@@ -66,7 +66,7 @@ class SharedObject:
         return msgspec.Raw(b"".join([*pieces, self._text[start:-1], comma, added, b"}"]))
 
 
-NOTHING: Final = SharedObject(NO_MEMBERS)
+NO_OBJECT: Final = SharedObject(NO_MEMBERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class MergedObject:
     """
 
     own: Members
-    shared: SharedObject = NOTHING
+    shared: SharedObject = NO_OBJECT
     merged: Mapping[str, "MergedObject"] = field(default_factory=dict)
 
     @classmethod
@@ -152,7 +152,7 @@ class SharedMembers:
                 f"Together they exceed {MAX_MERGED_BYTES} bytes. Send smaller batches."
             )
         objects = {name: SharedObject(members) for name, members in shared.items()}
-        context = objects.get(CONTEXT, NOTHING)
+        context = objects.get(CONTEXT, NO_OBJECT)
         return cls(objects=objects, values={path: _find(context, path) for path in COLUMN_PATHS})
 
     def find(self, *path: str) -> msgspec.Raw | None:

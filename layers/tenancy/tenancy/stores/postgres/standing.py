@@ -1,6 +1,6 @@
 """The standing and the usage of an organization, for callers that do not find them in Redis."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -29,7 +29,7 @@ FIND_COUNTED_MONTH: Final = """
            CASE WHEN m.measured_at >= %(start)s THEN m.held_events ELSE 0 END,
            coalesce(m.storage_bytes, 0) + coalesce(t.used, 0),
            greatest(m.recent_from, %(start)s::date::timestamp AT TIME ZONE 'UTC'),
-           coalesce(m.recent_hours, '{}')
+           coalesce(m.recent_hours, '{}'), coalesce(m.recent_events, '{}'), coalesce(m.recent_held_events, '{}')
     FROM (
         SELECT coalesce(sum(api_requests_count), 0)::bigint AS requests,
                coalesce(sum(api_requests_count) FILTER (WHERE metric_date = %(today)s), 0)::bigint AS requests_today,
@@ -72,7 +72,7 @@ def find_counted_month(conn: Connection, organization_id: UUID, month: Period, *
         "today": today,
         "total": TOTAL_PERIOD,
     }
-    [(requests, requests_today, events, held, storage_bytes, recent_from, recent_hours)] = conn.execute(
+    [(requests, requests_today, events, held, storage_bytes, recent_from, *recent)] = conn.execute(
         FIND_COUNTED_MONTH, values
     )
     return CountedMonth(
@@ -80,7 +80,5 @@ def find_counted_month(conn: Connection, organization_id: UUID, month: Period, *
             requests=requests, requests_today=requests_today, events=events, held=held, storage_bytes=storage_bytes
         ),
         recent_from=recent_from,
-        recent_hours={
-            datetime.fromisoformat(hour): (events, held_events) for hour, (events, held_events) in recent_hours.items()
-        },
+        recent_hours={hour: (events, held_events) for hour, events, held_events in zip(*recent, strict=True)},
     )

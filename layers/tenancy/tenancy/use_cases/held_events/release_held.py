@@ -44,7 +44,7 @@ RELEASABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUS
 class Release:
     """The result of an operator's release.
 
-    *waiting* events stay held: their time is to come, or it is older than the retention.
+    *waiting* events stay held until they are due: their time is to come, or is older than the retention.
     """
 
     released: int
@@ -84,8 +84,8 @@ def release_all(
 ) -> Release:
     """Release the held events of an organization that are due, also past its quota.
 
-    An event is due once its time is past. An event without a credible time is always due. The audit record is written
-    before the release.
+    An event is due once its time is past. An event without a credible time is due once no copy of it can arrive any
+    more that was received while its time was credible. The audit record is written before the release.
 
     Raises:
         NotFoundError: there is no such organization.

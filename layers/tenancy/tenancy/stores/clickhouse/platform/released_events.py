@@ -1,18 +1,20 @@
 """Release of held events: their copy into the events, and their removal here.
 
-An event keeps a credible time for ever. It is released once that time is past. All other events are
-released by the operator alone, with the time of their first receipt. They stay here with the reason `released`: if a
-client sends such an event again, it is recognized as the same event.
+An event keeps its own time for ever. If some tier could accept that time at the first receipt or later, the event is
+released at its own time, once that is past. All other events are released by the operator alone, with the time of their
+first receipt. They stay here with the reason `released`: if a client sends such an event again, it is recognized as the
+same event. Reasons: docs/decisions/0006-event-identity.md.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from uuid import UUID
 
 from tenancy.rules.admission import HELD_FOR_QUOTA
-from tenancy.rules.events.row import RELEASED_REASON, format_row_time
+from tenancy.rules.durations import LONGEST_DELIVERY_TIME
+from tenancy.rules.events.row import LONGEST_RETENTION, RELEASED_REASON, format_row_time
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, LAST_MOMENT
 from tenancy.rules.tiers import LONGEST_RETENTION_DAYS
 from tenancy.stores.clickhouse.client import Client
@@ -21,7 +23,7 @@ COLUMNS: Final = """
     organization_id, event_id, event_type, event_name, device_id, session_id, platform, properties, user_properties,
     revenue, currency, device_names, user_names
 """
-# Some retention would include or would have included the event at the time of its receipt, or includes it later.
+# Some retention would include or would have included the event at its first receipt, or includes it later.
 IS_CREDIBLE: Final = """(
     event_timestamp >= received_at - toIntervalDay({longest_retention_days:UInt16})
     AND event_timestamp < {last_moment:DateTime64(3, 'UTC')}
@@ -36,13 +38,17 @@ IS_DUE: Final = (
     + IS_CREDIBLE
     + " AND event_timestamp <= {now:DateTime64(3, 'UTC')} AND toDate(event_timestamp) >= {first_kept:Date}"
 )
-# Another copy was accepted, or a release died after its copy. The inner sub-query limits the times to search.
-IS_STORED: Final = """(event_timestamp, device_id, event_id) IN (
-    SELECT event_timestamp, device_id, event_id FROM events
-    WHERE organization_id = {organization_id:UUID} AND event_timestamp IN (
+# Another copy was accepted, a release died after its copy, or the event is marked. The inner sub-query limits the times
+# to search.
+IS_COUNTED: Final = """(organization_id, event_timestamp, device_id, event_id) IN (
+    SELECT organization_id, event_timestamp, device_id, event_id FROM events
+    WHERE organization_id IN {organizations:Array(UUID)} AND event_timestamp IN (
         SELECT event_timestamp FROM held_events
-        WHERE organization_id = {organization_id:UUID} AND reason IN ({quota:String}, {clock:String})
+        WHERE organization_id IN {organizations:Array(UUID)} AND reason IN ({quota:String}, {clock:String})
     )
+    UNION ALL
+    SELECT organization_id, event_timestamp, device_id, event_id FROM held_events
+    WHERE organization_id IN {organizations:Array(UUID)} AND reason = {released:String}
 )"""
 # The number of events that fit into the room, and the last time of receipt among them. Whole requests, oldest first.
 # The last number counts those that take from the month's grace band.
@@ -54,13 +60,13 @@ FIND_RELEASABLE: Final = (
         FROM held_events FINAL WHERE """
     + IS_DUE
     + " AND NOT "
-    + IS_STORED
+    + IS_COUNTED
     + """
         GROUP BY received_at
     ) WHERE events_until <= {room:UInt64}
 """
 )
-COUNT_COPIES: Final = "SELECT count() FROM held_events FINAL WHERE " + IS_DUE + " AND " + IS_STORED
+COUNT_COPIES: Final = "SELECT count() FROM held_events FINAL WHERE " + HELD + " AND " + IS_COUNTED
 # Released events are received now, because the bill of the month in which they arrived may be closed. An event that is
 # released twice is one event, received at its first release.
 INSERT_RELEASED: Final = (
@@ -71,23 +77,19 @@ INSERT_RELEASED: Final = (
     + ", event_timestamp, {now:DateTime64(6, 'UTC')} FROM held_events FINAL WHERE "
     + IS_DUE
     + " AND NOT "
-    + IS_STORED
+    + IS_COUNTED
     + " AND received_at <= {until:DateTime64(6, 'UTC')}"
 )
-# Deletes only rows that are among the events, so an event that was held since then stays.
-DELETE_RELEASED: Final = """
+# Deletes only copies of counted events, so an event that was held since then stays.
+DELETE_RELEASED: Final = (
+    """
     ALTER TABLE held_events DELETE
     WHERE organization_id IN {organizations:Array(UUID)} AND reason IN ({quota:String}, {clock:String})
-      AND (organization_id, event_timestamp, device_id, event_id) IN (
-          SELECT organization_id, event_timestamp, device_id, event_id FROM events
-          WHERE organization_id IN {organizations:Array(UUID)} AND event_timestamp IN (
-              SELECT event_timestamp FROM held_events
-              WHERE organization_id IN {organizations:Array(UUID)} AND reason IN ({quota:String}, {clock:String})
-          )
-      )
-"""
-# A mark has the highest version, so that a copy that arrives later does not replace it. Two kinds of copies get no
-# mark: those of an event that an older release marked, and those whose time was still credible at an earlier receipt.
+      AND """
+    + IS_COUNTED
+)
+# A mark has the highest version, so that a copy that arrives later does not replace it. An event is marked once no copy
+# can arrive any more that was received while its time was credible: such a copy may be accepted.
 INSERT_MARKS: Final = (
     "INSERT INTO held_events ("
     + COLUMNS
@@ -99,17 +101,12 @@ INSERT_MARKS: Final = (
     + " AND NOT "
     + IS_CREDIBLE
     + """
-      AND (device_id, event_id) NOT IN (
-          SELECT device_id, event_id FROM held_events
-          WHERE organization_id = {organization_id:UUID} AND (reason = {released:String} OR """
-    + IS_CREDIBLE
-    + """)
-          UNION ALL
-          SELECT device_id, event_id FROM events
-          WHERE organization_id = {organization_id:UUID}
-            AND event_timestamp <= {now:DateTime64(3, 'UTC')} - toIntervalDay({longest_retention_days:UInt16})
+      AND (
+          event_timestamp < {first_deliverable:DateTime64(3, 'UTC')}
+          OR event_timestamp >= {last_moment:DateTime64(3, 'UTC')}
       )
-"""
+      AND NOT """
+    + IS_COUNTED
 )
 MARKS_WITHOUT_EVENT: Final = """
     FROM held_events FINAL
@@ -132,7 +129,14 @@ INSERT_MARKED: Final = (
     + ", toDateTime64(received_at, 3, 'UTC'), {now:DateTime64(6, 'UTC')}"
     + MARKS_WITHOUT_EVENT
 )
-COUNT_WAITING: Final = "SELECT count() FROM held_events FINAL WHERE " + HELD
+# An event with a credible time is never released once that is older than the retention of every tier.
+COUNT_WAITING: Final = (
+    "SELECT count() FROM held_events FINAL WHERE "
+    + HELD
+    + " AND NOT ("
+    + IS_CREDIBLE
+    + " AND event_timestamp < {first_kept_by_any:DateTime64(3, 'UTC')})"
+)
 MUTATION: Final = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
 UNLIMITED_ROOM: Final = 2**63 - 1
 
@@ -150,17 +154,28 @@ class DueEvents:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The scope as parameters of the statements."""
-        return {
+        """The scope as parameters of the statements.
+
+        A copy with a time before `first_deliverable`, received while that time was credible, cannot arrive any more.
+        """
+        return _parameters_of([self.organization_id]) | {
             "organization_id": str(self.organization_id),
-            "quota": HELD_FOR_QUOTA,
-            "clock": HELD_FOR_CLOCK,
-            "released": RELEASED_REASON,
             "first_kept": self.first_kept,
             "now": self.now,
+            "first_deliverable": self.now - LONGEST_RETENTION - LONGEST_DELIVERY_TIME,
+            "first_kept_by_any": datetime.combine((self.now - LONGEST_RETENTION).date(), time(), UTC),
             "longest_retention_days": LONGEST_RETENTION_DAYS,
             "last_moment": format_row_time(LAST_MOMENT),
         }
+
+
+def _parameters_of(organization_ids: Sequence[UUID]) -> dict[str, Any]:
+    return {
+        "organizations": [str(each) for each in organization_ids],
+        "quota": HELD_FOR_QUOTA,
+        "clock": HELD_FOR_CLOCK,
+        "released": RELEASED_REASON,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +205,7 @@ def find_fitting(client: Client, due: DueEvents, *, room: int | None) -> Fitting
 
 
 def count_copies(client: Client, due: DueEvents) -> int:
-    """Return the number of due events that are stored already."""
+    """Return the number of the organization's held events that are counted already, due or not."""
     return int(client.query(COUNT_COPIES, parameters=due.parameters).result_rows[0][0])
 
 
@@ -200,14 +215,11 @@ def insert_released(client: Client, due: DueEvents, fitting: Fitting) -> None:
 
 
 def delete_released(client: Client, organization_ids: Sequence[UUID]) -> None:
-    """Delete the held events of all these organizations that are stored among the events.
+    """Delete the held events of all these organizations that are counted: stored among the events, or marked.
 
     One mutation deletes them.
     """
-    parameters = {
-        "organizations": [str(each) for each in organization_ids], "quota": HELD_FOR_QUOTA, "clock": HELD_FOR_CLOCK,
-    }  # fmt: skip
-    client.command(DELETE_RELEASED, parameters=parameters, settings=MUTATION)
+    client.command(DELETE_RELEASED, parameters=_parameters_of(organization_ids), settings=MUTATION)
 
 
 def insert_marks(client: Client, due: DueEvents) -> None:
@@ -229,5 +241,5 @@ def insert_marked(client: Client, due: DueEvents) -> None:
 
 
 def count_waiting(client: Client, due: DueEvents) -> int:
-    """Return the number of the organization's events that are still held."""
+    """Return the number of the organization's held events that a later release may release."""
     return int(client.query(COUNT_WAITING, parameters=due.parameters).result_rows[0][0])

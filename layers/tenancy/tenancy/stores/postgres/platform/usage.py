@@ -57,17 +57,26 @@ UPSERT_DAILY_PREDICTIONS: Final = """
     ON CONFLICT (organization_id, metric_date) DO UPDATE SET ml_predictions_count = excluded.ml_predictions_count
 """
 UPSERT_MEASUREMENTS: Final = """
-    INSERT INTO measurements (organization_id, storage_bytes, held_events, recent_from, recent_hours, measured_at)
+    INSERT INTO measurements (
+        organization_id, storage_bytes, held_events, recent_from, recent_hours, recent_events, recent_held_events,
+        measured_at
+    )
     SELECT o.id, coalesce(new.storage_bytes, 0), coalesce(new.held_events, 0), %(recent_from)s,
-           coalesce(new.recent_hours, '{}'), %(measured_at)s
+           coalesce(new.recent_hours, '{}'), coalesce(new.recent_events, '{}'), coalesce(new.recent_held_events, '{}'),
+           %(measured_at)s
     FROM organizations AS o
     LEFT JOIN jsonb_to_recordset(%(measured)s)
-        AS new (organization_id uuid, storage_bytes bigint, held_events bigint, recent_hours jsonb)
+        AS new (
+            organization_id uuid, storage_bytes bigint, held_events bigint, recent_hours timestamptz[],
+            recent_events bigint[], recent_held_events bigint[]
+        )
         ON new.organization_id = o.id
     WHERE o.status NOT IN ('erasing', 'erased')
     ON CONFLICT (organization_id) DO UPDATE SET
         storage_bytes = excluded.storage_bytes, held_events = excluded.held_events,
-        recent_from = excluded.recent_from, recent_hours = excluded.recent_hours, measured_at = excluded.measured_at
+        recent_from = excluded.recent_from, recent_hours = excluded.recent_hours,
+        recent_events = excluded.recent_events, recent_held_events = excluded.recent_held_events,
+        measured_at = excluded.measured_at
 """
 # The number of requests is known up to the last flush. It never decreases, because the counter in Redis may have
 # restarted at 0.
@@ -170,11 +179,12 @@ def update_measurements(
             "organization_id": str(organization_id),
             "storage_bytes": storage_bytes.get(organization_id, 0),
             "held_events": of_month.get(organization_id, 0),
-            "recent_hours": {
-                hour.isoformat(): counts for hour, counts in recent_hours.get(organization_id, {}).items()
-            },
+            "recent_hours": [hour.isoformat() for hour in hours],
+            "recent_events": [events for events, _ in hours.values()],
+            "recent_held_events": [held_events for _, held_events in hours.values()],
         }
         for organization_id in storage_bytes.keys() | of_month.keys() | recent_hours.keys()
+        for hours in [recent_hours.get(organization_id, {})]
     ]
     values = {"measured": Jsonb(rows), "recent_from": recent_from, "measured_at": measured_at}
     conn.execute(UPSERT_MEASUREMENTS, values)
