@@ -9,6 +9,3 @@ ALTER TABLE organizations ALTER COLUMN overrides SET STATISTICS 0;
 -- which knew no overrides: from_tier has the number. A change of the override alone has equal tiers.
 ALTER TABLE tier_changes
     ADD COLUMN retention_days integer CHECK (retention_days BETWEEN 1 AND 730);
-
--- Statistics are copies of values that outlive an erasure, so columns of documents have none. 0018 forgot this one.
-ALTER TABLE measurements ALTER COLUMN recent_hours SET STATISTICS 0;
