@@ -189,5 +189,5 @@ def know(
     now = datetime.now(UTC)
     standing = Standing(entitlements=entitlements, status=status, epoch=0, version=int(now.timestamp() * 1e6))
     put_standing(counters, tenant.organization_id, standing, credential=(tenant.credential_id, LIVE))
-    so_far = MonthSoFar(requests=0, requests_today=0, events=events, held=held, storage_bytes=0)
+    so_far = MonthSoFar(events=events, held=held, storage_bytes=0)
     seed_usage(counters, tenant.organization_id, so_far, now=now)

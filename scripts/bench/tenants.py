@@ -50,7 +50,7 @@ def _make_known(redis: Redis, bare: Client, tenant: Tenant, *, now: datetime) ->
     )
     put_standing(redis, organization_id, standing, credential=(tenant.credential_id, LIVE))
     bare.persist(standing_key(organization_id))
-    so_far = MonthSoFar(requests=0, requests_today=0, events=0, held=0, storage_bytes=0)
+    so_far = MonthSoFar(events=0, held=0, storage_bytes=0)
     seed_usage(redis, organization_id, so_far, now=now)
     ends_at = int((now + LASTS).timestamp() * 1_000)
     bucket = bucket_key(organization_id, tenant.bucket)

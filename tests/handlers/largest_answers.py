@@ -57,9 +57,9 @@ INSERT_ENTRIES = """
     FROM generate_series(1, %(rows)s)
 """
 INSERT_DAYS = """
-    INSERT INTO tenant_usage (organization_id, metric_date, events_count, api_requests_count, storage_bytes,
-                              ml_predictions_count, unique_users_count)
-    SELECT %(organization_id)s, date '2001-01-01' + n, %(large)s, %(large)s, %(large)s, %(large)s, %(large)s
+    INSERT INTO tenant_usage (organization_id, metric_date, events_count, api_requests_count, management_requests_count,
+                              storage_bytes, ml_predictions_count, unique_users_count)
+    SELECT %(organization_id)s, date '2001-01-01' + n, %(large)s, %(large)s, 0, %(large)s, %(large)s, %(large)s
     FROM generate_series(1, %(rows)s) AS n
 """
 INSERT_EXPORTS = """

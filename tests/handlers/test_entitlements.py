@@ -7,9 +7,9 @@ from uuid import UUID
 import boto3
 import pytest
 
-from tenancy.rules.entitlements import ENTITLEMENT_NAMES
+from tenancy.rules.entitlements import BOUNDS, ENTITLEMENT_NAMES
 from tenancy.rules.permissions import EVENTS_WRITE, USAGE_READ
-from tenancy.rules.tiers import CUSTOM_REQUESTS_PER_MINUTE, QUOTAS, Tier
+from tenancy.rules.tiers import MAX_REQUESTS_PER_MINUTE, QUOTAS, Tier
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tests.given import PLANS_PATH, REGION, AwsAccount, Databases, tenant_of
@@ -248,7 +248,7 @@ def test_rate_moves_the_gateway_key_to_the_plan_that_fits(
         return [plan for plan, keys in gateway_keys_by_plan(aws, acme.organization.id).items() if key in keys]
 
     found = []
-    for rate in (100, 101, 500, 2_000, CUSTOM_REQUESTS_PER_MINUTE, 50, None):
+    for rate in (100, 101, 4_500, 4_501, MAX_REQUESTS_PER_MINUTE, 50, None):
         override(provision, acme, api_requests_per_minute=rate)
         found += plans()
 
@@ -278,7 +278,7 @@ def test_invalid_override_is_422_and_changes_nothing(provision: Function, acme: 
         "body/overrides/events_per_month": {"events_per_month": -1, "sso": True},
         "body/overrides/data_retention_days": {"data_retention_days": 731},
         "body/overrides/audit_retention_days": {"audit_retention_days": 364},
-        "body/overrides/api_requests_per_minute": {"api_requests_per_minute": CUSTOM_REQUESTS_PER_MINUTE + 1},
+        "body/overrides/api_requests_per_minute": {"api_requests_per_minute": MAX_REQUESTS_PER_MINUTE + 1},
         "body/overrides/users": {"users": "many"},
         "body/overrides/sso": {"sso": 1},
     }
@@ -297,22 +297,44 @@ def test_invalid_override_is_422_and_changes_nothing(provision: Function, acme: 
     assert (unchanged["name"], unchanged["overrides"]) == ("Acme", {})
 
 
-@pytest.mark.parametrize("name", ["api_requests_per_minute", "data_retention_days", "audit_retention_days"])
+@pytest.mark.parametrize(
+    "name", ["api_requests_per_minute", "ingest_requests_per_minute", "data_retention_days", "audit_retention_days"]
+)
 def test_limit_that_cannot_be_lifted_names_its_maximum(provision: Function, acme: Provisioned, name: str) -> None:
     request = change_request(acme, {"overrides": {name: "unlimited"}})
 
     [error] = problem_of(provision(request), request, 422, "invalid")["errors"]
 
-    most = {"api_requests_per_minute": CUSTOM_REQUESTS_PER_MINUTE, "data_retention_days": 730}.get(name, 2_555)
+    most = BOUNDS[name].most
     assert error["message"].startswith("Expected a whole number from ")
     assert f" to {most} " in error["message"]
+
+
+@pytest.mark.parametrize("first", ["api_requests_per_minute", "ingest_requests_per_minute"])
+def test_rates_past_the_largest_plan_are_422_and_change_nothing(
+    provision: Function, aws: AwsAccount, acme: Provisioned, first: str
+) -> None:
+    second = {"api_requests_per_minute", "ingest_requests_per_minute"}.difference({first}).pop()
+    override(provision, acme, **{first: 60_000})
+    keys = gateway_keys_by_plan(aws, acme.organization.id)
+    request = change_request(acme, {"name": "Acme 2", "overrides": {second: 20_001}})
+
+    problem = problem_of(provision(request), request, 422, "rates_too_large")
+
+    assert (problem["sum"], problem["limit"]) == (80_001, 80_000)
+    assert f"{first} (60000)" in problem["detail"]
+    assert f"{second} (20001)" in problem["detail"]
+    assert gateway_keys_by_plan(aws, acme.organization.id) == keys
+
+    fitting = override(provision, acme, **{second: 20_000})
+    assert (fitting["name"], fitting["overrides"]) == ("Acme", {first: 60_000, second: 20_000})
 
 
 def test_change_without_the_custom_plan_changes_nothing(
     provision: Function, aws: AwsAccount, acme: Provisioned
 ) -> None:
     boto3.client("ssm", region_name=REGION).delete_parameter(Name=f"{PLANS_PATH}/custom")
-    request = change_request(acme, {"overrides": {"api_requests_per_minute": 5_000}})
+    request = change_request(acme, {"overrides": {"ingest_requests_per_minute": 30_000}})
 
     problem_of(provision(request), request, 503, "unavailable")
 

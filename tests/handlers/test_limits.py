@@ -79,7 +79,7 @@ def test_every_authenticated_answer_has_the_rate_limit(start: Start, acme: Provi
     for number, (request, status) in enumerate(of_device):
         answer = ingest(request)
         assert answer_of(answer).status == status
-        assert limits_of(answer) == (f'"rpm";r={99 - number}', '"rpm";q=100;w=60')
+        assert limits_of(answer) == (f'"rpm";r={999 - number}', '"rpm";q=1000;w=60')
 
     operators = provision(called_by(sample("provision", "list"), OPERATOR))
 
@@ -243,7 +243,7 @@ def test_sdk_is_429_if_the_months_requests_are_used_up(start: Start, databases: 
     """An SDK would drop its events after a 402. The owner is still admitted."""
     ingest, usage, own = start("ingest"), start("usage"), tenant_of(acme)
     with superuser(databases) as conn:
-        values = (acme.organization.id, STARTER.api_requests_per_month)
+        values = (acme.organization.id, STARTER.ingest_requests_per_month)
         statement = "INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count) VALUES (%s, now(), %s)"
         conn.execute(statement, values)
 
@@ -257,5 +257,5 @@ def test_sdk_is_429_if_the_months_requests_are_used_up(start: Start, databases: 
     device = replace(own, credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     plain = post_events(recent_event(1), tenant=device)
 
-    assert problem_of(ingest(plain), plain, 402, "quota_exceeded")["metric"] == "api_requests"
+    assert problem_of(ingest(plain), plain, 402, "quota_exceeded")["metric"] == "ingest_requests"
     assert answer_of(usage(called_by(sample("usage", "usage"), own))).status == 200

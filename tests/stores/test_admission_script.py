@@ -17,10 +17,10 @@ from redis.exceptions import ResponseError
 from tenancy.rules.admission import Admission, AdmissionVerdict
 from tenancy.rules.entitlements import Entitlements, Overrides
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.rate_limit import RateWindow, count_request, rate_state
+from tenancy.rules.rate_limit import BLOCK, NO_BLOCK, RateWindow, count_request, rate_limit_of, rate_state
 from tenancy.rules.standing import LIVE, Standing
 from tenancy.rules.tenant import RateBucket
-from tenancy.rules.tiers import RATE_LIMIT_BLOCK_SECONDS, RATE_LIMIT_WINDOW_SECONDS, Tier
+from tenancy.rules.tiers import RATE_LIMIT_WINDOW_SECONDS, Tier
 from tenancy.rules.usage import MonthSoFar
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import (
@@ -36,7 +36,6 @@ from tests.given import Servers, sold
 
 ACME = uuid4()
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-WINDOW_MS, BLOCK_MS = RATE_LIMIT_WINDOW_SECONDS * 1000, RATE_LIMIT_BLOCK_SECONDS * 1000
 SCHEDULES, REQUESTS = 40, 120
 
 type Decision = tuple[bool, int, int]
@@ -57,41 +56,34 @@ def schedules() -> list[tuple[int, list[int]]]:
     return planned
 
 
-def decisions_of_redis(redis: Redis, limit: int, times: list[int]) -> list[Decision]:
+def decisions_of_redis(redis: Redis, limit: int, times: list[int], block: timedelta) -> list[Decision]:
     key = f"{{{uuid4()}}}:rate:ingest"
     decisions = []
     for time in times:
         now = int(START.timestamp() * 1000) + time
-        values: list[str | int] = [
-            now,
-            RATE_LIMIT_WINDOW_SECONDS * 1000,
-            RATE_LIMIT_BLOCK_SECONDS * 1000,
-            "",
-            "",
-            "",
-            "",
-            0,
-            "",
-            0,
-        ]
-        verdict, _, _, _, requests, ends_at, *_ = redis.run(ADMIT, [key], [*values, "platform", limit, 0, 0, 0, 0, 0])
+        durations = [RATE_LIMIT_WINDOW_SECONDS * 1000, int(block.total_seconds()) * 1000]
+        tier: list[str | int] = ["platform", *[limit] * 4, *[0] * 4]
+        values = [now, *durations, "", "", "", "", 0, "", 0, *tier]
+        verdict, _, _, _, requests, ends_at, *_ = redis.run(ADMIT, [key], values)
         decisions.append((verdict == "admitted", max(0, limit - requests), int(ends_at) - now))
     return decisions
 
 
-def decisions_of_the_rule(limit: int, times: list[int]) -> list[Decision]:
+def decisions_of_the_rule(limit: int, times: list[int], block: timedelta) -> list[Decision]:
     window: RateWindow | None = None
     decisions = []
     for time in times:
         now = START + timedelta(milliseconds=time)
-        window = count_request(window, limit=limit, now=now)
+        window = count_request(window, limit=limit, block=block, now=now)
         rate = rate_state(window, limit=limit, now=now)
         decisions.append((not rate.is_exceeded, rate.remaining, int((window.ends_at - now).total_seconds() * 1000)))
     return decisions
 
 
-def decisions_of_the_package(node: tuple[str, Path], planned: list[tuple[int, list[int]]]) -> list[list[Decision]]:
-    seconds = {"duration": RATE_LIMIT_WINDOW_SECONDS, "blockDuration": RATE_LIMIT_BLOCK_SECONDS}
+def decisions_of_the_package(
+    node: tuple[str, Path], planned: list[tuple[int, list[int]]], block: timedelta
+) -> list[list[Decision]]:
+    seconds = {"duration": RATE_LIMIT_WINDOW_SECONDS, "blockDuration": int(block.total_seconds())}
     schedule = json.dumps([{"points": limit, "times": times, **seconds} for limit, times in planned])
     program, folder = node
     command = [program, "limit.mjs"]
@@ -101,14 +93,17 @@ def decisions_of_the_package(node: tuple[str, Path], planned: list[tuple[int, li
     return [[(bool(admitted), left, ends) for admitted, left, ends in each] for each in json.loads(finished.stdout)]
 
 
-def test_decisions_equal_those_of_rate_limiter_flexible(counters: Redis, node: tuple[str, Path]) -> None:
+@pytest.mark.parametrize("block", [BLOCK, NO_BLOCK])
+def test_decisions_equal_those_of_rate_limiter_flexible(
+    counters: Redis, node: tuple[str, Path], block: timedelta
+) -> None:
     planned = schedules()
 
-    expected = decisions_of_the_package(node, planned)
+    expected = decisions_of_the_package(node, planned, block)
 
     assert {admitted for each in expected for admitted, _, _ in each} == {True, False}
-    assert [decisions_of_redis(counters, limit, times) for limit, times in planned] == expected
-    assert [decisions_of_the_rule(limit, times) for limit, times in planned] == expected
+    assert [decisions_of_redis(counters, limit, times, block) for limit, times in planned] == expected
+    assert [decisions_of_the_rule(limit, times, block) for limit, times in planned] == expected
 
 
 def test_cluster_mode_rejects_keys_of_two_organizations(servers: Servers) -> None:
@@ -123,7 +118,7 @@ def test_cluster_mode_rejects_keys_of_two_organizations(servers: Servers) -> Non
 
 def test_missing_key_or_field_is_unknown(counters: Redis) -> None:
     def admit() -> list[object]:
-        tier: list[str | int] = ["starter", 100, 1000, 1000, 100, 10, 90]
+        tier: list[str | int] = ["starter", 100, 1000, 100, 1000, 1000, 100, 10, 90]
         values: list[str | int] = [1_000, 60_000, 60_000, "2026-11-24", "2026-11-24T12", "key", "", 1, "", 0, *tier]
         result: list[object] = counters.run(ADMIT, [bucket, standing, usage], values)
         return result
@@ -134,7 +129,7 @@ def test_missing_key_or_field_is_unknown(counters: Redis) -> None:
     counters.run(PUT_STANDING, [standing], [1, "starter", "active", 0, "", "", "", "", 60_000])
     assert admit() == ["unknown"]
 
-    counters.run(SEED_USAGE, [usage], [4_000_000_000_000, "2026-11-24", 0, 0, 0, 0, 0])
+    counters.run(SEED_USAGE, [usage], [4_000_000_000_000, "2026-11-24", 0, 0, 0, 0, 0, 0, 0])
     assert admit() == ["unknown"]
 
     counters.run(PUT_STANDING, [standing], [1, "starter", "active", 0, "", "", "key", "live", 60_000])
@@ -187,7 +182,7 @@ OVERRIDES = st.fixed_dictionaries(
         "events_per_month": st.sampled_from([0, 7, 10**12, "unlimited"]),
         "storage_gb": st.sampled_from([1, 10**6, "unlimited"]),
         "data_retention_days": st.sampled_from([1, 90, 730]),
-        "api_requests_per_minute": st.sampled_from([1, 60_000]),
+        "ingest_requests_per_minute": st.sampled_from([1, 60_000]),
         "users": st.just("unlimited"),
         "sso": st.booleans(),
     },
@@ -217,8 +212,6 @@ def test_script_divides_events_like_the_rule(
 ) -> None:
     quotas, organization_id, credential_id = entitlements.quotas, uuid4(), uuid4()
     so_far = MonthSoFar(
-        requests=0,
-        requests_today=0,
         events=(quotas.events_per_month or 10**6) - left,
         held=(quotas.grace_events_per_month or 0) - grace_left,
         storage_bytes=(quotas.storage_bytes or 10**9) if is_full else 0,
@@ -287,20 +280,20 @@ class Known:
         assert isinstance(decided, Admission)
         assert decided.entitlements is not None
         assert decided.rate is not None
-        assert decided.rate.limit == decided.entitlements.quotas.api_requests_per_minute
+        assert decided.rate.limit == rate_limit_of(decided.entitlements, RateBucket.INGEST)
         return decided.entitlements
 
 
 @pytest.fixture
 def known(counters: Redis, servers: Servers) -> Known:
     known = Known(counters=counters, servers=servers, organization_id=uuid4(), credential_id=uuid4())
-    so_far = MonthSoFar(requests=0, requests_today=0, events=0, held=0, storage_bytes=0)
+    so_far = MonthSoFar(events=0, held=0, storage_bytes=0)
     seed_usage(counters, known.organization_id, so_far, now=START)
     return known
 
 
-FEWER: Overrides = {"api_requests_per_minute": 7}
-MORE: Overrides = {"api_requests_per_minute": 9, "users": "unlimited"}
+FEWER: Overrides = {"ingest_requests_per_minute": 7}
+MORE: Overrides = {"ingest_requests_per_minute": 9, "users": "unlimited"}
 
 
 def test_standing_of_the_release_before_has_the_limits_of_its_tier(known: Known) -> None:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from pydantic import ValidationError
 
+from tenancy.errors import RatesTooLargeError
 from tenancy.rules.entitlements import (
     BOUNDS,
     ENTITLEMENT_NAMES,
@@ -23,7 +24,7 @@ from tenancy.rules.entitlements import (
 from tenancy.rules.organization import Organization
 from tenancy.rules.organization_change import OrganizationChange, OverrideChanges
 from tenancy.rules.quotas import Metric, limit_of, list_reached_thresholds
-from tenancy.rules.tiers import CUSTOM_REQUESTS_PER_MINUTE, QUOTAS, Quotas, Tier
+from tenancy.rules.tiers import MAX_REQUESTS_PER_MINUTE, QUOTAS, Quotas, Tier
 from tenancy.rules.usage_plans import PLAN_REQUESTS_PER_MINUTE, UsagePlan, fence_of, plan_of
 from tests.given import ROOT, sold
 
@@ -67,7 +68,15 @@ def test_unlimited_lifts_each_limit_that_depends_on_the_number() -> None:
 
 
 def test_quota_of_requests_follows_the_rate() -> None:
-    assert limit_of(entitled(api_requests_per_minute=7), Metric.API_REQUESTS) == 7 * 43_200
+    found = entitled(api_requests_per_minute=7, ingest_requests_per_minute=9)
+
+    assert limit_of(found, Metric.API_REQUESTS) == 7 * 43_200
+    assert limit_of(found, Metric.INGEST_REQUESTS) == 9 * 43_200
+
+
+def test_rate_of_write_keys_follows_only_its_own_override() -> None:
+    assert entitled(api_requests_per_minute=7).quotas.ingest_requests_per_minute == 1_000
+    assert entitled(ingest_requests_per_minute=7).quotas.api_requests_per_minute == 100
 
 
 def test_override_of_a_later_release_has_no_effect() -> None:
@@ -145,25 +154,44 @@ def test_change_without_an_override_is_refused() -> None:
         changes()
 
 
-def test_rate_above_the_largest_plan_names_the_maximum() -> None:
-    with pytest.raises(ValidationError, match=str(CUSTOM_REQUESTS_PER_MINUTE)):
-        changes(api_requests_per_minute=CUSTOM_REQUESTS_PER_MINUTE + 1)
+@pytest.mark.parametrize("name", ["api_requests_per_minute", "ingest_requests_per_minute"])
+def test_rate_above_its_bound_names_the_maximum(name: str) -> None:
+    with pytest.raises(ValidationError, match=str(MAX_REQUESTS_PER_MINUTE)):
+        changes(**{name: MAX_REQUESTS_PER_MINUTE + 1})
 
 
 @pytest.mark.parametrize(
-    ("tier", "rate", "plan"),
+    ("tier", "api", "ingest", "plan"),
     [
-        (Tier.STARTER, 1, "starter"),
-        (Tier.STARTER, 100, "starter"),
-        (Tier.STARTER, 101, "growth"),
-        (Tier.STARTER, 501, "enterprise"),
-        (Tier.STARTER, 2_001, "custom"),
-        (Tier.ENTERPRISE, 1, "enterprise"),
-        (Tier.ENTERPRISE, CUSTOM_REQUESTS_PER_MINUTE, "custom"),
+        (Tier.STARTER, 1, 1, "starter"),
+        (Tier.STARTER, 100, 1_000, "starter"),
+        (Tier.STARTER, 1_000, 100, "starter"),
+        (Tier.STARTER, 100, 1_001, "growth"),
+        (Tier.STARTER, 101, 1_000, "growth"),
+        (Tier.STARTER, 100, 5_400, "growth"),
+        (Tier.STARTER, 100, 5_401, "enterprise"),
+        (Tier.STARTER, 2_000, 20_001, "custom"),
+        (Tier.ENTERPRISE, 1, 1, "enterprise"),
+        (Tier.ENTERPRISE, 60_000, 20_000, "custom"),
+        (Tier.STARTER, 20_000, 60_000, "custom"),
     ],
 )
-def test_rate_chooses_the_smallest_plan_that_fits(tier: Tier, rate: int, plan: str) -> None:
-    assert plan_of(entitled(tier, api_requests_per_minute=rate)) == plan
+def test_both_rates_choose_the_smallest_plan_that_fits(tier: Tier, api: int, ingest: int, plan: str) -> None:
+    found = entitled(tier, api_requests_per_minute=api, ingest_requests_per_minute=ingest)
+
+    assert plan_of(found) == plan
+
+
+def test_rates_past_the_largest_plan_name_their_sum() -> None:
+    with pytest.raises(RatesTooLargeError, match=r"\(20001\) and .* \(60000\) add up to 80001\."):
+        plan_of(entitled(api_requests_per_minute=20_001, ingest_requests_per_minute=60_000))
+
+
+@pytest.mark.parametrize("tier", Tier)
+@pytest.mark.parametrize("name", ["api_requests_per_minute", "ingest_requests_per_minute"])
+def test_largest_rate_of_one_bucket_fits_a_plan_in_any_tier(tier: Tier, name: str) -> None:
+    """So only overrides of both rates are refused, and a change of the tier is never."""
+    assert plan_of(entitled(tier, **{name: MAX_REQUESTS_PER_MINUTE})) == "custom"
 
 
 @pytest.mark.parametrize("tier", Tier)

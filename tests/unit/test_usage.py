@@ -95,6 +95,7 @@ def test_usage_document_has_the_form_of_the_api() -> None:
                 "date": "2026-11-24",
                 "events": 12,
                 "api_requests": 0,
+                "ingest_requests": 0,
                 "storage_bytes": 99,
                 "ml_predictions": 0,
                 "unique_users": 4,

@@ -156,10 +156,12 @@ def test_threshold_is_announced_once_in_each_month(
 def test_roll_up_announces_requests_and_stored_bytes(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
+    management = STARTER.api_requests_per_month
     with superuser(databases) as conn:
         conn.execute(
-            "INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count) VALUES (%s, %s, %s)",
-            (acme.organization.id, NOW.date(), STARTER.api_requests_per_month),
+            "INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count, management_requests_count) "
+            "VALUES (%s, %s, %s, %s)",
+            (acme.organization.id, NOW.date(), management + STARTER.ingest_requests_per_month * 8 // 10, management),
         )
         total = (acme.organization.id, STARTER.storage_bytes * 9 // 10)
         conn.execute("INSERT INTO usage_totals VALUES (%s, 'storage_bytes', '1970-01-01', %s)", total)
@@ -169,6 +171,7 @@ def test_roll_up_announces_requests_and_stored_bytes(
     assert [subject for _, subject in send_notices(databases, targets)] == [
         "100 % of your quota of api_requests is used",
         "80 % of your quota of api_requests is used",
+        "80 % of your quota of ingest_requests is used",
         "80 % of your quota of storage_bytes is used",
     ]
 

@@ -118,7 +118,7 @@ def test_old_events_are_compared_with_the_current_tier_without_redis(
 
 def test_overrides_apply_without_redis(databases: Databases, unreachable: Redis, acme: Provisioned) -> None:
     gate = AdmissionGate(unreachable, lambda: databases.functions)
-    overrides = {"events_per_month": 10, "api_requests_per_minute": 2, "data_retention_days": 5}
+    overrides = {"events_per_month": 10, "ingest_requests_per_minute": 2, "data_retention_days": 5}
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET overrides = %s", (json.dumps(overrides),))
 

@@ -266,6 +266,21 @@ class IdempotencyKeyReusedError(Refusal):
     status, code, title = 422, "idempotency_key_reused", "Idempotency Key Reused"
 
 
+class RatesTooLargeError(Refusal):
+    """The rate limits of an organization add up to more than the largest usage plan allows."""
+
+    status, code, title = 422, "rates_too_large", "Rates Too Large"
+
+    def __init__(self, *, api: int, ingest: int, limit: int) -> None:
+        """Name both rates. Add their *sum* and its *limit* to the problem document."""
+        total = api + ingest
+        super().__init__(
+            f"api_requests_per_minute ({api}) and ingest_requests_per_minute ({ingest}) add up to {total}. The largest "
+            f"usage plan allows {limit} requests a minute. Lower one of the two."
+        )
+        self.members = {"sum": total, "limit": limit}
+
+
 class RateLimitedError(Refusal):
     """A request over the rate limit, or on a Segment path over a monthly quota.
 

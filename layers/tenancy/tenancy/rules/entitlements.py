@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from tenancy.rules.tiers import (
-    CUSTOM_REQUESTS_PER_MINUTE,
     LONGEST_AUDIT_RETENTION_DAYS,
     LONGEST_RETENTION_DAYS,
+    MAX_REQUESTS_PER_MINUTE,
     QUOTAS,
     SHORTEST_AUDIT_RETENTION_DAYS,
     Quotas,
@@ -47,7 +47,9 @@ class Bounds:
 BOUNDS: Final[Mapping[str, Bounds]] = MappingProxyType(
     {
         "events_per_month": Bounds(least=0, most=MAX_EVENTS_PER_MONTH),
-        "api_requests_per_minute": Bounds(least=1, most=CUSTOM_REQUESTS_PER_MINUTE, may_be_lifted=False),
+        # The sum of both rates has a bound of its own (rules/usage_plans.py).
+        "api_requests_per_minute": Bounds(least=1, most=MAX_REQUESTS_PER_MINUTE, may_be_lifted=False),
+        "ingest_requests_per_minute": Bounds(least=1, most=MAX_REQUESTS_PER_MINUTE, may_be_lifted=False),
         "storage_gb": Bounds(least=0, most=MAX_STORAGE_GB),
         "users": Bounds(least=0, most=MAX_SEATS),
         "apps": Bounds(least=0, most=MAX_SEATS),

@@ -32,6 +32,7 @@ class OverrideChanges(BaseModel):
 
     events_per_month: Override = None
     api_requests_per_minute: Override = None
+    ingest_requests_per_minute: Override = None
     storage_gb: Override = None
     users: Override = None
     apps: Override = None

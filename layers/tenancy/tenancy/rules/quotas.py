@@ -16,11 +16,13 @@ from tenancy.rules.usage import TOTAL_PERIOD, month_of
 class Metric(StrEnum):
     """The metrics with a quota.
 
-    Those in `MONTHLY` count per UTC month, the others in total.
+    Those in `MONTHLY` count per UTC month, the others in total. API_REQUESTS are the requests of secret keys and members,
+    INGEST_REQUESTS those of write keys.
     """
 
     EVENTS = "events"
     API_REQUESTS = "api_requests"
+    INGEST_REQUESTS = "ingest_requests"
     STORAGE_BYTES = "storage_bytes"
     ML_PREDICTIONS = "ml_predictions"
     USERS = "users"
@@ -28,7 +30,7 @@ class Metric(StrEnum):
 
 
 METERED: Final = frozenset({Metric.ML_PREDICTIONS, Metric.STORAGE_BYTES})  # reported by clients
-MONTHLY: Final = frozenset({Metric.EVENTS, Metric.API_REQUESTS, Metric.ML_PREDICTIONS})
+MONTHLY: Final = frozenset({Metric.EVENTS, Metric.API_REQUESTS, Metric.INGEST_REQUESTS, Metric.ML_PREDICTIONS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ def limit_of(entitlements: Entitlements, metric: Metric) -> int | None:
     limits: dict[Metric, int | None] = {
         Metric.EVENTS: quotas.events_per_month,
         Metric.API_REQUESTS: quotas.api_requests_per_month,
+        Metric.INGEST_REQUESTS: quotas.ingest_requests_per_month,
         Metric.STORAGE_BYTES: quotas.storage_bytes,
         Metric.ML_PREDICTIONS: quotas.ml_predictions_per_month,
         Metric.USERS: quotas.users,

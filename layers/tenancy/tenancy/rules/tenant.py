@@ -18,9 +18,9 @@ class CallerKind(StrEnum):
 
 
 class RateBucket(StrEnum):
-    """The rate bucket of a request.
+    """The rate bucket of a request, with a rate limit and a monthly quota of requests of its own.
 
-    Write keys have a bucket of their own, so that a device in a loop does not block the organization's other requests.
+    Write keys use INGEST, so that a device in a loop does not block the organization's other requests.
     """
 
     INGEST = "ingest"

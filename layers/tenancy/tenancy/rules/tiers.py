@@ -7,11 +7,12 @@ from types import MappingProxyType
 from typing import Final
 
 RATE_LIMIT_WINDOW_SECONDS: Final = 60
-RATE_LIMIT_BLOCK_SECONDS: Final = 60  # from the first request over the limit
+RATE_LIMIT_BLOCK_SECONDS: Final = 60  # from the first request over the limit; write keys are not blocked
 PLATFORM_REQUESTS_PER_MINUTE: Final = 1_500  # of one platform key
-# The largest rate limit of an organization, in the usage plan `custom`. The fence around it stays below the throttle of
-# POST /v1/events and below a quarter of the 10,000 requests per second that an account has in a region.
-CUSTOM_REQUESTS_PER_MINUTE: Final = 60_000
+MAX_REQUESTS_PER_MINUTE: Final = 60_000  # of one rate bucket of an organization
+# Of both rate buckets of an organization together, in the usage plan `custom`. It takes the largest rate of one bucket
+# beside the other one's rate of any tier. Twice as much is 27 % of the requests that an account has in a region.
+CUSTOM_REQUESTS_PER_MINUTE: Final = 80_000
 GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle roughly, at twice the rate limit; admission limits exactly
 ACCOUNT_BURST: Final = 5_000  # "Amazon API Gateway quotas": of an account in a region; a larger burst has no effect
 MINUTES_PER_QUOTA_MONTH: Final = 60 * 24 * 30
@@ -32,12 +33,15 @@ class Tier(StrEnum):
 class Quotas[Limit: (int, int | None)]:
     """The quotas and limits of a tier, or of an organization (`rules/entitlements.py`).
 
+    `api_requests` are those of secret keys and members, `ingest_requests` those of write keys.
+
     `None` is unlimited. *Limit* is the type of numbers that each tier limits, and that an organization may have without
     limit. The price is in US dollars per month.
     """
 
     events_per_month: Limit
     api_requests_per_minute: int
+    ingest_requests_per_minute: int
     storage_gb: Limit
     users: int | None
     apps: int | None
@@ -57,8 +61,13 @@ class Quotas[Limit: (int, int | None)]:
 
     @property
     def api_requests_per_month(self) -> int:
-        """The monthly request quota: 30 days at the full rate limit."""
+        """The monthly request quota of secret keys and members: 30 days at the full rate limit."""
         return self.api_requests_per_minute * MINUTES_PER_QUOTA_MONTH
+
+    @property
+    def ingest_requests_per_month(self) -> int:
+        """The monthly request quota of write keys: 30 days at the full rate limit."""
+        return self.ingest_requests_per_minute * MINUTES_PER_QUOTA_MONTH
 
     @property
     def grace_events_per_month(self) -> Limit:
@@ -72,6 +81,7 @@ QUOTAS: Final[Mapping[Tier, Quotas[int]]] = MappingProxyType(
         Tier.STARTER: Quotas(
             events_per_month=1_000_000,
             api_requests_per_minute=100,
+            ingest_requests_per_minute=1_000,
             storage_gb=10,
             users=5,
             apps=2,
@@ -87,6 +97,7 @@ QUOTAS: Final[Mapping[Tier, Quotas[int]]] = MappingProxyType(
         Tier.GROWTH: Quotas(
             events_per_month=10_000_000,
             api_requests_per_minute=500,
+            ingest_requests_per_minute=5_000,
             storage_gb=50,
             users=20,
             apps=10,
@@ -102,6 +113,7 @@ QUOTAS: Final[Mapping[Tier, Quotas[int]]] = MappingProxyType(
         Tier.ENTERPRISE: Quotas(
             events_per_month=100_000_000,
             api_requests_per_minute=2_000,
+            ingest_requests_per_minute=20_000,
             storage_gb=500,
             users=None,
             apps=None,

@@ -1,4 +1,4 @@
-"""The usage plans of API Gateway: a rough throttle of each gateway key, around the exact rate limit of admission."""
+"""The usage plans of API Gateway: a rough throttle of each gateway key, around the exact rate limits of admission."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,14 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from tenancy.errors import RatesTooLargeError
 from tenancy.rules.entitlements import Entitlements, list_tiers
 from tenancy.rules.tiers import (
     ACCOUNT_BURST,
     CUSTOM_REQUESTS_PER_MINUTE,
     GATEWAY_FENCE_FACTOR,
     RATE_LIMIT_WINDOW_SECONDS,
+    Quotas,
 )
 
 
@@ -32,10 +34,15 @@ class Fence:
     burst: int
 
 
-# The largest rate limit around which the fence of each plan fits, from the smallest to the largest.
+def _sum_rates(quotas: Quotas[int | None]) -> int:
+    """Return the requests a minute of both rate buckets, which share the gateway key."""
+    return quotas.api_requests_per_minute + quotas.ingest_requests_per_minute
+
+
+# The largest sum of both rate limits around which the fence of each plan fits, from the smallest to the largest.
 PLAN_REQUESTS_PER_MINUTE: Final[Mapping[UsagePlan, int]] = MappingProxyType(
     {
-        **{UsagePlan(each.tier): each.quotas.api_requests_per_minute for each in list_tiers()},
+        **{UsagePlan(each.tier): _sum_rates(each.quotas) for each in list_tiers()},
         UsagePlan.CUSTOM: CUSTOM_REQUESTS_PER_MINUTE,
     }
 )
@@ -49,10 +56,18 @@ def fence_of(plan: UsagePlan) -> Fence:
 
 
 def plan_of(entitlements: Entitlements) -> UsagePlan:
-    """Return the plan of the tier, or else the smallest one whose fence fits around the rate limit.
+    """Return the plan of the tier, or else the smallest one whose fence fits around both rate limits.
 
-    The bounds of overrides let no rate limit be larger than the largest plan.
+    Raises:
+        RatesTooLargeError: no fence fits.
     """
-    rate, own = entitlements.quotas.api_requests_per_minute, UsagePlan(entitlements.tier)
+    rate, own = _sum_rates(entitlements.quotas), UsagePlan(entitlements.tier)
     fitting = [plan for plan, requests in PLAN_REQUESTS_PER_MINUTE.items() if requests >= rate]
+    if not fitting:
+        quotas = entitlements.quotas
+        raise RatesTooLargeError(
+            api=quotas.api_requests_per_minute,
+            ingest=quotas.ingest_requests_per_minute,
+            limit=CUSTOM_REQUESTS_PER_MINUTE,
+        )
     return own if own in fitting else fitting[0]

@@ -105,6 +105,7 @@ def _day(day: DailyUsage) -> dict[str, Any]:
         "date": day.metric_date.isoformat(),
         "events": day.events,
         "api_requests": day.api_requests,
+        "ingest_requests": day.ingest_requests,
         "storage_bytes": day.storage_bytes,
         "ml_predictions": day.ml_predictions,
         "unique_users": day.unique_users,

@@ -12,7 +12,8 @@ from tenancy.rules.usage import DailyUsage
 from tenancy.stores.postgres.client import Connection
 
 LIST_DAILY_USAGE: Final = """
-    SELECT metric_date, events_count AS events, api_requests_count AS api_requests, storage_bytes,
+    SELECT metric_date, events_count AS events, management_requests_count AS api_requests,
+           api_requests_count - management_requests_count AS ingest_requests, storage_bytes,
            ml_predictions_count AS ml_predictions, unique_users_count AS unique_users
     FROM tenant_usage WHERE organization_id = %s ORDER BY metric_date
 """

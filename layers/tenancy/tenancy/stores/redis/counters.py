@@ -20,7 +20,7 @@ from tenancy.rules.durations import COUNTER_RETENTION, STANDING_TTL
 from tenancy.rules.entitlements import Entitlements, Overrides, OverrideValue, list_tiers
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.quotas import Metric
-from tenancy.rules.rate_limit import BLOCK, WINDOW, RateWindow, rate_state
+from tenancy.rules.rate_limit import BLOCK, BLOCKS, WINDOW, RateWindow, rate_state
 from tenancy.rules.standing import Standing
 from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, Quotas, Tier
@@ -31,7 +31,7 @@ ADMIT: Final = Script(Path(__file__).with_name("admit.lua"))
 GIVE_BACK: Final = Script(Path(__file__).with_name("give_back.lua"))
 PUT_STANDING: Final = Script(Path(__file__).with_name("put_standing.lua"))
 SEED_USAGE: Final = Script(Path(__file__).with_name("seed_usage.lua"))
-NO_LIMIT: Final = 0  # the script does not read the quotas of the platform
+NO_LIMIT: Final = 0  # the script reads only the first limit of the platform
 NO_LIMIT_TEXT: Final = ""
 _overrides_decoder: Final = msgspec.json.Decoder(dict[str, OverrideValue])
 
@@ -66,7 +66,7 @@ def admit_tenant(
     keys = [bucket_key(organization_id, bucket), standing_key(organization_id), usage_key(organization_id, now)]
     credential_id, epoch = credential
     asked: Values = [events, ",".join(map(str, ages)), int(all_or_nothing)]
-    values = [*_moment(now), str(credential_id), epoch, *asked, *_tiers()]
+    values = [*_moment(now, BLOCKS[bucket]), str(credential_id), epoch, *asked, *_tiers()]
     return _admission(redis.run(ADMIT, keys, values), now)
 
 
@@ -80,9 +80,10 @@ def admit_operator(
     Raises:
         RedisUnreachableError: the request may have been counted.
     """
-    tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 5]
+    tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 7]
     keys = [f"{{{organization_id}}}:rate:{credential_id}"]
-    return _admission(redis.run(ADMIT, keys, [*_moment(now), str(credential_id), "", 0, "", 0, *tier]), now)
+    values = [*_moment(now, BLOCK), str(credential_id), "", 0, "", 0, *tier]
+    return _admission(redis.run(ADMIT, keys, values), now)
 
 
 def cancel_reservation(redis: Redis, organization_id: UUID, *, accepted: int, held: int, reserved_at: datetime) -> None:
@@ -123,8 +124,10 @@ def seed_usage(redis: Redis, organization_id: UUID, so_far: MonthSoFar, *, now: 
     values: Values = [
         int(expires_at.timestamp() * 1000),
         now.date().isoformat(),
-        so_far.requests,
-        so_far.requests_today,
+        so_far.requests.all,
+        so_far.requests_today.all,
+        so_far.requests.management,
+        so_far.requests_today.management,
         so_far.events,
         so_far.held,
         so_far.storage_bytes,
@@ -152,9 +155,9 @@ def hour_of(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H}"
 
 
-def _moment(now: datetime) -> Values:
+def _moment(now: datetime, block: timedelta) -> Values:
     milliseconds = int(now.timestamp() * 1000)
-    return [milliseconds, _ms(WINDOW), _ms(BLOCK), now.astimezone(UTC).date().isoformat(), hour_of(now)]
+    return [milliseconds, _ms(WINDOW), _ms(block), now.astimezone(UTC).date().isoformat(), hour_of(now)]
 
 
 def _ms(duration: timedelta) -> int:
@@ -171,6 +174,8 @@ def _limits(quotas: Quotas[int | None]) -> Values:
     limits = (
         quotas.api_requests_per_minute,
         quotas.api_requests_per_month,
+        quotas.ingest_requests_per_minute,
+        quotas.ingest_requests_per_month,
         quotas.events_per_month,
         quotas.grace_events_per_month,
         quotas.storage_bytes,

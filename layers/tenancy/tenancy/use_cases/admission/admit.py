@@ -7,14 +7,14 @@ For a tenant, PostgreSQL is read only if Redis lacks the organization's standing
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tenancy.rules.admission import Admission, AdmissionVerdict
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.rate_limit import RateWindow, count_request, rate_state
+from tenancy.rules.rate_limit import BLOCK, BLOCKS, RateWindow, count_request, rate_limit_of, rate_state
 from tenancy.rules.standing import LIVE, REVOKED
 from tenancy.rules.tenant import Caller, Operator, Tenant
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE
@@ -133,8 +133,8 @@ class AdmissionGate:
         return admission
 
     def _count_operator_here(self, operator: Operator, now: datetime) -> Admission:
-        window = self._window(PLATFORM_LOG, str(operator.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
-        rate = rate_state(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
+        limit, name = PLATFORM_REQUESTS_PER_MINUTE, str(operator.credential_id)
+        rate = rate_state(self._window(PLATFORM_LOG, name, limit=limit, block=BLOCK, now=now), limit=limit, now=now)
         verdict = AdmissionVerdict.RATE_LIMITED if rate.is_exceeded else AdmissionVerdict.ADMITTED
         return Admission(verdict=verdict, rate=rate)
 
@@ -213,8 +213,9 @@ class AdmissionGate:
         if not _is_valid(caller, known):
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
         standing = known.standing
-        limit = standing.entitlements.quotas.api_requests_per_minute
-        rate = rate_state(self._window(caller.organization_id, caller.bucket, limit, now), limit=limit, now=now)
+        limit, bucket = rate_limit_of(standing.entitlements, caller.bucket), caller.bucket
+        window = self._window(caller.organization_id, bucket, limit=limit, block=BLOCKS[bucket], now=now)
+        rate = rate_state(window, limit=limit, now=now)
         verdict = (
             AdmissionVerdict.ADMITTED if standing.status is OrganizationStatus.ACTIVE else AdmissionVerdict.INACTIVE
         )
@@ -226,11 +227,11 @@ class AdmissionGate:
             status=standing.status,
         )
 
-    def _window(self, organization_id: UUID, bucket: str, limit: int, now: datetime) -> RateWindow:
+    def _window(self, organization_id: UUID, bucket: str, *, limit: int, block: timedelta, now: datetime) -> RateWindow:
         if len(self._windows) >= MAX_WINDOWS:
             self._windows.clear()
         name = f"{organization_id}:{bucket}"
-        self._windows[name] = window = count_request(self._windows.get(name), limit=limit, now=now)
+        self._windows[name] = window = count_request(self._windows.get(name), limit=limit, block=block, now=now)
         return window
 
 

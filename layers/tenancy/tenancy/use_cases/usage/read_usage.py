@@ -111,6 +111,7 @@ def read_usage(
     used = {
         Metric.EVENTS: sum(day.events for day in this_month),
         Metric.API_REQUESTS: sum(day.api_requests for day in this_month),
+        Metric.INGEST_REQUESTS: sum(day.ingest_requests for day in this_month),
         Metric.STORAGE_BYTES: sum_stored_bytes(reader, since) + recorded.posted_bytes,
         Metric.ML_PREDICTIONS: recorded.predictions,
         Metric.USERS: recorded.users,
