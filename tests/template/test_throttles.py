@@ -19,7 +19,7 @@ ACCOUNT_BURST = 5_000
 ACCOUNT_CONCURRENCY = 1_000
 UNRESERVED_CONCURRENCY = 100  # which Lambda never lets a reservation take
 ORGANIZATIONS = 2  # of the largest tier, at their full rate limit, on one method
-CALLS_PER_PREFLIGHT = 10  # of a browser on one path within the two hours for which it keeps a preflight
+CALLS_PER_PREFLIGHT = 7  # of a browser on one path within the two hours for which it keeps a preflight
 API = RESOURCES["Api"]["Properties"]
 RETRY_AFTER_SECONDS = int(
     API["GatewayResponses"]["THROTTLED"]["ResponseParameters"]["Headers"]["Retry-After"].strip("'")
@@ -118,7 +118,7 @@ def test_preflight_has_the_rate_of_its_kind_of_route(path: str) -> None:
 
 @pytest.mark.parametrize("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
 def test_preflights_of_browsers_pass_beside_their_calls(method: Method) -> None:
-    """A browser keeps a preflight for two hours. Segment's SDK sends none (tests/handlers/test_browser.py)."""
+    """A browser sends one for each path (tests/handlers/test_browser.py), and keeps its answer for two hours."""
     calls = LARGEST_TIER.ingest_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
 
     assert PREFLIGHT_MAX_AGE_SECONDS == 2 * 60 * 60

@@ -16,8 +16,8 @@ from tenancy.rules.usage import TOTAL_PERIOD, month_of
 class Metric(StrEnum):
     """The metrics with a quota.
 
-    Those in `MONTHLY` count per UTC month, the others in total. API_REQUESTS are the requests of secret keys and members,
-    INGEST_REQUESTS those of write keys.
+    Those in `MONTHLY` count per UTC month, the others in total. API_REQUESTS are the requests of secret keys and
+    members, INGEST_REQUESTS those of write keys.
     """
 
     EVENTS = "events"
