@@ -9,14 +9,13 @@ from redis import Redis as Client
 
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.tenant import CallerKind, RateBucket
-from tenancy.rules.usage import RequestCounts, month_of
 from tenancy.rules.tiers import Tier
-from tenancy.stores.postgres.standing import find_standing
+from tenancy.rules.usage import RequestCounts, month_of
+from tenancy.stores.postgres.standing import find_counted_month, find_standing
+from tenancy.stores.postgres.usage import list_daily_usage
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import put_standing
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.stores.postgres.standing import find_counted_month
-from tenancy.stores.postgres.usage import list_daily_usage
 from tenancy.use_cases.schedule.persist_request_counts import persist_request_counts
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import superuser

@@ -272,13 +272,13 @@ class RatesTooLargeError(Refusal):
     status, code, title = 422, "rates_too_large", "Rates Too Large"
 
     def __init__(self, *, api: int, ingest: int, limit: int) -> None:
-        """Name both rates. Add their *sum* and its *limit* to the problem document."""
+        """Add both rates, their sum and its *limit* to the problem document."""
         total = api + ingest
         super().__init__(
-            f"api_requests_per_minute ({api}) and ingest_requests_per_minute ({ingest}) add up to {total}. The largest "
-            f"usage plan allows {limit} requests a minute. Lower one of the two."
+            f"The requests per minute add up to {total} (api {api}, ingest {ingest}). Lower them to at most {limit}."
         )
-        self.members = {"sum": total, "limit": limit}
+        rates = {"api_requests_per_minute": api, "ingest_requests_per_minute": ingest}
+        self.members = {**rates, "sum": total, "limit": limit}
 
 
 class RateLimitedError(Refusal):
