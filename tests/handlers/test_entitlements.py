@@ -1,5 +1,6 @@
 """PATCH /v1/organizations/{id} with overrides, their effects, and GET /v1/organizations/current."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -237,8 +238,21 @@ def test_override_below_current_use_is_409(
     assert override(provision, acme, sso=True)["overrides"] == {"users": 10, "sso": True}
 
 
+@pytest.mark.parametrize(
+    ("name", "rates"),
+    [
+        ("api_requests_per_minute", (100, 101, 4_500, 4_501, MAX_REQUESTS_PER_MINUTE, 50, None)),
+        ("ingest_requests_per_minute", (1_000, 1_001, 5_400, 5_401, MAX_REQUESTS_PER_MINUTE, 50, None)),
+    ],
+)
 def test_rate_moves_the_gateway_key_to_the_plan_that_fits(
-    provision: Function, databases: Databases, targets: OutboxTargets, aws: AwsAccount, acme: Provisioned
+    provision: Function,
+    databases: Databases,
+    targets: OutboxTargets,
+    aws: AwsAccount,
+    acme: Provisioned,
+    name: str,
+    rates: Sequence[int | None],
 ) -> None:
     def plans() -> list[str]:
         """Return the plan of each key, after the removal of replaced keys."""
@@ -248,8 +262,8 @@ def test_rate_moves_the_gateway_key_to_the_plan_that_fits(
         return [plan for plan, keys in gateway_keys_by_plan(aws, acme.organization.id).items() if key in keys]
 
     found = []
-    for rate in (100, 101, 4_500, 4_501, MAX_REQUESTS_PER_MINUTE, 50, None):
-        override(provision, acme, api_requests_per_minute=rate)
+    for rate in rates:
+        override(provision, acme, **{name: rate})
         found += plans()
 
     assert found == ["starter", "growth", "growth", "enterprise", "custom", "starter", "starter"]

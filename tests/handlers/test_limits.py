@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from redis import Redis as Client
@@ -116,6 +117,30 @@ def test_request_over_the_rate_limit_is_429_and_not_recorded(
 
     assert messages_in(aws.queue_url) == messages_in(aws.audit_queue_url) == []
     assert answer_of(ingest(post_events(recent_event(1), tenant=GLOBEX))).status == 200
+
+
+@pytest.mark.usefixtures("secrets")
+def test_write_key_over_its_rate_waits_for_the_end_of_the_minute(
+    ingest: Function, servers: Servers, acme: Provisioned, clock: StoppedClock
+) -> None:
+    clock.stop(ingest)
+    window = {"requests": 999, "ends_at": int((clock.moment + WINDOW).timestamp() * 1000)}
+    with Client.from_url(servers.valkey_url) as client:
+        client.hset(bucket_key(acme.organization.id, RateBucket.INGEST), mapping=window)
+    call = segment_batch(segment_call(1), key=acme.write_key)
+    assert is_sdk_success(ingest(call))
+
+    waits = []
+    for seconds in (0, 20, 39):
+        clock.advance(timedelta(seconds=seconds))
+        refused = ingest(call)
+        waits.append(problem_of(refused, call, 429, "rate_limited")["retry_after"])
+        assert answer_of(refused).headers["retry-after"] == str(waits[-1])
+
+    assert waits == [60, 40, 1]
+
+    clock.advance(timedelta(seconds=1))
+    assert is_sdk_success(ingest(call))
 
 
 # -------------------------------------------------------------------------------------------------------- over quota
