@@ -65,7 +65,7 @@ requests = requests + 1
 if block_ms > 0 and requests == requests_per_minute + 1 then ends_at = now + block_ms end
 redis.call('HSET', bucket_key, 'requests', requests, 'ends_at', string.format('%.0f', ends_at))
 -- The expiry only frees memory. The field ends_at decides, because the clocks of Redis and its clients differ.
-redis.call('PEXPIRE', bucket_key, window_ms + block_ms)
+redis.call('PEXPIRE', bucket_key, 2 * window_ms)
 
 local function answer(verdict, accepted, held, metric, used)
     return {verdict, tier, status, requests_per_minute, requests, ends_at, accepted, held, metric, used, overrides}
