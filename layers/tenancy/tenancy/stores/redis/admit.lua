@@ -1,7 +1,8 @@
 -- Decide on one request and reserve its events in one step: rate limit (rules/rate_limit.py), status, quotas.
 --
 -- KEYS   1 rate bucket; for a tenant also 2 its standing, 3 its usage of the month
--- ARGV   1 now, 2 window, 3 block (ms; 0: the bucket is refused only until its window ends)   4 day, 5 hour (UTC)   6 id of the credential, 7 its epochs ('' for a key)
+-- ARGV   1 now, 2 window, 3 block (ms; 0: the bucket is refused only until its window ends)   4 day, 5 hour (UTC)
+--        6 id of the credential, 7 its epochs ('' for a key)
 --        8 number of the request's events that every retention includes   9 ages of its other events in days, with
 --        commas   10 '1': accept or hold all of the events or none
 --        from 11 on, nine values for each tier: name, then its limits: requests of management per minute and per

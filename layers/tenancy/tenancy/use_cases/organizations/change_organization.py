@@ -67,6 +67,7 @@ def change_organization(
         ErasedError: the organization was erased.
         TransitionNotAllowedError: the organization is deleted.
         DowngradeBlockedError: the organization has more users or apps than a new limit includes.
+        RatesTooLargeError: no usage plan takes the sum of the rates.
         ConflictError: another request is changing the organization.
         UnavailableError: PostgreSQL or API Gateway is unreachable. The change may be committed. A retry is safe.
     """
