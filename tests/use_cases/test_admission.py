@@ -182,7 +182,7 @@ def test_counters_of_the_release_before_block_neither_bucket(
     device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     with Client.from_url(databases.servers.valkey_url) as client:
         counted = {"requests": STARTER.api_requests_per_month, "requests:2026-11-24": 7}
-        client.hset(f"{{{acme.organization.id}}}:usage:2026-11", mapping=counted)  # type: ignore[arg-type]
+        client.hset(f"{{{acme.organization.id}}}:usage:2026-11", mapping=counted)
 
     verdicts = [admit(tenant).verdict for tenant in (device, tenant_of(acme))]
 
