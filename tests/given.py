@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from scripts.stack import postgres, valkey
 from scripts.stack.credentials import Credentials
 from tenancy.rules.audit_record import Actor
+from tenancy.rules.entitlements import Entitlements, Overrides
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.permissions import PERMISSIONS
@@ -36,6 +37,7 @@ PATIENCE_SECONDS = 10.0  # time-out for Redis: long, because the machine may be 
 EXPORTS_BUCKET = "exports"
 DEAD_LETTERS_BUCKET = "dead-letters"
 SENDER = "no-reply@attribution.localhost"
+NO_OVERRIDES: Overrides = {}
 PASSWORD = "correct horse battery staple"
 CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -132,13 +134,23 @@ def provision(databases: Databases, targets: OutboxTargets, name: str, tier: Tie
     return provisioned
 
 
+def sold(tier: Tier) -> Entitlements:
+    """Return the entitlements of an organization on *tier* without overrides."""
+    return Entitlements(tier=tier, overrides=NO_OVERRIDES)
+
+
 def tenant_of(
-    provisioned: Provisioned, *, scopes: frozenset[str] = PERMISSIONS, tier: Tier | None = None
+    provisioned: Provisioned,
+    *,
+    scopes: frozenset[str] = PERMISSIONS,
+    tier: Tier | None = None,
+    overrides: Overrides = NO_OVERRIDES,
 ) -> AdmittedTenant:
+    """Return the secret key of an organization, admitted on its tier or on *tier*, with *overrides*."""
     return AdmittedTenant(
         organization_id=provisioned.organization.id,
         subdomain=provisioned.organization.subdomain,
-        tier=tier or provisioned.organization.tier,
+        entitlements=Entitlements(tier=tier or provisioned.organization.tier, overrides=overrides),
         scopes=scopes,
         credential_id=provisioned.secret_key_id,
         kind=CallerKind.KEY,
@@ -180,9 +192,9 @@ def know(
     held: int = 0,
 ) -> None:
     """Seed Redis with the standing and the usage of *tenant*, on the smallest tier if it was not admitted."""
-    tier = tenant.tier if isinstance(tenant, AdmittedTenant) else Tier.STARTER
+    entitlements = tenant.entitlements if isinstance(tenant, AdmittedTenant) else sold(Tier.STARTER)
     now = datetime.now(UTC)
-    standing = Standing(tier=tier, status=status, epoch=0, version=int(now.timestamp() * 1e6))
+    standing = Standing(entitlements=entitlements, status=status, epoch=0, version=int(now.timestamp() * 1e6))
     put_standing(counters, tenant.organization_id, standing, credential=(tenant.credential_id, LIVE))
-    so_far = MonthSoFar(requests=0, requests_today=0, events=events, held=held, storage_bytes=0)
+    so_far = MonthSoFar(events=events, held=held, storage_bytes=0)
     seed_usage(counters, tenant.organization_id, so_far, now=now)

@@ -79,7 +79,7 @@ def get_one(organization_id: Id) -> dict[str, Any]:
 @app.patch("/organizations/<organization_id>")
 @for_operators
 def change(organization_id: Id, change: OrganizationChange) -> dict[str, Any]:
-    """Change the name, tier or status of an organization."""
+    """Change the name, tier, overrides or status of an organization."""
     operator = operator_of(app)
     actor = actor_of(request_of(app), operator)
     changed = change_organization(

@@ -1,4 +1,4 @@
-"""Usage: show it with its statistics, and take the usage that clients report and reserve."""
+"""Usage: show it with its statistics and limits, and take the usage that clients report and reserve."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -14,6 +14,7 @@ from tenancy.gateway.documents.metering import (
     allowance_document,
     reserved_document,
 )
+from tenancy.gateway.documents.own_organization import own_organization_document
 from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.parameters import Day, Id, WholeNumber
@@ -24,6 +25,7 @@ from tenancy.rules.quotas import parse_metric
 from tenancy.rules.statistics import MAX_GROUPS, StatisticsOrder, StatisticsQuery
 from tenancy.rules.usage import Period
 from tenancy.settings import Settings
+from tenancy.use_cases.organizations.read_own_organization import read_own_organization
 from tenancy.use_cases.usage.meter import (
     commit_reservation,
     record_usage,
@@ -55,6 +57,13 @@ def show_own_usage(
     period = parse_period(from_, to, today=now.date())
     days_of(tenant.organization_id, period).find_position(cursor)  # refuses it before the stores are read
     return usage_document(read_tenant_usage(db, clickhouse, tenant, period, now=now), cursor=cursor, limit=limit)
+
+
+@app.get("/organizations/current")
+@for_tenants(USAGE_READ)
+def show_own_organization() -> dict[str, Any]:
+    """Show the caller's organization with its entitlements."""
+    return own_organization_document(read_own_organization(db, tenant_of(app)))
 
 
 @app.get("/organizations/<organization_id>/usage")

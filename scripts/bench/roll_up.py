@@ -55,7 +55,7 @@ class RollUpPlatform:
         self._databases.clickhouse.command("TRUNCATE TABLE daily_statistics")
 
     def _seed_counters(self, now: datetime) -> None:
-        so_far = MonthSoFar(requests=0, requests_today=0, events=self._events_each, held=0, storage_bytes=0)
+        so_far = MonthSoFar(events=self._events_each, held=0, storage_bytes=0)
         for each in self._organization_ids:
             seed_usage(self._redis, each, so_far, now=now)
 

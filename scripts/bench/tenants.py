@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 from redis import Redis as Client
 
 from scripts.bench.databases import Servers, own_valkey
+from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.standing import LIVE, Standing
 from tenancy.rules.tenant import Tenant
@@ -41,10 +42,15 @@ def no_database() -> NoReturn:
 
 def _make_known(redis: Redis, bare: Client, tenant: Tenant, *, now: datetime) -> None:
     organization_id = tenant.organization_id
-    standing = Standing(tier=Tier.ENTERPRISE, status=OrganizationStatus.ACTIVE, epoch=0, version=1)
+    standing = Standing(
+        entitlements=Entitlements(tier=Tier.ENTERPRISE, overrides={}),
+        status=OrganizationStatus.ACTIVE,
+        epoch=0,
+        version=1,
+    )
     put_standing(redis, organization_id, standing, credential=(tenant.credential_id, LIVE))
     bare.persist(standing_key(organization_id))
-    so_far = MonthSoFar(requests=0, requests_today=0, events=0, held=0, storage_bytes=0)
+    so_far = MonthSoFar(events=0, held=0, storage_bytes=0)
     seed_usage(redis, organization_id, so_far, now=now)
     ends_at = int((now + LASTS).timestamp() * 1_000)
     bucket = bucket_key(organization_id, tenant.bucket)

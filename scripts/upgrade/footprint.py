@@ -1,9 +1,11 @@
 """The data of an organization as it reads it, to compare before and after an upgrade."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from scripts.demo.client import DemoOrganization, Stack, count_stored, get
+
+CALLS: Final = frozenset({"api_requests", "ingest_requests"})
 
 type Document = dict[str, Any]
 
@@ -40,7 +42,7 @@ class Watched:
         exports = [get(stack, owner, f"/exports/{each}") for each in self.export_ids]
         return Footprint(
             stored=count_stored(stack, owner),
-            used={name: quota["used"] for name, quota in usage["quotas"].items() if name != "api_requests"},
+            used={name: quota["used"] for name, quota in usage["quotas"].items() if name not in CALLS},
             held=usage["held"],
             statistics=get(stack, owner, "/stats?group_by=day,event_name")["data"],
             changes=[

@@ -8,6 +8,9 @@ import boto3
 import psycopg
 from moto.ses.models import ses_backends
 
+from tenancy.rules.entitlements import Entitlements
+from tenancy.rules.tiers import Tier
+from tenancy.rules.usage_plans import plan_of
 from tests.given import REGION, AwsAccount
 
 ACCOUNT = "123456789012"  # moto's account
@@ -21,7 +24,7 @@ COUNT_ROWS = """
     FROM organizations WHERE subdomain = %(subdomain)s
 """
 LIST_PENDING_KINDS = "SELECT kind FROM outbox WHERE organization_id = %s ORDER BY id"
-FIND_GATEWAY_KEY = "SELECT tier, gateway_key FROM organizations WHERE id = %s"
+FIND_GATEWAY_KEY = "SELECT tier, overrides, gateway_key FROM organizations WHERE id = %s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +46,13 @@ class Aftermath:
         return [kind for (kind,) in self.rows(LIST_PENDING_KINDS, (organization_id,))]
 
     def is_metered(self, organization_id: UUID) -> bool:
-        """Whether the organization's current gateway key is in the plan of its tier."""
-        [(tier, gateway_key)] = self.rows(FIND_GATEWAY_KEY, (organization_id,))
-        return (tier, gateway_key) in self.gateway_keys(organization_id)
+        """Whether the organization's current gateway key is in the plan of its entitlements."""
+        [(tier, overrides, gateway_key)] = self.rows(FIND_GATEWAY_KEY, (organization_id,))
+        plan = plan_of(Entitlements(tier=Tier(tier), overrides=overrides))
+        return (plan, gateway_key) in self.gateway_keys(organization_id)
 
     def gateway_keys(self, organization_id: UUID) -> list[tuple[str, str]]:
-        """Return the organization's existing keys, each with the tier of its plan.
+        """Return the organization's existing keys, each with its plan.
 
         moto lists a deleted key in its plan, so the plans alone do not tell.
         """

@@ -9,7 +9,7 @@ from itertools import count
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.durations import OUTBOX_CLAIM_TIME
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.organization_change import OrganizationChange, OverrideChanges
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.redis.client import Redis
@@ -25,10 +25,21 @@ from tests.use_cases.admitting import cached_standing
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
-CHANGE = OrganizationChange(name="Acme 2", tier=Tier.GROWTH, status=OrganizationStatus.SUSPENDED)
-CHANGED = ("Acme 2", "growth", "suspended")
-ACTIONS = ["organization.renamed", "organization.suspended", "organization.tier_changed"]
-FIND_STATE = "SELECT name, tier, status FROM organizations WHERE id = %s"
+RATE = 3_000  # above that of each tier
+CHANGE = OrganizationChange(
+    name="Acme 2",
+    tier=Tier.GROWTH,
+    status=OrganizationStatus.SUSPENDED,
+    overrides=OverrideChanges(api_requests_per_minute=RATE, data_retention_days=30),
+)
+CHANGED = ("Acme 2", "growth", "suspended", {"api_requests_per_minute": RATE, "data_retention_days": 30})
+ACTIONS = [
+    "organization.entitlements_changed",
+    "organization.renamed",
+    "organization.suspended",
+    "organization.tier_changed",
+]
+FIND_STATE = "SELECT name, tier, status, overrides FROM organizations WHERE id = %s"
 LIST_ACTIONS = """
     SELECT action FROM audit_log WHERE organization_id = %s AND action <> 'organization.provisioned' ORDER BY action
 """
@@ -61,6 +72,8 @@ def test_crashed_change_is_done_once_and_keeps_a_gateway_key(
         require_changed_once(aftermath, crash)
         admission = gate.admit(tenant_of(acme), now=NOW + 3 * SECOND)
         assert (admission.verdict, admission.tier) == (AdmissionVerdict.INACTIVE, Tier.GROWTH), crash
+        assert admission.rate is not None
+        assert admission.rate.limit == RATE, crash
         run_due_entries(databases.platform, targets, now=NOW + 2 * OUTBOX_CLAIM_TIME)
         require_only_the_new_key(aftermath, crash)
         crashed += 1
@@ -74,11 +87,11 @@ def require_unchanged_or_changed(
     organization = crash.state.organization
     assert aftermath.is_metered(organization.id), crash
     [state] = aftermath.rows(FIND_STATE, (organization.id,))
-    assert state in {(organization.name, "starter", "active"), CHANGED}, crash
+    assert state in [(organization.name, "starter", "active", {}), CHANGED], crash
 
     sweep(databases.platform, counters, targets, now=NOW + MINUTE)
 
-    _, tier, status = state
+    _, tier, status, _ = state
     assert cached_standing(databases, organization.id) == (status, tier), crash
 
 
@@ -92,5 +105,5 @@ def require_changed_once(aftermath: Aftermath, crash: Crash[Provisioned]) -> Non
 def require_only_the_new_key(aftermath: Aftermath, crash: Crash[Provisioned]) -> None:
     organization_id = crash.state.organization.id
     assert aftermath.pending_kinds(organization_id) == [], crash
-    assert [tier for tier, _ in aftermath.gateway_keys(organization_id)] == ["growth"], crash
+    assert [plan for plan, _ in aftermath.gateway_keys(organization_id)] == ["custom"], crash
     assert aftermath.is_metered(organization_id), crash

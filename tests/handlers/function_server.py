@@ -1,22 +1,28 @@
-"""A function behind HTTP on loopback, so that real SDKs can call it."""
+"""A function behind HTTP on loopback, so that real SDKs and browsers can call it."""
 
 import base64
+import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
 from typing import Any
 
 from tests.handlers.functions import Function
 
 STAGE = "/v1"
+SETTINGS_PATH = re.compile(r"/projects/([^/]+)/settings")
 
 
 def _event(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
     """Return the request as API Gateway hands it to the function."""
     path = target.partition("?")[0]
+    route = path.removeprefix(STAGE).rstrip("/")
+    settings = SETTINGS_PATH.fullmatch(route)
     return {
-        "resource": path.removeprefix(STAGE).rstrip("/"),
+        "resource": "/projects/{writeKey}/settings" if settings else route,
+        "pathParameters": {"writeKey": settings[1]} if settings else None,
         "path": path.removeprefix(STAGE),
         "httpMethod": method,
         "headers": headers,
@@ -28,24 +34,33 @@ def _event(method: str, target: str, headers: dict[str, str], body: bytes) -> di
 
 
 @contextmanager
-def serving(function: Function) -> Iterator[str]:
-    """Serve *function*, one request at a time, and yield the URL without the stage."""
+def serving(function: Function, methods: Counter[str] | None = None) -> Iterator[str]:
+    """Serve *function*, one request at a time, and yield the URL without the stage.
+
+    *methods* counts the requests by their method.
+    """
+    turn = Lock()  # a browser opens connections before it needs them, so each has a thread
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+        def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = function(_event("POST", self.path, dict(self.headers.items()), body))
-            content = answer["body"].encode()
+            with turn:
+                if methods is not None:
+                    methods[self.command] += 1
+                answer = function(_event(self.command, self.path, dict(self.headers.items()), body))
+            content = (answer["body"] or "").encode()
             self.send_response(answer["statusCode"])
             for name, value in {**answer["headers"], "Content-Length": str(len(content))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
+        do_GET = do_OPTIONS = do_POST = _answer  # noqa: N815 - the base's names
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Print nothing."""
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -11,6 +11,7 @@ from tenancy.gateway.documents.usage import MAX_DAYS
 from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import REASON_MAX_CHARACTERS
+from tenancy.rules.entitlements import BOUNDS, FLAG_NAMES
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.currencies import CURRENCIES
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
@@ -40,11 +41,13 @@ LARGE_NUMBER = 2**62
 
 INSERT_ORGANIZATIONS = """
     INSERT INTO organizations (id, name, subdomain, tier, gateway_key, created_at, status, deleted_at, purge_at,
-                               deletion_reason)
+                               deletion_reason, overrides)
     SELECT gen_random_uuid(), repeat(%(large)s, 255), 'o' || lpad(n::text, 62, '0'), 'enterprise', 'key-of-many-' || n,
-           now(), 'deleted', now(), now(), repeat(%(large)s, %(reason)s)
+           now(), 'deleted', now(), now(), repeat(%(large)s, %(reason)s), %(overrides)s
     FROM generate_series(1, %(rows)s) AS n
 """
+LARGEST_OVERRIDES = {name: bounds.most for name, bounds in BOUNDS.items()} | dict.fromkeys(FLAG_NAMES, False)
+ENLARGE_OVERRIDES = "UPDATE organizations SET overrides = %(overrides)s WHERE id = %(organization_id)s"
 ENLARGE_ORGANIZATION = "UPDATE organizations SET name = repeat(%s, 255) WHERE id = %s"
 INSERT_ENTRIES = """
     INSERT INTO audit_log (id, organization_id, occurred_at, actor_kind, actor_id, action, target, outcome, code, count,
@@ -54,9 +57,9 @@ INSERT_ENTRIES = """
     FROM generate_series(1, %(rows)s)
 """
 INSERT_DAYS = """
-    INSERT INTO tenant_usage (organization_id, metric_date, events_count, api_requests_count, storage_bytes,
-                              ml_predictions_count, unique_users_count)
-    SELECT %(organization_id)s, date '2001-01-01' + n, %(large)s, %(large)s, %(large)s, %(large)s, %(large)s
+    INSERT INTO tenant_usage (organization_id, metric_date, events_count, api_requests_count, management_requests_count,
+                              storage_bytes, ml_predictions_count, unique_users_count)
+    SELECT %(organization_id)s, date '2001-01-01' + n, %(large)s, %(large)s, 0, %(large)s, %(large)s, %(large)s
     FROM generate_series(1, %(rows)s) AS n
 """
 INSERT_EXPORTS = """
@@ -165,7 +168,10 @@ def health(large: Largest, route: Route) -> Iterator[Event]:
 
 @largest("GET /organizations")
 def organizations(large: Largest, route: Route) -> Iterator[Event]:
-    large.execute(INSERT_ORGANIZATIONS, large=LARGE, reason=REASON_MAX_CHARACTERS, rows=MAX_PAGE + 1)
+    overrides = json.dumps(LARGEST_OVERRIDES)
+    large.execute(
+        INSERT_ORGANIZATIONS, large=LARGE, reason=REASON_MAX_CHARACTERS, overrides=overrides, rows=MAX_PAGE + 1
+    )
     yield large.as_operator(large.sample_of(route), limit=str(MAX_PAGE))
 
 
@@ -183,7 +189,7 @@ def provisioned(large: Largest, route: Route) -> Iterator[Event]:
 
 @largest("PATCH /organizations/{organization_id}")
 def changed(large: Largest, route: Route) -> Iterator[Event]:
-    yield large.as_operator(with_body(large.sample_of(route), {"name": LARGE * 255}))
+    yield large.as_operator(with_body(large.sample_of(route), {"name": LARGE * 255, "overrides": LARGEST_OVERRIDES}))
 
 
 @largest(
@@ -227,6 +233,14 @@ def dead_letters(large: Largest, route: Route) -> Iterator[Event]:
 @largest("POST /organizations/{organization_id}/dead-letters/redrive")
 def redriven(large: Largest, route: Route) -> Iterator[Event]:
     yield large.as_operator(large.sample_of(route))
+
+
+@largest("GET /organizations/current")
+def own_organization(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ENLARGE_OVERRIDES, overrides=json.dumps(LARGEST_OVERRIDES))
+    with superuser(large.databases) as conn:
+        conn.execute(ENLARGE_ORGANIZATION, (LARGE, large.acme.organization.id))
+    yield large.as_tenant(large.sample_of(route))
 
 
 @largest("GET /usage")

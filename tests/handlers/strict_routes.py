@@ -16,6 +16,7 @@ from tests.template.template import FOLDERS, routes
 from tests.template.test_routes import PUBLIC
 
 OF_OPERATORS = "/organizations"
+OWN_ORGANIZATION = "/organizations/current"
 HEALTH = "/health"
 SAMPLE_ID = "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"
 
@@ -43,7 +44,11 @@ class StrictRoute:
             "path": self.sample["path"].replace(SAMPLE_ID, own),
             "pathParameters": parameters or None,
         }
-        return called_by(request, OPERATOR if self.path.startswith(OF_OPERATORS) else tenant_of(acme))
+        return called_by(request, OPERATOR if self.is_of_operators() else tenant_of(acme))
+
+    def is_of_operators(self) -> bool:
+        """Whether an operator calls the route."""
+        return self.path.startswith(OF_OPERATORS) and self.path != OWN_ORGANIZATION
 
     def takes_organization(self) -> bool:
         """Whether a request may name acme in its query and body.

@@ -10,7 +10,7 @@ from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import put_standing
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import AwsAccount
+from tests.given import AwsAccount, sold
 from tests.handlers.functions import Function, Start
 from tests.handlers.queues import messages_in, rows_in
 from tests.handlers.requests import answer_of, problem_of, recent_event, segment_call
@@ -32,7 +32,7 @@ def old_event(number: int, days: int) -> dict[str, object]:
 def change_tier(counters: Redis, tier: Tier) -> None:
     """Publish the tier of acme to Redis, as a PATCH does."""
     version = int(datetime.now(UTC).timestamp() * 1e6) + 1
-    standing = Standing(tier=tier, status=OrganizationStatus.ACTIVE, epoch=0, version=version)
+    standing = Standing(entitlements=sold(tier), status=OrganizationStatus.ACTIVE, epoch=0, version=version)
     put_standing(counters, ACME.organization_id, standing)
 
 

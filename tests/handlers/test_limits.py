@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from redis import Redis as Client
@@ -79,7 +80,7 @@ def test_every_authenticated_answer_has_the_rate_limit(start: Start, acme: Provi
     for number, (request, status) in enumerate(of_device):
         answer = ingest(request)
         assert answer_of(answer).status == status
-        assert limits_of(answer) == (f'"rpm";r={99 - number}', '"rpm";q=100;w=60')
+        assert limits_of(answer) == (f'"rpm";r={999 - number}', '"rpm";q=1000;w=60')
 
     operators = provision(called_by(sample("provision", "list"), OPERATOR))
 
@@ -116,6 +117,30 @@ def test_request_over_the_rate_limit_is_429_and_not_recorded(
 
     assert messages_in(aws.queue_url) == messages_in(aws.audit_queue_url) == []
     assert answer_of(ingest(post_events(recent_event(1), tenant=GLOBEX))).status == 200
+
+
+@pytest.mark.usefixtures("secrets")
+def test_write_key_over_its_rate_waits_for_the_end_of_the_minute(
+    ingest: Function, servers: Servers, acme: Provisioned, clock: StoppedClock
+) -> None:
+    clock.stop(ingest)
+    window = {"requests": 999, "ends_at": int((clock.moment + WINDOW).timestamp() * 1000)}
+    with Client.from_url(servers.valkey_url) as client:
+        client.hset(bucket_key(acme.organization.id, RateBucket.INGEST), mapping=window)
+    call = segment_batch(segment_call(1), key=acme.write_key)
+    assert is_sdk_success(ingest(call))
+
+    waits = []
+    for seconds in (0, 20, 39):
+        clock.advance(timedelta(seconds=seconds))
+        refused = ingest(call)
+        waits.append(problem_of(refused, call, 429, "rate_limited")["retry_after"])
+        assert answer_of(refused).headers["retry-after"] == str(waits[-1])
+
+    assert waits == [60, 40, 1]
+
+    clock.advance(timedelta(seconds=1))
+    assert is_sdk_success(ingest(call))
 
 
 # -------------------------------------------------------------------------------------------------------- over quota
@@ -243,7 +268,7 @@ def test_sdk_is_429_if_the_months_requests_are_used_up(start: Start, databases: 
     """An SDK would drop its events after a 402. The owner is still admitted."""
     ingest, usage, own = start("ingest"), start("usage"), tenant_of(acme)
     with superuser(databases) as conn:
-        values = (acme.organization.id, STARTER.api_requests_per_month)
+        values = (acme.organization.id, STARTER.ingest_requests_per_month)
         statement = "INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count) VALUES (%s, now(), %s)"
         conn.execute(statement, values)
 
@@ -257,5 +282,5 @@ def test_sdk_is_429_if_the_months_requests_are_used_up(start: Start, databases: 
     device = replace(own, credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     plain = post_events(recent_event(1), tenant=device)
 
-    assert problem_of(ingest(plain), plain, 402, "quota_exceeded")["metric"] == "api_requests"
+    assert problem_of(ingest(plain), plain, 402, "quota_exceeded")["metric"] == "ingest_requests"
     assert answer_of(usage(called_by(sample("usage", "usage"), own))).status == 200

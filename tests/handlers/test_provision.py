@@ -14,9 +14,10 @@ from tenancy.rules.api_keys import KeyType, find_key
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
 from tenancy.rules.tenant import Tenant
+from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.secrets import PLATFORM_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import PASSWORD, REGION, AwsAccount, Databases, tenant_of
+from tests.given import PASSWORD, REGION, AwsAccount, Databases, sold, tenant_of
 from tests.handlers.functions import Function, PutSecret, Start
 from tests.handlers.organization_requests import create_request, get_request, list_request
 from tests.handlers.requests import (
@@ -56,6 +57,8 @@ def test_sample_provisions_an_organization(provision: Function, aws: AwsAccount)
         "subdomain": "acme",
         "tier": "growth",
         "status": "active",
+        "entitlements": dict(sold(Tier.GROWTH).values),
+        "overrides": {},
         "created_at": organization["created_at"],
         "updated_at": organization["created_at"],
     }

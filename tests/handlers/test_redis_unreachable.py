@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from threading import Event as Signal
 from threading import Thread
 from types import SimpleNamespace
 
 import pytest
+from psycopg.types.json import Jsonb
 from redis import Redis as Client
 
 from tenancy.rules.tenant import RateBucket
@@ -26,7 +28,7 @@ from tests.handlers.queues import events_in
 from tests.handlers.requests import Event, answer_of, called_by, problem_of, recent_event, sample, with_body
 from tests.handlers.tcp_proxy import tcp_proxy
 
-LIMIT = QUOTAS[Tier.STARTER].api_requests_per_minute
+LIMIT = QUOTAS[Tier.STARTER].ingest_requests_per_minute
 PATIENCE_MS = int(TEMPLATE["Parameters"]["RedisPatienceMilliseconds"]["Default"])
 LONG_WAIT_SECONDS = 60  # a thousand times the patience: only a wait without a bound lasts longer
 ENDLESS_ANSWER_SECONDS = 2 * LONG_WAIT_SECONDS
@@ -140,20 +142,30 @@ def test_requests_are_admitted_and_events_are_queued(
 @pytest.mark.usefixtures("faulty_redis")
 def test_each_process_applies_the_rate_limit(
     start_impatient: Start,
+    databases: Databases,
     acme: Provisioned,
     aws: AwsAccount,
     clock: StoppedClock,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    limit = 20
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET overrides = %s", (Jsonb({"ingest_requests_per_minute": limit}),))
     ingest, request = start_impatient("ingest"), device_request(acme)
     clock.stop(ingest)
 
-    statuses = [answer_of(ingest(request)).status for _ in range(LIMIT + 1)]
+    statuses = [answer_of(ingest(request)).status for _ in range(limit + 1)]
 
-    assert statuses == [200] * LIMIT + [429]
-    assert len(events_in(aws.queue_url)) == LIMIT
+    assert statuses == [200] * limit + [429]
+    assert len(events_in(aws.queue_url)) == limit
     degraded = [line for line in capsys.readouterr().out.splitlines() if "AdmissionDegraded" in line]
-    assert len(degraded) == LIMIT + 1
+    assert len(degraded) == limit + 1
+
+    clock.advance(timedelta(seconds=59))
+    assert problem_of(ingest(request), request, 429, "rate_limited")["retry_after"] == 1
+
+    clock.advance(timedelta(seconds=1))
+    assert answer_of(ingest(request)).status == 200
 
 
 @TIMED_OUT_OR_REFUSED

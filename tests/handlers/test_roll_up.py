@@ -130,7 +130,7 @@ def test_counter_drift_is_a_metric_and_held_events_are_released(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     organization_id = acme.organization.id
-    counted = MonthSoFar(requests=0, requests_today=0, events=70, held=0, storage_bytes=0)
+    counted = MonthSoFar(events=70, held=0, storage_bytes=0)
     seed_usage(counters, organization_id, counted, now=noon)
     know(counters, tenant_of(acme))
     store(databases, organization_id, range(5), at=noon - timedelta(hours=4), table="held_events", reason="quota")

@@ -53,7 +53,7 @@ def create_request() -> Event:
 
 def delete_plan_parameters() -> None:
     boto3.client("ssm", region_name=REGION).delete_parameters(
-        Names=[f"{PLANS_PATH}/{tier}" for tier in ("starter", "growth", "enterprise")]
+        Names=[f"{PLANS_PATH}/{tier}" for tier in ("starter", "growth", "enterprise", "custom")]
     )
 
 

@@ -92,6 +92,7 @@ def test_usage_before_any_event_is_zero(usage: Function, acme: Provisioned, now:
     limits = {
         "events": (0, quotas.events_per_month),
         "api_requests": (0, quotas.api_requests_per_month),
+        "ingest_requests": (0, quotas.ingest_requests_per_month),
         "storage_bytes": (0, quotas.storage_bytes),
         "ml_predictions": (0, quotas.ml_predictions_per_month),
         "users": (1, quotas.users),

@@ -12,7 +12,7 @@ from tenancy.stores.redis.platform.counters import count_counters, delete_counte
 from tests.given import Servers
 
 OWN = UUID("0c000000-0000-4000-8000-0000000000a1")
-NOTHING = MonthSoFar(requests=0, requests_today=0, events=0, held=0, storage_bytes=0)
+NOTHING = MonthSoFar(events=0, held=0, storage_bytes=0)
 # In the future, so that Redis does not expire the keys by itself. 2028 is a leap year.
 MONTHS = [datetime(year, month, 1, tzinfo=UTC) for year in (2027, 2028, 2029) for month in range(1, 13)]
 DAYS = [datetime(2028, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(366 + 365)]

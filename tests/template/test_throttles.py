@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tenancy.rules.tiers import QUOTAS, RATE_LIMIT_WINDOW_SECONDS
+from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
+from tenancy.rules.tiers import QUOTAS, RATE_LIMIT_WINDOW_SECONDS, Tier
 from tests.given import ROOT
 from tests.template.app_source import operator_routes, resolver_routes
 from tests.template.template import FOLDERS, RESOURCES, TEMPLATE
@@ -17,7 +18,8 @@ ACCOUNT_REQUESTS_PER_SECOND = 10_000
 ACCOUNT_BURST = 5_000
 ACCOUNT_CONCURRENCY = 1_000
 UNRESERVED_CONCURRENCY = 100  # which Lambda never lets a reservation take
-ORGANIZATIONS = 3  # of the largest tier, at their full rate limit, on one method
+ORGANIZATIONS = 2  # of the largest tier, at their full rate limit, on one method
+CALLS_PER_PREFLIGHT = 7  # of a browser on one path within the two hours for which it keeps a preflight
 API = RESOURCES["Api"]["Properties"]
 RETRY_AFTER_SECONDS = int(
     API["GatewayResponses"]["THROTTLED"]["ResponseParameters"]["Headers"]["Retry-After"].strip("'")
@@ -28,11 +30,16 @@ ALL_METHODS = ("/*", "*")
 type Method = tuple[str, str]
 
 
-def methods() -> list[Method]:
-    """Return each method with its path, as the transform makes them."""
+def methods() -> dict[Method, str]:
+    """Return the target of each method, by its name and path, as the transform makes them."""
     [api] = transformed_of("AWS::ApiGateway::RestApi").values()
     paths = api["Properties"]["Body"]["paths"]
-    return [(name.upper(), path) for path, item in paths.items() for name in item if name in VERBS]
+    return {
+        (name.upper(), path): str(method.get("x-amazon-apigateway-integration", {}).get("uri"))
+        for path, item in paths.items()
+        for name, method in item.items()
+        if name in VERBS
+    }
 
 
 def settings() -> dict[Method, dict[str, object]]:
@@ -45,7 +52,9 @@ METHODS = methods()
 SETTINGS = settings()
 PATHS = sorted({path for _, path in METHODS})
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)}
-OTHERS = [method for method in METHODS if method not in FOR_OPERATORS and method[0] != "OPTIONS"]
+FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
+OTHERS = [method for method in METHODS if method not in FOR_OPERATORS | FOR_WRITE_KEYS and method[0] != "OPTIONS"]
+LARGEST_TIER = QUOTAS[Tier.ENTERPRISE]
 
 
 def encoded(path: str) -> str:
@@ -100,16 +109,37 @@ def test_burst_of_a_method_is_one_second_of_its_rate(method: Method) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_preflight_has_the_throttle_of_its_methods(path: str) -> None:
-    """A browser sends one before the first request of each page, so each new visitor needs both."""
-    assert throttle(("OPTIONS", path)) == max(map(throttle, methods_of(path)))
+def test_preflight_has_the_rate_of_its_kind_of_route(path: str) -> None:
+    is_public = any(method in FOR_WRITE_KEYS for method in methods_of(path))
+    parameter = "PublicPreflightRequestsPerSecond" if is_public else "PreflightRequestsPerSecond"
+
+    assert throttle(("OPTIONS", path))[0] == defaults()[parameter]
+
+
+@pytest.mark.parametrize("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
+def test_preflights_of_browsers_pass_beside_their_calls(method: Method) -> None:
+    """A browser sends one for each path (tests/handlers/test_browser.py), and keeps its answer for two hours."""
+    calls = LARGEST_TIER.ingest_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
+
+    assert PREFLIGHT_MAX_AGE_SECONDS == 2 * 60 * 60
+    assert throttle(("OPTIONS", method[1]))[0] >= calls / CALLS_PER_PREFLIGHT
 
 
 @pytest.mark.parametrize("method", OTHERS, ids=" ".join)
 def test_several_organizations_of_any_tier_pass_a_method(method: Method) -> None:
-    largest = max(quotas.api_requests_per_minute for quotas in QUOTAS.values()) / RATE_LIMIT_WINDOW_SECONDS
+    assert throttle(method)[0] >= ORGANIZATIONS * LARGEST_TIER.api_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
 
-    assert throttle(method)[0] >= ORGANIZATIONS * largest
+
+@pytest.mark.parametrize("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
+def test_organization_of_any_tier_passes_a_method_of_ingest(method: Method) -> None:
+    assert throttle(method)[0] >= LARGEST_TIER.ingest_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
+
+
+def test_organizations_of_any_tier_pass_events_with_all_keys() -> None:
+    """POST /v1/events takes secret keys, too."""
+    requests = LARGEST_TIER.api_requests_per_minute + LARGEST_TIER.ingest_requests_per_minute
+
+    assert throttle(("POST", "/events"))[0] >= ORGANIZATIONS * requests / RATE_LIMIT_WINDOW_SECONDS
 
 
 @pytest.mark.parametrize("method", sorted(FOR_OPERATORS), ids=" ".join)

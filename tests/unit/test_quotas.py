@@ -4,6 +4,7 @@ import pytest
 
 from tenancy.rules.quotas import Metric, quota_exceeded, quota_retry_later
 from tenancy.rules.tiers import Tier
+from tests.given import sold
 
 
 @pytest.mark.parametrize(
@@ -20,19 +21,19 @@ from tenancy.rules.tiers import Tier
     ],
 )
 def test_402_names_limit_and_use(metric: Metric, used: int, detail: str) -> None:
-    refusal = quota_exceeded(Tier.STARTER, metric, used=used)
+    refusal = quota_exceeded(sold(Tier.STARTER), metric, used=used)
 
     assert (refusal.status, refusal.detail) == (402, detail)
 
 
 def test_402_names_reservations() -> None:
-    refusal = quota_exceeded(Tier.STARTER, Metric.ML_PREDICTIONS, used=1, reserved=9_999)
+    refusal = quota_exceeded(sold(Tier.STARTER), Metric.ML_PREDICTIONS, used=1, reserved=9_999)
 
     assert refusal.detail == "Quota exceeded: 1 of 10000 ml predictions used this month, 9999 reserved."
 
 
 def test_429_names_limit_and_retry_time() -> None:
-    refusal = quota_retry_later(Tier.STARTER, Metric.EVENTS)
+    refusal = quota_retry_later(sold(Tier.STARTER), Metric.EVENTS)
 
     assert (refusal.status, refusal.retry_after) == (429, 3600)
     assert refusal.detail == (

@@ -21,7 +21,7 @@ ONE_HOUR = timedelta(hours=1)
 
 
 def counted(recent_from: datetime, recent_hours: dict[datetime, EventCounts] | None = None) -> CountedMonth:
-    so_far = MonthSoFar(requests=0, requests_today=0, events=0, held=0, storage_bytes=0)
+    so_far = MonthSoFar(events=0, held=0, storage_bytes=0)
     return CountedMonth(so_far=so_far, recent_from=recent_from, recent_hours=recent_hours or {})
 
 

@@ -11,6 +11,7 @@ TABLE: dict[str, dict[str, object]] = {
     "starter": {
         "events_per_month": 1_000_000,
         "api_requests_per_minute": 100,
+        "ingest_requests_per_minute": 1_000,
         "storage_gb": 10,
         "users": 5,
         "apps": 2,
@@ -26,6 +27,7 @@ TABLE: dict[str, dict[str, object]] = {
     "growth": {
         "events_per_month": 10_000_000,
         "api_requests_per_minute": 500,
+        "ingest_requests_per_minute": 5_000,
         "storage_gb": 50,
         "users": 20,
         "apps": 10,
@@ -41,6 +43,7 @@ TABLE: dict[str, dict[str, object]] = {
     "enterprise": {
         "events_per_month": 100_000_000,
         "api_requests_per_minute": 2000,
+        "ingest_requests_per_minute": 20_000,
         "storage_gb": 500,
         "users": None,
         "apps": None,
@@ -72,18 +75,20 @@ def test_request_quota_is_30_days_at_the_rate_limit() -> None:
         "growth": 21_600_000,
         "enterprise": 86_400_000,
     }
+    assert {tier.value: QUOTAS[tier].ingest_requests_per_month for tier in Tier} == {
+        "starter": 43_200_000,
+        "growth": 216_000_000,
+        "enterprise": 864_000_000,
+    }
+
+
+def test_write_keys_have_ten_times_the_rate_of_other_credentials() -> None:
+    for quotas in QUOTAS.values():
+        assert quotas.ingest_requests_per_minute == 10 * quotas.api_requests_per_minute
 
 
 def test_storage_is_sold_in_gibibytes() -> None:
     assert QUOTAS[Tier.STARTER].storage_bytes == 10 * 1024**3
-
-
-@pytest.mark.parametrize("tier", Tier)
-def test_gateway_throttles_at_twice_the_rate_limit(tier: Tier) -> None:
-    quotas = QUOTAS[tier]
-
-    assert quotas.gateway_burst == 2 * quotas.api_requests_per_minute
-    assert quotas.gateway_rate_per_second == pytest.approx(2 * quotas.api_requests_per_minute / 60, abs=0.005)
 
 
 def test_table_is_immutable() -> None:
@@ -100,6 +105,7 @@ def test_docs_have_the_numbers_of_the_tiers(tier: Tier) -> None:
     quotas = QUOTAS[tier]
     numbers = (
         quotas.api_requests_per_minute,
+        quotas.ingest_requests_per_minute,
         quotas.events_per_month,
         quotas.ml_predictions_per_month,
         quotas.storage_gb,

@@ -17,6 +17,7 @@ from tenancy.rules.statistics import Statistics
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyUsage, Period, month_of, unsettled_since
 from tenancy.use_cases.usage.read_usage import UsageReport
+from tests.given import sold
 
 TODAY = date(2026, 11, 24)
 NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 12, 1))
@@ -73,7 +74,7 @@ def test_invalid_period_is_refused(start: date | None, end: date | None) -> None
 def test_usage_document_has_the_form_of_the_api() -> None:
     report = UsageReport(
         organization_id=UUID(int=7),
-        tier=Tier.ENTERPRISE,
+        entitlements=sold(Tier.ENTERPRISE),
         period=NOVEMBER,
         quotas={Metric.EVENTS: Allowance(used=12, limit=10), Metric.USERS: Allowance(used=3, limit=None)},
         held={"clock": 2, "quota": 3},
@@ -94,6 +95,7 @@ def test_usage_document_has_the_form_of_the_api() -> None:
                 "date": "2026-11-24",
                 "events": 12,
                 "api_requests": 0,
+                "ingest_requests": 0,
                 "storage_bytes": 99,
                 "ml_predictions": 0,
                 "unique_users": 4,

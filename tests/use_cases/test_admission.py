@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
+from psycopg.types.json import Jsonb
 from redis import Redis as Client
 
 from scripts.stack import postgres
 from tenancy.rules.admission import Admission, AdmissionVerdict
-from tenancy.rules.tenant import CallerKind, RateBucket
+from tenancy.rules.tenant import CallerKind, RateBucket, Tenant
 from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.rules.usage import RequestCounts
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.usage import update_daily_requests
 from tenancy.stores.redis.client import Redis
@@ -84,15 +86,34 @@ def test_32_workers_use_a_quota_up_to_its_last_event(databases: Databases, count
 def test_rate_limited_write_key_does_not_block_management(admit: Admit, acme: Provisioned) -> None:
     device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
 
-    verdicts = Counter(admit(device).verdict for _ in range(300))
+    verdicts = Counter(admit(device).verdict for _ in range(1_200))
 
-    assert verdicts == {AdmissionVerdict.ADMITTED: 100, AdmissionVerdict.RATE_LIMITED: 200}
+    assert verdicts == {AdmissionVerdict.ADMITTED: 1_000, AdmissionVerdict.RATE_LIMITED: 200}
 
     person = replace(tenant_of(acme), credential_id=acme.admin_user_id, kind=CallerKind.PERSON, epoch="0.0")
     for tenant in (tenant_of(acme), person):
         assert admit(tenant).verdict is AdmissionVerdict.ADMITTED
-    assert admit(device, now=NOW + timedelta(seconds=59)).verdict is AdmissionVerdict.RATE_LIMITED
-    assert admit(device, now=NOW + timedelta(seconds=60)).verdict is AdmissionVerdict.ADMITTED
+
+
+def seconds_left(admission: Admission) -> int | None:
+    """Return the seconds until a request is admitted again, or None for an admitted one."""
+    assert admission.rate is not None
+    return None if admission.verdict is AdmissionVerdict.ADMITTED else admission.rate.seconds_left
+
+
+def test_write_keys_are_refused_only_until_their_minute_ends(
+    admit: Admit, databases: Databases, acme: Provisioned
+) -> None:
+    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
+    with databases.platform.transaction() as conn:
+        rates = {"api_requests_per_minute": 1, "ingest_requests_per_minute": 1}
+        conn.execute("UPDATE organizations SET overrides = %s", (Jsonb(rates),))
+
+    def found(tenant: Tenant) -> list[int | None]:
+        return [seconds_left(admit(tenant, now=NOW + timedelta(seconds=second))) for second in (0, 20, 59, 60, 80)]
+
+    assert found(device) == [None, 40, 1, None, 40]
+    assert found(tenant_of(acme)) == [None, 60, 21, 20, None]
 
 
 def test_keys_of_an_organization_share_its_rate_limit(admit: Admit, acme: Provisioned) -> None:
@@ -122,27 +143,50 @@ def test_devices_cannot_use_up_the_requests_of_management(
     admit: Admit, databases: Databases, acme: Provisioned
 ) -> None:
     with databases.platform.transaction() as conn:
-        spent = STARTER.api_requests_per_month - 1
-        update_daily_requests(conn, {(acme.organization.id, NOW.date() - timedelta(days=1)): spent})
+        spent = STARTER.ingest_requests_per_month - 1
+        requests = RequestCounts(all=spent + 5, management=5)
+        update_daily_requests(conn, {(acme.organization.id, NOW.date() - timedelta(days=1)): requests})
 
     device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     assert admit(device).verdict is AdmissionVerdict.ADMITTED
 
     refused = admit(device)
 
-    assert (refused.verdict, refused.metric, refused.used) == (AdmissionVerdict.OVER_QUOTA, "api_requests", spent + 1)
+    assert refused.verdict is AdmissionVerdict.OVER_QUOTA
+    assert (refused.metric, refused.used) == ("ingest_requests", spent + 1)
     assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
     assert admit(device, now=datetime(2026, 12, 1, tzinfo=UTC)).verdict is AdmissionVerdict.ADMITTED
 
 
-def test_management_has_a_request_quota_of_its_own(admit: Admit, databases: Databases, acme: Provisioned) -> None:
-    assert admit(tenant_of(acme)).verdict is AdmissionVerdict.ADMITTED
+def test_management_cannot_use_up_the_requests_of_devices(
+    admit: Admit, databases: Databases, acme: Provisioned
+) -> None:
+    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
+    with databases.platform.transaction() as conn:
+        spent = STARTER.api_requests_per_month
+        requests = RequestCounts(all=spent, management=spent)
+        update_daily_requests(conn, {(acme.organization.id, NOW.date()): requests})
 
-    with Client.from_url(databases.servers.valkey_url) as client:
-        client.hset(f"{{{acme.organization.id}}}:usage:2026-11", "management", str(STARTER.api_requests_per_month))
     refused = admit(tenant_of(acme))
 
     assert (refused.verdict, refused.metric) == (AdmissionVerdict.OVER_QUOTA, "api_requests")
+    assert refused.used == spent
+    assert admit(device).verdict is AdmissionVerdict.ADMITTED
+    assert admit(tenant_of(acme), now=datetime(2026, 12, 1, tzinfo=UTC)).verdict is AdmissionVerdict.ADMITTED
+
+
+def test_counters_of_the_release_before_block_neither_bucket(
+    admit: Admit, databases: Databases, acme: Provisioned
+) -> None:
+    """It counted all requests, and seeded no number of management."""
+    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
+    with Client.from_url(databases.servers.valkey_url) as client:
+        counted = {"requests": STARTER.api_requests_per_month, "requests:2026-11-24": 7}
+        client.hset(f"{{{acme.organization.id}}}:usage:2026-11", mapping=counted)
+
+    verdicts = [admit(tenant).verdict for tenant in (device, tenant_of(acme))]
+
+    assert verdicts == [AdmissionVerdict.ADMITTED] * 2
 
 
 def test_events_are_held_when_the_storage_quota_is_used_up(

@@ -10,7 +10,9 @@ from redis import Redis as Client
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.tenant import CallerKind, RateBucket
 from tenancy.rules.tiers import Tier
-from tenancy.stores.postgres.standing import find_standing
+from tenancy.rules.usage import RequestCounts, month_of
+from tenancy.stores.postgres.standing import find_counted_month, find_standing
+from tenancy.stores.postgres.usage import list_daily_usage
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import put_standing
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -173,6 +175,25 @@ def test_flush_loses_only_requests_that_were_not_persisted(
     with databases.functions.tenant_transaction(acme.organization.id) as conn:
         rows = conn.execute("SELECT metric_date, api_requests_count FROM tenant_usage").fetchall()
     assert rows == [(NOW.date(), 70)]
+
+
+def test_requests_of_both_buckets_survive_a_flush(
+    admit: Admit, counters: Redis, databases: Databases, acme: Provisioned
+) -> None:
+    device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
+    tenants = [device, device, device, tenant_of(acme), tenant_of(acme)]
+
+    for _ in range(2):
+        for tenant in tenants:
+            admit(tenant)
+        persist_request_counts(databases.platform, counters, now=NOW)
+        flush(databases)
+
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        [day] = list_daily_usage(conn, acme.organization.id)
+        month = find_counted_month(conn, acme.organization.id, month_of(NOW.date()), today=NOW.date())
+    assert (day.ingest_requests, day.api_requests) == (6, 4)
+    assert month.so_far.requests == month.so_far.requests_today == RequestCounts(all=10, management=4)
 
 
 def test_last_requests_of_a_day_are_persisted_after_midnight(

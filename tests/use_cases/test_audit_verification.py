@@ -97,6 +97,23 @@ def test_chain_verifies_after_old_entries_are_pruned(
         assert conn.execute(statement, (acme.organization.id,)).fetchone() == (1,)
 
 
+def test_audit_retention_of_an_override_applies_to_its_log(
+    databases: Databases, acme: Provisioned, globex: Provisioned, signer: Signer, tamper: psycopg.Connection[Any]
+) -> None:
+    for organization in (acme, globex):
+        write(databases, organization.organization.id, *(read(n, occurred_at=LONG_AGO) for n in range(4)))
+    seal_audit_logs(databases.platform, now=NOW)
+    statement = "UPDATE organizations SET overrides = jsonb_build_object('audit_retention_days', %s::int) WHERE id = %s"
+    tamper.execute(statement, (2_555, acme.organization.id))
+    tamper.execute(statement, (365, globex.organization.id))
+
+    assert prune_audit_logs(databases.platform, signer, now=NOW) == 4
+
+    kept, cut = (verify(databases, signer, each.organization.id) for each in (acme, globex))
+    assert (kept.broken, kept.checkpoint) == (None, None)
+    assert (cut.broken, cut.start.sequence) == (None, 4)
+
+
 def test_fully_pruned_log_continues_its_sequence(databases: Databases, signer: Signer) -> None:
     write(databases, PLATFORM_LOG, *(read(number, occurred_at=NOW - timedelta(days=3000)) for number in range(3)))
 

@@ -52,6 +52,9 @@ def test_erasure_leaves_a_remnant_and_no_other_change(
         platform.erasure_stores.exports.put(provisioned.organization.id, "1/events.jsonl.gz", b"events")
     roll_up(databases.platform, databases.clickhouse, platform.redis, now=NOW)
     before = snapshot(databases, acme.organization.id)
+    with superuser(databases) as conn:
+        statement = "UPDATE organizations SET overrides = '{\"users\": 77}' WHERE id = %s"
+        conn.execute(statement, (globex.organization.id,))
     platform.delete(globex.organization.id)
 
     counts = platform.erase(globex.organization.id, times=2)
@@ -70,6 +73,7 @@ def test_erasure_leaves_a_remnant_and_no_other_change(
     row = column_of(databases, globex.organization.id)
     assert (row["status"], row["name"], row["deletion_reason"]) == ("erased", "erased", None)
     assert row["subdomain"] == row["gateway_key"] == str(globex.organization.id)
+    assert row["overrides"] == {}
     assert (row["last_contact"], row["erased_at"]) == (None, PURGE + WRITER_WAIT)
 
 

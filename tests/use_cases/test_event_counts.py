@@ -70,7 +70,7 @@ def drain_queue(aws: AwsAccount, databases: Databases) -> list[str]:
 
 def usage_of(databases: Databases, tenant: AdmittedTenant) -> UsageReport:
     reader = TenantReader(databases.clickhouse, tenant.organization_id)
-    return read_usage(databases.functions, reader, tenant.organization_id, tenant.tier, None, now=NOW)
+    return read_usage(databases.functions, reader, tenant.organization_id, tenant.entitlements, None, now=NOW)
 
 
 def test_each_event_counts_once_before_and_after_the_roll_up(

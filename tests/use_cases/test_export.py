@@ -54,6 +54,7 @@ def test_export_has_all_data_of_one_organization_only(
     rows = exported_rows(acme)
     assert list(rows) == list(export_pages.SECTIONS)
     assert [row["id"] for row in rows["organization"]] == [str(acme.organization.id)]
+    assert [row["overrides"] for row in rows["organization"]] == [{}]
     assert [row["email"] for row in rows["users"]] == ["admin@acme.example"]
     assert {row["id"] for row in rows["api_keys"]} == {str(acme.secret_key_id), *(r["id"] for r in rows["api_keys"])}
     assert sorted(row["event_id"] for row in rows["events"]) == sorted(f"event-{number}" for number in range(12))

@@ -14,7 +14,6 @@ from scripts.stack import postgres
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import AdmittedTenant, RateBucket
-from tenancy.rules.tiers import QUOTAS
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
@@ -74,7 +73,7 @@ def test_flush_under_load_loses_only_request_counts(databases: Databases, counte
 
     found = Load(databases, tenant, globex.write_key_id).run()
 
-    limit = QUOTAS[tenant.tier].api_requests_per_minute
+    limit = tenant.entitlements.quotas.api_requests_per_minute
     admitted = Counter(verdict for verdict, _, _ in found)[AdmissionVerdict.ADMITTED]
     assert min(limit, WORKERS * ROUNDS) <= admitted <= 2 * limit
     assert {verdict for _, verdict, _ in found} == {AdmissionVerdict.UNAUTHENTICATED}
@@ -92,7 +91,7 @@ def test_flush_under_load_loses_only_request_counts(databases: Databases, counte
         databases.functions,
         TenantReader(databases.clickhouse, organization_id),
         organization_id,
-        tenant.tier,
+        tenant.entitlements,
         None,
         now=later,
     )

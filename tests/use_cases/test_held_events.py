@@ -1,5 +1,6 @@
 """Held events are kept apart and released once, when there is room or by the operator."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ import pytest
 
 from tenancy.errors import ConflictError, NotFoundError
 from tenancy.rules.admission import HELD_FOR_QUOTA
+from tenancy.rules.entitlements import Overrides
 from tenancy.rules.events.row import RELEASED_REASON
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, LAST_MOMENT
 from tenancy.rules.tiers import QUOTAS, Tier
@@ -96,6 +98,27 @@ def test_upgrade_releases_held_events(release: RunRelease, databases: Databases,
 
     assert release(NOW + timedelta(hours=1)) == 5
     assert count(databases, acme.organization.id) == 5
+
+
+@pytest.mark.parametrize(
+    ("overrides", "released"),
+    [
+        ({"events_per_month": "unlimited"}, 5),
+        ({"events_per_month": 1_000_003}, 3),
+        ({"events_per_month": 10**12, "storage_gb": 0}, 0),
+    ],
+)
+def test_release_goes_by_the_overrides(
+    release: RunRelease, databases: Databases, acme: Provisioned, overrides: Overrides, released: int
+) -> None:
+    for number in range(5):
+        hold(databases, acme, 1, at=NOW + timedelta(minutes=number), start=number)
+    use_up(databases, acme)
+
+    with databases.platform.transaction() as conn:
+        conn.execute("UPDATE organizations SET overrides = %s", (json.dumps(overrides),))
+
+    assert release(NOW + timedelta(hours=1)) == released
 
 
 def test_oldest_requests_are_released_first_and_whole(

@@ -118,6 +118,20 @@ def test_both_thresholds_are_announced_once_to_active_admins(
     assert bus() == []
 
 
+def test_threshold_goes_by_the_override(
+    databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned, globex: Provisioned
+) -> None:
+    for provisioned in (acme, globex):
+        use(databases, provisioned, 8)
+    with superuser(databases) as conn:
+        statement = "UPDATE organizations SET overrides = '{\"events_per_month\": 10}' WHERE id = %s"
+        conn.execute(statement, (acme.organization.id,))
+
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+
+    assert send_notices(databases, targets) == [("admin@acme.example", "80 % of your quota of events is used")]
+
+
 def test_threshold_is_announced_once_in_each_month(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
@@ -142,10 +156,12 @@ def test_threshold_is_announced_once_in_each_month(
 def test_roll_up_announces_requests_and_stored_bytes(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
 ) -> None:
+    management = STARTER.api_requests_per_month
     with superuser(databases) as conn:
         conn.execute(
-            "INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count) VALUES (%s, %s, %s)",
-            (acme.organization.id, NOW.date(), STARTER.api_requests_per_month),
+            "INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count, management_requests_count) "
+            "VALUES (%s, %s, %s, %s)",
+            (acme.organization.id, NOW.date(), management + STARTER.ingest_requests_per_month * 8 // 10, management),
         )
         total = (acme.organization.id, STARTER.storage_bytes * 9 // 10)
         conn.execute("INSERT INTO usage_totals VALUES (%s, 'storage_bytes', '1970-01-01', %s)", total)
@@ -155,6 +171,7 @@ def test_roll_up_announces_requests_and_stored_bytes(
     assert [subject for _, subject in send_notices(databases, targets)] == [
         "100 % of your quota of api_requests is used",
         "80 % of your quota of api_requests is used",
+        "80 % of your quota of ingest_requests is used",
         "80 % of your quota of storage_bytes is used",
     ]
 

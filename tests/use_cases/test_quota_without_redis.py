@@ -1,5 +1,6 @@
 """While Redis is unreachable, the quota of events follows the last roll-up and this process."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -113,3 +114,15 @@ def test_old_events_are_compared_with_the_current_tier_without_redis(
     with databases.platform.transaction() as conn:
         conn.execute("UPDATE organizations SET tier = 'growth'")
     assert admit().accepted == 3
+
+
+def test_overrides_apply_without_redis(databases: Databases, unreachable: Redis, acme: Provisioned) -> None:
+    gate = AdmissionGate(unreachable, lambda: databases.functions)
+    overrides = {"events_per_month": 10, "ingest_requests_per_minute": 2, "data_retention_days": 5}
+    with databases.platform.transaction() as conn:
+        conn.execute("UPDATE organizations SET overrides = %s", (json.dumps(overrides),))
+
+    admitted = [gate.admit(device_of(acme), events=9, ages=[5, 6], now=NOW) for _ in range(3)]
+
+    assert [(each.accepted, each.held) for each in admitted] == [(10, 0), (0, 1), (0, 0)]
+    assert admitted[2].verdict is AdmissionVerdict.RATE_LIMITED

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.organization_change import OrganizationChange, OverrideChanges
 from tenancy.rules.statistics import StatisticsQuery
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.tiers import QUOTAS, Tier
@@ -18,6 +18,7 @@ from tenancy.use_cases.schedule.apply_retention import apply_retention
 from tenancy.use_cases.schedule.roll_up import roll_up
 from tenancy.use_cases.usage.read_statistics import read_statistics
 from tests.given import OPERATOR, PLANS_PATH, REGION, Databases, tenant_of
+from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 from tests.use_cases.storing import count, store
 
@@ -139,3 +140,66 @@ def test_downgrade_shortens_retention_after_30_days(
 
     assert apply_retention(databases.platform, databases.clickhouse, now=NOW + timedelta(days=98)) == 1
     assert count(databases, organization_id) == 0
+
+
+def test_shorter_override_shortens_retention_after_30_days(
+    databases: Databases, targets: OutboxTargets, globex: Provisioned
+) -> None:
+    organization_id = globex.organization.id
+    store(databases, organization_id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=100))
+
+    def change(days: int | None, now: datetime) -> AdmittedTenant:
+        wanted = OrganizationChange(overrides=OverrideChanges(data_retention_days=days))
+        changed = change_organization(
+            databases.platform,
+            targets,
+            GatewayKeys(REGION, PLANS_PATH),
+            organization_id,
+            wanted,
+            actor=OPERATOR,
+            now=now,
+        )
+        return tenant_of(globex, overrides=changed.organization.overrides)
+
+    shorter = change(20, NOW)
+    shortest = change(10, NOW + timedelta(days=20))
+
+    for days, seen in ((0, 3), (29, 3), (31, 0)):
+        assert read(databases, shorter, NOW + timedelta(days=days)) == seen, days
+        assert read(databases, shortest, NOW + timedelta(days=days)) == seen, days
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW + timedelta(days=1)) == 1
+    assert count(databases, organization_id) == 3
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW + timedelta(days=40)) == 1
+    assert count(databases, organization_id) == 0
+
+
+def test_longer_override_keeps_events_of_its_organization(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    received, happened = NOW - timedelta(days=60), NOW - timedelta(days=200)
+    for provisioned in (acme, globex):
+        store(databases, provisioned.organization.id, range(3), at=received, happened=happened)
+    with superuser(databases) as conn:
+        statement = "UPDATE organizations SET overrides = '{\"data_retention_days\": 365}' WHERE id = %s"
+        conn.execute(statement, (acme.organization.id,))
+
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW) == 2
+
+    assert (count(databases, acme.organization.id), count(databases, globex.organization.id)) == (3, 0)
+
+
+def test_tier_change_of_the_release_before_left_the_retention_of_its_tier(
+    databases: Databases, acme: Provisioned
+) -> None:
+    """Its rows have no number of days."""
+    store(databases, acme.organization.id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=150))
+    with superuser(databases) as conn:
+        statement = """
+            INSERT INTO tier_changes (id, organization_id, from_tier, to_tier, changed_at)
+            VALUES (gen_random_uuid(), %s, 'growth', 'starter', %s)
+        """
+        conn.execute(statement, (acme.organization.id, NOW - timedelta(days=29)))
+
+    assert read(databases, tenant_of(acme)) == 3
+    assert apply_retention(databases.platform, databases.clickhouse, now=NOW) == 1
+    assert count(databases, acme.organization.id) == 3

@@ -11,10 +11,13 @@ from tenancy.rules.durations import ROLL_UP_LEASE_TIME, SETTLING_TIME
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.rules.usage import RequestCounts
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.statistics import insert_daily_statistics
+from tenancy.stores.postgres.platform.usage import update_daily_requests
 from tenancy.stores.postgres.usage import list_daily_usage
 from tenancy.stores.redis.client import Redis
+from tenancy.stores.redis.counters import usage_key
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.roll_up import RollUp, roll_up
@@ -299,3 +302,20 @@ def test_cancelled_admission_gives_its_events_back(databases: Databases, counter
         admissions.cancel(tenant, admission, reserved_at=NOW)
 
     assert counter(databases, acme.organization.id) == 0
+
+
+def test_roll_up_raises_request_counters_to_the_stored_numbers(
+    databases: Databases, counters: Redis, acme: Provisioned
+) -> None:
+    """The release before seeds all requests and no number of management."""
+    key = usage_key(acme.organization.id, NOW)
+    with databases.platform.transaction() as conn:
+        stored = RequestCounts(all=10, management=4)
+        update_daily_requests(conn, {(acme.organization.id, NOW.date()): stored})
+
+    with RedisClient.from_url(databases.servers.valkey_url, decode_responses=True) as client:
+        client.hset(key, mapping={"requests": 12, "events": 0})
+        run(databases, counters, NOW)
+        settled = client.hmget(key, ["requests", "management"])
+
+    assert settled == ["12", "4"]

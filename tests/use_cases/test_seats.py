@@ -18,7 +18,8 @@ from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.users import count_users, insert_user
 from tenancy.use_cases.organizations.claim_seat import claim_seat
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import Databases
+from tests.given import Databases, sold
+from tests.handlers.functions import superuser
 from tests.use_cases.admitting import NOW
 
 type Add = Callable[[Connection, UUID], None]
@@ -53,7 +54,7 @@ def claim(databases: Databases, provisioned: Provisioned, metric: Metric, add: A
 def test_concurrent_inserts_never_exceed_the_limit_of_the_tier(
     databases: Databases, acme: Provisioned, metric: Metric, add: Add, count: Callable[[Connection, UUID], int]
 ) -> None:
-    limit, barrier = limit_of(Tier.STARTER, metric), Barrier(16)
+    limit, barrier = limit_of(sold(Tier.STARTER), metric), Barrier(16)
 
     assert limit is not None
 
@@ -66,6 +67,17 @@ def test_concurrent_inserts_never_exceed_the_limit_of_the_tier(
         assert count(conn, acme.organization.id) == limit
         statement = "SELECT percent FROM quota_notices WHERE metric = %s ORDER BY percent"
         assert conn.execute(statement, (metric,)).fetchall() == [(80,), (100,)]
+
+
+def test_seats_go_by_the_overrides(databases: Databases, acme: Provisioned) -> None:
+    barrier = Barrier(1)
+    with superuser(databases) as conn:
+        conn.execute('UPDATE organizations SET overrides = \'{"apps": 3, "users": "unlimited"}\'')
+
+    apps = [claim(databases, acme, Metric.APPS, add_app, barrier) for _ in range(3)]
+    users = [claim(databases, acme, Metric.USERS, add_user, barrier) for _ in range(6)]
+
+    assert (apps, users) == (["added", "added", "refused"], ["added"] * 6)
 
 
 def test_seats_are_counted_per_organization(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:

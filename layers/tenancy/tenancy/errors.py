@@ -204,7 +204,7 @@ class TransitionNotAllowedError(Refusal):
 
 
 class DowngradeBlockedError(Refusal):
-    """The organization exceeds a quota of the smaller tier.
+    """The organization exceeds a limit of its new entitlements.
 
     `blockers` lists the metrics.
     """
@@ -212,10 +212,10 @@ class DowngradeBlockedError(Refusal):
     status, code, title = 409, "downgrade_blocked", "Downgrade Blocked"
 
     def __init__(self, blockers: Sequence[str]) -> None:
-        """Name the metrics that exceed the new tier."""
+        """Name the metrics that exceed the new limits."""
         super().__init__(
-            f"The organization has more {' and '.join(blockers)} than the new tier includes. "
-            "Choose a tier that includes them."
+            f"The organization has more {' and '.join(blockers)} than the change allows. "
+            "Choose a tier or overrides that include them."
         )
         self.members = {"blockers": list(blockers)}
 
@@ -264,6 +264,21 @@ class IdempotencyKeyReusedError(Refusal):
     """The `Idempotency-Key` was used before for another request."""
 
     status, code, title = 422, "idempotency_key_reused", "Idempotency Key Reused"
+
+
+class RatesTooLargeError(Refusal):
+    """The rate limits of an organization add up to more than the largest usage plan allows."""
+
+    status, code, title = 422, "rates_too_large", "Rates Too Large"
+
+    def __init__(self, *, api: int, ingest: int, limit: int) -> None:
+        """Add both rates, their sum and its *limit* to the problem document."""
+        total = api + ingest
+        super().__init__(
+            f"The requests per minute add up to {total} (api {api}, ingest {ingest}). Lower them to at most {limit}."
+        )
+        rates = {"api_requests_per_minute": api, "ingest_requests_per_minute": ingest}
+        self.members = {**rates, "sum": total, "limit": limit}
 
 
 class RateLimitedError(Refusal):

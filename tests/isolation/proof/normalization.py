@@ -5,7 +5,9 @@ from collections.abc import Mapping
 
 UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-COUNTS = re.compile(r'("(?:used|remaining|ml_predictions|api_requests)": ?)\d+')  # grow with every request
+COUNTS = re.compile(
+    r'("(?:used|remaining|ml_predictions|api_requests|ingest_requests)": ?)\d+'
+)  # grow with every request
 
 
 def normalize(text: str, placeholders: Mapping[str, str] | None = None) -> str:

@@ -16,7 +16,7 @@ POLICY: Final = '"rpm"'  # requests per minute
 
 
 def admit_request(gate: AdmissionGate, request: Request, caller: Caller, *, now: datetime) -> AdmittedCaller:
-    """Admit *request* and return *caller* with its current tier.
+    """Admit *request* and return *caller* with its current entitlements.
 
     Raises:
         UnauthenticatedError, RateLimitedError, OrganizationInactiveError, QuotaExceededError: the request is refused.

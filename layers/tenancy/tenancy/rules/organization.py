@@ -1,14 +1,16 @@
 """Organizations: their states, and the rules for names, subdomains and gateway keys."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
+from tenancy.rules.entitlements import Entitlements, Overrides
 from tenancy.rules.tiers import Tier
+from tenancy.rules.usage_plans import UsagePlan
 from tenancy.rules.well_known_hosts import WELL_KNOWN, compile_numbered
 
 GENERATION_CHARACTERS: Final = 16
@@ -53,7 +55,7 @@ CHANGEABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUS
 class Organization:
     """A stored organization.
 
-    Times are UTC.
+    Times are UTC. An answer that an earlier release stored has no *overrides*.
     """
 
     id: UUID
@@ -66,6 +68,24 @@ class Organization:
     deleted_at: datetime | None
     purge_at: datetime | None
     deletion_reason: str | None
+    overrides: Overrides = field(default_factory=dict, hash=False)
+
+    @property
+    def entitlements(self) -> Entitlements:
+        """The quotas of the tier, with the overrides applied."""
+        return Entitlements(tier=self.tier, overrides=self.overrides)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnOrganization:
+    """An organization as its own members and keys see it."""
+
+    id: UUID
+    name: str
+    subdomain: str
+    entitlements: Entitlements
+    status: OrganizationStatus
+    created_at: datetime
 
 
 def is_subdomain(text: str) -> bool:
@@ -120,15 +140,15 @@ def gateway_key_value(organization_id: UUID, generation: int | str) -> str:
     """Return the gateway key of an organization, by which API Gateway meters it.
 
     API Gateway requires 20 to 128 characters. The key is no credential: API Gateway takes it from the authorizer only
-    (`ApiKeySourceType: AUTHORIZER`). A change of tier makes the next *generation*.
+    (`ApiKeySourceType: AUTHORIZER`). A change of the usage plan makes the next *generation*.
     """
     return f"organization-{organization_id}-{generation}"
 
 
-def next_gateway_key(organization_id: UUID, gateway_key: str, tier: Tier) -> str:
-    """Return the gateway key that follows *gateway_key* when the tier changes to *tier*.
+def next_gateway_key(organization_id: UUID, gateway_key: str, plan: UsagePlan) -> str:
+    """Return the gateway key that follows *gateway_key* when the organization moves to *plan*.
 
     Equal arguments give the same key, so that a retry makes no second one. Each key belongs to one usage plan.
     """
-    digest = sha256(f"{gateway_key} {tier}".encode()).hexdigest()
+    digest = sha256(f"{gateway_key} {plan}".encode()).hexdigest()
     return gateway_key_value(organization_id, digest[:GENERATION_CHARACTERS])

@@ -1,12 +1,19 @@
 """The validated request of an operator to change an organization."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from tenancy.rules.organization import CHANGEABLE, OrganizationStatus
+from tenancy.rules.entitlements import BOUNDS, UNLIMITED_OVERRIDE, Overrides, OverrideValue, change_overrides
+from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus
 from tenancy.rules.texts import parse_name
 from tenancy.rules.tiers import Tier
+
+# Not a `type` statement: pydantic would add its schema to that of the model, beside the validator.
+Override = bool | int | str | None
 
 
 def _settable(status: OrganizationStatus) -> OrganizationStatus:
@@ -15,8 +22,69 @@ def _settable(status: OrganizationStatus) -> OrganizationStatus:
     return status
 
 
+class OverrideChanges(BaseModel):
+    """New overrides of entitlements. null removes an override, a missing member keeps it.
+
+    The members are `ENTITLEMENT_NAMES`. Their bounds are in `BOUNDS`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    events_per_month: Override = None
+    api_requests_per_minute: Override = None
+    ingest_requests_per_minute: Override = None
+    storage_gb: Override = None
+    users: Override = None
+    apps: Override = None
+    data_retention_days: Override = None
+    audit_retention_days: Override = None
+    ml_predictions_per_month: Override = None
+    custom_models: Override = None
+    white_label: Override = None
+    sso: Override = None
+
+    @field_validator("*", mode="plain")
+    @classmethod
+    def _is_allowed(cls, value: object, field: ValidationInfo) -> OverrideValue | None:
+        return None if value is None else _parse_override(str(field.field_name), value)
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "OverrideChanges":
+        if not self.model_fields_set:
+            raise ValueError("Expected at least one override.")
+        return self
+
+    def apply_to(self, overrides: Overrides) -> Overrides:
+        """Return *overrides* after this change."""
+        changes: Mapping[str, OverrideValue | None] = {name: getattr(self, name) for name in self.model_fields_set}
+        return change_overrides(overrides, changes)
+
+
+def _parse_override(name: str, value: object) -> OverrideValue:
+    bounds = BOUNDS.get(name)
+    if bounds is None:
+        if not isinstance(value, bool):
+            raise PydanticCustomError("invalid_type", "Expected true, false or null.")
+        return value
+    if bounds.may_be_lifted and value == UNLIMITED_OVERRIDE:
+        return UNLIMITED_OVERRIDE
+    limits = {
+        "least": bounds.least,
+        "most": bounds.most,
+        "or_unlimited": ', "unlimited"' if bounds.may_be_lifted else "",
+    }
+    if type(value) is not int:
+        expected = "Expected a whole number from {least} to {most}{or_unlimited} or null."
+        raise PydanticCustomError("invalid_type", expected, limits)
+    if not bounds.least <= value <= bounds.most:
+        raise PydanticCustomError(
+            "out_of_range", "Expected a whole number from {least} to {most}{or_unlimited}.", limits
+        )
+    return value
+
+
 class OrganizationChange(BaseModel):
-    """A new name, tier or status, or several of them.
+    """A new name, tier or status, new overrides, or several of them.
 
     A field that is None does not change.
     """
@@ -26,6 +94,7 @@ class OrganizationChange(BaseModel):
     name: Annotated[str, AfterValidator(parse_name)] | None = None
     tier: Tier | None = None
     status: Annotated[OrganizationStatus, AfterValidator(_settable)] | None = None
+    overrides: OverrideChanges | None = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -37,5 +106,21 @@ class OrganizationChange(BaseModel):
     @model_validator(mode="after")
     def _changes_something(self) -> "OrganizationChange":
         if not self.model_fields_set:
-            raise ValueError("Expected at least one of name, tier and status.")
+            raise ValueError("Expected at least one of name, tier, status and overrides.")
         return self
+
+    @property
+    def changes_entitlements(self) -> bool:
+        """Whether the change may give the organization other entitlements."""
+        return self.tier is not None or self.overrides is not None
+
+    def apply_to(self, organization: Organization) -> Organization:
+        """Return *organization* after this change."""
+        overrides = organization.overrides
+        return replace(
+            organization,
+            name=self.name or organization.name,
+            tier=self.tier or organization.tier,
+            status=self.status or organization.status,
+            overrides=self.overrides.apply_to(overrides) if self.overrides is not None else overrides,
+        )

@@ -1,4 +1,4 @@
-"""Quotas: the limit of each metric per tier, its use, and the refusals over it."""
+"""Quotas: the limit of each metric, its use, and the refusals over it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,18 +8,21 @@ from uuid import UUID
 
 from tenancy.errors import NotFoundError, QuotaExceededError, RateLimitedError
 from tenancy.rules.durations import QUOTA_RETRY_AFTER_SECONDS
-from tenancy.rules.tiers import NOTICE_PERCENTS, QUOTAS, Tier
+from tenancy.rules.entitlements import Entitlements
+from tenancy.rules.tiers import NOTICE_PERCENTS
 from tenancy.rules.usage import TOTAL_PERIOD, month_of
 
 
 class Metric(StrEnum):
     """The metrics with a quota.
 
-    Those in `MONTHLY` count per UTC month, the others in total.
+    Those in `MONTHLY` count per UTC month, the others in total. API_REQUESTS are the requests of secret keys and
+    members, INGEST_REQUESTS those of write keys.
     """
 
     EVENTS = "events"
     API_REQUESTS = "api_requests"
+    INGEST_REQUESTS = "ingest_requests"
     STORAGE_BYTES = "storage_bytes"
     ML_PREDICTIONS = "ml_predictions"
     USERS = "users"
@@ -27,7 +30,7 @@ class Metric(StrEnum):
 
 
 METERED: Final = frozenset({Metric.ML_PREDICTIONS, Metric.STORAGE_BYTES})  # reported by clients
-MONTHLY: Final = frozenset({Metric.EVENTS, Metric.API_REQUESTS, Metric.ML_PREDICTIONS})
+MONTHLY: Final = frozenset({Metric.EVENTS, Metric.API_REQUESTS, Metric.INGEST_REQUESTS, Metric.ML_PREDICTIONS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +65,16 @@ class Allowance:
         return self.limit is None or amount <= 0 or self.used + self.reserved + amount <= self.limit
 
 
-def limit_of(tier: Tier, metric: Metric) -> int | None:
+def limit_of(entitlements: Entitlements, metric: Metric) -> int | None:
     """Return the quota of *metric*, per month or in total.
 
     None is unlimited.
     """
-    quotas = QUOTAS[tier]
+    quotas = entitlements.quotas
     limits: dict[Metric, int | None] = {
         Metric.EVENTS: quotas.events_per_month,
         Metric.API_REQUESTS: quotas.api_requests_per_month,
+        Metric.INGEST_REQUESTS: quotas.ingest_requests_per_month,
         Metric.STORAGE_BYTES: quotas.storage_bytes,
         Metric.ML_PREDICTIONS: quotas.ml_predictions_per_month,
         Metric.USERS: quotas.users,
@@ -79,27 +83,27 @@ def limit_of(tier: Tier, metric: Metric) -> int | None:
     return limits[metric]
 
 
-def quota_exceeded(tier: Tier, metric: Metric, *, used: int, reserved: int = 0) -> QuotaExceededError:
+def quota_exceeded(entitlements: Entitlements, metric: Metric, *, used: int, reserved: int = 0) -> QuotaExceededError:
     """Return the refusal for a request that exceeds the quota of *metric*."""
-    limit = limit_of(tier, metric) or 0
+    limit = limit_of(entitlements, metric) or 0
     remaining = limit - used - reserved
     detail = f"Quota exceeded: {used} of {limit} {_unit(metric)} used{_per(metric)}"
     detail += f", {reserved} reserved." if reserved else "."
     if remaining > 0:
         detail += f" The remaining {remaining} are not enough."
-    return QuotaExceededError(detail, tier=tier, metric=metric, limit=limit, used=used)
+    return QuotaExceededError(detail, tier=entitlements.tier, metric=metric, limit=limit, used=used)
 
 
-def quota_retry_later(tier: Tier, metric: Metric) -> RateLimitedError:
+def quota_retry_later(entitlements: Entitlements, metric: Metric) -> RateLimitedError:
     """Return the refusal for Segment SDKs.
 
     They retry after a 429 and drop events after a 402.
     """
-    limit = limit_of(tier, metric) or 0
+    limit = limit_of(entitlements, metric) or 0
     return RateLimitedError(
         f"Quota exceeded: the request does not fit into the quota of {limit} {_unit(metric)}{_per(metric)}. "
         f"Retry after {QUOTA_RETRY_AFTER_SECONDS} s. An upgrade or the next month gives new quota.",
-        tier=tier,
+        tier=entitlements.tier,
         limit=limit,
         retry_after=QUOTA_RETRY_AFTER_SECONDS,
     )
@@ -134,11 +138,14 @@ def period_of(metric: Metric, today: date) -> date:
 
 
 def list_reached_thresholds(
-    organization_id: UUID, tier: Tier, metric: Metric, *, used: int, today: date
+    organization_id: UUID, entitlements: Entitlements, metric: Metric, *, used: int, today: date
 ) -> list[QuotaNotice]:
-    """Return all thresholds that *used* has reached, also those that one step skipped."""
-    quota = limit_of(tier, metric)
-    if quota is None:
+    """Return all thresholds that *used* has reached, also those that one step skipped.
+
+    Nothing is reached before the first use, also of a quota of 0.
+    """
+    quota = limit_of(entitlements, metric)
+    if quota is None or not used:
         return []
     return [
         QuotaNotice(

@@ -1,19 +1,28 @@
-"""The rate limit: a number of requests per minute, then a block of one minute.
+"""The rate limit: a number of requests per minute, then a block of one minute, except for write keys.
 
-The minute begins with its first request. The block begins with the first request over the limit. The rule is that of
-the npm package rate-limiter-flexible (points, duration, blockDuration), and a test compares both.
-`stores/redis/admit.lua` applies the same rule in Redis. This module applies it while Redis is unreachable.
+The minute begins with its first request. The block begins with the first request over the limit. Write keys have no
+block: they are refused until their minute ends. The rule is that of the npm package rate-limiter-flexible (points,
+duration, blockDuration), and a test compares both. `stores/redis/admit.lua` applies the same rule in Redis. This module
+applies it while Redis is unreachable.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from types import MappingProxyType
 from typing import Final
 
+from tenancy.rules.entitlements import Entitlements
+from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import RATE_LIMIT_BLOCK_SECONDS, RATE_LIMIT_WINDOW_SECONDS
 
 WINDOW: Final = timedelta(seconds=RATE_LIMIT_WINDOW_SECONDS)
 BLOCK: Final = timedelta(seconds=RATE_LIMIT_BLOCK_SECONDS)
+NO_BLOCK: Final = timedelta()
+BLOCKS: Final[Mapping[RateBucket, timedelta]] = MappingProxyType(
+    {RateBucket.MANAGEMENT: BLOCK, RateBucket.INGEST: NO_BLOCK}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +46,22 @@ class RateState:
     is_exceeded: bool
 
 
-def count_request(window: RateWindow | None, *, limit: int, now: datetime) -> RateWindow:
+def rate_limit_of(entitlements: Entitlements, bucket: RateBucket) -> int:
+    """Return the requests per minute of *bucket*."""
+    quotas = entitlements.quotas
+    return quotas.ingest_requests_per_minute if bucket is RateBucket.INGEST else quotas.api_requests_per_minute
+
+
+def count_request(window: RateWindow | None, *, limit: int, block: timedelta, now: datetime) -> RateWindow:
     """Return *window* after one more request.
 
-    The first one over *limit* starts the block.
+    The first one over *limit* starts the *block*. `NO_BLOCK` leaves the end of the window.
     """
     if window is None or window.ends_at <= now:
         window = RateWindow(requests=0, ends_at=now + WINDOW)
     requests = window.requests + 1
-    return RateWindow(requests=requests, ends_at=now + BLOCK if requests == limit + 1 else window.ends_at)
+    starts_block = block > NO_BLOCK and requests == limit + 1
+    return RateWindow(requests=requests, ends_at=now + block if starts_block else window.ends_at)
 
 
 def rate_state(window: RateWindow, *, limit: int, now: datetime) -> RateState:

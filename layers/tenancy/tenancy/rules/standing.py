@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tenancy.errors import ErasedError, NotFoundError
+from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import Organization, OrganizationStatus
-from tenancy.rules.tiers import Tier
 
 LIVE: Final = "live"
 REVOKED: Final = "revoked"
@@ -13,13 +13,13 @@ REVOKED: Final = "revoked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Tier, status and revocations of an organization.
+    """Entitlements, status and revocations of an organization.
 
     *epoch* counts how often all access tokens of the organization were revoked. *version* grows with each change
     (microseconds since 1970).
     """
 
-    tier: Tier
+    entitlements: Entitlements
     status: OrganizationStatus
     epoch: int
     version: int

@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from tenancy.errors import ForbiddenError, ForeignPathError
-from tenancy.rules.tiers import Tier
+from tenancy.rules.entitlements import Entitlements
 
 
 class CallerKind(StrEnum):
@@ -18,9 +18,9 @@ class CallerKind(StrEnum):
 
 
 class RateBucket(StrEnum):
-    """The rate bucket of a request.
+    """The rate bucket of a request, with a rate limit and a monthly quota of requests of its own.
 
-    Write keys have a bucket of their own, so that a device in a loop does not block the organization's other requests.
+    Write keys use INGEST, so that a device in a loop does not block the organization's other requests.
     """
 
     INGEST = "ingest"
@@ -35,7 +35,7 @@ class Tenant:
     or of the person's role. The credential is refused from *expires_at* on (UTC). None is never. *epoch* has a person's
     revocation counts as `organization.user`, and is empty for a key.
 
-    The authorizer's answer is cached for a minute, so a tenant has no tier: its admission has (`AdmittedTenant`).
+    The authorizer's answer is cached for a minute, so a tenant has no limits: its admission has (`AdmittedTenant`).
     """
 
     organization_id: UUID
@@ -61,14 +61,15 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmittedTenant(Tenant):
-    """A tenant whose request was admitted. *tier* is the current one."""
+    """A tenant whose request was admitted. *entitlements* are the current ones."""
 
-    tier: Tier
+    entitlements: Entitlements
 
     @classmethod
-    def of(cls, tenant: Tenant, tier: Tier) -> "AdmittedTenant":
-        """Return *tenant* with its current *tier*."""
-        return cls(**{each.name: getattr(tenant, each.name) for each in fields(Tenant)}, tier=tier)
+    def of(cls, tenant: Tenant, entitlements: Entitlements) -> "AdmittedTenant":
+        """Return *tenant* with its current *entitlements*."""
+        values = {each.name: getattr(tenant, each.name) for each in fields(Tenant)}
+        return cls(**values, entitlements=entitlements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

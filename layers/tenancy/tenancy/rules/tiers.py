@@ -1,18 +1,22 @@
 """The tiers: the table of quotas and limits that are sold, and the numbers derived from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 RATE_LIMIT_WINDOW_SECONDS: Final = 60
-RATE_LIMIT_BLOCK_SECONDS: Final = 60  # from the first request over the limit
+RATE_LIMIT_BLOCK_SECONDS: Final = 60  # from the first request over the limit; write keys are not blocked
 PLATFORM_REQUESTS_PER_MINUTE: Final = 1_500  # of one platform key
+MAX_REQUESTS_PER_MINUTE: Final = 60_000  # of one rate bucket of an organization
+# Of both rate buckets of an organization together, in the usage plan `custom`. It takes the largest rate of one bucket
+# beside the other one's rate of any tier. Twice as much is 27 % of the requests that an account has in a region.
+CUSTOM_REQUESTS_PER_MINUTE: Final = 80_000
+GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle roughly, at twice the rate limit; admission limits exactly
+ACCOUNT_BURST: Final = 5_000  # "Amazon API Gateway quotas": of an account in a region; a larger burst has no effect
 MINUTES_PER_QUOTA_MONTH: Final = 60 * 24 * 30
 BYTES_PER_GIB: Final = 1024**3
-GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle roughly, at twice the tier's rate; admission limits exactly
 GRACE_PERCENT: Final = 10  # of the month's quota of events: so many more are held before events are refused
 NOTICE_PERCENTS: Final = (80, 100)  # of a quota: thresholds that send a notice
 
@@ -26,20 +30,24 @@ class Tier(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quotas:
-    """The quotas and limits of a tier.
+class Quotas[Limit: (int, int | None)]:
+    """The quotas and limits of a tier, or of an organization (`rules/entitlements.py`).
 
-    `None` is unlimited. The price is in US dollars per month.
+    `api_requests` are those of secret keys and members, `ingest_requests` those of write keys.
+
+    `None` is unlimited. *Limit* is the type of numbers that each tier limits, and that an organization may have without
+    limit. The price is in US dollars per month.
     """
 
-    events_per_month: int
+    events_per_month: Limit
     api_requests_per_minute: int
-    storage_gb: int
+    ingest_requests_per_minute: int
+    storage_gb: Limit
     users: int | None
     apps: int | None
     data_retention_days: int
     audit_retention_days: int
-    ml_predictions_per_month: int
+    ml_predictions_per_month: Limit
     custom_models: bool
     white_label: bool
     sso: bool
@@ -47,36 +55,33 @@ class Quotas:
     price_per_month: int
 
     @property
-    def storage_bytes(self) -> int:
+    def storage_bytes(self) -> Limit:
         """The storage quota in bytes."""
-        return self.storage_gb * BYTES_PER_GIB
+        return self.storage_gb if self.storage_gb is None else self.storage_gb * BYTES_PER_GIB
 
     @property
     def api_requests_per_month(self) -> int:
-        """The monthly request quota: 30 days at the full rate limit."""
+        """The monthly request quota of secret keys and members: 30 days at the full rate limit."""
         return self.api_requests_per_minute * MINUTES_PER_QUOTA_MONTH
 
     @property
-    def grace_events_per_month(self) -> int:
+    def ingest_requests_per_month(self) -> int:
+        """The monthly request quota of write keys: 30 days at the full rate limit."""
+        return self.ingest_requests_per_minute * MINUTES_PER_QUOTA_MONTH
+
+    @property
+    def grace_events_per_month(self) -> Limit:
         """The number of events over the monthly quota that are held instead of refused."""
-        return self.events_per_month * GRACE_PERCENT // 100
-
-    @property
-    def gateway_rate_per_second(self) -> float:
-        """The steady rate of the usage plan, an outer limit around the rate limit."""
-        return round(self.api_requests_per_minute * GATEWAY_FENCE_FACTOR / RATE_LIMIT_WINDOW_SECONDS, 2)
-
-    @property
-    def gateway_burst(self) -> int:
-        """The burst of the usage plan, in requests."""
-        return self.api_requests_per_minute * GATEWAY_FENCE_FACTOR
+        limit = self.events_per_month
+        return limit if limit is None else limit * GRACE_PERCENT // 100
 
 
-QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
+QUOTAS: Final[Mapping[Tier, Quotas[int]]] = MappingProxyType(
     {
         Tier.STARTER: Quotas(
             events_per_month=1_000_000,
             api_requests_per_minute=100,
+            ingest_requests_per_minute=1_000,
             storage_gb=10,
             users=5,
             apps=2,
@@ -92,6 +97,7 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
         Tier.GROWTH: Quotas(
             events_per_month=10_000_000,
             api_requests_per_minute=500,
+            ingest_requests_per_minute=5_000,
             storage_gb=50,
             users=20,
             apps=10,
@@ -107,6 +113,7 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
         Tier.ENTERPRISE: Quotas(
             events_per_month=100_000_000,
             api_requests_per_minute=2_000,
+            ingest_requests_per_minute=20_000,
             storage_gb=500,
             users=None,
             apps=None,
@@ -122,10 +129,6 @@ QUOTAS: Final[Mapping[Tier, Quotas]] = MappingProxyType(
     }
 )
 
-SHORTEST_RETENTION_DAYS: Final = min(quotas.data_retention_days for quotas in QUOTAS.values())
 LONGEST_RETENTION_DAYS: Final = max(quotas.data_retention_days for quotas in QUOTAS.values())
-
-
-def first_kept_day(tiers: Iterable[Tier], now: datetime) -> date:
-    """Return the first retained day of an organization with these *tiers* in the last 30 days."""
-    return (now - timedelta(days=max(QUOTAS[tier].data_retention_days for tier in tiers))).date()
+SHORTEST_AUDIT_RETENTION_DAYS: Final = min(quotas.audit_retention_days for quotas in QUOTAS.values())
+LONGEST_AUDIT_RETENTION_DAYS: Final = max(quotas.audit_retention_days for quotas in QUOTAS.values())

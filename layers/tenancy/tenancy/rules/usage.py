@@ -7,8 +7,8 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.rules.durations import MONTH_CLOSING_TIME, SETTLING_TIME
+from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.tiers import Tier
 
 TOTAL_PERIOD: Final = date(1970, 1, 1)  # the period of metrics that count in total
 
@@ -39,11 +39,30 @@ class DailyEvents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCounts:
+    """The requests of *all* credentials, and those of secret keys and members among them (*management*).
+
+    The others are those of write keys. Requests are stored in this way, because a release before stores all of them.
+    """
+
+    all: int
+    management: int
+
+    @property
+    def ingest(self) -> int:
+        """The requests of write keys."""
+        return self.all - self.management
+
+
+NO_REQUESTS: Final = RequestCounts(all=0, management=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthSoFar:
     """The use of the current month from PostgreSQL, which seeds new counters in Redis."""
 
-    requests: int
-    requests_today: int
+    requests: RequestCounts = NO_REQUESTS
+    requests_today: RequestCounts = NO_REQUESTS
     events: int
     held: int
     storage_bytes: int
@@ -78,10 +97,10 @@ class MonthlyUsage:
     """
 
     organization_id: UUID
-    tier: Tier
+    entitlements: Entitlements
     status: OrganizationStatus
     events: int
-    api_requests: int
+    requests: RequestCounts
     ml_predictions: int
     storage_bytes: int
 
@@ -105,11 +124,15 @@ class HeldUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyUsage:
-    """The usage of an organization on one UTC day."""
+    """The usage of an organization on one UTC day.
+
+    Before requests were counted apart, all of a day are *ingest_requests* (docs/decisions/0048-ingest-rate.md).
+    """
 
     metric_date: date
     events: int = 0
     api_requests: int = 0
+    ingest_requests: int = 0
     storage_bytes: int = 0
     ml_predictions: int = 0
     unique_users: int = 0

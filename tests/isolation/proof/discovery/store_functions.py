@@ -153,7 +153,9 @@ def _value(  # noqa: PLR0911 - one for each kind of type
         return kind(allowed_values[name][0]) if name in allowed_values else next(iter(kind))
     if isinstance(kind, type) and is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        required = [each for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
+        required = [
+            each for each in fields(kind) if each.init and each.default is MISSING and each.default_factory is MISSING
+        ]
         return kind(**{each.name: _value(each.name, hints[each.name], row_ids, allowed_values) for each in required})
     raise NotImplementedError(f"Add a value for parameters of type {kind} to {__file__}.")
 

@@ -17,6 +17,8 @@ def organization_document(organization: Organization) -> dict[str, Any]:
         "subdomain": organization.subdomain,
         "tier": organization.tier.value,
         "status": organization.status.value,
+        "entitlements": dict(organization.entitlements.values),
+        "overrides": dict(organization.overrides),
         "created_at": organization.created_at,
         "updated_at": organization.updated_at,
         "deleted_at": organization.deleted_at,

@@ -61,7 +61,7 @@ def usage_document(report: UsageReport, *, cursor: str | None, limit: int) -> di
     page = Page.of(days, limit, lambda day: listed.format_cursor(DayPosition(day.metric_date)))
     return {
         "organization_id": str(report.organization_id),
-        "tier": report.tier.value,
+        "tier": report.entitlements.tier.value,
         "period": {"start": report.period.start.isoformat(), "end": report.period.end.isoformat()},
         "quotas": {
             metric.value: {"used": allowance.used, "limit": allowance.limit, "remaining": allowance.remaining}
@@ -105,6 +105,7 @@ def _day(day: DailyUsage) -> dict[str, Any]:
         "date": day.metric_date.isoformat(),
         "events": day.events,
         "api_requests": day.api_requests,
+        "ingest_requests": day.ingest_requests,
         "storage_bytes": day.storage_bytes,
         "ml_predictions": day.ml_predictions,
         "unique_users": day.unique_users,

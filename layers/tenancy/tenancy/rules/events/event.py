@@ -63,10 +63,11 @@ _decoder: Final = msgspec.json.Decoder(Event)
 def parse_event(raw: bytes, reception: BatchContext, *, explain: Explain = explain_invalid_event) -> EventRow:
     """Return the row for the JSON text *raw* of one event.
 
-    The caller compares the time with the retention of the tier. *explain* returns the error of an invalid event.
+    The caller compares the time with the retention of the organization. *explain* returns the error of an invalid
+    event.
 
     Raises:
-        InvalidEventError: fields are missing, unknown, of another type, or out of range for every tier.
+        InvalidEventError: fields are missing, unknown, of another type, or out of range for every organization.
         TenantMismatchError: the event names another organization.
     """
     if len(raw) > MAX_EVENT_BYTES:

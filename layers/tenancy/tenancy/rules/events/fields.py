@@ -15,14 +15,14 @@ TYPE_MAX_CHARACTERS: Final = 100
 TEXT_START: Final = b'"'
 NUMBER_STARTS: Final = (b"-", *(str(digit).encode() for digit in range(10)))
 REVENUE_TEXT: Final = "Expected a decimal number, such as 9.99, as JSON number or text."
-TIME_OUT_OF_RANGE: Final = "Expected a time within the data retention of the tier and at most 24 hours ahead."
+TIME_OUT_OF_RANGE: Final = "Expected a time within the data retention of the organization and at most 24 hours ahead."
 
 
 def convert_time(moment: datetime, reception: BatchContext) -> str:
     """Return the time of an event as ClickHouse reads it.
 
     Raises:
-        InvalidEventError: *moment* is older than the retention of every tier, or more than 24 hours ahead.
+        InvalidEventError: *moment* is older than the longest retention, or more than 24 hours ahead.
     """
     if reception.is_ahead(moment) or reception.is_outdated(moment):
         raise InvalidEventError("event_timestamp", "out_of_range", TIME_OUT_OF_RANGE)

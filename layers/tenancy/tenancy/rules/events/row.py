@@ -12,7 +12,8 @@ import msgspec
 
 from tenancy.errors import FieldError
 from tenancy.rules.durations import ONE_DAY
-from tenancy.rules.tiers import LONGEST_RETENTION_DAYS, SHORTEST_RETENTION_DAYS
+from tenancy.rules.entitlements import SHORTEST_RETENTION_DAYS
+from tenancy.rules.tiers import LONGEST_RETENTION_DAYS
 
 MAX_EVENT_BYTES: Final = 32 * 1024
 ID_SHOWN_CHARACTERS: Final = 255
@@ -106,7 +107,7 @@ class InvalidEventError(Exception):
 class BatchContext:
     """The values that all events of a request share.
 
-    An event from before *kept_by_all_text* may be older than the retention of some tier.
+    An event from before *kept_by_all_text* may be older than the retention of some organization.
     """
 
     organization_id: UUID
@@ -127,7 +128,7 @@ class BatchContext:
         return timestamp > self.received_at + MAX_CLOCK_AHEAD
 
     def is_outdated(self, timestamp: datetime) -> bool:
-        """Whether *timestamp* is older than the retention of every tier."""
+        """Whether *timestamp* is older than the longest retention."""
         return timestamp < self.received_at - LONGEST_RETENTION
 
     def age_in_days(self, row: EventRow) -> int:

@@ -1,4 +1,4 @@
-"""Keys and usage plans of API Gateway: one key per organization, in the plan of its tier."""
+"""Keys and usage plans of API Gateway: one key per organization, in one usage plan."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.organization import gateway_key_value
-from tenancy.rules.tiers import Tier
+from tenancy.rules.usage_plans import UsagePlan
 from tenancy.stores.aws.boto import BOTO_CONFIG
 
 KEY_IS_IN_PLAN: Final = "ConflictException"
@@ -32,8 +32,8 @@ class GatewayKeys:
         self._plans_path = plans_path
         self._plan_ids: Mapping[str, str] = {}
 
-    def put_key(self, organization_id: UUID, value: str, tier: Tier) -> None:
-        """Create the organization's key *value* if needed, and put it into the plan of *tier*.
+    def put_key(self, organization_id: UUID, value: str, plan: UsagePlan) -> None:
+        """Create the organization's key *value* if needed, and put it into *plan*.
 
         Idempotent.
 
@@ -45,7 +45,7 @@ class GatewayKeys:
         try:
             client = _api_gateway(self._region)
             key_id = _find_key(client, value) or _create_key(client, value, self._plans_path)
-            _join_plan(client, self._plan_id(tier), key_id)
+            _join_plan(client, self._plan_id(plan), key_id)
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway did not store the gateway key.") from error
 
@@ -89,15 +89,13 @@ class GatewayKeys:
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway did not list the gateway keys.") from error
 
-    def _plan_id(self, tier: Tier) -> str:
-        if tier not in self._plan_ids:
+    def _plan_id(self, plan: UsagePlan) -> str:
+        if plan not in self._plan_ids:
             answer = _parameters(self._region).get_parameters_by_path(Path=self._plans_path)
             self._plan_ids = {entry["Name"].rpartition("/")[2]: entry["Value"] for entry in answer["Parameters"]}
-        if tier not in self._plan_ids:
-            raise UnavailableError(
-                f"The Parameter Store has no usage plan for the tier {tier.value!r}. Finish the deployment."
-            )
-        return self._plan_ids[tier]
+        if plan not in self._plan_ids:
+            raise UnavailableError(f"The Parameter Store has no usage plan {plan.value!r}. Finish the deployment.")
+        return self._plan_ids[plan]
 
 
 def _require_own(organization_id: UUID, value: str) -> None:

@@ -18,6 +18,6 @@ def insert_app(conn: Connection, organization_id: UUID, app_id: UUID, *, name: s
 
 
 def count_apps(conn: Connection, organization_id: UUID) -> int:
-    """Return the number of apps that count against the quota of the tier."""
+    """Return the number of apps that count against the quota."""
     row = conn.execute(COUNT_APPS, (organization_id,)).fetchone()
     return row[0] if row else 0

@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 from tenancy.stores.postgres.client import Connection
 
 FIND_ORGANIZATION: Final = """
-    SELECT id, name, subdomain, tier, status, created_at, updated_at FROM organizations WHERE id = %s
+    SELECT id, name, subdomain, tier, overrides, status, created_at, updated_at FROM organizations WHERE id = %s
 """
 LIST_USERS: Final = """
     SELECT id, email, role, status, created_at FROM users

@@ -4,14 +4,15 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.standing import REVOKED, Standing
 from tenancy.rules.tiers import Tier
-from tenancy.rules.usage import TOTAL_PERIOD, CountedMonth, MonthSoFar, Period
+from tenancy.rules.usage import TOTAL_PERIOD, CountedMonth, MonthSoFar, Period, RequestCounts
 from tenancy.stores.postgres.client import Connection
 
 FIND_STANDING: Final = """
-    SELECT tier, status, token_epoch, (extract(epoch FROM updated_at) * 1000000)::bigint
+    SELECT tier, overrides, status, token_epoch, (extract(epoch FROM updated_at) * 1000000)::bigint
     FROM organizations WHERE id = %s
 """
 # A live API key, or the epoch of an active user.
@@ -24,14 +25,17 @@ FIND_CREDENTIAL: Final = """
 """
 # One statement, so that sums and hours are of the same roll-up.
 FIND_COUNTED_MONTH: Final = """
-    SELECT u.requests, u.requests_today, u.events,
+    SELECT u.requests, u.management, u.requests_today, u.management_today, u.events,
            CASE WHEN m.measured_at >= %(start)s THEN m.held_events ELSE 0 END,
            coalesce(m.storage_bytes, 0) + coalesce(t.used, 0),
            greatest(m.recent_from, %(start)s::date::timestamp AT TIME ZONE 'UTC'),
            coalesce(m.recent_hours, '{}'), coalesce(m.recent_events, '{}'), coalesce(m.recent_held_events, '{}')
     FROM (
         SELECT coalesce(sum(api_requests_count), 0)::bigint AS requests,
+               coalesce(sum(management_requests_count), 0)::bigint AS management,
                coalesce(sum(api_requests_count) FILTER (WHERE metric_date = %(today)s), 0)::bigint AS requests_today,
+               coalesce(sum(management_requests_count) FILTER (WHERE metric_date = %(today)s), 0)::bigint
+                   AS management_today,
                coalesce(sum(events_count), 0)::bigint AS events
         FROM tenant_usage
         WHERE organization_id = %(organization_id)s AND metric_date >= %(start)s AND metric_date < %(end)s
@@ -47,8 +51,9 @@ def find_standing(conn: Connection, organization_id: UUID) -> Standing | None:
     row = conn.execute(FIND_STANDING, (organization_id,)).fetchone()
     if row is None:
         return None
-    tier, status, epoch, version = row
-    return Standing(tier=Tier(tier), status=OrganizationStatus(status), epoch=epoch, version=version)
+    tier, overrides, status, epoch, version = row
+    entitlements = Entitlements(tier=Tier(tier), overrides=overrides)
+    return Standing(entitlements=entitlements, status=OrganizationStatus(status), epoch=epoch, version=version)
 
 
 def find_credential(conn: Connection, organization_id: UUID, credential_id: UUID) -> str:
@@ -70,13 +75,18 @@ def find_counted_month(conn: Connection, organization_id: UUID, month: Period, *
         "today": today,
         "total": TOTAL_PERIOD,
     }
-    [(requests, requests_today, events, held, storage_bytes, recent_from, *recent)] = conn.execute(
-        FIND_COUNTED_MONTH, values
+    [(requests, management, requests_today, management_today, *usage, recent_from, hours, counts, held_counts)] = (
+        conn.execute(FIND_COUNTED_MONTH, values)
     )
+    events, held, storage_bytes = usage
     return CountedMonth(
         so_far=MonthSoFar(
-            requests=requests, requests_today=requests_today, events=events, held=held, storage_bytes=storage_bytes
+            requests=RequestCounts(all=requests, management=management),
+            requests_today=RequestCounts(all=requests_today, management=management_today),
+            events=events,
+            held=held,
+            storage_bytes=storage_bytes,
         ),
         recent_from=recent_from,
-        recent_hours={hour: (events, held_events) for hour, events, held_events in zip(*recent, strict=True)},
+        recent_hours={hour: (accepted, over) for hour, accepted, over in zip(hours, counts, held_counts, strict=True)},
     )

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
+from tenancy.rules.entitlements import left_retention_days
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyUsage
 from tenancy.stores.postgres.client import Connection
 
 LIST_DAILY_USAGE: Final = """
-    SELECT metric_date, events_count AS events, api_requests_count AS api_requests, storage_bytes,
+    SELECT metric_date, events_count AS events, management_requests_count AS api_requests,
+           api_requests_count - management_requests_count AS ingest_requests, storage_bytes,
            ml_predictions_count AS ml_predictions, unique_users_count AS unique_users
     FROM tenant_usage WHERE organization_id = %s ORDER BY metric_date
 """
@@ -21,8 +23,8 @@ LIST_DAILY_PREDICTIONS: Final = """
     WHERE organization_id = %s AND metric = 'ml_predictions' AND metric_date >= %s
     GROUP BY metric_date ORDER BY metric_date
 """
-LIST_TIERS_SINCE: Final = """
-    SELECT from_tier FROM tier_changes WHERE organization_id = %s AND changed_at > %s
+LIST_LEFT_RETENTIONS: Final = """
+    SELECT from_tier, retention_days FROM tier_changes WHERE organization_id = %s AND changed_at > %s
 """
 FIND_ROLLED_UP_AT: Final = "SELECT rolled_up_at FROM settlements WHERE organization_id = %s"
 
@@ -38,9 +40,10 @@ def list_daily_predictions(conn: Connection, organization_id: UUID, *, since: da
     return dict(conn.execute(LIST_DAILY_PREDICTIONS, (organization_id, since)).fetchall())
 
 
-def list_tiers_since(conn: Connection, organization_id: UUID, *, changed_since: datetime) -> list[Tier]:
-    """Return the tiers that the organization has left since *changed_since*."""
-    return [Tier(tier) for (tier,) in conn.execute(LIST_TIERS_SINCE, (organization_id, changed_since))]
+def list_left_retentions(conn: Connection, organization_id: UUID, *, changed_since: datetime) -> list[int]:
+    """Return the retentions in days that the organization has left since *changed_since*."""
+    rows = conn.execute(LIST_LEFT_RETENTIONS, (organization_id, changed_since))
+    return [left_retention_days(Tier(tier), days) for tier, days in rows]
 
 
 def find_rolled_up_at(conn: Connection, organization_id: UUID) -> datetime | None:

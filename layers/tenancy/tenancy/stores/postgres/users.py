@@ -23,6 +23,6 @@ def insert_user(
 
 
 def count_users(conn: Connection, organization_id: UUID) -> int:
-    """Return the number of users that count against the quota of the tier."""
+    """Return the number of users that count against the quota."""
     row = conn.execute(COUNT_USERS, (organization_id,)).fetchone()
     return row[0] if row else 0

@@ -1,12 +1,15 @@
 -- Decide on one request and reserve its events in one step: rate limit (rules/rate_limit.py), status, quotas.
 --
 -- KEYS   1 rate bucket; for a tenant also 2 its standing, 3 its usage of the month
--- ARGV   1 now, 2 window, 3 block (ms)   4 day, 5 hour (UTC)   6 id of the credential, 7 its epochs ('' for a key)
+-- ARGV   1 now, 2 window, 3 block (ms; 0: the bucket is refused only until its window ends)   4 day, 5 hour (UTC)
+--        6 id of the credential, 7 its epochs ('' for a key)
 --        8 number of the request's events that every retention includes   9 ages of its other events in days, with
 --        commas   10 '1': accept or hold all of the events or none
---        from 11 on, seven values for each tier: name, requests per minute; per month requests, events, held events;
---        stored bytes; retention in days
--- result {verdict, tier, status, limit, requests in the window, its end (ms), accepted, held, metric, used}
+--        from 11 on, nine values for each tier: name, then its limits: requests of management per minute and per
+--        month; requests of ingest per minute and per month; per month events, held events; stored bytes; retention in
+--        days ('' is unlimited)
+-- result {verdict, tier, status, limit, requests in the window, its end (ms), accepted, held, metric, used,
+--         overrides of the organization ('' for none)}
 --        {'unauthenticated'} if the credential is revoked or its epochs are not the current ones
 --        {'unknown'} if a key, a field or the tier is missing. The caller then reads PostgreSQL: a missing value means
 --        neither 0 nor active.
@@ -15,16 +18,30 @@ local now, window_ms, block_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(
 local day, hour = ARGV[4], ARGV[5]
 local credential_id, epochs = ARGV[6], ARGV[7]
 local events, ages, all_or_nothing = tonumber(ARGV[8]), ARGV[9], ARGV[10] == '1'
-local FIRST_TIER, VALUES_PER_TIER = 11, 7
+local FIRST_TIER, VALUES_PER_TIER = 11, 9
 local is_tenant = #KEYS > 1
+local is_ingest = string.match(bucket_key, ':ingest$')
 
-local tier, status = ARGV[FIRST_TIER], ''
+-- Return the limits of a standing, or nil: a release that knows another number of limits, or none, has written it last.
+local function own_limits(limits, limits_version, version)
+    if not limits or limits_version ~= version then return nil end
+    local row = {}
+    for limit in string.gmatch(limits .. ',', '([^,]*),') do row[#row + 1] = limit end
+    if #row ~= VALUES_PER_TIER - 1 then return nil end
+    return row
+end
+
+local tier, status, overrides, limits = ARGV[FIRST_TIER], '', '', nil
 if is_tenant then
-    local standing = redis.call('HMGET', standing_key, 'tier', 'status', 'epoch', 'credential:' .. credential_id)
+    local standing = redis.call('HMGET', standing_key, 'tier', 'status', 'epoch', 'credential:' .. credential_id,
+        'version', 'limits_version', 'limits', 'overrides')
     local stored_tier, stored_status, epoch, credential = standing[1], standing[2], standing[3], standing[4]
+    local version, limits_version, stored_limits, stored_overrides = standing[5], standing[6], standing[7], standing[8]
     if not (stored_tier and stored_status and epoch and credential) then return {'unknown'} end
     if redis.call('EXISTS', usage_key) == 0 then return {'unknown'} end
     tier, status = stored_tier, stored_status
+    limits = own_limits(stored_limits, limits_version, version)
+    if limits then overrides = stored_overrides or '' end
     if credential == 'revoked' or (epochs ~= '' and epochs ~= epoch .. '.' .. credential) then
         return {'unauthenticated'}
     end
@@ -32,9 +49,12 @@ end
 local place = FIRST_TIER
 while ARGV[place] and ARGV[place] ~= tier do place = place + VALUES_PER_TIER end
 if not ARGV[place] then return {'unknown'} end
-local requests_per_minute, requests_per_month = tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2])
-local events_per_month, held_per_month = tonumber(ARGV[place + 3]), tonumber(ARGV[place + 4])
-local max_bytes, retention_days = tonumber(ARGV[place + 5]), tonumber(ARGV[place + 6])
+local function limit_at(position)
+    return tonumber(limits and limits[position] or ARGV[place + position]) or math.huge
+end
+local requests_per_minute, requests_per_month = limit_at(is_ingest and 3 or 1), limit_at(is_ingest and 4 or 2)
+local events_per_month, held_per_month = limit_at(5), limit_at(6)
+local max_bytes, retention_days = limit_at(7), limit_at(8)
 for age in string.gmatch(ages, '%d+') do
     if tonumber(age) <= retention_days then events = events + 1 end
 end
@@ -43,29 +63,34 @@ local window = redis.call('HMGET', bucket_key, 'requests', 'ends_at')
 local requests, ends_at = tonumber(window[1] or 0), tonumber(window[2] or 0)
 if ends_at <= now then requests, ends_at = 0, now + window_ms end
 requests = requests + 1
-if requests == requests_per_minute + 1 then ends_at = now + block_ms end
+if block_ms > 0 and requests == requests_per_minute + 1 then ends_at = now + block_ms end
 redis.call('HSET', bucket_key, 'requests', requests, 'ends_at', string.format('%.0f', ends_at))
 -- The expiry only frees memory. The field ends_at decides, because the clocks of Redis and its clients differ.
-redis.call('PEXPIRE', bucket_key, window_ms + block_ms)
+redis.call('PEXPIRE', bucket_key, 2 * window_ms)
 
 local function answer(verdict, accepted, held, metric, used)
-    return {verdict, tier, status, requests_per_minute, requests, ends_at, accepted, held, metric, used}
+    return {verdict, tier, status, requests_per_minute, requests, ends_at, accepted, held, metric, used, overrides}
 end
 if requests > requests_per_minute then return answer('rate_limited', 0, 0, '', 0) end
 if not is_tenant then return answer('admitted', 0, 0, '', 0) end
 if status ~= 'active' then return answer('inactive', 0, 0, '', 0) end
 
--- Write keys are limited by all requests of the month, secret keys and people only by their own requests. So devices
--- cannot lock the organization's people out.
-local is_management = string.match(bucket_key, ':management$')
-local counted_requests = is_management and 'management' or 'requests'
-local usage = redis.call('HMGET', usage_key, counted_requests, 'events', 'held', 'storage')
-local used_requests, used_events = tonumber(usage[1] or 0), tonumber(usage[2] or 0)
-local held_before, stored_bytes = tonumber(usage[3] or 0), tonumber(usage[4] or 0)
-if used_requests >= requests_per_month then return answer('over_quota', 0, 0, 'api_requests', used_requests) end
-if is_management then redis.call('HINCRBY', usage_key, 'management', 1) end
+-- Each bucket has a quota of its own, so devices cannot lock the organization's people out. *requests* counts those of
+-- both buckets and *management* its own, as the release before does. The rest are those of ingest.
+local usage = redis.call('HMGET', usage_key, 'requests', 'management', 'events', 'held', 'storage')
+local all_requests, management_requests = tonumber(usage[1] or 0), tonumber(usage[2] or 0)
+local used_events, held_before, stored_bytes = tonumber(usage[3] or 0), tonumber(usage[4] or 0), tonumber(usage[5] or 0)
+local used_requests, requests_metric = management_requests, 'api_requests'
+if is_ingest then
+    used_requests, requests_metric = math.max(0, all_requests - management_requests), 'ingest_requests'
+end
+if used_requests >= requests_per_month then return answer('over_quota', 0, 0, requests_metric, used_requests) end
 redis.call('HINCRBY', usage_key, 'requests', 1)
 redis.call('HINCRBY', usage_key, 'requests:' .. day, 1)
+if not is_ingest then
+    redis.call('HINCRBY', usage_key, 'management', 1)
+    redis.call('HINCRBY', usage_key, 'management:' .. day, 1)
+end
 
 local metric, used, room = 'events', used_events, math.max(0, events_per_month - used_events)
 if stored_bytes >= max_bytes then metric, used, room = 'storage_bytes', stored_bytes, 0 end

@@ -7,19 +7,23 @@ Counters are hints. A missing key means "unknown". The value is then read from P
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from tenancy.rules.admission import PLATFORM_TIER, Admission, AdmissionVerdict
 from tenancy.rules.durations import COUNTER_RETENTION, STANDING_TTL
+from tenancy.rules.entitlements import Entitlements, Overrides, OverrideValue, list_tiers
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.quotas import Metric
-from tenancy.rules.rate_limit import BLOCK, WINDOW, RateWindow, rate_state
+from tenancy.rules.rate_limit import BLOCK, BLOCKS, WINDOW, RateWindow, rate_state
 from tenancy.rules.standing import Standing
 from tenancy.rules.tenant import RateBucket
-from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS, Tier
+from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, Quotas, Tier
 from tenancy.rules.usage import MonthSoFar, month_of
 from tenancy.stores.redis.client import Redis, Script
 
@@ -27,7 +31,9 @@ ADMIT: Final = Script(Path(__file__).with_name("admit.lua"))
 GIVE_BACK: Final = Script(Path(__file__).with_name("give_back.lua"))
 PUT_STANDING: Final = Script(Path(__file__).with_name("put_standing.lua"))
 SEED_USAGE: Final = Script(Path(__file__).with_name("seed_usage.lua"))
-NO_LIMIT: Final = 0  # the script does not read the quotas of the platform
+NO_LIMIT: Final = 0  # the script reads only the first limit of the platform
+NO_LIMIT_TEXT: Final = ""
+_overrides_decoder: Final = msgspec.json.Decoder(dict[str, OverrideValue])
 
 type Values = list[str | int]
 
@@ -51,8 +57,8 @@ def admit_tenant(
     """Decide on one request of a tenant with *events*, and reserve them.
 
     *credential* is the id of the credential and, for a person, the epochs of the token. *ages* has the age in days of
-    each further event, which counts only if the tier's retention includes it. With *all_or_nothing* the events are
-    accepted and held together or not at all.
+    each further event, which counts only if the organization's retention includes it. With *all_or_nothing* the events
+    are accepted and held together or not at all.
 
     Raises:
         RedisUnreachableError: the request may have been counted.
@@ -60,7 +66,7 @@ def admit_tenant(
     keys = [bucket_key(organization_id, bucket), standing_key(organization_id), usage_key(organization_id, now)]
     credential_id, epoch = credential
     asked: Values = [events, ",".join(map(str, ages)), int(all_or_nothing)]
-    values = [*_moment(now), str(credential_id), epoch, *asked, *_tiers()]
+    values = [*_moment(now, BLOCKS[bucket]), str(credential_id), epoch, *asked, *_tiers()]
     return _admission(redis.run(ADMIT, keys, values), now)
 
 
@@ -74,9 +80,10 @@ def admit_operator(
     Raises:
         RedisUnreachableError: the request may have been counted.
     """
-    tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 5]
+    tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 7]
     keys = [f"{{{organization_id}}}:rate:{credential_id}"]
-    return _admission(redis.run(ADMIT, keys, [*_moment(now), str(credential_id), "", 0, "", 0, *tier]), now)
+    values = [*_moment(now, BLOCK), str(credential_id), "", 0, "", 0, *tier]
+    return _admission(redis.run(ADMIT, keys, values), now)
 
 
 def cancel_reservation(redis: Redis, organization_id: UUID, *, accepted: int, held: int, reserved_at: datetime) -> None:
@@ -99,7 +106,9 @@ def put_standing(
         RedisUnreachableError: the old standing stays for at most a minute.
     """
     named = (str(credential[0]), credential[1]) if credential else ("", "")
-    values: Values = [standing.version, standing.tier, standing.status, standing.epoch]
+    entitlements = standing.entitlements
+    values: Values = [standing.version, entitlements.tier, standing.status, standing.epoch]
+    values += [",".join(map(str, _limits(entitlements.quotas))), _encode_overrides(entitlements.overrides)]
     values += [*named, _ms(STANDING_TTL)]
     redis.run(PUT_STANDING, [standing_key(organization_id)], values)
 
@@ -115,8 +124,10 @@ def seed_usage(redis: Redis, organization_id: UUID, so_far: MonthSoFar, *, now: 
     values: Values = [
         int(expires_at.timestamp() * 1000),
         now.date().isoformat(),
-        so_far.requests,
-        so_far.requests_today,
+        so_far.requests.all,
+        so_far.requests_today.all,
+        so_far.requests.management,
+        so_far.requests_today.management,
         so_far.events,
         so_far.held,
         so_far.storage_bytes,
@@ -144,29 +155,44 @@ def hour_of(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H}"
 
 
-def _moment(now: datetime) -> Values:
+def _moment(now: datetime, block: timedelta) -> Values:
     milliseconds = int(now.timestamp() * 1000)
-    return [milliseconds, _ms(WINDOW), _ms(BLOCK), now.astimezone(UTC).date().isoformat(), hour_of(now)]
+    return [milliseconds, _ms(WINDOW), _ms(block), now.astimezone(UTC).date().isoformat(), hour_of(now)]
 
 
 def _ms(duration: timedelta) -> int:
     return ceil(duration / timedelta(milliseconds=1))
 
 
+@cache
 def _tiers() -> Values:
-    return [
-        value
-        for tier, quotas in QUOTAS.items()
-        for value in (
-            tier.value,
-            quotas.api_requests_per_minute,
-            quotas.api_requests_per_month,
-            quotas.events_per_month,
-            quotas.grace_events_per_month,
-            quotas.storage_bytes,
-            quotas.data_retention_days,
-        )
-    ]
+    return [value for each in list_tiers() for value in (each.tier.value, *_limits(each.quotas))]
+
+
+def _limits(quotas: Quotas[int | None]) -> Values:
+    """Return the limits that the script decides by, in its order."""
+    limits = (
+        quotas.api_requests_per_minute,
+        quotas.api_requests_per_month,
+        quotas.ingest_requests_per_minute,
+        quotas.ingest_requests_per_month,
+        quotas.events_per_month,
+        quotas.grace_events_per_month,
+        quotas.storage_bytes,
+        quotas.data_retention_days,
+    )
+    return [NO_LIMIT_TEXT if limit is None else limit for limit in limits]
+
+
+def _encode_overrides(overrides: Overrides) -> str:
+    return msgspec.json.encode(overrides).decode() if overrides else ""
+
+
+def _entitlements(tier: str, overrides: str) -> Entitlements | None:
+    """Return the entitlements of a tenant, or None for the platform."""
+    if tier == PLATFORM_TIER:
+        return None
+    return Entitlements(tier=Tier(tier), overrides=_overrides_decoder.decode(overrides) if overrides else {})
 
 
 def _admission(result: Sequence[Any], now: datetime) -> Admission | UnknownStanding:
@@ -175,12 +201,12 @@ def _admission(result: Sequence[Any], now: datetime) -> Admission | UnknownStand
             return UnknownStanding()
         case ["unauthenticated"]:
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
-    verdict, tier, status, limit, requests, ends_at, accepted, held, metric, used = result
+    verdict, tier, status, limit, requests, ends_at, accepted, held, metric, used, overrides = result
     window = RateWindow(requests=int(requests), ends_at=datetime.fromtimestamp(int(ends_at) / 1000, UTC))
     return Admission(
         verdict=AdmissionVerdict(verdict),
         rate=rate_state(window, limit=int(limit), now=now),
-        tier=None if tier == PLATFORM_TIER else Tier(tier),
+        entitlements=_entitlements(tier, overrides),
         status=OrganizationStatus(status) if status else None,
         accepted=int(accepted),
         held=int(held),

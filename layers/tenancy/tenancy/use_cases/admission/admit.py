@@ -7,17 +7,17 @@ For a tenant, PostgreSQL is read only if Redis lacks the organization's standing
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tenancy.rules.admission import Admission, AdmissionVerdict
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.rate_limit import RateWindow, count_request, rate_state
+from tenancy.rules.rate_limit import BLOCK, BLOCKS, RateWindow, count_request, rate_limit_of, rate_state
 from tenancy.rules.standing import LIVE, REVOKED
 from tenancy.rules.tenant import Caller, Operator, Tenant
-from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS
+from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE
 from tenancy.rules.usage import CountedMonth, MonthSoFar
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.counters import (
@@ -65,7 +65,7 @@ class AdmissionGate:
     ) -> Admission:
         """Decide on one request of *caller* with so many *events*, and reserve quota for them.
 
-        *ages* has the age in days of each further event. It counts only if the retention of the tier includes it.
+        *ages* has the age in days of each further event. It counts only if the organization's retention includes it.
 
         The first events that fit the month's quota are accepted. The next events that fit the grace band are held.
         With *all_or_nothing* either all events fit or none is reserved.
@@ -133,8 +133,8 @@ class AdmissionGate:
         return admission
 
     def _count_operator_here(self, operator: Operator, now: datetime) -> Admission:
-        window = self._window(PLATFORM_LOG, str(operator.credential_id), PLATFORM_REQUESTS_PER_MINUTE, now)
-        rate = rate_state(window, limit=PLATFORM_REQUESTS_PER_MINUTE, now=now)
+        limit, name = PLATFORM_REQUESTS_PER_MINUTE, str(operator.credential_id)
+        rate = rate_state(self._window(PLATFORM_LOG, name, limit=limit, block=BLOCK, now=now), limit=limit, now=now)
         verdict = AdmissionVerdict.RATE_LIMITED if rate.is_exceeded else AdmissionVerdict.ADMITTED
         return Admission(verdict=verdict, rate=rate)
 
@@ -195,7 +195,7 @@ class AdmissionGate:
         if known is None:
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
         admission = self._admit_by_standing(caller, known, now=now)
-        retention_days = QUOTAS[known.standing.tier].data_retention_days
+        retention_days = known.standing.entitlements.quotas.data_retention_days
         events += sum(age <= retention_days for age in ages)
         if events and admission.verdict is AdmissionVerdict.ADMITTED:
             admission = admission.with_events(events, self._month_so_far(caller, now), all_or_nothing=all_or_nothing)
@@ -213,8 +213,9 @@ class AdmissionGate:
         if not _is_valid(caller, known):
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
         standing = known.standing
-        limit = QUOTAS[standing.tier].api_requests_per_minute
-        rate = rate_state(self._window(caller.organization_id, caller.bucket, limit, now), limit=limit, now=now)
+        limit, bucket = rate_limit_of(standing.entitlements, caller.bucket), caller.bucket
+        window = self._window(caller.organization_id, bucket, limit=limit, block=BLOCKS[bucket], now=now)
+        rate = rate_state(window, limit=limit, now=now)
         verdict = (
             AdmissionVerdict.ADMITTED if standing.status is OrganizationStatus.ACTIVE else AdmissionVerdict.INACTIVE
         )
@@ -222,15 +223,15 @@ class AdmissionGate:
         return Admission(
             verdict=verdict,
             rate=rate,
-            tier=standing.tier,
+            entitlements=standing.entitlements,
             status=standing.status,
         )
 
-    def _window(self, organization_id: UUID, bucket: str, limit: int, now: datetime) -> RateWindow:
+    def _window(self, organization_id: UUID, bucket: str, *, limit: int, block: timedelta, now: datetime) -> RateWindow:
         if len(self._windows) >= MAX_WINDOWS:
             self._windows.clear()
         name = f"{organization_id}:{bucket}"
-        self._windows[name] = window = count_request(self._windows.get(name), limit=limit, now=now)
+        self._windows[name] = window = count_request(self._windows.get(name), limit=limit, block=block, now=now)
         return window
 
 

@@ -1,14 +1,15 @@
-"""Prune the audit logs: replace entries past the tier's retention by a signed checkpoint."""
+"""Prune the audit logs: replace entries past retention by a signed checkpoint."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.durations import ONE_DAY
-from tenancy.rules.tiers import QUOTAS
+from tenancy.rules.tiers import LONGEST_AUDIT_RETENTION_DAYS
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.audit_logs import delete_entries, insert_checkpoint, list_cuts
+from tenancy.stores.postgres.platform.organizations import list_entitlements
 
 
 def prune_audit_logs(platform_db: Database, signer: Signer, *, now: datetime) -> int:
@@ -22,9 +23,10 @@ def prune_audit_logs(platform_db: Database, signer: Signer, *, now: datetime) ->
         UnavailableError: the database or KMS is unreachable. The next run continues.
     """
     day = now.replace(hour=0, minute=0, second=0, microsecond=0) - ONE_DAY
-    cut_before = {tier: day - timedelta(days=quotas.audit_retention_days) for tier, quotas in QUOTAS.items()}
     with platform_db.transaction() as conn:
-        cuts = list_cuts(conn, cut_before, platform_log=PLATFORM_LOG, platform_cut_before=min(cut_before.values()))
+        days = {log: each.quotas.audit_retention_days for log, each in list_entitlements(conn).items()}
+        days[PLATFORM_LOG] = LONGEST_AUDIT_RETENTION_DAYS
+        cuts = list_cuts(conn, {log: day - timedelta(days=kept) for log, kept in days.items()})
     deleted = 0
     for cut in cuts:
         checkpoint = replace(cut, signature=signer.sign(cut.text))

@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 from tenancy.errors import ConflictError, TransitionNotAllowedError, UnavailableError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import DOWNGRADE_RETENTION, RELEASE_LEASE_TIME
+from tenancy.rules.entitlements import first_kept_day
 from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.quotas import Allowance, Metric, limit_of
 from tenancy.rules.standing import require_existing
-from tenancy.rules.tiers import QUOTAS, first_kept_day
 from tenancy.rules.usage import HeldUsage, MonthlyUsage
 from tenancy.stores.clickhouse.client import ClickHouseError, Client
 from tenancy.stores.clickhouse.platform.held_events import count_held
@@ -31,7 +32,7 @@ from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.organizations import find_organization, list_retentions
-from tenancy.stores.postgres.usage import list_tiers_since
+from tenancy.stores.postgres.usage import list_left_retentions
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.platform.counters import finish_release, reserve_room
 
@@ -54,7 +55,7 @@ class Release:
 class _Room:
     """The events that may still be released into a month.
 
-    *quota* is the tier's monthly quota of events. *quota* and *events* are None for a release without limit.
+    *quota* is the monthly quota of events. *quota* and *events* are None for a release without limit.
     *held_of_month* is the number of the month's events in the grace band before the release.
     """
 
@@ -128,17 +129,16 @@ def release_into_room(
         ClickHouseError: ClickHouse is unreachable. The next run continues and counts no event twice.
     """
     with platform_db.transaction() as conn:
-        tiers = list_retentions(conn, changed_since=now - DOWNGRADE_RETENTION)
+        retentions = list_retentions(conn, changed_since=now - DOWNGRADE_RETENTION)
     usage_by_organization = {each.organization_id: each for each in usage}
     released, with_copies = 0, []
     for each in held:
         month = usage_by_organization.get(each.organization_id)
-        if month is None or not each.past_events or not _room_of(month):
+        room = _room_of(month, each) if month is not None and each.past_events else None
+        if room is None:
             continue
-        first_kept = first_kept_day(tiers[each.organization_id], now)
+        first_kept = first_kept_day(retentions[each.organization_id], now)
         due = DueEvents(organization_id=each.organization_id, first_kept=first_kept, now=now)
-        quota = QUOTAS[month.tier].events_per_month
-        room = _Room(events=_room_of(month), quota=quota, held_of_month=each.events_of_month)
         with _lease(platform_db, each.organization_id, now) as is_taken:
             if is_taken and _is_releasable(platform_db, each.organization_id):
                 released += _release_due(client, redis, due, room)
@@ -148,11 +148,13 @@ def release_into_room(
     return released
 
 
-def _room_of(month: MonthlyUsage) -> int:
-    quotas = QUOTAS[month.tier]
-    if month.status not in RELEASABLE or month.storage_bytes >= quotas.storage_bytes:
-        return 0
-    return max(0, quotas.events_per_month - month.events)
+def _room_of(month: MonthlyUsage, held: HeldUsage) -> _Room | None:
+    """Return the room of the month, or None without any."""
+    stored = Allowance(used=month.storage_bytes, limit=limit_of(month.entitlements, Metric.STORAGE_BYTES))
+    events = Allowance(used=month.events, limit=limit_of(month.entitlements, Metric.EVENTS))
+    if month.status not in RELEASABLE or stored.remaining == 0 or events.remaining == 0:
+        return None
+    return _Room(events=events.remaining, quota=events.limit, held_of_month=held.events_of_month)
 
 
 def _is_releasable(platform_db: Database, organization_id: UUID) -> bool:
@@ -201,8 +203,10 @@ def _first_kept(platform_db: Database, organization_id: UUID, now: datetime) -> 
     """Return the first day within the organization's retention, and its status."""
     with platform_db.tenant_transaction(organization_id) as conn:
         organization = require_existing(find_organization(conn, organization_id))
-        former_tiers = list_tiers_since(conn, organization_id, changed_since=now - DOWNGRADE_RETENTION)
-    return first_kept_day([organization.tier, *former_tiers], now), organization.status
+        left_retentions = list_left_retentions(conn, organization_id, changed_since=now - DOWNGRADE_RETENTION)
+    return first_kept_day(
+        [organization.entitlements.quotas.data_retention_days, *left_retentions], now
+    ), organization.status
 
 
 def release_lease(organization_id: UUID) -> str:

@@ -30,7 +30,6 @@ from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.quotas import quota_exceeded, quota_retry_later
 from tenancy.rules.resolution import Mention, resolve
 from tenancy.rules.tenant import Caller, Tenant, require_tenant
-from tenancy.rules.tiers import QUOTAS
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.ingest.parse_batch import EVENTS_MEMBER, Identity, ParsedBatch
@@ -175,14 +174,14 @@ class Ingest:
 
 
 def _apply_retention(parsed: ParsedBatch, admission: Admission, *, all_or_nothing: bool) -> ParsedBatch:
-    """Hold or reject the events that are older than the retention of the tier.
+    """Hold or reject the events that are older than the retention of the organization.
 
     Raises:
         InvalidError: no event is left.
     """
-    if admission.tier is None:
+    if admission.entitlements is None:
         return parsed
-    retention_days = QUOTAS[admission.tier].data_retention_days
+    retention_days = admission.entitlements.quotas.data_retention_days
     return parsed.hold_past(retention_days) if all_or_nothing else parsed.reject_past(retention_days)
 
 
@@ -197,12 +196,12 @@ def require_room(admission: Admission, parsed: ParsedBatch, *, all_or_nothing: b
         RateLimitedError: not all events fit, and *all_or_nothing* is set.
     """
     fits = admission.accepted + admission.held
-    if admission.tier is None or fits == len(parsed.counted):
+    if admission.entitlements is None or fits == len(parsed.counted):
         return
     if all_or_nothing:
-        raise quota_retry_later(admission.tier, admission.metric)
+        raise quota_retry_later(admission.entitlements, admission.metric)
     if not fits and not parsed.clock_held:
-        raise quota_exceeded(admission.tier, admission.metric, used=admission.used)
+        raise quota_exceeded(admission.entitlements, admission.metric, used=admission.used)
 
 
 def enqueue_events(

@@ -55,7 +55,7 @@ class ParsedBatch:
 
     *counted* rows take quota; *clock_held* rows are held because of their timestamp and take none. Both have each event
     once: copies in one batch were received at the same time, and the first one counts. *ages* has the age in days of
-    each counted event that the retention of some tier may exclude. The tier is known after the admission.
+    each counted event that the retention of some organization may exclude. The retention is known after the admission.
     """
 
     rows: Mapping[int, EventRow]
@@ -80,7 +80,7 @@ class ParsedBatch:
 
     @property
     def kept_by_all(self) -> int:
-        """The number of counted events that the retention of every tier includes."""
+        """The number of counted events that every retention includes."""
         return len(self.counted) - len(self.ages)
 
     def hold_past(self, retention_days: int) -> "ParsedBatch":

@@ -1,10 +1,9 @@
-"""Change the name, tier or status of an organization atomically.
+"""Change the name, tier, overrides or status of an organization atomically.
 
 The organization has a valid gateway key at every moment of the change.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -12,11 +11,12 @@ from uuid import UUID, uuid4
 from tenancy.errors import ConflictError, DowngradeBlockedError, TransitionNotAllowedError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import OLD_GATEWAY_KEY_LIFETIME
+from tenancy.rules.entitlements import ENTITLEMENT_NAMES, UNLIMITED_OVERRIDE
 from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus, next_gateway_key
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.quotas import Allowance, Metric, limit_of
 from tenancy.rules.standing import require_existing
-from tenancy.rules.tiers import Tier
+from tenancy.rules.usage_plans import UsagePlan, plan_of
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.postgres.apps import count_apps
 from tenancy.stores.postgres.audit_log import insert_audit_record
@@ -35,12 +35,13 @@ from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_
 
 RENAMED: Final = "organization.renamed"
 TIER_CHANGED: Final = "organization.tier_changed"
+ENTITLEMENTS_CHANGED: Final = "organization.entitlements_changed"
 SUSPENDED: Final = "organization.suspended"
 REACTIVATED: Final = "organization.reactivated"
 
 type Count = Callable[[Connection, UUID], int]
 
-# The metrics that block a downgrade: an organization may have more than the smaller tier includes.
+# The metrics that block a change: an organization may have more than its new entitlements include.
 COUNTED: Final[tuple[tuple[Metric, Count], ...]] = ((Metric.USERS, count_users), (Metric.APPS, count_apps))
 
 
@@ -57,21 +58,22 @@ def change_organization(
     """Change the organization in one transaction and return it.
 
     The new limits and status apply when the change is published, also while an authorizer has cached the old ones. A
-    change that changes nothing is published again. The gateway key of the new tier is created before the commit. The
-    old key is removed after the authorizer's cache has expired. If the process dies before the commit, the next attempt
-    reuses the new key. The roll-up releases held events later.
+    change that changes nothing is published again. If the organization moves to another usage plan, its gateway key in
+    that plan is created before the commit. The old key is removed after the authorizer's cache has expired. If the
+    process dies before the commit, the next attempt reuses the new key. The roll-up releases held events later.
 
     Raises:
         NotFoundError: there is no such organization.
         ErasedError: the organization was erased.
         TransitionNotAllowedError: the organization is deleted.
-        DowngradeBlockedError: the organization has more users or apps than the tier includes.
+        DowngradeBlockedError: the organization has more users or apps than a new limit includes.
+        RatesTooLargeError: no usage plan takes the sum of the rates.
         ConflictError: another request is changing the organization.
         UnavailableError: PostgreSQL or API Gateway is unreachable. The change may be committed. A retry is safe.
     """
-    seen = _create_key(platform_db, gateway_keys, organization_id, change.tier) if change.tier is not None else None
+    seen = _create_key(platform_db, gateway_keys, organization_id, change) if change.changes_entitlements else None
     with platform_db.tenant_transaction(organization_id) as conn:
-        before, old_key = _lock_changeable(conn, organization_id, change.tier)
+        before, old_key = _lock_changeable(conn, organization_id, change)
         if seen is not None and seen != (before, old_key):
             raise ConflictError("Another request is changing the organization. Retry.")
         changed = _apply(conn, before, old_key, change, actor=actor, now=now)
@@ -80,67 +82,78 @@ def change_organization(
 
 
 def _create_key(
-    platform_db: Database, gateway_keys: GatewayKeys, organization_id: UUID, tier: Tier
+    platform_db: Database, gateway_keys: GatewayKeys, organization_id: UUID, change: OrganizationChange
 ) -> tuple[Organization, str]:
-    """Create the gateway key for *tier* before the transaction that stores it.
+    """Create the gateway key in the new usage plan before the transaction that stores it.
 
     Return the organization and its key at that time.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
-        before, old_key = _lock_changeable(conn, organization_id, tier)
-    if before.tier is not tier:
-        gateway_keys.put_key(organization_id, next_gateway_key(organization_id, old_key, tier), tier)
+        before, old_key = _lock_changeable(conn, organization_id, change)
+    plan = plan_of(change.apply_to(before).entitlements)
+    new_key = _next_key(before, old_key, plan)
+    if new_key != old_key:
+        gateway_keys.put_key(organization_id, new_key, plan)
     return before, old_key
 
 
-def _lock_changeable(conn: Connection, organization_id: UUID, tier: Tier | None) -> tuple[Organization, str]:
-    """Lock and return the organization and its gateway key, if it may be changed to *tier*."""
-    if tier is not None:
+def _next_key(before: Organization, old_key: str, plan: UsagePlan) -> str:
+    """Return the gateway key for *plan*: the old one if the organization is in that plan."""
+    return old_key if plan is plan_of(before.entitlements) else next_gateway_key(before.id, old_key, plan)
+
+
+def _lock_changeable(conn: Connection, organization_id: UUID, change: OrganizationChange) -> tuple[Organization, str]:
+    """Lock and return the organization and its gateway key, if it may be changed."""
+    if change.changes_entitlements:
         for metric, _ in COUNTED:
             lock_seats(conn, organization_id, metric)  # first, as `claim_seat` does: the same order prevents deadlocks
     organization = require_existing(lock_organization(conn, organization_id))
     if organization.status not in CHANGEABLE:
         status, allowed = organization.status, " or ".join(sorted(CHANGEABLE))
         raise TransitionNotAllowedError(f"The organization is {status}. It can be changed only while {allowed}.")
-    if tier is not None and tier is not organization.tier:
-        blockers = list(_blockers(conn, organization_id, tier))
-        if blockers:
-            raise DowngradeBlockedError(blockers)
+    blockers = list(_blockers(conn, organization, change.apply_to(organization)))
+    if blockers:
+        raise DowngradeBlockedError(blockers)
     return organization, get_gateway_key(conn, organization_id)
 
 
-def _blockers(conn: Connection, organization_id: UUID, tier: Tier) -> Iterator[str]:
-    """Yield the metrics of which the organization has more than *tier* includes."""
+def _blockers(conn: Connection, before: Organization, after: Organization) -> Iterator[str]:
+    """Yield the metrics of which the organization has more than a new limit includes.
+
+    A limit that stays as it is blocks nothing.
+    """
     for metric, count in COUNTED:
-        if Allowance(used=count(conn, organization_id), limit=limit_of(tier, metric)).is_passed:
+        limit = limit_of(after.entitlements, metric)
+        if (
+            limit != limit_of(before.entitlements, metric)
+            and Allowance(used=count(conn, before.id), limit=limit).is_passed
+        ):
             yield metric
 
 
 def _apply(
     conn: Connection, before: Organization, old_key: str, change: OrganizationChange, *, actor: Actor, now: datetime
 ) -> Organization:
-    after = replace(
-        before,
-        name=change.name or before.name,
-        tier=change.tier or before.tier,
-        status=change.status or before.status,
-    )
+    after = change.apply_to(before)
     if after == before:
         return before
-    if after.tier is before.tier:
-        changed = update_organization(conn, after, gateway_key=old_key, now=now)
-    else:
-        new_key = next_gateway_key(before.id, old_key, after.tier)
-        changed = update_organization(conn, after, gateway_key=new_key, now=now)
-        insert_tier_change(conn, before.id, uuid4(), from_tier=before.tier, to_tier=after.tier, now=now)
-        removal = {"value": old_key}
-        insert_outbox_entry(
-            conn, before.id, OutboxKind.GATEWAY_KEY_REMOVAL, removal, due_at=now + OLD_GATEWAY_KEY_LIFETIME
-        )
+    new_key = _next_key(before, old_key, plan_of(after.entitlements))
+    changed = update_organization(conn, after, gateway_key=new_key, now=now)
+    if _leaves_retention(before, after):
+        insert_tier_change(conn, before.id, uuid4(), left=before.entitlements, to_tier=after.tier, now=now)
+    if new_key != old_key:
+        due_at = now + OLD_GATEWAY_KEY_LIFETIME
+        insert_outbox_entry(conn, before.id, OutboxKind.GATEWAY_KEY_REMOVAL, {"value": old_key}, due_at=due_at)
     for action, target in _actions(before, after):
         record = AuditRecord.done(action, target, actor, now=now)
         insert_audit_record(conn, before.id, record)
     return changed
+
+
+def _leaves_retention(before: Organization, after: Organization) -> bool:
+    """Whether the tier or the retention changes, so that the former retention must be known for a while."""
+    kept, left = after.entitlements.quotas.data_retention_days, before.entitlements.quotas.data_retention_days
+    return after.tier is not before.tier or kept != left
 
 
 def _actions(before: Organization, after: Organization) -> Iterator[tuple[str, str]]:
@@ -152,5 +165,19 @@ def _actions(before: Organization, after: Organization) -> Iterator[tuple[str, s
         yield RENAMED, str(before.id)
     if after.tier is not before.tier:
         yield TIER_CHANGED, f"{before.tier} to {after.tier}"
+    if after.overrides != before.overrides:
+        yield ENTITLEMENTS_CHANGED, "; ".join(_list_changes(before, after))
     if after.status is not before.status:
         yield SUSPENDED if after.status is OrganizationStatus.SUSPENDED else REACTIVATED, str(before.id)
+
+
+def _list_changes(before: Organization, after: Organization) -> Iterator[str]:
+    """Yield each entitlement whose override changed, with its value before and after the change."""
+    old, new = before.entitlements.values, after.entitlements.values
+    for name in ENTITLEMENT_NAMES:
+        if before.overrides.get(name) != after.overrides.get(name):
+            yield f"{name}: {_text_of(old[name])} to {_text_of(new[name])}"
+
+
+def _text_of(value: bool | int | None) -> str:  # noqa: FBT001 - the value of a flag
+    return UNLIMITED_OVERRIDE if value is None else str(value).lower()

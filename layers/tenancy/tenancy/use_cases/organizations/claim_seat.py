@@ -1,4 +1,4 @@
-"""Claim a seat: check the tier's limit of users or apps in the transaction that adds one."""
+"""Claim a seat: check the limit of users or apps in the transaction that adds one."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,25 +14,25 @@ from tenancy.stores.postgres.users import count_users
 
 
 def claim_seat(conn: Connection, organization_id: UUID, metric: Metric, *, now: datetime) -> None:
-    """Require that one more user or app fits the tier's limit.
+    """Require that one more user or app fits the limit of the organization.
 
-    Until the transaction ends, no other transaction can add one or change the tier.
+    Until the transaction ends, no other transaction can add one or change the limit.
 
     Raises:
         NotFoundError: there is no such organization.
-        QuotaExceededError: the tier's limit is reached.
+        QuotaExceededError: the limit is reached.
     """
     lock_seats(conn, organization_id, metric)
     standing = find_standing(conn, organization_id)
     if standing is None:
         raise NotFoundError("There is no such organization.")
-    tier = standing.tier
+    entitlements = standing.entitlements
     used = count_users(conn, organization_id) if metric is Metric.USERS else count_apps(conn, organization_id)
-    if not Allowance(used=used, limit=limit_of(tier, metric)).admits(1):
-        raise quota_exceeded(tier, metric, used=used)
+    if not Allowance(used=used, limit=limit_of(entitlements, metric)).admits(1):
+        raise quota_exceeded(entitlements, metric, used=used)
     insert_notices(
         conn,
         organization_id,
-        list_reached_thresholds(organization_id, tier, metric, used=used + 1, today=now.date()),
+        list_reached_thresholds(organization_id, entitlements, metric, used=used + 1, today=now.date()),
         now=now,
     )

@@ -14,7 +14,7 @@ from uuid import UUID
 from tenancy.errors import InternalError, Refusal
 from tenancy.rules.durations import EXPORT_LINK_LIFETIME, OUTBOX_CLAIM_TIME, OUTBOX_FIRST_BACKOFF, OUTBOX_MAX_BACKOFF
 from tenancy.rules.mails import TEMPLATES, describe_larger_tier, render_mail
-from tenancy.rules.tiers import Tier
+from tenancy.rules.usage_plans import UsagePlan
 from tenancy.stores.aws.event_bus import EventBus
 from tenancy.stores.aws.executions import Executions
 from tenancy.stores.aws.exports import Exports
@@ -45,7 +45,7 @@ class OutboxKind(StrEnum):
     """The kind of an outbox entry. A mail's kind names its template (mails.py)."""
 
     STANDING = "standing"
-    GATEWAY_KEY = "gateway_key"  # of a new organization only: a tier change creates its key before the commit
+    GATEWAY_KEY = "gateway_key"  # of a new organization only: a change of the plan creates its key before the commit
     GATEWAY_KEY_REMOVAL = "gateway_key_removal"
     WELCOME_MAIL = "welcome_mail"
     QUOTA_MAIL = "quota_mail"
@@ -209,7 +209,7 @@ def _run_unless_stale(platform_db: Database, targets: OutboxTargets, entry: Outb
 
 
 def _is_stale(platform_db: Database, entry: OutboxEntry) -> bool:
-    """Whether the entry would restore a gateway key that a tier change has replaced."""
+    """Whether the entry would restore a gateway key that a change of the plan has replaced."""
     if entry.kind != OutboxKind.GATEWAY_KEY:
         return False
     value: str = entry.payload["value"]
@@ -223,7 +223,8 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry)
         case OutboxKind.STANDING:
             publish_standing(platform_db, _require_target(targets.redis), organization_id)
         case OutboxKind.GATEWAY_KEY:
-            _require_target(targets.gateway_keys).put_key(organization_id, payload["value"], Tier(payload["tier"]))
+            plan = UsagePlan(payload["tier"])  # the plan of a new organization has the name of its tier
+            _require_target(targets.gateway_keys).put_key(organization_id, payload["value"], plan)
         case OutboxKind.GATEWAY_KEY_REMOVAL:
             _require_target(targets.gateway_keys).delete_key(organization_id, payload["value"])
         case OutboxKind.EXPORT_MAIL:

@@ -1,4 +1,4 @@
-"""Apply retention once a month: delete the events that a tier does not keep any longer."""
+"""Apply retention once a month: delete the events that are not kept any longer."""
 
 from collections import defaultdict
 from datetime import date, datetime
@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.rules.durations import DOWNGRADE_RETENTION
-from tenancy.rules.tiers import first_kept_day
+from tenancy.rules.entitlements import first_kept_day
 from tenancy.rules.usage import first_open_day, month_of
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform.retention import delete_expired
@@ -29,9 +29,9 @@ def apply_retention(platform_db: Database, client: Client, *, now: datetime) -> 
     with platform_db.transaction() as conn:
         if has_clean_up(conn, month):
             return None
-        tiers = list_retentions(conn, changed_since=now - DOWNGRADE_RETENTION)
+        retentions = list_retentions(conn, changed_since=now - DOWNGRADE_RETENTION)
     by_day: defaultdict[date, list[UUID]] = defaultdict(list)
-    for organization_id, applicable in tiers.items():
+    for organization_id, applicable in retentions.items():
         by_day[first_kept_day(applicable, now)].append(organization_id)
     for first_kept, organizations in by_day.items():
         for start in range(0, len(organizations), CHUNK):
@@ -39,4 +39,4 @@ def apply_retention(platform_db: Database, client: Client, *, now: datetime) -> 
             delete_expired(client, chunk, first_kept=first_kept, first_open=first_open_day(now))
     with platform_db.transaction() as conn:
         insert_clean_up(conn, month, finished_at=now)
-    return len(tiers)
+    return len(retentions)

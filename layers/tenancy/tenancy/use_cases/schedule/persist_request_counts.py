@@ -4,6 +4,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from tenancy.rules.durations import ONE_DAY
+from tenancy.rules.usage import RequestCounts
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.organizations import list_counted_organizations
 from tenancy.stores.postgres.platform.usage import update_daily_requests
@@ -22,7 +23,7 @@ def persist_request_counts(platform_db: Database, redis: Redis, *, now: datetime
     """
     with platform_db.transaction() as conn:
         organization_ids = list_counted_organizations(conn)
-    requests: dict[tuple[UUID, date], int] = {}
+    requests: dict[tuple[UUID, date], RequestCounts] = {}
     try:
         for moment in (now - ONE_DAY, now):
             day = moment.date()

@@ -138,13 +138,16 @@ def _notices(usage: MonthlyUsage, today: date) -> list[QuotaNotice]:
     """
     used = {
         Metric.EVENTS: usage.events,
-        Metric.API_REQUESTS: usage.api_requests,
+        Metric.API_REQUESTS: usage.requests.management,
+        Metric.INGEST_REQUESTS: usage.requests.ingest,
         Metric.STORAGE_BYTES: usage.storage_bytes,
     }
     return [
         notice
         for metric, amount in used.items()
-        for notice in list_reached_thresholds(usage.organization_id, usage.tier, metric, used=amount, today=today)
+        for notice in list_reached_thresholds(
+            usage.organization_id, usage.entitlements, metric, used=amount, today=today
+        )
     ]
 
 
@@ -178,7 +181,7 @@ def _settlement(usage: MonthlyUsage, held: int, recent: Mapping[datetime, EventC
         held=held - sum(held_events for _, held_events in recent.values()),
         recent=recent,
         storage_bytes=usage.storage_bytes,
-        requests=usage.api_requests,
+        requests=usage.requests,
     )
 
 

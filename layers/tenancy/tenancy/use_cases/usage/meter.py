@@ -32,6 +32,7 @@ from tenancy.stores.postgres.metering import (
 )
 from tenancy.stores.postgres.quota_notices import insert_notices
 
+MAX_TOTAL: Final = 2**53 - 1  # JavaScript reads no larger whole number exactly
 OPEN: Final = "open"
 COMMITTED: Final = "committed"
 RELEASED: Final = "released"
@@ -58,7 +59,7 @@ def record_usage(
 
     Raises:
         QuotaExceededError: *amount* is more than the quota has left. Nothing was recorded.
-        InvalidError: *amount* would make the stored bytes negative.
+        InvalidError: *amount* would make the stored bytes negative, or the total larger than `MAX_TOTAL`.
         IdempotencyKeyReusedError: the key was used for another report.
         UnavailableError: the database is unreachable. It is unknown whether *amount* was added. A retry with the same
             key adds it once.
@@ -73,8 +74,7 @@ def record_usage(
         if account.reported + amount < 0:
             message = f"`amount` would make the stored bytes negative: {account.reported} bytes are reported so far."
             raise _invalid("amount", message)
-        if not account.allowance.admits(amount):
-            raise quota_exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
+        account.require_room(amount)
         return account.add(conn, amount, uuid4(), idempotency_key=idempotency_key)
 
 
@@ -85,13 +85,13 @@ def reserve_usage(
 
     Raises:
         QuotaExceededError: *amount* is more than the quota has left. Nothing was reserved.
+        InvalidError: the total would be larger than `MAX_TOTAL`.
         UnavailableError: the database is unreachable. It is unknown whether *amount* was reserved. An unused
             reservation expires after *valid_for*.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
         account = _lock_account(conn, tenant, metric, now=now)
-        if not account.allowance.admits(amount):
-            raise quota_exceeded(tenant.tier, metric, used=account.used, reserved=account.reserved)
+        account.require_room(amount)
         reservation_id = uuid4()
         insert_reservation(
             conn, tenant.organization_id, reservation_id, metric, amount, expires_at=now + valid_for, now=now
@@ -169,12 +169,24 @@ class _Account:
 
     @property
     def limit(self) -> int | None:
-        return limit_of(self.tenant.tier, self.metric)
+        return limit_of(self.tenant.entitlements, self.metric)
 
     @property
     def allowance(self) -> Allowance:
         """The used, reserved and remaining amount."""
         return Allowance(used=self.used, limit=self.limit, reserved=self.reserved)
+
+    def require_room(self, amount: int) -> None:
+        """Require that *amount* more fits the quota, and that the sum stays a number that all clients can read.
+
+        Raises:
+            QuotaExceededError: it does not fit the quota.
+            InvalidError: the quota has no limit, and the sum would be too large.
+        """
+        if not self.allowance.admits(amount):
+            raise quota_exceeded(self.tenant.entitlements, self.metric, used=self.used, reserved=self.reserved)
+        if amount > 0 and self.used + self.reserved + amount > MAX_TOTAL:
+            raise _invalid("amount", f"`amount` would make the total larger than {MAX_TOTAL}.")
 
     def add(self, conn: Connection, amount: int, entry_id: UUID, *, idempotency_key: str | None = None) -> Allowance:
         """Write *amount* to the ledger, and insert notices of the thresholds that it reaches."""
@@ -192,7 +204,9 @@ class _Account:
             idempotency_key=idempotency_key,
             now=self.now,
         )
-        notices = list_reached_thresholds(organization_id, self.tenant.tier, self.metric, used=used, today=today)
+        notices = list_reached_thresholds(
+            organization_id, self.tenant.entitlements, self.metric, used=used, today=today
+        )
         insert_notices(conn, organization_id, notices, now=self.now)
         return answered
 

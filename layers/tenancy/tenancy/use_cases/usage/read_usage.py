@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.quotas import METERED, Allowance, Metric, limit_of
 from tenancy.rules.standing import require_existing
 from tenancy.rules.tenant import AdmittedTenant
-from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyEvents, DailyUsage, Period, first_open_day, month_of, unsettled_since
 from tenancy.stores.clickhouse.client import Client, TenantReader
 from tenancy.stores.clickhouse.events import (
@@ -33,7 +33,7 @@ class UsageReport:
     """
 
     organization_id: UUID
-    tier: Tier
+    entitlements: Entitlements
     period: Period
     quotas: Mapping[Metric, Allowance]
     held: Mapping[str, int]
@@ -58,7 +58,9 @@ def read_tenant_usage(
 ) -> UsageReport:
     """Return the usage of the caller's organization (see `read_usage`)."""
     organization_id = tenant.organization_id
-    return read_usage(db, TenantReader(client(), organization_id), organization_id, tenant.tier, period, now=now)
+    return read_usage(
+        db, TenantReader(client(), organization_id), organization_id, tenant.entitlements, period, now=now
+    )
 
 
 def read_organization_usage(
@@ -74,15 +76,15 @@ def read_organization_usage(
         UnavailableError: a store is unreachable.
     """
     with db.tenant_transaction(organization_id) as conn:
-        tier = require_existing(find_standing(conn, organization_id)).tier
-    return read_usage(db, TenantReader(client(), organization_id), organization_id, tier, period(), now=now)
+        entitlements = require_existing(find_standing(conn, organization_id)).entitlements
+    return read_usage(db, TenantReader(client(), organization_id), organization_id, entitlements, period(), now=now)
 
 
 def read_usage(
     db: Database,
     reader: TenantReader,
     organization_id: UUID,
-    tier: Tier,
+    entitlements: Entitlements,
     period: Period | None,
     *,
     now: datetime,
@@ -109,6 +111,7 @@ def read_usage(
     used = {
         Metric.EVENTS: sum(day.events for day in this_month),
         Metric.API_REQUESTS: sum(day.api_requests for day in this_month),
+        Metric.INGEST_REQUESTS: sum(day.ingest_requests for day in this_month),
         Metric.STORAGE_BYTES: sum_stored_bytes(reader, since) + recorded.posted_bytes,
         Metric.ML_PREDICTIONS: recorded.predictions,
         Metric.USERS: recorded.users,
@@ -116,10 +119,12 @@ def read_usage(
     }
     return UsageReport(
         organization_id=organization_id,
-        tier=tier,
+        entitlements=entitlements,
         period=period,
         quotas={
-            metric: Allowance(used=amount, limit=limit_of(tier, metric), reserved=recorded.reserved.get(metric, 0))
+            metric: Allowance(
+                used=amount, limit=limit_of(entitlements, metric), reserved=recorded.reserved.get(metric, 0)
+            )
             for metric, amount in used.items()
         },
         held=count_held_events(reader),

@@ -23,7 +23,7 @@ COLUMNS: Final = """
     organization_id, event_id, event_type, event_name, device_id, session_id, platform, properties, user_properties,
     revenue, currency, device_names, user_names
 """
-# Some tier would accept or would have accepted the event at its first receipt, or accepts it later.
+# Some retention would include or would have included the event at its first receipt, or includes it later.
 IS_CREDIBLE: Final = """(
     event_timestamp >= received_at - toIntervalDay({longest_retention_days:UInt16})
     AND event_timestamp < {last_moment:DateTime64(3, 'UTC')}

@@ -11,12 +11,10 @@ from uuid import UUID
 from psycopg import DataError, IntegrityError
 from psycopg.errors import InsufficientPrivilege, UniqueViolation
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
 from tenancy.rules.audit_chain import AuditEntry, ChainLink, Checkpoint
 from tenancy.rules.audit_record import Actor, AddressedRecord, AuditOutcome, AuditRecord
 from tenancy.rules.tenant import CallerKind
-from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.audit_log import ENTRY_COLUMNS, UnwritableRecordError
 from tenancy.stores.postgres.client import Connection
 
@@ -66,15 +64,10 @@ UPSERT_HEAD: Final = """
     ON CONFLICT (organization_id) DO UPDATE SET sequence = excluded.sequence, seal = excluded.seal
     WHERE audit_heads.sequence < excluded.sequence
 """
-# The prefix of each log in which every entry is older than the tier's retention. The platform's log is kept longest.
+# The prefix of each log in which every entry is older than its retention.
 LIST_CUTS: Final = """
-    WITH retention AS (
-        SELECT o.id AS organization_id, (%(cut_before)s::jsonb ->> o.tier)::timestamptz AS cut_before
-        FROM organizations AS o
-        UNION ALL SELECT %(platform)s::uuid, %(platform_cut_before)s::timestamptz
-    )
     SELECT r.organization_id, last.sequence, last.seal, r.cut_before
-    FROM retention AS r
+    FROM unnest(%(logs)s::uuid[], %(cut_before)s::timestamptz[]) AS r (organization_id, cut_before)
     CROSS JOIN LATERAL (
         SELECT coalesce((
             SELECT l.sequence FROM audit_log AS l
@@ -180,18 +173,9 @@ def update_seals(conn: Connection, organization_id: UUID, links: Mapping[UUID, C
         raise SealedMeanwhileError
 
 
-def list_cuts(
-    conn: Connection, cut_before: Mapping[Tier, datetime], *, platform_log: UUID, platform_cut_before: datetime
-) -> list[Checkpoint]:
-    """Return the point up to which each log may be cut, unsigned.
-
-    *cut_before* holds the times by the tier of the organization.
-    """
-    values = {
-        "cut_before": Jsonb({tier.value: moment.isoformat() for tier, moment in cut_before.items()}),
-        "platform": platform_log,
-        "platform_cut_before": platform_cut_before,
-    }
+def list_cuts(conn: Connection, cut_before: Mapping[UUID, datetime]) -> list[Checkpoint]:
+    """Return the point up to which each log of *cut_before* may be cut, unsigned."""
+    values = {"logs": list(cut_before), "cut_before": list(cut_before.values())}
     return [
         Checkpoint(organization_id=organization_id, link=ChainLink(sequence=sequence, seal=seal), cut_before=moment)
         for organization_id, sequence, seal, moment in conn.execute(LIST_CUTS, values)

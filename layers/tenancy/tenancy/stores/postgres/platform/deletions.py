@@ -48,7 +48,7 @@ UPDATE_ERASING: Final = """
 # kept already or the mail was sent: an organization that is erased again has no address.
 UPDATE_ANONYMOUS: Final = """
     UPDATE organizations SET
-        name = 'erased', subdomain = id::text, gateway_key = id::text, deletion_reason = NULL,
+        name = 'erased', subdomain = id::text, gateway_key = id::text, overrides = '{}', deletion_reason = NULL,
         last_contact = CASE WHEN erased_at IS NULL THEN coalesce(last_contact, (
             SELECT u.email FROM users AS u
             WHERE u.organization_id = %(organization_id)s AND u.role = 'super_admin' AND u.status = 'active'

@@ -1,20 +1,23 @@
 """All organizations, for the platform's operator."""
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 from psycopg.rows import kwargs_row
+from psycopg.types.json import Jsonb
 
 from tenancy.errors import SubdomainTakenError
+from tenancy.rules.entitlements import Entitlements, left_retention_days
 from tenancy.rules.organization import Organization, OrganizationStatus
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Connection
 
 # The columns of an `Organization`. Every statement that returns one uses them.
 ORGANIZATION_COLUMNS: Final = (
-    "id, name, subdomain, tier, status, created_at, updated_at, deleted_at, purge_at, deletion_reason"
+    "id, name, subdomain, tier, overrides, status, created_at, updated_at, deleted_at, purge_at, deletion_reason"
 )
 INSERT_ORGANIZATION: Final = """
     INSERT INTO organizations (id, name, subdomain, tier, status, gateway_key, created_at, updated_at)
@@ -38,21 +41,24 @@ GET_GATEWAY_KEY: Final = "SELECT gateway_key FROM organizations WHERE id = %s"
 UPDATE_ORGANIZATION: Final = (
     """
     UPDATE organizations SET
-        name = %(name)s, tier = %(tier)s, status = %(status)s, gateway_key = %(gateway_key)s,
+        name = %(name)s, tier = %(tier)s, overrides = %(overrides)s, status = %(status)s, gateway_key = %(gateway_key)s,
         updated_at = greatest(%(now)s, updated_at + interval '1 microsecond')
     WHERE id = %(organization_id)s
     RETURNING """
     + ORGANIZATION_COLUMNS
 )
 INSERT_TIER_CHANGE: Final = """
-    INSERT INTO tier_changes (id, organization_id, from_tier, to_tier, changed_at) VALUES (%s, %s, %s, %s, %s)
+    INSERT INTO tier_changes (id, organization_id, from_tier, to_tier, retention_days, changed_at)
+    VALUES (%s, %s, %s, %s, %s, %s)
 """
+LIST_ENTITLEMENTS: Final = "SELECT id, tier, overrides FROM organizations"
 LIST_COUNTED: Final = "SELECT id FROM organizations WHERE status NOT IN ('erasing', 'erased')"
 LIST_RETENTIONS: Final = """
-    SELECT o.id, array_agg(DISTINCT c.from_tier) FILTER (WHERE c.from_tier IS NOT NULL) || o.tier
+    SELECT o.id, o.tier, o.overrides, c.from_tier, c.retention_days
     FROM organizations AS o
-    LEFT JOIN tier_changes AS c ON c.organization_id = o.id AND c.changed_at > %s
-    WHERE o.status NOT IN ('erasing', 'erased') GROUP BY o.id, o.tier
+    LEFT JOIN (SELECT DISTINCT organization_id, from_tier, retention_days FROM tier_changes WHERE changed_at > %s) AS c
+      ON c.organization_id = o.id
+    WHERE o.status NOT IN ('erasing', 'erased')
 """
 
 
@@ -102,15 +108,16 @@ def get_gateway_key(conn: Connection, organization_id: UUID) -> str:
 
 
 def update_organization(conn: Connection, wanted: Organization, *, gateway_key: str, now: datetime) -> Organization:
-    """Update the name, tier and status to those of *wanted*, and store its gateway key.
+    """Update the name, tier, overrides and status to those of *wanted*, and store its gateway key.
 
-    The key is in the usage plan of the tier. `updated_at` grows also if the clock is behind, because it is the version
-    of the standing.
+    The key is in the usage plan of the entitlements. `updated_at` grows also if the clock is behind, because it is the
+    version of the standing.
     """
     values = {
         "organization_id": wanted.id,
         "name": wanted.name,
         "tier": wanted.tier,
+        "overrides": Jsonb(dict(wanted.overrides)),
         "status": wanted.status,
         "gateway_key": gateway_key,
         "now": now,
@@ -120,13 +127,14 @@ def update_organization(conn: Connection, wanted: Organization, *, gateway_key: 
 
 
 def insert_tier_change(
-    conn: Connection, organization_id: UUID, change_id: UUID, *, from_tier: Tier, to_tier: Tier, now: datetime
+    conn: Connection, organization_id: UUID, change_id: UUID, *, left: Entitlements, to_tier: Tier, now: datetime
 ) -> None:
-    """Store the tier that the organization leaves.
+    """Store the tier and the retention that the organization leaves. *to_tier* may be the same.
 
-    Its longer retention still applies for a while.
+    A longer retention still applies for a while.
     """
-    conn.execute(INSERT_TIER_CHANGE, (change_id, organization_id, from_tier, to_tier, now))
+    days = left.quotas.data_retention_days
+    conn.execute(INSERT_TIER_CHANGE, (change_id, organization_id, left.tier, to_tier, days, now))
 
 
 def list_organizations(
@@ -152,13 +160,26 @@ def list_counted_organizations(conn: Connection) -> list[UUID]:
     return [organization_id for (organization_id,) in conn.execute(LIST_COUNTED)]
 
 
-def list_retentions(conn: Connection, *, changed_since: datetime) -> dict[UUID, list[Tier]]:
-    """Return the tiers that each organization has or has left since *changed_since*.
+def list_entitlements(conn: Connection) -> dict[UUID, Entitlements]:
+    """Return the entitlements of every organization with any status, also of erased ones."""
+    return {
+        organization_id: Entitlements(tier=Tier(tier), overrides=overrides)
+        for organization_id, tier, overrides in conn.execute(LIST_ENTITLEMENTS)
+    }
 
-    The longest retention among them applies.
+
+def list_retentions(conn: Connection, *, changed_since: datetime) -> dict[UUID, set[int]]:
+    """Return the retentions in days that each organization has or has left since *changed_since*.
+
+    The longest one applies.
     """
-    rows = conn.execute(LIST_RETENTIONS, (changed_since,))
-    return {organization_id: [Tier(tier) for tier in tiers] for organization_id, tiers in rows}
+    retentions: defaultdict[UUID, set[int]] = defaultdict(set)
+    for organization_id, tier, overrides, from_tier, left_days in conn.execute(LIST_RETENTIONS, (changed_since,)):
+        current = Entitlements(tier=Tier(tier), overrides=overrides)
+        retentions[organization_id].add(current.quotas.data_retention_days)
+        if from_tier is not None:
+            retentions[organization_id].add(left_retention_days(Tier(from_tier), left_days))
+    return dict(retentions)
 
 
 def organization_of(*, tier: str, status: str, **columns: object) -> Organization:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import (
@@ -16,6 +17,7 @@ from tenancy.rules.usage import (
     HeldUsage,
     MonthlyUsage,
     Period,
+    RequestCounts,
     TouchedOrganization,
 )
 from tenancy.stores.postgres.client import Connection
@@ -78,21 +80,26 @@ UPSERT_MEASUREMENTS: Final = """
         measured_at = excluded.measured_at
 """
 # The number of requests is known up to the last flush. It never decreases, because the counter in Redis may have
-# restarted at 0.
+# restarted at 0. Each of the two numbers keeps its larger value, so management never exceeds all requests.
 UPSERT_DAILY_REQUESTS: Final = """
-    INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count)
-    SELECT new.organization_id, new.metric_date, new.requests
-    FROM jsonb_to_recordset(%s) AS new (organization_id uuid, metric_date date, requests bigint)
+    INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count, management_requests_count)
+    SELECT new.organization_id, new.metric_date, new.requests, new.management
+    FROM jsonb_to_recordset(%s) AS new (organization_id uuid, metric_date date, requests bigint, management bigint)
     JOIN organizations AS o ON o.id = new.organization_id AND o.status NOT IN ('erasing', 'erased')
-    ON CONFLICT (organization_id, metric_date) DO UPDATE SET api_requests_count = excluded.api_requests_count
+    ON CONFLICT (organization_id, metric_date) DO UPDATE SET
+        api_requests_count = greatest(tenant_usage.api_requests_count, excluded.api_requests_count),
+        management_requests_count =
+            greatest(tenant_usage.management_requests_count, excluded.management_requests_count)
     WHERE tenant_usage.api_requests_count < excluded.api_requests_count
+       OR tenant_usage.management_requests_count < excluded.management_requests_count
 """
 LIST_MONTHLY_USAGE: Final = """
-    SELECT o.id, o.tier, o.status, coalesce(u.events, 0), coalesce(u.api_requests, 0), coalesce(p.used, 0),
-           coalesce(m.storage_bytes, 0) + coalesce(s.used, 0)
+    SELECT o.id, o.tier, o.overrides, o.status, coalesce(u.events, 0), coalesce(u.requests, 0),
+           coalesce(u.management, 0), coalesce(p.used, 0), coalesce(m.storage_bytes, 0) + coalesce(s.used, 0)
     FROM organizations AS o
     LEFT JOIN (
-        SELECT organization_id, sum(events_count)::bigint AS events, sum(api_requests_count)::bigint AS api_requests
+        SELECT organization_id, sum(events_count)::bigint AS events, sum(api_requests_count)::bigint AS requests,
+               sum(management_requests_count)::bigint AS management
         FROM tenant_usage WHERE metric_date >= %(start)s AND metric_date < %(end)s GROUP BY organization_id
     ) AS u ON u.organization_id = o.id
     LEFT JOIN measurements AS m ON m.organization_id = o.id
@@ -150,10 +157,15 @@ def update_daily_predictions(conn: Connection, *, since: date) -> None:
     conn.execute(UPSERT_DAILY_PREDICTIONS, (since,))
 
 
-def update_daily_requests(conn: Connection, requests: Mapping[tuple[UUID, date], int]) -> None:
+def update_daily_requests(conn: Connection, requests: Mapping[tuple[UUID, date], RequestCounts]) -> None:
     """Set the requests of organizations and days to the counters of Redis, unless that is less."""
     rows = [
-        {"organization_id": str(organization_id), "metric_date": day.isoformat(), "requests": count}
+        {
+            "organization_id": str(organization_id),
+            "metric_date": day.isoformat(),
+            "requests": count.all,
+            "management": count.management,
+        }
         for (organization_id, day), count in requests.items()
     ]
     conn.execute(UPSERT_DAILY_REQUESTS, (Jsonb(rows),))
@@ -195,15 +207,15 @@ def list_monthly_usage(conn: Connection, month: Period) -> list[MonthlyUsage]:
     return [
         MonthlyUsage(
             organization_id=organization_id,
-            tier=Tier(tier),
+            entitlements=Entitlements(tier=Tier(tier), overrides=overrides),
             status=OrganizationStatus(status),
             events=events,
-            api_requests=requests,
+            requests=RequestCounts(all=requests, management=management),
             ml_predictions=predictions,
             storage_bytes=storage_bytes,
         )
-        for organization_id, tier, status, events, requests, predictions, storage_bytes in conn.execute(
-            LIST_MONTHLY_USAGE, values
+        for organization_id, tier, overrides, status, events, requests, management, predictions, storage_bytes in (
+            conn.execute(LIST_MONTHLY_USAGE, values)
         )
     ]
 

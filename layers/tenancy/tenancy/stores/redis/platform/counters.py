@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tenancy.rules.durations import COUNTER_RETENTION
 from tenancy.rules.tenant import RateBucket
-from tenancy.rules.usage import EventCounts
+from tenancy.rules.usage import EventCounts, RequestCounts
 from tenancy.stores.redis.client import Redis, Script
 from tenancy.stores.redis.counters import bucket_key, hour_of, standing_key, usage_key
 
@@ -34,7 +34,7 @@ class CounterSettlement:
     held: int
     recent: Mapping[datetime, EventCounts]
     storage_bytes: int
-    requests: int
+    requests: RequestCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,9 @@ def settle_counters(
     return settled
 
 
-def list_requests(redis: Redis, organization_ids: Sequence[UUID], day: date, *, now: datetime) -> Mapping[UUID, int]:
+def list_requests(
+    redis: Redis, organization_ids: Sequence[UUID], day: date, *, now: datetime
+) -> Mapping[UUID, RequestCounts]:
     """Return the counted requests of *day*, for organizations that have any.
 
     *day* lies in the month of *now*.
@@ -73,12 +75,14 @@ def list_requests(redis: Redis, organization_ids: Sequence[UUID], day: date, *, 
     Raises:
         RedisUnreachableError: Redis is unreachable.
     """
-    found: dict[UUID, int] = {}
+    found: dict[UUID, RequestCounts] = {}
     for start in range(0, len(organization_ids), CHUNK):
         chunk = organization_ids[start : start + CHUNK]
         calls = [([usage_key(each, now)], [day.isoformat()]) for each in chunk]
         results = redis.run_each(GET_REQUESTS, calls)
-        found.update({each: count for each, count in zip(chunk, results, strict=True) if count})
+        for each, (count, management) in zip(chunk, results, strict=True):
+            if count:
+                found[each] = RequestCounts(all=count, management=management)
     return found
 
 
@@ -139,4 +143,6 @@ def _all_keys(organization_id: UUID, now: datetime) -> list[str]:
 
 def _values(each: CounterSettlement, first_recent: datetime) -> list[str | int]:
     hours = [value for hour, (events, held) in each.recent.items() for value in (hour_of(hour), events, held)]
-    return [hour_of(first_recent), each.storage_bytes, each.requests, each.events, each.held, *hours]
+    requests = each.requests
+    stored = [each.storage_bytes, requests.all, requests.management]
+    return [hour_of(first_recent), *stored, each.events, each.held, *hours]

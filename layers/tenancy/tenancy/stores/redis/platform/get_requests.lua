@@ -1,8 +1,9 @@
--- Return the number of requests of a day.
+-- Return the numbers of requests of a day.
 --
 -- KEYS   1 usage of the organization in the month
 -- ARGV   1 day (UTC)
--- result number of requests; 0 if the month has no counters
+-- result {requests of both buckets, those of management among them}; zeros if the month has no counters
 local usage_key, day = KEYS[1], ARGV[1]
 
-return tonumber(redis.call('HGET', usage_key, 'requests:' .. day) or 0)
+local counts = redis.call('HMGET', usage_key, 'requests:' .. day, 'management:' .. day)
+return {tonumber(counts[1] or 0), tonumber(counts[2] or 0)}

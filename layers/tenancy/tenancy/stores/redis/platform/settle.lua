@@ -1,21 +1,23 @@
 -- Set the counters of a month to the numbers of stored rows.
 --
 -- The rows of an hour that is not settled yet may still be on their way through the queue. For such an hour the larger
--- number counts: rows, or reservations.
+-- number counts: rows, or reservations. Requests have no rows: the counter counts unless the database has more.
 --
 -- KEYS   1 usage of the organization in the month
--- ARGV   1 first hour that is not settled (UTC)   2 stored bytes   3 requests according to the database
---        4 events and 5 held events with rows, in the hours before the first that is not settled
---        from 6 on, three values for each hour from then on: hour, events with rows, held events with rows
+-- ARGV   1 first hour that is not settled (UTC)   2 stored bytes
+--        according to the database: 3 requests of both buckets, 4 those of management among them
+--        5 events and 6 held events with rows, in the hours before the first that is not settled
+--        from 7 on, three values for each hour from then on: hour, events with rows, held events with rows
 -- result {events before, events now}; {} if the month has no counters, which the next request initializes
 local usage_key, first_unsettled_hour = KEYS[1], ARGV[1]
-local stored_bytes, requests = ARGV[2], tonumber(ARGV[3])
-local total = {events = tonumber(ARGV[4]), held = tonumber(ARGV[5])}
-local FIRST_HOUR, VALUES_PER_HOUR = 6, 3
+local stored_bytes, requests, management = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local total = {events = tonumber(ARGV[5]), held = tonumber(ARGV[6])}
+local FIRST_HOUR, VALUES_PER_HOUR = 7, 3
 
 if redis.call('EXISTS', usage_key) == 0 then return {} end
-local before = redis.call('HMGET', usage_key, 'events', 'requests')
+local before = redis.call('HMGET', usage_key, 'events', 'requests', 'management')
 local events_before, requests_before = tonumber(before[1] or 0), tonumber(before[2] or 0)
+local management_before = tonumber(before[3] or 0)
 local recent = {events = {}, held = {}}
 for place = FIRST_HOUR, #ARGV, VALUES_PER_HOUR do
     local hour = ARGV[place]
@@ -39,5 +41,6 @@ for name, hours in pairs(recent) do
     end
     redis.call('HSET', usage_key, name, total[name])
 end
-redis.call('HSET', usage_key, 'storage', stored_bytes, 'requests', math.max(requests_before, requests))
+redis.call('HSET', usage_key, 'storage', stored_bytes, 'requests', math.max(requests_before, requests),
+    'management', math.max(management_before, management))
 return {events_before, total.events}
