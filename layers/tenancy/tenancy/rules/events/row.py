@@ -154,6 +154,15 @@ def derive_event_id(organization_id: UUID, raw: bytes) -> str:
     return str(uuid5(organization_id, raw))
 
 
+def join_event_id(organization_id: UUID, source: str, event_id: str) -> str:
+    """Return the id for the event *event_id* of *source*, which identify it together: a JSON list without spaces.
+
+    No other pair has the same list. A list of more than 255 characters is replaced by a UUIDv5 of it.
+    """
+    joined = _encoder.encode([source, event_id]).decode()
+    return joined if len(joined) <= ID_SHOWN_CHARACTERS else str(uuid5(organization_id, joined))
+
+
 def join_members(members: Mapping[str, msgspec.Raw], without: AbstractSet[str]) -> bytes:
     """Return a JSON object of *members* except those in *without*.
 
