@@ -10,6 +10,7 @@ from typing import Any
 from tests.handlers.functions import Function
 
 STAGE = "/v1"
+METHOD_ARN = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/v1/POST/x"
 
 
 def _event(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
@@ -27,14 +28,30 @@ def _event(method: str, target: str, headers: dict[str, str], body: bytes) -> di
     }
 
 
+def _authorized(event: dict[str, Any], authorizer: Function) -> dict[str, Any]:
+    """Add the answer of *authorizer*, whose refusals no test of a server expects."""
+    policy = authorizer({**event, "type": "REQUEST", "methodArn": METHOD_ARN})
+    context = {name: str(value) for name, value in policy["context"].items()}
+    added = {**context, "principalId": policy["principalId"]}
+    return {**event, "requestContext": {**event["requestContext"], "authorizer": added}}
+
+
 @contextmanager
-def serving(function: Function) -> Iterator[str]:
-    """Serve *function*, one request at a time, and yield the URL without the stage."""
+def serving(function: Function, *, authorizer: Function | None = None, lost_answers: int = 0) -> Iterator[str]:
+    """Serve *function*, one request at a time, and yield the URL without the stage.
+
+    With an *authorizer* each request passes it first. The first *lost_answers* answers never reach the client.
+    """
+    losses = iter(range(lost_answers))
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = function(_event("POST", self.path, dict(self.headers.items()), body))
+            event = _event("POST", self.path, dict(self.headers.items()), body)
+            answer = function(_authorized(event, authorizer) if authorizer else event)
+            if next(losses, None) is not None:
+                self.close_connection = True
+                return
             content = answer["body"].encode()
             self.send_response(answer["statusCode"])
             for name, value in {**answer["headers"], "Content-Length": str(len(content))}.items():

@@ -195,9 +195,9 @@ def parse_cloud_events(tenant: Tenant, events: Sequence[Raw], *, is_batch: bool,
         TenantMismatchError: an event names another organization.
     """
 
-    def parse(raw: bytes, context: BatchContext, explain: ExplainCloudEvent) -> EventRow:
-        require_own(tenant, find_mentions(raw))
-        return parse_cloud_event(raw, context, explain=explain)
+    def parse(event: bytes, context: BatchContext, explain: ExplainCloudEvent) -> EventRow:
+        require_own(tenant, find_mentions(event))
+        return parse_cloud_event(event, context, explain=explain)
 
     each = partial(parse, explain=explain_invalid_cloud_event), partial(parse, explain=refuse_invalid_cloud_event)
     return _parse(tenant, events, each, EventPlaces(is_list=is_batch, time_member="time"), now=now)
