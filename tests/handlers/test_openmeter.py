@@ -116,6 +116,6 @@ def test_sdk_reports_a_batch_with_an_invalid_event(send: Send, aws: AwsAccount) 
 
     [[status, message, errors]] = sent.refusals
     assert (status, sent.delivered) == (422, 1)
-    assert "none is taken" in str(message)
+    assert "No event of the batch is taken" in str(message)
     assert [each["location"] for each in errors] == ["body/1/time"]
     assert [row.device_id for row in events_in(aws.queue_url)] == ["customer-3"]

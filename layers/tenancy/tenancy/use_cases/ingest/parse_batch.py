@@ -65,8 +65,8 @@ class RejectedEventsError(InvalidError):
     def __init__(self, rejected: Sequence[Rejection]) -> None:
         """List the errors of the first rejected events."""
         super().__init__(
-            f"{len(rejected)} events of the batch are not valid, so none is taken. `errors` lists the fields. "
-            "Correct or omit these events, and send the others again.",
+            f"No event of the batch is taken, because not all are valid ({len(rejected)} are not). `errors` lists the "
+            "fields. Correct or omit these events, and send the batch again.",
             errors=list(islice(chain.from_iterable(each.errors for each in rejected), MAX_ERRORS)),
         )
 
