@@ -77,6 +77,7 @@ class SegmentCall(msgspec.Struct, frozen=True):
 
 _call_decoder: Final = msgspec.json.Decoder(SegmentCall)
 _batch_decoder: Final = msgspec.json.Decoder(_BatchBody)
+_json_decoder: Final = msgspec.json.Decoder(msgspec.Raw)
 _list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _segment_decoder: Final = msgspec.json.Decoder(SegmentBatch)
 
@@ -222,6 +223,7 @@ def split_cloud_events(body: bytes, *, is_batch: bool) -> list[msgspec.Raw]:
     try:
         events = _decode_json(_list_decoder, body)
     except msgspec.ValidationError as error:
+        _decode_json(_json_decoder, body)  # another fault comes first: the body is no JSON
         text = "The body is not a JSON list."
         raise InvalidError(text, errors=[FieldError(location=BODY, code="invalid_type", message=text)]) from error
     _check_length("", len(events))
