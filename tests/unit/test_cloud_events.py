@@ -10,10 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rules.events.row import BatchContext, join_event_id
+from tenancy.errors import FieldError
+from tenancy.rules.events.row import NOT_VALID, BatchContext, InvalidEventError, join_event_id
 from tests.unit.cloud_events import ACME, CLOUD_EVENT, NOW, faults, parse, raw, without
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+ATTRIBUTES = (*CLOUD_EVENT, "data_base64", "platform", "datacontenttype", "dataschema", "extension")
+VALUES = (
+    None, True, False, 0, -1, 1.5, 10**400, "", " ", "1.0", "a", "a\0", "aGk=", "t" * 101, "s" * 256, "s" * 5_000,
+    "2026-11-24T00:00:00Z", "2026-11-24T00:00:00", "2016-12-31T23:59:60Z", "0001-01-01T00:00:00+23:00", [], [1], {},
+    {"revenue": "1e999999999"}, {"userId": {"a": 1}},
+)  # fmt: skip
 LATER = BatchContext(organization_id=ACME, received_at=NOW + timedelta(seconds=1))
 
 
@@ -178,6 +185,18 @@ def test_text_is_neither_empty_nor_has_nul(member: str) -> None:
 )
 def test_invalid_attribute_is_named(changes: dict[str, Any], fault: tuple[str, str]) -> None:
     assert faults(raw(**changes)) == [fault]
+
+
+@given(changes=st.dictionaries(st.sampled_from(ATTRIBUTES), st.sampled_from(VALUES)))
+def test_refused_event_names_its_faults(changes: dict[str, object]) -> None:
+    errors: tuple[FieldError, ...] = ()
+    try:
+        parse(raw(**changes))
+    except InvalidEventError as error:
+        errors = error.errors
+
+    assert NOT_VALID[0] not in errors
+    assert {each.location for each in errors} <= {*changes, ""}  # the event itself, if it is too large
 
 
 @pytest.mark.parametrize("text", [b"1", b"[]", b"null", b'"x"', b"true"])

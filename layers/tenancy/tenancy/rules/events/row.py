@@ -12,6 +12,7 @@ import msgspec
 
 from tenancy.errors import FieldError
 from tenancy.rules.durations import ONE_DAY
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.rules.tiers import LONGEST_RETENTION_DAYS, SHORTEST_RETENTION_DAYS
 
 MAX_EVENT_BYTES: Final = 32 * 1024
@@ -160,7 +161,7 @@ def join_event_id(organization_id: UUID, source: str, event_id: str) -> str:
     No other pair has the same list. A list of more than 255 characters is replaced by a UUIDv5 of it.
     """
     joined = _encoder.encode([source, event_id]).decode()
-    return joined if len(joined) <= ID_SHOWN_CHARACTERS else str(uuid5(organization_id, joined))
+    return joined if len(joined) <= NAME_MAX_CHARACTERS else str(uuid5(organization_id, joined))
 
 
 def join_members(members: Mapping[str, msgspec.Raw], without: AbstractSet[str]) -> bytes:
