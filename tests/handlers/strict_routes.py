@@ -50,7 +50,7 @@ class StrictRoute:
     @property
     def takes_any_member(self) -> bool:
         """Whether unknown members of the body are allowed: the extensions of a CloudEvent."""
-        return self.sample["headers"].get("Content-Type") == STRUCTURED_MODE
+        return bool(self.sample["headers"].get("Content-Type") == STRUCTURED_MODE)
 
     def takes_organization(self) -> bool:
         """Whether a request may name acme in its query and body.
@@ -109,7 +109,7 @@ def strict_routes() -> Iterator[StrictRoute]:
 
 
 def _is_in_batch_mode(event: Event) -> bool:
-    return event["headers"].get("Content-Type") == BATCH_MODE
+    return bool(event["headers"].get("Content-Type") == BATCH_MODE)
 
 
 def with_query_values(request: Event, values: Mapping[str, list[str]]) -> Event:
