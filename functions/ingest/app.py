@@ -1,6 +1,6 @@
-"""Ingest events: POST /v1/events, and the paths of the Segment SDKs.
+"""Ingest events: POST /v1/events, CloudEvents, and the paths of the Segment SDKs.
 
-Only POST /v1/events is behind the authorizer.
+The paths of the Segment SDKs are not behind the authorizer.
 """
 
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from typing import Any
 
 from tenancy.errors import NotFoundError
 from tenancy.gateway.admission import show_admission
+from tenancy.gateway.documents.cloud_events import is_batch_mode
 from tenancy.gateway.documents.receipts import receipt_document
 from tenancy.gateway.documents.segment import (
     find_write_key,
@@ -16,18 +17,24 @@ from tenancy.gateway.documents.segment import (
     parse_segment_body,
     settings_answer,
 )
-from tenancy.gateway.http import Request, Response, json_answer
+from tenancy.gateway.http import Request, Response, empty_answer, json_answer
 from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.query import require_known_query
 from tenancy.gateway.rejected_calls import count_rejected_calls, counts_refused_batches
 from tenancy.gateway.serve import logger, serve
 from tenancy.rules.api_keys import find_key
-from tenancy.rules.events.batch import decode_body, parse_batch
+from tenancy.rules.events.batch import decode_body, parse_batch, split_cloud_events
 from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
 from tenancy.rules.tenant import Tenant
 from tenancy.settings import Settings
-from tenancy.use_cases.ingest.ingest_events import Ingest, IngestHooks, IngestRequest, Receipt
-from tenancy.use_cases.ingest.parse_batch import ParsedBatch, parse_event_batch, parse_segment_calls, require_own
+from tenancy.use_cases.ingest.ingest_events import Ingest, IngestHooks, IngestRequest, Parse, Receipt
+from tenancy.use_cases.ingest.parse_batch import (
+    ParsedBatch,
+    parse_cloud_events,
+    parse_event_batch,
+    parse_segment_calls,
+    require_own,
+)
 from tenancy.use_cases.ingest.sample_rejected import CallSample, CallSampler
 from tenancy.wiring import Wiring
 
@@ -58,6 +65,10 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
     match request.method, request.path:
         case "POST", "/events":
             return answer_events(request)
+        case "POST", "/cloudevents":
+            return answer_cloud_events(request)
+        case "POST", "/api/v1/events":  # which OpenMeter's SDK appends to its base URL
+            return answer_openmeter_events(request)
         case "POST", path if path in BATCH_PATHS or path in TYPE_OF_PATH:
             return answer_segment_calls(request)
         case "GET", _ if request.route == SETTINGS_ROUTE:
@@ -74,11 +85,47 @@ def answer_events(request: Request) -> Response:
         require_known_query(request)  # after the events, because a mismatch of an event comes first
         return parsed
 
+    receipt = ingest_events(request, parse, now=now)
+    return json_answer(200, receipt_document(receipt))
+
+
+def answer_cloud_events(request: Request) -> Response:
+    """Ingest CloudEvents. The answer is that of POST /v1/events."""
+    now = datetime.now(UTC)
+    receipt = ingest_events(request, parse_cloud_events_of(request, now=now), now=now)
+    return json_answer(200, receipt_document(receipt))
+
+
+def answer_openmeter_events(request: Request) -> Response:
+    """Ingest the CloudEvents of OpenMeter's SDK.
+
+    The answer has no document that could name a rejected event, so a batch is taken as a whole.
+    """
+    now = datetime.now(UTC)
+    ingest_events(request, parse_cloud_events_of(request, now=now), now=now, is_whole=True)
+    return empty_answer()
+
+
+def parse_cloud_events_of(request: Request, *, now: datetime) -> Parse:
+    """Return the parser of the CloudEvents in *request*, which is called after its caller is authorized."""
+
+    def parse(tenant: Tenant) -> ParsedBatch:
+        is_batch = is_batch_mode(request)
+        events = split_cloud_events(decode_body(request.body), is_batch=is_batch)
+        parsed = parse_cloud_events(tenant, events, is_batch=is_batch, now=now)
+        require_known_query(request)
+        return parsed
+
+    return parse
+
+
+def ingest_events(request: Request, parse: Parse, *, now: datetime, is_whole: bool = False) -> Receipt:
+    """Ingest the events of a caller that the authorizer has authenticated."""
     caller = request.caller()
-    ingest_request = IngestRequest(mentions=list_mentions(request), parse=parse, all_or_nothing=False)
+    ingest_request = IngestRequest(mentions=list_mentions(request), parse=parse, is_whole=is_whole)
     tenant, receipt = ingest.ingest(caller, ingest_request, hooks_of(request), now=now)
     log_ingested(request, tenant, receipt)
-    return json_answer(200, receipt_document(receipt))
+    return receipt
 
 
 @naming_credential_faults()

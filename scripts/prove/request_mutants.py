@@ -47,6 +47,14 @@ MUTANTS: Final = (
         caught_by=expected_tests.ATTACKS,
     ),
     Mutant(
+        name="a CloudEvent is not compared with the credential",
+        safeguard="principal first",
+        file=f"{CORE}/use_cases/ingest/parse_batch.py",
+        old="        require_own(tenant, find_mentions(event))\n",
+        new="",
+        caught_by=expected_tests.ATTACKS,
+    ),
+    Mutant(
         name="a foreign id in the path is answered by 403",
         safeguard="principal first",
         file=f"{CORE}/rules/resolution.py",

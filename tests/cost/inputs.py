@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tests.cost.worst_batches import EVENTS, SEGMENT_BATCH, SEGMENT_CALL, WorstBatches
+from tests.cost.worst_batches import CLOUD_EVENTS, EVENTS, SEGMENT_BATCH, SEGMENT_CALL, WorstBatches
 from tests.cost.worst_texts import JSON, TEXTS, Fill, names
 from tests.isolation.proof.attack.calls import GZIP_MAGIC, Call, document_in, with_document
 from tests.isolation.proof.attack.gateway import GatewayRequest
@@ -76,6 +76,8 @@ TAKEN: Mapping[str, Takes] = {
     "GET /erasures/{erasure_id}": NOTHING,
     "GET /health": NOTHING,
     "POST /events": Takes(batch=EVENTS),
+    "POST /cloudevents": Takes(batch=CLOUD_EVENTS),
+    "POST /api/v1/events": Takes(batch=CLOUD_EVENTS, is_alias=True),
     "GET /projects/{writeKey}/settings": NOTHING,
     "POST /batch": Takes(batch=SEGMENT_BATCH),
     "POST /track": Takes(batch=SEGMENT_CALL),

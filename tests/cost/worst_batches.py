@@ -1,4 +1,4 @@
-"""Bodies of POST /v1/events and the Segment paths that careless code would process slowly."""
+"""Bodies of events, CloudEvents and Segment calls that careless code would process slowly."""
 
 import base64
 import gzip
@@ -11,7 +11,7 @@ from typing import Any
 from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.events.shared_members import MAX_MERGED_BYTES
 from tests.cost.worst_texts import JSON, MARKS, TEXTS, Fill, filled
-from tests.handlers.requests import recent_event, segment_call
+from tests.handlers.requests import cloud_event, recent_event, segment_call
 
 MEMBER_BYTES = 30_000  # an event has at most 32 KB
 MOST_EVENTS = 2_500
@@ -52,16 +52,20 @@ def _encoded(fill: Fill, size: int) -> bytes:
 
 
 class WorstBatches:
-    """Bodies for one path: a list of *item* under *member*, or with no member one item alone."""
+    """Bodies for one path: a list of *item* under *member*, or with no member one item alone.
 
-    def __init__(self, member: str, item: Callable[..., dict[str, Any]]) -> None:
+    *is_bare*: the body is the list itself.
+    """
+
+    def __init__(self, member: str, item: Callable[..., dict[str, Any]], *, is_bare: bool = False) -> None:
         self._member = member
         self._item = item
+        self._is_bare = is_bare
 
     @property
     def is_list(self) -> bool:
         """Whether the body has many events."""
-        return bool(self._member)
+        return bool(self._member) or self._is_bare
 
     def plain(self, size: int) -> bytes:
         """Return ordinary events of together about *size* bytes."""
@@ -76,7 +80,7 @@ class WorstBatches:
         """Return bodies with so many events or members that each must be cheap, by name."""
         if not self.is_list:
             return {}
-        many = self._bad_events() | self._shared_members()
+        many = self._bad_events() | ({} if self._is_bare else self._shared_members())
         return many | {f"gzip: {name}": partial(self._zipped, build) for name, build in list(many.items())[::ZIPPED]}
 
     def large(self) -> Mapping[str, Build]:
@@ -125,6 +129,8 @@ class WorstBatches:
         return bodies
 
     def _list(self, items: list[str], _: int, **members: object) -> bytes:
+        if self._is_bare:
+            return f"[{','.join(items)}]".encode()
         shared = json.dumps(members, separators=(",", ":"))[1:-1]
         return f'{{"{self._member}":[{",".join(items)}]{"," if shared else ""}{shared}}}'.encode()
 
@@ -132,11 +138,11 @@ class WorstBatches:
         return gzip.compress(build(size))
 
     def _batch(self, size: int, item: Callable[[int], dict[str, Any]]) -> bytes:
-        if not self._member:
+        if not self.is_list:
             return json.dumps(item(0)).encode().ljust(size)
         length = max(len(json.dumps(item(1))), 2) + 2
         items = [item(number) for number in range(max(1, min(size // length, MOST_EVENTS)))]
-        return json.dumps({self._member: items}).encode()
+        return json.dumps(items if self._is_bare else {self._member: items}).encode()
 
     def _with_members(self, fill: Fill, size: int) -> bytes:
         text = fill(MEMBER_BYTES // 3)
@@ -156,6 +162,38 @@ class WorstBatches:
         return body.replace(b'"PLACE"', text, max(size // len(text), 1)).replace(b'"PLACE"', b"{}")
 
 
+class WorstCloudEvents(WorstBatches):
+    """Lists of CloudEvents."""
+
+    def __init__(self) -> None:
+        super().__init__("", _cloud_event, is_bare=True)
+
+    def large(self) -> Mapping[str, Build]:
+        """Return bodies of at most the given bytes, by name."""
+        attributes = {f"attributes: {name}": partial(self._with_attributes, fill) for name, fill in TEXTS.items()}
+        data = {"binary data": lambda size: self._batch(size, _with_binary_data)}
+        return {**super().large(), **attributes, **data}
+
+    def _with_attributes(self, fill: Fill, size: int) -> bytes:
+        text = fill(MEMBER_BYTES // 4)
+        short, names = text[:200], ("id", "source", "traceparent")
+        return self._batch(
+            size,
+            lambda number: self._item(
+                number, **dict.fromkeys(names, text[: len(text) // 3]), subject=short, time=short
+            ),
+        )
+
+
+def _cloud_event(number: int, *, properties: object = None, **changes: object) -> dict[str, Any]:
+    return cloud_event(number, **({} if properties is None else {"data": properties}), **changes)
+
+
+def _with_binary_data(number: int) -> dict[str, Any]:
+    return _cloud_event(number, data=None, data_base64=_noise(MEMBER_BYTES // 4 * 4))
+
+
 EVENTS = WorstBatches("events", recent_event)
 SEGMENT_BATCH = WorstBatches("batch", segment_call)
 SEGMENT_CALL = WorstBatches("", segment_call)
+CLOUD_EVENTS = WorstCloudEvents()

@@ -13,6 +13,7 @@ from tests.handlers.functions import Function
 
 STAGE = "/v1"
 SETTINGS_PATH = re.compile(r"/projects/([^/]+)/settings")
+METHOD_ARN = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/v1/POST/x"
 
 
 def _event(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
@@ -33,21 +34,41 @@ def _event(method: str, target: str, headers: dict[str, str], body: bytes) -> di
     }
 
 
+def _authorized(event: dict[str, Any], authorizer: Function) -> dict[str, Any]:
+    """Add the answer of *authorizer*, whose refusals no test of a server expects."""
+    policy = authorizer({**event, "type": "REQUEST", "methodArn": METHOD_ARN})
+    context = {name: str(value) for name, value in policy["context"].items()}
+    added = {**context, "principalId": policy["principalId"]}
+    return {**event, "requestContext": {**event["requestContext"], "authorizer": added}}
+
+
 @contextmanager
-def serving(function: Function, methods: Counter[str] | None = None) -> Iterator[str]:
+def serving(
+    function: Function,
+    methods: Counter[str] | None = None,
+    *,
+    authorizer: Function | None = None,
+    lost_answers: int = 0,
+) -> Iterator[str]:
     """Serve *function*, one request at a time, and yield the URL without the stage.
 
-    *methods* counts the requests by their method.
+    *methods* counts the requests by their method. With an *authorizer* each request passes it first. The first
+    *lost_answers* answers never reach the client.
     """
     turn = Lock()  # a browser opens connections before it needs them, so each has a thread
+    losses = iter(range(lost_answers))
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            event = _event(self.command, self.path, dict(self.headers.items()), body)
             with turn:
                 if methods is not None:
                     methods[self.command] += 1
-                answer = function(_event(self.command, self.path, dict(self.headers.items()), body))
+                answer = function(_authorized(event, authorizer) if authorizer else event)
+            if next(losses, None) is not None:
+                self.close_connection = True
+                return
             content = (answer["body"] or "").encode()
             self.send_response(answer["statusCode"])
             for name, value in {**answer["headers"], "Content-Length": str(len(content))}.items():

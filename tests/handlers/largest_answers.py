@@ -25,6 +25,7 @@ from tests.handlers.requests import (
     OPERATOR,
     Event,
     called_by,
+    cloud_event,
     recent_event,
     sample,
     segment_call,
@@ -370,6 +371,20 @@ def events(large: Largest, route: Route) -> Iterator[Event]:
         body = {"events": [recent_event(1), *(dict(rejected) for _ in range(MAX_EVENTS - 1))]}
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         yield large.as_tenant(with_body(large.sample_of(route), text))
+
+
+@largest("POST /cloudevents")
+def cloud_events(large: Largest, route: Route) -> Iterator[Event]:
+    """Send CloudEvents that are rejected with long ids, and some that are rejected for several attributes."""
+    for rejected in ({"source": "\1", "id": "\1" * 40}, {"source": LARGE, "id": LARGE * 247}, {}):
+        body = [cloud_event(1), *(dict(rejected) for _ in range(MAX_EVENTS - 1))]
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        yield large.as_tenant(with_body(large.sample_of(route), text))
+
+
+@largest("POST /api/v1/events")
+def openmeter_events(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_tenant(with_body(large.sample_of(route), [cloud_event(1)]))
 
 
 BATCH_ROUTES = ("/batch", "/b", "/import")

@@ -91,6 +91,20 @@ def segment_call(number: int, **changes: object) -> dict[str, object]:
     }
 
 
+def cloud_event(number: int, **changes: object) -> dict[str, object]:
+    """Return a valid CloudEvent that happened now."""
+    return {
+        "specversion": "1.0",
+        "id": f"cloud-{number}",
+        "source": "https://shop.example/orders",
+        "type": "com.example.order.completed",
+        "subject": f"device-{number}",
+        "time": datetime.now(UTC).isoformat(),
+        "data": {"revenue": 1.25, "currency": "EUR"},
+        **changes,
+    }
+
+
 def gzip_json(document: object) -> bytes:
     return gzip.compress(json.dumps(document).encode())
 

@@ -30,6 +30,11 @@ def post_events(*events: object, tenant: Tenant = ACME, **members: object) -> Ev
     return called_by(with_body(sample("ingest", "events"), {"events": events, **members}), tenant)
 
 
+def post_cloud_events(body: object, *, case: str = "cloud_events", tenant: Tenant = ACME) -> Event:
+    """Return a request with the mode and path of the sample *case*."""
+    return called_by(with_body(sample("ingest", case), body), tenant)
+
+
 def segment_batch(*calls: object, key: ApiKey | None = None, **members: object) -> Event:
     body = {"batch": calls, "sentAt": datetime.now(UTC).isoformat(), **members}
     return with_body(sample("ingest", "segment_batch"), {**body, "writeKey": key.text} if key else body)

@@ -18,6 +18,8 @@ from tests.template.test_routes import PUBLIC
 OF_OPERATORS = "/organizations"
 OWN_ORGANIZATION = "/organizations/current"
 HEALTH = "/health"
+BATCH_MODE = "application/cloudevents-batch+json"
+STRUCTURED_MODE = "application/cloudevents+json"
 SAMPLE_ID = "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"
 
 
@@ -49,6 +51,11 @@ class StrictRoute:
     def is_of_operators(self) -> bool:
         """Whether an operator calls the route."""
         return self.path.startswith(OF_OPERATORS) and self.path != OWN_ORGANIZATION
+
+    @property
+    def takes_any_member(self) -> bool:
+        """Whether unknown members of the body are allowed: the extensions of a CloudEvent."""
+        return bool(self.sample["headers"].get("Content-Type") == STRUCTURED_MODE)
 
     def takes_organization(self) -> bool:
         """Whether a request may name acme in its query and body.
@@ -89,7 +96,7 @@ class StrictRoute:
 
 
 def strict_routes() -> Iterator[StrictRoute]:
-    """Yield each route but those of Segment SDKs.
+    """Yield each route but those of Segment SDKs. The sample of a CloudEvent is in structured mode.
 
     Raises:
         KeyError: a route has no sample in events/.
@@ -98,12 +105,16 @@ def strict_routes() -> Iterator[StrictRoute]:
         samples: dict[tuple[str, str], Event] = {}
         for file in sorted((ROOT / "events" / function).glob("*.json")):
             event = sample(function, file.stem)
-            if isinstance(event, dict) and "httpMethod" in event:
+            if isinstance(event, dict) and "httpMethod" in event and not _is_in_batch_mode(event):
                 samples.setdefault((event["httpMethod"], event["resource"]), event)
         for route in routes(function):
             method, path = route["Method"], route["Path"]
             if method != "OPTIONS" and (path == HEALTH or not PUBLIC.fullmatch(path)):
                 yield StrictRoute(function=function, method=method, path=path, sample=samples[method, path])
+
+
+def _is_in_batch_mode(event: Event) -> bool:
+    return bool(event["headers"].get("Content-Type") == BATCH_MODE)
 
 
 def with_query_values(request: Event, values: Mapping[str, list[str]]) -> Event:

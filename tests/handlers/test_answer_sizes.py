@@ -27,6 +27,8 @@ PAGINATION = "pagination"
 DECLARED_MAXIMA = {
     "POST /events rejected": MAX_EVENTS,
     "POST /events rejected/errors": MAX_ERRORS,
+    "POST /cloudevents rejected": MAX_EVENTS,
+    "POST /cloudevents rejected/errors": MAX_ERRORS,
     "GET /organizations/{organization_id}/dead-letters data/samples": MAX_SHOWN_SAMPLES,
     "GET /organizations/{organization_id}/deletion-certificate counted_again": MAX_LATER_CERTIFICATES,
     "GET /organizations/{organization_id}/deletion-certificate certificate/ages_out": len(EXPIRES_WITHIN),

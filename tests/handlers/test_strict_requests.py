@@ -10,6 +10,7 @@ import pytest
 from redis import Redis as Client
 
 from tenancy.gateway.field_errors import OTHER
+from tenancy.rules.events.cloud_event_errors import CLOUD_EVENT_MEMBERS
 from tenancy.rules.resolution import ORGANIZATION_MEMBER
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Servers, tenant_of
@@ -19,6 +20,7 @@ from tests.handlers.requests import (
     Event,
     answer_of,
     called_by,
+    cloud_event,
     problem_of,
     recent_event,
     with_body,
@@ -99,6 +101,8 @@ def body_of(route: StrictRoute) -> dict[str, Any]:
     """
     if route is EVENTS:
         return {"events": [recent_event(1)]}
+    if route.takes_any_member:
+        return cloud_event(1)
     return dict(json.loads(route.sample["body"] or "{}"))
 
 
@@ -132,7 +136,7 @@ def test_repeated_query_member_is_refused(
 
 
 def test_unknown_member_of_a_body_is_refused(refuse: Refuse, acme: Provisioned, subtests: pytest.Subtests) -> None:
-    for route in WITH_BODY:
+    for route in [route for route in WITH_BODY if not route.takes_any_member]:
         with subtests.test(str(route)):
             own = {ORGANIZATION_MEMBER: str(acme.organization.id)} if route.takes_organization() else {}
             members = {**body_of(route), **own, "teir": "growth", "x" * 5000: 1}
@@ -140,6 +144,31 @@ def test_unknown_member_of_a_body_is_refused(refuse: Refuse, acme: Provisioned, 
             problem = refuse(route, with_body(route.request(acme), members))
 
             assert faults(problem) == {("body/teir", "unknown_member"), (f"body/{'x' * 194}…", "unknown_member")}
+
+
+def test_extensions_of_a_cloud_event_are_taken(
+    functions: Functions, acme: Provisioned, subtests: pytest.Subtests
+) -> None:
+    routes = [route for route in ROUTES if route.takes_any_member]
+    for route in routes:
+        with subtests.test(str(route)):
+            members = {**body_of(route), ORGANIZATION_MEMBER: str(acme.organization.id), "teir": "growth"}
+
+            answer = answer_of(functions(route.function)(with_body(route.request(acme), members)))
+
+            assert answer.status in {200, 204}
+    assert len(routes) == 2
+
+
+def test_wrong_values_of_a_cloud_event_have_our_texts(
+    refuse: Refuse, acme: Provisioned, subtests: pytest.Subtests
+) -> None:
+    for route in [route for route in ROUTES if route.takes_any_member]:
+        for name in (*CLOUD_EVENT_MEMBERS, "time", "data_base64"):
+            with subtests.test(f"{route} {name}"):
+                for value in WRONG_VALUES:
+                    wrong = {**cloud_event(1), "id": "", "source": "", name: value}  # so that no event is accepted
+                    refuse(route, with_body(route.request(acme), wrong))
 
 
 def test_body_that_is_no_object_is_refused(refuse: Refuse, acme: Provisioned, subtests: pytest.Subtests) -> None:

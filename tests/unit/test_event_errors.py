@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 
 from tenancy.errors import MAX_ERRORS, FieldError, InvalidError, TenantMismatchError
-from tenancy.rules.events.batch import MAX_EVENTS, SegmentBatch, parse_batch
+from tenancy.rules.events.batch import MAX_EVENTS, SegmentBatch, parse_batch, split_cloud_events
 from tenancy.rules.events.event_errors import MAX_EXPLAINED, SHORT_TEXT
-from tenancy.use_cases.ingest.parse_batch import parse_event_batch, parse_segment_calls
+from tenancy.use_cases.ingest.parse_batch import parse_cloud_events, parse_event_batch, parse_segment_calls
 from tests.given import event
+from tests.handlers.requests import cloud_event
 from tests.handlers.sent_events import ACME
 
 NOW = datetime.now(UTC)
@@ -50,6 +51,17 @@ def test_fields_of_the_first_invalid_events_are_listed(bad: object) -> None:
         (None, (FieldError(location=f"body/events/{each.index}", code="invalid", message=SHORT_TEXT),))
         for each in short
     ]
+
+
+def test_attributes_of_the_first_invalid_cloud_events_are_listed() -> None:
+    events = split_cloud_events(json.dumps([cloud_event(1), *[{}] * (MAX_EVENTS - 1)]).encode(), is_batch=True)
+
+    parsed = parse_cloud_events(ACME, events, is_batch=True, now=datetime.now(UTC))
+
+    explained, short = parsed.rejected[:MAX_EXPLAINED], parsed.rejected[MAX_EXPLAINED:]
+    assert {len(each.errors) for each in explained} == {5}
+    assert {(each.event_id, *(error.message for error in each.errors)) for each in short} == {(None, SHORT_TEXT)}
+    assert short[0].errors[0].location == f"body/{MAX_EXPLAINED + 1}"
 
 
 @pytest.mark.parametrize("named", ["", "x", 5, True, {}, [], str(UUID(int=7))], ids=str)

@@ -251,6 +251,12 @@ class TooLargeError(Refusal):
     status, code, title = 413, "too_large", "Content Too Large"
 
 
+class UnsupportedMediaTypeError(Refusal):
+    """The route does not take a body of this `Content-Type`."""
+
+    status, code, title = 415, "unsupported_media_type", "Unsupported Media Type"
+
+
 class InvalidError(Refusal):
     """A well-formed request with invalid values.
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 AUTHORIZATION: Final = "authorization"
+CONTENT_TYPE: Final = "content-type"
 
 
 def parse_header_values(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

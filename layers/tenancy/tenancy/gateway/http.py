@@ -128,6 +128,11 @@ def json_answer(status: int, document: object) -> Response:
     return _answer(status, "application/json", msgspec.json.encode(document))
 
 
+def empty_answer() -> Response:
+    """Return an answer without a document."""
+    return {"statusCode": 204, "headers": {}, "body": "", "isBase64Encoded": False}
+
+
 def problem_answer(refusal: Refusal, *, instance: str, request_id: str, upgrade_url: str | None = None) -> Response:
     """Return *refusal* as a problem document (RFC 9457).
 

@@ -23,12 +23,13 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d")
 ROW_ID = re.compile(r"(\w+)_id")  # a path parameter for the id of a row
 NOW = datetime.now(UTC)  # the same for all, so that requests of two organizations differ only in their caller
 GZIP_MAGIC = b"\x1f\x8b"
+JSON_TYPE = "application/json"
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A route with the query, document and path parameters of a *sample* event.
+    """A route with the query, document, content type and path parameters of a *sample* event.
 
     *is_borrowed*: the sample is that of another route of the same function.
     """
@@ -39,6 +40,7 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     document: Any = None
     is_compressed: bool = False
+    content_type: str = JSON_TYPE
     parameters: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -90,7 +92,7 @@ def send_in_any_status(gateway: LocalGateway, request: GatewayRequest, credentia
 
 def request_for(call: Call, credential: Credential, own: ProofOrganization) -> GatewayRequest:
     """Return *call* as *credential* makes it for its own organization, at the platform's host."""
-    headers = [("Host", f"api.{BASE_DOMAIN}"), ("Content-Type", "application/json")]
+    headers = [("Host", f"api.{BASE_DOMAIN}"), ("Content-Type", call.content_type)]
     if credential.authorization is not None:
         headers.append(("Authorization", credential.authorization))
     samples = dict(call.parameters)
@@ -144,6 +146,7 @@ def _call(route: Route, name: str, sample: dict[str, Any]) -> Call:
         query=tuple((name, _recent(value, dates)) for name, value in query),
         document=json.loads(text) if text else None,
         is_compressed=is_compressed,
+        content_type=(sample.get("headers") or {}).get("Content-Type", JSON_TYPE),
         parameters=tuple((sample.get("pathParameters") or {}).items()),
     )
 

@@ -95,12 +95,14 @@ def body(attempt: Attempt) -> GatewayRequest | None:
 
 @injection_point("inside the body", is_refused=True)
 def inner_body(attempt: Attempt) -> GatewayRequest | None:
-    """Name the organization in each object of each list."""
+    """Name the organization in each object of each list, also if the body is a list."""
     document = document_in(attempt.request)
+    member = {"organization_id": attempt.named_id}
+    if isinstance(document, list):
+        return with_document(attempt.request, attempt.call, [{**item, **member} for item in document])
     lists = [name for name, value in document.items() if isinstance(value, list)] if isinstance(document, dict) else []
     if not lists:
         return None
-    member = {"organization_id": attempt.named_id}
     changed = {name: [{**item, **member} for item in document[name]] for name in lists}
     return with_document(attempt.request, attempt.call, {**document, **changed})
 

@@ -22,6 +22,7 @@ from tenancy.rules.members import (
     check_text,
     find_members,
     list_member_errors,
+    locate,
     within_body,
 )
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions
@@ -76,6 +77,7 @@ class SegmentCall(msgspec.Struct, frozen=True):
 
 _call_decoder: Final = msgspec.json.Decoder(SegmentCall)
 _batch_decoder: Final = msgspec.json.Decoder(_BatchBody)
+_json_decoder: Final = msgspec.json.Decoder(msgspec.Raw)
 _list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _segment_decoder: Final = msgspec.json.Decoder(SegmentBatch)
 
@@ -207,6 +209,27 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
     return SegmentBatch(batch=[msgspec.Raw(body)], writeKey=call.writeKey)
 
 
+def split_cloud_events(body: bytes, *, is_batch: bool) -> list[msgspec.Raw]:
+    """Return the CloudEvents in a decoded body, each as JSON text: those of a list, or the body itself.
+
+    Raises:
+        MalformedRequestError: the body is not valid JSON (RFC 8259). NaN and lone surrogates are not.
+        InvalidError: the body is no list of 1 to 2,500 events, or without *is_batch* no object.
+    """
+    if not is_batch:
+        if _split(body) is None:
+            raise _no_object()
+        return [msgspec.Raw(body)]
+    try:
+        events = _decode_json(_list_decoder, body)
+    except msgspec.ValidationError as error:
+        _decode_json(_json_decoder, body)  # another fault comes first: the body is no JSON
+        text = "The body is not a JSON list."
+        raise InvalidError(text, errors=[FieldError(location=BODY, code="invalid_type", message=text)]) from error
+    _check_length("", len(events))
+    return events
+
+
 def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes, known: Mapping[str, KnownMember]) -> T:
     """Decode the body of a Segment path, of which *known* members are checked.
 
@@ -265,7 +288,7 @@ def _check_length(member: str, count: int) -> None:
     if not 1 <= count <= MAX_EVENTS:
         text = f"A batch must have 1 to {MAX_EVENTS} events. This one has {count}."
         code = "too_long" if count else "too_short"
-        raise InvalidError(text, errors=[FieldError(location=f"{BODY}/{member}", code=code, message=text)])
+        raise InvalidError(text, errors=[FieldError(location=locate(BODY, member), code=code, message=text)])
 
 
 def _gunzip(body: bytes) -> bytes:

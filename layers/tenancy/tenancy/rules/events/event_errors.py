@@ -56,7 +56,7 @@ def explain_invalid_event(raw: bytes, reception: BatchContext) -> InvalidEventEr
     if members is None:
         return InvalidEventError("", "invalid_type", NO_OBJECT_TEXT)
     _require_own_organization(members.get(ORGANIZATION_MEMBER, JSON_NULL), reception)
-    known = {**EVENT_MEMBERS, "event_timestamp": KnownMember(check=_check_time(reception), is_required=True)}
+    known = {**EVENT_MEMBERS, "event_timestamp": KnownMember(check=check_time(reception), is_required=True)}
     errors = list_member_errors(members, known, ignored=IGNORED_MEMBERS | {ORGANIZATION_MEMBER})
     return InvalidEventError.of(errors, event_id=_event_id(members))
 
@@ -100,7 +100,9 @@ def _check_value(kind: Any, text: str, convert: Callable[[Any], object]) -> Chec
     return check
 
 
-def _check_time(reception: BatchContext) -> Check:
+def check_time(reception: BatchContext) -> Check:
+    """Return the check for the time of an event that is received now."""
+
     def convert(moment: datetime) -> object:
         if moment.tzinfo is None:
             raise InvalidEventError("event_timestamp", "invalid", TIME_TEXT)

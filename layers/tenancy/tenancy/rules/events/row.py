@@ -13,6 +13,7 @@ import msgspec
 from tenancy.errors import FieldError
 from tenancy.rules.durations import ONE_DAY
 from tenancy.rules.entitlements import SHORTEST_RETENTION_DAYS
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.rules.tiers import LONGEST_RETENTION_DAYS
 
 MAX_EVENT_BYTES: Final = 32 * 1024
@@ -153,6 +154,15 @@ def derive_event_id(organization_id: UUID, raw: bytes) -> str:
     if any(member in raw for member in TRANSPORT_TEXTS):
         raw = join_members(_members_decoder.decode(raw), TRANSPORT_MEMBERS)
     return str(uuid5(organization_id, raw))
+
+
+def join_event_id(organization_id: UUID, source: str, event_id: str) -> str:
+    """Return the id for the event *event_id* of *source*, which identify it together: a JSON list without spaces.
+
+    No other pair has the same list. A list of more than 255 characters is replaced by a UUIDv5 of it.
+    """
+    joined = _encoder.encode([source, event_id]).decode()
+    return joined if len(joined) <= NAME_MAX_CHARACTERS else str(uuid5(organization_id, joined))
 
 
 def join_members(members: Mapping[str, msgspec.Raw], without: AbstractSet[str]) -> bytes:

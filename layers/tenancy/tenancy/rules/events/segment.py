@@ -7,20 +7,17 @@ type counts as absent and stays in `user_properties` unchanged.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from tenancy.rules.events.currencies import find_currency
-from tenancy.rules.events.fields import NUMBER_STARTS, TEXT_START
+from tenancy.rules.events.fields import TEXT_START
 from tenancy.rules.events.leap_seconds import find_leap_second
-from tenancy.rules.events.money import format_money, parse_amount, round_money
 from tenancy.rules.events.names import SubjectNames, cut_name, find_names
 from tenancy.rules.events.placeholders import is_placeholder
+from tenancy.rules.events.property_money import find_money, scalar_text
 from tenancy.rules.events.row import (
-    DEFAULT_CURRENCY,
     MAX_EVENT_BYTES,
     TRANSPORT_MEMBERS,
     BatchContext,
@@ -87,7 +84,7 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
         raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call, reception)
     is_held = reception.is_outdated(timestamp) or reception.is_ahead(timestamp)
-    revenue, currency = _money(members_of(call.get("properties")))
+    revenue, currency = find_money(members_of(call.get("properties")))
     properties = bytes(call["properties"]).decode() if members_of(call.get("properties")) else "{}"
     own_members = _join(call)
     names = _names(properties, own_members)
@@ -184,21 +181,6 @@ def _platform(context: MergedObject, device: MergedObject, shared: SharedMembers
     return named.lower() or ("server" if context.find("userAgent") is None else "web")
 
 
-def _money(properties: Members) -> tuple[str, str]:
-    """Return revenue and currency, zero if they are no amount of a known currency.
-
-    Spaces around them are removed. The original values stay in `properties`.
-    """
-    named = properties.get("currency")
-    currency = DEFAULT_CURRENCY if named is None or bytes(named) == JSON_NULL else find_currency(_scalar(named))
-    text = _scalar(properties.get("revenue")).strip()
-    amount = parse_amount(text) if text else Decimal()
-    money = None if amount is None else round_money(amount)
-    if money is None or currency is None:
-        return "0", DEFAULT_CURRENCY
-    return format_money(money), currency
-
-
 def _find_id(*candidates: msgspec.Raw | None) -> str:
     """Return the text of the first candidate that is no placeholder, or nothing.
 
@@ -208,22 +190,11 @@ def _find_id(*candidates: msgspec.Raw | None) -> str:
 
 
 def _id_text(value: msgspec.Raw | None) -> str:
-    text = _scalar(value)
+    text = scalar_text(value)
     is_zero = value is not None and not bytes(value).startswith(TEXT_START) and ZERO.fullmatch(text)
     return "" if is_zero or is_placeholder(text[:NAME_MAX_CHARACTERS]) else text
 
 
 def _text(*candidates: msgspec.Raw | None) -> str:
     """Return the first candidate that is not empty, cut to 255 characters."""
-    return next((text[:NAME_MAX_CHARACTERS] for text in map(_scalar, candidates) if text), "")
-
-
-def _scalar(value: msgspec.Raw | None) -> str:
-    """Return a JSON string, or a number with all its digits, as text.
-
-    Other values are empty.
-    """
-    text = b"" if value is None else bytes(value)
-    if text.startswith(TEXT_START):
-        return str(msgspec.json.decode(text))
-    return text.decode() if text.startswith(NUMBER_STARTS) else ""
+    return next((text[:NAME_MAX_CHARACTERS] for text in map(scalar_text, candidates) if text), "")

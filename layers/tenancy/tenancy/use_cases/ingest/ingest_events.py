@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
@@ -25,14 +26,13 @@ from tenancy.rules.admission import HELD_FOR_QUOTA, Admission
 from tenancy.rules.api_keys import ApiKey
 from tenancy.rules.events.frames import encode_frames
 from tenancy.rules.events.row import Rejection
-from tenancy.rules.members import within_body
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.quotas import quota_exceeded, quota_retry_later
 from tenancy.rules.resolution import Mention, resolve
 from tenancy.rules.tenant import Caller, Tenant, require_tenant
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.use_cases.admission.admit import AdmissionGate
-from tenancy.use_cases.ingest.parse_batch import EVENTS_MEMBER, Identity, ParsedBatch
+from tenancy.use_cases.ingest.parse_batch import Identity, ParsedBatch, RejectedEventsError
 
 if TYPE_CHECKING:
     from tenancy.use_cases.keys.write_keys import WriteKeys
@@ -63,11 +63,20 @@ class IngestRequest:
     """A request with events: the organizations that it mentions, and the parser of its events.
 
     *all_or_nothing* is set for Segment SDKs: they drop a batch that is answered with 402, and send it again on 429.
+
+    *is_whole* is set for OpenMeter's SDK, whose answer cannot name a rejected event: a batch is refused unless all of
+    its events are accepted or held for the quota.
     """
 
     mentions: tuple[Mention, ...]
     parse: Parse
-    all_or_nothing: bool
+    all_or_nothing: bool = False
+    is_whole: bool = False
+
+    @property
+    def reserves_all(self) -> bool:
+        """Whether quota is reserved for all of the events, or for none."""
+        return self.all_or_nothing or self.is_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +116,7 @@ class Ingest:
 
         Raises:
             TenantMismatchError, ForeignPathError, ForbiddenError: the caller may not send events there.
-            InvalidError: no event is valid.
+            InvalidError: no event is valid, or not all are valid and the batch is whole.
             UnauthenticatedError, RateLimitedError, OrganizationInactiveError, QuotaExceededError: not admitted.
             UnavailableError: the queue is unreachable. The client sends the same events again.
         """
@@ -115,15 +124,20 @@ class Ingest:
             try:
                 tenant = self._authorize(caller, request.mentions)
                 parsed = request.parse(tenant)
+                if request.is_whole:
+                    parsed.require_whole()
             except Refusal:
                 self._admit(caller, None, request.all_or_nothing, hooks, now)
                 raise
-            admission = self._admit(tenant, parsed, request.all_or_nothing, hooks, now)
-            parsed = _apply_retention(parsed, admission, all_or_nothing=request.all_or_nothing)
-            require_room(admission, parsed, all_or_nothing=request.all_or_nothing)
-            receipt = enqueue_events(
-                self._queue, tenant, parsed, admission, lambda: self._gate.cancel(tenant, admission, reserved_at=now)
+            admission = self._admit(
+                tenant, parsed, request.all_or_nothing, hooks, now, reserve_all=request.reserves_all
             )
+            give_back = partial(self._gate.cancel, tenant, admission, reserved_at=now)
+            parsed = _apply_retention(parsed, admission, all_or_nothing=request.all_or_nothing)
+            if request.is_whole:
+                _require_whole(parsed, give_back)
+            require_room(admission, parsed, all_or_nothing=request.all_or_nothing)
+            receipt = enqueue_events(self._queue, tenant, parsed, admission, give_back)
         return tenant, receipt
 
     def ingest_with_key(
@@ -165,9 +179,12 @@ class Ingest:
         all_or_nothing: bool,  # noqa: FBT001 - the request's
         hooks: IngestHooks,
         now: datetime,
+        *,
+        reserve_all: bool = False,
     ) -> Admission:
+        """Admit the request. With *reserve_all* quota is reserved for all of its events, or for none."""
         events, ages = (parsed.kept_by_all, list(parsed.ages.values())) if parsed is not None else (0, [])
-        admission = self._gate.admit(caller, events=events, ages=ages, all_or_nothing=all_or_nothing, now=now)
+        admission = self._gate.admit(caller, events=events, ages=ages, all_or_nothing=reserve_all, now=now)
         hooks.on_admission(admission)
         admission.require_admitted(all_or_nothing=all_or_nothing)
         return admission
@@ -183,6 +200,19 @@ def _apply_retention(parsed: ParsedBatch, admission: Admission, *, all_or_nothin
         return parsed
     retention_days = admission.entitlements.quotas.data_retention_days
     return parsed.hold_past(retention_days) if all_or_nothing else parsed.reject_past(retention_days)
+
+
+def _require_whole(parsed: ParsedBatch, give_back: Callable[[], None]) -> None:
+    """Require that the retention has rejected no event. Otherwise *give_back* returns the quota of the others.
+
+    Raises:
+        RejectedEventsError: it has rejected some.
+    """
+    try:
+        parsed.require_whole()
+    except RejectedEventsError:
+        give_back()
+        raise
 
 
 def require_room(admission: Admission, parsed: ParsedBatch, *, all_or_nothing: bool) -> None:
@@ -232,7 +262,7 @@ def _receipt(parsed: ParsedBatch, accepted: set[Identity], held: set[Identity]) 
     """Count the results of the events. A copy within the batch has the result of the first one."""
     enqueued = accepted | held
     refused = [
-        Rejection(index=index, event_id=row.event_id, errors=tuple(within_body([OVER_QUOTA], EVENTS_MEMBER, index)))
+        Rejection(index=index, event_id=row.event_id, errors=parsed.places.locate([OVER_QUOTA], index))
         for index, row in parsed.rows.items()
         if row.identity not in enqueued
     ]

@@ -11,6 +11,8 @@ from msgspec import Raw, structs
 
 from tenancy.errors import MAX_ERRORS, FieldError, InvalidError, MalformedRequestError, TooLargeError
 from tenancy.rules.events.batch import Batch, SegmentBatch
+from tenancy.rules.events.cloud_event_errors import explain_invalid_cloud_event, refuse_invalid_cloud_event
+from tenancy.rules.events.cloud_events import ExplainCloudEvent, parse_cloud_event
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.event_errors import MAX_EXPLAINED, refuse_invalid_event
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
@@ -21,9 +23,26 @@ from tenancy.rules.resolution import Mention, MentionSource, find_mentions, reso
 from tenancy.rules.tenant import Tenant
 
 EVENTS_MEMBER: Final = "events"  # of the body of POST /v1/events
+SEGMENT_MEMBER: Final = "batch"
 
 type Identity = tuple[str, str, str, str]
 type ParseOne = Callable[[bytes, BatchContext], EventRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPlaces:
+    """The places of the events in a body: the list at *steps*, or the body itself if it is no list.
+
+    *time_member* is the member of an event that has its time.
+    """
+
+    steps: tuple[str, ...] = ()
+    is_list: bool = True
+    time_member: str = "event_timestamp"
+
+    def locate(self, errors: Iterable[FieldError], index: int) -> tuple[FieldError, ...]:
+        """Return *errors* of the event at *index* with their locations in the body."""
+        return tuple(within_body(errors, *((*self.steps, index) if self.is_list else ())))
 
 
 class NoValidEventError(InvalidError):
@@ -38,6 +57,18 @@ class NoValidEventError(InvalidError):
         shown = chain(errors, chain.from_iterable(each.errors for each in rejected))
         super().__init__(f"{detail} `errors` lists the fields.", errors=list(islice(shown, MAX_ERRORS)))
         self.rejected = tuple(rejected)
+
+
+class RejectedEventsError(InvalidError):
+    """Events of a batch that must be taken as a whole are not valid."""
+
+    def __init__(self, rejected: Sequence[Rejection]) -> None:
+        """List the errors of the first rejected events."""
+        super().__init__(
+            f"No event of the batch is taken, because not all are valid ({len(rejected)} are not). `errors` lists the "
+            "fields. Correct or omit these events, and send the batch again.",
+            errors=list(islice(chain.from_iterable(each.errors for each in rejected), MAX_ERRORS)),
+        )
 
 
 type RefusedBatch = MalformedRequestError | InvalidError | TooLargeError  # a body that cannot be used
@@ -56,6 +87,7 @@ class ParsedBatch:
     *counted* rows take quota; *clock_held* rows are held because of their timestamp and take none. Both have each event
     once: copies in one batch were received at the same time, and the first one counts. *ages* has the age in days of
     each counted event that the retention of some organization may exclude. The retention is known after the admission.
+    *places* are those of the events in the body.
     """
 
     rows: Mapping[int, EventRow]
@@ -63,9 +95,16 @@ class ParsedBatch:
     clock_held: Mapping[Identity, EventRow]
     ages: Mapping[Identity, int]
     rejected: tuple[Rejection, ...]
+    places: EventPlaces
 
     @classmethod
-    def of(cls, rows: Mapping[int, EventRow], rejected: Iterable[Rejection], context: BatchContext) -> "ParsedBatch":
+    def of(
+        cls,
+        rows: Mapping[int, EventRow],
+        rejected: Iterable[Rejection],
+        context: BatchContext,
+        places: EventPlaces,
+    ) -> "ParsedBatch":
         """Divide *rows* into those that take quota and those held because of their timestamp."""
         counted: dict[Identity, EventRow] = {}
         clock_held: dict[Identity, EventRow] = {}
@@ -76,12 +115,23 @@ class ParsedBatch:
             for identity, row in counted.items()
             if row.event_timestamp < context.kept_by_all_text
         }
-        return cls(rows=rows, counted=counted, clock_held=clock_held, ages=ages, rejected=tuple(rejected))
+        return cls(
+            rows=rows, counted=counted, clock_held=clock_held, ages=ages, rejected=tuple(rejected), places=places
+        )
 
     @property
     def kept_by_all(self) -> int:
         """The number of counted events that every retention includes."""
         return len(self.counted) - len(self.ages)
+
+    def require_whole(self) -> None:
+        """Require that no event is rejected.
+
+        Raises:
+            RejectedEventsError: some are.
+        """
+        if self.rejected:
+            raise RejectedEventsError(self.rejected)
 
     def hold_past(self, retention_days: int) -> "ParsedBatch":
         """Hold the events that are older than the retention, as for a Segment SDK."""
@@ -102,12 +152,12 @@ class ParsedBatch:
         if not past:
             return self
         error = FieldError(
-            location="event_timestamp",
+            location=self.places.time_member,
             code="out_of_range",
             message=f"Expected a time at most {retention_days} days ago and at most 24 hours ahead.",
         )
         rejected = [
-            Rejection(index=index, event_id=row.event_id, errors=tuple(within_body([error], EVENTS_MEMBER, index)))
+            Rejection(index=index, event_id=row.event_id, errors=self.places.locate([error], index))
             for index, row in self.rows.items()
             if row.identity in past
         ]
@@ -133,7 +183,24 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
     if batch.organization_id is not None:
         require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
     parse, short = parse_event, partial(parse_event, explain=refuse_invalid_event)
-    return _parse(tenant, batch.events, (parse, short), at=(EVENTS_MEMBER,), errors=batch.errors, now=now)
+    places = EventPlaces(steps=(EVENTS_MEMBER,))
+    return _parse(tenant, batch.events, (parse, short), places, errors=batch.errors, now=now)
+
+
+def parse_cloud_events(tenant: Tenant, events: Sequence[Raw], *, is_batch: bool, now: datetime) -> ParsedBatch:
+    """Parse CloudEvents: those of a list, or the one that is the body.
+
+    Raises:
+        InvalidError: no event is valid.
+        TenantMismatchError: an event names another organization.
+    """
+
+    def parse(event: bytes, context: BatchContext, explain: ExplainCloudEvent) -> EventRow:
+        require_own(tenant, find_mentions(event))
+        return parse_cloud_event(event, context, explain=explain)
+
+    each = partial(parse, explain=explain_invalid_cloud_event), partial(parse, explain=refuse_invalid_cloud_event)
+    return _parse(tenant, events, each, EventPlaces(is_list=is_batch, time_member="time"), now=now)
 
 
 def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str | None, now: datetime) -> ParsedBatch:
@@ -151,7 +218,8 @@ def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str 
         require_own(tenant, find_mentions(raw))
         return parse_segment_message(raw, context, event_type=event_type, shared=shared)
 
-    return _parse(tenant, batch.batch, (parse, parse), at=("batch",) if event_type is None else None, now=now)
+    places = EventPlaces(steps=(SEGMENT_MEMBER,), is_list=event_type is None, time_member="timestamp")
+    return _parse(tenant, batch.batch, (parse, parse), places, now=now)
 
 
 def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
@@ -168,12 +236,12 @@ def _parse(
     tenant: Tenant,
     raws: Iterable[Raw],
     parse: tuple[ParseOne, ParseOne],
+    places: EventPlaces,
     *,
-    at: tuple[str, ...] | None,
     errors: Sequence[FieldError] = (),
     now: datetime,
 ) -> ParsedBatch:
-    """Parse *raws*, the list at *at* in the body, or the body itself.
+    """Parse *raws*, the events at *places* in the body.
 
     *parse* has the parser of the events, and the one that is used after `MAX_EXPLAINED` invalid events.
 
@@ -187,8 +255,8 @@ def _parse(
         try:
             rows[index] = (first if len(rejected) < MAX_EXPLAINED else further)(bytes(raw), context)
         except InvalidEventError as error:
-            located = within_body(error.errors, *(() if at is None else (*at, index)))
-            rejected.append(Rejection(index=index, event_id=error.event_id, errors=tuple(located)))
+            located = places.locate(error.errors, index)
+            rejected.append(Rejection(index=index, event_id=error.event_id, errors=located))
     if errors or not rows:
         raise NoValidEventError(rejected, errors)
-    return ParsedBatch.of(rows, rejected, context)
+    return ParsedBatch.of(rows, rejected, context, places)

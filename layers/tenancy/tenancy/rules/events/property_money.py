@@ -1,0 +1,39 @@
+"""Reads money from properties whose members are free: calls of Segment SDKs, and data of CloudEvents."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from tenancy.rules.events.currencies import find_currency
+from tenancy.rules.events.fields import NUMBER_STARTS, TEXT_START
+from tenancy.rules.events.money import format_money, parse_amount, round_money
+from tenancy.rules.events.row import DEFAULT_CURRENCY
+from tenancy.rules.members import JSON_NULL
+
+NO_MONEY: Final = ("0", DEFAULT_CURRENCY)
+
+
+def find_money(properties: Mapping[str, msgspec.Raw]) -> tuple[str, str]:
+    """Return revenue and currency, zero if they are no amount of a known currency.
+
+    Spaces around them are removed. The original values stay in the properties.
+    """
+    named = properties.get("currency")
+    currency = DEFAULT_CURRENCY if named is None or bytes(named) == JSON_NULL else find_currency(scalar_text(named))
+    text = scalar_text(properties.get("revenue")).strip()
+    amount = parse_amount(text) if text else Decimal()
+    money = None if amount is None else round_money(amount)
+    return NO_MONEY if money is None or currency is None else (format_money(money), currency)
+
+
+def scalar_text(value: msgspec.Raw | None) -> str:
+    """Return a JSON string, or a number with all its digits, as text.
+
+    Other values are empty.
+    """
+    text = b"" if value is None else bytes(value)
+    if text.startswith(TEXT_START):
+        return str(msgspec.json.decode(text))
+    return text.decode() if text.startswith(NUMBER_STARTS) else ""
