@@ -31,6 +31,10 @@ CREATE_PARTITION = """
     CREATE TABLE part PARTITION OF whole FOR VALUES WITH (MODULUS 1, REMAINDER 0)
 """
 CREATE_POLICY = "CREATE POLICY bad ON apps TO {role} USING (platform = 'ios') WITH CHECK (false)"
+REFER_TO_ID = """
+    ALTER TABLE apps ADD UNIQUE (id);
+    ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (app_id) REFERENCES apps (id)
+"""
 # By rule: statements that break it, and the names that the rule must then return.
 BREACHES = {
     table_rules.tables_without_forced_rls: [
@@ -68,11 +72,7 @@ BREACHES = {
         ("GRANT USAGE ON SEQUENCE outbox_id_seq TO tenancy_functions", ["outbox_id_seq"]),
     ],
     table_rules.foreign_keys_without_organization: [
-        (
-            "ALTER TABLE apps ADD UNIQUE (id);"
-            "ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (app_id) REFERENCES apps (id)",
-            ["bad"],
-        ),
+        (REFER_TO_ID, ["bad"]),
         ("ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (id) REFERENCES organizations (id)", ["bad"]),
     ],
     table_rules.tables_without_composite_key: [
