@@ -156,8 +156,7 @@ GRANT SELECT, INSERT, DELETE ON key_digests TO tenancy_platform;
 GRANT SELECT, INSERT, UPDATE, DELETE ON organization_names TO tenancy_platform;
 GRANT SELECT (digest, organization_id, key_id) ON key_digests TO tenancy_lookup;
 
--- No values in pg_statistic, as in 0013. 0018 left its column out.
-ALTER TABLE measurements ALTER COLUMN recent_hours SET STATISTICS 0;
+-- No values in pg_statistic, as in 0013.
 ALTER TABLE key_digests ALTER COLUMN digest SET STATISTICS 0;
 ALTER TABLE organization_names
     ALTER COLUMN subdomain SET STATISTICS 0, ALTER COLUMN skeleton SET STATISTICS 0,
