@@ -196,7 +196,7 @@ def unique_among_organizations(conn: Connection) -> list[str]:
 
 
 def exposed_look_ups(conn: Connection) -> list[str]:
-    """Return roles with rights on look-up tables, other than the platform's and the look-up functions' owner."""
+    """Return roles with rights on look-up tables that only the platform and look-ups may read."""
     return _names(conn, LIST_EXPOSED_LOOK_UPS, {"look_up_tables": list(LOOK_UP_TABLES)})
 
 

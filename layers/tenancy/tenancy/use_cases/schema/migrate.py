@@ -127,13 +127,16 @@ def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
 
 
 def _migrate(owner_db: Database, client: Client, folder: Path, clickhouse: list[str]) -> AppliedMigrations:
-    """Try to migrate. Add the names of ClickHouse's applied migrations to *clickhouse*, also before a failure."""
+    """Migrate in one transaction of PostgreSQL.
+
+    It adds the names of ClickHouse's applied migrations to *clickhouse*, also before a failure.
+    """
     for_postgres, for_clickhouse = read_migrations(folder / "postgres"), read_migrations(folder / "clickhouse")
     with owner_db.transaction() as conn:
         postgres_migrations.lock_migrations(conn)
         missing_in_postgres = _missing(for_postgres, postgres_migrations.list_versions(conn))
         missing_in_clickhouse = _missing(for_clickhouse, clickhouse_migrations.list_versions(client))
-        skipped = []
+        skipped: list[str] = []
         for new in missing_in_clickhouse:
             is_applied = clickhouse_migrations.apply_migration(client, new.version, new.name, new.digest, new.script)
             (clickhouse if is_applied else skipped).append(new.name)

@@ -22,7 +22,7 @@ INSERT_VERSION: Final = "INSERT INTO schema_migrations (version, name, digest) V
 
 
 class TableInUseError(Exception):
-    """A table is in use by a long transaction, so a migration did not get its lock. Nothing was changed."""
+    """A long transaction uses a table that a migration changes. Nothing was changed."""
 
 
 def lock_migrations(conn: Connection) -> None:
