@@ -100,10 +100,10 @@ def wait_for_certificate(stack: Stack, organization: DemoOrganization) -> Docume
 
 
 def wait(subject: str, is_done: Callable[[], bool]) -> None:
-    """Wait until *is_done*.
+    """Wait until *is_done* returns True.
 
     Raises:
-        TimeoutError: it is not, in time.
+        TimeoutError: it did not in `WAIT_SECONDS`.
     """
     deadline = time.monotonic() + WAIT_SECONDS
     with progress(say, f"waiting for {subject}"):

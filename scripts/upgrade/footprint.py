@@ -1,4 +1,4 @@
-"""What an organization sees of its data, to compare before and after an upgrade."""
+"""The data of an organization as it reads it, to compare before and after an upgrade."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -10,6 +10,7 @@ WITHOUT_TENANT_DATA = {
     "AWS::CloudWatch::Alarm",
     "AWS::IAM::Role",
     "AWS::KMS::Key",
+    "AWS::Logs::MetricFilter",
     "AWS::S3::BucketPolicy",
     "AWS::SSM::Parameter",
     "AWS::SecretsManager::Secret",

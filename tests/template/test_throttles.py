@@ -86,7 +86,7 @@ def test_all_methods_together_stay_below_the_accounts_limit() -> None:
 
 
 def test_bursts_together_pass_within_the_time_of_a_retry() -> None:
-    """They exceed the account's burst. What is over it is refused, and passes at the account's rate."""
+    """All bursts together exceed that of the account. The excess is refused and sent again at the account's rate."""
     over = sum(throttle(method)[1] for method in METHODS) - ACCOUNT_BURST
 
     assert over / ACCOUNT_REQUESTS_PER_SECOND <= RETRY_AFTER_SECONDS

@@ -23,6 +23,7 @@ GLUED = {
     "postgres": {
         "audit_log",
         "audit_logs",
+        "dead_letters",
         "deletions",
         "erasures",
         "exports",

@@ -27,7 +27,7 @@ def counted(recent_from: datetime, recent_hours: dict[datetime, EventCounts] | N
 
 @dataclass(slots=True)
 class Outage:
-    """A process that takes events, a queue that delivers them in order, and roll-ups that count what was loaded."""
+    """One process takes events. Its queue delivers them in order, and each roll-up counts the loaded events."""
 
     now: datetime = NOW
     taken: TakenEvents = field(default_factory=TakenEvents)

@@ -191,10 +191,10 @@ def test_operator_releases_all_held_events_of_an_organization(
 
 
 @pytest.mark.parametrize("happened", [LONG_AGO, NOW - timedelta(days=1)], ids=str)
-def test_earlier_copy_of_an_event_marked_by_release_0_2_is_not_released(
+def test_copy_of_an_event_with_an_old_mark_is_not_released(
     databases: Databases, counters: Redis, acme: Provisioned, happened: datetime
 ) -> None:
-    """The marks of that release have the version of their row, so a copy that was received earlier replaces one."""
+    """Marks of 0.2.0 have the version of their row. So a copy that was received earlier replaces such a mark."""
     organization_id = acme.organization.id
     store(databases, organization_id, [7], at=NOW, happened=happened, table="held_events", reason=RELEASED_REASON)
     store(databases, organization_id, [7], at=NOW)

@@ -23,6 +23,10 @@ from tenancy.rules.dead_letters import (
 from tenancy.rules.durations import DEAD_LETTER_RETENTION, ONE_DAY
 from tenancy.stores.postgres.client import Connection
 
+# The columns of a `DeadLetter`. Every statement that returns one uses them.
+LETTER_COLUMNS: Final = """
+    organization_id, id, letter_kind AS kind, cause, events, call_index, size_bytes, first_received_at
+"""
 LIST_ENDING: Final = """
     SELECT id, status IN ('erasing', 'erased') FROM organizations WHERE id = ANY(%s)
 """
@@ -74,13 +78,16 @@ LIST_SAMPLES: Final = """
       AND expires_at > %(now)s
     ORDER BY first_received_at DESC, id LIMIT %(limit)s
 """
-LIST_REDRIVABLE: Final = """
-    SELECT organization_id, id, letter_kind AS kind, cause, events, call_index, size_bytes, first_received_at
+LIST_REDRIVABLE: Final = (
+    "SELECT "
+    + LETTER_COLUMNS
+    + """
     FROM dead_letters
     WHERE organization_id = %(organization_id)s AND expires_at > %(now)s AND letter_kind = ANY(%(kinds)s)
       AND stored_at IS NOT NULL AND redriven_at IS NULL AND deleted_at IS NULL
     ORDER BY first_received_at, id LIMIT %(limit)s
 """
+)
 COUNT_REDRIVABLE: Final = """
     SELECT count(*) FROM dead_letters
     WHERE organization_id = %(organization_id)s AND expires_at > %(now)s AND letter_kind = ANY(%(kinds)s)
@@ -105,20 +112,26 @@ DELETE_EXPIRED: Final = """
     DELETE FROM dead_letters WHERE organization_id = %s AND id = ANY(%s) AND expires_at <= %s
 """
 # Letters without stored_at may have an object: the process that stored it may have died before the mark.
-LIST_UNMARKED: Final = """
-    SELECT organization_id, id, letter_kind AS kind, cause, events, call_index, size_bytes, first_received_at
+LIST_UNMARKED: Final = (
+    "SELECT "
+    + LETTER_COLUMNS
+    + """
     FROM dead_letters
     WHERE organization_id = %(organization_id)s AND stored_at IS NULL AND deleted_at IS NULL
       AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """
-LIST_STORED: Final = """
-    SELECT organization_id, id, letter_kind AS kind, cause, events, call_index, size_bytes, first_received_at, stored_at
+)
+LIST_STORED: Final = (
+    "SELECT "
+    + LETTER_COLUMNS
+    + """, stored_at
     FROM dead_letters
     WHERE organization_id = %(organization_id)s AND deleted_at IS NULL AND stored_at <= %(until)s
       AND (%(after)s::timestamptz IS NULL OR (stored_at, id) > (%(after)s, %(after_id)s))
     ORDER BY stored_at, id LIMIT %(limit)s
 """
+)
 FIND_SEARCHED: Final = "SELECT letters_stored_at, letters_id FROM erasures WHERE organization_id = %s AND id = %s"
 UPDATE_SEARCHED: Final = """
     UPDATE erasures SET letters_stored_at = %s, letters_id = %s WHERE organization_id = %s AND id = %s
