@@ -84,7 +84,7 @@ class WorstBatches:
         bodies: dict[str, Build] = {f"JSON: {name}": partial(_encoded, fill) for name, fill in JSON.items()}
         bodies |= {f"names: {name}": partial(self._with_members, fill) for name, fill in TEXTS.items()}
         return bodies | {
-            "events without a type": lambda size: self._batch(size, lambda number: {"n": number}),
+            "bad events: without a type": lambda size: self._batch(size, lambda number: {"n": number}),
             "properties: deep": lambda size: self._raw(size, "[" * 12_000 + "]" * 12_000),
             "properties: long number": lambda size: self._raw(size, '{"revenue":' + "9" * MEMBER_BYTES + "}"),
             "properties: many names": lambda size: self._raw(
