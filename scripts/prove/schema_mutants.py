@@ -112,7 +112,7 @@ MUTANTS: Final = (
     Mutant(
         name="a listed digest is believed without the key's own row",
         safeguard="look-ups",
-        file=f"{POSTGRES}/0020_composite_keys.sql",
+        file=f"{POSTGRES}/0021_app_of_a_key.sql",
         old="WHERE d.digest = wanted AND k.digest = wanted AND k.revoked_at",
         new="WHERE d.digest = wanted AND k.revoked_at",
         caught_by=expected_tests.LISTED_DIGEST,
@@ -152,7 +152,7 @@ MUTANTS: Final = (
     Mutant(
         name="revoked keys are accepted",
         safeguard="credentials",
-        file=f"{POSTGRES}/0020_composite_keys.sql",
+        file=f"{POSTGRES}/0021_app_of_a_key.sql",
         old="AND k.digest = wanted AND k.revoked_at IS NULL AND o.status <> 'erased'",
         new="AND k.digest = wanted AND o.status <> 'erased'",
         caught_by=expected_tests.DEAD_KEYS,
