@@ -11,6 +11,7 @@ from tenancy.gateway.documents.erasures import NewErasure, erasure_document
 from tenancy.gateway.documents.exports import export_document
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import Id, WholeNumber
+from tenancy.gateway.recorded_reads import recorded
 from tenancy.gateway.resolver import api, request_of, tenant_of
 from tenancy.gateway.rights import for_tenants
 from tenancy.gateway.trail import actor_of
@@ -38,6 +39,7 @@ def start_export() -> tuple[dict[str, Any], int]:
 
 @app.get("/exports")
 @for_tenants(EXPORTS_WRITE)
+@recorded
 def list_exports(
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
@@ -50,6 +52,7 @@ def list_exports(
 
 @app.get("/exports/<export_id>")
 @for_tenants(EXPORTS_WRITE)
+@recorded
 def show_export(
     export_id: Id,
     cursor: Annotated[str | None, Query()] = None,

@@ -17,7 +17,7 @@ from tenancy.gateway.documents.metering import (
 from tenancy.gateway.documents.own_organization import own_organization_document
 from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, statistics_document, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.parameters import Day, Id, WholeNumber
+from tenancy.gateway.parameters import AppId, Day, Id, WholeNumber
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
@@ -93,6 +93,7 @@ def show_statistics(
     from_: Annotated[Day | None, Query(alias="from")] = None,
     to: Annotated[Day | None, Query()] = None,
     group_by: Annotated[str, Query()] = "day",
+    app_id: Annotated[AppId | None, Query()] = None,
     order_by: Annotated[StatisticsOrder, Query()] = StatisticsOrder.KEY,
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_GROUPS)] = MAX_GROUPS,
@@ -102,7 +103,7 @@ def show_statistics(
     now = datetime.now(UTC)
     period = parse_period(from_, to, today=now.date())
     dimensions = list(dict.fromkeys(name for name in group_by.split(",") if name))
-    query = StatisticsQuery(period=period, group_by=dimensions, order=order_by)
+    query = StatisticsQuery(period=period, group_by=dimensions, order=order_by, app_id=app_id)
     page = read_statistics(db, clickhouse, tenant, query, now=now, cursor=cursor, limit=limit)
     return statistics_document(page, query.group_by)
 

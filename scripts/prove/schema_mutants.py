@@ -72,10 +72,50 @@ MUTANTS: Final = (
     Mutant(
         name="a foreign key does not contain the organization",
         safeguard="composite foreign keys",
-        file=f"{POSTGRES}/0002_people_apps_keys.sql",
-        old="FOREIGN KEY (organization_id, app_id) REFERENCES apps (organization_id, id)",
-        new="FOREIGN KEY (app_id) REFERENCES apps (id)",
+        file=f"{POSTGRES}/0020_composite_keys.sql",
+        old=(
+            "ADD CONSTRAINT api_keys_pkey PRIMARY KEY (organization_id, id),\n"
+            "    ADD CONSTRAINT api_keys_app_fkey FOREIGN KEY (organization_id, app_id)"
+            " REFERENCES apps (organization_id, id);"
+        ),
+        new=(
+            "ADD CONSTRAINT api_keys_pkey PRIMARY KEY (organization_id, id);\n"
+            "ALTER TABLE apps ADD UNIQUE (id);\n"
+            "ALTER TABLE api_keys ADD CONSTRAINT api_keys_app_fkey FOREIGN KEY (app_id) REFERENCES apps (id);"
+        ),
+        caught_by=expected_tests.FOREIGN_KEYS,
+    ),
+    Mutant(
+        name="a primary key does not begin with the organization",
+        safeguard="composite primary keys",
+        file=f"{POSTGRES}/0020_composite_keys.sql",
+        old="ADD CONSTRAINT outbox_pkey PRIMARY KEY (organization_id, id);",
+        new="ADD CONSTRAINT outbox_pkey PRIMARY KEY (id, organization_id);",
         caught_by=expected_tests.TABLE_RULES,
+    ),
+    Mutant(
+        name="digests of keys are unique in the tenants' table",
+        safeguard="composite primary keys",
+        file=f"{POSTGRES}/0020_composite_keys.sql",
+        old="    DROP CONSTRAINT api_keys_digest_key, -- key_digests has it\n",
+        new="",
+        caught_by=expected_tests.TABLE_RULES,
+    ),
+    Mutant(
+        name="the functions' role reads a look-up table",
+        safeguard="look-ups",
+        file=f"{POSTGRES}/0020_composite_keys.sql",
+        old="GRANT SELECT, INSERT, DELETE ON key_digests TO tenancy_platform;",
+        new="GRANT SELECT, INSERT, DELETE ON key_digests TO tenancy_platform, tenancy_functions;",
+        caught_by=expected_tests.TABLE_RULES,
+    ),
+    Mutant(
+        name="a listed digest is believed without the key's own row",
+        safeguard="look-ups",
+        file=f"{POSTGRES}/0021_app_of_a_key.sql",
+        old="WHERE d.digest = wanted AND k.digest = wanted AND k.revoked_at",
+        new="WHERE d.digest = wanted AND k.revoked_at",
+        caught_by=expected_tests.LISTED_DIGEST,
     ),
     Mutant(
         name="the functions' role can update organizations",
@@ -112,9 +152,9 @@ MUTANTS: Final = (
     Mutant(
         name="revoked keys are accepted",
         safeguard="credentials",
-        file=f"{POSTGRES}/0012_lookups_without_status.sql",
-        old="WHERE k.digest = wanted AND k.revoked_at IS NULL AND o.status <> 'erased'",
-        new="WHERE k.digest = wanted AND o.status <> 'erased'",
+        file=f"{POSTGRES}/0021_app_of_a_key.sql",
+        old="AND k.digest = wanted AND k.revoked_at IS NULL AND o.status <> 'erased'",
+        new="AND k.digest = wanted AND o.status <> 'erased'",
         caught_by=expected_tests.DEAD_KEYS,
     ),
 )

@@ -63,7 +63,7 @@ TAKEN: Mapping[str, Takes] = {
     "GET /audit/verify": VERIFY,
     "GET /organizations/current": NOTHING,
     "GET /usage": Takes(query=(*PERIOD, *PAGE)),
-    "GET /stats": Takes(query=(*PERIOD, "group_by", "order_by", *PAGE)),
+    "GET /stats": Takes(query=(*PERIOD, "group_by", "app_id", "order_by", *PAGE)),
     "POST /usage/{metric}": Takes(body=("amount",)),
     "POST /usage/{metric}/reservations": Takes(body=("amount", "ttl_seconds")),
     "POST /usage/{metric}/reservations/{reservation_id}/commit": Takes(body=("amount",)),

@@ -99,11 +99,12 @@ INSERT_LETTERS = """
 """
 INSERT_EVENTS = """
     INSERT INTO events (organization_id, event_id, event_type, event_name, device_id, platform, event_timestamp,
-                        revenue, currency, received_at)
+                        revenue, currency, received_at, app_id)
     SELECT {organization_id:UUID}, toString(number), repeat({large:String}, {type:UInt32}),
            concat(repeat({large:String}, {name:UInt32} - 4), leftPad(toString(number % {groups:UInt32}), 4, '0')),
            'device', repeat({large:String}, {name:UInt32}), {at:DateTime64(3, 'UTC')}, 999999999999.999999,
-           arrayElement({currencies:Array(String)}, intDiv(number, {groups:UInt32}) + 1), {at:DateTime64(3, 'UTC')}
+           arrayElement({currencies:Array(String)}, intDiv(number, {groups:UInt32}) + 1), {at:DateTime64(3, 'UTC')},
+           {organization_id:UUID}
     FROM numbers({groups:UInt32} * length({currencies:Array(String)}))
 """
 CURRENCIES_OF_A_GROUP: Final = 20  # with them 1,000 groups are larger than a page
@@ -272,7 +273,7 @@ def statistics(large: Largest, route: Route) -> Iterator[Event]:
     )
     today = datetime.now(UTC).date()
     period = {"from_": (today - timedelta(days=1)).isoformat(), "to": (today + timedelta(days=2)).isoformat()}
-    groups = "day,event_type,event_name,platform"
+    groups = "day,event_type,event_name,platform,app_id"
     for order in ("key", "revenue"):
         yield large.as_tenant(large.sample_of(route), group_by=groups, order_by=order, limit=str(MAX_GROUPS), **period)
 

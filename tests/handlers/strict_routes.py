@@ -95,6 +95,17 @@ class StrictRoute:
         return models[0]
 
 
+def sampled_query_members() -> set[tuple[str, str]]:
+    """Return route and name of each query member in the samples."""
+    samples = (sample(file.parent.name, file.stem) for file in (ROOT / "events").glob("*/*.json"))
+    requests = [each for each in samples if isinstance(each, dict) and "httpMethod" in each]
+    return {
+        (f"{each['httpMethod']} {each['resource']}", name)
+        for each in requests
+        for name in each["queryStringParameters"] or ()
+    }
+
+
 def strict_routes() -> Iterator[StrictRoute]:
     """Yield each route but those of Segment SDKs. The sample of a CloudEvent is in structured mode.
 

@@ -36,6 +36,7 @@ def test_secret_key_has_all_permissions_of_its_organization(authorizer: Function
     assert isinstance(caller, Tenant)
     assert (caller.organization_id, caller.subdomain) == (acme.organization.id, "acme")
     assert caller.scopes == PERMISSIONS
+    assert caller.app_id is None
     assert answer["principalId"] == str(caller.credential_id)
     assert answer["usageIdentifierKey"] == f"organization-{acme.organization.id}-1"
     [statement] = answer["policyDocument"]["Statement"]
@@ -56,6 +57,7 @@ def test_write_key_may_only_write_events(authorizer: Function, acme: Provisioned
         caller = caller_in(by_basic)
         assert isinstance(caller, Tenant)
         assert (caller.organization_id, caller.scopes) == (provisioned.organization.id, frozenset({"events:write"}))
+        assert caller.app_id == provisioned.app_id
 
 
 def test_platform_key_is_the_operator_with_the_stacks_gateway_key(authorizer: Function, operator_key: ApiKey) -> None:

@@ -138,7 +138,7 @@ def test_forged_number_is_422(usage: Function, acme: Provisioned, now: datetime)
     for order in StatisticsOrder:
         for number in NOT_NUMBERS:
             query = StatisticsQuery(period=period, group_by=["event_name"], order=order)
-            position = StatisticsPosition(number, "", "", "a", "", "")
+            position = StatisticsPosition(number, "", "", "a", "", "", "")
             cursor = query.groups_of(acme.organization.id).format_cursor(position)
             request = request_of(tenant_of(acme), group_by="event_name", order_by=order, cursor=cursor)
 
@@ -216,7 +216,7 @@ def test_forged_position_is_no_fault(usage: Function, databases: Databases, acme
     for order in StatisticsOrder:
         query = StatisticsQuery(period=period, group_by=["event_name"], order=order)
         for number, day in (("9" * 32, "9999-12-31"), ("-" + "9" * 32, "\0"), ("0." + "9" * 6, "x" * 300)):
-            position = StatisticsPosition(number, day, "\0", str(uuid4()), "", "\ufffd")
+            position = StatisticsPosition(number, day, "\0", str(uuid4()), "", "\ufffd", "\0")
             cursor = query.groups_of(acme.organization.id).format_cursor(position)
 
             answer = answer_of(usage(request_of(tenant_of(acme), group_by="event_name", order_by=order, cursor=cursor)))

@@ -5,7 +5,7 @@ and organizations itself. The rules read the database's catalog, so that a new t
 """
 
 from collections.abc import Callable
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from tenancy.stores.postgres.client import Connection
 
@@ -92,6 +92,52 @@ LIST_FOREIGN_KEYS_WITHOUT_ORGANIZATION: Final = (
     )
     """
 )
+LIST_WITHOUT_COMPOSITE_KEY: Final = (
+    TENANT_TABLES
+    + """
+    SELECT relname FROM tenant_tables AS t WHERE NOT EXISTS (
+        SELECT FROM pg_index AS i WHERE i.indrelid = t.oid AND i.indisprimary AND i.indkey[0] = t.attnum
+    )
+    """
+)
+# The columns that logical replication sends to identify a changed row. The default is the primary key.
+LIST_REPLICA_IDENTITIES_WITHOUT_ORGANIZATION: Final = (
+    TENANT_TABLES
+    + """
+    SELECT t.relname FROM tenant_tables AS t JOIN pg_class AS c ON c.oid = t.oid
+    WHERE c.relreplident <> 'f' AND NOT EXISTS (
+        SELECT FROM pg_index AS i
+        WHERE i.indrelid = t.oid AND t.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])
+          AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
+    )
+    """
+)
+# Look-up tables of the platform. Only they may have values that are unique among all organizations.
+LOOK_UP_TABLES: Final = ("key_digests", "organization_names", "provisioning_requests")
+# Functions of the release before name these indexes' columns in ON CONFLICT.
+KEPT_FOR_ONE_RELEASE: Final = ("audit_log_id_key", "audit_refusals_id_key")
+LIST_UNIQUE_AMONG_ORGANIZATIONS: Final = (
+    TENANT_TABLES
+    + """
+    SELECT i.indexrelid::regclass::text FROM tenant_tables AS t JOIN pg_index AS i ON i.indrelid = t.oid
+    WHERE (i.indisunique OR i.indisexclusion) AND t.attnum <> ALL (i.indkey[0:i.indnkeyatts - 1])
+      AND t.relname <> ALL (%(look_up_tables)s) AND i.indexrelid::regclass::text <> ALL (%(kept)s)
+    """
+)
+LIST_EXPOSED_LOOK_UPS: Final = """
+    WITH look_ups AS (SELECT * FROM pg_class WHERE relname = ANY (%(look_up_tables)s)),
+    rights AS (
+        SELECT c.relname, g.grantee AS role FROM look_ups AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE g.grantee <> c.relowner
+        UNION
+        SELECT c.relname, g.grantee FROM look_ups AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+        CROSS JOIN aclexplode(a.attacl) AS g
+        UNION
+        SELECT c.relname, unnest(p.polroles) FROM look_ups AS c JOIN pg_policy AS p ON p.polrelid = c.oid
+    )
+    SELECT relname || ': ' || CASE role WHEN 0 THEN 'PUBLIC' ELSE role::regrole::text END FROM rights
+    WHERE role = 0 OR role::regrole::text NOT IN ('tenancy_platform', 'tenancy_lookup')
+"""
 LIST_VIEWS_WITH_OWNER_RIGHTS: Final = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
        AND 'security_invoker=true' <> ALL (coalesce(reloptions, '{}'))
@@ -133,6 +179,27 @@ def foreign_keys_without_organization(conn: Connection) -> list[str]:
     return _names(conn, LIST_FOREIGN_KEYS_WITHOUT_ORGANIZATION)
 
 
+def tables_without_composite_key(conn: Connection) -> list[str]:
+    """Return tenant tables whose primary key does not begin with the organization."""
+    return _names(conn, LIST_WITHOUT_COMPOSITE_KEY)
+
+
+def replica_identities_without_organization(conn: Connection) -> list[str]:
+    """Return tenant tables whose replica identity does not contain the organization."""
+    return _names(conn, LIST_REPLICA_IDENTITIES_WITHOUT_ORGANIZATION)
+
+
+def unique_among_organizations(conn: Connection) -> list[str]:
+    """Return indexes outside the look-up tables that compare rows of two organizations."""
+    values = {"look_up_tables": list(LOOK_UP_TABLES), "kept": list(KEPT_FOR_ONE_RELEASE)}
+    return _names(conn, LIST_UNIQUE_AMONG_ORGANIZATIONS, values)
+
+
+def exposed_look_ups(conn: Connection) -> list[str]:
+    """Return roles with rights on look-up tables that only the platform and look-ups may read."""
+    return _names(conn, LIST_EXPOSED_LOOK_UPS, {"look_up_tables": list(LOOK_UP_TABLES)})
+
+
 def views_with_owner_rights(conn: Connection) -> list[str]:
     """Return views that read with their owner's rights instead of the caller's."""
     return _names(conn, LIST_VIEWS_WITH_OWNER_RIGHTS)
@@ -143,5 +210,5 @@ def tenant_tables(conn: Connection) -> list[str]:
     return _names(conn, LIST_TENANT_TABLES)
 
 
-def _names(conn: Connection, statement: LiteralString) -> list[str]:
-    return sorted(name for (name,) in conn.execute(statement))
+def _names(conn: Connection, statement: LiteralString, values: dict[str, Any] | None = None) -> list[str]:
+    return sorted(name for (name,) in conn.execute(statement, values))

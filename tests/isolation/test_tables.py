@@ -1,8 +1,11 @@
 """Every table and view in PostgreSQL follows the rules, and every rule finds a breach."""
 
+import json
+
 import psycopg
 import pytest
 
+from scripts.release_names import FILE
 from tenancy.stores.postgres.client import Connection
 from tests.isolation import table_rules
 from tests.isolation.table_rules import Rule
@@ -15,6 +18,10 @@ RULES = [
     table_rules.tables_without_policy,
     table_rules.accessible_platform_tables,
     table_rules.foreign_keys_without_organization,
+    table_rules.tables_without_composite_key,
+    table_rules.replica_identities_without_organization,
+    table_rules.unique_among_organizations,
+    table_rules.exposed_look_ups,
     table_rules.views_with_owner_rights,
 ]
 CREATE_TABLE = "CREATE TABLE bad (organization_id uuid NOT NULL)"
@@ -24,6 +31,10 @@ CREATE_PARTITION = """
     CREATE TABLE part PARTITION OF whole FOR VALUES WITH (MODULUS 1, REMAINDER 0)
 """
 CREATE_POLICY = "CREATE POLICY bad ON apps TO {role} USING (platform = 'ios') WITH CHECK (false)"
+REFER_TO_ID = """
+    ALTER TABLE apps ADD UNIQUE (id);
+    ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (app_id) REFERENCES apps (id)
+"""
 # By rule: statements that break it, and the names that the rule must then return.
 BREACHES = {
     table_rules.tables_without_forced_rls: [
@@ -34,20 +45,20 @@ BREACHES = {
         ("CREATE MATERIALIZED VIEW bad AS SELECT organization_id FROM users", ["bad"]),
     ],
     table_rules.loose_organization_columns: [
-        ("ALTER TABLE apps ALTER COLUMN organization_id DROP NOT NULL", ["apps"]),
+        ("CREATE TABLE bad (organization_id uuid)", ["bad"]),
         ("CREATE TABLE bad (organization_id text NOT NULL)", ["bad"]),
     ],
     table_rules.tables_without_index: [
         (CREATE_TABLE, ["bad"]),
         (f"{CREATE_TABLE}; CREATE INDEX ON bad (organization_id) WHERE organization_id IS NULL", ["bad"]),
-        ("DROP INDEX outbox_organization_id", ["outbox"]),
+        ("ALTER TABLE outbox DROP CONSTRAINT outbox_pkey", ["outbox"]),
     ],
     table_rules.unexpected_policies: [
         (CREATE_POLICY.format(role="tenancy_functions"), ["apps.bad"]),
         (CREATE_POLICY.format(role="PUBLIC"), ["apps.bad"]),
         (
             f"GRANT tenancy_lookup TO tenancy_functions; {CREATE_POLICY.format(role='tenancy_lookup')}",
-            ["api_keys.lookup", "apps.bad", "organizations.lookup", "users.lookup"],
+            ["api_keys.lookup", "apps.bad", "key_digests.lookup", "organizations.lookup", "users.lookup"],
         ),
         ("ALTER POLICY tenant_isolation ON users WITH CHECK (true)", ["users.tenant_isolation"]),
     ],
@@ -61,8 +72,33 @@ BREACHES = {
         ("GRANT USAGE ON SEQUENCE outbox_id_seq TO tenancy_functions", ["outbox_id_seq"]),
     ],
     table_rules.foreign_keys_without_organization: [
-        ("ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (app_id) REFERENCES apps (id)", ["bad"]),
+        (REFER_TO_ID, ["bad"]),
         ("ALTER TABLE api_keys ADD CONSTRAINT bad FOREIGN KEY (id) REFERENCES organizations (id)", ["bad"]),
+    ],
+    table_rules.tables_without_composite_key: [
+        (CREATE_TABLE, ["bad"]),
+        ("CREATE TABLE bad (organization_id uuid NOT NULL, id uuid PRIMARY KEY)", ["bad"]),
+        ("CREATE TABLE bad (organization_id uuid NOT NULL, id uuid, PRIMARY KEY (id, organization_id))", ["bad"]),
+        ("CREATE TABLE bad (organization_id uuid NOT NULL, id uuid, UNIQUE (organization_id, id))", ["bad"]),
+        ("CREATE MATERIALIZED VIEW bad AS SELECT organization_id FROM users", ["bad"]),
+    ],
+    table_rules.replica_identities_without_organization: [
+        (CREATE_TABLE, ["bad"]),
+        ("ALTER TABLE outbox REPLICA IDENTITY NOTHING", ["outbox"]),
+        ("ALTER TABLE key_digests REPLICA IDENTITY USING INDEX key_digests_digest_key", ["key_digests"]),
+        ("ALTER TABLE apps REPLICA IDENTITY FULL", []),
+    ],
+    table_rules.unique_among_organizations: [
+        ("ALTER TABLE users ADD CONSTRAINT bad UNIQUE (email)", ["bad"]),
+        ("CREATE UNIQUE INDEX bad ON organizations (name)", ["bad"]),
+        ("CREATE UNIQUE INDEX bad ON apps (name) INCLUDE (organization_id)", ["bad"]),
+        ("CREATE UNIQUE INDEX bad ON apps (lower(name)) WHERE status = 'active'", ["bad"]),
+        ("ALTER TABLE outbox ADD CONSTRAINT bad EXCLUDE USING btree (kind WITH =)", ["bad"]),
+    ],
+    table_rules.exposed_look_ups: [
+        ("GRANT SELECT ON key_digests TO tenancy_functions", ["key_digests: tenancy_functions"]),
+        ("GRANT SELECT (subdomain) ON organization_names TO PUBLIC", ["organization_names: PUBLIC"]),
+        ("CREATE POLICY bad ON key_digests TO tenancy_authorizer USING (true)", ["key_digests: tenancy_authorizer"]),
     ],
     table_rules.views_with_owner_rights: [
         ("CREATE VIEW bad AS SELECT * FROM users", ["bad"]),
@@ -110,3 +146,22 @@ def test_delete_policy_reads_the_status_once_per_statement(migrated: Connection,
 
     assert "organization_id = ( SELECT current_tenant()" in condition
     assert "( SELECT is_ending(( SELECT current_tenant()" in condition
+
+
+def test_look_up_tables_exist(migrated: Connection) -> None:
+    assert set(table_rules.LOOK_UP_TABLES) <= set(table_rules.tenant_tables(migrated))
+
+
+def test_indexes_of_the_release_before_are_kept_for_it(migrated: Connection) -> None:
+    """Functions of the release before need them in ON CONFLICT.
+
+    Once the release before has migration 0020, this test demands the migration that drops them:
+    DROP INDEX audit_log_id_key, audit_refusals_id_key.
+    """
+    before = json.loads(FILE.read_text())["migrations"]
+    is_retired = any("/0020_composite_keys.sql" in migration for migration in before)
+    kept = list(table_rules.KEPT_FOR_ONE_RELEASE)
+
+    found = migrated.execute("SELECT relname FROM pg_class WHERE relname = ANY (%s) ORDER BY relname", (kept,))
+
+    assert [name for (name,) in found] == ([] if is_retired else kept)

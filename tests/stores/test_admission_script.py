@@ -336,3 +336,14 @@ def test_limits_of_another_number_are_those_of_the_tier(known: Known) -> None:
         client.hset(standing_key(known.organization_id), "limits", "7,8,9,,,,30")
 
     assert known.entitlements() == sold(Tier.STARTER)
+
+
+def test_redis_holds_no_override_that_is_unknown(known: Known) -> None:
+    """The database may hold any name and text. Redis holds numbers and names of limits only."""
+    known.put(1, Tier.STARTER, {**MORE, "note": "a text of a later release"})
+
+    with Client.from_url(known.servers.valkey_url, decode_responses=True) as client:
+        stored = client.hget(standing_key(known.organization_id), "overrides")
+
+    assert known.entitlements() == Entitlements(tier=Tier.STARTER, overrides=MORE)
+    assert "note" not in str(stored)

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.outbox import (
+    OutboxEntry,
     claim_entries,
     delete_entry,
     insert_outbox_entry,
@@ -25,10 +26,14 @@ def enqueue(
         insert_outbox_entry(conn, provisioned.organization.id, kind, {"to": "x"}, due_at=due_at)
 
 
-def claim(databases: Databases, **changes: object) -> list[int]:
+def claim_whole(databases: Databases, **changes: object) -> list[OutboxEntry]:
     values = {"now": NOW, "until": LATER, "limit": 10, "mails_each": 10, **changes}
     with databases.platform.transaction() as conn:
-        return [entry.id for entry in claim_entries(conn, **values)]  # type: ignore[arg-type]
+        return claim_entries(conn, **values)  # type: ignore[arg-type]
+
+
+def claim(databases: Databases, **changes: object) -> list[int]:
+    return [entry.id for entry in claim_whole(databases, **changes)]
 
 
 def test_entry_is_due_again_after_its_claim_has_ended(databases: Databases, acme: Provisioned) -> None:
@@ -56,18 +61,18 @@ def test_concurrent_claims_share_no_entry(databases: Databases, acme: Provisione
 
 def test_failed_entry_waits_until_it_is_due_again(databases: Databases, acme: Provisioned) -> None:
     enqueue(databases, acme)
-    [entry] = claim(databases)
+    [entry] = claim_whole(databases)
 
     with databases.platform.transaction() as conn:
         update_entry_failed(conn, entry, error="SES did not accept the mail.", due_at=LATER)
 
     assert claim(databases, now=LATER - timedelta(seconds=1)) == []
-    assert claim(databases, now=LATER) == [entry]
+    assert claim(databases, now=LATER) == [entry.id]
 
 
 def test_deleted_entry_is_not_claimed(databases: Databases, acme: Provisioned) -> None:
     enqueue(databases, acme)
-    [entry] = claim(databases)
+    [entry] = claim_whole(databases)
 
     with databases.platform.transaction() as conn:
         delete_entry(conn, entry)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.template.app_source import app
 from tests.template.template import FOLDERS, RESOURCES, events, properties_of
 from tests.template.transformed import transformed, transformed_of
 
@@ -65,6 +66,13 @@ def test_custom_resource_waits_for_its_functions_retries(name: str) -> None:
 
     assert RESOURCES[name]["DependsOn"] == f"{function}EventInvokeConfig"
     assert f"{function}EventInvokeConfig" in transformed()
+
+
+def test_ingest_is_deployed_after_the_writers_of_its_rows() -> None:
+    """Else load of the release before gets rows with columns that it does not know."""
+    writers = {LOGICAL_IDS[function] for function in FOLDERS if "clickhouse_writer" in app(function).read_text()}
+
+    assert {*RESOURCES["Ingest"]["DependsOn"]} == writers - {"Migrate"} | {"Schemas"}
 
 
 def test_resources_with_data_outlive_the_stack_but_no_failed_creation() -> None:

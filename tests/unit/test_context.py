@@ -25,6 +25,7 @@ ACME = Tenant(
     kind=CallerKind.KEY,
 )
 PERSON = replace(ACME, kind=CallerKind.PERSON, epoch="3.7", expires_at=NOW + timedelta(minutes=15))
+APP = UUID("0a000000-0000-4000-8000-0000000000a1")
 OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 EXPIRY = st.none() | st.integers(1, 10**9).map(
     lambda seconds: (NOW + timedelta(seconds=seconds)).replace(microsecond=0)
@@ -32,7 +33,10 @@ EXPIRY = st.none() | st.integers(1, 10**9).map(
 
 
 def tenants(
-    kind: CallerKind, epoch: st.SearchStrategy[str], expires_at: st.SearchStrategy[datetime | None]
+    kind: CallerKind,
+    epoch: st.SearchStrategy[str],
+    expires_at: st.SearchStrategy[datetime | None],
+    app_id: st.SearchStrategy[UUID | None],
 ) -> st.SearchStrategy[Tenant]:
     return st.builds(
         Tenant,
@@ -44,11 +48,12 @@ def tenants(
         bucket=st.sampled_from(RateBucket),
         epoch=epoch,
         expires_at=expires_at,
+        app_id=app_id,
     )
 
 
-TENANTS = tenants(CallerKind.KEY, st.just(""), EXPIRY) | tenants(
-    CallerKind.PERSON, st.from_regex(r"[0-9]+\.[0-9]+", fullmatch=True), EXPIRY.filter(bool)
+TENANTS = tenants(CallerKind.KEY, st.just(""), EXPIRY, st.none() | st.uuids()) | tenants(
+    CallerKind.PERSON, st.from_regex(r"[0-9]+\.[0-9]+", fullmatch=True), EXPIRY.filter(bool), st.none()
 )
 OPERATORS = st.builds(Operator, credential_id=st.uuids(), expires_at=EXPIRY)
 
@@ -122,6 +127,8 @@ BROKEN: list[dict[str, Any]] = [
     {**to_context(ACME), "epoch": "0.0"},
     *({**to_context(PERSON), "epoch": epoch} for epoch in ("", " ", "0", ".", "0.", ".0", "0.0.0", "a.b", None, 0)),
     {**to_context(PERSON), "expires_at": ""},
+    {**to_context(PERSON), "app_id": str(APP)},
+    *({**to_context(ACME), "app_id": app_id} for app_id in ("", "acme", None)),
     {**to_context(PERSON), "kind": "key"},
     *(
         {name: value for name, value in to_context(caller).items() if name != missing}

@@ -87,7 +87,9 @@ def test_long_cursor_is_refused_unread() -> None:
 
 def test_valid_position_that_is_too_long_is_refused() -> None:
     groups = StatisticsQuery(period=NOVEMBER, group_by=["event_name"]).groups_of(ACME)
-    short, long = (StatisticsPosition("0", "", "", "x" * length, "", "") for length in (1_000, MAX_CURSOR_CHARACTERS))
+    short, long = (
+        StatisticsPosition("0", "", "", "x" * length, "", "", "") for length in (1_000, MAX_CURSOR_CHARACTERS)
+    )
 
     assert groups.find_position(groups.format_cursor(short)) == short
     refused(groups, groups.format_cursor(long))
@@ -103,7 +105,7 @@ def test_no_text_is_a_cursor_by_accident(text: str) -> None:
 def test_largest_group_has_a_cursor(order: StatisticsOrder, character: str) -> None:
     kind, name = character * TYPE_MAX_CHARACTERS, character * NAME_MAX_CHARACTERS
     revenue = {"EUR": Decimal("-99999999999999999999999999999999.999999")}
-    group = Statistics(date(2026, 11, 24), kind, name, name, "EUR", 2**63, revenue, 2**63)
+    group = Statistics(date(2026, 11, 24), kind, name, name, "EUR", uuid4(), 2**63, revenue, 2**63)
     query = StatisticsQuery(period=NOVEMBER, group_by=DIMENSIONS, order=order)
     groups = query.groups_of(uuid4())
 

@@ -110,7 +110,7 @@ def test_usage_document_has_the_form_of_the_api() -> None:
     [("1.250000", "1.25"), ("0E-6", "0"), ("100.000000", "100"), ("-0.500000", "-0.5"), ("1E+5", "100000")],
 )
 def test_money_is_a_decimal_text(amount: str, text: str) -> None:
-    group = Statistics(TODAY, None, "Order Completed", None, None, 3, {"EUR": Decimal(amount)}, 2)
+    group = Statistics(TODAY, None, "Order Completed", None, None, None, 3, {"EUR": Decimal(amount)}, 2)
 
     document = statistics_document(Page.of([group], 1, repr), ["day", "event_name"])
 

@@ -3,9 +3,11 @@
 The stores are the real ones. The model keeps only the first receipt of each stored and each held event, and the bills.
 """
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
@@ -23,9 +25,13 @@ from tenancy.rules.events.batch import SegmentBatch
 from tenancy.rules.events.frames import EventTable
 from tenancy.rules.events.row import LONGEST_RETENTION, MAX_CLOCK_AHEAD, EventRow
 from tenancy.rules.organization_change import OrganizationChange
+from tenancy.rules.statistics import Statistics, StatisticsQuery
 from tenancy.rules.tiers import QUOTAS, Tier
-from tenancy.rules.usage import first_open_day, month_of
+from tenancy.rules.usage import Period, first_open_day, month_of, unsettled_since
 from tenancy.stores.aws.gateway_keys import GatewayKeys
+from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.clickhouse.events import list_statistics
+from tenancy.stores.postgres.usage import find_rolled_up_at
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.held_events.release_held import release_all, release_into_room
@@ -48,6 +54,7 @@ STORED = """
     WHERE organization_id = {organization_id:UUID} GROUP BY event_name
 """
 LONGEST_IN_QUEUES = 2 * DEAD_LETTER_RETENTION  # a message is redriven once
+ALL_TIME = Period(start=date(2000, 1, 1), end=date(2100, 1, 1))
 BETWEEN_STEPS = timedelta(milliseconds=1)  # so that no two requests or releases have the same time
 SET_CREATED_AT = """
     ALTER TABLE events UPDATE created_at = {written:DateTime('UTC')} WHERE received_at = {now:DateTime64(6, 'UTC')}
@@ -78,17 +85,24 @@ OFFSETS = {
 TEXTS = {Clock.RESET: "1970-01-01T00:00:12Z", Clock.UNREADABLE: "yesterday"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A request in the queue: its rows by their table."""
+class Copy(NamedTuple):
+    """A copy of an event: its receipt, and the app of the key that sent it."""
 
     received_at: datetime
+    app_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request in the queue: its rows by their table, and when and by which app they were sent."""
+
+    copy: Copy
     rows: dict[EventTable, list[EventRow]]
 
 
 @dataclass(slots=True, kw_only=True)
 class Model:
-    """The events that must be stored and those that are held, each with its first receipt.
+    """The events that must be stored and those that are held, each with its first copy.
 
     *times* has the `event_timestamp` of the stored events. *billed* has the stored events by the first day of the month
     whose bill has them. *tiers* are the tiers of the organization, each with the time from which it applies.
@@ -96,8 +110,8 @@ class Model:
 
     started_at: datetime
     tiers: list[tuple[datetime, Tier]]
-    stored: dict[Clock, datetime] = field(default_factory=dict)
-    held: dict[Clock, datetime] = field(default_factory=dict)
+    stored: dict[Clock, Copy] = field(default_factory=dict)
+    held: dict[Clock, Copy] = field(default_factory=dict)
     times: dict[Clock, datetime] = field(default_factory=dict)
     billed: dict[date, set[Clock]] = field(default_factory=dict)
 
@@ -107,25 +121,25 @@ class Model:
         days = max(QUOTAS[tier].data_retention_days for tier in [*kept, self.tiers[-1][1]])
         return (now - days * ONE_DAY).date()
 
-    def arrive(self, clock: Clock, received_at: datetime, *, is_held: bool) -> None:
+    def arrive(self, clock: Clock, copy: Copy, *, is_held: bool) -> None:
         if not is_held:
-            self.stored[clock] = min(received_at, self.stored.get(clock, received_at))
+            self.stored[clock] = first(copy, self.stored.get(clock))
             self.times[clock] = self.started_at + OFFSETS[clock]
         elif clock not in self.stored:
-            self.held[clock] = min(received_at, self.held.get(clock, received_at))
+            self.held[clock] = first(copy, self.held.get(clock))
 
     def release(self, now: datetime, *, by_operator: bool) -> None:
-        for clock, received_at in list(self.held.items()):
+        for clock, (received_at, app_id) in list(self.held.items()):
             is_kept = received_at.date() >= self.first_kept(now)
             is_due, is_without_time = self._is_due(clock, now), self._is_without_time(clock, now)
             if clock not in self.stored and is_kept and (is_due or (by_operator and is_without_time)):
-                self.stored[clock] = now
+                self.stored[clock] = Copy(now, app_id)
                 self.times[clock] = self.started_at + OFFSETS[clock] if is_due else received_at
             if clock in self.stored:
                 del self.held[clock]
 
     def waiting(self, now: datetime) -> int:
-        kept = [clock for clock, received_at in self.held.items() if received_at.date() >= self.first_kept(now)]
+        kept = [clock for clock, copy in self.held.items() if copy.received_at.date() >= self.first_kept(now)]
         return sum(not self._is_credible(clock) or not self._is_past_every_retention(clock, now) for clock in kept)
 
     def _is_past_every_retention(self, clock: Clock, now: datetime) -> bool:
@@ -134,7 +148,7 @@ class Model:
 
     def _is_credible(self, clock: Clock) -> bool:
         happened_at = self.happened(clock)
-        return happened_at is not None and happened_at >= self.held[clock] - LONGEST_RETENTION
+        return happened_at is not None and happened_at >= self.held[clock].received_at - LONGEST_RETENTION
 
     def _is_due(self, clock: Clock, now: datetime) -> bool:
         happened_at = self.happened(clock)
@@ -150,18 +164,22 @@ class Model:
         """Bill each stored event in the month of its receipt. The bill of a closed month stays as it is."""
         first_open = first_open_day(now)
         self.billed = {month: clocks for month, clocks in self.billed.items() if month < first_open}
-        for clock, received_at in self.stored.items():
-            if received_at.date() >= first_open:
-                self.billed.setdefault(month_of(received_at.date()).start, set()).add(clock)
+        for clock, copy in self.stored.items():
+            if copy.received_at.date() >= first_open:
+                self.billed.setdefault(month_of(copy.received_at.date()).start, set()).add(clock)
 
     def apply_retention(self, now: datetime) -> None:
         first_kept, first_open = self.first_kept(now), first_open_day(now)
         self.stored = {
-            clock: received_at
-            for clock, received_at in self.stored.items()
-            if self.times[clock].date() >= first_kept or received_at.date() >= first_open
+            clock: copy
+            for clock, copy in self.stored.items()
+            if self.times[clock].date() >= first_kept or copy.received_at.date() >= first_open
         }
-        self.held = {clock: received_at for clock, received_at in self.held.items() if received_at.date() >= first_kept}
+        self.held = {clock: copy for clock, copy in self.held.items() if copy.received_at.date() >= first_kept}
+
+    def by_app(self) -> dict[UUID | None, int]:
+        """Return the number of stored events of each app."""
+        return dict(Counter(copy.app_id for copy in self.stored.values()))
 
     def is_in_range(self, clock: Clock, now: datetime) -> bool:
         happened_at, days = self.happened(clock), QUOTAS[self.tiers[-1][1]].data_retention_days
@@ -170,6 +188,11 @@ class Model:
     def happened(self, clock: Clock) -> datetime | None:
         """Return the time in the event, or None if it is no credible one."""
         return self.started_at + OFFSETS[clock] if clock in OFFSETS else None
+
+
+def first(copy: Copy, known: Copy | None) -> Copy:
+    """Return the copy that was received first."""
+    return copy if known is None or copy.received_at < known.received_at else known
 
 
 class History:
@@ -192,23 +215,22 @@ class History:
         """Let time pass. A request is loaded before its message expires."""
         until = self.now + duration
         for request in list(self._queue):
-            if request.received_at + LONGEST_IN_QUEUES <= until:
-                self.now = max(self.now, request.received_at + LONGEST_IN_QUEUES)
+            if request.copy.received_at + LONGEST_IN_QUEUES <= until:
+                self.now = max(self.now, request.copy.received_at + LONGEST_IN_QUEUES)
                 self.load_one(self._queue.index(request))
         self.now = until
 
-    def send(self, *clocks: Clock) -> None:
-        """Send the events of *clocks* in one request, and leave it in the queue.
+    def send(self, *clocks: Clock, app_id: UUID | None = None) -> None:
+        """Send the events of *clocks* in one request with a key of the app, and leave it in the queue.
 
         The event of a clock is always the same.
         """
         self.now += BETWEEN_STEPS
+        tenant = replace(tenant_of(self.owner), app_id=app_id)
         calls = SegmentBatch(batch=[self._call(clock) for clock in clocks])
-        batch = parse_segment_calls(tenant_of(self.owner), calls, event_type=None, now=self.now)
+        batch = parse_segment_calls(tenant, calls, event_type=None, now=self.now)
         ages = list(batch.ages.values())
-        admission = self._gate.admit(
-            tenant_of(self.owner), events=batch.kept_by_all, ages=ages, all_or_nothing=True, now=self.now
-        )
+        admission = self._gate.admit(tenant, events=batch.kept_by_all, ages=ages, all_or_nothing=True, now=self.now)
         assert admission.tier is self.model.tiers[-1][1]
         batch = batch.hold_past(QUOTAS[admission.tier].data_retention_days)
         rows = list(batch.counted.values())
@@ -218,7 +240,7 @@ class History:
         over_quota = [structs.replace(row, reason=HELD_FOR_QUOTA) for row in rows[admission.accepted :]]
         held = [*over_quota, *batch.clock_held.values()]
         self._queue.append(
-            Request(received_at=self.now, rows={"events": rows[: admission.accepted], "held_events": held})
+            Request(copy=Copy(self.now, app_id), rows={"events": rows[: admission.accepted], "held_events": held})
         )
 
     def load_one(self, place: int) -> None:
@@ -230,7 +252,7 @@ class History:
             if rows:
                 load(self.databases, rows, written=self.now, table=table)
             for row in rows:
-                self.model.arrive(Clock(row.event_name), request.received_at, is_held=table == "held_events")
+                self.model.arrive(Clock(row.event_name), request.copy, is_held=table == "held_events")
 
     def change_tier(self, tier: Tier) -> None:
         change_organization(
@@ -290,6 +312,14 @@ class History:
         parameters = {"organization_id": str(self.organization_id)}
         rows = self.databases.clickhouse.query(STORED, parameters=parameters).result_rows
         return {Clock(name): (int(events), revenue) for name, events, revenue in rows}
+
+    def counted(self, *dimensions: str, app_id: UUID | None = None) -> list[Statistics]:
+        """Return the statistics of all time, as they are read at this moment."""
+        with self.databases.functions.tenant_transaction(self.organization_id) as conn:
+            since = unsettled_since(find_rolled_up_at(conn, self.organization_id))
+        reader = TenantReader(self.databases.clickhouse, self.organization_id)
+        query = StatisticsQuery(period=ALL_TIME, group_by=dimensions, app_id=app_id)
+        return list_statistics(reader, query, since=since)
 
     def billed(self) -> dict[date, int]:
         """Return the number of billed events by the first day of the month."""

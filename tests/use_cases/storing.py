@@ -38,6 +38,15 @@ def store(
     load(databases, rows, written=written or at, table=table)
 
 
+def store_of_app(
+    databases: Databases, organization_id: UUID, app_id: UUID | None, numbers: Iterable[int], *, at: datetime
+) -> None:
+    """Store events that a key of the app sent *at* that time."""
+    reception = BatchContext(organization_id=organization_id, received_at=at, app_id=app_id)
+    raws = [msgspec.json.encode(event(number, event_timestamp=at.isoformat())) for number in numbers]
+    load(databases, [parse_event(raw, reception) for raw in raws], written=at)
+
+
 def load(databases: Databases, rows: Sequence[EventRow], *, written: datetime, table: EventTable = "events") -> None:
     """Store *rows* as inserted at the time *written*, which ClickHouse's clock tells otherwise."""
     member = b',"created_at":"' + format_row_time(written, timespec="seconds").encode() + b'"}'

@@ -19,9 +19,9 @@ ADD_ORGANIZATIONS = """
 
 
 def subdomains(databases: Databases) -> Counter[str]:
-    """Count each subdomain in the index pages of organizations."""
+    """Count each subdomain in the index pages of the look-up table."""
     with superuser(databases) as conn:
-        items = [item for where, item in texts_after_vacuum(conn) if where == "index of organizations"]
+        items = [item for where, item in texts_after_vacuum(conn) if where == "index of organization_names"]
     return Counter(found for item in items for found in re.findall("canary-[0-9a-f]{32}", item))
 
 

@@ -1,15 +1,18 @@
-"""An event counts once, also if it is held, released, accepted and sent again in any order."""
+"""An event counts once, for one app, also if it is held, released, accepted and sent again in any order."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from redis import Redis as Client
 
 from tenancy.rules.durations import LONGEST_DELIVERY_TIME
+from tenancy.rules.statistics import NO_APP
 from tenancy.rules.tiers import Tier
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import usage_key
@@ -21,6 +24,8 @@ START = datetime(2026, 7, 3, 12, 0, tzinfo=UTC)
 WAITS = [timedelta(minutes=10), timedelta(hours=2), timedelta(hours=25), timedelta(days=4), timedelta(days=29)]
 # A request has the events of several clocks: steps take time, events do not.
 EVENTS = st.lists(st.sampled_from(Clock), min_size=1, max_size=len(Clock), unique=True)
+FIRST_APP, SECOND_APP = UUID(int=1), UUID(int=2)
+APPS = st.sampled_from([None, FIRST_APP, SECOND_APP])  # a key without an app, and keys of two apps
 EXAMPLES, STEPS = 8, 12
 ONE_STORED = (1, REVENUE)
 
@@ -52,6 +57,17 @@ def check_result(history: History) -> None:
     with Client.from_url(history.databases.servers.valkey_url) as client:
         counted = client.hget(usage_key(history.organization_id, history.now), "events")
     assert counted is None or int(counted) == history.billed().get(history.now.date().replace(day=1), 0)
+
+
+def check_apps(history: History) -> None:
+    """Check the events and the revenue of each app, and that they are the organization's together."""
+    by_app, total = history.counted("app_id"), history.counted()
+
+    assert {group.app_id: group.events for group in by_app} == history.model.by_app()
+    assert all(group.revenue == {"EUR": group.events * Decimal(REVENUE)} for group in [*by_app, *total])
+    assert sum(group.events for group in by_app) == sum(group.events for group in total)
+    for group in by_app:
+        assert history.counted("app_id", app_id=group.app_id or NO_APP) == [group]
 
 
 def test_held_event_that_is_accepted_later_counts_once(make_history: MakeHistory) -> None:
@@ -253,6 +269,40 @@ def test_event_that_is_loaded_after_its_month_is_closed_is_in_no_bill(make_histo
     assert history.billed() == {}
 
 
+def test_app_of_the_first_copy_has_the_event(make_history: MakeHistory) -> None:
+    """The copies are loaded in the other order, with a roll-up in between."""
+    history = make_history()
+    for app_id in (FIRST_APP, SECOND_APP):
+        history.send(Clock.RIGHT, app_id=app_id)
+    history.load_one(1)
+    history.wait(timedelta(hours=2))
+    history.roll_up()
+    assert [group.app_id for group in history.counted("app_id")] == [SECOND_APP]
+
+    history.load_one(0)
+
+    check_apps(history)
+    check_result(history)
+    check_apps(history)
+    assert [group.app_id for group in history.counted("app_id")] == [FIRST_APP]
+
+
+@pytest.mark.parametrize("clock", [Clock.AHEAD_3_DAYS, Clock.RESET])
+def test_released_event_keeps_its_app(make_history: MakeHistory, clock: Clock) -> None:
+    history = make_history()
+    history.send(clock, app_id=FIRST_APP)
+    history.load_one(0)
+    history.wait(timedelta(days=4))
+
+    history.release_as_operator()
+
+    check_apps(history)
+    history.send(clock, app_id=SECOND_APP)
+    check_result(history)
+    check_apps(history)
+    assert [group.app_id for group in history.counted("app_id")] == [FIRST_APP]
+
+
 class Orders(RuleBasedStateMachine):
     """Random orders of all that can happen to an event."""
 
@@ -260,15 +310,15 @@ class Orders(RuleBasedStateMachine):
         super().__init__()
         self.history = history
 
-    @rule(clocks=EVENTS)
-    def send(self, clocks: list[Clock]) -> None:
-        self.history.send(*clocks)
+    @rule(clocks=EVENTS, app_id=APPS)
+    def send(self, clocks: list[Clock], app_id: UUID | None) -> None:
+        self.history.send(*clocks, app_id=app_id)
 
-    @rule(clocks=EVENTS, duration=st.sampled_from(WAITS))
-    def send_twice(self, clocks: list[Clock], duration: timedelta) -> None:
-        self.history.send(*clocks)
+    @rule(clocks=EVENTS, duration=st.sampled_from(WAITS), apps=st.tuples(APPS, APPS))
+    def send_twice(self, clocks: list[Clock], duration: timedelta, apps: tuple[UUID | None, UUID | None]) -> None:
+        self.history.send(*clocks, app_id=apps[0])
         self.history.wait(duration)
-        self.history.send(*clocks)
+        self.history.send(*clocks, app_id=apps[1])
 
     @rule(place=st.sampled_from([0, -1]))
     def load(self, place: int) -> None:
@@ -290,8 +340,13 @@ class Orders(RuleBasedStateMachine):
     def release(self) -> None:
         self.history.release_as_operator()
 
+    @invariant()
+    def apps_add_up(self) -> None:
+        check_apps(self.history)
+
     def teardown(self) -> None:
         check_result(self.history)
+        check_apps(self.history)
 
 
 def test_any_order_stores_and_bills_each_event_once(make_history: MakeHistory) -> None:

@@ -34,6 +34,7 @@ from tests.use_cases.privacy_jobs import (
     store_sample_data,
     time_for,
 )
+from tests.use_cases.storing import store_of_app
 
 __all__ = ["mails"]
 DAY = timedelta(days=1)
@@ -73,6 +74,22 @@ def test_export_has_all_data_of_one_organization_only(
     for foreign in ("globex", str(globex.organization.id), "password", "argon2", "digest"):
         assert foreign not in everything
     assert all(key.startswith(f"{acme.organization.id}/{export_id}/") for key in objects())
+
+
+def test_export_has_the_app_of_each_event(databases: Databases, counters: Redis, acme: Provisioned) -> None:
+    for number, app_id in enumerate((None, acme.app_id)):
+        store_of_app(databases, acme.organization.id, app_id, [number], at=NOW)
+    roll_up(databases.platform, databases.clickhouse, counters, now=NOW)
+
+    ask_export(databases, acme, NOW)
+    run_jobs(databases, NOW)
+
+    rows = exported_rows(acme)
+    assert {row["event_id"]: row["app_id"] for row in rows["events"]} == {"event-0": None, "event-1": str(acme.app_id)}
+    assert sorted((row["app_id"] or "", row["events"]) for row in rows["daily_statistics"]) == [
+        ("", 1),
+        (str(acme.app_id), 1),
+    ]
 
 
 def test_manifest_lists_every_file_and_its_rows(databases: Databases, acme: Provisioned) -> None:

@@ -121,6 +121,7 @@ def test_subdomain_of_an_uncommitted_erasure_is_refused(
     eraser = Database(lambda: databases.servers.postgres_url(postgres.PLATFORM, databases.name))
 
     with ThreadPoolExecutor(1) as pool, closing(eraser), eraser.tenant_transaction(acme.organization.id) as conn:
+        conn.execute("UPDATE organizations SET status = 'erasing'")  # only then a name may leave the look-up table
         conn.execute("UPDATE organizations SET subdomain = id::text")
         insert_quarantine(conn, "acme", ends_at=NOW + SUBDOMAIN_QUARANTINE)
         waiting = pool.submit(

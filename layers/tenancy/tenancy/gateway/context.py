@@ -28,6 +28,8 @@ def to_context(caller: Caller) -> dict[str, str]:
             "epoch": caller.epoch,
             "scopes": " ".join(sorted(caller.scopes)),
         }
+        if caller.app_id is not None:
+            context["app_id"] = str(caller.app_id)
     return context
 
 
@@ -62,6 +64,8 @@ def _tenant(context: Mapping[str, str]) -> Tenant:
         raise ValueError("a person has an epoch and an expiry")
     if kind is CallerKind.KEY and epoch:
         raise ValueError("a key has no epoch")
+    if kind is CallerKind.PERSON and "app_id" in context:
+        raise ValueError("a person has no app")
     return Tenant(
         organization_id=UUID(context["organization_id"]),
         subdomain=context["subdomain"],
@@ -71,6 +75,7 @@ def _tenant(context: Mapping[str, str]) -> Tenant:
         bucket=RateBucket(context["bucket"]),
         epoch=epoch,
         expires_at=expires_at,
+        app_id=UUID(context["app_id"]) if "app_id" in context else None,
     )
 
 

@@ -8,9 +8,11 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator
 
 from tenancy.rules.resolution import find_id
+from tenancy.rules.statistics import NO_APP
 
 DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
+WITHOUT_APP: Final = "none"
 
 
 def parse_day(text: object) -> object:
@@ -57,6 +59,20 @@ def parse_id(text: object) -> object:
     return found
 
 
+def parse_app(text: object) -> object:
+    """Return the id of an app that *text* has, or `NO_APP` for the text `none`.
+
+    Raises:
+        ValueError: *text* has another form.
+    """
+    if not isinstance(text, str):
+        return text
+    found = NO_APP if text == WITHOUT_APP else find_id(text)
+    if found is None:
+        raise ValueError("Expected the UUID of an app, or `none` for events without an app.")
+    return found
+
+
 def matching(pattern: str, expected: str) -> Any:  # noqa: ANN401 - a validator of pydantic
     """Return a validator for texts that match the whole *pattern*.
 
@@ -73,6 +89,7 @@ def matching(pattern: str, expected: str) -> Any:  # noqa: ANN401 - a validator 
 
 
 # Not `type` statements: Powertools does not resolve type aliases in annotations.
+AppId = Annotated[UUID, BeforeValidator(parse_app)]
 Day = Annotated[date, BeforeValidator(parse_day)]
 Id = Annotated[UUID, BeforeValidator(parse_id)]
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -22,6 +23,7 @@ from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.query import QUERY, list_query_errors
+from tenancy.gateway.recorded_reads import is_recorded
 from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
@@ -36,6 +38,16 @@ MAX_QUERY_MEMBERS: Final = 100
 INVALID_REQUEST_TEXT: Final = "The request is not valid. `errors` lists the fields."
 # Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
 logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredRoute:
+    """A route with the right that it needs. *is_recorded* says whether reads by keys are recorded."""
+
+    method: str
+    rule: re.Pattern[str]
+    right: Right
+    is_recorded: bool
 
 
 def api() -> APIGatewayRestResolver:
@@ -115,15 +127,16 @@ def handler_of(
     Raises:
         LookupError: a route of *app* does not say which right it needs.
     """
-    rights = _rights_of(app)
+    routes = _routes_of(app)
 
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
         caller = request.caller()
-        with trail.audited(request, caller):
+        route = _find_route(routes, request)
+        with trail.audited(request, caller, is_recorded=route is not None and route.is_recorded):
             admitted = admit_request(gate, request, caller, now=datetime.now(UTC))
             mentions = list_mentions(request)
             resolve(caller, mentions, base_domain=base_domain).require_accepted()
-            _authorize(rights, request, caller)
+            _authorize(route, request, caller)
             body = _read_body(request)
             resolve(caller, (*mentions, *find_mentions(body)), base_domain=base_domain).require_accepted()
             members = _as_json(request, body)
@@ -136,26 +149,37 @@ def handler_of(
     return serve(answer, upgrade_url=upgrade_url)
 
 
-def _rights_of(app: APIGatewayRestResolver) -> list[tuple[str, re.Pattern[str], Right]]:
-    """Return method, pattern and right of each route, in the order of Powertools' router."""
+def _routes_of(app: APIGatewayRestResolver) -> list[DeclaredRoute]:
+    """Return each route, in the order of Powertools' router."""
     routes = (*app._static_routes, *app._dynamic_routes)  # noqa: SLF001 - Powertools has no other list of them
-    return [(route.method, route.rule, right_of(route.func)) for route in routes]
+    return [
+        DeclaredRoute(
+            method=route.method,
+            rule=route.rule,
+            right=right_of(route.func),
+            is_recorded=is_recorded(route.func),
+        )
+        for route in routes
+    ]
 
 
-def _authorize(rights: Sequence[tuple[str, re.Pattern[str], Right]], request: Request, caller: Caller) -> None:
-    """Check the right of the route that Powertools will call.
+def _find_route(routes: Sequence[DeclaredRoute], request: Request) -> DeclaredRoute | None:
+    """Return the route that Powertools will call, or None without one."""
+    found = (each for each in routes if each.method == request.method and each.rule.fullmatch(request.path))
+    return next(found, None)
+
+
+def _authorize(route: DeclaredRoute | None, request: Request, caller: Caller) -> None:
+    """Check the right that *route* needs.
 
     Raises:
         NotFoundError: there is no such route.
         ForbiddenError, ForeignPathError: the caller lacks the right.
         InvalidError: the query has more members than any route takes.
     """
-    right = next(
-        (right for method, rule, right in rights if method == request.method and rule.fullmatch(request.path)), None
-    )
-    if right is None:
+    if route is None:
         raise NotFoundError("There is no such route.")
-    right(caller, find_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
+    route.right(caller, find_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
     if len(request.query_values) > MAX_QUERY_MEMBERS:
         raise _too_many(QUERY, f"The query has {len(request.query_values)} members", MAX_QUERY_MEMBERS)
 

@@ -1,4 +1,4 @@
-"""The audit trail of requests: reads by people and operators, and refusals."""
+"""The audit trail of requests: reads, and refusals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from tenancy.rules.tenant import Caller, CallerKind, Operator, Tenant
 from tenancy.stores.aws.audit_queue import AuditQueue
 
 TENANT_MISMATCH: Final = "TenantMismatch"  # an alarm in template.yaml watches this metric
+MAX_SENT: Final = 10_000  # remembered records. A forgotten one is sent again, and written once.
 
 logger = Logger()
 
@@ -27,10 +28,14 @@ class AuditTrail:
     def __init__(self, queue: AuditQueue) -> None:
         """Send to *queue*."""
         self._queue = queue
+        self._sent: set[UUID] = set()
 
     @contextmanager
-    def audited(self, request: Request, caller: Caller) -> Iterator[None]:
-        """Record the refusal of the block, or a successful read by a person or an operator.
+    def audited(self, request: Request, caller: Caller, *, is_recorded: bool = False) -> Iterator[None]:
+        """Record the refusal of the block, or a successful read.
+
+        A GET by a person or an operator is such a read. With *is_recorded* each request of the route is one, also by a
+        key. Reads of one route by one key within one minute become one entry.
 
         Every 403 is recorded, and every refusal of a request that names another organization, also a 404. Such a tenant
         mismatch is recorded for the credential's organization and for the platform, never for the organization that was
@@ -44,10 +49,22 @@ class AuditTrail:
         except Refusal as refusal:
             self._record_refusal(request, caller, refusal)
             raise
-        if request.method == "GET" and caller.kind is not CallerKind.KEY:
-            self._queue.send_record(
-                _log_of(request, caller), _record(request, caller, AuditOutcome.DONE, request.instance)
-            )
+        if is_recorded or (request.method == "GET" and caller.kind is not CallerKind.KEY):
+            self._record_read(request, caller)
+
+    def _record_read(self, request: Request, caller: Caller) -> None:
+        organization_id = _log_of(request, caller)
+        record = _record(request, caller, AuditOutcome.DONE, request.instance)
+        if caller.kind is not CallerKind.KEY:
+            self._queue.send_record(organization_id, record)
+            return
+        record = record.once_a_minute(organization_id)
+        if record.id in self._sent:
+            return
+        self._queue.send_record(organization_id, record)
+        if len(self._sent) >= MAX_SENT:
+            self._sent.clear()
+        self._sent.add(record.id)
 
     def _record_refusal(self, request: Request, caller: Caller, refusal: Refusal) -> None:
         """Record a *refusal* with status 403 or with sources.

@@ -1,10 +1,10 @@
 """Records of an audit log: actor, action, target and outcome."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import msgspec
 
@@ -58,6 +58,14 @@ class AuditRecord:
     def done(cls, action: str, target: str, actor: Actor, *, now: datetime) -> "AuditRecord":
         """Return the record of a change made at *now*."""
         return cls(occurred_at=now, actor=actor, action=action, outcome=AuditOutcome.DONE, target=target)
+
+    def once_a_minute(self, organization_id: UUID) -> "AuditRecord":
+        """Return the record with the id of all records of this actor and action within the minute.
+
+        A log has one record of an id, the first that was written. The same actor's ids differ between logs.
+        """
+        minute = self.occurred_at.astimezone(UTC).replace(second=0, microsecond=0)
+        return replace(self, id=uuid5(organization_id, f"{self.actor.id} {self.action} {minute.isoformat()}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ import msgspec
 from tenancy.rules.cursors import PagedList
 from tenancy.rules.usage import Period
 
-DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency")
+DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency", "app_id")
+NO_APP: Final = UUID(int=0)  # stands for the app of events without one
 MAX_GROUPS: Final = 1_000  # of a page: the default and the maximum
 
 
@@ -30,13 +31,17 @@ class StatisticsOrder(StrEnum):
 
 
 class Statistics(NamedTuple):
-    """The counts of one group, and its dimensions. A dimension is None if it was not requested."""
+    """The counts of one group, and its dimensions.
+
+    A dimension is None if it was not requested. *app_id* is also None for events without an app.
+    """
 
     day: date | None
     event_type: str | None
     event_name: str | None
     platform: str | None
     currency: str | None
+    app_id: UUID | None
     events: int
     revenue: dict[str, Decimal]
     unique_devices: int
@@ -45,7 +50,8 @@ class Statistics(NamedTuple):
 class StatisticsPosition(NamedTuple):
     """The position of a group: the number by which groups are sorted, and the dimensions.
 
-    *number* is 0 in the order of the dimensions. A dimension that was not requested is empty. *day* is an ISO date.
+    *number* is 0 in the order of the dimensions. A dimension that was not requested is empty. So is *app_id* without an
+    app. *day* is an ISO date.
     """
 
     number: Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,32}(\.[0-9]{1,6})?\Z")]
@@ -54,18 +60,21 @@ class StatisticsPosition(NamedTuple):
     event_name: str
     platform: str
     currency: str
+    app_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsQuery:
     """The days and the groups of statistics, and the order of the groups.
 
-    *group_by* has names of `DIMENSIONS`.
+    *group_by* has names of `DIMENSIONS`. With *app_id* only events of that app are counted, with `NO_APP` those without
+    one.
     """
 
     period: Period
     group_by: Sequence[str]
     order: StatisticsOrder = StatisticsOrder.KEY
+    app_id: UUID | None = None
 
     def groups_of(self, organization_id: UUID) -> PagedList[StatisticsPosition]:
         """Return the list of the organization's groups."""
@@ -74,7 +83,7 @@ class StatisticsQuery:
             name="statistics",
             organization_id=organization_id,
             position=StatisticsPosition,
-            parameters=(self.period.start, self.period.end, grouped, self.order),
+            parameters=(self.period.start, self.period.end, grouped, self.order, self.app_id),
         )
 
     def position_of(self, group: Statistics) -> StatisticsPosition:
@@ -92,6 +101,7 @@ class StatisticsQuery:
             event_name=group.event_name or "",
             platform=group.platform or "",
             currency=group.currency or "",
+            app_id=str(group.app_id) if group.app_id else "",
         )
 
 

@@ -97,7 +97,8 @@ def request_for(call: Call, credential: Credential, own: ProofOrganization) -> G
         headers.append(("Authorization", credential.authorization))
     samples = dict(call.parameters)
     parameters = {name: _own_parameter(name, credential, own, samples.get(name)) for name in call.route.parameters}
-    request = GatewayRequest(route=call.route, parameters=parameters, headers=tuple(headers), query=call.query)
+    query = query_of(call.query, own)
+    request = GatewayRequest(route=call.route, parameters=parameters, headers=tuple(headers), query=query)
     return with_document(request, call, _map_texts(call.document, lambda text: _adapted(text, credential)))
 
 
@@ -116,13 +117,18 @@ def document_in(request: GatewayRequest) -> Any:  # noqa: ANN401 - JSON
 
 
 def parameter_for(name: str, organization: ProofOrganization) -> str | None:
-    """Return the id that the path parameter *name* stands for: the organization's or a row's."""
+    """Return the id that the parameter *name* stands for: the organization's or a row's."""
     found = ROW_ID.fullmatch(name)
     if found is None:
         return None
     tables = [table for table in organization.row_ids if f"_{table}".endswith(f"_{found[1]}s")]
     is_organization = name == "organization_id" or not tables
     return str(organization.organization_id) if is_organization else organization.row_ids[tables[0]]
+
+
+def query_of(query: tuple[tuple[str, str], ...], organization: ProofOrganization) -> tuple[tuple[str, str], ...]:
+    """Return *query* with the ids of the organization's rows."""
+    return tuple((name, parameter_for(name, organization) or value) for name, value in query)
 
 
 def _own_parameter(name: str, credential: Credential, own: ProofOrganization, sample: str | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tenancy.rules.api_keys import KEY
 from tests.handlers.functions import BASE_DOMAIN
-from tests.isolation.proof.attack.calls import Call, document_in, parameter_for, with_document
+from tests.isolation.proof.attack.calls import Call, document_in, parameter_for, query_of, with_document
 from tests.isolation.proof.attack.gateway import GatewayRequest
 from tests.isolation.proof.normalization import UUIDS
 from tests.isolation.proof.proof_data import ProofOrganization
@@ -151,6 +151,13 @@ def host_with_dot(attempt: Attempt) -> GatewayRequest:
 @injection_point("forwarded host", is_refused=True)
 def forwarded_host(attempt: Attempt) -> GatewayRequest:
     return _with_header(attempt.request, "X-Forwarded-Host", attempt.named_host)
+
+
+@injection_point("ids of rows in the query", is_refused=False)
+def row_ids_in_query(attempt: Attempt) -> GatewayRequest | None:
+    """Replace ids of rows in the query of the sample. A filter by a foreign row shows what one by no row shows."""
+    changed = replace(attempt.request, query=query_of(attempt.request.query, attempt.named))
+    return changed if changed != attempt.request else None
 
 
 @injection_point("cursor", is_refused=True)

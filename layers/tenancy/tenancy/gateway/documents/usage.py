@@ -85,6 +85,7 @@ def _group(group: Statistics, dimensions: Collection[str]) -> dict[str, Any]:
         "event_name": group.event_name,
         "platform": group.platform,
         "currency": group.currency,
+        "app_id": str(group.app_id) if group.app_id else None,
     }
     return {
         **{name: value for name, value in values.items() if name in dimensions},

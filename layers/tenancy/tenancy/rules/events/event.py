@@ -124,4 +124,5 @@ def _row(raw: bytes, event: Event, reception: BatchContext) -> EventRow:
         received_at=reception.received_text,
         device_names=names.devices,
         user_names=names.users,
+        app_id=reception.app_text,
     )

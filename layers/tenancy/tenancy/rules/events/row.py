@@ -36,7 +36,8 @@ _encoder: Final = msgspec.json.Encoder()
 class EventRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A row of `events` in the text format of ClickHouse.
 
-    Times are `YYYY-MM-DD hh:mm:ss.mmm` in UTC. A row with a *reason* goes to `held_events` instead.
+    Times are `YYYY-MM-DD hh:mm:ss.mmm` in UTC. *app_id* is empty without an app. A row with a *reason* goes to
+    `held_events` instead.
     """
 
     organization_id: str
@@ -54,6 +55,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received_at: str
     device_names: tuple[str, ...]
     user_names: tuple[str, ...]
+    app_id: str = ""
     reason: str = ""
 
     @property
@@ -108,19 +110,23 @@ class InvalidEventError(Exception):
 class BatchContext:
     """The values that all events of a request share.
 
-    An event from before *kept_by_all_text* may be older than the retention of some organization.
+    *app_id* is the app of the write key, None for other keys. An event from before *kept_by_all_text* may be older than
+    the retention of some organization.
     """
 
     organization_id: UUID
     received_at: datetime
+    app_id: UUID | None = None
     # Formatted once per request, not once per event.
     organization_text: str = field(init=False)
+    app_text: str = field(init=False)
     received_text: str = field(init=False)
     kept_by_all_text: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Format the organization and the times."""
+        """Format the organization, the app and the times."""
         object.__setattr__(self, "organization_text", str(self.organization_id))
+        object.__setattr__(self, "app_text", str(self.app_id) if self.app_id else "")
         object.__setattr__(self, "received_text", format_row_time(self.received_at, timespec="microseconds"))
         object.__setattr__(self, "kept_by_all_text", format_row_time(self.received_at - SHORTEST_RETENTION))
 

@@ -104,6 +104,7 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
         received_at=reception.received_text,
         device_names=_with_device(names.devices, device_name),
         user_names=names.users,
+        app_id=reception.app_text,
         reason=HELD_FOR_CLOCK if is_held else "",
     )
 

@@ -5,12 +5,19 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from tenancy.rules.statistics import DIMENSIONS, Statistics, StatisticsOrder, StatisticsPosition, StatisticsQuery
+from tenancy.rules.statistics import (
+    DIMENSIONS,
+    NO_APP,
+    Statistics,
+    StatisticsOrder,
+    StatisticsPosition,
+    StatisticsQuery,
+)
 from tenancy.rules.usage import DailyEvents
 from tenancy.stores.clickhouse.client import TenantReader
 
 # The columns by which statistics are grouped, beside the organization and the day.
-DIMENSION_COLUMNS: Final = "event_type, event_name, platform, currency"
+DIMENSION_COLUMNS: Final = "event_type, event_name, platform, currency, app_id"
 FIND_FIRST_UNSETTLED_DAY: Final = """
     SELECT count(), min(toDate(received_at)) FROM events
     WHERE organization_id = {organization_id:UUID} AND created_at >= {since:DateTime64(3, 'UTC')}
@@ -45,6 +52,7 @@ LIST_STATISTICS: Final = (
            if({by_event_name:Bool}, event_name, '') AS a_name,
            if({by_platform:Bool}, toString(platform), '') AS a_platform,
            if({by_currency:Bool}, toString(currency), '') AS a_currency,
+           if({by_app_id:Bool} AND app_id != {no_app:UUID}, toString(app_id), '') AS an_app,
            sum(events) AS event_count, sumMap(map(toString(currency), revenue)) AS revenues,
            uniqMerge(devices) AS device_count,
            multiIf(
@@ -77,16 +85,23 @@ LIST_STATISTICS: Final = (
     + DIMENSION_COLUMNS
     + """
     )
-    WHERE NOT {is_after_key:Bool}
-       OR (a_day, a_type, a_name, a_platform, a_currency)
-          > ({day:String}, {event_type:String}, {event_name:String}, {platform:String}, {currency:String})
-    GROUP BY a_day, a_type, a_name, a_platform, a_currency
+    WHERE (NOT {is_of_app:Bool} OR app_id = {wanted_app:UUID})
+      AND (
+          NOT {is_after_key:Bool}
+          OR (a_day, a_type, a_name, a_platform, a_currency, an_app) > (
+              {day:String}, {event_type:String}, {event_name:String}, {platform:String}, {currency:String},
+              {app_id:String}
+          )
+      )
+    GROUP BY a_day, a_type, a_name, a_platform, a_currency, an_app
     HAVING NOT {is_after_number:Bool}
         OR number < toDecimal128({number:String}, 6)
         OR number = toDecimal128({number:String}, 6)
-           AND (a_day, a_type, a_name, a_platform, a_currency)
-               > ({day:String}, {event_type:String}, {event_name:String}, {platform:String}, {currency:String})
-    ORDER BY number DESC, a_day, a_type, a_name, a_platform, a_currency
+           AND (a_day, a_type, a_name, a_platform, a_currency, an_app) > (
+               {day:String}, {event_type:String}, {event_name:String}, {platform:String}, {currency:String},
+               {app_id:String}
+           )
+    ORDER BY number DESC, a_day, a_type, a_name, a_platform, a_currency, an_app
     LIMIT {limit:UInt64} OFFSET {start_offset:UInt64}
 """
 )
@@ -114,7 +129,7 @@ SUM_STORED_BYTES: Final = """
     )
 """
 UNLIMITED: Final = 2**63
-BEGINNING: Final = StatisticsPosition("0", "", "", "", "", "")
+BEGINNING: Final = StatisticsPosition("0", "", "", "", "", "", "")
 
 
 def find_first_unsettled_day(reader: TenantReader, since: datetime) -> date | None:
@@ -161,6 +176,7 @@ def list_statistics(
     is_by_key = query.order is StatisticsOrder.KEY
     parameters: dict[str, Any] = {f"by_{dimension}": dimension in query.group_by for dimension in DIMENSIONS}
     parameters |= {"start": query.period.start, "end": query.period.end, "since": since, "order": query.order.value}
+    parameters |= {"is_of_app": query.app_id is not None, "wanted_app": query.app_id or NO_APP, "no_app": NO_APP}
     parameters |= {"is_after_key": after is not None and is_by_key}
     parameters |= {"is_after_number": after is not None and not is_by_key}
     parameters |= {**(after or BEGINNING)._asdict(), "start_offset": start_offset, "limit": limit}
@@ -171,13 +187,14 @@ def _statistics(group_by: Collection[str], row: Sequence[Any]) -> Statistics:
     """Return the group of one row. Dimensions that were not requested are None."""
     *texts, events, revenue, devices, _ = row  # the last column only sorts
     requested = (text if name in group_by else None for name, text in zip(DIMENSIONS, texts, strict=True))
-    day, event_type, event_name, platform, currency = requested
+    day, event_type, event_name, platform, currency, app_id = requested
     return Statistics(
         day=date.fromisoformat(day) if day else None,
         event_type=event_type,
         event_name=event_name,
         platform=platform,
         currency=currency,
+        app_id=UUID(app_id) if app_id else None,
         events=events,
         revenue=revenue,
         unique_devices=devices,

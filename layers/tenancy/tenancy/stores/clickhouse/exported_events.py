@@ -22,7 +22,7 @@ FIND_NEXT_HELD_EVENT: Final = """
 """
 EXPORTED_COLUMNS: Final = (
     "event_id, event_type, event_name, device_id, session_id, platform, event_timestamp, properties, user_properties, "
-    "revenue, currency, received_at"
+    "revenue, currency, received_at, app_id"
 )
 # A page begins at a time and an offset, so its position names no device. If an event is written between two pages, an
 # event may be read twice.
@@ -76,6 +76,7 @@ def _event(row: Sequence[Any]) -> dict[str, Any]:
     values: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
     values["event_timestamp"] = values["event_timestamp"].replace(tzinfo=UTC)
     values["received_at"] = values["received_at"].replace(tzinfo=UTC)
+    values["app_id"] = values["app_id"] if values["app_id"].int else None
     if not values["reason"]:
         del values["reason"]
     return values

@@ -27,7 +27,7 @@ INSERT_RECORD: Final = """
             %(id)s, %(organization_id)s, %(occurred_at)s, %(actor_kind)s, %(actor_id)s, %(action)s, %(target)s,
             %(outcome)s, %(code)s, %(count)s, %(request_id)s, %(personal_digest)s
         )
-        ON CONFLICT (id) DO NOTHING
+        ON CONFLICT (organization_id, id) DO NOTHING
         RETURNING id
     )
     INSERT INTO audit_people (organization_id, record_id, actor_id, salt, source_address)

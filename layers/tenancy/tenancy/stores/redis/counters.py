@@ -17,7 +17,7 @@ import msgspec
 
 from tenancy.rules.admission import PLATFORM_TIER, Admission, AdmissionVerdict
 from tenancy.rules.durations import COUNTER_RETENTION, STANDING_TTL
-from tenancy.rules.entitlements import Entitlements, Overrides, OverrideValue, list_tiers
+from tenancy.rules.entitlements import ENTITLEMENT_NAMES, Entitlements, Overrides, OverrideValue, list_tiers
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.quotas import Metric
 from tenancy.rules.rate_limit import BLOCK, BLOCKS, WINDOW, RateWindow, rate_state
@@ -185,7 +185,9 @@ def _limits(quotas: Quotas[int | None]) -> Values:
 
 
 def _encode_overrides(overrides: Overrides) -> str:
-    return msgspec.json.encode(overrides).decode() if overrides else ""
+    """Return the overrides that this release knows as JSON, so that Redis holds no other text."""
+    known = {name: value for name, value in overrides.items() if name in ENTITLEMENT_NAMES}
+    return msgspec.json.encode(known).decode() if known else ""
 
 
 def _entitlements(tier: str, overrides: str) -> Entitlements | None:

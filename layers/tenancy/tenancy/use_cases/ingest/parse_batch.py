@@ -247,7 +247,7 @@ def _parse(
 
     The *errors* of the batch are raised after all events were parsed, because a mismatch of an event comes first.
     """
-    context = BatchContext(organization_id=tenant.organization_id, received_at=now)
+    context = BatchContext(organization_id=tenant.organization_id, received_at=now, app_id=tenant.app_id)
     rows: dict[int, EventRow] = {}
     rejected: list[Rejection] = []
     first, further = parse

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.api_keys import ApiKey, KeyType
@@ -62,7 +63,7 @@ def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticat
     if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
         raise UnauthenticatedError
     bucket = RateBucket.INGEST if key.type is KeyType.WRITE else RateBucket.MANAGEMENT
-    return _authenticated(holder, CallerKind.KEY, holder.scopes, holder.expires_at, bucket=bucket)
+    return _authenticated(holder, CallerKind.KEY, holder.scopes, holder.expires_at, bucket=bucket, app_id=holder.app_id)
 
 
 def _authenticate_operator(db: Database, key: ApiKey) -> Authenticated:
@@ -91,6 +92,7 @@ def _authenticated(
     *,
     bucket: RateBucket = RateBucket.MANAGEMENT,
     epoch: str = "",
+    app_id: UUID | None = None,
 ) -> Authenticated:
     tenant = Tenant(
         organization_id=holder.organization_id,
@@ -101,5 +103,6 @@ def _authenticated(
         bucket=bucket,
         epoch=epoch,
         expires_at=expires_at,
+        app_id=app_id,
     )
     return Authenticated(caller=tenant, gateway_key=holder.gateway_key, tier=holder.tier)

@@ -145,7 +145,7 @@ def run_entry(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
             _record_failure(platform_db, entry, refusal, now=now)
         return False
     with platform_db.transaction() as conn:
-        delete_entry(conn, entry.id)
+        delete_entry(conn, entry)
     return True
 
 
@@ -191,13 +191,13 @@ def _unclaim(platform_db: Database, entries: Iterable[OutboxEntry]) -> None:
 
 def _park(platform_db: Database, entry: OutboxEntry, error: str) -> None:
     with platform_db.transaction() as conn:
-        park_entry(conn, entry.id, error=error)
+        park_entry(conn, entry, error=error)
 
 
 def _record_failure(platform_db: Database, entry: OutboxEntry, refusal: Refusal, *, now: datetime) -> None:
     backoff = min(OUTBOX_FIRST_BACKOFF * 2 ** min(entry.attempts - 1, 20), OUTBOX_MAX_BACKOFF)
     with platform_db.transaction() as conn:
-        update_entry_failed(conn, entry.id, error=refusal.detail, due_at=now + backoff)
+        update_entry_failed(conn, entry, error=refusal.detail, due_at=now + backoff)
 
 
 def _run_unless_stale(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry) -> None:

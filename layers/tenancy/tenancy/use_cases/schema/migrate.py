@@ -1,9 +1,11 @@
 """Migrate the schemas of both databases, and create the first platform key."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.api_keys import KeyType, find_key, generate_key
@@ -12,7 +14,10 @@ from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform import migrations as clickhouse_migrations
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform import migrations as postgres_migrations
+from tenancy.stores.postgres.platform.migrations import TableInUseError
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
+
+LOCK_ATTEMPTS: Final = 30  # of at most 2 s for each table
 
 
 class MigrationChangedError(Exception):
@@ -93,24 +98,18 @@ def migrate(owner_db: Database, client: Client, folder: Path) -> AppliedMigratio
     """Apply the missing migrations of `postgres/` and `clickhouse/` in *folder*.
 
     PostgreSQL's migrations run in one transaction under a lock. A second runner waits, and then finds nothing to
-    apply. ClickHouse's migrations run within that transaction, one statement at a time. A statement may run twice.
+    apply. ClickHouse's migrations run within that transaction, one statement at a time. A statement may run twice. They
+    come first, because PostgreSQL's tables are locked from their migration to the end of the transaction.
 
     Raises:
-        MigrationChangedError: an applied migration differs from its file.
+        MigrationChangedError: an applied migration differs from its file. Nothing was changed.
+        TableInUseError: a long transaction uses a table of PostgreSQL. PostgreSQL was not changed.
     """
-    with owner_db.transaction() as conn:
-        postgres_migrations.lock_migrations(conn)
-        postgres, _ = _apply(
-            read_migrations(folder / "postgres"),
-            postgres_migrations.list_versions(conn),
-            lambda new: postgres_migrations.apply_migration(conn, new.version, new.name, new.digest, new.script),
-        )
-        clickhouse, skipped = _apply(
-            read_migrations(folder / "clickhouse"),
-            clickhouse_migrations.list_versions(client),
-            lambda new: clickhouse_migrations.apply_migration(client, new.version, new.name, new.digest, new.script),
-        )
-    return AppliedMigrations(postgres=postgres, clickhouse=clickhouse, skipped=skipped)
+    applied: list[str] = []
+    for _ in range(LOCK_ATTEMPTS - 1):
+        with suppress(TableInUseError):
+            return _migrate(owner_db, client, folder, applied)
+    return _migrate(owner_db, client, folder, applied)
 
 
 def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
@@ -127,15 +126,34 @@ def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
         insert_platform_key(conn, key, name="First platform key")
 
 
-def _apply(
-    migrations: Sequence[Migration], versions: Mapping[int, str], apply: Callable[[Migration], bool]
-) -> tuple[list[str], list[str]]:
-    """Apply the migrations that *versions* lacks, and return the applied and skipped names."""
-    applied: list[str] = []
-    skipped: list[str] = []
+def _migrate(owner_db: Database, client: Client, folder: Path, clickhouse: list[str]) -> AppliedMigrations:
+    """Migrate in one transaction of PostgreSQL.
+
+    It adds the names of ClickHouse's applied migrations to *clickhouse*, also before a failure.
+    """
+    for_postgres, for_clickhouse = read_migrations(folder / "postgres"), read_migrations(folder / "clickhouse")
+    with owner_db.transaction() as conn:
+        postgres_migrations.lock_migrations(conn)
+        missing_in_postgres = _missing(for_postgres, postgres_migrations.list_versions(conn))
+        missing_in_clickhouse = _missing(for_clickhouse, clickhouse_migrations.list_versions(client))
+        skipped: list[str] = []
+        for new in missing_in_clickhouse:
+            is_applied = clickhouse_migrations.apply_migration(client, new.version, new.name, new.digest, new.script)
+            (clickhouse if is_applied else skipped).append(new.name)
+        for new in missing_in_postgres:
+            postgres_migrations.apply_migration(conn, new.version, new.name, new.digest, new.script)
+    return AppliedMigrations(
+        postgres=[migration.name for migration in missing_in_postgres], clickhouse=clickhouse, skipped=skipped
+    )
+
+
+def _missing(migrations: Sequence[Migration], versions: Mapping[int, str]) -> list[Migration]:
+    """Return the migrations that *versions* lacks.
+
+    Raises:
+        MigrationChangedError: an applied migration differs from its file.
+    """
     for migration in migrations:
-        if migration.version not in versions:
-            (applied if apply(migration) else skipped).append(migration.name)
-        elif versions[migration.version] != migration.digest:
+        if versions.get(migration.version, migration.digest) != migration.digest:
             raise MigrationChangedError(f"{migration.name} was changed after it had been applied")
-    return applied, skipped
+    return [migration for migration in migrations if migration.version not in versions]

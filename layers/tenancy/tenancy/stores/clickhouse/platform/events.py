@@ -11,7 +11,7 @@ from tenancy.stores.clickhouse.client import Client
 EVENT_COLUMNS: Final = (
     "organization_id", "event_id", "event_type", "event_name", "device_id", "session_id", "platform",
     "event_timestamp", "properties", "user_properties", "revenue", "currency", "received_at",
-    "device_names", "user_names",
+    "device_names", "user_names", "app_id",
 )  # fmt: skip
 COLUMNS: Final[dict[EventTable, tuple[str, ...]]] = {
     "events": EVENT_COLUMNS,

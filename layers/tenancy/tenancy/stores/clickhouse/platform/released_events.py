@@ -21,7 +21,7 @@ from tenancy.stores.clickhouse.client import Client
 
 COLUMNS: Final = """
     organization_id, event_id, event_type, event_name, device_id, session_id, platform, properties, user_properties,
-    revenue, currency, device_names, user_names
+    revenue, currency, device_names, user_names, app_id
 """
 # Some retention would include or would have included the event at its first receipt, or includes it later.
 IS_CREDIBLE: Final = """(

@@ -23,7 +23,7 @@ INSERT_REFUSAL: Final = """
         id, organization_id, occurred_at, actor_kind, actor_id, action, target, code, request_id, source_address
     )
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (id) DO NOTHING
+    ON CONFLICT (organization_id, id) DO NOTHING
 """
 # Refusals of one credential, address, action and target within one minute become one row.
 COUNT_REFUSALS: Final = """
@@ -32,7 +32,8 @@ COUNT_REFUSALS: Final = """
         ORDER BY occurred_at, id LIMIT %(limit)s FOR UPDATE
     ),
     counted AS (
-        UPDATE audit_refusals AS r SET counted_at = %(now)s, source_address = '' FROM due WHERE r.id = due.id
+        UPDATE audit_refusals AS r SET counted_at = %(now)s, source_address = '' FROM due
+        WHERE r.organization_id = due.organization_id AND r.id = due.id
     )
     SELECT organization_id, min(occurred_at), actor_kind, actor_id, action, target, code, source_address,
            (array_agg(request_id ORDER BY occurred_at, id))[1], count(*)

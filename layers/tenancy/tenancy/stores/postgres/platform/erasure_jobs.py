@@ -20,8 +20,8 @@ from tenancy.stores.postgres.client import Connection
 # A job is claimed while its due time equals the end of its claim. A worker that finishes sets another due time.
 CLAIM_ERASURE: Final = """
     UPDATE erasures SET due_at = %(until)s, claimed_until = %(until)s
-    WHERE id = (
-        SELECT e.id FROM erasures AS e
+    WHERE (organization_id, id) = (
+        SELECT e.organization_id, e.id FROM erasures AS e
         JOIN organizations AS o ON o.id = e.organization_id AND o.status NOT IN ('erasing', 'erased')
         JOIN (
             SELECT organization_id, max(claimed_until) AS served,

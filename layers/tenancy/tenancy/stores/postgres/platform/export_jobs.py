@@ -18,8 +18,8 @@ from tenancy.stores.postgres.client import Connection
 
 CLAIM_EXPORT: Final = """
     UPDATE exports SET due_at = %(until)s
-    WHERE id = (
-        SELECT e.id FROM exports AS e
+    WHERE (organization_id, id) = (
+        SELECT e.organization_id, e.id FROM exports AS e
         JOIN organizations AS o ON o.id = e.organization_id AND o.status IN ('active', 'suspended')
         WHERE e.status = 'pending' AND e.due_at <= %(now)s
         ORDER BY e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED

@@ -14,7 +14,8 @@ from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Connection
 
 FIND_KEY_HOLDER: Final = """
-    SELECT credential_id, organization_id, subdomain, tier, gateway_key, scopes, expires_at FROM find_key_holder(%s)
+    SELECT credential_id, organization_id, subdomain, tier, gateway_key, scopes, expires_at, app_id
+    FROM find_key_holder(%s)
 """
 FIND_MEMBER: Final = """
     SELECT credential_id, organization_id, subdomain, tier, gateway_key, role, epoch FROM find_person(%s, %s)
@@ -36,10 +37,14 @@ class CredentialHolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder(CredentialHolder):
-    """The holder of an API key that is not revoked. *expires_at* may have passed."""
+    """The holder of an API key that is not revoked.
+
+    *expires_at* may have passed. *app_id* is None for a secret key.
+    """
 
     scopes: frozenset[str]
     expires_at: datetime | None
+    app_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from psycopg import sql
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from tenancy.stores.postgres.client import Connection
 
@@ -14,8 +15,14 @@ CREATE_VERSIONS: Final = """
 """
 # Advisory locks are numbers. This one is the migrations' and ends with the transaction.
 LOCK: Final = "SELECT pg_advisory_xact_lock(7236837201)"
+# While a statement waits for the lock of a table, later statements on the table wait behind it. So it gives up soon.
+LIMIT_LOCK_WAITS: Final = "SET LOCAL lock_timeout = '2s'"
 LIST_VERSIONS: Final = "SELECT version, digest FROM schema_migrations"
 INSERT_VERSION: Final = "INSERT INTO schema_migrations (version, name, digest) VALUES (%s, %s, %s)"
+
+
+class TableInUseError(Exception):
+    """A long transaction uses a table that a migration changes. Nothing was changed."""
 
 
 def lock_migrations(conn: Connection) -> None:
@@ -29,11 +36,17 @@ def list_versions(conn: Connection) -> dict[int, str]:
     return dict(conn.execute(LIST_VERSIONS).fetchall())
 
 
-def apply_migration(conn: Connection, version: int, name: str, digest: str, script: str) -> bool:
-    """Run *script*, a trusted file of the bundle, and store its version. Always returns True.
+def apply_migration(conn: Connection, version: int, name: str, digest: str, script: str) -> None:
+    """Run *script*, a trusted file of the bundle, and store its version.
 
     Both happen in the caller's transaction.
+
+    Raises:
+        TableInUseError: another transaction has used a table for 2 seconds. The caller's transaction must not commit.
     """
-    conn.execute(sql.SQL(script))  # pyright: ignore[reportArgumentType]  # a migration file, never input
+    conn.execute(LIMIT_LOCK_WAITS)
+    try:
+        conn.execute(sql.SQL(script))  # pyright: ignore[reportArgumentType]  # a migration file, never input
+    except (DeadlockDetected, LockNotAvailable) as error:
+        raise TableInUseError from error
     conn.execute(INSERT_VERSION, (version, name, digest))
-    return True

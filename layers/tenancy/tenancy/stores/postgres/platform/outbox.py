@@ -38,7 +38,7 @@ RUNNABLE: Final = """
 CLAIM_ENTRIES: Final = (
     """
     WITH free AS (
-        SELECT e.id, e.due_at, right(e.kind, 5) = '_mail' AS is_mail, row_number() OVER (
+        SELECT e.organization_id, e.id, e.due_at, right(e.kind, 5) = '_mail' AS is_mail, row_number() OVER (
                    PARTITION BY e.organization_id, right(e.kind, 5) = '_mail' ORDER BY e.due_at, e.id
                ) AS place
     """
@@ -49,26 +49,36 @@ CLAIM_ENTRIES: Final = (
           AND (%(kind)s::text IS NULL OR e.kind = %(kind)s)
     ),
     taken AS (
-        SELECT e.id, f.is_mail, f.due_at FROM outbox AS e JOIN free AS f ON f.id = e.id
+        SELECT e.organization_id, e.id, f.is_mail, f.due_at
+        FROM outbox AS e JOIN free AS f ON f.organization_id = e.organization_id AND f.id = e.id
         WHERE (e.due_at <= %(now)s OR %(at_once)s) AND (e.claimed_until IS NULL OR e.claimed_until <= %(now)s)
           AND (NOT f.is_mail OR f.place <= %(mails_each)s)
         ORDER BY f.is_mail, f.due_at, e.id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED
     ),
     claimed AS (
-        UPDATE outbox AS e SET attempts = attempts + 1, claimed_until = %(until)s FROM taken AS t WHERE e.id = t.id
+        UPDATE outbox AS e SET attempts = attempts + 1, claimed_until = %(until)s FROM taken AS t
+        WHERE e.organization_id = t.organization_id AND e.id = t.id
         RETURNING e.id, e.organization_id, e.kind, e.payload, e.attempts, t.is_mail, t.due_at
     )
     SELECT """
     + ENTRY_COLUMNS
     + " FROM claimed ORDER BY is_mail, due_at, id"
 )
-UNCLAIM_ENTRIES: Final = "UPDATE outbox SET attempts = attempts - 1, claimed_until = NULL WHERE id = ANY(%s)"
+UNCLAIM_ENTRIES: Final = """
+    UPDATE outbox AS e SET attempts = attempts - 1, claimed_until = NULL
+    FROM unnest(%s::uuid[], %s::bigint[]) AS claimed (organization_id, id)
+    WHERE e.organization_id = claimed.organization_id AND e.id = claimed.id
+"""
 FIND_OLDEST: Final = "SELECT min(e.created_at)" + RUNNABLE + " AND e.due_at < 'infinity'"
 COUNT_PARKED: Final = "SELECT count(*) FROM outbox WHERE due_at = 'infinity'"
 HAS_PENDING_ENTRY: Final = "SELECT EXISTS (SELECT FROM outbox WHERE organization_id = %s AND kind = %s)"
-DELETE_ENTRY: Final = "DELETE FROM outbox WHERE id = %s"
-UPDATE_ENTRY_FAILED: Final = "UPDATE outbox SET last_error = %s, due_at = %s, claimed_until = NULL WHERE id = %s"
-PARK_ENTRY: Final = "UPDATE outbox SET last_error = %s, due_at = 'infinity', claimed_until = NULL WHERE id = %s"
+DELETE_ENTRY: Final = "DELETE FROM outbox WHERE organization_id = %s AND id = %s"
+UPDATE_ENTRY_FAILED: Final = """
+    UPDATE outbox SET last_error = %s, due_at = %s, claimed_until = NULL WHERE organization_id = %s AND id = %s
+"""
+PARK_ENTRY: Final = """
+    UPDATE outbox SET last_error = %s, due_at = 'infinity', claimed_until = NULL WHERE organization_id = %s AND id = %s
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +143,9 @@ def claim_entries(
 
 def unclaim_entries(conn: Connection, entries: Iterable[OutboxEntry]) -> None:
     """Undo the claim of entries that were not tried."""
-    conn.execute(UNCLAIM_ENTRIES, ([entry.id for entry in entries],))
+    claimed = list(entries)
+    values = ([entry.organization_id for entry in claimed], [entry.id for entry in claimed])
+    conn.execute(UNCLAIM_ENTRIES, values)
 
 
 def has_pending_entry(conn: Connection, organization_id: UUID, kind: str) -> bool:
@@ -142,19 +154,19 @@ def has_pending_entry(conn: Connection, organization_id: UUID, kind: str) -> boo
     return bool(is_pending)
 
 
-def delete_entry(conn: Connection, entry_id: int) -> None:
+def delete_entry(conn: Connection, entry: OutboxEntry) -> None:
     """Delete an entry that has run."""
-    conn.execute(DELETE_ENTRY, (entry_id,))
+    conn.execute(DELETE_ENTRY, (entry.organization_id, entry.id))
 
 
-def update_entry_failed(conn: Connection, entry_id: int, *, error: str, due_at: datetime) -> None:
+def update_entry_failed(conn: Connection, entry: OutboxEntry, *, error: str, due_at: datetime) -> None:
     """Store the *error* of an entry, without personal data, and retry it at *due_at*."""
-    conn.execute(UPDATE_ENTRY_FAILED, (error, due_at, entry_id))
+    conn.execute(UPDATE_ENTRY_FAILED, (error, due_at, entry.organization_id, entry.id))
 
 
-def park_entry(conn: Connection, entry_id: int, *, error: str) -> None:
+def park_entry(conn: Connection, entry: OutboxEntry, *, error: str) -> None:
     """Keep an entry with its *error*, without personal data, and do not retry it."""
-    conn.execute(PARK_ENTRY, (error, entry_id))
+    conn.execute(PARK_ENTRY, (error, entry.organization_id, entry.id))
 
 
 def count_parked_entries(conn: Connection) -> int:

@@ -1,0 +1,21 @@
+"""Routes whose answers show events or link to them. The audit log has their reads, also those by keys."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+RECORDED: Final = "recorded"
+
+
+def recorded[F: Callable[..., Any]](function: F) -> F:
+    """Record the reads of the decorated route by every caller.
+
+    Reads by one key within one minute become one entry. A route without this decorator records the reads of people and
+    operators, if its method is GET.
+    """
+    vars(function)[RECORDED] = True
+    return function
+
+
+def is_recorded(function: Callable[..., Any]) -> bool:
+    """Whether the route *function* has the decorator."""
+    return RECORDED in vars(function)
