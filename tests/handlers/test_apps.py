@@ -18,13 +18,14 @@ from tests.handlers.requests import (
     Event,
     answer_of,
     called_by,
+    cloud_event,
     problem_of,
     recent_event,
     sample,
     segment_call,
     with_query,
 )
-from tests.handlers.sent_events import ACME, is_sdk_success, post_events, segment_batch
+from tests.handlers.sent_events import ACME, is_sdk_success, post_cloud_events, post_events, segment_batch
 from tests.use_cases.storing import store_of_app
 
 FIRST_APP, SECOND_APP = UUID(int=1), UUID(int=2)
@@ -64,6 +65,12 @@ def test_event_has_the_app_of_its_write_key(ingest: Function, aws: AwsAccount, a
     assert is_sdk_success(ingest(segment_batch(segment_call(1), segment_call(2), key=acme.write_key)))
 
     assert [row.app_id for row in events_in(aws.queue_url)] == [str(FIRST_APP), str(acme.app_id), str(acme.app_id)]
+
+
+def test_cloud_event_has_the_app_of_its_write_key(ingest: Function, aws: AwsAccount) -> None:
+    answer_of(ingest(post_cloud_events([cloud_event(1)], tenant=replace(ACME, app_id=FIRST_APP))))
+
+    assert [row.app_id for row in events_in(aws.queue_url)] == [str(FIRST_APP)]
 
 
 def test_held_event_has_the_app_of_its_write_key(ingest: Function, aws: AwsAccount, acme: Provisioned) -> None:

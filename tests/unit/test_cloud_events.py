@@ -16,7 +16,7 @@ from tests.unit.cloud_events import ACME, CLOUD_EVENT, NOW, faults, parse, raw, 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 ATTRIBUTES = (*CLOUD_EVENT, "data_base64", "platform", "datacontenttype", "dataschema", "extension")
-VALUES = (
+VALUES: tuple[object, ...] = (
     None, True, False, 0, -1, 1.5, 10**400, "", " ", "1.0", "a", "a\0", "aGk=", "t" * 101, "s" * 256, "s" * 5_000,
     "2026-11-24T00:00:00Z", "2026-11-24T00:00:00", "2016-12-31T23:59:60Z", "0001-01-01T00:00:00+23:00", [], [1], {},
     {"revenue": "1e999999999"}, {"userId": {"a": 1}},
@@ -115,7 +115,13 @@ def test_text_of_the_data_does_not_change() -> None:
 
 
 def test_extensions_are_kept_whatever_their_values() -> None:
-    extensions = {"traceparent": "00-1", "sampled": True, "n": 7, "nested": {"a": [1]}, "Upper_Case": None}
+    extensions: dict[str, Any] = {
+        "traceparent": "00-1",
+        "sampled": True,
+        "n": 7,
+        "nested": {"a": [1]},
+        "Upper_Case": None,
+    }
 
     assert json.loads(parse(**extensions).user_properties).items() >= extensions.items()
 

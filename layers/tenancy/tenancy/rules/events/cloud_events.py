@@ -112,6 +112,7 @@ def _row(raw: bytes, event: CloudEvent, timestamp: str, reception: BatchContext)
     revenue, currency = find_money(_data_members(event))
     return EventRow(
         organization_id=reception.organization_text,
+        app_id=reception.app_text,
         event_id=join_event_id(reception.organization_id, event.source, event.id),
         event_type=event.type,
         event_name=event.type,
