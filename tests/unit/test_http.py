@@ -16,6 +16,7 @@ from tenancy.errors import (
     MalformedRequestError,
     QuotaExceededError,
     RateLimitedError,
+    RatesTooLargeError,
     Refusal,
     SubdomainTakenError,
     UnauthenticatedError,
@@ -175,8 +176,10 @@ STATUSES_AND_CODES = {
     "409 conflict",
     "410 erased",
     "413 too_large",
+    "415 unsupported_media_type",
     "422 invalid",
     "422 idempotency_key_reused",
+    "422 rates_too_large",
     "429 rate_limited",
     "500 internal",
     "503 unavailable",
@@ -202,6 +205,8 @@ def made(kind: type[Refusal]) -> Refusal:
         return RateLimitedError("Because.", tier="starter", limit=100, retry_after=7)
     if kind is DowngradeBlockedError:
         return DowngradeBlockedError(["users"])
+    if kind is RatesTooLargeError:
+        return RatesTooLargeError(api=60_000, ingest=60_000, limit=80_000)
     return kind("acme") if kind is SubdomainTakenError else kind("Because.")
 
 

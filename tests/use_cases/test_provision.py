@@ -50,6 +50,11 @@ def test_provisioning_creates_an_admin_an_app_and_two_keys(databases: Databases,
         assert conn.execute("SELECT name, platform FROM apps").fetchall() == [("Default App", "web")]
         assert conn.execute("SELECT type FROM api_keys ORDER BY type").fetchall() == [("sk",), ("wk",)]
 
+
+def test_password_is_stored_as_a_slow_hash(databases: Databases, targets: OutboxTargets) -> None:
+    provision_organization(databases.platform, targets, new_organization("acme"), OPERATOR, now=NOW)
+
+    with databases.platform.transaction() as conn:
         passwords = conn.execute("SELECT password_hash FROM users").fetchall()
 
     assert passwords[0][0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")

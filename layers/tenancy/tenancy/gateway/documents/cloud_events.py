@@ -8,13 +8,13 @@ from tenancy.errors import UnsupportedMediaTypeError
 from tenancy.gateway.headers import CONTENT_TYPE
 from tenancy.gateway.http import Request
 
-STRUCTURED: Final = "application/cloudevents+json"
-BATCH: Final = "application/cloudevents-batch+json"
-IS_BATCH: Final[Mapping[str, bool]] = MappingProxyType({STRUCTURED: False, BATCH: True})
+STRUCTURED_MODE: Final = "application/cloudevents+json"
+BATCH_MODE: Final = "application/cloudevents-batch+json"
+IS_BATCH: Final[Mapping[str, bool]] = MappingProxyType({STRUCTURED_MODE: False, BATCH_MODE: True})
 CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})  # JSON event format: UTF-8, of which ASCII is a part
 MODES_TEXT: Final = (
-    f"Expected one Content-Type: {STRUCTURED} (structured mode, one event) or {BATCH} (batch mode, a list of events), "
-    "in UTF-8. Binary mode, with attributes in ce- headers, and other formats are not supported."
+    f"Expected one Content-Type: {STRUCTURED_MODE} (structured mode, one event) or {BATCH_MODE} (batch mode, a list "
+    "of events), in UTF-8. Binary mode, with attributes in ce- headers, and other formats are not supported."
 )
 
 
