@@ -52,9 +52,11 @@ def test_provisioning_creates_an_admin_an_app_and_two_keys(databases: Databases,
 
 
 def test_password_is_stored_as_a_slow_hash(databases: Databases, targets: OutboxTargets) -> None:
-    provision_organization(databases.platform, targets, new_organization("acme"), OPERATOR, now=NOW)
+    new = new_organization("acme")
 
-    with databases.platform.transaction() as conn:
+    provisioned = provision_organization(databases.platform, targets, new, OPERATOR, now=NOW)
+
+    with databases.functions.tenant_transaction(provisioned.organization.id) as conn:
         passwords = conn.execute("SELECT password_hash FROM users").fetchall()
 
     assert passwords[0][0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
