@@ -252,7 +252,7 @@ def test_event_over_the_quota_is_rejected_by_its_place(
         {"time": TOO_OLD_FOR_STARTER},
         {"data": {"a": "x" * 33_000}},
     ],
-    ids=str,
+    ids=["no id", "no subject", "no time", "too old", "too large"],
 )
 def test_openmeters_batch_with_an_invalid_event_is_refused(
     ingest: Function, aws: AwsAccount, servers: Servers, wrong: dict[str, object]
