@@ -16,7 +16,15 @@ from aws_lambda_powertools.event_handler.openapi.compat import ModelField
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
-from tenancy.errors import BODY, FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
+from tenancy.errors import (
+    BODY,
+    NO_ROUTE_TEXT,
+    FieldError,
+    InvalidError,
+    MalformedRequestError,
+    NotFoundError,
+    TooLargeError,
+)
 from tenancy.gateway.admission import admit_request
 from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
@@ -49,7 +57,7 @@ def api() -> APIGatewayRestResolver:
 
     @app.not_found
     def not_found(_: RouteNotFoundError) -> Response[str]:
-        raise NotFoundError("There is no such route.")
+        raise NotFoundError(NO_ROUTE_TEXT)
 
     @app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
     def invalid(error: RequestValidationError) -> Response[str]:
@@ -154,7 +162,7 @@ def _authorize(rights: Sequence[tuple[str, re.Pattern[str], Right]], request: Re
         (right for method, rule, right in rights if method == request.method and rule.fullmatch(request.path)), None
     )
     if right is None:
-        raise NotFoundError("There is no such route.")
+        raise NotFoundError(NO_ROUTE_TEXT)
     right(caller, find_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
     if len(request.query_values) > MAX_QUERY_MEMBERS:
         raise _too_many(QUERY, f"The query has {len(request.query_values)} members", MAX_QUERY_MEMBERS)
