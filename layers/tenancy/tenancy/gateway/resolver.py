@@ -21,7 +21,6 @@ from tenancy.errors import (
     NO_ROUTE_TEXT,
     FieldError,
     InvalidError,
-    MalformedRequestError,
     NotFoundError,
     TooLargeError,
 )
@@ -33,6 +32,7 @@ from tenancy.gateway.query import QUERY, list_query_errors
 from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
+from tenancy.rules.json_faults import malformed_json
 from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id, find_mentions, resolve
 from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
@@ -195,7 +195,7 @@ def parse_json(body: bytes) -> str:
         text = body.decode()
         document = msgspec.json.decode(text)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
-        raise MalformedRequestError("The body is not valid JSON.") from error
+        raise malformed_json(body, error) from error
     if _has_more_values(document, MAX_VALUES):
         raise _too_many(BODY, f"The body has more than {MAX_VALUES} members and elements", MAX_VALUES)
     if not isinstance(document, dict):
