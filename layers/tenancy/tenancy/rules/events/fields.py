@@ -9,13 +9,17 @@ from tenancy.rules.events.currencies import find_currency
 from tenancy.rules.events.money import format_money, parse_amount, round_money
 from tenancy.rules.events.row import DEFAULT_CURRENCY, BatchContext, InvalidEventError, format_row_time
 from tenancy.rules.members import JSON_NULL, check_object
+from tenancy.rules.tiers import QUOTAS
 
 TYPE_MAX_CHARACTERS: Final = 100
 # The first bytes of JSON texts and numbers.
 TEXT_START: Final = b'"'
 NUMBER_STARTS: Final = (b"-", *(str(digit).encode() for digit in range(10)))
 REVENUE_TEXT: Final = "Expected a decimal number, such as 9.99, as JSON number or text."
-TIME_OUT_OF_RANGE: Final = "Expected a time within the data retention of the tier and at most 24 hours ahead."
+
+# The tier is known only after the admission, so the text names the retention of each.
+RETENTIONS: Final = ", ".join(f"{quotas.data_retention_days} days ({tier})" for tier, quotas in QUOTAS.items())
+TIME_OUT_OF_RANGE: Final = f"Expected a time at most 24 hours ahead and within the tier's retention: {RETENTIONS}."
 
 
 def convert_time(moment: datetime, reception: BatchContext) -> str:
