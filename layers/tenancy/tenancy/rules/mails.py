@@ -14,8 +14,8 @@ QUOTA_EFFECTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "events": "Over the quota, events are held: another 10 % of the quota. Further events are refused.",
         "storage_bytes": (
-            "Over the quota, reports of stored bytes are refused. From the next hourly roll-up on, new events are held, "
-            "and after another 10 % of the quota of events they are refused."
+            "Over the quota, reports of stored bytes are refused. From the next hourly roll-up on, new events are "
+            "held, and after another 10 % of the quota of events they are refused."
         ),
     }
 )
