@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from tenancy.errors import NotFoundError
+from tenancy.errors import NO_ROUTE_TEXT, NotFoundError
 from tenancy.gateway.admission import show_admission
 from tenancy.gateway.documents.cloud_events import is_batch_mode
 from tenancy.gateway.documents.receipts import receipt_document
@@ -73,7 +73,7 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
             return answer_segment_calls(request)
         case "GET", _ if request.route == SETTINGS_ROUTE:
             return answer_settings(request)
-    raise NotFoundError("There is no such route.")
+    raise NotFoundError(NO_ROUTE_TEXT)
 
 
 def answer_events(request: Request) -> Response:

@@ -15,14 +15,21 @@ from tenancy.gateway.documents.metering import (
     reserved_document,
 )
 from tenancy.gateway.documents.own_organization import own_organization_document
-from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, statistics_document, usage_document
+from tenancy.gateway.documents.usage import (
+    MAX_DAYS,
+    GroupBy,
+    days_of,
+    parse_period,
+    statistics_document,
+    usage_document,
+)
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.parameters import AppId, Day, Id, WholeNumber
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.quotas import parse_metric
-from tenancy.rules.statistics import MAX_GROUPS, StatisticsOrder, StatisticsQuery
+from tenancy.rules.statistics import MAX_GROUPS, StatisticsOrder, StatisticsQuery, parse_dimensions
 from tenancy.rules.usage import Period
 from tenancy.settings import Settings
 from tenancy.use_cases.organizations.read_own_organization import read_own_organization
@@ -92,7 +99,7 @@ def show_usage(
 def show_statistics(
     from_: Annotated[Day | None, Query(alias="from")] = None,
     to: Annotated[Day | None, Query()] = None,
-    group_by: Annotated[str, Query()] = "day",
+    group_by: Annotated[GroupBy, Query()] = "day",
     app_id: Annotated[AppId | None, Query()] = None,
     order_by: Annotated[StatisticsOrder, Query()] = StatisticsOrder.KEY,
     cursor: Annotated[str | None, Query()] = None,
@@ -102,7 +109,7 @@ def show_statistics(
     tenant = tenant_of(app)
     now = datetime.now(UTC)
     period = parse_period(from_, to, today=now.date())
-    dimensions = list(dict.fromkeys(name for name in group_by.split(",") if name))
+    dimensions = parse_dimensions(group_by) or []
     query = StatisticsQuery(period=period, group_by=dimensions, order=order_by, app_id=app_id)
     page = read_statistics(db, clickhouse, tenant, query, now=now, cursor=cursor, limit=limit)
     return statistics_document(page, query.group_by)

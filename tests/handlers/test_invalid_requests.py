@@ -122,6 +122,16 @@ def test_invalid_query_is_422(
 
 
 @pytest.mark.usefixtures("secrets")
+def test_all_faults_of_a_query_are_listed(start: Start, acme: Provisioned) -> None:
+    query = {"group_by": "planet", "order_by": "foo", "limit": "0", "from": "x", "start": "2026-11-01"}
+    request = called_by(with_query(sample("usage", "stats"), **query), tenant_of(acme))
+
+    problem = problem_of(start("usage")(request), request, *INVALID)
+
+    assert {each["location"] for each in problem["errors"]} == {f"query/{name}" for name in query}
+
+
+@pytest.mark.usefixtures("secrets")
 def test_distant_dates_are_never_500(
     start: Start,
     acme: Provisioned,

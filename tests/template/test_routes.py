@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tenancy.errors import Refusal, UnauthenticatedError, UnavailableError
+from tenancy.errors import NO_ROUTE_TEXT, Refusal, UnauthenticatedError, UnavailableError
 from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
 from tests.handlers.functions import running
 from tests.template.app_source import resolver_routes
@@ -116,8 +116,12 @@ def test_only_the_default_of_4xx_keeps_the_status_of_each_refusal() -> None:
     assert {name for name, response in RESPONSES.items() if "StatusCode" not in response} == WITHOUT_STATUS
 
 
-def test_unknown_route_is_404() -> None:
-    assert RESPONSES["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == 404
+def test_unknown_route_is_refused_in_the_words_of_the_functions() -> None:
+    response = RESPONSES["MISSING_AUTHENTICATION_TOKEN"]
+
+    problem = json.loads(response["ResponseTemplates"]["application/json"])
+
+    assert (response["StatusCode"], problem["detail"]) == (404, NO_ROUTE_TEXT)
 
 
 @pytest.mark.parametrize("name", RESPONSES)
@@ -130,6 +134,7 @@ def test_gateway_response_is_a_problem_document(name: str) -> None:
     assert {"type", "title", "instance", "code", "request_id"} <= set(problem)
     assert problem.get("status") == response.get("StatusCode")
     assert problem["message"] == problem["detail"]
+    assert "ath" not in problem["instance"]  # neither `$context.path` nor `resourcePath`: a path may have a key in it
     assert response["ResponseParameters"]["Headers"]["Content-Type"] == "'application/problem+json'"
 
 

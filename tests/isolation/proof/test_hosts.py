@@ -7,7 +7,7 @@ from tests.isolation.proof.attack.calls import find_successful_call, request_for
 from tests.isolation.proof.attack.gateway import GatewayRequest, LocalGateway
 from tests.isolation.proof.proof_data import Credential, ProofData
 
-NO_ROUTE = "There is no such route."
+NO_ROUTE = "No route has this method and path."
 HOSTILE = "hostile.example.net"
 HOST_HEADERS = (
     ("Host", HOSTILE),

@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 from pydantic_core.core_schema import ErrorType
 
-from tenancy.errors import FieldError
+from tenancy.errors import BODY, FieldError
 from tenancy.rules.members import MAX_MEMBER_ERRORS, MISSING_TEXT, NO_OBJECT_TEXT, UNKNOWN_MEMBER_TEXT, locate
 
 PYDANTIC_TYPES: Final = frozenset(get_args(ErrorType))
@@ -39,6 +39,7 @@ UNITS: Final[Mapping[str | None, str]] = MappingProxyType(
     {None: "character", "Value": "character", "Dictionary": "member"}
 )
 UNIT_OF_LISTS: Final = "element"
+NO_BODY_TEXT: Final = "The request needs a body, a JSON object."
 OTHER: Final = ("invalid", "The value is not valid.")
 OWN_TEXT: Final = "value_error"  # a validator of ours raised a ValueError, whose text is for the client
 
@@ -57,6 +58,8 @@ def _field_error(entry: Mapping[str, Any]) -> FieldError:
 
 
 def _describe(entry: Mapping[str, Any]) -> tuple[str, str]:
+    if entry["type"] == "missing" and tuple(entry["loc"]) == (BODY,):
+        return "missing", NO_BODY_TEXT
     kind, context = str(entry["type"]), entry.get("ctx") or {}
     if kind not in PYDANTIC_TYPES:  # a PydanticCustomError of a validator of ours
         return kind, str(entry["msg"])

@@ -10,6 +10,7 @@ import msgspec
 from tenancy.errors import MalformedRequestError, QuotaExceededError, Refusal, UnauthenticatedError, shorten
 from tenancy.gateway.context import parse_context
 from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
+from tenancy.rules.credentials import redact_credentials
 from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
 from tenancy.rules.tenant import Caller
 
@@ -30,8 +31,9 @@ class Request:
 
     *headers* have names in lower case and the last value of each. *header_values* and *query_values* have all values.
 
-    *path* is without the stage and without a trailing slash, *instance* has both as sent. *route* is the path in the
-    template, with names for the parameters. Only the route is logged, because a path may contain a key.
+    *path* is without the stage and without a trailing slash. *instance* has both as sent, without credentials: answers
+    and the audit log show it. *route* is the path in the template, with names for the parameters. Only the route is
+    logged, because a path may contain a key.
     *path_parameters* are by those names. *sent_body* is the body as the event has it, Base64 if *is_base64*. *api_id*
     is API Gateway's id of the API.
 
@@ -99,7 +101,7 @@ def parse_request(event: Mapping[str, Any]) -> Request:
     return Request(
         method=event.get("httpMethod") or "",
         path=_route_path(path),
-        instance=context.get("path") or path,
+        instance=redact_credentials(context.get("path") or path),
         route=event.get("resource") or "",
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
         header_values=parse_header_values(event),

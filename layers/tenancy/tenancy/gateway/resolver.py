@@ -17,7 +17,14 @@ from aws_lambda_powertools.event_handler.openapi.compat import ModelField
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
-from tenancy.errors import BODY, FieldError, InvalidError, MalformedRequestError, NotFoundError, TooLargeError
+from tenancy.errors import (
+    BODY,
+    NO_ROUTE_TEXT,
+    FieldError,
+    InvalidError,
+    NotFoundError,
+    TooLargeError,
+)
 from tenancy.gateway.admission import admit_request
 from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
@@ -27,6 +34,7 @@ from tenancy.gateway.recorded_reads import is_recorded
 from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
+from tenancy.rules.json_faults import malformed_json
 from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id, find_mentions, resolve
 from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
@@ -61,7 +69,7 @@ def api() -> APIGatewayRestResolver:
 
     @app.not_found
     def not_found(_: RouteNotFoundError) -> Response[str]:
-        raise NotFoundError("There is no such route.")
+        raise NotFoundError(NO_ROUTE_TEXT)
 
     @app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
     def invalid(error: RequestValidationError) -> Response[str]:
@@ -178,7 +186,7 @@ def _authorize(route: DeclaredRoute | None, request: Request, caller: Caller) ->
         InvalidError: the query has more members than any route takes.
     """
     if route is None:
-        raise NotFoundError("There is no such route.")
+        raise NotFoundError(NO_ROUTE_TEXT)
     route.right(caller, find_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
     if len(request.query_values) > MAX_QUERY_MEMBERS:
         raise _too_many(QUERY, f"The query has {len(request.query_values)} members", MAX_QUERY_MEMBERS)
@@ -211,7 +219,7 @@ def parse_json(body: bytes) -> str:
         text = body.decode()
         document = msgspec.json.decode(text)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
-        raise MalformedRequestError("The body is not valid JSON.") from error
+        raise malformed_json(body, error) from error
     if _has_more_values(document, MAX_VALUES):
         raise _too_many(BODY, f"The body has more than {MAX_VALUES} members and elements", MAX_VALUES)
     if not isinstance(document, dict):

@@ -9,12 +9,18 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.rules.api_keys import ApiKey, KeyType, find_key
 
 MAX_CREDENTIAL_CHARACTERS: Final = 8192
 ALGORITHMS: Final = frozenset({"ES256", "RS256"})
+# The look-behind keeps the search linear. A key counts also in pieces and with typing errors.
+SECRET: Final = re.compile(
+    r"(?:pk|sk|wk)_[0-9A-Za-z]{16,}|(?<![\w-])(?=[\w-]*eyJ)[\w-]++\.[\w-]+\.[\w-]*", re.ASCII | re.IGNORECASE
+)
+REDACTED: Final = "…"
 JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
@@ -64,6 +70,16 @@ def find_basic_key(credential: str) -> ApiKey | None:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return None
     return find_key(user_name)
+
+
+def redact_credentials(path: str) -> str:
+    """Return *path* with `…` in place of each text in it that looks like a key or an access token.
+
+    A path with such a text is returned without percent-encoding.
+    """
+    readable = unquote(path)
+    redacted = SECRET.sub(REDACTED, readable)
+    return path if redacted == readable else redacted
 
 
 def is_jwt(text: str) -> bool:

@@ -8,6 +8,19 @@ from typing import Any, Final
 EXPORT_LINKS_MAILED: Final = 20  # of the files of an export, the manifest first
 
 
+# What happens over the quota of a metric (docs/api.md, "Limits and quotas").
+OTHER_QUOTA_EFFECT: Final = "Over the quota, requests that need more of it are refused."
+QUOTA_EFFECTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "events": "Over the quota, events are held: another 10 % of the quota. Further events are refused.",
+        "storage_bytes": (
+            "Over the quota, reports of stored bytes are refused. From the next hourly roll-up on, new events are "
+            "held, and after another 10 % of the quota of events they are refused."
+        ),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """A message in plain text.
@@ -52,6 +65,7 @@ The platform operator has both keys. Ask the operator for them.
             "{percent} % of your quota of {metric} is used",
             """\
 Your organization has used {used} of {limit} {metric}. That is at least {percent} % of its quota.
+{effect}
 
 GET /v1/usage returns the current usage and all quotas. {larger_tier}
 """,
@@ -99,6 +113,11 @@ The files are deleted at {{expires_at}}.
         ),
     }
 )
+
+
+def describe_quota_effect(metric: str) -> str:
+    """Return the sentence of a quota mail that says what happens over the quota of *metric*."""
+    return QUOTA_EFFECTS.get(metric, OTHER_QUOTA_EFFECT)
 
 
 def describe_larger_tier(upgrade_url: str | None) -> str:

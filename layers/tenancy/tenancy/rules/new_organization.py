@@ -36,7 +36,7 @@ class NewOrganization(BaseModel):
         label = subdomain.lower() if subdomain.isascii() else subdomain
         if not is_subdomain(label):
             raise ValueError(
-                "Expected 1 to 63 characters of a-z, 0-9 and -. "
+                "Expected 1 to 63 characters of a-z, 0-9 and -. A-Z becomes lower case. "
                 "It must not start or end with -, and must not have - in both the third and the fourth place."
             )
         return label

@@ -47,6 +47,11 @@ class OrganizationStatus(StrEnum):
     ERASING = "erasing"
     ERASED = "erased"
 
+    @property
+    def sentence(self) -> str:
+        """The status as a sentence for people."""
+        return f"The organization is {'being erased' if self is OrganizationStatus.ERASING else self}."
+
 
 CHANGEABLE: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUSPENDED})
 

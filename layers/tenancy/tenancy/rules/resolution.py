@@ -100,6 +100,7 @@ class Resolution:
     outcome: ResolutionOutcome
     organization_id: UUID | None
     trace: tuple[JudgedMention, ...]
+    is_operators: bool = False
 
     @property
     def disagreeing(self) -> tuple[MentionSource, ...]:
@@ -119,11 +120,7 @@ class Resolution:
         match self.outcome:
             case ResolutionOutcome.MISMATCH:
                 named = ", ".join(source.replace("_", " ") for source in sources)
-                raise TenantMismatchError(
-                    f"The request names a different organization than its credential in: {named}. "
-                    "Remove or correct it.",
-                    sources,
-                )
+                raise TenantMismatchError(f"{self._describe_mismatch(named)} Remove or correct it.", sources)
             case ResolutionOutcome.FOREIGN_PATH:
                 raise ForeignPathError(sources)
             case ResolutionOutcome.FORBIDDEN:
@@ -131,6 +128,16 @@ class Resolution:
                     "A request with a platform key must name the organization in the path, "
                     "not in X-Organization-ID or Host."
                 )
+
+    def _describe_mismatch(self, named: str) -> str:
+        if not self.is_operators:
+            return f"The request names a different organization than its credential in: {named}."
+        if self.organization_id is not None:
+            return f"The request names a different organization than its path in: {named}."
+        return (
+            f"The request names an organization in: {named}. A platform key has no organization of its own, and names "
+            "one only in the path."
+        )
 
 
 def resolve(
@@ -164,7 +171,12 @@ def resolve(
         JudgedMention(mention=mention, verdict=verdict) for mention, verdict in zip(mentions, verdicts, strict=False)
     )
     disagreeing = {step.mention.source for step in trace if step.verdict is MentionVerdict.DISAGREES}
-    return Resolution(outcome=_outcome(caller, disagreeing), organization_id=selected, trace=trace)
+    return Resolution(
+        outcome=_outcome(caller, disagreeing),
+        organization_id=selected,
+        trace=trace,
+        is_operators=isinstance(caller, Operator),
+    )
 
 
 def find_id(text: str) -> UUID | None:

@@ -14,8 +14,15 @@ from tenancy.rules.cursors import PagedList
 from tenancy.rules.usage import Period
 
 DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency", "app_id")
+DIMENSIONS_TEXT: Final = f"`group_by` must be a comma-separated list of: {', '.join(DIMENSIONS)}."
 NO_APP: Final = UUID(int=0)  # stands for the app of events without one
 MAX_GROUPS: Final = 1_000  # of a page: the default and the maximum
+
+
+def parse_dimensions(text: str) -> list[str] | None:
+    """Return the dimensions in a *text* joined by commas, each once, or None if one is unknown."""
+    names = list(dict.fromkeys(filter(None, text.split(","))))
+    return names if set(names) <= set(DIMENSIONS) else None
 
 
 class StatisticsOrder(StrEnum):

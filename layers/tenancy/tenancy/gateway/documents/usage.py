@@ -3,19 +3,36 @@
 from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.pages import page_document, pagination_document
 from tenancy.rules.cursors import Page, PagedList
-from tenancy.rules.statistics import Statistics
+from tenancy.rules.statistics import DIMENSIONS_TEXT, Statistics, parse_dimensions
 from tenancy.rules.usage import DailyUsage, Period, month_of
 from tenancy.use_cases.usage.read_usage import UsageReport
 
 FIRST_DAY: Final = date(2000, 1, 1)
 LAST_DAY: Final = date(2100, 1, 1)  # ClickHouse's Date ends in 2149
 MAX_DAYS: Final = 1_000  # of a page of usage: the default and the maximum
+
+
+def check_dimensions(text: str) -> str:
+    """Return *text* if it is a list of dimensions.
+
+    Raises:
+        PydanticCustomError: it names another one.
+    """
+    if parse_dimensions(text) is None:
+        raise PydanticCustomError("unknown", DIMENSIONS_TEXT)
+    return text
+
+
+GroupBy = Annotated[str, AfterValidator(check_dimensions)]
 
 
 def parse_period(start: date | None, end: date | None, *, today: date) -> Period:

@@ -15,6 +15,7 @@ from tenancy.errors import BODY, FieldError, InvalidError, MalformedRequestError
 from tenancy.rules.events.event_errors import IGNORED_MEMBERS
 from tenancy.rules.events.repair import repair_json, replace_nul
 from tenancy.rules.events.row import MAX_EVENT_BYTES
+from tenancy.rules.json_faults import GZIP_MAGIC, NOT_UTF8_TEXT, malformed_json
 from tenancy.rules.members import (
     JSON_NULL,
     KnownMember,
@@ -29,7 +30,6 @@ from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_mentions
 
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_EVENTS: Final = 2_500
-GZIP_MAGIC: Final = b"\x1f\x8b"
 GZIP_WINDOW_BITS: Final = 31
 MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -88,7 +88,6 @@ SEGMENT_MEMBERS: Final[Mapping[str, KnownMember]] = MappingProxyType(
 BATCH_MEMBERS: Final[Mapping[str, KnownMember]] = MappingProxyType(
     {"events": KnownMember(check=check_list, is_required=True)}
 )
-NO_JSON_TEXT: Final = "The body is not valid JSON."
 INVALID_BODY_TEXT: Final = "The body is not valid. `errors` lists the fields."
 
 
@@ -108,7 +107,7 @@ def decode_body(body: bytes) -> bytes:
     try:
         body.decode()
     except UnicodeDecodeError as error:
-        raise MalformedRequestError("The body is not UTF-8.") from error
+        raise MalformedRequestError(NOT_UTF8_TEXT) from error
     return body.removeprefix(BYTE_ORDER_MARK)
 
 
@@ -255,7 +254,7 @@ def _decode_json[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     except msgspec.ValidationError:
         raise
     except (msgspec.DecodeError, RecursionError) as error:
-        raise MalformedRequestError(NO_JSON_TEXT) from error
+        raise malformed_json(body, error) from error
 
 
 def _split(body: bytes) -> dict[str, msgspec.Raw] | None:
@@ -267,7 +266,7 @@ def _split(body: bytes) -> dict[str, msgspec.Raw] | None:
     try:
         return find_members(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise MalformedRequestError(NO_JSON_TEXT) from error
+        raise malformed_json(body, error) from error
 
 
 def _invalid_members(body: bytes, known: Mapping[str, KnownMember]) -> InvalidError:

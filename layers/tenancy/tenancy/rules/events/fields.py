@@ -15,7 +15,10 @@ TYPE_MAX_CHARACTERS: Final = 100
 TEXT_START: Final = b'"'
 NUMBER_STARTS: Final = (b"-", *(str(digit).encode() for digit in range(10)))
 REVENUE_TEXT: Final = "Expected a decimal number, such as 9.99, as JSON number or text."
-TIME_OUT_OF_RANGE: Final = "Expected a time within the data retention of the organization and at most 24 hours ahead."
+TIME_OUT_OF_RANGE: Final = (
+    "Expected a time at most 24 hours ahead and within the data retention of the organization, which "
+    "GET /v1/organizations/current shows."
+)
 
 
 def convert_time(moment: datetime, reception: BatchContext) -> str:

@@ -141,7 +141,7 @@ def _require_alive(conn: Connection, organization_id: UUID) -> None:
     organization = require_existing(find_organization(conn, organization_id))
     if organization.status not in ALIVE:
         raise TransitionNotAllowedError(
-            f"The organization is {organization.status}. Dead letters are redriven only for active and suspended ones."
+            f"{organization.status.sentence} Dead letters are redriven only for active and suspended ones."
         )
 
 

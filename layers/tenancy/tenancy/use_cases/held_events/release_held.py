@@ -97,7 +97,7 @@ def release_all(
     """
     first_kept, status = _first_kept(platform_db, organization_id, now)
     if status not in RELEASABLE:
-        raise TransitionNotAllowedError(f"The organization is {status}. Its held events cannot be released.")
+        raise TransitionNotAllowedError(f"{status.sentence} Its held events cannot be released.")
     due = DueEvents(organization_id=organization_id, first_kept=first_kept, now=now)
     with _lease(platform_db, organization_id, now) as is_taken, _clickhouse_errors():
         if is_taken and _is_releasable(platform_db, organization_id):  # again, under the lease

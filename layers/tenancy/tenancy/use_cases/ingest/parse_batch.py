@@ -9,17 +9,26 @@ from typing import Final
 
 from msgspec import Raw, structs
 
-from tenancy.errors import MAX_ERRORS, FieldError, InvalidError, MalformedRequestError, TooLargeError
+from tenancy.errors import (
+    BODY,
+    MAX_ERRORS,
+    FieldError,
+    InvalidError,
+    MalformedRequestError,
+    TenantMismatchError,
+    TooLargeError,
+)
 from tenancy.rules.events.batch import Batch, SegmentBatch
 from tenancy.rules.events.cloud_event_errors import explain_invalid_cloud_event, refuse_invalid_cloud_event
 from tenancy.rules.events.cloud_events import ExplainCloudEvent, parse_cloud_event
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.event_errors import MAX_EXPLAINED, refuse_invalid_event
+from tenancy.rules.events.fields import TIME_OUT_OF_RANGE
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
 from tenancy.rules.events.shared_members import SharedMembers
-from tenancy.rules.members import within_body
-from tenancy.rules.resolution import Mention, MentionSource, find_mentions, resolve
+from tenancy.rules.members import locate, within_body
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
 
 EVENTS_MEMBER: Final = "events"  # of the body of POST /v1/events
@@ -42,7 +51,11 @@ class EventPlaces:
 
     def locate(self, errors: Iterable[FieldError], index: int) -> tuple[FieldError, ...]:
         """Return *errors* of the event at *index* with their locations in the body."""
-        return tuple(within_body(errors, *((*self.steps, index) if self.is_list else ())))
+        return tuple(within_body(errors, *self.steps_to(index)))
+
+    def steps_to(self, index: int) -> tuple[str | int, ...]:
+        """Return the steps from the body to the event at *index*."""
+        return (*self.steps, index) if self.is_list else ()
 
 
 class NoValidEventError(InvalidError):
@@ -51,9 +64,15 @@ class NoValidEventError(InvalidError):
     *rejected* has all events at fault.
     """
 
-    def __init__(self, rejected: Sequence[Rejection], errors: Sequence[FieldError] = ()) -> None:
-        """List the *errors* of the batch's own members, and of the first rejected events."""
+    def __init__(
+        self, rejected: Sequence[Rejection], errors: Sequence[FieldError] = (), *, is_batch: bool = True
+    ) -> None:
+        """List the *errors* of the batch's own members, and of the first rejected events.
+
+        Without *is_batch* the request is one call.
+        """
         detail = "The batch is not valid." if errors else "No event of the batch is valid."
+        detail = detail if is_batch else "The call is not valid."
         shown = chain(errors, chain.from_iterable(each.errors for each in rejected))
         super().__init__(f"{detail} `errors` lists the fields.", errors=list(islice(shown, MAX_ERRORS)))
         self.rejected = tuple(rejected)
@@ -154,7 +173,7 @@ class ParsedBatch:
         error = FieldError(
             location=self.places.time_member,
             code="out_of_range",
-            message=f"Expected a time at most {retention_days} days ago and at most 24 hours ahead.",
+            message=TIME_OUT_OF_RANGE,
         )
         rejected = [
             Rejection(index=index, event_id=row.event_id, errors=self.places.locate([error], index))
@@ -254,9 +273,12 @@ def _parse(
     for index, raw in enumerate(raws):
         try:
             rows[index] = (first if len(rejected) < MAX_EXPLAINED else further)(bytes(raw), context)
+        except TenantMismatchError as error:
+            place = locate(BODY, *places.steps_to(index), ORGANIZATION_MEMBER)
+            raise TenantMismatchError(f"{error.detail} It is at {place}.", error.sources) from error
         except InvalidEventError as error:
             located = places.locate(error.errors, index)
             rejected.append(Rejection(index=index, event_id=error.event_id, errors=located))
     if errors or not rows:
-        raise NoValidEventError(rejected, errors)
+        raise NoValidEventError(rejected, errors, is_batch=places.is_list)
     return ParsedBatch.of(rows, rejected, context, places)

@@ -109,8 +109,8 @@ def _lock_changeable(conn: Connection, organization_id: UUID, change: Organizati
             lock_seats(conn, organization_id, metric)  # first, as `claim_seat` does: the same order prevents deadlocks
     organization = require_existing(lock_organization(conn, organization_id))
     if organization.status not in CHANGEABLE:
-        status, allowed = organization.status, " or ".join(sorted(CHANGEABLE))
-        raise TransitionNotAllowedError(f"The organization is {status}. It can be changed only while {allowed}.")
+        allowed = " or ".join(sorted(CHANGEABLE))
+        raise TransitionNotAllowedError(f"{organization.status.sentence} It can be changed only while {allowed}.")
     blockers = list(_blockers(conn, organization, change.apply_to(organization)))
     if blockers:
         raise DowngradeBlockedError(blockers)

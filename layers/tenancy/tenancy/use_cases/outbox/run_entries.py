@@ -13,7 +13,7 @@ from uuid import UUID
 
 from tenancy.errors import InternalError, Refusal
 from tenancy.rules.durations import EXPORT_LINK_LIFETIME, OUTBOX_CLAIM_TIME, OUTBOX_FIRST_BACKOFF, OUTBOX_MAX_BACKOFF
-from tenancy.rules.mails import TEMPLATES, describe_larger_tier, render_mail
+from tenancy.rules.mails import TEMPLATES, describe_larger_tier, describe_quota_effect, render_mail
 from tenancy.rules.usage_plans import UsagePlan
 from tenancy.stores.aws.event_bus import EventBus
 from tenancy.stores.aws.executions import Executions
@@ -237,7 +237,11 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry)
                 organization_id, render_mail(entry.kind, {**payload, "links": "\n".join(links)})
             )
         case OutboxKind.QUOTA_MAIL:
-            values = {**payload, "larger_tier": describe_larger_tier(targets.upgrade_url)}
+            values = {
+                **payload,
+                "effect": describe_quota_effect(payload["metric"]),
+                "larger_tier": describe_larger_tier(targets.upgrade_url),
+            }
             _require_target(targets.mailer).send(organization_id, render_mail(entry.kind, values))
         case kind if kind in TEMPLATES:
             _require_target(targets.mailer).send(organization_id, render_mail(kind, payload))
