@@ -11,14 +11,20 @@ from tenancy.rules.api_keys import KeyType, generate_key
 
 KEYS = {key_type: generate_key(key_type).text for key_type in KeyType}
 TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
-SECRETS = [*KEYS.values(), TOKEN, KEYS[KeyType.SECRET][:-1], KEYS[KeyType.SECRET] + "x", KEYS[KeyType.SECRET].upper()]
+SECRETS = {
+    **KEYS,
+    "token": TOKEN,
+    "cut off": KEYS[KeyType.SECRET][:-1],
+    "too long": KEYS[KeyType.SECRET] + "x",
+    "upper case": KEYS[KeyType.SECRET].upper(),
+}
 PATHS = [
     *("/v1/projects/{}/settings", "/v1/organizations/{}", "/v1/organizations/{}/audit", "/v1/{}", "/v1/exports/{}"),
     *("/v1/usage/{}", "/v1/x{}", "/v1/a=b:{};c", "/v1/projects/%20{}%00/settings"),
 ]
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 @pytest.mark.parametrize("path", PATHS)
 def test_instance_has_no_credential_of_the_path(path: str, secret: str) -> None:
     for sent in (path.format(secret), path.format(quote(secret).replace("_", "%5F").replace(".", "%2e"))):
