@@ -25,7 +25,7 @@ from tests.use_cases.admitting import cached_standing
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
-RATE = 3_000  # above that of each tier
+RATE = 30_000  # above that of each tier
 CHANGE = OrganizationChange(
     name="Acme 2",
     tier=Tier.GROWTH,

@@ -47,7 +47,11 @@ INSERT_ORGANIZATIONS = """
            now(), 'deleted', now(), now(), repeat(%(large)s, %(reason)s), %(overrides)s
     FROM generate_series(1, %(rows)s) AS n
 """
-LARGEST_OVERRIDES = {name: bounds.most for name, bounds in BOUNDS.items()} | dict.fromkeys(FLAG_NAMES, False)
+LARGEST_OVERRIDES = {
+    **{name: bounds.most for name, bounds in BOUNDS.items()},
+    **dict.fromkeys(FLAG_NAMES, False),
+    "ingest_requests_per_minute": 20_000,  # both rates have a largest sum
+}
 ENLARGE_OVERRIDES = "UPDATE organizations SET overrides = %(overrides)s WHERE id = %(organization_id)s"
 ENLARGE_ORGANIZATION = "UPDATE organizations SET name = repeat(%s, 255) WHERE id = %s"
 INSERT_ENTRIES = """
