@@ -3,6 +3,7 @@
 The resources are made inside moto, without HTTP: every test needs them, and requests would cost most of its time.
 """
 
+from collections.abc import Iterable
 from copy import copy
 from functools import cache
 from typing import Final
@@ -60,6 +61,12 @@ def put_secret(name: str, text: str) -> None:
     if name in backend.secrets:
         backend.secrets.pop(name)
     backend.create_secret(name, text, None, None, None, None, None, [], force_overwrite=False)
+
+
+def put_objects(bucket: str, keys: Iterable[str]) -> None:
+    """Put small objects with these *keys* into *bucket*, without HTTP."""
+    for key in keys:
+        s3_backends[ACCOUNT]["aws"].put_object(bucket, key, b"1")
 
 
 def _make_queue(name: str, moto_url: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from tenancy.errors import UnavailableError
 from tenancy.stores.aws.dead_letter_objects import READ_AT_ONCE, DeadLetterObjects
+from tests.aws_account import put_objects
 from tests.given import DEAD_LETTERS_BUCKET, REGION
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -37,8 +38,7 @@ def test_letters_with_an_object_are_found() -> None:
 
 
 def test_letter_is_found_behind_many_objects() -> None:
-    for number in range(1_001):
-        OBJECTS.put_body(ACME, UUID(int=number), "body")
+    put_objects(DEAD_LETTERS_BUCKET, (f"{ACME}/{UUID(int=number)}" for number in range(1_001)))
     OBJECTS.put_body(ACME, LETTERS[-1], "body")
 
     assert OBJECTS.find_stored(ACME, [UUID(int=2), LETTERS[0], LETTERS[-1]]) == {UUID(int=2), LETTERS[-1]}

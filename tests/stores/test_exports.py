@@ -13,6 +13,7 @@ import pytest
 
 from tenancy.errors import UnavailableError
 from tenancy.stores.aws.exports import Exports
+from tests.aws_account import put_objects
 from tests.given import EXPORTS_BUCKET, REGION
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -23,8 +24,7 @@ ACME, GLOBEX = UUID(int=1, version=4), UUID(int=2, version=4)
 def test_all_versions_of_one_organizations_files_are_deleted() -> None:
     s3: Any = boto3.client("s3", region_name=REGION)
     s3.put_bucket_versioning(Bucket=EXPORTS_BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    for number in range(1_003):
-        EXPORTS.put(ACME, f"file-{number}", b"1")
+    put_objects(EXPORTS_BUCKET, (f"{ACME}/file-{number}" for number in range(1_003)))
     EXPORTS.put(ACME, "file-0", b"2")
     s3.delete_object(Bucket=EXPORTS_BUCKET, Key=f"{ACME}/file-1")
     EXPORTS.put(GLOBEX, "file", b"1")

@@ -196,7 +196,7 @@ def test_arbitrary_value_is_a_row_or_refused(member: str, value: Anything) -> No
 def test_deep_call_is_a_row_or_refused() -> None:
     outcomes = []
 
-    for depth in (5_000, *range(9_000, 10_010)):
+    for depth in (5_000, *range(9_000, 10_010, 3)):
         text = b'{"type":"track","userId":"u","x":' + b"[" * depth + b"]" * depth + b"}"
         try:
             batch = parse_segment_text(text, is_batch=False)
