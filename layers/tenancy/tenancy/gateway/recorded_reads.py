@@ -17,5 +17,5 @@ def recorded[F: Callable[..., Any]](function: F) -> F:
 
 
 def is_recorded(function: Callable[..., Any]) -> bool:
-    """Whether the route *function* has the decorator."""
+    """Tell whether the route *function* has the decorator."""
     return RECORDED in vars(function)

@@ -110,9 +110,9 @@ def change_overrides(overrides: Overrides, changes: Mapping[str, OverrideValue |
 
 
 def left_retention_days(tier: Tier, retention_days: int | None) -> int:
-    """Return the days that an organization kept events before it changed.
+    """Return the days for which an organization kept events before a change.
 
-    *retention_days* is None in a row of the release before, which knew no overrides. The number is that of *tier*.
+    *retention_days* is None in a row of the release before, which knew no overrides. Then the days of *tier* apply.
     """
     return QUOTAS[tier].data_retention_days if retention_days is None else retention_days
 

@@ -12,10 +12,10 @@ EXPORT_LINKS_MAILED: Final = 20  # of the files of an export, the manifest first
 OTHER_QUOTA_EFFECT: Final = "Over the quota, requests that need more of it are refused."
 QUOTA_EFFECTS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "events": "Over the quota, events are held: another 10 % of the quota. Further events are refused.",
+        "events": "Over the quota, another 10 % of the quota is held. Further events are refused.",
         "storage_bytes": (
-            "Over the quota, reports of stored bytes are refused. From the next hourly roll-up on, new events are "
-            "held, and after another 10 % of the quota of events they are refused."
+            "Over the quota, reports of stored bytes are refused. From the next hour on, new events are held. After "
+            "another 10 % of the quota of events, further events are refused."
         ),
     }
 )

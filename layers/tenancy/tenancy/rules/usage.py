@@ -42,7 +42,7 @@ class DailyEvents:
 class RequestCounts:
     """The requests of *all* credentials, and those of secret keys and members among them (*management*).
 
-    The others are those of write keys. Requests are stored in this way, because a release before stores all of them.
+    The others are those of write keys. The release before stores only *all*, so it is stored instead of *ingest*.
     """
 
     all: int
@@ -126,7 +126,7 @@ class HeldUsage:
 class DailyUsage:
     """The usage of an organization on one UTC day.
 
-    Before requests were counted apart, all of a day are *ingest_requests* (docs/decisions/0048-ingest-rate.md).
+    A day from before requests were counted apart has only *ingest_requests* (docs/decisions/0048-ingest-rate.md).
     """
 
     metric_date: date
