@@ -1,4 +1,4 @@
-"""A refused body is described by its own fault: empty, compressed, nested too deeply, a number, or no JSON."""
+"""The refusal of a body names its fault, such as no JSON, compression or deep nesting."""
 
 import gzip
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Routes whose answers show events or link to them. The audit log has their reads, also those by keys."""
+"""Routes whose answers show events or link to them.
+
+The audit log has all reads of these routes, also those by keys.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The rate limit: a number of requests per minute, then a block of one minute, except for write keys.
+"""The rate limit: a number of requests per minute, then a block of one minute.
 
 The minute begins with its first request. The block begins with the first request over the limit. Write keys have no
 block: they are refused until their minute ends. The rule is that of the npm package rate-limiter-flexible (points,

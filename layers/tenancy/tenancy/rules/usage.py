@@ -40,9 +40,10 @@ class DailyEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCounts:
-    """The requests of *all* credentials, and those of secret keys and members among them (*management*).
+    """The numbers of requests of an organization.
 
-    The others are those of write keys. The release before stores only *all*, so it is stored instead of *ingest*.
+    *all* are those of all credentials, *management* those of secret keys and members among them. The others are those
+    of write keys. The release before stores only *all*, so it is stored instead of *ingest*.
     """
 
     all: int

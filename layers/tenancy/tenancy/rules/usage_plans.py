@@ -1,4 +1,4 @@
-"""The usage plans of API Gateway: a rough throttle of each gateway key, around the exact rate limits of admission."""
+"""The usage plans of API Gateway: rough throttles around the exact rate limits of admission."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

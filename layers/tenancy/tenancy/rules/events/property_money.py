@@ -1,4 +1,4 @@
-"""Reads money from properties whose members are free: calls of Segment SDKs, and data of CloudEvents."""
+"""Reads money from properties of any content: of Segment calls, and data of CloudEvents."""
 
 from collections.abc import Mapping
 from decimal import Decimal
