@@ -67,7 +67,7 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
             return answer_events(request)
         case "POST", "/cloudevents":
             return answer_cloud_events(request)
-        case "POST", "/api/v1/events":  # which OpenMeter's SDK appends to its base URL
+        case "POST", "/api/v1/events":  # OpenMeter's SDK appends this path to its base URL
             return answer_openmeter_events(request)
         case "POST", path if path in BATCH_PATHS or path in TYPE_OF_PATH:
             return answer_segment_calls(request)
@@ -90,7 +90,7 @@ def answer_events(request: Request) -> Response:
 
 
 def answer_cloud_events(request: Request) -> Response:
-    """Ingest CloudEvents. The answer is that of POST /v1/events."""
+    """Ingest CloudEvents, and answer as POST /v1/events does."""
     now = datetime.now(UTC)
     receipt = ingest_events(request, parse_cloud_events_of(request, now=now), now=now)
     return json_answer(200, receipt_document(receipt))
@@ -107,7 +107,10 @@ def answer_openmeter_events(request: Request) -> Response:
 
 
 def parse_cloud_events_of(request: Request, *, now: datetime) -> Parse:
-    """Return the parser of the CloudEvents in *request*, which is called after its caller is authorized."""
+    """Return the parser of the CloudEvents in *request*.
+
+    It is called after the caller is authorized.
+    """
 
     def parse(tenant: Tenant) -> ParsedBatch:
         is_batch = is_batch_mode(request)

@@ -1,4 +1,4 @@
-"""Usage: show it with its statistics and limits, and take the usage that clients report and reserve."""
+"""Usage: show usage, statistics and limits, and take reports and reservations of usage."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus

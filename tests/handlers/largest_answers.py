@@ -380,7 +380,7 @@ def events(large: Largest, route: Route) -> Iterator[Event]:
 
 @largest("POST /cloudevents")
 def cloud_events(large: Largest, route: Route) -> Iterator[Event]:
-    """Send CloudEvents that are rejected with long ids, and some that are rejected for several attributes."""
+    """Send CloudEvents whose rejections have long ids or several errors."""
     for rejected in ({"source": "\1", "id": "\1" * 40}, {"source": LARGE, "id": LARGE * 247}, {}):
         body = [cloud_event(1), *(dict(rejected) for _ in range(MAX_EVENTS - 1))]
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

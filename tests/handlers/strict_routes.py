@@ -107,7 +107,9 @@ def sampled_query_members() -> set[tuple[str, str]]:
 
 
 def strict_routes() -> Iterator[StrictRoute]:
-    """Yield each route but those of Segment SDKs. The sample of a CloudEvent is in structured mode.
+    """Yield each route except those of Segment SDKs.
+
+    The sample of a CloudEvent is in structured mode.
 
     Raises:
         KeyError: a route has no sample in events/.

@@ -1,4 +1,4 @@
-"""A shop's visitors lose no call: Segment's browser SDK in Chromium, one request for each call."""
+"""The visitors of a shop lose no call of Segment's browser SDK in Chromium."""
 
 import json
 import os

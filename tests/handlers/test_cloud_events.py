@@ -1,4 +1,4 @@
-"""POST /v1/cloudevents and OpenMeter's path: modes, answers, and that every taken event is in the queue."""
+"""POST /v1/cloudevents and OpenMeter's path: modes, answers, and taken events in the queue."""
 
 import gzip
 import json

@@ -69,7 +69,7 @@ def test_custom_resource_waits_for_its_functions_retries(name: str) -> None:
 
 
 def test_ingest_is_deployed_after_the_writers_of_its_rows() -> None:
-    """Else load of the release before gets rows with columns that it does not know."""
+    """Otherwise `load` of the release before gets rows with columns that it does not know."""
     writers = {LOGICAL_IDS[function] for function in FOLDERS if "clickhouse_writer" in app(function).read_text()}
 
     assert {*RESOURCES["Ingest"]["DependsOn"]} == writers - {"Migrate"} | {"Schemas"}

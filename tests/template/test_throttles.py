@@ -118,7 +118,7 @@ def test_preflight_has_the_rate_of_its_kind_of_route(path: str) -> None:
 
 @pytest.mark.parametrize("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
 def test_preflights_of_browsers_pass_beside_their_calls(method: Method) -> None:
-    """A browser sends one for each path (tests/handlers/test_browser.py), and keeps its answer for two hours."""
+    """A browser sends a preflight for each path, and keeps its answer for two hours."""
     calls = LARGEST_TIER.ingest_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
 
     assert PREFLIGHT_MAX_AGE_SECONDS == 2 * 60 * 60

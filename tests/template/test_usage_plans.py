@@ -1,4 +1,4 @@
-"""Usage plans: one for each tier, at twice its two rate limits, one for larger rates, and one for the platform."""
+"""Usage plans: one for each tier, one for larger rates, and one for the platform."""
 
 import pytest
 

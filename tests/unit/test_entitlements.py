@@ -1,4 +1,7 @@
-"""Entitlements are the tier's quotas with the overrides applied, and the only way to a limit of an organization."""
+"""Entitlements are the tier's quotas with the overrides applied.
+
+Code reads a limit of an organization only from them.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -190,7 +193,7 @@ def test_rates_past_the_largest_plan_name_their_sum() -> None:
 @pytest.mark.parametrize("tier", Tier)
 @pytest.mark.parametrize("name", ["api_requests_per_minute", "ingest_requests_per_minute"])
 def test_largest_rate_of_one_bucket_fits_a_plan_in_any_tier(tier: Tier, name: str) -> None:
-    """So only overrides of both rates are refused, and a change of the tier is never."""
+    """So only overrides of both rates are refused, and a change of the tier is never refused."""
     assert plan_of(entitled(tier, **{name: MAX_REQUESTS_PER_MINUTE})) == "custom"
 
 

@@ -1,4 +1,4 @@
-"""A refused body is described by its own fault: empty, compressed, nested too deeply, a number, or no JSON."""
+"""The refusal of a body names its fault, such as no JSON, compression or deep nesting."""
 
 import gzip
 from collections.abc import Callable
@@ -40,12 +40,12 @@ def test_empty_body_is_called_empty(parse: Parse, body: bytes) -> None:
 
 @pytest.mark.parametrize("parse", PARSERS.values(), ids=PARSERS)
 @pytest.mark.parametrize("body", [b"{", b'{"a": 01}', b'{"a": "\x01"}', b'{"a": 1e400,}'])
-def test_other_text_is_called_no_json(parse: Parse, body: bytes) -> None:
+def test_other_text_is_called_invalid_json(parse: Parse, body: bytes) -> None:
     assert detail_of(parse, body) == NO_JSON_TEXT
 
 
 @pytest.mark.parametrize("parse", PARSERS.values(), ids=PARSERS)
-def test_other_encoding_is_called_no_utf_8(parse: Parse) -> None:
+def test_other_encoding_is_named(parse: Parse) -> None:
     assert detail_of(parse, '{"a": "é"}'.encode("latin-1")) == NOT_UTF8_TEXT
 
 

@@ -1,4 +1,4 @@
-"""The rate limit: a number of requests per minute, then a block of one minute, except for write keys."""
+"""The rate limit: a number of requests per minute, then a block of one minute."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Keys and tokens in a path stand in no answer, log or audit entry."""
+"""No answer, log or audit entry contains a key or token of a path."""
 
 import json
 from urllib.parse import quote

@@ -178,7 +178,7 @@ def test_management_cannot_use_up_the_requests_of_devices(
 def test_counters_of_the_release_before_block_neither_bucket(
     admit: Admit, databases: Databases, acme: Provisioned
 ) -> None:
-    """It counted all requests, and seeded no number of management."""
+    """That release seeded the number of all requests, and none for management."""
     device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     with Client.from_url(databases.servers.valkey_url) as client:
         counted = {"requests": STARTER.api_requests_per_month, "requests:2026-11-24": 7}

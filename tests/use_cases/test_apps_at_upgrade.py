@@ -1,4 +1,4 @@
-"""Functions of the release before write rows and statistics without an app, for the minutes of a deploy."""
+"""During a deploy, functions of the release before write rows and statistics without an app."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal

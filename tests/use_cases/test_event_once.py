@@ -1,4 +1,4 @@
-"""An event counts once, for one app, also if it is held, released, accepted and sent again in any order."""
+"""An event counts once for one app, also if it is held, released and sent again in any order."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Look-up tables of the platform follow the rows that they point to, whichever statement changes these."""
+"""Look-up tables of the platform follow each change of the rows that they point to."""
 
 from typing import Any
 from uuid import uuid4
@@ -127,7 +127,7 @@ def test_erasure_deletes_digests_and_names(
 def test_erasure_by_the_release_before_deletes_digests_and_names(
     platform: Platform, databases: Databases, acme: Provisioned, globex: Provisioned
 ) -> None:
-    """Its statements know no look-up table."""
+    """The statements of that release know no look-up table."""
     platform.delete(acme.organization.id)
     platform.place_tombstones(acme.organization.id)
 

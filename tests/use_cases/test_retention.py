@@ -191,7 +191,7 @@ def test_longer_override_keeps_events_of_its_organization(
 def test_tier_change_of_the_release_before_left_the_retention_of_its_tier(
     databases: Databases, acme: Provisioned
 ) -> None:
-    """Its rows have no number of days."""
+    """Rows of that release have no number of days."""
     store(databases, acme.organization.id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=150))
     with superuser(databases) as conn:
         statement = """

@@ -307,7 +307,7 @@ def test_cancelled_admission_gives_its_events_back(databases: Databases, counter
 def test_roll_up_raises_request_counters_to_the_stored_numbers(
     databases: Databases, counters: Redis, acme: Provisioned
 ) -> None:
-    """The release before seeds all requests and no number of management."""
+    """The release before seeds the number of all requests, and none for management."""
     key = usage_key(acme.organization.id, NOW)
     with databases.platform.transaction() as conn:
         stored = RequestCounts(all=10, management=4)

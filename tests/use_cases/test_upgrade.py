@@ -238,7 +238,7 @@ def test_upgrade_waits_for_a_table_that_is_in_use(
     assert conn.execute("SELECT count(*) FROM key_digests").fetchone() == (0,)
 
 
-def test_upgrade_gives_a_long_used_table_up_and_changes_nothing(
+def test_upgrade_gives_up_on_a_used_table_and_changes_nothing(
     old_database: tuple[psycopg.Connection[Any], Callable[[], object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests for the table wait behind the migration, so it does not wait for long."""

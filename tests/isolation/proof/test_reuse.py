@@ -133,7 +133,10 @@ def _outcome(
 
 
 def _is_own_read(message: Message, own: ProofOrganization) -> bool:
-    """Whether *message* records a read of *own*. A process sends that of a key once a minute."""
+    """Tell whether *message* records a read by *own*.
+
+    A process sends the read of a key once a minute.
+    """
     if not message["body"].startswith("{"):
         return False
     addressed = msgspec.json.decode(message["body"], type=AddressedRecord)

@@ -1,4 +1,7 @@
-"""Routes whose answers show events or link to them. The audit log has their reads, also those by keys."""
+"""Routes whose answers show events or link to them.
+
+The audit log has all reads of these routes, also those by keys.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,5 +20,5 @@ def recorded[F: Callable[..., Any]](function: F) -> F:
 
 
 def is_recorded(function: Callable[..., Any]) -> bool:
-    """Whether the route *function* has the decorator."""
+    """Tell whether the route *function* has the decorator."""
     return RECORDED in vars(function)

@@ -50,7 +50,10 @@ logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredRoute:
-    """A route with the right that it needs. *is_recorded* says whether reads by keys are recorded."""
+    """A route with the right that it needs.
+
+    *is_recorded* tells whether reads by keys are recorded.
+    """
 
     method: str
     rule: re.Pattern[str]

@@ -49,7 +49,7 @@ class Admission:
 
     @property
     def tier(self) -> Tier | None:
-        """The current tier of the organization. None for the operator."""
+        """The current tier of the organization, or None for the operator."""
         return None if self.entitlements is None else self.entitlements.tier
 
     def require_admitted(self, *, all_or_nothing: bool = False) -> None:

@@ -60,9 +60,9 @@ class AuditRecord:
         return cls(occurred_at=now, actor=actor, action=action, outcome=AuditOutcome.DONE, target=target)
 
     def once_a_minute(self, organization_id: UUID) -> "AuditRecord":
-        """Return the record with the id of all records of this actor and action within the minute.
+        """Return the record with one id for its actor, action and minute.
 
-        A log has one record of an id, the first that was written. The same actor's ids differ between logs.
+        A log keeps one record for an id: the first that was written. The ids of two logs differ.
         """
         minute = self.occurred_at.astimezone(UTC).replace(second=0, microsecond=0)
         return replace(self, id=uuid5(organization_id, f"{self.actor.id} {self.action} {minute.isoformat()}"))

@@ -16,7 +16,7 @@ from tenancy.rules.api_keys import ApiKey, KeyType, find_key
 
 MAX_CREDENTIAL_CHARACTERS: Final = 8192
 ALGORITHMS: Final = frozenset({"ES256", "RS256"})
-# The look-behind keeps the search linear. A key counts also in pieces and with typing errors.
+# The look-behind keeps the search linear. A part of a key, or a key with typing errors, is found as well.
 SECRET: Final = re.compile(
     r"(?:pk|sk|wk)_[0-9A-Za-z]{16,}|(?<![\w-])(?=[\w-]*eyJ)[\w-]++\.[\w-]+\.[\w-]*", re.ASCII | re.IGNORECASE
 )

@@ -1,4 +1,4 @@
-"""The entitlements of an organization: the quotas of its tier, with the organization's overrides applied.
+"""The entitlements of an organization: the quotas of its tier with its overrides applied.
 
 Every limit of an organization is read from here, never from the table of the tiers
 (docs/decisions/0046-entitlements.md).
@@ -110,16 +110,16 @@ def change_overrides(overrides: Overrides, changes: Mapping[str, OverrideValue |
 
 
 def left_retention_days(tier: Tier, retention_days: int | None) -> int:
-    """Return the days that an organization kept events before it changed.
+    """Return the days for which an organization kept events before a change.
 
-    *retention_days* is None in a row of the release before, which knew no overrides. The number is that of *tier*.
+    *retention_days* is None in a row of the release before, which knew no overrides. Then the days of *tier* apply.
     """
     return QUOTAS[tier].data_retention_days if retention_days is None else retention_days
 
 
 def first_kept_day(retentions: Iterable[int], now: datetime) -> date:
-    """Return the first retained day of an organization with these *retentions* in the last 30 days.
+    """Return the first day that an organization with these *retentions* keeps.
 
-    The longest one applies.
+    They are those of the last 30 days, and the longest one applies.
     """
     return (now - timedelta(days=max(retentions))).date()

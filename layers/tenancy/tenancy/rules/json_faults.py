@@ -1,4 +1,4 @@
-"""Says why a body is no usable JSON, in words for people. It is called only for a refused body."""
+"""Names the fault of a refused body that is not usable JSON."""
 
 from typing import Final
 
@@ -7,12 +7,12 @@ import msgspec
 from tenancy.errors import MalformedRequestError
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
-EMPTY_TEXT: Final = "The body is empty. Send a JSON object."
+EMPTY_TEXT: Final = "The body is empty. Send JSON."
 GZIP_TEXT: Final = (
-    "The body is compressed. Only POST /v1/events and the Segment paths take gzip. Send the JSON text itself."
+    "The body is compressed. Only the routes that take events decompress a body. Send the JSON text itself."
 )
 NOT_UTF8_TEXT: Final = "The body is not UTF-8."
-NUMBER_TEXT: Final = "A number of the body is out of range. Send a smaller number, or a text where the route takes one."
+NUMBER_TEXT: Final = "A number in the body is out of range. Send a smaller number, or a text where the route takes one."
 DEPTH_TEXT: Final = "The body is nested too deeply. Send fewer than 10,000 levels of lists and objects."
 NO_JSON_TEXT: Final = "The body is not valid JSON."
 
@@ -35,7 +35,7 @@ def _describe(body: bytes, error: Exception) -> str:
 
 
 def _is_json(body: bytes) -> bool:
-    """Whether *body* is JSON, whatever the size of its numbers."""
+    """Tell whether *body* is JSON, with numbers of any size."""
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -8,14 +8,14 @@ from typing import Any, Final
 EXPORT_LINKS_MAILED: Final = 20  # of the files of an export, the manifest first
 
 
-# What happens over the quota of a metric (docs/api.md, "Limits and quotas").
+# The effect of exceeding the quota of a metric (docs/api.md, "Limits and quotas").
 OTHER_QUOTA_EFFECT: Final = "Over the quota, requests that need more of it are refused."
 QUOTA_EFFECTS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "events": "Over the quota, events are held: another 10 % of the quota. Further events are refused.",
+        "events": "Over the quota, another 10 % of the quota is held. Further events are refused.",
         "storage_bytes": (
-            "Over the quota, reports of stored bytes are refused. From the next hourly roll-up on, new events are "
-            "held, and after another 10 % of the quota of events they are refused."
+            "Over the quota, reports of stored bytes are refused. From the next hour on, new events are held. After "
+            "another 10 % of the quota of events, further events are refused."
         ),
     }
 )
@@ -116,7 +116,7 @@ The files are deleted at {{expires_at}}.
 
 
 def describe_quota_effect(metric: str) -> str:
-    """Return the sentence of a quota mail that says what happens over the quota of *metric*."""
+    """Return the sentence of a quota mail about the effect of exceeding the quota of *metric*."""
     return QUOTA_EFFECTS.get(metric, OTHER_QUOTA_EFFECT)
 
 

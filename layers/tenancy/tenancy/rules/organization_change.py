@@ -23,9 +23,10 @@ def _settable(status: OrganizationStatus) -> OrganizationStatus:
 
 
 class OverrideChanges(BaseModel):
-    """New overrides of entitlements. null removes an override, a missing member keeps it.
+    """New overrides of entitlements.
 
-    The members are `ENTITLEMENT_NAMES`. Their bounds are in `BOUNDS`.
+    null removes an override. A missing member keeps its override. The members are `ENTITLEMENT_NAMES`. Their bounds are
+    in `BOUNDS`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

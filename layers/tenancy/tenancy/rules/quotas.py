@@ -142,7 +142,7 @@ def list_reached_thresholds(
 ) -> list[QuotaNotice]:
     """Return all thresholds that *used* has reached, also those that one step skipped.
 
-    Nothing is reached before the first use, also of a quota of 0.
+    No threshold is reached before the first use, also of a quota of 0.
     """
     quota = limit_of(entitlements, metric)
     if quota is None or not used:

@@ -1,4 +1,4 @@
-"""The rate limit: a number of requests per minute, then a block of one minute, except for write keys.
+"""The rate limit: a number of requests per minute, then a block of one minute.
 
 The minute begins with its first request. The block begins with the first request over the limit. Write keys have no
 block: they are refused until their minute ends. The rule is that of the npm package rate-limiter-flexible (points,
@@ -55,7 +55,7 @@ def rate_limit_of(entitlements: Entitlements, bucket: RateBucket) -> int:
 def count_request(window: RateWindow | None, *, limit: int, block: timedelta, now: datetime) -> RateWindow:
     """Return *window* after one more request.
 
-    The first one over *limit* starts the *block*. `NO_BLOCK` leaves the end of the window.
+    The first one over *limit* starts the *block*. `NO_BLOCK` keeps the end of the window.
     """
     if window is None or window.ends_at <= now:
         window = RateWindow(requests=0, ends_at=now + WINDOW)

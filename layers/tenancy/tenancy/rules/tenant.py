@@ -63,7 +63,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmittedTenant(Tenant):
-    """A tenant whose request was admitted. *entitlements* are the current ones."""
+    """A tenant whose request was admitted, with its current *entitlements*."""
 
     entitlements: Entitlements
 

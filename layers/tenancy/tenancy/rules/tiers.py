@@ -10,8 +10,8 @@ RATE_LIMIT_WINDOW_SECONDS: Final = 60
 RATE_LIMIT_BLOCK_SECONDS: Final = 60  # from the first request over the limit; write keys are not blocked
 PLATFORM_REQUESTS_PER_MINUTE: Final = 1_500  # of one platform key
 MAX_REQUESTS_PER_MINUTE: Final = 60_000  # of one rate bucket of an organization
-# Of both rate buckets of an organization together, in the usage plan `custom`. It takes the largest rate of one bucket
-# beside the other one's rate of any tier. Twice as much is 27 % of the requests that an account has in a region.
+# Of both rate buckets of an organization together, in the usage plan `custom`. It fits the largest rate of one bucket
+# beside the other bucket's rate in any tier. Twice as much is 27 % of the requests that an account has in a region.
 CUSTOM_REQUESTS_PER_MINUTE: Final = 80_000
 GATEWAY_FENCE_FACTOR: Final = 2  # usage plans throttle roughly, at twice the rate limit; admission limits exactly
 ACCOUNT_BURST: Final = 5_000  # "Amazon API Gateway quotas": of an account in a region; a larger burst has no effect

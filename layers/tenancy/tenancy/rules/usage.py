@@ -40,9 +40,10 @@ class DailyEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCounts:
-    """The requests of *all* credentials, and those of secret keys and members among them (*management*).
+    """The numbers of requests of an organization.
 
-    The others are those of write keys. Requests are stored in this way, because a release before stores all of them.
+    *all* are those of all credentials, *management* those of secret keys and members among them. The others are those
+    of write keys. The release before stores only *all*, so it is stored instead of *ingest*.
     """
 
     all: int
@@ -126,7 +127,7 @@ class HeldUsage:
 class DailyUsage:
     """The usage of an organization on one UTC day.
 
-    Before requests were counted apart, all of a day are *ingest_requests* (docs/decisions/0048-ingest-rate.md).
+    A day from before requests were counted apart has only *ingest_requests* (docs/decisions/0048-ingest-rate.md).
     """
 
     metric_date: date

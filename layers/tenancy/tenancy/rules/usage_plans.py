@@ -1,4 +1,4 @@
-"""The usage plans of API Gateway: a rough throttle of each gateway key, around the exact rate limits of admission."""
+"""The usage plans of API Gateway: rough throttles around the exact rate limits of admission."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def fence_of(plan: UsagePlan) -> Fence:
 
 
 def plan_of(entitlements: Entitlements) -> UsagePlan:
-    """Return the plan of the tier, or else the smallest one whose fence fits around both rate limits.
+    """Return the plan of the tier if it fits both rate limits, else the smallest that does.
 
     Raises:
         RatesTooLargeError: no fence fits.

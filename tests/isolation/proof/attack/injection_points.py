@@ -155,7 +155,10 @@ def forwarded_host(attempt: Attempt) -> GatewayRequest:
 
 @injection_point("ids of rows in the query", is_refused=False)
 def row_ids_in_query(attempt: Attempt) -> GatewayRequest | None:
-    """Replace ids of rows in the query of the sample. A filter by a foreign row shows what one by no row shows."""
+    """Replace ids of rows in the query of the sample.
+
+    A filter by another organization's row must give the same answer as a filter by an unknown row.
+    """
     changed = replace(attempt.request, query=query_of(attempt.request.query, attempt.named))
     return changed if changed != attempt.request else None
 

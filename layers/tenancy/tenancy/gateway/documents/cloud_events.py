@@ -19,7 +19,9 @@ MODES_TEXT: Final = (
 
 
 def is_batch_mode(request: Request) -> bool:
-    """Tell whether the body of *request* is a list of CloudEvents. In structured mode it is one event.
+    """Tell whether the body of *request* is a list of CloudEvents.
+
+    In structured mode it is one event.
 
     Raises:
         UnsupportedMediaTypeError: the request has another mode, format or character set.

@@ -10,7 +10,10 @@ from tenancy.rules.organization import OwnOrganization
 
 
 def own_organization_document(own: OwnOrganization) -> dict[str, Any]:
-    """Return the answer of GET /v1/organizations/current. None is unlimited."""
+    """Return the answer of GET /v1/organizations/current.
+
+    None is unlimited.
+    """
     return {
         "id": str(own.id),
         "name": own.name,

@@ -209,7 +209,9 @@ def parse_segment_call(body: bytes) -> SegmentBatch:
 
 
 def split_cloud_events(body: bytes, *, is_batch: bool) -> list[msgspec.Raw]:
-    """Return the CloudEvents in a decoded body, each as JSON text: those of a list, or the body itself.
+    """Return the CloudEvents in a decoded body, each as JSON text.
+
+    They are those of a list, or without *is_batch* the body itself.
 
     Raises:
         MalformedRequestError: the body is not valid JSON (RFC 8259). NaN and lone surrogates are not.

@@ -1,4 +1,7 @@
-"""Lists all attributes of a CloudEvent that are at fault. It is slow, as for events (event_errors.py)."""
+"""Lists all attributes of a CloudEvent that are at fault.
+
+It is slow, for the same reason as event_errors.py.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -49,7 +52,10 @@ def refuse_invalid_cloud_event(_raw: bytes, _reception: BatchContext) -> Invalid
 
 
 def find_data_fault(data: msgspec.Raw, data_base64: msgspec.Raw) -> Fault | None:
-    """Return the fault of the data of an event. Binary data excludes other data (JSON event format, 3.1)."""
+    """Return the fault of the data of an event.
+
+    Binary data excludes other data (JSON event format, 3.1).
+    """
     binary = bytes(data_base64)
     if binary == JSON_NULL:
         return None

@@ -40,7 +40,7 @@ type RequiredText = Annotated[str, msgspec.Meta(min_length=1)]
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The attributes of a CloudEvent that have a meaning here, and its data.
 
-    Every other attribute is an extension, of any value. `platform` is an extension of ours.
+    Every other attribute is an extension, of any value. `platform` is an extension that this API defines.
     """
 
     specversion: Literal["1.0"]
@@ -63,11 +63,11 @@ def parse_cloud_event(
     """Return the row for the JSON text *raw* of one CloudEvent.
 
     An event without a time gets the time of receipt. So it is another event when it is sent again. The caller compares
-    the time with the retention of the tier, and the organization that the event may name with the caller's. *explain*
-    returns the error of an invalid event.
+    the time with the retention of the organization, and the organization that the event may name with the tenant.
+    *explain* returns the error of an invalid event.
 
     Raises:
-        InvalidEventError: attributes are missing, of another type, or out of range for every tier.
+        InvalidEventError: attributes are missing, of another type, or out of range for every organization.
     """
     if len(raw) > MAX_EVENT_BYTES:
         raise InvalidEventError("", "too_large", f"The event exceeds {MAX_EVENT_BYTES} bytes.")
@@ -131,7 +131,10 @@ def _row(raw: bytes, event: CloudEvent, timestamp: str, reception: BatchContext)
 
 
 def _properties(event: CloudEvent) -> str:
-    """Return `data` if it is an object. Other data is the one member of an object, so that nothing is lost."""
+    """Return `data` if it is an object.
+
+    Otherwise return an object with the data as its one member, so that no data is lost.
+    """
     data = bytes(event.data)
     if data.startswith(OBJECT_START):
         return data.decode()

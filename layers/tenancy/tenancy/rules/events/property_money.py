@@ -1,4 +1,4 @@
-"""Reads money from properties whose members are free: calls of Segment SDKs, and data of CloudEvents."""
+"""Reads money from properties of any content: of Segment calls, and data of CloudEvents."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -16,7 +16,7 @@ NO_MONEY: Final = ("0", DEFAULT_CURRENCY)
 
 
 def find_money(properties: Mapping[str, msgspec.Raw]) -> tuple[str, str]:
-    """Return revenue and currency, zero if they are no amount of a known currency.
+    """Return revenue and currency, or `NO_MONEY` if one of them is not valid.
 
     Spaces around them are removed. The original values stay in the properties.
     """

@@ -163,9 +163,9 @@ def derive_event_id(organization_id: UUID, raw: bytes) -> str:
 
 
 def join_event_id(organization_id: UUID, source: str, event_id: str) -> str:
-    """Return the id for the event *event_id* of *source*, which identify it together: a JSON list without spaces.
+    """Return the id that *source* and *event_id* form together: a JSON list.
 
-    No other pair has the same list. A list of more than 255 characters is replaced by a UUIDv5 of it.
+    The list has no spaces. No other pair has the same list. A UUIDv5 replaces a list of more than 255 characters.
     """
     joined = _encoder.encode([source, event_id]).decode()
     return joined if len(joined) <= NAME_MAX_CHARACTERS else str(uuid5(organization_id, joined))

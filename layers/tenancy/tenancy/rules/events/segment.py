@@ -57,8 +57,8 @@ def parse_segment_message(
 
     The members that its batch shares are merged into it. *event_type* is the type from the path. The row keeps the
     client's timestamp, because a corrected one would differ on each retry. A timestamp that is more than 24 hours ahead
-    makes a row that is held with reason `clock`. So does a timestamp that no retention includes at any time, or that is
-    unreadable. An unreadable one is replaced by `NO_TIME`. The caller compares the other rows with the retention of the
+    makes a row that is held with reason `clock`. So does an unreadable timestamp, or one that no retention ever
+    includes. `NO_TIME` replaces an unreadable timestamp. The caller compares the other rows with the retention of the
     organization.
 
     Raises:

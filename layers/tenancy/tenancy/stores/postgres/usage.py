@@ -41,7 +41,7 @@ def list_daily_predictions(conn: Connection, organization_id: UUID, *, since: da
 
 
 def list_left_retentions(conn: Connection, organization_id: UUID, *, changed_since: datetime) -> list[int]:
-    """Return the retentions in days that the organization has left since *changed_since*."""
+    """Return the former retentions, in days, that ended after *changed_since*."""
     rows = conn.execute(LIST_LEFT_RETENTIONS, (organization_id, changed_since))
     return [left_retention_days(Tier(tier), days) for tier, days in rows]
 

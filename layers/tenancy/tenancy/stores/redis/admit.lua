@@ -22,7 +22,7 @@ local FIRST_TIER, VALUES_PER_TIER = 11, 9
 local is_tenant = #KEYS > 1
 local is_ingest = string.match(bucket_key, ':ingest$')
 
--- Return the limits of a standing, or nil: a release that knows another number of limits, or none, has written it last.
+-- Return the limits of a standing, or nil if a release with no limits, or another number of them, wrote it last.
 local function own_limits(limits, limits_version, version)
     if not limits or limits_version ~= version then return nil end
     local row = {}

@@ -1,13 +1,14 @@
 -- Store the standing of an organization and the state of one of its credentials.
 --
--- All fields of a version are written together. *limits_version* tells whose the limits are: the release before writes a
--- version without limits, and those of an earlier version stay then.
+-- All fields of a version are written together. *limits_version* is the version that the limits belong to: the release
+-- before writes a version without limits, and the limits of an earlier version stay.
 --
 -- A newer version, a revocation and a later epoch are never replaced. So a writer that read the database earlier and
 -- writes later cannot restore an old state.
 --
 -- KEYS   1 standing of the organization
--- ARGV   1 version, 2 tier, 3 status, 4 epoch   5 limits as admit.lua reads them, with commas   6 overrides ('' for none)
+-- ARGV   1 version, 2 tier, 3 status, 4 epoch
+--        5 limits as admit.lua reads them, with commas   6 overrides ('' for none)
 --        7 id of a credential, 8 'live', 'revoked' or its epoch ('' for none)
 --        9 time to live (ms). It starts with the first write and is never extended: a change that could not be written
 --        here takes effect when the key expires.

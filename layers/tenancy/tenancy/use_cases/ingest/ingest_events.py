@@ -64,8 +64,8 @@ class IngestRequest:
 
     *all_or_nothing* is set for Segment SDKs: they drop a batch that is answered with 402, and send it again on 429.
 
-    *is_whole* is set for OpenMeter's SDK, whose answer cannot name a rejected event: a batch is refused unless all of
-    its events are accepted or held for the quota.
+    *is_whole* is set for OpenMeter's SDK: a batch is refused unless all of its events are accepted or held for the
+    quota. The answer to this SDK cannot name a rejected event.
     """
 
     mentions: tuple[Mention, ...]
@@ -182,7 +182,10 @@ class Ingest:
         *,
         reserve_all: bool = False,
     ) -> Admission:
-        """Admit the request. With *reserve_all* quota is reserved for all of its events, or for none."""
+        """Admit the request.
+
+        With *reserve_all* quota is reserved for all of its events, or for none.
+        """
         events, ages = (parsed.kept_by_all, list(parsed.ages.values())) if parsed is not None else (0, [])
         admission = self._gate.admit(caller, events=events, ages=ages, all_or_nothing=reserve_all, now=now)
         hooks.on_admission(admission)
@@ -203,10 +206,12 @@ def _apply_retention(parsed: ParsedBatch, admission: Admission, *, all_or_nothin
 
 
 def _require_whole(parsed: ParsedBatch, give_back: Callable[[], None]) -> None:
-    """Require that the retention has rejected no event. Otherwise *give_back* returns the quota of the others.
+    """Require that the retention has rejected no event.
+
+    Otherwise *give_back* returns the reserved quota.
 
     Raises:
-        RejectedEventsError: it has rejected some.
+        RejectedEventsError: it has rejected an event.
     """
     try:
         parsed.require_whole()

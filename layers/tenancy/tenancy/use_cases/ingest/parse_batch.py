@@ -147,7 +147,7 @@ class ParsedBatch:
         """Require that no event is rejected.
 
         Raises:
-            RejectedEventsError: some are.
+            RejectedEventsError: an event is rejected.
         """
         if self.rejected:
             raise RejectedEventsError(self.rejected)

@@ -151,7 +151,10 @@ def _apply(
 
 
 def _leaves_retention(before: Organization, after: Organization) -> bool:
-    """Whether the tier or the retention changes, so that the former retention must be known for a while."""
+    """Tell whether the tier or the retention changes.
+
+    Then the former retention must be stored, because it may apply for a while.
+    """
     kept, left = after.entitlements.quotas.data_retention_days, before.entitlements.quotas.data_retention_days
     return after.tier is not before.tier or kept != left
 

@@ -209,7 +209,7 @@ def _run_unless_stale(platform_db: Database, targets: OutboxTargets, entry: Outb
 
 
 def _is_stale(platform_db: Database, entry: OutboxEntry) -> bool:
-    """Whether the entry would restore a gateway key that a change of the plan has replaced."""
+    """Tell whether the entry would restore a gateway key that a change of the plan replaced."""
     if entry.kind != OutboxKind.GATEWAY_KEY:
         return False
     value: str = entry.payload["value"]

@@ -177,11 +177,11 @@ class _Account:
         return Allowance(used=self.used, limit=self.limit, reserved=self.reserved)
 
     def require_room(self, amount: int) -> None:
-        """Require that *amount* more fits the quota, and that the sum stays a number that all clients can read.
+        """Require that *amount* more fits the quota, and that the total is at most `MAX_TOTAL`.
 
         Raises:
             QuotaExceededError: it does not fit the quota.
-            InvalidError: the quota has no limit, and the sum would be too large.
+            InvalidError: the quota is unlimited, and the total would be too large.
         """
         if not self.allowance.admits(amount):
             raise quota_exceeded(self.tenant.entitlements, self.metric, used=self.used, reserved=self.reserved)

@@ -22,7 +22,10 @@ INSERT_VERSION: Final = "INSERT INTO schema_migrations (version, name, digest) V
 
 
 class TableInUseError(Exception):
-    """A long transaction uses a table that a migration changes. Nothing was changed."""
+    """A long transaction uses a table that a migration changes.
+
+    PostgreSQL is unchanged.
+    """
 
 
 def lock_migrations(conn: Connection) -> None:

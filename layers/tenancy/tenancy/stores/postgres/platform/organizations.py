@@ -129,9 +129,9 @@ def update_organization(conn: Connection, wanted: Organization, *, gateway_key: 
 def insert_tier_change(
     conn: Connection, organization_id: UUID, change_id: UUID, *, left: Entitlements, to_tier: Tier, now: datetime
 ) -> None:
-    """Store the tier and the retention that the organization leaves. *to_tier* may be the same.
+    """Store the tier and the retention that the organization leaves.
 
-    A longer retention still applies for a while.
+    *to_tier* may be the same. If the retention is longer than the new one, it applies for another 30 days.
     """
     days = left.quotas.data_retention_days
     conn.execute(INSERT_TIER_CHANGE, (change_id, organization_id, left.tier, to_tier, days, now))
@@ -169,7 +169,7 @@ def list_entitlements(conn: Connection) -> dict[UUID, Entitlements]:
 
 
 def list_retentions(conn: Connection, *, changed_since: datetime) -> dict[UUID, set[int]]:
-    """Return the retentions in days that each organization has or has left since *changed_since*.
+    """Return the retentions, in days, that each organization has had since *changed_since*.
 
     The longest one applies.
     """
