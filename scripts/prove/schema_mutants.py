@@ -72,7 +72,7 @@ MUTANTS: Final = (
     Mutant(
         name="a foreign key does not contain the organization",
         safeguard="composite foreign keys",
-        file=f"{POSTGRES}/0020_composite_keys.sql",
+        file=f"{POSTGRES}/0019_composite_keys.sql",
         old=(
             "ADD CONSTRAINT api_keys_pkey PRIMARY KEY (organization_id, id),\n"
             "    ADD CONSTRAINT api_keys_app_fkey FOREIGN KEY (organization_id, app_id)"
@@ -88,7 +88,7 @@ MUTANTS: Final = (
     Mutant(
         name="a primary key does not begin with the organization",
         safeguard="composite primary keys",
-        file=f"{POSTGRES}/0020_composite_keys.sql",
+        file=f"{POSTGRES}/0019_composite_keys.sql",
         old="ADD CONSTRAINT outbox_pkey PRIMARY KEY (organization_id, id);",
         new="ADD CONSTRAINT outbox_pkey PRIMARY KEY (id, organization_id);",
         caught_by=expected_tests.TABLE_RULES,
@@ -96,7 +96,7 @@ MUTANTS: Final = (
     Mutant(
         name="digests of keys are unique in the tenants' table",
         safeguard="composite primary keys",
-        file=f"{POSTGRES}/0020_composite_keys.sql",
+        file=f"{POSTGRES}/0019_composite_keys.sql",
         old="    DROP CONSTRAINT api_keys_digest_key, -- key_digests has it\n",
         new="",
         caught_by=expected_tests.TABLE_RULES,
@@ -104,7 +104,7 @@ MUTANTS: Final = (
     Mutant(
         name="the functions' role reads a look-up table",
         safeguard="look-ups",
-        file=f"{POSTGRES}/0020_composite_keys.sql",
+        file=f"{POSTGRES}/0019_composite_keys.sql",
         old="GRANT SELECT, INSERT, DELETE ON key_digests TO tenancy_platform;",
         new="GRANT SELECT, INSERT, DELETE ON key_digests TO tenancy_platform, tenancy_functions;",
         caught_by=expected_tests.TABLE_RULES,

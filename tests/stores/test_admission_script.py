@@ -213,7 +213,7 @@ def test_script_divides_events_like_the_rule(
     quotas, organization_id, credential_id = entitlements.quotas, uuid4(), uuid4()
     so_far = MonthSoFar(
         events=(quotas.events_per_month or 10**6) - left,
-        held=(quotas.grace_events_per_month or 0) - grace_left,
+        held=quotas.grace_events_per_month - grace_left,
         storage_bytes=(quotas.storage_bytes or 10**9) if is_full else 0,
     )
     standing = Standing(entitlements=entitlements, status=OrganizationStatus.ACTIVE, epoch=0, version=1)

@@ -14,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from tenancy.errors import RatesTooLargeError
+from tenancy.rules.admission import Admission, AdmissionVerdict
 from tenancy.rules.entitlements import (
     BOUNDS,
     ENTITLEMENT_NAMES,
@@ -28,6 +29,7 @@ from tenancy.rules.organization import Organization
 from tenancy.rules.organization_change import OrganizationChange, OverrideChanges
 from tenancy.rules.quotas import Metric, limit_of, list_reached_thresholds
 from tenancy.rules.tiers import MAX_REQUESTS_PER_MINUTE, QUOTAS, Quotas, Tier
+from tenancy.rules.usage import MonthSoFar
 from tenancy.rules.usage_plans import PLAN_REQUESTS_PER_MINUTE, UsagePlan, fence_of, plan_of
 from tests.given import ROOT, sold
 
@@ -63,10 +65,22 @@ def test_override_replaces_one_number_and_nothing_else() -> None:
     assert found.quotas.support_level == "community"
 
 
+def test_full_storage_holds_no_event_past_the_band_without_a_limit_of_events() -> None:
+    found = entitled(events_per_month="unlimited")
+    admission = Admission(verdict=AdmissionVerdict.ADMITTED, rate=None, entitlements=found)
+    so_far = MonthSoFar(
+        events=5, held=found.quotas.grace_events_per_month - 1, storage_bytes=found.quotas.storage_bytes
+    )
+
+    decided = admission.with_events(10, so_far, all_or_nothing=False)
+
+    assert (decided.accepted, decided.held, decided.metric) == (0, 1, Metric.STORAGE_BYTES)
+
+
 def test_unlimited_lifts_each_limit_that_depends_on_the_number() -> None:
     found = entitled(events_per_month="unlimited", storage_gb="unlimited", users="unlimited")
 
-    assert found.quotas.grace_events_per_month is None
+    assert found.quotas.grace_events_per_month == QUOTAS[Tier.ENTERPRISE].grace_events_per_month
     assert [limit_of(found, metric) for metric in (Metric.EVENTS, Metric.STORAGE_BYTES, Metric.USERS)] == [None] * 3
 
 

@@ -15,6 +15,7 @@ from tenancy.use_cases.audit.record_audit import record_messages
 from tenancy.use_cases.audit.seal_audit import seal_audit_logs
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import OPERATOR, Databases
+from tests.handlers.functions import superuser
 from tests.use_cases.audit_records import ALICE, BOB, EVER, NOW, entries, message, messages, read, refusal, write
 
 
@@ -42,6 +43,17 @@ def test_duplicate_message_is_written_once(databases: Databases, acme: Provision
 
     actions = sorted(entry.action for entry in entries(databases, acme.organization.id))
     assert actions == ["GET /v1/usage", "organization.provisioned"]
+
+
+def test_records_are_written_in_the_order_of_their_ids(databases: Databases, acme: Provisioned) -> None:
+    """Else two runs with the same records in different orders wait for each other."""
+    records = sorted((read(number) for number in range(5)), key=lambda record: record.id, reverse=True)
+
+    assert record_messages(databases.platform, messages(acme.organization.id, *records)) == []
+
+    with superuser(databases) as conn:
+        written = [found for (found,) in conn.execute("SELECT id FROM audit_log ORDER BY ctid")]
+    assert written[-5:] == [record.id for record in reversed(records)]
 
 
 def test_malformed_message_does_not_block_the_others(databases: Databases, acme: Provisioned) -> None:

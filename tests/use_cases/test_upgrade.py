@@ -19,7 +19,7 @@ from tenancy.use_cases.schema import migrate as migrating
 from tenancy.use_cases.schema.migrate import migrate
 from tests.given import MIGRATIONS, ROOT, Servers
 
-COMPOSITE = "0020_composite_keys.sql"
+COMPOSITE = "0019_composite_keys.sql"
 MIGRATIONS_BEFORE = 12  # PostgreSQL migrations of the previous release
 INSERT = "INSERT INTO organizations (id, name, subdomain, gateway_key) VALUES (gen_random_uuid(), %s, %s, %s)"
 INSERT_KEY = """
@@ -217,6 +217,20 @@ def test_upgrade_uses_the_documented_indexes(
     after = [name.replace("_composite_key", "_pkey") for name in names]
     assert {oid for _, oid in conn.execute(LIST_KEY_INDEXES, (after,))} == before
     assert len(before) == len(names)
+
+
+@pytest.mark.parametrize("name", ["audit_log_composite_key", "audit_log_id_key"])
+def test_upgrade_stops_at_an_invalid_index(
+    old_database: tuple[psycopg.Connection[Any], Callable[[], object]], name: str
+) -> None:
+    conn, upgrade = old_database
+    conn.execute(f"CREATE UNIQUE INDEX {name} ON audit_log (organization_id, id)".encode())
+    conn.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", (name,))
+
+    with pytest.raises(psycopg.errors.RaiseException, match=name):
+        upgrade()
+
+    assert conn.execute("SELECT max(version) FROM schema_migrations").fetchone() == (MIGRATIONS_BEFORE,)
 
 
 # ------------------------------------------------------------------------------------------------- tables that are used

@@ -18,6 +18,7 @@ ACCOUNT_BURST: Final = 5_000  # "Amazon API Gateway quotas": of an account in a 
 MINUTES_PER_QUOTA_MONTH: Final = 60 * 24 * 30
 BYTES_PER_GIB: Final = 1024**3
 GRACE_PERCENT: Final = 10  # of the month's quota of events: so many more are held before events are refused
+UNLIMITED_GRACE_EVENTS: Final = 10_000_000  # a month, without a quota of events: the band of the largest tier
 NOTICE_PERCENTS: Final = (80, 100)  # of a quota: thresholds that send a notice
 
 
@@ -70,10 +71,13 @@ class Quotas[Limit: (int, int | None)]:
         return self.ingest_requests_per_minute * MINUTES_PER_QUOTA_MONTH
 
     @property
-    def grace_events_per_month(self) -> Limit:
-        """The number of events over the monthly quota that are held instead of refused."""
+    def grace_events_per_month(self) -> int:
+        """The number of events over the monthly quota that are held instead of refused.
+
+        Without that quota, events are held only if the storage is used up.
+        """
         limit = self.events_per_month
-        return limit if limit is None else limit * GRACE_PERCENT // 100
+        return UNLIMITED_GRACE_EVENTS if limit is None else limit * GRACE_PERCENT // 100
 
 
 QUOTAS: Final[Mapping[Tier, Quotas[int]]] = MappingProxyType(

@@ -55,7 +55,8 @@ def _write(platform_db: Database, records: Collection[AddressedRecord]) -> None:
     with platform_db.transaction() as conn:
         erasing = list_erasing(conn, [_actors_organization(each) for each in records])
         redacted = [_without_address(each) if _actors_organization(each) in erasing else each for each in records]
-        for each in _merge_refusals(redacted, erasing):
+        # In one order everywhere: else two runs that write the same records in different orders wait for each other.
+        for each in sorted(_merge_refusals(redacted, erasing), key=lambda each: (each.organization_id, each.record.id)):
             if each.record.outcome is AuditOutcome.REFUSED and each.organization_id not in erasing:
                 insert_refusal(conn, each)
             else:

@@ -183,7 +183,7 @@ class ParsedBatch:
         rows = {index: row for index, row in self.rows.items() if row.identity not in past}
         counted = {identity: row for identity, row in self.counted.items() if identity not in past}
         if not rows:
-            raise NoValidEventError([*self.rejected, *rejected])
+            raise NoValidEventError([*self.rejected, *rejected], is_batch=self.places.is_list)
         return replace(self, rows=rows, counted=counted, rejected=(*self.rejected, *rejected))
 
     def _past(self, retention_days: int) -> set[Identity]:

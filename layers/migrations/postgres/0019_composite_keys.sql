@@ -5,6 +5,20 @@
 -- makes them before the deploy (docs/operations.md, "Upgrade a database with many rows"). The tables that each request
 -- reads come last, so that they are locked for the shortest time. The rows of the three foreign keys are not read
 -- again: they satisfied the same keys until here.
+DO $$
+DECLARE
+    invalid text := (
+        SELECT string_agg(indexrelid::regclass::text, ', ') FROM pg_index
+        WHERE NOT indisvalid AND indrelid = ANY (
+            ARRAY['audit_log', 'audit_refusals', 'usage_ledger', 'tenant_usage']::regclass[]
+        )
+    );
+BEGIN
+    IF invalid IS NOT NULL THEN
+        RAISE EXCEPTION 'These indexes are invalid: %. Drop them, and make them again.', invalid;
+    END IF;
+END
+$$;
 
 -- audit_log_id_key and audit_refusals_id_key are for functions of the release before, whose ON CONFLICT (id) needs
 -- them. The next release drops both; a test in tests/isolation demands it.
