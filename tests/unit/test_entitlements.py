@@ -28,7 +28,7 @@ from tenancy.rules.entitlements import (
 from tenancy.rules.organization import Organization
 from tenancy.rules.organization_change import OrganizationChange, OverrideChanges
 from tenancy.rules.quotas import Metric, limit_of, list_reached_thresholds
-from tenancy.rules.tiers import MAX_REQUESTS_PER_MINUTE, QUOTAS, Quotas, Tier
+from tenancy.rules.tiers import BYTES_PER_GIB, MAX_REQUESTS_PER_MINUTE, QUOTAS, Quotas, Tier
 from tenancy.rules.usage import MonthSoFar
 from tenancy.rules.usage_plans import PLAN_REQUESTS_PER_MINUTE, UsagePlan, fence_of, plan_of
 from tests.given import ROOT, sold
@@ -65,12 +65,10 @@ def test_override_replaces_one_number_and_nothing_else() -> None:
     assert found.quotas.support_level == "community"
 
 
-def test_full_storage_holds_no_event_past_the_band_without_a_limit_of_events() -> None:
+def test_full_storage_has_a_band_without_a_limit_of_events() -> None:
     found = entitled(events_per_month="unlimited")
     admission = Admission(verdict=AdmissionVerdict.ADMITTED, rate=None, entitlements=found)
-    so_far = MonthSoFar(
-        events=5, held=found.quotas.grace_events_per_month - 1, storage_bytes=found.quotas.storage_bytes
-    )
+    so_far = MonthSoFar(events=5, held=found.quotas.grace_events_per_month - 1, storage_bytes=10 * BYTES_PER_GIB)
 
     decided = admission.with_events(10, so_far, all_or_nothing=False)
 

@@ -12,7 +12,7 @@ from tenancy.rules.api_keys import KeyType, generate_key
 KEYS = {key_type: generate_key(key_type).text for key_type in KeyType}
 TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 SECRETS = {
-    **KEYS,
+    **{str(key_type): text for key_type, text in KEYS.items()},
     "token": TOKEN,
     "cut off": KEYS[KeyType.SECRET][:-1],
     "too long": KEYS[KeyType.SECRET] + "x",
