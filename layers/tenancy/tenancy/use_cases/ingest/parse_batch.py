@@ -23,7 +23,6 @@ from tenancy.rules.events.cloud_event_errors import explain_invalid_cloud_event,
 from tenancy.rules.events.cloud_events import ExplainCloudEvent, parse_cloud_event
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.event_errors import MAX_EXPLAINED, refuse_invalid_event
-from tenancy.rules.events.fields import TIME_OUT_OF_RANGE
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
 from tenancy.rules.events.shared_members import SharedMembers
@@ -173,7 +172,7 @@ class ParsedBatch:
         error = FieldError(
             location=self.places.time_member,
             code="out_of_range",
-            message=TIME_OUT_OF_RANGE,
+            message=f"Expected a time at most {retention_days} days ago and at most 24 hours ahead.",
         )
         rejected = [
             Rejection(index=index, event_id=row.event_id, errors=self.places.locate([error], index))
