@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from tenancy.errors import InvalidError, TenantMismatchError
+from tenancy.errors import InvalidError, OrganizationInactiveError, TenantMismatchError
+from tenancy.rules.admission import Admission, AdmissionVerdict
 from tenancy.rules.events.batch import SegmentBatch, parse_batch
 from tenancy.rules.events.fields import TIME_OUT_OF_RANGE
 from tenancy.rules.mails import describe_quota_effect
@@ -13,6 +14,7 @@ from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.quotas import Metric
 from tenancy.rules.resolution import Mention, MentionSource, resolve
 from tenancy.use_cases.ingest.parse_batch import parse_event_batch, parse_segment_calls
+from tests.given import ROOT
 from tests.unit.decisions import ACME, BASE_DOMAIN, OPERATOR, OTHER, OWN
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -87,6 +89,24 @@ def test_time_out_of_range_leads_to_the_retention() -> None:
 def test_status_is_a_sentence() -> None:
     assert OrganizationStatus.ERASING.sentence == "The organization is being erased."
     assert OrganizationStatus.DELETED.sentence == "The organization is deleted."
+
+
+def test_each_refusal_names_the_status_in_a_sentence() -> None:
+    """Only the property `sentence` puts a status into words."""
+    worded = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "layers" / "tenancy").rglob("*.py")
+        if "The organization is {" in path.read_text()
+    ]
+
+    assert worded == ["layers/tenancy/tenancy/rules/organization.py"]
+
+
+def test_caller_of_an_organization_that_is_being_erased_reads_so() -> None:
+    admission = Admission(verdict=AdmissionVerdict.INACTIVE, rate=None, status=OrganizationStatus.ERASING)
+
+    with pytest.raises(OrganizationInactiveError, match=r"The organization is being erased\."):
+        admission.require_admitted()
 
 
 @pytest.mark.parametrize("metric", [Metric.EVENTS, Metric.STORAGE_BYTES])

@@ -65,8 +65,8 @@ class Admission:
         """
         if self.verdict is AdmissionVerdict.ADMITTED:
             return
-        if self.verdict is AdmissionVerdict.INACTIVE:
-            raise OrganizationInactiveError(f"The organization is {self.status}.")
+        if self.verdict is AdmissionVerdict.INACTIVE and self.status is not None:
+            raise OrganizationInactiveError(self.status.sentence)
         if self.verdict is AdmissionVerdict.RATE_LIMITED and self.rate is not None:
             raise RateLimitedError(
                 f"Rate limit exceeded: {self.rate.limit} requests per minute. Retry after {self.rate.seconds_left} s.",

@@ -80,7 +80,7 @@ def restore_organization(
         publication = enqueue_publication(conn, organization_id, now=now)  # a retry after a crash publishes, too
     is_published = run_entry(platform_db, targets, publication, now=now)
     if not was_deleted:
-        raise NotDeletedError(f"The organization is {organization.status}, not deleted.")
+        raise NotDeletedError(f"{organization.status.sentence} Only a deleted one can be restored.")
     return ChangedOrganization(organization=organization, is_published=is_published)
 
 
