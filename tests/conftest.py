@@ -71,20 +71,6 @@ SHARING = {
 }
 
 
-# They run first, so that all workers end at about the same time.
-LONGEST = (
-    *SHARING,
-    "tests/cost/",
-    "tests/crash/",
-    "tests/use_cases/test_event_once.py",
-    "tests/use_cases/test_sums.py",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
-
-
 class ModuleScheduling(LoadScopeScheduling):  # type: ignore[misc] # untyped
     """Gives the tests of one module, or those that share something, to one worker."""
 
