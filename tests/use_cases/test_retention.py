@@ -1,6 +1,7 @@
 """Events past retention are not read, and are deleted once a month."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +12,7 @@ from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.rules.usage import Period
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.redis.client import Redis
+from tenancy.use_cases.admission.enqueue_publication import ChangedOrganization
 from tenancy.use_cases.organizations.change_organization import change_organization
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
@@ -103,6 +105,15 @@ def test_clean_up_does_not_change_billed_usage(databases: Databases, counters: R
         assert conn.execute("SELECT events_count FROM tenant_usage").fetchall() == [(4,)]
 
 
+def change_at(
+    databases: Databases, targets: OutboxTargets, organization_id: UUID, wanted: OrganizationChange, now: datetime
+) -> ChangedOrganization:
+    gateway_keys = GatewayKeys(REGION, PLANS_PATH)
+    return change_organization(
+        databases.platform, targets, gateway_keys, organization_id, wanted, actor=OPERATOR, now=now
+    )
+
+
 def test_downgrade_shortens_retention_after_30_days(
     databases: Databases, targets: OutboxTargets, globex: Provisioned
 ) -> None:
@@ -111,15 +122,7 @@ def test_downgrade_shortens_retention_after_30_days(
 
     def change(tier: Tier, now: datetime) -> AdmittedTenant:
         wanted = OrganizationChange(tier=tier)
-        changed = change_organization(
-            databases.platform,
-            targets,
-            GatewayKeys(REGION, PLANS_PATH),
-            organization_id,
-            wanted,
-            actor=OPERATOR,
-            now=now,
-        )
+        changed = change_at(databases, targets, organization_id, wanted, now)
         assert changed.organization.tier is tier
         return tenant_of(globex, tier=tier)
 
@@ -150,15 +153,7 @@ def test_shorter_override_shortens_retention_after_30_days(
 
     def change(days: int | None, now: datetime) -> AdmittedTenant:
         wanted = OrganizationChange(overrides=OverrideChanges(data_retention_days=days))
-        changed = change_organization(
-            databases.platform,
-            targets,
-            GatewayKeys(REGION, PLANS_PATH),
-            organization_id,
-            wanted,
-            actor=OPERATOR,
-            now=now,
-        )
+        changed = change_at(databases, targets, organization_id, wanted, now)
         return tenant_of(globex, overrides=changed.organization.overrides)
 
     shorter = change(20, NOW)
@@ -188,9 +183,7 @@ def test_longer_override_keeps_events_of_its_organization(
     assert (count(databases, acme.organization.id), count(databases, globex.organization.id)) == (3, 0)
 
 
-def test_tier_change_of_the_release_before_left_the_retention_of_its_tier(
-    databases: Databases, acme: Provisioned
-) -> None:
+def test_tier_change_without_days_left_the_retention_of_its_tier(databases: Databases, acme: Provisioned) -> None:
     """Rows of that release have no number of days."""
     store(databases, acme.organization.id, range(3), at=NOW - timedelta(days=60), happened=NOW - timedelta(days=150))
     with superuser(databases) as conn:
