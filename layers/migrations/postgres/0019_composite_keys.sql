@@ -91,8 +91,8 @@ ALTER TABLE organizations
     DROP CONSTRAINT organizations_subdomain_key, DROP CONSTRAINT organizations_subdomain_skeleton_key,
     DROP CONSTRAINT organizations_gateway_key_key;
 
--- Look-up tables of the platform: what must be unique among all organizations, and its organization. Triggers write
--- them in the transaction of the row that they point to, whichever release runs the statement.
+-- Look-up tables of the platform: values that are unique among all organizations, and their organization. Triggers
+-- write them in the transaction of the row that they point to, in functions of either release.
 CREATE TABLE key_digests (
     organization_id uuid NOT NULL,
     key_id uuid NOT NULL,
@@ -175,22 +175,3 @@ ALTER TABLE key_digests ALTER COLUMN digest SET STATISTICS 0;
 ALTER TABLE organization_names
     ALTER COLUMN subdomain SET STATISTICS 0, ALTER COLUMN skeleton SET STATISTICS 0,
     ALTER COLUMN gateway_key SET STATISTICS 0;
-
--- The look-up table finds the key, the key's own row decides: a digest that is listed by mistake is no credential.
-GRANT CREATE ON SCHEMA public TO tenancy_lookup; -- needed to replace a function, taken back below
-SET LOCAL ROLE tenancy_lookup; -- the owner of the look-ups
-CREATE OR REPLACE FUNCTION find_key_holder(
-    wanted bytea,
-    OUT credential_id uuid, OUT organization_id uuid, OUT subdomain text, OUT tier text, OUT gateway_key text,
-    OUT scopes text[], OUT expires_at timestamptz
-) RETURNS SETOF record
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS $$
-        SELECT k.id, o.id, o.subdomain, o.tier, o.gateway_key, k.scopes, k.expires_at
-        FROM public.key_digests AS d
-        JOIN public.api_keys AS k ON k.organization_id = d.organization_id AND k.id = d.key_id
-        JOIN public.organizations AS o ON o.id = d.organization_id
-        WHERE d.digest = wanted AND k.digest = wanted AND k.revoked_at IS NULL AND o.status <> 'erased'
-    $$;
-RESET ROLE;
-REVOKE CREATE ON SCHEMA public FROM tenancy_lookup;

@@ -1,5 +1,7 @@
 -- An event carries the app of its write key (docs/decisions/0049-apps-count.md), so the look-up of a key returns it.
 -- Statements of the release before name the other columns, and work on.
+-- The look-up table (0019) finds the key, and the key's own row decides. A digest that is listed by mistake is no
+-- credential.
 GRANT SELECT (app_id) ON api_keys TO tenancy_lookup;
 
 GRANT CREATE ON SCHEMA public TO tenancy_lookup; -- for the new function, taken back below
