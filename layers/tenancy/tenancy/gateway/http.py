@@ -10,7 +10,7 @@ import msgspec
 from tenancy.errors import MalformedRequestError, QuotaExceededError, Refusal, UnauthenticatedError, shorten
 from tenancy.gateway.context import parse_context
 from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
-from tenancy.rules.credentials import redact_credentials
+from tenancy.rules.credentials import redact_path
 from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
 from tenancy.rules.tenant import Caller
 
@@ -101,7 +101,7 @@ def parse_request(event: Mapping[str, Any]) -> Request:
     return Request(
         method=event.get("httpMethod") or "",
         path=_route_path(path),
-        instance=redact_credentials(context.get("path") or path),
+        instance=redact_path(context.get("path") or path),
         route=event.get("resource") or "",
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
         header_values=parse_header_values(event),

@@ -72,14 +72,19 @@ def find_basic_key(credential: str) -> ApiKey | None:
     return find_key(user_name)
 
 
-def redact_credentials(path: str) -> str:
+def redact_path(path: str) -> str:
     """Return *path* with `…` in place of each text in it that looks like a key or an access token.
 
     A path with such a text is returned without percent-encoding.
     """
     readable = unquote(path)
-    redacted = SECRET.sub(REDACTED, readable)
+    redacted = redact_text(readable)
     return path if redacted == readable else redacted
+
+
+def redact_text(text: str) -> str:
+    """Return *text* with `…` in place of each part that looks like a key or an access token."""
+    return SECRET.sub(REDACTED, text)
 
 
 def is_jwt(text: str) -> bool:

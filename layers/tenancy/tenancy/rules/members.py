@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from tenancy.errors import BODY, FieldError
+from tenancy.rules.credentials import redact_text
 
 MAX_MEMBER_ERRORS: Final = 20  # of one object
 MISSING_TEXT: Final = "This member is required."
@@ -71,8 +72,8 @@ def unknown_member(name: str, *, within: str = "") -> FieldError:
 
 
 def locate(*steps: object) -> str:
-    """Return the location at the end of *steps*."""
-    return "/".join(str(step) for step in steps if step != "")
+    """Return the location at the end of *steps*. A credential in it is redacted: clients choose the names of members."""
+    return redact_text("/".join(str(step) for step in steps if step != ""))
 
 
 def within_body(errors: Iterable[FieldError], *steps: object) -> list[FieldError]:
