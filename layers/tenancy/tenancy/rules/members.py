@@ -72,7 +72,10 @@ def unknown_member(name: str, *, within: str = "") -> FieldError:
 
 
 def locate(*steps: object) -> str:
-    """Return the location at the end of *steps*. A credential in it is redacted: clients choose the names of members."""
+    """Return the location at the end of *steps*.
+
+    A credential in it is redacted: clients choose the names of members.
+    """
     return redact_text("/".join(str(step) for step in steps if step != ""))
 
 
