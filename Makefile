@@ -3,6 +3,8 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m
 export PYTHONPATH := layers/tenancy:.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Without kept bytecode every program compiles its packages at every start.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The environment is made anew when its interpreter is gone.
 BROKEN := $(shell .venv/bin/python -c '' 2>/dev/null || echo broken)

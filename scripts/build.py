@@ -19,30 +19,20 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import cache_from_source
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from scripts.progress import progress
+from scripts.template import read_template
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = Path(sys.executable).parent
 REQUIREMENTS = Path("layers/dependencies/requirements.txt")
-INPUTS = ("template.yaml", "uv.lock", "functions", "layers", "scripts/build.py")
+INPUTS = ("template.yaml", "uv.lock", "functions", "layers", "scripts/build.py", "scripts/template.py")
 ARCHITECTURE = re.compile(r"(?m)(^  Architecture:\n(?:    .*\n)*?    Default: )\w+$")
 EXPORT = (
     *("export", "--frozen", "--no-cache", "--no-dev"),
     *("--no-emit-project", "--no-hashes", "--no-annotate", "--no-header"),
-)
-
-
-class _BuiltTemplateLoader(yaml.SafeLoader):
-    """Reads plain dictionaries, also in a process in which SAM CLI has changed the loader for all."""
-
-
-_BuiltTemplateLoader.add_constructor(
-    "tag:yaml.org,2002:map",
-    lambda loader, node: loader.construct_mapping(node, deep=True),  # type: ignore[arg-type]  # a mapping, by its tag
 )
 
 
@@ -141,8 +131,7 @@ def write_start_api_template(target: Path) -> None:
     SAM CLI merges the methods of a path and may drop its authorizer because OPTIONS has none
     (https://github.com/aws/aws-sam-cli/issues/9165). Use the built template once that is mended.
     """
-    text = (target / "template.yaml").read_text(encoding="utf-8")
-    template: dict[str, Any] = yaml.load(text, Loader=_BuiltTemplateLoader)  # noqa: S506 - a SafeLoader
+    template = read_template(target / "template.yaml")
     for resource in template["Resources"].values():
         events = resource.get("Properties", {}).get("Events", {})
         preflights = [name for name, event in events.items() if event.get("Properties", {}).get("Method") == "OPTIONS"]

@@ -3,6 +3,7 @@
 The servers start once per worker of a run. Each test gets new databases, cloned from a migrated template.
 """
 
+import gc
 import itertools
 import shutil
 import subprocess
@@ -71,12 +72,21 @@ SHARING = {
 }
 
 
+# Python's own threshold suits small programs: a test makes more objects than that with every request.
+gc.set_threshold(50_000, 20, 50)
+
+
 class ModuleScheduling(LoadScopeScheduling):  # type: ignore[misc] # untyped
     """Gives the tests of one module, or those that share something, to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         shared = (scope for start, scope in SHARING.items() if nodeid.startswith(start))
         return next(shared, nodeid.partition("::")[0])
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and tests that are loaded now out of all later collections of garbage."""
+    gc.freeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ModuleScheduling:

@@ -10,18 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-import yaml
-
 from scripts.bench import ROOT
+from scripts.template import read_template
 
 TEMPLATE: Final = ROOT / "template.yaml"
-
-
-class _TemplateLoader(yaml.SafeLoader):
-    """Reads a template and keeps the text of ``!Ref`` and the other tags."""
-
-
-_TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, node: node.value)
 
 
 @contextmanager
@@ -49,7 +41,7 @@ def variables_of(function: str) -> dict[str, str]:
 
     A parameter has its default, and a resource its name.
     """
-    template = yaml.load(TEMPLATE.read_text(), Loader=_TemplateLoader)  # noqa: S506 - a SafeLoader
+    template = read_template(TEMPLATE)
     sections = (template["Globals"]["Function"], template["Resources"][function]["Properties"])
     defaults = {name: str(parameter.get("Default", name)) for name, parameter in template["Parameters"].items()}
     values = {

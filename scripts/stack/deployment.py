@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from botocore.exceptions import ClientError
 
 from scripts.build import digest_of_inputs
@@ -18,10 +17,12 @@ from scripts.stack import aws, processes
 from scripts.stack.errors import StackError
 from scripts.stack.loopback import request
 from scripts.stack.settings import StackSettings
+from scripts.template import read_template
 
 ARTIFACTS = "tenancy-artifacts"
 FUNCTIONS = "functions/"
 STANDING = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+TEMPLATE = "template.yaml"
 UNDER_WAY = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
 FAILED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 RESOURCE_FAILED = ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED")
@@ -32,30 +33,17 @@ SAVE_SECONDS = 180
 NO_CONFIGURATION = "version = 0.1\n"
 
 
-class _TemplateLoader(yaml.SafeLoader):
-    """Reads the names in a template, and leaves out the values of ``!Ref`` and the other tags."""
-
-
-_TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
-
-
 def template_parameters(settings: StackSettings, wanted: Mapping[str, str]) -> dict[str, str]:
     """Return those of the *wanted* parameters that the template has."""
-    declared = _read_template(settings.root).get("Parameters", {})
+    declared = read_template(settings.root / TEMPLATE).get("Parameters", {})
     return {name: value for name, value in wanted.items() if name in declared}
 
 
 def function_ids(root: Path) -> dict[str, str]:
     """Return the logical id of each function in the template by the name of its folder."""
-    resources = _read_template(root)["Resources"].items()
+    resources = read_template(root / TEMPLATE)["Resources"].items()
     code = {name: str(resource.get("Properties", {}).get("CodeUri", "")) for name, resource in resources}
     return {uri.removeprefix(FUNCTIONS): name for name, uri in code.items() if uri.startswith(FUNCTIONS)}
-
-
-def _read_template(root: Path) -> dict[str, Any]:
-    text = (root / "template.yaml").read_text(encoding="utf-8")
-    template: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 - a SafeLoader
-    return template
 
 
 def machine_architecture() -> str:

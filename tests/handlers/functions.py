@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import yaml
 from clickhouse_connect.driver.client import Client
 
 from tenancy.rules.api_keys import KeyType, generate_key
@@ -22,6 +21,7 @@ from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
 from tests.given import ROOT, Databases
+from tests.template.template import TEMPLATE
 
 PREFIX = "tenancy/test"
 BASE_DOMAIN = "attribution.example"
@@ -36,14 +36,6 @@ type Start = Callable[..., Function]
 type PutSecret = Callable[[str, str], None]
 type LogLines = Callable[[], list[dict[str, Any]]]
 type Mails = Callable[[], list[tuple[str, str]]]
-
-
-class _Loader(yaml.SafeLoader):
-    """A YAML loader that replaces `!Ref` and other intrinsic functions by None."""
-
-
-_Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
-TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), _Loader)
 
 
 class Function:

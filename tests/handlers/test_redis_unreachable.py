@@ -23,10 +23,11 @@ from tenancy.stores.redis.counters import GIVE_BACK
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, tenant_of
 from tests.handlers.clock import StoppedClock
-from tests.handlers.functions import TEMPLATE, PutSecret, Start, superuser
+from tests.handlers.functions import PutSecret, Start, superuser
 from tests.handlers.queues import events_in
 from tests.handlers.requests import Event, answer_of, called_by, problem_of, recent_event, sample, with_body
 from tests.handlers.tcp_proxy import tcp_proxy
+from tests.template.template import TEMPLATE
 
 LIMIT = QUOTAS[Tier.STARTER].ingest_requests_per_minute
 PATIENCE_MS = int(TEMPLATE["Parameters"]["RedisPatienceMilliseconds"]["Default"])

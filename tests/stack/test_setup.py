@@ -54,6 +54,17 @@ def greeting(root: Path) -> str:
     return subprocess.run([str(root / ".venv/bin/greet")], capture_output=True, text=True, check=True).stdout
 
 
+def test_programs_of_make_keep_their_bytecode() -> None:
+    rule = "show:; @printenv PYTHONDONTWRITEBYTECODE || echo absent"
+    shows = ["make", "--no-print-directory", "--eval", rule, "show"]
+
+    done = subprocess.run(
+        shows, cwd=setup.ROOT, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, check=True
+    )
+
+    assert done.stdout == b"absent\n"
+
+
 def test_moved_environment_works_on(project: Path, tmp_path: Path) -> None:
     setup.set_up(project)
     project.rename(tmp_path / "moved")

@@ -5,32 +5,13 @@ Tests discover functions, routes and variables here, so that a new one is covere
 
 from typing import Any
 
-import yaml
-
+from scripts.template import read_template
 from tests.given import ROOT
 
 FILE = ROOT / "template.yaml"
 
 
-class Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as `{"Ref": …}` and `{"Fn::…": …}`; aliases and merge keys are resolved."""
-
-
-def _construct(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        assert isinstance(node, yaml.MappingNode)
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
-
-
-Loader.add_multi_constructor("!", _construct)
-
-TEMPLATE = yaml.load(FILE.read_text(), Loader)
+TEMPLATE = read_template(FILE)
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 FUNCTIONS = {
     resource["Properties"]["CodeUri"].removeprefix("functions/"): resource["Properties"]
