@@ -15,21 +15,14 @@ from tenancy.gateway.documents.metering import (
     reserved_document,
 )
 from tenancy.gateway.documents.own_organization import own_organization_document
-from tenancy.gateway.documents.usage import (
-    MAX_DAYS,
-    GroupBy,
-    days_of,
-    parse_period,
-    statistics_document,
-    usage_document,
-)
+from tenancy.gateway.documents.statistics import StatisticsMembers, statistics_document
+from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.parameters import AppId, Day, Id, WholeNumber
+from tenancy.gateway.parameters import Day, Id, WholeNumber
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.quotas import parse_metric
-from tenancy.rules.statistics import MAX_GROUPS, StatisticsOrder, StatisticsQuery, parse_dimensions
 from tenancy.rules.usage import Period
 from tenancy.settings import Settings
 from tenancy.use_cases.organizations.read_own_organization import read_own_organization
@@ -39,7 +32,7 @@ from tenancy.use_cases.usage.meter import (
     release_reservation,
     reserve_usage,
 )
-from tenancy.use_cases.usage.read_statistics import read_statistics
+from tenancy.use_cases.usage.read_statistics import read_organization_statistics, read_statistics
 from tenancy.use_cases.usage.read_usage import read_organization_usage, read_tenant_usage
 from tenancy.wiring import Wiring
 
@@ -96,23 +89,23 @@ def show_usage(
 
 @app.get("/stats")
 @for_tenants(STATS_READ)
-def show_statistics(
-    from_: Annotated[Day | None, Query(alias="from")] = None,
-    to: Annotated[Day | None, Query()] = None,
-    group_by: Annotated[GroupBy, Query()] = "day",
-    app_id: Annotated[AppId | None, Query()] = None,
-    order_by: Annotated[StatisticsOrder, Query()] = StatisticsOrder.KEY,
-    cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_GROUPS)] = MAX_GROUPS,
-) -> dict[str, Any]:
-    """Show events, revenue and devices by event time, in groups."""
-    tenant = tenant_of(app)
+def show_own_statistics(asked: Annotated[StatisticsMembers, Query()]) -> dict[str, Any]:
+    """Show the caller's events, revenue and devices by event time, in groups."""
     now = datetime.now(UTC)
-    period = parse_period(from_, to, today=now.date())
-    dimensions = parse_dimensions(group_by) or []
-    query = StatisticsQuery(period=period, group_by=dimensions, order=order_by, app_id=app_id)
-    page = read_statistics(db, clickhouse, tenant, query, now=now, cursor=cursor, limit=limit)
-    return statistics_document(page, query.group_by)
+    query = asked.at(now)
+    page = read_statistics(db, clickhouse, tenant_of(app), query, now=now, cursor=asked.cursor, limit=asked.limit)
+    return statistics_document(page, query)
+
+
+@app.get("/organizations/<organization_id>/stats")
+@for_operators
+def show_statistics(organization_id: Id, asked: Annotated[StatisticsMembers, Query()]) -> dict[str, Any]:
+    """Show the statistics of one organization for the operator."""
+    now = datetime.now(UTC)
+    query, page = read_organization_statistics(
+        db, clickhouse, organization_id, lambda: asked.at(now), now=now, cursor=asked.cursor, limit=asked.limit
+    )
+    return statistics_document(page, query)
 
 
 @app.post("/usage/<metric>")

@@ -39,6 +39,7 @@ SOME_BODIES = ("JSON: halves of surrogates", "names: combining marks", "write ke
 PERIOD = ("from", "to")
 PAGE = ("cursor", "limit")
 AUDIT = Takes(query=(*PERIOD, "actor", "action", "outcome", "format", "cursor", "limit"))
+STATISTICS = Takes(query=(*PERIOD, "timezone", "group_by", "app_id", "order_by", *PAGE))
 VERIFY = Takes(query=("after_sequence", "after_seal"))
 NOTHING = Takes()
 ORGANIZATION = "/organizations/{organization_id}"
@@ -63,7 +64,8 @@ TAKEN: Mapping[str, Takes] = {
     "GET /audit/verify": VERIFY,
     "GET /organizations/current": NOTHING,
     "GET /usage": Takes(query=(*PERIOD, *PAGE)),
-    "GET /stats": Takes(query=(*PERIOD, "group_by", "app_id", "order_by", *PAGE)),
+    "GET /stats": STATISTICS,
+    f"GET {ORGANIZATION}/stats": replace(STATISTICS, is_alias=True),
     "POST /usage/{metric}": Takes(body=("amount",)),
     "POST /usage/{metric}/reservations": Takes(body=("amount", "ttl_seconds")),
     "POST /usage/{metric}/reservations/{reservation_id}/commit": Takes(body=("amount",)),

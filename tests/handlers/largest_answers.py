@@ -18,6 +18,7 @@ from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.exports import export_folder
 from tenancy.rules.statistics import MAX_GROUPS
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
+from tenancy.rules.time_zones import UTC_ZONE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, ROOT, Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -111,6 +112,7 @@ INSERT_EVENTS = """
            {organization_id:UUID}
     FROM numbers({groups:UInt32} * length({currencies:Array(String)}))
 """
+LONGEST_ZONE: Final = "America/Argentina/ComodRivadavia"
 CURRENCIES_OF_A_GROUP: Final = 20  # with them 1,000 groups are larger than a page
 
 
@@ -262,7 +264,16 @@ def usage_for_operator(large: Largest, route: Route) -> Iterator[Event]:
 
 
 @largest("GET /stats")
-def statistics(large: Largest, route: Route) -> Iterator[Event]:
+def own_statistics(large: Largest, route: Route) -> Iterator[Event]:
+    yield from statistics(large, route, large.as_tenant)
+
+
+@largest("GET /organizations/{organization_id}/stats")
+def statistics_for_operator(large: Largest, route: Route) -> Iterator[Event]:
+    yield from statistics(large, route, large.as_operator)
+
+
+def statistics(large: Largest, route: Route, called: Callable[..., Event]) -> Iterator[Event]:
     large.databases.clickhouse.command(
         INSERT_EVENTS,
         parameters={
@@ -278,8 +289,9 @@ def statistics(large: Largest, route: Route) -> Iterator[Event]:
     today = datetime.now(UTC).date()
     period = {"from_": (today - timedelta(days=1)).isoformat(), "to": (today + timedelta(days=2)).isoformat()}
     groups = "day,event_type,event_name,platform,app_id"
-    for order in ("key", "revenue"):
-        yield large.as_tenant(large.sample_of(route), group_by=groups, order_by=order, limit=str(MAX_GROUPS), **period)
+    for order, zone in (("key", UTC_ZONE), ("revenue", UTC_ZONE), ("revenue", LONGEST_ZONE)):
+        query = {"group_by": groups, "order_by": order, "timezone": zone, "limit": str(MAX_GROUPS), **period}
+        yield called(large.sample_of(route), **query)
 
 
 @largest("POST /usage/{metric}")

@@ -305,7 +305,13 @@ def test_erased_organization_is_410_but_its_log_is_readable(
         request = with_path(request, request["resource"].replace("{organization_id}", id_), request["resource"])
         return called_by({**request, "pathParameters": {"organization_id": id_}}, OPERATOR)
 
-    gone = [("provision", "get"), ("usage", "usage_for_operator"), ("held_events", "count"), ("held_events", "release")]
+    gone = [
+        ("provision", "get"),
+        ("usage", "usage_for_operator"),
+        ("usage", "stats_for_operator"),
+        ("held_events", "count"),
+        ("held_events", "release"),
+    ]
     functions = {name: start(name) for name in ("usage", "held_events", "audit")} | {"provision": provision}
 
     for request in (change_request(acme, {"tier": "growth"}), change_request(acme, {"status": "active"})):

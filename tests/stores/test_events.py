@@ -10,9 +10,10 @@ import zstandard
 from tenancy.rules.statistics import StatisticsQuery
 from tenancy.rules.usage import Period
 from tenancy.stores.clickhouse.client import DatabaseError, TenantReader
-from tenancy.stores.clickhouse.events import find_first_unsettled_day, list_daily_events, list_statistics
+from tenancy.stores.clickhouse.events import find_first_unsettled_day, list_daily_events
 from tenancy.stores.clickhouse.platform.events import insert_frames, list_touched_days
 from tenancy.stores.clickhouse.platform.statistics import insert_daily_statistics
+from tenancy.stores.clickhouse.statistics import list_statistics
 from tenancy.stores.postgres.usage import list_daily_usage
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned

@@ -63,12 +63,12 @@ def test_longest_functions_have_lambdas_maximum(function: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "function"),
     [
-        (d.SCHEDULED_QUERY_TIMEOUT_SECONDS, "erase"),
-        (d.SCHEDULED_QUERY_TIMEOUT_SECONDS, "privacy_jobs"),
-        (d.SCHEDULED_QUERY_TIMEOUT_SECONDS, "roll_up"),
-        (d.MIGRATION_QUERY_TIMEOUT_SECONDS, "migrate"),
-        (d.CLICKHOUSE_QUERY_TIMEOUT_SECONDS, "usage"),
-        (d.CLICKHOUSE_QUERY_TIMEOUT_SECONDS, "load"),
+        (d.SCHEDULED_QUERY_TIMEOUT_SECONDS + d.CLICKHOUSE_LAST_ANSWER_SECONDS, "erase"),
+        (d.SCHEDULED_QUERY_TIMEOUT_SECONDS + d.CLICKHOUSE_LAST_ANSWER_SECONDS, "privacy_jobs"),
+        (d.SCHEDULED_QUERY_TIMEOUT_SECONDS + d.CLICKHOUSE_LAST_ANSWER_SECONDS, "roll_up"),
+        (d.MIGRATION_QUERY_TIMEOUT_SECONDS + d.CLICKHOUSE_LAST_ANSWER_SECONDS, "migrate"),
+        (d.CLICKHOUSE_QUERY_TIMEOUT_SECONDS + d.CLICKHOUSE_LAST_ANSWER_SECONDS, "usage"),
+        (d.CLICKHOUSE_QUERY_TIMEOUT_SECONDS + d.CLICKHOUSE_LAST_ANSWER_SECONDS, "load"),
         (d.SWEEP_WORK_TIME_SECONDS, "sweep"),
         (d.PRIVACY_JOBS_WORK_TIME_SECONDS, "privacy_jobs"),
         (d.ROLL_UP_REDIS_TIMEOUT_SECONDS, "roll_up"),

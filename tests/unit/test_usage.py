@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError
-from tenancy.gateway.documents.usage import parse_period, statistics_document, usage_document
+from tenancy.gateway.documents.statistics import statistics_document
+from tenancy.gateway.documents.usage import parse_period, usage_document
 from tenancy.rules.cursors import Page
 from tenancy.rules.durations import SETTLING_TIME
 from tenancy.rules.quotas import Allowance, Metric
-from tenancy.rules.statistics import Statistics
+from tenancy.rules.statistics import Statistics, StatisticsQuery
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyUsage, Period, month_of, unsettled_since
 from tenancy.use_cases.usage.read_usage import UsageReport
@@ -112,7 +113,9 @@ def test_usage_document_has_the_form_of_the_api() -> None:
 def test_money_is_a_decimal_text(amount: str, text: str) -> None:
     group = Statistics(TODAY, None, "Order Completed", None, None, None, 3, {"EUR": Decimal(amount)}, 2)
 
-    document = statistics_document(Page.of([group], 1, repr), ["day", "event_name"])
+    query = StatisticsQuery(period=NOVEMBER, group_by=["day", "event_name"])
+
+    document = statistics_document(Page.of([group], 1, repr), query)
 
     assert document["pagination"] == {"next_cursor": None, "has_more": False}
     [shown] = document["data"]

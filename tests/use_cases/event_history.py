@@ -30,7 +30,7 @@ from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.rules.usage import Period, first_open_day, month_of, unsettled_since
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.clickhouse.client import TenantReader
-from tenancy.stores.clickhouse.events import list_statistics
+from tenancy.stores.clickhouse.statistics import list_statistics
 from tenancy.stores.postgres.usage import find_rolled_up_at
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate

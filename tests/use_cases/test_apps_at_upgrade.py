@@ -7,7 +7,7 @@ from uuid import UUID
 from tenancy.rules.statistics import StatisticsQuery
 from tenancy.rules.usage import Period, unsettled_since
 from tenancy.stores.clickhouse.client import TenantReader
-from tenancy.stores.clickhouse.events import list_statistics
+from tenancy.stores.clickhouse.statistics import list_statistics
 from tenancy.stores.postgres.usage import find_rolled_up_at
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned

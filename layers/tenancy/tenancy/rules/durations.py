@@ -8,6 +8,9 @@ from datetime import timedelta
 from typing import Final
 
 ONE_DAY: Final = timedelta(days=1)
+ONE_SECOND: Final = timedelta(seconds=1)
+ONE_MILLISECOND: Final = timedelta(milliseconds=1)
+OFFSET_SEARCH_STEP: Final = timedelta(hours=1)  # no time zone changes its offset twice within an hour
 
 # Function time-outs (template.yaml). A function ends its own work before Lambda ends the function.
 LONGEST_FUNCTION_RUN: Final = timedelta(minutes=15)  # erase, privacy_jobs and roll_up: Lambda's maximum
@@ -33,6 +36,7 @@ POSTGRES_KEEPALIVE_SECONDS: Final = 30
 # ClickHouse
 CLICKHOUSE_CONNECT_TIMEOUT_SECONDS: Final = 3
 CLICKHOUSE_QUERY_TIMEOUT_SECONDS: Final = 25  # of the 29 s after which API Gateway gives up
+CLICKHOUSE_LAST_ANSWER_SECONDS: Final = 2  # in which the server says that it ended a query at its limit
 MIGRATION_QUERY_TIMEOUT_SECONDS: Final = 280  # of migrate's time-out of 300 s
 SCHEDULED_QUERY_TIMEOUT_SECONDS: Final = 800  # of the time-out of 900 s of erase, privacy_jobs and roll_up
 LONGEST_QUERY: Final = timedelta(minutes=15)  # the server ends a query, also one without a client

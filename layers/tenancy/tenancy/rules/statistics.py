@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.rules.cursors import PagedList
+from tenancy.rules.time_zones import UTC_ZONE, UTC_ZONES
 from tenancy.rules.usage import Period
 
 DIMENSIONS: Final = ("day", "event_type", "event_name", "platform", "currency", "app_id")
@@ -72,7 +73,7 @@ class StatisticsPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsQuery:
-    """The days and the groups of statistics, and the order of the groups.
+    """The days and the groups of statistics, and the order of the groups. The days are those of the time *zone*.
 
     *group_by* has names of `DIMENSIONS`. With *app_id* only events of that app are counted, with `NO_APP` those without
     one.
@@ -82,15 +83,25 @@ class StatisticsQuery:
     group_by: Sequence[str]
     order: StatisticsOrder = StatisticsOrder.KEY
     app_id: UUID | None = None
+    zone: str = UTC_ZONE
+
+    @property
+    def is_in_utc(self) -> bool:
+        """Whether the days are UTC days, also under another name."""
+        return self.zone in UTC_ZONES
 
     def groups_of(self, organization_id: UUID) -> PagedList[StatisticsPosition]:
-        """Return the list of the organization's groups."""
+        """Return the list of the organization's groups.
+
+        Cursors in UTC are those of the release before, which knew no other zone.
+        """
         grouped = sorted(set(self.group_by))
+        zones = () if self.zone == UTC_ZONE else (self.zone,)
         return PagedList(
             name="statistics",
             organization_id=organization_id,
             position=StatisticsPosition,
-            parameters=(self.period.start, self.period.end, grouped, self.order, self.app_id),
+            parameters=(self.period.start, self.period.end, grouped, self.order, self.app_id, *zones),
         )
 
     def position_of(self, group: Statistics) -> StatisticsPosition:

@@ -1,18 +1,12 @@
-"""Documents of usage and statistics, and the period of their query."""
+"""Documents of usage, and the period of its query."""
 
-from collections.abc import Collection
 from datetime import date
-from decimal import Decimal
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
-
 from tenancy.errors import FieldError, InvalidError
-from tenancy.gateway.pages import page_document, pagination_document
+from tenancy.gateway.pages import pagination_document
 from tenancy.rules.cursors import Page, PagedList
-from tenancy.rules.statistics import DIMENSIONS_TEXT, Statistics, parse_dimensions
 from tenancy.rules.usage import DailyUsage, Period, month_of
 from tenancy.use_cases.usage.read_usage import UsageReport
 
@@ -21,22 +15,8 @@ LAST_DAY: Final = date(2100, 1, 1)  # ClickHouse's Date ends in 2149
 MAX_DAYS: Final = 1_000  # of a page of usage: the default and the maximum
 
 
-def check_dimensions(text: str) -> str:
-    """Return *text* if it is a list of dimensions.
-
-    Raises:
-        PydanticCustomError: it names another one.
-    """
-    if parse_dimensions(text) is None:
-        raise PydanticCustomError("unknown", DIMENSIONS_TEXT)
-    return text
-
-
-GroupBy = Annotated[str, AfterValidator(check_dimensions)]
-
-
 def parse_period(start: date | None, end: date | None, *, today: date) -> Period:
-    """Return the days from *start* to before *end*, by default the month of *today* (UTC).
+    """Return the days from *start* to before *end*, by default the month of *today*.
 
     Raises:
         InvalidError: the period ends before it starts, or lies outside `FIRST_DAY` and `LAST_DAY`.
@@ -88,34 +68,6 @@ def usage_document(report: UsageReport, *, cursor: str | None, limit: int) -> di
         "daily": [_day(day) for day in page.rows],
         "pagination": pagination_document(page),
     }
-
-
-def statistics_document(page: Page[Statistics], dimensions: Collection[str]) -> dict[str, Any]:
-    """Return the answer of GET /v1/stats. A group shows the requested *dimensions*."""
-    return page_document(page, lambda group: _group(group, dimensions))
-
-
-def _group(group: Statistics, dimensions: Collection[str]) -> dict[str, Any]:
-    values = {
-        "day": group.day.isoformat() if group.day else None,
-        "event_type": group.event_type,
-        "event_name": group.event_name,
-        "platform": group.platform,
-        "currency": group.currency,
-        "app_id": str(group.app_id) if group.app_id else None,
-    }
-    return {
-        **{name: value for name, value in values.items() if name in dimensions},
-        "events": group.events,
-        "revenue": {currency: _money(amount) for currency, amount in sorted(group.revenue.items())},
-        "unique_devices": group.unique_devices,
-    }
-
-
-def _money(amount: Decimal) -> str:
-    """Return *amount* without trailing zeros and without an exponent."""
-    text = format(amount, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _day(day: DailyUsage) -> dict[str, Any]:

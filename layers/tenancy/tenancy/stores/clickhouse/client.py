@@ -11,11 +11,19 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.durations import CLICKHOUSE_CONNECT_TIMEOUT_SECONDS, CLICKHOUSE_QUERY_TIMEOUT_SECONDS
+from tenancy.rules.durations import (
+    CLICKHOUSE_CONNECT_TIMEOUT_SECONDS,
+    CLICKHOUSE_LAST_ANSWER_SECONDS,
+    CLICKHOUSE_QUERY_TIMEOUT_SECONDS,
+)
 
 # Errors in the statement itself: BAD_ARGUMENTS, UNKNOWN_FUNCTION, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, SYNTAX_ERROR,
 # READONLY, BAD_QUERY_PARAMETER. A retry cannot help. All other errors (memory, load, time-out, proxy) may be temporary.
 STATEMENT_ERRORS: Final = frozenset({36, 46, 47, 60, 62, 164, 457})
+TOO_MANY_ROWS: Final = 158
+# TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED: the query itself is too expensive, also for a retry.
+TOO_EXPENSIVE: Final = frozenset({TOO_MANY_ROWS, 159, 160, 241})
+TOO_EXPENSIVE_TEXT: Final = "The query took too much time or memory. A shorter period takes less."
 # Each table with the day that retention compares. Held events may have a wrong clock, so their day of receipt counts.
 TENANT_TABLES: Final = MappingProxyType(
     {
@@ -27,7 +35,15 @@ TENANT_TABLES: Final = MappingProxyType(
 
 PLATFORM_TABLES: Final = ("tombstones",)  # not read for tenants
 
-__all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
+__all__ = [
+    "ClickHouseError",
+    "Client",
+    "DatabaseError",
+    "OperationalError",
+    "TenantReader",
+    "TooManyRowsError",
+    "connect",
+]
 
 
 def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS) -> Client:
@@ -44,11 +60,15 @@ def connect(url: str, *, timeout_seconds: int = CLICKHOUSE_QUERY_TIMEOUT_SECONDS
             secure=url.startswith("https:"),
             autogenerate_session_id=False,
             connect_timeout=CLICKHOUSE_CONNECT_TIMEOUT_SECONDS,
-            send_receive_timeout=timeout_seconds,
+            send_receive_timeout=timeout_seconds + CLICKHOUSE_LAST_ANSWER_SECONDS,
             settings={"max_execution_time": timeout_seconds},  # ends the query on the server, too
         )
     except ClickHouseError as error:
         raise UnavailableError("ClickHouse is unreachable.") from error
+
+
+class TooManyRowsError(Exception):
+    """A query would have read more rows than its caller allows. ClickHouse read none."""
 
 
 class TenantReader:
@@ -75,12 +95,15 @@ class TenantReader:
         self._organization_id = UUID(bytes=organization_id.bytes)
         self._first_kept = first_kept
 
-    def query(self, statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
-        """Return the rows of *statement*.
+    def query(
+        self, statement: LiteralString, parameters: Mapping[str, Any] | None = None, *, max_rows: int = 0
+    ) -> Sequence[Sequence[Any]]:
+        """Return the rows of *statement*, which may read *max_rows* rows of tables. 0 is no limit.
 
         Raises:
             ValueError: the statement does not name `{organization_id:UUID}`.
-            UnavailableError: ClickHouse is unreachable or overloaded.
+            TooManyRowsError: the statement would read more than *max_rows* rows.
+            UnavailableError: ClickHouse is unreachable or overloaded, or the query took too long or too much memory.
         """
         if "{organization_id:UUID}" not in statement:
             raise ValueError("The statement of a tenant must name {organization_id:UUID}.")
@@ -92,12 +115,17 @@ class TenantReader:
                     "additional_table_filters": self._filters(),
                     "log_comment": str(self._organization_id),
                     "readonly": 1,
+                    **({"max_rows_to_read": max_rows} if max_rows else {}),
                 },
             )
         except ClickHouseError as error:
-            if getattr(error, "code", None) in STATEMENT_ERRORS:
+            code = getattr(error, "code", None)
+            if code in STATEMENT_ERRORS:
                 raise
-            raise UnavailableError("ClickHouse is unreachable.") from error
+            if max_rows and code == TOO_MANY_ROWS:
+                raise TooManyRowsError from error
+            text = TOO_EXPENSIVE_TEXT if code in TOO_EXPENSIVE else "ClickHouse is unreachable."
+            raise UnavailableError(text) from error
         return result.result_rows
 
     def _filters(self) -> str:

@@ -16,8 +16,8 @@ from tenancy.rules.exports import ExportPosition
 from tenancy.rules.statistics import DIMENSIONS, StatisticsQuery
 from tenancy.rules.usage import Period, unsettled_since
 from tenancy.stores.clickhouse.client import TenantReader
-from tenancy.stores.clickhouse.events import list_statistics
 from tenancy.stores.clickhouse.exported_events import find_next_event, list_events
+from tenancy.stores.clickhouse.statistics import list_statistics
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.exported_rows import (
     Rows,

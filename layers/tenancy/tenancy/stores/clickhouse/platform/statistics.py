@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.stores.clickhouse.client import Client
-from tenancy.stores.clickhouse.events import DIMENSION_COLUMNS
+from tenancy.stores.clickhouse.statistics import DIMENSION_COLUMNS
 
 COUNT_EVENTS: Final = (
     "INSERT INTO daily_statistics (organization_id, event_date, "
