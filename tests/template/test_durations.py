@@ -1,6 +1,7 @@
 """The durations of the code fit the time-outs and retention periods of the template."""
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from tenancy.rules import durations as d
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.aws.objects import Objects
+from tenancy.stores.postgres.platform.migrations import LIMIT_LOCK_WAITS
+from tenancy.use_cases.schema.migrate import LOCK_ATTEMPTS
 from tests.given import ROOT
 from tests.template.template import FOLDERS, FUNCTIONS, TEMPLATE, properties_of, statements
 
@@ -81,6 +84,15 @@ def test_longest_functions_have_lambdas_maximum(function: str) -> None:
 )
 def test_work_ends_before_lambda_ends_the_function(seconds: float, function: str) -> None:
     assert seconds < time_out(function)
+
+
+def test_attempts_on_a_used_table_end_before_lambda_ends_migrate() -> None:
+    lock_timeout = re.search(r"lock_timeout = '(\d+)s'", LIMIT_LOCK_WAITS)
+    assert lock_timeout
+
+    longest = LOCK_ATTEMPTS * (timedelta(seconds=int(lock_timeout[1])) + d.TABLE_MAX_PAUSE)
+
+    assert longest < timedelta(seconds=time_out("migrate"))
 
 
 def s3_clients() -> Iterator[tuple[str, type[Objects]]]:

@@ -55,7 +55,7 @@ FIND_COPIES = """
 @pytest.fixture
 def old_database(
     servers: Servers, database_names: Iterator[str], tmp_path: Path
-) -> Iterator[tuple[psycopg.Connection[Any], Callable[[], object]]]:
+) -> Iterator[tuple[psycopg.Connection[Any], Callable[..., object]]]:
     """Yield a connection to a database of the previous release and a function that upgrades it."""
     name, before = next(database_names), tmp_path / "before"
     shutil.copytree(MIGRATIONS, before)
@@ -70,7 +70,7 @@ def old_database(
     owner = Database(lambda: servers.postgres_url(postgres.OWNER, name), as_owner=True)
     migrate(owner, client, before)
     with psycopg.connect(servers.superuser_url, dbname=name, autocommit=True) as conn:
-        yield conn, lambda: migrate(owner, client, MIGRATIONS)
+        yield conn, lambda **options: migrate(owner, client, MIGRATIONS, **options)
     owner.close()
     client.close()
     admin.command(f"DROP DATABASE {name} SYNC")
@@ -78,7 +78,7 @@ def old_database(
 
 
 def test_upgrade_removes_copies_of_rows_in_statistics(
-    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]],
 ) -> None:
     """ANALYZE copies addresses and names into pg_statistic."""
     conn, upgrade = old_database
@@ -102,7 +102,7 @@ def test_upgrade_removes_copies_of_rows_in_statistics(
 
 
 def test_documented_statements_repair_similar_subdomains(
-    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]],
 ) -> None:
     conn, upgrade = old_database
     statements = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
@@ -130,7 +130,7 @@ def test_documented_statements_repair_similar_subdomains(
 
 
 def test_functions_of_the_release_before_find_keys_during_a_deploy(
-    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]],
 ) -> None:
     """They run until the deploy ends, and look up credentials with the functions' role."""
     conn, upgrade = old_database
@@ -152,7 +152,7 @@ def test_functions_of_the_release_before_find_keys_during_a_deploy(
 
 
 def test_upgrade_lists_keys_and_names_in_look_up_tables(
-    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]],
 ) -> None:
     conn, upgrade = old_database
     for name in ("acme", "globex"):
@@ -176,7 +176,7 @@ def test_upgrade_lists_keys_and_names_in_look_up_tables(
 
 
 def test_statements_of_the_release_before_write_during_a_deploy(
-    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]],
 ) -> None:
     conn, upgrade = old_database
     conn.execute(INSERT, ("acme", "acme", "acme"))
@@ -197,7 +197,7 @@ def test_statements_of_the_release_before_write_during_a_deploy(
 
 
 def test_upgrade_uses_the_documented_indexes(
-    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]],
 ) -> None:
     conn, upgrade = old_database
     statements = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
@@ -221,7 +221,7 @@ def test_upgrade_uses_the_documented_indexes(
 
 @pytest.mark.parametrize("name", ["audit_log_composite_key", "audit_log_id_key"])
 def test_upgrade_stops_at_an_invalid_index(
-    old_database: tuple[psycopg.Connection[Any], Callable[[], object]], name: str
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]], name: str
 ) -> None:
     conn, upgrade = old_database
     conn.execute(f"CREATE UNIQUE INDEX {name} ON audit_log (organization_id, id)".encode())
@@ -237,7 +237,7 @@ def test_upgrade_stops_at_an_invalid_index(
 
 
 def test_upgrade_waits_for_a_table_that_is_in_use(
-    old_database: tuple[psycopg.Connection[Any], Callable[[], object]],
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]],
 ) -> None:
     conn, upgrade = old_database
     with ThreadPoolExecutor(1) as pool:
@@ -252,8 +252,28 @@ def test_upgrade_waits_for_a_table_that_is_in_use(
     assert conn.execute("SELECT count(*) FROM key_digests").fetchone() == (0,)
 
 
+def test_upgrade_pauses_longer_each_time_before_it_tries_again(
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a pause the migration neither holds nor waits for the lock, so requests continue."""
+    conn, upgrade = old_database
+    monkeypatch.setattr(migrating, "LOCK_ATTEMPTS", 4)
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        assert conn.execute(COUNT_WAITING).fetchone() == (0,)
+        pauses.append(seconds)
+
+    with conn.transaction():
+        conn.execute("LOCK TABLE users IN ACCESS SHARE MODE")
+        with pytest.raises(TableInUseError):
+            upgrade(pause=pause)
+
+    assert pauses == [0.5, 1, 2]
+
+
 def test_upgrade_gives_up_on_a_used_table_and_changes_nothing(
-    old_database: tuple[psycopg.Connection[Any], Callable[[], object]], monkeypatch: pytest.MonkeyPatch
+    old_database: tuple[psycopg.Connection[Any], Callable[..., object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests for the table wait behind the migration, so it does not wait for long."""
     conn, upgrade = old_database

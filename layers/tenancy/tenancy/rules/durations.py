@@ -32,6 +32,8 @@ SECRET_CACHE_SECONDS: Final = 300.0
 POSTGRES_CONNECT_TIMEOUT_SECONDS: Final = 3
 POSTGRES_SILENCE_LIMIT_MS: Final = 5_000  # a server that failed over without closing its connections
 POSTGRES_KEEPALIVE_SECONDS: Final = 30
+TABLE_FIRST_PAUSE: Final = timedelta(milliseconds=500)  # of `migrate` before it tries a used table again
+TABLE_MAX_PAUSE: Final = timedelta(seconds=8)
 
 # ClickHouse
 CLICKHOUSE_CONNECT_TIMEOUT_SECONDS: Final = 3

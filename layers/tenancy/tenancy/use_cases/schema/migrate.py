@@ -1,14 +1,17 @@
 """Migrate the schemas of both databases, and create the first platform key."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.api_keys import KeyType, find_key, generate_key
+from tenancy.rules.durations import TABLE_FIRST_PAUSE, TABLE_MAX_PAUSE
 from tenancy.stores.aws.secrets import PLATFORM_KEY, Secrets
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform import migrations as clickhouse_migrations
@@ -17,7 +20,7 @@ from tenancy.stores.postgres.platform import migrations as postgres_migrations
 from tenancy.stores.postgres.platform.migrations import TableInUseError
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 
-LOCK_ATTEMPTS: Final = 30  # of at most 2 s for each table
+LOCK_ATTEMPTS: Final = 20  # of at most 2 s for each table, with pauses of 128 s in all
 
 
 class MigrationChangedError(Exception):
@@ -94,22 +97,36 @@ def read_migrations(folder: Path) -> list[Migration]:
     return [Migration(version=int(file.stem[:4]), name=file.stem, script=file.read_text()) for file in files]
 
 
-def migrate(owner_db: Database, client: Client, folder: Path) -> AppliedMigrations:
+def migrate(
+    owner_db: Database, client: Client, folder: Path, *, pause: Callable[[float], None] = time.sleep
+) -> AppliedMigrations:
     """Apply the missing migrations of `postgres/` and `clickhouse/` in *folder*.
 
     PostgreSQL's migrations run in one transaction under a lock. A second runner waits, and then finds nothing to
     apply. ClickHouse's migrations run within that transaction, one statement at a time. A statement may run twice. They
     come first, because PostgreSQL's tables are locked from their migration to the end of the transaction.
 
+    A table that is in use is tried again after a pause, in which the requests that waited behind it run. Pauses grow,
+    and the attempts end. *pause* takes seconds.
+
     Raises:
         MigrationChangedError: an applied migration differs from its file. Nothing was changed.
         TableInUseError: a long transaction uses a table of PostgreSQL. PostgreSQL was not changed.
     """
     applied: list[str] = []
-    for _ in range(LOCK_ATTEMPTS - 1):
+    for seconds in islice(_pauses(), LOCK_ATTEMPTS - 1):
         with suppress(TableInUseError):
             return _migrate(owner_db, client, folder, applied)
+        pause(seconds)
     return _migrate(owner_db, client, folder, applied)
+
+
+def _pauses() -> Iterator[float]:
+    """Yield the seconds of each pause. A pause is twice as long as the one before, up to the longest."""
+    length = TABLE_FIRST_PAUSE
+    while True:
+        yield length.total_seconds()
+        length = min(2 * length, TABLE_MAX_PAUSE)
 
 
 def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
