@@ -9,8 +9,11 @@ import boto3
 import pytest
 
 from tenancy.rules.entitlements import BOUNDS, ENTITLEMENT_NAMES
+from tenancy.rules.organization import gateway_key_value
 from tenancy.rules.permissions import EVENTS_WRITE, USAGE_READ
 from tenancy.rules.tiers import MAX_REQUESTS_PER_MINUTE, QUOTAS, Tier
+from tenancy.rules.usage_plans import UsagePlan
+from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tests.given import PLANS_PATH, REGION, AwsAccount, Databases, tenant_of
@@ -281,6 +284,27 @@ def test_tier_change_within_one_plan_keeps_the_gateway_key(
 
     assert answer_of(provision(change_request(acme, {"tier": "growth"}))).status == 200
     assert gateway_key() == before
+
+
+def test_key_that_the_release_before_moved_is_mended(
+    provision: Function, databases: Databases, targets: OutboxTargets, aws: AwsAccount, acme: Provisioned
+) -> None:
+    """The release before knows no overrides, so it moves an organization to the plan of its new tier."""
+    override(provision, acme, api_requests_per_minute=MAX_REQUESTS_PER_MINUTE)
+    moved = gateway_key_value(acme.organization.id, "moved")
+    GatewayKeys(REGION, PLANS_PATH).put_key(acme.organization.id, moved, UsagePlan.GROWTH)
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET tier = 'growth', gateway_key = %s WHERE subdomain = 'acme'", (moved,))
+
+    for _ in range(2):
+        answer = answer_of(provision(change_request(acme, {"tier": "growth"})))
+        run_due_entries(databases.platform, targets, now=datetime.now(UTC) + timedelta(minutes=3))
+
+    assert answer.status == 200
+    with superuser(databases) as conn:
+        [(key,)] = conn.execute("SELECT gateway_key FROM organizations WHERE subdomain = 'acme'").fetchall()
+    keys = gateway_keys_by_plan(aws, acme.organization.id)
+    assert (keys["custom"] & {key}, keys["growth"]) == ({key}, set())
 
 
 def test_invalid_override_is_422_and_changes_nothing(provision: Function, acme: Provisioned) -> None:

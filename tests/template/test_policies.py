@@ -47,15 +47,19 @@ def test_gateway_permissions_are_for_keys_and_their_plans() -> None:
     assert {path for _, path, _ in gateway_permissions()} == set(LIMITING_TAG)
 
 
-def test_gateway_reads_are_for_the_list_of_keys() -> None:
-    assert {path for action, path, _ in gateway_permissions() if action == "apigateway:GET"} == {"/apikeys"}
+def test_gateway_reads_are_for_lists_of_keys() -> None:
+    reads = {path for action, path, _ in gateway_permissions() if action == "apigateway:GET"}
+
+    assert reads == {"/apikeys", "/usageplans/*/keys"}
 
 
-def test_gateway_writes_are_limited_to_the_stack_by_its_tag() -> None:
+def test_gateway_permissions_are_limited_to_the_stack_by_its_tag() -> None:
+    """Only the list of all keys has no tag."""
     path_of_plans = {"Fn::Sub": "/${AWS::StackName}/usage-plans"}
+    all_keys = ("apigateway:GET", "/apikeys")
 
-    writes = [(path, condition) for action, path, condition in gateway_permissions() if action != "apigateway:GET"]
+    limited = [each for each in gateway_permissions() if each[:2] != all_keys]
 
-    assert writes
-    for path, condition in writes:
+    assert limited
+    for _, path, condition in limited:
         assert condition == {"StringEquals": {LIMITING_TAG[path]: path_of_plans}}, path

@@ -49,6 +49,21 @@ class GatewayKeys:
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway did not store the gateway key.") from error
 
+    def is_in_plan(self, organization_id: UUID, value: str, plan: UsagePlan) -> bool:
+        """Tell whether the organization's key *value* is in *plan*, as API Gateway knows it.
+
+        Raises:
+            ValueError: *value* does not contain the organization's id.
+            UnavailableError: API Gateway rejected a call or is unreachable.
+        """
+        _require_own(organization_id, value)
+        try:
+            pages = _api_gateway(self._region).get_paginator("get_usage_plan_keys")
+            found = pages.paginate(usagePlanId=self._plan_id(plan), nameQuery=value)
+            return any(item["name"] == value for page in found for item in page["items"])
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway did not list the keys of a usage plan.") from error
+
     def delete_key(self, organization_id: UUID, value: str) -> None:
         """Delete the organization's key *value* if it exists. Idempotent.
 

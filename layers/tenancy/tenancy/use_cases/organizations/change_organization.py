@@ -60,7 +60,8 @@ def change_organization(
     The new limits and status apply when the change is published, also while an authorizer has cached the old ones. A
     change that changes nothing is published again. If the organization moves to another usage plan, its gateway key in
     that plan is created before the commit. The old key is removed after the authorizer's cache has expired. If the
-    process dies before the commit, the next attempt reuses the new key. The roll-up releases held events later.
+    process dies before the commit, the next attempt reuses the new key. A change of tier or overrides also mends a key
+    that is in the wrong plan. The roll-up releases held events later.
 
     Raises:
         NotFoundError: there is no such organization.
@@ -71,35 +72,43 @@ def change_organization(
         ConflictError: another request is changing the organization.
         UnavailableError: PostgreSQL or API Gateway is unreachable. The change may be committed. A retry is safe.
     """
-    seen = _create_key(platform_db, gateway_keys, organization_id, change) if change.changes_entitlements else None
+    made = _create_key(platform_db, gateway_keys, organization_id, change) if change.changes_entitlements else None
     with platform_db.tenant_transaction(organization_id) as conn:
         before, old_key = _lock_changeable(conn, organization_id, change)
-        if seen is not None and seen != (before, old_key):
+        if made is not None and made[:2] != (before, old_key):
             raise ConflictError("Another request is changing the organization. Retry.")
-        changed = _apply(conn, before, old_key, change, actor=actor, now=now)
+        new_key = made[2] if made is not None else old_key
+        changed = _apply(conn, before, change, (old_key, new_key), actor=actor, now=now)
         publication = enqueue_publication(conn, organization_id, now=now)
     return ChangedOrganization(organization=changed, is_published=run_entry(platform_db, targets, publication, now=now))
 
 
 def _create_key(
     platform_db: Database, gateway_keys: GatewayKeys, organization_id: UUID, change: OrganizationChange
-) -> tuple[Organization, str]:
+) -> tuple[Organization, str, str]:
     """Create the gateway key in the new usage plan before the transaction that stores it.
 
-    Return the organization and its key at that time.
+    Return the organization and its key at that time, and the key to store.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
         before, old_key = _lock_changeable(conn, organization_id, change)
     plan = plan_of(change.apply_to(before).entitlements)
-    new_key = _next_key(before, old_key, plan)
-    if new_key != old_key:
-        gateway_keys.put_key(organization_id, new_key, plan)
-    return before, old_key
+    if _is_in_plan(gateway_keys, before, old_key, plan):
+        return before, old_key, old_key
+    new_key = next_gateway_key(organization_id, old_key, plan)
+    gateway_keys.put_key(organization_id, new_key, plan)
+    return before, old_key, new_key
 
 
-def _next_key(before: Organization, old_key: str, plan: UsagePlan) -> str:
-    """Return the gateway key for *plan*: the old one if the organization is in that plan."""
-    return old_key if plan is plan_of(before.entitlements) else next_gateway_key(before.id, old_key, plan)
+def _is_in_plan(gateway_keys: GatewayKeys, before: Organization, key: str, plan: UsagePlan) -> bool:
+    """Tell whether the gateway key *key* of the organization is in *plan*.
+
+    Functions of the release before know no overrides. They move an organization to the plan of its tier. So API Gateway
+    is asked about every other plan.
+    """
+    if plan is not plan_of(before.entitlements):
+        return False
+    return plan is UsagePlan(before.tier) or gateway_keys.is_in_plan(before.id, key, plan)
 
 
 def _lock_changeable(conn: Connection, organization_id: UUID, change: OrganizationChange) -> tuple[Organization, str]:
@@ -132,12 +141,18 @@ def _blockers(conn: Connection, before: Organization, after: Organization) -> It
 
 
 def _apply(
-    conn: Connection, before: Organization, old_key: str, change: OrganizationChange, *, actor: Actor, now: datetime
+    conn: Connection,
+    before: Organization,
+    change: OrganizationChange,
+    keys: tuple[str, str],
+    *,
+    actor: Actor,
+    now: datetime,
 ) -> Organization:
-    after = change.apply_to(before)
-    if after == before:
+    """Store the changed organization. *keys* are its gateway key so far, and the one to store."""
+    after, (old_key, new_key) = change.apply_to(before), keys
+    if after == before and new_key == old_key:
         return before
-    new_key = _next_key(before, old_key, plan_of(after.entitlements))
     changed = update_organization(conn, after, gateway_key=new_key, now=now)
     if _leaves_retention(before, after):
         insert_tier_change(conn, before.id, uuid4(), left=before.entitlements, to_tier=after.tier, now=now)
