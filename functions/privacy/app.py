@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from tenancy.gateway.documents.erasures import NewErasure, erasure_document
 from tenancy.gateway.documents.exports import export_document
 from tenancy.gateway.pages import page_document
-from tenancy.gateway.parameters import Id, WholeNumber
+from tenancy.gateway.parameters import Cursor, Id, WholeNumber
 from tenancy.gateway.recorded_reads import recorded
 from tenancy.gateway.resolver import api, request_of, tenant_of
 from tenancy.gateway.rights import for_tenants
@@ -41,7 +41,7 @@ def start_export() -> tuple[dict[str, Any], int]:
 @for_tenants(EXPORTS_WRITE)
 @recorded
 def list_exports(
-    cursor: Annotated[str | None, Query()] = None,
+    cursor: Annotated[Cursor | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List the organization's exports, newest first."""
@@ -55,7 +55,7 @@ def list_exports(
 @recorded
 def show_export(
     export_id: Id,
-    cursor: Annotated[str | None, Query()] = None,
+    cursor: Annotated[Cursor | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """Show an export and one page of its files with new links."""
@@ -75,7 +75,7 @@ def start_erasure(body: NewErasure) -> tuple[dict[str, Any], int]:
 @app.get("/erasures")
 @for_tenants(ERASURES_WRITE)
 def list_erasures(
-    cursor: Annotated[str | None, Query()] = None,
+    cursor: Annotated[Cursor | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List the organization's erasures of data subjects, newest first."""

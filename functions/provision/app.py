@@ -10,7 +10,7 @@ from tenancy.gateway.documents.organizations import organization_document, repor
 from tenancy.gateway.documents.provisioning import provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.pages import page_document
-from tenancy.gateway.parameters import Id, WholeNumber
+from tenancy.gateway.parameters import Cursor, Id, WholeNumber
 from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators
 from tenancy.gateway.trail import actor_of
@@ -61,7 +61,7 @@ def provision(new: NewOrganization, idempotency_key: IdempotencyKey = None) -> t
 def list_all(
     status: Annotated[OrganizationStatus | None, Query()] = None,
     tier: Annotated[Tier | None, Query()] = None,
-    cursor: Annotated[str | None, Query()] = None,
+    cursor: Annotated[Cursor | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> dict[str, Any]:
     """List organizations, newest first."""

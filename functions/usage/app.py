@@ -16,9 +16,9 @@ from tenancy.gateway.documents.metering import (
 )
 from tenancy.gateway.documents.own_organization import own_organization_document
 from tenancy.gateway.documents.statistics import StatisticsMembers, statistics_document
-from tenancy.gateway.documents.usage import MAX_DAYS, days_of, parse_period, usage_document
+from tenancy.gateway.documents.usage import UsageMembers, days_of, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.parameters import Day, Id, WholeNumber
+from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
@@ -45,18 +45,14 @@ app = api()
 
 @app.get("/usage")
 @for_tenants(USAGE_READ)
-def show_own_usage(
-    from_: Annotated[Day | None, Query(alias="from")] = None,
-    to: Annotated[Day | None, Query()] = None,
-    cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
-) -> dict[str, Any]:
+def show_own_usage(asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
     """Show the caller's usage of this month against its quotas, and per day."""
     tenant = tenant_of(app)
     now = datetime.now(UTC)
-    period = parse_period(from_, to, today=now.date())
-    days_of(tenant.organization_id, period).find_position(cursor)  # refuses it before the stores are read
-    return usage_document(read_tenant_usage(db, clickhouse, tenant, period, now=now), cursor=cursor, limit=limit)
+    period = asked.period_at(now)
+    days_of(tenant.organization_id, period).find_position(asked.cursor)  # refuses it before the stores are read
+    report = read_tenant_usage(db, clickhouse, tenant, period, now=now)
+    return usage_document(report, cursor=asked.cursor, limit=asked.limit)
 
 
 @app.get("/organizations/current")
@@ -68,23 +64,17 @@ def show_own_organization() -> dict[str, Any]:
 
 @app.get("/organizations/<organization_id>/usage")
 @for_operators
-def show_usage(
-    organization_id: Id,
-    from_: Annotated[Day | None, Query(alias="from")] = None,
-    to: Annotated[Day | None, Query()] = None,
-    cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_DAYS)] = MAX_DAYS,
-) -> dict[str, Any]:
+def show_usage(organization_id: Id, asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
     """Show the usage of one organization for the operator."""
     now = datetime.now(UTC)
 
     def period() -> Period:
-        period = parse_period(from_, to, today=now.date())
-        days_of(organization_id, period).find_position(cursor)
+        period = asked.period_at(now)
+        days_of(organization_id, period).find_position(asked.cursor)
         return period
 
     report = read_organization_usage(db, clickhouse, organization_id, period, now=now)
-    return usage_document(report, cursor=cursor, limit=limit)
+    return usage_document(report, cursor=asked.cursor, limit=asked.limit)
 
 
 @app.get("/stats")

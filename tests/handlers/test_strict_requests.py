@@ -327,3 +327,93 @@ def test_each_id_in_a_query_has_a_sample(functions: Functions) -> None:
 
     assert ("GET /stats", "app_id") in ids
     assert ids <= sampled_query_members()
+
+
+# ------------------------------------------------------------------------------------- faults that compare members
+
+REVERSED = {"from": ["2026-12-01"], "to": ["2026-11-01"]}
+
+
+def test_each_fault_of_a_query_is_in_one_answer(
+    refuse: Refuse, functions: Functions, acme: Provisioned, subtests: pytest.Subtests
+) -> None:
+    """A malformed cursor, a reversed period and an invalid size are found together, also beside an unknown member."""
+    wrong = {**REVERSED, "cursor": ["no cursor"], "limit": ["0"], "start": ["x"]}
+    expected = {
+        "from": [("query/to", "out_of_range")],
+        "cursor": [("query/cursor", "invalid")],
+        "limit": [("query/limit", "out_of_range")],
+    }
+    checked = []
+    for route in ROUTES:
+        members = route.query_members(functions(route.function))
+        known = [name for name in expected if name in members]
+        values = {name: found for name, found in wrong.items() if name in members or name == "start"}
+        if len(known) > 1:
+            with subtests.test(str(route)):
+                problem = refuse(route, with_query_values(route.request(acme), values))
+
+                faults_of_members = {fault for name in known for fault in expected[name]}
+                assert faults(problem) == faults_of_members | {("query/start", "unknown_member")}
+                checked.append(str(route))
+
+    assert {"GET /stats", "GET /usage", "GET /audit", "GET /exports", "GET /organizations"} <= set(checked)
+
+
+def test_reversed_period_is_found_beside_an_unknown_member(
+    refuse: Refuse, functions: Functions, acme: Provisioned, subtests: pytest.Subtests
+) -> None:
+    for route in ROUTES:
+        if "from" in route.query_members(functions(route.function)):
+            with subtests.test(str(route)):
+                problem = refuse(route, with_query_values(route.request(acme), {**REVERSED, "start": ["x"]}))
+
+                assert faults(problem) == {("query/to", "out_of_range"), ("query/start", "unknown_member")}
+
+
+def test_period_with_an_invalid_day_is_not_compared(
+    refuse: Refuse, functions: Functions, acme: Provisioned, subtests: pytest.Subtests
+) -> None:
+    for route in ROUTES:
+        if "from" in route.query_members(functions(route.function)):
+            with subtests.test(str(route)):
+                values = {"from": ["2100-01-01x"], "to": ["2000-01-02"]}
+
+                problem = refuse(route, with_query_values(route.request(acme), values))
+
+                assert faults(problem) == {("query/from", "invalid")}
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "expected"),
+    [
+        (
+            "GET /stats",
+            {"from": ["2026-01-01"], "to": ["2026-03-01"], "timezone": ["Asia/Tokyo"], "order_by": ["x"]},
+            {("query/to", "out_of_range"), ("query/order_by", "unknown")},
+        ),
+        (
+            "GET /stats",
+            {"from": ["2026-01-01"], "to": ["2026-03-01"], "timezone": ["Tokyo"], "order_by": ["x"]},
+            {("query/timezone", "unknown"), ("query/order_by", "unknown")},
+        ),
+        (
+            "GET /audit",
+            {"limit": ["101"], "outcome": ["x"]},
+            {("query/limit", "out_of_range"), ("query/outcome", "unknown")},
+        ),
+        (
+            "GET /audit/verify",
+            {"after_sequence": ["1"], "start": ["x"]},
+            {("query/after_seal", "missing"), ("query/start", "unknown_member")},
+        ),
+    ],
+)
+def test_late_fault_is_found_beside_another_one(
+    refuse: Refuse, acme: Provisioned, path: str, values: dict[str, list[str]], expected: set[tuple[str, str]]
+) -> None:
+    [route] = [each for each in ROUTES if str(each) == path]
+
+    problem = refuse(route, with_query_values(route.request(acme), values))
+
+    assert faults(problem) == expected

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator
 
+from tenancy.rules.cursors import CURSOR_TEXT, is_cursor
 from tenancy.rules.resolution import find_id
 from tenancy.rules.statistics import NO_APP
 
@@ -73,6 +74,17 @@ def parse_app(text: object) -> object:
     return found
 
 
+def check_cursor(text: str) -> str:
+    """Return *text* if it has the form of a cursor.
+
+    Raises:
+        ValueError: *text* has another form.
+    """
+    if not is_cursor(text):
+        raise ValueError(CURSOR_TEXT)
+    return text
+
+
 def matching(pattern: str, expected: str) -> Any:  # noqa: ANN401 - a validator of pydantic
     """Return a validator for texts that match the whole *pattern*.
 
@@ -90,6 +102,7 @@ def matching(pattern: str, expected: str) -> Any:  # noqa: ANN401 - a validator 
 
 # Not `type` statements: Powertools does not resolve type aliases in annotations.
 AppId = Annotated[UUID, BeforeValidator(parse_app)]
+Cursor = Annotated[str, AfterValidator(check_cursor)]
 Day = Annotated[date, BeforeValidator(parse_day)]
 Id = Annotated[UUID, BeforeValidator(parse_id)]
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]

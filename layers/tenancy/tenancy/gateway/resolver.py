@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -28,6 +28,7 @@ from tenancy.errors import (
 from tenancy.gateway.admission import admit_request
 from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
+from tenancy.gateway.late_checks import QueryMembers
 from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.query import QUERY, list_query_errors
 from tenancy.gateway.recorded_reads import is_recorded
@@ -79,7 +80,7 @@ def api() -> APIGatewayRestResolver:
         errors = list_unknown_members(app)
         located = {each.location for each in errors}
         errors += [each for each in list_field_errors(error.errors()) if each.location not in located]
-        raise InvalidError(INVALID_REQUEST_TEXT, errors=errors)
+        raise InvalidError(INVALID_REQUEST_TEXT, errors=[*errors, *list_late_errors(app, errors)])
 
     app.use(middlewares=[require_known_members])
     return app
@@ -95,8 +96,22 @@ def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMidd
     """
     errors = list_unknown_members(app)
     if errors:
-        raise InvalidError(INVALID_REQUEST_TEXT, errors=errors)
+        raise InvalidError(INVALID_REQUEST_TEXT, errors=[*errors, *list_late_errors(app, errors)])
     return next_middleware(app)
+
+
+def list_late_errors(app: APIGatewayRestResolver, errors: Iterable[FieldError]) -> list[FieldError]:
+    """Return the errors of members that are valid by themselves, beside *errors* of other members."""
+    route: Route = app.context["_route"]
+    at_fault = {each.location for each in errors}
+    found = (_find_query(parameter, request_of(app), at_fault) for parameter in route.dependant.query_params)
+    return [each for query in found if query for each in query.list_late_errors(at_fault, datetime.now(UTC))]
+
+
+def _find_query(parameter: ModelField, request: Request, at_fault: Collection[str]) -> QueryMembers | None:
+    model = parameter.field_info.annotation
+    is_checked = isinstance(model, type) and issubclass(model, QueryMembers)
+    return model.find_valid(request.query_values, at_fault) if is_checked else None
 
 
 def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:

@@ -22,6 +22,9 @@ MAX_PAGE: Final = 100  # rows of a page of most lists: the default and the maxim
 # API Gateway refuses a request line and headers of more than 10,240 bytes. A test compares the longest positions.
 MAX_CURSOR_CHARACTERS: Final = 4_096
 TAG_BYTES: Final = 16
+CURSOR_TEXT: Final = (
+    "`cursor` does not belong to this list. Send `next_cursor` of the previous page with the same query."
+)
 
 
 class TimePosition(NamedTuple):
@@ -61,14 +64,12 @@ class PagedList[Position]:
         """
         if cursor is None:
             return None
-        if len(cursor) > MAX_CURSOR_CHARACTERS:
+        content = _decode(cursor)
+        if content is None or content[:TAG_BYTES] != self._tag():
             raise invalid_cursor()
         try:
-            content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            if content[:TAG_BYTES] != self._tag() or _encode(content) != cursor:
-                raise invalid_cursor()
             return msgspec.msgpack.decode(content[TAG_BYTES:], type=self.position)
-        except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError) as error:
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
             raise invalid_cursor() from error
 
     def _tag(self) -> bytes:
@@ -103,11 +104,27 @@ class Page[Row]:
         return replace(self, rows=self.rows[:count], has_more=self.has_more or count < len(self.rows))
 
 
+def is_cursor(text: str) -> bool:
+    """Tell whether *text* has the form of a cursor. It may be one of another list."""
+    return _decode(text) is not None
+
+
 def invalid_cursor() -> InvalidError:
     """Return the refusal of a cursor. It is the same for every cause."""
-    message = "`cursor` does not belong to this list. Send `next_cursor` of the previous page with the same query."
-    return InvalidError(message, errors=[FieldError(location="query/cursor", code="invalid", message=message)])
+    errors = [FieldError(location="query/cursor", code="invalid", message=CURSOR_TEXT)]
+    return InvalidError(CURSOR_TEXT, errors=errors)
 
 
 def _encode(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode("ascii").rstrip("=")
+
+
+def _decode(cursor: str) -> bytes | None:
+    """Return the tag and the position in *cursor*, or None if `_encode` makes no such text."""
+    if len(cursor) > MAX_CURSOR_CHARACTERS:
+        return None
+    try:
+        content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return content if len(content) > TAG_BYTES and _encode(content) == cursor else None

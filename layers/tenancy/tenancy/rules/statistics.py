@@ -73,10 +73,10 @@ class StatisticsPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsQuery:
-    """The days and the groups of statistics, and the order of the groups. The days are those of the time *zone*.
+    """The days and the groups of statistics, and the order of the groups.
 
-    *group_by* has names of `DIMENSIONS`. With *app_id* only events of that app are counted, with `NO_APP` those without
-    one.
+    Days are those of the time *zone*. *group_by* has names of `DIMENSIONS`. With *app_id* only events of that app are
+    counted, with `NO_APP` those without one.
     """
 
     period: Period

@@ -17,7 +17,7 @@ type EventCounts = tuple[int, int]  # accepted events, and events held for quota
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """UTC days from *start* (inclusive) to *end* (exclusive)."""
+    """Days from *start* (inclusive) to *end* (exclusive), in UTC unless a time zone is named beside."""
 
     start: date
     end: date

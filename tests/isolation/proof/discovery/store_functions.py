@@ -22,6 +22,7 @@ from tenancy.stores.redis.client import Redis
 
 LOWER_BOUNDS = ("start", "since", "from", "after", "first")  # prefixes of parameters that begin a range
 LARGE = 100  # days of a wide period, and the number for a limit
+MANY_ROWS = 10**9  # more than all organizations have
 
 type Arguments = tuple[list[Any], dict[str, Any]]
 
@@ -176,7 +177,7 @@ PLAIN_VALUES: dict[object, Callable[[str], object]] = {
     date: lambda name: _time(name).date(),
     ApiKey: lambda _: generate_key(KeyType.SECRET),
     bool: lambda _: True,
-    int: lambda name: 0 if name.startswith(LOWER_BOUNDS) else LARGE,
+    int: lambda name: 0 if name.startswith(LOWER_BOUNDS) else MANY_ROWS if name == "max_rows" else LARGE,
     bytes: lambda _: bytes(32),
     str: lambda name: f"{name}-{uuid4()}@x.example",
 }

@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.documents.usage import parse_period
+from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import fit_page, page_document
-from tenancy.gateway.parameters import Day, WholeNumber, matching
+from tenancy.gateway.parameters import Cursor, Day, WholeNumber, matching
 from tenancy.gateway.times import format_time
 from tenancy.rules.audit_chain import AuditEntry, ChainLink, Checkpoint
 from tenancy.rules.audit_record import AuditOutcome
@@ -34,10 +35,8 @@ CSV_COLUMNS: Final = (
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # begins a formula in spreadsheets (OWASP: CSV injection)
 
 
-class AuditQuery(BaseModel):
+class AuditQuery(QueryMembers):
     """The query of GET /v1/audit. The period is in UTC days, by default the current month."""
-
-    model_config = ConfigDict(frozen=True)
 
     from_: Annotated[Day | None, Field(alias="from")] = None
     to: Day | None = None
@@ -45,7 +44,7 @@ class AuditQuery(BaseModel):
     action: Annotated[str, matching(r"[ -~]{1,200}", "Expected 1 to 200 printable ASCII characters.")] | None = None
     outcome: AuditOutcome | None = None
     format: Literal["json", "csv"] = "json"
-    cursor: str | None = None
+    cursor: Cursor | None = None
     limit: Annotated[WholeNumber, Field(ge=1)] | None = None
 
     def selection(self) -> AuditSelection:
@@ -73,11 +72,14 @@ class AuditQuery(BaseModel):
             )
         return self.limit or most
 
+    LATE_CHECKS: ClassVar = (
+        LateCheck(("from", "to"), lambda query, _: query.selection()),
+        LateCheck(("limit", "format"), lambda query, _: query.page_size()),
+    )
 
-class VerifyQuery(BaseModel):
+
+class VerifyQuery(QueryMembers):
     """The query of GET /v1/audit/verify: `last_sequence` and `last_seal` of an earlier answer."""
-
-    model_config = ConfigDict(frozen=True)
 
     after_sequence: Annotated[WholeNumber, Field(ge=0, le=MAX_SEQUENCE)] | None = None
     after_seal: Annotated[str, matching("[0-9a-f]{64}", "Expected a seal: 64 digits 0-9 and a-f.")] | None = None
@@ -96,6 +98,8 @@ class VerifyQuery(BaseModel):
                 message, errors=[FieldError(location="query/after_seal", code="missing", message=message)]
             )
         return ChainLink(sequence=self.after_sequence, seal=bytes.fromhex(self.after_seal))
+
+    LATE_CHECKS: ClassVar = (LateCheck(("after_sequence", "after_seal"), lambda query, _: query.link()),)
 
 
 def entries_answer(page: Page[AuditEntry], query: AuditQuery) -> tuple[str, dict[str, str], str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from tenancy.gateway.pages import page_document
-from tenancy.gateway.parameters import WholeNumber
+from tenancy.gateway.parameters import Cursor, WholeNumber
 from tenancy.gateway.times import format_optional_time, format_time
 from tenancy.rules.cursors import MAX_PAGE, Page
 from tenancy.rules.dead_letters import LetterGroup, LetterSample
@@ -16,7 +16,7 @@ class DeadLettersQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    cursor: str | None = None
+    cursor: Cursor | None = None
     limit: Annotated[WholeNumber, Field(ge=1, le=MAX_PAGE)] = MAX_PAGE
 
 

@@ -3,15 +3,16 @@
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.documents.usage import parse_period
+from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import page_document
-from tenancy.gateway.parameters import AppId, Day, WholeNumber
+from tenancy.gateway.parameters import AppId, Cursor, Day, WholeNumber
 from tenancy.rules.cursors import Page
 from tenancy.rules.statistics import (
     DIMENSIONS_TEXT,
@@ -51,10 +52,8 @@ def check_time_zone(text: str) -> str:
     return text
 
 
-class StatisticsMembers(BaseModel):
+class StatisticsMembers(QueryMembers):
     """The query of GET /v1/stats. The period is by default the current month of the time zone."""
-
-    model_config = ConfigDict(frozen=True)
 
     from_: Annotated[Day | None, Field(alias="from")] = None
     to: Day | None = None
@@ -62,7 +61,7 @@ class StatisticsMembers(BaseModel):
     group_by: Annotated[str, AfterValidator(check_dimensions)] = "day"
     app_id: AppId | None = None
     order_by: StatisticsOrder = StatisticsOrder.KEY
-    cursor: str | None = None
+    cursor: Cursor | None = None
     limit: Annotated[WholeNumber, Field(ge=1, le=MAX_GROUPS)] = MAX_GROUPS
 
     def at(self, now: datetime) -> StatisticsQuery:
@@ -80,6 +79,8 @@ class StatisticsMembers(BaseModel):
         )
         _require_countable(query)
         return query
+
+    LATE_CHECKS: ClassVar = (LateCheck(("from", "to", "timezone"), at),)
 
 
 def _require_countable(query: StatisticsQuery) -> None:

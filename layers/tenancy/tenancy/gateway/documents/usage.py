@@ -1,11 +1,15 @@
 """Documents of usage, and the period of its query."""
 
-from datetime import date
-from typing import Any, Final, NamedTuple
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
+from pydantic import Field
+
 from tenancy.errors import FieldError, InvalidError
+from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import pagination_document
+from tenancy.gateway.parameters import Cursor, Day, WholeNumber
 from tenancy.rules.cursors import Page, PagedList
 from tenancy.rules.usage import DailyUsage, Period, month_of
 from tenancy.use_cases.usage.read_usage import UsageReport
@@ -31,6 +35,25 @@ def parse_period(start: date | None, end: date | None, *, today: date) -> Period
         location = "query/to" if period.end < period.start else "query/from"
         raise InvalidError(message, errors=[FieldError(location=location, code="out_of_range", message=message)])
     return period
+
+
+class UsageMembers(QueryMembers):
+    """The query of GET /v1/usage. The period is in UTC days, by default the current month."""
+
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
+    cursor: Cursor | None = None
+    limit: Annotated[WholeNumber, Field(ge=1, le=MAX_DAYS)] = MAX_DAYS
+
+    def period_at(self, now: datetime) -> Period:
+        """Return the period that is requested at *now*.
+
+        Raises:
+            InvalidError: the period is not valid.
+        """
+        return parse_period(self.from_, self.to, today=now.date())
+
+    LATE_CHECKS: ClassVar = (LateCheck(("from", "to"), period_at),)
 
 
 class DayPosition(NamedTuple):

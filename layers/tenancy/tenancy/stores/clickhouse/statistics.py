@@ -17,7 +17,7 @@ from tenancy.rules.statistics import (
     StatisticsPosition,
     StatisticsQuery,
 )
-from tenancy.rules.time_zones import LocalSpan
+from tenancy.rules.time_zones import list_local_spans
 from tenancy.stores.clickhouse.client import TenantReader
 
 # The columns by which statistics are grouped, beside the organization and the day.
@@ -151,19 +151,19 @@ def list_statistics(
 def list_zone_statistics(
     reader: TenantReader,
     query: StatisticsQuery,
-    spans: Sequence[LocalSpan],
     *,
     after: StatisticsPosition | None = None,
     limit: int = UNLIMITED,
     max_rows: int = MAX_ZONE_ROWS,
 ) -> list[Statistics]:
-    """Return at most *limit* groups that follow *after*, in the order of *query*, with days of its time zone.
+    """Return at most *limit* groups that follow *after*, with days of the query's zone.
 
-    *spans* are those of its period. The events are counted one by one, devices as in `list_statistics`.
+    The events are counted one by one, devices as in `list_statistics`.
 
     Raises:
         TooManyRowsError: the query would read more than *max_rows* rows.
     """
+    spans = list_local_spans(query.zone, query.period)
     if not spans:
         return []
     parameters = _parameters(query, after) | {

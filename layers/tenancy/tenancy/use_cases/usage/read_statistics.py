@@ -11,7 +11,6 @@ from tenancy.rules.entitlements import Entitlements, first_kept_day
 from tenancy.rules.standing import require_existing
 from tenancy.rules.statistics import MAX_GROUPS, Statistics, StatisticsPosition, StatisticsQuery
 from tenancy.rules.tenant import AdmittedTenant
-from tenancy.rules.time_zones import list_local_spans
 from tenancy.rules.usage import unsettled_since
 from tenancy.stores.clickhouse.client import Client, TenantReader, TooManyRowsError
 from tenancy.stores.clickhouse.statistics import MAX_ZONE_ROWS, list_statistics, list_zone_statistics
@@ -106,14 +105,13 @@ def list_local_groups(
     limit: int,
     max_rows: int = MAX_ZONE_ROWS,
 ) -> list[Statistics]:
-    """Return at most *limit* groups after *after* in a time zone that is not UTC. The events are counted one by one.
+    """Return at most *limit* groups after *after* in a time zone that is not UTC.
 
     Raises:
         InvalidError: ClickHouse would read more than *max_rows* rows.
     """
-    spans = list_local_spans(query.zone, query.period)
     try:
-        return list_zone_statistics(reader, query, spans, after=after, limit=limit, max_rows=max_rows)
+        return list_zone_statistics(reader, query, after=after, limit=limit, max_rows=max_rows)
     except TooManyRowsError as error:
         message = (
             f"The period has more than {max_rows:,} events, too many to count by days of this time zone. "
