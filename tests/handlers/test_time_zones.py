@@ -182,7 +182,7 @@ def test_period_with_too_many_events_is_422(databases: Databases, acme: Provisio
     with pytest.raises(InvalidError, match="more than 9 events") as refusal:
         list_local_groups(reader, query, after=None, limit=1, max_rows=9)
 
-    assert [error.location for error in refusal.value.errors] == ["query/timezone"]
+    assert [error.location for error in refusal.value.errors] == ["query/to"]
 
 
 # ---------------------------------------------------------------------------------------------------------- operator

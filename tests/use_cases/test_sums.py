@@ -1,4 +1,4 @@
-"""Rows, usage, statistics and apps have the same sums for organizations with random traffic."""
+"""Rows, usage, statistics of all zones and apps have the same sums for organizations with random traffic."""
 
 import json
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from tenancy.rules.events.batch import Batch
 from tenancy.rules.statistics import StatisticsQuery
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.tiers import Tier
+from tenancy.rules.time_zones import UTC_ZONE
 from tenancy.rules.usage import month_of
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.redis.client import Redis
@@ -34,6 +35,7 @@ EVENTS, QUOTA = 60, 20
 APPS = (None, UUID(int=1), UUID(int=2), UUID(int=3))
 START = datetime.fromisoformat("2026-11-20T22:00:00+00:00")  # the rounds cross midnight
 ROUND_TIME = timedelta(hours=1)
+ZONES = ("Asia/Kathmandu", "Etc/GMT+12")
 SMALL_QUOTA = json.dumps({"events_per_month": QUOTA})
 SUM_ROWS = "SELECT count(), sum(revenue) FROM events FINAL WHERE organization_id = {organization_id:UUID}"
 
@@ -83,12 +85,13 @@ def check_sums(databases: Databases, tenant: AdmittedTenant, *, now: datetime) -
     [(rows, revenue)] = reader.query(SUM_ROWS)
     report = read_usage(databases.functions, reader, tenant.organization_id, tenant.entitlements, None, now=now)
 
-    def count(*dimensions: str) -> list[tuple[int, Decimal]]:
-        query = StatisticsQuery(period=month_of(now.date()), group_by=dimensions)
+    def count(*dimensions: str, zone: str = UTC_ZONE) -> list[tuple[int, Decimal]]:
+        query = StatisticsQuery(period=month_of(now.date()), group_by=dimensions, zone=zone)
         page = read_statistics(databases.functions, lambda: databases.clickhouse, tenant, query, now=now)
         return [(group.events, sum(group.revenue.values(), Decimal())) for group in page.rows]
 
     groups = {dimensions: count(*dimensions) for dimensions in ((), ("app_id",), ("day", "event_type", "app_id"))}
+    groups |= {(zone,): count("day", "app_id", zone=zone) for zone in ZONES}
     sums = {
         dimensions: (sum(events for events, _ in found), sum((amount for _, amount in found), Decimal()))
         for dimensions, found in groups.items()

@@ -110,8 +110,9 @@ def list_late_errors(app: APIGatewayRestResolver, errors: Iterable[FieldError]) 
 
 def _find_query(parameter: ModelField, request: Request, at_fault: Collection[str]) -> QueryMembers | None:
     model = parameter.field_info.annotation
-    is_checked = isinstance(model, type) and issubclass(model, QueryMembers)
-    return model.find_valid(request.query_values, at_fault) if is_checked else None
+    if isinstance(model, type) and issubclass(model, QueryMembers):
+        return model.find_valid(request.query_values, at_fault)
+    return None
 
 
 def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:

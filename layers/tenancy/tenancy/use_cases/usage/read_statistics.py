@@ -117,5 +117,5 @@ def list_local_groups(
             f"The period has more than {max_rows:,} events, too many to count by days of this time zone. "
             "Shorten the period, or omit `timezone`."
         )
-        errors = [FieldError(location="query/timezone", code="too_large", message=message)]
+        errors = [FieldError(location="query/to", code="out_of_range", message=message)]
         raise InvalidError(message, errors=errors) from error
