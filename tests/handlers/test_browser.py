@@ -49,6 +49,8 @@ SETUPS = {"single": SINGLE.setup, "batch": BATCH.setup, "early": EARLY.setup}
 CLOSED_PAGES = [
     ClosedPage("single", "unanswered", "tab", CLOSED_CALLS, CLOSED_CALLS),
     ClosedPage("single", "unanswered", "link", CLOSED_CALLS, CLOSED_CALLS),
+    ClosedPage("single", "awaited", "link", 0, CLOSED_CALLS),
+    ClosedPage("early", "awaited, no settings", "tab", 0, CLOSED_CALLS),
     ClosedPage("batch", "unanswered", "tab", 0, CLOSED_CALLS),
     ClosedPage("batch", "collected", "tab", 0, CLOSED_CALLS),
     ClosedPage("batch", "collected", "link", 0, CLOSED_CALLS),

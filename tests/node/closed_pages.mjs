@@ -17,6 +17,12 @@ const make = (tab, size = 0) => tab.evaluate(([calls, length]) => {
 }, [CALLS, size]);
 const delivered = (tab) => tab.evaluate(() => Promise.all(window.calls));
 
+async function reloadWithoutSettings(tab, proxy) {
+  proxy.fault = "settings";
+  await tab.reload({ waitUntil: "commit" });
+  await tab.waitForFunction(() => Boolean(window.analytics), undefined, { timeout: 0 });
+}
+
 const SCENARIOS = {
   // The API handles the calls, but the page is closed before the answers arrive.
   async unanswered({ tab, proxy, close }) {
@@ -33,6 +39,13 @@ const SCENARIOS = {
     await delivered(tab);
     await close();
     await proxy.until(() => proxy.received.length === CALLS);
+  },
+  // The page waits for its calls.
+  async awaited({ tab, close }) {
+    await tab.evaluate(() => analytics.ready());
+    await make(tab);
+    await delivered(tab);
+    await close();
   },
   // The calls do not fit into the 64 KiB that a browser sends for a closed page.
   async "collected, large"({ tab, close }) {
@@ -54,10 +67,15 @@ const SCENARIOS = {
   },
   // The page is closed before the SDK has its settings.
   async "before settings"({ tab, proxy, close }) {
-    proxy.fault = "settings";
-    await tab.reload({ waitUntil: "commit" });
-    await tab.waitForFunction(() => Boolean(window.analytics), undefined, { timeout: 0 });
+    await reloadWithoutSettings(tab, proxy);
     await make(tab);
+    await close();
+  },
+  // The page waits for its calls, and the SDK gets no settings from the API.
+  async "awaited, no settings"({ tab, proxy, close }) {
+    await reloadWithoutSettings(tab, proxy);
+    await make(tab);
+    await delivered(tab);
     await close();
   },
   // No request reaches the API while the page is closed.
