@@ -41,7 +41,7 @@ STORED = """
     FROM events FINAL WHERE organization_id = {organization_id:UUID}
 """
 
-type Run = Callable[[Snippet, int, int], None]
+type Run = Callable[[Snippet, int, set[int]], None]
 type Stored = Callable[[], tuple[list[tuple[str, ...]], int]]
 
 
@@ -52,9 +52,9 @@ def ingest(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 @pytest.fixture
 def run(start: Start, ingest: Function, acme: Provisioned, node: tuple[str, Path]) -> Run:
-    """Run a snippet with its calls made several times, and lose the first answers."""
+    """Run a snippet with its calls made several times, and lose the answers to POST requests of these numbers."""
 
-    def run_it(snippet: Snippet, times: int, lost_answers: int) -> None:
+    def run_it(snippet: Snippet, times: int, lost_answers: set[int]) -> None:
         authorizer = start("authorizer") if snippet.sdk == "@openmeter/sdk" else None  # Segment's paths have none
         with serving(ingest, authorizer=authorizer, lost_answers=lost_answers) as url:
             host = "{api}" if snippet.language == BROWSER else url.removeprefix("http://")
@@ -96,10 +96,12 @@ def stored(start: Start, aws: AwsAccount, databases: Databases, acme: Provisione
 def generate_cases() -> Iterator[object]:
     """Yield each snippet as documented and, with its calls made many times, with a lost answer.
 
-    A browser is expensive. It runs a snippet once, with a lost answer.
+    The answer to the second request is lost, because some SDKs send one call in the first. A browser is expensive. It
+    runs a snippet once, with a lost answer.
     """
     for number, snippet in enumerate(SNIPPETS):
-        for times, lost_answers in [(1, 1)] if snippet.language == BROWSER else [(1, 0), (MANY, 1)]:
+        cases: list[tuple[int, set[int]]] = [(1, {0})] if snippet.language == BROWSER else [(1, set()), (MANY, {1})]
+        for times, lost_answers in cases:
             name = f"{snippet.sdk} {number} {'answer lost' if lost_answers else 'as documented'}"
             yield pytest.param(snippet, times, lost_answers, id=name)
 
@@ -112,7 +114,7 @@ def test_each_sdk_of_the_tests_has_a_snippet() -> None:
 
 @pytest.mark.parametrize(("snippet", "times", "lost_answers"), [*generate_cases()])
 def test_each_call_of_a_snippet_is_stored_once(
-    run: Run, stored: Stored, snippet: Snippet, times: int, lost_answers: int
+    run: Run, stored: Stored, snippet: Snippet, times: int, lost_answers: set[int]
 ) -> None:
     run(snippet, times, lost_answers)
 
