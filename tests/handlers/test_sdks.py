@@ -88,7 +88,7 @@ def stored(start: Start, aws: AwsAccount, databases: Databases, acme: Provisione
         assert start("load")(delivery_of(messages)) == {"batchItemFailures": []}
         parameters = {"organization_id": str(acme.organization.id)}
         rows = databases.clickhouse.query(STORED, parameters=parameters).result_rows
-        return list(rows), sum(len(rows_in(message["Body"])) for message in messages)
+        return [tuple(row) for row in rows], sum(len(rows_in(message["Body"])) for message in messages)
 
     return load_all
 
