@@ -63,11 +63,15 @@ from tests.given import (
 
 # A slow machine must not look like an unreachable S3.
 PATIENT_CONFIG = DEAD_LETTERS_CONFIG.merge(Config(read_timeout=120))
-# Tests that share the deployed stack, or the organizations of the proof, by the start of their names.
+# Tests that share the deployed stack, the packages of Node, or the organizations of the proof, by the start of their
+# names.
 SHARING = {
     "tests/e2e/": "stack",
     "tests/docs/test_api_examples.py": "stack",
     "tests/docs/test_tutorial.py": "stack",
+    "tests/handlers/test_browser.py": "node",
+    "tests/handlers/test_openmeter.py": "node",
+    "tests/handlers/test_sdks.py": "node",
     "tests/isolation/proof/": "proof",
 }
 

@@ -1,9 +1,10 @@
 """A function behind HTTP on loopback, so that real SDKs and browsers can call it."""
 
 import base64
+import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -48,15 +49,16 @@ def serving(
     methods: Counter[str] | None = None,
     *,
     authorizer: Function | None = None,
-    lost_answers: int = 0,
+    lost_answers: Container[int] = (),
 ) -> Iterator[str]:
     """Serve *function*, one request at a time, and yield the URL without the stage.
 
-    *methods* counts the requests by their method. With an *authorizer* each request passes it first. The first
-    *lost_answers* answers never reach the client.
+    *methods* counts the requests by their method. With an *authorizer* each request passes it first. *lost_answers* are
+    numbers of POST requests, from 0, whose answers never reach the client: the connection is closed after the request
+    was handled.
     """
     turn = Lock()  # a browser opens connections before it needs them, so each has a thread
-    losses = iter(range(lost_answers))
+    posts = itertools.count()
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
@@ -66,7 +68,7 @@ def serving(
                 if methods is not None:
                     methods[self.command] += 1
                 answer = function(_authorized(event, authorizer) if authorizer else event)
-            if next(losses, None) is not None:
+            if self.command == "POST" and next(posts) in lost_answers:
                 self.close_connection = True
                 return
             content = (answer["body"] or "").encode()

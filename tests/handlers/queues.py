@@ -16,6 +16,7 @@ import zstandard
 from tenancy.rules.events.frames import Frame
 from tenancy.rules.events.row import EventRow
 from tests.given import REGION
+from tests.handlers.requests import sample
 
 type Entry = dict[str, Any]
 type Reply = tuple[int, dict[str, Any]]
@@ -52,6 +53,25 @@ def events_in(queue_url: str, table: str = "events") -> list[EventRow]:
         if message["MessageAttributes"]["table"]["StringValue"] == table
         for row in rows_in(message["Body"])
     ]
+
+
+def delivery_of(messages: Sequence[dict[str, Any]]) -> Entry:
+    """Return the event with which Lambda hands received messages to a function."""
+    [like, *_] = sample("load", "frames")["Records"]
+    return {
+        "Records": [
+            {
+                **like,
+                "messageId": message["MessageId"],
+                "body": message["Body"],
+                "messageAttributes": {
+                    name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
+                    for name, value in message["MessageAttributes"].items()
+                },
+            }
+            for message in messages
+        ]
+    }
 
 
 @dataclass

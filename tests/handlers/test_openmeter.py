@@ -44,7 +44,7 @@ def send(start: Start, ingest: Function, acme: Provisioned, node: tuple[str, Pat
     program, folder = node
 
     def run(calls: Calls, lost_answers: int = 0) -> Sent:
-        with serving(ingest, authorizer=start("authorizer"), lost_answers=lost_answers) as url:
+        with serving(ingest, authorizer=start("authorizer"), lost_answers=range(lost_answers)) as url:
             command = [program, "openmeter.mjs", f"{url}/v1", acme.write_key.text]
             ran = subprocess.run(
                 command, cwd=folder, input=json.dumps(calls), capture_output=True, text=True, check=False

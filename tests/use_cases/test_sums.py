@@ -1,6 +1,7 @@
 """Rows, usage, statistics of all zones and apps have the same sums for organizations with random traffic."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from tenancy.rules.events.batch import Batch
+from tenancy.rules.quotas import Metric
 from tenancy.rules.statistics import StatisticsQuery
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.tiers import Tier
@@ -51,17 +53,22 @@ def tenants(databases: Databases, targets: OutboxTargets) -> list[AdmittedTenant
 
 
 class Traffic:
-    """Requests with random events of random apps, some of them sent before with another app's key."""
+    """Requests with random events of random apps, some of them sent before with another app's key.
+
+    *sent* counts how often each organization sent each event.
+    """
 
     def __init__(self, databases: Databases, counters: Redis) -> None:
         self._databases = databases
         self._gate = AdmissionGate(counters, lambda: databases.functions)
         self._random = Random(13)
+        self.sent: Counter[tuple[UUID, int]] = Counter()
 
     def send(self, tenant: AdmittedTenant, *, now: datetime) -> None:
         """Send a request with a key of a random app, and load its events and the held ones."""
         sender = replace(tenant, app_id=self._random.choice(APPS))
         numbers = self._random.sample(range(EVENTS), k=self._random.randint(1, 15))
+        self.sent.update((tenant.organization_id, number) for number in numbers)
         raws = [msgspec.Raw(msgspec.json.encode(self._event(number))) for number in numbers]
         parsed = parse_event_batch(sender, Batch(raws), now=now)
         admission = self._gate.admit(sender, events=parsed.kept_by_all, ages=[*parsed.ages.values()], now=now)
@@ -97,7 +104,7 @@ def check_sums(databases: Databases, tenant: AdmittedTenant, *, now: datetime) -
         for dimensions, found in groups.items()
     }
     assert sums == dict.fromkeys(groups, (rows, revenue))
-    assert sum(day.events for day in report.daily) == rows
+    assert sum(day.events for day in report.daily) == report.quotas[Metric.EVENTS].used == rows
     return int(rows)
 
 
@@ -116,11 +123,13 @@ def test_rows_usage_statistics_and_apps_agree(
             for _ in range(REQUESTS):
                 now += timedelta(milliseconds=1)
                 traffic.send(tenant, now=now)
-            check_sums(databases, tenant, now=now)
         released += sum(release(databases, counters, tenant, now=now) for tenant in tenants[::4])
+        for tenant in tenants:
+            check_sums(databases, tenant, now=now)
         now += ROUND_TIME
         roll_up(databases.platform, databases.clickhouse, counters, now=now)
         found = [check_sums(databases, tenant, now=now) for tenant in tenants]
 
     assert released
+    assert traffic.sent.total() > len(traffic.sent)  # events were sent again
     assert min(found) < QUOTA + released < sum(found)
