@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The environment is made anew when its interpreter is gone.
 BROKEN := $(shell .venv/bin/python -c '' 2>/dev/null || echo broken)
 
-.PHONY: broken help up down demo test prove test-sam test-upgrade lint bench build deploy
+.PHONY: broken help up down demo test prove test-sam test-upgrade lint openapi bench build deploy
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -45,6 +45,9 @@ lint: .venv/.synced  ## Check style, types, imports and the template
 	@pyright --warnings
 	@lint-imports --no-logo
 	@sam validate --lint --region eu-central-1
+
+openapi: .venv/.synced  ## Write the OpenAPI document from the routes to docs/openapi.json
+	@$(RUN) scripts.openapi
 
 bench: up  ## Print the figures of docs/performance.md
 	@$(RUN) scripts.bench

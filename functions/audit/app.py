@@ -7,8 +7,13 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from tenancy.gateway.answer_types import PageAnswer
+from tenancy.gateway.answers import answers
 from tenancy.gateway.documents.audit import (
+    CSV,
+    AuditEntryAnswer,
     AuditQuery,
+    VerificationAnswer,
     VerifyQuery,
     entries_answer,
     verification_document,
@@ -32,6 +37,7 @@ app = api()
 
 @app.get("/audit")
 @for_tenants(AUDIT_READ)
+@answers(PageAnswer[AuditEntryAnswer], media_types=(CSV,))
 def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of the caller's organization, newest entry first."""
     tenant = tenant_of(app)
@@ -40,6 +46,7 @@ def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
 
 @app.get("/audit/verify")
 @for_tenants(AUDIT_READ)
+@answers(VerificationAnswer)
 def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
     """Verify the audit log of the caller's organization."""
     return answer_verification(tenant_of(app).organization_id, query)
@@ -47,6 +54,7 @@ def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
 
 @app.get("/organizations/<organization_id>/audit")
 @for_operators
+@answers(PageAnswer[AuditEntryAnswer], media_types=(CSV,))
 def list_one(organization_id: Id, query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of one organization for the operator, newest entry first."""
     return answer_page(read_page(organization_id, query), query)
@@ -54,6 +62,7 @@ def list_one(organization_id: Id, query: Annotated[AuditQuery, Query()]) -> Resp
 
 @app.get("/organizations/<organization_id>/audit/verify")
 @for_operators
+@answers(VerificationAnswer)
 def verify_one(organization_id: Id, query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
     """Verify the audit log of one organization for the operator."""
     return answer_verification(organization_id, query)

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.documents.dead_letters import DeadLettersQuery, letter_page_document
+from tenancy.errors import ConflictError, ErasedError, TransitionNotAllowedError
+from tenancy.gateway.answer_types import PageAnswer
+from tenancy.gateway.answers import answers
+from tenancy.gateway.documents.dead_letters import (
+    DeadLettersQuery,
+    LetterGroupAnswer,
+    RedrivenAnswer,
+    letter_page_document,
+)
 from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators
@@ -28,6 +36,7 @@ app = api()
 
 @app.get("/organizations/<organization_id>/dead-letters")
 @for_operators
+@answers(PageAnswer[LetterGroupAnswer], ErasedError)
 def list_by_cause(organization_id: Id, query: Annotated[DeadLettersQuery, Query()]) -> dict[str, Any]:
     """List the dead letters of an organization by kind and cause, without their bodies."""
     page = read_dead_letters(
@@ -38,6 +47,7 @@ def list_by_cause(organization_id: Id, query: Annotated[DeadLettersQuery, Query(
 
 @app.post("/organizations/<organization_id>/dead-letters/redrive")
 @for_operators
+@answers(RedrivenAnswer, ConflictError, TransitionNotAllowedError, ErasedError)
 def redrive(organization_id: Id) -> dict[str, Any]:
     """Send the dead letters of an organization back to their queues, each once."""
     operator = operator_of(app)

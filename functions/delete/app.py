@@ -4,8 +4,16 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from tenancy.gateway.documents.deletions import DeletionRequest, certificates_document, deletion_document
-from tenancy.gateway.documents.organizations import organization_document, report_unpublished
+from tenancy.errors import ErasedError, NotDeletedError
+from tenancy.gateway.answers import answers
+from tenancy.gateway.documents.deletions import (
+    CertificatesAnswer,
+    DeletionAnswer,
+    DeletionRequest,
+    certificates_document,
+    deletion_document,
+)
+from tenancy.gateway.documents.organizations import OrganizationAnswer, organization_document, report_unpublished
 from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, caller_of, operator_of, request_of
 from tenancy.gateway.rights import for_operators, for_operators_or_own
@@ -34,6 +42,7 @@ app = api()
 
 @app.delete("/organizations/<organization_id>")
 @for_operators_or_own(ORGANIZATION_DELETE)
+@answers(DeletionAnswer, ErasedError, status=HTTPStatus.ACCEPTED)
 def delete(organization_id: Id, body: DeletionRequest) -> tuple[dict[str, Any], int]:
     """Mark an organization as deleted, for the operator or for its own super_admin.
 
@@ -48,6 +57,7 @@ def delete(organization_id: Id, body: DeletionRequest) -> tuple[dict[str, Any], 
 
 @app.post("/organizations/<organization_id>/restore")
 @for_operators
+@answers(OrganizationAnswer, NotDeletedError, ErasedError)
 def restore(organization_id: Id) -> dict[str, Any]:
     """Restore a deleted organization for the operator."""
     operator = operator_of(app)
@@ -58,6 +68,7 @@ def restore(organization_id: Id) -> dict[str, Any]:
 
 @app.get("/organizations/<organization_id>/deletion-certificate")
 @for_operators
+@answers(CertificatesAnswer)
 def certificate(organization_id: Id) -> dict[str, Any]:
     """Show the signed certificate of an organization's erasure."""
     return certificates_document(read_certificate(platform_db, signer, organization_id))

@@ -1,16 +1,36 @@
-"""Health check of the API. It calls no store."""
+"""Public routes that call no store: the health check, and the OpenAPI document."""
 
-from typing import Any
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
 
-from tenancy.gateway.http import Request, Response, json_answer
+from tenancy.errors import NO_ROUTE_TEXT, NotFoundError
+from tenancy.gateway.http import Request, Response, json_answer, versioned_answer
 from tenancy.gateway.query import require_known_query
 from tenancy.gateway.serve import serve
 
+DOCUMENT: Final = Path(__file__).with_name("openapi.json")  # `make openapi` writes it
+
 
 def answer(request: Request, _event: dict[str, Any], _context: object) -> Response:
-    """Return 200."""
-    require_known_query(request)
-    return json_answer(200, {"status": "ok"})
+    """Answer one request. The template lets no other route through."""
+    match request.path:
+        case "/health":
+            require_known_query(request)
+            return json_answer(200, {"status": "ok"})
+        case "/openapi.json":
+            require_known_query(request)
+            text, version = read_document()
+            return versioned_answer(request, text, version=version)
+    raise NotFoundError(NO_ROUTE_TEXT)
+
+
+@cache
+def read_document() -> tuple[str, str]:
+    """Return the document and its version. It is read at the first request for it, so that no cold start reads it."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    return text, sha256(text.encode()).hexdigest()
 
 
 handler = serve(answer)

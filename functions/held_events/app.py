@@ -3,6 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from tenancy.errors import ConflictError, ErasedError, TransitionNotAllowedError
+from tenancy.gateway.answers import answers
+from tenancy.gateway.documents.held_events import ReleasedAnswer
+from tenancy.gateway.documents.usage import HeldAnswer
 from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators
@@ -20,6 +24,7 @@ app = api()
 
 @app.get("/organizations/<organization_id>/held-events")
 @for_operators
+@answers(HeldAnswer, ErasedError)
 def count_all(organization_id: Id) -> dict[str, Any]:
     """Count the held events of an organization by reason."""
     reasons = count_held_by_reason(platform_db, clickhouse(), organization_id, now=datetime.now(UTC))
@@ -28,6 +33,7 @@ def count_all(organization_id: Id) -> dict[str, Any]:
 
 @app.post("/organizations/<organization_id>/held-events/release")
 @for_operators
+@answers(ReleasedAnswer, ConflictError, TransitionNotAllowedError, ErasedError)
 def release(organization_id: Id) -> dict[str, Any]:
     """Release the held events of an organization that are due, even if they exceed its quota."""
     operator = operator_of(app)

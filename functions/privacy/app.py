@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.documents.erasures import NewErasure, erasure_document
-from tenancy.gateway.documents.exports import export_document
+from tenancy.errors import ConflictError
+from tenancy.gateway.answer_types import PageAnswer
+from tenancy.gateway.answers import answers
+from tenancy.gateway.documents.erasures import ErasureAnswer, NewErasure, erasure_document
+from tenancy.gateway.documents.exports import ExportAnswer, export_document
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import Cursor, Id, WholeNumber
 from tenancy.gateway.recorded_reads import recorded
@@ -30,6 +33,7 @@ app = api()
 
 @app.post("/exports")
 @for_tenants(EXPORTS_WRITE)
+@answers(ExportAnswer, status=HTTPStatus.ACCEPTED)
 def start_export() -> tuple[dict[str, Any], int]:
     """Request an export of all of the organization's data."""
     tenant, now = tenant_of(app), datetime.now(UTC)
@@ -39,6 +43,7 @@ def start_export() -> tuple[dict[str, Any], int]:
 
 @app.get("/exports")
 @for_tenants(EXPORTS_WRITE)
+@answers(PageAnswer[ExportAnswer])
 @recorded
 def list_exports(
     cursor: Annotated[Cursor | None, Query()] = None,
@@ -52,6 +57,7 @@ def list_exports(
 
 @app.get("/exports/<export_id>")
 @for_tenants(EXPORTS_WRITE)
+@answers(ExportAnswer)
 @recorded
 def show_export(
     export_id: Id,
@@ -65,6 +71,7 @@ def show_export(
 
 @app.post("/erasures")
 @for_tenants(ERASURES_WRITE)
+@answers(ErasureAnswer, ConflictError, status=HTTPStatus.ACCEPTED)
 def start_erasure(body: NewErasure) -> tuple[dict[str, Any], int]:
     """Request the erasure of a data subject."""
     tenant, now = tenant_of(app), datetime.now(UTC)
@@ -74,6 +81,7 @@ def start_erasure(body: NewErasure) -> tuple[dict[str, Any], int]:
 
 @app.get("/erasures")
 @for_tenants(ERASURES_WRITE)
+@answers(PageAnswer[ErasureAnswer])
 def list_erasures(
     cursor: Annotated[Cursor | None, Query()] = None,
     limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
@@ -85,6 +93,7 @@ def list_erasures(
 
 @app.get("/erasures/<erasure_id>")
 @for_tenants(ERASURES_WRITE)
+@answers(ErasureAnswer)
 def show_erasure(erasure_id: Id) -> dict[str, Any]:
     """Show the state of an erasure."""
     tenant = tenant_of(app)

@@ -6,8 +6,20 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.gateway.documents.organizations import organization_document, report_unpublished
-from tenancy.gateway.documents.provisioning import provisioned_document
+from tenancy.errors import (
+    ConflictError,
+    DowngradeBlockedError,
+    ErasedError,
+    IdempotencyKeyReusedError,
+    RatesTooLargeError,
+    RequestInProgressError,
+    SubdomainTakenError,
+    TransitionNotAllowedError,
+)
+from tenancy.gateway.answer_types import PageAnswer
+from tenancy.gateway.answers import answers
+from tenancy.gateway.documents.organizations import OrganizationAnswer, organization_document, report_unpublished
+from tenancy.gateway.documents.provisioning import ProvisionedAnswer, provisioned_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import Cursor, Id, WholeNumber
@@ -43,6 +55,13 @@ app = api()
 
 @app.post("/organizations")
 @for_operators
+@answers(
+    ProvisionedAnswer,
+    SubdomainTakenError,
+    RequestInProgressError,
+    IdempotencyKeyReusedError,
+    status=HTTPStatus.CREATED,
+)
 def provision(new: NewOrganization, idempotency_key: IdempotencyKey = None) -> tuple[dict[str, Any], int]:
     """Provision an organization with its administrator, first app and keys."""
     operator = operator_of(app)
@@ -58,6 +77,7 @@ def provision(new: NewOrganization, idempotency_key: IdempotencyKey = None) -> t
 
 @app.get("/organizations")
 @for_operators
+@answers(PageAnswer[OrganizationAnswer])
 def list_all(
     status: Annotated[OrganizationStatus | None, Query()] = None,
     tier: Annotated[Tier | None, Query()] = None,
@@ -71,6 +91,7 @@ def list_all(
 
 @app.get("/organizations/<organization_id>")
 @for_operators
+@answers(OrganizationAnswer, ErasedError)
 def get_one(organization_id: Id) -> dict[str, Any]:
     """Show one organization."""
     return organization_document(get_organization(platform_db, organization_id))
@@ -78,6 +99,14 @@ def get_one(organization_id: Id) -> dict[str, Any]:
 
 @app.patch("/organizations/<organization_id>")
 @for_operators
+@answers(
+    OrganizationAnswer,
+    DowngradeBlockedError,
+    TransitionNotAllowedError,
+    ConflictError,
+    ErasedError,
+    RatesTooLargeError,
+)
 def change(organization_id: Id, change: OrganizationChange) -> dict[str, Any]:
     """Change the name, tier, overrides or status of an organization."""
     operator = operator_of(app)

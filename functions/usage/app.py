@@ -7,18 +7,22 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from tenancy.errors import ConflictError, ErasedError, IdempotencyKeyReusedError
+from tenancy.gateway.answers import answers
 from tenancy.gateway.documents.metering import (
+    AllowanceAnswer,
     CommitBody,
+    ReservationAnswer,
     ReservationBody,
     UsageBody,
     allowance_document,
     reserved_document,
 )
-from tenancy.gateway.documents.own_organization import own_organization_document
-from tenancy.gateway.documents.statistics import StatisticsMembers, statistics_document
-from tenancy.gateway.documents.usage import UsageMembers, days_of, usage_document
+from tenancy.gateway.documents.own_organization import OwnOrganizationAnswer, own_organization_document
+from tenancy.gateway.documents.statistics import StatisticsMembers, StatisticsPageAnswer, statistics_document
+from tenancy.gateway.documents.usage import UsageAnswer, UsageMembers, days_of, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
-from tenancy.gateway.parameters import Id
+from tenancy.gateway.parameters import Id, MetricName
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
@@ -45,6 +49,7 @@ app = api()
 
 @app.get("/usage")
 @for_tenants(USAGE_READ)
+@answers(UsageAnswer)
 def show_own_usage(asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
     """Show the caller's usage of this month against its quotas, and per day."""
     tenant = tenant_of(app)
@@ -57,6 +62,7 @@ def show_own_usage(asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
 
 @app.get("/organizations/current")
 @for_tenants(USAGE_READ)
+@answers(OwnOrganizationAnswer)
 def show_own_organization() -> dict[str, Any]:
     """Show the caller's organization with its entitlements."""
     return own_organization_document(read_own_organization(db, tenant_of(app)))
@@ -64,6 +70,7 @@ def show_own_organization() -> dict[str, Any]:
 
 @app.get("/organizations/<organization_id>/usage")
 @for_operators
+@answers(UsageAnswer, ErasedError)
 def show_usage(organization_id: Id, asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
     """Show the usage of one organization for the operator."""
     now = datetime.now(UTC)
@@ -79,6 +86,7 @@ def show_usage(organization_id: Id, asked: Annotated[UsageMembers, Query()]) -> 
 
 @app.get("/stats")
 @for_tenants(STATS_READ)
+@answers(StatisticsPageAnswer)
 def show_own_statistics(asked: Annotated[StatisticsMembers, Query()]) -> dict[str, Any]:
     """Show the caller's events, revenue and devices by event time, in groups."""
     now = datetime.now(UTC)
@@ -89,6 +97,7 @@ def show_own_statistics(asked: Annotated[StatisticsMembers, Query()]) -> dict[st
 
 @app.get("/organizations/<organization_id>/stats")
 @for_operators
+@answers(StatisticsPageAnswer, ErasedError)
 def show_statistics(organization_id: Id, asked: Annotated[StatisticsMembers, Query()]) -> dict[str, Any]:
     """Show the statistics of one organization for the operator."""
     now = datetime.now(UTC)
@@ -100,7 +109,8 @@ def show_statistics(organization_id: Id, asked: Annotated[StatisticsMembers, Que
 
 @app.post("/usage/<metric>")
 @for_tenants(USAGE_WRITE)
-def report(metric: str, body: UsageBody, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
+@answers(AllowanceAnswer, IdempotencyKeyReusedError)
+def report(metric: MetricName, body: UsageBody, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
     """Record usage that the client reports: predictions, or bytes that are stored elsewhere."""
     tenant, known = tenant_of(app), parse_metric(metric)
     amount = body.amount_of(known)
@@ -110,7 +120,8 @@ def report(metric: str, body: UsageBody, idempotency_key: IdempotencyKey = None)
 
 @app.post("/usage/<metric>/reservations")
 @for_tenants(USAGE_WRITE)
-def reserve(metric: str, body: ReservationBody) -> tuple[dict[str, Any], int]:
+@answers(ReservationAnswer, status=HTTPStatus.CREATED)
+def reserve(metric: MetricName, body: ReservationBody) -> tuple[dict[str, Any], int]:
     """Reserve an amount of a quota."""
     tenant, known = tenant_of(app), parse_metric(metric)
     valid_for = timedelta(seconds=body.ttl_seconds)
@@ -120,7 +131,8 @@ def reserve(metric: str, body: ReservationBody) -> tuple[dict[str, Any], int]:
 
 @app.post("/usage/<metric>/reservations/<reservation_id>/commit")
 @for_tenants(USAGE_WRITE)
-def commit(metric: str, reservation_id: Id, body: CommitBody | None = None) -> dict[str, Any]:
+@answers(AllowanceAnswer, ConflictError)
+def commit(metric: MetricName, reservation_id: Id, body: CommitBody | None = None) -> dict[str, Any]:
     """Record the usage of a reserved amount, or of less."""
     tenant, known = tenant_of(app), parse_metric(metric)
     amount = body.amount if body else None
@@ -129,7 +141,8 @@ def commit(metric: str, reservation_id: Id, body: CommitBody | None = None) -> d
 
 @app.delete("/usage/<metric>/reservations/<reservation_id>")
 @for_tenants(USAGE_WRITE)
-def release(metric: str, reservation_id: Id) -> Response[str]:
+@answers(None, ConflictError, status=HTTPStatus.NO_CONTENT)
+def release(metric: MetricName, reservation_id: Id) -> Response[str]:
     """Release a reserved amount."""
     tenant, known = tenant_of(app), parse_metric(metric)
     release_reservation(db, tenant, known, reservation_id)

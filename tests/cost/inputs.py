@@ -77,6 +77,7 @@ TAKEN: Mapping[str, Takes] = {
     "POST /erasures": Takes(body=("device_id", "user_id")),
     "GET /erasures/{erasure_id}": NOTHING,
     "GET /health": NOTHING,
+    "GET /openapi.json": NOTHING,
     "POST /events": Takes(batch=EVENTS),
     "POST /cloudevents": Takes(batch=CLOUD_EVENTS),
     "POST /api/v1/events": Takes(batch=CLOUD_EVENTS, is_alias=True),

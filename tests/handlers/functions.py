@@ -21,6 +21,7 @@ from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
 from tests.given import ROOT, Databases
+from tests.handlers.documented import check_documented
 from tests.template.template import TEMPLATE
 
 PREFIX = "tenancy/test"
@@ -39,7 +40,7 @@ type Mails = Callable[[], list[tuple[str, str]]]
 
 
 class Function:
-    """One loaded function. Call it with an event."""
+    """One loaded function. Call it with an event. Each answer is compared with the OpenAPI document."""
 
     def __init__(self, name: str, app: ModuleType) -> None:
         self._context = SimpleNamespace(
@@ -52,6 +53,8 @@ class Function:
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self.app.handler(event, self._context)
+        if isinstance(event, Mapping) and "httpMethod" in event and "statusCode" in answer:
+            check_documented(event, answer)
         return answer
 
 

@@ -169,7 +169,7 @@ def _find_sample(route: Route) -> Event:
     return dict((exact or same)[0])
 
 
-@largest("GET /health")
+@largest("GET /health", "GET /openapi.json")
 def health(large: Largest, route: Route) -> Iterator[Event]:
     yield large.sample_of(route)
 

@@ -28,8 +28,8 @@ from tests.handlers.requests import (
     with_path,
 )
 from tests.handlers.strict_routes import (
-    HEALTH,
     SAMPLE_ID,
+    STRICT_WITHOUT_CREDENTIAL,
     StrictRoute,
     sampled_query_members,
     strict_routes,
@@ -37,7 +37,7 @@ from tests.handlers.strict_routes import (
 )
 
 ROUTES = list(strict_routes())
-WITH_BODY = [route for route in ROUTES if route.path != HEALTH]
+WITH_BODY = [route for route in ROUTES if route.path not in STRICT_WITHOUT_CREDENTIAL]
 [EVENTS] = [route for route in ROUTES if str(route) == "POST /events"]
 [USAGE] = [route for route in ROUTES if str(route) == "GET /usage"]
 [REPORT] = [route for route in ROUTES if str(route) == "POST /usage/{metric}"]

@@ -53,7 +53,10 @@ SETTINGS = settings()
 PATHS = sorted({path for _, path in METHODS})
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)}
 FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
-OTHERS = [method for method in METHODS if method not in FOR_OPERATORS | FOR_WRITE_KEYS and method[0] != "OPTIONS"]
+DOCUMENT = ("GET", "/openapi.json")  # clients and caches keep it for an hour
+OTHERS = [
+    method for method in METHODS if method not in FOR_OPERATORS | FOR_WRITE_KEYS | {DOCUMENT} and method[0] != "OPTIONS"
+]
 LARGEST_TIER = QUOTAS[Tier.ENTERPRISE]
 
 
@@ -146,6 +149,10 @@ def test_organizations_of_any_tier_pass_events_with_all_keys() -> None:
 def test_operators_method_has_the_rate_of_their_plan(method: Method) -> None:
     """The plan throttles all platform keys together, so more is never used."""
     assert throttle(method)[0] == RESOURCES["PlatformPlan"]["Properties"]["Throttle"]["RateLimit"]
+
+
+def test_document_has_a_rate_of_its_own() -> None:
+    assert throttle(DOCUMENT)[0] == defaults()["DocumentRequestsPerSecond"]
 
 
 def test_documented_throttles_are_the_defaults() -> None:

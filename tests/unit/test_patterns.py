@@ -13,7 +13,7 @@ import pytest
 from tests.unit.test_shape import nodes, trees
 
 CODE = ("functions", "layers/tenancy")
-OWN = "matching"  # of gateway/parameters.py
+OWN = "Matching"  # of gateway/parameters.py
 COMPARES = frozenset({"match", "search"})  # with a part of a text
 SEARCHED = "pattern"  # the keyword of msgspec, which searches
 ESCAPES_AND_CLASSES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)

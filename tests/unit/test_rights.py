@@ -7,7 +7,7 @@ import pytest
 
 from tenancy.errors import ForbiddenError, ForeignPathError
 from tenancy.gateway.resolver import api, handler_of
-from tenancy.gateway.rights import for_operators, for_operators_or_own, for_tenants, right_of
+from tenancy.gateway.rights import Callers, callers_of, for_operators, for_operators_or_own, for_tenants, right_of
 from tenancy.rules.permissions import STATS_READ, USAGE_READ
 from tests.handlers.requests import OPERATOR
 from tests.handlers.sent_events import ACME
@@ -65,3 +65,9 @@ def test_function_with_a_route_without_a_right_does_not_start() -> None:
 
     with pytest.raises(LookupError, match="without_right"):
         handler_of(app, base_domain="", upgrade_url=None, trail=UNUSED, gate=UNUSED)
+
+
+def test_route_tells_its_callers() -> None:
+    assert callers_of(for_acme) == Callers(are_operators=False, permission="events:write")
+    assert callers_of(for_platform) == Callers(are_operators=True, permission=None)
+    assert callers_of(for_both) == Callers(are_operators=True, permission="events:write")

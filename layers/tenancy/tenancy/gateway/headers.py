@@ -5,6 +5,7 @@ from typing import Any, Final
 
 AUTHORIZATION: Final = "authorization"
 CONTENT_TYPE: Final = "content-type"
+IF_NONE_MATCH: Final = "if-none-match"
 
 
 def parse_header_values(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

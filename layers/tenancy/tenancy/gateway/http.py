@@ -9,9 +9,9 @@ import msgspec
 
 from tenancy.errors import MalformedRequestError, QuotaExceededError, Refusal, UnauthenticatedError, shorten
 from tenancy.gateway.context import parse_context
-from tenancy.gateway.headers import AUTHORIZATION, parse_header_values
+from tenancy.gateway.headers import AUTHORIZATION, IF_NONE_MATCH, parse_header_values
 from tenancy.rules.credentials import redact_path
-from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
+from tenancy.rules.durations import DOCUMENT_MAX_AGE_SECONDS, PREFLIGHT_MAX_AGE_SECONDS
 from tenancy.rules.tenant import Caller
 
 STAGE_PREFIX: Final = "/v1"
@@ -128,6 +128,22 @@ def _route_path(path: str) -> str:
 def json_answer(status: int, document: object) -> Response:
     """Return an answer with *document* as JSON."""
     return _answer(status, "application/json", msgspec.json.encode(document))
+
+
+def versioned_answer(request: Request, text: str, *, version: str) -> Response:
+    """Return the public JSON *text*, or 304 if the client has this *version* of it (RFC 9110, 13.1.2).
+
+    Caches may keep it for an hour and then ask again.
+    """
+    tag = f'"{version}"'
+    headers = {"ETag": tag, "Cache-Control": f"public, max-age={DOCUMENT_MAX_AGE_SECONDS}"}
+    sent = ",".join(request.header_values.get(IF_NONE_MATCH, ()))
+    known = {each.strip().removeprefix("W/") for each in sent.split(",")}
+    if known & {tag, "*"}:
+        return {"statusCode": 304, "headers": headers, "body": "", "isBase64Encoded": False}
+    response = _answer(200, "application/json", text.encode())
+    response["headers"] |= headers
+    return response
 
 
 def empty_answer() -> Response:

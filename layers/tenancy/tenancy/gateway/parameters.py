@@ -1,13 +1,16 @@
 """Types of the parameters of routes, with texts for people where a value does not fit."""
 
 import re
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
-from tenancy.rules.cursors import CURSOR_TEXT, is_cursor
+from tenancy.rules.cursors import CURSOR_TEXT, MAX_CURSOR_CHARACTERS, is_cursor
+from tenancy.rules.quotas import METERED
 from tenancy.rules.resolution import find_id
 from tenancy.rules.statistics import NO_APP
 
@@ -85,24 +88,42 @@ def check_cursor(text: str) -> str:
     return text
 
 
-def matching(pattern: str, expected: str) -> Any:  # noqa: ANN401 - a validator of pydantic
-    """Return a validator for texts that match the whole *pattern*.
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A validator of pydantic for texts that match the whole *pattern*.
 
     *expected* describes it for people.
     """
-    compiled = re.compile(pattern)
 
-    def check(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise ValueError(expected)
-        return text
+    pattern: str
+    expected: str
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        """Check the text after its type."""
+        compiled = re.compile(self.pattern)
+
+        def check(text: str) -> str:
+            if not compiled.fullmatch(text):
+                raise ValueError(self.expected)
+            return text
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Document the pattern."""
+        return {**handler(schema), "pattern": f"^{self.pattern}$"}
 
 
 # Not `type` statements: Powertools does not resolve type aliases in annotations.
-AppId = Annotated[UUID, BeforeValidator(parse_app)]
-Cursor = Annotated[str, AfterValidator(check_cursor)]
+AppId = Annotated[
+    UUID,
+    BeforeValidator(parse_app),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "uuid"}, {"type": "string", "const": WITHOUT_APP}]}),
+]
+Cursor = Annotated[
+    str, AfterValidator(check_cursor), WithJsonSchema({"type": "string", "maxLength": MAX_CURSOR_CHARACTERS})
+]
 Day = Annotated[date, BeforeValidator(parse_day)]
 Id = Annotated[UUID, BeforeValidator(parse_id)]
+MetricName = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(METERED)})]  # each other one is 404
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]

@@ -4,31 +4,43 @@ A function without one of these decorators cannot be a route: `handler_of` refus
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from tenancy.rules.tenant import Caller, require_operator, require_operator_or_own, require_tenant
 
 RIGHT: Final = "right"
+CALLERS: Final = "callers"
 
 # Takes the caller and the organization in the path (None without one), and raises a refusal without the right.
 type Right = Callable[[Caller, UUID | None], Caller]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callers:
+    """The callers that a route is for: operators, tenants with *permission* (None: no tenants), or both."""
+
+    are_operators: bool
+    permission: str | None
+
+
 def for_tenants[F: Callable[..., Any]](permission: str) -> Callable[[F], F]:
     """Let tenants with *permission* call the decorated route."""
-    return _mark(lambda caller, _: require_tenant(caller, permission))
+    callers = Callers(are_operators=False, permission=permission)
+    return _mark(lambda caller, _: require_tenant(caller, permission), callers)
 
 
 def for_operators[F: Callable[..., Any]](function: F) -> F:
     """Let operators call the decorated route."""
-    mark: Callable[[F], F] = _mark(require_operator)
+    mark: Callable[[F], F] = _mark(require_operator, Callers(are_operators=True, permission=None))
     return mark(function)
 
 
 def for_operators_or_own[F: Callable[..., Any]](permission: str) -> Callable[[F], F]:
     """Let operators, and tenants with *permission* on their own path, call the decorated route."""
-    return _mark(lambda caller, organization_id: require_operator_or_own(caller, organization_id, permission))
+    callers = Callers(are_operators=True, permission=permission)
+    return _mark(lambda caller, organization_id: require_operator_or_own(caller, organization_id, permission), callers)
 
 
 def right_of(function: Callable[..., Any]) -> Right:
@@ -43,9 +55,15 @@ def right_of(function: Callable[..., Any]) -> Right:
     return right
 
 
-def _mark[F: Callable[..., Any]](right: Right) -> Callable[[F], F]:
+def callers_of(function: Callable[..., Any]) -> Callers:
+    """Return the callers that the route *function* is for. It has a decorator of this module."""
+    callers: Callers = vars(function)[CALLERS]
+    return callers
+
+
+def _mark[F: Callable[..., Any]](right: Right, callers: Callers) -> Callable[[F], F]:
     def mark(function: F) -> F:
-        vars(function)[RIGHT] = right
+        vars(function).update({RIGHT: right, CALLERS: callers})
         return function
 
     return mark

@@ -57,6 +57,7 @@ COUNTER_RETENTION: Final = timedelta(days=7)  # after the month that a counter c
 
 # Answers to clients
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
+DOCUMENT_MAX_AGE_SECONDS: Final = 3600  # of the OpenAPI document, which changes with a release
 SDK_SETTINGS_MAX_AGE_SECONDS: Final = 60
 QUOTA_RETRY_AFTER_SECONDS: Final = 3600  # hourly: a larger tier may come before the next month
 MAX_RESERVATION_SECONDS: Final = 24 * 3600

@@ -5,12 +5,14 @@ from typing import Annotated, Final
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from tenancy.rules.organization import is_subdomain
+from tenancy.rules.organization import SUBDOMAIN_MAX_CHARACTERS, is_subdomain
 from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
-from tenancy.rules.texts import parse_name
+from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.rules.tiers import Tier
 
 EMAIL_MAX_CHARACTERS: Final = 254  # RFC 5321, with errata 1690
+# As documents show it. `is_subdomain` refuses more.
+SUBDOMAIN_FORM: Final = "^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?$"
 EMAIL_TEXT: Final = "Expected an e-mail address with ASCII characters before the @, such as admin@acme.example."
 
 
@@ -23,9 +25,13 @@ class NewOrganization(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, AfterValidator(parse_name)]
-    subdomain: str
-    admin_email: Annotated[str, Field(max_length=EMAIL_MAX_CHARACTERS)]
+    name: Annotated[
+        str, AfterValidator(parse_name), Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS})
+    ]
+    subdomain: Annotated[
+        str, Field(json_schema_extra={"pattern": SUBDOMAIN_FORM, "maxLength": SUBDOMAIN_MAX_CHARACTERS})
+    ]
+    admin_email: Annotated[str, Field(max_length=EMAIL_MAX_CHARACTERS, json_schema_extra={"format": "email"})]
     # The last field: its validator compares it with the fields above.
     admin_password: Annotated[SecretStr, Field(min_length=PASSWORD_MIN_CHARACTERS, max_length=PASSWORD_MAX_CHARACTERS)]
     tier: Tier = Tier.STARTER

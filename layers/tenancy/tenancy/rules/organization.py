@@ -14,6 +14,7 @@ from tenancy.rules.usage_plans import UsagePlan
 from tenancy.rules.well_known_hosts import WELL_KNOWN, compile_numbered
 
 GENERATION_CHARACTERS: Final = 16
+SUBDOMAIN_MAX_CHARACTERS: Final = 63  # of a DNS label
 SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 RESERVED_LDH: Final = re.compile(r"..--")  # begins a Punycode label, or one of a later encoding
 # The platform's own hosts. They name no organization, so no organization ever had one of them.

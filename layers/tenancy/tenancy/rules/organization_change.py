@@ -2,14 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from tenancy.rules.entitlements import BOUNDS, UNLIMITED_OVERRIDE, Overrides, OverrideValue, change_overrides
+from tenancy.rules.entitlements import (
+    BOUNDS,
+    FLAG_NAMES,
+    UNLIMITED_OVERRIDE,
+    Overrides,
+    OverrideValue,
+    change_overrides,
+)
 from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus
-from tenancy.rules.texts import parse_name
+from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.rules.tiers import Tier
 
 # Not a `type` statement: pydantic would add its schema to that of the model, beside the validator.
@@ -22,6 +38,30 @@ def _settable(status: OrganizationStatus) -> OrganizationStatus:
     return status
 
 
+def _document_overrides(schema: dict[str, Any]) -> None:
+    """Add to the JSON schema of `OverrideChanges` the bounds, which its validator checks."""
+    numbers = {
+        name: {
+            "anyOf": [
+                {"type": "integer", "minimum": bounds.least, "maximum": bounds.most},
+                *([{"type": "string", "const": UNLIMITED_OVERRIDE}] if bounds.may_be_lifted else []),
+                {"type": "null"},
+            ]
+        }
+        for name, bounds in BOUNDS.items()
+    }
+    flag = {"anyOf": [{"type": "boolean"}, {"type": "null"}]}
+    schema["properties"] = {**numbers, **dict.fromkeys(FLAG_NAMES, flag)}
+    schema["minProperties"] = 1
+
+
+Settable = Annotated[
+    OrganizationStatus,
+    AfterValidator(_settable),
+    WithJsonSchema({"type": "string", "enum": sorted(CHANGEABLE)}),
+]
+
+
 class OverrideChanges(BaseModel):
     """New overrides of entitlements.
 
@@ -29,7 +69,7 @@ class OverrideChanges(BaseModel):
     in `BOUNDS`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_document_overrides)
 
     events_per_month: Override = None
     api_requests_per_minute: Override = None
@@ -84,17 +124,32 @@ def _parse_override(name: str, value: object) -> OverrideValue:
     return value
 
 
+def _document_change(schema: dict[str, Any]) -> None:
+    """Take the nulls out of the JSON schema of `OrganizationChange`, which its validator refuses."""
+    for name, field in schema["properties"].items():
+        [value] = [each for each in field["anyOf"] if each != {"type": "null"}]
+        schema["properties"][name] = value
+    schema["minProperties"] = 1
+
+
 class OrganizationChange(BaseModel):
     """A new name, tier or status, new overrides, or several of them.
 
     A field that is None does not change.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_document_change)
 
-    name: Annotated[str, AfterValidator(parse_name)] | None = None
+    name: (
+        Annotated[
+            str,
+            AfterValidator(parse_name),
+            Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS}),
+        ]
+        | None
+    ) = None
     tier: Tier | None = None
-    status: Annotated[OrganizationStatus, AfterValidator(_settable)] | None = None
+    status: Settable | None = None
     overrides: OverrideChanges | None = None
 
     @field_validator("*", mode="before")

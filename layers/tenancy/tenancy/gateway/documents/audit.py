@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, TypedDict
 from uuid import UUID
 
 from pydantic import Field
 
 from tenancy.errors import FieldError, InvalidError
+from tenancy.gateway.answer_types import Seal, Time, Uuid
 from tenancy.gateway.documents.usage import parse_period
 from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import fit_page, page_document
-from tenancy.gateway.parameters import Cursor, Day, WholeNumber, matching
+from tenancy.gateway.parameters import Cursor, Day, Matching, WholeNumber
 from tenancy.gateway.times import format_time
 from tenancy.rules.audit_chain import AuditEntry, ChainLink, Checkpoint
 from tenancy.rules.audit_record import AuditOutcome
@@ -26,6 +27,7 @@ from tenancy.use_cases.audit.read_audit import Verification
 
 OPERATOR: Final = CallerKind.OPERATOR.value
 MAX_SEQUENCE: Final = 2**63 - 1
+CSV: Final = "text/csv; charset=utf-8"
 PAGE_SIZES: Final = {"json": MAX_PAGE, "csv": 5_000}  # maximum and default. A page of long lines ends early.
 
 CSV_COLUMNS: Final = (
@@ -41,7 +43,7 @@ class AuditQuery(QueryMembers):
     from_: Annotated[Day | None, Field(alias="from")] = None
     to: Day | None = None
     actor: UUID | None = None
-    action: Annotated[str, matching(r"[ -~]{1,200}", "Expected 1 to 200 printable ASCII characters.")] | None = None
+    action: Annotated[str, Matching(r"[ -~]{1,200}", "Expected 1 to 200 printable ASCII characters.")] | None = None
     outcome: AuditOutcome | None = None
     format: Literal["json", "csv"] = "json"
     cursor: Cursor | None = None
@@ -82,7 +84,7 @@ class VerifyQuery(QueryMembers):
     """The query of GET /v1/audit/verify: `last_sequence` and `last_seal` of an earlier answer."""
 
     after_sequence: Annotated[WholeNumber, Field(ge=0, le=MAX_SEQUENCE)] | None = None
-    after_seal: Annotated[str, matching("[0-9a-f]{64}", "Expected a seal: 64 digits 0-9 and a-f.")] | None = None
+    after_seal: Annotated[str, Matching("[0-9a-f]{64}", "Expected a seal: 64 digits 0-9 and a-f.")] | None = None
 
     def link(self) -> ChainLink | None:
         """Return the link of the chain to start at, or None without one.
@@ -102,6 +104,58 @@ class VerifyQuery(QueryMembers):
     LATE_CHECKS: ClassVar = (LateCheck(("after_sequence", "after_seal"), lambda query, _: query.link()),)
 
 
+class AuditActorAnswer(TypedDict):
+    """The actor of an entry. Tenants do not see the addresses of operators."""
+
+    kind: CallerKind
+    id: Uuid
+    source_address: str | None
+
+
+class AuditEntryAnswer(TypedDict):
+    """An entry of an audit log. *sequence* and *seal* are null until the entry is sealed."""
+
+    id: Uuid
+    sequence: int | None
+    occurred_at: Time
+    actor: AuditActorAnswer
+    action: str
+    target: str
+    outcome: AuditOutcome
+    code: str
+    count: int
+    request_id: str
+    seal: Seal | None
+
+
+class BrokenLinkAnswer(TypedDict):
+    """The first entry that breaks a chain."""
+
+    sequence: int
+    reason: str
+
+
+class CheckpointAnswer(TypedDict):
+    """The signed replacement of the entries that retention has cut."""
+
+    sequence: int
+    seal: Seal
+    cut_before: Time
+
+
+class VerificationAnswer(TypedDict):
+    """The result of a verification."""
+
+    valid: bool
+    broken: BrokenLinkAnswer | None
+    first_sequence: int
+    last_sequence: int
+    last_seal: Seal
+    is_complete: bool
+    unsealed: int
+    checkpoint: CheckpointAnswer | None
+
+
 def entries_answer(page: Page[AuditEntry], query: AuditQuery) -> tuple[str, dict[str, str], str]:
     """Return the content type, headers and body of one page.
 
@@ -114,7 +168,7 @@ def entries_answer(page: Page[AuditEntry], query: AuditQuery) -> tuple[str, dict
     fitted = fit_page(page, lines)
     if fitted.next_cursor is not None:
         headers["X-Next-Cursor"] = fitted.next_cursor
-    return "text/csv; charset=utf-8", headers, "".join([_line(CSV_COLUMNS), *lines[: len(fitted.rows)]])
+    return CSV, headers, "".join([_line(CSV_COLUMNS), *lines[: len(fitted.rows)]])
 
 
 def without_operators_addresses(page: Page[AuditEntry]) -> Page[AuditEntry]:

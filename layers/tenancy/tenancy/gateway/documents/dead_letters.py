@@ -1,14 +1,15 @@
 """Documents of dead letters: groups by kind and cause, with samples without their bodies."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import Cursor, WholeNumber
 from tenancy.gateway.times import format_optional_time, format_time
 from tenancy.rules.cursors import MAX_PAGE, Page
-from tenancy.rules.dead_letters import LetterGroup, LetterSample
+from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES, DeadLetterKind, LetterGroup, LetterSample
 
 
 class DeadLettersQuery(BaseModel):
@@ -18,6 +19,41 @@ class DeadLettersQuery(BaseModel):
 
     cursor: Cursor | None = None
     limit: Annotated[WholeNumber, Field(ge=1, le=MAX_PAGE)] = MAX_PAGE
+
+
+class LetterSampleAnswer(TypedDict):
+    """A dead letter without its body."""
+
+    id: Uuid
+    received_at: Time
+    bytes: int
+    events: int | None
+    call_index: int | None
+    redriven_at: Time | None
+    failed_again_at: Time | None
+
+
+class LetterGroupAnswer(TypedDict):
+    """The dead letters of one kind and cause."""
+
+    kind: DeadLetterKind
+    cause: str
+    count: int
+    events: int | None
+    bytes: int
+    redrivable: int
+    redriven: int
+    failed_again: int
+    first_received_at: Time
+    last_received_at: Time
+    samples: Annotated[list[LetterSampleAnswer], Field(max_length=MAX_SHOWN_SAMPLES)]
+
+
+class RedrivenAnswer(TypedDict):
+    """The letters that were sent back, and those that wait for another request."""
+
+    redriven: int
+    waiting: int
 
 
 def letter_page_document(page: Page[LetterGroup]) -> dict[str, Any]:

@@ -1,15 +1,20 @@
 """Documents of erasures of data subjects."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.times import format_optional_time, format_time
-from tenancy.rules.erasures import DataSubject, Erasure, SubjectKind, hash_subject
+from tenancy.rules.erasures import DataSubject, Erasure, ErasureStatus, SubjectKind, hash_subject
 from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_bounded
 
-Name = Annotated[str, AfterValidator(partial(parse_bounded, max_characters=NAME_MAX_CHARACTERS))]
+Name = Annotated[
+    str,
+    AfterValidator(partial(parse_bounded, max_characters=NAME_MAX_CHARACTERS)),
+    Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS}),
+]
 
 
 class NewErasure(BaseModel):
@@ -18,7 +23,13 @@ class NewErasure(BaseModel):
     The name is neither returned nor logged.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        hide_input_in_errors=True,
+        json_schema_extra={"minProperties": 1},
+    )
 
     device_id: Name | None = None
     user_id: Name | None = None
@@ -34,6 +45,26 @@ class NewErasure(BaseModel):
         if self.device_id is not None:
             return hash_subject(SubjectKind.DEVICE_ID, self.device_id)
         return hash_subject(SubjectKind.USER_ID, self.user_id or "")
+
+
+class ErasedCountAnswer(TypedDict):
+    """Rows before and after an erasure. Both are null until it has run."""
+
+    before: int | None
+    after: int | None
+
+
+class ErasureAnswer(TypedDict):
+    """An erasure, without the name of its data subject."""
+
+    id: Uuid
+    subject: SubjectKind
+    status: ErasureStatus
+    requested_at: Time
+    erased_at: Time | None
+    confirmed_at: Time | None
+    events: ErasedCountAnswer
+    held_events: ErasedCountAnswer
 
 
 def erasure_document(erasure: Erasure) -> dict[str, Any]:

@@ -1,11 +1,41 @@
 """Documents of exports."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final, TypedDict
 
+from pydantic import WithJsonSchema
+
+from tenancy.gateway.answer_types import PaginationAnswer, Seal, Time, Uuid
 from tenancy.gateway.times import format_optional_time, format_time
 from tenancy.rules.exports import ExportFile, ExportStatus
 from tenancy.use_cases.privacy.request_export import ExportWithLinks
+
+EXPIRED: Final = "expired"  # the status of a finished export whose files are deleted
+SHOWN_STATUSES: Final = (*ExportStatus, EXPIRED)
+
+
+class ExportFileAnswer(TypedDict):
+    """A file of an export, with a link to it. *sha256* is in hex."""
+
+    name: str
+    section: str
+    rows: int
+    bytes: int
+    sha256: Seal
+    url: str
+
+
+class ExportAnswer(TypedDict):
+    """An export, and one page of its files. *manifest* is a link."""
+
+    id: Uuid
+    status: Annotated[str, WithJsonSchema({"type": "string", "enum": list(SHOWN_STATUSES)})]
+    requested_at: Time
+    finished_at: Time | None
+    expires_at: Time | None
+    manifest: str | None
+    files: list[ExportFileAnswer]
+    pagination: PaginationAnswer
 
 
 def export_document(page: ExportWithLinks, *, now: datetime) -> dict[str, Any]:
@@ -14,7 +44,7 @@ def export_document(page: ExportWithLinks, *, now: datetime) -> dict[str, Any]:
     is_expired = export.expires_at is not None and export.expires_at <= now and export.status is ExportStatus.DONE
     return {
         "id": str(export.id),
-        "status": "expired" if is_expired else export.status.value,
+        "status": EXPIRED if is_expired else export.status.value,
         "requested_at": format_time(export.requested_at),
         "finished_at": format_optional_time(export.finished_at),
         "expires_at": format_optional_time(export.expires_at),

@@ -1,10 +1,11 @@
 """Documents of metering: reports, reservations and allowances."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from tenancy.errors import FieldError, InvalidError
+from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.times import format_time
 from tenancy.rules.durations import MAX_RESERVATION_SECONDS
 from tenancy.rules.quotas import Allowance, Metric
@@ -49,6 +50,25 @@ class CommitBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     amount: Annotated[StrictInt, Field(ge=0, le=MAX_AMOUNT)] | None = None
+
+
+class AllowanceAnswer(TypedDict):
+    """The used, allowed and remaining amounts. null is unlimited."""
+
+    used: int
+    limit: int | None
+    remaining: int | None
+
+
+class ReservationAnswer(TypedDict):
+    """A reservation, and the amount that remains beside all reservations."""
+
+    id: Uuid
+    metric: Metric
+    amount: int
+    expires_at: Time
+    limit: int | None
+    remaining: int | None
 
 
 def allowance_document(allowance: Allowance) -> dict[str, Any]:

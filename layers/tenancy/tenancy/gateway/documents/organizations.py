@@ -1,12 +1,45 @@
 """Documents of organizations, for the operator."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final, NotRequired, TypedDict
 
+from pydantic import WithJsonSchema
+
+from tenancy.gateway.answer_types import Time, Uuid
+from tenancy.gateway.documents.own_organization import EntitlementsAnswer
 from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
 from tenancy.gateway.times import format_time
-from tenancy.rules.organization import Organization
+from tenancy.rules.entitlements import BOUNDS, FLAG_NAMES, UNLIMITED_OVERRIDE
+from tenancy.rules.organization import Organization, OrganizationStatus
+from tenancy.rules.tiers import Tier
 from tenancy.use_cases.admission.enqueue_publication import ChangedOrganization
+
+OVERRIDES: Final = {
+    **{
+        name: {"anyOf": [{"type": "integer"}, {"type": "string", "const": UNLIMITED_OVERRIDE}]}
+        for name, bounds in BOUNDS.items()
+        if bounds.may_be_lifted
+    },
+    **{name: {"type": "integer"} for name, bounds in BOUNDS.items() if not bounds.may_be_lifted},
+    **{name: {"type": "boolean"} for name in FLAG_NAMES},
+}
+
+
+class OrganizationAnswer(TypedDict):
+    """An organization as the operator sees it. Members without a value are left out."""
+
+    id: Uuid
+    name: str
+    subdomain: str
+    tier: Tier
+    status: OrganizationStatus
+    entitlements: EntitlementsAnswer
+    overrides: Annotated[dict[str, object], WithJsonSchema({"type": "object", "properties": OVERRIDES})]
+    created_at: Time
+    updated_at: Time
+    deleted_at: NotRequired[Time]
+    purge_at: NotRequired[Time]
+    deletion_reason: NotRequired[str]
 
 
 def organization_document(organization: Organization) -> dict[str, Any]:

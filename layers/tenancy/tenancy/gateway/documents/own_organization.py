@@ -3,10 +3,45 @@
 It has a module of its own, because the documents for the operator come with statements that cross organizations.
 """
 
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
+from pydantic import WithJsonSchema
+
+from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.times import format_time
-from tenancy.rules.organization import OwnOrganization
+from tenancy.rules.entitlements import BOUNDS, ENTITLEMENT_NAMES, FLAG_NAMES
+from tenancy.rules.organization import OrganizationStatus, OwnOrganization
+from tenancy.rules.tiers import Tier
+
+EntitlementsAnswer = Annotated[
+    dict[str, object],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "The numbers of the tier with the overrides applied. null is unlimited.",
+            "required": list(ENTITLEMENT_NAMES),
+            "properties": {
+                **{
+                    name: {"type": ["integer", "null"] if bounds.may_be_lifted else "integer"}
+                    for name, bounds in BOUNDS.items()
+                },
+                **{name: {"type": "boolean"} for name in FLAG_NAMES},
+            },
+        }
+    ),
+]
+
+
+class OwnOrganizationAnswer(TypedDict):
+    """The caller's own organization."""
+
+    id: Uuid
+    name: str
+    subdomain: str
+    tier: Tier
+    status: OrganizationStatus
+    entitlements: EntitlementsAnswer
+    created_at: Time
 
 
 def own_organization_document(own: OwnOrganization) -> dict[str, Any]:

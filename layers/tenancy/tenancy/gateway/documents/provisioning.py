@@ -3,10 +3,41 @@
 It has a module of its own because it imports the password check.
 """
 
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
-from tenancy.gateway.documents.organizations import organization_document
+from pydantic import WithJsonSchema
+
+from tenancy.gateway.answer_types import Uuid
+from tenancy.gateway.documents.organizations import OrganizationAnswer, organization_document
+from tenancy.rules.api_keys import KeyType
 from tenancy.use_cases.organizations.provision import FIRST_APP_NAME, FIRST_APP_PLATFORM, Provisioned
+
+
+class AdministratorAnswer(TypedDict):
+    """The first member of an organization."""
+
+    id: Uuid
+    email: str
+    role: str
+    status: str
+
+
+class AppAnswer(TypedDict):
+    """An app of an organization."""
+
+    id: Uuid
+    name: str
+    platform: str
+
+
+class ProvisionedAnswer(TypedDict):
+    """A new organization. No other answer ever shows its keys."""
+
+    organization: OrganizationAnswer
+    admin_user: AdministratorAnswer
+    app: AppAnswer
+    write_key: Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{KeyType.WRITE}_"})]
+    secret_key: Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{KeyType.SECRET}_"})]
 
 
 def provisioned_document(provisioned: Provisioned) -> dict[str, Any]:

@@ -3,18 +3,20 @@
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, NotRequired, TypedDict
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from tenancy.errors import FieldError, InvalidError
+from tenancy.gateway.answer_types import Date, Money, PaginationAnswer, Uuid
 from tenancy.gateway.documents.usage import parse_period
 from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import AppId, Cursor, Day, WholeNumber
 from tenancy.rules.cursors import Page
 from tenancy.rules.statistics import (
+    DIMENSIONS,
     DIMENSIONS_TEXT,
     MAX_GROUPS,
     Statistics,
@@ -52,13 +54,21 @@ def check_time_zone(text: str) -> str:
     return text
 
 
+DIMENSION: Final = f"(?:{'|'.join(DIMENSIONS)})"
+GroupBy = Annotated[
+    str,
+    AfterValidator(check_dimensions),
+    WithJsonSchema({"type": "string", "pattern": f"^(?:{DIMENSION}(?:,{DIMENSION})*)?$"}),
+]
+
+
 class StatisticsMembers(QueryMembers):
     """The query of GET /v1/stats. The period is by default the current month of the time zone."""
 
     from_: Annotated[Day | None, Field(alias="from")] = None
     to: Day | None = None
     timezone: Annotated[str, AfterValidator(check_time_zone)] = UTC_ZONE
-    group_by: Annotated[str, AfterValidator(check_dimensions)] = "day"
+    group_by: GroupBy = "day"
     app_id: AppId | None = None
     order_by: StatisticsOrder = StatisticsOrder.KEY
     cursor: Cursor | None = None
@@ -97,6 +107,28 @@ def _require_countable(query: StatisticsQuery) -> None:
         f"most {MAX_ZONE_DAYS} are allowed. Shorten the period, or omit `timezone`."
     )
     raise InvalidError(message, errors=[FieldError(location="query/to", code="out_of_range", message=message)])
+
+
+class StatisticsAnswer(TypedDict):
+    """A group of events. It has the dimensions of the request."""
+
+    day: NotRequired[Date | None]
+    event_type: NotRequired[str]
+    event_name: NotRequired[str]
+    platform: NotRequired[str]
+    currency: NotRequired[str]
+    app_id: NotRequired[Uuid | None]
+    events: int
+    revenue: dict[str, Money]
+    unique_devices: int
+
+
+class StatisticsPageAnswer(TypedDict):
+    """One page of groups, whose days are those of *timezone*."""
+
+    timezone: str
+    data: list[StatisticsAnswer]
+    pagination: PaginationAnswer
 
 
 def statistics_document(page: Page[Statistics], query: StatisticsQuery) -> dict[str, Any]:

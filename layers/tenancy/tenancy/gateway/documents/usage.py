@@ -1,16 +1,20 @@
 """Documents of usage, and the period of its query."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Final, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypedDict
 from uuid import UUID
 
 from pydantic import Field
 
 from tenancy.errors import FieldError, InvalidError
+from tenancy.gateway.answer_types import Date, PaginationAnswer, Uuid
+from tenancy.gateway.documents.metering import AllowanceAnswer
 from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import pagination_document
 from tenancy.gateway.parameters import Cursor, Day, WholeNumber
 from tenancy.rules.cursors import Page, PagedList
+from tenancy.rules.quotas import Metric
+from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import DailyUsage, Period, month_of
 from tenancy.use_cases.usage.read_usage import UsageReport
 
@@ -67,6 +71,44 @@ def days_of(organization_id: UUID, period: Period) -> PagedList[DayPosition]:
     return PagedList(
         name="usage", organization_id=organization_id, position=DayPosition, parameters=(period.start, period.end)
     )
+
+
+class PeriodAnswer(TypedDict):
+    """A period in UTC days. The end is not included."""
+
+    start: Date
+    end: Date
+
+
+class HeldAnswer(TypedDict):
+    """The held events by reason."""
+
+    count: int
+    reasons: dict[str, int]
+
+
+class DayAnswer(TypedDict):
+    """The usage of one day."""
+
+    date: Date
+    events: int
+    api_requests: int
+    ingest_requests: int
+    storage_bytes: int
+    ml_predictions: int
+    unique_users: int
+
+
+class UsageAnswer(TypedDict):
+    """The usage of the current month against the quotas, and one page of the days of the period."""
+
+    organization_id: Uuid
+    tier: Tier
+    period: PeriodAnswer
+    quotas: dict[Metric, AllowanceAnswer]
+    held: HeldAnswer
+    daily: list[DayAnswer]
+    pagination: PaginationAnswer
 
 
 def usage_document(report: UsageReport, *, cursor: str | None, limit: int) -> dict[str, Any]:

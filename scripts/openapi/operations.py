@@ -1,0 +1,179 @@
+"""The operations of the document: one for each route, from the route itself."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler.api_gateway import Route as ResolverRoute
+from pydantic import BaseModel
+
+from scripts.openapi.direct_routes import JSON, DirectRoute, find_direct_route
+from scripts.openapi.examples import Sample, Section, list_samples, section_of
+from scripts.openapi.problems import OF_ROUTES_WITH_CREDENTIAL, Problems
+from scripts.openapi.routes import DeployedRoute, find_resolver_route, load_function
+from scripts.openapi.schemas import Schemas, clean_schema, without_null
+from tenancy.gateway.answers import answers_of
+from tenancy.gateway.rights import Callers, callers_of
+
+OPENAPI: Final = "3.1.0"  # of Powertools' part
+NOT_MODIFIED: Final = {"description": "Not Modified", "headers": {"ETag": {"$ref": "#/components/headers/ETag"}}}
+IF_NONE_MATCH: Final = {
+    "name": "if-none-match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+}
+
+
+class Operations:
+    """Makes operations, and collects the schemas and responses that they refer to."""
+
+    def __init__(self) -> None:
+        """Begin without operations."""
+        self.schemas = Schemas()
+        self.problems = Problems()
+
+    def make(self, route: DeployedRoute) -> dict[str, Any]:
+        """Return the operation of *route*.
+
+        Raises:
+            LookupError: its answers, its section in docs/api.md or its samples are missing.
+        """
+        section = section_of(route)
+        resolved = find_resolver_route(route)
+        if resolved is None:
+            return self._direct(route, find_direct_route(route), section)
+        declared, callers = answers_of(resolved.func), callers_of(resolved.func)
+        described = self._described(route, resolved)
+        samples = list_samples(route, route.path)
+        summary = str(resolved.func.__doc__).partition("\n")[0]
+        answer = None if declared.document is None else self.schemas.of_type(declared.document)
+        return {
+            **_head(route, section, summary),
+            "security": _security(callers),
+            **_request(described.get("parameters", []), described.get("requestBody"), samples),
+            "responses": {
+                str(declared.status): _success(answer, section.answer, declared.media_types, has_credential=True),
+                **self.problems.responses_of((*OF_ROUTES_WITH_CREDENTIAL, *declared.refusals)),
+            },
+        }
+
+    def _described(self, route: DeployedRoute, resolved: ResolverRoute) -> dict[str, Any]:
+        """Return Powertools' part of an operation: its parameters and body.
+
+        For a query that is one model, Powertools has no schemas. They come from the model.
+        """
+        document = _described_by_powertools(route.function)
+        self.schemas.add(document.get("components", {}).get("schemas", {}))
+        operation: dict[str, Any] = document["paths"][route.path][route.method.lower()]
+        models = [each.field_info.annotation for each in resolved.dependant.query_params]
+        members = {
+            each["name"]: each
+            for model in models
+            if isinstance(model, type) and issubclass(model, BaseModel)
+            for each in self.schemas.parameters_of(model)
+        }
+        parameters = [members.get(each["name"], each) for each in operation.get("parameters", [])]
+        return {**operation, "parameters": parameters}
+
+    def _direct(self, route: DeployedRoute, direct: DirectRoute, section: Section) -> dict[str, Any]:
+        samples = list_samples(route, direct.sampled or route.path)
+        content = {name: {"schema": schema} for name, schema in direct.bodies.items()}
+        body = {"required": True, "content": content} if content else None
+        has_credential = bool(direct.security)
+        parameters = [*direct.parameters, *([IF_NONE_MATCH] if direct.has_not_modified else [])]
+        return {
+            **_head(route, section, section.purpose),
+            "security": direct.security,
+            **_request(parameters, body, samples),
+            "responses": {
+                str(direct.status): _success(direct.answer, section.answer, (), has_credential=has_credential),
+                **({"304": NOT_MODIFIED} if direct.has_not_modified else {}),
+                **self.problems.responses_of(direct.refusals),
+            },
+        }
+
+
+@cache
+def _described_by_powertools(function: str) -> dict[str, Any]:
+    app = load_function(function).app
+    schema = app.get_openapi_schema(title=function, version="1", openapi_version=OPENAPI)
+    document: dict[str, Any] = schema.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return document
+
+
+def _head(route: DeployedRoute, section: Section, summary: str) -> dict[str, Any]:
+    words = [route.method.lower(), *route.path.strip("/").replace(".", "/").replace("-", "_").split("/")]
+    return {
+        "operationId": "_".join(word.strip("{}") for word in words),
+        "summary": summary,
+        "tags": [section.topic],
+    }
+
+
+def _security(callers: Callers) -> list[dict[str, list[str]]]:
+    operators: list[dict[str, list[str]]] = [{"platformKey": []}] if callers.are_operators else []
+    if callers.permission is None:
+        return operators
+    return [*operators, {"secretKey": [callers.permission]}, {"accessToken": [callers.permission]}]
+
+
+def _request(
+    parameters: Iterable[Mapping[str, Any]], body: Mapping[str, Any] | None, samples: list[Sample]
+) -> dict[str, Any]:
+    """Return parameters and body, each with its examples by the names of the samples."""
+    documented = [_parameter(each, samples) for each in parameters]
+    return {
+        **({"parameters": documented} if documented else {}),
+        **({"requestBody": _body(body, samples)} if body else {}),
+    }
+
+
+def _parameter(parameter: Mapping[str, Any], samples: list[Sample]) -> dict[str, Any]:
+    values = {each.name: _values(each, parameter["in"]).get(parameter["name"]) for each in samples}
+    schema = without_null(clean_schema(parameter["schema"]))
+    examples = {name: {"value": _typed(value, schema)} for name, value in values.items() if value is not None}
+    return {
+        "name": parameter["name"],
+        "in": parameter["in"],
+        "required": parameter["required"],
+        "schema": schema,
+        **({"examples": examples} if examples else {}),
+    }
+
+
+def _values(sample: Sample, place: str) -> Mapping[str, str]:
+    return {"path": sample.path, "query": sample.query, "header": sample.headers}[place]
+
+
+def _typed(value: str, schema: Mapping[str, Any]) -> str | int:
+    return int(value) if schema.get("type") == "integer" else value
+
+
+def _body(body: Mapping[str, Any], samples: list[Sample]) -> dict[str, Any]:
+    """Return *body* with the examples of each media type."""
+    with_body = [each for each in samples if each.body is not None]
+    content = {}
+    for media_type, described in body["content"].items():
+        examples = {each.name: {"value": each.body} for each in with_body if _is_of(each, media_type)}
+        schema = without_null(clean_schema(described["schema"]))
+        content[media_type] = {"schema": schema, **({"examples": examples} if examples else {})}
+    return {"required": bool(body.get("required")), "content": content}
+
+
+def _is_of(sample: Sample, media_type: str) -> bool:
+    """Tell whether *sample* has that media type. The routes of JSON ignore the content type."""
+    return media_type == JSON or sample.headers.get("content-type", "").partition(";")[0] == media_type
+
+
+def _success(
+    answer: dict[str, Any] | None, example: object, media_types: tuple[str, ...], *, has_credential: bool
+) -> dict[str, Any]:
+    names = ("X-Request-Id", *(("RateLimit", "RateLimit-Policy") if has_credential else ()))
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    if answer is None:
+        return {"description": "Done. The answer has no body.", "headers": headers}
+    shown = {"examples": {"documented": {"value": example}}} if example is not None else {}
+    content: dict[str, Any] = {JSON: {"schema": answer, **shown}}
+    content |= {each: {"schema": {"type": "string"}} for each in media_types}
+    return {"description": "Done.", "headers": headers, "content": content}

@@ -1,0 +1,149 @@
+"""docs/openapi.json: valid, written by `make openapi`, and with exactly the routes of the template."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from scripts.openapi.document import DIALECT, FILES, READABLE, SERVED, format_document, make_document
+from scripts.openapi.examples import list_answers, section_of
+from scripts.openapi.routes import DeployedRoute, list_routes
+from tenancy.gateway.answers import answers_of
+from tenancy.gateway.rights import for_operators
+from tests.docs.test_api_reference import SECTIONS, STAGE
+from tests.given import ROOT
+from tests.handlers.documented import operations, read_document, resolved, validator
+from tests.template.template import FOLDERS, routes
+
+MAX_SERVED_BYTES = 500_000  # a tenth of the largest answer
+NAMES = sorted(operations())
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return make_document()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_file_is_written_by_make_openapi(document: dict[str, Any], file: Any) -> None:  # noqa: ANN401 - a path
+    assert file.read_text() == format_document(document, is_indented=FILES[file]), "run `make openapi`"
+
+
+def test_document_is_valid_openapi() -> None:
+    errors = [error.message for error in OpenAPIV31SpecValidator(read_document()).iter_errors()]
+
+    assert errors == []
+
+
+def test_document_names_its_dialect() -> None:
+    assert read_document()["openapi"].startswith("3.1.")
+    assert read_document()["jsonSchemaDialect"] == DIALECT
+
+
+def test_document_has_exactly_the_routes_of_the_template() -> None:
+    deployed = {(route["Method"], route["Path"]) for function in FOLDERS for route in routes(function)}
+
+    assert set(operations()) == {(method, path) for method, path in deployed if method != "OPTIONS"}
+
+
+def test_served_document_is_the_readable_one_and_small() -> None:
+    assert json.loads(SERVED.read_text()) == json.loads(READABLE.read_text())
+    assert SERVED.stat().st_size <= MAX_SERVED_BYTES
+
+
+def test_names_of_operations_are_unique() -> None:
+    names = [operation["operationId"] for operation in operations().values()]
+
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(("method", "path"), NAMES)
+def test_operation_without_the_authorizer_has_no_401(method: str, path: str) -> None:
+    operation = operations()[method, path]
+    needs_credential = operation["security"] != []
+
+    assert ("401" in operation["responses"]) == needs_credential
+    assert ("403" in operation["responses"]) >= needs_credential
+
+
+@pytest.mark.parametrize(("method", "path"), NAMES)
+def test_security_of_an_operation_is_declared(method: str, path: str) -> None:
+    declared = set(read_document()["components"]["securitySchemes"])
+
+    used = {name for each in operations()[method, path]["security"] for name in each}
+
+    assert used <= declared
+
+
+@pytest.mark.parametrize(("method", "path"), NAMES)
+def test_examples_fit_their_schemas(method: str, path: str) -> None:
+    for schema, example in examples_of(operations()[method, path]):
+        errors = [error.message for error in validator(schema).iter_errors(example)]
+
+        assert errors == []
+
+
+def examples_of(operation: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield each example of an operation with its schema."""
+    contents = [*operation.get("requestBody", {}).get("content", {}).values()]
+    for response in map(resolved, operation["responses"].values()):
+        contents += response.get("content", {}).values()
+    for holder in (*operation.get("parameters", []), *contents):
+        for example in holder.get("examples", {}).values():
+            yield holder["schema"], example["value"]
+
+
+@pytest.mark.parametrize(("method", "path"), NAMES)
+def test_operation_has_an_example_of_its_body(method: str, path: str) -> None:
+    body = operations()[method, path].get("requestBody", {})
+
+    assert [name for name, each in body.get("content", {}).items() if not each.get("examples")] == []
+
+
+def test_each_refusal_of_the_reference_is_in_the_document() -> None:
+    """The table of docs/api.md and the document name the same codes."""
+    text = (ROOT / "docs/api.md").read_text()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ") and line[2:5].isdigit()]
+    documented = {
+        (status.partition(".")[0], code)
+        for status in read_document()["components"]["responses"]
+        for code in status.split(".")[1:]
+    }
+
+    listed = {(row[0].removeprefix("| "), row[1].strip("`")) for row in rows}
+
+    assert listed - {("415", "malformed_request")} == documented  # API Gateway's own, for media types it refuses
+
+
+def test_undocumented_route_is_named() -> None:
+    @for_operators
+    def show() -> None: ...
+
+    with pytest.raises(LookupError, match="show"):
+        answers_of(show)
+
+
+def test_route_without_a_section_is_named() -> None:
+    with pytest.raises(LookupError, match="GET /nowhere"):
+        section_of(DeployedRoute(method="GET", path="/nowhere", function="usage"))
+
+
+def test_routes_are_read_from_the_template() -> None:
+    assert [str(route) for route in list_routes() if route.path == "/openapi.json"] == ["GET /openapi.json"]
+
+
+def shown_answers() -> Iterator[tuple[str, str, Any]]:
+    """Yield each whole answer in docs/api.md with the route of its section."""
+    for (method, path), body in SECTIONS.items():
+        for answer in list_answers(body):
+            yield method, path.removeprefix(STAGE), answer
+
+
+@pytest.mark.parametrize(("method", "path", "answer"), list(shown_answers()))
+def test_answer_in_the_reference_fits_an_answer_of_its_route(method: str, path: str, answer: Any) -> None:  # noqa: ANN401
+    responses = [resolved(each) for each in operations()[method, path]["responses"].values()]
+    schemas = [content["schema"] for each in responses for content in each.get("content", {}).values()]
+
+    assert any(validator(schema).is_valid(answer) for schema in schemas)
