@@ -39,8 +39,8 @@ def messages_in(queue_url: str) -> list[dict[str, Any]]:
     while messages := sqs.receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
     ).get("Messages"):
-        for message in messages:
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        entries = [{"Id": str(n), "ReceiptHandle": each["ReceiptHandle"]} for n, each in enumerate(messages)]
+        assert not sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries).get("Failed")
         taken += messages
     return taken
 

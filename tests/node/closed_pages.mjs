@@ -88,7 +88,7 @@ const SCENARIOS = {
     await close();
     await proxy.until(() => proxy.refused);
   },
-  // The tab is hidden and shown again. Then the SDK sends its batch a second time.
+  // The tab is hidden, shown again, and closed. The SDK sends its batch when it is hidden, and again.
   async hidden({ tab, proxy, close }) {
     await tab.evaluate(() => analytics.ready());
     await make(tab);
@@ -99,8 +99,8 @@ const SCENARIOS = {
         document.dispatchEvent(new Event("visibilitychange"));
       }, state);
     }
-    await proxy.until(() => proxy.received.length === 2 * CALLS);
     await close();
+    await proxy.until(() => proxy.received.length === 2 * CALLS);
   },
 };
 
