@@ -1,12 +1,13 @@
-"""Usage: show usage, statistics and limits, and take reports and reservations of usage."""
+"""Usage: show usage, statistics, limits and events, and take reports and reservations of usage."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from tenancy.gateway.documents.events import EventsQuery, events_answer
 from tenancy.gateway.documents.metering import (
     CommitBody,
     ReservationBody,
@@ -25,13 +26,15 @@ from tenancy.gateway.documents.usage import (
 )
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.parameters import AppId, Day, Id, WholeNumber
+from tenancy.gateway.recorded_reads import recorded
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
-from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
+from tenancy.rules.permissions import EVENTS_READ, STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.quotas import parse_metric
 from tenancy.rules.statistics import MAX_GROUPS, StatisticsOrder, StatisticsQuery, parse_dimensions
 from tenancy.rules.usage import Period
 from tenancy.settings import Settings
+from tenancy.use_cases.events.read_events import read_events
 from tenancy.use_cases.organizations.read_own_organization import read_own_organization
 from tenancy.use_cases.usage.meter import (
     commit_reservation,
@@ -113,6 +116,17 @@ def show_statistics(
     query = StatisticsQuery(period=period, group_by=dimensions, order=order_by, app_id=app_id)
     page = read_statistics(db, clickhouse, tenant, query, now=now, cursor=cursor, limit=limit)
     return statistics_document(page, query.group_by)
+
+
+@app.get("/events")
+@recorded
+@for_tenants(EVENTS_READ)
+def list_events(query: Annotated[EventsQuery, Query()]) -> Response[str]:
+    """List the stored events of the caller's organization."""
+    tenant = tenant_of(app)
+    now = datetime.now(UTC)
+    page = read_events(db, clickhouse, tenant, query.events(), now=now, cursor=query.cursor, limit=query.limit)
+    return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, events_answer(page))
 
 
 @app.post("/usage/<metric>")

@@ -55,6 +55,11 @@ SDK_SETTINGS_MAX_AGE_SECONDS: Final = 60
 QUOTA_RETRY_AFTER_SECONDS: Final = 3600  # hourly: a larger tier may come before the next month
 MAX_RESERVATION_SECONDS: Final = 24 * 3600
 
+# Lists of events in the order of storage. An insert that takes longer than the delay may be missed by a client that
+# polls.
+RECEIVED_EVENTS_DELAY: Final = timedelta(seconds=10)
+RECEIVED_EVENTS_SPAN: Final = timedelta(hours=48)  # of one page
+
 # Credentials
 TOKEN_LEEWAY_SECONDS: Final = 60
 MAX_TOKEN_LIFE_SECONDS: Final = 24 * 3600  # from `iat` to `exp`; a token cannot be revoked one by one

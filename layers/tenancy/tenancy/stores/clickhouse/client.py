@@ -26,6 +26,9 @@ TENANT_TABLES: Final = MappingProxyType(
 )
 
 PLATFORM_TABLES: Final = ("tombstones",)  # not read for tenants
+# Each stream of a read in order takes at least one block of rows. The first setting makes one stream for each part of a
+# table. The second one makes a block as large as a granule.
+READ_IN_ORDER: Final[Mapping[str, int]] = MappingProxyType({"max_threads": 1, "max_block_size": 8_192})
 
 __all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
 
@@ -75,8 +78,16 @@ class TenantReader:
         self._organization_id = UUID(bytes=organization_id.bytes)
         self._first_kept = first_kept
 
-    def query(self, statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
+    def query(
+        self,
+        statement: LiteralString,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        is_in_order: bool = False,
+    ) -> Sequence[Sequence[Any]]:
         """Return the rows of *statement*.
+
+        *is_in_order* tells that it reads rows in the order of the sort key up to a LIMIT, and should read few others.
 
         Raises:
             ValueError: the statement does not name `{organization_id:UUID}`.
@@ -89,6 +100,7 @@ class TenantReader:
                 statement,
                 parameters={**(parameters or {}), "organization_id": str(self._organization_id)},
                 settings={
+                    **(READ_IN_ORDER if is_in_order else {}),
                     "additional_table_filters": self._filters(),
                     "log_comment": str(self._organization_id),
                     "readonly": 1,
