@@ -15,8 +15,10 @@ from tenancy.rules.entitlements import BOUNDS, FLAG_NAMES
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.currencies import CURRENCIES
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
+from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
 from tenancy.rules.statistics import MAX_GROUPS
+from tenancy.rules.stored_events import EventOrder
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, ROOT, Databases, tenant_of
@@ -110,6 +112,15 @@ INSERT_EVENTS = """
            arrayElement({currencies:Array(String)}, intDiv(number, {groups:UInt32}) + 1), {at:DateTime64(3, 'UTC')},
            {organization_id:UUID}
     FROM numbers({groups:UInt32} * length({currencies:Array(String)}))
+"""
+INSERT_LARGE_EVENTS = """
+    INSERT INTO events (organization_id, event_id, event_type, event_name, device_id, platform, event_timestamp,
+                        revenue, currency, received_at, created_at, properties, app_id)
+    SELECT {organization_id:UUID}, toString(number), repeat({large:String}, {type:UInt32}),
+           repeat({large:String}, {name:UInt32}), repeat({large:String}, {name:UInt32}), 'ios',
+           {at:DateTime64(3, 'UTC')}, 999999999999.999999, 'USD', {at:DateTime64(3, 'UTC')}, {at:DateTime('UTC')},
+           concat('{"text":"', repeat({escaped:String}, {characters:UInt32}), '"}'), {organization_id:UUID}
+    FROM numbers({rows:UInt32})
 """
 CURRENCIES_OF_A_GROUP: Final = 20  # with them 1,000 groups are larger than a page
 
@@ -280,6 +291,26 @@ def statistics(large: Largest, route: Route) -> Iterator[Event]:
     groups = "day,event_type,event_name,platform,app_id"
     for order in ("key", "revenue"):
         yield large.as_tenant(large.sample_of(route), group_by=groups, order_by=order, limit=str(MAX_GROUPS), **period)
+
+
+@largest("GET /events")
+def listed_events(large: Largest, route: Route) -> Iterator[Event]:
+    moment = datetime.now(UTC) - timedelta(minutes=1)
+    large.databases.clickhouse.command(
+        INSERT_LARGE_EVENTS,
+        parameters={
+            "organization_id": str(large.acme.organization.id),
+            "large": LARGE,
+            "escaped": "\x7f",  # takes most bytes in the answer, see MOST_ESCAPED
+            "characters": MAX_EVENT_BYTES,
+            "type": TYPE_MAX_CHARACTERS,
+            "name": NAME_MAX_CHARACTERS,
+            "at": moment,
+            "rows": MAX_PAGE + 1,
+        },
+    )
+    for order in EventOrder:
+        yield large.as_tenant(large.sample_of(route), order=order, limit=str(MAX_PAGE))
 
 
 @largest("POST /usage/{metric}")

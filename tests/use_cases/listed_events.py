@@ -24,7 +24,7 @@ class CountingClient:
     client: Client
     rows_read: int = field(default=0)
 
-    def query(self, statement: str, **options: Any) -> Any:
+    def query(self, statement: str, **options: Any) -> Any:  # noqa: ANN401 - of the driver
         result = self.client.query(statement, **options)
         self.rows_read += int(result.summary["read_rows"])
         return result
@@ -88,11 +88,13 @@ class EventTables:
         )
         return page, client.rows_read
 
-    def pages(self, *arguments: Any, **options: Any) -> Iterator[Page[StoredEvent]]:
+    def pages(
+        self, wanted: EventFilter = ALL, order: EventOrder = EventOrder.EVENT_TIMESTAMP, *, limit: int = 100
+    ) -> Iterator[Page[StoredEvent]]:
         """Yield all pages of a list."""
         cursor = None
         while True:
-            page = self.page(*arguments, **options, cursor=cursor)
+            page = self.page(wanted, order, limit=limit, cursor=cursor)
             yield page
             if not page.has_more:
                 return

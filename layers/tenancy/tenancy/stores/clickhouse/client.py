@@ -26,9 +26,12 @@ TENANT_TABLES: Final = MappingProxyType(
 )
 
 PLATFORM_TABLES: Final = ("tombstones",)  # not read for tenants
-# Each stream of a read in order takes at least one block of rows. The first setting makes one stream for each part of a
-# table. The second one makes a block as large as a granule.
-READ_IN_ORDER: Final[Mapping[str, int]] = MappingProxyType({"max_threads": 1, "max_block_size": 8_192})
+# A read in order merges one stream for each part of a table. Each stream reads at least one block. The first setting
+# allows no further streams. The second one makes a block as large as a granule. The third one lets a stream read no
+# block before the merge needs it.
+READ_IN_ORDER: Final[Mapping[str, int]] = MappingProxyType(
+    {"max_threads": 1, "max_block_size": 8_192, "read_in_order_use_buffering": 0}
+)
 
 __all__ = ["ClickHouseError", "Client", "DatabaseError", "OperationalError", "TenantReader", "connect"]
 

@@ -40,9 +40,9 @@ LIST_RECEIVED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The rows that were stored from *start_second* to before *end_second*, with times from *start_time* to *last_time*.
+    """The rows that were stored from *start_second* to before *end_second*.
 
-    In every order of storage a window of several seconds has all times.
+    The times of their events are from *start_time* to *last_time*. A window of several seconds has all times.
     """
 
     start_second: int

@@ -8,7 +8,7 @@ from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.stored_events import estimate_rows_of_keys, list_events_by_keys
 from tenancy.use_cases.events.halving import halve_until
 
-ROWS_OF_KEYS: Final = 90_000
+ROWS_OF_KEYS: Final = 60_000
 
 
 def list_counted_copies(
