@@ -20,7 +20,9 @@ INSERT = """
     INSERT INTO events (organization_id, event_id, device_id, event_timestamp, received_at, created_at, version,
                         device_names, user_names)
     SELECT {organizations:Array(UUID)}[intDiv(number, {rows:UInt64}) + 1], toString(number), 'device',
-           fromUnixTimestamp64Milli({start:Int64} + intDiv((number % {rows:UInt64}) * {span:Int64}, {rows:UInt64}), 'UTC')
+           fromUnixTimestamp64Milli(
+               {start:Int64} + intDiv((number % {rows:UInt64}) * {span:Int64}, {rows:UInt64}), 'UTC'
+           )
                AS moment,
            moment, moment + 1, 1, [], []
     FROM numbers({rows:UInt64} * length({organizations:Array(UUID)}))
