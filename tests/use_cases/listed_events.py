@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from tenancy.rules.cursors import Page
+from tenancy.rules.statistics import NO_APP
 from tenancy.rules.stored_events import EventFilter, EventOrder, EventQuery, StoredEvent
 from tenancy.stores.clickhouse.client import Client
 from tenancy.use_cases.events.read_events import read_events
@@ -58,6 +59,7 @@ class EventTables:
             "created_at": happened + timedelta(seconds=1),
             "properties": "{}",
             "user_properties": "{}",
+            "app_id": NO_APP,
             **values,
         }
 
