@@ -16,6 +16,7 @@ from tenancy.gateway.documents.metering import (
     reserved_document,
 )
 from tenancy.gateway.documents.own_organization import own_organization_document
+from tenancy.gateway.documents.traced_events import TraceBody, trace_document
 from tenancy.gateway.documents.usage import (
     MAX_DAYS,
     GroupBy,
@@ -35,6 +36,7 @@ from tenancy.rules.statistics import MAX_GROUPS, StatisticsOrder, StatisticsQuer
 from tenancy.rules.usage import Period
 from tenancy.settings import Settings
 from tenancy.use_cases.events.read_events import read_events
+from tenancy.use_cases.events.trace_events import trace_events
 from tenancy.use_cases.organizations.read_own_organization import read_own_organization
 from tenancy.use_cases.usage.meter import (
     commit_reservation,
@@ -127,6 +129,15 @@ def list_events(query: Annotated[EventsQuery, Query()]) -> Response[str]:
     now = datetime.now(UTC)
     page = read_events(db, clickhouse, tenant, query.events(), now=now, cursor=query.cursor, limit=query.limit)
     return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, events_answer(page))
+
+
+@app.post("/events/trace")
+@recorded
+@for_tenants(EVENTS_READ)
+def trace(body: TraceBody) -> dict[str, Any]:
+    """Say for each id whether the event is stored, held or unknown."""
+    asked = [each.traced_id() for each in body.ids]
+    return trace_document(trace_events(db, clickhouse, tenant_of(app), asked, now=datetime.now(UTC)))
 
 
 @app.post("/usage/<metric>")

@@ -21,6 +21,7 @@ COUNTER_KEYS: Final = f"{PROOF}/test_store_functions.py::test_counter_functions_
 READER_FILTER: Final = "tests/isolation/test_clickhouse.py::test_reader_filters_an_unfiltered_statement"
 READER_TABLES: Final = "tests/isolation/test_clickhouse.py::test_reader_filters_every_tenant_table"
 KEYS_OF_EVENTS: Final = "tests/isolation/test_clickhouse.py::test_key_finds_the_event_of_its_own_organization"
+TRACED_IDS: Final = "tests/isolation/test_clickhouse.py::test_trace_finds_events_of_its_own_organization"
 READER_READ_ONLY: Final = "tests/isolation/test_clickhouse.py::test_reader_can_change_neither_rows_nor_settings"
 ROLE_RULES: Final = "tests/isolation/test_roles.py::test_every_role_follows_the_rule"
 FOREIGN_KEYS: Final = "tests/isolation/test_foreign_keys.py::test_row_cannot_refer_to_a_row_of_another_organization"

@@ -63,6 +63,14 @@ MUTANTS: Final = (
         caught_by=expected_tests.CLICKHOUSE_STATEMENTS_ALONE,
     ),
     Mutant(
+        name="a trace finds events of other organizations",
+        safeguard="the statement's own condition",
+        file=f"{CORE}/stores/clickhouse/traced_events.py",
+        old="WHERE organization_id = {organization_id:UUID} AND event_id IN",
+        new="WHERE {organization_id:UUID} != generateUUIDv4() AND event_id IN",
+        caught_by=expected_tests.TRACED_IDS,
+    ),
+    Mutant(
         name="keys find events of other organizations",
         safeguard="the statement's own condition",
         file=f"{CORE}/stores/clickhouse/stored_events.py",

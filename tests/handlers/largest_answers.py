@@ -20,6 +20,7 @@ from tenancy.rules.exports import export_folder
 from tenancy.rules.statistics import MAX_GROUPS
 from tenancy.rules.stored_events import EventOrder
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
+from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, ROOT, Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -311,6 +312,12 @@ def listed_events(large: Largest, route: Route) -> Iterator[Event]:
     )
     for order in EventOrder:
         yield large.as_tenant(large.sample_of(route), order=order, limit=str(MAX_PAGE))
+
+
+@largest("POST /events/trace")
+def traced_events(large: Largest, route: Route) -> Iterator[Event]:
+    ids = [{"event_id": LARGE * NAME_MAX_CHARACTERS, "device_id": "\x7f" * NAME_MAX_CHARACTERS}] * MAX_TRACED_IDS
+    yield with_body(large.as_tenant(large.sample_of(route)), {"ids": ids})
 
 
 @largest("POST /usage/{metric}")

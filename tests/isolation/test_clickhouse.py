@@ -18,6 +18,7 @@ from scripts.stack import processes
 from scripts.stack.loopback import answers
 from scripts.stack.processes import Launch
 from tenancy.rules.stored_events import EventKey
+from tenancy.rules.traced_events import TracedId
 from tenancy.stores.clickhouse.client import (
     PLATFORM_TABLES,
     TENANT_TABLES,
@@ -29,6 +30,7 @@ from tenancy.stores.clickhouse.client import (
 from tenancy.stores.clickhouse.platform.migrations import ACCESS_MANAGEMENT
 from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone
 from tenancy.stores.clickhouse.stored_events import list_events_by_keys
+from tenancy.stores.clickhouse.traced_events import trace_stored_events
 from tenancy.use_cases.schema.migrate import read_migrations
 from tests.free_ports import free_port
 from tests.given import MIGRATIONS, NOW, ROOT, Databases
@@ -303,3 +305,13 @@ def test_key_finds_the_event_of_its_own_organization(databases: Databases) -> No
     for organization in (ACME, GLOBEX):
         found = list_events_by_keys(UnfilteredReader(databases.clickhouse, organization), [key])
         assert [event.event_name for event in found.values()] == [str(organization)]
+
+
+def test_trace_finds_events_of_its_own_organization(databases: Databases) -> None:
+    time = 1_795_000_000_000
+    databases.clickhouse.command(INSERT_KEY, parameters={"organization": GLOBEX, "time": time})
+    asked = [TracedId(event_id="same"), TracedId(event_id="same", device_id="same", event_timestamp=time)]
+
+    found = [trace_stored_events(UnfilteredReader(databases.clickhouse, own), asked, since=0) for own in (ACME, GLOBEX)]
+
+    assert [sorted(each) for each in found] == [[], [0, 1]]

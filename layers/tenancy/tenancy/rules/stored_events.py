@@ -1,7 +1,7 @@
 """Stored events as GET /v1/events lists them: the query, the order, and the positions of its pages."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple
@@ -12,6 +12,7 @@ from msgspec import Meta
 from tenancy.rules.cursors import PagedList
 
 # The range of ClickHouse's DateTime64, in milliseconds since 1970: the years 1900 to 2299.
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_TIME: Final = -2_208_988_800_000
 END_OF_TIMES: Final = 10_413_792_000_000
 MAX_SECOND: Final = 2**32 - 1  # of ClickHouse's DateTime
@@ -110,12 +111,12 @@ class EventFilter:
     @property
     def start_time(self) -> int:
         """The first time, in milliseconds since 1970."""
-        return FIRST_TIME if self.from_day is None else _milliseconds(self.from_day)
+        return FIRST_TIME if self.from_day is None else _start_of(self.from_day)
 
     @property
     def end_time(self) -> int:
         """The time after the last one, in milliseconds since 1970."""
-        return END_OF_TIMES if self.to_day is None else _milliseconds(self.to_day)
+        return END_OF_TIMES if self.to_day is None else _start_of(self.to_day)
 
     @property
     def is_by_time_only(self) -> bool:
@@ -156,5 +157,10 @@ class EventScan[Position](NamedTuple):
     end: Position | None
 
 
-def _milliseconds(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * 86_400_000
+def milliseconds_of(moment: datetime) -> int:
+    """Return *moment* in milliseconds since 1970. Smaller digits are cut off, as at the storage of an event."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def _start_of(day: date) -> int:
+    return (day - EPOCH.date()) // timedelta(milliseconds=1)

@@ -8,14 +8,13 @@ Times are milliseconds since 1970, as in the column.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Any, Final, LiteralString
 
 from tenancy.rules.statistics import NO_APP
-from tenancy.rules.stored_events import EventFilter, EventKey, EventScan, StoredEvent
+from tenancy.rules.stored_events import EventFilter, EventKey, EventScan, StoredEvent, milliseconds_of
 from tenancy.stores.clickhouse.client import TenantReader
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SHOWN_COLUMNS: Final = (
     "event_id, event_type, event_name, device_id, session_id, platform, event_timestamp, properties, user_properties, "
     "revenue, currency, received_at, app_id, toUnixTimestamp(created_at) AS stored_second, version"
@@ -156,9 +155,8 @@ def event_of(row: Sequence[Any]) -> StoredEvent:
     """Return the event of a row with `SHOWN_COLUMNS`."""
     values: dict[str, Any] = dict(zip(SHOWN_NAMES.split(", "), row, strict=False))
     event_timestamp = values["event_timestamp"].replace(tzinfo=UTC)
-    milliseconds = (event_timestamp - EPOCH) // timedelta(milliseconds=1)
     return StoredEvent(
-        key=EventKey(milliseconds, values["device_id"], values["event_id"]),
+        key=EventKey(milliseconds_of(event_timestamp), values["device_id"], values["event_id"]),
         event_type=values["event_type"],
         event_name=values["event_name"],
         session_id=values["session_id"],
