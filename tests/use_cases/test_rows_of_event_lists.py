@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tenancy.rules.stored_events import EventFilter, EventOrder
-from tenancy.use_cases.events.received_events import ROWS_OF_WINDOW
+from tenancy.use_cases.events.received_events import ROWS_OF_WINDOWS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.use_cases.listed_events import ALL, NOW, RECEIVED, EventTables
@@ -90,7 +90,7 @@ def test_rows_of_a_page_are_bounded(
 
 def test_page_of_one_crowded_second_is_bounded(databases: Databases, acme: Provisioned) -> None:
     events = EventTables(databases, acme)
-    rows = 2 * ROWS_OF_WINDOW
+    rows = 2 * ROWS_OF_WINDOWS
     fill(events, [acme.organization.id], rows=rows, inserts=1)
     second = NOW - timedelta(minutes=1)
     databases.clickhouse.command(

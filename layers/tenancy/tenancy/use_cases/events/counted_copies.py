@@ -6,7 +6,7 @@ from typing import Final
 from tenancy.rules.stored_events import EventKey, StoredEvent
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.stored_events import estimate_rows_of_keys, list_events_by_keys
-from tenancy.use_cases.events.halving import halve_until
+from tenancy.use_cases.events.fitting import shrink_until
 
 ROWS_OF_KEYS: Final = 60_000
 
@@ -24,5 +24,5 @@ def list_counted_copies(
     def fits(number: int) -> bool:
         return estimate_rows_of_keys(reader, keys[:number]) <= ROWS_OF_KEYS
 
-    looked_up = keys[: halve_until(fits, len(keys))]
+    looked_up = keys[: shrink_until(fits, len(keys))]
     return looked_up, list_events_by_keys(reader, looked_up)
