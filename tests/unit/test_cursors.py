@@ -17,8 +17,8 @@ from tenancy.rules.cursors import MAX_CURSOR_CHARACTERS, TAG_BYTES, Page, PagedL
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.statistics import DIMENSIONS, Statistics, StatisticsOrder, StatisticsPosition, StatisticsQuery
 from tenancy.rules.stored_events import (
-    END_OF_TIMES,
-    FIRST_TIME,
+    END_OF_EVENT_TIMES,
+    FIRST_EVENT_TIME,
     MAX_SECOND,
     EventFilter,
     EventKey,
@@ -139,7 +139,7 @@ def test_page_that_ends_early_leads_to_the_rest() -> None:
 
 @pytest.mark.parametrize("character", ["\1", '"', "\\", "é", "😀"])
 def test_longest_event_has_a_cursor(character: str) -> None:
-    key = EventKey(FIRST_TIME, character * NAME_MAX_CHARACTERS, character * NAME_MAX_CHARACTERS)
+    key = EventKey(FIRST_EVENT_TIME, character * NAME_MAX_CHARACTERS, character * NAME_MAX_CHARACTERS)
     position = ReceivedPosition(MAX_SECOND, *key)
     query = EventQuery(wanted=EventFilter(event_name=character))
     newest, received = query.newest_of(ACME), query.received_of(ACME)
@@ -148,7 +148,7 @@ def test_longest_event_has_a_cursor(character: str) -> None:
     assert received.find_position(received.format_cursor(position)) == position
 
 
-@pytest.mark.parametrize("time", [FIRST_TIME - 1, END_OF_TIMES + 1, 2**63, "0", None, 0.5])
+@pytest.mark.parametrize("time", [FIRST_EVENT_TIME - 1, END_OF_EVENT_TIMES + 1, 2**63, "0", None, 0.5])
 def test_forged_position_of_an_event_is_refused(time: object) -> None:
     query = EventQuery(wanted=EventFilter())
 

@@ -12,12 +12,12 @@ from msgspec import Meta
 from tenancy.rules.cursors import PagedList
 
 # The range of ClickHouse's DateTime64, in milliseconds since 1970: the years 1900 to 2299.
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-FIRST_TIME: Final = -2_208_988_800_000
-END_OF_TIMES: Final = 10_413_792_000_000
+EVENT_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_EVENT_TIME: Final = -2_208_988_800_000
+END_OF_EVENT_TIMES: Final = 10_413_792_000_000
 MAX_SECOND: Final = 2**32 - 1  # of ClickHouse's DateTime
 
-type Milliseconds = Annotated[int, Meta(ge=FIRST_TIME, le=END_OF_TIMES)]
+type Milliseconds = Annotated[int, Meta(ge=FIRST_EVENT_TIME, le=END_OF_EVENT_TIMES)]
 type Second = Annotated[int, Meta(ge=0, le=MAX_SECOND)]
 
 
@@ -50,7 +50,7 @@ class ReceivedPosition(NamedTuple):
     @classmethod
     def start_of(cls, second: int) -> "ReceivedPosition":
         """Return the position before every event that was stored in *second*."""
-        return cls(second, FIRST_TIME, "", "")
+        return cls(second, FIRST_EVENT_TIME, "", "")
 
 
 class ReceivedRow(NamedTuple):
@@ -111,12 +111,12 @@ class EventFilter:
     @property
     def start_time(self) -> int:
         """The first time, in milliseconds since 1970."""
-        return FIRST_TIME if self.from_day is None else _start_of(self.from_day)
+        return FIRST_EVENT_TIME if self.from_day is None else _start_of(self.from_day)
 
     @property
     def end_time(self) -> int:
         """The time after the last one, in milliseconds since 1970."""
-        return END_OF_TIMES if self.to_day is None else _start_of(self.to_day)
+        return END_OF_EVENT_TIMES if self.to_day is None else _start_of(self.to_day)
 
     @property
     def is_by_time_only(self) -> bool:
@@ -159,8 +159,8 @@ class EventScan[Position](NamedTuple):
 
 def milliseconds_of(moment: datetime) -> int:
     """Return *moment* in milliseconds since 1970. Smaller digits are cut off, as at the storage of an event."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return (moment - EVENT_EPOCH) // timedelta(milliseconds=1)
 
 
 def _start_of(day: date) -> int:
-    return (day - EPOCH.date()) // timedelta(milliseconds=1)
+    return (day - EVENT_EPOCH.date()) // timedelta(milliseconds=1)

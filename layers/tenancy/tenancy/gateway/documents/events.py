@@ -18,7 +18,7 @@ from tenancy.rules.members import NUL_TEXT
 from tenancy.rules.stored_events import EventFilter, EventOrder, EventQuery, StoredEvent
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 
-NO_OBJECT: Final = "{}"
+EMPTY_OBJECT: Final = "{}"
 
 
 def require_no_nul(text: str) -> str:
@@ -108,4 +108,4 @@ def _event(event: StoredEvent) -> dict[str, Any]:
 
 
 def _object(text: str) -> msgspec.Raw:
-    return msgspec.Raw((text or NO_OBJECT).encode())
+    return msgspec.Raw((text or EMPTY_OBJECT).encode())

@@ -9,11 +9,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tenancy.gateway.documents.events import Name
 from tenancy.gateway.times import format_time
 from tenancy.rules.events.leap_seconds import replace_leap_second
-from tenancy.rules.stored_events import END_OF_TIMES, EPOCH, FIRST_TIME, milliseconds_of
+from tenancy.rules.stored_events import END_OF_EVENT_TIMES, EVENT_EPOCH, FIRST_EVENT_TIME, milliseconds_of
 from tenancy.rules.traced_events import MAX_TRACED_IDS, Trace, TracedEvent, TracedId
 
 TIME_MEMBER: Final = "event_timestamp"
-MILLISECOND: Final = timedelta(milliseconds=1)
 TIME_MAX_CHARACTERS: Final = 100
 TIME_TEXT: Final = "Expected a time as RFC 3339 with a zone, such as 2026-11-24T12:00:00Z, of the years 1900 to 2299."
 
@@ -34,7 +33,7 @@ def parse_time(text: str) -> int:
     except msgspec.ValidationError as error:
         raise ValueError(TIME_TEXT) from error
     milliseconds = milliseconds_of(moment)
-    if not FIRST_TIME <= milliseconds < END_OF_TIMES:
+    if not FIRST_EVENT_TIME <= milliseconds < END_OF_EVENT_TIMES:
         raise ValueError(TIME_TEXT)
     return milliseconds
 
@@ -95,4 +94,4 @@ def _event(event: TracedEvent) -> dict[str, Any]:
 
 
 def _format_asked(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else format_time(EPOCH + milliseconds * MILLISECOND)
+    return None if milliseconds is None else format_time(EVENT_EPOCH + timedelta(milliseconds=milliseconds))

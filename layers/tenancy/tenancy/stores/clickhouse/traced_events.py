@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tenancy.rules.stored_events import END_OF_TIMES
+from tenancy.rules.stored_events import END_OF_EVENT_TIMES
 from tenancy.rules.traced_events import FoundEvent, TracedId
 from tenancy.stores.clickhouse.client import TenantReader
 
@@ -98,7 +98,7 @@ def _parameters(asked: Sequence[TracedId], since: int) -> Mapping[str, Any]:
         ],
         "event_ids": [each.event_id for each in asked],
         "times": [each.event_timestamp for each in asked if each.event_timestamp is not None],
-        "since": since if has_unknown_time else END_OF_TIMES,
+        "since": since if has_unknown_time else END_OF_EVENT_TIMES,
     }
 
 

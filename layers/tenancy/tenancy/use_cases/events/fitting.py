@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
-STEP: Final = 8  # times smaller after each check
+SHRINKING: Final = 8  # times smaller after each check
 
 
 def shrink_until(fits: Callable[[int], bool], amount: int) -> int:
-    """Return *amount*, divided by `STEP` until it fits. 1 is returned without a check."""
+    """Return *amount*, divided by `SHRINKING` until it fits. 1 is returned without a check."""
     while amount > 1 and not fits(amount):
-        amount = max(1, amount // STEP)
+        amount = max(1, amount // SHRINKING)
     return amount

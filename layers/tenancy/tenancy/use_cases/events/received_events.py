@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from tenancy.rules.durations import RECEIVED_EVENTS_DELAY, RECEIVED_EVENTS_SPAN
 from tenancy.rules.stored_events import (
-    END_OF_TIMES,
-    FIRST_TIME,
+    END_OF_EVENT_TIMES,
+    FIRST_EVENT_TIME,
     EventFilter,
     ReceivedPosition,
     ReceivedRow,
@@ -19,7 +19,7 @@ from tenancy.rules.stored_events import (
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.received_events import Window, estimate_rows_of_window, list_received_rows
 from tenancy.use_cases.events.counted_copies import list_counted_copies
-from tenancy.use_cases.events.fitting import STEP, shrink_until
+from tenancy.use_cases.events.fitting import SHRINKING, shrink_until
 
 ROWS_OF_WINDOWS: Final = 100_000
 SPAN_SECONDS: Final = RECEIVED_EVENTS_SPAN // timedelta(seconds=1)
@@ -70,7 +70,7 @@ def _search(
         rows_left -= estimate_rows_of_window(reader, window)
         if rows or end.created_at >= span_end or rows_left < ROWS_OF_WINDOWS // 2:
             return rows, end
-        seconds = min(STEP * (window.end_second - window.start_second), span_end - end.created_at)
+        seconds = min(SHRINKING * (window.end_second - window.start_second), span_end - end.created_at)
         after = end
 
 
@@ -84,8 +84,8 @@ def _choose_window(reader: TenantReader, after: ReceivedPosition, seconds: int, 
         return Window(
             start_second=after.created_at,
             end_second=after.created_at + seconds,
-            start_time=FIRST_TIME,
-            last_time=END_OF_TIMES,
+            start_time=FIRST_EVENT_TIME,
+            last_time=END_OF_EVENT_TIMES,
         )
 
     def part(times: int) -> Window:
@@ -102,11 +102,11 @@ def _choose_window(reader: TenantReader, after: ReceivedPosition, seconds: int, 
     fitting = shrink_until(lambda seconds: fits(whole(seconds)), seconds)
     if fitting > 1 or fits(whole(1)):
         return whole(fitting)
-    return part(shrink_until(lambda times: fits(part(times)), END_OF_TIMES - after.event_timestamp + 1))
+    return part(shrink_until(lambda times: fits(part(times)), END_OF_EVENT_TIMES - after.event_timestamp + 1))
 
 
 def _end_of(window: Window) -> ReceivedPosition:
     """Return the position after all rows of *window*."""
-    if window.last_time == END_OF_TIMES:
+    if window.last_time == END_OF_EVENT_TIMES:
         return ReceivedPosition.start_of(window.end_second)
     return ReceivedPosition(window.start_second, window.last_time + 1, "", "")
