@@ -105,6 +105,16 @@ def test_each_id_has_its_answer_in_order(
     }
 
 
+def test_mark_of_a_release_outlives_a_later_copy(
+    usage: Function, events: EventTables, acme: Provisioned, now: datetime
+) -> None:
+    time = now - 50 * DAY
+    hold(events, "1", "released", time, now - 40 * DAY)
+    hold(events, "1", "clock", time, now)
+
+    assert states(traced(usage, acme, {"event_id": "1"})) == [("unknown", None)]
+
+
 def test_received_at_is_that_of_the_first_copy(
     usage: Function, events: EventTables, acme: Provisioned, now: datetime
 ) -> None:

@@ -20,14 +20,20 @@ ANSWERED_IDS: Final = """
         {asked:Array(Tuple(String, Bool, String, Bool, Int64))}
     )) AS number
 """
-IS_SEARCHED: Final = """
+HAS_ID: Final = """
     WHERE organization_id = {organization_id:UUID} AND event_id IN {event_ids:Array(String)}
+"""
+# A condition on the sort key hides no copy of an event.
+IS_SEARCHED: Final = (
+    HAS_ID
+    + """
       AND (
           is_recent OR event_timestamp IN (
               SELECT fromUnixTimestamp64Milli(arrayJoin({times:Array(Int64)}), 'UTC')
           )
       )
 """
+)
 # All copies of an event have its id, so the index of ids finds all of them.
 TRACE_STORED: Final = (
     """
@@ -42,7 +48,8 @@ TRACE_STORED: Final = (
     ORDER BY number, event_timestamp DESC, device_id, version DESC, created_at LIMIT 1 BY number
 """
 )
-# Held events may have a wrong time. So an id without a time is also searched among those that were received since.
+# Held events may have a wrong time. So an id without a time is also searched among those that were received since. No
+# condition on received_at selects rows: it would hide a copy that was received earlier, or its mark `released`.
 TRACE_HELD: Final = (
     """
     SELECT number, device_id, event_timestamp, received_at, reason FROM (
@@ -51,7 +58,7 @@ TRACE_HELD: Final = (
                    OR received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') AS is_recent,"""
     + ANSWERED_IDS
     + "FROM held_events FINAL"
-    + IS_SEARCHED
+    + HAS_ID
     + """
           AND reason != 'released'
     )
