@@ -1,14 +1,16 @@
-"""Usage: show usage, statistics and limits, and take reports and reservations of usage."""
+"""Usage: show usage, statistics, limits and events, and take reports and reservations of usage."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.errors import ConflictError, ErasedError, IdempotencyKeyReusedError
+from tenancy.gateway.answer_types import PageAnswer
 from tenancy.gateway.answers import answers
+from tenancy.gateway.documents.events import EventAnswer, EventsMembers, events_answer
 from tenancy.gateway.documents.metering import (
     AllowanceAnswer,
     CommitBody,
@@ -20,15 +22,19 @@ from tenancy.gateway.documents.metering import (
 )
 from tenancy.gateway.documents.own_organization import OwnOrganizationAnswer, own_organization_document
 from tenancy.gateway.documents.statistics import StatisticsMembers, StatisticsPageAnswer, statistics_document
+from tenancy.gateway.documents.traced_events import TraceAnswer, TraceBody, trace_document
 from tenancy.gateway.documents.usage import UsageAnswer, UsageMembers, days_of, usage_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.parameters import Id, MetricName
+from tenancy.gateway.recorded_reads import recorded
 from tenancy.gateway.resolver import api, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
-from tenancy.rules.permissions import STATS_READ, USAGE_READ, USAGE_WRITE
+from tenancy.rules.permissions import EVENTS_READ, STATS_READ, USAGE_READ, USAGE_WRITE
 from tenancy.rules.quotas import parse_metric
 from tenancy.rules.usage import Period
 from tenancy.settings import Settings
+from tenancy.use_cases.events.read_events import read_events
+from tenancy.use_cases.events.trace_events import trace_events
 from tenancy.use_cases.organizations.read_own_organization import read_own_organization
 from tenancy.use_cases.usage.meter import (
     commit_reservation,
@@ -105,6 +111,28 @@ def show_statistics(organization_id: Id, asked: Annotated[StatisticsMembers, Que
         db, clickhouse, organization_id, lambda: asked.at(now), now=now, cursor=asked.cursor, limit=asked.limit
     )
     return statistics_document(page, query)
+
+
+@app.get("/events")
+@for_tenants(EVENTS_READ)
+@answers(PageAnswer[EventAnswer])
+@recorded
+def list_events(asked: Annotated[EventsMembers, Query()]) -> Response[str]:
+    """List the stored events of the caller's organization."""
+    tenant = tenant_of(app)
+    now = datetime.now(UTC)
+    page = read_events(db, clickhouse, tenant, asked.events(), now=now, cursor=asked.cursor, limit=asked.limit)
+    return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, events_answer(page))
+
+
+@app.post("/events/trace")
+@for_tenants(EVENTS_READ)
+@answers(TraceAnswer)
+@recorded
+def trace(body: TraceBody) -> dict[str, Any]:
+    """Say for each id whether the event is stored, held or unknown."""
+    asked = [each.traced_id() for each in body.ids]
+    return trace_document(trace_events(db, clickhouse, tenant_of(app), asked, now=datetime.now(UTC)))
 
 
 @app.post("/usage/<metric>")

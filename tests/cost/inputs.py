@@ -66,6 +66,8 @@ TAKEN: Mapping[str, Takes] = {
     "GET /usage": Takes(query=(*PERIOD, *PAGE)),
     "GET /stats": STATISTICS,
     f"GET {ORGANIZATION}/stats": replace(STATISTICS, is_alias=True),
+    "GET /events": Takes(query=(*PERIOD, "event_type", "event_name", "device_id", "app_id", "order", *PAGE)),
+    "POST /events/trace": Takes(body=("ids",)),
     "POST /usage/{metric}": Takes(body=("amount",)),
     "POST /usage/{metric}/reservations": Takes(body=("amount", "ttl_seconds")),
     "POST /usage/{metric}/reservations/{reservation_id}/commit": Takes(body=("amount",)),

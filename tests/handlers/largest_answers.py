@@ -15,10 +15,13 @@ from tenancy.rules.entitlements import BOUNDS, FLAG_NAMES
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.currencies import CURRENCIES
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
+from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
 from tenancy.rules.statistics import MAX_GROUPS
+from tenancy.rules.stored_events import EventOrder
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.rules.time_zones import UTC_ZONE
+from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, ROOT, Databases, tenant_of
 from tests.handlers.functions import superuser
@@ -113,6 +116,15 @@ INSERT_EVENTS = """
     FROM numbers({groups:UInt32} * length({currencies:Array(String)}))
 """
 LONGEST_ZONE: Final = "America/Argentina/ComodRivadavia"
+INSERT_LARGE_EVENTS = """
+    INSERT INTO events (organization_id, event_id, event_type, event_name, device_id, platform, event_timestamp,
+                        revenue, currency, received_at, created_at, properties, app_id)
+    SELECT {organization_id:UUID}, toString(number), repeat({large:String}, {type:UInt32}),
+           repeat({large:String}, {name:UInt32}), repeat({large:String}, {name:UInt32}), 'ios',
+           {at:DateTime64(3, 'UTC')}, 999999999999.999999, 'USD', {at:DateTime64(3, 'UTC')}, {at:DateTime('UTC')},
+           concat('{"text":"', repeat({escaped:String}, {characters:UInt32}), '"}'), {organization_id:UUID}
+    FROM numbers({rows:UInt32})
+"""
 CURRENCIES_OF_A_GROUP: Final = 20  # with them 1,000 groups are larger than a page
 
 
@@ -292,6 +304,32 @@ def statistics(large: Largest, route: Route, called: Callable[..., Event]) -> It
     for order, zone in (("key", UTC_ZONE), ("revenue", UTC_ZONE), ("revenue", LONGEST_ZONE)):
         query = {"group_by": groups, "order_by": order, "timezone": zone, "limit": str(MAX_GROUPS), **period}
         yield called(large.sample_of(route), **query)
+
+
+@largest("GET /events")
+def listed_events(large: Largest, route: Route) -> Iterator[Event]:
+    moment = datetime.now(UTC) - timedelta(minutes=1)
+    large.databases.clickhouse.command(
+        INSERT_LARGE_EVENTS,
+        parameters={
+            "organization_id": str(large.acme.organization.id),
+            "large": LARGE,
+            "escaped": "\x7f",  # takes most bytes in the answer, see MOST_ESCAPED
+            "characters": MAX_EVENT_BYTES,
+            "type": TYPE_MAX_CHARACTERS,
+            "name": NAME_MAX_CHARACTERS,
+            "at": moment,
+            "rows": MAX_PAGE + 1,
+        },
+    )
+    for order in EventOrder:
+        yield large.as_tenant(large.sample_of(route), order=order, limit=str(MAX_PAGE))
+
+
+@largest("POST /events/trace")
+def traced_events(large: Largest, route: Route) -> Iterator[Event]:
+    ids = [{"event_id": LARGE * NAME_MAX_CHARACTERS, "device_id": "\x7f" * NAME_MAX_CHARACTERS}] * MAX_TRACED_IDS
+    yield with_body(large.as_tenant(large.sample_of(route)), {"ids": ids})
 
 
 @largest("POST /usage/{metric}")

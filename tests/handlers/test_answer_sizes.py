@@ -12,6 +12,7 @@ from tenancy.gateway.resolver import MAX_BODY_BYTES
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
+from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.postgres.platform.deletions import MAX_LATER_CERTIFICATES
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
@@ -30,6 +31,7 @@ DECLARED_MAXIMA = {
     "POST /events rejected/errors": MAX_ERRORS,
     "POST /cloudevents rejected": MAX_EVENTS,
     "POST /cloudevents rejected/errors": MAX_ERRORS,
+    "POST /events/trace events": MAX_TRACED_IDS,
     "GET /organizations/{organization_id}/dead-letters data/samples": MAX_SHOWN_SAMPLES,
     "GET /organizations/{organization_id}/deletion-certificate counted_again": MAX_LATER_CERTIFICATES,
     "GET /organizations/{organization_id}/deletion-certificate certificate/ages_out": len(EXPIRES_WITHIN),

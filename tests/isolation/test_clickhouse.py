@@ -17,6 +17,8 @@ import pytest
 from scripts.stack import processes
 from scripts.stack.loopback import answers
 from scripts.stack.processes import Launch
+from tenancy.rules.stored_events import EventKey
+from tenancy.rules.traced_events import TracedId
 from tenancy.stores.clickhouse.client import (
     PLATFORM_TABLES,
     TENANT_TABLES,
@@ -27,6 +29,8 @@ from tenancy.stores.clickhouse.client import (
 )
 from tenancy.stores.clickhouse.platform.migrations import ACCESS_MANAGEMENT
 from tenancy.stores.clickhouse.platform.tombstones import insert_tombstone
+from tenancy.stores.clickhouse.stored_events import list_events_by_keys
+from tenancy.stores.clickhouse.traced_events import trace_stored_events
 from tenancy.use_cases.schema.migrate import read_migrations
 from tests.free_ports import free_port
 from tests.given import MIGRATIONS, NOW, ROOT, Databases
@@ -42,6 +46,11 @@ INSERT = """
     INSERT INTO {table:Identifier} (organization_id, event_id, device_id, event_timestamp, received_at)
     SELECT {organization:UUID}, 'same', 'same', now(), now()
 """
+INSERT_KEY = """
+    INSERT INTO events (organization_id, event_id, event_name, device_id, event_timestamp, received_at)
+    SELECT {organization:UUID}, 'same', {organization:String}, 'same', fromUnixTimestamp64Milli({time:Int64}, 'UTC'),
+           fromUnixTimestamp64Milli({time:Int64}, 'UTC')
+"""
 USERS = """
     <clickhouse>
       <profiles><default/></profiles><quotas><default/></quotas>
@@ -52,6 +61,13 @@ USERS = """
     </clickhouse>
 """
 READY_SECONDS = 600.0  # a hang is a failure, a slow machine is not
+
+
+class UnfilteredReader(TenantReader):
+    """A tenant reader without its filter."""
+
+    def _filters(self) -> str:
+        return "{}"
 
 
 def insert_rows(client: Client) -> None:
@@ -279,3 +295,23 @@ def test_engine_parses_access_migrations(databases: Databases, name: str) -> Non
     described = databases.clickhouse.query(f"EXPLAIN AST {SCRIPTS[name]}").result_rows
 
     assert re.search(r"CreateRoleQuery|CREATE ROLE|GrantQuery|ROW POLICY", str(described))
+
+
+def test_key_finds_the_event_of_its_own_organization(databases: Databases) -> None:
+    key = EventKey(1_795_000_000_000, "same", "same")
+    for organization in (ACME, GLOBEX):
+        databases.clickhouse.command(INSERT_KEY, parameters={"organization": organization, "time": key.event_timestamp})
+
+    for organization in (ACME, GLOBEX):
+        found = list_events_by_keys(UnfilteredReader(databases.clickhouse, organization), [key])
+        assert [event.event_name for event in found.values()] == [str(organization)]
+
+
+def test_trace_finds_events_of_its_own_organization(databases: Databases) -> None:
+    time = 1_795_000_000_000
+    databases.clickhouse.command(INSERT_KEY, parameters={"organization": GLOBEX, "time": time})
+    asked = [TracedId(event_id="same"), TracedId(event_id="same", device_id="same", event_timestamp=time)]
+
+    found = [trace_stored_events(UnfilteredReader(databases.clickhouse, own), asked, since=0) for own in (ACME, GLOBEX)]
+
+    assert [sorted(each) for each in found] == [[], [0, 1]]

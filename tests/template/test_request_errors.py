@@ -31,6 +31,7 @@ ERRORS: Mapping[str, frozenset[str]] = {
     "model": frozenset({"model_type"}),
     "str": frozenset({"string_type", "string_unicode"}),
     "int": frozenset({"int_type"}),
+    "list": frozenset({"list_type", "too_short", "too_long"}),
     "uuid": frozenset({"uuid_type", "uuid_parsing"}),
     "date": NO_ERRORS,  # only below a validator that parses it
     "enum": frozenset({"enum"}),

@@ -16,6 +16,15 @@ from tenancy.errors import InvalidError
 from tenancy.rules.cursors import MAX_CURSOR_CHARACTERS, TAG_BYTES, Page, PagedList, TimePosition
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.statistics import DIMENSIONS, Statistics, StatisticsOrder, StatisticsPosition, StatisticsQuery
+from tenancy.rules.stored_events import (
+    END_OF_EVENT_TIMES,
+    FIRST_EVENT_TIME,
+    MAX_SECOND,
+    EventFilter,
+    EventKey,
+    EventQuery,
+    ReceivedPosition,
+)
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.rules.usage import Period
 
@@ -152,3 +161,24 @@ def test_page_that_ends_early_leads_to_the_rest() -> None:
 
     assert (page.first(1).rows, page.first(1).next_cursor) == ([1], "1")
     assert page.first(3) == page
+
+
+@pytest.mark.parametrize("character", ["\1", '"', "\\", "é", "😀"])
+def test_longest_event_has_a_cursor(character: str) -> None:
+    key = EventKey(FIRST_EVENT_TIME, character * NAME_MAX_CHARACTERS, character * NAME_MAX_CHARACTERS)
+    position = ReceivedPosition(MAX_SECOND, *key)
+    query = EventQuery(wanted=EventFilter(event_name=character))
+    newest, received = query.newest_of(ACME), query.received_of(ACME)
+
+    assert newest.find_position(newest.format_cursor(key)) == key
+    assert received.find_position(received.format_cursor(position)) == position
+
+
+@pytest.mark.parametrize("time", [FIRST_EVENT_TIME - 1, END_OF_EVENT_TIMES + 1, 2**63, "0", None, 0.5])
+def test_forged_position_of_an_event_is_refused(time: object) -> None:
+    query = EventQuery(wanted=EventFilter())
+
+    refused(query.newest_of(ACME), forged(query.newest_of(ACME), msgspec.msgpack.encode([time, "", ""])))
+    refused(query.received_of(ACME), forged(query.received_of(ACME), msgspec.msgpack.encode([0, time, "", ""])))
+    refused(query.received_of(ACME), forged(query.received_of(ACME), msgspec.msgpack.encode([2**32, 0, "", ""])))
+    refused(query.received_of(ACME), forged(query.received_of(ACME), msgspec.msgpack.encode([-1, 0, "", ""])))

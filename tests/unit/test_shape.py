@@ -19,7 +19,16 @@ RULES = re.compile("/(?:rules|gateway)/")
 
 # Modules whose statements share a list of columns or a condition. A new module writes its statements literally.
 GLUED = {
-    "clickhouse": {"events", "exported_events", "released_events", "statistics", "subjects"},
+    "clickhouse": {
+        "events",
+        "exported_events",
+        "received_events",
+        "released_events",
+        "statistics",
+        "stored_events",
+        "subjects",
+        "traced_events",
+    },
     "postgres": {
         "audit_log",
         "audit_logs",

@@ -21,6 +21,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "string_type": ("invalid_type", "Expected a text."),
         "string_too_short": ("too_short", "Expected at least {length}."),
         "string_too_long": ("too_long", "Expected at most {length}."),
+        "list_type": ("invalid_type", "Expected a list."),
         "too_short": ("too_short", "Expected at least {length}."),
         "too_long": ("too_long", "Expected at most {length}."),
         "string_unicode": ("invalid_characters", "Expected valid Unicode text, without lone surrogates."),

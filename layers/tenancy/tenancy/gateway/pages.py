@@ -8,12 +8,12 @@ from tenancy.gateway.answer_size import MAX_LIST_BYTES, sent_bytes
 from tenancy.rules.cursors import Page
 
 
-def fit_page[Row](page: Page[Row], texts: Iterable[str]) -> Page[Row]:
-    """Return the first rows of *page* that fit into `MAX_LIST_BYTES`, at least one row.
+def fit_page[Row](page: Page[Row], texts: Iterable[str], *, max_bytes: int = MAX_LIST_BYTES) -> Page[Row]:
+    """Return the first rows of *page* that fit into *max_bytes*, at least one row.
 
     *texts* are the rows as the body has them.
     """
-    left = MAX_LIST_BYTES
+    left = max_bytes
     for count, text in enumerate(texts):
         left -= sent_bytes(text)
         if left < 0 and count:

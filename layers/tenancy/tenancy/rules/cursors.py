@@ -80,11 +80,15 @@ class PagedList[Position]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page[Row]:
-    """One page of a list. *has_more* tells that further rows follow."""
+    """One page of a list. *has_more* tells that further rows follow.
+
+    *end_cursor* follows the last row that was searched, if that is not the last row of the page.
+    """
 
     rows: Sequence[Row]
     has_more: bool
     cursor_after: Callable[[Row], str]
+    end_cursor: str | None = None
 
     @classmethod
     def of(cls, rows: Sequence[Row], limit: int, cursor_after: Callable[[Row], str]) -> "Page[Row]":
@@ -96,12 +100,19 @@ class Page[Row]:
 
     @property
     def next_cursor(self) -> str | None:
-        """The cursor of the next page, None on the last one."""
+        """The cursor of the next page, None on the last one.
+
+        A list to poll has one on every page.
+        """
+        if self.end_cursor is not None:
+            return self.end_cursor
         return self.cursor_after(self.rows[-1]) if self.has_more else None
 
     def first(self, count: int) -> "Page[Row]":
         """Return a page that ends after *count* rows, at least one."""
-        return replace(self, rows=self.rows[:count], has_more=self.has_more or count < len(self.rows))
+        if count >= len(self.rows):
+            return self
+        return replace(self, rows=self.rows[:count], has_more=True, end_cursor=None)
 
 
 def is_cursor(text: str) -> bool:

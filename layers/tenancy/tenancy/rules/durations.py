@@ -62,6 +62,13 @@ SDK_SETTINGS_MAX_AGE_SECONDS: Final = 60
 QUOTA_RETRY_AFTER_SECONDS: Final = 3600  # hourly: a larger tier may come before the next month
 MAX_RESERVATION_SECONDS: Final = 24 * 3600
 
+# Lists of events in the order of storage. An insert that takes longer than the delay may be missed by a client that
+# polls.
+RECEIVED_EVENTS_DELAY: Final = timedelta(seconds=10)
+RECEIVED_EVENTS_SPAN: Final = timedelta(hours=48)  # of one page
+TRACED_SPAN: Final = timedelta(days=7)  # of the times of events that are traced by their id alone
+QUEUE_AGE_SPAN: Final = timedelta(minutes=15)  # of the storage of events whose delivery times tell the queue's age
+
 # Credentials
 TOKEN_LEEWAY_SECONDS: Final = 60
 MAX_TOKEN_LIFE_SECONDS: Final = 24 * 3600  # from `iat` to `exp`; a token cannot be revoked one by one

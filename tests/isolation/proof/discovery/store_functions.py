@@ -18,6 +18,8 @@ from clickhouse_connect.driver.client import Client
 
 import tenancy.stores
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.stored_events import END_OF_EVENT_TIMES, FIRST_EVENT_TIME, MAX_SECOND, EventKey, ReceivedPosition
+from tenancy.stores.clickhouse.received_events import Window
 from tenancy.stores.redis.client import Redis
 
 LOWER_BOUNDS = ("start", "since", "from", "after", "first")  # prefixes of parameters that begin a range
@@ -176,6 +178,11 @@ PLAIN_VALUES: dict[object, Callable[[str], object]] = {
     datetime: _time,
     date: lambda name: _time(name).date(),
     ApiKey: lambda _: generate_key(KeyType.SECRET),
+    EventKey: lambda _: EventKey(END_OF_EVENT_TIMES, "", ""),
+    ReceivedPosition: lambda _: ReceivedPosition.start_of(0),
+    Window: lambda _: Window(
+        start_second=0, end_second=MAX_SECOND, start_time=FIRST_EVENT_TIME, last_time=END_OF_EVENT_TIMES
+    ),
     bool: lambda _: True,
     int: lambda name: 0 if name.startswith(LOWER_BOUNDS) else MANY_ROWS if name == "max_rows" else LARGE,
     bytes: lambda _: bytes(32),

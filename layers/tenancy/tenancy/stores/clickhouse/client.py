@@ -34,6 +34,12 @@ TENANT_TABLES: Final = MappingProxyType(
 )
 
 PLATFORM_TABLES: Final = ("tombstones",)  # not read for tenants
+# A read in order merges one stream for each part of a table. Each stream reads at least one block. The first setting
+# allows no further streams. The second one makes a block as large as a granule. The third one lets a stream read no
+# block before the merge needs it.
+READ_IN_ORDER: Final[Mapping[str, int]] = MappingProxyType(
+    {"max_threads": 1, "max_block_size": 8_192, "read_in_order_use_buffering": 0}
+)
 
 __all__ = [
     "ClickHouseError",
@@ -96,9 +102,16 @@ class TenantReader:
         self._first_kept = first_kept
 
     def query(
-        self, statement: LiteralString, parameters: Mapping[str, Any] | None = None, *, max_rows: int = 0
+        self,
+        statement: LiteralString,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        max_rows: int = 0,
+        is_in_order: bool = False,
     ) -> Sequence[Sequence[Any]]:
         """Return the rows of *statement*, which may read *max_rows* rows of tables. 0 is no limit.
+
+        *is_in_order* tells that it reads rows in the order of the sort key up to a LIMIT, and should read few others.
 
         Raises:
             ValueError: the statement does not name `{organization_id:UUID}`.
@@ -112,6 +125,7 @@ class TenantReader:
                 statement,
                 parameters={**(parameters or {}), "organization_id": str(self._organization_id)},
                 settings={
+                    **(READ_IN_ORDER if is_in_order else {}),
                     "additional_table_filters": self._filters(),
                     "log_comment": str(self._organization_id),
                     "readonly": 1,

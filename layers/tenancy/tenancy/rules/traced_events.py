@@ -1,0 +1,56 @@
+"""Traced events: the ids that a client asks for, and where each event is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+MAX_TRACED_IDS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedId:
+    """An event that a client asks for. *event_timestamp* is in milliseconds since 1970. None is not known."""
+
+    event_id: str
+    device_id: str | None = None
+    event_timestamp: int | None = None
+
+
+class EventState(StrEnum):
+    """Where an event is. An unknown one was never received, is queued, or has been erased or expired."""
+
+    STORED = "stored"
+    HELD = "held"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundEvent:
+    """An event that a store has. *reason* is empty unless the event is held."""
+
+    device_id: str
+    event_timestamp: datetime
+    received_at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedEvent:
+    """The answer for one id. *found* is None for an unknown event."""
+
+    asked: TracedId
+    state: EventState
+    found: FoundEvent | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The answers in the order of the ids.
+
+    *queue_age_seconds* is the longest time from receipt to storage, of events that were stored lately. It is None
+    without any.
+    """
+
+    events: list[TracedEvent]
+    queue_age_seconds: float | None

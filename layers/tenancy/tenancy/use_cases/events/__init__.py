@@ -1,0 +1,1 @@
+"""Stored events: list them, and trace single ones."""

@@ -1,0 +1,27 @@
+"""The reader of the events that a tenant may still see."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from tenancy.rules.durations import DOWNGRADE_RETENTION
+from tenancy.rules.entitlements import first_kept_day
+from tenancy.rules.tenant import AdmittedTenant
+from tenancy.stores.clickhouse.client import Client, TenantReader
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.usage import list_left_retentions
+
+
+def retained_events(
+    db: Database, client: Callable[[], Client], tenant: AdmittedTenant, *, now: datetime
+) -> TenantReader:
+    """Return a reader of the events of *tenant* that its retention includes, also if older ones are not deleted yet.
+
+    After a change to a shorter retention the longer one applies for 30 days.
+
+    Raises:
+        UnavailableError: a store is unreachable.
+    """
+    with db.tenant_transaction(tenant.organization_id) as conn:
+        left_retentions = list_left_retentions(conn, tenant.organization_id, changed_since=now - DOWNGRADE_RETENTION)
+    first_kept = first_kept_day([tenant.entitlements.quotas.data_retention_days, *left_retentions], now)
+    return TenantReader(client(), tenant.organization_id, first_kept=first_kept)

@@ -1,0 +1,42 @@
+"""Trace events: say where each is, so that a customer can explain a difference."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from tenancy.rules.durations import QUEUE_AGE_SPAN, TRACED_SPAN
+from tenancy.rules.stored_events import milliseconds_of
+from tenancy.rules.tenant import AdmittedTenant
+from tenancy.rules.traced_events import EventState, FoundEvent, Trace, TracedEvent, TracedId
+from tenancy.stores.clickhouse.client import Client
+from tenancy.stores.clickhouse.traced_events import find_longest_delivery, trace_held_events, trace_stored_events
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.events.retained_events import retained_events
+
+
+def trace_events(
+    db: Database, client: Callable[[], Client], tenant: AdmittedTenant, asked: Sequence[TracedId], *, now: datetime
+) -> Trace:
+    """Return where each of the events *asked* is, in their order.
+
+    An event of another organization is unknown, as one that was never received. An id without a time is searched among
+    the events of the last 7 days.
+
+    Raises:
+        UnavailableError: a store is unreachable.
+    """
+    reader = retained_events(db, client, tenant, now=now)
+    since = milliseconds_of(now - TRACED_SPAN)
+    # Held events first: an event that is released meanwhile is then found in one of both.
+    held = trace_held_events(reader, asked, since=since)
+    stored = trace_stored_events(reader, asked, since=since)
+    age = find_longest_delivery(reader, now - QUEUE_AGE_SPAN)
+    events = [_traced(each, stored.get(index), held.get(index)) for index, each in enumerate(asked)]
+    return Trace(events=events, queue_age_seconds=age)
+
+
+def _traced(asked: TracedId, stored: FoundEvent | None, held: FoundEvent | None) -> TracedEvent:
+    if stored is not None:
+        return TracedEvent(asked=asked, state=EventState.STORED, found=stored)
+    if held is not None:
+        return TracedEvent(asked=asked, state=EventState.HELD, found=held)
+    return TracedEvent(asked=asked, state=EventState.UNKNOWN, found=None)
