@@ -23,7 +23,8 @@ MIGRATIONS: Final = "layers/migrations/"
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[-._:/][A-Za-z0-9_]+)*|[:{][A-Za-z_{}:-]*:[A-Za-z_{}:-]*")
 LUA_NAME: Final = re.compile(r"'([A-Za-z][A-Za-z0-9_:]*)'")
 LOGICAL_ID: Final = re.compile(r"^  ([A-Z][A-Za-z0-9]+):", re.MULTILINE)
-STORED_CLASSES: Final = ("BaseModel", "Struct", "NamedTuple")  # their fields become members of JSON, or columns
+# Their fields become members of JSON, or of a query, or columns.
+STORED_CLASSES: Final = ("BaseModel", "QueryMembers", "Struct", "NamedTuple")
 
 type Names = dict[str, list[str]]
 
