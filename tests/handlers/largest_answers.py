@@ -121,7 +121,7 @@ INSERT_LARGE_EVENTS = """
                         revenue, currency, received_at, created_at, properties, app_id)
     SELECT {organization_id:UUID}, toString(number), repeat({large:String}, {type:UInt32}),
            repeat({large:String}, {name:UInt32}), repeat({large:String}, {name:UInt32}), 'ios',
-           {at:DateTime64(3, 'UTC')}, 999999999999.999999, 'USD', {at:DateTime64(3, 'UTC')}, {at:DateTime('UTC')},
+           {at:DateTime64(3, 'UTC')}, 999999999999.999999, 'USD', {at:DateTime64(3, 'UTC')}, {at:DateTime64(3, 'UTC')},
            concat('{"text":"', repeat({escaped:String}, {characters:UInt32}), '"}'), {organization_id:UUID}
     FROM numbers({rows:UInt32})
 """
@@ -328,7 +328,8 @@ def listed_events(large: Largest, route: Route) -> Iterator[Event]:
 
 @largest("POST /events/trace")
 def traced_events(large: Largest, route: Route) -> Iterator[Event]:
-    ids = [{"event_id": LARGE * NAME_MAX_CHARACTERS, "device_id": "\x7f" * NAME_MAX_CHARACTERS}] * MAX_TRACED_IDS
+    name = "\x7f" * NAME_MAX_CHARACTERS
+    ids = [{"event_id": name, "device_id": name}] * MAX_TRACED_IDS
     yield with_body(large.as_tenant(large.sample_of(route)), {"ids": ids})
 
 

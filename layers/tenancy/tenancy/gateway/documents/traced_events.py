@@ -15,7 +15,9 @@ from tenancy.rules.traced_events import MAX_TRACED_IDS, EventState, Trace, Trace
 
 TIME_MEMBER: Final = "event_timestamp"
 TIME_MAX_CHARACTERS: Final = 100
-TIME_TEXT: Final = "Expected a time as RFC 3339 with a zone, such as 2026-11-24T12:00:00Z, of the years 1900 to 2299."
+TRACED_TIME_TEXT: Final = (
+    "Expected a time as RFC 3339 with a zone, such as 2026-11-24T12:00:00Z, of the years 1900 to 2299."
+)
 
 
 class _Time(msgspec.Struct):
@@ -32,10 +34,10 @@ def parse_time(text: str) -> int:
     try:
         moment = msgspec.json.decode(replace_leap_second(raw, TIME_MEMBER) or raw, type=_Time).event_timestamp
     except msgspec.ValidationError as error:
-        raise ValueError(TIME_TEXT) from error
+        raise ValueError(TRACED_TIME_TEXT) from error
     milliseconds = milliseconds_of(moment)
     if not FIRST_EVENT_TIME <= milliseconds < END_OF_EVENT_TIMES:
-        raise ValueError(TIME_TEXT)
+        raise ValueError(TRACED_TIME_TEXT)
     return milliseconds
 
 

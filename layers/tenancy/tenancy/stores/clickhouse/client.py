@@ -142,6 +142,15 @@ class TenantReader:
             raise UnavailableError(text) from error
         return result.result_rows
 
+    def estimate_rows(self, statement: LiteralString, parameters: Mapping[str, Any]) -> int:
+        """Return how many rows *statement* would read, as the indexes of its tables tell.
+
+        Raises:
+            ValueError, UnavailableError: as `query`.
+        """
+        estimates = self.query("EXPLAIN ESTIMATE " + statement, parameters)
+        return sum(int(rows) for _database, _table, _parts, rows, _marks in estimates)
+
     def _filters(self) -> str:
         is_own = f"organization_id = \\'{self._organization_id}\\'"
         kept = f">= toDate(\\'{self._first_kept.isoformat()}\\')" if self._first_kept is not None else ""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tenancy.rules.stored_events import EventFilter, ReceivedPosition, ReceivedRow
 from tenancy.stores.clickhouse.client import TenantReader
-from tenancy.stores.clickhouse.stored_events import IS_WANTED, estimate_rows, wanted_parameters
+from tenancy.stores.clickhouse.stored_events import IS_WANTED, wanted_parameters
 
 # The index created_at_minmax finds the granules with the seconds, the sort key those with the times.
 FROM_WINDOW: Final = """
@@ -63,7 +63,7 @@ class Window:
 
 def estimate_rows_of_window(reader: TenantReader, window: Window) -> int:
     """Return how many rows `list_received_rows` would read."""
-    return estimate_rows(reader, READ_WINDOW, window.parameters)
+    return reader.estimate_rows(READ_WINDOW, window.parameters)
 
 
 def list_received_rows(

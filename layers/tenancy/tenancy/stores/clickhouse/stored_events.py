@@ -7,9 +7,9 @@ sort key ClickHouse reads only as many rows as a LIMIT takes. The LIMIT is insid
 Times are milliseconds since 1970, as in the column.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 
 from tenancy.rules.statistics import NO_APP
 from tenancy.rules.stored_events import EventFilter, EventKey, EventScan, StoredEvent, milliseconds_of
@@ -134,13 +134,7 @@ def list_events_by_keys(reader: TenantReader, keys: Sequence[EventKey]) -> dict[
 
 def estimate_rows_of_keys(reader: TenantReader, keys: Sequence[EventKey]) -> int:
     """Return how many rows `list_events_by_keys` would read."""
-    return estimate_rows(reader, LIST_BY_KEYS, {"keys": list(map(tuple, keys))})
-
-
-def estimate_rows(reader: TenantReader, statement: LiteralString, parameters: Mapping[str, Any]) -> int:
-    """Return how many rows of the tables *statement* would read, by its indexes alone."""
-    estimates = reader.query("EXPLAIN ESTIMATE " + statement, parameters)
-    return sum(int(rows) for _database, _table, _parts, rows, _marks in estimates)
+    return reader.estimate_rows(LIST_BY_KEYS, {"keys": list(map(tuple, keys))})
 
 
 def wanted_parameters(wanted: EventFilter) -> dict[str, Any]:
