@@ -330,7 +330,8 @@ def listed_events(large: Largest, route: Route) -> Iterator[Event]:
 def traced_events(large: Largest, route: Route) -> Iterator[Event]:
     name = "\x7f" * NAME_MAX_CHARACTERS
     ids = [{"event_id": name, "device_id": name}] * MAX_TRACED_IDS
-    yield with_body(large.as_tenant(large.sample_of(route)), {"ids": ids})
+    body = json.dumps({"ids": ids}, ensure_ascii=False).replace("\\u007f", "\x7f")
+    yield with_body(large.as_tenant(large.sample_of(route)), body.encode())
 
 
 @largest("POST /usage/{metric}")
