@@ -289,7 +289,7 @@ def test_tier_change_within_one_plan_keeps_the_gateway_key(
 def test_key_that_the_release_before_moved_is_mended(
     provision: Function, databases: Databases, targets: OutboxTargets, aws: AwsAccount, acme: Provisioned
 ) -> None:
-    """The release before knows no overrides, so it moves an organization to the plan of its new tier."""
+    """The release before knows no overrides. It moves an organization to the plan of its tier."""
     override(provision, acme, api_requests_per_minute=MAX_REQUESTS_PER_MINUTE)
     moved = gateway_key_value(acme.organization.id, "moved")
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)

@@ -188,7 +188,7 @@ def test_period_with_too_many_events_is_422(databases: Databases, acme: Provisio
 # ---------------------------------------------------------------------------------------------------------- operator
 
 
-def test_unknown_organization_is_404_whatever_the_query(usage: Function, acme: Provisioned) -> None:
+def test_unknown_organization_is_404_before_its_query_is_read(usage: Function, acme: Provisioned) -> None:
     reversed_period = {"from_": "2026-12-01", "to": "2026-11-01"}
     for query in ({}, {"timezone": BERLIN}, reversed_period):
         request = of_operator(uuid4(), **query)

@@ -33,7 +33,7 @@ SPAN = timedelta(hours=6)
 
 
 def fill(events: EventTables, organizations: Sequence[UUID], *, rows: int, inserts: int) -> None:
-    """Insert *rows* events of each organization, in *inserts* times that follow each other until a minute ago."""
+    """Insert *rows* events of each organization, in *inserts* inserts, until a minute ago."""
     milliseconds = SPAN // timedelta(milliseconds=1)
     for number in range(inserts):
         start = NOW - timedelta(minutes=1) - SPAN * (inserts - number)

@@ -72,7 +72,10 @@ FIND_LONGEST_DELIVERY: Final = """
 
 
 def trace_stored_events(reader: TenantReader, asked: Sequence[TracedId], *, since: int) -> dict[int, FoundEvent]:
-    """Return the stored events that *asked* names, by the index of their id. Of several the newest one is returned."""
+    """Return the stored events that *asked* names, by the index of their id.
+
+    If several events fit an id, the newest one is returned.
+    """
     return _found(reader.query(TRACE_STORED, _parameters(asked, since)))
 
 
@@ -82,9 +85,9 @@ def trace_held_events(reader: TenantReader, asked: Sequence[TracedId], *, since:
 
 
 def find_longest_delivery(reader: TenantReader, since: datetime) -> float | None:
-    """Return the longest time from receipt to storage in seconds, of rows stored from *since* on.
+    """Return the longest time from receipt to storage in seconds, or None without rows.
 
-    None without any. Clocks of two hosts differ, so it is at least 0.
+    Only rows that were stored from *since* on count. Clocks of two hosts differ, so the result is at least 0.
     """
     [(count, seconds)] = reader.query(FIND_LONGEST_DELIVERY, {"since": int(since.timestamp())})
     return max(0.0, float(seconds)) if count else None
