@@ -286,7 +286,7 @@ def test_tier_change_within_one_plan_keeps_the_gateway_key(
     assert gateway_key() == before
 
 
-def test_key_that_the_release_before_moved_is_mended(
+def test_key_that_the_release_before_moved_is_replaced(
     provision: Function, databases: Databases, targets: OutboxTargets, aws: AwsAccount, acme: Provisioned
 ) -> None:
     """The release before knows no overrides. It moves an organization to the plan of its tier."""

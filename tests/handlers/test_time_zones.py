@@ -224,7 +224,7 @@ def test_inactive_organization_is_shown_to_the_operator(
         assert days(document_of(usage, request)) == [("2026-11-24", 1)]
 
 
-def test_operators_read_is_in_the_organizations_log(usage: Function, acme: Provisioned, aws: AwsAccount) -> None:
+def test_read_by_an_operator_is_in_the_audit_log(usage: Function, acme: Provisioned, aws: AwsAccount) -> None:
     document_of(usage, own(acme, timezone=BERLIN))
     document_of(usage, of_acme_for_operator(acme, timezone=BERLIN))
 

@@ -16,7 +16,7 @@ from tenancy.rules.traced_events import MAX_TRACED_IDS, EventState, Trace, Trace
 TIME_MEMBER: Final = "event_timestamp"
 TIME_MAX_CHARACTERS: Final = 100
 TRACED_TIME_TEXT: Final = (
-    "Expected a time as RFC 3339 with a zone, such as 2026-11-24T12:00:00Z, of the years 1900 to 2299."
+    "Expected an RFC 3339 time with a zone in the years 1900 to 2299, such as 2026-11-24T12:00:00Z."
 )
 
 

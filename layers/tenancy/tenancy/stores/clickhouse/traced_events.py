@@ -11,7 +11,7 @@ from tenancy.rules.stored_events import END_OF_EVENT_TIMES
 from tenancy.rules.traced_events import FoundEvent, TracedId
 from tenancy.stores.clickhouse.client import TenantReader
 
-# The numbers of the ids that a row answers. A known device and a known time must be equal.
+# The numbers of the ids that a row answers. A device or a time that the client gave must be equal.
 ANSWERED_IDS: Final = """
     arrayJoin(arrayFilter(
         (number, id) -> id.1 = event_id AND (NOT id.2 OR id.3 = device_id)
@@ -48,8 +48,8 @@ TRACE_STORED: Final = (
     ORDER BY number, event_timestamp DESC, device_id, version DESC, created_at LIMIT 1 BY number
 """
 )
-# Held events may have a wrong time. So an id without a time is also searched among those that were received since. No
-# condition on received_at selects rows: it would hide a copy that was received earlier, or its mark `released`.
+# Held events may have a wrong time. So an id without a time is also searched by the time of receipt. No condition on
+# received_at selects rows: it would hide a copy that was received earlier, or its mark `released`.
 TRACE_HELD: Final = (
     """
     SELECT number, device_id, event_timestamp, received_at, reason FROM (
