@@ -7,7 +7,10 @@ import yaml
 
 
 class _Loader(yaml.CSafeLoader):
-    """Resolves aliases and merge keys. SAM CLI changes the constructors of `yaml.SafeLoader`, which this one is not."""
+    """Resolves aliases and merge keys.
+
+    It is no `yaml.SafeLoader`, because SAM CLI changes the constructors of that class.
+    """
 
 
 def _construct(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:

@@ -28,7 +28,10 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
 
 @cache
 def read_document() -> tuple[str, str]:
-    """Return the document and its version. It is read at the first request for it, so that no cold start reads it."""
+    """Return the document and its version.
+
+    The file is read at the first request for it, so no cold start reads it.
+    """
     text = DOCUMENT.read_text(encoding="utf-8")
     return text, sha256(text.encode()).hexdigest()
 

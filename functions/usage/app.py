@@ -1,4 +1,4 @@
-"""Usage: show usage, statistics, limits and events, and take reports and reservations of usage."""
+"""Show usage, statistics, limits and events. Take reports and reservations of usage."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -61,7 +61,7 @@ def show_own_usage(asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
     tenant = tenant_of(app)
     now = datetime.now(UTC)
     period = asked.period_at(now)
-    days_of(tenant.organization_id, period).find_position(asked.cursor)  # refuses it before the stores are read
+    days_of(tenant.organization_id, period).find_position(asked.cursor)  # refuses a wrong cursor first
     report = read_tenant_usage(db, clickhouse, tenant, period, now=now)
     return usage_document(report, cursor=asked.cursor, limit=asked.limit)
 

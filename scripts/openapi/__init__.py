@@ -1,1 +1,1 @@
-"""The OpenAPI document of the API, written from the routes themselves (docs/decisions/0053-openapi.md)."""
+"""The OpenAPI document, written from the routes (docs/decisions/0053-openapi.md)."""

@@ -1,6 +1,6 @@
 """Write the OpenAPI document: ``python -m scripts.openapi``.
 
-`docs/openapi.json` is for readers. The function that serves the document has it without spaces.
+`docs/openapi.json` is for readers. The function that serves the document has a copy without spaces.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """The routes of functions without a resolver: their requests, answers and refusals.
 
-A route of such a function that is not here is in no document: `make openapi` and the tests fail for it.
+A route of such a function that is missing here is in no document: `make openapi` and the tests fail for it.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ OF_SEGMENT: Final = (
     InvalidError,
     RateLimitedError,
 )
-# No user or key needs to be in a header: mobile SDKs send `writeKey` in the body.
+# No header is required: mobile SDKs send `writeKey` in the body.
 SEGMENT_SECURITY: Final[list[dict[str, list[str]]]] = [{"writeKeyBasic": []}, {"writeKey": []}, {}]
 EVENT_SECURITY: Final[list[dict[str, list[str]]]] = [
     {"writeKey": []},
@@ -209,7 +209,7 @@ def _segment(body: str, sampled: str) -> DirectRoute:
 
 
 def _event_batch() -> dict[str, Any]:
-    ignored = {"description": "SDKs send it. It is ignored."}
+    ignored = {"description": "Ignored. SDKs send this member."}
     return {
         "type": "object",
         "additionalProperties": False,

@@ -13,7 +13,7 @@ from tenancy.gateway.http import STAGE_PREFIX
 
 READABLE: Final = ROOT / "docs/openapi.json"
 SERVED: Final = ROOT / "functions/health/openapi.json"
-FILES: Final[dict[Path, bool]] = {READABLE: True, SERVED: False}  # and whether it is indented
+FILES: Final[dict[Path, bool]] = {READABLE: True, SERVED: False}  # True: indented
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DESCRIPTION: Final = (
     "The API of a multi-tenant attribution platform. docs/api.md explains each route. `POST` and `PATCH` take JSON "

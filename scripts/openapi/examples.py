@@ -20,7 +20,10 @@ COMMAND: Final = re.compile(r"^(?:curl|pick|python3|until|[A-Z_]+=).*$", re.MULT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """The section of a route in docs/api.md. *answer* is that of its first example, if that is a whole document."""
+    """The section of a route in docs/api.md.
+
+    *answer* is the first answer in it that is a whole document, or None.
+    """
 
     topic: str
     purpose: str
@@ -54,7 +57,7 @@ def read_sections() -> dict[str, Section]:
 
 
 def list_answers(section: str) -> list[Any]:
-    """Return the whole answers that the text of a section shows: the JSON that its last command, curl, prints."""
+    """Return the whole answers in the text of a section: JSON that a last command, curl, prints."""
     steps = [step for step in parse_steps(section) if step.kind == "json"]
     return [json.loads(step.answer) for step in steps if _is_whole(COMMAND.findall(step.commands))]
 

@@ -15,7 +15,7 @@ from scripts.openapi.schemas import Schemas, clean_schema, without_null
 from tenancy.gateway.answers import answers_of
 from tenancy.gateway.rights import Callers, callers_of
 
-OPENAPI: Final = "3.1.0"  # of Powertools' part
+OPENAPI: Final = "3.1.0"  # in which Powertools writes its part
 NOT_MODIFIED: Final = {"description": "Not Modified", "headers": {"ETag": {"$ref": "#/components/headers/ETag"}}}
 IF_NONE_MATCH: Final = {
     "name": "if-none-match",

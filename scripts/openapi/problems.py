@@ -1,4 +1,7 @@
-"""The refusals of the document: one schema for each refusal, and one response for each set of refusals of a status."""
+"""The refusals of the document.
+
+Each refusal has a schema. Each set of refusals with one status has a response.
+"""
 
 import inspect
 import json
@@ -33,8 +36,8 @@ PROBLEM: Final = "application/problem+json"
 INSTANCE: Final = "/v1/organizations/current"
 REQUEST_ID: Final = "41d6558d-f87f-4729-9630-fe0413541091"
 UPGRADE_URL: Final = "https://example.com/upgrade"
-THROTTLED: Final = "THROTTLED"  # API Gateway's own refusal, which every route can answer
-# Every route can be answered with these, because they do not depend on the request.
+THROTTLED: Final = "THROTTLED"  # API Gateway's own refusal, for any route
+# Any route can answer with these, because they do not depend on the request.
 OF_ALL_ROUTES: Final = (InternalError, UnavailableError)
 OF_ROUTES_WITH_CREDENTIAL: Final = (
     MalformedRequestError,
@@ -54,8 +57,8 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "blockers": ["users"],
     "ingest": 30_000,
     "metric": "events",
-    "limit": 1_000_000,
-    "used": 1_000_000,
+    "limit": 80_000,  # of `custom`, the largest usage plan
+    "used": 80_000,
     "retry_after": 60,
     "subdomain": "acme",
     "tier": Tier.STARTER,
@@ -105,7 +108,10 @@ class Problems:
         self.responses: dict[str, Any] = {}
 
     def responses_of(self, refusals: Iterable[type[Refusal]]) -> dict[str, Any]:
-        """Return the responses of an operation with *refusals*, by status. API Gateway may throttle each operation."""
+        """Return the responses of an operation with *refusals*, by status.
+
+        API Gateway may throttle each operation.
+        """
         examples: dict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
         every: tuple[type[Refusal], ...] = (*refusals, *OF_ALL_ROUTES)
         for each in every:
@@ -137,7 +143,7 @@ class Problems:
         }
 
     def _schema(self, code: str, example: dict[str, Any]) -> dict[str, str]:
-        """Return a reference to the schema of a refusal: its own members have the types of the example."""
+        """Return a reference to the schema of a refusal, with the types of the example."""
         name = f"Problem.{code}"
         known = PROBLEM_SCHEMA["properties"]
         members = {each: _type_of(value) for each, value in example.items() if each not in known}

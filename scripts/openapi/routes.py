@@ -16,7 +16,7 @@ from tenancy.settings import OPTIONAL, VARIABLES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PREFLIGHT: Final = "OPTIONS"
-# Functions read their variables when they are loaded, and connect at their first request. Nothing listens here.
+# Functions read their variables when they are loaded, and connect at their first request. No server is at this address.
 NOWHERE: Final = {
     "AWS_ACCESS_KEY_ID": "none",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
@@ -41,7 +41,7 @@ class DeployedRoute:
     function: str
 
     def __str__(self) -> str:
-        """Return it as `GET /usage`."""
+        """Return method and path, such as `GET /usage`."""
         return f"{self.method} {self.path}"
 
 

@@ -1,4 +1,4 @@
-"""Schemas of the document: those of pydantic, Powertools and msgspec, in one dialect and under one set of names."""
+"""Schemas of the document, from pydantic, Powertools and msgspec, in one dialect."""
 
 import json
 import re
@@ -41,7 +41,7 @@ class Schemas:
         return {"$ref": f"{PREFIX}{name}"}
 
     def parameters_of(self, model: type[BaseModel]) -> list[dict[str, Any]]:
-        """Add the schemas that the members of a query *model* need, and return these members as parameters."""
+        """Return the members of a query *model* as parameters, and add the schemas that they need."""
         schema = model.model_json_schema(ref_template=f"{PREFIX}{{model}}")
         self.add(schema.get("$defs", {}))
         required = schema.get("required", [])

@@ -1,4 +1,4 @@
-"""docs/openapi.json: valid, written by `make openapi`, and with exactly the routes of the template."""
+"""docs/openapi.json is valid, written by `make openapi`, and has the routes of the template."""
 
 import json
 from collections.abc import Iterator

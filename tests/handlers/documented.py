@@ -1,7 +1,7 @@
 """Compares each answer of a function with docs/openapi.json.
 
-Every test that calls a function checks the document by this. So a member, a status or a code that the document does not
-have fails, also in tests that are about something else.
+Every test that calls a function also checks the document. A member, a status or a code that the document does not have
+fails the test.
 """
 
 import json
@@ -73,7 +73,7 @@ def validator_of(method: str, path: str, status: str, media_type: str) -> Draft2
     """Return the validator of one answer.
 
     Raises:
-        KeyError: the document does not have it.
+        KeyError: the document does not have the answer.
     """
     response = resolved(operations()[method, path]["responses"][status])
     content = {name.partition(";")[0]: each for name, each in response["content"].items()}

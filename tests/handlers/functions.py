@@ -40,7 +40,7 @@ type Mails = Callable[[], list[tuple[str, str]]]
 
 
 class Function:
-    """One loaded function. Call it with an event. Each answer is compared with the OpenAPI document."""
+    """One loaded function, called with an event. Answers are compared with the OpenAPI document."""
 
     def __init__(self, name: str, app: ModuleType) -> None:
         self._context = SimpleNamespace(

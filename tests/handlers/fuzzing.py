@@ -1,6 +1,6 @@
-"""Fuzzing of operations by schemathesis: a fixed seed, and a fixed number of requests for each operation.
+"""Fuzz operations by schemathesis, with a fixed seed and a fixed number of requests.
 
-A 5xx, a status, a header or a body that the document does not have fails.
+A 5xx fails, and so does a status, a header or a body that the document does not have.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ type Name = tuple[str, str]
 
 
 def kind_of(name: Name) -> str:
-    """Return the callers of an operation: each operation has exactly one kind, so each is fuzzed."""
+    """Return the callers of an operation. Each operation has exactly one kind."""
     schemes = {scheme for each in operations()[name]["security"] for scheme in each}
     if "platformKey" in schemes:
         return OPERATOR_ROUTES
@@ -57,7 +57,10 @@ def modes_of(name: Name) -> list[GenerationMode]:
 
 
 def fuzz(api: LocalApi, kind: str, subtests: pytest.Subtests, *, examples: int) -> set[int]:
-    """Send *examples* valid and as many invalid requests of each operation of *kind*, and return the statuses."""
+    """Send valid and invalid requests, *examples* of each, to each operation of *kind*.
+
+    Return the statuses of the answers.
+    """
     schema: Any = schemathesis.openapi.from_dict(read_document())
     schema.app = api
     known = {"organization_id": str(api.acme.organization.id), "writeKey": api.acme.write_key.text}

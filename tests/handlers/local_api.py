@@ -1,4 +1,4 @@
-"""The API as a WSGI application: the functions behind the routes of the document, as API Gateway routes to them."""
+"""The API as a WSGI application, which calls functions as API Gateway does."""
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -18,7 +18,10 @@ BROWSER = "js browser"
 
 @dataclass(frozen=True)
 class Snippet:
-    """The code below the heading of an SDK. Its paragraph of calls stands alone, so that it can be repeated."""
+    """The code below the heading of an SDK.
+
+    The calls are one paragraph of the code, so that they can be repeated.
+    """
 
     sdk: str
     language: str

@@ -1,4 +1,4 @@
-"""Visitors of a shop lose no call of Segment's browser SDK in Chromium, except those that docs/sdks.md names."""
+"""Segment's browser SDK in Chromium loses no calls but those that docs/sdks.md names."""
 
 import json
 import os

@@ -23,14 +23,17 @@ from tests.handlers.requests import Event, with_body, with_headers, with_path, w
 from tests.isolation.proof.discovery.deployment import discover_routes
 
 ROUTES = {(route.method, route.path): route for route in discover_routes() if route.method != "OPTIONS"}
-# The examples have fixed times of this day. So the clock stands still on it, and no retention ends.
+# The examples have fixed times of this day. The clock stands still on it, so that their retention does not end.
 MOMENT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 WITHOUT_EXAMPLE = ""
 SAMPLED_KEY = re.compile(r"\bwk_\w+")
 
 
 def example_names(operation: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the media type and the name of each example. A route without a body and a query has one without a name."""
+    """Return the media type and the name of each example.
+
+    A route without body and parameters has one example, without a name.
+    """
     content = operation.get("requestBody", {}).get("content", {})
     bodies = [(media_type, name) for media_type, each in content.items() for name in each.get("examples", {})]
     names = {name for each in operation.get("parameters", []) for name in each.get("examples", {})}
@@ -38,7 +41,10 @@ def example_names(operation: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def with_example(request: Event, operation: dict[str, Any], media_type: str, name: str, key: str) -> Event:
-    """Return *request* with query, headers and body of the example. Path and write key are those of prepared data."""
+    """Return *request* with query, headers and body of the example.
+
+    Ids in its path and the write key are those of the prepared data.
+    """
     values: dict[str, dict[str, str]] = {"path": {}, "query": {}, "header": {}}
     for parameter in operation.get("parameters", []):
         is_prepared = parameter["in"] == "path" and "enum" not in parameter["schema"]  # an id, or a write key

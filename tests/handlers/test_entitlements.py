@@ -286,10 +286,10 @@ def test_tier_change_within_one_plan_keeps_the_gateway_key(
     assert gateway_key() == before
 
 
-def test_key_that_the_release_before_moved_is_mended(
+def test_key_that_the_release_before_moved_is_replaced(
     provision: Function, databases: Databases, targets: OutboxTargets, aws: AwsAccount, acme: Provisioned
 ) -> None:
-    """The release before knows no overrides, so it moves an organization to the plan of its new tier."""
+    """The release before knows no overrides. It moves an organization to the plan of its tier."""
     override(provision, acme, api_requests_per_minute=MAX_REQUESTS_PER_MINUTE)
     moved = gateway_key_value(acme.organization.id, "moved")
     gateway_keys = GatewayKeys(REGION, PLANS_PATH)

@@ -1,4 +1,4 @@
-"""GET /v1/events: what it shows, to which credentials, and which queries it refuses."""
+"""GET /v1/events: its answer, its permission, and the queries that it refuses."""
 
 import json
 from datetime import datetime, timedelta

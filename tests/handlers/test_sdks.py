@@ -52,7 +52,10 @@ def ingest(start: Start, secrets: None) -> Function:  # noqa: ARG001
 
 @pytest.fixture
 def run(start: Start, ingest: Function, acme: Provisioned, node: tuple[str, Path]) -> Run:
-    """Run a snippet with its calls made several times, and lose the answers to POST requests of these numbers."""
+    """Run a snippet with its calls made several times.
+
+    The answers to the POST requests with the numbers *lost_answers* are lost.
+    """
 
     def run_it(snippet: Snippet, times: int, lost_answers: set[int]) -> None:
         authorizer = start("authorizer") if snippet.sdk == "@openmeter/sdk" else None  # Segment's paths have none
@@ -81,7 +84,10 @@ def _run(snippet: Snippet, code: str, times: int, url: str, program: str, folder
 
 @pytest.fixture
 def stored(start: Start, aws: AwsAccount, databases: Databases, acme: Provisioned) -> Stored:
-    """Load the messages of the queue. Return the stored events of acme, and the number of events in the messages."""
+    """Load the messages of the queue.
+
+    Return the stored events of acme, and the number of events in the messages.
+    """
 
     def load_all() -> tuple[list[tuple[str, ...]], int]:
         messages = messages_in(aws.queue_url)

@@ -337,7 +337,7 @@ REVERSED = {"from": ["2026-12-01"], "to": ["2026-11-01"]}
 def test_each_fault_of_a_query_is_in_one_answer(
     refuse: Refuse, functions: Functions, acme: Provisioned, subtests: pytest.Subtests
 ) -> None:
-    """A malformed cursor, a reversed period and an invalid size are found together, also beside an unknown member."""
+    """A malformed cursor, a reversed period and an invalid size are in one answer."""
     wrong = {**REVERSED, "cursor": ["no cursor"], "limit": ["0"], "start": ["x"]}
     expected = {
         "from": [("query/to", "out_of_range")],

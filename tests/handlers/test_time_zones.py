@@ -188,7 +188,7 @@ def test_period_with_too_many_events_is_422(databases: Databases, acme: Provisio
 # ---------------------------------------------------------------------------------------------------------- operator
 
 
-def test_unknown_organization_is_404_whatever_the_query(usage: Function, acme: Provisioned) -> None:
+def test_unknown_organization_is_404_before_its_query_is_read(usage: Function, acme: Provisioned) -> None:
     reversed_period = {"from_": "2026-12-01", "to": "2026-11-01"}
     for query in ({}, {"timezone": BERLIN}, reversed_period):
         request = of_operator(uuid4(), **query)
@@ -224,7 +224,7 @@ def test_inactive_organization_is_shown_to_the_operator(
         assert days(document_of(usage, request)) == [("2026-11-24", 1)]
 
 
-def test_operators_read_is_in_the_organizations_log(usage: Function, acme: Provisioned, aws: AwsAccount) -> None:
+def test_read_by_an_operator_is_in_the_audit_log(usage: Function, acme: Provisioned, aws: AwsAccount) -> None:
     document_of(usage, own(acme, timezone=BERLIN))
     document_of(usage, of_acme_for_operator(acme, timezone=BERLIN))
 

@@ -41,8 +41,8 @@ export async function serveShop(codeOf) {
 }
 
 // Passes requests on to the API, from an origin of its own. `received` has the id of each call that the API answered
-// with success, in order. The faults "settings" and "answers" never answer settings and calls, "requests" closes the
-// connections of all requests unhandled.
+// with success, in order. With the fault "settings" no request for settings gets an answer, with "answers" no call. With
+// "requests" all connections are closed, and the API gets no request.
 export class Proxy {
   fault = null;
   received = [];
@@ -61,13 +61,13 @@ export class Proxy {
     return this;
   }
 
-  // Resolves once all requests are handled. The browser is closed before.
+  // Resolves once all requests are handled. Close the browser first.
   async close() {
     await new Promise((resolve) => this.#server.close(resolve));
     await Promise.all(this.#handled);
   }
 
-  // Resolves once *isDone* holds. It is asked after each request.
+  // Resolves once `isDone` returns true. It is called after each request.
   until(isDone) {
     return new Promise((resolve) => {
       const ask = () => isDone() && this.#waiting.delete(ask) | resolve();

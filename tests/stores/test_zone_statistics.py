@@ -50,7 +50,7 @@ class Sent(NamedTuple):
 
 
 def moments(random: Random) -> datetime:
-    """Return a moment of the period, often at a border of the hours and quarters at which local days begin."""
+    """Return a moment of the period, often at a quarter of an hour, where local days begin."""
     quarter = datetime(2026, 2, 27, tzinfo=UTC) + random.randrange(35 * 24 * 4) * timedelta(minutes=15)
     distance = random.choice((0, -1, 1, 999, -60_000, random.randrange(15 * 60_000)))
     return quarter + timedelta(milliseconds=distance)
@@ -105,7 +105,7 @@ def resend(databases: Databases, sent: Sequence[Sent], random: Random) -> None:
 
 @pytest.fixture
 def sent(databases: Databases) -> list[Sent]:
-    """Store random events of acme, some of them sent twice, and others of globex at the same times."""
+    """Store random events of acme, some sent twice, and events of globex at the same times."""
     random = Random(13)
     made = events(random)
     put(databases, made)

@@ -1,4 +1,4 @@
-"""Stored events for the tests of their lists: rows, pages, and the rows that ClickHouse reads for them."""
+"""Stored events for the tests of their lists, and the rows that ClickHouse reads."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +44,10 @@ class EventTables:
         self.databases.clickhouse.insert("events", [list(each.values()) for each in full], column_names=list(full[0]))
 
     def row(self, **values: object) -> dict[str, object]:
-        """Return a row of an event that was received and stored one second after it happened, a minute ago."""
+        """Return a row of an event that happened a minute ago, by default.
+
+        It was received and stored one second later.
+        """
         happened = values.get("event_timestamp", NOW - timedelta(minutes=1))
         assert isinstance(happened, datetime)
         return {

@@ -1,4 +1,4 @@
-"""Lists of stored events: both orders, copies that were sent again, filters, and pages during inserts."""
+"""Lists of stored events: both orders, copies, filters, and pages during inserts."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta

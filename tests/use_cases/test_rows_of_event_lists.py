@@ -34,7 +34,7 @@ SPAN = timedelta(hours=6)
 
 
 def fill(events: EventTables, organizations: Sequence[UUID], *, rows: int, inserts: int, created_at: int = 0) -> None:
-    """Insert *rows* events of each organization, in *inserts* times that follow each other until a minute ago.
+    """Insert *rows* events of each organization, in *inserts* inserts, until a minute ago.
 
     They are stored a second after they happen, or all at *created_at*.
     """

@@ -1,4 +1,4 @@
-"""Rows, usage, statistics of all zones and apps have the same sums for organizations with random traffic."""
+"""Rows, usage and statistics of all zones and apps have the same sums."""
 
 import json
 from collections import Counter
@@ -53,7 +53,7 @@ def tenants(databases: Databases, targets: OutboxTargets) -> list[AdmittedTenant
 
 
 class Traffic:
-    """Requests with random events of random apps, some of them sent before with another app's key.
+    """Requests with random events of random apps, some sent before by another app.
 
     *sent* counts how often each organization sent each event.
     """

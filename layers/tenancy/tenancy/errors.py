@@ -70,7 +70,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer to the client, 
 
 
 class InternalError(Refusal):
-    """A defect of the platform.
+    """The request met a defect of the platform.
 
     The log has the error under the request id.
     """
@@ -139,7 +139,7 @@ class TenantMismatchError(Refusal):
 
 
 class ForbiddenError(Refusal):
-    """An authenticated caller may not make this request.
+    """The caller may not make this request.
 
     The caller lacks the permission, the route is for the other kind of caller (tenant or operator), or a platform key
     is used with `X-Organization-ID` or on a tenant's host.
@@ -155,7 +155,7 @@ class OrganizationInactiveError(Refusal):
 
 
 class NotFoundError(Refusal):
-    """A resource that does not exist, or that the caller may not know of."""
+    """The resource does not exist, or the caller may not know of it."""
 
     status, code, title = 404, "not_found", "Not Found"
 
@@ -259,7 +259,7 @@ class UnsupportedMediaTypeError(Refusal):
 
 
 class InvalidError(Refusal):
-    """A well-formed request with invalid values.
+    """The request is well-formed, but has invalid values.
 
     `errors` lists the fields.
     """
@@ -289,7 +289,7 @@ class RatesTooLargeError(Refusal):
 
 
 class RateLimitedError(Refusal):
-    """A request over the rate limit, or on a Segment path over a monthly quota.
+    """The request exceeds the rate limit, or on a Segment path a monthly quota.
 
     The quotas are the month's requests, and the month's events with their grace band. Segment SDKs retry after a 429
     and drop events after a 402. Other paths answer a used-up quota with `QuotaExceededError`.

@@ -8,7 +8,7 @@ from typing import Final
 
 MAX_ANSWER_BYTES: Final = 5_000_000  # docs/api.md promises it to clients
 MAX_LIST_BYTES: Final = MAX_ANSWER_BYTES - 500_000  # of the rows of a list; the rest is for members beside it
-MAX_EVENTS_BYTES: Final = 4_000_000  # of the events of a page: docs/api.md promises it to clients
+MAX_EVENTS_BYTES: Final = 4_000_000  # of the events of a page; docs/api.md promises it to clients
 MOST_ESCAPED: Final = 6  # times as many bytes as UTF-8, for U+007F
 
 

@@ -1,6 +1,6 @@
 """The answers of a route, from which docs/openapi.json is written.
 
-A route without this decorator is in no document: `make openapi` and the tests fail for it.
+A route without the decorator `answers` is in no document: `make openapi` and the tests fail for it.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ ANSWERS: Final = "answers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """The answer of a route that did its work, and the refusals of its own.
+    """The answer of a route to a request that succeeded, and the refusals of its own.
 
     *document* is the type of the answer, or None for an answer without a body. *media_types* are those that the client
     may request instead of JSON. The refusals of all routes with a credential are not in *refusals*.

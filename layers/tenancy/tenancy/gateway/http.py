@@ -131,9 +131,9 @@ def json_answer(status: int, document: object) -> Response:
 
 
 def versioned_answer(request: Request, text: str, *, version: str) -> Response:
-    """Return the public JSON *text*, or 304 if the client has this *version* of it (RFC 9110, 13.1.2).
+    """Return the public JSON *text*, or 304 if the client has this *version* of it.
 
-    Caches may keep it for an hour and then ask again.
+    `If-None-Match` names the versions of the client (RFC 9110, 13.1.2). Caches may keep the answer for an hour.
     """
     tag = f'"{version}"'
     headers = {"ETag": tag, "Cache-Control": f"public, max-age={DOCUMENT_MAX_AGE_SECONDS}"}

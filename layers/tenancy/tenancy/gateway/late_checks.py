@@ -1,7 +1,7 @@
-"""Checks of a query that compare members with each other. Routes make them after each member is valid by itself.
+"""Checks that compare members of a query with each other.
 
-Where a member is at fault, a route does not run. The checks of the other members are made here, so that one answer has
-all faults.
+A route makes them after each member is valid by itself. If a member is at fault, the route does not run. Then the late
+checks of the other members run here, so that one answer has all faults.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,7 +17,10 @@ QUERY = "query"
 
 
 class LateCheck(NamedTuple):
-    """A check that needs the *members* of a query. *check* takes the query and the time, and raises `InvalidError`."""
+    """A check that needs the *members* of a query.
+
+    *check* takes the query and the time, and raises `InvalidError`.
+    """
 
     members: tuple[str, ...]
     check: Callable[[Any, datetime], object]

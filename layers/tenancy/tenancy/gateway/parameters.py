@@ -125,5 +125,5 @@ Cursor = Annotated[
 ]
 Day = Annotated[date, BeforeValidator(parse_day)]
 Id = Annotated[UUID, BeforeValidator(parse_id)]
-MetricName = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(METERED)})]  # each other one is 404
+MetricName = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(METERED)})]  # another name is 404
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]

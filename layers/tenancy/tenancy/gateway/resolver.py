@@ -101,7 +101,7 @@ def require_known_members(app: APIGatewayRestResolver, next_middleware: NextMidd
 
 
 def list_late_errors(app: APIGatewayRestResolver, errors: Iterable[FieldError]) -> list[FieldError]:
-    """Return the errors of members that are valid by themselves, beside *errors* of other members."""
+    """Return the errors of the late checks whose members have no *errors*."""
     route: Route = app.context["_route"]
     at_fault = {each.location for each in errors}
     found = (_find_query(parameter, request_of(app), at_fault) for parameter in route.dependant.query_params)

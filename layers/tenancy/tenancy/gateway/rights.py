@@ -19,7 +19,10 @@ type Right = Callable[[Caller, UUID | None], Caller]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callers:
-    """The callers that a route is for: operators, tenants with *permission* (None: no tenants), or both."""
+    """The callers that a route is for: operators, tenants, or both.
+
+    *permission* is the one that a tenant needs. None means no tenants.
+    """
 
     are_operators: bool
     permission: str | None

@@ -82,7 +82,7 @@ class PagedList[Position]:
 class Page[Row]:
     """One page of a list. *has_more* tells that further rows follow.
 
-    *end_cursor* follows the last row that was searched, if that is not the last row of the page.
+    *end_cursor* is the cursor after the last row that was searched. If it is None, that is the last row of the page.
     """
 
     rows: Sequence[Row]
@@ -102,7 +102,7 @@ class Page[Row]:
     def next_cursor(self) -> str | None:
         """The cursor of the next page, None on the last one.
 
-        A list to poll has one on every page.
+        A list to poll has a cursor on every page.
         """
         if self.end_cursor is not None:
             return self.end_cursor

@@ -11,7 +11,7 @@ from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.rules.tiers import Tier
 
 EMAIL_MAX_CHARACTERS: Final = 254  # RFC 5321, with errata 1690
-# As documents show it. `is_subdomain` refuses more.
+# The form that the OpenAPI document shows. `is_subdomain` refuses more.
 SUBDOMAIN_FORM: Final = "^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?$"
 EMAIL_TEXT: Final = "Expected an e-mail address with ASCII characters before the @, such as admin@acme.example."
 

@@ -39,7 +39,7 @@ def _settable(status: OrganizationStatus) -> OrganizationStatus:
 
 
 def _document_overrides(schema: dict[str, Any]) -> None:
-    """Add to the JSON schema of `OverrideChanges` the bounds, which its validator checks."""
+    """Add to the JSON schema of `OverrideChanges` the bounds that its validator checks."""
     numbers = {
         name: {
             "anyOf": [
@@ -125,7 +125,7 @@ def _parse_override(name: str, value: object) -> OverrideValue:
 
 
 def _document_change(schema: dict[str, Any]) -> None:
-    """Take the nulls out of the JSON schema of `OrganizationChange`, which its validator refuses."""
+    """Take null out of the JSON schema of `OrganizationChange`. Its validator refuses null."""
     for name, field in schema["properties"].items():
         [value] = [each for each in field["anyOf"] if each != {"type": "null"}]
         schema["properties"][name] = value

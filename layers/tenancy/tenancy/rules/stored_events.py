@@ -1,4 +1,4 @@
-"""Stored events as GET /v1/events lists them: the query, the order, and the positions of its pages."""
+"""Stored events as GET /v1/events lists them: query, order, and positions of pages."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -54,7 +54,7 @@ class ReceivedPosition(NamedTuple):
 
 
 class ReceivedRow(NamedTuple):
-    """A stored copy of an event. Of several copies the one with the highest version counts."""
+    """A copy of a stored event. Of several copies the one with the highest version counts."""
 
     position: ReceivedPosition
     version: int
@@ -67,9 +67,10 @@ class ReceivedRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
-    """An event that counts, with the time of its storage (*created_at*, in seconds) and its version.
+    """A stored event: the copy that counts.
 
-    *app_id* is None without an app. *properties* and *user_properties* are the JSON texts that were sent.
+    *created_at* is the time of its storage in seconds since 1970. *app_id* is None without an app. *properties* and
+    *user_properties* are the JSON texts that were sent.
     """
 
     key: EventKey
@@ -158,7 +159,10 @@ class EventScan[Position](NamedTuple):
 
 
 def milliseconds_of(moment: datetime) -> int:
-    """Return *moment* in milliseconds since 1970. Smaller digits are cut off, as at the storage of an event."""
+    """Return *moment* in milliseconds since 1970.
+
+    Smaller digits are cut off, as when an event is stored.
+    """
     return (moment - EVENT_EPOCH) // timedelta(milliseconds=1)
 
 

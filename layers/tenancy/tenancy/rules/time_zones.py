@@ -28,7 +28,10 @@ PACKAGE: Final = "tzdata"
 
 
 class LocalSpan(NamedTuple):
-    """The time from *starts_at* to before *ends_at* (UTC), in which local clocks have one *offset* from UTC."""
+    """A time in which local clocks have one *offset* from UTC.
+
+    It lasts from *starts_at* to before *ends_at*, both in UTC.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -46,11 +49,11 @@ def local_day(zone: str, moment: datetime) -> date:
 
 
 def list_local_spans(zone: str, period: Period) -> list[LocalSpan]:
-    """Return the spans, without gaps, from the first to the last moment of *period* on the clocks of *zone*.
+    """Return the spans of *period* on the clocks of *zone*, without gaps.
 
-    A span ends where the offset changes. The local day there has 23 or 25 hours. Where clocks are set back over
-    midnight, a span also has time of a day outside *period*. Without such a moment, as for a day that was left out, the
-    list is empty.
+    A span ends where the offset changes. The local day there is shorter or longer than 24 hours. Where clocks are set
+    back over midnight, a span also has time of a day outside *period*. If the clocks show no moment of *period*, as for
+    a day that was left out, the list is empty.
     """
     starts_at = datetime.combine(period.start, time(), tzinfo=UTC)
     ends_at = datetime.combine(period.end, time(), tzinfo=UTC)
@@ -80,7 +83,7 @@ def _list_offsets(zone: ZoneInfo | timezone, starts_at: datetime, ends_at: datet
 
 
 def _find_change(zone: ZoneInfo | timezone, before: datetime, after: datetime) -> datetime:
-    """Return the second at which the offset changes, later than *before* and at the latest at *after*."""
+    """Return the second after *before*, and not after *after*, at which the offset changes."""
     old = _offset_at(zone, before)
     while (seconds := (after - before) // ONE_SECOND) > 1:
         middle = before + seconds // 2 * ONE_SECOND

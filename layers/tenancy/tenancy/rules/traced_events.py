@@ -10,7 +10,10 @@ MAX_TRACED_IDS: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedId:
-    """An event that a client asks for. *event_timestamp* is in milliseconds since 1970. None is not known."""
+    """An event that a client asks for.
+
+    *event_timestamp* is in milliseconds since 1970. None means that the client gave no value.
+    """
 
     event_id: str
     device_id: str | None = None
@@ -18,7 +21,7 @@ class TracedId:
 
 
 class EventState(StrEnum):
-    """Where an event is. An unknown one was never received, is queued, or has been erased or expired."""
+    """The state of an event. `unknown`: never received, still queued, erased or expired."""
 
     STORED = "stored"
     HELD = "held"
@@ -49,7 +52,7 @@ class Trace:
     """The answers in the order of the ids.
 
     *queue_age_seconds* is the longest time from receipt to storage, of events that were stored lately. It is None
-    without any.
+    if there are none.
     """
 
     events: list[TracedEvent]

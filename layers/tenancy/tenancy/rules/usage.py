@@ -17,7 +17,7 @@ type EventCounts = tuple[int, int]  # accepted events, and events held for quota
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """Days from *start* (inclusive) to *end* (exclusive), in UTC unless a time zone is named beside."""
+    """Days from *start* (inclusive) to *end* (exclusive): UTC days, or days of a named zone."""
 
     start: date
     end: date

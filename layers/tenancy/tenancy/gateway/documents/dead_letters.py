@@ -50,7 +50,7 @@ class LetterGroupAnswer(TypedDict):
 
 
 class RedrivenAnswer(TypedDict):
-    """The letters that were sent back, and those that wait for another request."""
+    """The dead letters that were sent back, and those that wait for another request."""
 
     redriven: int
     waiting: int

@@ -16,7 +16,7 @@ from tenancy.rules.traced_events import MAX_TRACED_IDS, EventState, Trace, Trace
 TIME_MEMBER: Final = "event_timestamp"
 TIME_MAX_CHARACTERS: Final = 100
 TRACED_TIME_TEXT: Final = (
-    "Expected a time as RFC 3339 with a zone, such as 2026-11-24T12:00:00Z, of the years 1900 to 2299."
+    "Expected an RFC 3339 time with a zone in the years 1900 to 2299, such as 2026-11-24T12:00:00Z."
 )
 
 
@@ -25,10 +25,12 @@ class _Time(msgspec.Struct):
 
 
 def parse_time(text: str) -> int:
-    """Return the time in *text*, in any spelling that POST /v1/events takes, in milliseconds since 1970.
+    """Return the time in *text* in milliseconds since 1970.
+
+    *text* has any spelling that POST /v1/events takes.
 
     Raises:
-        ValueError: *text* has another form, or another time.
+        ValueError: *text* has another form, or its time is out of range.
     """
     raw = msgspec.json.encode({TIME_MEMBER: text})
     try:
@@ -86,7 +88,7 @@ class TracedEventAnswer(TypedDict):
 
 
 class QueueAnswer(TypedDict):
-    """The queue between receipt and storage. *age_seconds* is null if nothing was stored in the last 15 minutes."""
+    """The queue. *age_seconds* is null if no event was stored in the last 15 minutes."""
 
     age_seconds: int | None
 

@@ -68,7 +68,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
-    """A rejected event: its index in the batch, its id or None, and the errors."""
+    """A rejected event: its index in the batch, its id if it has one, and the errors."""
 
     index: int
     event_id: str | None

@@ -21,7 +21,7 @@ from tenancy.rules.durations import (
 # READONLY, BAD_QUERY_PARAMETER. A retry cannot help. All other errors (memory, load, time-out, proxy) may be temporary.
 STATEMENT_ERRORS: Final = frozenset({36, 46, 47, 60, 62, 164, 457})
 TOO_MANY_ROWS: Final = 158
-# TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED: the query itself is too expensive, also for a retry.
+# TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED: the query itself is too expensive.
 TOO_EXPENSIVE: Final = frozenset({TOO_MANY_ROWS, 159, 160, 241})
 TOO_EXPENSIVE_TEXT: Final = "The query took too much time or memory. A shorter period takes less."
 # Each table with the day that retention compares. Held events may have a wrong clock, so their day of receipt counts.
@@ -111,7 +111,8 @@ class TenantReader:
     ) -> Sequence[Sequence[Any]]:
         """Return the rows of *statement*, which may read *max_rows* rows of tables. 0 is no limit.
 
-        *is_in_order* tells that it reads rows in the order of the sort key up to a LIMIT, and should read few others.
+        *is_in_order* tells that it reads in the order of the sort key up to a LIMIT. Then
+        few rows beyond the LIMIT are read.
 
         Raises:
             ValueError: the statement does not name `{organization_id:UUID}`.

@@ -10,7 +10,7 @@ from tenancy.rules.stored_events import EventFilter, ReceivedPosition, ReceivedR
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.stored_events import IS_WANTED, wanted_parameters
 
-# The index created_at_minmax finds the granules with the seconds, the sort key those with the times.
+# The index created_at_minmax finds the granules with the seconds. The sort key finds those with the times.
 FROM_WINDOW: Final = """
     FROM events
     WHERE organization_id = {organization_id:UUID}

@@ -100,7 +100,7 @@ LIST_STATISTICS: Final = (
     + PAGE_OF_GROUPS
 )
 # The local day of an event is the day in UTC of its time plus the offset from UTC of its span. Spans have no gaps. In
-# the order of their starts, the number of spans that started is the place of the event's one.
+# the order of their starts, the number of spans that started before an event is the place of its span.
 LIST_ZONE_STATISTICS: Final = (
     SELECT_GROUPS
     + """
@@ -124,7 +124,7 @@ LIST_ZONE_STATISTICS: Final = (
     + DIMENSION_COLUMNS
     + PAGE_OF_GROUPS
 )
-MAX_ZONE_ROWS: Final = 100_000_000  # that one query of events may read. ClickHouse refuses more before it reads any.
+MAX_ZONE_ROWS: Final = 100_000_000  # that one query may read. ClickHouse refuses more before it reads any.
 UNLIMITED: Final = 2**63
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 BEGINNING: Final = StatisticsPosition("0", "", "", "", "", "", "")

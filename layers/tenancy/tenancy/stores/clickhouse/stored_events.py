@@ -58,7 +58,7 @@ IS_WANTED: Final = """
     AND (NOT {is_of_device_id:Bool} OR device_id = {wanted_device_id:String})
     AND (NOT {is_of_app_id:Bool} OR app_id = {wanted_app_id:UUID})
 """
-# Counts the searched rows, and returns the two last keys and the first wanted keys.
+# Counts the searched rows, and returns the last two keys and the first wanted keys.
 SEARCH_NEWEST: Final = (
     """
     SELECT any(found), groupArraySorted(2)(key),

@@ -11,7 +11,7 @@ from tenancy.rules.stored_events import END_OF_EVENT_TIMES
 from tenancy.rules.traced_events import FoundEvent, TracedId
 from tenancy.stores.clickhouse.client import TenantReader
 
-# The numbers of the ids that a row answers. A known device and a known time must be equal.
+# The numbers of the ids that a row answers. A device or a time that the client gave must be equal.
 ANSWERED_IDS: Final = """
     arrayJoin(arrayFilter(
         (number, id) -> id.1 = event_id AND (NOT id.2 OR id.3 = device_id)
@@ -48,8 +48,8 @@ TRACE_STORED: Final = (
     ORDER BY number, event_timestamp DESC, device_id, version DESC, created_at LIMIT 1 BY number
 """
 )
-# Held events may have a wrong time. So an id without a time is also searched among those that were received since. No
-# condition on received_at selects rows: it would hide a copy that was received earlier, or its mark `released`.
+# Held events may have a wrong time. So an id without a time is also searched by the time of receipt. No condition on
+# received_at selects rows: it would hide a copy that was received earlier, or its mark `released`.
 TRACE_HELD: Final = (
     """
     SELECT number, device_id, event_timestamp, received_at, reason FROM (
@@ -72,7 +72,10 @@ FIND_LONGEST_DELIVERY: Final = """
 
 
 def trace_stored_events(reader: TenantReader, asked: Sequence[TracedId], *, since: int) -> dict[int, FoundEvent]:
-    """Return the stored events that *asked* names, by the index of their id. Of several the newest one is returned."""
+    """Return the stored events that *asked* names, by the index of their id.
+
+    If several events fit an id, the newest one is returned.
+    """
     return _found(reader.query(TRACE_STORED, _parameters(asked, since)))
 
 
@@ -82,9 +85,9 @@ def trace_held_events(reader: TenantReader, asked: Sequence[TracedId], *, since:
 
 
 def find_longest_delivery(reader: TenantReader, since: datetime) -> float | None:
-    """Return the longest time from receipt to storage in seconds, of rows stored from *since* on.
+    """Return the longest time from receipt to storage in seconds, or None without rows.
 
-    None without any. Clocks of two hosts differ, so it is at least 0.
+    Only rows that were stored from *since* on count. Clocks of two hosts differ, so the result is at least 0.
     """
     [(count, seconds)] = reader.query(FIND_LONGEST_DELIVERY, {"since": int(since.timestamp())})
     return max(0.0, float(seconds)) if count else None

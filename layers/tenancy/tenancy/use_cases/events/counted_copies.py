@@ -14,9 +14,9 @@ ROWS_OF_KEYS: Final = 60_000
 def list_counted_copies(
     reader: TenantReader, keys: Sequence[EventKey]
 ) -> tuple[Sequence[EventKey], Mapping[EventKey, StoredEvent]]:
-    """Return the first of *keys* whose copies take at most `ROWS_OF_KEYS` rows, at least one, and their events.
+    """Return the first of *keys*, at least one, and their events.
 
-    An event that has been erased meanwhile is missing.
+    The query of several keys reads at most `ROWS_OF_KEYS` rows. An event that has been erased meanwhile is missing.
     """
     if not keys:
         return keys, {}

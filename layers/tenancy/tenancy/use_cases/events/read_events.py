@@ -1,4 +1,4 @@
-"""List a tenant's stored events: newest first by their own time, or oldest first by the time of their storage."""
+"""List a tenant's stored events, in the order of their own times or of their storage."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -25,7 +25,7 @@ def read_events(
 ) -> Page[StoredEvent]:
     """Return at most *limit* events of *tenant* after *cursor*, in the order of *query*.
 
-    Each event is there once, as the copy that was received first. A page reads a bounded number of rows
+    Each event is listed once, as the copy that was received first. A page reads a bounded number of rows
     (docs/decisions/0051-reading-events.md). It may be short, and even empty, while more pages follow.
 
     Raises:

@@ -58,7 +58,7 @@ def scan_received(
 def _search(
     reader: TenantReader, wanted: EventFilter, after: ReceivedPosition, span_end: int, *, row_limit: int
 ) -> tuple[list[ReceivedRow], ReceivedPosition]:
-    """Return the wanted rows of the first window that has any, and the position after the window.
+    """Return the rows of the first window with *wanted* events, and the position after it.
 
     All windows together have at most `ROWS_OF_WINDOWS`. After an empty window the next one may be longer.
     """

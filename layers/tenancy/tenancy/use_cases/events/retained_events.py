@@ -14,9 +14,10 @@ from tenancy.stores.postgres.usage import list_left_retentions
 def retained_events(
     db: Database, client: Callable[[], Client], tenant: AdmittedTenant, *, now: datetime
 ) -> TenantReader:
-    """Return a reader of the events of *tenant* that its retention includes, also if older ones are not deleted yet.
+    """Return a reader of the events of *tenant* that its retention includes.
 
-    After a change to a shorter retention the longer one applies for 30 days.
+    It also leaves out older events that are not deleted yet. After a change to a shorter retention the longer one
+    applies for 30 days.
 
     Raises:
         UnavailableError: a store is unreachable.

@@ -1,4 +1,4 @@
-"""Trace events: say where each is, so that a customer can explain a difference."""
+"""Trace events: say where each one is, so that a customer can explain a difference."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -18,15 +18,15 @@ def trace_events(
 ) -> Trace:
     """Return where each of the events *asked* is, in their order.
 
-    An event of another organization is unknown, as one that was never received. An id without a time is searched among
-    the events of the last 7 days.
+    An event of another organization is unknown, like an event that was never received. An id without a time is searched
+    among the events of the last 7 days.
 
     Raises:
         UnavailableError: a store is unreachable.
     """
     reader = retained_events(db, client, tenant, now=now)
     since = milliseconds_of(now - TRACED_SPAN)
-    # Held events first: an event that is released meanwhile is then found in one of both.
+    # Held events first: an event that is released meanwhile is then found in at least one table.
     held = trace_held_events(reader, asked, since=since)
     stored = trace_stored_events(reader, asked, since=since)
     age = find_longest_delivery(reader, now - QUEUE_AGE_SPAN)

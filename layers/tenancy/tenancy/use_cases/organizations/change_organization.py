@@ -60,8 +60,8 @@ def change_organization(
     The new limits and status apply when the change is published, also while an authorizer has cached the old ones. A
     change that changes nothing is published again. If the organization moves to another usage plan, its gateway key in
     that plan is created before the commit. The old key is removed after the authorizer's cache has expired. If the
-    process dies before the commit, the next attempt reuses the new key. A change of tier or overrides also mends a key
-    that is in the wrong plan. The roll-up releases held events later.
+    process dies before the commit, the next attempt reuses the new key. A change of tier or overrides also replaces a
+    key that API Gateway has in the wrong plan. The roll-up releases held events later.
 
     Raises:
         NotFoundError: there is no such organization.
@@ -103,8 +103,8 @@ def _create_key(
 def _is_in_plan(gateway_keys: GatewayKeys, before: Organization, key: str, plan: UsagePlan) -> bool:
     """Tell whether the gateway key *key* of the organization is in *plan*.
 
-    Functions of the release before know no overrides. They move an organization to the plan of its tier. So API Gateway
-    is asked about every other plan.
+    Functions of the release before know no overrides. They move an organization to the plan of its tier. So the
+    function asks API Gateway, unless *plan* is that of the tier.
     """
     if plan is not plan_of(before.entitlements):
         return False

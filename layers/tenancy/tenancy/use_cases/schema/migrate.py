@@ -106,8 +106,8 @@ def migrate(
     apply. ClickHouse's migrations run within that transaction, one statement at a time. A statement may run twice. They
     come first, because PostgreSQL's tables are locked from their migration to the end of the transaction.
 
-    A table that is in use is tried again after a pause, in which the requests that waited behind it run. Pauses grow,
-    and the attempts end. *pause* takes seconds.
+    If a table is in use, the transaction is rolled back and tried again after a pause, in which the waiting requests
+    run. It is tried `LOCK_ATTEMPTS` times. *pause* takes seconds.
 
     Raises:
         MigrationChangedError: an applied migration differs from its file. Nothing was changed.
@@ -122,7 +122,7 @@ def migrate(
 
 
 def _pauses() -> Iterator[float]:
-    """Yield the seconds of each pause. A pause is twice as long as the one before, up to the longest."""
+    """Yield the seconds of each pause, which doubles until the longest one is reached."""
     length = TABLE_FIRST_PAUSE
     while True:
         yield length.total_seconds()

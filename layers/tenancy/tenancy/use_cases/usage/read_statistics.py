@@ -45,9 +45,9 @@ def read_organization_statistics(
     cursor: str | None = None,
     limit: int = MAX_GROUPS,
 ) -> tuple[StatisticsQuery, Page[Statistics]]:
-    """Return the query and a page of the groups of the organization that an operator names (see `read_groups`).
+    """Return the query and a page of the groups of any organization (see `read_groups`).
 
-    *query* is called after the organization was found: an unknown organization is 404, whatever the query.
+    *query* is called after the organization was found. So an unknown organization is 404, also with an invalid query.
 
     Raises:
         NotFoundError: there is no such organization.
