@@ -20,10 +20,10 @@ class MeteredFunction(Function):
         super().__init__(name, function.app)
         self._spent = spent
 
-    def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
         started = time.process_time()
         try:
-            return super().__call__(event)
+            return super().respond(event)
         finally:
             self._spent.append(time.process_time() - started)
 

@@ -52,9 +52,14 @@ class Function:
         self.app = app
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self.app.handler(event, self._context)
+        answer = self.respond(event)
         if isinstance(event, Mapping) and "httpMethod" in event and "statusCode" in answer:
             check_documented(event, answer)
+        return answer
+
+    def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer without the comparison: for stored rows that no function writes, and for measurements."""
+        answer: dict[str, Any] = self.app.handler(event, self._context)
         return answer
 
 

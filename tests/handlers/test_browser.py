@@ -1,8 +1,6 @@
 """Segment's browser SDK in Chromium loses no calls but those that docs/sdks.md names."""
 
 import json
-import os
-import subprocess
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ import pytest
 
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases
+from tests.handlers.client_programs import run_client
 from tests.handlers.clock import StoppedClock
 from tests.handlers.function_server import serving
 from tests.handlers.functions import Function, Start
@@ -83,18 +82,7 @@ def run_node(node: tuple[str, Path]) -> RunNode:
     program, folder = node
 
     def run(*command: str, given: object = None) -> Any:  # noqa: ANN401 - JSON
-        variables = os.environ | {"TMPDIR": str(folder)}  # Chromium is unpacked there once
-        ran = subprocess.run(
-            [program, *command],
-            cwd=folder,
-            env=variables,
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stderr
-        return json.loads(ran.stdout)
+        return json.loads(run_client([program, *command], folder, given=json.dumps(given)))
 
     return run
 

@@ -1,7 +1,6 @@
 """OpenMeter's unmodified Node SDK sends, and each of its events is stored once."""
 
 import json
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import pytest
 from tenancy.rules.events.row import EventRow
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases
+from tests.handlers.client_programs import run_client
 from tests.handlers.function_server import serving
 from tests.handlers.functions import Function, Start
 from tests.handlers.queues import events_in
@@ -46,11 +46,7 @@ def send(start: Start, ingest: Function, acme: Provisioned, node: tuple[str, Pat
     def run(calls: Calls, lost_answers: int = 0) -> Sent:
         with serving(ingest, authorizer=start("authorizer"), lost_answers=range(lost_answers)) as url:
             command = [program, "openmeter.mjs", f"{url}/v1", acme.write_key.text]
-            ran = subprocess.run(
-                command, cwd=folder, input=json.dumps(calls), capture_output=True, text=True, check=False
-            )
-        assert ran.returncode == 0, ran.stderr
-        return Sent(**json.loads(ran.stdout))
+            return Sent(**json.loads(run_client(command, folder, given=json.dumps(calls))))
 
     return run
 

@@ -1,8 +1,6 @@
 """Real SDKs, set up as docs/sdks.md says: each call that an SDK sends is stored once."""
 
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +12,7 @@ import segment.analytics
 
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import ROOT, AwsAccount, Databases
+from tests.handlers.client_programs import run_client
 from tests.handlers.function_server import serving
 from tests.handlers.functions import Function, Start
 from tests.handlers.queues import delivery_of, events_in, messages_in, rows_in
@@ -76,10 +75,8 @@ def _run(snippet: Snippet, code: str, times: int, url: str, program: str, folder
         command, text = [program, "page.mjs", url], json.dumps({"code": code, "calls": times * snippet.calls.total()})
     else:
         command = [program, "--input-type=module", "-"]
-    variables = os.environ | {"TMPDIR": str(folder)}
-    ran = subprocess.run(command, cwd=folder, env=variables, input=text, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return dict(json.loads(ran.stdout)) if snippet.language == BROWSER else {}
+    output = run_client(command, folder, given=text)
+    return dict(json.loads(output)) if snippet.language == BROWSER else {}
 
 
 @pytest.fixture
@@ -141,9 +138,9 @@ def test_node_sdk_loses_no_call(
 
     with serving(ingest) as url:
         command = [program, "unusual.mjs", url, acme.write_key.text, path]
-        sent = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        sent = run_client(command, folder)
 
-    assert (sent.returncode, json.loads(sent.stdout)) == (0, {"delivered": 8, "errors": []}), sent.stderr
+    assert json.loads(sent) == {"delivered": 8, "errors": []}
     rows = events_in(aws.queue_url)
     names = ["a\ufffdb", "cut \ufffd", "NaN", '"Infinity"', "\\u0000", "\u2028", "Placeholder", "Zeros"]
     assert sorted(row.event_name for row in rows) == sorted(names)

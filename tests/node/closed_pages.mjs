@@ -17,11 +17,8 @@ const make = (tab, size = 0) => tab.evaluate(([calls, length]) => {
 }, [CALLS, size]);
 const delivered = (tab) => tab.evaluate(() => Promise.all(window.calls));
 
-async function reloadWithoutSettings(tab, proxy) {
-  proxy.fault = "settings";
-  await tab.reload({ waitUntil: "commit" });
-  await tab.waitForFunction(() => Boolean(window.analytics), undefined, { timeout: 0 });
-}
+// The browser keeps settings in its cache. So these pages never get any.
+const WITHOUT_SETTINGS = ["before settings", "awaited, no settings"];
 
 const SCENARIOS = {
   // The API handles the calls, but the page is closed before the answers arrive.
@@ -66,14 +63,12 @@ const SCENARIOS = {
     return left;
   },
   // The page is closed before the SDK has its settings.
-  async "before settings"({ tab, proxy, close }) {
-    await reloadWithoutSettings(tab, proxy);
+  async "before settings"({ tab, close }) {
     await make(tab);
     await close();
   },
   // The page waits for its calls, and the SDK gets no settings from the API.
-  async "awaited, no settings"({ tab, proxy, close }) {
-    await reloadWithoutSettings(tab, proxy);
+  async "awaited, no settings"({ tab, close }) {
     await make(tab);
     await delivered(tab);
     await close();
@@ -110,10 +105,13 @@ async function run({ setup, scenario, closing }) {
   const shop = await serveShop(() => `${code}\nwindow.analytics = analytics;`);
   const context = await browser.newContext();
   const tab = await context.newPage();
+  tab.on("pageerror", (error) => { throw error; }); // ends the program
   const isBatch = setup.includes("batching");
   const byLink = closing === "link";
   const close = () => byLink ? tab.goto(`${shop.url}/empty`, { timeout: 0 }) : tab.close();
+  if (WITHOUT_SETTINGS.includes(scenario)) proxy.fault = "settings";
   await tab.goto(shop.url, { timeout: 0 });
+  await tab.waitForFunction(() => Boolean(window.analytics), undefined, { timeout: 0 });
   await SCENARIOS[scenario]({ tab, proxy, isBatch, byLink, close });
 
   const next = await context.newPage();

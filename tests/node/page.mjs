@@ -10,7 +10,8 @@ const browser = await launch();
 const tab = await browser.newPage();
 const answered = new Set();
 const hosts = new Set();
-const done = new Promise((resolve) => {
+const done = new Promise((resolve, reject) => {
+  tab.on("pageerror", reject);
   tab.on("request", (request) => hosts.add(new URL(request.url()).host));
   tab.on("response", async (response) => {
     const request = response.request();

@@ -136,19 +136,6 @@ def test_cursor_of_statistics_is_bound_to_its_time_zone() -> None:
                 refused(other, groups.format_cursor(position))
 
 
-def test_cursor_in_utc_is_that_of_the_release_before() -> None:
-    query = StatisticsQuery(period=NOVEMBER, group_by=["day"])
-    before = PagedList(
-        name="statistics",
-        organization_id=ACME,
-        position=StatisticsPosition,
-        parameters=(NOVEMBER.start, NOVEMBER.end, ["day"], StatisticsOrder.KEY, None),
-    )
-    position = StatisticsPosition("0", "2026-11-24", "", "", "", "", "")
-
-    assert query.groups_of(ACME).format_cursor(position) == before.format_cursor(position)
-
-
 def test_page_has_a_cursor_only_if_rows_follow() -> None:
     full, whole = Page.of([1, 2, 3], 2, str), Page.of([1, 2], 2, str)
 

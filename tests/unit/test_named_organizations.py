@@ -12,10 +12,12 @@ from tenancy.errors import TenantMismatchError
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.resolution import (
+    MAX_MENTIONS,
     Mention,
     MentionSource,
     ResolutionOutcome,
     find_id,
+    find_listed_mentions,
     find_mentions,
     resolve,
 )
@@ -210,3 +212,27 @@ def test_top_level_member_of_a_body_is_a_mention(document: bytes, texts: list[st
     assert [(mention.source, mention.text) for mention in find_mentions(document)] == [
         (MentionSource.BODY, text) for text in texts
     ]
+
+
+@pytest.mark.parametrize(
+    ("document", "texts"),
+    [
+        (b'{"ids":[{"organization_id":"acme"},{"organization_id":"acme"},{"organization_id":5}]}', ["acme", "5"]),
+        (b'{"ids":[{"organization\\u005fid":"acme"}]}', ["acme"]),
+        (b'{"ids":[5,null,[],"organization_id",{"organization_id":null}]}', []),
+        (b'{"ids":{"organization_id":"acme"}}', []),
+        (b'{"ids":[[{"organization_id":"acme"}]]}', []),
+        (b'[{"organization_id":"acme"}]', []),
+        (b'{"ids":[{"organization_id":', []),
+        (b'{"organization_id":"\xff"}', []),
+    ],
+    ids=ascii,
+)
+def test_member_of_a_listed_object_is_a_mention(document: bytes, texts: list[str]) -> None:
+    assert [mention.text for mention in find_listed_mentions(document)] == texts
+
+
+def test_mentions_of_listed_objects_are_bounded() -> None:
+    listed = b",".join(b'{"organization_id":"%d"}' % number for number in range(2 * MAX_MENTIONS))
+
+    assert len(find_listed_mentions(b'{"ids":[%b]}' % listed)) == MAX_MENTIONS + 1

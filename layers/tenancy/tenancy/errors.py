@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 BODY: Final = "body"
+QUERY: Final = "query"
 NO_ROUTE_TEXT: Final = "No route has this method and path."  # API Gateway's too (template.yaml)
 PATH: Final = "path"
 ANY_CREDENTIAL_FAULT: Final = (

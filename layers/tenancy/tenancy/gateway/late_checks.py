@@ -10,10 +10,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tenancy.errors import FieldError, InvalidError
+from tenancy.errors import QUERY, FieldError, InvalidError
 from tenancy.rules.members import locate
-
-QUERY = "query"
 
 
 class LateCheck(NamedTuple):

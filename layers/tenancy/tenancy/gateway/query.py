@@ -3,12 +3,11 @@
 from collections.abc import Collection, Iterator
 from itertools import islice
 
-from tenancy.errors import FieldError, InvalidError
+from tenancy.errors import QUERY, FieldError, InvalidError
 from tenancy.gateway.http import Request
 from tenancy.rules.members import MAX_MEMBER_ERRORS, locate
 from tenancy.rules.resolution import ORGANIZATION_MEMBER
 
-QUERY = "query"
 UNKNOWN_QUERY_TEXT = "The route has no such query member. Correct its spelling or omit it."
 REPEATED_QUERY_TEXT = "The query member is repeated. Send it once."
 

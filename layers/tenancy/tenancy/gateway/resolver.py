@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from tenancy.errors import (
     BODY,
     NO_ROUTE_TEXT,
+    QUERY,
     FieldError,
     InvalidError,
     NotFoundError,
@@ -30,14 +31,14 @@ from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.late_checks import QueryMembers
 from tenancy.gateway.mentions import list_mentions
-from tenancy.gateway.query import QUERY, list_query_errors
+from tenancy.gateway.query import list_query_errors
 from tenancy.gateway.recorded_reads import is_recorded
 from tenancy.gateway.rights import Right, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
 from tenancy.rules.json_faults import malformed_json
 from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
-from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id, find_mentions, resolve
+from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id, find_listed_mentions, find_mentions, resolve
 from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
 from tenancy.use_cases.admission.admit import AdmissionGate
 
@@ -165,7 +166,8 @@ def handler_of(
             resolve(caller, mentions, base_domain=base_domain).require_accepted()
             _authorize(route, request, caller)
             body = _read_body(request)
-            resolve(caller, (*mentions, *find_mentions(body)), base_domain=base_domain).require_accepted()
+            named = (*mentions, *find_mentions(body), *find_listed_mentions(body))
+            resolve(caller, named, base_domain=base_domain).require_accepted()
             members = _as_json(request, body)
             app.append_context(caller=admitted, request=request)  # type: ignore[no-untyped-call]
             try:

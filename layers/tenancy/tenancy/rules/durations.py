@@ -37,7 +37,7 @@ TABLE_MAX_PAUSE: Final = timedelta(seconds=8)
 
 # ClickHouse
 CLICKHOUSE_CONNECT_TIMEOUT_SECONDS: Final = 3
-CLICKHOUSE_QUERY_TIMEOUT_SECONDS: Final = 25  # of the 29 s after which API Gateway gives up
+CLICKHOUSE_QUERY_TIMEOUT_SECONDS: Final = 20  # of the 29 s after which API Gateway gives up
 CLICKHOUSE_LAST_ANSWER_SECONDS: Final = 2  # in which the server says that it ended a query at its limit
 MIGRATION_QUERY_TIMEOUT_SECONDS: Final = 280  # of migrate's time-out of 300 s
 SCHEDULED_QUERY_TIMEOUT_SECONDS: Final = 800  # of the time-out of 900 s of erase, privacy_jobs and roll_up

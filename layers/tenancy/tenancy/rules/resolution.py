@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -87,6 +87,8 @@ class _Named(msgspec.Struct, frozen=True):
 
 
 _decoder: Final = msgspec.json.Decoder(_Named)
+_members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,22 @@ def find_mentions(document: bytes) -> tuple[Mention, ...]:
         return ()
     try:
         return find_body_mention(_decoder.decode(document).organization_id)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ()
+
+
+def find_listed_mentions(document: bytes) -> tuple[Mention, ...]:
+    """Return the mentions in objects of lists at the top level of a JSON *document*, each text once.
+
+    At most `MAX_MENTIONS` and one more are returned.
+    """
+    if MEMBER_BYTES not in document and UNICODE_ESCAPE not in document:
+        return ()
+    try:
+        lists = [bytes(value) for value in _members_decoder.decode(document).values() if bytes(value)[:1] == b"["]
+        items = (bytes(item) for each in lists for item in _list_decoder.decode(each))
+        found = (mention for item in items for mention in find_mentions(item))
+        return tuple(islice(dict.fromkeys(found), MAX_MENTIONS + 1))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
 

@@ -91,17 +91,13 @@ class StatisticsQuery:
         return self.zone in UTC_ZONES
 
     def groups_of(self, organization_id: UUID) -> PagedList[StatisticsPosition]:
-        """Return the list of the organization's groups.
-
-        Cursors in UTC are those of the release before, which knew no other zone.
-        """
+        """Return the list of the organization's groups."""
         grouped = sorted(set(self.group_by))
-        zones = () if self.zone == UTC_ZONE else (self.zone,)
         return PagedList(
             name="statistics",
             organization_id=organization_id,
             position=StatisticsPosition,
-            parameters=(self.period.start, self.period.end, grouped, self.order, self.app_id, *zones),
+            parameters=(self.period.start, self.period.end, grouped, self.order, self.app_id, self.zone),
         )
 
     def position_of(self, group: Statistics) -> StatisticsPosition:

@@ -162,7 +162,7 @@ def _recent(value: str, dates: list[str]) -> str:
     if value not in dates:
         return value
     is_start = value == dates[0] and len(dates) > 1
-    return (NOW.date() + timedelta(days=-30 if is_start else 2)).isoformat()
+    return (NOW.date() + timedelta(days=-29 if is_start else 2)).isoformat()
 
 
 def _map_texts(value: Any, change: Callable[[str], str | None]) -> Any:  # noqa: ANN401 - JSON

@@ -98,7 +98,7 @@ class LocalGateway:
             context = {name: str(value) for name, value in policy["context"].items()}
             event["requestContext"]["authorizer"] = {**context, "principalId": policy["principalId"]}
             gateway_key = policy["usageIdentifierKey"]
-        response = _response(self._functions[request.route.function](event), gateway_key)
+        response = _response(self._functions[request.route.function].respond(event), gateway_key)
         if response.is_success and request.route.name == DELETE_ORGANIZATION:
             self.state.set_status(OrganizationStatus.ACTIVE)  # a deleted organization could attempt nothing else
         return response

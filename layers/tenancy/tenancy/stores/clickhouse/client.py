@@ -23,7 +23,7 @@ STATEMENT_ERRORS: Final = frozenset({36, 46, 47, 60, 62, 164, 457})
 TOO_MANY_ROWS: Final = 158
 # TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED: the query itself is too expensive.
 TOO_EXPENSIVE: Final = frozenset({TOO_MANY_ROWS, 159, 160, 241})
-TOO_EXPENSIVE_TEXT: Final = "The query took too much time or memory. A shorter period takes less."
+TOO_EXPENSIVE_TEXT: Final = "The query took too much time or memory. Ask for a shorter period or for fewer rows."
 # Each table with the day that retention compares. Held events may have a wrong clock, so their day of receipt counts.
 TENANT_TABLES: Final = MappingProxyType(
     {
