@@ -34,8 +34,16 @@ MUTANTS: Final = (
         name="the body is not compared with the credential",
         safeguard="principal first",
         file=f"{CORE}/gateway/resolver.py",
-        old="resolve(caller, (*mentions, *find_mentions(body)), base",
-        new="resolve(caller, mentions, base",
+        old="named = (*mentions, *find_mentions(body), ",
+        new="named = (*mentions, ",
+        caught_by=expected_tests.ATTACKS,
+    ),
+    Mutant(
+        name="an object in a list of the body is not compared with the credential",
+        safeguard="principal first",
+        file=f"{CORE}/gateway/resolver.py",
+        old=", *find_listed_mentions(body))",
+        new=")",
         caught_by=expected_tests.ATTACKS,
     ),
     Mutant(
