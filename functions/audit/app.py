@@ -11,6 +11,7 @@ from tenancy.gateway.answer_types import PageAnswer
 from tenancy.gateway.answers import answers
 from tenancy.gateway.documents.audit import (
     CSV,
+    CSV_HEADERS,
     AuditEntryAnswer,
     AuditQuery,
     VerificationAnswer,
@@ -37,7 +38,7 @@ app = api()
 
 @app.get("/audit")
 @for_tenants(AUDIT_READ)
-@answers(PageAnswer[AuditEntryAnswer], media_types=(CSV,))
+@answers(PageAnswer[AuditEntryAnswer], media_types=(CSV,), headers=CSV_HEADERS)
 def list_own(query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of the caller's organization, newest entry first."""
     tenant = tenant_of(app)
@@ -54,7 +55,7 @@ def verify_own(query: Annotated[VerifyQuery, Query()]) -> dict[str, Any]:
 
 @app.get("/organizations/<organization_id>/audit")
 @for_operators
-@answers(PageAnswer[AuditEntryAnswer], media_types=(CSV,))
+@answers(PageAnswer[AuditEntryAnswer], media_types=(CSV,), headers=CSV_HEADERS)
 def list_one(organization_id: Id, query: Annotated[AuditQuery, Query()]) -> Response[str]:
     """List the audit log of one organization for the operator, newest entry first."""
     return answer_page(read_page(organization_id, query), query)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from scripts.openapi.headers import TEXT
 from scripts.openapi.problems import OF_ROUTES_WITH_CREDENTIAL
 from scripts.openapi.routes import DeployedRoute
 from tenancy.errors import (
@@ -80,6 +81,34 @@ SETTINGS: Final = {
         },
     },
 }
+OBJECT: Final = {"type": "object"}
+DOCUMENT: Final = {
+    "type": "object",
+    "description": "An OpenAPI document. The OpenAPI specification describes its members.",
+    "required": ["openapi", "info", "jsonSchemaDialect", "servers", "tags", "paths", "components"],
+    "properties": {
+        "openapi": {"type": "string", "pattern": r"^3\.1\."},
+        "info": {
+            "type": "object",
+            "required": ["title", "version", "description"],
+            "properties": {"title": TEXT, "version": TEXT, "description": TEXT},
+        },
+        "jsonSchemaDialect": {"type": "string", "format": "uri"},
+        "servers": {"type": "array", "items": OBJECT},
+        "tags": {"type": "array", "items": OBJECT},
+        "paths": {"type": "object", "additionalProperties": OBJECT},
+        "components": OBJECT,
+    },
+}
+SHORT_DOCUMENT: Final = {
+    "openapi": "3.1.1",
+    "info": {"title": "Tenancy API", "version": "1.0.0", "description": "The API of an attribution platform."},
+    "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+    "servers": [{"url": "/v1"}],
+    "tags": [{"name": "Health"}],
+    "paths": {"/health": {"get": {"operationId": "get_health", "responses": {"200": {"description": "Done."}}}}},
+    "components": {},
+}
 CALL: Final = {
     "type": "object",
     "description": "A call of a Segment SDK. It may have any member.",
@@ -109,6 +138,7 @@ class DirectRoute:
     """A route without a resolver.
 
     *bodies* are the schemas of the body by media type. *answer* is the schema of the answer, or None for an empty one.
+    *example* is the answer that the document shows, if docs/api.md shows none. *headers* are those of `Answers`.
     *sampled* is the route of its samples, if it is an alias.
     """
 
@@ -116,6 +146,8 @@ class DirectRoute:
     security: list[dict[str, list[str]]]
     status: int = 200
     answer: dict[str, Any] | None = None
+    example: Mapping[str, Any] | None = None
+    headers: Mapping[str, bool] = field(default_factory=dict)
     bodies: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     parameters: tuple[dict[str, Any], ...] = ()
     sampled: str | None = None
@@ -170,7 +202,12 @@ def _routes() -> dict[str, DirectRoute]:
     return {
         "GET /health": DirectRoute(refusals=(InvalidError,), security=[], answer=_const_status()),
         "GET /openapi.json": DirectRoute(
-            refusals=(InvalidError,), security=[], answer={"type": "object"}, has_not_modified=True
+            refusals=(InvalidError,),
+            security=[],
+            answer=DOCUMENT,
+            example=SHORT_DOCUMENT,
+            headers={"ETag": True, "Cache-Control": True},
+            has_not_modified=True,
         ),
         "POST /events": DirectRoute(
             refusals=OF_ROUTES_WITH_CREDENTIAL,
@@ -186,6 +223,7 @@ def _routes() -> dict[str, DirectRoute]:
             refusals=(NotFoundError, TenantMismatchError, RateLimitedError),
             security=[],
             answer=SETTINGS,
+            headers={"Cache-Control": True},
             parameters=({"name": "writeKey", "in": "path", "required": True, "schema": {"type": "string"}},),
         ),
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.openapi.direct_routes import list_schemas
+from scripts.openapi.headers import list_used_headers
 from scripts.openapi.operations import Operations
 from scripts.openapi.routes import ROOT, list_routes
 from scripts.openapi.schemas import list_used
@@ -51,13 +52,6 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
         "description": "A write key as user name, without a password. SDKs may send `writeKey` in the body instead.",
     },
 }
-HEADERS: Final[dict[str, Any]] = {
-    "X-Request-Id": {"description": "Quote it when you report a problem.", "schema": {"type": "string"}},
-    "Retry-After": {"description": "Seconds until a retry.", "schema": {"type": "integer", "minimum": 1}},
-    "RateLimit": {"description": '`"rpm";r=<left>;t=<seconds>`', "schema": {"type": "string"}},
-    "RateLimit-Policy": {"description": '`"rpm";q=<limit>;w=60`', "schema": {"type": "string"}},
-    "ETag": {"description": "The version of the answer.", "schema": {"type": "string"}},
-}
 
 
 def make_document() -> dict[str, Any]:
@@ -83,7 +77,7 @@ def make_document() -> dict[str, Any]:
         "components": {
             "schemas": list_used([paths, responses], schemas),
             "responses": dict(sorted(responses.items())),
-            "headers": HEADERS,
+            "headers": list_used_headers([paths, responses]),
             "securitySchemes": SECURITY_SCHEMES,
         },
     }

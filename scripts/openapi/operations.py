@@ -7,16 +7,24 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler.api_gateway import Route as ResolverRoute
 from pydantic import BaseModel
 
+from scripts.openapi.answer_examples import find_examples
 from scripts.openapi.direct_routes import JSON, DirectRoute, find_direct_route
 from scripts.openapi.examples import Sample, Section, list_samples, section_of
-from scripts.openapi.problems import OF_ROUTES_WITH_CREDENTIAL, Problems
+from scripts.openapi.headers import header_references
+from scripts.openapi.problems import OF_ROUTES_WITH_CREDENTIAL, RATE_HEADERS, Problems
 from scripts.openapi.routes import DeployedRoute, find_resolver_route, load_function
 from scripts.openapi.schemas import Schemas, clean_schema, without_null
 from tenancy.gateway.answers import answers_of
 from tenancy.gateway.rights import Callers, callers_of
 
+DONE: Final = "Done."
 OPENAPI: Final = "3.1.0"  # in which Powertools writes its part
-NOT_MODIFIED: Final = {"description": "Not Modified", "headers": {"ETag": {"$ref": "#/components/headers/ETag"}}}
+ORGANIZATION: Final = {
+    "name": "X-Organization-ID",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "format": "uuid", "description": "The credential's own organization."},
+}
 IF_NONE_MATCH: Final = {
     "name": "if-none-match",
     "in": "header",
@@ -48,13 +56,16 @@ class Operations:
         samples = list_samples(route, route.path)
         summary = str(resolved.func.__doc__).partition("\n")[0]
         answer = None if declared.document is None else self.schemas.of_type(declared.document)
+        named = [] if callers.permission is None else [ORGANIZATION]
+        headers = _headers(route, declared.headers)
+        content = _content(route, answer, section.answer, declared.media_types)
         return {
             **_head(route, section, summary),
             "security": _security(callers),
-            **_request(described.get("parameters", []), described.get("requestBody"), samples),
+            **_request([*described.get("parameters", []), *named], described.get("requestBody"), samples),
             "responses": {
-                str(declared.status): _success(answer, section.answer, declared.media_types, has_credential=True),
-                **self.problems.responses_of((*OF_ROUTES_WITH_CREDENTIAL, *declared.refusals)),
+                str(declared.status): {"description": DONE, "headers": headers, **content},
+                **self.problems.responses_of(route, (*OF_ROUTES_WITH_CREDENTIAL, *declared.refusals)),
             },
         }
 
@@ -80,16 +91,21 @@ class Operations:
         samples = list_samples(route, direct.sampled or route.path)
         content = {name: {"schema": schema} for name, schema in direct.bodies.items()}
         body = {"required": True, "content": content} if content else None
-        has_credential = bool(direct.security)
-        parameters = [*direct.parameters, *([IF_NONE_MATCH] if direct.has_not_modified else [])]
+        parameters = [
+            *direct.parameters,
+            *([IF_NONE_MATCH] if direct.has_not_modified else []),
+            *([ORGANIZATION] if route.is_admitted else []),
+        ]
+        headers = _headers(route, direct.headers)
+        content = _content(route, direct.answer, direct.example or section.answer)
         return {
             **_head(route, section, section.purpose),
             "security": direct.security,
             **_request(parameters, body, samples),
             "responses": {
-                str(direct.status): _success(direct.answer, section.answer, (), has_credential=has_credential),
-                **({"304": NOT_MODIFIED} if direct.has_not_modified else {}),
-                **self.problems.responses_of(direct.refusals),
+                str(direct.status): {"description": DONE, "headers": headers, **content},
+                **({"304": {"description": "Not Modified", "headers": headers}} if direct.has_not_modified else {}),
+                **self.problems.responses_of(route, direct.refusals),
             },
         }
 
@@ -166,14 +182,26 @@ def _is_of(sample: Sample, media_type: str) -> bool:
     return media_type == JSON or sample.headers.get("content-type", "").partition(";")[0] == media_type
 
 
-def _success(
-    answer: dict[str, Any] | None, example: object, media_types: tuple[str, ...], *, has_credential: bool
+def _headers(route: DeployedRoute, headers: Mapping[str, bool]) -> dict[str, Any]:
+    """Return the headers of an answer to a request that succeeded, which was counted."""
+    always = [name for name, is_fixed in headers.items() if is_fixed]
+    return header_references(["X-Request-Id", *(RATE_HEADERS if route.is_admitted else ()), *always], headers)
+
+
+def _content(
+    route: DeployedRoute, answer: dict[str, Any] | None, example: object, media_types: Iterable[str] = ()
 ) -> dict[str, Any]:
-    names = ("X-Request-Id", *(("RateLimit", "RateLimit-Policy") if has_credential else ()))
-    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    """Return the body of an answer in JSON and in other *media_types*, which are text."""
     if answer is None:
-        return {"description": "Done. The answer has no body.", "headers": headers}
-    shown = {"examples": {"documented": {"value": example}}} if example is not None else {}
-    content: dict[str, Any] = {JSON: {"schema": answer, **shown}}
-    content |= {each: {"schema": {"type": "string"}} for each in media_types}
-    return {"description": "Done.", "headers": headers, "content": content}
+        return {}
+    shown = {JSON: example, **find_examples(route)}
+    schemas = {JSON: answer, **{each: {"type": "string"} for each in media_types}}
+    return {
+        "content": {
+            media_type: {
+                "schema": schema,
+                **({"examples": {"documented": {"value": value}}} if (value := shown.get(media_type)) else {}),
+            }
+            for media_type, schema in schemas.items()
+        }
+    }

@@ -6,10 +6,12 @@ Each refusal has a schema. Each set of refusals with one status has a response.
 import inspect
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from scripts.openapi.routes import read_template
+from scripts.openapi.gateway_refusals import SentRefusal, list_gateway_refusals
+from scripts.openapi.headers import header_references
+from scripts.openapi.routes import DeployedRoute
 from tenancy.errors import (
     LOCATION_MAX_CHARACTERS,
     MAX_ERRORS,
@@ -36,7 +38,8 @@ PROBLEM: Final = "application/problem+json"
 INSTANCE: Final = "/v1/organizations/current"
 REQUEST_ID: Final = "41d6558d-f87f-4729-9630-fe0413541091"
 UPGRADE_URL: Final = "https://example.com/upgrade"
-THROTTLED: Final = "THROTTLED"  # API Gateway's own refusal, for any route
+RATE_HEADERS: Final = ("RateLimit", "RateLimit-Policy")  # of each answer to a request that was counted
+RARE_HEADERS: Final = ("WWW-Authenticate", "RateLimit")  # of some responses with the same codes
 # Any route can answer with these, because they do not depend on the request.
 OF_ALL_ROUTES: Final = (InternalError, UnavailableError)
 OF_ROUTES_WITH_CREDENTIAL: Final = (
@@ -97,6 +100,12 @@ FIELD_ERROR_SCHEMA: Final[dict[str, Any]] = {
         "message": {"type": "string", "maxLength": MESSAGE_MAX_CHARACTERS},
     },
 }
+GATEWAY_MESSAGE_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "A refusal of API Gateway in its own form, which has no code.",
+    "required": ["message"],
+    "properties": {"message": {"type": "string"}},
+}
 
 
 class Problems:
@@ -104,46 +113,64 @@ class Problems:
 
     def __init__(self) -> None:
         """Begin with the schemas that all refusals share."""
-        self.schemas: dict[str, Any] = {"FieldError": FIELD_ERROR_SCHEMA, "Problem": PROBLEM_SCHEMA}
+        self.schemas: dict[str, Any] = {
+            "FieldError": FIELD_ERROR_SCHEMA,
+            "GatewayMessage": GATEWAY_MESSAGE_SCHEMA,
+            "Problem": PROBLEM_SCHEMA,
+        }
         self.responses: dict[str, Any] = {}
 
-    def responses_of(self, refusals: Iterable[type[Refusal]]) -> dict[str, Any]:
+    def responses_of(self, route: DeployedRoute, refusals: Iterable[type[Refusal]]) -> dict[str, Any]:
         """Return the responses of an operation with *refusals*, by status.
 
-        API Gateway may throttle each operation.
+        API Gateway refuses some requests itself.
         """
-        examples: dict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
+        found: dict[int, list[SentRefusal]] = defaultdict(list)
         every: tuple[type[Refusal], ...] = (*refusals, *OF_ALL_ROUTES)
-        for each in every:
-            examples[each.status][each.code] = example_of(each)
-        throttled = throttled_example()
-        examples[throttled["status"]][throttled["code"]] = throttled
-        return {str(status): self._response(status, shown) for status, shown in sorted(examples.items())}
-
-    def _response(self, status: int, examples: dict[str, dict[str, Any]]) -> dict[str, str]:
-        name = ".".join((str(status), *sorted(examples)))
-        if name not in self.responses:
-            self.responses[name] = self._new_response(examples)
-        return {"$ref": f"#/components/responses/{name}"}
-
-    def _new_response(self, examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        references = [self._schema(code, examples[code]) for code in sorted(examples)]
-        headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
-        if all("retry_after" in each for each in examples.values()):
-            headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+        own = [refusal_of(each) for each in every]
+        for each in (*own, *list_gateway_refusals(REQUEST_ID, has_authorizer=route.has_authorizer)):
+            found[each.status].append(each)
+        counted = {each.status for each in own} if route.is_admitted else set()
         return {
-            "description": " or ".join(dict.fromkeys(each["title"] for each in examples.values())),
-            "headers": headers,
-            "content": {
-                PROBLEM: {
-                    "schema": references[0] if len(references) == 1 else {"anyOf": references},
-                    "examples": {code: {"value": examples[code]} for code in sorted(examples)},
-                }
-            },
+            str(status): self._response(status, found[status], RATE_HEADERS if status in counted else ())
+            for status in sorted(found)
         }
 
-    def _schema(self, code: str, example: dict[str, Any]) -> dict[str, str]:
+    def _response(self, status: int, refusals: list[SentRefusal], rate: Iterable[str]) -> dict[str, str]:
+        """Return a reference to the response of a status. Each code of *refusals* has the example that comes first."""
+        sent = [each.headers for each in refusals]
+        headers = header_references(frozenset.intersection(*sent), frozenset.union(*sent, rate))
+        shown = {(each.media_type, each.body.get("code")): each for each in reversed(refusals)}
+        examples = sorted(shown.values(), key=lambda each: each.name)
+        rare = [each for each in RARE_HEADERS if each in headers]
+        name = ".".join((str(status), *(each.name for each in examples), *rare))
+        titles = [each.body.get("title", each.body["message"]) for each in examples]
+        response = {
+            "description": " or ".join(dict.fromkeys(titles)),
+            "headers": headers,
+            "content": self._content(examples),
+        }
+        if self.responses.setdefault(name, response) != response:
+            raise ValueError(f"Two responses are named {name}.")
+        return {"$ref": f"#/components/responses/{name}"}
+
+    def _content(self, examples: list[SentRefusal]) -> dict[str, Any]:
+        """Return the media types of the refusals *examples*."""
+        content = {}
+        for media_type in sorted({each.media_type for each in examples}, reverse=True):
+            shown = [each for each in examples if each.media_type == media_type]
+            references = [self._schema(each.body) for each in shown]
+            content[media_type] = {
+                "schema": references[0] if len(references) == 1 else {"anyOf": references},
+                "examples": {each.name: {"value": each.body} for each in shown},
+            }
+        return content
+
+    def _schema(self, example: Mapping[str, Any]) -> dict[str, str]:
         """Return a reference to the schema of a refusal, with the types of the example."""
+        if "code" not in example:
+            return {"$ref": "#/components/schemas/GatewayMessage"}
+        code = example["code"]
         name = f"Problem.{code}"
         known = PROBLEM_SCHEMA["properties"]
         members = {each: _type_of(value) for each, value in example.items() if each not in known}
@@ -178,12 +205,11 @@ def example_of(refusal: type[Refusal]) -> dict[str, Any]:
     return document
 
 
-def throttled_example() -> dict[str, Any]:
-    """Return the refusal with which API Gateway throttles, from the template."""
-    response = read_template()["Resources"]["Api"]["Properties"]["GatewayResponses"][THROTTLED]
-    text = response["ResponseTemplates"]["application/json"].replace("$context.requestId", REQUEST_ID)
-    document: dict[str, Any] = json.loads(text)
-    return document
+def refusal_of(refusal: type[Refusal]) -> SentRefusal:
+    """Return a refusal as the gateway sends it."""
+    body = example_of(refusal)
+    headers = frozenset({"X-Request-Id", *(["Retry-After"] if "retry_after" in body else [])})
+    return SentRefusal(name=refusal.code, status=refusal.status, media_type=PROBLEM, headers=headers, body=body)
 
 
 def _type_of(value: object) -> dict[str, Any]:

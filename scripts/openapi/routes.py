@@ -16,6 +16,8 @@ from tenancy.settings import OPTIONAL, VARIABLES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PREFLIGHT: Final = "OPTIONS"
+WITHOUT_AUTHORIZER: Final = "NONE"
+OF_ADMISSION: Final = "REDIS_PATIENCE_MS"  # a variable of the functions that admit requests
 # Functions read their variables when they are loaded, and connect at their first request. No server is at this address.
 NOWHERE: Final = {
     "AWS_ACCESS_KEY_ID": "none",
@@ -34,11 +36,16 @@ _TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedRoute:
-    """A route of the template. *function* is the folder of its function."""
+    """A route of the template.
+
+    *function* is the folder of its function. *is_admitted* tells that the function admits the request.
+    """
 
     method: str
     path: str
     function: str
+    has_authorizer: bool = True
+    is_admitted: bool = True
 
     def __str__(self) -> str:
         """Return method and path, such as `GET /usage`."""
@@ -61,6 +68,8 @@ def list_routes() -> list[DeployedRoute]:
             method=event["Properties"]["Method"],
             path=event["Properties"]["Path"],
             function=properties["CodeUri"].removeprefix("functions/"),
+            has_authorizer=event["Properties"].get("Auth", {}).get("Authorizer") != WITHOUT_AUTHORIZER,
+            is_admitted=OF_ADMISSION in properties.get("Environment", {}).get("Variables", {}),
         )
         for properties in functions
         if "CodeUri" in properties

@@ -9,16 +9,36 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from scripts.openapi.document import DIALECT, FILES, READABLE, SERVED, format_document, make_document
 from scripts.openapi.examples import list_answers, section_of
+from scripts.openapi.gateway_refusals import OF_THE_AUTHORIZER, TOO_LARGE, WITHOUT_ROUTE
+from scripts.openapi.headers import UNLISTED, header_references
+from scripts.openapi.problems import PROBLEM
 from scripts.openapi.routes import DeployedRoute, list_routes
 from tenancy.gateway.answers import answers_of
 from tenancy.gateway.rights import for_operators
 from tests.docs.test_api_reference import SECTIONS, STAGE
 from tests.given import ROOT
-from tests.handlers.documented import operations, read_document, resolved, validator
-from tests.template.template import FOLDERS, routes
+from tests.handlers.documented import check_documented, operations, read_document, resolved, validator
+from tests.template.template import FOLDERS, RESOURCES, routes
 
+GATEWAY = RESOURCES["Api"]["Properties"]["GatewayResponses"]
+HEALTH = {"httpMethod": "GET", "path": "/health"}
+HEALTHY: dict[str, Any] = {
+    "statusCode": 200,
+    "headers": {"Content-Type": "application/json", "X-Request-Id": "r-1"},
+    "body": '{"status": "ok"}',
+}
+# docs/api.md shows only parts of this answer.
+WITHOUT_EXAMPLE = {("POST", "/events/trace", "application/json")}
 MAX_SERVED_BYTES = 500_000  # a tenth of the largest answer
 NAMES = sorted(operations())
+
+
+def operations_with(name: str) -> list[tuple[str, str]]:
+    """Return the operations that can have the gateway response *name*."""
+    public = {(route["Method"], route["Path"]) for each in FOLDERS for route in routes(each) if "Auth" in route}
+    if name in WITHOUT_ROUTE:
+        return []
+    return [route for route in NAMES if name not in OF_THE_AUTHORIZER or route not in public]
 
 
 @pytest.fixture(scope="module")
@@ -102,19 +122,86 @@ def test_operation_has_an_example_of_its_body(method: str, path: str) -> None:
     assert [name for name, each in body.get("content", {}).items() if not each.get("examples")] == []
 
 
+@pytest.mark.parametrize(("method", "path"), NAMES)
+def test_2xx_with_a_body_has_an_example(method: str, path: str) -> None:
+    missing = {
+        (method, path, media_type)
+        for status, response in operations()[method, path]["responses"].items()
+        for media_type, content in resolved(response).get("content", {}).items()
+        if status.startswith("2") and not content.get("examples")
+    }
+
+    assert missing <= WITHOUT_EXAMPLE
+
+
+@pytest.mark.parametrize(("method", "path"), NAMES)
+def test_operation_of_tenants_takes_their_organization(method: str, path: str) -> None:
+    operation = operations()[method, path]
+    schemes = {scheme for each in operation["security"] for scheme in each}
+
+    is_taken = "X-Organization-ID" in {each["name"] for each in operation.get("parameters", [])}
+
+    assert is_taken == (schemes - {"platformKey"} != set() or "{writeKey}" in path)
+
+
+@pytest.mark.parametrize("name", [name for name, each in GATEWAY.items() if "StatusCode" in each])
+def test_gateway_response_is_in_the_operations(name: str) -> None:
+    """A new type in the template is expected in each operation, with the body and headers of the template."""
+    refusal = GATEWAY[name]
+    [(media_type, text)] = refusal["ResponseTemplates"].items()
+    sent = {key.lower(): value for key, value in refusal["ResponseParameters"]["Headers"].items()}
+
+    for route in operations_with(name):
+        response = resolved(operations()[route]["responses"][str(refusal["StatusCode"])])
+        schema = response["content"][sent.get("content-type", media_type).strip("'")]["schema"]
+        described = {key.lower(): resolved(each)["required"] for key, each in response["headers"].items()}
+
+        assert [error.message for error in validator(schema).iter_errors(json.loads(text))] == [], route
+        assert set(sent) - UNLISTED <= set(described), route
+        assert {key for key, is_required in described.items() if is_required} <= set(sent), route
+
+
+@pytest.mark.parametrize("route", NAMES)
+def test_too_large_request_has_the_form_of_aws(route: tuple[str, str]) -> None:
+    response = resolved(operations()[route]["responses"][str(TOO_LARGE.status)])
+
+    schema = response["content"][TOO_LARGE.media_type]["schema"]
+
+    assert validator(schema).is_valid(TOO_LARGE.body)
+    assert [key for key, each in response["headers"].items() if resolved(each)["required"]] == []
+    assert TOO_LARGE.name not in GATEWAY  # AWS ignores a template for it
+
+
+def test_answer_with_an_unknown_header_fails() -> None:
+    answer = {**HEALTHY, "headers": {**HEALTHY["headers"], "Server-Timing": "1"}}
+
+    with pytest.raises(AssertionError, match="server-timing"):
+        check_documented(HEALTH, answer)
+
+
+def test_answer_without_a_required_header_fails() -> None:
+    with pytest.raises(AssertionError, match="x-request-id"):
+        check_documented(HEALTH, {**HEALTHY, "headers": {"Content-Type": "application/json"}})
+
+
+def test_undescribed_header_is_named() -> None:
+    with pytest.raises(LookupError, match="Server-Timing"):
+        header_references(["Server-Timing"])
+
+
 def test_each_refusal_of_the_reference_is_in_the_document() -> None:
     """The table of docs/api.md and the document name the same codes."""
     text = (ROOT / "docs/api.md").read_text()
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ") and line[2:5].isdigit()]
     documented = {
-        (status.partition(".")[0], code)
-        for status in read_document()["components"]["responses"]
-        for code in status.split(".")[1:]
+        (str(example["value"]["status"]), example["value"]["code"])
+        for response in read_document()["components"]["responses"].values()
+        for example in response["content"].get(PROBLEM, {}).get("examples", {}).values()
     }
 
     listed = {(row[0].removeprefix("| "), row[1].strip("`")) for row in rows}
 
-    assert listed - {("415", "malformed_request")} == documented  # API Gateway's own, for media types it refuses
+    assert listed == documented
 
 
 def test_undocumented_route_is_named() -> None:

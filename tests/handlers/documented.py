@@ -1,7 +1,7 @@
 """Compares each answer of a function with docs/openapi.json.
 
-Every test that calls a function also checks the document. A member, a status or a code that the document does not have
-fails the test.
+Every test that calls a function also checks the document. A member, a header, a status or a code that the document does
+not have fails the test. So does a required header that the answer lacks.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
+from scripts.openapi.headers import UNLISTED
 from tests.given import ROOT
 
 COMPONENTS = "#/components/"
@@ -118,7 +119,16 @@ def check_documented(event: Mapping[str, Any], answer: Mapping[str, Any]) -> Non
     assert status in responses, f"{method} {path} answers {status}, which docs/openapi.json does not have"
     headers = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
     headers |= {name.lower(): values[-1] for name, values in (answer.get("multiValueHeaders") or {}).items()}
+    _check_headers(method, path, status, set(headers))
     _check_body(method, path, status, headers.get("content-type", ""), answer["body"])
+
+
+def _check_headers(method: str, path: str, status: str, sent: set[str]) -> None:
+    described = resolved(operations()[method, path]["responses"][status])["headers"]
+    required = {name.lower() for name, each in described.items() if resolved(each)["required"]}
+    unknown = sent - {name.lower() for name in described} - UNLISTED
+    assert unknown == set(), f"{method} {path} answers {status} with {sorted(unknown)}, which docs/openapi.json lacks"
+    assert required <= sent, f"{method} {path} answers {status} without {sorted(required - sent)}"
 
 
 def _check_body(method: str, path: str, status: str, content_type: str, body: str) -> None:

@@ -1,6 +1,7 @@
 """Fuzz operations by schemathesis, with a fixed seed and a fixed number of requests.
 
-A 5xx fails, and so does a status, a header or a body that the document does not have.
+A 5xx fails, and so does a status, a media type or a body that the document does not have. schemathesis checks of the
+headers those that the document declares. `check_documented` also refuses the others, as in every test of a function.
 """
 
 from collections.abc import Mapping

@@ -3,14 +3,16 @@
 A route without the decorator `answers` is in no document: `make openapi` and the tests fail for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 
 from tenancy.errors import Refusal
 
 ANSWERS: Final = "answers"
+NO_HEADERS: Final[Mapping[str, bool]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,20 +20,28 @@ class Answers:
     """The answer of a route to a request that succeeded, and the refusals of its own.
 
     *document* is the type of the answer, or None for an answer without a body. *media_types* are those that the client
-    may request instead of JSON. The refusals of all routes with a credential are not in *refusals*.
+    may request instead of JSON. *headers* are the route's own ones by name: True if each answer has it. The
+    refusals of all routes with a credential are not in *refusals*.
     """
 
     document: object
     status: int
     refusals: tuple[type[Refusal], ...]
     media_types: tuple[str, ...]
+    headers: Mapping[str, bool]
 
 
 def answers[F: Callable[..., Any]](
-    document: object, *refusals: type[Refusal], status: int = HTTPStatus.OK, media_types: tuple[str, ...] = ()
+    document: object,
+    *refusals: type[Refusal],
+    status: int = HTTPStatus.OK,
+    media_types: tuple[str, ...] = (),
+    headers: Mapping[str, bool] = NO_HEADERS,
 ) -> Callable[[F], F]:
     """Document the answer of the decorated route and the *refusals* of its own."""
-    declared = Answers(document=document, status=int(status), refusals=refusals, media_types=media_types)
+    declared = Answers(
+        document=document, status=int(status), refusals=refusals, media_types=media_types, headers=headers
+    )
 
     def mark(function: F) -> F:
         vars(function)[ANSWERS] = declared

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Literal, TypedDict
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from tenancy.use_cases.audit.read_audit import Verification
 OPERATOR: Final = CallerKind.OPERATOR.value
 MAX_SEQUENCE: Final = 2**63 - 1
 CSV: Final = "text/csv; charset=utf-8"
+CSV_HEADERS: Final = MappingProxyType({"Content-Disposition": False, "X-Next-Cursor": False})  # JSON has none
 PAGE_SIZES: Final = {"json": MAX_PAGE, "csv": 5_000}  # maximum and default. A page of long lines ends early.
 
 CSV_COLUMNS: Final = (

@@ -1,0 +1,83 @@
+"""Examples of answers that docs/api.md does not show as a whole, made by the code that answers."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from scripts.openapi.routes import DeployedRoute
+from tenancy.gateway.documents.audit import CSV, AuditQuery, entries_answer
+from tenancy.gateway.documents.deletions import certificates_document
+from tenancy.rules.audit_chain import AuditEntry
+from tenancy.rules.cursors import Page
+from tenancy.rules.deletion import Certificate, Deletion, ErasureCount, certificate_text
+from tenancy.use_cases.deletion.read_certificate import Certificates
+
+JSON: Final = "application/json"
+NOON: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ORGANIZATION_ID: Final = UUID("0d5cba04-b25b-4dc4-a4fc-f23bd9d7f5fb")
+OTHER_ID: Final = UUID("85d6ad4a-83d8-4085-8535-3ddddda605b4")
+COUNT: Final = ErasureCount(left={"clickhouse": {"daily_statistics": 0, "events": 0, "held_events": 0}}, found={})
+
+
+def find_examples(route: DeployedRoute) -> Mapping[str, Any]:
+    """Return the examples of the answer of *route* by media type."""
+    match str(route):
+        case "GET /audit" | "GET /organizations/{organization_id}/audit":
+            return {CSV: make_csv()}
+        case "GET /organizations/{organization_id}/deletion-certificate":
+            return {JSON: make_certificates()}
+    return {}
+
+
+def make_csv() -> str:
+    """Return a page of an audit log as CSV."""
+    entry = AuditEntry(
+        id=OTHER_ID,
+        organization_id=ORGANIZATION_ID,
+        occurred_at=NOON,
+        actor_kind="operator",
+        actor_id=OTHER_ID,
+        action="organization.tier_changed",
+        target="starter to growth",
+        outcome="done",
+        code="",
+        count=1,
+        request_id="8577ffe4-919f-47e6-9b1e-80abcfa18cf3",
+        personal_digest=b"",
+        salt=None,
+        source_address=None,
+        sequence=1,
+        seal=bytes(32),
+    )
+    page = Page(rows=[entry], has_more=False, cursor_after=lambda _: "")
+    _, _, body = entries_answer(page, AuditQuery(format="csv"))
+    return body
+
+
+def make_certificates() -> dict[str, Any]:
+    """Return the certificate of an erasure, and one later count of it."""
+    certificates = [make_certificate(NOON), make_certificate(NOON + timedelta(days=7))]
+    return certificates_document(
+        Certificates(certificates=certificates, are_valid=True, signing_key="alias/tenancy-signing")
+    )
+
+
+def make_certificate(counted_at: datetime) -> Certificate:
+    """Return a certificate of what was counted at *counted_at*. Its signature is made up."""
+    deletion = Deletion(
+        organization_id=ORGANIZATION_ID,
+        generation=1,
+        deleted_at=NOON - timedelta(days=30),
+        purge_at=NOON,
+        tombstone_at=NOON,
+        erased_at=NOON,
+    )
+    return Certificate(
+        id=OTHER_ID,
+        organization_id=ORGANIZATION_ID,
+        generation=deletion.generation,
+        issued_at=counted_at,
+        text=certificate_text(deletion, COUNT, erased_at=NOON, counted_at=counted_at),
+        signature=bytes(64),
+    )

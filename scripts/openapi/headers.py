@@ -1,0 +1,51 @@
+"""The headers of answers that the document describes.
+
+The headers of CORS are for browsers, and those of the body follow from it. The document does not list them.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+UNLISTED: Final = frozenset(
+    {"access-control-allow-origin", "access-control-expose-headers", "content-length", "content-type"}
+)
+PREFIX: Final = "#/components/headers/"
+REFERENCE: Final = re.compile(f'"{PREFIX}([^"]+)"')
+OPTIONAL: Final = ".optional"  # ends the name of a component for a header that some answers lack
+TEXT: Final = {"type": "string"}
+HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "X-Request-Id": {"description": "Quote it when you report a problem.", "schema": TEXT},
+    "Retry-After": {"description": "Seconds until a retry.", "schema": {"type": "integer", "minimum": 1}},
+    "RateLimit": {"description": '`"rpm";r=<left>;t=<seconds>`', "schema": TEXT},
+    "RateLimit-Policy": {"description": '`"rpm";q=<limit>;w=60`', "schema": TEXT},
+    "ETag": {"description": "The version of the answer.", "schema": TEXT},
+    "Cache-Control": {"description": "How long a cache may keep the answer.", "schema": TEXT},
+    "Content-Disposition": {"description": "The name of the file. Only CSV has it.", "schema": TEXT},
+    "X-Next-Cursor": {"description": "The cursor of the next page of CSV, if there is one.", "schema": TEXT},
+    "WWW-Authenticate": {"description": "The scheme of the credential, from API Gateway.", "schema": TEXT},
+}
+
+
+def header_references(required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the headers of an answer: those that it always has, and those that it may have.
+
+    Raises:
+        LookupError: `HEADERS` does not describe one of them.
+    """
+    names = {**dict.fromkeys(optional, OPTIONAL), **dict.fromkeys(required, "")}
+    unknown = sorted(set(names) - set(HEADERS))
+    if unknown:
+        raise LookupError(f"scripts/openapi/headers.py does not describe {', '.join(unknown)}.")
+    return {name: {"$ref": f"{PREFIX}{name}{names[name]}"} for name in HEADERS if name in names}
+
+
+def list_used_headers(document: object) -> dict[str, Any]:
+    """Return the components of the headers to which *document* refers."""
+    used = set(REFERENCE.findall(json.dumps(document)))
+    return {name: _component(name) for name in sorted(used)}
+
+
+def _component(name: str) -> dict[str, Any]:
+    return {**HEADERS[name.removesuffix(OPTIONAL)], "required": not name.endswith(OPTIONAL)}
