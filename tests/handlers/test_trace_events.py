@@ -1,12 +1,14 @@
 """POST /v1/events/trace: one answer for each id, in their order."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tenancy.rules.traced_events import TracedId
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
+from tenancy.rules.traced_events import MAX_TRACED_IDS, TracedId
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.traced_events import trace_stored_events
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -43,7 +45,8 @@ def events(databases: Databases, acme: Provisioned) -> EventTables:
 
 
 def request_of(owner: Provisioned, *ids: object) -> Event:
-    return called_by(with_body(sample("usage", "trace_events"), {"ids": list(ids)}), tenant_of(owner))
+    body = json.dumps({"ids": list(ids)}, ensure_ascii=False).encode()
+    return called_by(with_body(sample("usage", "trace_events"), body), tenant_of(owner))
 
 
 def traced(usage: Function, owner: Provisioned, *ids: Mapping[str, object]) -> list[dict[str, Any]]:
@@ -143,6 +146,22 @@ def test_device_and_time_must_fit(usage: Function, events: EventTables, acme: Pr
 
     assert [each["state"] for each in found] == ["unknown", "stored", "stored", "unknown", "unknown"]
     assert found[2]["device_id"] == "it's"
+
+
+@pytest.mark.parametrize("character", ["'", "\\", "`", "\t", "\n", "\x7f", "é", "€", "😀"])
+def test_100_longest_names_are_traced(
+    usage: Function, events: EventTables, acme: Provisioned, now: datetime, character: str
+) -> None:
+    names = [f"{character * (NAME_MAX_CHARACTERS - 3)}{number:03}" for number in range(MAX_TRACED_IDS)]
+    time = now - HOUR
+    events.insert(*({"event_id": each, "device_id": each, "event_timestamp": time} for each in names[::2]))
+
+    found = traced(
+        usage, acme, *({"event_id": each, "device_id": each, "event_timestamp": text(time)} for each in names)
+    )
+
+    assert [each["state"] for each in found] == ["stored", "unknown"] * (MAX_TRACED_IDS // 2)
+    assert [each["device_id"] for each in found] == names
 
 
 def test_events_of_another_organization_are_unknown(

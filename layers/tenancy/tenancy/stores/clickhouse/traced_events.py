@@ -5,11 +5,12 @@ Times of events are milliseconds since 1970. An id without a time is searched am
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from tenancy.rules.stored_events import END_OF_EVENT_TIMES
 from tenancy.rules.traced_events import FoundEvent, TracedId
 from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.clickhouse.parameter_size import split_by_size
 
 # The numbers of the ids that a row answers. A device or a time that the client gave must be equal.
 ANSWERED_IDS: Final = """
@@ -76,12 +77,12 @@ def trace_stored_events(reader: TenantReader, asked: Sequence[TracedId], *, sinc
 
     If several events fit an id, the newest one is returned.
     """
-    return _found(reader.query(TRACE_STORED, _parameters(asked, since)))
+    return _trace(reader, TRACE_STORED, asked, since)
 
 
 def trace_held_events(reader: TenantReader, asked: Sequence[TracedId], *, since: int) -> dict[int, FoundEvent]:
     """Return the held events that *asked* names, as `trace_stored_events` does."""
-    return _found(reader.query(TRACE_HELD, _parameters(asked, since)))
+    return _trace(reader, TRACE_HELD, asked, since)
 
 
 def find_longest_delivery(reader: TenantReader, since: datetime) -> float | None:
@@ -93,28 +94,41 @@ def find_longest_delivery(reader: TenantReader, since: datetime) -> float | None
     return max(0.0, float(seconds)) if count else None
 
 
+def _trace(
+    reader: TenantReader, statement: LiteralString, asked: Sequence[TracedId], since: int
+) -> dict[int, FoundEvent]:
+    found: dict[int, FoundEvent] = {}
+    searched = 0
+    for part in split_by_size(asked, lambda each: (*_asked(each), each.event_id)):
+        found |= _found(reader.query(statement, _parameters(part, since)), searched)
+        searched += len(part)
+    return found
+
+
+def _asked(each: TracedId) -> tuple[str, bool, str, bool, int]:
+    return (
+        each.event_id,
+        each.device_id is not None,
+        each.device_id or "",
+        each.event_timestamp is not None,
+        each.event_timestamp or 0,
+    )
+
+
 def _parameters(asked: Sequence[TracedId], since: int) -> Mapping[str, Any]:
     has_unknown_time = any(each.event_timestamp is None for each in asked)
     return {
-        "asked": [
-            (
-                each.event_id,
-                each.device_id is not None,
-                each.device_id or "",
-                each.event_timestamp is not None,
-                each.event_timestamp or 0,
-            )
-            for each in asked
-        ],
+        "asked": list(map(_asked, asked)),
         "event_ids": [each.event_id for each in asked],
         "times": [each.event_timestamp for each in asked if each.event_timestamp is not None],
         "since": since if has_unknown_time else END_OF_EVENT_TIMES,
     }
 
 
-def _found(rows: Sequence[Sequence[Any]]) -> dict[int, FoundEvent]:
+def _found(rows: Sequence[Sequence[Any]], first: int) -> dict[int, FoundEvent]:
+    """Return the events of *rows*. Their ids are numbered from 1 on, and *first* is the index of the first one."""
     return {
-        number - 1: FoundEvent(
+        first + number - 1: FoundEvent(
             device_id=device_id,
             event_timestamp=event_timestamp.replace(tzinfo=UTC),
             received_at=received_at.replace(tzinfo=UTC),
