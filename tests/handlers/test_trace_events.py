@@ -190,17 +190,49 @@ def test_event_past_the_retention_is_unknown(
     assert states(traced(usage, acme, {"event_id": "1", "event_timestamp": text(old)})) == [("unknown", None)]
 
 
+def queue_of(usage: Function, acme: Provisioned) -> dict[str, Any]:
+    queue: dict[str, Any] = answer_of(usage(request_of(acme, {"event_id": "1"}))).document["queue"]
+    return queue
+
+
 def test_age_of_the_queue_is_that_of_recent_rows(
     usage: Function, events: EventTables, acme: Provisioned, now: datetime
 ) -> None:
-    def age() -> object:
-        return answer_of(usage(request_of(acme, {"event_id": "1"}))).document["queue"]["age_seconds"]
-
     events.insert({"received_at": now - HOUR, "created_at": now - timedelta(minutes=16)})
-    before = age()
+    before = queue_of(usage, acme)
     events.insert({"received_at": now - timedelta(minutes=3), "created_at": now - timedelta(minutes=1)})
 
-    assert (before, age()) == (None, 120)
+    assert before == {"age_seconds": None, "last_stored_at": text(now - timedelta(minutes=16))}
+    assert queue_of(usage, acme) == {"age_seconds": 120, "last_stored_at": text(now - timedelta(minutes=1))}
+
+
+def test_one_redriven_letter_does_not_age_the_queue(
+    usage: Function, events: EventTables, acme: Provisioned, now: datetime
+) -> None:
+    stored = {"created_at": now - timedelta(minutes=1)}
+    usual = ({"event_id": str(number), "received_at": now - timedelta(seconds=65), **stored} for number in range(200))
+    events.insert({"event_id": "redriven", "received_at": now - 9 * DAY, **stored}, *usual)
+
+    assert queue_of(usage, acme)["age_seconds"] == 5
+
+
+@pytest.mark.parametrize(("age", "is_found"), [(HOUR, True), (5 * HOUR, True), (6.9 * DAY, True), (7.1 * DAY, False)])
+def test_last_storage_is_found_within_7_days(
+    usage: Function,
+    events: EventTables,
+    acme: Provisioned,
+    globex: Provisioned,
+    now: datetime,
+    age: timedelta,
+    *,
+    is_found: bool,
+) -> None:
+    events.insert({"event_timestamp": now - 8 * DAY, "created_at": now - age - DAY})
+    events.insert({"event_timestamp": now - 8 * DAY, "created_at": now - age})
+    EventTables(events.databases, globex).insert({"event_timestamp": now - DAY, "created_at": now - HOUR / 2})
+
+    stored = text(now - age) if is_found else None
+    assert queue_of(usage, acme) == {"age_seconds": None, "last_stored_at": stored}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tenancy.rules.stored_events import EventFilter, EventOrder
+from tenancy.rules.cursors import Page
+from tenancy.rules.stored_events import EventFilter, EventOrder, StoredEvent
 from tenancy.use_cases.events.received_events import ROWS_OF_WINDOWS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
@@ -144,9 +145,11 @@ def test_page_of_one_crowded_second_is_bounded(databases: Databases, acme: Provi
     second = NOW - timedelta(minutes=1)
     fill(events, [acme.organization.id], rows=2 * ROWS_OF_WINDOWS, inserts=1, created_at=int(second.timestamp()))
 
-    pages, cursor = [], None
+    pages: list[tuple[Page[StoredEvent], int]] = []
+    cursor = None
     while not pages or pages[-1][0].has_more:
         pages.append(events.counted_page(EventFilter(event_name="unknown"), RECEIVED, cursor=cursor, limit=100))
+        assert pages[-1][0].next_cursor != cursor
         cursor = pages[-1][0].next_cursor
     full, rows = events.counted_page(ALL, RECEIVED, limit=100)
 

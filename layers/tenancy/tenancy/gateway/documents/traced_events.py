@@ -88,9 +88,13 @@ class TracedEventAnswer(TypedDict):
 
 
 class QueueAnswer(TypedDict):
-    """The queue. *age_seconds* is null if no event was stored in the last 15 minutes."""
+    """The queue, by the organization's stored events.
+
+    *age_seconds* is null if no event was stored in the last 15 minutes, *last_stored_at* if none was in 7 days.
+    """
 
     age_seconds: int | None
+    last_stored_at: Time | None
 
 
 class TraceAnswer(TypedDict):
@@ -105,7 +109,10 @@ def trace_document(trace: Trace) -> dict[str, Any]:
     age = trace.queue_age_seconds
     return {
         "events": [_event(event) for event in trace.events],
-        "queue": {"age_seconds": None if age is None else round(age)},
+        "queue": {
+            "age_seconds": None if age is None else round(age),
+            "last_stored_at": format_time(trace.last_stored_at) if trace.last_stored_at else None,
+        },
     }
 
 
