@@ -8,9 +8,11 @@ from uuid import UUID
 from scripts.openapi.routes import DeployedRoute
 from tenancy.gateway.documents.audit import CSV, AuditQuery, entries_answer
 from tenancy.gateway.documents.deletions import certificates_document
+from tenancy.gateway.documents.traced_events import trace_document
 from tenancy.rules.audit_chain import AuditEntry
 from tenancy.rules.cursors import Page
 from tenancy.rules.deletion import Certificate, Deletion, ErasureCount, certificate_text
+from tenancy.rules.traced_events import EventState, FoundEvent, Trace, TracedEvent, TracedId
 from tenancy.use_cases.deletion.read_certificate import Certificates
 
 JSON: Final = "application/json"
@@ -27,7 +29,19 @@ def find_examples(route: DeployedRoute) -> Mapping[str, Any]:
             return {CSV: make_csv()}
         case "GET /organizations/{organization_id}/deletion-certificate":
             return {JSON: make_certificates()}
+        case "POST /events/trace":
+            return {JSON: make_trace()}
     return {}
+
+
+def make_trace() -> dict[str, Any]:
+    """Return the answer for a stored event and an unknown one."""
+    found = FoundEvent(device_id="device-1", event_timestamp=NOON, received_at=NOON + timedelta(milliseconds=412))
+    events = [
+        TracedEvent(asked=TracedId(event_id="order-1"), state=EventState.STORED, found=found),
+        TracedEvent(asked=TracedId(event_id="order-2"), state=EventState.UNKNOWN, found=None),
+    ]
+    return trace_document(Trace(events=events, queue_age_seconds=1, last_stored_at=NOON + timedelta(seconds=1)))
 
 
 def make_csv() -> str:

@@ -17,9 +17,9 @@ SERVED: Final = ROOT / "functions/health/openapi.json"
 FILES: Final[dict[Path, bool]] = {READABLE: True, SERVED: False}  # True: indented
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DESCRIPTION: Final = (
-    "The API of a multi-tenant attribution platform. docs/api.md explains each route. `POST` and `PATCH` take JSON "
-    "with any Content-Type, unless the operation names others. Each path also answers `OPTIONS` (CORS) without a "
-    "credential. Answers may get new members."
+    "The API of a multi-tenant platform for attribution, analytics and metering. docs/api.md explains each route. "
+    "`POST` and `PATCH` take JSON with any Content-Type, unless the operation names others. Each path also answers "
+    "`OPTIONS` (CORS) without a credential. Answers may get new members."
 )
 SECURITY_SCHEMES: Final[dict[str, Any]] = {
     "platformKey": {

@@ -101,6 +101,7 @@ def test_page_ends_at_4_mb(usage: Function, events: EventTables, acme: Provision
             pages += 1
             if not answer.document["pagination"]["has_more"]:
                 break
+            assert answer.document["pagination"]["next_cursor"] not in {None, query.get("cursor")}
             query["cursor"] = answer.document["pagination"]["next_cursor"]
         assert sorted(found) == [row["event_id"] for row in rows]
         assert pages > 1

@@ -1,12 +1,14 @@
 """POST /v1/events/trace: one answer for each id, in their order."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tenancy.rules.traced_events import TracedId
+from tenancy.rules.texts import NAME_MAX_CHARACTERS
+from tenancy.rules.traced_events import MAX_TRACED_IDS, TracedId
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.traced_events import trace_stored_events
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -43,7 +45,8 @@ def events(databases: Databases, acme: Provisioned) -> EventTables:
 
 
 def request_of(owner: Provisioned, *ids: object) -> Event:
-    return called_by(with_body(sample("usage", "trace_events"), {"ids": list(ids)}), tenant_of(owner))
+    body = json.dumps({"ids": list(ids)}, ensure_ascii=False).encode()
+    return called_by(with_body(sample("usage", "trace_events"), body), tenant_of(owner))
 
 
 def traced(usage: Function, owner: Provisioned, *ids: Mapping[str, object]) -> list[dict[str, Any]]:
@@ -145,6 +148,22 @@ def test_device_and_time_must_fit(usage: Function, events: EventTables, acme: Pr
     assert found[2]["device_id"] == "it's"
 
 
+@pytest.mark.parametrize("character", ["'", "\\", "`", "\t", "\n", "\x7f", "é", "€", "😀"])
+def test_100_longest_names_are_traced(
+    usage: Function, events: EventTables, acme: Provisioned, now: datetime, character: str
+) -> None:
+    names = [f"{character * (NAME_MAX_CHARACTERS - 3)}{number:03}" for number in range(MAX_TRACED_IDS)]
+    time = now - HOUR
+    events.insert(*({"event_id": each, "device_id": each, "event_timestamp": time} for each in names[::2]))
+
+    found = traced(
+        usage, acme, *({"event_id": each, "device_id": each, "event_timestamp": text(time)} for each in names)
+    )
+
+    assert [each["state"] for each in found] == ["stored", "unknown"] * (MAX_TRACED_IDS // 2)
+    assert [each["device_id"] for each in found] == names
+
+
 def test_events_of_another_organization_are_unknown(
     usage: Function, events: EventTables, acme: Provisioned, globex: Provisioned, now: datetime
 ) -> None:
@@ -171,17 +190,49 @@ def test_event_past_the_retention_is_unknown(
     assert states(traced(usage, acme, {"event_id": "1", "event_timestamp": text(old)})) == [("unknown", None)]
 
 
+def queue_of(usage: Function, acme: Provisioned) -> dict[str, Any]:
+    queue: dict[str, Any] = answer_of(usage(request_of(acme, {"event_id": "1"}))).document["queue"]
+    return queue
+
+
 def test_age_of_the_queue_is_that_of_recent_rows(
     usage: Function, events: EventTables, acme: Provisioned, now: datetime
 ) -> None:
-    def age() -> object:
-        return answer_of(usage(request_of(acme, {"event_id": "1"}))).document["queue"]["age_seconds"]
-
     events.insert({"received_at": now - HOUR, "created_at": now - timedelta(minutes=16)})
-    before = age()
+    before = queue_of(usage, acme)
     events.insert({"received_at": now - timedelta(minutes=3), "created_at": now - timedelta(minutes=1)})
 
-    assert (before, age()) == (None, 120)
+    assert before == {"age_seconds": None, "last_stored_at": text(now - timedelta(minutes=16))}
+    assert queue_of(usage, acme) == {"age_seconds": 120, "last_stored_at": text(now - timedelta(minutes=1))}
+
+
+def test_one_redriven_letter_does_not_age_the_queue(
+    usage: Function, events: EventTables, acme: Provisioned, now: datetime
+) -> None:
+    stored = {"created_at": now - timedelta(minutes=1)}
+    usual = ({"event_id": str(number), "received_at": now - timedelta(seconds=65), **stored} for number in range(200))
+    events.insert({"event_id": "redriven", "received_at": now - 9 * DAY, **stored}, *usual)
+
+    assert queue_of(usage, acme)["age_seconds"] == 5
+
+
+@pytest.mark.parametrize(("age", "is_found"), [(HOUR, True), (5 * HOUR, True), (6.9 * DAY, True), (7.1 * DAY, False)])
+def test_last_storage_is_found_within_7_days(
+    usage: Function,
+    events: EventTables,
+    acme: Provisioned,
+    globex: Provisioned,
+    now: datetime,
+    age: timedelta,
+    *,
+    is_found: bool,
+) -> None:
+    events.insert({"event_timestamp": now - 8 * DAY, "created_at": now - age - DAY})
+    events.insert({"event_timestamp": now - 8 * DAY, "created_at": now - age})
+    EventTables(events.databases, globex).insert({"event_timestamp": now - DAY, "created_at": now - HOUR / 2})
+
+    stored = text(now - age) if is_found else None
+    assert queue_of(usage, acme) == {"age_seconds": None, "last_stored_at": stored}
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,18 @@ def test_query_of_more_than_64_mib_is_refused(front: Served) -> None:
     assert status == 413
 
 
+def test_parameter_above_the_servers_limit_is_refused(front: Served) -> None:
+    def length_of(value: str) -> tuple[int, bytes]:
+        form = f'--b\r\nContent-Disposition: form-data; name="param_text"\r\n\r\n{value}\r\n--b--\r\n'
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        return front.ask(form.encode(), headers, query="SELECT length({text:String})")[:2]
+
+    status, text = length_of("é" * 65_536 + "xx")
+
+    assert length_of("é" * 65_536 + "x") == (200, b"131073\n")
+    assert (status, text[:11]) == (500, b"Code: 1000.")
+
+
 def test_form_without_a_boundary_is_refused(front: Served) -> None:
     status = front.ask(b"x", {"Content-Type": "multipart/form-data"})[0]
 

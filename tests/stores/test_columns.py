@@ -193,7 +193,10 @@ def test_the_bytes_of_an_event_are_those_of_its_texts(databases: Databases, tabl
 
 @pytest.mark.parametrize(
     ("statement", "computed"),
-    [(INSERT_RELEASED, ["received_at"]), (INSERT_MARKED, ["event_timestamp", "received_at"])],
+    [
+        (INSERT_RELEASED, ["received_at", "created_at"]),
+        (INSERT_MARKED, ["event_timestamp", "received_at", "created_at"]),
+    ],
     ids=["due", "marked"],
 )
 def test_a_release_inserts_every_column_of_an_event(statement: str, computed: list[str]) -> None:
@@ -201,7 +204,8 @@ def test_a_release_inserts_every_column_of_an_event(statement: str, computed: li
 
     selected = result_columns(statement)
 
-    assert sorted(inserted) == sorted(EVENT_COLUMNS)
+    assert sorted(inserted) == sorted([*EVENT_COLUMNS, "created_at"])
+    assert "nowInBlock('UTC')" in statement
     assert [column for column, value in zip(inserted, selected, strict=True) if column != value] == computed
 
 

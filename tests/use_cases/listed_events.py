@@ -20,13 +20,15 @@ RECEIVED: Final = EventOrder.RECEIVED
 
 @dataclass
 class CountingClient:
-    """A client that adds up the rows that its queries read, from the summary of each."""
+    """A client that counts its queries, and the rows that they read, from the summary of each."""
 
     client: Client
     rows_read: int = field(default=0)
+    statements: int = field(default=0)
 
     def query(self, statement: str, **options: Any) -> Any:  # noqa: ANN401 - of the driver
         result = self.client.query(statement, **options)
+        self.statements += 1
         self.rows_read += int(result.summary["read_rows"])
         return result
 
@@ -82,7 +84,20 @@ class EventTables:
     ) -> tuple[Page[StoredEvent], int]:
         """Return a page, and the rows that ClickHouse read for it."""
         client = CountingClient(self.databases.clickhouse)
-        page = read_events(
+        return self.page_by(client, wanted, order, now=now, cursor=cursor, limit=limit), client.rows_read
+
+    def page_by(
+        self,
+        client: CountingClient,
+        wanted: EventFilter,
+        order: EventOrder,
+        *,
+        now: datetime = NOW,
+        cursor: str | None = None,
+        limit: int,
+    ) -> Page[StoredEvent]:
+        """Return a page that *client* reads."""
+        return read_events(
             self.databases.functions,
             lambda: client,  # type: ignore[arg-type,return-value]
             tenant_of(self.owner),
@@ -91,7 +106,6 @@ class EventTables:
             cursor=cursor,
             limit=limit,
         )
-        return page, client.rows_read
 
     def pages(
         self, wanted: EventFilter = ALL, order: EventOrder = EventOrder.EVENT_TIMESTAMP, *, limit: int = 100

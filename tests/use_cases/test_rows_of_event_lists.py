@@ -1,16 +1,17 @@
 """The rows that ClickHouse reads for a page of events, from the summaries of the queries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from tenancy.rules.stored_events import EventFilter, EventOrder
+from tenancy.rules.cursors import Page
+from tenancy.rules.stored_events import EventFilter, EventOrder, StoredEvent
 from tenancy.use_cases.events.received_events import ROWS_OF_WINDOWS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
-from tests.use_cases.listed_events import ALL, NOW, RECEIVED, EventTables
+from tests.use_cases.listed_events import ALL, NOW, RECEIVED, CountingClient, EventTables
 
 GRANULE = 8_192
 MAX_ROWS = 200_000
@@ -31,6 +32,27 @@ INSERT = """
              min_insert_block_size_bytes = 0
 """
 SPAN = timedelta(hours=6)
+MAX_STATEMENTS = 100
+# A part of events whose times are random, and which are stored in the order of their numbers. One in 100 is late by up
+# to a day, if *late*. One in 100 is rare.
+INSERT_UNORDERED = """
+    INSERT INTO events (organization_id, event_id, device_id, event_name, event_timestamp, received_at, created_at,
+                        version, device_names, user_names)
+    SELECT {organization:UUID}, concat({part:String}, '-', toString(number)), concat('d', toString(rand(1) % 1000)),
+           if(number % 100 = 0, 'rare', 'usual'),
+           fromUnixTimestamp64Milli(
+               {start:Int64}
+                   + if({late:Bool} AND rand(2) % 100 = 0, -toInt64(rand64(3) % 86400000),
+                        toInt64(rand64(4) % {span:Int64})),
+               'UTC'
+           ) AS moment,
+           moment, toDateTime({stored:UInt32} + intDiv(number * {stored_seconds:UInt32}, {rows:UInt32}), 'UTC'),
+           1, [], []
+    FROM numbers({rows:UInt32})
+    SETTINGS optimize_on_insert = 0, max_block_size = 1000000, min_insert_block_size_rows = 4000000,
+             min_insert_block_size_bytes = 0
+"""
+RARE = EventFilter(event_name="rare")
 
 
 def fill(events: EventTables, organizations: Sequence[UUID], *, rows: int, inserts: int, created_at: int = 0) -> None:
@@ -70,6 +92,31 @@ def count_rows(
     return counts
 
 
+def fill_unordered(
+    events: EventTables,
+    part: int,
+    *,
+    start: timedelta,
+    span: timedelta,
+    stored: timedelta,
+    stored_span: timedelta,
+    rows: int,
+    late: bool = False,
+) -> None:
+    """Insert a part of *rows* events that happened from *start* ago on, and were stored from *stored* ago on."""
+    parameters = {
+        "organization": events.owner.organization.id,
+        "part": str(part),
+        "late": late,
+        "start": int((NOW - start).timestamp() * 1000),
+        "span": span // timedelta(milliseconds=1),
+        "stored": int((NOW - stored).timestamp()),
+        "stored_seconds": stored_span // timedelta(seconds=1),
+        "rows": rows,
+    }
+    events.databases.clickhouse.command(INSERT_UNORDERED, parameters=parameters)
+
+
 @pytest.mark.parametrize(
     ("others", "rows", "inserts"),
     [pytest.param(0, 2_000_000, 3, id="alone"), pytest.param(999, 20_000, 5, id="one of 1,000 with 20 million")],
@@ -98,9 +145,11 @@ def test_page_of_one_crowded_second_is_bounded(databases: Databases, acme: Provi
     second = NOW - timedelta(minutes=1)
     fill(events, [acme.organization.id], rows=2 * ROWS_OF_WINDOWS, inserts=1, created_at=int(second.timestamp()))
 
-    pages, cursor = [], None
+    pages: list[tuple[Page[StoredEvent], int]] = []
+    cursor = None
     while not pages or pages[-1][0].has_more:
         pages.append(events.counted_page(EventFilter(event_name="unknown"), RECEIVED, cursor=cursor, limit=100))
+        assert pages[-1][0].next_cursor != cursor
         cursor = pages[-1][0].next_cursor
     full, rows = events.counted_page(ALL, RECEIVED, limit=100)
 
@@ -108,3 +157,86 @@ def test_page_of_one_crowded_second_is_bounded(databases: Databases, acme: Provi
     assert [page.rows for page, _ in pages if page.rows] == []
     assert (len(full.rows), full.has_more) == (100, True)
     assert max(rows, *(read for _, read in pages)) <= MAX_ROWS
+
+
+@pytest.fixture
+def unmerged(databases: Databases, acme: Provisioned) -> Iterator[EventTables]:
+    databases.clickhouse.command("SYSTEM STOP MERGES events")
+    yield EventTables(databases, acme)
+    databases.clickhouse.command("SYSTEM START MERGES events")
+
+
+@pytest.mark.parametrize("has_same_times", [False, True])
+@pytest.mark.parametrize(
+    ("wanted", "order", "fewest"),
+    [(RARE, EventOrder.EVENT_TIMESTAMP, 60), (ALL, RECEIVED, 600), (RARE, RECEIVED, 300)],
+)
+def test_pages_of_overlapping_parts_are_bounded(
+    unmerged: EventTables, wanted: EventFilter, order: EventOrder, fewest: int, *, has_same_times: bool
+) -> None:
+    for number in range(10):
+        stored = timedelta(hours=30 - 2 * number)
+        happened = timedelta(hours=30) if has_same_times else stored
+        span = timedelta(hours=2)
+        fill_unordered(
+            unmerged, number, start=happened, span=span, stored=stored, stored_span=span, rows=60_000, late=True
+        )
+
+    counts = count_rows(unmerged, wanted, order, [100] * 8)
+
+    assert parts_of(unmerged) == 10
+    assert [read for _, read in counts if read > MAX_ROWS] == []
+    assert sum(found for found, _ in counts) >= fewest
+
+
+def test_import_is_listed_in_bounded_pages(unmerged: EventTables) -> None:
+    fill_unordered(
+        unmerged,
+        0,
+        start=timedelta(days=28),
+        span=timedelta(days=27),
+        stored=timedelta(hours=6),
+        stored_span=timedelta(minutes=10),
+        rows=500_000,
+    )
+
+    pages = count_pages(unmerged, ALL, 25)
+
+    assert [read for _, read, _ in pages if read > MAX_ROWS] == []
+    assert [statements for _, _, statements in pages if statements > MAX_STATEMENTS] == []
+    assert sum(found for found, _, _ in pages) >= 25 * 50
+
+
+@pytest.mark.parametrize("stored_seconds", [0, 48 * 3600 - 60])
+def test_statements_of_sparse_and_crowded_lists_are_bounded(unmerged: EventTables, stored_seconds: int) -> None:
+    stored = timedelta(seconds=stored_seconds or 60)
+    rows = 300 if stored_seconds else 300_000
+    fill_unordered(
+        unmerged,
+        0,
+        start=stored,
+        span=timedelta(hours=1),
+        stored=stored,
+        stored_span=timedelta(seconds=stored_seconds),
+        rows=rows,
+    )
+
+    pages = count_pages(unmerged, RARE, 10)
+
+    assert [statements for _, _, statements in pages if statements > MAX_STATEMENTS] == []
+    assert [read for _, read, _ in pages if read > MAX_ROWS] == []
+    assert sum(found for found, _, _ in pages) >= 3
+
+
+def count_pages(events: EventTables, wanted: EventFilter, number: int) -> list[tuple[int, int, int]]:
+    """Return the events, the rows and the statements of at most *number* pages in the order of storage."""
+    counts: list[tuple[int, int, int]] = []
+    cursor = None
+    for _ in range(number):
+        client = CountingClient(events.databases.clickhouse)
+        page = events.page_by(client, wanted, RECEIVED, cursor=cursor, limit=100)
+        counts.append((len(page.rows), client.rows_read, client.statements))
+        cursor = page.next_cursor
+        if not page.has_more:
+            break
+    return counts

@@ -48,6 +48,7 @@ NOT_SETTINGS = frozenset(
         "stacktrace",
     }
 )
+MAX_FIELD_BYTES = 128 * 1024 + 1  # http_max_field_value_size. A server accepts one byte more than this setting says.
 SETTING_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
@@ -63,6 +64,7 @@ class Code(IntEnum):
     QUERY_IS_TOO_LARGE = 229
     CANNOT_DECOMPRESS = 271
     INTO_OUTFILE_NOT_ALLOWED = 358
+    POCO_EXCEPTION = 1000
     UNKNOWN_EXCEPTION = 1002
 
 
@@ -109,10 +111,13 @@ def read_request(url_query: str, headers: Message, form: Mapping[str, str], *, r
     """Parse the surroundings of a statement. ClickHouse makes a GET *read_only*.
 
     Raises:
-        QueryError: a setting's name is none, or the block compression of the native protocol is asked for.
+        QueryError: a setting's name is none, a field is too long, or the block compression of the native protocol is
+            asked for.
     """
     url_query = url_query.encode("latin-1").decode("utf-8", "surrogateescape")  # as http.server decoded it
     fields = dict(parse_qsl(url_query, keep_blank_values=True, errors="surrogateescape")) | dict(form)
+    if any(len(value.encode("utf-8", "surrogateescape")) > MAX_FIELD_BYTES for value in fields.values()):
+        raise QueryError.of_front(Code.POCO_EXCEPTION, "HTML Form Exception: Field value too long")
     if "1" in (fields.get("compress"), fields.get("decompress")):
         raise QueryError.of_front(Code.NOT_IMPLEMENTED, "compress and decompress are not supported here")
     settings = {name: value for name, value in fields.items() if name not in NOT_SETTINGS}

@@ -67,6 +67,7 @@ MAX_RESERVATION_SECONDS: Final = 24 * 3600
 RECEIVED_EVENTS_DELAY: Final = timedelta(seconds=10)
 RECEIVED_EVENTS_SPAN: Final = timedelta(hours=48)  # of one page
 TRACED_SPAN: Final = timedelta(days=7)  # of the times of events that are traced by their id alone
+LAST_STORAGE_SPAN: Final = timedelta(days=7)  # in which the organization's last event is searched
 QUEUE_AGE_SPAN: Final = timedelta(minutes=15)  # of the storage of events whose delivery times tell the queue's age
 
 # Credentials

@@ -14,7 +14,9 @@ GZIP_TEXT: Final = (
 NOT_UTF8_TEXT: Final = "The body is not UTF-8."
 NUMBER_TEXT: Final = "A number in the body is out of range. Send a smaller number, or a text where the route takes one."
 DEPTH_TEXT: Final = "The body is nested too deeply. Send fewer than 10,000 levels of lists and objects."
-NO_JSON_TEXT: Final = "The body is not valid JSON."
+NO_JSON_TEXT: Final = (
+    "The body is not valid JSON. NaN, Infinity and halves of surrogate pairs (`\\ud800`) are not JSON either."
+)
 
 
 def malformed_json(body: bytes, error: Exception) -> MalformedRequestError:

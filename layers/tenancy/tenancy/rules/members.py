@@ -7,7 +7,7 @@ alone. Accepted objects are read once.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Final
+from typing import Final, LiteralString
 
 import msgspec
 
@@ -19,7 +19,7 @@ MISSING_TEXT: Final = "This member is required."
 UNKNOWN_MEMBER_TEXT: Final = "This member is unknown. Correct its spelling or omit it."
 NO_OBJECT_TEXT: Final = "Expected a JSON object."
 NO_LIST_TEXT: Final = "Expected a JSON list."
-NUL_TEXT: Final = "The character U+0000 is not allowed."
+NUL_TEXT: Final[LiteralString] = "The character U+0000 is not allowed."
 JSON_NULL: Final = b"null"
 
 type Fault = tuple[str, str]

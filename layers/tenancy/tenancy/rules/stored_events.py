@@ -112,12 +112,17 @@ class EventFilter:
     @property
     def start_time(self) -> int:
         """The first time, in milliseconds since 1970."""
-        return FIRST_EVENT_TIME if self.from_day is None else _start_of(self.from_day)
+        return FIRST_EVENT_TIME if self.from_day is None else first_time_of(self.from_day)
 
     @property
     def end_time(self) -> int:
         """The time after the last one, in milliseconds since 1970."""
-        return END_OF_EVENT_TIMES if self.to_day is None else _start_of(self.to_day)
+        return END_OF_EVENT_TIMES if self.to_day is None else first_time_of(self.to_day)
+
+    @property
+    def last_time(self) -> int:
+        """The last time, in milliseconds since 1970."""
+        return self.end_time - 1
 
     @property
     def is_by_time_only(self) -> bool:
@@ -166,5 +171,6 @@ def milliseconds_of(moment: datetime) -> int:
     return (moment - EVENT_EPOCH) // timedelta(milliseconds=1)
 
 
-def _start_of(day: date) -> int:
+def first_time_of(day: date) -> int:
+    """Return the start of *day* in milliseconds since 1970."""
     return (day - EVENT_EPOCH.date()) // timedelta(milliseconds=1)

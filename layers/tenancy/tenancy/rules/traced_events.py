@@ -51,9 +51,10 @@ class TracedEvent:
 class Trace:
     """The answers in the order of the ids.
 
-    *queue_age_seconds* is the longest time from receipt to storage, of events that were stored lately. It is None
-    if there are none.
+    *queue_age_seconds* is the time from receipt to storage that 99 of 100 events took at most, of events that were
+    stored lately. *last_stored_at* is when the organization's last event was stored. They are None if there are none.
     """
 
     events: list[TracedEvent]
     queue_age_seconds: float | None
+    last_stored_at: datetime | None

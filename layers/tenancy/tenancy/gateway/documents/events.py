@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Final, TypedDict
 
 import msgspec
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.answer_size import MAX_EVENTS_BYTES
@@ -27,10 +28,10 @@ def require_no_nul(text: str) -> str:
     """Return *text* if an event can have it.
 
     Raises:
-        ValueError: it has U+0000.
+        PydanticCustomError: it has U+0000.
     """
     if "\0" in text:
-        raise ValueError(NUL_TEXT)
+        raise PydanticCustomError("invalid_characters", NUL_TEXT)
     return text
 
 

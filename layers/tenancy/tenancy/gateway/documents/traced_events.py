@@ -1,6 +1,7 @@
 """Documents of POST /v1/events/trace."""
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Annotated, Any, Final, Literal, TypedDict
 
 import msgspec
@@ -10,6 +11,7 @@ from tenancy.gateway.answer_types import Time
 from tenancy.gateway.documents.events import Name
 from tenancy.gateway.times import format_time
 from tenancy.rules.events.leap_seconds import replace_leap_second
+from tenancy.rules.events.segment import NO_TIME
 from tenancy.rules.stored_events import END_OF_EVENT_TIMES, EVENT_EPOCH, FIRST_EVENT_TIME, milliseconds_of
 from tenancy.rules.traced_events import MAX_TRACED_IDS, EventState, Trace, TracedEvent, TracedId
 
@@ -88,9 +90,13 @@ class TracedEventAnswer(TypedDict):
 
 
 class QueueAnswer(TypedDict):
-    """The queue. *age_seconds* is null if no event was stored in the last 15 minutes."""
+    """The queue, by the organization's stored events.
+
+    *age_seconds* is null if no event was stored in the last 15 minutes, *last_stored_at* if none was in 7 days.
+    """
 
     age_seconds: int | None
+    last_stored_at: Time | None
 
 
 class TraceAnswer(TypedDict):
@@ -105,22 +111,26 @@ def trace_document(trace: Trace) -> dict[str, Any]:
     age = trace.queue_age_seconds
     return {
         "events": [_event(event) for event in trace.events],
-        "queue": {"age_seconds": None if age is None else round(age)},
+        "queue": {
+            "age_seconds": None if age is None else ceil(age),
+            "last_stored_at": format_time(trace.last_stored_at) if trace.last_stored_at else None,
+        },
     }
 
 
 def _event(event: TracedEvent) -> dict[str, Any]:
     asked, found = event.asked, event.found
-    time = asked.event_timestamp
+    has_time = found is not None and found.event_timestamp != NO_TIME
     return {
         "event_id": asked.event_id,
         "state": event.state.value,
         "reason": (found.reason or None) if found else None,
         "received_at": format_time(found.received_at) if found else None,
         "device_id": found.device_id if found else asked.device_id,
-        "event_timestamp": format_time(found.event_timestamp) if found else _format_asked(time),
+        "event_timestamp": format_time(found.event_timestamp) if found and has_time else _format_asked(asked),
     }
 
 
-def _format_asked(milliseconds: int | None) -> str | None:
+def _format_asked(asked: TracedId) -> str | None:
+    milliseconds = asked.event_timestamp
     return None if milliseconds is None else format_time(EVENT_EPOCH + timedelta(milliseconds=milliseconds))

@@ -100,6 +100,17 @@ class TenantReader:
         self._client = client
         self._organization_id = UUID(bytes=organization_id.bytes)
         self._first_kept = first_kept
+        self._rows_read = 0
+
+    @property
+    def rows_read(self) -> int:
+        """The rows that all queries of this reader have read, as the server reports them."""
+        return self._rows_read
+
+    @property
+    def first_kept(self) -> date | None:
+        """The first day whose events the reader shows."""
+        return self._first_kept
 
     def query(
         self,
@@ -141,10 +152,13 @@ class TenantReader:
                 raise TooManyRowsError from error
             text = TOO_EXPENSIVE_TEXT if code in TOO_EXPENSIVE else "ClickHouse is unreachable."
             raise UnavailableError(text) from error
+        self._rows_read += int(result.summary.get("read_rows", 0))
         return result.result_rows
 
     def estimate_rows(self, statement: LiteralString, parameters: Mapping[str, Any]) -> int:
         """Return how many rows *statement* would read, as the indexes of its tables tell.
+
+        A LIMIT does not change the estimate.
 
         Raises:
             ValueError, UnavailableError: as `query`.

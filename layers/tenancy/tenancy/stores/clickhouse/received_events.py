@@ -26,8 +26,6 @@ LIST_RECEIVED: Final = (
     + """
       AND (toUnixTimestamp(created_at), toUnixTimestamp64Milli(event_timestamp), device_id, event_id)
         > ({created_at:Int64}, {event_timestamp:Int64}, {device_id:String}, {event_id:String})
-      AND event_timestamp >= fromUnixTimestamp64Milli({wanted_start:Int64}, 'UTC')
-      AND event_timestamp < fromUnixTimestamp64Milli({wanted_end:Int64}, 'UTC')
       AND """
     + IS_WANTED
     + """
@@ -42,7 +40,7 @@ LIST_RECEIVED: Final = (
 class Window:
     """The rows that were stored from *start_second* to before *end_second*.
 
-    The times of their events are from *start_time* to *last_time*. A window of several seconds has all times.
+    The times of their events are from *start_time* to *last_time*. A window of several seconds has all wanted times.
     """
 
     start_second: int
@@ -69,8 +67,10 @@ def estimate_rows_of_window(reader: TenantReader, window: Window) -> int:
 def list_received_rows(
     reader: TenantReader, wanted: EventFilter, window: Window, after: ReceivedPosition, *, row_limit: int
 ) -> list[ReceivedRow]:
-    """Return at most *row_limit* rows of *window* after *after*, in the order of storage."""
-    times = {"wanted_start": wanted.start_time, "wanted_end": wanted.end_time}
-    parameters = {**window.parameters, **after._asdict(), **times, **wanted_parameters(wanted), "row_limit": row_limit}
+    """Return at most *row_limit* rows of *window* after *after*, in the order of storage.
+
+    The times of *wanted* are no condition, because the window has them.
+    """
+    parameters = {**window.parameters, **after._asdict(), **wanted_parameters(wanted), "row_limit": row_limit}
     rows = reader.query(LIST_RECEIVED, parameters)
     return [ReceivedRow(ReceivedPosition(*values), version) for *values, version in rows]

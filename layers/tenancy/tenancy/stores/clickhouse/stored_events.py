@@ -17,12 +17,9 @@ from tenancy.stores.clickhouse.client import TenantReader
 
 SHOWN_COLUMNS: Final = (
     "event_id, event_type, event_name, device_id, session_id, platform, event_timestamp, properties, user_properties, "
-    "revenue, currency, received_at, app_id, toUnixTimestamp(created_at) AS stored_second, version"
+    "revenue, currency, received_at, app_id, created_at, version"
 )
-SHOWN_NAMES: Final = (
-    "event_id, event_type, event_name, device_id, session_id, platform, event_timestamp, properties, user_properties, "
-    "revenue, currency, received_at, app_id, stored_second, version"
-)
+SHOWN_NAMES: Final[tuple[str, ...]] = tuple(SHOWN_COLUMNS.split(", "))
 # Rows from start_time on and before a key, in the reverse order of the sort key.
 BEFORE_KEY: Final = """
     WHERE organization_id = {organization_id:UUID}
@@ -39,7 +36,7 @@ BEFORE_KEY: Final = """
 # The first copy of a key counts: it was received first. Of equal copies the one that was stored first is shown.
 LIST_NEWEST: Final = (
     "SELECT "
-    + SHOWN_NAMES
+    + SHOWN_COLUMNS
     + """, found FROM (
         SELECT *, count() OVER () AS found FROM (
             SELECT """
@@ -48,7 +45,7 @@ LIST_NEWEST: Final = (
     + BEFORE_KEY
     + """)
     )
-    ORDER BY event_timestamp DESC, device_id DESC, event_id DESC, version DESC, stored_second
+    ORDER BY event_timestamp DESC, device_id DESC, event_id DESC, version DESC, created_at
     LIMIT 1 BY event_timestamp, device_id, event_id
 """
 )
@@ -80,7 +77,10 @@ SEARCH_NEWEST: Final = (
     )
 """
 )
-# ClickHouse finds the keys by the sort key only if they come from a sub-query.
+READ_BEFORE: Final = "SELECT event_id FROM events" + BEFORE_KEY
+# ClickHouse finds the keys by the sort key only if they come from a sub-query. Without the condition on event_id a key
+# costs a granule of each part with the same times. The index of ids leaves out the parts without copies. All copies of
+# an event have its id, so the index hides none.
 LIST_BY_KEYS: Final = (
     "SELECT "
     + SHOWN_COLUMNS
@@ -89,6 +89,7 @@ LIST_BY_KEYS: Final = (
         SELECT fromUnixTimestamp64Milli(key.1, 'UTC'), key.2, key.3
         FROM (SELECT arrayJoin({keys:Array(Tuple(Int64, String, String))}) AS key)
     )
+      AND event_id IN {event_ids:Array(String)}
     ORDER BY event_timestamp, device_id, event_id, version DESC, created_at
     LIMIT 1 BY event_timestamp, device_id, event_id
 """
@@ -103,21 +104,21 @@ def list_newest_events(
     Only the times of *wanted* are a condition. The last key is left out if rows follow, because other copies of it may
     be among them.
     """
-    rows = reader.query(LIST_NEWEST, _range(wanted, before, row_limit), is_in_order=True)
-    events = [event_of(row) for row in rows]
+    rows = reader.query(LIST_NEWEST, _range(wanted.start_time, before, row_limit), is_in_order=True)
+    events = [_event_of(row[:-1]) for row in rows]
     if not rows or rows[0][-1] < row_limit:
         return EventScan(events, None)
     return EventScan(events[:-1], events[-2].key if len(events) > 1 else before)
 
 
 def search_newest_keys(
-    reader: TenantReader, wanted: EventFilter, before: EventKey, *, row_limit: int, key_limit: int
+    reader: TenantReader, wanted: EventFilter, before: EventKey, *, start_time: int, row_limit: int, key_limit: int
 ) -> tuple[list[EventKey], EventKey | None]:
-    """Search at most *row_limit* rows before *before* for *wanted* events, newest first.
+    """Search at most *row_limit* rows from *start_time* to before *before* for *wanted* events, newest first.
 
-    Return the first *key_limit* of their keys, and the last key that was searched, None at the end of the list.
+    Return the first *key_limit* of their keys, and the last key that was searched, None if all rows were.
     """
-    parameters = {**_range(wanted, before, row_limit), **wanted_parameters(wanted), "key_limit": key_limit}
+    parameters = {**_range(start_time, before, row_limit), **wanted_parameters(wanted), "key_limit": key_limit}
     [(found, last_keys, keys)] = reader.query(SEARCH_NEWEST, parameters, is_in_order=True)
     wanted_keys = [EventKey(*key) for key in keys]
     if found < row_limit:
@@ -126,15 +127,25 @@ def search_newest_keys(
     return [key for key in wanted_keys if key != last], earlier[0] if earlier else before
 
 
+def estimate_rows_before(reader: TenantReader, start_time: int, before: EventKey) -> int:
+    """Return how many rows a search from *start_time* to before *before* would read."""
+    return reader.estimate_rows(READ_BEFORE, _range(start_time, before, row_limit=1))
+
+
 def list_events_by_keys(reader: TenantReader, keys: Sequence[EventKey]) -> dict[EventKey, StoredEvent]:
     """Return the events with *keys*, by their key. Each is the copy that counts."""
-    rows = reader.query(LIST_BY_KEYS, {"keys": list(map(tuple, keys))}, is_in_order=True)
-    return {event.key: event for event in map(event_of, rows)}
+    rows = reader.query(LIST_BY_KEYS, _keys(keys), is_in_order=True)
+    return {event.key: event for event in map(_event_of, rows)}
 
 
 def estimate_rows_of_keys(reader: TenantReader, keys: Sequence[EventKey]) -> int:
     """Return how many rows `list_events_by_keys` would read."""
-    return reader.estimate_rows(LIST_BY_KEYS, {"keys": list(map(tuple, keys))})
+    return reader.estimate_rows(LIST_BY_KEYS, _keys(keys))
+
+
+def parameters_of_key(key: EventKey) -> tuple[int, str, str, str]:
+    """Return the values that `list_events_by_keys` sends of *key*."""
+    return (*key, key.event_id)
 
 
 def wanted_parameters(wanted: EventFilter) -> dict[str, Any]:
@@ -145,9 +156,9 @@ def wanted_parameters(wanted: EventFilter) -> dict[str, Any]:
     return {**conditions, "is_of_app_id": wanted.app_id is not None, "wanted_app_id": wanted.app_id or NO_APP}
 
 
-def event_of(row: Sequence[Any]) -> StoredEvent:
+def _event_of(row: Sequence[Any]) -> StoredEvent:
     """Return the event of a row with `SHOWN_COLUMNS`."""
-    values: dict[str, Any] = dict(zip(SHOWN_NAMES.split(", "), row, strict=False))
+    values: dict[str, Any] = dict(zip(SHOWN_NAMES, row, strict=True))
     event_timestamp = values["event_timestamp"].replace(tzinfo=UTC)
     return StoredEvent(
         key=EventKey(milliseconds_of(event_timestamp), values["device_id"], values["event_id"]),
@@ -162,14 +173,18 @@ def event_of(row: Sequence[Any]) -> StoredEvent:
         currency=values["currency"],
         properties=values["properties"],
         user_properties=values["user_properties"],
-        created_at=values["stored_second"],
+        created_at=int(values["created_at"].replace(tzinfo=UTC).timestamp()),
         version=values["version"],
     )
 
 
-def _range(wanted: EventFilter, before: EventKey, row_limit: int) -> dict[str, Any]:
+def _keys(keys: Sequence[EventKey]) -> dict[str, Any]:
+    return {"keys": list(map(tuple, keys)), "event_ids": [key.event_id for key in keys]}
+
+
+def _range(start_time: int, before: EventKey, row_limit: int) -> dict[str, Any]:
     return {
-        "start_time": wanted.start_time,
+        "start_time": start_time,
         "time": before.event_timestamp,
         "device_id": before.device_id,
         "event_id": before.event_id,

@@ -5,11 +5,12 @@ Times of events are milliseconds since 1970. An id without a time is searched am
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from tenancy.rules.stored_events import END_OF_EVENT_TIMES
 from tenancy.rules.traced_events import FoundEvent, TracedId
 from tenancy.stores.clickhouse.client import TenantReader
+from tenancy.stores.clickhouse.parameter_size import split_by_size
 
 # The numbers of the ids that a row answers. A device or a time that the client gave must be equal.
 ANSWERED_IDS: Final = """
@@ -65,9 +66,21 @@ TRACE_HELD: Final = (
     ORDER BY number, event_timestamp DESC, device_id LIMIT 1 BY number
 """
 )
-FIND_LONGEST_DELIVERY: Final = """
-    SELECT count(), max(toUnixTimestamp(created_at) - toUnixTimestamp64Milli(received_at) / 1000) FROM events
+# Of 100 events one may be slower: a redriven dead letter is days old, and tells nothing of the queue.
+MEASURE_DELIVERY: Final = """
+    SELECT count(), quantileExact(0.99)(toUnixTimestamp(created_at) - toUnixTimestamp64Milli(received_at) / 1000)
+    FROM events
     WHERE organization_id = {organization_id:UUID} AND created_at >= toDateTime({since:UInt32}, 'UTC')
+"""
+LAST_STORAGE: Final = """
+    SELECT count(), toUnixTimestamp(max(created_at)) FROM events
+    WHERE organization_id = {organization_id:UUID}
+      AND created_at >= toDateTime({start:UInt32}, 'UTC') AND created_at < toDateTime({end:UInt32}, 'UTC')
+"""
+STORED_BETWEEN: Final = """
+    SELECT event_id FROM events
+    WHERE organization_id = {organization_id:UUID}
+      AND created_at >= toDateTime({start:UInt32}, 'UTC') AND created_at < toDateTime({end:UInt32}, 'UTC')
 """
 
 
@@ -76,45 +89,69 @@ def trace_stored_events(reader: TenantReader, asked: Sequence[TracedId], *, sinc
 
     If several events fit an id, the newest one is returned.
     """
-    return _found(reader.query(TRACE_STORED, _parameters(asked, since)))
+    return _trace(reader, TRACE_STORED, asked, since)
 
 
 def trace_held_events(reader: TenantReader, asked: Sequence[TracedId], *, since: int) -> dict[int, FoundEvent]:
     """Return the held events that *asked* names, as `trace_stored_events` does."""
-    return _found(reader.query(TRACE_HELD, _parameters(asked, since)))
+    return _trace(reader, TRACE_HELD, asked, since)
 
 
-def find_longest_delivery(reader: TenantReader, since: datetime) -> float | None:
-    """Return the longest time from receipt to storage in seconds, or None without rows.
+def measure_delivery(reader: TenantReader, since: datetime) -> float | None:
+    """Return the time from receipt to storage in seconds that 99 of 100 rows took at most, or None without rows.
 
     Only rows that were stored from *since* on count. Clocks of two hosts differ, so the result is at least 0.
     """
-    [(count, seconds)] = reader.query(FIND_LONGEST_DELIVERY, {"since": int(since.timestamp())})
+    [(count, seconds)] = reader.query(MEASURE_DELIVERY, {"since": int(since.timestamp())})
     return max(0.0, float(seconds)) if count else None
+
+
+def find_last_storage(reader: TenantReader, *, start: int, end: int) -> datetime | None:
+    """Return when the last row was stored, from second *start* to before second *end*. None without rows."""
+    [(count, second)] = reader.query(LAST_STORAGE, {"start": start, "end": end})
+    return datetime.fromtimestamp(second, UTC) if count else None
+
+
+def estimate_rows_stored(reader: TenantReader, *, start: int, end: int) -> int:
+    """Return how many rows `find_last_storage` would read."""
+    return reader.estimate_rows(STORED_BETWEEN, {"start": start, "end": end})
+
+
+def _trace(
+    reader: TenantReader, statement: LiteralString, asked: Sequence[TracedId], since: int
+) -> dict[int, FoundEvent]:
+    found: dict[int, FoundEvent] = {}
+    searched = 0
+    for part in split_by_size(asked, lambda each: (*_asked(each), each.event_id)):
+        found |= _found(reader.query(statement, _parameters(part, since)), searched)
+        searched += len(part)
+    return found
+
+
+def _asked(each: TracedId) -> tuple[str, bool, str, bool, int]:
+    return (
+        each.event_id,
+        each.device_id is not None,
+        each.device_id or "",
+        each.event_timestamp is not None,
+        each.event_timestamp or 0,
+    )
 
 
 def _parameters(asked: Sequence[TracedId], since: int) -> Mapping[str, Any]:
     has_unknown_time = any(each.event_timestamp is None for each in asked)
     return {
-        "asked": [
-            (
-                each.event_id,
-                each.device_id is not None,
-                each.device_id or "",
-                each.event_timestamp is not None,
-                each.event_timestamp or 0,
-            )
-            for each in asked
-        ],
+        "asked": list(map(_asked, asked)),
         "event_ids": [each.event_id for each in asked],
         "times": [each.event_timestamp for each in asked if each.event_timestamp is not None],
         "since": since if has_unknown_time else END_OF_EVENT_TIMES,
     }
 
 
-def _found(rows: Sequence[Sequence[Any]]) -> dict[int, FoundEvent]:
+def _found(rows: Sequence[Sequence[Any]], first: int) -> dict[int, FoundEvent]:
+    """Return the events of *rows*. Their ids are numbered from 1 on, and *first* is the index of the first one."""
     return {
-        number - 1: FoundEvent(
+        first + number - 1: FoundEvent(
             device_id=device_id,
             event_timestamp=event_timestamp.replace(tzinfo=UTC),
             received_at=received_at.replace(tzinfo=UTC),

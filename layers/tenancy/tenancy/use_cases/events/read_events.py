@@ -32,12 +32,13 @@ def read_events(
         InvalidError: the cursor does not belong to the query.
         UnavailableError: a store is unreachable.
     """
-    read = _read_received if query.order is EventOrder.RECEIVED else _read_newest
 
     def open_reader() -> TenantReader:
         return retained_events(db, client, tenant, now=now)
 
-    return read(open_reader, tenant, query, now=now, cursor=cursor, limit=limit)
+    if query.order is EventOrder.RECEIVED:
+        return _read_received(open_reader, tenant, query, now=now, cursor=cursor, limit=limit)
+    return _read_newest(open_reader, tenant, query, now=now, cursor=cursor, limit=limit)
 
 
 def _read_newest(
@@ -45,14 +46,14 @@ def _read_newest(
     tenant: AdmittedTenant,
     query: EventQuery,
     *,
-    now: datetime,  # noqa: ARG001 - as _read_received
+    now: datetime,
     cursor: str | None,
     limit: int,
 ) -> Page[StoredEvent]:
     listed = query.newest_of(tenant.organization_id)
     before = listed.find_position(cursor)
     newest = EventKey(query.wanted.end_time, "", "")
-    events, end = scan_newest(open_reader(), query.wanted, min(before or newest, newest), limit=limit)
+    events, end = scan_newest(open_reader(), query.wanted, min(before or newest, newest), now=now, limit=limit)
     return Page(
         rows=events,
         has_more=end is not None,

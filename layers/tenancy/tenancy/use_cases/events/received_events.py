@@ -8,20 +8,15 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from tenancy.rules.durations import RECEIVED_EVENTS_DELAY, RECEIVED_EVENTS_SPAN
-from tenancy.rules.stored_events import (
-    END_OF_EVENT_TIMES,
-    FIRST_EVENT_TIME,
-    EventFilter,
-    ReceivedPosition,
-    ReceivedRow,
-    StoredEvent,
-)
+from tenancy.rules.stored_events import EventFilter, ReceivedPosition, ReceivedRow, StoredEvent
 from tenancy.stores.clickhouse.client import TenantReader
-from tenancy.stores.clickhouse.received_events import Window, estimate_rows_of_window, list_received_rows
+from tenancy.stores.clickhouse.received_events import list_received_rows
 from tenancy.use_cases.events.counted_copies import list_counted_copies
-from tenancy.use_cases.events.fitting import SHRINKING, shrink_until
+from tenancy.use_cases.events.fitting import MAX_ROWS_OF_PAGE
+from tenancy.use_cases.events.received_windows import Windows
 
 ROWS_OF_WINDOWS: Final = 100_000
+STATEMENTS_OF_WINDOWS: Final = 30  # after so many statements a page searches no further window
 SPAN_SECONDS: Final = RECEIVED_EVENTS_SPAN // timedelta(seconds=1)
 
 
@@ -46,8 +41,9 @@ def scan_received(
     if after.created_at >= last_end:
         return ReceivedScan([], after, has_more=False)
     span_end = min(after.created_at + SPAN_SECONDS, last_end)
-    rows, end = _search(reader, wanted, after, span_end, row_limit=limit + 1)
-    keys, events = list_counted_copies(reader, [row.key for row in rows[:limit]])
+    rows, end = _search(Windows.of(reader, wanted, now=now), after, span_end, row_limit=limit + 1)
+    rows_left = MAX_ROWS_OF_PAGE - reader.rows_read
+    keys, events = list_counted_copies(reader, [row.key for row in rows[:limit]], max_rows=rows_left)
     looked_up = rows[: len(keys)]
     counted = [event for row in looked_up if (event := events.get(row.key)) and event.received_row == row]
     if len(looked_up) < len(rows):
@@ -56,57 +52,22 @@ def scan_received(
 
 
 def _search(
-    reader: TenantReader, wanted: EventFilter, after: ReceivedPosition, span_end: int, *, row_limit: int
+    windows: Windows, after: ReceivedPosition, span_end: int, *, row_limit: int
 ) -> tuple[list[ReceivedRow], ReceivedPosition]:
-    """Return the rows of the first window with *wanted* events, and the position after it.
+    """Return at most *row_limit* wanted rows of the next windows, and the position after the last window.
 
-    All windows together have at most `ROWS_OF_WINDOWS`. After an empty window the next one may be longer.
+    The windows together have at most `ROWS_OF_WINDOWS`. Each one may be larger than the one before.
     """
-    rows_left, seconds = ROWS_OF_WINDOWS, span_end - after.created_at
+    found: list[ReceivedRow] = []
+    rows_read = statements = 0
+    size = windows.first_size(span_end - after.created_at)
     while True:
-        window = _choose_window(reader, after, seconds, rows_left)
-        rows = list_received_rows(reader, wanted, window, after, row_limit=row_limit)
-        end = _end_of(window)
-        rows_left -= estimate_rows_of_window(reader, window)
-        if rows or end.created_at >= span_end or rows_left < ROWS_OF_WINDOWS // 2:
-            return rows, end
-        seconds = min(SHRINKING * (window.end_second - window.start_second), span_end - end.created_at)
-        after = end
-
-
-def _choose_window(reader: TenantReader, after: ReceivedPosition, seconds: int, max_rows: int) -> Window:
-    """Return a window after *after* of at most *seconds* and *max_rows*.
-
-    If a second has more rows, the window is a part of that second: the events with the first times.
-    """
-
-    def whole(seconds: int) -> Window:
-        return Window(
-            start_second=after.created_at,
-            end_second=after.created_at + seconds,
-            start_time=FIRST_EVENT_TIME,
-            last_time=END_OF_EVENT_TIMES,
-        )
-
-    def part(times: int) -> Window:
-        return Window(
-            start_second=after.created_at,
-            end_second=after.created_at + 1,
-            start_time=after.event_timestamp,
-            last_time=after.event_timestamp + times - 1,
-        )
-
-    def fits(window: Window) -> bool:
-        return estimate_rows_of_window(reader, window) <= max_rows
-
-    fitting = shrink_until(lambda seconds: fits(whole(seconds)), seconds)
-    if fitting > 1 or fits(whole(1)):
-        return whole(fitting)
-    return part(shrink_until(lambda times: fits(part(times)), END_OF_EVENT_TIMES - after.event_timestamp + 1))
-
-
-def _end_of(window: Window) -> ReceivedPosition:
-    """Return the position after all rows of *window*."""
-    if window.last_time == END_OF_EVENT_TIMES:
-        return ReceivedPosition.start_of(window.end_second)
-    return ReceivedPosition(window.start_second, window.last_time + 1, "", "")
+        window, rows, checks = windows.choose(after, size, ROWS_OF_WINDOWS - rows_read)
+        found += list_received_rows(windows.reader, windows.wanted, window, after, row_limit=row_limit - len(found))
+        after = windows.end_of(window)
+        rows_read += rows
+        statements += checks + 1
+        is_spent = rows_read > ROWS_OF_WINDOWS // 2 or statements >= STATEMENTS_OF_WINDOWS
+        if is_spent or len(found) >= row_limit or after.created_at >= span_end:
+            return found, after
+        size = windows.next_size(window, span_end - after.created_at)

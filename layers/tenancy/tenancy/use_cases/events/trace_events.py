@@ -8,8 +8,9 @@ from tenancy.rules.stored_events import milliseconds_of
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.traced_events import EventState, FoundEvent, Trace, TracedEvent, TracedId
 from tenancy.stores.clickhouse.client import Client
-from tenancy.stores.clickhouse.traced_events import find_longest_delivery, trace_held_events, trace_stored_events
+from tenancy.stores.clickhouse.traced_events import measure_delivery, trace_held_events, trace_stored_events
 from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.events.last_storage import find_last_stored_at
 from tenancy.use_cases.events.retained_events import retained_events
 
 
@@ -29,9 +30,9 @@ def trace_events(
     # Held events first: an event that is released meanwhile is then found in at least one table.
     held = trace_held_events(reader, asked, since=since)
     stored = trace_stored_events(reader, asked, since=since)
-    age = find_longest_delivery(reader, now - QUEUE_AGE_SPAN)
+    age = measure_delivery(reader, now - QUEUE_AGE_SPAN)
     events = [_traced(each, stored.get(index), held.get(index)) for index, each in enumerate(asked)]
-    return Trace(events=events, queue_age_seconds=age)
+    return Trace(events=events, queue_age_seconds=age, last_stored_at=find_last_stored_at(reader, now))
 
 
 def _traced(asked: TracedId, stored: FoundEvent | None, held: FoundEvent | None) -> TracedEvent:

@@ -68,13 +68,14 @@ FIND_RELEASABLE: Final = (
 )
 COUNT_COPIES: Final = "SELECT count() FROM held_events FINAL WHERE " + HELD + " AND " + IS_COUNTED
 # Released events are received now, because the bill of the month in which they arrived may be closed. An event that is
-# released twice is one event, received at its first release.
+# released twice is one event, received at its first release. The default of created_at would be the time at which the
+# statement begins, also for rows that it writes minutes later. A client that polls would miss them.
 INSERT_RELEASED: Final = (
     "INSERT INTO events ("
     + COLUMNS
-    + ", event_timestamp, received_at) SELECT "
+    + ", event_timestamp, received_at, created_at) SELECT "
     + COLUMNS
-    + ", event_timestamp, {now:DateTime64(6, 'UTC')} FROM held_events FINAL WHERE "
+    + ", event_timestamp, {now:DateTime64(6, 'UTC')}, nowInBlock('UTC') FROM held_events FINAL WHERE "
     + IS_DUE
     + " AND NOT "
     + IS_COUNTED
@@ -124,9 +125,9 @@ COUNT_MARKED: Final = "SELECT count() " + MARKS_WITHOUT_EVENT
 INSERT_MARKED: Final = (
     "INSERT INTO events ("
     + COLUMNS
-    + ", event_timestamp, received_at) SELECT "
+    + ", event_timestamp, received_at, created_at) SELECT "
     + COLUMNS
-    + ", toDateTime64(received_at, 3, 'UTC'), {now:DateTime64(6, 'UTC')}"
+    + ", toDateTime64(received_at, 3, 'UTC'), {now:DateTime64(6, 'UTC')}, nowInBlock('UTC')"
     + MARKS_WITHOUT_EVENT
 )
 # An event with a credible time is never released once that is older than the retention of every tier.
