@@ -117,7 +117,7 @@ def test_page_ends_at_4_mb(usage: Function, events: EventTables, acme: Provision
         ({"event_type": ""}, "query/event_type", "too_short"),
         ({"event_type": "x" * 101}, "query/event_type", "too_long"),
         ({"event_name": "x" * 256}, "query/event_name", "too_long"),
-        ({"event_name": "a\0b"}, "query/event_name", "invalid"),
+        ({"event_name": "a\0b"}, "query/event_name", "invalid_characters"),
         ({"device_id": "\ud800"}, "query/device_id", "invalid_characters"),
         ({"app_id": "acme"}, "query/app_id", "invalid"),
         ({"order": "newest"}, "query/order", "unknown"),

@@ -244,7 +244,7 @@ def test_last_storage_is_found_within_7_days(
         ([{}], "body/ids/0/event_id", "missing"),
         ([{"event_id": ""}], "body/ids/0/event_id", "too_short"),
         ([{"event_id": 1}], "body/ids/0/event_id", "invalid_type"),
-        ([{"event_id": "a\0"}], "body/ids/0/event_id", "invalid"),
+        ([{"event_id": "a\0"}], "body/ids/0/event_id", "invalid_characters"),
         ([{"event_id": "x" * 256}], "body/ids/0/event_id", "too_long"),
         ([{"event_id": "1", "device": "1"}], "body/ids/0/device", "unknown_member"),
         ([{"event_id": "1", "event_timestamp": 1795824000}], "body/ids/0/event_timestamp", "invalid_type"),
