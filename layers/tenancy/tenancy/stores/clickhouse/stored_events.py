@@ -145,7 +145,7 @@ def estimate_rows_of_keys(reader: TenantReader, keys: Sequence[EventKey]) -> int
 
 def parameters_of_key(key: EventKey) -> tuple[int, str, str, str]:
     """Return the values that `list_events_by_keys` sends of *key*."""
-    return (*key, key.event_id)
+    return key.event_timestamp, key.device_id, key.event_id, key.event_id
 
 
 def wanted_parameters(wanted: EventFilter) -> dict[str, Any]:
