@@ -78,7 +78,7 @@ def make_certificates() -> dict[str, Any]:
 
 
 def make_certificate(counted_at: datetime) -> Certificate:
-    """Return a certificate of what was counted at *counted_at*. Its signature is made up."""
+    """Return a certificate of the counts at *counted_at*. Its signature is made up."""
     deletion = Deletion(
         organization_id=ORGANIZATION_ID,
         generation=1,

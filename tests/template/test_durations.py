@@ -159,7 +159,7 @@ def test_publication_is_claimed_no_longer_than_redis_knows_the_old_standing() ->
     assert timedelta(seconds=d.PUBLICATION_REDIS_TIMEOUT_SECONDS) < d.PUBLICATION_CLAIM_TIME < d.STANDING_TTL
 
 
-def test_query_for_a_client_and_its_connections_end_before_the_function() -> None:
+def test_query_for_a_client_ends_before_the_function() -> None:
     connecting = d.POSTGRES_CONNECT_TIMEOUT_SECONDS + d.CLICKHOUSE_CONNECT_TIMEOUT_SECONDS
     query = d.CLICKHOUSE_QUERY_TIMEOUT_SECONDS + d.CLICKHOUSE_LAST_ANSWER_SECONDS
 
