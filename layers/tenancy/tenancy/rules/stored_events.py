@@ -1,7 +1,7 @@
 """Stored events as GET /v1/events lists them: query, order, and positions of pages."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple
@@ -10,9 +10,9 @@ from uuid import UUID
 from msgspec import Meta
 
 from tenancy.rules.cursors import PagedList
+from tenancy.rules.unix_time import first_time_of
 
 # The range of ClickHouse's DateTime64, in milliseconds since 1970: the years 1900 to 2299.
-EVENT_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_EVENT_TIME: Final = -2_208_988_800_000
 END_OF_EVENT_TIMES: Final = 10_413_792_000_000
 MAX_SECOND: Final = 2**32 - 1  # of ClickHouse's DateTime
@@ -161,16 +161,3 @@ class EventScan[Position](NamedTuple):
 
     events: list[StoredEvent]
     end: Position | None
-
-
-def milliseconds_of(moment: datetime) -> int:
-    """Return *moment* in milliseconds since 1970.
-
-    Smaller digits are cut off, as when an event is stored.
-    """
-    return (moment - EVENT_EPOCH) // timedelta(milliseconds=1)
-
-
-def first_time_of(day: date) -> int:
-    """Return the start of *day* in milliseconds since 1970."""
-    return (day - EVENT_EPOCH.date()) // timedelta(milliseconds=1)

@@ -1,6 +1,6 @@
 """Documents of POST /v1/events/trace."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import ceil
 from typing import Annotated, Any, Final, Literal, TypedDict
 
@@ -12,8 +12,9 @@ from tenancy.gateway.documents.events import Name
 from tenancy.gateway.times import format_time
 from tenancy.rules.events.leap_seconds import replace_leap_second
 from tenancy.rules.events.segment import NO_TIME
-from tenancy.rules.stored_events import END_OF_EVENT_TIMES, EVENT_EPOCH, FIRST_EVENT_TIME, milliseconds_of
+from tenancy.rules.stored_events import END_OF_EVENT_TIMES, FIRST_EVENT_TIME
 from tenancy.rules.traced_events import MAX_TRACED_IDS, EventState, Trace, TracedEvent, TracedId
+from tenancy.rules.unix_time import milliseconds_of, time_of
 
 TIME_MEMBER: Final = "event_timestamp"
 TIME_MAX_CHARACTERS: Final = 100
@@ -133,4 +134,4 @@ def _event(event: TracedEvent) -> dict[str, Any]:
 
 def _format_asked(asked: TracedId) -> str | None:
     milliseconds = asked.event_timestamp
-    return None if milliseconds is None else format_time(EVENT_EPOCH + timedelta(milliseconds=milliseconds))
+    return None if milliseconds is None else format_time(time_of(milliseconds))

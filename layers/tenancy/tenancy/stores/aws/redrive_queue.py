@@ -1,16 +1,15 @@
 """A queue to which dead letters are sent back."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.dead_letters import FRAMES, DeadLetter
+from tenancy.rules.unix_time import milliseconds_of
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.event_queue import MAX_BYTES_PER_CALL, MAX_MESSAGES_PER_CALL
 
-EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 ATTRIBUTE_BYTES: Final = 512  # an upper bound for the attributes of one message
 
 
@@ -65,7 +64,7 @@ def _entry(found: FoundLetter) -> dict[str, Any]:
     values = {
         "organization_id": str(letter.organization_id),
         "dead_letter_id": str(letter.id),
-        "first_received_at": str((letter.first_received_at - EPOCH) // timedelta(milliseconds=1)),
+        "first_received_at": str(milliseconds_of(letter.first_received_at)),
     }
     if letter.kind in FRAMES:
         values["table"] = letter.kind.value

@@ -4,11 +4,11 @@ In UTC they come from the daily statistics, in another time zone from the events
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from tenancy.rules.durations import ONE_MILLISECOND, ONE_SECOND
+from tenancy.rules.durations import ONE_SECOND
 from tenancy.rules.statistics import (
     DIMENSIONS,
     NO_APP,
@@ -18,6 +18,7 @@ from tenancy.rules.statistics import (
     StatisticsQuery,
 )
 from tenancy.rules.time_zones import list_local_spans
+from tenancy.rules.unix_time import milliseconds_of
 from tenancy.stores.clickhouse.client import TenantReader
 
 # The columns by which statistics are grouped, beside the organization and the day.
@@ -126,7 +127,6 @@ LIST_ZONE_STATISTICS: Final = (
 )
 MAX_ZONE_ROWS: Final = 100_000_000  # that one query may read. ClickHouse refuses more before it reads any.
 UNLIMITED: Final = 2**63
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 BEGINNING: Final = StatisticsPosition("0", "", "", "", "", "", "")
 
 
@@ -167,9 +167,9 @@ def list_zone_statistics(
     if not spans:
         return []
     parameters = _parameters(query, after) | {
-        "first": _milliseconds(spans[0].starts_at),
-        "last": _milliseconds(spans[-1].ends_at),
-        "starts": [_milliseconds(span.starts_at) for span in spans],
+        "first": milliseconds_of(spans[0].starts_at),
+        "last": milliseconds_of(spans[-1].ends_at),
+        "starts": [milliseconds_of(span.starts_at) for span in spans],
         "offsets": [span.offset // ONE_SECOND for span in spans],
         "start_offset": 0,
         "limit": limit,
@@ -187,10 +187,6 @@ def _parameters(query: StatisticsQuery, after: StatisticsPosition | None) -> dic
     parameters |= {"is_after_key": after is not None and is_by_key}
     parameters |= {"is_after_number": after is not None and not is_by_key}
     return parameters | (after or BEGINNING)._asdict()
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // ONE_MILLISECOND
 
 
 def _statistics(group_by: Collection[str], row: Sequence[Any]) -> Statistics:

@@ -12,7 +12,8 @@ from datetime import UTC
 from typing import Any, Final
 
 from tenancy.rules.statistics import NO_APP
-from tenancy.rules.stored_events import EventFilter, EventKey, EventScan, StoredEvent, milliseconds_of
+from tenancy.rules.stored_events import EventFilter, EventKey, EventScan, StoredEvent
+from tenancy.rules.unix_time import milliseconds_of
 from tenancy.stores.clickhouse.client import TenantReader
 
 SHOWN_COLUMNS: Final = (

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from tenancy.rules.events.row import MAX_CLOCK_AHEAD
-from tenancy.rules.stored_events import EventFilter, EventKey, EventScan, first_time_of, milliseconds_of
+from tenancy.rules.stored_events import EventFilter, EventKey, EventScan
+from tenancy.rules.unix_time import first_time_of, milliseconds_of
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.stored_events import estimate_rows_before, list_newest_events, search_newest_keys
 from tenancy.use_cases.events.counted_copies import list_counted_copies

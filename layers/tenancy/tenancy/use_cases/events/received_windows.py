@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final, NamedTuple, Self
 
 from tenancy.rules.events.row import MAX_CLOCK_AHEAD
-from tenancy.rules.stored_events import EventFilter, ReceivedPosition, first_time_of, milliseconds_of
+from tenancy.rules.stored_events import EventFilter, ReceivedPosition
+from tenancy.rules.unix_time import first_time_of, milliseconds_of
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.received_events import Window, estimate_rows_of_window
 from tenancy.use_cases.events.fitting import FittingAmount, find_fitting_amount

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from tenancy.rules.durations import QUEUE_AGE_SPAN, TRACED_SPAN
-from tenancy.rules.stored_events import milliseconds_of
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.rules.traced_events import EventState, FoundEvent, Trace, TracedEvent, TracedId
+from tenancy.rules.unix_time import milliseconds_of
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.traced_events import measure_delivery, trace_held_events, trace_stored_events
 from tenancy.stores.postgres.client import Database

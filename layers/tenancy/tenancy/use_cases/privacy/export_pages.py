@@ -14,6 +14,7 @@ import msgspec
 from tenancy.rules.events.frames import EventTable
 from tenancy.rules.exports import ExportPosition
 from tenancy.rules.statistics import DIMENSIONS, StatisticsQuery
+from tenancy.rules.unix_time import milliseconds_of, time_of
 from tenancy.rules.usage import Period, unsettled_since
 from tenancy.stores.clickhouse.client import TenantReader
 from tenancy.stores.clickhouse.exported_events import find_next_event, list_events
@@ -31,7 +32,6 @@ from tenancy.stores.postgres.exported_rows import (
 from tenancy.stores.postgres.usage import find_rolled_up_at, list_daily_usage
 
 PAGE_ROWS: Final = 2_000  # of at most 64 KB each
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_MILLISECONDS: Final = 86_400_000
 FIRST_TIME: Final = -(2**62)  # before every time that ClickHouse stores
 
@@ -92,7 +92,7 @@ def _events(table: EventTable, source: ExportSource, position: ExportPosition) -
     if len(rows) < PAGE_ROWS:
         return SectionPage(lines=_lines(rows), position=[end, 0])
     last = rows[-1]["event_timestamp"]
-    moment = (last - EPOCH) // timedelta(milliseconds=1)
+    moment = milliseconds_of(last)
     read = sum(row["event_timestamp"] == last for row in rows) + (skipped if moment == start else 0)
     return SectionPage(lines=_lines(rows), position=[moment, read])
 
@@ -108,7 +108,7 @@ def _statistics(source: ExportSource, position: ExportPosition) -> SectionPage:
         if found is None:
             return SectionPage(lines=[])
         start = found
-    day = EPOCH.date() + timedelta(milliseconds=start)
+    day = time_of(start).date()
     with source.db.tenant_transaction(source.organization_id) as conn:
         since = unsettled_since(find_rolled_up_at(conn, source.organization_id))
     query = StatisticsQuery(period=Period(start=day, end=day + timedelta(days=1)), group_by=DIMENSIONS)

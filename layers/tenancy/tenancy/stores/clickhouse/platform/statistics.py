@@ -4,10 +4,11 @@ The roll-up writes and checks them. An erasure writes them again.
 """
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+from tenancy.rules.unix_time import time_of
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.statistics import DIMENSION_COLUMNS
 
@@ -46,7 +47,6 @@ CHOOSE_RUN: Final = """
     SELECT toUnixTimestamp64Milli(greatest({run:DateTime64(3, 'UTC')}, max(run) + INTERVAL 1 MILLISECOND))
     FROM daily_statistics WHERE organization_id = {organization_id:UUID} AND event_date IN {days:Array(Date)}
 """
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DELETE_STATISTICS_OF_ONE: Final = """
     ALTER TABLE daily_statistics DELETE
     WHERE organization_id = {organization_id:UUID} AND event_date IN {days:Array(Date)}
@@ -99,7 +99,7 @@ def replace_statistics(client: Client, organization_id: UUID, days: Collection[d
     """
     parameters = {"organization_id": str(organization_id), "days": sorted(days), "run": run}
     [(milliseconds,)] = client.query(CHOOSE_RUN, parameters=parameters).result_rows
-    parameters["run"] = EPOCH + timedelta(milliseconds=milliseconds)
+    parameters["run"] = time_of(milliseconds)
     client.command(INSERT_STATISTICS_OF_ONE, parameters=parameters)
     client.command(DELETE_STATISTICS_OF_ONE, parameters=parameters, settings=MUTATION)
 
