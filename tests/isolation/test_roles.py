@@ -147,8 +147,8 @@ def test_definers_return_only_what_the_authorizer_reads(migrated: Connection) ->
     assert columns == {
         "find_key_holder": set(KeyHolder.__dataclass_fields__),
         "find_person": set(Member.__dataclass_fields__),
-        "find_platform_key": {"credential_id"},
-        "find_live_platform_key": {"credential_id"},
+        "find_platform_key": {"credential_id", "expires_at"},
+        "find_live_platform_key": {"credential_id", "expires_at"},
     }
 
 
