@@ -1,4 +1,4 @@
-"""Enqueue the publication of an organization's new standing to Redis, with each change."""
+"""Enqueue the publication of a new standing, or of a credential's new state, to Redis, with each change."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,3 +25,16 @@ def enqueue_publication(conn: Connection, organization_id: UUID, *, now: datetim
     The caller runs it after the commit. If the caller dies, the sweep runs it.
     """
     return insert_claimed_entry(conn, organization_id, OutboxKind.STANDING, {}, until=now + PUBLICATION_CLAIM_TIME)
+
+
+def enqueue_credential_publication(
+    conn: Connection, organization_id: UUID, credential_id: UUID, *, now: datetime
+) -> OutboxEntry:
+    """Insert an outbox entry for the state of a key or member, already claimed by the caller.
+
+    The caller runs it after the commit. If the caller dies, the sweep runs it.
+    """
+    payload = {"credential_id": str(credential_id)}
+    return insert_claimed_entry(
+        conn, organization_id, OutboxKind.CREDENTIAL, payload, until=now + PUBLICATION_CLAIM_TIME
+    )

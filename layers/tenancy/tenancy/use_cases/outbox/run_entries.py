@@ -45,6 +45,7 @@ class OutboxKind(StrEnum):
     """The kind of an outbox entry. A mail's kind names its template (mails.py)."""
 
     STANDING = "standing"
+    CREDENTIAL = "credential"  # the state of a key or member, with the standing
     GATEWAY_KEY = "gateway_key"  # of a new organization only: a change of the plan creates its key before the commit
     GATEWAY_KEY_REMOVAL = "gateway_key_removal"
     WELCOME_MAIL = "welcome_mail"
@@ -222,6 +223,9 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry)
     match entry.kind:
         case OutboxKind.STANDING:
             publish_standing(platform_db, _require_target(targets.redis), organization_id)
+        case OutboxKind.CREDENTIAL:
+            credential_id = UUID(payload["credential_id"])
+            publish_standing(platform_db, _require_target(targets.redis), organization_id, credential_id=credential_id)
         case OutboxKind.GATEWAY_KEY:
             plan = UsagePlan(payload["tier"])  # the plan of a new organization has the name of its tier
             _require_target(targets.gateway_keys).put_key(organization_id, payload["value"], plan)
