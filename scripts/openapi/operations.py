@@ -1,6 +1,7 @@
 """The operations of the document: one for each route, from the route itself."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -11,9 +12,10 @@ from scripts.openapi.answer_examples import find_examples
 from scripts.openapi.direct_routes import JSON, DirectRoute, find_direct_route
 from scripts.openapi.examples import Sample, Section, list_samples, section_of
 from scripts.openapi.headers import header_references
-from scripts.openapi.problems import OF_ROUTES_WITH_CREDENTIAL, RATE_HEADERS, Problems
+from scripts.openapi.problems import OF_PUBLIC_ROUTES, OF_ROUTES_WITH_CREDENTIAL, RATE_HEADERS, Problems
 from scripts.openapi.routes import DeployedRoute, find_resolver_route, load_function
 from scripts.openapi.schemas import Schemas, clean_schema, without_null
+from tenancy.errors import Refusal
 from tenancy.gateway.answers import answers_of
 from tenancy.gateway.rights import Callers, callers_of
 
@@ -52,11 +54,13 @@ class Operations:
         if resolved is None:
             return self._direct(route, find_direct_route(route), section)
         declared, callers = answers_of(resolved.func), callers_of(resolved.func)
+        route = replace(route, is_admitted=route.is_admitted and not callers.is_public)
         described = self._described(route, resolved)
         samples = list_samples(route, route.path)
         summary = str(resolved.func.__doc__).partition("\n")[0]
         answer = None if declared.document is None else self.schemas.of_type(declared.document)
-        named = [] if callers.permission is None else [ORGANIZATION]
+        is_operators = callers.are_operators and callers.permission is None
+        named = [] if is_operators else [ORGANIZATION]
         headers = _headers(route, declared.headers)
         content = _content(route, answer, section.answer, declared.media_types)
         return {
@@ -65,7 +69,7 @@ class Operations:
             **_request([*described.get("parameters", []), *named], described.get("requestBody"), samples),
             "responses": {
                 str(declared.status): {"description": DONE, "headers": headers, **content},
-                **self.problems.responses_of(route, (*OF_ROUTES_WITH_CREDENTIAL, *declared.refusals)),
+                **self.problems.responses_of(route, (*_refusals_of(callers), *declared.refusals)),
             },
         }
 
@@ -127,7 +131,15 @@ def _head(route: DeployedRoute, section: Section, summary: str) -> dict[str, Any
     }
 
 
+def _refusals_of(callers: Callers) -> tuple[type[Refusal], ...]:
+    return OF_PUBLIC_ROUTES if callers.is_public else OF_ROUTES_WITH_CREDENTIAL
+
+
 def _security(callers: Callers) -> list[dict[str, list[str]]]:
+    if callers.is_public:
+        return []
+    if callers.are_members:
+        return [{"accessToken": []}]
     operators: list[dict[str, list[str]]] = [{"platformKey": []}] if callers.are_operators else []
     if callers.permission is None:
         return operators

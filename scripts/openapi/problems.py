@@ -42,6 +42,7 @@ RATE_HEADERS: Final = ("RateLimit", "RateLimit-Policy")  # of each answer to a r
 RARE_HEADERS: Final = ("WWW-Authenticate", "RateLimit")  # of some responses with the same codes
 # Any route can answer with these, because they do not depend on the request.
 OF_ALL_ROUTES: Final = (InternalError, UnavailableError)
+OF_PUBLIC_ROUTES: Final = (MalformedRequestError, TooLargeError, InvalidError)  # of a resolver
 OF_ROUTES_WITH_CREDENTIAL: Final = (
     MalformedRequestError,
     UnauthenticatedError,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tenancy.errors import MalformedRequestError
+from tenancy.gateway.bodies import parse_json
 from tenancy.gateway.field_errors import NO_BODY_TEXT, list_field_errors
-from tenancy.gateway.resolver import parse_json
 from tenancy.rules.events.batch import decode_body, parse_batch, parse_segment_text
 from tenancy.rules.json_faults import DEPTH_TEXT, EMPTY_TEXT, GZIP_TEXT, NO_JSON_TEXT, NOT_UTF8_TEXT, NUMBER_TEXT
 from tenancy.rules.members import MISSING_TEXT

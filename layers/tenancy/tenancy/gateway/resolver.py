@@ -2,9 +2,10 @@
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -24,26 +25,26 @@ from tenancy.errors import (
     FieldError,
     InvalidError,
     NotFoundError,
-    TooLargeError,
 )
 from tenancy.gateway.admission import admit_request
+from tenancy.gateway.bodies import parse_json, read_body, too_many
 from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.late_checks import QueryMembers
 from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.query import list_query_errors
 from tenancy.gateway.recorded_reads import is_recorded
-from tenancy.gateway.rights import Right, right_of
+from tenancy.gateway.rights import Right, callers_of, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
-from tenancy.rules.json_faults import malformed_json
-from tenancy.rules.members import MAX_MEMBER_ERRORS, NO_OBJECT_TEXT, unknown_member
+from tenancy.rules.members import MAX_MEMBER_ERRORS, unknown_member
+from tenancy.rules.named_organization import NamedOrganization, read_names
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id, find_listed_mentions, find_mentions, resolve
 from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator
 from tenancy.use_cases.admission.admit import AdmissionGate
 
 MAX_BODY_BYTES: Final = 256 * 1024
-MAX_VALUES: Final = 1_000  # members and elements of a body. Each invalid one costs time and a part of the answer.
+MAX_PUBLIC_BODY_BYTES: Final = 16 * 1024  # of a route without an authorizer: an address, a password, a token
 MAX_QUERY_MEMBERS: Final = 100
 INVALID_REQUEST_TEXT: Final = "The request is not valid. `errors` lists the fields."
 # Powertools would log the text of every error. The text of a driver's error may quote a row. `serve` logs without it.
@@ -54,13 +55,14 @@ logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = 
 class DeclaredRoute:
     """A route with the right that it needs.
 
-    *is_recorded* tells whether reads by keys are recorded.
+    *is_recorded* tells whether reads by keys are recorded. A public route has no caller.
     """
 
     method: str
     rule: re.Pattern[str]
     right: Right
     is_recorded: bool
+    is_public: bool
 
 
 def api() -> APIGatewayRestResolver:
@@ -148,7 +150,7 @@ def handler_of(
     """Return the Lambda handler of *app*.
 
     Before a route runs, the caller, the organization and the right of the caller are known. The order is that of
-    docs/decisions/0043-cheap-before-believed.md: the body is read last.
+    docs/decisions/0043-cheap-before-believed.md: the body is read last. A public route has no caller and a small body.
 
     *gate* admits the request first. *trail* records it. Refusals over a quota show *upgrade_url*.
 
@@ -158,24 +160,48 @@ def handler_of(
     routes = _routes_of(app)
 
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
-        caller = request.caller()
         route = _find_route(routes, request)
+        if route is not None and route.is_public:
+            return _answer_public(app, request, event, context, base_domain=base_domain)
+        caller = request.caller()
         with trail.audited(request, caller, is_recorded=route is not None and route.is_recorded):
             admitted = admit_request(gate, request, caller, now=datetime.now(UTC))
             mentions = list_mentions(request)
             resolve(caller, mentions, base_domain=base_domain).require_accepted()
             _authorize(route, request, caller)
-            body = _read_body(request)
+            body = read_body(request, most=MAX_BODY_BYTES)
             named = (*mentions, *find_mentions(body), *find_listed_mentions(body))
             resolve(caller, named, base_domain=base_domain).require_accepted()
             members = _as_json(request, body)
-            app.append_context(caller=admitted, request=request)  # type: ignore[no-untyped-call]
-            try:
-                return app.resolve({**event, **members}, context)  # type: ignore[arg-type]
-            finally:
-                app.clear_context()  # type: ignore[no-untyped-call]
+            return _run_route(app, {**event, **members}, context, caller=admitted, request=request)
 
     return serve(answer, upgrade_url=upgrade_url)
+
+
+def _answer_public(
+    app: APIGatewayRestResolver, request: Request, event: dict[str, Any], context: object, *, base_domain: str
+) -> dict[str, Any]:
+    """Answer a request of a public route.
+
+    Raises:
+        InvalidError: the query has more members than any route takes.
+        TooLargeError: the body has more than `MAX_PUBLIC_BODY_BYTES` bytes.
+        MalformedRequestError: the body is no JSON that every store can hold.
+    """
+    _require_few_members(request)
+    body = read_body(request, most=MAX_PUBLIC_BODY_BYTES)
+    mentions = (*list_mentions(request), *find_mentions(body), *find_listed_mentions(body))
+    names = partial(read_names, mentions, base_domain=base_domain)
+    return _run_route(app, {**event, **_as_json(request, body)}, context, names=names, request=request)
+
+
+def _run_route(app: APIGatewayRestResolver, event: dict[str, Any], context: object, **values: object) -> dict[str, Any]:
+    """Run the route of *event* with *values* in its context, which is cleared afterwards."""
+    app.append_context(**values)  # type: ignore[no-untyped-call]
+    try:
+        return app.resolve(event, context)  # type: ignore[arg-type]
+    finally:
+        app.clear_context()  # type: ignore[no-untyped-call]
 
 
 def _routes_of(app: APIGatewayRestResolver) -> list[DeclaredRoute]:
@@ -187,6 +213,7 @@ def _routes_of(app: APIGatewayRestResolver) -> list[DeclaredRoute]:
             rule=route.rule,
             right=right_of(route.func),
             is_recorded=is_recorded(route.func),
+            is_public=callers_of(route.func).is_public,
         )
         for route in routes
     ]
@@ -209,63 +236,12 @@ def _authorize(route: DeclaredRoute | None, request: Request, caller: Caller) ->
     if route is None:
         raise NotFoundError(NO_ROUTE_TEXT)
     route.right(caller, find_id(request.path_parameters.get(ORGANIZATION_MEMBER) or ""))
+    _require_few_members(request)
+
+
+def _require_few_members(request: Request) -> None:
     if len(request.query_values) > MAX_QUERY_MEMBERS:
-        raise _too_many(QUERY, f"The query has {len(request.query_values)} members", MAX_QUERY_MEMBERS)
-
-
-def _read_body(request: Request) -> bytes:
-    """Return the body of *request*.
-
-    Raises:
-        TooLargeError: it has more than `MAX_BODY_BYTES` bytes.
-        MalformedRequestError: it is marked as Base64, and it is not.
-    """
-    body = request.body
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLargeError(f"The body has {len(body)} bytes. At most {MAX_BODY_BYTES} are allowed.")
-    return body
-
-
-def parse_json(body: bytes) -> str:
-    """Return *body* as text if it is a JSON object that every store can hold.
-
-    NaN, lone surrogates, deep nesting and whole numbers with thousands of digits are rejected. `organization_id` is
-    left out: every body may have it, and it was compared before.
-
-    Raises:
-        MalformedRequestError: the body is not such JSON.
-        InvalidError: the body is no object, or has more members and elements than any route takes.
-    """
-    try:
-        text = body.decode()
-        document = msgspec.json.decode(text)
-    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
-        raise malformed_json(body, error) from error
-    if _has_more_values(document, MAX_VALUES):
-        raise _too_many(BODY, f"The body has more than {MAX_VALUES} members and elements", MAX_VALUES)
-    if not isinstance(document, dict):
-        errors = [FieldError(location=BODY, code="invalid_type", message=NO_OBJECT_TEXT)]
-        raise InvalidError("The body is not a JSON object.", errors=errors)
-    if ORGANIZATION_MEMBER not in document:
-        return text
-    del document[ORGANIZATION_MEMBER]
-    return msgspec.json.encode(document).decode()
-
-
-def _too_many(location: str, found: str, most: int) -> InvalidError:
-    text = f"{found}. At most {most} are allowed."
-    return InvalidError(text, errors=[FieldError(location=location, code="too_long", message=text)])
-
-
-def _has_more_values(document: object, most: int) -> bool:
-    """Whether *document* has more than *most* members and elements, counted up to there only."""
-    found, containers = 0, [document]
-    while containers and found <= most:
-        container = containers.pop()
-        if isinstance(container, dict | list):
-            found += len(container)
-            containers.extend(islice(container.values() if isinstance(container, dict) else container, most))
-    return found > most
+        raise too_many(QUERY, f"The query has {len(request.query_values)} members", MAX_QUERY_MEMBERS)
 
 
 def _as_json(request: Request, body: bytes) -> dict[str, Any]:
@@ -315,6 +291,16 @@ def operator_of(app: APIGatewayRestResolver) -> Operator:
     if not isinstance(caller, Operator):
         raise TypeError("The route is not for operators.")
     return caller
+
+
+def named_by(app: APIGatewayRestResolver, organization: str | None = None) -> NamedOrganization:
+    """Return the names of organizations in the current request of a public route, with *organization* of its body.
+
+    Raises:
+        KeyError: the route is not decorated with `for_public`.
+    """
+    read: Callable[..., NamedOrganization] = app.context["names"]
+    return read(organization=organization)
 
 
 def request_of(app: APIGatewayRestResolver) -> Request:

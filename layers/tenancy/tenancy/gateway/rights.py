@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from tenancy.rules.tenant import Caller, require_operator, require_operator_or_own, require_tenant
+from tenancy.rules.tenant import Caller, require_member, require_operator, require_operator_or_own, require_tenant
 
 RIGHT: Final = "right"
 CALLERS: Final = "callers"
@@ -19,13 +19,16 @@ type Right = Callable[[Caller, UUID | None], Caller]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callers:
-    """The callers that a route is for: operators, tenants, or both.
+    """The callers that a route is for: operators, tenants, or both. A public route is for all.
 
-    *permission* is the one that a tenant needs. None means no tenants.
+    *permission* is the one that a tenant needs. None means no tenants, but for members with any role if *are_members*.
+    A public route has no caller: its function checks the credential in the body.
     """
 
     are_operators: bool
     permission: str | None
+    are_members: bool = False
+    is_public: bool = False
 
 
 def for_tenants[F: Callable[..., Any]](permission: str) -> Callable[[F], F]:
@@ -44,6 +47,20 @@ def for_operators_or_own[F: Callable[..., Any]](permission: str) -> Callable[[F]
     """Let operators, and tenants with *permission* on their own path, call the decorated route."""
     callers = Callers(are_operators=True, permission=permission)
     return _mark(lambda caller, organization_id: require_operator_or_own(caller, organization_id, permission), callers)
+
+
+def for_members[F: Callable[..., Any]](function: F) -> F:
+    """Let a member with an access token call the decorated route, with any role."""
+    callers = Callers(are_operators=False, permission=None, are_members=True)
+    mark: Callable[[F], F] = _mark(lambda caller, _: require_member(caller), callers)
+    return mark(function)
+
+
+def for_public[F: Callable[..., Any]](function: F) -> F:
+    """Let anyone call the decorated route. Its function checks the credential in the body, if it needs one."""
+    callers = Callers(are_operators=False, permission=None, is_public=True)
+    mark: Callable[[F], F] = _mark(lambda caller, _: caller, callers)
+    return mark(function)
 
 
 def right_of(function: Callable[..., Any]) -> Right:

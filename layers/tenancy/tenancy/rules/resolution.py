@@ -26,6 +26,7 @@ CANONICAL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 HOST: Final = re.compile(r"([^:]*?)\.?(?::[0-9]{0,5})?")  # a name, optional trailing dot, optional port
 MAX_HOST_CHARACTERS: Final = 260  # a name of 253 characters (RFC 1035), a dot and a port
 MAX_MENTIONS: Final = 100
+BASE: Final = "BASE"  # stands for the base domain itself; labels are in lower case
 IDEOGRAPHIC_FULL_STOP: Final = "\u3002"  # IDNA reads it as a dot (RFC 3490, 3.1)
 MEMBER_BYTES: Final = ORGANIZATION_MEMBER.encode()
 UNICODE_ESCAPE: Final = b"\\u"  # a JSON member name may have escapes
@@ -190,6 +191,19 @@ def find_id(text: str) -> UUID | None:
     return UUID(canonical) if CANONICAL_ID.fullmatch(canonical) else None
 
 
+def find_label(text: str, base_domain: str) -> str | None:
+    """Return the label that the host *text* has below *base_domain*, or None for a host elsewhere.
+
+    It is `BASE` for the base domain itself, and empty for a host whose label depends on the software that reads it.
+    """
+    if not base_domain or not any(f".{reading}".endswith(f".{base_domain}") for reading in _possible_names(text)):
+        return None
+    name = _spelled_name(text)
+    if name == base_domain:
+        return BASE
+    return name.removesuffix(f".{base_domain}") if name.endswith(f".{base_domain}") else ""
+
+
 def find_mentions(document: bytes) -> tuple[Mention, ...]:
     """Return the mention in a JSON *document*: `organization_id` at its top level.
 
@@ -259,17 +273,22 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
     organization_id, subdomain = (
         (None, None) if isinstance(caller, Operator) else (caller.organization_id, caller.subdomain)
     )
-    found = HOST.fullmatch(text) if text.isascii() else None
-    name, readings = found[1].lower() if found else "", _possible_names(text)
-    if base_domain and any(f".{reading}".endswith(f".{base_domain}") for reading in readings):
-        label = name.removesuffix(f".{base_domain}")
-        if name == base_domain or label in RESERVED_SUBDOMAINS:
-            return MentionVerdict.NAMES_NO_ORGANIZATION
-        return MentionVerdict.AGREES if label == subdomain else MentionVerdict.DISAGREES
+    label = find_label(text, base_domain)
+    if label is not None:
+        is_platforms = label in {BASE, *RESERVED_SUBDOMAINS}
+        verdict = MentionVerdict.AGREES if label == subdomain else MentionVerdict.DISAGREES
+        return MentionVerdict.NAMES_NO_ORGANIZATION if is_platforms else verdict
+    name, readings = _spelled_name(text), _possible_names(text)
     owner = domain_owners.get(readings[0])
     if owner is None:
         return MentionVerdict.NAMES_NO_ORGANIZATION
     return MentionVerdict.AGREES if owner == organization_id and name == readings[0] else MentionVerdict.DISAGREES
+
+
+def _spelled_name(text: str) -> str:
+    """Return the host name in *text* in lower case without port and final dot, empty if it is no ASCII host."""
+    found = HOST.fullmatch(text) if text.isascii() else None
+    return found[1].lower() if found else ""
 
 
 def _possible_names(text: str) -> tuple[str, str]:

@@ -106,6 +106,17 @@ def require_tenant[T: Tenant](caller: T | Operator, permission: str) -> T:
     return caller
 
 
+def require_member[T: Tenant](caller: T | Operator) -> T:
+    """Return *caller* if it is a member of an organization.
+
+    Raises:
+        ForbiddenError: the caller has a key.
+    """
+    if isinstance(caller, Operator) or caller.kind is not CallerKind.PERSON:
+        raise ForbiddenError("This route needs an access token of a member, not a key.")
+    return caller
+
+
 def require_operator_or_own(caller: Caller, organization_id: UUID | None, permission: str) -> Caller:
     """Return *caller* if it is an operator, or the tenant *organization_id* with *permission*.
 
