@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
-from tenancy.rules.tiers import QUOTAS, RATE_LIMIT_WINDOW_SECONDS, Tier
+from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS, RATE_LIMIT_WINDOW_SECONDS, Tier
 from tests.given import ROOT
 from tests.template.app_source import operator_routes, resolver_routes
 from tests.template.template import FOLDERS, RESOURCES, TEMPLATE
@@ -51,11 +51,15 @@ def settings() -> dict[Method, dict[str, object]]:
 METHODS = methods()
 SETTINGS = settings()
 PATHS = sorted({path for _, path in METHODS})
-FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)}
+OF_PEOPLE = [function for function in FOLDERS if function in {"identity", "members", "keys"}]
+FOR_PEOPLE = {route for function in OF_PEOPLE for route in resolver_routes(function)}
+FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_PEOPLE
 FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
 DOCUMENT = ("GET", "/openapi.json")  # clients and caches keep it for an hour
 OTHERS = [
-    method for method in METHODS if method not in FOR_OPERATORS | FOR_WRITE_KEYS | {DOCUMENT} and method[0] != "OPTIONS"
+    method
+    for method in METHODS
+    if method not in FOR_OPERATORS | FOR_WRITE_KEYS | FOR_PEOPLE | {DOCUMENT} and method[0] != "OPTIONS"
 ]
 LARGEST_TIER = QUOTAS[Tier.ENTERPRISE]
 
@@ -146,9 +150,13 @@ def test_organizations_of_any_tier_pass_events_with_all_keys() -> None:
 
 
 @pytest.mark.parametrize("method", sorted(FOR_OPERATORS), ids=" ".join)
-def test_operators_method_has_the_rate_of_their_plan(method: Method) -> None:
-    """The plan throttles all platform keys together, so more is never used."""
-    assert throttle(method)[0] == RESOURCES["PlatformPlan"]["Properties"]["Throttle"]["RateLimit"]
+def test_operators_method_passes_a_platform_key(method: Method) -> None:
+    assert throttle(method)[0] == PLATFORM_REQUESTS_PER_MINUTE / RATE_LIMIT_WINDOW_SECONDS
+
+
+@pytest.mark.parametrize("method", sorted(FOR_PEOPLE), ids=" ".join)
+def test_method_of_people_and_keys_has_their_rate(method: Method) -> None:
+    assert throttle(method)[0] == defaults()["PeopleRequestsPerSecond"]
 
 
 def test_document_has_a_rate_of_its_own() -> None:
