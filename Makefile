@@ -46,7 +46,7 @@ lint: .venv/.synced  ## Check style, types, imports and the template
 	@lint-imports --no-logo
 	@sam validate --lint --region eu-central-1
 
-openapi: .venv/.synced  ## Write the OpenAPI document from the routes to docs/openapi.json
+openapi: .venv/.synced  ## Write docs/openapi.json and docs/permissions.md from the routes
 	@$(RUN) scripts.openapi
 
 bench: up  ## Print the figures of docs/performance.md
