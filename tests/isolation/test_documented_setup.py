@@ -20,9 +20,9 @@ from tenancy.rules.api_keys import ApiKey
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.lookups import (
     find_key_holder,
+    find_live_platform_key,
     find_member,
     find_platform_key,
-    is_platform_key_live,
 )
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
@@ -184,13 +184,13 @@ def test_documented_statements_make_and_revoke_a_platform_key(installed: Databas
     with installed.owner.transaction() as conn:
         conn.execute(insert.replace("<operator>", "Ann").replace("<second text>", digest).encode())
     with installed.authorizer.transaction() as conn:
-        key_id = find_platform_key(conn, ApiKey(key).digest)
-    assert key_id is not None
+        operator = find_platform_key(conn, ApiKey(key).digest)
+    assert operator is not None
     with installed.owner.transaction() as conn:
-        conn.execute(revoke.replace("<key>", str(key_id)).encode())
+        conn.execute(revoke.replace("<key>", str(operator.credential_id)).encode())
 
     for database in (installed.functions, installed.platform):
         with database.transaction() as conn:
-            assert not is_platform_key_live(conn, key_id)
+            assert find_live_platform_key(conn, operator.credential_id) is None
     with installed.authorizer.transaction() as conn:
         assert find_platform_key(conn, ApiKey(key).digest) is None

@@ -18,7 +18,7 @@ from tenancy.rules.admission import Admission, AdmissionVerdict
 from tenancy.rules.entitlements import Entitlements, Overrides
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.rate_limit import BLOCK, NO_BLOCK, RateWindow, count_request, rate_limit_of, rate_state
-from tenancy.rules.standing import LIVE, Standing
+from tenancy.rules.standing import LIVE, REVOKED, CredentialState, Standing
 from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import RATE_LIMIT_WINDOW_SECONDS, Tier
 from tenancy.rules.usage import MonthSoFar
@@ -63,8 +63,8 @@ def decisions_of_redis(redis: Redis, limit: int, times: list[int], block: timede
         now = int(START.timestamp() * 1000) + time
         durations = [RATE_LIMIT_WINDOW_SECONDS * 1000, int(block.total_seconds()) * 1000]
         tier: list[str | int] = ["platform", *[limit] * 4, *[0] * 4]
-        values = [now, *durations, "", "", "", "", 0, "", 0, *tier]
-        verdict, _, _, _, requests, ends_at, *_ = redis.run(ADMIT, [key], values)
+        values = [now, *durations, "", "", "", "", 0, "", 0, 1_000, *tier]
+        verdict, _, _, _, requests, ends_at, *_ = redis.run(ADMIT, [key, key + ":last_use"], values)
         decisions.append((verdict == "admitted", max(0, limit - requests), int(ends_at) - now))
     return decisions
 
@@ -108,10 +108,11 @@ def test_decisions_equal_those_of_rate_limiter_flexible(
 
 def test_cluster_mode_rejects_keys_of_two_organizations(servers: Servers) -> None:
     with Client.from_url(servers.valkey_url) as client:
-        keys = [f"{{{UUID(int=1)}}}:rate:ingest", f"{{{UUID(int=2)}}}:standing", f"{{{UUID(int=1)}}}:usage:2026-11"]
+        own = [f"{{{UUID(int=1)}}}:{name}" for name in ("rate:ingest", "last_use", "usage:2026-11")]
+        keys = [*own[:2], f"{{{UUID(int=2)}}}:standing", own[2]]
 
         with pytest.raises(ResponseError, match=r"CROSSSLOT|same slot"):
-            client.eval(ADMIT.text, 3, *keys, 0, 0, 0, "", "", "", "", 0, "", 0)
+            client.eval(ADMIT.text, 4, *keys, 0, 0, 0, "", "", "", "", 0, "", 0, 0)
 
         client.flushall()
 
@@ -119,11 +120,12 @@ def test_cluster_mode_rejects_keys_of_two_organizations(servers: Servers) -> Non
 def test_missing_key_or_field_is_unknown(counters: Redis) -> None:
     def admit() -> list[object]:
         tier: list[str | int] = ["starter", 100, 1000, 100, 1000, 1000, 100, 10, 90]
-        values: list[str | int] = [1_000, 60_000, 60_000, "2026-11-24", "2026-11-24T12", "key", "", 1, "", 0, *tier]
-        result: list[object] = counters.run(ADMIT, [bucket, standing, usage], values)
+        values: list[str | int] = [1_000, 60_000, 60_000, "2026-11-24", "2026-11-24T12", "key", "", 1, "", 0, 1_000]
+        result: list[object] = counters.run(ADMIT, [bucket, last_use, standing, usage], [*values, *tier])
         return result
 
-    bucket, standing, usage = (f"{{{ACME}}}:{name}" for name in ("rate:ingest", "standing", "usage:2026-11"))
+    names = ("rate:ingest", "last_use", "standing", "usage:2026-11")
+    bucket, last_use, standing, usage = (f"{{{ACME}}}:{name}" for name in names)
     assert admit() == ["unknown"]
 
     counters.run(PUT_STANDING, [standing], [1, "starter", "active", 0, "", "", "", "", 60_000])
@@ -162,9 +164,17 @@ def test_newer_standing_wins_in_any_order(
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [(("live", "revoked", "live"), "revoked"), (("0", "2", "1"), "2"), (("1", "revoked", "1"), "revoked")],
+    [
+        (("live", "revoked", "live"), "revoked"),
+        (("live until 5", "revoked", "live until 5"), "revoked"),
+        (("live", "live until 5", "live"), "live until 5"),
+        (("live until 5", "live until 10", "live"), "live until 5"),
+        (("live until 10", "live until 9"), "live until 9"),
+        (("0", "2", "1"), "2"),
+        (("1", "revoked", "1"), "revoked"),
+    ],
 )
-def test_revocation_and_later_epoch_are_never_replaced(
+def test_narrower_state_is_never_replaced(
     counters: Redis, servers: Servers, written: tuple[str, ...], expected: str
 ) -> None:
     key = f"{{{uuid4()}}}:standing"
@@ -173,7 +183,7 @@ def test_revocation_and_later_epoch_are_never_replaced(
         counters.run(PUT_STANDING, [key], [1, "starter", "active", 0, "", "", "one", credential, 60_000])
 
     with Client.from_url(servers.valkey_url, decode_responses=True) as client:
-        assert client.hget(key, "credential:one") == expected
+        assert client.hmget(key, ["state:one", "credential:one"]) == [expected] * 2
 
 
 OVERRIDES = st.fixed_dictionaries(
@@ -237,6 +247,42 @@ def test_script_divides_events_like_the_rule(
         verdict=AdmissionVerdict.ADMITTED, rate=decided.rate, entitlements=entitlements, status=decided.status
     )
     assert decided == admitted.with_events(counted, so_far, all_or_nothing=all_or_nothing)
+
+
+ENDS = st.sampled_from([START + timedelta(milliseconds=left) for left in (-1, 0, 1)])
+STATES = st.one_of(
+    st.just(LIVE),
+    st.just(REVOKED),
+    st.builds(CredentialState, ends_at=ENDS),
+    st.builds(CredentialState, epoch=st.integers(0, 11)),
+)
+
+
+@given(
+    state=STATES, epochs=st.sampled_from(["", "0.0", "1.0", "0.1", "1.11", "live", "revoked"]), epoch=st.integers(0, 1)
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_script_refuses_credentials_like_the_rule(
+    counters: Redis, state: CredentialState, epochs: str, epoch: int
+) -> None:
+    organization_id, credential_id = uuid4(), uuid4()
+    standing = Standing(entitlements=sold(Tier.STARTER), status=OrganizationStatus.ACTIVE, epoch=epoch, version=1)
+    put_standing(counters, organization_id, standing, credential=(credential_id, state))
+    seed_usage(counters, organization_id, MonthSoFar(events=0, held=0, storage_bytes=0), now=START)
+
+    decided = admit_tenant(
+        counters,
+        organization_id,
+        RateBucket.MANAGEMENT,
+        credential=(credential_id, epochs),
+        events=0,
+        all_or_nothing=False,
+        now=START,
+    )
+
+    assert isinstance(decided, Admission)
+    is_admitted = decided.verdict is AdmissionVerdict.ADMITTED
+    assert is_admitted == state.admits(epochs, standing, now=START)
 
 
 # ------------------------------------------------------------------------------------------- standings of two releases

@@ -8,6 +8,7 @@ import pytest
 from redis import Redis as Client
 
 from tenancy.rules.admission import AdmissionVerdict
+from tenancy.rules.standing import REVOKED, CredentialState
 from tenancy.rules.tenant import CallerKind, RateBucket
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import RequestCounts, month_of
@@ -67,7 +68,7 @@ def test_revoked_key_is_refused_at_the_next_request(
         standing = find_standing(conn, acme.organization.id)
     assert standing is not None
 
-    put_standing(counters, acme.organization.id, standing, credential=(acme.secret_key_id, "revoked"))
+    put_standing(counters, acme.organization.id, standing, credential=(acme.secret_key_id, REVOKED))
     refused = admit(tenant)
 
     assert (refused.verdict, refused.rate) == (AdmissionVerdict.UNAUTHENTICATED, None)
@@ -93,7 +94,9 @@ def test_new_epoch_ends_the_tokens_of_a_person(
         with databases.platform.tenant_transaction(acme.organization.id) as conn:
             standing = find_standing(conn, acme.organization.id)
         assert standing is not None
-        put_standing(counters, acme.organization.id, standing, credential=(acme.admin_user_id, "1"))
+        put_standing(
+            counters, acme.organization.id, standing, credential=(acme.admin_user_id, CredentialState(epoch=1))
+        )
 
     assert admit(person).verdict is AdmissionVerdict.UNAUTHENTICATED
 
@@ -217,5 +220,5 @@ def test_every_redis_key_of_an_organization_expires(admit: Admit, databases: Dat
 
     with Client.from_url(databases.servers.valkey_url, decode_responses=True) as client:
         keys = [key for key in client.keys("*") if str(acme.organization.id) in key]
-        assert len(keys) == 3
+        assert len(keys) == 4
         assert all(client.pttl(key) > 0 for key in keys), keys

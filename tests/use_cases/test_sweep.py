@@ -52,6 +52,19 @@ def test_log_that_cannot_be_sealed_blocks_nothing_else(
     assert [type(failure) for failure in done.failures] == [SealedMeanwhileError]
 
 
+def test_standings_and_credentials_are_published_first(
+    databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned
+) -> None:
+    enqueue(databases, acme)
+    with databases.platform.transaction() as conn:
+        for kind, payload in (("credential", {"credential_id": str(acme.secret_key_id)}), ("standing", {})):
+            insert_outbox_entry(conn, acme.organization.id, kind, payload, due_at=NOW)
+
+    done = run(databases, counters, targets)
+
+    assert done.outbox.done == ("standing", "credential", "quota_event")
+
+
 # Only one step uses each of these tables.
 @pytest.mark.parametrize(
     "table", ["tenant_usage", "quota_notices", "audit_refusals", "provisioning_requests", "deletion_certificates"]

@@ -54,6 +54,7 @@ ERASE_REDIS_TIMEOUT_SECONDS: Final = 10.0
 ROLL_UP_REDIS_TIMEOUT_SECONDS: Final = 30.0
 STANDING_TTL: Final = timedelta(seconds=60)
 COUNTER_RETENTION: Final = timedelta(days=7)  # after the month that a counter counts
+LAST_USE_RETENTION: Final = timedelta(days=7)  # of hours that no roll-up has persisted yet
 
 # Answers to clients
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200

@@ -78,11 +78,15 @@ class AdmittedTenant(Tenant):
 class Operator:
     """A person of the platform with a platform key.
 
-    Acts on the organization in the path.
+    Acts on the organization in the path. The key is refused from *expires_at* on (UTC). None is never.
     """
 
     credential_id: UUID
     expires_at: datetime | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether the key is refused at *now*, because it has expired."""
+        return self.expires_at is not None and self.expires_at <= now
 
     @property
     def kind(self) -> CallerKind:

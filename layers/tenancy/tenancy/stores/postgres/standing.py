@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.standing import REVOKED, Standing
+from tenancy.rules.standing import REVOKED, CredentialState, Standing
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import TOTAL_PERIOD, CountedMonth, MonthSoFar, Period, RequestCounts
 from tenancy.stores.postgres.client import Connection
@@ -15,12 +15,12 @@ FIND_STANDING: Final = """
     SELECT tier, overrides, status, token_epoch, (extract(epoch FROM updated_at) * 1000000)::bigint
     FROM organizations WHERE id = %s
 """
-# A live API key, or the epoch of an active user.
+# A key that is not revoked, or an active member.
 FIND_CREDENTIAL: Final = """
-    SELECT 'live' FROM api_keys
+    SELECT expires_at, NULL FROM api_keys
     WHERE organization_id = %(organization_id)s AND id = %(credential_id)s AND revoked_at IS NULL
     UNION ALL
-    SELECT token_epoch::text FROM users
+    SELECT NULL, token_epoch FROM users
     WHERE organization_id = %(organization_id)s AND id = %(credential_id)s AND status = 'active'
 """
 # One statement, so that sums and hours are of the same roll-up.
@@ -56,11 +56,11 @@ def find_standing(conn: Connection, organization_id: UUID) -> Standing | None:
     return Standing(entitlements=entitlements, status=OrganizationStatus(status), epoch=epoch, version=version)
 
 
-def find_credential(conn: Connection, organization_id: UUID, credential_id: UUID) -> str:
-    """Return `live` for an API key, the epoch for a user, or `revoked` for any other credential."""
+def find_credential(conn: Connection, organization_id: UUID, credential_id: UUID) -> CredentialState:
+    """Return the state of a key or member. Any other credential is revoked."""
     values = {"organization_id": organization_id, "credential_id": credential_id}
     row = conn.execute(FIND_CREDENTIAL, values).fetchone()
-    return row[0] if row else REVOKED
+    return CredentialState(ends_at=row[0], epoch=row[1]) if row else REVOKED
 
 
 def find_counted_month(conn: Connection, organization_id: UUID, month: Period, *, today: date) -> CountedMonth:

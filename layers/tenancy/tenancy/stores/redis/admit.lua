@@ -1,25 +1,27 @@
--- Decide on one request and reserve its events in one step: rate limit (rules/rate_limit.py), status, quotas.
+-- Decide on one request and reserve its events in one step: credential (rules/standing.py), rate limit
+-- (rules/rate_limit.py), status, quotas. Note the hour in which a key was used.
 --
--- KEYS   1 rate bucket; for a tenant also 2 its standing, 3 its usage of the month
+-- KEYS   1 rate bucket   2 last uses of keys; for a tenant also 3 its standing, 4 its usage of the month
 -- ARGV   1 now, 2 window, 3 block (ms; 0: the bucket is refused only until its window ends)   4 day, 5 hour (UTC)
 --        6 id of the credential, 7 its epochs ('' for a key)
 --        8 number of the request's events that every retention includes   9 ages of its other events in days, with
---        commas   10 '1': accept or hold all of the events or none
---        from 11 on, nine values for each tier: name, then its limits: requests of management per minute and per
+--        commas   10 '1': accept or hold all of the events or none   11 time to live of the last uses (ms)
+--        from 12 on, nine values for each tier: name, then its limits: requests of management per minute and per
 --        month; requests of ingest per minute and per month; per month events, held events; stored bytes; retention in
 --        days ('' is unlimited)
 -- result {verdict, tier, status, limit, requests in the window, its end (ms), accepted, held, metric, used,
 --         overrides of the organization ('' for none)}
---        {'unauthenticated'} if the credential is revoked or its epochs are not the current ones
+--        {'unauthenticated'} if the credential is revoked or has ended, or its epochs are not the current ones
 --        {'unknown'} if a key, a field or the tier is missing. The caller then reads PostgreSQL: a missing value means
 --        neither 0 nor active.
-local bucket_key, standing_key, usage_key = KEYS[1], KEYS[2], KEYS[3]
+local bucket_key, last_use_key, standing_key, usage_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now, window_ms, block_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local day, hour = ARGV[4], ARGV[5]
 local credential_id, epochs = ARGV[6], ARGV[7]
 local events, ages, all_or_nothing = tonumber(ARGV[8]), ARGV[9], ARGV[10] == '1'
-local FIRST_TIER, VALUES_PER_TIER = 11, 9
-local is_tenant = #KEYS > 1
+local last_use_ttl_ms = ARGV[11]
+local FIRST_TIER, VALUES_PER_TIER = 12, 9
+local is_tenant = #KEYS > 2
 local is_ingest = string.match(bucket_key, ':ingest$')
 
 -- Return the limits of a standing, or nil if a release with no limits, or another number of them, wrote it last.
@@ -31,21 +33,35 @@ local function own_limits(limits, limits_version, version)
     return row
 end
 
+-- Return whether a state of put_standing.lua is that of a valid credential.
+local function is_valid(state, epoch)
+    local ends_at = string.match(state, '^live until (%d+)$')
+    if ends_at then return epochs == '' and now < tonumber(ends_at) end
+    if epochs == '' then return state == 'live' end
+    return epochs == epoch .. '.' .. state
+end
+
+-- Note the use of a key, once an hour. The roll-up persists the hour and deletes the field.
+local function note_use()
+    if epochs ~= '' or (redis.call('HGET', last_use_key, credential_id) or '') >= hour then return end
+    redis.call('HSET', last_use_key, credential_id, hour)
+    redis.call('PEXPIRE', last_use_key, last_use_ttl_ms)
+end
+
 local tier, status, overrides, limits = ARGV[FIRST_TIER], '', '', nil
 if is_tenant then
-    local standing = redis.call('HMGET', standing_key, 'tier', 'status', 'epoch', 'credential:' .. credential_id,
+    local standing = redis.call('HMGET', standing_key, 'tier', 'status', 'epoch', 'state:' .. credential_id,
         'version', 'limits_version', 'limits', 'overrides')
-    local stored_tier, stored_status, epoch, credential = standing[1], standing[2], standing[3], standing[4]
+    local stored_tier, stored_status, epoch, state = standing[1], standing[2], standing[3], standing[4]
     local version, limits_version, stored_limits, stored_overrides = standing[5], standing[6], standing[7], standing[8]
-    if not (stored_tier and stored_status and epoch and credential) then return {'unknown'} end
+    if not (stored_tier and stored_status and epoch and state) then return {'unknown'} end
     if redis.call('EXISTS', usage_key) == 0 then return {'unknown'} end
     tier, status = stored_tier, stored_status
     limits = own_limits(stored_limits, limits_version, version)
     if limits then overrides = stored_overrides or '' end
-    if credential == 'revoked' or (epochs ~= '' and epochs ~= epoch .. '.' .. credential) then
-        return {'unauthenticated'}
-    end
+    if not is_valid(state, epoch) then return {'unauthenticated'} end
 end
+if not is_tenant or status == 'active' then note_use() end
 local place = FIRST_TIER
 while ARGV[place] and ARGV[place] ~= tier do place = place + VALUES_PER_TIER end
 if not ARGV[place] then return {'unknown'} end

@@ -16,14 +16,15 @@ from uuid import UUID
 import msgspec
 
 from tenancy.rules.admission import PLATFORM_TIER, Admission, AdmissionVerdict
-from tenancy.rules.durations import COUNTER_RETENTION, STANDING_TTL
+from tenancy.rules.durations import COUNTER_RETENTION, LAST_USE_RETENTION, STANDING_TTL
 from tenancy.rules.entitlements import ENTITLEMENT_NAMES, Entitlements, Overrides, OverrideValue, list_tiers
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.quotas import Metric
 from tenancy.rules.rate_limit import BLOCK, BLOCKS, WINDOW, RateWindow, rate_state
-from tenancy.rules.standing import Standing
+from tenancy.rules.standing import CredentialState, Standing
 from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, Quotas, Tier
+from tenancy.rules.unix_time import milliseconds_of
 from tenancy.rules.usage import MonthSoFar, month_of
 from tenancy.stores.redis.client import Redis, Script
 
@@ -63,9 +64,10 @@ def admit_tenant(
     Raises:
         RedisUnreachableError: the request may have been counted.
     """
-    keys = [bucket_key(organization_id, bucket), standing_key(organization_id), usage_key(organization_id, now)]
+    keys = [bucket_key(organization_id, bucket), last_use_key(organization_id)]
+    keys += [standing_key(organization_id), usage_key(organization_id, now)]
     credential_id, epoch = credential
-    asked: Values = [events, ",".join(map(str, ages)), int(all_or_nothing)]
+    asked: Values = [events, ",".join(map(str, ages)), int(all_or_nothing), _ms(LAST_USE_RETENTION)]
     values = [*_moment(now, BLOCKS[bucket]), str(credential_id), epoch, *asked, *_tiers()]
     return _admission(redis.run(ADMIT, keys, values), now)
 
@@ -81,8 +83,8 @@ def admit_operator(
         RedisUnreachableError: the request may have been counted.
     """
     tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 7]
-    keys = [f"{{{organization_id}}}:rate:{credential_id}"]
-    values = [*_moment(now, BLOCK), str(credential_id), "", 0, "", 0, *tier]
+    keys = [f"{{{organization_id}}}:rate:{credential_id}", last_use_key(organization_id)]
+    values = [*_moment(now, BLOCK), str(credential_id), "", 0, "", 0, _ms(LAST_USE_RETENTION), *tier]
     return _admission(redis.run(ADMIT, keys, values), now)
 
 
@@ -96,16 +98,16 @@ def cancel_reservation(redis: Redis, organization_id: UUID, *, accepted: int, he
 
 
 def put_standing(
-    redis: Redis, organization_id: UUID, standing: Standing, *, credential: tuple[UUID, str] | None = None
+    redis: Redis, organization_id: UUID, standing: Standing, *, credential: tuple[UUID, CredentialState] | None = None
 ) -> None:
     """Store the organization's standing and, optionally, the state of one *credential*.
 
-    The state is `live`, `revoked`, or the epoch of a person.
+    A narrower state stays: revoked, an earlier end, a later epoch.
 
     Raises:
         RedisUnreachableError: the old standing stays for at most a minute.
     """
-    named = (str(credential[0]), credential[1]) if credential else ("", "")
+    named = (str(credential[0]), credential[1].text) if credential else ("", "")
     entitlements = standing.entitlements
     values: Values = [standing.version, entitlements.tier, standing.status, standing.epoch]
     values += [",".join(map(str, _limits(entitlements.quotas))), _encode_overrides(entitlements.overrides)]
@@ -122,7 +124,7 @@ def seed_usage(redis: Redis, organization_id: UUID, so_far: MonthSoFar, *, now: 
     end = month_of(now.date()).end
     expires_at = datetime(end.year, end.month, end.day, tzinfo=UTC) + COUNTER_RETENTION
     values: Values = [
-        int(expires_at.timestamp() * 1000),
+        milliseconds_of(expires_at),
         now.date().isoformat(),
         so_far.requests.all,
         so_far.requests_today.all,
@@ -150,14 +152,18 @@ def usage_key(organization_id: UUID, moment: datetime) -> str:
     return f"{{{organization_id}}}:usage:{moment.astimezone(UTC):%Y-%m}"
 
 
+def last_use_key(organization_id: UUID) -> str:
+    """Return the key of the last uses of the organization's keys that no roll-up has persisted."""
+    return f"{{{organization_id}}}:last_use"
+
+
 def hour_of(moment: datetime) -> str:
     """Return the UTC hour of *moment* as it stands in the field names of counters."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H}"
 
 
 def _moment(now: datetime, block: timedelta) -> Values:
-    milliseconds = int(now.timestamp() * 1000)
-    return [milliseconds, _ms(WINDOW), _ms(block), now.astimezone(UTC).date().isoformat(), hour_of(now)]
+    return [milliseconds_of(now), _ms(WINDOW), _ms(block), now.astimezone(UTC).date().isoformat(), hour_of(now)]
 
 
 def _ms(duration: timedelta) -> int:

@@ -15,7 +15,6 @@ from tenancy.rules.admission import Admission, AdmissionVerdict
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.rate_limit import BLOCK, BLOCKS, RateWindow, count_request, rate_limit_of, rate_state
-from tenancy.rules.standing import LIVE, REVOKED
 from tenancy.rules.tenant import Caller, Operator, Tenant
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE
 from tenancy.rules.usage import CountedMonth, MonthSoFar
@@ -115,14 +114,14 @@ class AdmissionGate:
     def _admit_operator(self, operator: Operator, now: datetime) -> Admission:
         """Decide on a request of a platform key.
 
-        PostgreSQL is asked for the key at each request that the rate limit admits. So a revoked key is refused at its
-        next request, also if it was revoked by hand (docs/decisions/0045-credential-look-ups.md).
+        PostgreSQL is asked for the key at each request that the rate limit admits. So a revoked or expired key is
+        refused at its next request, also if it was changed by hand (docs/decisions/0045-credential-look-ups.md).
         """
         try:
             admission = self._count_operator(operator, now)
         except RedisUnreachableError as error:
             admission = replace(self._count_operator_here(operator, now), degraded_by=str(error))
-        if admission.verdict is AdmissionVerdict.ADMITTED and not self._is_live(operator):
+        if admission.verdict is AdmissionVerdict.ADMITTED and not self._is_live(operator, now):
             return replace(admission, verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
         return admission
 
@@ -167,26 +166,42 @@ class AdmissionGate:
         return admission
 
     def _seed(self, tenant: Tenant, known: "KnownStanding", now: datetime) -> None:
-        """Write the standing and the month's usage from PostgreSQL to Redis."""
-        so_far = self._read_month(tenant, now).so_far
+        """Write the standing and the month's usage from PostgreSQL to Redis.
+
+        The standing is read again after it was written. A change may have been published between the first read and the
+        write, and Redis may have forgotten it (docs/decisions/0055-credential-state.md).
+        """
+        self._put_standing(tenant, known)
+        again, month = self._read_again(tenant, now)
+        if again is not None and again != known:
+            self._put_standing(tenant, again)
+        seed_usage(self._redis, tenant.organization_id, month.so_far, now=now)
+
+    def _put_standing(self, tenant: Tenant, known: "KnownStanding") -> None:
         credential = tenant.credential_id, known.credential
         put_standing(self._redis, tenant.organization_id, known.standing, credential=credential)
-        seed_usage(self._redis, tenant.organization_id, so_far, now=now)
 
     def _read_standing(self, tenant: Tenant) -> "KnownStanding | None":
         from tenancy.use_cases.admission.read_standing import read_standing  # noqa: PLC0415 - with the database's driver
 
         return read_standing(self._db(), tenant)
 
+    def _read_again(self, tenant: Tenant, now: datetime) -> "tuple[KnownStanding | None, CountedMonth]":
+        from tenancy.use_cases.admission.read_standing import (  # noqa: PLC0415 - with the database's driver
+            read_standing_and_month,
+        )
+
+        return read_standing_and_month(self._db(), tenant, now=now)
+
     def _read_month(self, tenant: Tenant, now: datetime) -> CountedMonth:
         from tenancy.use_cases.admission.read_standing import read_month  # noqa: PLC0415 - with the database's driver
 
         return read_month(self._db(), tenant, now=now)
 
-    def _is_live(self, operator: Operator) -> bool:
+    def _is_live(self, operator: Operator, now: datetime) -> bool:
         from tenancy.use_cases.admission.check_platform_key import is_live  # noqa: PLC0415 - with the database's driver
 
-        return is_live(self._db(), operator)
+        return is_live(self._db(), operator, now=now)
 
     def _admit_without_redis(
         self, caller: Tenant, *, events: int, ages: Sequence[int], all_or_nothing: bool, now: datetime
@@ -210,7 +225,7 @@ class AdmissionGate:
 
     def _admit_by_standing(self, caller: Tenant, known: "KnownStanding", *, now: datetime) -> Admission:
         """Decide by the standing from PostgreSQL and the rate windows of this process."""
-        if not _is_valid(caller, known):
+        if not known.admits(caller.epoch, now=now):
             return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
         standing = known.standing
         limit, bucket = rate_limit_of(standing.entitlements, caller.bucket), caller.bucket
@@ -233,9 +248,3 @@ class AdmissionGate:
         name = f"{organization_id}:{bucket}"
         self._windows[name] = window = count_request(self._windows.get(name), limit=limit, block=block, now=now)
         return window
-
-
-def _is_valid(tenant: Tenant, known: "KnownStanding") -> bool:
-    """Whether the credential is unchanged since the authorizer saw it."""
-    expected = "" if known.credential == LIVE else f"{known.standing.epoch}.{known.credential}"
-    return known.credential != REVOKED and tenant.epoch == expected

@@ -1,18 +1,21 @@
-"""Check that a platform key is not revoked.
+"""Check that a platform key is neither revoked nor expired.
 
 API Gateway caches the authorization of an operator, so the authorizer does not tell.
 """
 
+from datetime import datetime
+
 from tenancy.rules.tenant import Operator
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.platform.lookups import is_platform_key_live
+from tenancy.stores.postgres.platform.lookups import find_live_platform_key
 
 
-def is_live(db: Database, operator: Operator) -> bool:
-    """Whether the platform key of *operator* is not revoked.
+def is_live(db: Database, operator: Operator, *, now: datetime) -> bool:
+    """Whether the platform key of *operator* is neither revoked nor expired at *now*.
 
     Raises:
         UnavailableError: the database is unreachable.
     """
     with db.transaction() as conn:
-        return is_platform_key_live(conn, operator.credential_id)
+        found = find_live_platform_key(conn, operator.credential_id)
+    return found is not None and not found.has_expired(now)

@@ -3,22 +3,23 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from tenancy.rules.standing import Standing
+from tenancy.rules.standing import CredentialState, Standing
 from tenancy.rules.tenant import Tenant
 from tenancy.rules.usage import CountedMonth, month_of
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.standing import find_counted_month, find_credential, find_standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownStanding:
-    """The standing of an organization, and the state of a credential.
-
-    *credential* is `live`, `revoked` or a person's epoch.
-    """
+    """The standing of an organization, and the state of a credential."""
 
     standing: Standing
-    credential: str
+    credential: CredentialState
+
+    def admits(self, epochs: str, *, now: datetime) -> bool:
+        """Whether the credential is valid at *now*. *epochs* are those of its token, empty for a key."""
+        return self.credential.admits(epochs, self.standing, now=now)
 
 
 def read_standing(db: Database, tenant: Tenant) -> KnownStanding | None:
@@ -28,9 +29,7 @@ def read_standing(db: Database, tenant: Tenant) -> KnownStanding | None:
         UnavailableError: the database is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
-        standing = find_standing(conn, tenant.organization_id)
-        credential = find_credential(conn, tenant.organization_id, tenant.credential_id)
-    return None if standing is None else KnownStanding(standing=standing, credential=credential)
+        return _find_standing(conn, tenant)
 
 
 def read_month(db: Database, tenant: Tenant, *, now: datetime) -> CountedMonth:
@@ -40,4 +39,26 @@ def read_month(db: Database, tenant: Tenant, *, now: datetime) -> CountedMonth:
         UnavailableError: the database is unreachable.
     """
     with db.tenant_transaction(tenant.organization_id) as conn:
-        return find_counted_month(conn, tenant.organization_id, month_of(now.date()), today=now.date())
+        return _find_month(conn, tenant, now)
+
+
+def read_standing_and_month(
+    db: Database, tenant: Tenant, *, now: datetime
+) -> tuple[KnownStanding | None, CountedMonth]:
+    """Return the results of `read_standing` and `read_month`, read in one transaction.
+
+    Raises:
+        UnavailableError: the database is unreachable.
+    """
+    with db.tenant_transaction(tenant.organization_id) as conn:
+        return _find_standing(conn, tenant), _find_month(conn, tenant, now)
+
+
+def _find_standing(conn: Connection, tenant: Tenant) -> KnownStanding | None:
+    standing = find_standing(conn, tenant.organization_id)
+    credential = find_credential(conn, tenant.organization_id, tenant.credential_id)
+    return None if standing is None else KnownStanding(standing=standing, credential=credential)
+
+
+def _find_month(conn: Connection, tenant: Tenant, now: datetime) -> CountedMonth:
+    return find_counted_month(conn, tenant.organization_id, month_of(now.date()), today=now.date())

@@ -10,7 +10,7 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.rules.api_keys import ApiKey, KeyType
 from tenancy.rules.credentials import Jwt, parse_authorization
 from tenancy.rules.permissions import ROLES
-from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
+from tenancy.rules.tenant import Caller, CallerKind, RateBucket, Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.lookups import CredentialHolder, find_key_holder, find_member, find_platform_key
@@ -47,7 +47,7 @@ def authenticate(
     if isinstance(credential, Jwt):
         return _authenticate_person(db, key_set(), credential, now=now)
     if credential.type is KeyType.PLATFORM:
-        return _authenticate_operator(db, credential)
+        return _authenticate_operator(db, credential, now=now)
     return authenticate_key(db, credential, now=now)
 
 
@@ -66,12 +66,12 @@ def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticat
     return _authenticated(holder, CallerKind.KEY, holder.scopes, holder.expires_at, bucket=bucket, app_id=holder.app_id)
 
 
-def _authenticate_operator(db: Database, key: ApiKey) -> Authenticated:
+def _authenticate_operator(db: Database, key: ApiKey, *, now: datetime) -> Authenticated:
     with db.transaction() as conn:
-        credential_id = find_platform_key(conn, key.digest)
-    if credential_id is None:
+        operator = find_platform_key(conn, key.digest)
+    if operator is None or operator.has_expired(now):
         raise UnauthenticatedError
-    return Authenticated(caller=Operator(credential_id=credential_id), gateway_key=None)
+    return Authenticated(caller=operator, gateway_key=None)
 
 
 def _authenticate_person(db: Database, key_set: "KeySet", token: Jwt, *, now: datetime) -> Authenticated:

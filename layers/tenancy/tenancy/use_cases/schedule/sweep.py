@@ -31,6 +31,7 @@ from tenancy.use_cases.schedule.persist_request_counts import persist_request_co
 from tenancy.use_cases.usage.enqueue_quota_notices import enqueue_quota_notices
 
 SWEEP_LEASE: Final = "sweep"
+PUBLICATIONS: Final = (OutboxKind.STANDING, OutboxKind.CREDENTIAL)
 # The share of the sweep's time after which a step stops, so that the steps after it have time left.
 LOGS_UNTIL: Final = 0.5
 DELETIONS_UNTIL: Final = 0.75
@@ -65,9 +66,11 @@ def sweep(
 ) -> SweepRun | None:
     """Run all steps of a sweep, or return None if another sweep holds the lease.
 
-    The steps are independent: a step that fails does not stop the others. Changed standings are published first, so
-    that a suspended organization is refused soon. Then request counts are persisted, because Redis may lose them. All
-    other outbox entries run last, as many as there is time for: thousands of mails must not delay other steps.
+    The steps are independent: a step that fails does not stop the others. Changed standings and states of credentials
+    are published first, so that a suspended organization or a revoked key is refused soon. Then request counts are
+    persisted, because Redis may lose them. All other outbox entries run last, as many as there is time for: thousands
+    of mails must not delay other steps.
+
     *has_time* takes a share (0 to 1) of the sweep's time and returns whether less than that share has passed.
 
     Raises:
@@ -88,10 +91,11 @@ def _sweep(
     platform_db: Database, redis: Redis, targets: OutboxTargets, now: datetime, has_time: Callable[[float], bool]
 ) -> SweepRun:
     run = SweepRun()
-    with collect_failures(run.failures):
-        run.outbox = run_due_entries(
-            platform_db, targets, now=now, kind=OutboxKind.STANDING, has_time=lambda: has_time(LOGS_UNTIL)
-        )
+    for kind in PUBLICATIONS:
+        with collect_failures(run.failures):
+            run.outbox += run_due_entries(
+                platform_db, targets, now=now, kind=kind, has_time=lambda: has_time(LOGS_UNTIL)
+            )
     with collect_failures(run.failures):
         run.requests_persisted = persist_request_counts(platform_db, redis, now=now)
     with collect_failures(run.failures):

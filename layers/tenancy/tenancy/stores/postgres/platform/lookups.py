@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from psycopg.rows import kwargs_row
+from psycopg.rows import class_row, kwargs_row
 
+from tenancy.rules.tenant import Operator
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Connection
 
@@ -20,8 +21,8 @@ FIND_KEY_HOLDER: Final = """
 FIND_MEMBER: Final = """
     SELECT credential_id, organization_id, subdomain, tier, gateway_key, role, epoch FROM find_person(%s, %s)
 """
-FIND_PLATFORM_KEY: Final = "SELECT credential_id FROM find_platform_key(%s)"
-FIND_LIVE_PLATFORM_KEY: Final = "SELECT credential_id FROM find_live_platform_key(%s)"
+FIND_PLATFORM_KEY: Final = "SELECT credential_id, expires_at FROM find_platform_key(%s)"
+FIND_LIVE_PLATFORM_KEY: Final = "SELECT credential_id, expires_at FROM find_live_platform_key(%s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +74,22 @@ def find_member(conn: Connection, organization_id: UUID, user_id: UUID) -> Membe
         return cursor.execute(FIND_MEMBER, (organization_id, user_id)).fetchone()
 
 
-def find_platform_key(conn: Connection, digest: bytes) -> UUID | None:
-    """Return the id of the platform key with that SHA-256 *digest*, or None for an unknown key.
+def find_platform_key(conn: Connection, digest: bytes) -> Operator | None:
+    """Return the holder of the platform key with that SHA-256 *digest*, or None for an unknown key.
 
-    A revoked key is unknown, too.
+    A revoked key is unknown, too. The end of the key may have passed.
     """
-    row = conn.execute(FIND_PLATFORM_KEY, (digest,)).fetchone()
-    return row[0] if row else None
+    with conn.cursor(row_factory=class_row(Operator)) as cursor:
+        return cursor.execute(FIND_PLATFORM_KEY, (digest,)).fetchone()
 
 
-def is_platform_key_live(conn: Connection, credential_id: UUID) -> bool:
-    """Whether there is a platform key with that id that is not revoked."""
-    return conn.execute(FIND_LIVE_PLATFORM_KEY, (credential_id,)).fetchone() is not None
+def find_live_platform_key(conn: Connection, credential_id: UUID) -> Operator | None:
+    """Return the holder of the platform key with that id, or None for an unknown or revoked key.
+
+    The end of the key may have passed.
+    """
+    with conn.cursor(row_factory=class_row(Operator)) as cursor:
+        return cursor.execute(FIND_LIVE_PLATFORM_KEY, (credential_id,)).fetchone()
 
 
 def _key_holder(*, tier: str, scopes: list[str], **columns: object) -> KeyHolder:

@@ -11,7 +11,7 @@ from tenancy.rules.durations import COUNTER_RETENTION
 from tenancy.rules.tenant import RateBucket
 from tenancy.rules.usage import EventCounts, RequestCounts
 from tenancy.stores.redis.client import Redis, Script
-from tenancy.stores.redis.counters import bucket_key, hour_of, standing_key, usage_key
+from tenancy.stores.redis.counters import bucket_key, hour_of, last_use_key, standing_key, usage_key
 
 SETTLE: Final = Script(Path(__file__).with_name("settle.lua"))
 GET_REQUESTS: Final = Script(Path(__file__).with_name("get_requests.lua"))
@@ -136,6 +136,7 @@ def _all_keys(organization_id: UUID, now: datetime) -> list[str]:
     months = {before, now, now + COUNTER_RETENTION}
     return [
         standing_key(organization_id),
+        last_use_key(organization_id),
         *(bucket_key(organization_id, bucket) for bucket in RateBucket),
         *sorted({usage_key(organization_id, month) for month in months}),
     ]
