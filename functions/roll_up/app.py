@@ -1,4 +1,4 @@
-"""Run every hour: roll up usage and statistics, release held events, apply retention."""
+"""Run every hour: roll up usage and statistics, release held events, apply retention, notice due rotations."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger
 from tenancy.gateway.metrics import (
     COUNTER_DRIFT,
     COUNTERS_NOT_SETTLED,
+    PLATFORM_KEYS_DUE,
     STATISTICS_DRIFT,
     TOMBSTONES_RESTORED,
     count,
@@ -17,6 +18,7 @@ from tenancy.gateway.metrics import (
 from tenancy.rules.durations import ROLL_UP_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
 from tenancy.settings import Settings
 from tenancy.use_cases.schedule.hourly import HourlyStores, run_hourly
+from tenancy.use_cases.schedule.notice_rotations import RotationNotices
 from tenancy.use_cases.schedule.roll_up import RollUp
 from tenancy.wiring import Wiring
 
@@ -45,13 +47,22 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         "tombstones_restored": len(run.tombstones_restored),
         "organizations_cleaned": run.organizations_cleaned,
         "audit_entries_pruned": run.audit_entries_pruned,
+        "last_uses_persisted": run.last_uses_persisted,
+        "rotations_noticed": run.rotations.keys,
     }
+    report_platform_keys(run.rotations)
     logger.info("rolled up", result=result)
     for failure in run.failures:
         logger.error("a step failed", exc_info=failure)
     if run.failures:
         raise ExceptionGroup("Steps of the roll-up failed.", run.failures)  # the log has their texts
     return result
+
+
+def report_platform_keys(rotations: RotationNotices) -> None:
+    """Count the platform keys that are to be rotated. The log line of each has its id."""
+    for key_id in rotations.platform_keys:
+        count(PLATFORM_KEYS_DUE, {"credential_id": str(key_id)})
 
 
 def report(roll_up: RollUp, tombstones_restored: Sequence[UUID]) -> None:

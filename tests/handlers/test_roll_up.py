@@ -33,6 +33,8 @@ NOTHING = {
     "tombstones_restored": 0,
     "organizations_cleaned": None,
     "audit_entries_pruned": 0,
+    "last_uses_persisted": 0,
+    "rotations_noticed": 0,
 }
 
 
@@ -77,6 +79,8 @@ def test_scheduled_run_counts_the_stored_events(
             "tombstones_restored": 0,
             "organizations_cleaned": cleaned,
             "audit_entries_pruned": 0,
+            "last_uses_persisted": 0,
+            "rotations_noticed": 0,
         }
         assert list_counted(databases) == [(acme.organization.id, 2, 2), (globex.organization.id, 3, 3)]
 

@@ -149,6 +149,7 @@ def test_definers_return_only_what_the_authorizer_reads(migrated: Connection) ->
         "find_person": set(Member.__dataclass_fields__),
         "find_platform_key": {"credential_id", "expires_at"},
         "find_live_platform_key": {"credential_id", "expires_at"},
+        "list_due_rotations": {"organization_id"},
     }
 
 
@@ -168,6 +169,7 @@ def test_only_the_authorizer_looks_up_credentials(migrated: Connection) -> None:
         "find_person": callers,
         "find_platform_key": callers,
         "find_live_platform_key": ["tenancy_functions", "tenancy_platform"],
+        "list_due_rotations": ["tenancy_platform"],
     }
 
 

@@ -164,6 +164,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
             fires=({"OldestEffectSeconds": each(1, 3_601)},), quiet=({}, {"OldestEffectSeconds": each(1, 3_600)})
         ),
         "PinnedConnectionsAlarm": lasting("DatabaseConnectionsCurrentlySessionPinned", 6, minutes=15, fine=5),
+        "PlatformKeysAlarm": counted("PlatformKeysDue", 1),
         "PrivacyJobsAlarm": counted("Errors", 1),
         "PrivacyJobsStoppedAlarm": stopped(every=1, after=15, tolerated=10),
         "RecordsNotWrittenAlarm": given_back("RecordsNotWritten", every=3, lasts=15),

@@ -75,6 +75,7 @@ QUEUE_AGE_SPAN: Final = timedelta(minutes=15)  # of the storage of events whose 
 TOKEN_LEEWAY_SECONDS: Final = 60
 MAX_TOKEN_LIFE_SECONDS: Final = 24 * 3600  # from `iat` to `exp`; a token cannot be revoked one by one
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
+PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gateway caches an authorizer's answer
 
 # Leases: one holder at a time

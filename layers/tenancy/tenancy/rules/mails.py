@@ -111,6 +111,21 @@ GET /v1/exports/{{export_id}} returns new links to all files.
 The files are deleted at {{expires_at}}.
 """,
         ),
+        "key_rotation_mail": MailTemplate(
+            "API keys of your organization are to be rotated",
+            """\
+These API keys ({number}) are older than your organization's rotation policy allows:
+
+{keys}
+
+They still work. Rotate each of them with the call
+
+POST /v1/keys/<id>/rotate
+
+The body's overlap_seconds is the time for which the old key still works. The answer shows the new key, once. The caller
+needs the permission keys:write. GET /v1/keys lists all keys, and the time by which each of them is to be rotated.
+""",
+        ),
     }
 )
 

@@ -56,6 +56,7 @@ class OutboxKind(StrEnum):
     ERASED_MAIL = "erased_mail"
     DELETION_EXECUTION = "deletion_execution"
     EXPORT_MAIL = "export_mail"
+    KEY_ROTATION_MAIL = "key_rotation_mail"
 
 
 # Nothing else depends on these kinds, so they are parked after the last attempt. All others are retried for ever.

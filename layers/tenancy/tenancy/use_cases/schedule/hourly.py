@@ -14,6 +14,8 @@ from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.held_events.release_held import release_into_room
 from tenancy.use_cases.schedule.apply_retention import apply_retention
 from tenancy.use_cases.schedule.failures import collect_failures
+from tenancy.use_cases.schedule.notice_rotations import RotationNotices, notice_rotations
+from tenancy.use_cases.schedule.persist_last_uses import persist_last_uses
 from tenancy.use_cases.schedule.roll_up import RollUp, roll_up
 
 
@@ -34,8 +36,8 @@ class HourlyStores:
 class HourlyRun:
     """The results of an hourly run.
 
-    *organizations_cleaned* is None if retention was applied earlier this month. A failed or skipped step leaves
-    its default. The caller must raise the *failures*.
+    *organizations_cleaned* is None if retention was applied earlier this month. *last_uses_persisted* is None if Redis
+    is unreachable. A failed or skipped step leaves its default. The caller must raise the *failures*.
     """
 
     roll_up: RollUp
@@ -43,6 +45,8 @@ class HourlyRun:
     events_released: int = 0
     organizations_cleaned: int | None = None
     audit_entries_pruned: int = 0
+    last_uses_persisted: int | None = None
+    rotations: RotationNotices = field(default_factory=RotationNotices)
     failures: list[Exception] = field(default_factory=list)
 
 
@@ -52,7 +56,8 @@ def run_hourly(
     """Restore tombstones and roll up, then run the steps that follow.
 
     *on_roll_up* gets the roll-up and the restored tombstones before the other steps start. Those steps are independent:
-    a step that fails does not stop the others. If another roll-up is running, only the audit logs are pruned.
+    a step that fails does not stop the others. If another roll-up is running, the steps that need its counts are
+    skipped.
 
     Raises:
         UnavailableError, ClickHouseError: tombstones or roll-up failed. No other step was tried.
@@ -70,4 +75,9 @@ def run_hourly(
             run.organizations_cleaned = apply_retention(platform_db, client, now=now)
     with collect_failures(run.failures):
         run.audit_entries_pruned = prune_audit_logs(platform_db, stores.signer, now=now)
+    with collect_failures(run.failures):
+        run.last_uses_persisted = persist_last_uses(platform_db, redis)
+    with collect_failures(run.failures):
+        run.rotations = notice_rotations(platform_db, now=now)
+        run.failures += run.rotations.failures
     return run
