@@ -6,7 +6,7 @@ import pytest
 
 from scripts.stack import postgres
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
-from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.permissions import SECRET_KEY_PERMISSIONS
 from tenancy.rules.tenant import Operator, RateBucket, Tenant
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -29,13 +29,13 @@ def authorizer(start: Start, secrets: None) -> Function:  # noqa: ARG001
     return start("authorizer")
 
 
-def test_secret_key_has_all_permissions_of_its_organization(authorizer: Function, acme: Provisioned) -> None:
+def test_secret_key_has_the_permissions_of_a_first_key(authorizer: Function, acme: Provisioned) -> None:
     answer = authorizer(to_authorizer(f"Bearer {acme.secret_key.text}"))
     caller = caller_in(answer)
 
     assert isinstance(caller, Tenant)
     assert (caller.organization_id, caller.subdomain) == (acme.organization.id, "acme")
-    assert caller.scopes == PERMISSIONS
+    assert caller.scopes == SECRET_KEY_PERMISSIONS
     assert caller.app_id is None
     assert answer["principalId"] == str(caller.credential_id)
     assert answer["usageIdentifierKey"] == f"organization-{acme.organization.id}-1"

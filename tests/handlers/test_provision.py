@@ -12,7 +12,7 @@ import pytest
 
 from tenancy.rules.api_keys import KeyType, find_key
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
-from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
+from tenancy.rules.permissions import EVENTS_WRITE, SECRET_KEY_PERMISSIONS
 from tenancy.rules.tenant import Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.secrets import PLATFORM_DATABASE
@@ -78,7 +78,7 @@ def test_new_keys_work_at_once(provision: Function, start: Start) -> None:
     document = answer_of(provision(create_request())).document
     organization_id = UUID(document["organization"]["id"])
     authorizer, ingest = start("authorizer"), start("ingest")
-    scopes = {KeyType.SECRET: PERMISSIONS, KeyType.WRITE: {EVENTS_WRITE}}
+    scopes = {KeyType.SECRET: SECRET_KEY_PERMISSIONS, KeyType.WRITE: {EVENTS_WRITE}}
 
     for key in map(find_key, (document["write_key"], document["secret_key"])):
         assert key is not None

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tenancy.errors import ForbiddenError
-from tenancy.rules.permissions import PERMISSIONS, ROLES, STATS_READ, USAGE_READ
+from tenancy.rules.permissions import PERMISSIONS, ROLES, SECRET_KEY_PERMISSIONS, STATS_READ, USAGE_READ
 from tenancy.rules.tenant import CallerKind, Operator, Tenant, require_operator, require_tenant
 
 ALL = (  # noqa: SIM905 - as the API lists them
@@ -39,6 +39,12 @@ def test_permissions_are_those_of_the_api() -> None:
 )
 def test_role_grants_its_permissions(role: str, permissions: set[str]) -> None:
     assert ROLES[role] == permissions
+
+
+def test_first_secret_key_neither_deletes_nor_makes_credentials() -> None:
+    lacking = {"organization:delete", "users:write", "keys:write", "sso:write"}
+
+    assert set(ALL) - lacking == SECRET_KEY_PERMISSIONS
 
 
 def test_there_are_four_roles() -> None:

@@ -13,7 +13,7 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import Organization, OrganizationStatus, gateway_key_value, is_reserved
-from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
+from tenancy.rules.permissions import EVENTS_WRITE, SECRET_KEY_PERMISSIONS
 from tenancy.rules.quotas import Metric
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.stores.postgres.apps import insert_app
@@ -201,5 +201,5 @@ def _insert_people_and_keys(conn: Connection, provisioned: Provisioned, password
         provisioned.secret_key_id,
         provisioned.secret_key,
         name=FIRST_SECRET_KEY_NAME,
-        scopes=PERMISSIONS,
+        scopes=SECRET_KEY_PERMISSIONS,
     )
