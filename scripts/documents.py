@@ -44,7 +44,18 @@ VARYING_TEXTS: Final = (
 )
 # Members of JSON whose values differ from run to run.
 VARYING_MEMBERS: Final = frozenset(
-    {"bytes", "last_seal", "last_sequence", "next_cursor", "retry_after", "seal", "sequence", "sha256", "unsealed"}
+    {
+        "bytes",
+        "hint",
+        "last_seal",
+        "last_sequence",
+        "next_cursor",
+        "retry_after",
+        "seal",
+        "sequence",
+        "sha256",
+        "unsealed",
+    }
 )
 # Members whose numbers differ: the API keeps them in arrears, or a client library adds to them.
 VARYING_COUNTS: Final = frozenset({"api_requests", "ingest_requests", "storage_bytes"})

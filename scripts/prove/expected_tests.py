@@ -14,6 +14,8 @@ NESTED_TRANSACTION: Final = f"{PROOF}/test_reuse.py::test_nested_transaction_is_
 WARM_PROCESS: Final = f"{PROOF}/test_reuse.py::test_warm_process_answers_like_a_fresh_one"
 STORE_PARAMETERS: Final = f"{PROOF}/test_store_functions.py::test_store_functions_take_the_organization_id"
 STATEMENTS_ALONE: Final = f"{PROOF}/test_store_functions.py::test_statements_alone_confine_store_functions"
+FOREIGN_ROWS: Final = f"{PROOF}/test_store_functions.py::test_statements_alone_find_no_row_of_another"
+REPEATED_ANSWER: Final = "tests/use_cases/test_answer_once.py::test_key_belongs_to_one_organization"
 CLICKHOUSE_STATEMENTS_ALONE: Final = (
     f"{PROOF}/test_store_functions.py::test_clickhouse_statements_alone_confine_store_functions"
 )

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from scripts.prove import request_mutants, schema_mutants, store_mutants
+from scripts.prove import key_mutants, request_mutants, schema_mutants, store_mutants
 
-MUTANTS: Final = (*schema_mutants.MUTANTS, *store_mutants.MUTANTS, *request_mutants.MUTANTS)
+MUTANTS: Final = (*schema_mutants.MUTANTS, *store_mutants.MUTANTS, *key_mutants.MUTANTS, *request_mutants.MUTANTS)

@@ -17,6 +17,7 @@ from tenancy.rules.events.currencies import CURRENCIES
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
+from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.statistics import MAX_GROUPS
 from tenancy.rules.stored_events import EventOrder
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
@@ -104,6 +105,24 @@ INSERT_LETTERS = """
     SELECT %(organization_id)s, gen_random_uuid(), 'events', lpad(cause::text, 200, '"'), 2147483647, %(bytes)s,
            now(), now() + interval '14 days', now(), now()
     FROM generate_series(1, %(rows)s) AS cause, generate_series(1, %(samples)s)
+"""
+INSERT_APPS = """
+    INSERT INTO apps (id, organization_id, name, platform)
+    SELECT gen_random_uuid(), %(organization_id)s, repeat(%(large)s, 255), repeat(%(large)s, 100)
+    FROM generate_series(1, %(rows)s)
+"""
+INSERT_KEYS = """
+    INSERT INTO api_keys (id, organization_id, type, app_id, name, digest, hint, prefix, scopes, last_used_at,
+                          expires_at, replaced_by)
+    SELECT gen_random_uuid(), %(organization_id)s, 'sk', %(app_id)s, repeat(%(large)s, 255), sha256(n::text::bytea),
+           'hint', 'sk_12345', %(scopes)s, now(), now() + interval '1 day', gen_random_uuid()
+    FROM generate_series(1, %(rows)s) AS n
+"""
+INSERT_PLATFORM_KEYS = """
+    INSERT INTO platform_keys (name, digest, hint, prefix, last_used_at, expires_at, replaced_by)
+    SELECT repeat(%(large)s, 255), sha256(n::text::bytea), 'hint', 'pk_12345', now(), now() + interval '1 day',
+           gen_random_uuid()
+    FROM generate_series(1, %(rows)s) AS n
 """
 INSERT_EVENTS = """
     INSERT INTO events (organization_id, event_id, event_type, event_name, device_id, platform, event_timestamp,
@@ -419,6 +438,95 @@ def new_erasure(large: Largest, route: Route) -> Iterator[Event]:
 def one_erasure(large: Largest, route: Route) -> Iterator[Event]:
     [(erasure_id,)] = large.execute(f"{INSERT_ERASURES} RETURNING id", rows=1)
     yield large.as_tenant(large.sample_of(route, erasure_id=str(erasure_id)))
+
+
+@largest("GET /apps")
+def apps(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_APPS, large=LARGE, rows=MAX_PAGE + 1)
+    yield large.as_tenant(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /apps")
+def new_app(large: Largest, route: Route) -> Iterator[Event]:
+    request = with_headers(large.sample_of(route), idempotency_key="k" * 255)
+    for _ in range(2):  # the answer, and its replay
+        yield large.as_tenant(with_body(request, {"name": LARGE * 255, "platform": LARGE * 100}))
+
+
+@largest("PATCH /apps/{app_id}", "DELETE /apps/{app_id}")
+def one_app(large: Largest, route: Route) -> Iterator[Event]:
+    request = large.sample_of(route, app_id=str(large.acme.app_id))
+    body = {"name": LARGE * 255, "platform": LARGE * 100}
+    yield large.as_tenant(with_body(request, body) if route.method == "PATCH" else {**request, "body": None})
+
+
+@largest("GET /keys", "GET /organizations/{organization_id}/keys")
+def keys(large: Largest, route: Route) -> Iterator[Event]:
+    _insert_keys(large, rows=MAX_PAGE + 1)
+    called = large.as_operator if "organization_id" in route.parameters else large.as_tenant
+    yield called(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /keys")
+def new_key(large: Largest, route: Route) -> Iterator[Event]:
+    body = {
+        "type": "secret",
+        "name": LARGE * 255,
+        "app_id": str(large.acme.app_id),
+        "scopes": sorted(PERMISSIONS),
+        "expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
+    }
+    request = with_headers(large.sample_of(route), idempotency_key="k" * 255)
+    for _ in range(2):  # the answer, and its replay
+        yield large.as_tenant(with_body(request, body))
+
+
+@largest("POST /keys/{key_id}/rotate")
+def rotated_key(large: Largest, route: Route) -> Iterator[Event]:
+    key_id = _insert_keys(large, rows=1)
+    large.execute("UPDATE api_keys SET replaced_by = NULL")
+    request = with_headers(large.sample_of(route, key_id=key_id), idempotency_key="k" * 255)
+    for _ in range(2):  # the answer, and its replay
+        yield large.as_tenant(with_body(request, {"overlap_seconds": 604_800}))
+
+
+@largest("DELETE /keys/{key_id}", "DELETE /organizations/{organization_id}/keys/{key_id}")
+def revoked_key(large: Largest, route: Route) -> Iterator[Event]:
+    called = large.as_operator if "organization_id" in route.parameters else large.as_tenant
+    yield called({**large.sample_of(route, key_id=str(large.acme.write_key_id)), "body": None})
+
+
+def _insert_keys(large: Largest, *, rows: int) -> str:
+    """Insert large keys, and return the id of one."""
+    values = {"app_id": large.acme.app_id, "scopes": sorted(PERMISSIONS), "large": LARGE}
+    return str(large.execute(f"{INSERT_KEYS} RETURNING id", rows=rows, **values)[0][0])
+
+
+@largest("PATCH /organizations/current")
+def changed_own_organization(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ENLARGE_OVERRIDES, overrides=json.dumps(LARGEST_OVERRIDES))
+    with superuser(large.databases) as conn:
+        conn.execute(ENLARGE_ORGANIZATION, (LARGE, large.acme.organization.id))
+    yield large.as_tenant(with_body(large.sample_of(route), {"key_rotation_days": 3_650}))
+
+
+@largest("GET /platform-keys")
+def platform_keys(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_PLATFORM_KEYS, large=LARGE, rows=MAX_PAGE + 1)
+    yield large.as_operator(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /platform-keys")
+def new_platform_key(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_operator(with_body(large.sample_of(route), {"name": LARGE * 255}))
+
+
+@largest("POST /platform-keys/{platform_key_id}/rotate", "DELETE /platform-keys/{platform_key_id}")
+def one_platform_key(large: Largest, route: Route) -> Iterator[Event]:
+    [(key_id,)] = large.execute(f"{INSERT_PLATFORM_KEYS} RETURNING id", large=LARGE, rows=1)
+    large.execute("UPDATE platform_keys SET replaced_by = NULL")
+    request = large.sample_of(route, platform_key_id=str(key_id))
+    yield large.as_operator(with_body(request, {}) if route.method == "POST" else {**request, "body": None})
 
 
 @largest("POST /events")

@@ -16,6 +16,7 @@ from tests.template.template import FOLDERS, routes
 from tests.template.test_routes import PUBLIC
 
 OF_OPERATORS = "/organizations"
+OF_PLATFORM_KEYS = "/platform-keys"
 OWN_ORGANIZATION = "/organizations/current"
 STRICT_WITHOUT_CREDENTIAL = frozenset({"/health", "/openapi.json"})
 BATCH_MODE = "application/cloudevents-batch+json"
@@ -50,7 +51,7 @@ class StrictRoute:
 
     def is_of_operators(self) -> bool:
         """Whether an operator calls the route."""
-        return self.path.startswith(OF_OPERATORS) and self.path != OWN_ORGANIZATION
+        return self.path.startswith((OF_OPERATORS, OF_PLATFORM_KEYS)) and self.path != OWN_ORGANIZATION
 
     @property
     def takes_any_member(self) -> bool:
@@ -60,9 +61,9 @@ class StrictRoute:
     def takes_organization(self) -> bool:
         """Whether a request may name acme in its query and body.
 
-        The list and provisioning have no organization.
+        The list, provisioning and platform keys have no organization.
         """
-        return self.path != OF_OPERATORS
+        return self.path != OF_OPERATORS and not self.path.startswith(OF_PLATFORM_KEYS)
 
     def dependant(self, function: Function) -> Any:  # noqa: ANN401 - of Powertools
         """Return the parameters of the route, or None if the function has no resolver."""

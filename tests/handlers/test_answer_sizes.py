@@ -12,6 +12,7 @@ from tenancy.gateway.resolver import MAX_BODY_BYTES
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
+from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.postgres.platform.deletions import MAX_LATER_CERTIFICATES
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -27,6 +28,10 @@ PAGINATION = "pagination"
 FILES = {"GET /openapi.json"}  # the answer is a file, whose size tests/docs/test_openapi.py bounds
 # Lists that do not grow with stored rows, by their place in an answer.
 DECLARED_MAXIMA = {
+    "GET /keys data/scopes": len(PERMISSIONS),
+    "GET /organizations/{organization_id}/keys data/scopes": len(PERMISSIONS),
+    "POST /keys scopes": len(PERMISSIONS),
+    "POST /keys/{key_id}/rotate scopes": len(PERMISSIONS),
     "POST /events rejected": MAX_EVENTS,
     "POST /events rejected/errors": MAX_ERRORS,
     "POST /cloudevents rejected": MAX_EVENTS,

@@ -11,7 +11,18 @@ from typing import Final
 type Values = Mapping[int, list[float]]
 type Data = Mapping[str, Values]  # by the metric's name
 
-HTTP = ("Ingest", "Provision", "Usage", "HeldEvents", "DeadLetterRoutes", "Delete", "Audit", "Privacy", "Health")
+HTTP = (
+    "Ingest",
+    "Provision",
+    "Usage",
+    "HeldEvents",
+    "DeadLetterRoutes",
+    "Delete",
+    "Audit",
+    "Privacy",
+    "Keys",
+    "Health",
+)
 HISTORY = 24 * 60
 
 

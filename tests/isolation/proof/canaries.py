@@ -128,7 +128,7 @@ class _Planting:
         """Put a canary into each text column of each row."""
         for table in self._tables:
             for column in table.columns:
-                if column.is_text:
+                if column.is_text and column.length is None:
                     self._fill_column(table, column)
 
     def _insert(self, table: Table, *, row: int, with_optional: bool) -> None:
@@ -214,7 +214,7 @@ def _field_name(table: Table, column: Column) -> str:
 
 
 def _text_value(column: Column, canary: str) -> object:
-    return Jsonb({canary: canary}) if column.type in {"json", "jsonb"} else canary
+    return Jsonb({canary: canary}) if column.type in {"json", "jsonb"} else canary[: column.length]
 
 
 def _time(column: Column) -> datetime:

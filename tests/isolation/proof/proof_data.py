@@ -1,6 +1,7 @@
 """Three organizations with members of every role and credentials of every kind."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
-from tests.given import OPERATOR, PASSWORD, Databases
+from tests.given import OPERATOR, PASSWORD, ROOT, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant_canaries
 from tests.isolation.proof.discovery.tables import Table, discover_tables
@@ -31,6 +32,16 @@ INVALIDATE_KEY = {
     "revoked": "UPDATE api_keys SET revoked_at = now() WHERE digest = %s",
     "expired": "UPDATE api_keys SET expires_at = now() - interval '1 minute' WHERE digest = %s",
 }
+
+
+MANAGED_TABLES = ("api_keys", "apps")
+MAKE_ROTATABLE = """
+    UPDATE api_keys SET expires_at = NULL, revoked_at = NULL, replaced_by = NULL WHERE id::text <> ALL (%s)
+"""
+SAMPLE_PLATFORM_KEY = json.loads((ROOT / "events/keys/rotate_platform_key.json").read_text())["pathParameters"][
+    "platform_key_id"
+]
+INSERT_PLATFORM_KEY = "INSERT INTO platform_keys (id, name, digest) VALUES (%s, 'Sample', %s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +114,11 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
         write_keys[organization_id] = provisioned.write_key
         credentials += _create_credentials(databases, provisioned)
     run_due_entries(databases.platform, targets, now=datetime.now(UTC))  # send the mail, as the sweep does
+    used = _ids_of(databases, MANAGED_TABLES)
     plant_canaries(databases, canaries, list(names))
+    _make_rotatable(databases, used)
     return ProofData(
-        organizations=tuple(_organization(databases, each, names[each], write_keys[each]) for each in names),
+        organizations=tuple(_organization(databases, each, names[each], write_keys[each], used) for each in names),
         credentials=tuple(credentials),
         canaries=canaries,
         owners=_owners(databases),
@@ -224,14 +237,34 @@ class _Tokens:
         )
 
 
-def _organization(databases: Databases, organization_id: UUID, name: str, write_key: ApiKey) -> ProofOrganization:
+def _ids_of(databases: Databases, tables: Iterable[str]) -> set[str]:
+    with superuser(databases) as conn:
+        return {row_id for table in tables for (row_id,) in conn.execute(f"SELECT id::text FROM {table}".encode())}
+
+
+def _make_rotatable(databases: Databases, used: set[str]) -> None:
+    """Let calls find keys without an end: a planted key of each organization, and the samples' platform key."""
+    with superuser(databases) as conn:
+        conn.execute(MAKE_ROTATABLE, (list(used),))
+        conn.execute(INSERT_PLATFORM_KEY, (SAMPLE_PLATFORM_KEY, generate_key(KeyType.PLATFORM).digest))
+
+
+def _organization(
+    databases: Databases, organization_id: UUID, name: str, write_key: ApiKey, used: set[str]
+) -> ProofOrganization:
+    """Return the organization with the id of one row for each table.
+
+    Calls end keys and delete apps, so these ids are not among the *used* ones, which the credentials need.
+    """
     with superuser(databases) as conn:
         statement = "SELECT subdomain, gateway_key FROM organizations WHERE id = %s"
         [(subdomain, gateway_key)] = conn.execute(statement, (organization_id,)).fetchall()
         row_ids = {}
         for table in filter(_has_uuid, discover_tables(conn)):
-            statement = f"SELECT id::text FROM {table.name} WHERE {table.tenant_column} = %s LIMIT 1"
-            for (row_id,) in conn.execute(statement, (organization_id,)):
+            statement = f"""
+                SELECT id::text FROM {table.name} WHERE {table.tenant_column} = %s AND id::text <> ALL (%s) LIMIT 1
+            """
+            for (row_id,) in conn.execute(statement.encode(), (organization_id, list(used))):
                 row_ids[table.name] = row_id
     return ProofOrganization(
         name=name,

@@ -122,12 +122,14 @@ def _searched_stores(target: AttackTarget) -> tuple[dict[str, list[str]], set[st
     columns = {f"{store} {table.name}.{each.name}": each for store, table in tables for each in table.columns}
     planted = target.data.canaries.planted_fields
     constrained = {name for name, column in columns.items() if column.allowed_values}
+    short = {name for name, column in columns.items() if column.length is not None}  # too short for a canary
     section = {
         "tables": sorted(f"{store} {table.name}" for store, table in tables),
         "columns with canaries": sorted(planted),
         "columns with a list of allowed values": sorted(constrained),
+        "columns with texts of a fixed length": sorted(short),
     }
-    return section, {name for name, column in columns.items() if column.is_text} - planted - constrained
+    return section, {name for name, column in columns.items() if column.is_text} - planted - constrained - short
 
 
 def _leaking_redis_keys(target: AttackTarget) -> list[str]:

@@ -1,6 +1,7 @@
 """Policies alone and statements alone confine every store function to one organization."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,8 @@ from tests.isolation.proof.discovery.store_functions import (
 )
 from tests.isolation.proof.discovery.tables import allowed_values_of, discover_tables
 from tests.isolation.proof.leaks.snapshots import redis_keys, snapshot
-from tests.isolation.proof.proof_data import ProofData, ProofOrganization
+from tests.isolation.proof.normalization import normalize
+from tests.isolation.proof.proof_data import ProofData, ProofOrganization, unknown_organization
 from tests.isolation.proof.report import ProofReport
 
 FUNCTIONS = discover_store_functions()
@@ -90,6 +92,20 @@ def test_statements_alone_confine_store_functions(
     report.sections["store functions called without policies"] = [function.name for function in POSTGRES_FUNCTIONS]
 
 
+def test_statements_alone_find_no_row_of_another(
+    databases: Databases, data: ProofData, new_arguments: NewArguments, subtests: pytest.Subtests
+) -> None:
+    """A row of another organization is answered as one that does not exist, and stays as it is."""
+    acme, globex, _ = data.organizations
+    unknown = replace(unknown_organization(acme), organization_id=acme.organization_id)
+    foreign = replace(globex, organization_id=acme.organization_id)
+
+    for function in POSTGRES_FUNCTIONS:
+        with subtests.test("ids of globex with the organization acme", function=function.name):
+            found = _try_without_policies(databases, data, function, new_arguments(function, foreign))
+            assert found == _try_without_policies(databases, data, function, new_arguments(function, unknown))
+
+
 def test_clickhouse_statements_alone_confine_store_functions(
     databases: Databases, data: ProofData, subtests: pytest.Subtests
 ) -> None:
@@ -142,6 +158,16 @@ def _call_without_policies(databases: Databases, data: ProofData, function: Stor
         result = _text_of(function.call(conn, *positional, **keywords))
         assert [_row_digests(conn, other) for other in others] == before
     return result
+
+
+def _try_without_policies(
+    databases: Databases, data: ProofData, function: StoreFunction, arguments: Arguments
+) -> str | None:
+    """Return the result as `_call_without_policies` does, without ids and times. None if rows do not fit."""
+    try:
+        return normalize(_call_without_policies(databases, data, function, arguments))
+    except (psycopg.Error, Refusal):
+        return None
 
 
 def _row_digests(conn: psycopg.Connection[Any], organization_id: UUID) -> dict[str, frozenset[str]]:

@@ -19,6 +19,7 @@ RANDOM_CHARACTERS: Final = 43  # 62**43 > 2**256
 CHECKSUM_CHARACTERS: Final = 6  # 62**6 > 2**32
 KEY: Final = re.compile(rf"(pk|sk|wk)_[0-9A-Za-z]{{{RANDOM_CHARACTERS + CHECKSUM_CHARACTERS}}}")
 HINT_CHARACTERS: Final = 4
+PREFIX_CHARACTERS: Final = 8  # `sk_` and 5 of the 43 random characters: enough to find a key, too few to guess it
 
 
 class KeyType(StrEnum):
@@ -55,6 +56,11 @@ class ApiKey:
     def hint(self) -> str:
         """The last four characters, which distinguish keys in a list."""
         return self.text[-HINT_CHARACTERS:]
+
+    @property
+    def prefix(self) -> str:
+        """The first eight characters, by which an organization finds a key in its own files."""
+        return self.text[:PREFIX_CHARACTERS]
 
     def __repr__(self) -> str:
         """Show the type and the hint, not the secret."""

@@ -76,6 +76,8 @@ TOKEN_LEEWAY_SECONDS: Final = 60
 MAX_TOKEN_LIFE_SECONDS: Final = 24 * 3600  # from `iat` to `exp`; a token cannot be revoked one by one
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
+MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end
+MAX_OVERLAP_SECONDS: Final = 7 * 24 * 3600  # in which a rotated key still works beside its successor
 OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gateway caches an authorizer's answer
 
 # Leases: one holder at a time
@@ -99,7 +101,7 @@ OUTBOX_MAX_BACKOFF: Final = timedelta(hours=1)
 PRIVACY_JOB_RETRY_AFTER: Final = timedelta(minutes=1)
 ERASURE_RETRY_AFTER: Final = timedelta(minutes=1)
 
-# Provisioning
+# Provisioning, and repeated requests
 IDEMPOTENT_ANSWER_RETENTION: Final = timedelta(hours=24)
 SUBDOMAIN_QUARANTINE: Final = timedelta(days=365)  # the subdomain of an erased organization is not reused before
 

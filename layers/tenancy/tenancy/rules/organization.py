@@ -84,7 +84,10 @@ class Organization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnOrganization:
-    """An organization as its own members and keys see it."""
+    """An organization as its own members and keys see it.
+
+    A key is to be rotated after *key_rotation_days*. None is never.
+    """
 
     id: UUID
     name: str
@@ -92,6 +95,7 @@ class OwnOrganization:
     entitlements: Entitlements
     status: OrganizationStatus
     created_at: datetime
+    key_rotation_days: int | None
 
 
 def is_subdomain(text: str) -> bool:

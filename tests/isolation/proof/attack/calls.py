@@ -21,6 +21,7 @@ from tests.isolation.proof.proof_data import Credential, ProofOrganization
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 ROW_ID = re.compile(r"(\w+)_id")  # a path parameter for the id of a row
+IDS_OF_THE_PLATFORM = {"platform_key_id"}  # of rows that belong to no organization. The sample has an id.
 NOW = datetime.now(UTC)  # the same for all, so that requests of two organizations differ only in their caller
 GZIP_MAGIC = b"\x1f\x8b"
 JSON_TYPE = "application/json"
@@ -119,7 +120,7 @@ def document_in(request: GatewayRequest) -> Any:  # noqa: ANN401 - JSON
 def parameter_for(name: str, organization: ProofOrganization) -> str | None:
     """Return the id that the parameter *name* stands for: the organization's or a row's."""
     found = ROW_ID.fullmatch(name)
-    if found is None:
+    if found is None or name in IDS_OF_THE_PLATFORM:
         return None
     tables = [table for table in organization.row_ids if f"_{table}".endswith(f"_{found[1]}s")]
     is_organization = name == "organization_id" or not tables

@@ -15,6 +15,7 @@ from tests.isolation.proof.normalization import normalize
 from tests.isolation.proof.proof_data import Credential, ProofOrganization
 
 ANY_STATUS = range(600)
+KEYS = "keys"  # the function that adds, ends and removes keys
 
 type VisibleResponse = tuple[int, str]  # the status, and the text without the caller's own values, new ids and times
 type UnknownKey = tuple[Credential, str, str, str, str]
@@ -68,7 +69,7 @@ class _Attacker:
         injected = _inject(combination, request, combination.victim)
         if injected is None:
             return
-        response = self.target.gateway.send(injected)
+        response = self._send_restored(combination, injected)
         findings = self.target.findings
         findings.attempts[call.route.name, point.name, credential.kind] += 1
         findings.statuses[response.status] += 1
@@ -79,6 +80,13 @@ class _Attacker:
             findings.accepted.append(f"{combination.name}: {response.status}")
         if _visible(response, combination.victim, call) != self._response_for_unknown(combination, request):
             findings.existence_leaks.append(f"{combination.name}: not as for an organization that does not exist")
+
+    def _send_restored(self, combination: Combination, request: GatewayRequest) -> GatewayResponse:
+        """Send *request*. Restore the caller's keys before, so that two equal requests find the same keys."""
+        gateway = self.target.gateway
+        if request.route.function == KEYS:
+            gateway.state.restore_keys(combination.credential.owner)
+        return gateway.send(request)
 
     def _check_response(self, combination: Combination, injected: GatewayRequest, response: GatewayResponse) -> None:
         findings = self.target.findings
@@ -118,7 +126,7 @@ class _Attacker:
             unknown = replace(self.target.unknown, cursors=cursors)
             injected = _inject(combination, request, unknown)
             assert injected is not None
-            response = self.target.gateway.send(injected)
+            response = self._send_restored(combination, injected)
             if response.is_fault:
                 self.target.findings.faults.append(f"{combination.name}, but unknown: {response.status}")
             self.unknown_responses[key] = _visible(response, unknown, call)

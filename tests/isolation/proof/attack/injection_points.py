@@ -95,12 +95,17 @@ def body(attempt: Attempt) -> GatewayRequest | None:
 
 @injection_point("inside the body", is_refused=True)
 def inner_body(attempt: Attempt) -> GatewayRequest | None:
-    """Name the organization in each object of each list, also if the body is a list."""
+    """Name the organization in each object of each list of objects, also if the body is a list."""
     document = document_in(attempt.request)
     member = {"organization_id": attempt.named_id}
     if isinstance(document, list):
         return with_document(attempt.request, attempt.call, [{**item, **member} for item in document])
-    lists = [name for name, value in document.items() if isinstance(value, list)] if isinstance(document, dict) else []
+    members = document if isinstance(document, dict) else {}
+    lists = [
+        name
+        for name, value in members.items()
+        if isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    ]
     if not lists:
         return None
     changed = {name: [{**item, **member} for item in document[name]] for name in lists}

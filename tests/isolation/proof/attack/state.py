@@ -1,6 +1,8 @@
 """The state that calls change, put back so that every call meets the same deployment."""
 
+import json
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import redis
@@ -13,6 +15,22 @@ from tests.isolation.proof.discovery.tables import discover_tables
 
 # Tables that a list shows and to which calls add rows.
 GROWING_TABLES = ("audit_log", "erasures", "exports")
+# Tables whose rows calls add, end or remove. A key refers to its app, so keys are deleted first.
+MANAGED_TABLES = ("api_keys", "apps")
+GROWING_KEYS = (*MANAGED_TABLES, "platform_keys")
+LIST_ENDS = """
+    SELECT coalesce(jsonb_agg(to_jsonb(k)), '[]')
+    FROM (SELECT id, expires_at, revoked_at, replaced_by FROM {table}) AS k
+"""
+RESTORE_ENDS = sql.SQL("""
+    UPDATE {table} AS k SET expires_at = e.expires_at, revoked_at = e.revoked_at, replaced_by = e.replaced_by
+    FROM jsonb_to_recordset({ends}) AS e (id uuid, expires_at timestamptz, revoked_at timestamptz, replaced_by uuid)
+    WHERE k.id = e.id AND {owner}
+      AND (k.expires_at, k.revoked_at, k.replaced_by) IS DISTINCT FROM (e.expires_at, e.revoked_at, e.replaced_by)
+""")
+RESTORE_APPS = sql.SQL("UPDATE apps SET status = 'active' WHERE status <> 'active' AND {owner}")
+OWNED = sql.SQL("organization_id = {owner}")
+ANY_OWNER = sql.SQL("true")
 LIST_ROWS = sql.SQL("SELECT id FROM {table}")
 DELETE_NEW_ROWS = sql.SQL("DELETE FROM {table} WHERE id <> ALL ({kept}::uuid[])")
 SET_ROW_STATUS = sql.SQL("UPDATE {table} SET status = {status} WHERE status <> {status}")
@@ -33,6 +51,9 @@ class DeploymentState:
         self._conn = conn
         self._redis = client
         self._restoration: sql.Composed | None = None
+        self._ends: dict[str, str] | None = None
+        self._kept: dict[str, sql.Composed] = {}
+        self._managed: dict[UUID | None, sql.Composed] = {}
 
     def reset_rate_limits(self) -> None:
         """Delete all rate limit keys: thousands of attempts must not end at a rate limit."""
@@ -46,6 +67,15 @@ class DeploymentState:
         if self._restoration is None:
             self._restoration = self._compose_restoration()
         self._conn.execute(self._restoration)
+
+    def restore_keys(self, owner: UUID | None) -> None:
+        """Restore the apps and keys of *owner*, and for None those of all organizations and of the platform.
+
+        Rows of other organizations stay as calls left them, so that a changed one is found.
+        """
+        if owner not in self._managed:
+            self._managed[owner] = self._compose_keys(owner)
+        self._conn.execute(self._managed[owner])
 
     def set_status(self, status: OrganizationStatus) -> None:
         """Give every organization *status*, with valid tokens and without a trace of a deletion."""
@@ -63,7 +93,26 @@ class DeploymentState:
             for column in table.columns
             if column.name == "status" and column.allowed_values
         ]
-        return sql.SQL("; ").join([*deletions, *updates])
+        return sql.SQL("; ").join([*deletions, *updates, self._compose_keys(None)])
+
+    def _compose_keys(self, owner: UUID | None) -> sql.Composed:
+        """Compose the restoration. The first call of this process is made before a call changes a key."""
+        if self._ends is None:
+            self._ends = {table: self._list_ends(table) for table in ("api_keys", "platform_keys")}
+            self._kept = {table: self._compose_deletion(sql.Identifier(table)) for table in GROWING_KEYS}
+        condition = ANY_OWNER if owner is None else OWNED.format(owner=sql.Literal(owner))
+        tables = GROWING_KEYS if owner is None else MANAGED_TABLES
+        restored = [
+            RESTORE_ENDS.format(table=sql.Identifier(table), ends=sql.Literal(self._ends[table]), owner=condition)
+            for table in tables
+            if table != "apps"
+        ]
+        deleted = [self._kept[table] + sql.SQL(" AND ") + condition for table in tables]
+        return sql.SQL("; ").join([*deleted, *restored, RESTORE_APPS.format(owner=condition)])
+
+    def _list_ends(self, table: str) -> str:
+        [(ends,)] = self._conn.execute(LIST_ENDS.format(table=table).encode()).fetchall()
+        return json.dumps(ends)
 
     def _compose_deletion(self, table: sql.Identifier) -> sql.Composed:
         kept = [row for (row,) in self._conn.execute(LIST_ROWS.format(table=table))]

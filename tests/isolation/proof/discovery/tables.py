@@ -43,6 +43,7 @@ LIST_CLICKHOUSE_COLUMNS = """
     WHERE c.database = currentDatabase() AND t.engine NOT LIKE '%View' ORDER BY c.table, c.position
 """
 ALLOWED_VALUES = re.compile(r"= ANY \(+ARRAY\[([^]]*)\]")
+FIXED_LENGTH = re.compile(r"\blength\(\w+\) = (\d+)")
 POSTGRES_TEXT_TYPES = {"text", "character varying", "character", "citext", "json", "jsonb"}
 CLICKHOUSE_TEXT_TYPES = {"String", "LowCardinality(String)", "Nullable(String)", "LowCardinality(Nullable(String))"}
 
@@ -51,7 +52,8 @@ CLICKHOUSE_TEXT_TYPES = {"String", "LowCardinality(String)", "Nullable(String)",
 class Column:
     """A column of a table.
 
-    *allowed_values* are those of its CHECK constraint, empty without one.
+    *allowed_values* are those of its CHECK constraint, empty without one. *length* is that of each of its texts, if a
+    CHECK constraint fixes it.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Column:
     is_required: bool
     has_default: bool
     allowed_values: tuple[str, ...] = ()
+    length: int | None = None
 
     @property
     def is_text(self) -> bool:
@@ -122,4 +125,8 @@ def allowed_values_of(tables: list[Table]) -> Mapping[str, tuple[str, ...]]:
 def _column(name: str, kind: str, is_required: bool, has_default: bool, checks: str) -> Column:  # noqa: FBT001 - a row
     found = ALLOWED_VALUES.search(checks)
     values = tuple(re.findall(r"'([^']*)'", found[1])) if found else ()
-    return Column(name=name, type=kind, is_required=is_required, has_default=has_default, allowed_values=values)
+    fixed = FIXED_LENGTH.search(checks)
+    length = int(fixed[1]) if fixed else None
+    return Column(
+        name=name, type=kind, is_required=is_required, has_default=has_default, allowed_values=values, length=length
+    )

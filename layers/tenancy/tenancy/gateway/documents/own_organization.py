@@ -41,6 +41,7 @@ class OwnOrganizationAnswer(TypedDict):
     tier: Tier
     status: OrganizationStatus
     entitlements: EntitlementsAnswer
+    key_rotation_days: int | None
     created_at: Time
 
 
@@ -56,5 +57,6 @@ def own_organization_document(own: OwnOrganization) -> dict[str, Any]:
         "tier": own.entitlements.tier.value,
         "status": own.status.value,
         "entitlements": dict(own.entitlements.values),
+        "key_rotation_days": own.key_rotation_days,
         "created_at": format_time(own.created_at),
     }

@@ -8,7 +8,8 @@ from psycopg.rows import dict_row
 from tenancy.stores.postgres.client import Connection
 
 FIND_ORGANIZATION: Final = """
-    SELECT id, name, subdomain, tier, overrides, status, created_at, updated_at FROM organizations WHERE id = %s
+    SELECT id, name, subdomain, tier, overrides, status, key_rotation_days, created_at, updated_at
+    FROM organizations WHERE id = %s
 """
 LIST_USERS: Final = """
     SELECT id, email, role, status, created_at FROM users
@@ -21,7 +22,8 @@ LIST_APPS: Final = """
     ORDER BY id LIMIT %(limit)s
 """
 LIST_KEYS: Final = """
-    SELECT id, type, app_id, name, hint, scopes, created_at, expires_at, revoked_at FROM api_keys
+    SELECT id, type, app_id, name, prefix, hint, scopes, created_at, last_used_at, expires_at, revoked_at, replaced_by
+    FROM api_keys
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """

@@ -9,8 +9,12 @@ from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Connection
 
 FIND_OWN_ORGANIZATION: Final = """
-    SELECT name, subdomain, tier, overrides, status, created_at FROM organizations WHERE id = %s
+    SELECT name, subdomain, tier, overrides, status, created_at, key_rotation_days FROM organizations WHERE id = %s
 """
+# FOR NO KEY UPDATE, as for each change of an organization.
+LOCK_KEY_ROTATION: Final = "SELECT key_rotation_days FROM organizations WHERE id = %s FOR NO KEY UPDATE"
+UPDATE_KEY_ROTATION: Final = "UPDATE organizations SET key_rotation_days = %s WHERE id = %s"
+FIND_KEY_ROTATION: Final = "SELECT key_rotation_days FROM organizations WHERE id = %s"
 HAS_ORGANIZATION: Final = "SELECT EXISTS (SELECT FROM organizations WHERE id = %s)"
 
 
@@ -24,7 +28,7 @@ def find_organization_of_tenant(conn: Connection, organization_id: UUID) -> OwnO
     row = conn.execute(FIND_OWN_ORGANIZATION, (organization_id,)).fetchone()
     if row is None:
         return None
-    name, subdomain, tier, overrides, status, created_at = row
+    name, subdomain, tier, overrides, status, created_at, key_rotation_days = row
     return OwnOrganization(
         id=organization_id,
         name=name,
@@ -32,4 +36,22 @@ def find_organization_of_tenant(conn: Connection, organization_id: UUID) -> OwnO
         entitlements=Entitlements(tier=Tier(tier), overrides=overrides),
         status=OrganizationStatus(status),
         created_at=created_at,
+        key_rotation_days=key_rotation_days,
     )
+
+
+def find_key_rotation(conn: Connection, organization_id: UUID) -> int | None:
+    """Return the days after which a key is to be rotated, or None for never and for an unknown organization."""
+    row = conn.execute(FIND_KEY_ROTATION, (organization_id,)).fetchone()
+    return row[0] if row else None
+
+
+def lock_key_rotation(conn: Connection, organization_id: UUID) -> int | None:
+    """Return the days as `find_key_rotation` does, and lock them until the transaction ends."""
+    row = conn.execute(LOCK_KEY_ROTATION, (organization_id,)).fetchone()
+    return row[0] if row else None
+
+
+def update_key_rotation(conn: Connection, organization_id: UUID, *, days: int | None) -> None:
+    """Set the days after which a key is to be rotated. None is never."""
+    conn.execute(UPDATE_KEY_ROTATION, (days, organization_id))

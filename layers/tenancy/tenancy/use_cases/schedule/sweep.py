@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from tenancy.rules.audit_chain import ChainLink
 from tenancy.rules.durations import IDEMPOTENT_ANSWER_RETENTION, SWEEP_LEASE_TIME
 from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.platform.idempotent_requests import delete_answers_before
 from tenancy.stores.postgres.platform.leases import delete_lease, take_lease
 from tenancy.stores.postgres.platform.provisioning_requests import delete_requests_before
 from tenancy.stores.postgres.platform.quarantine import delete_quarantines
@@ -121,4 +122,5 @@ def _sweep(
 def _delete_expired(platform_db: Database, now: datetime) -> None:
     with platform_db.transaction() as conn:
         delete_requests_before(conn, created_before=now - IDEMPOTENT_ANSWER_RETENTION, now=now)
+        delete_answers_before(conn, created_before=now - IDEMPOTENT_ANSWER_RETENTION)
         delete_quarantines(conn, ended_before=now)

@@ -1,0 +1,36 @@
+"""Revoke a key of an organization."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tenancy.errors import NotFoundError
+from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.stores.postgres.api_keys import find_api_key, revoke_api_key
+from tenancy.stores.postgres.audit_log import insert_audit_record
+from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.keys.publish_keys import enqueue_key_publications, publish_keys
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+
+KEY_REVOKED: Final = "key.revoked"
+
+
+def revoke_key(
+    platform_db: Database, targets: OutboxTargets, organization_id: UUID, key_id: UUID, actor: Actor, *, now: datetime
+) -> bool:
+    """Revoke a key, which is then refused at its next request. Return whether that was published.
+
+    Idempotent: a repeated revocation records nothing and is published again. The last key can be revoked, too: a
+    member with a token, or the operator, can act without one.
+
+    Raises:
+        NotFoundError: the organization has no such key.
+        UnavailableError: the database is unreachable. The change may be committed. A retry is safe.
+    """
+    with platform_db.tenant_transaction(organization_id) as conn:
+        if revoke_api_key(conn, organization_id, key_id, now=now):
+            insert_audit_record(conn, organization_id, AuditRecord.done(KEY_REVOKED, str(key_id), actor, now=now))
+        elif find_api_key(conn, organization_id, key_id) is None:
+            raise NotFoundError("There is no such key.")
+        publications = enqueue_key_publications(conn, organization_id, [key_id], now=now)
+    return publish_keys(platform_db, targets, publications, now=now)

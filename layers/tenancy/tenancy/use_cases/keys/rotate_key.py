@@ -1,0 +1,115 @@
+"""Rotate a key of an organization: a new key replaces it, at once or after an overlap."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from tenancy.errors import NotFoundError
+from tenancy.rules.api_keys import generate_key
+from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.managed_keys import ManagedKey, NewKey, Rotation, due_after, require_grantable
+from tenancy.rules.tenant import Tenant
+from tenancy.stores.aws.encryptor import Encryptor
+from tenancy.stores.postgres.api_keys import find_api_key, insert_new_api_key, lock_api_key, replace_api_key
+from tenancy.stores.postgres.apps import lock_app
+from tenancy.stores.postgres.audit_log import insert_audit_record
+from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.organizations import find_key_rotation
+from tenancy.use_cases.idempotency.answer_once import RepeatableRequest, answer_once
+from tenancy.use_cases.keys.create_key import require_room
+from tenancy.use_cases.keys.publish_keys import (
+    Publications,
+    Published,
+    enqueue_key_publications,
+    publish_again,
+    publish_keys,
+)
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+
+KEY_ROTATED: Final = "key.rotated"
+ROTATE_KEY: Final = "rotate key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedRotation:
+    """The key to rotate, and the time for which it still works beside the new one."""
+
+    key_id: UUID
+    overlap: timedelta
+
+
+def rotate_key(
+    platform_db: Database,
+    targets: OutboxTargets,
+    encryptor: Encryptor,
+    tenant: Tenant,
+    wanted: WantedRotation,
+    actor: Actor,
+    *,
+    idempotency_key: str | None,
+    now: datetime,
+) -> Published[Rotation]:
+    """Replace a key by a new one with the same type, name, app, scopes and end.
+
+    The old key ends after the overlap, and never later than at its own end. Without an overlap it is revoked. That
+    applies at its next request. A repeated request publishes the end again.
+
+    Raises:
+        NotFoundError: the organization has no such key.
+        ConflictError: the key is revoked, expired or rotated, or the organization has too many live keys.
+        ForbiddenError: the key has a permission that *tenant* lacks.
+        IdempotencyKeyReusedError, RequestInProgressError, UnavailableError: as for `answer_once`.
+    """
+    organization_id, key_id = tenant.organization_id, wanted.key_id
+
+    def prepare() -> Rotation:
+        with platform_db.tenant_transaction(organization_id) as conn:
+            old = _require(find_api_key(conn, organization_id, key_id), tenant, now)
+            rotate_by = due_after(find_key_rotation(conn, organization_id), now)
+        return _prepare(old, wanted.overlap, rotate_by, now=now)
+
+    def commit(conn: Connection, rotation: Rotation) -> Publications:
+        new, ends_at = rotation.new, rotation.old_ends_at
+        if new.app_id is not None:  # first, as the deletion of an app does: the same order prevents deadlocks
+            lock_app(conn, organization_id, new.app_id)
+        _require(lock_api_key(conn, organization_id, key_id), tenant, now)
+        if ends_at > now:
+            require_room(conn, organization_id, now=now)
+        insert_new_api_key(conn, organization_id, new)
+        replace_api_key(conn, organization_id, key_id, successor_id=new.id, ends_at=ends_at, now=now)
+        record = AuditRecord.done(KEY_ROTATED, f"{key_id} to {new.id}", actor, now=now)
+        insert_audit_record(conn, organization_id, record)
+        return enqueue_key_publications(conn, organization_id, [key_id], now=now)
+
+    request = RepeatableRequest.of(organization_id, actor.id, idempotency_key, ROTATE_KEY, wanted)
+    answered = answer_once(platform_db, encryptor, request, Rotation, prepare, commit, now=now)
+    if answered.effects is None:
+        is_published = publish_again(platform_db, targets, organization_id, key_id, now=now)
+    else:
+        is_published = publish_keys(platform_db, targets, answered.effects, now=now)
+    # A repeated request: the role of its member may have changed.
+    require_grantable(answered.answer.new.scopes, tenant.scopes)
+    return Published(result=answered.answer, is_published=is_published)
+
+
+def _require(key: ManagedKey | None, tenant: Tenant, now: datetime) -> ManagedKey:
+    if key is None:
+        raise NotFoundError("There is no such key.")
+    key.require_rotatable(now)
+    require_grantable(key.scopes, tenant.scopes)
+    return key
+
+
+def _prepare(old: ManagedKey, overlap: timedelta, rotate_by: datetime | None, *, now: datetime) -> Rotation:
+    new = NewKey(
+        id=uuid4(),
+        key=generate_key(old.kind.type),
+        name=old.name,
+        app_id=old.app_id,
+        scopes=old.scopes,
+        created_at=now,
+        expires_at=old.expires_at,
+        rotate_by=rotate_by,
+    )
+    return Rotation(new=new, old_id=old.id, old_ends_at=old.end_of_overlap(overlap, now=now))
