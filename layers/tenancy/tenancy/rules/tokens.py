@@ -37,7 +37,7 @@ class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
     """The claims of an access token.
 
     Times are seconds since 1970. *epoch* has the revocation counts as `organization.user`. *aud* has one audience or a
-    list of them (RFC 7519, 4.1.3).
+    list of them (RFC 7519, 4.1.3). *sid* is the session that the token belongs to, if the platform signed it.
     """
 
     sub: UUID
@@ -55,6 +55,7 @@ class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str
     nbf: Time = 0
     app_id: UUID | None = None
+    sid: UUID | None = None
 
     @property
     def expires_at(self) -> datetime:
@@ -107,6 +108,16 @@ class KeySet:
         if claims.starts_at > now:
             raise UnauthenticatedError
         return claims
+
+    def has_key_of(self, token: str) -> bool:
+        """Whether *token* names a key of this set in its header. A malformed token names none."""
+        if not is_jwt(token):
+            return False
+        try:
+            kid = _decode_unique(token.partition(".")[0]).get("kid")
+        except UnauthenticatedError:
+            return False
+        return isinstance(kid, str) and kid in self.keys
 
     def _remember(self, digest: bytes, claims: TokenClaims) -> None:
         if len(self._verified) >= KEPT_TOKENS:
