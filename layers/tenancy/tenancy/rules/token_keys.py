@@ -10,7 +10,7 @@ A wrong clock of one run must not stop the rotation for good. So no stored time 
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
@@ -86,8 +86,11 @@ class SigningKeys(msgspec.Struct, frozen=True, kw_only=True):
 class VerifyingKeys(msgspec.Struct, frozen=True, kw_only=True):
     """The public keys that verify tokens, and the ids of withdrawn keys, which must never verify again."""
 
-    keys: tuple[PublicTokenKey, ...] = ()
+    keys: tuple[PublicTokenKey, ...]
     withdrawn: tuple[str, ...] = ()
+
+
+NOTHING_PUBLISHED: Final = VerifyingKeys(keys=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,7 @@ class TokenKeys:
     """Both halves as they are stored. *signing* is None before the first run."""
 
     signing: SigningKeys | None = None
-    verifying: VerifyingKeys = field(default_factory=VerifyingKeys)
+    verifying: VerifyingKeys = NOTHING_PUBLISHED
 
 
 def generate_token_key() -> PrivateTokenKey:
@@ -180,7 +183,7 @@ def _all_public(keys: TokenKeys) -> list[PublicTokenKey]:
     """Return the public keys, and the public halves of private keys that are not among them."""
     known = {key.kid: key for key in keys.verifying.keys}
     private = () if keys.signing is None else (keys.signing.current, keys.signing.next)
-    return list({**{key.kid: key.public for key in private}, **known}.values())
+    return list((known | {key.kid: key.public for key in private if key.kid not in known}).values())
 
 
 def _encode(number: int) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from tenancy.rules.token_keys import (
+    NOTHING_PUBLISHED,
     SigningKeys,
     TokenKeys,
     TokenKeysError,
@@ -63,7 +64,7 @@ def _change_once(secrets: Secrets, change: Change) -> TokenKeys:
     private, public = secrets.read_secret(TOKEN_SIGNING_KEYS), secrets.read_secret(TOKEN_PUBLIC_KEYS)
     keys = TokenKeys(
         signing=_decode(TOKEN_SIGNING_KEYS, private, SigningKeys),
-        verifying=_decode(TOKEN_PUBLIC_KEYS, public, VerifyingKeys) or VerifyingKeys(),
+        verifying=_decode(TOKEN_PUBLIC_KEYS, public, VerifyingKeys) or NOTHING_PUBLISHED,
     )
     changed = change(keys)
     _replace(secrets, TOKEN_PUBLIC_KEYS, public, keys.verifying, changed.verifying)

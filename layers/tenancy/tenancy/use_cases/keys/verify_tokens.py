@@ -13,7 +13,7 @@ import msgspec
 from tenancy.errors import UnauthenticatedError, UnavailableError
 from tenancy.rules.durations import SECRET_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
 from tenancy.rules.public_keys import KeySetError, parse_public_keys
-from tenancy.rules.token_keys import VerifyingKeys
+from tenancy.rules.token_keys import NOTHING_PUBLISHED, VerifyingKeys
 from tenancy.rules.tokens import KeySet, TokenClaims
 
 NO_KEYS: Final = "null"
@@ -122,7 +122,7 @@ class TokenVerifier:
 
 
 def _parse_own(text: str, issuer: str) -> PlatformKeys:
-    published = msgspec.json.decode(text, type=VerifyingKeys | None) or VerifyingKeys()
+    published = msgspec.json.decode(text, type=VerifyingKeys | None) or NOTHING_PUBLISHED
     keys = {key.kid: jwt.PyJWK(msgspec.to_builtins(key)) for key in published.keys}
     return PlatformKeys(published=published, key_set=KeySet(keys=keys, issuer=issuer, audience=issuer))
 
