@@ -12,7 +12,6 @@ from tenancy.wiring import Wiring
 
 settings = Settings.from_env("API_HOST", "TOKEN_ISSUER")
 wiring = Wiring(settings)
-SCHEME = "http" if settings.aws_endpoint_url else "https"  # the local stack has no TLS
 
 
 def answer(request: Request, _event: dict[str, Any], _context: object) -> Response:
@@ -35,8 +34,13 @@ def get_discovery(request: Request) -> Response:
     """Return the issuer of access tokens, and where its keys are."""
     require_known_query(request)
     keys = wiring.token_verifier.list_keys()
-    api_url = f"{SCHEME}://{request.find_api(settings.api_host)}"
-    return public_answer(request, discovery_document(settings.token_issuer, api_url, keys))
+    return public_answer(request, discovery_document(settings.token_issuer, api_url(request), keys))
+
+
+def api_url(request: Request) -> str:
+    """Return the URL of the API. The local stack has no TLS."""
+    scheme = "http" if settings.aws_endpoint_url else "https"
+    return f"{scheme}://{request.find_api(settings.api_host)}"
 
 
 handler = serve(answer)

@@ -80,6 +80,8 @@ TAKEN: Mapping[str, Takes] = {
     "GET /erasures/{erasure_id}": NOTHING,
     "GET /health": NOTHING,
     "GET /openapi.json": NOTHING,
+    "GET /.well-known/jwks.json": NOTHING,
+    "GET /.well-known/openid-configuration": NOTHING,
     "POST /events": Takes(batch=EVENTS),
     "POST /cloudevents": Takes(batch=CLOUD_EVENTS),
     "POST /api/v1/events": Takes(batch=CLOUD_EVENTS, is_alias=True),

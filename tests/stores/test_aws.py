@@ -10,6 +10,7 @@ import pytest
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import SecretChangedError, Secrets, StoredSecret
+from tests import aws_account
 from tests.free_ports import free_port
 from tests.given import REGION, AwsAccount
 
@@ -84,14 +85,14 @@ def test_missing_secret_is_not_found(secrets: Secrets) -> None:
     assert secrets.read_secret("missing") == StoredSecret()
 
 
-def create_secret(name: str, **value: str) -> None:
-    boto3.client("secretsmanager", region_name=REGION).create_secret(Name=f"tenancy/test/{name}", **value)
+def create_secret(name: str, text: str) -> None:
+    boto3.client("secretsmanager", region_name=REGION).create_secret(Name=f"tenancy/test/{name}", SecretString=text)
 
 
 def test_found_secret_is_read_again_when_it_is_too_old(secrets: Secrets) -> None:
     assert secrets.find_secret("token-public-keys", max_age_seconds=60) is None
 
-    create_secret("token-public-keys", SecretString="first")
+    create_secret("token-public-keys", "first")
 
     assert secrets.find_secret("token-public-keys", max_age_seconds=60) is None
     assert secrets.find_secret("token-public-keys", max_age_seconds=-1) == "first"
@@ -101,13 +102,13 @@ def test_found_secret_is_read_again_when_it_is_too_old(secrets: Secrets) -> None
 def test_missing_secret_is_read_again_once_it_is_needed(secrets: Secrets) -> None:
     assert secrets.find_secret("database", max_age_seconds=60) is None
 
-    create_secret("database", SecretString="url")
+    create_secret("database", "url")
 
     assert secrets.get_secret("database") == "url"
 
 
 def test_first_value_can_be_stored_once(secrets: Secrets) -> None:
-    create_secret("token-public-keys")
+    aws_account.make_secret_without_value("tenancy/test/token-public-keys")
     read = secrets.read_secret("token-public-keys")
 
     secrets.replace_secret("token-public-keys", "first", read=read)
@@ -118,7 +119,7 @@ def test_first_value_can_be_stored_once(secrets: Secrets) -> None:
 
 
 def test_replaced_version_cannot_be_replaced_again(secrets: Secrets) -> None:
-    create_secret("token-public-keys", SecretString="first")
+    create_secret("token-public-keys", "first")
     read = secrets.read_secret("token-public-keys")
 
     secrets.replace_secret("token-public-keys", "second", read=read)

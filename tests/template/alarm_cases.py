@@ -11,7 +11,18 @@ from typing import Final
 type Values = Mapping[int, list[float]]
 type Data = Mapping[str, Values]  # by the metric's name
 
-HTTP = ("Ingest", "Provision", "Usage", "HeldEvents", "DeadLetterRoutes", "Delete", "Audit", "Privacy", "Health")
+HTTP = (
+    "Ingest",
+    "Provision",
+    "Usage",
+    "HeldEvents",
+    "DeadLetterRoutes",
+    "Delete",
+    "Audit",
+    "Privacy",
+    "Health",
+    "Identity",
+)
 HISTORY = 24 * 60
 
 
@@ -175,6 +186,8 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "SweepAlarm": counted("Errors", 1),
         "SweepStoppedAlarm": stopped(every=1, after=15, tolerated=10),
         "TenantMismatchAlarm": counted("TenantMismatch", 1),
+        "TokenKeysAlarm": counted("Errors", 1),
+        "TokenKeysStoppedAlarm": stopped(every=60, after=120, tolerated=70),
     }
     | {f"{function}ErrorsAlarm": counted("Errors", 1) for function in (*HTTP, "Drain", "Load", "Record")}
     | {f"{function}ThrottlesAlarm": counted("Throttles", 1) for function in (*HTTP, "Authorizer")}
