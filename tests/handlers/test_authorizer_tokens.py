@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -281,9 +282,12 @@ def test_unknown_keys_read_the_secret_once(
     assert private_ids(stored(own_secrets))
     calls: list[str] = []
     call = AwsClient.call
-    monkeypatch.setattr(
-        AwsClient, "call", lambda self, *given, **named: (calls.append(given[0]), call(self, *given, **named))[1]
-    )
+
+    def counted(self: AwsClient, target: str, *given: Any, **named: Any) -> dict[str, Any]:
+        calls.append(target)
+        return call(self, target, *given, **named)
+
+    monkeypatch.setattr(AwsClient, "call", counted)
 
     for number in range(20):
         assert is_unauthorized(authorizer, to_authorizer(f"Bearer {sign(acme, kid=f'unknown-{number}')}"))

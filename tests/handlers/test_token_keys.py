@@ -115,7 +115,7 @@ def test_withdrawn_key_is_in_no_secret_and_can_be_withdrawn_again(token_keys: Fu
     ids=str,
 )
 def test_misspelled_withdrawal_is_an_error(token_keys: Function, secrets: Secrets, event: dict[str, Any]) -> None:
-    with pytest.raises(TokenKeysError, match="Expected .*withdraw.*id of a key"):
+    with pytest.raises(TokenKeysError, match=r"Expected .*withdraw.*id of a key"):
         token_keys(event)
 
     assert private_ids(stored(secrets)) == []

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,16 +14,12 @@ from tenancy.settings import OPTIONAL, VARIABLES, InvalidSettingError
 from tenancy.stores.aws import secrets
 from tests.given import ROOT
 from tests.handlers.functions import running
-from tests.template.template import FOLDERS, GLOBAL_VARIABLES, listed, properties_of, statements, variables
+from tests.template.template import FOLDERS, GLOBAL_VARIABLES, secrets_with, variables
 
 WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL"}
 RETIRED_SECRETS = [("authorizer", "database", "authorizer-database")]  # function, its old secret, its new one
 # The use case of this function names them, not the wiring.
 READ_TO_CHANGE = {"token_keys": {secrets.TOKEN_PUBLIC_KEYS, secrets.TOKEN_SIGNING_KEYS}}
-MADE_SECRETS = {
-    resource: properties["Name"]["Fn::Sub"].removeprefix("${SecretsPrefix}/")
-    for resource, properties in properties_of("AWS::SecretsManager::Secret").items()
-}
 EVERYWHERE = {"SECRETS_PREFIX", "STACK_NAME"}  # each function has these settings
 VALUES: Mapping[str, str] = MappingProxyType(dict.fromkeys(set(VARIABLES) - OPTIONAL, "1"))
 FIELDS = {field: name for name, (field, _) in VARIABLES.items()}
@@ -135,14 +130,6 @@ def test_function_may_read_the_secrets_it_uses(function: str) -> None:
 
     assert allowed - used == retired_secrets(function) | READ_TO_CHANGE.get(function, set())
     assert used <= allowed
-
-
-def secrets_with(function: str, action: str) -> set[str]:
-    """Return the secrets for which *function* has the permission *action*: the operator's and those of the stack."""
-    resources = [each["Resource"] for each in statements(function) if action in listed(each["Action"])]
-    text = json.dumps(resources)
-    of_stack = {name for resource, name in MADE_SECRETS.items() if f'{{"Ref": "{resource}"}}' in text}
-    return set(re.findall(r"secret:\$\{SecretsPrefix\}/([a-z-]+)-\?{6}", text)) | of_stack
 
 
 def test_token_keys_alone_writes_the_keys_of_access_tokens() -> None:
