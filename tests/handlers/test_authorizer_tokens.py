@@ -283,9 +283,9 @@ def test_unknown_keys_read_the_secret_once(
     calls: list[str] = []
     call = AwsClient.call
 
-    def counted(self: AwsClient, target: str, *given: Any, **named: Any) -> dict[str, Any]:
+    def counted(self: AwsClient, target: str, document: dict[str, Any], *, json_version: str) -> dict[str, Any]:
         calls.append(target)
-        return call(self, target, *given, **named)
+        return call(self, target, document, json_version=json_version)
 
     monkeypatch.setattr(AwsClient, "call", counted)
 
