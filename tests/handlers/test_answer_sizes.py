@@ -12,6 +12,8 @@ from tenancy.gateway.resolver import MAX_BODY_BYTES
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
+from tenancy.rules.public_keys import MAX_KEYS
+from tenancy.rules.token_keys import MAX_PUBLIC_KEYS
 from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.postgres.platform.deletions import MAX_LATER_CERTIFICATES
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -27,6 +29,8 @@ PAGINATION = "pagination"
 FILES = {"GET /openapi.json"}  # the answer is a file, whose size tests/docs/test_openapi.py bounds
 # Lists that do not grow with stored rows, by their place in an answer.
 DECLARED_MAXIMA = {
+    "GET /.well-known/jwks.json keys": MAX_PUBLIC_KEYS + MAX_KEYS,
+    "GET /.well-known/openid-configuration id_token_signing_alg_values_supported": 2,
     "POST /events rejected": MAX_EVENTS,
     "POST /events rejected/errors": MAX_ERRORS,
     "POST /cloudevents rejected": MAX_EVENTS,

@@ -9,7 +9,7 @@ import jwt
 import msgspec
 import pytest
 
-from tenancy.errors import UnauthenticatedError, UnavailableError
+from tenancy.errors import AwsCallError, UnauthenticatedError, UnavailableError
 from tenancy.rules.access_tokens import sign_access_token
 from tenancy.rules.durations import SECRET_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
 from tenancy.rules.public_keys import KeySetError
@@ -163,6 +163,22 @@ def test_own_id_in_the_set_of_the_operator_is_refused() -> None:
     for text in (OPERATORS_TOKEN, UNKNOWN[0], forged):
         with pytest.raises(KeySetError, match=f"key '{shared}' is or was a key of the platform itself"):
             verifier.verify(text, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "error", [AwsCallError("AccessDeniedException", ""), UnavailableError()], ids=["denied", "down"]
+)
+def test_unreadable_set_of_the_operator_hides_no_401(error: Exception) -> None:
+    def unreadable(_: float) -> str | None:
+        raise error
+
+    verifier = TokenVerifier(lambda _: OWN, unreadable, issuer=ISSUER)
+
+    assert not is_refused(verifier, own_token())
+    with pytest.raises(UnauthenticatedError):
+        verifier.verify(own_token(), now=NOW + timedelta(minutes=16))
+    with pytest.raises(type(error)):
+        verifier.verify(UNKNOWN[0], now=NOW)
 
 
 def test_copied_key_cannot_outlive_its_withdrawal() -> None:

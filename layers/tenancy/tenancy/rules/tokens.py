@@ -37,7 +37,7 @@ class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
     """The claims of an access token.
 
     Times are seconds since 1970. *epoch* has the revocation counts as `organization.user`. *aud* has one audience or a
-    list of them (RFC 7519, 4.1.3). *sid* is the session that the token belongs to, if the platform signed it.
+    list of them (RFC 7519, 4.1.3). *sid* is the session of the token, None if it is no UUID.
     """
 
     sub: UUID
@@ -135,7 +135,7 @@ class KeySet:
             raise UnauthenticatedError
         try:
             JWS.decode(token, key=key, algorithms=[key.algorithm_name])
-            claims = msgspec.convert(_decode_unique(payload), TokenClaims, strict=True)
+            claims = msgspec.convert(_without_foreign_session(_decode_unique(payload)), TokenClaims, strict=True)
         except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
             raise UnauthenticatedError from error
         if not self._accepts(claims):
@@ -151,6 +151,15 @@ class KeySet:
             and claims.sub == claims.user_id
             and claims.exp - claims.iat <= MAX_TOKEN_LIFE_SECONDS
         )
+
+
+def _without_foreign_session(claims: dict[str, Any]) -> dict[str, Any]:
+    """Leave out a `sid` that is no UUID: another issuer has sessions of its own, with any text as id."""
+    try:
+        msgspec.convert(claims.get("sid"), UUID | None, strict=True)
+    except msgspec.ValidationError:
+        return {name: claims[name] for name in claims if name != "sid"}
+    return claims
 
 
 def _is_access_token_type(typ: object) -> bool:

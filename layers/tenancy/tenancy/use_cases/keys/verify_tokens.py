@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import Final
 import jwt
 import msgspec
 
-from tenancy.errors import UnauthenticatedError, UnavailableError
+from tenancy.errors import AwsCallError, UnauthenticatedError, UnavailableError
 from tenancy.rules.durations import SECRET_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
 from tenancy.rules.public_keys import KeySetError, parse_public_keys
 from tenancy.rules.token_keys import NOTHING_PUBLISHED, VerifyingKeys
@@ -110,14 +111,15 @@ class TokenVerifier:
 
         Raises:
             KeySetError: the operator's set has a key with this id.
-            UnauthenticatedError: as for `verify`.
+            UnauthenticatedError: as for `verify`, also if the secret of the operator could not be read.
         """
         try:
             return own.key_set.verify(token, now=now)
         except UnauthenticatedError:
-            operators = self._parse_operators(self._read_operators(SECRET_CACHE_SECONDS))
-            if isinstance(operators, KeySet) and operators.has_key_of(token):
-                self.operators_keys(own)
+            with suppress(UnavailableError, AwsCallError):
+                operators = self._parse_operators(self._read_operators(SECRET_CACHE_SECONDS))
+                if isinstance(operators, KeySet) and operators.has_key_of(token):
+                    self.operators_keys(own)
             raise
 
 
