@@ -63,6 +63,14 @@ def put_secret(name: str, text: str) -> None:
     backend.create_secret(name, text, None, None, None, None, None, [], force_overwrite=False)
 
 
+def make_secret_without_value(name: str) -> None:
+    """Make the secret *name* anew, without a version, as CloudFormation does."""
+    backend = secretsmanager_backends[ACCOUNT][REGION]
+    if name in backend.secrets:
+        backend.secrets.pop(name)
+    backend.create_secret(name, None, None, None, None, None, None, [], force_overwrite=False)
+
+
 def put_objects(bucket: str, keys: Iterable[str]) -> None:
     """Put small objects with these *keys* into *bucket*, without HTTP."""
     for key in keys:

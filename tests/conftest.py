@@ -70,6 +70,7 @@ SHARING = {
     "tests/docs/test_api_examples.py": "stack",
     "tests/docs/test_tutorial.py": "stack",
     "tests/handlers/test_browser.py": "node",
+    "tests/handlers/test_key_set.py": "node",
     "tests/handlers/test_openmeter.py": "node",
     "tests/handlers/test_sdks.py": "node",
     "tests/isolation/proof/": "proof",

@@ -63,4 +63,4 @@ def _authenticate(request: AuthorizerRequest) -> Authenticated:
     if not request.stage_arn:  # no API that the policy could allow
         raise UnauthenticatedError
     identity = {name: request.header_values.get(name, ()) for name in IDENTITY_SOURCES}
-    return authenticate(db, wiring.key_set, identity[AUTHORIZATION], now=datetime.now(UTC))
+    return authenticate(db, wiring.verify_token, identity[AUTHORIZATION], now=datetime.now(UTC))

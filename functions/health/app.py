@@ -9,6 +9,7 @@ from tenancy.errors import NO_ROUTE_TEXT, NotFoundError
 from tenancy.gateway.http import Request, Response, json_answer, versioned_answer
 from tenancy.gateway.query import require_known_query
 from tenancy.gateway.serve import serve
+from tenancy.rules.durations import DOCUMENT_MAX_AGE_SECONDS
 
 DOCUMENT: Final = Path(__file__).with_name("openapi.json")  # `make openapi` writes it
 
@@ -22,7 +23,7 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
         case "/openapi.json":
             require_known_query(request)
             text, version = read_document()
-            return versioned_answer(request, text, version=version)
+            return versioned_answer(request, text, version=version, max_age_seconds=DOCUMENT_MAX_AGE_SECONDS)
     raise NotFoundError(NO_ROUTE_TEXT)
 
 

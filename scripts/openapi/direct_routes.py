@@ -9,8 +9,15 @@ from typing import Any, Final
 
 import msgspec
 
-from scripts.openapi.headers import TEXT
 from scripts.openapi.problems import OF_ROUTES_WITH_CREDENTIAL
+from scripts.openapi.public_documents import (
+    DISCOVERY,
+    DOCUMENT,
+    EXAMPLE_DISCOVERY,
+    EXAMPLE_KEY_SET,
+    KEY_SET,
+    SHORT_DOCUMENT,
+)
 from scripts.openapi.routes import DeployedRoute
 from tenancy.errors import (
     InvalidError,
@@ -22,6 +29,7 @@ from tenancy.errors import (
     TenantMismatchError,
     TooLargeError,
     UnauthenticatedError,
+    UnavailableError,
     UnsupportedMediaTypeError,
 )
 from tenancy.gateway.documents.cloud_events import BATCH_MODE, STRUCTURED_MODE
@@ -80,34 +88,6 @@ SETTINGS: Final = {
             "properties": {"sampleRate": {"type": "integer", "const": 0}},
         },
     },
-}
-OBJECT: Final = {"type": "object"}
-DOCUMENT: Final = {
-    "type": "object",
-    "description": "An OpenAPI document. The OpenAPI specification describes its members.",
-    "required": ["openapi", "info", "jsonSchemaDialect", "servers", "tags", "paths", "components"],
-    "properties": {
-        "openapi": {"type": "string", "pattern": r"^3\.1\."},
-        "info": {
-            "type": "object",
-            "required": ["title", "version", "description"],
-            "properties": {"title": TEXT, "version": TEXT, "description": TEXT},
-        },
-        "jsonSchemaDialect": {"type": "string", "format": "uri"},
-        "servers": {"type": "array", "items": OBJECT},
-        "tags": {"type": "array", "items": OBJECT},
-        "paths": {"type": "object", "additionalProperties": OBJECT},
-        "components": OBJECT,
-    },
-}
-SHORT_DOCUMENT: Final = {
-    "openapi": "3.1.1",
-    "info": {"title": "Tenancy API", "version": "1.0.0", "description": "The API of an attribution platform."},
-    "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
-    "servers": [{"url": "/v1"}],
-    "tags": [{"name": "Health"}],
-    "paths": {"/health": {"get": {"operationId": "get_health", "responses": {"200": {"description": "Done."}}}}},
-    "components": {},
 }
 CALL: Final = {
     "type": "object",
@@ -209,6 +189,8 @@ def _routes() -> dict[str, DirectRoute]:
             headers={"ETag": True, "Cache-Control": True},
             has_not_modified=True,
         ),
+        "GET /.well-known/jwks.json": _public_document(KEY_SET, EXAMPLE_KEY_SET),
+        "GET /.well-known/openid-configuration": _public_document(DISCOVERY, EXAMPLE_DISCOVERY),
         "POST /events": DirectRoute(
             refusals=OF_ROUTES_WITH_CREDENTIAL,
             security=EVENT_SECURITY,
@@ -227,6 +209,17 @@ def _routes() -> dict[str, DirectRoute]:
             parameters=({"name": "writeKey", "in": "path", "required": True, "schema": {"type": "string"}},),
         ),
     }
+
+
+def _public_document(answer: dict[str, Any], example: Mapping[str, Any]) -> DirectRoute:
+    return DirectRoute(
+        refusals=(InvalidError, UnavailableError),
+        security=[],
+        answer=answer,
+        example=example,
+        headers={"ETag": True, "Cache-Control": True},
+        has_not_modified=True,
+    )
 
 
 def _cloud_events(*, status: int, answer: dict[str, Any] | None) -> DirectRoute:

@@ -95,6 +95,8 @@ TAKEN: Mapping[str, Takes] = {
     "DELETE /platform-keys/{platform_key_id}": NOTHING,
     "GET /health": NOTHING,
     "GET /openapi.json": NOTHING,
+    "GET /.well-known/jwks.json": NOTHING,
+    "GET /.well-known/openid-configuration": NOTHING,
     "POST /events": Takes(batch=EVENTS),
     "POST /cloudevents": Takes(batch=CLOUD_EVENTS),
     "POST /api/v1/events": Takes(batch=CLOUD_EVENTS, is_alias=True),

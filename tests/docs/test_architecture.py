@@ -9,7 +9,7 @@ import pytest
 from tenancy.gateway.metrics import NAMESPACE
 from tests.given import ROOT
 from tests.template.app_source import texts
-from tests.template.template import FOLDERS, properties_of, statements
+from tests.template.template import FOLDERS, properties_of, secrets_with
 
 CORE = ROOT / "layers/tenancy/tenancy"
 MIGRATIONS = ROOT / "layers/migrations"
@@ -110,9 +110,8 @@ def test_each_table_of_clickhouse_is_described() -> None:
 def test_secrets_of_a_function_are_described(function: str) -> None:
     _, secrets, _ = rows_of("Functions")[function]
 
-    policies = json.dumps(statements(function))
-    allowed = set(re.findall(r"secret:\$\{SecretsPrefix\}/([a-z-]+)-\?{6}", policies))
-    allowed |= {"platform-key"} if '"Ref": "PlatformKey"' in policies else set()
+    allowed = secrets_with(function, "secretsmanager:GetSecretValue")
+
     assert set(re.findall(r"`([a-z-]+)`", secrets)) == allowed
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
+
 from tenancy.gateway.documents.audit import PAGE_SIZES
 from tenancy.gateway.documents.usage import MAX_DAYS
 from tenancy.rules.cursors import MAX_PAGE
@@ -18,14 +20,18 @@ from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
 from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.public_keys import MAX_KEYS
 from tenancy.rules.statistics import MAX_GROUPS
 from tenancy.rules.stored_events import EventOrder
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.rules.time_zones import UTC_ZONE
+from tenancy.rules.token_keys import MAX_PUBLIC_KEYS, VerifyingKeys, generate_token_key
 from tenancy.rules.traced_events import MAX_TRACED_IDS
+from tenancy.stores.aws.secrets import JWKS, TOKEN_PUBLIC_KEYS
 from tenancy.use_cases.organizations.provision import Provisioned
+from tests import aws_account
 from tests.given import PASSWORD, ROOT, Databases, tenant_of
-from tests.handlers.functions import superuser
+from tests.handlers.functions import PREFIX, superuser
 from tests.handlers.requests import (
     OPERATOR,
     Event,
@@ -41,6 +47,7 @@ from tests.handlers.requests import (
     with_query,
 )
 from tests.isolation.proof.discovery.deployment import Route
+from tests.unit.signed_tokens import OLD_JWK
 
 LARGE = "😀"  # a character that takes most bytes in JSON: a surrogate pair of 12, of which 2 are escaped again
 LARGE_NUMBER = 2**62
@@ -202,6 +209,16 @@ def _find_sample(route: Route) -> Event:
 
 @largest("GET /health", "GET /openapi.json")
 def health(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.sample_of(route)
+
+
+@largest("GET /.well-known/jwks.json", "GET /.well-known/openid-configuration")
+def token_keys(large: Largest, route: Route) -> Iterator[Event]:
+    """Secrets Manager stores at most 64 KiB for the operator."""
+    own = VerifyingKeys(keys=tuple(generate_token_key().public for _ in range(MAX_PUBLIC_KEYS)))
+    operators = [{**OLD_JWK, "kid": f"{number}" + "k" * 5_000} for number in range(MAX_KEYS)]
+    aws_account.put_secret(f"{PREFIX}/{TOKEN_PUBLIC_KEYS}", msgspec.json.encode(own).decode())
+    aws_account.put_secret(f"{PREFIX}/{JWKS}", json.dumps({"keys": operators}))
     yield large.sample_of(route)
 
 

@@ -18,7 +18,9 @@ from tests.template.test_routes import PUBLIC
 OF_OPERATORS = "/organizations"
 OF_PLATFORM_KEYS = "/platform-keys"
 OWN_ORGANIZATION = "/organizations/current"
-STRICT_WITHOUT_CREDENTIAL = frozenset({"/health", "/openapi.json"})
+STRICT_WITHOUT_CREDENTIAL = frozenset(
+    {"/health", "/openapi.json", "/.well-known/jwks.json", "/.well-known/openid-configuration"}
+)
 BATCH_MODE = "application/cloudevents-batch+json"
 STRUCTURED_MODE = "application/cloudevents+json"
 SAMPLE_ID = "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"

@@ -13,6 +13,8 @@ from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.public_keys import MAX_KEYS
+from tenancy.rules.token_keys import MAX_PUBLIC_KEYS
 from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.postgres.platform.deletions import MAX_LATER_CERTIFICATES
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -32,6 +34,8 @@ DECLARED_MAXIMA = {
     "GET /organizations/{organization_id}/keys data/scopes": len(PERMISSIONS),
     "POST /keys scopes": len(PERMISSIONS),
     "POST /keys/{key_id}/rotate scopes": len(PERMISSIONS),
+    "GET /.well-known/jwks.json keys": MAX_PUBLIC_KEYS + MAX_KEYS,
+    "GET /.well-known/openid-configuration id_token_signing_alg_values_supported": 2,
     "POST /events rejected": MAX_EVENTS,
     "POST /events rejected/errors": MAX_ERRORS,
     "POST /cloudevents rejected": MAX_EVENTS,

@@ -3,25 +3,34 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from jwt.algorithms import ECAlgorithm
 
+from scripts.stack import postgres
+from tenancy.rules.access_tokens import TokenHolder
 from tenancy.rules.durations import TOKEN_LEEWAY_SECONDS
 from tenancy.rules.permissions import PERMISSIONS, ROLES
 from tenancy.rules.public_keys import KeySetError
 from tenancy.rules.tenant import Tenant
-from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, JWKS
+from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, JWKS, TOKEN_SIGNING_KEYS, Secrets
+from tenancy.use_cases.keys.rotate_token_keys import rotate_token_keys, withdraw_token_key
+from tenancy.use_cases.keys.sign_tokens import TokenSigner
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases, Servers
 from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import ISSUER, Function, PutSecret, Start, superuser
 from tests.handlers.requests import caller_in, is_unauthorized, to_authorizer
 from tests.handlers.tcp_proxy import tcp_proxy
+from tests.use_cases.token_keys import new_secrets, private_ids, stored
+
+SESSION = UUID("0e000000-0000-4000-8000-00000000000e")
 
 type Sign = Callable[..., str]
 
@@ -162,7 +171,7 @@ def test_removed_key_no_longer_verifies_a_known_token(
                 assert is_unauthorized(authorizer, event)
             else:
                 assert authorizer(event)
-        assert authorizer.app.wiring._parse_key_set.cache_info().currsize == 1
+        assert authorizer.app.wiring.token_verifier._parse_operators.cache_info().currsize == 1
 
 
 @pytest.mark.usefixtures("secrets")
@@ -197,7 +206,7 @@ def test_faulty_key_refuses_tokens_and_no_api_key(
     assert authorizer(to_authorizer(f"Bearer {acme.secret_key.text}"))
     metrics = [line for line in capsys.readouterr().out.splitlines() if "KeySetRefused" in line]
     assert len(metrics) == 2
-    assert authorizer.app.wiring._parse_key_set.cache_info().misses == 1
+    assert authorizer.app.wiring.token_verifier._parse_operators.cache_info().misses == 1
     assert all("for-encryption" in line and key["x"] not in line for line in metrics)
 
 
@@ -205,3 +214,82 @@ def test_token_needs_only_one_of_several_audiences(authorizer: Function, acme: P
     answer = authorizer(to_authorizer(f"Bearer {sign(acme, aud=['https://app.example', ISSUER])}"))
 
     assert answer["context"]["organization_id"] == str(acme.organization.id)
+
+
+@pytest.fixture
+def own_secrets(aws: AwsAccount) -> Secrets:
+    """Make the platform's own keys, as a deploy does."""
+    made = new_secrets(aws.endpoint_url)
+    rotate_token_keys(made, now=datetime.now(UTC))
+    return made
+
+
+@pytest.fixture
+def sign_as_platform(own_secrets: Secrets) -> Sign:
+    signer = TokenSigner(lambda: own_secrets.read_secret(TOKEN_SIGNING_KEYS).text or "", issuer=ISSUER)
+
+    def token(provisioned: Provisioned) -> str:
+        holder = TokenHolder(
+            organization_id=provisioned.organization.id,
+            user_id=provisioned.admin_user_id,
+            email=provisioned.admin_email,
+            role="super_admin",
+            epoch="0.0",
+            session_id=SESSION,
+        )
+        return signer.sign(holder, now=datetime.now(UTC))
+
+    return token
+
+
+def test_token_of_the_platform_has_its_session(
+    authorizer: Function, acme: Provisioned, sign: Sign, sign_as_platform: Sign
+) -> None:
+    own = caller_in(authorizer(to_authorizer(f"Bearer {sign_as_platform(acme)}")))
+    operators = caller_in(authorizer(to_authorizer(f"Bearer {sign(acme)}")))
+
+    assert isinstance(own, Tenant)
+    assert isinstance(operators, Tenant)
+    assert (own.credential_id, own.session_id) == (acme.admin_user_id, SESSION)
+    assert (operators.credential_id, operators.session_id) == (acme.admin_user_id, None)
+
+
+def test_token_of_the_platform_needs_no_jwks(
+    start: Start, put_secret: PutSecret, databases: Databases, acme: Provisioned, sign_as_platform: Sign
+) -> None:
+    put_secret(AUTHORIZER_DATABASE, databases.servers.postgres_url(postgres.AUTHORIZER, databases.name))
+
+    assert start("authorizer")(to_authorizer(f"Bearer {sign_as_platform(acme)}"))
+
+
+def test_withdrawn_key_is_refused_once_the_secret_is_read_again(
+    authorizer: Function, acme: Provisioned, own_secrets: Secrets, sign_as_platform: Sign
+) -> None:
+    event = to_authorizer(f"Bearer {sign_as_platform(acme)}")
+    kid = private_ids(stored(own_secrets))[0]
+    assert authorizer(event)
+
+    withdraw_token_key(own_secrets, kid, now=datetime.now(UTC))
+    authorizer.app.wiring.secrets._cache.clear()  # as after SECRET_CACHE_SECONDS
+
+    assert is_unauthorized(authorizer, event)
+    assert authorizer(to_authorizer(f"Bearer {sign_as_platform(acme)}"))
+
+
+def test_unknown_keys_read_the_secret_once(
+    authorizer: Function, acme: Provisioned, sign: Sign, own_secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert private_ids(stored(own_secrets))
+    calls: list[str] = []
+    call = AwsClient.call
+
+    def counted(self: AwsClient, target: str, document: dict[str, Any], *, json_version: str) -> dict[str, Any]:
+        calls.append(target)
+        return call(self, target, document, json_version=json_version)
+
+    monkeypatch.setattr(AwsClient, "call", counted)
+
+    for number in range(20):
+        assert is_unauthorized(authorizer, to_authorizer(f"Bearer {sign(acme, kid=f'unknown-{number}')}"))
+
+    assert len(calls) == 2  # both secrets, at the first token

@@ -18,6 +18,7 @@ WITHOUT_TENANT_DATA = {
     "AWS::Serverless::Function",
     "AWS::Serverless::LayerVersion",
     "Custom::Schemas",
+    "Custom::TokenKeys",
 }
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.stores.aws.client import AwsClient
-from tenancy.stores.aws.secrets import Secrets
+from tenancy.stores.aws.secrets import SecretChangedError, Secrets, StoredSecret
+from tests import aws_account
 from tests.free_ports import free_port
 from tests.given import REGION, AwsAccount
 
@@ -80,7 +81,59 @@ def test_rejected_call_has_the_code_of_the_service(secrets: Secrets) -> None:
 
 
 def test_missing_secret_is_not_found(secrets: Secrets) -> None:
-    assert secrets.find_secret("missing") is None
+    assert secrets.find_secret("missing", max_age_seconds=60) is None
+    assert secrets.read_secret("missing") == StoredSecret()
+
+
+def create_secret(name: str, text: str) -> None:
+    boto3.client("secretsmanager", region_name=REGION).create_secret(Name=f"tenancy/test/{name}", SecretString=text)
+
+
+def test_found_secret_is_read_again_when_it_is_too_old(secrets: Secrets) -> None:
+    assert secrets.find_secret("token-public-keys", max_age_seconds=60) is None
+
+    create_secret("token-public-keys", "first")
+
+    assert secrets.find_secret("token-public-keys", max_age_seconds=60) is None
+    assert secrets.find_secret("token-public-keys", max_age_seconds=-1) == "first"
+    assert secrets.find_secret("token-public-keys", max_age_seconds=60) == "first"
+
+
+def test_missing_secret_is_read_again_once_it_is_needed(secrets: Secrets) -> None:
+    assert secrets.find_secret("database", max_age_seconds=60) is None
+
+    create_secret("database", "url")
+
+    assert secrets.get_secret("database") == "url"
+
+
+def test_first_value_can_be_stored_once(secrets: Secrets) -> None:
+    aws_account.make_secret_without_value("tenancy/test/token-public-keys")
+    read = secrets.read_secret("token-public-keys")
+
+    secrets.replace_secret("token-public-keys", "first", read=read)
+    with pytest.raises(SecretChangedError, match="token-public-keys"):
+        secrets.replace_secret("token-public-keys", "second", read=read)
+
+    assert secrets.read_secret("token-public-keys").text == "first"
+
+
+def test_replaced_version_cannot_be_replaced_again(secrets: Secrets) -> None:
+    create_secret("token-public-keys", "first")
+    read = secrets.read_secret("token-public-keys")
+
+    secrets.replace_secret("token-public-keys", "second", read=read)
+    secrets.replace_secret("token-public-keys", "second", read=read)  # the same call again, after a lost answer
+    with pytest.raises(SecretChangedError):
+        secrets.replace_secret("token-public-keys", "third", read=read)
+    secrets.replace_secret("token-public-keys", "third", read=secrets.read_secret("token-public-keys"))
+
+    assert secrets.read_secret("token-public-keys").text == "third"
+
+
+def test_replacement_of_a_missing_secret_is_an_error(secrets: Secrets) -> None:
+    with pytest.raises(AwsCallError):
+        secrets.replace_secret("missing", "text", read=StoredSecret())
 
 
 def test_cached_secret_is_used_while_aws_is_unreachable(secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:

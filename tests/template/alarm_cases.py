@@ -22,6 +22,7 @@ HTTP = (
     "Privacy",
     "Keys",
     "Health",
+    "Identity",
 )
 HISTORY = 24 * 60
 
@@ -187,6 +188,8 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "SweepAlarm": counted("Errors", 1),
         "SweepStoppedAlarm": stopped(every=1, after=15, tolerated=10),
         "TenantMismatchAlarm": counted("TenantMismatch", 1),
+        "TokenKeysAlarm": counted("Errors", 1),
+        "TokenKeysStoppedAlarm": stopped(every=60, after=120, tolerated=70),
     }
     | {f"{function}ErrorsAlarm": counted("Errors", 1) for function in (*HTTP, "Drain", "Load", "Record")}
     | {f"{function}ThrottlesAlarm": counted("Throttles", 1) for function in (*HTTP, "Authorizer")}

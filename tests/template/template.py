@@ -3,6 +3,8 @@
 Tests discover functions, routes and variables here, so that a new one is covered or fails.
 """
 
+import json
+import re
 from typing import Any
 
 from scripts.template import read_template
@@ -31,6 +33,12 @@ def properties_of(kind: str) -> dict[str, dict[str, Any]]:
     return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
 
 
+MADE_SECRETS = {
+    resource: properties["Name"]["Fn::Sub"].removeprefix("${SecretsPrefix}/")
+    for resource, properties in properties_of("AWS::SecretsManager::Secret").items()
+}
+
+
 def events(function: str, kind: str) -> list[dict[str, Any]]:
     """Return the properties of a function's events of one kind: Api, SQS or ScheduleV2."""
     every = FUNCTIONS[function].get("Events", {}).values()
@@ -57,3 +65,11 @@ def statements(function: str) -> list[dict[str, Any]]:
 def listed(value: str | list[Any] | dict[str, Any]) -> list[Any]:
     """Return a policy's Action or Resource as a list; IAM takes one value without brackets."""
     return value if isinstance(value, list) else [value]
+
+
+def secrets_with(function: str, action: str) -> set[str]:
+    """Return the secrets for which *function* has the permission *action*: the operator's and those of the stack."""
+    resources = [each["Resource"] for each in statements(function) if action in listed(each["Action"])]
+    text = json.dumps(resources)
+    of_stack = {name for resource, name in MADE_SECRETS.items() if f'{{"Ref": "{resource}"}}' in text}
+    return set(re.findall(r"secret:\$\{SecretsPrefix\}/([a-z-]+)-\?{6}", text)) | of_stack

@@ -35,8 +35,8 @@ def test_stack_stays_below_cloudformations_limit() -> None:
     assert len(transformed()) < MAXIMUM_CLOUDFORMATION_RESOURCES
 
 
-def test_there_is_a_custom_resource() -> None:
-    assert BEHIND_CUSTOM_RESOURCES == ["Migrate"]
+def test_deploys_migrate_and_make_the_first_token_keys() -> None:
+    assert BEHIND_CUSTOM_RESOURCES == ["Migrate", "TokenKeys"]
 
 
 @pytest.mark.parametrize("function", [*BEHIND_CUSTOM_RESOURCES, *(LOGICAL_IDS[each] for each in SCHEDULED)])

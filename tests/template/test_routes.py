@@ -13,10 +13,10 @@ from tests.template.app_source import resolver_routes
 from tests.template.template import FOLDERS, RESOURCES, TEMPLATE, properties_of, routes
 
 WITHOUT_AUTHORIZER = {"Authorizer": "NONE", "ApiKeyRequired": False}
-# Routes that need no authorizer: health, the OpenAPI document, and the paths of Segment SDKs, whose write key the
-# function itself checks.
+# Routes that need no authorizer: health, public documents, and the paths of Segment SDKs, whose write key the function
+# itself checks.
 PUBLIC = re.compile(
-    r"/(health|openapi\.json|batch|b|import|track|t|identify|i|page|p|screen|s|group|g|alias|a|projects/\{writeKey\}/settings)"
+    r"/(health|openapi\.json|\.well-known/(jwks\.json|openid-configuration)|batch|b|import|track|t|identify|i|page|p|screen|s|group|g|alias|a|projects/\{writeKey\}/settings)"
 )
 API = RESOURCES["Api"]["Properties"]
 IDENTITY = API["Auth"]["Authorizers"]["Credential"]["Identity"]

@@ -51,15 +51,19 @@ def settings() -> dict[Method, dict[str, object]]:
 METHODS = methods()
 SETTINGS = settings()
 PATHS = sorted({path for _, path in METHODS})
+DOCUMENTS = {  # clients and caches keep them
+    ("GET", "/openapi.json"),
+    ("GET", "/.well-known/jwks.json"),
+    ("GET", "/.well-known/openid-configuration"),
+}
 OF_PEOPLE = [function for function in FOLDERS if function in {"identity", "members", "keys"}]
-FOR_PEOPLE = {route for function in OF_PEOPLE for route in resolver_routes(function)}
+FOR_PEOPLE = {route for function in OF_PEOPLE for route in resolver_routes(function)} - DOCUMENTS
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_PEOPLE
 FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
-DOCUMENT = ("GET", "/openapi.json")  # clients and caches keep it for an hour
 OTHERS = [
     method
     for method in METHODS
-    if method not in FOR_OPERATORS | FOR_WRITE_KEYS | FOR_PEOPLE | {DOCUMENT} and method[0] != "OPTIONS"
+    if method not in FOR_OPERATORS | FOR_WRITE_KEYS | FOR_PEOPLE | DOCUMENTS and method[0] != "OPTIONS"
 ]
 LARGEST_TIER = QUOTAS[Tier.ENTERPRISE]
 
@@ -159,8 +163,9 @@ def test_method_of_people_and_keys_has_their_rate(method: Method) -> None:
     assert throttle(method)[0] == defaults()["PeopleRequestsPerSecond"]
 
 
-def test_document_has_a_rate_of_its_own() -> None:
-    assert throttle(DOCUMENT)[0] == defaults()["DocumentRequestsPerSecond"]
+@pytest.mark.parametrize("document", sorted(DOCUMENTS), ids=" ".join)
+def test_document_has_a_rate_of_its_own(document: Method) -> None:
+    assert throttle(document)[0] == defaults()["DocumentRequestsPerSecond"]
 
 
 def test_documented_throttles_are_the_defaults() -> None:

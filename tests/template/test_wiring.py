@@ -2,7 +2,6 @@
 
 import ast
 import json
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,10 +14,12 @@ from tenancy.settings import OPTIONAL, VARIABLES, InvalidSettingError
 from tenancy.stores.aws import secrets
 from tests.given import ROOT
 from tests.handlers.functions import running
-from tests.template.template import FOLDERS, GLOBAL_VARIABLES, statements, variables
+from tests.template.template import FOLDERS, GLOBAL_VARIABLES, secrets_with, variables
 
 WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL"}
 RETIRED_SECRETS = [("authorizer", "database", "authorizer-database")]  # function, its old secret, its new one
+# The use case of this function names them, not the wiring.
+READ_TO_CHANGE = {"token_keys": {secrets.TOKEN_PUBLIC_KEYS, secrets.TOKEN_SIGNING_KEYS}}
 EVERYWHERE = {"SECRETS_PREFIX", "STACK_NAME"}  # each function has these settings
 VALUES: Mapping[str, str] = MappingProxyType(dict.fromkeys(set(VARIABLES) - OPTIONAL, "1"))
 FIELDS = {field: name for name, (field, _) in VARIABLES.items()}
@@ -125,10 +126,28 @@ def test_function_may_read_the_secrets_it_uses(function: str) -> None:
         if isinstance(node, ast.Name) and node.id in SECRET_NAMES
     }
 
-    allowed = set(re.findall(r"secret:\$\{SecretsPrefix\}/([a-z-]+)-\?{6}", json.dumps(statements(function))))
+    allowed = secrets_with(function, "secretsmanager:GetSecretValue") - {secrets.PLATFORM_KEY}
 
-    assert allowed - used == retired_secrets(function)
+    assert allowed - used == retired_secrets(function) | READ_TO_CHANGE.get(function, set())
     assert used <= allowed
+
+
+def test_token_keys_alone_writes_the_keys_of_access_tokens() -> None:
+    keys = {secrets.TOKEN_PUBLIC_KEYS, secrets.TOKEN_SIGNING_KEYS}
+
+    writers = [function for function in FOLDERS if secrets_with(function, "secretsmanager:PutSecretValue") & keys]
+
+    assert writers == ["token_keys"]
+
+
+def test_identity_alone_may_read_the_private_keys_to_sign() -> None:
+    readers = {
+        function
+        for function in FOLDERS
+        if secrets.TOKEN_SIGNING_KEYS in secrets_with(function, "secretsmanager:GetSecretValue")
+    }
+
+    assert readers <= {"identity", "token_keys"}
 
 
 def test_every_variable_is_set_for_a_function() -> None:

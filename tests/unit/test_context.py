@@ -37,6 +37,7 @@ def tenants(
     epoch: st.SearchStrategy[str],
     expires_at: st.SearchStrategy[datetime | None],
     app_id: st.SearchStrategy[UUID | None],
+    session_id: st.SearchStrategy[UUID | None],
 ) -> st.SearchStrategy[Tenant]:
     return st.builds(
         Tenant,
@@ -49,11 +50,16 @@ def tenants(
         epoch=epoch,
         expires_at=expires_at,
         app_id=app_id,
+        session_id=session_id,
     )
 
 
-TENANTS = tenants(CallerKind.KEY, st.just(""), EXPIRY, st.none() | st.uuids()) | tenants(
-    CallerKind.PERSON, st.from_regex(r"[0-9]+\.[0-9]+", fullmatch=True), EXPIRY.filter(bool), st.none()
+TENANTS = tenants(CallerKind.KEY, st.just(""), EXPIRY, st.none() | st.uuids(), st.none()) | tenants(
+    CallerKind.PERSON,
+    st.from_regex(r"[0-9]+\.[0-9]+", fullmatch=True),
+    EXPIRY.filter(bool),
+    st.none(),
+    st.none() | st.uuids(),
 )
 OPERATORS = st.builds(Operator, credential_id=st.uuids(), expires_at=EXPIRY)
 
@@ -128,6 +134,8 @@ BROKEN: list[dict[str, Any]] = [
     *({**to_context(PERSON), "epoch": epoch} for epoch in ("", " ", "0", ".", "0.", ".0", "0.0.0", "a.b", None, 0)),
     {**to_context(PERSON), "expires_at": ""},
     {**to_context(PERSON), "app_id": str(APP)},
+    {**to_context(ACME), "session_id": str(APP)},
+    *({**to_context(PERSON), "session_id": session_id} for session_id in ("", "acme", None)),
     *({**to_context(ACME), "app_id": app_id} for app_id in ("", "acme", None)),
     {**to_context(PERSON), "kind": "key"},
     *(

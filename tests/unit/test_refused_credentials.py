@@ -3,12 +3,13 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import pytest
 
 from tenancy.errors import Refusal, UnauthenticatedError, UnavailableError
 from tenancy.rules.api_keys import KeyType, generate_key
-from tenancy.rules.tokens import KeySet
+from tenancy.rules.tokens import KeySet, TokenClaims
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import JWKS, Secrets
 from tenancy.stores.postgres.client import Database
@@ -137,9 +138,9 @@ def no_url() -> str:
     raise NetworkUsedError
 
 
-def outcome(header: tuple[str, ...], key_set: Callable[[], KeySet]) -> type[Exception] | None:
+def outcome(header: tuple[str, ...], verify_token: Callable[[str, datetime], TokenClaims]) -> type[Exception] | None:
     try:
-        authenticate(Database(no_url), key_set, header, now=NOW)
+        authenticate(Database(no_url), verify_token, header, now=NOW)
     except (Refusal, NetworkUsedError) as error:
         return type(error)
     return None
@@ -156,23 +157,24 @@ def unreachable_secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
 
 
 def test_malformed_credential_causes_no_call(unreachable_secrets: Secrets) -> None:
-    def key_set() -> KeySet:
-        return KeySet.from_jwks(unreachable_secrets.get_secret(JWKS), issuer=ISSUER, audience=ISSUER)
+    def verify(token: str, now: datetime) -> TokenClaims:
+        document = unreachable_secrets.get_secret(JWKS)
+        return KeySet.from_jwks(document, issuer=ISSUER, audience=ISSUER).verify(token, now=now)
 
     assert len(GARBAGE) >= 40
-    assert {header: outcome(header, key_set) for header in GARBAGE} == dict.fromkeys(GARBAGE, UnauthenticatedError)
-    assert outcome((f"Bearer {GOOD}",), key_set) is UnavailableError
+    assert {header: outcome(header, verify) for header in GARBAGE} == dict.fromkeys(GARBAGE, UnauthenticatedError)
+    assert outcome((f"Bearer {GOOD}",), verify) is UnavailableError
 
 
 @pytest.mark.parametrize("text", FORGED, ids=range(len(FORGED)))
 def test_unverified_token_does_not_reach_the_database(text: str) -> None:
     calls: list[None] = []
 
-    def key_set() -> KeySet:
+    def verify(token: str, now: datetime) -> TokenClaims:
         calls.append(None)
-        return KEY_SET
+        return KEY_SET.verify(token, now=now)
 
-    assert outcome((f"Bearer {text}",), key_set) is UnauthenticatedError
+    assert outcome((f"Bearer {text}",), verify) is UnauthenticatedError
     assert len(calls) == 1
 
 
@@ -180,4 +182,4 @@ def test_unverified_token_does_not_reach_the_database(text: str) -> None:
     "header", [f"Bearer {text}" for text in (GOOD, SECRET, WRITE, PLATFORM)] + [basic(f"{WRITE}:")], ids=range(5)
 )
 def test_plausible_credential_reaches_the_database(header: str) -> None:
-    assert outcome((header,), lambda: KEY_SET) is NetworkUsedError
+    assert outcome((header,), lambda token, now: KEY_SET.verify(token, now=now)) is NetworkUsedError

@@ -343,3 +343,11 @@ def test_token_over_8_kib_is_refused() -> None:
     assert len(good) < MAX_CREDENTIAL_CHARACTERS == 8192
     assert not refused(good)
     assert refused(token(HEADER, {**CLAIMS, "permissions": ["x" * 6000]}))
+
+
+@pytest.mark.parametrize(
+    "sid", ["8f2c-session", "", 7, None, ["x"], {"id": 1}, "{0e000000-0000-4000-8000-00000000000e}"]
+)
+def test_session_of_another_issuer_is_ignored(sid: object) -> None:
+    """OpenID Connect lets an issuer choose any text (Front-Channel Logout 1.0, 3)."""
+    assert KEY_SET.verify(token(HEADER, {**CLAIMS, "sid": sid}), now=NOW).sid is None

@@ -5,7 +5,8 @@ names the drivers that a function must not import.
 """
 
 from collections.abc import Callable
-from functools import cache, cached_property, lru_cache
+from datetime import datetime
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from tenancy.rules.durations import CLICKHOUSE_QUERY_TIMEOUT_SECONDS, PUBLICATION_REDIS_TIMEOUT_SECONDS
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
     from tenancy.gateway.serve import Handler
     from tenancy.gateway.trail import AuditTrail
-    from tenancy.rules.public_keys import KeySetError
-    from tenancy.rules.tokens import KeySet
+    from tenancy.rules.tokens import TokenClaims
     from tenancy.stores.aws.client import AwsClient
     from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tenancy.stores.postgres.client import Database
     from tenancy.stores.redis.client import Redis
     from tenancy.use_cases.admission.admit import AdmissionGate
+    from tenancy.use_cases.keys.sign_tokens import TokenSigner
+    from tenancy.use_cases.keys.verify_tokens import TokenVerifier
     from tenancy.use_cases.keys.write_keys import WriteKeys
 
 
@@ -269,39 +271,42 @@ class Wiring:
 
         return WriteKeys(self.authorizer_database)
 
-    def key_set(self) -> "KeySet":
-        """Return the public keys that verify access tokens, from the current secret.
+    @cached_property
+    def token_signer(self) -> "TokenSigner":
+        """The private keys of access tokens, which one function may read."""
+        from tenancy.stores.aws.secrets import TOKEN_SIGNING_KEYS
+        from tenancy.use_cases.keys.sign_tokens import TokenSigner
+
+        return TokenSigner(lambda: self.secrets.get_secret(TOKEN_SIGNING_KEYS), issuer=self.settings.token_issuer)
+
+    @cached_property
+    def token_verifier(self) -> "TokenVerifier":
+        """The public keys of access tokens: those of the platform, and those of the operator."""
+        from tenancy.stores.aws.secrets import JWKS, TOKEN_PUBLIC_KEYS
+        from tenancy.use_cases.keys.verify_tokens import TokenVerifier
+
+        return TokenVerifier(
+            lambda seconds: self.secrets.find_secret(TOKEN_PUBLIC_KEYS, max_age_seconds=seconds),
+            lambda seconds: self.secrets.find_secret(JWKS, max_age_seconds=seconds),
+            issuer=self.settings.token_issuer,
+        )
+
+    def verify_token(self, token: str, now: datetime) -> "TokenClaims":
+        """Return the claims of the access token *token*.
 
         Raises:
-            KeySetError: a key of the secret must not verify tokens. The metric `KeySetRefused` counts each try.
+            UnauthenticatedError: the token is not valid at *now*.
+            KeySetError: a key of the operator must not verify tokens. The metric `KeySetRefused` counts each try.
+            UnavailableError: a secret could not be read, or no key exists yet.
         """
         from tenancy.gateway.metrics import KEY_SET_REFUSED, count
         from tenancy.rules.public_keys import KeySetError
-        from tenancy.stores.aws.secrets import JWKS
 
-        outcome = self._parse_key_set(self.secrets.get_secret(JWKS))
-        if isinstance(outcome, KeySetError):
-            count(KEY_SET_REFUSED, {"reason": str(outcome)})
-            raise outcome.with_traceback(None)  # else it grows by each token
-        return outcome
-
-    @cached_property
-    def _parse_key_set(self) -> "Callable[[str], KeySet | KeySetError]":
-        from tenancy.rules.public_keys import KeySetError
-        from tenancy.rules.tokens import KeySet
-
-        issuer = self.settings.token_issuer
-
-        # A new key set replaces the old one and its cache of verified tokens. A refused one is not checked again for
-        # each token, because the check is slow.
-        @lru_cache(maxsize=1)
-        def parse(document: str) -> KeySet | KeySetError:
-            try:
-                return KeySet.from_jwks(document, issuer=issuer, audience=issuer)
-            except KeySetError as error:
-                return error
-
-        return parse
+        try:
+            return self.token_verifier.verify(token, now=now)
+        except KeySetError as error:
+            count(KEY_SET_REFUSED, {"reason": str(error)})
+            raise
 
     def _clickhouse(self, secret: str, timeout_seconds: int) -> "Callable[[], Client]":
         @cache

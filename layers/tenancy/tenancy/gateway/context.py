@@ -30,6 +30,8 @@ def to_context(caller: Caller) -> dict[str, str]:
         }
         if caller.app_id is not None:
             context["app_id"] = str(caller.app_id)
+        if caller.session_id is not None:
+            context["session_id"] = str(caller.session_id)
     return context
 
 
@@ -64,6 +66,8 @@ def _tenant(context: Mapping[str, str]) -> Tenant:
         raise ValueError("a person has an epoch and an expiry")
     if kind is CallerKind.KEY and epoch:
         raise ValueError("a key has no epoch")
+    if kind is CallerKind.KEY and "session_id" in context:
+        raise ValueError("a key has no session")
     if kind is CallerKind.PERSON and "app_id" in context:
         raise ValueError("a person has no app")
     return Tenant(
@@ -76,6 +80,7 @@ def _tenant(context: Mapping[str, str]) -> Tenant:
         epoch=epoch,
         expires_at=expires_at,
         app_id=UUID(context["app_id"]) if "app_id" in context else None,
+        session_id=UUID(context["session_id"]) if "session_id" in context else None,
     )
 
 

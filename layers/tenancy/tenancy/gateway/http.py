@@ -11,10 +11,11 @@ from tenancy.errors import MalformedRequestError, QuotaExceededError, Refusal, U
 from tenancy.gateway.context import parse_context
 from tenancy.gateway.headers import AUTHORIZATION, IF_NONE_MATCH, parse_header_values
 from tenancy.rules.credentials import redact_path
-from tenancy.rules.durations import DOCUMENT_MAX_AGE_SECONDS, PREFLIGHT_MAX_AGE_SECONDS
+from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
 from tenancy.rules.tenant import Caller
 
 STAGE_PREFIX: Final = "/v1"
+API_ID: Final = "{api_id}"  # in the setting: API Gateway's id of the API, which only a request tells (template.yaml)
 EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, X-Next-Cursor, RateLimit, RateLimit-Policy"
 ALLOWED_HEADERS: Final = (
     "authorization, content-type, x-organization-id, idempotency-key, x-retry-count, anonymousid, sentat"
@@ -79,6 +80,10 @@ class Request:
         except msgspec.ValidationError as error:
             raise MalformedRequestError("The body is marked as base64 and is not valid base64.") from error
 
+    def find_api(self, api_host: str) -> str:
+        """Return host and stage of the API by the setting *api_host*. The request's own host may be forged."""
+        return f"{api_host.replace(API_ID, self.api_id)}{STAGE_PREFIX}"
+
     def caller(self) -> Caller:
         """Return the caller that the authorizer has authenticated.
 
@@ -130,13 +135,14 @@ def json_answer(status: int, document: object) -> Response:
     return _answer(status, "application/json", msgspec.json.encode(document))
 
 
-def versioned_answer(request: Request, text: str, *, version: str) -> Response:
+def versioned_answer(request: Request, text: str, *, version: str, max_age_seconds: int) -> Response:
     """Return the public JSON *text*, or 304 if the client has this *version* of it.
 
-    `If-None-Match` names the versions of the client (RFC 9110, 13.1.2). Caches may keep the answer for an hour.
+    `If-None-Match` names the versions of the client (RFC 9110, 13.1.2). Caches may keep the answer for
+    *max_age_seconds*.
     """
     tag = f'"{version}"'
-    headers = {"ETag": tag, "Cache-Control": f"public, max-age={DOCUMENT_MAX_AGE_SECONDS}"}
+    headers = {"ETag": tag, "Cache-Control": f"public, max-age={max_age_seconds}"}
     sent = ",".join(request.header_values.get(IF_NONE_MATCH, ()))
     known = {each.strip().removeprefix("W/") for each in sent.split(",")}
     if known & {tag, "*"}:

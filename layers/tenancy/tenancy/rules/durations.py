@@ -60,6 +60,7 @@ LAST_USE_RETENTION: Final = timedelta(days=7)  # of hours that no roll-up has pe
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
 DOCUMENT_MAX_AGE_SECONDS: Final = 3600  # of the OpenAPI document, which changes with a release
 SDK_SETTINGS_MAX_AGE_SECONDS: Final = 60
+KEY_SET_MAX_AGE_SECONDS: Final = 60  # a withdrawn key stays in caches for this time
 QUOTA_RETRY_AFTER_SECONDS: Final = 3600  # hourly: a larger tier may come before the next month
 MAX_RESERVATION_SECONDS: Final = 24 * 3600
 
@@ -72,8 +73,17 @@ LAST_STORAGE_SPAN: Final = timedelta(days=7)  # in which the organization's last
 QUEUE_AGE_SPAN: Final = timedelta(minutes=15)  # of the storage of events whose delivery times tell the queue's age
 
 # Credentials
+ACCESS_TOKEN_LIFE: Final = timedelta(minutes=15)  # of a token that the platform signs
 TOKEN_LEEWAY_SECONDS: Final = 60
 MAX_TOKEN_LIFE_SECONDS: Final = 24 * 3600  # from `iat` to `exp`; a token cannot be revoked one by one
+TOKEN_KEY_PERIOD: Final = timedelta(days=30)  # in which one key signs access tokens
+TOKEN_KEY_PUBLICATION_TIME: Final = timedelta(minutes=15)  # in which a key is published before it signs
+# A key that no longer signs is published for this time: a process signs with it until it reads the secret again, and
+# the last token lives on.
+TOKEN_KEY_REMOVAL_DELAY: Final = (
+    timedelta(seconds=SECRET_CACHE_SECONDS) + ACCESS_TOKEN_LIFE + timedelta(seconds=TOKEN_LEEWAY_SECONDS)
+)
+UNKNOWN_KEY_PAUSE_SECONDS: Final = 30.0  # between two reads of the public keys for tokens whose key is unknown
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import jwt
 
+PUBLIC_MEMBERS: Final[Sequence[str]] = ("kty", "crv", "x", "y", "n", "e")
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 MIN_RSA_BITS: Final = 2_048
 MAX_RSA_BITS: Final = 4_096  # the longest of AWS KMS; the check of a longer one takes seconds
@@ -67,6 +68,13 @@ def parse_public_keys(document: str) -> dict[str, jwt.PyJWK]:
     if faults:
         raise KeySetError(faults)
     return keys
+
+
+def public_jwk(key: jwt.PyJWK) -> dict[str, str]:
+    """Return the public members of *key* as a JSON Web Key, and no others."""
+    members: Mapping[str, Any] = key.Algorithm.to_jwk(key.key, as_dict=True)
+    numbers = {name: str(members[name]) for name in PUBLIC_MEMBERS if name in members}
+    return {"kid": str(key.key_id), "alg": key.algorithm_name, "use": "sig"} | numbers
 
 
 def _parse_entries(document: str) -> list[dict[str, Any]]:

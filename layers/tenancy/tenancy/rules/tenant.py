@@ -34,7 +34,7 @@ class Tenant:
     *kind* is KEY or PERSON, and *credential_id* is the id of that key or user. *scopes* are the permissions of the key
     or of the person's role. The credential is refused from *expires_at* on (UTC). None is never. *epoch* has a person's
     revocation counts as `organization.user`, and is empty for a key. *app_id* is the app of a write key, None for any
-    other credential.
+    other credential. *session_id* is the session of a token that the platform signed, None for any other credential.
 
     The authorizer's answer is cached for a minute, so a tenant has no limits: its admission has (`AdmittedTenant`).
     """
@@ -48,6 +48,7 @@ class Tenant:
     epoch: str = ""
     expires_at: datetime | None = None
     app_id: UUID | None = None
+    session_id: UUID | None = None
 
     def require(self, permission: str) -> None:
         """Refuse the request without *permission*.

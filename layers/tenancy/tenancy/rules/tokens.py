@@ -37,7 +37,7 @@ class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
     """The claims of an access token.
 
     Times are seconds since 1970. *epoch* has the revocation counts as `organization.user`. *aud* has one audience or a
-    list of them (RFC 7519, 4.1.3).
+    list of them (RFC 7519, 4.1.3). *sid* is the session of the token, None if it is no UUID.
     """
 
     sub: UUID
@@ -55,6 +55,7 @@ class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str
     nbf: Time = 0
     app_id: UUID | None = None
+    sid: UUID | None = None
 
     @property
     def expires_at(self) -> datetime:
@@ -108,6 +109,16 @@ class KeySet:
             raise UnauthenticatedError
         return claims
 
+    def has_key_of(self, token: str) -> bool:
+        """Whether *token* names a key of this set in its header. A malformed token names none."""
+        if not is_jwt(token):
+            return False
+        try:
+            kid = _decode_unique(token.partition(".")[0]).get("kid")
+        except UnauthenticatedError:
+            return False
+        return isinstance(kid, str) and kid in self.keys
+
     def _remember(self, digest: bytes, claims: TokenClaims) -> None:
         if len(self._verified) >= KEPT_TOKENS:
             del self._verified[next(iter(self._verified))]
@@ -124,7 +135,7 @@ class KeySet:
             raise UnauthenticatedError
         try:
             JWS.decode(token, key=key, algorithms=[key.algorithm_name])
-            claims = msgspec.convert(_decode_unique(payload), TokenClaims, strict=True)
+            claims = msgspec.convert(_without_foreign_session(_decode_unique(payload)), TokenClaims, strict=True)
         except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
             raise UnauthenticatedError from error
         if not self._accepts(claims):
@@ -140,6 +151,15 @@ class KeySet:
             and claims.sub == claims.user_id
             and claims.exp - claims.iat <= MAX_TOKEN_LIFE_SECONDS
         )
+
+
+def _without_foreign_session(claims: dict[str, Any]) -> dict[str, Any]:
+    """Leave out a `sid` that is no UUID: another issuer has sessions of its own, with any text as id."""
+    try:
+        msgspec.convert(claims.get("sid"), UUID | None, strict=True)
+    except msgspec.ValidationError:
+        return {name: claims[name] for name in claims if name != "sid"}
+    return claims
 
 
 def _is_access_token_type(typ: object) -> bool:

@@ -6,15 +6,13 @@ from typing import Final
 
 from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION
-from tenancy.gateway.http import STAGE_PREFIX, Request, Response, json_answer
+from tenancy.gateway.http import Request, Response, json_answer
 from tenancy.rules.api_keys import ApiKey, find_key
 from tenancy.rules.credentials import parse_authorization
 from tenancy.rules.durations import SDK_SETTINGS_MAX_AGE_SECONDS
 from tenancy.rules.events.batch import SegmentBatch, decode_body, find_body_key, parse_segment_text
 from tenancy.rules.events.segment import BATCH_PATHS
 from tenancy.rules.resolution import Mention, find_body_mention
-
-API_ID: Final = "{api_id}"  # in the setting: API Gateway's id of the API, which only a request tells (template.yaml)
 
 EXPECTED_KEY: Final = (
     "Send one write key: as user name of Basic credentials, as Bearer token, or as `writeKey` in the body."
@@ -75,8 +73,7 @@ def settings_answer(request: Request, key: ApiKey, *, api_host: str) -> Response
     `sampleRate` 0 keeps browsers from sending their metrics to Segment. The answer is private, because the key is in
     its path.
     """
-    host = api_host.replace(API_ID, request.api_id)
-    integration = {"apiKey": key.text, "apiHost": f"{host}{STAGE_PREFIX}"}
+    integration = {"apiKey": key.text, "apiHost": request.find_api(api_host)}
     document = {"integrations": {"Segment.io": integration}, "metrics": {"sampleRate": 0}}
     response = json_answer(200, document)
     response["headers"]["Cache-Control"] = f"private, max-age={SDK_SETTINGS_MAX_AGE_SECONDS}"

@@ -4,7 +4,9 @@ A secret is read again after five minutes, so that a rotated value is used witho
 """
 
 import time
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid4, uuid5
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.durations import SECRET_CACHE_SECONDS
@@ -18,9 +20,25 @@ CLICKHOUSE: Final = "clickhouse"
 CLICKHOUSE_READER: Final = "clickhouse-reader"
 REDIS: Final = "redis"
 JWKS: Final = "jwks"
+TOKEN_SIGNING_KEYS: Final = "token-signing-keys"  # noqa: S105 - the name of a secret
+TOKEN_PUBLIC_KEYS: Final = "token-public-keys"  # noqa: S105 - the name of a secret
 PLATFORM_KEY: Final = "platform-key"
 NO_VALUE: Final = "ResourceNotFoundException"
+VERSION_TAKEN: Final = "ResourceExistsException"
+VERSION_NAMESPACE: Final = UUID("5f0f4f8e-9f0a-4b86-8f0e-4d1d9b3b6a52")
 JSON_VERSION: Final = "1.1"
+
+
+class SecretChangedError(Exception):
+    """Another process has changed the secret since it was read. Nothing was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSecret:
+    """A secret as it is stored. Without a value both members are None."""
+
+    text: str | None = None
+    version: str | None = None
 
 
 class Secrets:
@@ -33,7 +51,7 @@ class Secrets:
         """Read secrets named `<prefix>/<name>`."""
         self._aws = aws
         self._prefix = prefix
-        self._cache: dict[str, tuple[float, str]] = {}
+        self._cache: dict[str, tuple[float, str | None]] = {}
 
     def get_secret(self, name: str) -> str:
         """Return the secret *name*.
@@ -44,34 +62,54 @@ class Secrets:
             AwsCallError: the secret does not exist, or the function lacks the permission to read it.
             UnavailableError: Secrets Manager is unreachable, and the secret is not cached.
         """
-        cached = self._cache.get(name)
-        if cached is None or time.monotonic() - cached[0] > SECRET_CACHE_SECONDS:
-            cached = self._cache[name] = time.monotonic(), self._fetch(name, cached)
-        return cached[1]
-
-    def _fetch(self, name: str, cached: tuple[float, str] | None) -> str:
-        document = {"SecretId": f"{self._prefix}/{name}"}
+        cached_at, text = self._cache.get(name, (0.0, None))
+        if text is not None and time.monotonic() - cached_at <= SECRET_CACHE_SECONDS:
+            return text
         try:
-            answer = self._aws.call("secretsmanager.GetSecretValue", document, json_version=JSON_VERSION)
+            read = self._fetch(name)["SecretString"]
         except UnavailableError:
-            if cached is None:
+            if text is None:
                 raise
-            return cached[1]
-        return str(answer["SecretString"])
+            read = text
+        self._cache[name] = time.monotonic(), str(read)
+        return str(read)
 
-    def find_secret(self, name: str) -> str | None:
+    def find_secret(self, name: str, *, max_age_seconds: float) -> str | None:
         """Return the secret *name*, or None if it has no value yet.
+
+        The answer, also None, is cached. It stays in use for *max_age_seconds*, and while Secrets Manager is
+        unreachable.
 
         Raises:
             AwsCallError: the function lacks the permission to read the secret.
             UnavailableError: as for `get_secret`.
         """
+        cached = self._cache.get(name)
+        if cached is not None and time.monotonic() - cached[0] <= max_age_seconds:
+            return cached[1]
         try:
-            return self.get_secret(name)
+            text = self.read_secret(name).text
+        except UnavailableError:
+            if cached is None:
+                raise
+            text = cached[1]
+        self._cache[name] = time.monotonic(), text
+        return text
+
+    def read_secret(self, name: str) -> StoredSecret:
+        """Return the secret *name* as it is stored now, past the cache.
+
+        Raises:
+            AwsCallError: the function lacks the permission to read the secret.
+            UnavailableError: Secrets Manager is unreachable.
+        """
+        try:
+            answer = self._fetch(name)
         except AwsCallError as error:
             if error.code == NO_VALUE:
-                return None
+                return StoredSecret()
             raise
+        return StoredSecret(text=str(answer["SecretString"]), version=str(answer["VersionId"]))
 
     def put_secret(self, name: str, text: str) -> None:
         """Store a new value of the secret *name*, which the stack has created.
@@ -80,6 +118,32 @@ class Secrets:
             AwsCallError: the secret does not exist, or the function lacks the permission to write it.
             UnavailableError: Secrets Manager is unreachable.
         """
-        document = {"SecretId": f"{self._prefix}/{name}", "SecretString": text}
+        self._put(name, text, version=uuid4())
+
+    def replace_secret(self, name: str, text: str, *, read: StoredSecret) -> None:
+        """Store *text* in place of the secret *name* that was *read*.
+
+        The id of the new version follows from that of the version that it replaces, and Secrets Manager gives no id
+        twice. So of two processes that read the same version only one replaces it.
+
+        Raises:
+            SecretChangedError: another process has replaced the version.
+            AwsCallError: as for `put_secret`.
+            UnavailableError: Secrets Manager is unreachable. The text may be stored.
+        """
+        try:
+            self._put(name, text, version=uuid5(VERSION_NAMESPACE, f"{name} {read.version}"))
+        except AwsCallError as error:
+            if error.code == VERSION_TAKEN:
+                raise SecretChangedError(f"Another process has changed the secret {name} since it was read.") from error
+            raise
+
+    def _fetch(self, name: str) -> dict[str, Any]:
+        document = {"SecretId": f"{self._prefix}/{name}"}
+        return self._aws.call("secretsmanager.GetSecretValue", document, json_version=JSON_VERSION)
+
+    def _put(self, name: str, text: str, *, version: UUID) -> None:
+        """Store *text*. The id of the version makes a second try of the same call harmless."""
+        document = {"SecretId": f"{self._prefix}/{name}", "SecretString": text, "ClientRequestToken": str(version)}
         self._aws.call("secretsmanager.PutSecretValue", document, json_version=JSON_VERSION)
         self._cache[name] = time.monotonic(), text

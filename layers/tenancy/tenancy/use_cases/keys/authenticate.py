@@ -16,7 +16,9 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.lookups import CredentialHolder, find_key_holder, find_member, find_platform_key
 
 if TYPE_CHECKING:
-    from tenancy.rules.tokens import KeySet
+    from tenancy.rules.tokens import TokenClaims
+
+    type VerifyToken = Callable[[str, datetime], TokenClaims]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +34,12 @@ class Authenticated:
 
 
 def authenticate(
-    db: Database, key_set: "Callable[[], KeySet]", authorization: tuple[str, ...], *, now: datetime
+    db: Database, verify_token: "VerifyToken", authorization: tuple[str, ...], *, now: datetime
 ) -> Authenticated:
     """Return the caller that the values of the `Authorization` header prove.
 
-    A malformed credential is refused without a use of *key_set* and *db*. A token that *key_set* does not verify is
-    refused without a query of *db*.
+    A malformed credential is refused without a use of *verify_token* and *db*. A token that *verify_token* refuses at
+    the given time is refused without a query of *db*.
 
     Raises:
         UnauthenticatedError: the credential is missing, bad, expired or revoked. The error does not tell which.
@@ -45,7 +47,7 @@ def authenticate(
     """
     credential = parse_authorization(authorization)
     if isinstance(credential, Jwt):
-        return _authenticate_person(db, key_set(), credential, now=now)
+        return _authenticate_person(db, verify_token(credential.text, now))
     if credential.type is KeyType.PLATFORM:
         return _authenticate_operator(db, credential, now=now)
     return authenticate_key(db, credential, now=now)
@@ -74,14 +76,15 @@ def _authenticate_operator(db: Database, key: ApiKey, *, now: datetime) -> Authe
     return Authenticated(caller=operator, gateway_key=None)
 
 
-def _authenticate_person(db: Database, key_set: "KeySet", token: Jwt, *, now: datetime) -> Authenticated:
-    claims = key_set.verify(token.text, now=now)
+def _authenticate_person(db: Database, claims: "TokenClaims") -> Authenticated:
     with db.transaction() as conn:
         member = find_member(conn, claims.organization_id, claims.user_id)
     if member is None or member.epoch != claims.epoch:
         raise UnauthenticatedError
     scopes = ROLES[member.role].intersection(claims.permissions)
-    return _authenticated(member, CallerKind.PERSON, scopes, claims.expires_at, epoch=member.epoch)
+    return _authenticated(
+        member, CallerKind.PERSON, scopes, claims.expires_at, epoch=member.epoch, session_id=claims.sid
+    )
 
 
 def _authenticated(
@@ -93,6 +96,7 @@ def _authenticated(
     bucket: RateBucket = RateBucket.MANAGEMENT,
     epoch: str = "",
     app_id: UUID | None = None,
+    session_id: UUID | None = None,
 ) -> Authenticated:
     tenant = Tenant(
         organization_id=holder.organization_id,
@@ -104,5 +108,6 @@ def _authenticated(
         epoch=epoch,
         expires_at=expires_at,
         app_id=app_id,
+        session_id=session_id,
     )
     return Authenticated(caller=tenant, gateway_key=holder.gateway_key, tier=holder.tier)

@@ -136,7 +136,7 @@ def ensure_platform_key(owner_db: Database, secrets: Secrets) -> None:
     """
     with owner_db.transaction() as conn:
         postgres_migrations.lock_migrations(conn)
-        key = find_key(secrets.find_secret(PLATFORM_KEY) or "")
+        key = find_key(secrets.read_secret(PLATFORM_KEY).text or "")
         if key is None:
             key = generate_key(KeyType.PLATFORM)
             secrets.put_secret(PLATFORM_KEY, key.text)
