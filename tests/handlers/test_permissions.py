@@ -30,7 +30,8 @@ ROW = re.compile(r"\| (?P<method>[A-Z]+) /v1(?P<path>\S+) \| [^|]*\|(?P<cells>.*
 REFUSED = {401, 403, 404}  # 404: a tenant must not learn which organizations exist
 TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImEifQ.e30.c2ln"
 TOKEN_LIFE = timedelta(minutes=15)
-WITH_CREDENTIAL = [each for each in strict_routes() if each.path not in {"/health", "/openapi.json"}]
+ACCESS = {(route.method, route.path): access_of(route) for route in list_routes()}
+WITH_CREDENTIAL = [each for each in strict_routes() if not ACCESS[each.method, each.path].is_public]
 FUNCTIONS = sorted({each.function for each in WITH_CREDENTIAL})
 SEGMENT = [each for each in list_routes() if access_of(each).are_only_write_keys]
 RESOLVED = [each for each in list_routes() if find_resolver_route(each) is not None]
