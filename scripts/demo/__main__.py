@@ -1,8 +1,10 @@
-"""The main job on the embedded stack: two organizations, their events and their statistics.
+"""The main job on the embedded stack: two organizations, their events, their statistics and their people.
 
-acme (starter) sends through Segment's Python SDK, globex (growth) over plain HTTP. Then globex is deleted, restored,
-deleted again and erased. The status is 0 only if every sent event is accepted, stored and counted once, for the right
-organization alone, if nothing is left of globex but a certificate that verifies, and if nothing of acme is lost.
+acme (starter) sends through Segment's Python SDK, globex (growth) over plain HTTP. acme's administrator logs in,
+invites a member and rotates a key. Then globex is deleted, restored, deleted again and erased. The status is 0 only if
+every sent event is accepted, stored and counted once, for the right organization alone, if the rotated key and the
+member without the permission are refused, if nothing is left of globex but a certificate that verifies, and if nothing
+of acme is lost.
 """
 
 import secrets
@@ -27,6 +29,7 @@ from scripts.demo.client import (
     say,
 )
 from scripts.demo.deletion import end
+from scripts.demo.people import show_people
 from scripts.progress import progress
 
 ACME_EVENTS: Final = 2_000
@@ -81,6 +84,7 @@ def main() -> int:
     show_figures(figures)
     show_statistics(stack, (acme, globex))
     apart = are_apart(stack, acme, globex)
+    acme = show_people(stack, acme)
     ended = end(stack, globex, acme)
     show_next_steps(stack, acme)
     return 0 if apart and ended and all(each.agree for each in figures) else 1

@@ -25,6 +25,7 @@ class Stack:
     platform_key: str
     clickhouse_url: str
     aws_endpoint_url: str
+    mailbox_url: str
     region: str
     stack_name: str
 
@@ -38,12 +39,14 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOrganization:
-    """A provisioned organization and its keys."""
+    """A provisioned organization, its keys, and the password of its administrator."""
 
     name: str
     id: str
     write_key: str
     secret_key: str
+    admin_email: str
+    admin_password: str
 
 
 def provision(stack: Stack, name: str, tier: str, run: str) -> DemoOrganization:
@@ -57,7 +60,12 @@ def provision(stack: Stack, name: str, tier: str, run: str) -> DemoOrganization:
     }
     made = call(f"{stack.api_url}/organizations", stack.platform_key, body=new)
     return DemoOrganization(
-        name=name, id=made["organization"]["id"], write_key=made["write_key"], secret_key=made["secret_key"]
+        name=name,
+        id=made["organization"]["id"],
+        write_key=made["write_key"],
+        secret_key=made["secret_key"],
+        admin_email=new["admin_email"],
+        admin_password=new["admin_password"],
     )
 
 
@@ -67,18 +75,24 @@ def get(stack: Stack, organization: DemoOrganization, path: str, headers: dict[s
 
 
 def call(
-    url: str, credential: str, *, body: object = None, headers: dict[str, str] | None = None, method: str | None = None
+    url: str,
+    credential: str | None,
+    *,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+    method: str | None = None,
 ) -> Any:  # noqa: ANN401 - JSON
-    """Call the API: GET, or POST where there is a *body*, or *method*.
+    """Call the API: GET, or POST where there is a *body*, or *method*. A public route needs no *credential*.
 
     Raises:
         urllib.error.HTTPError: the API refused.
     """
+    authorization = {} if credential is None else {"Authorization": f"Bearer {credential}"}
     request = urllib.request.Request(  # noqa: S310 - the stack's own URL
         url,
         data=None if body is None else json.dumps(body).encode(),
         method=method,
-        headers={"Authorization": f"Bearer {credential}", "Content-Type": "application/json", **(headers or {})},
+        headers={"Content-Type": "application/json", **authorization, **(headers or {})},
     )
     with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
         return json.load(response)
@@ -103,9 +117,18 @@ def count_stored(stack: Stack, organization: DemoOrganization) -> int:
 
 def roll_up(stack: Stack) -> None:
     """Invoke the deployed function that the schedule calls every hour."""
-    answer = aws_client(stack, "lambda").invoke(FunctionName=find_resource(stack, "RollUp"), Payload=b"{}")
+    invoke(stack, "RollUp")
+
+
+def invoke(stack: Stack, logical_id: str) -> None:
+    """Invoke a deployed function that a schedule calls.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    answer = aws_client(stack, "lambda").invoke(FunctionName=find_resource(stack, logical_id), Payload=b"{}")
     if "FunctionError" in answer:
-        raise RuntimeError(f"the roll-up failed: {answer['Payload'].read().decode()}")
+        raise RuntimeError(f"{logical_id} failed: {answer['Payload'].read().decode()}")
 
 
 def find_resource(stack: Stack, logical_id: str) -> str:

@@ -32,6 +32,7 @@ def provision(stack: Stack, api: Api) -> Provision:
     """Provision an organization by its name, with a subdomain that no earlier run has taken."""
 
     def provision(name: str, tier: str) -> Organization:
+        password = secrets.token_urlsafe()
         answer = api.post(
             "/organizations",
             stack.platform_key,
@@ -39,12 +40,12 @@ def provision(stack: Stack, api: Api) -> Provision:
                 "name": name.title(),
                 "subdomain": f"{name}-{secrets.token_hex(4)}",
                 "admin_email": f"admin@{name}.example",
-                "admin_password": secrets.token_urlsafe(),
+                "admin_password": password,
                 "tier": tier,
             },
         )
         assert answer.status == 201, answer.document
-        return Organization.of(answer.document)
+        return Organization.of(answer.document, admin_password=password)
 
     return provision
 

@@ -72,20 +72,26 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """A provisioned organization with its keys."""
+    """A provisioned organization with its keys, and the password of its administrator."""
 
     id: str
     subdomain: str
+    app_id: str
     write_key: str
     secret_key: str
+    admin_email: str
+    admin_password: str
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Self:
+    def of(cls, document: Mapping[str, Any], *, admin_password: str) -> Self:
         return cls(
             id=document["organization"]["id"],
             subdomain=document["organization"]["subdomain"],
+            app_id=document["app"]["id"],
             write_key=document["write_key"],
             secret_key=document["secret_key"],
+            admin_email=document["admin_user"]["email"],
+            admin_password=admin_password,
         )
 
 
