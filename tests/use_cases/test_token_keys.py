@@ -9,8 +9,9 @@ from tenancy.rules.durations import TOKEN_KEY_PERIOD, TOKEN_KEY_REMOVAL_DELAY
 from tenancy.rules.token_keys import TokenKeysError
 from tenancy.stores.aws.secrets import TOKEN_PUBLIC_KEYS, TOKEN_SIGNING_KEYS, SecretChangedError, Secrets
 from tenancy.use_cases.keys.rotate_token_keys import rotate_token_keys, withdraw_token_key
+from tests import aws_account
 from tests.given import AwsAccount
-from tests.use_cases.token_keys import new_secrets, private_ids, public_ids, stored
+from tests.use_cases.token_keys import PREFIX, new_secrets, private_ids, public_ids, stored
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DUE = NOW + TOKEN_KEY_PERIOD
@@ -57,6 +58,16 @@ def test_first_run_stores_both_secrets(secrets: Secrets) -> None:
 
     assert stored(secrets) == keys
     assert public_ids(keys) == private_ids(keys)
+
+
+def test_first_run_replaces_empty_values(secrets: Secrets) -> None:
+    """CloudFormation calls a secret without a value an empty one, and the emulator stores an empty text."""
+    for name in (TOKEN_PUBLIC_KEYS, TOKEN_SIGNING_KEYS):
+        aws_account.put_secret(f"{PREFIX}/{name}", "")
+
+    keys = rotate_token_keys(secrets, now=NOW)
+
+    assert stored(secrets) == keys
 
 
 def test_run_without_a_change_writes_nothing(secrets: Secrets) -> None:

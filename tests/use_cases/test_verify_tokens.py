@@ -80,9 +80,10 @@ def test_one_of_both_secrets_is_enough(own: str | None, operators: str | None) -
     assert is_refused(verifier, OPERATORS_TOKEN) == (operators is None)
 
 
-def test_no_key_at_all_is_no_401() -> None:
+@pytest.mark.parametrize("text", [None, ""], ids=["no value", "empty"])
+def test_no_key_at_all_is_no_401(text: str | None) -> None:
     with pytest.raises(UnavailableError, match="No key verifies access tokens yet"):
-        StoredTexts(None, None).verifier().verify(own_token(), now=NOW)
+        StoredTexts(text, text).verifier().verify(own_token(), now=NOW)
 
 
 def test_own_tokens_read_no_secret_of_the_operator() -> None:

@@ -131,7 +131,7 @@ def _parse_own(text: str, issuer: str) -> PlatformKeys:
 
 def _parse_operators(text: str | None, issuer: str) -> KeySet | KeySetError:
     """Return the operator's keys, or the error. A refused set is not checked again: the check is slow."""
-    if text is None:
+    if not text:
         return KeySet(keys={}, issuer=issuer, audience=issuer)
     try:
         return KeySet(keys=parse_public_keys(text), issuer=issuer, audience=issuer)
