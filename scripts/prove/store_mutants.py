@@ -180,8 +180,8 @@ MUTANTS: Final = (
         name="an erasure does not delete usage_ledger",
         safeguard="complete erasure",
         file=f"{CORE}/stores/postgres/platform/organization_rows.py",
-        old='"usage_ledger", ',
-        new="",
+        old='"usage_totals", "usage_ledger",',
+        new='"usage_totals",',
         caught_by=expected_tests.ERASURE,
     ),
 )

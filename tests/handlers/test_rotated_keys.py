@@ -9,6 +9,7 @@ import pytest
 from tenancy.rules.permissions import KEYS_WRITE, USAGE_READ
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
+from tests.handlers.clock import StoppedClock
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.key_requests import (
     create_key,
@@ -65,6 +66,20 @@ def test_rotation_without_an_overlap_revokes(keys: Function, start: Start, acme:
     assert answer.status == 201
     assert usage(read)["statusCode"] == 401
     assert list_keys_by_id(keys, with_new_secret_key(acme, answer))[str(acme.secret_key_id)]["status"] == "revoked"
+
+
+def test_end_of_an_overlap_applies_to_a_cached_credential(
+    keys: Function, start: Start, acme: Provisioned, clock: StoppedClock
+) -> None:
+    usage, read = start("usage"), called_by(sample("usage", "usage"), tenant_of(acme))
+    clock.stop(keys, usage)
+    assert answer_of(usage(read)).status == 200
+
+    keys(key_request("rotate", tenant_of(acme), {"overlap_seconds": 10}, key_id=acme.secret_key_id))
+
+    assert answer_of(usage(read)).status == 200
+    clock.advance(timedelta(seconds=10))
+    assert usage(read)["statusCode"] == 401
 
 
 def test_overlap_never_outlasts_the_end_of_a_key(keys: Function, acme: Provisioned) -> None:

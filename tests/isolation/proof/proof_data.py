@@ -36,11 +36,15 @@ INVALIDATE_KEY = {
 
 MANAGED_TABLES = ("api_keys", "apps")
 MAKE_ROTATABLE = """
-    UPDATE api_keys SET expires_at = NULL, revoked_at = NULL, replaced_by = NULL WHERE id::text <> ALL (%s)
+    UPDATE api_keys AS k SET expires_at = NULL, revoked_at = NULL, replaced_by = NULL, app_id = a.id
+    FROM apps AS a
+    WHERE a.organization_id = k.organization_id AND k.id::text <> ALL (%(used)s) AND a.id::text <> ALL (%(used)s)
 """
 SAMPLE_PLATFORM_KEY = json.loads((ROOT / "events/keys/rotate_platform_key.json").read_text())["pathParameters"][
     "platform_key_id"
 ]
+# Planted apps use the places of the smallest tier.
+ADD_ROOM = "UPDATE organizations SET overrides = overrides || '{\"apps\": 100}'"
 INSERT_PLATFORM_KEY = "INSERT INTO platform_keys (id, name, digest) VALUES (%s, 'Sample', %s)"
 
 
@@ -116,7 +120,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     run_due_entries(databases.platform, targets, now=datetime.now(UTC))  # send the mail, as the sweep does
     used = _ids_of(databases, MANAGED_TABLES)
     plant_canaries(databases, canaries, list(names))
-    _make_rotatable(databases, used)
+    _make_usable(databases, used)
     return ProofData(
         organizations=tuple(_organization(databases, each, names[each], write_keys[each], used) for each in names),
         credentials=tuple(credentials),
@@ -242,10 +246,14 @@ def _ids_of(databases: Databases, tables: Iterable[str]) -> set[str]:
         return {row_id for table in tables for (row_id,) in conn.execute(f"SELECT id::text FROM {table}".encode())}
 
 
-def _make_rotatable(databases: Databases, used: set[str]) -> None:
-    """Let calls find keys without an end: a planted key of each organization, and the samples' platform key."""
+def _make_usable(databases: Databases, used: set[str]) -> None:
+    """Let calls create an app, and find keys without an end.
+
+    These are a planted key of each organization's planted app, and the platform key of the samples.
+    """
     with superuser(databases) as conn:
-        conn.execute(MAKE_ROTATABLE, (list(used),))
+        conn.execute(ADD_ROOM)
+        conn.execute(MAKE_ROTATABLE, {"used": list(used)})
         conn.execute(INSERT_PLATFORM_KEY, (SAMPLE_PLATFORM_KEY, generate_key(KeyType.PLATFORM).digest))
 
 

@@ -83,9 +83,9 @@ class _Attacker:
 
     def _send_restored(self, combination: Combination, request: GatewayRequest) -> GatewayResponse:
         """Send *request*. Restore the caller's keys before, so that two equal requests find the same keys."""
-        gateway = self.target.gateway
-        if request.route.function == KEYS:
-            gateway.state.restore_keys(combination.credential.owner)
+        gateway, credential = self.target.gateway, combination.credential
+        if request.route.function == KEYS and credential.authorization is not None:
+            gateway.state.restore_keys(credential.owner)
         return gateway.send(request)
 
     def _check_response(self, combination: Combination, injected: GatewayRequest, response: GatewayResponse) -> None:
