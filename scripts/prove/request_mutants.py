@@ -42,8 +42,8 @@ MUTANTS: Final = (
         name="an object in a list of the body is not compared with the credential",
         safeguard="principal first",
         file=f"{CORE}/gateway/resolver.py",
-        old=", *find_listed_mentions(body))",
-        new=")",
+        old="named = (*mentions, *find_mentions(body), *find_listed_mentions(body))",
+        new="named = (*mentions, *find_mentions(body))",
         caught_by=expected_tests.ATTACKS,
     ),
     Mutant(
