@@ -157,6 +157,20 @@ def tenant_of(
     )
 
 
+def member_of(provisioned: Provisioned) -> Tenant:
+    """Return the first member of an organization, with an access token of one session."""
+    return Tenant(
+        organization_id=provisioned.organization.id,
+        subdomain=provisioned.organization.subdomain,
+        scopes=PERMISSIONS,
+        credential_id=provisioned.admin_user_id,
+        kind=CallerKind.PERSON,
+        epoch="0.0",
+        expires_at=datetime(2100, 1, 1, tzinfo=UTC),
+        session_id=UUID("0193f6a2-9e52-4d0b-b2a1-7c8e5f6d4b32"),
+    )
+
+
 def reset_aws(moto_url: str) -> None:
     urllib.request.urlopen(urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST")).close()
 

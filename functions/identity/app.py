@@ -1,21 +1,174 @@
-"""Public documents about access tokens: the key set, and the discovery document."""
+"""Log-in, sessions and the member that calls. Publishes the keys of access tokens."""
 
-from typing import Any
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+from uuid import UUID
 
-from tenancy.errors import NO_ROUTE_TEXT, NotFoundError
+from aws_lambda_powertools.event_handler import Response as EmptyAnswer
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from tenancy.errors import (
+    BODY,
+    NO_ROUTE_TEXT,
+    FieldError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    TooManyAttemptsError,
+    UnauthenticatedError,
+)
+from tenancy.gateway.answers import answers
+from tenancy.gateway.documents.me import (
+    MeAnswer,
+    MemberChange,
+    changed_document,
+    me_document,
+    report_revocation,
+)
+from tenancy.gateway.documents.sessions import (
+    LogInBody,
+    RefreshTokenBody,
+    TokensAnswer,
+    read_refresh_token,
+    tokens_document,
+)
 from tenancy.gateway.documents.token_keys import discovery_document, jwks_document, public_answer
 from tenancy.gateway.http import Request, Response
+from tenancy.gateway.metrics import LOG_INS_NOT_COUNTED, count
 from tenancy.gateway.query import require_known_query
+from tenancy.gateway.resolver import api, named_by, request_of, tenant_of
+from tenancy.gateway.rights import for_members, for_public
 from tenancy.gateway.serve import serve
+from tenancy.gateway.session_cookie import is_of_console, remove_cookie, require_own_origin
+from tenancy.gateway.trail import actor_of
+from tenancy.rules.access_tokens import TokenHolder
+from tenancy.rules.sessions import SessionMember
 from tenancy.settings import Settings
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.sessions.attempts import AttemptCounter
+from tenancy.use_cases.sessions.end_sessions import log_out, log_out_everywhere
+from tenancy.use_cases.sessions.log_in import LogIn, log_in
+from tenancy.use_cases.sessions.me import change_me, read_me
+from tenancy.use_cases.sessions.named_organization import find_or_pretend, is_named
+from tenancy.use_cases.sessions.refresh_session import REFRESH_REFUSED, Refresh, parse_refresh_token, refresh_session
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("API_HOST", "TOKEN_ISSUER")
+WELL_KNOWN: Final = "/.well-known/"
+NO_ORGANIZATION: Final = "Name the organization: its id or subdomain here, its id in X-Organization-ID, or its host."
+TOKEN_HEADERS: Final = {"Cache-Control": True, "Set-Cookie": False}
+CONSOLE_HEADERS: Final = {"Set-Cookie": False}
+
+settings = Settings.from_env(
+    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "TOKEN_ISSUER", "UPGRADE_URL"
+)
 wiring = Wiring(settings)
+platform_db, signer = wiring.platform_database, wiring.token_signer
+targets = OutboxTargets(redis=wiring.publication_redis)
+attempts = AttemptCounter(redis=wiring.request_redis, count_uncounted=lambda: count(LOG_INS_NOT_COUNTED))
+app = api()
+
+
+def sign(member: SessionMember, session_id: UUID, *, now: datetime) -> str:
+    """Return a signed access token of the member's session."""
+    holder = TokenHolder(
+        organization_id=member.organization_id,
+        user_id=member.user_id,
+        email=member.email,
+        role=member.role,
+        epoch=member.epochs,
+        session_id=session_id,
+    )
+    return signer.sign(holder, now=now)
+
+
+@app.post("/auth/token")
+@for_public
+@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, TooManyAttemptsError, headers=TOKEN_HEADERS)
+def get_tokens(body: LogInBody) -> dict[str, Any]:
+    """Log in with an e-mail address and a password."""
+    request, named = request_of(app), named_by(app, body.organization)
+    if is_of_console(request):
+        require_own_origin(request, may_be_absent=True)
+    if named.is_missing:
+        errors = [FieldError(location=f"{BODY}/organization", code="missing", message=NO_ORGANIZATION)]
+        raise InvalidError(NO_ORGANIZATION, errors=errors)
+    asked = LogIn(
+        organization_id=find_or_pretend(platform_db, named),
+        email=body.address,
+        password=body.password.get_secret_value(),
+        request_id=request.request_id,
+        source_address=request.source_address,
+    )
+    return tokens_document(request, log_in(platform_db, attempts, sign, asked, now=datetime.now(UTC)))
+
+
+@app.post("/auth/refresh")
+@for_public
+@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, headers=TOKEN_HEADERS)
+def refresh_tokens(body: Annotated[RefreshTokenBody | None, Body()] = None) -> dict[str, Any]:
+    """Exchange a refresh token for a new access token and the next refresh token."""
+    request = request_of(app)
+    token = parse_refresh_token(read_refresh_token(request, body or RefreshTokenBody()))
+    if not is_named(platform_db, named_by(app), token.organization_id):
+        raise UnauthenticatedError(REFRESH_REFUSED)
+    asked = Refresh(token=token, request_id=request.request_id, source_address=request.source_address)
+    return tokens_document(request, refresh_session(platform_db, targets, sign, asked, now=datetime.now(UTC)))
+
+
+@app.post("/auth/logout")
+@for_public
+@answers(None, ForbiddenError, status=HTTPStatus.NO_CONTENT, headers=CONSOLE_HEADERS)
+def end_session(body: Annotated[RefreshTokenBody | None, Body()] = None) -> EmptyAnswer[str]:
+    """Log out: end the session of a refresh token."""
+    request = request_of(app)
+    text = read_refresh_token(request, body or RefreshTokenBody())
+    log_out(
+        platform_db,
+        text,
+        lambda organization_id: is_named(platform_db, named_by(app), organization_id),
+        request_id=request.request_id,
+        source_address=request.source_address,
+        now=datetime.now(UTC),
+    )
+    if is_of_console(request):
+        remove_cookie(request)
+    return EmptyAnswer(HTTPStatus.NO_CONTENT, body="")
+
+
+@app.post("/auth/logout-all")
+@for_members
+@answers(None, status=HTTPStatus.NO_CONTENT)
+def end_all_sessions() -> EmptyAnswer[str]:
+    """Log out everywhere: end all sessions of the member, and revoke its access tokens."""
+    tenant = tenant_of(app)
+    actor = actor_of(request_of(app), tenant)
+    is_published = log_out_everywhere(platform_db, targets, tenant, actor, now=datetime.now(UTC))
+    report_revocation(tenant.organization_id, is_published=is_published)
+    return EmptyAnswer(HTTPStatus.NO_CONTENT, body="")
+
+
+@app.get("/me")
+@for_members
+@answers(MeAnswer)
+def show_me() -> dict[str, Any]:
+    """Show the member that calls, with its permissions and its organization."""
+    return me_document(read_me(platform_db, tenant_of(app)))
+
+
+@app.patch("/me")
+@for_members
+@answers(MeAnswer, TooManyAttemptsError)
+def change_own_member(change: MemberChange) -> dict[str, Any]:
+    """Change the name or the password of the member that calls."""
+    tenant = tenant_of(app)
+    actor = actor_of(request_of(app), tenant)
+    wanted = change.apply_in(tenant.session_id)
+    return changed_document(change_me(platform_db, targets, attempts, tenant, wanted, actor, now=datetime.now(UTC)))
 
 
 def answer(request: Request, _event: dict[str, Any], _context: object) -> Response:
-    """Answer one request. The template lets no other route through."""
+    """Answer one request for a public document. The template lets no other route through."""
     match request.path:
         case "/.well-known/jwks.json":
             return get_key_set(request)
@@ -43,4 +196,11 @@ def api_url(request: Request) -> str:
     return f"{scheme}://{request.find_api(settings.api_host)}"
 
 
-handler = serve(answer)
+answer_document = serve(answer)
+answer_route = wiring.handler(app, platform_db)
+
+
+def handler(event: dict[str, Any], context: object) -> Response:
+    """Answer one request: for a public document, or of a route."""
+    is_document = str(event.get("resource")).startswith(WELL_KNOWN)
+    return (answer_document if is_document else answer_route)(event, context)

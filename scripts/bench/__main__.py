@@ -11,7 +11,7 @@ from scripts.bench import ROOT
 from scripts.bench.figure import ROUNDS, Effort, Figure, show
 from scripts.progress import progress
 
-NAMES: Final = ("ingest", "load", "identity", "admission", "end_to_end", "roll_up", "erasure", "imports")
+NAMES: Final = ("ingest", "load", "identity", "log_in", "admission", "end_to_end", "roll_up", "erasure", "imports")
 
 
 def main() -> int:

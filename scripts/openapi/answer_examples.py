@@ -8,10 +8,16 @@ from uuid import UUID
 from scripts.openapi.routes import DeployedRoute
 from tenancy.gateway.documents.audit import CSV, AuditQuery, entries_answer
 from tenancy.gateway.documents.deletions import certificates_document
+from tenancy.gateway.documents.me import me_document
 from tenancy.gateway.documents.traced_events import trace_document
 from tenancy.rules.audit_chain import AuditEntry
 from tenancy.rules.cursors import Page
 from tenancy.rules.deletion import Certificate, Deletion, ErasureCount, certificate_text
+from tenancy.rules.durations import ACCESS_TOKEN_LIFE
+from tenancy.rules.opaque_tokens import TokenType
+from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.sessions import SessionMember
+from tenancy.rules.tiers import Tier
 from tenancy.rules.traced_events import EventState, FoundEvent, Trace, TracedEvent, TracedId
 from tenancy.use_cases.deletion.read_certificate import Certificates
 
@@ -31,6 +37,10 @@ def find_examples(route: DeployedRoute) -> Mapping[str, Any]:
             return {JSON: make_certificates()}
         case "POST /events/trace":
             return {JSON: make_trace()}
+        case "POST /auth/token" | "POST /auth/refresh":
+            return {JSON: make_tokens()}
+        case "PATCH /me":
+            return {JSON: make_member()}
     return {}
 
 
@@ -42,6 +52,38 @@ def make_trace() -> dict[str, Any]:
         TracedEvent(asked=TracedId(event_id="order-2"), state=EventState.UNKNOWN, found=None),
     ]
     return trace_document(Trace(events=events, queue_age_seconds=1, last_stored_at=NOON + timedelta(seconds=1)))
+
+
+def make_tokens() -> dict[str, Any]:
+    """Return the tokens of a session, none of which is valid."""
+    refresh_token = f"{TokenType.REFRESH}_{ORGANIZATION_ID.hex}{'0' * 49}"
+    return {
+        "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "token_type": "Bearer",
+        "expires_in": int(ACCESS_TOKEN_LIFE.total_seconds()),
+        "refresh_token": refresh_token,
+    }
+
+
+def make_member() -> dict[str, Any]:
+    """Return the answer for a member that has a name."""
+    return me_document(
+        SessionMember(
+            organization_id=ORGANIZATION_ID,
+            organization_name="Acme",
+            subdomain="acme",
+            tier=Tier.STARTER,
+            organization_status=OrganizationStatus.ACTIVE,
+            organization_epoch=0,
+            user_id=OTHER_ID,
+            email="admin@acme.example",
+            name="Ada Admin",
+            role="super_admin",
+            status="active",
+            epoch=0,
+            password_hash=None,
+        )
+    )
 
 
 def make_csv() -> str:

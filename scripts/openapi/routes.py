@@ -16,6 +16,7 @@ from tenancy.settings import OPTIONAL, VARIABLES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PREFLIGHT: Final = "OPTIONS"
+WELL_KNOWN: Final = "/.well-known/"  # public documents, which a function with a resolver answers without it
 WITHOUT_AUTHORIZER: Final = "NONE"
 OF_ADMISSION: Final = "REDIS_PATIENCE_MS"  # a variable of the functions that admit requests
 # Functions read their variables when they are loaded, and connect at their first request. No server is at this address.
@@ -69,7 +70,8 @@ def list_routes() -> list[DeployedRoute]:
             path=event["Properties"]["Path"],
             function=properties["CodeUri"].removeprefix("functions/"),
             has_authorizer=event["Properties"].get("Auth", {}).get("Authorizer") != WITHOUT_AUTHORIZER,
-            is_admitted=OF_ADMISSION in properties.get("Environment", {}).get("Variables", {}),
+            is_admitted=OF_ADMISSION in properties.get("Environment", {}).get("Variables", {})
+            and not event["Properties"]["Path"].startswith(WELL_KNOWN),
         )
         for properties in functions
         if "CodeUri" in properties
@@ -100,13 +102,13 @@ def load_function(name: str) -> ModuleType:
 
 
 def find_resolver_route(route: DeployedRoute) -> ResolverRoute | None:
-    """Return the route in the resolver of its function, or None if the function has no resolver.
+    """Return the route in the resolver of its function, or None if the function has no resolver for it.
 
     Raises:
         LookupError: the resolver has no such route.
     """
     app = getattr(load_function(route.function), "app", None)
-    if app is None:
+    if app is None or route.path.startswith(WELL_KNOWN):
         return None
     spelled = route.path.replace("{", "<").replace("}", ">")
     for each in (*app._static_routes, *app._dynamic_routes):  # noqa: SLF001 - Powertools has no other list of them

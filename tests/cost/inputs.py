@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from tenancy.gateway.resolver import MAX_BODY_BYTES, MAX_PUBLIC_BODY_BYTES
 from tests.cost.worst_batches import CLOUD_EVENTS, EVENTS, SEGMENT_BATCH, SEGMENT_CALL, WorstBatches
 from tests.cost.worst_texts import JSON, TEXTS, Fill, names
 from tests.isolation.proof.attack.calls import GZIP_MAGIC, Call, document_in, with_document
@@ -72,6 +73,12 @@ TAKEN: Mapping[str, Takes] = {
     "POST /usage/{metric}/reservations": Takes(body=("amount", "ttl_seconds")),
     "POST /usage/{metric}/reservations/{reservation_id}/commit": Takes(body=("amount",)),
     "DELETE /usage/{metric}/reservations/{reservation_id}": NOTHING,
+    "POST /auth/token": Takes(body=("email", "password", "organization")),
+    "POST /auth/refresh": Takes(body=("refresh_token",)),
+    "POST /auth/logout": Takes(body=("refresh_token",)),
+    "POST /auth/logout-all": NOTHING,
+    "GET /me": NOTHING,
+    "PATCH /me": Takes(body=("name", "password", "current_password")),
     "POST /exports": NOTHING,
     "GET /exports": Takes(query=PAGE),
     "GET /exports/{export_id}": Takes(query=PAGE),
@@ -129,7 +136,7 @@ class PlainBody:
         """
         return cls(
             source=taken.batch or request.route.name,
-            size=1 << len(request.body).bit_length() - 1,
+            size=min(1 << len(request.body).bit_length() - 1, largest_body(request)),
             is_compressed=request.body.startswith(GZIP_MAGIC) and taken.batch is not None and taken.batch.is_list,
         )
 
@@ -139,6 +146,12 @@ class PlainBody:
             return replace(request, body=(request.body or b"{}").ljust(self.size))
         build = self.source.plain_gzip if self.is_compressed else self.source.plain
         return replace(request, body=build(self.size))
+
+
+def largest_body(request: GatewayRequest) -> int:
+    """Return the size of the largest body that the route takes."""
+    is_public = request.route.path.startswith("/auth/") and not request.route.has_authorizer
+    return MAX_PUBLIC_BODY_BYTES if is_public else MAX_BODY_BYTES
 
 
 def worst_parameters(request: GatewayRequest, taken: Takes) -> Inputs:

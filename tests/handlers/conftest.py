@@ -43,6 +43,7 @@ from tests.handlers.functions import (
     running,
     superuser,
 )
+from tests.handlers.logged_in import put_token_keys
 from tests.handlers.redis_keys import persist_keys
 from tests.handlers.requests import OPERATOR
 
@@ -119,6 +120,7 @@ def secrets(put_secret: PutSecret, databases: Databases) -> None:
     put_secret(CLICKHOUSE, servers.clickhouse_url(databases.name))
     put_secret(CLICKHOUSE_READER, servers.clickhouse_url(databases.name))
     put_secret(JWKS, servers.credentials.public_key_set())
+    put_token_keys(put_secret)
 
 
 @pytest.fixture

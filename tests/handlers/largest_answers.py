@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 
@@ -19,6 +20,7 @@ from tenancy.rules.events.currencies import CURRENCIES
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
+from tenancy.rules.opaque_tokens import TokenType, generate_token
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.public_keys import MAX_KEYS
 from tenancy.rules.statistics import MAX_GROUPS
@@ -30,8 +32,9 @@ from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.aws.secrets import JWKS, TOKEN_PUBLIC_KEYS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests import aws_account
-from tests.given import PASSWORD, ROOT, Databases, tenant_of
+from tests.given import PASSWORD, ROOT, Databases, member_of, tenant_of
 from tests.handlers.functions import PREFIX, superuser
+from tests.handlers.logged_in import log_in_request
 from tests.handlers.requests import (
     OPERATOR,
     Event,
@@ -65,6 +68,15 @@ LARGEST_OVERRIDES = {
     "ingest_requests_per_minute": 20_000,  # both rates have a largest sum
 }
 ENLARGE_OVERRIDES = "UPDATE organizations SET overrides = %(overrides)s WHERE id = %(organization_id)s"
+LONGEST_EMAIL = f"{'a' * 64}@{'b' * 60}.{'c' * 60}.{'d' * 55}.example"
+INSERT_SESSION = """
+    INSERT INTO sessions (organization_id, id, user_id, organization_epoch, created_at, refreshed_at, expires_at)
+    VALUES (%(organization_id)s, %(session_id)s, %(user_id)s, 0, now(), now(), now() + interval '1 day')
+"""
+INSERT_REFRESH_TOKEN = """
+    INSERT INTO refresh_tokens (organization_id, digest, session_id, created_at)
+    VALUES (%(organization_id)s, %(digest)s, %(session_id)s, now())
+"""
 ENLARGE_ORGANIZATION = "UPDATE organizations SET name = repeat(%s, 255) WHERE id = %s"
 INSERT_ENTRIES = """
     INSERT INTO audit_log (id, organization_id, occurred_at, actor_kind, actor_id, action, target, outcome, code, count,
@@ -171,6 +183,14 @@ class Largest:
     def as_tenant(self, request: Event, **query: str) -> Event:
         return called_by(with_query(request, **query), tenant_of(self.acme))
 
+    def start_session(self) -> str:
+        """Start a session of the first member, and return its refresh token."""
+        token = generate_token(TokenType.REFRESH, self.acme.organization.id)
+        values = {"session_id": uuid4(), "user_id": self.acme.admin_user_id, "digest": token.digest}
+        self.execute(INSERT_SESSION, **values)
+        self.execute(INSERT_REFRESH_TOKEN, **values)
+        return token.text
+
     def as_operator(self, request: Event, **query: str) -> Event:
         return called_by(with_query(request, **query), OPERATOR)
 
@@ -220,6 +240,39 @@ def token_keys(large: Largest, route: Route) -> Iterator[Event]:
     aws_account.put_secret(f"{PREFIX}/{TOKEN_PUBLIC_KEYS}", msgspec.json.encode(own).decode())
     aws_account.put_secret(f"{PREFIX}/{JWKS}", json.dumps({"keys": operators}))
     yield large.sample_of(route)
+
+
+@largest("POST /auth/token")
+def logged_in(large: Largest, route: Route) -> Iterator[Event]:  # noqa: ARG001 - the sample has another member
+    large.execute("UPDATE users SET email = %(email)s WHERE organization_id = %(organization_id)s", email=LONGEST_EMAIL)
+    yield log_in_request(replace(large.acme, admin_email=LONGEST_EMAIL))
+
+
+@largest("POST /auth/refresh")
+def refreshed(large: Largest, route: Route) -> Iterator[Event]:
+    """The access token has the member's address."""
+    large.execute("UPDATE users SET email = %(email)s WHERE organization_id = %(organization_id)s", email=LONGEST_EMAIL)
+    yield with_body(large.sample_of(route), {"refresh_token": large.start_session()})
+
+
+@largest("POST /auth/logout")
+def logged_out(large: Largest, route: Route) -> Iterator[Event]:
+    yield with_body(large.sample_of(route), {"refresh_token": large.start_session()})
+
+
+@largest("GET /me", "PATCH /me", "POST /auth/logout-all")
+def own_member(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(
+        "UPDATE users SET email = %(email)s, name = repeat(%(large)s, 255) WHERE organization_id = %(organization_id)s",
+        email=LONGEST_EMAIL,
+        large=LARGE,
+    )
+    with superuser(large.databases) as conn:
+        conn.execute(ENLARGE_ORGANIZATION, (LARGE, large.acme.organization.id))
+    request = large.sample_of(route)
+    if route.method == "PATCH":
+        request = with_body(request, {"name": LARGE * NAME_MAX_CHARACTERS})
+    yield called_by(request, member_of(large.acme))
 
 
 @largest("GET /organizations")

@@ -6,10 +6,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from scripts.openapi.routes import WELL_KNOWN
 from tenancy.gateway.resolver import known_query
 from tenancy.rules.resolution import ORGANIZATION_MEMBER
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import ROOT, tenant_of
+from tests.given import ROOT, member_of, tenant_of
 from tests.handlers.functions import Function
 from tests.handlers.requests import OPERATOR, Event, called_by, sample
 from tests.template.template import FOLDERS, routes
@@ -19,8 +20,17 @@ OF_OPERATORS = "/organizations"
 OF_PLATFORM_KEYS = "/platform-keys"
 OWN_ORGANIZATION = "/organizations/current"
 STRICT_WITHOUT_CREDENTIAL = frozenset(
-    {"/health", "/openapi.json", "/.well-known/jwks.json", "/.well-known/openid-configuration"}
+    {
+        "/health",
+        "/openapi.json",
+        "/.well-known/jwks.json",
+        "/.well-known/openid-configuration",
+        "/auth/token",
+        "/auth/refresh",
+        "/auth/logout",
+    }
 )
+OF_MEMBERS = frozenset({"/me", "/auth/logout-all"})
 BATCH_MODE = "application/cloudevents-batch+json"
 STRUCTURED_MODE = "application/cloudevents+json"
 SAMPLE_ID = "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"
@@ -49,6 +59,8 @@ class StrictRoute:
             "path": self.sample["path"].replace(SAMPLE_ID, own),
             "pathParameters": parameters or None,
         }
+        if self.path in OF_MEMBERS:
+            return called_by(request, member_of(acme))
         return called_by(request, OPERATOR if self.is_of_operators() else tenant_of(acme))
 
     def is_of_operators(self) -> bool:
@@ -70,7 +82,7 @@ class StrictRoute:
     def dependant(self, function: Function) -> Any:  # noqa: ANN401 - of Powertools
         """Return the parameters of the route, or None if the function has no resolver."""
         app = getattr(function.app, "app", None)
-        if app is None:
+        if app is None or self.path.startswith(WELL_KNOWN):
             return None
         spelled = self.path.replace("{", "<").replace("}", ">")
         [route] = [

@@ -41,6 +41,8 @@ DECLARED_MAXIMA = {
     "POST /cloudevents rejected": MAX_EVENTS,
     "POST /cloudevents rejected/errors": MAX_ERRORS,
     "POST /events/trace events": MAX_TRACED_IDS,
+    "GET /me permissions": len(PERMISSIONS),
+    "PATCH /me permissions": len(PERMISSIONS),
     "GET /organizations/{organization_id}/dead-letters data/samples": MAX_SHOWN_SAMPLES,
     "GET /organizations/{organization_id}/deletion-certificate counted_again": MAX_LATER_CERTIFICATES,
     "GET /organizations/{organization_id}/deletion-certificate certificate/ages_out": len(EXPIRES_WITHIN),

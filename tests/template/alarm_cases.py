@@ -172,6 +172,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "EventsNotLoadedAlarm": given_back("EventsNotLoaded", every=3, lasts=15),
         "GatewayThrottlesAlarm": counted("GatewayThrottled", 101),
         "KeySetRefusedAlarm": counted("KeySetRefused", 1),
+        "LogInsNotCountedAlarm": counted("LogInsNotCounted", 10),
         "OldestEffectAlarm": Case(
             fires=({"OldestEffectSeconds": each(1, 3_601)},), quiet=({}, {"OldestEffectSeconds": each(1, 3_600)})
         ),

@@ -22,6 +22,7 @@ from tests.given import DEAD_LETTERS_BUCKET, EXPORTS_BUCKET, PLANS_PATH, REGION,
 from tests.handlers.conftest import mails
 from tests.use_cases.admitting import NOW, Admit
 from tests.use_cases.erasing import Platform
+from tests.use_cases.session_requests import People
 
 __all__ = ["mails"]  # a fixture of the handlers that tests here use as well
 
@@ -75,6 +76,11 @@ def tamper(databases: Databases) -> Iterator[psycopg.Connection[Any]]:
 def admit(counters: Redis, databases: Databases) -> Admit:
     admissions = AdmissionGate(counters, lambda: databases.functions)
     return lambda caller, **options: admissions.admit(caller, **{"now": NOW, **options})
+
+
+@pytest.fixture
+def people(databases: Databases, counters: Redis, targets: OutboxTargets) -> People:
+    return People(databases=databases, redis=counters, targets=targets)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tenancy.errors import (
 )
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.new_organization import NewOrganization
+from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.encryptor import Encryptor
@@ -31,7 +32,7 @@ from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.provisioning_requests import RequestKey, StoredRequest, insert_request
 from tenancy.stores.redis.client import Redis
-from tenancy.use_cases.organizations.provision import HASHER, Provisioned, provision_organization
+from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.organizations.provision_once import _canonical, provision_once
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schedule.sweep import sweep

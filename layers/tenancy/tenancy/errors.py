@@ -307,6 +307,20 @@ class RateLimitedError(Refusal):
         self.members = {"tier": tier, "limit": limit}
 
 
+class TooManyAttemptsError(Refusal):
+    """The password of an account was wrong too often, from one network.
+
+    The account is not locked at other networks.
+    """
+
+    status, code, title = 429, "too_many_attempts", "Too Many Requests"
+
+    def __init__(self, *, retry_after: int) -> None:
+        """Ask the client to retry after *retry_after* seconds."""
+        text = f"Too many failed attempts for this account. Retry after {retry_after} seconds."
+        super().__init__(text, retry_after=retry_after)
+
+
 class UnavailableError(Refusal):
     """A store that the request needs is unreachable.
 

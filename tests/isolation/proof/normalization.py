@@ -1,4 +1,4 @@
-"""Placeholders for ids, times, counts and keys, so that two answers can be compared."""
+"""Placeholders for ids, times, counts, keys and tokens, so that two answers can be compared."""
 
 import re
 from collections.abc import Mapping
@@ -7,14 +7,15 @@ UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 KEYS = re.compile(r"\b[psw]k_[0-9A-Za-z]{49}\b")
 PARTS_OF_KEYS = re.compile(r'("(?:prefix|hint)": ?)"[^"]*"')
+TOKENS = re.compile(r"rt_[0-9A-Za-z]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+")
 COUNTS = re.compile(
     r'("(?:used|remaining|ml_predictions|api_requests|ingest_requests)": ?)\d+'
 )  # grow with every request
 
 
 def normalize(text: str, placeholders: Mapping[str, str] | None = None) -> str:
-    """Replace ids, times, counts and keys in *text*, and the keys of *placeholders* by their values."""
-    text = COUNTS.sub(r"\1<count>", text)
+    """Replace ids, times, counts, keys and tokens in *text*, and the keys of *placeholders* by their values."""
+    text = TOKENS.sub("<token>", COUNTS.sub(r"\1<count>", text))
     for value, placeholder in (placeholders or {}).items():
         text = text.replace(value, placeholder)
     text = PARTS_OF_KEYS.sub(r"\1<part>", KEYS.sub("<key>", text))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +12,8 @@ from pydantic import SecretStr
 
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.new_organization import NewOrganization
+from tenancy.rules.opaque_tokens import TokenType, generate_token
+from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.api_keys import insert_api_key
@@ -28,6 +30,14 @@ TOKEN_LIFETIME = timedelta(days=1)  # longer than the slowest run of the proof
 ADMIN_ROLE = "super_admin"
 OPERATOR_KIND, ANONYMOUS_KIND = "operator", "anonymous"
 INSERT_USER = "INSERT INTO users (id, organization_id, email, role) VALUES (%s, %s, %s, %s)"
+SESSION_EMAIL = "session@x.example"
+INSERT_SESSION = """
+    INSERT INTO sessions (organization_id, id, user_id, organization_epoch, created_at, refreshed_at, expires_at)
+    VALUES (%s, %s, %s, 0, now(), now(), now() + interval '30 days')
+"""
+INSERT_REFRESH_TOKEN = """
+    INSERT INTO refresh_tokens (organization_id, digest, session_id, created_at) VALUES (%s, %s, %s, now())
+"""
 INVALIDATE_KEY = {
     "revoked": "UPDATE api_keys SET revoked_at = now() WHERE digest = %s",
     "expired": "UPDATE api_keys SET expires_at = now() - interval '1 minute' WHERE digest = %s",
@@ -70,7 +80,8 @@ class Credential:
 class ProofOrganization:
     """An organization, and the identifiers by which a request can name it.
 
-    *row_ids* has the id of one row for each table, *cursors* the next page of its own lists by call.
+    *row_ids* has the id of one row for each table, *cursors* the next page of its own lists by call. The member with
+    *email* logs in with `PASSWORD`, and has a session with *refresh_token*.
     """
 
     name: str
@@ -79,6 +90,8 @@ class ProofOrganization:
     gateway_key: str
     row_ids: Mapping[str, str]
     write_key: ApiKey
+    email: str = ""
+    refresh_token: str = ""
     cursors: dict[str, str] = field(default_factory=dict)
 
 
@@ -121,8 +134,16 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     used = _ids_of(databases, MANAGED_TABLES)
     plant_canaries(databases, canaries, list(names))
     _make_usable(databases, used)
+    refresh_tokens = {each: _add_session(databases, each) for each in names}
     return ProofData(
-        organizations=tuple(_organization(databases, each, names[each], write_keys[each], used) for each in names),
+        organizations=tuple(
+            replace(
+                _organization(databases, each, names[each], write_keys[each], used),
+                email=SESSION_EMAIL,
+                refresh_token=refresh_tokens[each],
+            )
+            for each in names
+        ),
         credentials=tuple(credentials),
         canaries=canaries,
         owners=_owners(databases),
@@ -174,6 +195,18 @@ def _create_credentials(databases: Databases, provisioned: Provisioned) -> list[
         tokens.sign(ADMIN_ROLE, admin_id, invalid="expired token", issued_before=2 * TOKEN_LIFETIME),
         *(_key_credential(organization_id, kind, key) for kind, key in keys.items()),
     ]
+
+
+def _add_session(databases: Databases, organization_id: UUID) -> str:
+    """Add a member that can log in, with a session. Return its refresh token."""
+    user_id, session_id = uuid4(), uuid4()
+    token = generate_token(TokenType.REFRESH, organization_id)
+    with superuser(databases) as conn:
+        conn.execute(INSERT_USER, (user_id, organization_id, SESSION_EMAIL, "viewer"))
+        conn.execute("UPDATE users SET password_hash = %s WHERE id = %s", (HASHER.hash(PASSWORD), user_id))
+        conn.execute(INSERT_SESSION, (organization_id, session_id, user_id))
+        conn.execute(INSERT_REFRESH_TOKEN, (organization_id, token.digest, session_id))
+    return token.text
 
 
 def _insert_keys(databases: Databases, organization_id: UUID, app_id: UUID) -> dict[str, ApiKey]:

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from moto.ses.models import ses_backends
@@ -31,6 +31,7 @@ from tests.isolation.proof.normalization import UUIDS
 from tests.isolation.proof.proof_data import ProofData
 from tests.isolation.proof.report import ProofReport
 
+PRETENDED = 5  # the version of ids that are made from the names of unknown organizations
 # The handlers' fixtures write these organizations to Redis; no database has them.
 ONLY_IN_REDIS = {str(ACME.organization_id), str(GLOBEX.organization_id)}
 
@@ -140,6 +141,8 @@ def _leaking_redis_keys(target: AttackTarget) -> list[str]:
     for key, value in redis_keys(target.databases).items():
         owner = key.partition("}")[0].removeprefix("{")
         is_foreign = any(found in data.owners and str(data.owners[found]) != owner for found in UUIDS.findall(value))
+        if UUID(owner).version == PRETENDED:
+            continue  # attempts to log in at an organization that does not exist
         if owner not in known or is_foreign or data.canaries.locations_in(value):
             leaking.append(key)
     return leaking

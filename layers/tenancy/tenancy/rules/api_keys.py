@@ -69,18 +69,24 @@ class ApiKey:
 
 def generate_key(key_type: KeyType) -> ApiKey:
     """Return a new random key of *key_type*."""
-    body = f"{key_type}_" + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
-    return ApiKey(body + _checksum(body))
+    body = f"{key_type}_{random_text()}"
+    return ApiKey(body + checksum_of(body))
 
 
 def find_key(text: str) -> ApiKey | None:
     """Return *text* as a key, or None if its form or checksum is wrong."""
-    if KEY.fullmatch(text) is None or _checksum(text[:-CHECKSUM_CHARACTERS]) != text[-CHECKSUM_CHARACTERS:]:
+    if KEY.fullmatch(text) is None or checksum_of(text[:-CHECKSUM_CHARACTERS]) != text[-CHECKSUM_CHARACTERS:]:
         return None
     return ApiKey(text)
 
 
-def _checksum(body: str) -> str:
+def random_text() -> str:
+    """Return 256 random bits in base 62."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
+
+
+def checksum_of(body: str) -> str:
+    """Return the checksum of *body*: its CRC-32 in base 62. It proves nothing about the origin of a text."""
     remainder, digits = zlib.crc32(body.encode()), []
     for _ in range(CHECKSUM_CHARACTERS):
         remainder, digit = divmod(remainder, len(ALPHABET))

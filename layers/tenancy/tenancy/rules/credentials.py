@@ -18,7 +18,7 @@ MAX_CREDENTIAL_CHARACTERS: Final = 8192
 ALGORITHMS: Final = frozenset({"ES256", "RS256"})
 # The look-behind keeps the search linear. A part of a key, or a key with typing errors, is found as well.
 SECRET: Final = re.compile(
-    r"(?:pk|sk|wk)_[0-9A-Za-z]{16,}|(?<![\w-])(?=[\w-]*eyJ)[\w-]++\.[\w-]+\.[\w-]*", re.ASCII | re.IGNORECASE
+    r"(?:pk|sk|wk|rt|ot)_[0-9A-Za-z]{16,}|(?<![\w-])(?=[\w-]*eyJ)[\w-]++\.[\w-]+\.[\w-]*", re.ASCII | re.IGNORECASE
 )
 REDACTED: Final = "…"
 JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -73,7 +73,7 @@ def find_basic_key(credential: str) -> ApiKey | None:
 
 
 def redact_path(path: str) -> str:
-    """Return *path* with `…` in place of each text in it that looks like a key or an access token.
+    """Return *path* with `…` in place of each text in it that looks like a key or a token.
 
     A path with such a text is returned without percent-encoding.
     """
@@ -83,7 +83,7 @@ def redact_path(path: str) -> str:
 
 
 def redact_text(text: str) -> str:
-    """Return *text* with `…` in place of each part that looks like a key or an access token."""
+    """Return *text* with `…` in place of each part that looks like a key or a token."""
     return SECRET.sub(REDACTED, text)
 
 

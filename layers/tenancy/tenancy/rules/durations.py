@@ -84,6 +84,12 @@ TOKEN_KEY_REMOVAL_DELAY: Final = (
     timedelta(seconds=SECRET_CACHE_SECONDS) + ACCESS_TOKEN_LIFE + timedelta(seconds=TOKEN_LEEWAY_SECONDS)
 )
 UNKNOWN_KEY_PAUSE_SECONDS: Final = 30.0  # between two reads of the public keys for tokens whose key is unknown
+SESSION_IDLE_TIME: Final = timedelta(days=30)  # since the last refresh
+SESSION_MAX_LIFETIME: Final = timedelta(days=90)  # since the log-in
+SUCCESSOR_RETENTION: Final = timedelta(seconds=30)  # a used refresh token gets the same successor again
+LOG_IN_COUNTING_TIME: Final = timedelta(minutes=15)  # of failed log-ins. No account is locked for longer.
+THIRD_LOG_IN_DELAY: Final = timedelta(seconds=5)  # after the third failed log-in
+FOURTH_LOG_IN_DELAY: Final = timedelta(seconds=30)
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end

@@ -87,6 +87,16 @@ After that time all its data is erased permanently.
 The platform accepts the keys while the status is active.
 """,
         ),
+        "session_reuse_mail": MailTemplate(
+            "A session of yours at {organization_name} was ended",
+            """\
+At {detected_at} a refresh token of your session at {organization_name} was used a second time. A copy of the token may
+be in other hands. The platform has ended the session, and refuses all access tokens that you have now.
+
+Log in again with POST /v1/auth/token. If you did not copy the token yourself, change your password with
+PATCH /v1/me and the members current_password and password. That ends all your other sessions.
+""",
+        ),
         "erased_mail": MailTemplate(
             "Your organization's data was erased",
             """\

@@ -2,18 +2,16 @@
 
 from typing import Annotated, Final
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from tenancy.rules.organization import SUBDOMAIN_MAX_CHARACTERS, is_subdomain
 from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
+from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.rules.tiers import Tier
 
-EMAIL_MAX_CHARACTERS: Final = 254  # RFC 5321, with errata 1690
 # The form that the OpenAPI document shows. `is_subdomain` refuses more.
 SUBDOMAIN_FORM: Final = "^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?$"
-EMAIL_TEXT: Final = "Expected an e-mail address with ASCII characters before the @, such as admin@acme.example."
 
 
 class NewOrganization(BaseModel):
@@ -31,7 +29,11 @@ class NewOrganization(BaseModel):
     subdomain: Annotated[
         str, Field(json_schema_extra={"pattern": SUBDOMAIN_FORM, "maxLength": SUBDOMAIN_MAX_CHARACTERS})
     ]
-    admin_email: Annotated[str, Field(max_length=EMAIL_MAX_CHARACTERS, json_schema_extra={"format": "email"})]
+    admin_email: Annotated[
+        str,
+        Field(max_length=EMAIL_MAX_CHARACTERS, json_schema_extra={"format": "email"}),
+        AfterValidator(parse_address),
+    ]
     # The last field: its validator compares it with the fields above.
     admin_password: Annotated[SecretStr, Field(min_length=PASSWORD_MIN_CHARACTERS, max_length=PASSWORD_MAX_CHARACTERS)]
     tier: Tier = Tier.STARTER
@@ -46,15 +48,6 @@ class NewOrganization(BaseModel):
                 "It must not start or end with -, and must not have - in both the third and the fourth place."
             )
         return label
-
-    @field_validator("admin_email")
-    @classmethod
-    def _is_ascii(cls, email: str) -> str:
-        try:
-            parts = validate_email(email.strip(), check_deliverability=False, allow_smtputf8=False)
-        except EmailNotValidError as error:
-            raise ValueError(EMAIL_TEXT) from error
-        return f"{parts.local_part}@{parts.ascii_domain}".lower()
 
     @field_validator("admin_password")
     @classmethod

@@ -26,7 +26,7 @@ def parse_password(text: str, *, about: Iterable[str]) -> str:
     Raises:
         ValueError: *text* has fewer than 12 or more than 256 characters, is easy to guess, or has a lone surrogate.
     """
-    password = unicodedata.normalize("NFKC", text) if len(text) <= PASSWORD_MAX_CHARACTERS else text
+    password = normalize_password(text) if len(text) <= PASSWORD_MAX_CHARACTERS else text
     password.encode()  # raises for a lone surrogate, which cannot be hashed
     if not PASSWORD_MIN_CHARACTERS <= len(password) <= PASSWORD_MAX_CHARACTERS:
         limits = {"least": PASSWORD_MIN_CHARACTERS, "most": PASSWORD_MAX_CHARACTERS}
@@ -34,6 +34,11 @@ def parse_password(text: str, *, about: Iterable[str]) -> str:
     if _score(password, about) < LEAST_SCORE:
         raise PydanticCustomError("too_common", "The password is too easy to guess. Use a few unrelated words.")
     return password
+
+
+def normalize_password(text: str) -> str:
+    """Return *text* in the form that is hashed: NFKC. It has at most `PASSWORD_MAX_CHARACTERS` characters."""
+    return unicodedata.normalize("NFKC", text)
 
 
 def _score(password: str, about: Iterable[str]) -> int:

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from tenancy.rules.api_keys import KEY
+from tenancy.rules.opaque_tokens import OPAQUE_TOKEN
 from tenancy.rules.organization import OrganizationStatus
 from tests.given import ROOT
 from tests.handlers.functions import BASE_DOMAIN
@@ -23,6 +24,8 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d")
 ROW_ID = re.compile(r"(\w+)_id")  # a path parameter for the id of a row
 IDS_OF_THE_PLATFORM = {"platform_key_id"}  # of rows that belong to no organization. The sample has an id.
 NOW = datetime.now(UTC)  # the same for all, so that requests of two organizations differ only in their caller
+SAMPLE_EMAIL = "ada@acme.example"  # of a member that logs in
+OF_SAMPLES = frozenset({SAMPLE_EMAIL, "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"})
 GZIP_MAGIC = b"\x1f\x8b"
 JSON_TYPE = "application/json"
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
@@ -100,7 +103,7 @@ def request_for(call: Call, credential: Credential, own: ProofOrganization) -> G
     parameters = {name: _own_parameter(name, credential, own, samples.get(name)) for name in call.route.parameters}
     query = query_of(call.query, own)
     request = GatewayRequest(route=call.route, parameters=parameters, headers=tuple(headers), query=query)
-    return with_document(request, call, _map_texts(call.document, lambda text: _adapted(text, credential)))
+    return with_document(request, call, _map_texts(call.document, lambda text: _adapted(text, credential, own)))
 
 
 def with_document(request: GatewayRequest, call: Call, document: object) -> GatewayRequest:
@@ -179,8 +182,15 @@ def _map_texts(value: Any, change: Callable[[str], str | None]) -> Any:  # noqa:
     return value
 
 
-def _adapted(text: str, credential: Credential) -> str | None:
-    """Replace a sample's key by the caller's, and a sample's time by the current one."""
+def _adapted(text: str, credential: Credential, own: ProofOrganization) -> str | None:
+    """Replace a sample's key or token by the caller's, and a sample's time by the current one.
+
+    A caller without an organization has no token, and knows no member.
+    """
+    if credential.owner is not None and OPAQUE_TOKEN.fullmatch(text):
+        return own.refresh_token
+    if credential.owner is not None and text in OF_SAMPLES:
+        return own.email if text == SAMPLE_EMAIL else str(own.organization_id)
     if KEY.fullmatch(text):
         return credential.key.text if credential.key else None
     return NOW.isoformat() if TIMESTAMP.fullmatch(text) else text

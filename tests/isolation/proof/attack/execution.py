@@ -6,7 +6,7 @@ from itertools import groupby
 
 from tests.isolation.proof.attack.calls import Call, request_for
 from tests.isolation.proof.attack.combinations import Combination
-from tests.isolation.proof.attack.gateway import GatewayRequest, GatewayResponse
+from tests.isolation.proof.attack.gateway import OF_SESSIONS, GatewayRequest, GatewayResponse
 from tests.isolation.proof.attack.injection_points import Attempt, cursor_with_unknown_ids, placeholders_for
 from tests.isolation.proof.attack.target import AttackTarget
 from tests.isolation.proof.leaks.output import leaks_in_output
@@ -106,6 +106,8 @@ class _Attacker:
         if point.name == "path" and credential.owner and credential.is_valid and call.route.has_authorizer:
             return {404} if is_permitted or "organization_id" in call.route.parameters else {403, 404}
         refused = {422} if point.name == "cursor" else {403, 404}
+        if call.route.path.startswith(OF_SESSIONS) and not call.route.has_authorizer:
+            refused = {401, 422}  # as for an unknown organization, or for a repeated query member
         return refused if point.is_refused and is_permitted else ANY_STATUS
 
     def _response_for_unknown(self, combination: Combination, request: GatewayRequest) -> VisibleResponse:

@@ -18,6 +18,8 @@ METHOD_ARN = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/v1"
 SOURCE_ADDRESS = "203.0.113.10"
 AUTHORIZER_FAILED = 503  # as the template's AUTHORIZER_FAILURE response says
 DELETE_ORGANIZATION = "DELETE /organizations/{organization_id}"
+LOG_OUT_EVERYWHERE = "POST /auth/logout-all"
+OF_SESSIONS = "/auth/"
 
 type Pairs = tuple[tuple[str, str], ...]
 
@@ -101,6 +103,8 @@ class LocalGateway:
         response = _response(self._functions[request.route.function].respond(event), gateway_key)
         if response.is_success and request.route.name == DELETE_ORGANIZATION:
             self.state.set_status(OrganizationStatus.ACTIVE)  # a deleted organization could attempt nothing else
+        if request.route.path.startswith(OF_SESSIONS):
+            self.state.restore_sessions(has_revoked=request.route.name == LOG_OUT_EVERYWHERE)
         return response
 
     def _authorize(self, event: Mapping[str, Any]) -> dict[str, Any]:

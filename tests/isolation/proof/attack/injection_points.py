@@ -4,7 +4,8 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tenancy.rules.api_keys import KEY
+from tenancy.gateway.session_cookie import HOST_COOKIE
+from tenancy.rules.api_keys import CHECKSUM_CHARACTERS, KEY, checksum_of
 from tests.handlers.functions import BASE_DOMAIN
 from tests.isolation.proof.attack.calls import Call, document_in, parameter_for, query_of, with_document
 from tests.isolation.proof.attack.gateway import GatewayRequest
@@ -119,6 +120,24 @@ def key_in_body(attempt: Attempt) -> GatewayRequest | None:
     if not isinstance(document, dict) or not attempt.request.has_authorization:
         return None
     return with_document(attempt.request, attempt.call, {**document, "writeKey": attempt.named.write_key.text})
+
+
+@injection_point("id in a token", is_refused=True)
+def id_in_token(attempt: Attempt) -> GatewayRequest | None:
+    """Send the own token with the id of the named organization, and a right checksum."""
+    document = document_in(attempt.request)
+    text = document.get("refresh_token") if isinstance(document, dict) else None
+    if text is None:
+        return None
+    forged = text[:-CHECKSUM_CHARACTERS].replace(attempt.own.organization_id.hex, attempt.named.organization_id.hex)
+    token = forged + checksum_of(forged)
+    return with_document(attempt.request, attempt.call, {**document, "refresh_token": token})
+
+
+@injection_point("cookie", is_refused=False)
+def cookie(attempt: Attempt) -> GatewayRequest:
+    """Send the cookie of the named organization's session, which only requests of the console use."""
+    return _with_header(attempt.request, "Cookie", f"{HOST_COOKIE}={attempt.named.refresh_token}")
 
 
 @injection_point("header", is_refused=True)

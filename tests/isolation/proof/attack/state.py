@@ -34,6 +34,16 @@ ANY_OWNER = sql.SQL("true")
 LIST_ROWS = sql.SQL("SELECT id FROM {table}")
 DELETE_NEW_ROWS = sql.SQL("DELETE FROM {table} WHERE id <> ALL ({kept}::uuid[])")
 SET_ROW_STATUS = sql.SQL("UPDATE {table} SET status = {status} WHERE status <> {status}")
+LIST_SESSIONS = "SELECT id FROM sessions"
+LIST_TOKENS = "SELECT digest FROM refresh_tokens"
+RESTORE_SESSIONS = sql.SQL("""
+    DELETE FROM refresh_tokens WHERE digest <> ALL ({digests}::bytea[]);
+    DELETE FROM sessions WHERE id <> ALL ({sessions}::uuid[]);
+    UPDATE refresh_tokens SET used_at = NULL, successor = NULL WHERE successor IS NOT NULL;
+    UPDATE sessions SET ended_at = NULL, expires_at = created_at + interval '30 days', refreshed_at = created_at
+    WHERE ended_at IS NOT NULL OR refreshed_at <> created_at;
+    UPDATE users SET token_epoch = 0 WHERE token_epoch <> 0
+""")
 SET_ORGANIZATION_STATUS = sql.SQL("""
     UPDATE organizations SET status = {status}, token_epoch = 0;
     DELETE FROM audit_log WHERE action = {action};
@@ -54,10 +64,31 @@ class DeploymentState:
         self._ends: dict[str, str] | None = None
         self._kept: dict[str, sql.Composed] = {}
         self._managed: dict[UUID | None, sql.Composed] = {}
+        self._restored_sessions: sql.Composed | None = None
 
     def reset_rate_limits(self) -> None:
-        """Delete all rate limit keys: thousands of attempts must not end at a rate limit."""
+        """Delete all rate limit keys and counts of log-ins: thousands of attempts must not end at a limit."""
         self._delete_keys("*:rate:*")
+        self._delete_keys("*:logins")
+
+    def restore_sessions(self, *, has_revoked: bool) -> None:
+        """Make the first tokens of all sessions unused, end no session, and delete those that calls have started.
+
+        *has_revoked* tells that access tokens were revoked, which Redis would remember.
+        """
+        if self._restored_sessions is None:
+            self._restored_sessions = self._compose_restored_sessions()
+        self._conn.execute(self._restored_sessions)
+        if has_revoked:
+            self._delete_keys("*:standing")
+
+    def _compose_restored_sessions(self) -> sql.Composed:
+        """Return the statements that keep the sessions and tokens of now."""
+        kept = {
+            "sessions": sql.Literal([row for (row,) in self._conn.execute(LIST_SESSIONS)]),
+            "digests": sql.Literal([row for (row,) in self._conn.execute(LIST_TOKENS)]),
+        }
+        return RESTORE_SESSIONS.format(**kept)
 
     def restore_rows(self) -> None:
         """Set each row to its table's first status, and delete rows that calls have added to lists.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
+from itertools import islice
 from types import ModuleType
 from typing import Any, TypeAliasType
 from uuid import UUID, uuid4
@@ -24,6 +25,7 @@ from tenancy.stores.redis.client import Redis
 
 LOWER_BOUNDS = ("start", "since", "from", "after", "first")  # prefixes of parameters that begin a range
 LARGE = 100  # days of a wide period, and the number for a limit
+OWN_ID = 2  # position of the id of an inserted row: after the connection and the organization
 MANY_ROWS = 10**9  # more than all organizations have
 
 type Arguments = tuple[list[Any], dict[str, Any]]
@@ -81,14 +83,15 @@ def arguments_for(
     """Return the arguments after the connection, positional and by keyword.
 
     They are as wide as the types allow, so that a call finds much: *row_ids* for ids, long periods, high limits. Calls
-    that insert get new ids.
+    that insert get a new id as the one after the organization's.
     """
     positional, keywords = [], {}
     inserts = function.name.rpartition(".")[2].startswith("insert_")
+    own_id = next(islice(function.parameters, OWN_ID, None), "")
     for name, kind in list(function.parameters.items())[1:]:
         if name in function.defaults and inserts:
             continue
-        ids = {} if inserts else row_ids
+        ids = {} if inserts and name == own_id else row_ids
         value = organization_id if name == "organization_id" else _value(name, kind, ids, allowed_values)
         if function.is_keyword[name]:
             keywords[name] = value

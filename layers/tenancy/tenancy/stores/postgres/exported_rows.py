@@ -16,6 +16,11 @@ LIST_USERS: Final = """
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """
+LIST_SESSIONS: Final = """
+    SELECT id, user_id, created_at, refreshed_at, expires_at, ended_at FROM sessions
+    WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
+    ORDER BY id LIMIT %(limit)s
+"""
 LIST_APPS: Final = """
     SELECT id, name, platform, status, created_at FROM apps
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
@@ -56,6 +61,12 @@ def list_users(conn: Connection, organization_id: UUID, *, after: UUID | None, l
     """Return at most *limit* users with an id larger than *after*, without password hashes."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_USERS, _page(organization_id, after, limit)).fetchall()
+
+
+def list_sessions(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return at most *limit* sessions of members with an id larger than *after*, without their tokens."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_SESSIONS, _page(organization_id, after, limit)).fetchall()
 
 
 def list_apps(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:

@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from argon2 import PasswordHasher
-
 from tenancy.errors import RequestInProgressError, SubdomainTakenError, UnavailableError
 from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import Organization, OrganizationStatus, gateway_key_value, is_reserved
+from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, SECRET_KEY_PERMISSIONS
 from tenancy.rules.quotas import Metric
 from tenancy.stores.postgres.api_keys import insert_api_key
@@ -40,8 +39,6 @@ KEYS_NOT_ACTIVE: Final = (
     "The organization is stored, but its gateway key is not active yet. "
     "Repeat the request with the same Idempotency-Key."
 )
-# OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
-HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

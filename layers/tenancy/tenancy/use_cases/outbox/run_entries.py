@@ -54,6 +54,7 @@ class OutboxKind(StrEnum):
     DELETION_MAIL = "deletion_mail"
     RESTORED_MAIL = "restored_mail"
     ERASED_MAIL = "erased_mail"
+    SESSION_REUSE_MAIL = "session_reuse_mail"
     DELETION_EXECUTION = "deletion_execution"
     EXPORT_MAIL = "export_mail"
     KEY_ROTATION_MAIL = "key_rotation_mail"

@@ -27,6 +27,7 @@ from tenancy.stores.postgres.exported_rows import (
     list_audit,
     list_keys,
     list_ledger,
+    list_sessions,
     list_users,
 )
 from tenancy.stores.postgres.usage import find_rolled_up_at, list_daily_usage
@@ -126,6 +127,7 @@ SECTIONS: Final[Mapping[str, Read]] = MappingProxyType(
     {
         "organization": _organization,
         "users": partial(_by_id, list_users),
+        "sessions": partial(_by_id, list_sessions),
         "apps": partial(_by_id, list_apps),
         "api_keys": partial(_by_id, list_keys),
         "usage": _usage,

@@ -1,0 +1,98 @@
+"""Documents of the member that calls."""
+
+from typing import Annotated, Any, TypedDict
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from tenancy.gateway.answer_types import Uuid
+from tenancy.gateway.documents.sessions import Password
+from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
+from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.permissions import ROLES
+from tenancy.rules.sessions import SessionMember
+from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
+from tenancy.rules.tiers import Tier
+from tenancy.use_cases.sessions.me import ChangedMember, NewPassword, OwnChange
+
+
+class MemberChange(BaseModel):
+    """The body of PATCH /v1/me. A new password needs the current one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[
+        str | None,
+        AfterValidator(lambda name: None if name is None else parse_name(name)),
+        Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS}),
+    ] = None
+    password: Password | None = None
+    current_password: Password | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "MemberChange":
+        if (self.password is None) != (self.current_password is None):
+            raise ValueError("Expected both password and current_password, or neither.")
+        if self.name is None and self.password is None:
+            raise ValueError("Expected name, or password with current_password.")
+        return self
+
+    def apply_in(self, session_id: UUID | None) -> OwnChange:
+        """Return the change, requested in that session."""
+        password = None
+        if self.password is not None and self.current_password is not None:
+            password = NewPassword(
+                password=self.password.get_secret_value(), current_password=self.current_password.get_secret_value()
+            )
+        return OwnChange(name=self.name, password=password, session_id=session_id)
+
+
+class OrganizationOfMemberAnswer(TypedDict):
+    """The organization of the member."""
+
+    id: Uuid
+    name: str
+    subdomain: str
+    tier: Tier
+    status: OrganizationStatus
+
+
+class MeAnswer(TypedDict):
+    """The member that calls, with the permissions of its role."""
+
+    id: Uuid
+    email: str
+    name: str | None
+    role: str
+    permissions: list[str]
+    organization: OrganizationOfMemberAnswer
+
+
+def me_document(member: SessionMember) -> dict[str, Any]:
+    """Return the answer of GET /v1/me."""
+    return {
+        "id": str(member.user_id),
+        "email": member.email,
+        "name": member.name,
+        "role": member.role,
+        "permissions": sorted(ROLES[member.role]),
+        "organization": {
+            "id": str(member.organization_id),
+            "name": member.organization_name,
+            "subdomain": member.subdomain,
+            "tier": member.tier.value,
+            "status": member.organization_status.value,
+        },
+    }
+
+
+def changed_document(changed: ChangedMember) -> dict[str, Any]:
+    """Return the answer of PATCH /v1/me. Count a metric if the revoked tokens are not in Redis yet."""
+    report_revocation(changed.member.organization_id, is_published=changed.is_published)
+    return me_document(changed.member)
+
+
+def report_revocation(organization_id: UUID, *, is_published: bool) -> None:
+    """Count a metric if revoked access tokens are not in Redis yet."""
+    if not is_published:
+        count(STANDING_NOT_PUBLISHED, {"organization_id": str(organization_id)})

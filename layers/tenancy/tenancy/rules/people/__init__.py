@@ -1,0 +1,1 @@
+"""People: members, their roles, and the tokens that mails give them."""

@@ -1,0 +1,1 @@
+"""Log in, and start, refresh and end sessions of members."""
