@@ -19,6 +19,7 @@ from tenancy.errors import (
     RatesTooLargeError,
     Refusal,
     SubdomainTakenError,
+    TooManyAttemptsError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -181,6 +182,7 @@ STATUSES_AND_CODES = {
     "422 idempotency_key_reused",
     "422 rates_too_large",
     "429 rate_limited",
+    "429 too_many_attempts",
     "500 internal",
     "503 unavailable",
 }
@@ -203,6 +205,8 @@ def made(kind: type[Refusal]) -> Refusal:
         return QuotaExceededError("Because.", tier="starter", metric="events", limit=10, used=11)
     if kind is RateLimitedError:
         return RateLimitedError("Because.", tier="starter", limit=100, retry_after=7)
+    if kind is TooManyAttemptsError:
+        return TooManyAttemptsError(retry_after=7)
     if kind is DowngradeBlockedError:
         return DowngradeBlockedError(["users"])
     if kind is RatesTooLargeError:
