@@ -21,6 +21,7 @@ from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
 from tenancy.rules.opaque_tokens import TokenType, generate_token
+from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.public_keys import MAX_KEYS
 from tenancy.rules.statistics import MAX_GROUPS
@@ -112,6 +113,13 @@ INSERT_ERASURES = """
            %(large)s, %(large)s, %(large)s, now(), now(), now()
     FROM generate_series(1, %(rows)s)
 """
+INSERT_USERS = """
+    INSERT INTO users (id, organization_id, email, name, role, status)
+    SELECT gen_random_uuid(), %(organization_id)s, lpad(n::text, 254, '"'), repeat(%(large)s, 255), 'super_admin',
+           'invited'
+    FROM generate_series(1, %(rows)s) AS n
+"""
+LONGEST_ADDRESS: Final = f"{'a' * 64}@{'.'.join(['b' * 63, 'c' * 63, 'd' * 53])}.example"
 INSERT_CERTIFICATES = """
     INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
     SELECT gen_random_uuid(), %(organization_id)s, 1, now() + n * interval '1 hour',
@@ -597,6 +605,40 @@ def one_platform_key(large: Largest, route: Route) -> Iterator[Event]:
     large.execute("UPDATE platform_keys SET replaced_by = NULL")
     request = large.sample_of(route, platform_key_id=str(key_id))
     yield large.as_operator(with_body(request, {}) if route.method == "POST" else {**request, "body": None})
+
+
+@largest("GET /users")
+def own_members(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_USERS, large=LARGE, rows=MAX_PAGE + 1)
+    yield large.as_tenant(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("GET /organizations/{organization_id}/users")
+def members_for_operator(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_USERS, large=LARGE, rows=MAX_PAGE + 1)
+    yield large.as_operator(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /users")
+def new_member(large: Largest, route: Route) -> Iterator[Event]:
+    assert len(LONGEST_ADDRESS) == EMAIL_MAX_CHARACTERS
+    yield large.as_tenant(with_body(large.sample_of(route), {"email": LONGEST_ADDRESS, "role": "super_admin"}))
+
+
+@largest("PATCH /users/{user_id}", "DELETE /users/{user_id}", "POST /users/{user_id}/invitation")
+def one_member(large: Largest, route: Route) -> Iterator[Event]:
+    [(user_id,)] = large.execute(f"{INSERT_USERS} RETURNING id", large=LARGE, rows=1)
+    request = large.sample_of(route, user_id=str(user_id))
+    yield large.as_tenant(with_body(request, {"role": "super_admin"}) if route.method == "PATCH" else request)
+
+
+@largest(
+    "DELETE /organizations/{organization_id}/users/{user_id}",
+    "POST /organizations/{organization_id}/users/{user_id}/invitation",
+)
+def one_member_for_operator(large: Largest, route: Route) -> Iterator[Event]:
+    [(user_id,)] = large.execute(f"{INSERT_USERS} RETURNING id", large=LARGE, rows=1)
+    yield large.as_operator(large.sample_of(route, user_id=str(user_id)))
 
 
 @largest("POST /events")
