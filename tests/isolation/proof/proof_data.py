@@ -38,6 +38,12 @@ INSERT_SESSION = """
 INSERT_REFRESH_TOKEN = """
     INSERT INTO refresh_tokens (organization_id, digest, session_id, created_at) VALUES (%s, %s, %s, now())
 """
+# A member without a credential, which calls may change and remove.
+INSERT_INVITED = """
+    INSERT INTO users (id, organization_id, email, role, status)
+    VALUES (%s, %s, 'invited@x.example', 'viewer', 'invited')
+"""
+LIFT_LIMIT_OF_USERS = 'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited"}\''
 INVALIDATE_KEY = {
     "revoked": "UPDATE api_keys SET revoked_at = now() WHERE digest = %s",
     "expired": "UPDATE api_keys SET expires_at = now() - interval '1 minute' WHERE digest = %s",
@@ -135,6 +141,8 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     plant_canaries(databases, canaries, list(names))
     _make_usable(databases, used)
     refresh_tokens = {each: _add_session(databases, each) for each in names}
+    with superuser(databases) as conn:
+        conn.execute(LIFT_LIMIT_OF_USERS)
     return ProofData(
         organizations=tuple(
             replace(
@@ -186,6 +194,7 @@ def _create_credentials(databases: Databases, provisioned: Provisioned) -> list[
         for role, user_id in members.items():
             if role != ADMIN_ROLE:
                 conn.execute(INSERT_USER, (user_id, organization_id, f"{role}@x.example", role))
+        conn.execute(INSERT_INVITED, (uuid4(), organization_id))
     keys = {"write key": provisioned.write_key, "secret key": provisioned.secret_key}
     keys |= _insert_keys(databases, organization_id, provisioned.app_id)
     tokens = _Tokens(databases.servers.credentials.signing_key, organization_id)
@@ -302,8 +311,10 @@ def _organization(
         [(subdomain, gateway_key)] = conn.execute(statement, (organization_id,)).fetchall()
         row_ids = {}
         for table in filter(_has_uuid, discover_tables(conn)):
+            order = "status = 'invited' DESC, role DESC" if table.name == "users" else "1"
             statement = f"""
-                SELECT id::text FROM {table.name} WHERE {table.tenant_column} = %s AND id::text <> ALL (%s) LIMIT 1
+                SELECT id::text FROM {table.name} WHERE {table.tenant_column} = %s AND id::text <> ALL (%s)
+                ORDER BY {order} LIMIT 1
             """
             for (row_id,) in conn.execute(statement.encode(), (organization_id, list(used))):
                 row_ids[table.name] = row_id

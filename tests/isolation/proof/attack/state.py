@@ -1,6 +1,7 @@
 """The state that calls change, put back so that every call meets the same deployment."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tests.isolation.proof.discovery.tables import discover_tables
 
 # Tables that a list shows and to which calls add rows.
-GROWING_TABLES = ("audit_log", "erasures", "exports")
+GROWING_TABLES = ("audit_log", "erasures", "exports", "one_time_tokens", "users")  # referring tables first
 # Tables whose rows calls add, end or remove. A key refers to its app, so keys are deleted first.
 MANAGED_TABLES = ("api_keys", "apps")
 GROWING_KEYS = (*MANAGED_TABLES, "platform_keys")
@@ -33,7 +34,11 @@ OWNED = sql.SQL("organization_id = {owner}")
 ANY_OWNER = sql.SQL("true")
 LIST_ROWS = sql.SQL("SELECT id FROM {table}")
 DELETE_NEW_ROWS = sql.SQL("DELETE FROM {table} WHERE id <> ALL ({kept}::uuid[])")
-SET_ROW_STATUS = sql.SQL("UPDATE {table} SET status = {status} WHERE status <> {status}")
+SET_ROW_STATUS = sql.SQL("""
+    UPDATE {table} SET status = {status} WHERE status <> {status} AND id <> ALL ({others}::uuid[])
+""")
+LIST_OTHER_STATUSES = sql.SQL("SELECT status, array_agg(id) FROM {table} WHERE status <> {status} GROUP BY status")
+SET_OTHER_STATUS = sql.SQL("UPDATE {table} SET status = {status} WHERE status <> {status} AND id = ANY ({ids}::uuid[])")
 LIST_SESSIONS = "SELECT id FROM sessions"
 LIST_TOKENS = "SELECT digest FROM refresh_tokens"
 RESTORE_SESSIONS = sql.SQL("""
@@ -91,7 +96,7 @@ class DeploymentState:
         return RESTORE_SESSIONS.format(**kept)
 
     def restore_rows(self) -> None:
-        """Set each row to its table's first status, and delete rows that calls have added to lists.
+        """Set each row to the status that it had at first, and delete rows that calls have added to lists.
 
         A call that uses something up (a pending export, say) does not take it from the next one.
         """
@@ -119,10 +124,11 @@ class DeploymentState:
         """Return all statements as one, because it runs before each of thousands of requests."""
         deletions = [self._compose_deletion(sql.Identifier(table)) for table in GROWING_TABLES]
         updates = [
-            SET_ROW_STATUS.format(table=sql.Identifier(table.name), status=sql.Literal(column.allowed_values[0]))
+            update
             for table in discover_tables(self._conn)
             for column in table.columns
             if column.name == "status" and column.allowed_values
+            for update in self._compose_updates(sql.Identifier(table.name), column.allowed_values[0])
         ]
         return sql.SQL("; ").join([*deletions, *updates, self._compose_keys(None)])
 
@@ -144,6 +150,15 @@ class DeploymentState:
     def _list_ends(self, table: str) -> str:
         [(ends,)] = self._conn.execute(LIST_ENDS.format(table=table).encode()).fetchall()
         return json.dumps(ends)
+
+    def _compose_updates(self, table: sql.Identifier, first: str) -> Iterator[sql.Composed]:
+        """Yield the statements that set the rows of *table* to their present status, of most the *first* one."""
+        status = sql.Literal(first)
+        others = self._conn.execute(LIST_OTHER_STATUSES.format(table=table, status=status)).fetchall()
+        ids = [row for _, rows in others for row in rows]
+        yield SET_ROW_STATUS.format(table=table, status=status, others=sql.Literal(ids))
+        for other, rows in others:
+            yield SET_OTHER_STATUS.format(table=table, status=sql.Literal(other), ids=sql.Literal(rows))
 
     def _compose_deletion(self, table: sql.Identifier) -> sql.Composed:
         kept = [row for (row,) in self._conn.execute(LIST_ROWS.format(table=table))]
