@@ -7,7 +7,13 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.errors import ConflictError, ErasedError, LastSuperAdminError
+from tenancy.errors import (
+    ConflictError,
+    ErasedError,
+    IdempotencyKeyReusedError,
+    LastSuperAdminError,
+    RequestInProgressError,
+)
 from tenancy.gateway.answer_types import PageAnswer
 from tenancy.gateway.answers import answers
 from tenancy.gateway.documents.members import (
@@ -17,6 +23,7 @@ from tenancy.gateway.documents.members import (
     member_document,
     report_unpublished_member,
 )
+from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import Cursor, Id, WholeNumber
 from tenancy.gateway.resolver import api, operator_of, request_of, tenant_of
@@ -34,9 +41,9 @@ from tenancy.wiring import Wiring
 
 DISABLE = MembershipChange(status=MemberStatus.DISABLED)
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
+settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "UPGRADE_URL")
 wiring = Wiring(settings)
-platform_db = wiring.platform_database
+platform_db, encryptor = wiring.platform_database, wiring.encryptor
 targets = OutboxTargets(redis=wiring.publication_redis)
 app = api()
 
@@ -55,17 +62,18 @@ def list_own(
 
 @app.post("/users")
 @for_tenants(USERS_WRITE)
-@answers(MemberAnswer, ConflictError, status=HTTPStatus.CREATED)
-def invite(body: NewMember) -> tuple[dict[str, Any], int]:
+@answers(MemberAnswer, ConflictError, IdempotencyKeyReusedError, RequestInProgressError, status=HTTPStatus.CREATED)
+def invite(body: NewMember, idempotency_key: IdempotencyKey = None) -> tuple[dict[str, Any], int]:
     """Invite a member by mail."""
     tenant, now = tenant_of(app), datetime.now(UTC)
     member = invite_member(
         platform_db,
+        encryptor,
         tenant.organization_id,
-        email=body.email,
-        role=body.role,
+        body.invitation(),
         permissions=tenant.scopes,
         actor=actor_of(request_of(app), tenant),
+        idempotency_key=idempotency_key,
         now=now,
     )
     return member_document(member), HTTPStatus.CREATED

@@ -20,6 +20,7 @@ from tests.handlers.requests import (
     problem_of,
     sample,
     with_body,
+    with_headers,
     with_path,
     with_query,
 )
@@ -165,6 +166,17 @@ def test_user_past_the_limit_is_402(members: Function, acme: Provisioned) -> Non
 
     problem = problem_of(members(request), request, 402, "quota_exceeded")
     assert (problem["metric"], problem["limit"], problem["used"]) == ("users", 5, 5)
+
+
+def test_repeated_invitation_gets_the_same_answer(members: Function, acme: Provisioned) -> None:
+    request = with_headers(request_of("invite", tenant_of(acme), acme), idempotency_key="invite-1")
+
+    answers = [answer_of(members(request)) for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [201, 201]
+    assert answers[0].document == answers[1].document
+    other = with_body(request, {"email": ADDRESS, "role": "admin"})
+    problem_of(members(other), other, 422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize("case", ["invite", *WITH_ID])

@@ -13,10 +13,11 @@ from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, find_token
 from tenancy.rules.people.member import Role, StoredMember
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import AdmittedTenant, CallerKind
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.people.accept_invitation import accept_invitation
-from tenancy.use_cases.people.invite_member import invite_member
+from tenancy.use_cases.people.invite_member import Invitation, invite_member
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword
 from tests.given import NOW, PASSWORD, REGION, Databases, sold
 from tests.handlers.conftest import ACCOUNT
@@ -46,20 +47,30 @@ class People:
 
     databases: Databases
     targets: OutboxTargets
+    encryptor: Encryptor
     provisioned: Provisioned
 
     @property
     def organization_id(self) -> UUID:
         return self.provisioned.organization.id
 
-    def invite(self, email: str = ADDRESS, role: Role = Role.VIEWER, *, now: datetime = NOW) -> StoredMember:
+    def invite(
+        self,
+        email: str = ADDRESS,
+        role: Role = Role.VIEWER,
+        *,
+        permissions: frozenset[str] = PERMISSIONS,
+        idempotency_key: str | None = None,
+        now: datetime = NOW,
+    ) -> StoredMember:
         return invite_member(
             self.databases.platform,
+            self.encryptor,
             self.organization_id,
-            email=email,
-            role=role,
-            permissions=PERMISSIONS,
+            Invitation(email=email, role=role),
+            permissions=permissions,
             actor=admin_of(self.provisioned),
+            idempotency_key=idempotency_key,
             now=now,
         )
 

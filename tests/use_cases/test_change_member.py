@@ -17,6 +17,7 @@ from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.people.member import MembershipChange, MemberStatus, Role, StoredMember
 from tenancy.rules.permissions import PERMISSIONS, ROLES
 from tenancy.rules.tenant import CallerKind
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.users import count_active_super_admins, count_users
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -35,8 +36,8 @@ type Change = Callable[[People, UUID], ChangedMembership]
 
 
 @pytest.fixture
-def people(databases: Databases, targets: OutboxTargets, acme: Provisioned) -> People:
-    return People(databases=databases, targets=targets, provisioned=acme)
+def people(databases: Databases, targets: OutboxTargets, encryptor: Encryptor, acme: Provisioned) -> People:
+    return People(databases=databases, targets=targets, encryptor=encryptor, provisioned=acme)
 
 
 def change(

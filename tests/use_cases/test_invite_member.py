@@ -8,7 +8,14 @@ from datetime import timedelta
 import pytest
 
 from scripts.stack import postgres
-from tenancy.errors import ConflictError, ForbiddenError, InvalidError, QuotaExceededError, UnauthenticatedError
+from tenancy.errors import (
+    ConflictError,
+    ForbiddenError,
+    IdempotencyKeyReusedError,
+    InvalidError,
+    QuotaExceededError,
+    UnauthenticatedError,
+)
 from tenancy.rules.durations import INVITATION_LIFETIME
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.people.member import MemberStatus, Role, StoredMember
@@ -16,11 +23,12 @@ from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
 from tenancy.rules.permissions import PERMISSIONS, USERS_WRITE
 from tenancy.rules.tenant import CallerKind
 from tenancy.rules.tiers import QUOTAS, Tier
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.organizations.provision import HASHER, Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.people.change_member import remove_member
-from tenancy.use_cases.people.invite_member import invite_again, invite_member
+from tenancy.use_cases.people.invite_member import invite_again
 from tests.given import API_URL, NOW, PASSWORD, Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.people import ADDRESS, People, admin_of, mail_texts, mailed_tokens
@@ -29,8 +37,8 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def people(databases: Databases, targets: OutboxTargets, acme: Provisioned) -> People:
-    return People(databases=databases, targets=targets, provisioned=acme)
+def people(databases: Databases, targets: OutboxTargets, encryptor: Encryptor, acme: Provisioned) -> People:
+    return People(databases=databases, targets=targets, encryptor=encryptor, provisioned=acme)
 
 
 def send_again(people: People, member: StoredMember) -> StoredMember:
@@ -251,21 +259,33 @@ def test_invited_members_count_against_the_limit(people: People) -> None:
 
 
 def test_caller_invites_with_no_more_permissions_than_its_own(people: People) -> None:
-    def invite(role: Role) -> StoredMember:
-        return invite_member(
-            people.databases.platform,
-            people.organization_id,
-            email=ADDRESS,
-            role=role,
-            permissions=frozenset({USERS_WRITE, "stats:read", "usage:read"}),
-            actor=admin_of(people.provisioned),
-            now=NOW,
-        )
+    permissions = frozenset({USERS_WRITE, "stats:read", "usage:read"})
 
     for role in (Role.SUPER_ADMIN, Role.ADMIN, Role.ANALYST):
         with pytest.raises(ForbiddenError, match=r"lacks: .*audit:read"):
-            invite(role)
-    assert invite(Role.VIEWER).role is Role.VIEWER
+            people.invite(role=role, permissions=permissions)
+
+    assert people.invite(role=Role.VIEWER, permissions=permissions).role is Role.VIEWER
+
+
+def test_repeated_request_invites_once(people: People) -> None:
+    answers = [people.invite(idempotency_key="key-1") for _ in range(2)]
+    people.sweep()
+
+    assert answers[0] == answers[1]
+    assert len(mailed_tokens(ADDRESS)) == 1
+    with pytest.raises(IdempotencyKeyReusedError):
+        people.invite(role=Role.ADMIN, idempotency_key="key-1")
+
+
+def test_repeated_request_invites_a_removed_member_once(people: People) -> None:
+    member = people.join()
+    remove(people, member)
+
+    answers = [people.invite(idempotency_key="key-1") for _ in range(2)]
+
+    assert {answer.id for answer in answers} == {member.id}
+    assert [action for action, *_ in people.actions()].count("member.invited") == 2
 
 
 @pytest.mark.parametrize("status", ["deleted", "erasing"])

@@ -17,6 +17,7 @@ from tenancy.rules.durations import PASSWORD_RESET_LIFETIME
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, RESET_MAILS_AN_HOUR
 from tenancy.rules.tenant import CallerKind
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.use_cases.organizations.provision import HASHER, Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword
@@ -34,8 +35,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def people(databases: Databases, targets: OutboxTargets, acme: Provisioned) -> People:
-    return People(databases=databases, targets=targets, provisioned=acme)
+def people(databases: Databases, targets: OutboxTargets, encryptor: Encryptor, acme: Provisioned) -> People:
+    return People(databases=databases, targets=targets, encryptor=encryptor, provisioned=acme)
 
 
 def request(people: People, email: str = ADMIN, *, now: datetime = NOW) -> None:

@@ -11,6 +11,7 @@ from tenancy.gateway.times import format_time
 from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.people.member import PRESENT, MembershipChange, MemberStatus, Role, StoredMember
 from tenancy.use_cases.people.change_member import ChangedMembership
+from tenancy.use_cases.people.invite_member import Invitation
 
 SETTABLE: Final = frozenset({MemberStatus.ACTIVE, MemberStatus.DISABLED})
 
@@ -38,6 +39,10 @@ class NewMember(BaseModel):
         AfterValidator(parse_address),
     ]
     role: Role
+
+    def invitation(self) -> Invitation:
+        """Return the invitation."""
+        return Invitation(email=self.email, role=self.role)
 
 
 class MemberPatch(BaseModel):

@@ -22,9 +22,6 @@ COUNT_USERS: Final = "SELECT count(*) FROM users WHERE organization_id = %s AND 
 COUNT_ACTIVE_SUPER_ADMINS: Final = """
     SELECT count(*) FROM users WHERE organization_id = %s AND role = 'super_admin' AND status = 'active'
 """
-FIND_USER: Final = """
-    SELECT id, email, name, role, status, created_at FROM users WHERE organization_id = %s AND id = %s
-"""
 LOCK_USER: Final = """
     SELECT id, email, name, role, status, created_at FROM users WHERE organization_id = %s AND id = %s
     FOR NO KEY UPDATE
@@ -81,12 +78,6 @@ def count_active_super_admins(conn: Connection, organization_id: UUID) -> int:
     """Return the number of active members with the role super_admin."""
     [(count,)] = conn.execute(COUNT_ACTIVE_SUPER_ADMINS, (organization_id,))
     return int(count)
-
-
-def find_user(conn: Connection, organization_id: UUID, user_id: UUID) -> StoredMember | None:
-    """Return the user with any status, or None without one."""
-    with conn.cursor(row_factory=kwargs_row(_member)) as cursor:
-        return cursor.execute(FIND_USER, (organization_id, user_id)).fetchone()
 
 
 def lock_user(conn: Connection, organization_id: UUID, user_id: UUID) -> StoredMember | None:
