@@ -79,6 +79,9 @@ TAKEN: Mapping[str, Takes] = {
     "POST /auth/logout-all": NOTHING,
     "GET /me": NOTHING,
     "PATCH /me": Takes(body=("name", "password", "current_password")),
+    "POST /users/accept": Takes(body=("token", "password", "name")),
+    "POST /auth/password-reset": Takes(body=("email", "organization")),
+    "POST /auth/password-reset/confirm": Takes(body=("token", "password")),
     "GET /users": Takes(query=PAGE),
     "POST /users": Takes(body=("email", "role")),
     "PATCH /users/{user_id}": Takes(body=("role", "status")),
@@ -158,7 +161,7 @@ class PlainBody:
 
 def largest_body(request: GatewayRequest) -> int:
     """Return the size of the largest body that the route takes."""
-    is_public = request.route.path.startswith("/auth/") and not request.route.has_authorizer
+    is_public = request.route.path.startswith(("/auth/", "/users/")) and not request.route.has_authorizer
     return MAX_PUBLIC_BODY_BYTES if is_public else MAX_BODY_BYTES
 
 

@@ -16,19 +16,20 @@ from tenancy.rules.tenant import AdmittedTenant, CallerKind
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
-from tenancy.use_cases.people.accept_invitation import accept_invitation
+from tenancy.use_cases.people.accept_invitation import JoinedMember, accept_invitation
 from tenancy.use_cases.people.invite_member import Invitation, invite_member
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword
 from tests.given import NOW, PASSWORD, REGION, Databases, sold
 from tests.handlers.conftest import ACCOUNT
 from tests.handlers.functions import superuser
+from tests.use_cases.session_requests import sign
 
 ADDRESS = "new.member@acme.example"
 TOKEN = re.compile(r"ot_[0-9A-Za-z]+")
 SOURCE = {"request_id": "request-2", "source_address": "203.0.113.20"}
 LIST_ACTIONS = """
     SELECT action, target, actor_kind, actor_id FROM audit_log
-    WHERE organization_id = %s AND action !~ '^organization' ORDER BY occurred_at, action
+    WHERE organization_id = %s AND action !~ '^(organization|session)' ORDER BY occurred_at, action
 """
 EPOCHS = """
     SELECT o.token_epoch::text || '.' || u.token_epoch::text FROM users AS u
@@ -79,8 +80,12 @@ class People:
         run_due_entries(self.databases.platform, self.targets, now=now)
 
     def accept(self, token: OpaqueToken, *, now: datetime = NOW, password: str = PASSWORD) -> StoredMember:
+        return self.log_in(token, now=now, password=password).member
+
+    def log_in(self, token: OpaqueToken, *, now: datetime = NOW, password: str = PASSWORD) -> JoinedMember:
+        """Accept the invitation of a token, which also logs the member in."""
         chosen = ChosenPassword(token=token, password=password, name="New Member", **SOURCE)
-        return accept_invitation(self.databases.platform, self.targets, chosen, now=now)
+        return accept_invitation(self.databases.platform, self.targets, sign, chosen, now=now)
 
     def join(self, email: str = ADDRESS, role: Role = Role.VIEWER, *, now: datetime = NOW) -> StoredMember:
         """Invite a person, and accept the invitation with the token of its mail."""

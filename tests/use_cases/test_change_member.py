@@ -108,6 +108,18 @@ def test_sweep_revokes_tokens_if_the_request_dies(people: People, admit: Admit, 
     assert admit(tenant).verdict is AdmissionVerdict.UNAUTHENTICATED
 
 
+@CHANGES
+def test_sessions_of_a_changed_member_end(people: People, make: Change) -> None:
+    people.invite(role=Role.ADMIN)
+    people.sweep()
+    member = people.log_in(mailed_tokens(ADDRESS)[-1]).member
+
+    make(people, member.id)
+
+    with superuser(people.databases) as conn:
+        assert conn.execute("SELECT ended_at FROM sessions").fetchall() == [(NOW,)]
+
+
 def test_new_tokens_of_a_member_are_admitted_at_once(people: People, admit: Admit) -> None:
     """The revocation of its older tokens is still in Redis."""
     member = people.join(role=Role.ADMIN)

@@ -18,6 +18,7 @@ from tenancy.errors import (
 )
 from tenancy.rules.durations import INVITATION_LIFETIME
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
+from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.people.member import MemberStatus, Role, StoredMember
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
 from tenancy.rules.permissions import PERMISSIONS, USERS_WRITE
@@ -25,7 +26,7 @@ from tenancy.rules.tenant import CallerKind
 from tenancy.rules.tiers import QUOTAS, Tier
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.client import Database
-from tenancy.use_cases.organizations.provision import HASHER, Provisioned
+from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.people.change_member import remove_member
 from tenancy.use_cases.people.invite_member import invite_again
@@ -83,6 +84,19 @@ def test_accepted_invitation_makes_an_active_member(people: People) -> None:
         ("member.invited", str(member.id), CallerKind.PERSON, people.provisioned.admin_user_id),
         ("member.joined", str(member.id), CallerKind.PERSON, member.id),
     ]
+
+
+def test_accepted_invitation_starts_a_session(people: People) -> None:
+    people.invite()
+    people.sweep()
+
+    joined = people.log_in(mailed_tokens(ADDRESS)[-1])
+
+    with superuser(people.databases) as conn:
+        [(user_id, ended_at)] = conn.execute("SELECT user_id, ended_at FROM sessions").fetchall()
+        [(digest,)] = conn.execute("SELECT digest FROM refresh_tokens").fetchall()
+    assert (user_id, ended_at, digest) == (joined.member.id, None, joined.tokens.refresh_token.digest)
+    assert str(joined.member.id) in joined.tokens.access_token
 
 
 def test_mail_gives_the_token_and_the_call(people: People) -> None:

@@ -15,10 +15,11 @@ from tenancy.errors import InvalidError, UnauthenticatedError
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.durations import PASSWORD_RESET_LIFETIME
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
+from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, RESET_MAILS_AN_HOUR
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.encryptor import Encryptor
-from tenancy.use_cases.organizations.provision import HASHER, Provisioned
+from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword
 from tenancy.use_cases.people.reset_password import confirm_password_reset, request_password_reset

@@ -31,6 +31,16 @@ ADMIN_ROLE = "super_admin"
 OPERATOR_KIND, ANONYMOUS_KIND = "operator", "anonymous"
 INSERT_USER = "INSERT INTO users (id, organization_id, email, role) VALUES (%s, %s, %s, %s)"
 SESSION_EMAIL = "session@x.example"
+# The samples with a one-time token, and the members that it belongs to: their role, status and the token's purpose.
+SAMPLES_WITH_TOKENS = {
+    "accept": ("accepting@x.example", "invited", "invitation"),
+    "confirm_reset": ("resetting@x.example", "active", "password_reset"),
+}
+INSERT_MEMBER = "INSERT INTO users (id, organization_id, email, role, status) VALUES (%s, %s, %s, 'analyst', %s)"
+INSERT_ONE_TIME_TOKEN = """
+    INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, digest, created_at, expires_at)
+    VALUES (%s, %s, %s, %s, %s, now(), now() + interval '1 day')
+"""
 INSERT_SESSION = """
     INSERT INTO sessions (organization_id, id, user_id, organization_epoch, created_at, refreshed_at, expires_at)
     VALUES (%s, %s, %s, 0, now(), now(), now() + interval '30 days')
@@ -87,7 +97,8 @@ class ProofOrganization:
     """An organization, and the identifiers by which a request can name it.
 
     *row_ids* has the id of one row for each table, *cursors* the next page of its own lists by call. The member with
-    *email* logs in with `PASSWORD`, and has a session with *refresh_token*.
+    *email* logs in with `PASSWORD`, and has a session with *refresh_token*. *one_time_tokens* has its own
+    token in place of each one of a sample.
     """
 
     name: str
@@ -98,6 +109,7 @@ class ProofOrganization:
     write_key: ApiKey
     email: str = ""
     refresh_token: str = ""
+    one_time_tokens: Mapping[str, str] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
 
 
@@ -141,6 +153,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     plant_canaries(databases, canaries, list(names))
     _make_usable(databases, used)
     refresh_tokens = {each: _add_session(databases, each) for each in names}
+    one_time_tokens = {each: _add_one_time_tokens(databases, each) for each in names}
     with superuser(databases) as conn:
         conn.execute(LIFT_LIMIT_OF_USERS)
     return ProofData(
@@ -149,6 +162,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 _organization(databases, each, names[each], write_keys[each], used),
                 email=SESSION_EMAIL,
                 refresh_token=refresh_tokens[each],
+                one_time_tokens=one_time_tokens[each],
             )
             for each in names
         ),
@@ -204,6 +218,19 @@ def _create_credentials(databases: Databases, provisioned: Provisioned) -> list[
         tokens.sign(ADMIN_ROLE, admin_id, invalid="expired token", issued_before=2 * TOKEN_LIFETIME),
         *(_key_credential(organization_id, kind, key) for kind, key in keys.items()),
     ]
+
+
+def _add_one_time_tokens(databases: Databases, organization_id: UUID) -> dict[str, str]:
+    """Add members with a one-time token each. Return the tokens by the text in the sample that they replace."""
+    tokens = {}
+    with superuser(databases) as conn:
+        for name, (email, status, purpose) in SAMPLES_WITH_TOKENS.items():
+            user_id, token = uuid4(), generate_token(TokenType.ONE_TIME, organization_id)
+            sample = json.loads((ROOT / "events/identity" / f"{name}.json").read_text())
+            conn.execute(INSERT_MEMBER, (user_id, organization_id, email, status))
+            conn.execute(INSERT_ONE_TIME_TOKEN, (organization_id, uuid4(), user_id, purpose, token.digest))
+            tokens[json.loads(sample["body"])["token"]] = token.text
+    return tokens
 
 
 def _add_session(databases: Databases, organization_id: UUID) -> str:

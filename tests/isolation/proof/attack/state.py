@@ -47,8 +47,16 @@ RESTORE_SESSIONS = sql.SQL("""
     UPDATE refresh_tokens SET used_at = NULL, successor = NULL WHERE successor IS NOT NULL;
     UPDATE sessions SET ended_at = NULL, expires_at = created_at + interval '30 days', refreshed_at = created_at
     WHERE ended_at IS NOT NULL OR refreshed_at <> created_at;
-    UPDATE users SET token_epoch = 0 WHERE token_epoch <> 0
+    UPDATE users SET token_epoch = 0 WHERE token_epoch <> 0;
+    DELETE FROM one_time_tokens WHERE id <> ALL ({one_time_tokens}::uuid[]);
+    UPDATE one_time_tokens AS t SET digest = k.digest, expires_at = k.expires_at
+    FROM unnest({one_time_tokens}::uuid[], {one_time_digests}::bytea[], {one_time_ends}::timestamptz[])
+        AS k (id, digest, expires_at)
+    WHERE t.id = k.id AND (t.digest, t.expires_at) IS DISTINCT FROM (k.digest, k.expires_at);
+    UPDATE users SET status = 'invited' WHERE id = ANY ({invited}::uuid[]) AND status <> 'invited'
 """)
+LIST_ONE_TIME_TOKENS = "SELECT id, digest, expires_at FROM one_time_tokens"
+LIST_INVITED = "SELECT id FROM users WHERE status = 'invited'"
 SET_ORGANIZATION_STATUS = sql.SQL("""
     UPDATE organizations SET status = {status}, token_epoch = 0;
     DELETE FROM audit_log WHERE action = {action};
@@ -92,6 +100,13 @@ class DeploymentState:
         kept = {
             "sessions": sql.Literal([row for (row,) in self._conn.execute(LIST_SESSIONS)]),
             "digests": sql.Literal([row for (row,) in self._conn.execute(LIST_TOKENS)]),
+        }
+        ids, digests, ends = zip(*self._conn.execute(LIST_ONE_TIME_TOKENS), strict=True)
+        kept |= {
+            "one_time_tokens": sql.Literal(list(ids)),
+            "one_time_digests": sql.Literal(list(digests)),
+            "one_time_ends": sql.Literal(list(ends)),
+            "invited": sql.Literal([row for (row,) in self._conn.execute(LIST_INVITED)]),
         }
         return RESTORE_SESSIONS.format(**kept)
 

@@ -32,6 +32,7 @@ NOT_EXPORTED: Final[Mapping[str, str]] = MappingProxyType(
         "organization_names": "a copy of columns of organizations",
         "deletion_certificates": "of organizations that are erased",
         "one_time_tokens": "digests of secrets that expire within days",
+        "refresh_tokens": "digests of secrets; the sessions are exported",
     }
 )
 FIND_ORGANIZATION: Final = """

@@ -17,6 +17,7 @@ from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.one_time_tokens import end_one_time_tokens
 from tenancy.stores.postgres.seats import lock_seats
+from tenancy.stores.postgres.sessions import end_sessions
 from tenancy.stores.postgres.users import count_active_super_admins, lock_user, update_user, update_user_removed
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
@@ -94,6 +95,7 @@ def remove_member(
         before = _lock_changeable(conn, organization_id, user_id, permissions)
         _require_super_admin(conn, organization_id, before, None)
         update_user_removed(conn, organization_id, user_id)
+        end_sessions(conn, organization_id, user_id, now=now)
         end_one_time_tokens(conn, organization_id, user_id, now=now)
         insert_audit_record(conn, organization_id, AuditRecord.done(REMOVED, str(user_id), actor, now=now))
         publication = enqueue_credential_publication(conn, organization_id, user_id, now=now)
@@ -125,6 +127,7 @@ def _update(
     conn: Connection, organization_id: UUID, before: StoredMember, after: StoredMember, actor: Actor, *, now: datetime
 ) -> None:
     update_user(conn, organization_id, before.id, role=after.role, status=after.status)
+    end_sessions(conn, organization_id, before.id, now=now)
     if after.status is not before.status:
         end_one_time_tokens(conn, organization_id, before.id, now=now)
     for action, target in _actions(before, after):

@@ -8,6 +8,7 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.opaque_tokens import OpaqueToken
 from tenancy.rules.organization import CHANGEABLE, OwnOrganization
+from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.passwords import require_password
 from tenancy.rules.people.member import StoredMember
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TokenPurpose
@@ -16,7 +17,6 @@ from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.one_time_tokens import find_token_of_digest
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
 from tenancy.stores.postgres.users import lock_user
-from tenancy.use_cases.organizations.provision import HASHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.one_time_tokens import delete_ended_tokens, end_one_time_tokens, insert_reset
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
+from tenancy.stores.postgres.sessions import end_sessions
 from tenancy.stores.postgres.users import update_password
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
 from tenancy.use_cases.outbox.enqueue_mail import enqueue_token_mail
@@ -84,6 +85,7 @@ def confirm_password_reset(
     with platform_db.tenant_transaction(organization_id) as conn:
         member = prove_member(conn, chosen.token, PURPOSE, now=now)
         update_password(conn, organization_id, member.id, password_hash=password_hash)
+        end_sessions(conn, organization_id, member.id, now=now)
         end_one_time_tokens(conn, organization_id, member.id, now=now)
         record = AuditRecord.done(RESET, str(member.id), chosen.actor_of(member), now=now)
         insert_audit_record(conn, organization_id, record)
