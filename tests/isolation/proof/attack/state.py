@@ -10,15 +10,17 @@ import redis
 from psycopg import sql
 
 from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.people.member import MemberStatus
 from tenancy.use_cases.deletion.delete import DELETED
 from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tests.isolation.proof.discovery.tables import discover_tables
 
 # Tables that a list shows and to which calls add rows.
-GROWING_TABLES = ("audit_log", "erasures", "exports", "one_time_tokens", "users")  # referring tables first
+GROWING_TABLES = ("audit_log", "erasures", "exports")
 # Tables whose rows calls add, end or remove. A key refers to its app, so keys are deleted first.
 MANAGED_TABLES = ("api_keys", "apps")
 GROWING_KEYS = (*MANAGED_TABLES, "platform_keys")
+PEOPLE_TABLES = ("one_time_tokens", "users")  # referring tables first
 LIST_ENDS = """
     SELECT coalesce(jsonb_agg(to_jsonb(k)), '[]')
     FROM (SELECT id, expires_at, revoked_at, replaced_by FROM {table}) AS k
@@ -77,6 +79,7 @@ class DeploymentState:
         self._ends: dict[str, str] | None = None
         self._kept: dict[str, sql.Composed] = {}
         self._managed: dict[UUID | None, sql.Composed] = {}
+        self._members: list[sql.Composed] = []
         self._restored_sessions: sql.Composed | None = None
 
     def reset_rate_limits(self) -> None:
@@ -120,7 +123,7 @@ class DeploymentState:
         self._conn.execute(self._restoration)
 
     def restore_keys(self, owner: UUID | None) -> None:
-        """Restore the apps and keys of *owner*, and for None those of all organizations and of the platform.
+        """Restore the apps, keys and members of *owner*, and for None those of all organizations and of the platform.
 
         Rows of other organizations stay as calls left them, so that a changed one is found.
         """
@@ -151,7 +154,9 @@ class DeploymentState:
         """Compose the restoration. The first call of this process is made before a call changes a key."""
         if self._ends is None:
             self._ends = {table: self._list_ends(table) for table in ("api_keys", "platform_keys")}
-            self._kept = {table: self._compose_deletion(sql.Identifier(table)) for table in GROWING_KEYS}
+            grown = (*GROWING_KEYS, *PEOPLE_TABLES)
+            self._kept = {table: self._compose_deletion(sql.Identifier(table)) for table in grown}
+            self._members = [*self._compose_updates(sql.Identifier("users"), MemberStatus.ACTIVE)]
         condition = ANY_OWNER if owner is None else OWNED.format(owner=sql.Literal(owner))
         tables = GROWING_KEYS if owner is None else MANAGED_TABLES
         restored = [
@@ -159,8 +164,9 @@ class DeploymentState:
             for table in tables
             if table != "apps"
         ]
-        deleted = [self._kept[table] + sql.SQL(" AND ") + condition for table in tables]
-        return sql.SQL("; ").join([*deleted, *restored, RESTORE_APPS.format(owner=condition)])
+        deleted = [self._kept[table] for table in (*tables, *PEOPLE_TABLES)]
+        owned = [statement + sql.SQL(" AND ") + condition for statement in (*deleted, *self._members)]
+        return sql.SQL("; ").join([*owned, *restored, RESTORE_APPS.format(owner=condition)])
 
     def _list_ends(self, table: str) -> str:
         [(ends,)] = self._conn.execute(LIST_ENDS.format(table=table).encode()).fetchall()
