@@ -55,7 +55,7 @@ RESTORE_SESSIONS = sql.SQL("""
     FROM unnest({one_time_tokens}::uuid[], {one_time_digests}::bytea[], {one_time_ends}::timestamptz[])
         AS k (id, digest, expires_at)
     WHERE t.id = k.id AND (t.digest, t.expires_at) IS DISTINCT FROM (k.digest, k.expires_at);
-    UPDATE users SET status = 'invited' WHERE id = ANY ({invited}::uuid[]) AND status <> 'invited'
+    UPDATE users SET status = 'invited' WHERE id = ANY ({invited}::uuid[]) AND status = 'active'
 """)
 LIST_ONE_TIME_TOKENS = "SELECT id, digest, expires_at FROM one_time_tokens"
 LIST_INVITED = "SELECT id FROM users WHERE status = 'invited'"
