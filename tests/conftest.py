@@ -47,6 +47,7 @@ from tests.aws_account import make_account
 from tests.database_pool import DatabasePool
 from tests.free_ports import free_port
 from tests.given import (
+    API_URL,
     EXPORTS_BUCKET,
     MIGRATIONS,
     PATIENCE_SECONDS,
@@ -218,6 +219,7 @@ def targets(aws: AwsAccount, counters: Redis) -> OutboxTargets:
         event_bus=EventBus(REGION, STACK_NAME),
         executions=Executions(REGION, aws.state_machine_arn),
         exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
+        api_url=API_URL,
     )
 
 

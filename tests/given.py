@@ -37,6 +37,7 @@ PATIENCE_SECONDS = 10.0  # time-out for Redis: long, because the machine may be 
 EXPORTS_BUCKET = "exports"
 DEAD_LETTERS_BUCKET = "dead-letters"
 SENDER = "no-reply@attribution.localhost"
+API_URL = "https://sdk.attribution.example/v1"
 NO_OVERRIDES: Overrides = {}
 PASSWORD = "correct horse battery staple"
 CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

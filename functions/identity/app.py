@@ -5,8 +5,10 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
 
+from aws_lambda_powertools import event_handler
 from aws_lambda_powertools.event_handler import Response as EmptyAnswer
 from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import SecretStr
 
 from tenancy.errors import (
     BODY,
@@ -19,6 +21,13 @@ from tenancy.errors import (
     UnauthenticatedError,
 )
 from tenancy.gateway.answers import answers
+from tenancy.gateway.documents.mailed_tokens import (
+    Acceptance,
+    ResetConfirmation,
+    ResetRequest,
+    chosen_password,
+    parse_token,
+)
 from tenancy.gateway.documents.me import (
     MeAnswer,
     MemberChange,
@@ -43,9 +52,13 @@ from tenancy.gateway.serve import serve
 from tenancy.gateway.session_cookie import is_of_console, remove_cookie, require_own_origin
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.access_tokens import TokenHolder
+from tenancy.rules.opaque_tokens import OpaqueToken
+from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
 from tenancy.rules.sessions import SessionMember
 from tenancy.settings import Settings
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.people.accept_invitation import accept_invitation
+from tenancy.use_cases.people.reset_password import confirm_password_reset, request_password_reset
 from tenancy.use_cases.sessions.attempts import AttemptCounter
 from tenancy.use_cases.sessions.end_sessions import log_out, log_out_everywhere
 from tenancy.use_cases.sessions.log_in import LogIn, log_in
@@ -87,20 +100,30 @@ def sign(member: SessionMember, session_id: UUID, *, now: datetime) -> str:
 @answers(TokensAnswer, UnauthenticatedError, ForbiddenError, TooManyAttemptsError, headers=TOKEN_HEADERS)
 def get_tokens(body: LogInBody) -> dict[str, Any]:
     """Log in with an e-mail address and a password."""
-    request, named = request_of(app), named_by(app, body.organization)
+    request = request_of(app)
     if is_of_console(request):
         require_own_origin(request, may_be_absent=True)
-    if named.is_missing:
-        errors = [FieldError(location=f"{BODY}/organization", code="missing", message=NO_ORGANIZATION)]
-        raise InvalidError(NO_ORGANIZATION, errors=errors)
     asked = LogIn(
-        organization_id=find_or_pretend(platform_db, named),
+        organization_id=find_organization(body.organization),
         email=body.address,
         password=body.password.get_secret_value(),
         request_id=request.request_id,
         source_address=request.source_address,
     )
     return tokens_document(request, log_in(platform_db, attempts, sign, asked, now=datetime.now(UTC)))
+
+
+def find_organization(organization: str | None) -> UUID:
+    """Return the id of the organization that the request names, *organization* in its body, or an id of none.
+
+    Raises:
+        InvalidError: the request names no organization.
+    """
+    named = named_by(app, organization)
+    if named.is_missing:
+        errors = [FieldError(location=f"{BODY}/organization", code="missing", message=NO_ORGANIZATION)]
+        raise InvalidError(NO_ORGANIZATION, errors=errors)
+    return find_or_pretend(platform_db, named)
 
 
 @app.post("/auth/refresh")
@@ -146,6 +169,57 @@ def end_all_sessions() -> EmptyAnswer[str]:
     is_published = log_out_everywhere(platform_db, targets, tenant, actor, now=datetime.now(UTC))
     report_revocation(tenant.organization_id, is_published=is_published)
     return EmptyAnswer(HTTPStatus.NO_CONTENT, body="")
+
+
+@app.post("/users/accept")
+@for_public
+@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, headers=TOKEN_HEADERS)
+def accept(body: Acceptance) -> dict[str, Any]:
+    """Accept an invitation with the one-time token of its mail, and log in."""
+    request = request_of(app)
+    if is_of_console(request):
+        require_own_origin(request, may_be_absent=True)
+    chosen = chosen_password(request, read_token(body.token), body.password, name=body.name)
+    return tokens_document(request, accept_invitation(platform_db, targets, sign, chosen, now=datetime.now(UTC)).tokens)
+
+
+@app.post("/auth/password-reset")
+@for_public
+@answers(None, status=HTTPStatus.ACCEPTED)
+def request_reset(body: ResetRequest) -> event_handler.Response[str]:
+    """Mail a one-time token to a member with a forgotten password. The answer is the same for every address."""
+    request = request_of(app)
+    request_password_reset(
+        platform_db,
+        find_organization(body.organization),
+        email=body.email,
+        request_id=request.request_id,
+        source_address=request.source_address,
+        now=datetime.now(UTC),
+    )
+    return event_handler.Response(HTTPStatus.ACCEPTED, body="")
+
+
+@app.post("/auth/password-reset/confirm")
+@for_public
+@answers(None, UnauthenticatedError, status=HTTPStatus.NO_CONTENT)
+def confirm_reset(body: ResetConfirmation) -> event_handler.Response[str]:
+    """Set a new password with the one-time token of a mail. All sessions of the member end."""
+    chosen = chosen_password(request_of(app), read_token(body.token), body.password)
+    confirm_password_reset(platform_db, targets, chosen, now=datetime.now(UTC))
+    return event_handler.Response(HTTPStatus.NO_CONTENT, body="")
+
+
+def read_token(text: SecretStr) -> OpaqueToken:
+    """Return *text* as a one-time token of the organization that the request means.
+
+    Raises:
+        UnauthenticatedError: it is no such token, or the request names another organization.
+    """
+    token = parse_token(text)
+    if not is_named(platform_db, named_by(app), token.organization_id):
+        raise UnauthenticatedError(REFUSED_TOKEN_TEXT)
+    return token
 
 
 @app.get("/me")

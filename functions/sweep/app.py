@@ -24,7 +24,9 @@ from tenancy.use_cases.schedule.sweep import SweepRun, sweep
 from tenancy.wiring import Wiring
 
 logger = Logger()
-settings = Settings.from_env("EXPORTS_BUCKET", "MAIL_FROM", "STATE_MACHINE_ARN", "UPGRADE_URL", "USAGE_PLANS_PATH")
+settings = Settings.from_env(
+    "API_HOST", "EXPORTS_BUCKET", "MAIL_FROM", "STATE_MACHINE_ARN", "UPGRADE_URL", "USAGE_PLANS_PATH"
+)
 wiring = Wiring(settings)
 platform_db = wiring.platform_database
 redis = wiring.redis(timeout_seconds=SWEEP_REDIS_TIMEOUT_SECONDS)
@@ -36,6 +38,7 @@ targets = OutboxTargets(
     executions=wiring.executions,
     exports=wiring.exports,
     upgrade_url=settings.upgrade_url,
+    api_url=wiring.api_url,
 )
 
 

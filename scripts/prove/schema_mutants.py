@@ -15,6 +15,14 @@ MUTANTS: Final = (
         caught_by=expected_tests.TABLE_RULES,
     ),
     Mutant(
+        name="the table of one-time tokens does not force row-level security",
+        safeguard="row-level security, forced",
+        file=f"{POSTGRES}/0025_one_time_tokens.sql",
+        old="ALTER TABLE one_time_tokens FORCE ROW LEVEL SECURITY;\n",
+        new="",
+        caught_by=expected_tests.TABLE_RULES,
+    ),
+    Mutant(
         name="the tenant_usage table does not enable row-level security",
         safeguard="row-level security, forced",
         file=f"{POSTGRES}/0003_tenant_usage.sql",

@@ -31,6 +31,22 @@ MUTANTS: Final = (
         caught_by=expected_tests.STATEMENTS_ALONE,
     ),
     Mutant(
+        name="the list of members does not filter by organization",
+        safeguard="the statement's own condition",
+        file=f"{CORE}/stores/postgres/users.py",
+        old="WHERE organization_id = %(organization_id)s AND status <> 'removed'",
+        new="WHERE %(organization_id)s IS NOT NULL AND status <> 'removed'",
+        caught_by=expected_tests.STATEMENTS_ALONE,
+    ),
+    Mutant(
+        name="the last super_admin is counted among all organizations",
+        safeguard="the statement's own condition",
+        file=f"{CORE}/stores/postgres/users.py",
+        old="WHERE organization_id = %s AND role = 'super_admin' AND status = 'active'",
+        new="WHERE %s::uuid IS NOT NULL AND role = 'super_admin' AND status = 'active'",
+        caught_by=expected_tests.STATEMENTS_ALONE,
+    ),
+    Mutant(
         name="the audit log's list does not filter by organization",
         safeguard="the statement's own condition",
         file=f"{CORE}/stores/postgres/audit_log.py",

@@ -79,6 +79,17 @@ TAKEN: Mapping[str, Takes] = {
     "POST /auth/logout-all": NOTHING,
     "GET /me": NOTHING,
     "PATCH /me": Takes(body=("name", "password", "current_password")),
+    "POST /users/accept": Takes(body=("token", "password", "name")),
+    "POST /auth/password-reset": Takes(body=("email", "organization")),
+    "POST /auth/password-reset/confirm": Takes(body=("token", "password")),
+    "GET /users": Takes(query=PAGE),
+    "POST /users": Takes(body=("email", "role")),
+    "PATCH /users/{user_id}": Takes(body=("role", "status")),
+    "DELETE /users/{user_id}": NOTHING,
+    "POST /users/{user_id}/invitation": NOTHING,
+    f"GET {ORGANIZATION}/users": Takes(query=PAGE, is_alias=True),
+    f"DELETE {ORGANIZATION}/users/{{user_id}}": NOTHING,
+    f"POST {ORGANIZATION}/users/{{user_id}}/invitation": NOTHING,
     "POST /exports": NOTHING,
     "GET /exports": Takes(query=PAGE),
     "GET /exports/{export_id}": Takes(query=PAGE),
@@ -150,7 +161,7 @@ class PlainBody:
 
 def largest_body(request: GatewayRequest) -> int:
     """Return the size of the largest body that the route takes."""
-    is_public = request.route.path.startswith("/auth/") and not request.route.has_authorizer
+    is_public = request.route.path.startswith(("/auth/", "/users/")) and not request.route.has_authorizer
     return MAX_PUBLIC_BODY_BYTES if is_public else MAX_BODY_BYTES
 
 

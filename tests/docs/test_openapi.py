@@ -29,6 +29,15 @@ HEALTHY: dict[str, Any] = {
 }
 MAX_SERVED_BYTES = 500_000  # a tenth of the largest answer
 NAMES = sorted(operations())
+# Public routes whose request may name an organization.
+OF_PEOPLE = {
+    "/auth/token",
+    "/auth/refresh",
+    "/auth/logout",
+    "/auth/password-reset",
+    "/auth/password-reset/confirm",
+    "/users/accept",
+}
 
 
 def operations_with(name: str) -> list[tuple[str, str]]:
@@ -81,7 +90,7 @@ def test_names_of_operations_are_unique() -> None:
 def test_operation_without_the_authorizer_has_no_401(method: str, path: str) -> None:
     operation = operations()[method, path]
     needs_credential = operation["security"] != []
-    checks_its_body = path in {"/auth/token", "/auth/refresh"}
+    checks_its_body = path in {"/auth/token", "/auth/refresh", "/auth/password-reset/confirm", "/users/accept"}
 
     assert ("401" in operation["responses"]) == (needs_credential or checks_its_body)
     assert ("403" in operation["responses"]) >= needs_credential
@@ -140,7 +149,7 @@ def test_operation_of_tenants_takes_their_organization(method: str, path: str) -
 
     is_taken = "X-Organization-ID" in {each["name"] for each in operation.get("parameters", [])}
 
-    names_one = "{writeKey}" in path or path in {"/auth/token", "/auth/refresh", "/auth/logout"}
+    names_one = "{writeKey}" in path or path in OF_PEOPLE
     assert is_taken == (schemes - {"platformKey"} != set() or names_one)
 
 

@@ -73,6 +73,14 @@ INSERT_SESSION = """
     INSERT INTO sessions (organization_id, id, user_id, organization_epoch, created_at, refreshed_at, expires_at)
     VALUES (%(organization_id)s, %(session_id)s, %(user_id)s, 0, now(), now(), now() + interval '1 day')
 """
+INSERT_MEMBER = """
+    INSERT INTO users (id, organization_id, email, role, status)
+    VALUES (%(user_id)s, %(organization_id)s, %(email)s, 'super_admin', %(status)s)
+"""
+INSERT_ONE_TIME_TOKEN = """
+    INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, digest, created_at, expires_at)
+    VALUES (%(organization_id)s, %(token_id)s, %(user_id)s, %(purpose)s, %(digest)s, now(), now() + interval '1 day')
+"""
 INSERT_REFRESH_TOKEN = """
     INSERT INTO refresh_tokens (organization_id, digest, session_id, created_at)
     VALUES (%(organization_id)s, %(digest)s, %(session_id)s, now())
@@ -111,6 +119,12 @@ INSERT_ERASURES = """
     SELECT gen_random_uuid(), %(organization_id)s, 'key', gen_random_uuid(), 'device_id', 'confirmed', %(large)s,
            %(large)s, %(large)s, %(large)s, now(), now(), now()
     FROM generate_series(1, %(rows)s)
+"""
+INSERT_USERS = """
+    INSERT INTO users (id, organization_id, email, name, role, status)
+    SELECT gen_random_uuid(), %(organization_id)s, lpad(n::text, 254, '"'), repeat(%(large)s, 255), 'super_admin',
+           'invited'
+    FROM generate_series(1, %(rows)s) AS n
 """
 INSERT_CERTIFICATES = """
     INSERT INTO deletion_certificates (id, organization_id, generation, issued_at, text, signature)
@@ -182,6 +196,14 @@ class Largest:
 
     def as_tenant(self, request: Event, **query: str) -> Event:
         return called_by(with_query(request, **query), tenant_of(self.acme))
+
+    def mail_token(self, status: str, purpose: str, email: str) -> str:
+        """Add a member with a one-time token, and return the token."""
+        token = generate_token(TokenType.ONE_TIME, self.acme.organization.id)
+        values = {"user_id": uuid4(), "token_id": uuid4(), "digest": token.digest}
+        self.execute(INSERT_MEMBER, status=status, email=email, **values)
+        self.execute(INSERT_ONE_TIME_TOKEN, purpose=purpose, **values)
+        return token.text
 
     def start_session(self) -> str:
         """Start a session of the first member, and return its refresh token."""
@@ -258,6 +280,24 @@ def refreshed(large: Largest, route: Route) -> Iterator[Event]:
 @largest("POST /auth/logout")
 def logged_out(large: Largest, route: Route) -> Iterator[Event]:
     yield with_body(large.sample_of(route), {"refresh_token": large.start_session()})
+
+
+@largest("POST /users/accept")
+def accepted(large: Largest, route: Route) -> Iterator[Event]:
+    """The access token has the member's address."""
+    token = large.mail_token("invited", "invitation", LONGEST_EMAIL)
+    yield with_body(large.sample_of(route), {"token": token, "password": PASSWORD, "name": LARGE * NAME_MAX_CHARACTERS})
+
+
+@largest("POST /auth/password-reset")
+def requested_reset(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.sample_of(route)
+
+
+@largest("POST /auth/password-reset/confirm")
+def confirmed_reset(large: Largest, route: Route) -> Iterator[Event]:
+    token = large.mail_token("active", "password_reset", LONGEST_EMAIL)
+    yield with_body(large.sample_of(route), {"token": token, "password": PASSWORD})
 
 
 @largest("GET /me", "PATCH /me", "POST /auth/logout-all")
@@ -597,6 +637,39 @@ def one_platform_key(large: Largest, route: Route) -> Iterator[Event]:
     large.execute("UPDATE platform_keys SET replaced_by = NULL")
     request = large.sample_of(route, platform_key_id=str(key_id))
     yield large.as_operator(with_body(request, {}) if route.method == "POST" else {**request, "body": None})
+
+
+@largest("GET /users")
+def own_members(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_USERS, large=LARGE, rows=MAX_PAGE + 1)
+    yield large.as_tenant(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("GET /organizations/{organization_id}/users")
+def members_for_operator(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_USERS, large=LARGE, rows=MAX_PAGE + 1)
+    yield large.as_operator(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /users")
+def new_member(large: Largest, route: Route) -> Iterator[Event]:
+    yield large.as_tenant(with_body(large.sample_of(route), {"email": LONGEST_EMAIL, "role": "super_admin"}))
+
+
+@largest("PATCH /users/{user_id}", "DELETE /users/{user_id}", "POST /users/{user_id}/invitation")
+def one_member(large: Largest, route: Route) -> Iterator[Event]:
+    [(user_id,)] = large.execute(f"{INSERT_USERS} RETURNING id", large=LARGE, rows=1)
+    request = large.sample_of(route, user_id=str(user_id))
+    yield large.as_tenant(with_body(request, {"role": "super_admin"}) if route.method == "PATCH" else request)
+
+
+@largest(
+    "DELETE /organizations/{organization_id}/users/{user_id}",
+    "POST /organizations/{organization_id}/users/{user_id}/invitation",
+)
+def one_member_for_operator(large: Largest, route: Route) -> Iterator[Event]:
+    [(user_id,)] = large.execute(f"{INSERT_USERS} RETURNING id", large=LARGE, rows=1)
+    yield large.as_operator(large.sample_of(route, user_id=str(user_id)))
 
 
 @largest("POST /events")

@@ -28,6 +28,9 @@ STRICT_WITHOUT_CREDENTIAL = frozenset(
         "/auth/token",
         "/auth/refresh",
         "/auth/logout",
+        "/auth/password-reset",
+        "/auth/password-reset/confirm",
+        "/users/accept",
     }
 )
 OF_MEMBERS = frozenset({"/me", "/auth/logout-all"})

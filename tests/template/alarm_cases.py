@@ -19,6 +19,7 @@ HTTP = (
     "DeadLetterRoutes",
     "Delete",
     "Audit",
+    "Members",
     "Privacy",
     "Keys",
     "Health",

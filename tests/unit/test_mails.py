@@ -1,5 +1,6 @@
 """Mails: each outbox kind of mail has a template, and no value can add a header."""
 
+import re
 import string
 
 import pytest
@@ -24,7 +25,7 @@ def test_mail_has_all_its_values(template: str) -> None:
     mail = render_mail(template, {"to": "admin@acme.example", **values})
 
     assert all(value in mail.subject + mail.text for value in values.values())
-    assert "{" not in mail.subject + mail.text
+    assert not re.search(r"\{\w*\}", mail.subject + mail.text)
 
 
 @pytest.mark.parametrize("name", ["Acme\r\nBcc: all@globex.example", "Acme\nSubject: other", "Acme\0"])

@@ -228,6 +228,21 @@ class NotDeletedError(Refusal):
     status, code, title = 409, "not_deleted", "Not Deleted"
 
 
+class LastSuperAdminError(Refusal):
+    """The member is the last active super_admin of the organization.
+
+    It cannot be disabled or removed, and keeps the role.
+    """
+
+    status, code, title = 409, "last_super_admin", "Last Super Admin"
+
+    def __init__(self) -> None:
+        """Tell how the change becomes possible."""
+        super().__init__(
+            "The member is the last active super_admin of the organization. Give another active member this role first."
+        )
+
+
 class RequestInProgressError(Refusal):
     """A request with the same `Idempotency-Key` still runs.
 

@@ -30,7 +30,7 @@ class Settings:
     *deletion_grace* is the period in which a deletion can be undone. *writer_wait* is the time that an erasure waits
     for writers. *recount_after* is the time between an erasure and its recount. *upgrade_url* is the page where an
     organization buys a larger tier, None without one. In *api_host* `{api_id}` stands for the id that API Gateway gave
-    the API.
+    the API, in a function whose template cannot refer to the API.
     """
 
     region: str

@@ -232,6 +232,12 @@ class Wiring:
 
         return Mailer(self.settings.region, self.settings.mail_from)
 
+    @property
+    def api_url(self) -> str:
+        """The start of each call of the API in mails. Only the local stack has no TLS."""
+        scheme = "https" if self.settings.aws_endpoint_url is None else "http"
+        return f"{scheme}://{self.settings.api_host}/v1"
+
     @cached_property
     def event_bus(self) -> "EventBus":
         """The default bus of EventBridge."""

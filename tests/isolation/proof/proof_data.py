@@ -31,6 +31,16 @@ ADMIN_ROLE = "super_admin"
 OPERATOR_KIND, ANONYMOUS_KIND = "operator", "anonymous"
 INSERT_USER = "INSERT INTO users (id, organization_id, email, role) VALUES (%s, %s, %s, %s)"
 SESSION_EMAIL = "session@x.example"
+# The samples with a one-time token, and the members that it belongs to: their role, status and the token's purpose.
+SAMPLES_WITH_TOKENS = {
+    "accept": ("accepting@x.example", "invited", "invitation"),
+    "confirm_reset": ("resetting@x.example", "active", "password_reset"),
+}
+INSERT_MEMBER = "INSERT INTO users (id, organization_id, email, role, status) VALUES (%s, %s, %s, 'analyst', %s)"
+INSERT_ONE_TIME_TOKEN = """
+    INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, digest, created_at, expires_at)
+    VALUES (%s, %s, %s, %s, %s, now(), now() + interval '1 day')
+"""
 INSERT_SESSION = """
     INSERT INTO sessions (organization_id, id, user_id, organization_epoch, created_at, refreshed_at, expires_at)
     VALUES (%s, %s, %s, 0, now(), now(), now() + interval '30 days')
@@ -38,6 +48,12 @@ INSERT_SESSION = """
 INSERT_REFRESH_TOKEN = """
     INSERT INTO refresh_tokens (organization_id, digest, session_id, created_at) VALUES (%s, %s, %s, now())
 """
+# A member without a credential, which calls may change and remove.
+INSERT_INVITED = """
+    INSERT INTO users (id, organization_id, email, role, status)
+    VALUES (%s, %s, 'invited@x.example', 'viewer', 'invited')
+"""
+LIFT_LIMIT_OF_USERS = 'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited"}\''
 INVALIDATE_KEY = {
     "revoked": "UPDATE api_keys SET revoked_at = now() WHERE digest = %s",
     "expired": "UPDATE api_keys SET expires_at = now() - interval '1 minute' WHERE digest = %s",
@@ -81,7 +97,8 @@ class ProofOrganization:
     """An organization, and the identifiers by which a request can name it.
 
     *row_ids* has the id of one row for each table, *cursors* the next page of its own lists by call. The member with
-    *email* logs in with `PASSWORD`, and has a session with *refresh_token*.
+    *email* logs in with `PASSWORD`, and has a session with *refresh_token*. *one_time_tokens* has its own
+    token in place of each one of a sample.
     """
 
     name: str
@@ -92,6 +109,7 @@ class ProofOrganization:
     write_key: ApiKey
     email: str = ""
     refresh_token: str = ""
+    one_time_tokens: Mapping[str, str] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
 
 
@@ -135,12 +153,16 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     plant_canaries(databases, canaries, list(names))
     _make_usable(databases, used)
     refresh_tokens = {each: _add_session(databases, each) for each in names}
+    one_time_tokens = {each: _add_one_time_tokens(databases, each) for each in names}
+    with superuser(databases) as conn:
+        conn.execute(LIFT_LIMIT_OF_USERS)
     return ProofData(
         organizations=tuple(
             replace(
                 _organization(databases, each, names[each], write_keys[each], used),
                 email=SESSION_EMAIL,
                 refresh_token=refresh_tokens[each],
+                one_time_tokens=one_time_tokens[each],
             )
             for each in names
         ),
@@ -186,6 +208,7 @@ def _create_credentials(databases: Databases, provisioned: Provisioned) -> list[
         for role, user_id in members.items():
             if role != ADMIN_ROLE:
                 conn.execute(INSERT_USER, (user_id, organization_id, f"{role}@x.example", role))
+        conn.execute(INSERT_INVITED, (uuid4(), organization_id))
     keys = {"write key": provisioned.write_key, "secret key": provisioned.secret_key}
     keys |= _insert_keys(databases, organization_id, provisioned.app_id)
     tokens = _Tokens(databases.servers.credentials.signing_key, organization_id)
@@ -195,6 +218,19 @@ def _create_credentials(databases: Databases, provisioned: Provisioned) -> list[
         tokens.sign(ADMIN_ROLE, admin_id, invalid="expired token", issued_before=2 * TOKEN_LIFETIME),
         *(_key_credential(organization_id, kind, key) for kind, key in keys.items()),
     ]
+
+
+def _add_one_time_tokens(databases: Databases, organization_id: UUID) -> dict[str, str]:
+    """Add members with a one-time token each. Return the tokens by the text in the sample that they replace."""
+    tokens = {}
+    with superuser(databases) as conn:
+        for name, (email, status, purpose) in SAMPLES_WITH_TOKENS.items():
+            user_id, token = uuid4(), generate_token(TokenType.ONE_TIME, organization_id)
+            sample = json.loads((ROOT / "events/identity" / f"{name}.json").read_text())
+            conn.execute(INSERT_MEMBER, (user_id, organization_id, email, status))
+            conn.execute(INSERT_ONE_TIME_TOKEN, (organization_id, uuid4(), user_id, purpose, token.digest))
+            tokens[json.loads(sample["body"])["token"]] = token.text
+    return tokens
 
 
 def _add_session(databases: Databases, organization_id: UUID) -> str:
@@ -302,8 +338,10 @@ def _organization(
         [(subdomain, gateway_key)] = conn.execute(statement, (organization_id,)).fetchall()
         row_ids = {}
         for table in filter(_has_uuid, discover_tables(conn)):
+            order = "status = 'invited' DESC, role DESC" if table.name == "users" else "1"
             statement = f"""
-                SELECT id::text FROM {table.name} WHERE {table.tenant_column} = %s AND id::text <> ALL (%s) LIMIT 1
+                SELECT id::text FROM {table.name} WHERE {table.tenant_column} = %s AND id::text <> ALL (%s)
+                ORDER BY {order} LIMIT 1
             """
             for (row_id,) in conn.execute(statement.encode(), (organization_id, list(used))):
                 row_ids[table.name] = row_id

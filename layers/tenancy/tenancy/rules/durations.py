@@ -96,6 +96,12 @@ MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end
 MAX_OVERLAP_SECONDS: Final = 7 * 24 * 3600  # in which a rotated key still works beside its successor
 OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gateway caches an authorizer's answer
 
+# One-time tokens of mails
+INVITATION_LIFETIME: Final = timedelta(days=7)
+PASSWORD_RESET_LIFETIME: Final = timedelta(hours=1)
+RESET_MAILS_TIME: Final = timedelta(hours=1)  # in which an address gets a limited number of mails about its password
+ENDED_TOKEN_RETENTION: Final = RESET_MAILS_TIME  # of used and expired ones, which count against that number
+
 # Leases: one holder at a time
 SWEEP_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the sweep's time-out
 ROLL_UP_LEASE_TIME: Final = LONGEST_FUNCTION_RUN + LONGEST_QUERY

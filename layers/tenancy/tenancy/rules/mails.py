@@ -136,6 +136,32 @@ The body's overlap_seconds is the time for which the old key still works. The an
 needs the permission keys:write. GET /v1/keys lists all keys, and the time by which each of them is to be rotated.
 """,
         ),
+        "invitation_mail": MailTemplate(
+            "You are invited to {organization_name}",
+            """\
+You are invited to be a member of {organization_name} with the role {role}.
+
+To accept, choose a password of at least 12 characters, and send this request with it until {expires_at}:
+
+curl {api_url}/users/accept -d '{{"token": "{token}", "password": "..."}}'
+
+The token works once. A later invitation replaces it.
+If you do not know this organization, ignore this mail.
+""",
+        ),
+        "password_reset_mail": MailTemplate(
+            "Reset your password for {organization_name}",
+            """\
+A new password was requested for {to} at {organization_name}.
+
+To set it, choose a password of at least 12 characters, and send this request with it until {expires_at}:
+
+curl {api_url}/auth/password-reset/confirm -d '{{"token": "{token}", "password": "..."}}'
+
+The token works once. All your sessions end then.
+If you did not request this, ignore this mail. Your password stays as it is.
+""",
+        ),
     }
 )
 

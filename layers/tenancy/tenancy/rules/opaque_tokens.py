@@ -19,9 +19,9 @@ ID_CHARACTERS: Final = 32
 OPAQUE_TOKEN: Final = re.compile(
     rf"(rt|ot)_[0-9a-f]{{{ID_CHARACTERS}}}[0-9A-Za-z]{{{RANDOM_CHARACTERS + CHECKSUM_CHARACTERS}}}"
 )
-TYPE_PREFIX_CHARACTERS: Final = 3
+TOKEN_PREFIX_CHARACTERS: Final = 3
 # A longer text in a body is refused before it is compared with the form.
-OPAQUE_TOKEN_CHARACTERS: Final = TYPE_PREFIX_CHARACTERS + ID_CHARACTERS + RANDOM_CHARACTERS + CHECKSUM_CHARACTERS
+OPAQUE_TOKEN_CHARACTERS: Final = TOKEN_PREFIX_CHARACTERS + ID_CHARACTERS + RANDOM_CHARACTERS + CHECKSUM_CHARACTERS
 
 
 class TokenType(StrEnum):
@@ -51,7 +51,7 @@ class OpaqueToken:
     @property
     def organization_id(self) -> UUID:
         """The organization in which the token is looked up. It is a claim until the look-up finds the token."""
-        return UUID(hex=self.text[TYPE_PREFIX_CHARACTERS : TYPE_PREFIX_CHARACTERS + ID_CHARACTERS])
+        return UUID(hex=self.text[TOKEN_PREFIX_CHARACTERS : TOKEN_PREFIX_CHARACTERS + ID_CHARACTERS])
 
     @property
     def digest(self) -> bytes:

@@ -8,6 +8,8 @@ from typing import Final
 from pydantic_core import PydanticCustomError
 from zxcvbn_rs_py import zxcvbn
 
+from tenancy.errors import BODY, FieldError, InvalidError
+
 PASSWORD_MIN_CHARACTERS: Final = 12
 PASSWORD_MAX_CHARACTERS: Final = 256
 LEAST_SCORE: Final = 3  # of zxcvbn's 0 to 4: more than 10**8 guesses
@@ -39,6 +41,21 @@ def parse_password(text: str, *, about: Iterable[str]) -> str:
 def normalize_password(text: str) -> str:
     """Return *text* in the form that is hashed: NFKC. It has at most `PASSWORD_MAX_CHARACTERS` characters."""
     return unicodedata.normalize("NFKC", text)
+
+
+def require_password(text: str, *, about: Iterable[str]) -> str:
+    """Return *text* in the form that is hashed, as `parse_password` does, for a check after the request was parsed.
+
+    Raises:
+        InvalidError: *text* is no good password. Its error names the member `password` of the body.
+    """
+    try:
+        return parse_password(text, about=about)
+    except PydanticCustomError as error:
+        code, message = error.type, error.message()
+    except ValueError:
+        code, message = "invalid_characters", "Expected valid Unicode text, without lone surrogates."
+    raise InvalidError(message, errors=[FieldError(location=f"{BODY}/password", code=code, message=message)])
 
 
 def _score(password: str, about: Iterable[str]) -> int:

@@ -188,7 +188,7 @@ def _adapted(text: str, credential: Credential, own: ProofOrganization) -> str |
     A caller without an organization has no token, and knows no member.
     """
     if credential.owner is not None and OPAQUE_TOKEN.fullmatch(text):
-        return own.refresh_token
+        return own.one_time_tokens.get(text, own.refresh_token)
     if credential.owner is not None and text in OF_SAMPLES:
         return own.email if text == SAMPLE_EMAIL else str(own.organization_id)
     if KEY.fullmatch(text):

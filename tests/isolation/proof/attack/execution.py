@@ -15,7 +15,7 @@ from tests.isolation.proof.normalization import normalize
 from tests.isolation.proof.proof_data import Credential, ProofOrganization
 
 ANY_STATUS = range(600)
-KEYS = "keys"  # the function that adds, ends and removes keys
+MANAGING = frozenset({"keys", "members"})  # functions whose calls end, add or remove what the next one needs
 
 type VisibleResponse = tuple[int, str]  # the status, and the text without the caller's own values, new ids and times
 type UnknownKey = tuple[Credential, str, str, str, str]
@@ -82,9 +82,9 @@ class _Attacker:
             findings.existence_leaks.append(f"{combination.name}: not as for an organization that does not exist")
 
     def _send_restored(self, combination: Combination, request: GatewayRequest) -> GatewayResponse:
-        """Send *request*. Restore the caller's keys before, so that two equal requests find the same keys."""
+        """Send *request*. Restore the caller's keys and members before, so that equal requests find the same ones."""
         gateway, credential = self.target.gateway, combination.credential
-        if request.route.function == KEYS and credential.authorization is not None:
+        if request.route.function in MANAGING and credential.authorization is not None:
             gateway.state.restore_keys(credential.owner)
         return gateway.send(request)
 

@@ -19,7 +19,7 @@ SOURCE_ADDRESS = "203.0.113.10"
 AUTHORIZER_FAILED = 503  # as the template's AUTHORIZER_FAILURE response says
 DELETE_ORGANIZATION = "DELETE /organizations/{organization_id}"
 LOG_OUT_EVERYWHERE = "POST /auth/logout-all"
-OF_SESSIONS = "/auth/"
+OF_SESSIONS = ("/auth/", "/users", "/organizations/{organization_id}/users")  # their calls raise epochs
 
 type Pairs = tuple[tuple[str, str], ...]
 

@@ -126,12 +126,13 @@ def key_in_body(attempt: Attempt) -> GatewayRequest | None:
 def id_in_token(attempt: Attempt) -> GatewayRequest | None:
     """Send the own token with the id of the named organization, and a right checksum."""
     document = document_in(attempt.request)
-    text = document.get("refresh_token") if isinstance(document, dict) else None
-    if text is None:
+    name = next((each for each in ("refresh_token", "token") if isinstance(document, dict) and each in document), None)
+    if name is None:
         return None
+    text = document[name]
     forged = text[:-CHECKSUM_CHARACTERS].replace(attempt.own.organization_id.hex, attempt.named.organization_id.hex)
     token = forged + checksum_of(forged)
-    return with_document(attempt.request, attempt.call, {**document, "refresh_token": token})
+    return with_document(attempt.request, attempt.call, {**document, name: token})
 
 
 @injection_point("cookie", is_refused=False)

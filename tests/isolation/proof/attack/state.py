@@ -1,6 +1,7 @@
 """The state that calls change, put back so that every call meets the same deployment."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import redis
 from psycopg import sql
 
 from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.people.member import MemberStatus
 from tenancy.use_cases.deletion.delete import DELETED
 from tenancy.use_cases.outbox.run_entries import OutboxKind
 from tests.isolation.proof.discovery.tables import discover_tables
@@ -18,6 +20,7 @@ GROWING_TABLES = ("audit_log", "erasures", "exports")
 # Tables whose rows calls add, end or remove. A key refers to its app, so keys are deleted first.
 MANAGED_TABLES = ("api_keys", "apps")
 GROWING_KEYS = (*MANAGED_TABLES, "platform_keys")
+PEOPLE_TABLES = ("one_time_tokens", "users")  # referring tables first
 LIST_ENDS = """
     SELECT coalesce(jsonb_agg(to_jsonb(k)), '[]')
     FROM (SELECT id, expires_at, revoked_at, replaced_by FROM {table}) AS k
@@ -33,7 +36,11 @@ OWNED = sql.SQL("organization_id = {owner}")
 ANY_OWNER = sql.SQL("true")
 LIST_ROWS = sql.SQL("SELECT id FROM {table}")
 DELETE_NEW_ROWS = sql.SQL("DELETE FROM {table} WHERE id <> ALL ({kept}::uuid[])")
-SET_ROW_STATUS = sql.SQL("UPDATE {table} SET status = {status} WHERE status <> {status}")
+SET_ROW_STATUS = sql.SQL("""
+    UPDATE {table} SET status = {status} WHERE status <> {status} AND id <> ALL ({others}::uuid[])
+""")
+LIST_OTHER_STATUSES = sql.SQL("SELECT status, array_agg(id) FROM {table} WHERE status <> {status} GROUP BY status")
+SET_OTHER_STATUS = sql.SQL("UPDATE {table} SET status = {status} WHERE status <> {status} AND id = ANY ({ids}::uuid[])")
 LIST_SESSIONS = "SELECT id FROM sessions"
 LIST_TOKENS = "SELECT digest FROM refresh_tokens"
 RESTORE_SESSIONS = sql.SQL("""
@@ -42,8 +49,16 @@ RESTORE_SESSIONS = sql.SQL("""
     UPDATE refresh_tokens SET used_at = NULL, successor = NULL WHERE successor IS NOT NULL;
     UPDATE sessions SET ended_at = NULL, expires_at = created_at + interval '30 days', refreshed_at = created_at
     WHERE ended_at IS NOT NULL OR refreshed_at <> created_at;
-    UPDATE users SET token_epoch = 0 WHERE token_epoch <> 0
+    UPDATE users SET token_epoch = 0 WHERE token_epoch <> 0;
+    DELETE FROM one_time_tokens WHERE id <> ALL ({one_time_tokens}::uuid[]);
+    UPDATE one_time_tokens AS t SET digest = k.digest, expires_at = k.expires_at
+    FROM unnest({one_time_tokens}::uuid[], {one_time_digests}::bytea[], {one_time_ends}::timestamptz[])
+        AS k (id, digest, expires_at)
+    WHERE t.id = k.id AND (t.digest, t.expires_at) IS DISTINCT FROM (k.digest, k.expires_at);
+    UPDATE users SET status = 'invited' WHERE id = ANY ({invited}::uuid[]) AND status = 'active'
 """)
+LIST_ONE_TIME_TOKENS = "SELECT id, digest, expires_at FROM one_time_tokens"
+LIST_INVITED = "SELECT id FROM users WHERE status = 'invited'"
 SET_ORGANIZATION_STATUS = sql.SQL("""
     UPDATE organizations SET status = {status}, token_epoch = 0;
     DELETE FROM audit_log WHERE action = {action};
@@ -64,6 +79,7 @@ class DeploymentState:
         self._ends: dict[str, str] | None = None
         self._kept: dict[str, sql.Composed] = {}
         self._managed: dict[UUID | None, sql.Composed] = {}
+        self._members: list[sql.Composed] = []
         self._restored_sessions: sql.Composed | None = None
 
     def reset_rate_limits(self) -> None:
@@ -88,10 +104,17 @@ class DeploymentState:
             "sessions": sql.Literal([row for (row,) in self._conn.execute(LIST_SESSIONS)]),
             "digests": sql.Literal([row for (row,) in self._conn.execute(LIST_TOKENS)]),
         }
+        ids, digests, ends = zip(*self._conn.execute(LIST_ONE_TIME_TOKENS), strict=True)
+        kept |= {
+            "one_time_tokens": sql.Literal(list(ids)),
+            "one_time_digests": sql.Literal(list(digests)),
+            "one_time_ends": sql.Literal(list(ends)),
+            "invited": sql.Literal([row for (row,) in self._conn.execute(LIST_INVITED)]),
+        }
         return RESTORE_SESSIONS.format(**kept)
 
     def restore_rows(self) -> None:
-        """Set each row to its table's first status, and delete rows that calls have added to lists.
+        """Set each row to the status that it had at first, and delete rows that calls have added to lists.
 
         A call that uses something up (a pending export, say) does not take it from the next one.
         """
@@ -100,7 +123,7 @@ class DeploymentState:
         self._conn.execute(self._restoration)
 
     def restore_keys(self, owner: UUID | None) -> None:
-        """Restore the apps and keys of *owner*, and for None those of all organizations and of the platform.
+        """Restore the apps, keys and members of *owner*, and for None those of all organizations and of the platform.
 
         Rows of other organizations stay as calls left them, so that a changed one is found.
         """
@@ -119,10 +142,11 @@ class DeploymentState:
         """Return all statements as one, because it runs before each of thousands of requests."""
         deletions = [self._compose_deletion(sql.Identifier(table)) for table in GROWING_TABLES]
         updates = [
-            SET_ROW_STATUS.format(table=sql.Identifier(table.name), status=sql.Literal(column.allowed_values[0]))
+            update
             for table in discover_tables(self._conn)
             for column in table.columns
             if column.name == "status" and column.allowed_values
+            for update in self._compose_updates(sql.Identifier(table.name), column.allowed_values[0])
         ]
         return sql.SQL("; ").join([*deletions, *updates, self._compose_keys(None)])
 
@@ -130,7 +154,9 @@ class DeploymentState:
         """Compose the restoration. The first call of this process is made before a call changes a key."""
         if self._ends is None:
             self._ends = {table: self._list_ends(table) for table in ("api_keys", "platform_keys")}
-            self._kept = {table: self._compose_deletion(sql.Identifier(table)) for table in GROWING_KEYS}
+            grown = (*GROWING_KEYS, *PEOPLE_TABLES)
+            self._kept = {table: self._compose_deletion(sql.Identifier(table)) for table in grown}
+            self._members = [*self._compose_updates(sql.Identifier("users"), MemberStatus.ACTIVE)]
         condition = ANY_OWNER if owner is None else OWNED.format(owner=sql.Literal(owner))
         tables = GROWING_KEYS if owner is None else MANAGED_TABLES
         restored = [
@@ -138,12 +164,22 @@ class DeploymentState:
             for table in tables
             if table != "apps"
         ]
-        deleted = [self._kept[table] + sql.SQL(" AND ") + condition for table in tables]
-        return sql.SQL("; ").join([*deleted, *restored, RESTORE_APPS.format(owner=condition)])
+        deleted = [self._kept[table] for table in (*tables, *PEOPLE_TABLES)]
+        owned = [statement + sql.SQL(" AND ") + condition for statement in (*deleted, *self._members)]
+        return sql.SQL("; ").join([*owned, *restored, RESTORE_APPS.format(owner=condition)])
 
     def _list_ends(self, table: str) -> str:
         [(ends,)] = self._conn.execute(LIST_ENDS.format(table=table).encode()).fetchall()
         return json.dumps(ends)
+
+    def _compose_updates(self, table: sql.Identifier, first: str) -> Iterator[sql.Composed]:
+        """Yield the statements that set the rows of *table* to their present status, of most the *first* one."""
+        status = sql.Literal(first)
+        others = self._conn.execute(LIST_OTHER_STATUSES.format(table=table, status=status)).fetchall()
+        ids = [row for _, rows in others for row in rows]
+        yield SET_ROW_STATUS.format(table=table, status=status, others=sql.Literal(ids))
+        for other, rows in others:
+            yield SET_OTHER_STATUS.format(table=table, status=sql.Literal(other), ids=sql.Literal(rows))
 
     def _compose_deletion(self, table: sql.Identifier) -> sql.Composed:
         kept = [row for (row,) in self._conn.execute(LIST_ROWS.format(table=table))]

@@ -15,13 +15,15 @@ FIND_STANDING: Final = """
     SELECT tier, overrides, status, token_epoch, (extract(epoch FROM updated_at) * 1000000)::bigint
     FROM organizations WHERE id = %s
 """
-# A key that is not revoked, or an active member.
+# A key that is not revoked, or the epoch of a member's valid tokens. A member that is not active has none: its next
+# tokens will have a later epoch. So a member that becomes active again is admitted at once, though an epoch in Redis
+# never falls.
 FIND_CREDENTIAL: Final = """
     SELECT expires_at, NULL FROM api_keys
     WHERE organization_id = %(organization_id)s AND id = %(credential_id)s AND revoked_at IS NULL
     UNION ALL
-    SELECT NULL, token_epoch FROM users
-    WHERE organization_id = %(organization_id)s AND id = %(credential_id)s AND status = 'active'
+    SELECT NULL, token_epoch + (status <> 'active')::integer FROM users
+    WHERE organization_id = %(organization_id)s AND id = %(credential_id)s
 """
 # One statement, so that sums and hours are of the same roll-up.
 FIND_COUNTED_MONTH: Final = """

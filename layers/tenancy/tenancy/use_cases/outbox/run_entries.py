@@ -34,6 +34,7 @@ from tenancy.stores.postgres.platform.outbox import (
 )
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.publish_standing import publish_standing
+from tenancy.use_cases.people.mail_token import mail_one_time_token
 
 QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
 LAST_ATTEMPT: Final = 30  # about a day
@@ -58,8 +59,12 @@ class OutboxKind(StrEnum):
     DELETION_EXECUTION = "deletion_execution"
     EXPORT_MAIL = "export_mail"
     KEY_ROTATION_MAIL = "key_rotation_mail"
+    INVITATION_MAIL = "invitation_mail"
+    PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - a kind
 
 
+# Mails whose token is made when they are sent.
+WITH_TOKENS: Final = frozenset({OutboxKind.INVITATION_MAIL, OutboxKind.PASSWORD_RESET_MAIL})
 # Nothing else depends on these kinds, so they are parked after the last attempt. All others are retried for ever.
 PARKABLE: Final = frozenset({*TEMPLATES, OutboxKind.QUOTA_EVENT})
 
@@ -68,7 +73,8 @@ PARKABLE: Final = frozenset({*TEMPLATES, OutboxKind.QUOTA_EVENT})
 class OutboxTargets:
     """The targets of outbox entries outside the database.
 
-    A function has the targets of its own entries. The sweep has all. *upgrade_url* is the link in mails about quotas.
+    A function has the targets of its own entries. The sweep has all. *upgrade_url* is the link in mails about quotas,
+    *api_url* the start of the calls in mails with one-time tokens.
     """
 
     redis: Redis | None = None
@@ -78,6 +84,7 @@ class OutboxTargets:
     executions: Executions | None = None
     exports: Exports | None = None
     upgrade_url: str | None = None
+    api_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +144,7 @@ def run_entry(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
     `PARKABLE` kind after its last attempt.
     """
     try:
-        _run_unless_stale(platform_db, targets, entry)
+        _run_unless_stale(platform_db, targets, entry, now=now)
     except MailRefusedError as error:
         _park(platform_db, entry, str(error))
         return False
@@ -203,10 +210,10 @@ def _record_failure(platform_db: Database, entry: OutboxEntry, refusal: Refusal,
         update_entry_failed(conn, entry, error=refusal.detail, due_at=now + backoff)
 
 
-def _run_unless_stale(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry) -> None:
+def _run_unless_stale(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
     try:
         if not _is_stale(platform_db, entry):
-            _run_kind(platform_db, targets, entry)
+            _run_kind(platform_db, targets, entry, now=now)
     except (KeyError, ValueError) as error:
         raise InternalError(f"The payload of the outbox entry does not fit its kind {entry.kind!r}.") from error
 
@@ -220,7 +227,7 @@ def _is_stale(platform_db: Database, entry: OutboxEntry) -> bool:
         return value != get_gateway_key(conn, entry.organization_id)
 
 
-def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry) -> None:
+def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
     organization_id, payload = entry.organization_id, entry.payload
     match entry.kind:
         case OutboxKind.STANDING:
@@ -250,7 +257,7 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry)
             }
             _require_target(targets.mailer).send(organization_id, render_mail(entry.kind, values))
         case kind if kind in TEMPLATES:
-            _require_target(targets.mailer).send(organization_id, render_mail(kind, payload))
+            _send_mail(platform_db, targets, entry, now=now)
         case OutboxKind.DELETION_EXECUTION:
             purge_at = datetime.fromisoformat(payload["purge_at"])
             _require_target(targets.executions).start(organization_id, payload["generation"], purge_at=purge_at)
@@ -258,6 +265,15 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry)
             _require_target(targets.event_bus).put_event(organization_id, QUOTA_THRESHOLD_REACHED, payload)
         case _:
             raise InternalError(f"Unknown kind of outbox entry: {entry.kind!r}.")
+
+
+def _send_mail(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
+    organization_id, mailer = entry.organization_id, _require_target(targets.mailer)
+    if entry.kind in WITH_TOKENS:
+        url = _require_target(targets.api_url)
+        mail_one_time_token(platform_db, mailer, organization_id, entry.kind, entry.payload, api_url=url, now=now)
+    else:
+        mailer.send(organization_id, render_mail(entry.kind, entry.payload))
 
 
 def _require_target[T](target: T | None) -> T:

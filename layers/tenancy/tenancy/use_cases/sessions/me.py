@@ -15,6 +15,7 @@ from tenancy.rules.sessions import SessionMember
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
+from tenancy.stores.postgres.one_time_tokens import end_one_time_tokens
 from tenancy.stores.postgres.platform.outbox import OutboxEntry
 from tenancy.stores.postgres.session_members import (
     find_session_member,
@@ -133,6 +134,7 @@ def _change_password(
     update_password_hash(conn, organization_id, user_id, password_hash)
     raise_member_epoch(conn, organization_id, user_id)
     end_sessions(conn, organization_id, user_id, now=now, kept=kept)
+    end_one_time_tokens(conn, organization_id, user_id, now=now)
     _record(conn, member, PASSWORD_CHANGED, actor, now=now)
     return enqueue_credential_publication(conn, organization_id, user_id, now=now)
 

@@ -23,12 +23,12 @@ INSERT_CLAIMED_ENTRY: Final = (
     + "\n"
 )
 # For an organization that is being erased or was erased only the last mail runs, because other entries would create
-# data again. While an organization is deleted, no links to its data are mailed.
+# data again. While an organization is deleted, no links to its data are mailed, and no one-time tokens.
 RUNNABLE: Final = """
     FROM outbox AS e JOIN organizations AS o ON o.id = e.organization_id
     WHERE CASE
         WHEN o.status IN ('erasing', 'erased') THEN e.kind = 'erased_mail'
-        WHEN o.status = 'deleted' THEN e.kind <> 'export_mail'
+        WHEN o.status = 'deleted' THEN e.kind NOT IN ('export_mail', 'invitation_mail', 'password_reset_mail')
         ELSE true
     END
 """

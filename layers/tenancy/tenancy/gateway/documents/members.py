@@ -1,0 +1,94 @@
+"""Documents of members."""
+
+from typing import Annotated, Any, Final, TypedDict
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+
+from tenancy.gateway.answer_types import Time, Uuid
+from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
+from tenancy.gateway.times import format_time
+from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
+from tenancy.rules.people.member import PRESENT, MembershipChange, MemberStatus, Role, StoredMember
+from tenancy.use_cases.people.change_member import ChangedMembership
+from tenancy.use_cases.people.invite_member import Invitation
+
+SETTABLE: Final = frozenset({MemberStatus.ACTIVE, MemberStatus.DISABLED})
+
+
+def _settable(status: MemberStatus) -> MemberStatus:
+    if status not in SETTABLE:
+        raise ValueError("Expected active or disabled. Use DELETE to remove a member.")
+    return status
+
+
+ShownStatus = Annotated[MemberStatus, WithJsonSchema({"type": "string", "enum": sorted(PRESENT)})]
+SettableStatus = Annotated[
+    MemberStatus, AfterValidator(_settable), WithJsonSchema({"type": "string", "enum": sorted(SETTABLE)})
+]
+
+
+class NewMember(BaseModel):
+    """The body of POST /v1/users: an address, and the role of the invited member."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    email: Annotated[
+        str,
+        Field(max_length=EMAIL_MAX_CHARACTERS, json_schema_extra={"format": "email"}),
+        AfterValidator(parse_address),
+    ]
+    role: Role
+
+    def invitation(self) -> Invitation:
+        """Return the invitation."""
+        return Invitation(email=self.email, role=self.role)
+
+
+class MemberPatch(BaseModel):
+    """The body of PATCH /v1/users/{user_id}: a role, a status or both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"minProperties": 1})
+
+    role: Role | None = None
+    status: SettableStatus | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "MemberPatch":
+        if self.role is None and self.status is None:
+            raise ValueError("Give at least one of `role` and `status`.")
+        return self
+
+    def change(self) -> MembershipChange:
+        """Return the change of the member."""
+        return MembershipChange(role=self.role, status=self.status)
+
+
+class MemberAnswer(TypedDict):
+    """A member. The name is null until the member has chosen one."""
+
+    id: Uuid
+    email: str
+    name: str | None
+    role: Role
+    status: ShownStatus
+    created_at: Time
+
+
+def member_document(member: StoredMember) -> dict[str, Any]:
+    """Return a member, without its password and tokens."""
+    return {
+        "id": str(member.id),
+        "email": member.email,
+        "name": member.name,
+        "role": member.role.value,
+        "status": member.status.value,
+        "created_at": format_time(member.created_at),
+    }
+
+
+def report_unpublished_member(changed: ChangedMembership, organization_id: UUID) -> StoredMember:
+    """Return the changed member. Count a metric if its new epoch is not in Redis yet."""
+    if not changed.is_published:
+        count(STANDING_NOT_PUBLISHED, {"organization_id": str(organization_id)})
+    return changed.member

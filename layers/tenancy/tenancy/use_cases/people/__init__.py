@@ -1,0 +1,1 @@
+"""People: invite, list, change and remove members, and reset their passwords."""
