@@ -21,7 +21,7 @@ spec.loader.exec_module(importlib.util.module_from_spec(spec))
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules} | set(sys.modules))))
 """
 TEST_PACKAGES = {"moto", "pytest", "ministack", "chdb"}
-CHECKS_PASSWORDS = {"provision", "identity"}
+CHECKS_PASSWORDS = {"identity", "provision"}
 UNUSED = {
     "authorizer": {
         "boto3",
