@@ -15,6 +15,7 @@ class SignAccessToken(Protocol):
 
     def __call__(self, member: SessionMember, session_id: UUID, *, now: datetime) -> str:
         """Return an access token of the session, which is valid from *now* on."""
+        ...  # pyright requires a body of a method that returns
 
 
 def start_session(conn: Connection, member: SessionMember, sign: SignAccessToken, *, now: datetime) -> SessionTokens:
