@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import boto3
 
@@ -17,6 +17,7 @@ from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.exports import Exports
+from tenancy.stores.postgres.sessions import insert_session
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.privacy.request_erasure import read_erasure, request_erasure
 from tenancy.use_cases.privacy.request_export import read_export, request_export
@@ -75,7 +76,17 @@ def devices(databases: Databases, provisioned: Provisioned, table: str = "events
 
 
 def store_sample_data(databases: Databases, provisioned: Provisioned, name: str, events: int = 12) -> None:
-    """Store events of three days, held events and a usage report. All of them contain *name*."""
+    """Store a session, and events of three days, held events and a usage report, which contain *name*."""
+    with databases.platform.tenant_transaction(provisioned.organization.id) as conn:
+        insert_session(
+            conn,
+            provisioned.organization.id,
+            uuid4(),
+            provisioned.admin_user_id,
+            epoch=0,
+            expires_at=NOW + timedelta(days=1),
+            now=NOW,
+        )
     for days in range(3):
         numbers = range(days * events // 3, (days + 1) * events // 3)
         store(databases, provisioned.organization.id, numbers, at=NOW - timedelta(days=days), event_name=name)
