@@ -37,7 +37,7 @@ def find_examples(route: DeployedRoute) -> Mapping[str, Any]:
             return {JSON: make_certificates()}
         case "POST /events/trace":
             return {JSON: make_trace()}
-        case "POST /auth/token" | "POST /auth/refresh":
+        case "POST /auth/token" | "POST /auth/refresh" | "POST /users/accept":
             return {JSON: make_tokens()}
         case "PATCH /me":
             return {JSON: make_member()}
