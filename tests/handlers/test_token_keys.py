@@ -91,7 +91,7 @@ def test_run_rotates_after_the_period(
     assert private_ids(stored(secrets)) == [rotated["Current"], rotated["Next"]]
 
 
-def test_withdrawn_key_is_in_no_secret_and_can_be_withdrawn_again(token_keys: Function, secrets: Secrets) -> None:
+def test_withdrawn_key_is_in_no_secret_and_is_withdrawn_again(token_keys: Function, secrets: Secrets) -> None:
     first = token_keys(BY_HAND)
 
     results = [token_keys({"withdraw": first["Current"]}) for _ in range(2)]

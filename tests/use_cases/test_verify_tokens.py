@@ -1,4 +1,4 @@
-"""Access tokens are verified with the platform's keys and the operator's, and with few reads of their secrets."""
+"""Tokens are verified with the platform's and the operator's keys, with few reads."""
 
 import json
 from collections import Counter
@@ -29,7 +29,10 @@ UNKNOWN = [sign_access_token(generate_token_key(), HOLDER, issuer=ISSUER, now=NO
 
 
 class StoredTexts:
-    """Both secrets behind a cache of their readers, as `Secrets` caches them. *reads* counts the calls of AWS."""
+    """Both secrets behind a cache of their readers, as `Secrets` caches them.
+
+    *reads* counts the calls of AWS.
+    """
 
     def __init__(self, own: str | None, operators: str | None) -> None:
         self.texts = {"own": own, "operators": operators}

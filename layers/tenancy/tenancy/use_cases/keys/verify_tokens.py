@@ -24,7 +24,7 @@ type ReadSecret = Callable[[float], str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformKeys:
-    """The platform's own public keys, the set that verifies with them, and the ids that were withdrawn."""
+    """The platform's own public keys, the ids of withdrawn ones, and the set that verifies."""
 
     published: VerifyingKeys
     key_set: KeySet
@@ -107,7 +107,9 @@ class TokenVerifier:
         return [*own.key_set.keys.values(), *operators.keys.values()]
 
     def _verify_with(self, own: PlatformKeys, token: str, now: datetime) -> TokenClaims:
-        """Verify with the platform's key. A refused token may be one of the operator, whose key has the same id.
+        """Verify with the platform's key.
+
+        A refused token may be a token of the operator, whose key has the same id.
 
         Raises:
             KeySetError: the operator's set has a key with this id.
@@ -130,7 +132,10 @@ def _parse_own(text: str, issuer: str) -> PlatformKeys:
 
 
 def _parse_operators(text: str | None, issuer: str) -> KeySet | KeySetError:
-    """Return the operator's keys, or the error. A refused set is not checked again: the check is slow."""
+    """Return the operator's keys, or the error.
+
+    The caller caches the error, too, because the check is slow.
+    """
     if not text:
         return KeySet(keys={}, issuer=issuer, audience=issuer)
     try:

@@ -32,7 +32,7 @@ def request_password_reset(
     source_address: str,
     now: datetime,
 ) -> None:
-    """Enqueue the mail with a token for the active member with the address *email*, if there is one.
+    """Enqueue the mail with a token for the active member with the address *email*.
 
     The caller learns nothing: the same statements run for an unknown address, and one outbox entry is inserted in each
     case. The sweep finds no token for it, and mails nothing. An address gets at most 3 mails an hour. *request_id* and
