@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.durations import PLATFORM_KEY_ROTATION
 from tenancy.rules.managed_keys import MAX_LIVE_PLATFORM_KEYS
 from tenancy.rules.tenant import Operator
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -87,6 +88,14 @@ def test_revoked_platform_key_is_refused_at_its_next_request(
     assert provision(read)["statusCode"] == 401
     assert is_unauthorized(start("authorizer"), to_authorizer(f"Bearer {document['key']}"))
     assert actions(databases)[1:] == [("platform_key.revoked", document["id"])]
+
+
+def test_platform_key_shows_when_it_is_to_be_rotated(keys: Function) -> None:
+    document = created(keys)
+
+    due_after = datetime.fromisoformat(document["rotate_by"]) - datetime.fromisoformat(document["created_at"])
+    assert due_after == PLATFORM_KEY_ROTATION
+    assert listed(keys)[document["id"]]["rotate_by"] == document["rotate_by"]
 
 
 def test_rotated_platform_key_ends_after_the_overlap(keys: Function, databases: Databases) -> None:

@@ -112,7 +112,7 @@ class ManagedKey(KeyLife):
 class NewKey:
     """A key before it is stored, with its text. Only the answer to its request shows the text.
 
-    A platform key has no app, no scopes, and no time until which it is to be rotated.
+    A platform key has no app and no scopes. *rotate_by* is None for it, because one rule holds for all platform keys.
     """
 
     id: UUID

@@ -13,6 +13,7 @@ from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
 from tenancy.gateway.times import format_optional_time, format_time
 from tenancy.rules.api_keys import KeyType
+from tenancy.rules.durations import PLATFORM_KEY_ROTATION
 from tenancy.rules.managed_keys import KeyKind, KeyLife, KeyStatus, ManagedKey, NewKey, Rotation
 
 KeyText = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^({KeyType.SECRET}|{KeyType.WRITE})_"})]
@@ -29,6 +30,7 @@ class PlatformKeyAnswer(TypedDict):
     created_at: Time
     last_used_at: Time | None
     expires_at: Time | None
+    rotate_by: Time | None
     replaced_by: Uuid | None
     status: KeyStatus
 
@@ -39,7 +41,6 @@ class KeyAnswer(PlatformKeyAnswer):
     type: KeyKind
     app_id: Uuid | None
     scopes: list[str]
-    rotate_by: Time | None
 
 
 class NewKeyAnswer(KeyAnswer):
@@ -87,18 +88,8 @@ def new_key_document(new: NewKey) -> dict[str, Any]:
 
 
 def platform_key_document(key: KeyLife, *, now: datetime) -> dict[str, Any]:
-    """Return the members that all keys have. A platform key has no others."""
-    return {
-        "id": str(key.id),
-        "name": key.name,
-        "prefix": key.prefix,
-        "hint": key.hint,
-        "created_at": format_time(key.created_at),
-        "last_used_at": format_optional_time(key.last_used_at),
-        "expires_at": format_optional_time(key.expires_at),
-        "replaced_by": None if key.replaced_by is None else str(key.replaced_by),
-        "status": key.status_at(now).value,
-    }
+    """Return a platform key."""
+    return _of_any_key(key, rotate_by=key.rotate_by(PLATFORM_KEY_ROTATION.days, now=now), now=now)
 
 
 def new_platform_key_document(new: NewKey) -> dict[str, Any]:
@@ -119,9 +110,23 @@ def report_unpublished(organization_id: UUID, *, is_published: bool) -> None:
 
 def _with_app(key: ManagedKey, *, rotate_by: datetime | None, now: datetime) -> dict[str, Any]:
     return {
-        **platform_key_document(key, now=now),
+        **_of_any_key(key, rotate_by=rotate_by, now=now),
         "type": key.kind.value,
         "app_id": None if key.app_id is None else str(key.app_id),
         "scopes": list(key.scopes),
+    }
+
+
+def _of_any_key(key: KeyLife, *, rotate_by: datetime | None, now: datetime) -> dict[str, Any]:
+    return {
+        "id": str(key.id),
+        "name": key.name,
+        "prefix": key.prefix,
+        "hint": key.hint,
+        "created_at": format_time(key.created_at),
+        "last_used_at": format_optional_time(key.last_used_at),
+        "expires_at": format_optional_time(key.expires_at),
         "rotate_by": format_optional_time(rotate_by),
+        "replaced_by": None if key.replaced_by is None else str(key.replaced_by),
+        "status": key.status_at(now).value,
     }

@@ -12,7 +12,7 @@ import jwt
 import msgspec
 
 from tenancy.errors import AwsCallError, UnauthenticatedError, UnavailableError
-from tenancy.rules.durations import SECRET_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
+from tenancy.rules.durations import TOKEN_KEYS_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
 from tenancy.rules.public_keys import KeySetError, parse_public_keys
 from tenancy.rules.token_keys import NOTHING_PUBLISHED, VerifyingKeys
 from tenancy.rules.tokens import KeySet, TokenClaims
@@ -71,7 +71,7 @@ class TokenVerifier:
             raise UnavailableError("No key verifies access tokens yet.")
         return newest.verify(token, now=now)
 
-    def own_keys(self, *, max_age_seconds: float = SECRET_CACHE_SECONDS) -> PlatformKeys:
+    def own_keys(self, *, max_age_seconds: float = TOKEN_KEYS_CACHE_SECONDS) -> PlatformKeys:
         """Return the platform's own keys.
 
         Raises:
@@ -86,7 +86,7 @@ class TokenVerifier:
             KeySetError: a key must not verify tokens. The message names it.
             UnavailableError: the secret could not be read.
         """
-        outcome = self._parse_operators(self._read_operators(SECRET_CACHE_SECONDS))
+        outcome = self._parse_operators(self._read_operators(TOKEN_KEYS_CACHE_SECONDS))
         if isinstance(outcome, KeySetError):
             raise outcome.with_traceback(None)  # else it grows by each token
         if shared := sorted(own.reserved & outcome.keys.keys()):
@@ -119,7 +119,7 @@ class TokenVerifier:
             return own.key_set.verify(token, now=now)
         except UnauthenticatedError:
             with suppress(UnavailableError, AwsCallError):
-                operators = self._parse_operators(self._read_operators(SECRET_CACHE_SECONDS))
+                operators = self._parse_operators(self._read_operators(TOKEN_KEYS_CACHE_SECONDS))
                 if isinstance(operators, KeySet) and operators.has_key_of(token):
                     self.operators_keys(own)
             raise
