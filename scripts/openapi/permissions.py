@@ -30,7 +30,7 @@ Which credential may call which route. `make openapi` writes this page from the 
 `tests/handlers/test_permissions.py` calls each route with each kind of credential and compares.
 
 The scopes of a key are permissions. A secret key with other scopes than the first one may call the routes whose
-permission it has. A route that no row allows answers 403.
+permission it has. A route answers 403 to all other credentials. The paths of Segment's SDKs answer 401.
 
 ## Permissions of roles and keys
 """

@@ -59,6 +59,9 @@ Your organization {organization_name} is set up.
 
 Your apps send events with the write key. Your servers read usage and statistics with the secret key.
 The platform operator has both keys. Ask the operator for them.
+
+To manage members and keys, log in: POST /v1/auth/token with the subdomain of your organization, this address and your
+password. The operator knows the subdomain, and has set the password. PATCH /v1/me changes the password.
 """,
         ),
         "quota_mail": MailTemplate(
@@ -145,6 +148,10 @@ To accept, choose a password of at least 12 characters, and send this request wi
 
 curl {api_url}/users/accept -d '{{"token": "{token}", "password": "..."}}'
 
+Later you log in with this request:
+
+curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
+
 The token works once. A later invitation replaces it.
 If you do not know this organization, ignore this mail.
 """,
@@ -157,6 +164,10 @@ A new password was requested for {to} at {organization_name}.
 To set it, choose a password of at least 12 characters, and send this request with it until {expires_at}:
 
 curl {api_url}/auth/password-reset/confirm -d '{{"token": "{token}", "password": "..."}}'
+
+Then you log in with this request:
+
+curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
 
 The token works once. All your sessions end then.
 If you did not request this, ignore this mail. Your password stays as it is.
