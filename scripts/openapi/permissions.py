@@ -30,7 +30,7 @@ This page has the credentials that each route accepts. `make openapi` writes it 
 calls each route with each kind of credential, and compares the answers with this page.
 
 The scopes of a key are permissions. A secret key may call the routes whose permission is among its scopes. A route
-refuses a credential without a `yes` in its row: 401, 403 or 404.
+refuses a credential without a `yes` in its row: 401 on the paths of Segment's SDKs, otherwise 403 or 404.
 
 ## Permissions of roles and keys
 """

@@ -59,6 +59,9 @@ Your organization {organization_name} is set up.
 
 Your apps send events with the write key. Your servers read usage and statistics with the secret key.
 The platform operator has both keys. Ask the operator for them.
+
+To manage members and keys, log in: POST /v1/auth/token with the subdomain of your organization, this address and your
+password. The operator knows the subdomain, and has set the password. PATCH /v1/me changes the password.
 """,
         ),
         "quota_mail": MailTemplate(
@@ -132,8 +135,8 @@ They still work. Rotate each of them with this request:
 
 POST /v1/keys/<id>/rotate
 
-The old key still works for overlap_seconds of the body. Only the answer to this request shows the new key. The request
-needs a credential with the permission keys:write. GET /v1/keys lists all keys. The member rotate_by of a key is the
+In the body, overlap_seconds is the number of seconds for which the old key still works. Only the answer to this request
+shows the new key. The request needs a credential with the permission keys:write. GET /v1/keys lists all keys. The member rotate_by of a key is the
 time until which the key is to be rotated.
 """,
         ),
@@ -146,6 +149,10 @@ To accept, choose a password of at least 12 characters. Put it in place of the t
 {expires_at}:
 
 curl {api_url}/users/accept -d '{{"token": "{token}", "password": "..."}}'
+
+Later, log in with this request:
+
+curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
 
 The token works once. A later invitation replaces it.
 If you do not know this organization, ignore this mail.
@@ -160,6 +167,10 @@ To set it, choose a password of at least 12 characters. Put it in place of the t
 {expires_at}:
 
 curl {api_url}/auth/password-reset/confirm -d '{{"token": "{token}", "password": "..."}}'
+
+Then log in with this request:
+
+curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
 
 The token works once. The new password ends all your sessions.
 If you did not request this, ignore this mail. Your password stays as it is.

@@ -61,6 +61,7 @@ def _values_of(organization: OwnOrganization, found: OneTimeToken, token: Opaque
     return {
         "to": found.member.email,
         "organization_name": organization.name,
+        "subdomain": organization.subdomain,
         "role": found.member.role,
         "token": token.text,
         "expires_at": found.expires_at.astimezone(UTC).strftime(TIME_FORMAT),
