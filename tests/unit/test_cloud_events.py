@@ -210,6 +210,13 @@ def test_event_must_be_an_object(text: bytes) -> None:
     assert faults(text) == [("", "invalid_type")]
 
 
+def test_write_key_among_the_attributes_is_not_stored() -> None:
+    row = parse(writeKey="wk_1", sentAt="2026-11-24")
+
+    assert "wk_1" not in row.user_properties
+    assert json.loads(row.user_properties)["sentAt"] == "2026-11-24"
+
+
 def test_all_attributes_at_fault_are_named() -> None:
     assert faults(b'{"time":1,"data":1,"data_base64":2}') == [
         *((name, "missing") for name in ("specversion", "id", "source", "type", "subject")),

@@ -2,35 +2,41 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from moto.ses.models import ses_backends
 
 from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.permissions import PERMISSIONS
 from tenancy.stores.postgres.exports import insert_export
-from tests.given import OPERATOR, REGION, ROOT, Databases
-from tests.handlers.conftest import ACCOUNT
+from tenancy.use_cases.people.invite_member import invite_again
+from tenancy.use_cases.people.reset_password import request_password_reset
+from tests.given import OPERATOR, ROOT, Databases
 from tests.handlers.functions import Start, superuser
 from tests.handlers.sent_events import ACME, GLOBEX
 from tests.isolation.proof.attack.combinations import all_combinations, sample_combinations
 from tests.isolation.proof.attack.execution import attack
-from tests.isolation.proof.attack.gateway import LocalGateway
+from tests.isolation.proof.attack.gateway import SOURCE_ADDRESS, LocalGateway
 from tests.isolation.proof.attack.injection_points import INJECTION_POINTS
 from tests.isolation.proof.attack.preparation import prepare_target
 from tests.isolation.proof.attack.target import AttackTarget
 from tests.isolation.proof.discovery.deployment import discover_scheduled_functions, environment_of
 from tests.isolation.proof.discovery.tables import discover_clickhouse_tables, discover_tables
 from tests.isolation.proof.leaks.buckets import leaks_in_objects, objects_in, organizations_in_objects
+from tests.isolation.proof.leaks.mails import leaks_in_mails, sent_mails
 from tests.isolation.proof.leaks.output import CapturedOutput, leaks_in_output
 from tests.isolation.proof.leaks.queues import QueueInspector
+from tests.isolation.proof.leaks.secrets import secrets_in_places
 from tests.isolation.proof.leaks.snapshots import redis_keys
+from tests.isolation.proof.leaks.stores import record_written_rows, texts_in_redis, texts_in_tables, texts_written
 from tests.isolation.proof.normalization import UUIDS
-from tests.isolation.proof.proof_data import ProofData
+from tests.isolation.proof.proof_data import SESSION_EMAIL, ProofData, ProofOrganization
 from tests.isolation.proof.report import ProofReport
 
+FIND_INVITED = "SELECT id FROM users WHERE organization_id = %s AND email = 'accepting@x.example'"
 PRETENDED = 5  # the version of ids that are made from the names of unknown organizations
 # The handlers' fixtures write these organizations to Redis; no database has them.
 ONLY_IN_REDIS = {str(ACME.organization_id), str(GLOBEX.organization_id)}
@@ -40,6 +46,8 @@ ONLY_IN_REDIS = {str(ACME.organization_id), str(GLOBEX.organization_id)}
 def target(
     databases: Databases, gateway: LocalGateway, data: ProofData, queues: QueueInspector, output: CapturedOutput
 ) -> AttackTarget:
+    with superuser(databases) as conn:
+        record_written_rows(conn)
     return prepare_target(databases, gateway, data, queues, output)
 
 
@@ -78,8 +86,14 @@ def test_attacks_find_no_leak(
         assert findings.accepted == []
     with subtests.test("every Redis key belongs to one organization or the platform"):
         assert _leaking_redis_keys(target) == []
+    objects = objects_in(resources)
     with subtests.test("every object lies under its organization's id"):
-        assert leaks_in_objects(objects_in(resources), target.data) == []
+        assert leaks_in_objects(objects, target.data) == []
+    with subtests.test("an answer shows only the keys and tokens that its request asks for"):
+        assert target.gateway.answers.leaks == set()
+        assert target.gateway.answers.given_out
+    with subtests.test("no row, Redis key or object holds a password, key or token"):
+        assert _stored_secrets(target.databases, objects, target.gateway.state.deleted_keys) == []
 
 
 def test_scheduled_functions_do_not_mix_organizations(
@@ -92,6 +106,9 @@ def test_scheduled_functions_do_not_mix_organizations(
     for own in data.organizations:
         with databases.functions.tenant_transaction(own.organization_id) as conn:
             insert_export(conn, own.organization_id, uuid4(), OPERATOR, now=datetime.now(UTC))
+        _enqueue_one_time_tokens(databases, own)
+    with superuser(databases) as conn:
+        record_written_rows(conn)
     functions = {name: start(name, **environment_of(name, resources)) for name in discover_scheduled_functions()}
     output = CapturedOutput()
 
@@ -100,19 +117,44 @@ def test_scheduled_functions_do_not_mix_organizations(
             for sample in sorted((ROOT / "events" / name).glob("*.json")):
                 function(json.loads(sample.read_text()))
 
-    lines, objects, mails = output.take_lines(), objects_in(resources), _mail_texts()
+    lines, objects, mails = output.take_lines(), objects_in(resources), sent_mails()
     assert lines
     assert leaks_in_output(lines, data.canaries, None) == []
     assert leaks_in_objects(objects, data) == []
     assert organizations_in_objects(objects, data) == {own.organization_id for own in data.organizations}
     assert len(mails) >= len(data.organizations)
-    for mail in mails:
-        assert len({location.organization_id for location in data.canaries.locations_in(mail)}) == 1
+    for addresses, text in mails:
+        owners = {location.organization_id for location in data.canaries.locations_in(f"{addresses} {text}")}
+        assert len(owners) == 1
+    assert _stored_secrets(databases, objects, ()) == []
+    assert sum(bool(secrets_in_places([("mail", text)])) for _, text in mails) == 2 * len(data.organizations)
+    with superuser(databases) as conn:
+        assert leaks_in_mails(conn, mails) == []
 
 
-def _mail_texts() -> list[str]:
-    sent = ses_backends[ACCOUNT][REGION].sent_messages
-    return [f"{message.destinations} {message.subject} {message.body}" for message in sent]
+def _enqueue_one_time_tokens(databases: Databases, own: ProofOrganization) -> None:
+    """Enqueue the mails of an invitation and of a password reset."""
+    now = datetime.now(UTC)
+    request_password_reset(
+        databases.platform,
+        own.organization_id,
+        email=SESSION_EMAIL,
+        request_id="r",
+        source_address=SOURCE_ADDRESS,
+        now=now,
+    )
+    with superuser(databases) as conn:
+        [(invited,)] = conn.execute(FIND_INVITED, (own.organization_id,)).fetchall()
+    permissions = frozenset(PERMISSIONS)
+    invite_again(databases.platform, own.organization_id, invited, permissions=permissions, actor=OPERATOR, now=now)
+
+
+def _stored_secrets(databases: Databases, objects: Mapping[str, str], others: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a sentence for each place of the stores, objects or *others* with a secret in clear."""
+    with superuser(databases) as conn:
+        rows = [*texts_in_tables(conn), *texts_written(conn)]
+    assert rows
+    return secrets_in_places([*rows, *texts_in_redis(databases), *objects.items(), *others])
 
 
 def _searched_stores(target: AttackTarget) -> tuple[dict[str, list[str]], set[str]]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from tests.isolation.proof.attack.calls import Call, request_for
+from tests.isolation.proof.attack.calls import request_for
 from tests.isolation.proof.attack.combinations import Combination
 from tests.isolation.proof.attack.gateway import OF_SESSIONS, GatewayRequest, GatewayResponse
 from tests.isolation.proof.attack.injection_points import Attempt, cursor_with_unknown_ids, placeholders_for
@@ -78,7 +78,7 @@ class _Attacker:
             return  # the operator may name every organization there
         if response.status not in self._expected_statuses(combination):
             findings.accepted.append(f"{combination.name}: {response.status}")
-        if _visible(response, combination.victim, call) != self._response_for_unknown(combination, request):
+        if self._visible(combination, response, combination.victim) != self._response_for_unknown(combination, request):
             findings.existence_leaks.append(f"{combination.name}: not as for an organization that does not exist")
 
     def _send_restored(self, combination: Combination, request: GatewayRequest) -> GatewayResponse:
@@ -134,8 +134,21 @@ class _Attacker:
             response = self._send_restored(combination, injected)
             if response.is_fault:
                 self.target.findings.faults.append(f"{combination.name}, but unknown: {response.status}")
-            self.unknown_responses[key] = _visible(response, unknown, call)
+            self.unknown_responses[key] = self._visible(combination, response, unknown)
         return self.unknown_responses[key]
+
+    def _visible(
+        self, combination: Combination, response: GatewayResponse, named: ProofOrganization
+    ) -> VisibleResponse:
+        """Return *response* without the texts of the *named* organization.
+
+        The operator's lists show all organizations, so theirs are left out as well.
+        """
+        shown = self.target.data.organizations if combination.credential.is_operator else ()
+        texts = {
+            text: name for each in (*shown, named) for text, name in placeholders_for(each, combination.call).items()
+        }
+        return response.status, normalize(response.text, texts)
 
 
 def _inject(combination: Combination, request: GatewayRequest, named: ProofOrganization) -> GatewayRequest | None:
@@ -149,7 +162,3 @@ def _has_own_gateway_key(response: GatewayResponse, own: ProofOrganization) -> b
     A key that was made for a tier change contains the organization's id.
     """
     return response.gateway_key in {"", own.gateway_key} or str(own.organization_id) in response.gateway_key
-
-
-def _visible(response: GatewayResponse, named: ProofOrganization, call: Call) -> VisibleResponse:
-    return response.status, normalize(response.text, placeholders_for(named, call))

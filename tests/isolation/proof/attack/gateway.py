@@ -11,6 +11,7 @@ from tenancy.rules.organization import OrganizationStatus
 from tests.handlers.functions import Function, Start
 from tests.isolation.proof.attack.state import DeploymentState
 from tests.isolation.proof.discovery.deployment import PATH_PARAMETER, Route, discover_routes, environment_of
+from tests.isolation.proof.leaks.answers import AnswerInspector
 
 AUTHORIZER = "authorizer"
 REQUEST_ID = "c6af9ac6-7b61-4d3a-9f0c-1d2e3f4a5b00"
@@ -79,6 +80,7 @@ class LocalGateway:
     def __init__(self, start: Start, resources: Mapping[str, str], state: DeploymentState) -> None:
         """Load the functions with *resources*, to which the template's variables refer."""
         self.state = state
+        self.answers = AnswerInspector()
         self.routes = discover_routes()
         self._functions: dict[str, Function] = {
             name: start(name, **environment_of(name, resources))
@@ -101,11 +103,21 @@ class LocalGateway:
             event["requestContext"]["authorizer"] = {**context, "principalId": policy["principalId"]}
             gateway_key = policy["usageIdentifierKey"]
         response = _response(self._functions[request.route.function].respond(event), gateway_key)
+        self._check_secrets(request, response)
         if response.is_success and request.route.name == DELETE_ORGANIZATION:
             self.state.set_status(OrganizationStatus.ACTIVE)  # a deleted organization could attempt nothing else
         if request.route.path.startswith(OF_SESSIONS):
             self.state.restore_sessions(has_revoked=request.route.name == LOG_OUT_EVERYWHERE)
         return response
+
+    def _check_secrets(self, request: GatewayRequest, response: GatewayResponse) -> None:
+        self.answers.check(
+            request.route.name,
+            response.text,
+            is_success=response.is_success,
+            is_repeatable="idempotency-key" in {name.lower() for name, _ in request.headers},
+            path=request.parameters.values(),
+        )
 
     def _authorize(self, event: Mapping[str, Any]) -> dict[str, Any]:
         return self._functions[AUTHORIZER]({**event, "type": "REQUEST", "methodArn": f"{METHOD_ARN}/GET/x"})

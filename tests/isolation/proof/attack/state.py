@@ -81,6 +81,7 @@ class DeploymentState:
         self._managed: dict[UUID | None, sql.Composed] = {}
         self._members: list[sql.Composed] = []
         self._restored_sessions: sql.Composed | None = None
+        self.deleted_keys: set[tuple[str, str]] = set()  # keys of Redis that the proof deletes, with their value
 
     def reset_rate_limits(self) -> None:
         """Delete all rate limit keys and counts of log-ins, so that no call ends at a limit."""
@@ -193,4 +194,5 @@ class DeploymentState:
 
     def _delete_keys(self, pattern: str) -> None:
         for key in self._redis.keys(pattern):
+            self.deleted_keys.add((f"Redis {pattern}", f"{key!r} {self._redis.hgetall(key)}"))
             self._redis.delete(key)

@@ -11,6 +11,7 @@ from tenancy.rules.audit_record import PLATFORM_LOG
 from tests.handlers.functions import Function
 from tests.handlers.queues import lines_in
 from tests.isolation.proof.canaries import Canaries
+from tests.isolation.proof.leaks.secrets import kinds_of_secrets_in
 from tests.isolation.proof.sqs import Message, SqsServer
 
 ORGANIZATION_ID = "organization_id"
@@ -53,6 +54,7 @@ class QueueInspector:
         return [*leaks, *(f"two organizations have the derived event id {each}" for each in shared)]
 
     def _leaks_in(self, message: Message, caller: UUID | None, *, is_operator: bool) -> Iterator[str]:
+        yield from secrets_in_message(message)
         addressee = message["messageAttributes"].get(ORGANIZATION_ID, {}).get("stringValue")
         if addressee is None:
             yield "a message names no organization"
@@ -66,6 +68,13 @@ class QueueInspector:
                 yield f"a message shows {sorted(self.canaries.foreign_fields_in(text, caller))}"
         for event_id in _derived_ids(message["body"]):
             self.organizations_by_derived_id[event_id].add(addressee)
+
+
+def secrets_in_message(message: Message) -> Iterator[str]:
+    """Yield a sentence for each kind of secret in the attributes and rows of *message*."""
+    texts = [str(message["messageAttributes"]), *(text for text, _ in _rows(message["body"]))]
+    for kind in sorted({kind for text in texts for kind in kinds_of_secrets_in(text)}):
+        yield f"a message shows {kind}"
 
 
 def organizations_in(messages: list[Message]) -> list[str]:

@@ -18,6 +18,7 @@ from tenancy.rules.events.property_money import find_money
 from tenancy.rules.events.row import (
     MAX_EVENT_BYTES,
     NUL,
+    WRITE_KEY_MEMBER,
     BatchContext,
     EventRow,
     InvalidEventError,
@@ -32,6 +33,7 @@ from tenancy.rules.members import JSON_NULL, find_members
 DEFAULT_PLATFORM: Final = "server"  # as for Segment calls without `context.userAgent`
 NO_DATA: Final = msgspec.Raw(JSON_NULL)
 OBJECT_START: Final = b"{"
+NOT_KEPT: Final = DATA_MEMBERS | {WRITE_KEY_MEMBER}  # a secret is no attribute of an event
 
 type ExplainCloudEvent = Callable[[bytes, BatchContext], InvalidEventError]
 type RequiredText = Annotated[str, msgspec.Meta(min_length=1)]
@@ -104,7 +106,7 @@ def _require_storable(raw: bytes, event: CloudEvent) -> None:
 
 def _row(raw: bytes, event: CloudEvent, timestamp: str, reception: BatchContext) -> EventRow:
     properties = _properties(event)
-    attributes = join_members(find_members(raw) or {}, DATA_MEMBERS).decode()
+    attributes = join_members(find_members(raw) or {}, NOT_KEPT).decode()
     try:
         names = find_names(properties, attributes)
     except RecursionError as error:

@@ -24,7 +24,8 @@ SHORTEST_RETENTION: Final = timedelta(days=SHORTEST_RETENTION_DAYS)
 DEFAULT_CURRENCY: Final = "USD"
 RELEASED_REASON: Final = "released"  # the reason of a held event after its release
 # Not part of an event: `sentAt` differs with each retry, and the write key is a secret.
-TRANSPORT_MEMBERS: Final = frozenset({"sentAt", "writeKey"})
+WRITE_KEY_MEMBER: Final = "writeKey"
+TRANSPORT_MEMBERS: Final = frozenset({"sentAt", WRITE_KEY_MEMBER})
 TRANSPORT_TEXTS: Final = tuple(f'"{name}"'.encode() for name in sorted(TRANSPORT_MEMBERS))
 NUL: Final = b"\\u0000"  # as JSON escapes it
 
