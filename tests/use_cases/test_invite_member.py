@@ -73,7 +73,7 @@ def test_accepted_invitation_makes_an_active_member(people: People) -> None:
     member = people.accept(token)
 
     assert (invited.status, invited.name) == (MemberStatus.INVITED, None)
-    assert member == replace(invited, status=MemberStatus.ACTIVE, name="New Member")
+    assert member == replace(invited, status=MemberStatus.ACTIVE, name="New Member", has_password=True)
     with superuser(people.databases) as conn:
         [(password_hash, status, role)] = conn.execute(
             "SELECT password_hash, status, role FROM users WHERE id = %s", (member.id,)
@@ -243,8 +243,8 @@ def test_removed_member_is_invited_as_the_same_row(people: People) -> None:
     people.sweep()
     joined = people.accept(mailed_tokens(ADDRESS)[-1])
 
-    assert again == replace(member, name=None, role=Role.VIEWER, status=MemberStatus.INVITED)
-    assert joined == replace(again, name="New Member", status=MemberStatus.ACTIVE)
+    assert again == replace(member, name=None, role=Role.VIEWER, status=MemberStatus.INVITED, has_password=False)
+    assert joined == replace(again, name="New Member", status=MemberStatus.ACTIVE, has_password=True)
 
 
 def test_address_in_two_organizations_is_two_members(people: People, globex: Provisioned) -> None:

@@ -253,3 +253,26 @@ def test_unknown_and_erased_organizations_are_no_error(people: People, globex: P
 
     with superuser(people.databases) as conn:
         assert conn.execute("SELECT count(*) FROM one_time_tokens").fetchone() == (0,)
+
+
+def test_member_without_password_gets_no_reset(people: People) -> None:
+    member = people.invite()
+    people.sweep()
+    invitations = len(mailed_tokens(ADDRESS))
+    with superuser(people.databases) as conn:
+        conn.execute("UPDATE users SET status = 'active' WHERE id = %s", (member.id,))
+
+    request(people, ADDRESS)
+    people.sweep()
+
+    assert len(mailed_tokens(ADDRESS)) == invitations
+
+
+def test_reset_token_gives_no_first_password(people: People) -> None:
+    people.join()
+    token = request_token(people, ADDRESS)
+    with superuser(people.databases) as conn:
+        conn.execute("UPDATE users SET password_hash = NULL WHERE email = %s", (ADDRESS,))
+
+    with pytest.raises(UnauthenticatedError):
+        confirm(people, token)

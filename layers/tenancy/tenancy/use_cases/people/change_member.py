@@ -50,7 +50,8 @@ def change_member(
     """Change the role or status of a member, for a caller with *permissions*, and return it.
 
     The member's access tokens are refused at the next request, and its sessions end. An invited member that is disabled
-    loses its invitation. A change that changes nothing is published again.
+    loses its invitation. If it becomes active later, it is invited again, and needs a new invitation. A change that
+    changes nothing is published again.
 
     Raises:
         NotFoundError: the organization has no such member.

@@ -95,6 +95,7 @@ def _invited(conn: Connection, organization_id: UUID, invitation: Invitation, *,
         role=invitation.role,
         status=MemberStatus.INVITED,
         created_at=known.created_at if known is not None else now,
+        has_password=False,
     )
 
 

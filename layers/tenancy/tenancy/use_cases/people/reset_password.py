@@ -34,6 +34,8 @@ def request_password_reset(
 ) -> None:
     """Enqueue the mail with a token for the active member with the address *email*, if there is one.
 
+    A member without a password gets none: only its invitation gives it one.
+
     The caller learns nothing: the same statements run for an unknown address, and one outbox entry is inserted in each
     case. The sweep finds no token for it, and mails nothing. An address gets at most 3 mails an hour. *request_id* and
     *source_address* are for the audit record, which the sweep writes.
