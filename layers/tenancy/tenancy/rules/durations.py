@@ -94,6 +94,7 @@ WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's c
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end
 MAX_OVERLAP_SECONDS: Final = 7 * 24 * 3600  # in which a rotated key still works beside its successor
+MIN_OWN_OVERLAP: Final = timedelta(minutes=1)  # of a key that rotates itself, so that it can repeat the request
 OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gateway caches an authorizer's answer
 
 # One-time tokens of mails
