@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tenancy.errors import NotFoundError
+from tenancy.errors import ForbiddenError, NotFoundError
 from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.permissions import KEYS_WRITE
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.api_keys import revoke_api_keys_of_app
 from tenancy.stores.postgres.apps import remove_app
@@ -28,6 +29,7 @@ def delete_app(
 
     Raises:
         NotFoundError: the organization has no such app, or it was deleted.
+        ForbiddenError: the app has a live key, and *tenant* may not revoke keys.
         UnavailableError: the database is unreachable. The change may be committed.
     """
     organization_id = tenant.organization_id
@@ -35,6 +37,10 @@ def delete_app(
         if not remove_app(conn, organization_id, app_id):
             raise NotFoundError("There is no such app.")
         key_ids = revoke_api_keys_of_app(conn, organization_id, app_id, now=now)
+        if key_ids and KEYS_WRITE not in tenant.scopes:
+            raise ForbiddenError(
+                f"The app has live keys, and the credential lacks {KEYS_WRITE}. Revoke the keys of the app first."
+            )
         insert_audit_record(conn, organization_id, AuditRecord.done(APP_DELETED, str(app_id), actor, now=now))
         for key_id in key_ids:
             insert_audit_record(conn, organization_id, AuditRecord.done(KEY_REVOKED, str(key_id), actor, now=now))
