@@ -17,6 +17,12 @@ INSERT_INVITATION: Final = """
     SELECT organization_id, %(token_id)s, id, 'invitation', %(now)s, %(expires_at)s FROM users
     WHERE organization_id = %(organization_id)s AND id = %(user_id)s
 """
+FIND_NTH_INVITATION: Final = """
+    SELECT created_at FROM one_time_tokens
+    WHERE organization_id = %(organization_id)s AND user_id = %(user_id)s AND purpose = 'invitation'
+      AND created_at > %(since)s
+    ORDER BY created_at DESC OFFSET %(others)s LIMIT 1
+"""
 # One statement for known and unknown addresses, so that both take the same time.
 INSERT_RESET: Final = """
     INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, created_at, expires_at)
@@ -62,6 +68,18 @@ def insert_invitation(
     """Insert the token of an invitation, without a digest until it is mailed."""
     values = {"organization_id": organization_id, "token_id": token_id, "user_id": user_id}
     conn.execute(INSERT_INVITATION, {**values, "now": now, "expires_at": expires_at})
+
+
+def find_nth_invitation(
+    conn: Connection, organization_id: UUID, user_id: UUID, *, number: int, since: datetime
+) -> datetime | None:
+    """Return the time of the invitation that is the *number*-th newest of the user after *since*, None without one.
+
+    A removed user keeps its row, so its invitations count, too.
+    """
+    values = {"organization_id": organization_id, "user_id": user_id, "since": since, "others": number - 1}
+    row = conn.execute(FIND_NTH_INVITATION, values).fetchone()
+    return row[0] if row else None
 
 
 def insert_reset(
