@@ -132,8 +132,9 @@ They still work. Rotate each of them with the call
 
 POST /v1/keys/<id>/rotate
 
-The body's overlap_seconds is the time for which the old key still works. The answer shows the new key, once. The caller
-needs the permission keys:write. GET /v1/keys lists all keys, and the time by which each of them is to be rotated.
+The body's overlap_seconds is the time for which the old key still works: at least 60 if the old key makes the call. The
+answer shows the new key, once. The caller needs the permission keys:write. GET /v1/keys lists all keys, and the time by
+which each of them is to be rotated.
 """,
         ),
         "invitation_mail": MailTemplate(
