@@ -14,6 +14,7 @@ from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.keys.publish_keys import enqueue_key_publications, publish_keys
 from tenancy.use_cases.keys.revoke_key import KEY_REVOKED
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 
 APP_DELETED: Final = "app.deleted"
@@ -30,10 +31,12 @@ def delete_app(
     Raises:
         NotFoundError: the organization has no such app, or it was deleted.
         ForbiddenError: the app has a live key, and *tenant* may not revoke keys.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         UnavailableError: the database is unreachable. The change may be committed.
     """
     organization_id = tenant.organization_id
     with platform_db.tenant_transaction(organization_id) as conn:
+        require_changeable(conn, organization_id)
         if not remove_app(conn, organization_id, app_id):
             raise NotFoundError("There is no such app.")
         key_ids = revoke_api_keys_of_app(conn, organization_id, app_id, now=now)

@@ -26,6 +26,7 @@ from tenancy.use_cases.keys.publish_keys import (
     publish_again,
     publish_keys,
 )
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 
 KEY_ROTATED: Final = "key.rotated"
@@ -61,6 +62,7 @@ def rotate_key(
         NotFoundError: the organization has no such key.
         ConflictError: the key is revoked, expired or rotated, or the organization has too many live keys.
         ForbiddenError: the key has a permission that *tenant* lacks.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         IdempotencyKeyReusedError, RequestInProgressError, UnavailableError: as for `answer_once`.
     """
     organization_id, key_id = tenant.organization_id, wanted.key_id
@@ -74,6 +76,7 @@ def rotate_key(
 
     def commit(conn: Connection, rotation: Rotation) -> Publications:
         new, ends_at = rotation.new, rotation.old_ends_at
+        require_changeable(conn, organization_id)
         if new.app_id is not None:  # first, as the deletion of an app does: the same order prevents deadlocks
             lock_app(conn, organization_id, new.app_id)
         _require(lock_api_key(conn, organization_id, key_id), tenant, now)

@@ -24,6 +24,7 @@ from tenancy.stores.postgres.seats import lock_seats
 from tenancy.stores.postgres.users import find_user_by_email, insert_invited_user, lock_user, update_user
 from tenancy.use_cases.idempotency.answer_once import RepeatableRequest, answer_once
 from tenancy.use_cases.organizations.claim_seat import claim_seat
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.enqueue_mail import enqueue_token_mail
 
 INVITED: Final = "member.invited"
@@ -59,6 +60,7 @@ def invite_member(
         ForbiddenError: the role has a permission that the caller lacks.
         ConflictError: a member has that address, was invited at this moment, or got too many invitations.
         QuotaExceededError: the limit of users is reached.
+        NotFoundError, ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         IdempotencyKeyReusedError, RequestInProgressError, UnavailableError: as for `answer_once`.
     """
     require_permissions_of(invitation.role, permissions)
@@ -69,6 +71,7 @@ def invite_member(
 
     def commit(conn: Connection, member: StoredMember) -> None:
         lock_seats(conn, organization_id, Metric.USERS)
+        require_changeable(conn, organization_id)
         known = find_user_by_email(conn, organization_id, invitation.email)
         if known is not None and (known.status in PRESENT or known.id != member.id):
             raise ConflictError(_taken(known))
@@ -121,11 +124,13 @@ def invite_again(
 
     Raises:
         NotFoundError: the organization has no such member.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         ForbiddenError: the member's role has a permission that the caller lacks.
         ConflictError: the member is not invited, or got too many invitations.
         UnavailableError: the database is unreachable. The invitation may be sent.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
+        require_changeable(conn, organization_id)
         member = _get_member(lock_user(conn, organization_id, user_id))
         require_permissions_of(member.role, permissions)
         if member.status is not MemberStatus.INVITED:
