@@ -114,7 +114,9 @@ def get_tokens(body: LogInBody) -> dict[str, Any]:
 
 
 def find_organization(organization: str | None) -> UUID:
-    """Return the id of the organization that the request names, *organization* in its body, or an id of none.
+    """Return the id of the organization that the request names, or an id of none.
+
+    *organization* is the name in its body.
 
     Raises:
         InvalidError: the request names no organization.
@@ -187,7 +189,10 @@ def accept(body: Acceptance) -> dict[str, Any]:
 @for_public
 @answers(None, status=HTTPStatus.ACCEPTED)
 def request_reset(body: ResetRequest) -> event_handler.Response[str]:
-    """Mail a one-time token to a member with a forgotten password. The answer is the same for every address."""
+    """Mail a one-time token to a member with a forgotten password.
+
+    The answer is the same for every address.
+    """
     request = request_of(app)
     request_password_reset(
         platform_db,

@@ -1,4 +1,7 @@
-"""Members: invite, list, change and remove them. The operator lists, disables and invites them again."""
+"""Members: invite, list, change and remove them.
+
+The operator lists and disables them, and invites them again.
+"""
 
 from datetime import UTC, datetime
 from http import HTTPStatus

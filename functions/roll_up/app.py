@@ -1,4 +1,7 @@
-"""Run every hour: roll up usage and statistics, release held events, apply retention, notice due rotations."""
+"""Roll up usage and statistics each hour.
+
+Also release held events, apply retention, persist last uses of keys, and notice keys that are to be rotated.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,7 @@
-"""Rotate the keys of access tokens each hour, make the first ones on deploy, and withdraw one by hand."""
+"""Rotate the keys of access tokens each hour, and withdraw one by hand.
+
+A deploy makes the first keys.
+"""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,7 +28,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     A misspelled `withdraw` is an error, because the key would still verify.
 
     Raises:
-        TokenKeysError: the event is none that this function takes, or no key has the id. Nothing was changed.
+        TokenKeysError: the event has another form, or no key has the id. Nothing was changed.
         SecretChangedError: other runs changed the secrets meanwhile.
         UnavailableError: Secrets Manager is unreachable.
     """

@@ -71,7 +71,10 @@ def measure(effort: Effort) -> Figure:
 
 
 def _seconds(deployed: Deployment, organization_id: UUID, email: str, number: int) -> float:
-    """Return the time of one refused log-in. Each has an address of its own, so none is refused as one too many."""
+    """Return the time of one refused log-in.
+
+    Each log-in has an address of its own, so that none exceeds the number of attempts.
+    """
     asked = LogIn(
         organization_id=organization_id,
         email=email,

@@ -1,4 +1,4 @@
-"""The main job on the embedded stack: two organizations, their events, their statistics and their people.
+"""Show two organizations on the embedded stack: events, statistics and people.
 
 acme (starter) sends through Segment's Python SDK, globex (growth) over plain HTTP. acme's administrator logs in,
 invites a member and rotates a key. Then globex is deleted, restored, deleted again and erased. The status is 0 only if

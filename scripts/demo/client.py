@@ -82,7 +82,9 @@ def call(
     headers: dict[str, str] | None = None,
     method: str | None = None,
 ) -> Any:  # noqa: ANN401 - JSON
-    """Call the API: GET, or POST where there is a *body*, or *method*. A public route needs no *credential*.
+    """Call the API with *method*: by default GET, or POST with a *body*.
+
+    A public route needs no *credential*.
 
     Raises:
         urllib.error.HTTPError: the API refused.

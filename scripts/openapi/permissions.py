@@ -1,6 +1,6 @@
-"""The table of routes and the credentials that each accepts: docs/permissions.md.
+"""Write docs/permissions.md: the credentials that each route accepts.
 
-It is written from the routes themselves, by the same rights that the functions check.
+The rights are those that the functions themselves check.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,18 +25,19 @@ NO_CREDENTIAL: Final = "none"
 HEAD: Final = """\
 # Permissions
 
-Which credential may call which route. `make openapi` writes this page from the code
-(`layers/tenancy/tenancy/rules/permissions.py` and the routes of the functions), and
-`tests/handlers/test_permissions.py` calls each route with each kind of credential and compares.
+This page has the credentials that each route accepts. `make openapi` writes it from the code:
+`layers/tenancy/tenancy/rules/permissions.py` and the routes of the functions. `tests/handlers/test_permissions.py`
+calls each route with each kind of credential, and compares the answers with this page.
 
-The scopes of a key are permissions. A secret key with other scopes than the first one may call the routes whose
-permission it has. A route that no row allows answers 403.
+The scopes of a key are permissions. A secret key may call the routes whose permission is among its scopes. A route
+refuses a credential without a `yes` in its row: 401 on the paths of Segment's SDKs, otherwise 403 or 404.
 
 ## Permissions of roles and keys
 """
 ROUTES_HEAD: Final = """
 ## Routes
-`none` needs no credential in the header `Authorization`. `any member` needs an access token, with any role.
+A route with the permission `none` needs no header `Authorization`. A route with `any member` needs an access token,
+with any role.
 
 """
 
@@ -45,8 +46,8 @@ ROUTES_HEAD: Final = """
 class Access:
     """The credentials that a route accepts.
 
-    *permission* is the one that a credential of an organization needs. None means none of them, but for members if
-    *are_members*. Only write keys call a route with *are_only_write_keys*.
+    *permission* is the one that a credential of an organization needs. If it is None, no credential of an organization
+    is accepted, except access tokens if *are_members*. Only write keys are accepted if *are_only_write_keys*.
     """
 
     permission: str | None = None

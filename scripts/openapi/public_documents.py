@@ -1,4 +1,4 @@
-"""Schemas of the public documents: the OpenAPI document itself, and those about access tokens."""
+"""Schemas of the OpenAPI document and of the public documents about access tokens."""
 
 from typing import Final
 

@@ -102,7 +102,7 @@ def load_function(name: str) -> ModuleType:
 
 
 def find_resolver_route(route: DeployedRoute) -> ResolverRoute | None:
-    """Return the route in the resolver of its function, or None if the function has no resolver for it.
+    """Return the route in the resolver of its function, or None without one.
 
     Raises:
         LookupError: the resolver has no such route.

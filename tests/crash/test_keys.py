@@ -1,4 +1,4 @@
-"""Changes of keys that crash at any moment: the retry or the sweep completes them, once, and no key is lost."""
+"""Changes of keys that crash at any moment: the retry or the sweep completes them once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -39,7 +39,10 @@ LIST_KEYS = "SELECT id, revoked_at IS NOT NULL, replaced_by FROM api_keys WHERE 
 
 @dataclass(slots=True)
 class Client:
-    """A client of an organization of its own, whose secret key Redis knows as live, and the answers that it got."""
+    """A client of an organization, and the answers that it got.
+
+    No other client has the organization. Redis knows its secret key as live.
+    """
 
     databases: Databases
     targets: OutboxTargets

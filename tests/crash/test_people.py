@@ -1,4 +1,4 @@
-"""Invitations and password resets that crash at any moment: a retry or the sweep completes them, once."""
+"""Invitations and resets that crash at any moment: a retry or the sweep completes them once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

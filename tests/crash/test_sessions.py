@@ -1,4 +1,4 @@
-"""Log-in, refresh and a change of the password that crash at any moment: the next attempt completes them."""
+"""Log-ins, refreshes and new passwords that crash at any moment are completed by a retry."""
 
 from datetime import timedelta
 from itertools import count
@@ -116,7 +116,10 @@ def test_crashed_detection_of_a_reuse_is_completed(
 def test_crashed_change_of_a_password_is_whole(
     databases: Databases, targets: OutboxTargets, people: People, aftermath: Aftermath
 ) -> None:
-    """Before the commit the old password and all sessions are valid, after it the new one and the own session."""
+    """Before the commit the old password and all sessions are valid.
+
+    After the commit the new password and the caller's own session are valid.
+    """
     numbers, crashed = count(), 0
 
     def begin() -> Provisioned:

@@ -1,4 +1,4 @@
-"""A change of a credential bites at its next request, also while API Gateway caches the authorizer's answer.
+"""Changed credentials are refused at the next request, despite the cache of API Gateway.
 
 Each test first makes a request with the credential, so that the answer is cached for a minute.
 """

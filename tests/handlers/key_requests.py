@@ -1,4 +1,4 @@
-"""Requests of apps, keys and platform keys, with ids in their paths, and the keys of an organization."""
+"""Requests of apps, keys and platform keys, with ids in their paths."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ LIST_ACTIONS = """
 
 
 def key_request(case: str, caller: Caller = OPERATOR, body: object = None, **parameters: object) -> Event:
-    """Return the sample *case* of the function `keys` by *caller*, with ids in its path and another *body*."""
+    """Return the sample *case* of the function `keys` by *caller*.
+
+    It gets ids in its path and another *body*.
+    """
     request = sample("keys", case)
     path = request["resource"]
     for name, value in parameters.items():

@@ -42,7 +42,7 @@ def log_in_request(provisioned: Provisioned, *, password: str = PASSWORD, **head
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Browser:
-    """A browser with the console: it sends its cookie, and shows its origin."""
+    """A browser that sends X-Console, its cookie and its origin."""
 
     identity: Function
     cookies: dict[str, str]
@@ -61,7 +61,7 @@ class Browser:
 
 
 def authorized(request: Event, authorizer: Function, access_token: str) -> Event:
-    """Return *request* as API Gateway passes it on, after the authorizer has accepted *access_token*."""
+    """Return *request* as API Gateway passes it on with an accepted *access_token*."""
     bearer = f"Bearer {access_token}"
     accepted = authorizer(with_headers(sample("authorizer", "secret_key"), authorization=bearer))
     context = {**request["requestContext"], "authorizer": dict(accepted["context"])}

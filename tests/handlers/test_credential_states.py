@@ -128,7 +128,10 @@ class Scene:
         return function
 
     def change(self, kind: Kind, statement: str) -> None:
-        """Change the credential, and publish the change as its request does, unless Redis is unreachable or empty."""
+        """Change the credential, and publish the change as its request does.
+
+        Nothing is published if Redis is unreachable or empty.
+        """
         now = self.clock.moment
         credential_id = kind.credential_id(self.acme)
         values = {"id": credential_id, "now": now, "ends_at": now + LIFE, "successor": uuid4()}

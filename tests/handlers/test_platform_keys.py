@@ -1,4 +1,7 @@
-"""Routes of platform keys: create, list, rotate and revoke them. One without an end always stays."""
+"""Routes of platform keys: create, list, rotate and revoke them.
+
+A key without an end always stays.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

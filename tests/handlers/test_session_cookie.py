@@ -1,4 +1,4 @@
-"""The console's refresh token: in a cookie of one host, for requests of its own origin."""
+"""The session cookie: of one host, for requests of the API's own origin."""
 
 import pytest
 
@@ -145,7 +145,7 @@ def test_token_in_the_body_of_the_console_is_refused(browser: Browser) -> None:
     ],
 )
 def test_other_cookies_are_ignored(browser: Browser, cookie: str | None) -> None:
-    """A page below the base domain can set cookies of other names, but none with the prefix for this host."""
+    """A page below the base domain cannot set a cookie with the prefix for this host."""
     text = cookie and cookie.format(name=HOST_COOKIE, plain=LOCAL_COOKIE, token=browser.token)
     request = with_headers(REFRESH, **CONSOLE, cookie=text)
 

@@ -1,14 +1,17 @@
 """The small AWS client, against moto and against a server that closes connections."""
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import uuid4
 
 import boto3
 import pytest
 
 from tenancy.errors import AwsCallError, UnavailableError
-from tenancy.stores.aws.client import AwsClient
+from tenancy.rules.durations import SECRET_RETRY_SECONDS
+from tenancy.stores.aws.client import THROTTLED, AwsClient
 from tenancy.stores.aws.secrets import SecretChangedError, Secrets, StoredSecret
 from tests import aws_account
 from tests.free_ports import free_port
@@ -16,7 +19,7 @@ from tests.given import REGION, AwsAccount
 
 
 class ClosingHandler(BaseHTTPRequestHandler):
-    """Answers with the status in the target, and closes the connection without notice."""
+    """Answers with the code and the status in the target, and closes the connection without notice."""
 
     protocol_version = "HTTP/1.1"
     answered = 0
@@ -24,8 +27,9 @@ class ClosingHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         ClosingHandler.answered += 1
-        body = b'{"answered": true}'
-        self.send_response(int(self.headers["X-Amz-Target"].rpartition(".")[2]))
+        code, _, status = self.headers["X-Amz-Target"].rpartition(".")
+        body = b'{"answered": true}' if status == "200" else json.dumps({"__type": f"com.amazonaws#{code}"}).encode()
+        self.send_response(int(status))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -146,3 +150,32 @@ def test_cached_secret_is_used_while_aws_is_unreachable(secrets: Secrets, monkey
     assert secrets.get_secret("jwks") == "keys"
     with pytest.raises(UnavailableError):
         secrets.get_secret("database")
+
+
+def test_failed_read_is_repeated_within_seconds(secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A withdrawn key must not stay in use for another five minutes because one read failed."""
+    seconds = [0.0]
+    monkeypatch.setattr("tenancy.stores.aws.secrets.time.monotonic", lambda: seconds[0])
+    create_secret("token-public-keys", "first")
+    reachable = vars(secrets)["_aws"]
+    assert secrets.find_secret("token-public-keys", max_age_seconds=240) == "first"
+    reachable.call(
+        "secretsmanager.PutSecretValue",
+        {"SecretId": "tenancy/test/token-public-keys", "SecretString": "second", "ClientRequestToken": str(uuid4())},
+        json_version="1.1",
+    )
+
+    seconds[0] += 241
+    monkeypatch.setattr(secrets, "_aws", AwsClient("secretsmanager", REGION, f"http://127.0.0.1:{free_port()}"))
+    assert secrets.find_secret("token-public-keys", max_age_seconds=240) == "first"
+    monkeypatch.setattr(secrets, "_aws", reachable)
+    paused = secrets.find_secret("token-public-keys", max_age_seconds=240)
+    seconds[0] += SECRET_RETRY_SECONDS
+
+    assert (paused, secrets.find_secret("token-public-keys", max_age_seconds=240)) == ("first", "second")
+
+
+@pytest.mark.parametrize("code", sorted(THROTTLED))
+def test_throttled_call_is_unavailable(closing_client: AwsClient, code: str) -> None:
+    with pytest.raises(UnavailableError, match="throttles"):
+        closing_client.call(f"{code}.400", {})

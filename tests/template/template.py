@@ -68,7 +68,10 @@ def listed(value: str | list[Any] | dict[str, Any]) -> list[Any]:
 
 
 def secrets_with(function: str, action: str) -> set[str]:
-    """Return the secrets for which *function* has the permission *action*: the operator's and those of the stack."""
+    """Return the secrets for which *function* has the permission *action*.
+
+    They are the operator's and those of the stack.
+    """
     resources = [each["Resource"] for each in statements(function) if action in listed(each["Action"])]
     text = json.dumps(resources)
     of_stack = {name for resource, name in MADE_SECRETS.items() if f'{{"Ref": "{resource}"}}' in text}

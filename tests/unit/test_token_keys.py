@@ -231,7 +231,10 @@ def test_rotation_continues_after_a_wrong_clock(jump: timedelta) -> None:
     )
 )
 def test_signing_key_and_its_last_tokens_always_verify(runs: list[tuple[timedelta, timedelta, str]]) -> None:
-    """Runs end at any of their writes, and the clock of any run may be wrong. The clock of signers is right."""
+    """Runs end at any of their writes, and the clock of any run may be wrong.
+
+    The clock of signers is right.
+    """
     generate = Keys()
     stored = rotate_keys(TokenKeys(), now=NOW, generate=generate)
     now = NOW

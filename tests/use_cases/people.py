@@ -1,4 +1,4 @@
-"""Helpers of the tests about members: people that are invited, and the tokens in their mails."""
+"""Members for tests: people that are invited, and the tokens in their mails."""
 
 import re
 from dataclasses import dataclass
@@ -115,7 +115,10 @@ class People:
 
 
 def mail_texts(address: str) -> list[str]:
-    """Return the texts of all mails to *address*, oldest first. moto runs in this process, and has no call."""
+    """Return the texts of all mails to *address*, oldest first.
+
+    They are read from moto in this process, because no call of AWS returns them.
+    """
     sent = ses_backends[ACCOUNT][REGION].sent_messages
     return [message.body for message in sent if message.destinations["ToAddresses"] == [address]]
 

@@ -76,7 +76,7 @@ def devices(databases: Databases, provisioned: Provisioned, table: str = "events
 
 
 def store_sample_data(databases: Databases, provisioned: Provisioned, name: str, events: int = 12) -> None:
-    """Store a session, and events of three days, held events and a usage report, which contain *name*."""
+    """Store a session, events of three days, held events and a usage report with *name*."""
     with databases.platform.tenant_transaction(provisioned.organization.id) as conn:
         insert_session(
             conn,

@@ -1,4 +1,4 @@
-"""A request with an Idempotency-Key makes one change, also at once and across organizations and members."""
+"""A request with an Idempotency-Key makes one change, also if it is sent twice at once."""
 
 from collections import Counter
 from collections.abc import Callable

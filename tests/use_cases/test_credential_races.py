@@ -1,4 +1,4 @@
-"""A narrower state of a credential wins over readers that read before and write after, in either release."""
+"""A narrower state of a credential stays when a late reader writes, in either release."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -82,11 +82,17 @@ def test_publication_replaces_the_state_of_an_early_writer(
 def test_late_writer_notices_a_change_that_redis_forgot(
     databases: Databases, counters: Redis, acme: Provisioned, change: str
 ) -> None:
-    """The change is committed, published and forgotten between the read of a request and its write."""
+    """The change comes between the read of a request and its write.
+
+    It is committed, published and forgotten meanwhile.
+    """
     opened: list[Database] = []
 
     def db() -> Database:
-        """Commit the change before the second transaction of the request. Its first one has read the old state."""
+        """Commit the change before the second transaction of the request.
+
+        Its first one has read the old state.
+        """
         opened.append(databases.functions)
         if len(opened) == 2:
             commit(databases, acme, change)

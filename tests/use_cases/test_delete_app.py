@@ -1,4 +1,4 @@
-"""A deleted app: its keys are published by the request, or by the sweep if Redis is unreachable."""
+"""A deleted app: the request or the sweep publishes its keys."""
 
 from datetime import timedelta
 from uuid import uuid4

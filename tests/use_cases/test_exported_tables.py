@@ -1,4 +1,4 @@
-"""Each table with rows of organizations is read for an export, or is on a list with the reason why not."""
+"""Each table of organizations is read for an export, or is on a list with the reason."""
 
 import re
 from collections.abc import Iterator

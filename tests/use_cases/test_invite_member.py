@@ -150,7 +150,7 @@ def test_concurrent_requests_use_a_token_once(people: People) -> None:
 
 
 def accept_alone(people: People, token: OpaqueToken) -> bool:
-    """Accept the invitation with a connection of its own, and return whether the token was valid."""
+    """Accept the invitation with a new connection, and return whether the token was valid."""
     url = people.databases.servers.postgres_url(postgres.PLATFORM, people.databases.name)
     with closing(Database(lambda: url)) as db:
         try:
@@ -196,7 +196,7 @@ def test_second_invitation_replaces_the_token(people: People) -> None:
     assert people.accept(second).id == member.id
 
 
-def test_invitation_that_was_replaced_before_its_mail_is_not_mailed(people: People) -> None:
+def test_invitation_replaced_before_its_mail_is_not_mailed(people: People) -> None:
     member = people.invite()
 
     send_again(people, member)

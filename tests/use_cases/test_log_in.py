@@ -223,7 +223,7 @@ def test_attempts_in_one_organization_do_not_count_in_another(
 
 
 def test_unknown_organization_counts_like_a_known_one(people: People, acme: Provisioned) -> None:
-    """A refusal after fewer or more attempts, or another wait, would tell that the organization exists."""
+    """Another number of attempts, or another wait, would tell that the organization exists."""
     waits = []
     for organization_id in (acme.organization.id, NO_ORGANIZATION):
         for number in range(MAX_FAILED_LOG_INS):

@@ -1,4 +1,4 @@
-"""The state of a changed credential reaches Redis: by the request, or by the sweep if the request dies."""
+"""The request or the sweep writes the state of a changed credential to Redis."""
 
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.durations import PUBLICATION_CLAIM_TIME

@@ -129,7 +129,7 @@ def test_reuse_is_mailed_to_the_member_once(people: People, acme: Provisioned, m
         refuse(people, first.refresh_token, after=SUCCESSOR_RETENTION + SECOND)
     run_due_entries(people.databases.platform, people.targets, now=NOW + timedelta(hours=1))
 
-    assert mails()[before:] == [(acme.admin_email, "A session of yours at Acme was ended")]
+    assert mails()[before:] == [(acme.admin_email, "Your session at Acme was ended")]
 
 
 def test_reuse_revokes_the_access_tokens(people: People, acme: Provisioned, admit: Admit) -> None:

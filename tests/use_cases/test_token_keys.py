@@ -1,4 +1,4 @@
-"""The keys of access tokens in their two secrets: rotation, withdrawal, and runs beside each other."""
+"""The keys of access tokens in their secrets: rotation, withdrawal, and runs at once."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -61,7 +61,7 @@ def test_first_run_stores_both_secrets(secrets: Secrets) -> None:
 
 
 def test_first_run_replaces_empty_values(secrets: Secrets) -> None:
-    """CloudFormation calls a secret without a value an empty one, and the emulator stores an empty text."""
+    """A secret without a value has no text on AWS, and an empty text in the emulator."""
     for name in (TOKEN_PUBLIC_KEYS, TOKEN_SIGNING_KEYS):
         aws_account.put_secret(f"{PREFIX}/{name}", "")
 

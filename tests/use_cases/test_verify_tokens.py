@@ -1,4 +1,4 @@
-"""Access tokens are verified with the platform's keys and the operator's, and with few reads of their secrets."""
+"""Tokens are verified with the platform's and the operator's keys, with few reads."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ import pytest
 
 from tenancy.errors import AwsCallError, UnauthenticatedError, UnavailableError
 from tenancy.rules.access_tokens import sign_access_token
-from tenancy.rules.durations import SECRET_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
+from tenancy.rules.durations import TOKEN_KEYS_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
 from tenancy.rules.public_keys import KeySetError
 from tenancy.rules.token_keys import TokenKeys, generate_token_key, rotate_keys, withdraw_key
 from tenancy.use_cases.keys.sign_tokens import TokenSigner
@@ -29,7 +29,10 @@ UNKNOWN = [sign_access_token(generate_token_key(), HOLDER, issuer=ISSUER, now=NO
 
 
 class StoredTexts:
-    """Both secrets behind a cache of their readers, as `Secrets` caches them. *reads* counts the calls of AWS."""
+    """Both secrets behind a cache of their readers, as `Secrets` caches them.
+
+    *reads* counts the calls of AWS.
+    """
 
     def __init__(self, own: str | None, operators: str | None) -> None:
         self.texts = {"own": own, "operators": operators}
@@ -123,7 +126,7 @@ def test_unchanged_keys_keep_their_verified_tokens() -> None:
     verifier = secrets.verifier()
     claims = verifier.verify(own_token_once := own_token(), now=NOW)
 
-    secrets.seconds += SECRET_CACHE_SECONDS + 1
+    secrets.seconds += TOKEN_KEYS_CACHE_SECONDS + 1
 
     assert verifier.verify(own_token_once, now=NOW) is claims
     assert secrets.reads["own"] == 2
@@ -136,7 +139,7 @@ def test_withdrawn_key_verifies_for_five_minutes_at_most() -> None:
 
     left = withdraw_key(KEYS, SIGNING.current.kid, now=NOW, generate=generate_token_key)
     secrets.texts["own"] = msgspec.json.encode(left.verifying).decode()
-    secrets.seconds += SECRET_CACHE_SECONDS + 1
+    secrets.seconds += TOKEN_KEYS_CACHE_SECONDS + 1
 
     assert is_refused(verifier, text)
     assert not is_refused(verifier, own_token(1))

@@ -14,7 +14,10 @@ COUNTS = re.compile(
 
 
 def normalize(text: str, placeholders: Mapping[str, str] | None = None) -> str:
-    """Replace ids, times, counts, keys and tokens in *text*, and the keys of *placeholders* by their values."""
+    """Replace ids, times, counts, keys and tokens in *text*.
+
+    The keys of *placeholders* are replaced by their values.
+    """
     text = TOKENS.sub("<token>", COUNTS.sub(r"\1<count>", text))
     for value, placeholder in (placeholders or {}).items():
         text = text.replace(value, placeholder)

@@ -221,7 +221,10 @@ def _create_credentials(databases: Databases, provisioned: Provisioned) -> list[
 
 
 def _add_one_time_tokens(databases: Databases, organization_id: UUID) -> dict[str, str]:
-    """Add members with a one-time token each. Return the tokens by the text in the sample that they replace."""
+    """Add members with a one-time token each.
+
+    Return the tokens by the text in the sample that they replace.
+    """
     tokens = {}
     with superuser(databases) as conn:
         for name, (email, status, purpose) in SAMPLES_WITH_TOKENS.items():

@@ -163,7 +163,10 @@ def _call_without_policies(databases: Databases, data: ProofData, function: Stor
 def _try_without_policies(
     databases: Databases, data: ProofData, function: StoreFunction, arguments: Arguments
 ) -> str | None:
-    """Return the result as `_call_without_policies` does, without ids and times. None if rows do not fit."""
+    """Return the result as `_call_without_policies` does, without ids and times.
+
+    None if rows do not fit.
+    """
     try:
         return normalize(_call_without_policies(databases, data, function, arguments))
     except (psycopg.Error, Refusal):

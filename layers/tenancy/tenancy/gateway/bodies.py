@@ -60,7 +60,10 @@ def too_many(location: str, found: str, most: int) -> InvalidError:
 
 
 def _has_more_values(document: object, most: int) -> bool:
-    """Whether *document* has more than *most* members and elements, counted up to there only."""
+    """Return whether *document* has more than *most* members and elements.
+
+    The count ends at *most*.
+    """
     found, containers = 0, [document]
     while containers and found <= most:
         container = containers.pop()

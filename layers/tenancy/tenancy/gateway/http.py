@@ -81,7 +81,10 @@ class Request:
             raise MalformedRequestError("The body is marked as base64 and is not valid base64.") from error
 
     def find_api(self, api_host: str) -> str:
-        """Return host and stage of the API by the setting *api_host*. The request's own host may be forged."""
+        """Return host and stage of the API by the setting *api_host*.
+
+        The request's own host may be forged.
+        """
         return f"{api_host.replace(API_ID, self.api_id)}{STAGE_PREFIX}"
 
     def caller(self) -> Caller:

@@ -294,7 +294,9 @@ def operator_of(app: APIGatewayRestResolver) -> Operator:
 
 
 def named_by(app: APIGatewayRestResolver, organization: str | None = None) -> NamedOrganization:
-    """Return the names of organizations in the current request of a public route, with *organization* of its body.
+    """Return the names of organizations in the current request of a public route.
+
+    *organization* is the name in its body.
 
     Raises:
         KeyError: the route is not decorated with `for_public`.

@@ -21,7 +21,8 @@ type Right = Callable[[Caller, UUID | None], Caller]
 class Callers:
     """The callers that a route is for: operators, tenants, or both. A public route is for all.
 
-    *permission* is the one that a tenant needs. None means no tenants, but for members with any role if *are_members*.
+    *permission* is the one that a tenant needs. If it is None, no tenant may call the route, except members with any
+    role if *are_members*.
     A public route has no caller: its function checks the credential in the body.
     """
 
@@ -57,7 +58,10 @@ def for_members[F: Callable[..., Any]](function: F) -> F:
 
 
 def for_public[F: Callable[..., Any]](function: F) -> F:
-    """Let anyone call the decorated route. Its function checks the credential in the body, if it needs one."""
+    """Let a request without a caller call the decorated route.
+
+    The function of the route checks the credential in the body, if it needs one.
+    """
     callers = Callers(are_operators=False, permission=None, is_public=True)
     mark: Callable[[F], F] = _mark(lambda caller, _: caller, callers)
     return mark(function)

@@ -1,4 +1,4 @@
-"""The cookie in which a browser keeps the refresh token of the console.
+"""The session cookie, in which a browser keeps a refresh token.
 
 A request that has `X-Console: 1` uses the cookie instead of the body. Preflights do not allow that header
 (`ALLOWED_HEADERS`), so no page of another origin can send it. Each such request also shows its origin, which must be
@@ -50,7 +50,7 @@ def require_own_origin(request: Request, *, may_be_absent: bool = False) -> None
 
 
 def find_cookie(request: Request) -> str | None:
-    """Return the refresh token in the cookie of *request*, or None if there is none, or more than one."""
+    """Return the refresh token in the cookie of *request*, or None unless it has one cookie."""
     name = _cookie_name(request)
     pairs = (pair.partition("=") for value in request.header_values.get(COOKIE, ()) for pair in value.split(";"))
     found = [value.strip() for each, _, value in pairs if each.strip() == name]

@@ -1,4 +1,4 @@
-"""Signs the access tokens of people (JSON Web Tokens), as `rules/tokens.py` verifies them.
+"""Sign access tokens (JSON Web Tokens), as `rules/tokens.py` verifies them.
 
 Sources: RFC 7515, RFC 7519, RFC 9068 (the type of access tokens).
 """
@@ -62,5 +62,8 @@ def sign_access_token(key: PrivateTokenKey, holder: TokenHolder, *, issuer: str,
 
 @lru_cache(maxsize=2)
 def _load(key: PrivateTokenKey) -> jwt.PyJWK:
-    """Return *key* in PyJWT's form. The last two are kept, because to load one takes longer than to sign."""
+    """Return *key* in PyJWT's form.
+
+    The last two keys are cached, because loading a key takes longer than signing.
+    """
     return jwt.PyJWK(msgspec.to_builtins(key))

@@ -86,7 +86,10 @@ def random_text() -> str:
 
 
 def checksum_of(body: str) -> str:
-    """Return the checksum of *body*: its CRC-32 in base 62. It proves nothing about the origin of a text."""
+    """Return the checksum of *body*: its CRC-32 in base 62.
+
+    It proves nothing about the origin of a text.
+    """
     remainder, digits = zlib.crc32(body.encode()), []
     for _ in range(CHECKSUM_CHARACTERS):
         remainder, digit = divmod(remainder, len(ALPHABET))

@@ -28,7 +28,10 @@ class DueKey:
 
 
 def list_lines(keys: Sequence[DueKey]) -> str:
-    """Return the lines of a mail that name *keys*. Only the number of the keys past `KEYS_MAILED` is named."""
+    """Return the lines of a mail that name *keys*.
+
+    Of the keys past `KEYS_MAILED` the mail has the number only.
+    """
     lines = [key.line for key in keys[:KEYS_MAILED]]
     further = len(keys) - len(lines)
     return "\n".join([*lines, f"and {further} more"] if further else lines)

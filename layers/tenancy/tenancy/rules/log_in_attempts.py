@@ -17,21 +17,27 @@ LOG_IN_DELAYS: Final = (timedelta(), timedelta(), THIRD_LOG_IN_DELAY, FOURTH_LOG
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptVerdict:
-    """Whether a password may be checked now. *wait* is the time until the next one may be, if not."""
+    """Whether a password may be checked now.
+
+    If not, *wait* is the time until the next one may be checked.
+    """
 
     is_allowed: bool
     wait: timedelta
 
 
 def attempts_field(email: str, source_address: str) -> str:
-    """Return the name under which attempts are counted: the SHA-256 of the account's and the network's address."""
+    """Return the name under which attempts are counted.
+
+    It is the SHA-256 of the account's address and the network.
+    """
     return hashlib.sha256(json.dumps([email, network_of(source_address)]).encode()).hexdigest()
 
 
 def network_of(source_address: str) -> str:
-    """Return the network of a client's address: an IPv4 address, or the /64 network of an IPv6 address.
+    """Return the network of a client's address.
 
-    Another text is returned as it is.
+    It is an IPv4 address, or the /64 network of an IPv6 address. Another text is returned as it is.
     """
     try:
         address = ip_address(source_address)

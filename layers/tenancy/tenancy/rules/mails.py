@@ -59,6 +59,9 @@ Your organization {organization_name} is set up.
 
 Your apps send events with the write key. Your servers read usage and statistics with the secret key.
 The platform operator has both keys. Ask the operator for them.
+
+To manage members and keys, log in: POST /v1/auth/token with the subdomain of your organization, this address and your
+password. The operator knows the subdomain, and has set the password. PATCH /v1/me changes the password.
 """,
         ),
         "quota_mail": MailTemplate(
@@ -88,13 +91,13 @@ The platform accepts the keys while the status is active.
 """,
         ),
         "session_reuse_mail": MailTemplate(
-            "A session of yours at {organization_name} was ended",
+            "Your session at {organization_name} was ended",
             """\
-At {detected_at} a refresh token of your session at {organization_name} was used a second time. A copy of the token may
-be in other hands. The platform has ended the session, and refuses all access tokens that you have now.
+At {detected_at} a refresh token of your session at {organization_name} was used a second time. Another person may have
+a copy of the token. The platform has ended the session, and refuses all your present access tokens.
 
-Log in again with POST /v1/auth/token. If you did not copy the token yourself, change your password with
-PATCH /v1/me and the members current_password and password. That ends all your other sessions.
+Log in again with POST /v1/auth/token. If you did not copy the token yourself, change your password: send
+current_password and password with PATCH /v1/me. The new password ends all your other sessions.
 """,
         ),
         "erased_mail": MailTemplate(
@@ -128,13 +131,13 @@ These API keys ({number}) are older than your organization's rotation policy all
 
 {keys}
 
-They still work. Rotate each of them with the call
+They still work. Rotate each of them with this request:
 
 POST /v1/keys/<id>/rotate
 
-The body's overlap_seconds is the time for which the old key still works: at least 60 if the old key makes the call. The
-answer shows the new key, once. The caller needs the permission keys:write. GET /v1/keys lists all keys, and the time by
-which each of them is to be rotated.
+In the body, overlap_seconds is the number of seconds for which the old key still works: at least 60 if the old key
+makes the request. Only the answer to this request shows the new key. The request needs a credential with the permission
+keys:write. GET /v1/keys lists all keys. The member rotate_by of a key is the time until which the key is to be rotated.
 """,
         ),
         "invitation_mail": MailTemplate(
@@ -142,9 +145,14 @@ which each of them is to be rotated.
             """\
 You are invited to be a member of {organization_name} with the role {role}.
 
-To accept, choose a password of at least 12 characters, and send this request with it until {expires_at}:
+To accept, choose a password of at least 12 characters. Put it in place of the three dots, and send this request before
+{expires_at}:
 
 curl {api_url}/users/accept -d '{{"token": "{token}", "password": "..."}}'
+
+Later, log in with this request:
+
+curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
 
 The token works once. A later invitation replaces it.
 If you do not know this organization, ignore this mail.
@@ -155,11 +163,16 @@ If you do not know this organization, ignore this mail.
             """\
 A new password was requested for {to} at {organization_name}.
 
-To set it, choose a password of at least 12 characters, and send this request with it until {expires_at}:
+To set it, choose a password of at least 12 characters. Put it in place of the three dots, and send this request before
+{expires_at}:
 
 curl {api_url}/auth/password-reset/confirm -d '{{"token": "{token}", "password": "..."}}'
 
-The token works once. All your sessions end then.
+Then log in with this request:
+
+curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
+
+The token works once. The new password ends all your sessions.
 If you did not request this, ignore this mail. Your password stays as it is.
 """,
         ),

@@ -1,4 +1,4 @@
-"""The keys that an organization and the operators manage: their states, their ends and their bounds."""
+"""The keys of organizations and operators: their states, their ends and their limits."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class KeyKind(StrEnum):
 class KeyStatus(StrEnum):
     """The status of a key.
 
-    An expiring key is live until its end: that of its own, or that of an overlap.
+    An expiring key is live until `expires_at`, which its creator or an overlap has set.
     """
 
     ACTIVE = "active"
@@ -74,9 +74,9 @@ class KeyLife:
         return KeyStatus.EXPIRING if self.expires_at > now else KeyStatus.EXPIRED
 
     def rotate_by(self, rotation_days: int | None, *, now: datetime) -> datetime | None:
-        """Return the time until which the key is to be rotated by a policy of so many days.
+        """Return the time until which the key is to be rotated, or None for never.
 
-        None is never: there is no policy, the key has ended, or it was rotated.
+        It is None if there is no rotation policy, the key is revoked or expired, or it was rotated.
         """
         is_live = self.status_at(now) in {KeyStatus.ACTIVE, KeyStatus.EXPIRING}
         return due_after(rotation_days, self.created_at) if is_live and self.replaced_by is None else None
@@ -94,7 +94,7 @@ class KeyLife:
             raise ConflictError(f"The key was rotated. Rotate its successor {self.replaced_by}.")
 
     def end_of_overlap(self, overlap: timedelta, *, now: datetime) -> datetime:
-        """Return the end of the key if it is rotated at *now*. It is never later than its own end."""
+        """Return the end of the key if it is rotated at *now*, never later than its own end."""
         end = now + overlap
         return end if self.expires_at is None else min(end, self.expires_at)
 
@@ -157,7 +157,10 @@ class Rotation:
 
 
 def due_after(rotation_days: int | None, created_at: datetime) -> datetime | None:
-    """Return the time until which a key is to be rotated by a policy of so many days. None is never."""
+    """Return the time until which a key is to be rotated, or None for never.
+
+    *rotation_days* are those of the rotation policy.
+    """
     return None if rotation_days is None else created_at + rotation_days * ONE_DAY
 
 
@@ -171,12 +174,14 @@ def default_scopes(kind: KeyKind, permissions: Collection[str]) -> tuple[str, ..
         return (EVENTS_WRITE,)
     scopes = tuple(sorted(SECRET_KEY_PERMISSIONS.intersection(permissions)))
     if not scopes:
-        raise ForbiddenError("The credential has none of the scopes that a secret key gets without `scopes`.")
+        raise ForbiddenError("The credential has no default scope of a secret key. Name `scopes` that it has.")
     return scopes
 
 
 def require_grantable(scopes: Collection[str], permissions: Collection[str]) -> None:
-    """Require that a caller with *permissions* has all *scopes* of a key that it is to get.
+    """Require that a caller with *permissions* has all *scopes* of a key.
+
+    The caller creates or rotates the key.
 
     Raises:
         ForbiddenError: the caller lacks one.
@@ -184,5 +189,5 @@ def require_grantable(scopes: Collection[str], permissions: Collection[str]) -> 
     missing = sorted(set(scopes).difference(permissions))
     if missing:
         raise ForbiddenError(
-            f"The credential lacks {', '.join(missing)}. A key gets only permissions that its creator has."
+            f"The key has scopes that the credential lacks: {', '.join(missing)}. Use a credential that has them."
         )

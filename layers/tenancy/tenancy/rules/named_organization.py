@@ -46,9 +46,9 @@ class NamedOrganization:
 
 
 def read_names(mentions: Iterable[Mention], *, organization: str | None, base_domain: str) -> NamedOrganization:
-    """Return the names in *mentions*, and in *organization*: an id or a subdomain from the body, or None.
+    """Return the names in *mentions* and in *organization*.
 
-    *base_domain* is in lower case.
+    *organization* is an id or a subdomain from the body, or None. *base_domain* is in lower case.
     """
     mentions = tuple(mentions)
     labels = [(each.source, _label_of(each, base_domain)) for each in mentions if each.source in HOSTS]
@@ -66,6 +66,6 @@ def read_names(mentions: Iterable[Mention], *, organization: str | None, base_do
 
 
 def _label_of(mention: Mention, base_domain: str) -> str | None:
-    """Return the label of an organization's host, or None for a host of the platform or elsewhere."""
+    """Return the label of an organization's host, or None for any other host."""
     label = "" if len(mention.text) > MAX_HOST_CHARACTERS else find_label(mention.text, base_domain)
     return None if label in {BASE, *RESERVED_SUBDOMAINS} else label

@@ -50,7 +50,10 @@ class OpaqueToken:
 
     @property
     def organization_id(self) -> UUID:
-        """The organization in which the token is looked up. It is a claim until the look-up finds the token."""
+        """The organization in which the token is looked up.
+
+        It is a claim until the look-up finds the token.
+        """
         return UUID(hex=self.text[TOKEN_PREFIX_CHARACTERS : TOKEN_PREFIX_CHARACTERS + ID_CHARACTERS])
 
     @property

@@ -12,9 +12,10 @@ DUMMY_HASH: Final = "$argon2id$v=19$m=19456,t=2,p=1$CSkcy4Bkhoogihx8C6841w$FlYDM
 
 
 def is_password_of(password_hash: str | None, password: str) -> bool:
-    """Return whether *password* belongs to the stored hash, after exactly one computation of a hash.
+    """Return whether *password* belongs to the stored hash.
 
-    Without a stored hash the result is false, and takes as long. *password* is in the form that was hashed.
+    Exactly one hash is computed. Without a stored hash the result is false, and takes as long. *password* is in the
+    form that was hashed.
     """
     try:
         HASHER.verify(password_hash or DUMMY_HASH, password)
@@ -24,5 +25,5 @@ def is_password_of(password_hash: str | None, password: str) -> bool:
 
 
 def upgrade_hash(password_hash: str, password: str) -> str | None:
-    """Return a hash with the current parameters if those of *password_hash* are others, else None."""
+    """Return a hash with the current parameters, or None if *password_hash* has them."""
     return HASHER.hash(password) if HASHER.check_needs_rehash(password_hash) else None

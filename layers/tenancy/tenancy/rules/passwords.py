@@ -39,12 +39,17 @@ def parse_password(text: str, *, about: Iterable[str]) -> str:
 
 
 def normalize_password(text: str) -> str:
-    """Return *text* in the form that is hashed: NFKC. It has at most `PASSWORD_MAX_CHARACTERS` characters."""
+    """Return *text* in the form that is hashed: NFKC.
+
+    It has at most `PASSWORD_MAX_CHARACTERS` characters.
+    """
     return unicodedata.normalize("NFKC", text)
 
 
 def require_password(text: str, *, about: Iterable[str]) -> str:
-    """Return *text* in the form that is hashed, as `parse_password` does, for a check after the request was parsed.
+    """Return *text* in the form that is hashed, as `parse_password` does.
+
+    The use case calls it after the request was parsed.
 
     Raises:
         InvalidError: *text* is no good password. Its error names the member `password` of the body.

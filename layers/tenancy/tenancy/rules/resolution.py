@@ -192,7 +192,7 @@ def find_id(text: str) -> UUID | None:
 
 
 def find_label(text: str, base_domain: str) -> str | None:
-    """Return the label that the host *text* has below *base_domain*, or None for a host elsewhere.
+    """Return the label of the host *text* below *base_domain*, or None for another host.
 
     It is `BASE` for the base domain itself, and empty for a host whose label depends on the software that reads it.
     """
@@ -286,7 +286,10 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
 
 
 def _spelled_name(text: str) -> str:
-    """Return the host name in *text* in lower case without port and final dot, empty if it is no ASCII host."""
+    """Return the host name in *text*, or an empty text if it is no ASCII host.
+
+    The name is in lower case, without port and final dot.
+    """
     found = HOST.fullmatch(text) if text.isascii() else None
     return found[1].lower() if found else ""
 

@@ -1,4 +1,4 @@
-"""Refresh tokens of sessions: the successor of a used token, encrypted for a repeated request.
+"""Successors of used refresh tokens, encrypted for repeated requests.
 
 An answer can be lost, and two tabs of a browser can refresh at once. So a used token is answered with the same
 successor for a while. The key is derived from the text of the used token (HKDF-SHA256), which no store has. So only a

@@ -65,12 +65,12 @@ class TokenInFamily:
     ended_at: datetime | None
 
     def is_live(self, member: SessionMember, *, now: datetime) -> bool:
-        """Whether the session of *member* can be refreshed at *now*."""
+        """Return whether the session of *member* can be refreshed at *now*."""
         is_current = self.organization_epoch == member.organization_epoch
         return self.ended_at is None and self.expires_at > now and is_current and member.may_log_in
 
     def repeats_at(self, now: datetime) -> bool:
-        """Whether the used token gets the same successor again at *now*."""
+        """Return whether the used token gets the same successor again at *now*."""
         return self.used_at is not None and self.successor is not None and now - self.used_at <= SUCCESSOR_RETENTION
 
 
@@ -83,5 +83,5 @@ class SessionTokens:
 
 
 def session_expiry(*, created_at: datetime, now: datetime) -> datetime:
-    """Return the time at which a session ends that was refreshed at *now*, unless it is refreshed again."""
+    """Return the time at which a session ends if *now* was its last refresh."""
     return min(now + SESSION_IDLE_TIME, created_at + SESSION_MAX_LIFETIME)

@@ -38,7 +38,7 @@ class CredentialState:
 
     @property
     def text(self) -> str:
-        """The state as it stands in Redis: `live`, `live until <ms since 1970>`, `revoked` or the epoch."""
+        """The state in Redis: `live`, `live until <ms since 1970>`, `revoked` or the epoch."""
         if self.is_revoked:
             return "revoked"
         if self.epoch is not None:
@@ -46,9 +46,9 @@ class CredentialState:
         return "live" if self.ends_at is None else f"live until {milliseconds_of(self.ends_at)}"
 
     def admits(self, epochs: str, standing: Standing, *, now: datetime) -> bool:
-        """Whether the credential is valid at *now*. *epochs* are those of its token, empty for a key.
+        """Return whether the credential is valid at *now*.
 
-        stores/redis/admit.lua decides by the same rule.
+        *epochs* are those of its token, empty for a key. stores/redis/admit.lua decides by the same rule.
         """
         if self.is_revoked or (self.ends_at is not None and milliseconds_of(self.ends_at) <= milliseconds_of(now)):
             return False

@@ -86,7 +86,7 @@ class Operator:
     expires_at: datetime | None = None
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether the key is refused at *now*, because it has expired."""
+        """Return whether the key has expired at *now*."""
         return self.expires_at is not None and self.expires_at <= now
 
     @property

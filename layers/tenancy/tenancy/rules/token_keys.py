@@ -84,7 +84,10 @@ class SigningKeys(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerifyingKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """The public keys that verify tokens, and the ids of withdrawn keys, which must never verify again."""
+    """The public keys that verify tokens, and the ids of withdrawn keys.
+
+    A withdrawn key never verifies again.
+    """
 
     keys: tuple[PublicTokenKey, ...]
     withdrawn: tuple[str, ...] = ()
@@ -123,9 +126,9 @@ def rotate_keys(keys: TokenKeys, *, now: datetime, generate: Callable[[], Privat
 
 
 def withdraw_key(keys: TokenKeys, kid: str, *, now: datetime, generate: Callable[[], PrivateTokenKey]) -> TokenKeys:
-    """Return the keys without the key *kid*, which is not trusted any more. It may have been withdrawn before.
+    """Return the keys without the key *kid*, which is not trusted any more.
 
-    If it was the current key, the next key signs at once.
+    The key may have been withdrawn before. If it was the current key, the next key signs at once.
 
     Raises:
         TokenKeysError: no key has this id.

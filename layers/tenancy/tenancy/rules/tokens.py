@@ -110,7 +110,10 @@ class KeySet:
         return claims
 
     def has_key_of(self, token: str) -> bool:
-        """Whether *token* names a key of this set in its header. A malformed token names none."""
+        """Return whether *token* names a key of this set in its header.
+
+        A malformed token names none.
+        """
         if not is_jwt(token):
             return False
         try:
@@ -154,7 +157,10 @@ class KeySet:
 
 
 def _without_foreign_session(claims: dict[str, Any]) -> dict[str, Any]:
-    """Leave out a `sid` that is no UUID: another issuer has sessions of its own, with any text as id."""
+    """Leave out a `sid` that is no UUID.
+
+    Another issuer has sessions of its own, with any text as id.
+    """
     try:
         msgspec.convert(claims.get("sid"), UUID | None, strict=True)
     except msgspec.ValidationError:

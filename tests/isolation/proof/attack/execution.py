@@ -82,7 +82,10 @@ class _Attacker:
             findings.existence_leaks.append(f"{combination.name}: not as for an organization that does not exist")
 
     def _send_restored(self, combination: Combination, request: GatewayRequest) -> GatewayResponse:
-        """Send *request*. Restore the caller's keys and members before, so that equal requests find the same ones."""
+        """Send *request* after the caller's keys and members are restored.
+
+        So equal requests find the same keys and members.
+        """
         gateway, credential = self.target.gateway, combination.credential
         if request.route.function in MANAGING and credential.authorization is not None:
             gateway.state.restore_keys(credential.owner)

@@ -137,7 +137,10 @@ def id_in_token(attempt: Attempt) -> GatewayRequest | None:
 
 @injection_point("cookie", is_refused=False)
 def cookie(attempt: Attempt) -> GatewayRequest:
-    """Send the cookie of the named organization's session, which only requests of the console use."""
+    """Send the cookie of the named organization's session.
+
+    Only requests with X-Console use it.
+    """
     return _with_header(attempt.request, "Cookie", f"{HOST_COOKIE}={attempt.named.refresh_token}")
 
 

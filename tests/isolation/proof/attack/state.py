@@ -83,12 +83,12 @@ class DeploymentState:
         self._restored_sessions: sql.Composed | None = None
 
     def reset_rate_limits(self) -> None:
-        """Delete all rate limit keys and counts of log-ins: thousands of attempts must not end at a limit."""
+        """Delete all rate limit keys and counts of log-ins, so that no call ends at a limit."""
         self._delete_keys("*:rate:*")
         self._delete_keys("*:logins")
 
     def restore_sessions(self, *, has_revoked: bool) -> None:
-        """Make the first tokens of all sessions unused, end no session, and delete those that calls have started.
+        """Restore the first tokens of all sessions, and delete sessions that calls have started.
 
         *has_revoked* tells that access tokens were revoked, which Redis would remember.
         """
@@ -114,7 +114,7 @@ class DeploymentState:
         return RESTORE_SESSIONS.format(**kept)
 
     def restore_rows(self) -> None:
-        """Set each row to the status that it had at first, and delete rows that calls have added to lists.
+        """Set each row to its first status, and delete rows that calls have added to lists.
 
         A call that uses something up (a pending export, say) does not take it from the next one.
         """
@@ -123,7 +123,7 @@ class DeploymentState:
         self._conn.execute(self._restoration)
 
     def restore_keys(self, owner: UUID | None) -> None:
-        """Restore the apps, keys and members of *owner*, and for None those of all organizations and of the platform.
+        """Restore the apps, keys and members of *owner*, or of all if it is None.
 
         Rows of other organizations stay as calls left them, so that a changed one is found.
         """
@@ -151,7 +151,10 @@ class DeploymentState:
         return sql.SQL("; ").join([*deletions, *updates, self._compose_keys(None)])
 
     def _compose_keys(self, owner: UUID | None) -> sql.Composed:
-        """Compose the restoration. The first call of this process is made before a call changes a key."""
+        """Compose the restoration.
+
+        The first call of this process comes before a call changes a key.
+        """
         if self._ends is None:
             self._ends = {table: self._list_ends(table) for table in ("api_keys", "platform_keys")}
             grown = (*GROWING_KEYS, *PEOPLE_TABLES)
@@ -173,7 +176,10 @@ class DeploymentState:
         return json.dumps(ends)
 
     def _compose_updates(self, table: sql.Identifier, first: str) -> Iterator[sql.Composed]:
-        """Yield the statements that set the rows of *table* to their present status, of most the *first* one."""
+        """Yield the statements that set the rows of *table* to their present status.
+
+        Most rows have the status *first*.
+        """
         status = sql.Literal(first)
         others = self._conn.execute(LIST_OTHER_STATUSES.format(table=table, status=status)).fetchall()
         ids = [row for _, rows in others for row in rows]

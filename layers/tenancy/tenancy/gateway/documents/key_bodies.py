@@ -52,7 +52,7 @@ def check_scope(text: str) -> str:
         ValueError: there is no such permission.
     """
     if text not in PERMISSIONS:
-        raise ValueError("Expected a permission. docs/api.md lists them.")
+        raise ValueError(f"Expected one of {', '.join(sorted(PERMISSIONS))}.")
     return text
 
 

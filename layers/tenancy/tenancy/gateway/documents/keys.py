@@ -1,4 +1,7 @@
-"""Answers of the routes of keys and platform keys. Only the answer to a new key shows its text."""
+"""Answers of the routes of keys and platform keys.
+
+Only the answer to the request that creates a key shows its text.
+"""
 
 from datetime import datetime
 from typing import Annotated, Any, TypedDict
@@ -72,7 +75,10 @@ class RotatedPlatformKeyAnswer(NewPlatformKeyAnswer):
 
 
 def key_document(key: ManagedKey, *, rotation_days: int | None, now: datetime) -> dict[str, Any]:
-    """Return a key of an organization whose keys are to be rotated after *rotation_days*. None is never."""
+    """Return a key of an organization.
+
+    Its keys are to be rotated after *rotation_days*, None for never.
+    """
     return _with_app(key, rotate_by=key.rotate_by(rotation_days, now=now), now=now)
 
 
@@ -92,7 +98,7 @@ def new_platform_key_document(new: NewKey) -> dict[str, Any]:
 
 
 def replaced_document(rotation: Rotation) -> dict[str, Any]:
-    """Return the member that a new key of a rotation has beside those of any new key."""
+    """Return the member `replaces`, which only the new key of a rotation has."""
     return {"replaces": {"id": str(rotation.old_id), "ends_at": format_time(rotation.old_ends_at)}}
 
 

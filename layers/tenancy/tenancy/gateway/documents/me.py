@@ -87,7 +87,10 @@ def me_document(member: SessionMember) -> dict[str, Any]:
 
 
 def changed_document(changed: ChangedMember) -> dict[str, Any]:
-    """Return the answer of PATCH /v1/me. Count a metric if the revoked tokens are not in Redis yet."""
+    """Return the answer of PATCH /v1/me.
+
+    Count a metric if the revoked tokens are not in Redis yet.
+    """
     report_revocation(changed.member.organization_id, is_published=changed.is_published)
     return me_document(changed.member)
 

@@ -44,7 +44,7 @@ class LogInBody(BaseModel):
 
 
 class RefreshTokenBody(BaseModel):
-    """The body of POST /v1/auth/refresh and /v1/auth/logout. With `X-Console: 1` it has no members."""
+    """The body of POST /v1/auth/refresh and /v1/auth/logout, empty with `X-Console: 1`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,9 +61,9 @@ class TokensAnswer(TypedDict):
 
 
 def read_refresh_token(request: Request, body: RefreshTokenBody) -> str:
-    """Return the text of the refresh token, from the cookie with `X-Console: 1`, and else from the body.
+    """Return the text of the refresh token.
 
-    Without a cookie it is empty.
+    With `X-Console: 1` it is from the cookie, otherwise from the body. Without a cookie it is empty.
 
     Raises:
         ForbiddenError: the request has `X-Console: 1` and another origin than the API's.
@@ -81,7 +81,10 @@ def read_refresh_token(request: Request, body: RefreshTokenBody) -> str:
 
 
 def tokens_document(request: Request, tokens: SessionTokens) -> dict[str, Any]:
-    """Return the answer with *tokens*. With `X-Console: 1` put the refresh token into the cookie instead."""
+    """Return the answer with *tokens*.
+
+    With `X-Console: 1` put the refresh token into the cookie instead.
+    """
     request.answer_headers["Cache-Control"] = NO_STORE
     document = {
         "access_token": tokens.access_token,

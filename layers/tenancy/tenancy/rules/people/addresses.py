@@ -9,7 +9,9 @@ EMAIL_TEXT: Final = "Expected an e-mail address with ASCII characters before the
 
 
 def parse_address(text: str) -> str:
-    """Return *text* as a stored address: in lower case, ASCII, with its domain in Punycode. SES takes no other.
+    """Return *text* as a stored address: in lower case, ASCII, with its domain in Punycode.
+
+    SES accepts no other form.
 
     Raises:
         ValueError: *text* is not such an address.

@@ -1,4 +1,4 @@
-"""Members of an organization: their states, their roles, and the changes that a caller may make."""
+"""Members of an organization: their states, their roles, and the changes of both."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -90,5 +90,5 @@ def require_permissions_of(role: Role, permissions: Collection[str]) -> None:
     if lacking:
         raise ForbiddenError(
             f"The role {role} has permissions that the credential lacks: {', '.join(lacking)}. "
-            "It cannot give this role to a member, and cannot change a member with this role."
+            "This credential cannot give the role to a member, and cannot change a member with the role."
         )

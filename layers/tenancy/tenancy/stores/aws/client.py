@@ -20,6 +20,11 @@ from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS, AWS_SIGNING_TIMEOUT_SECONDS
 
 SERVER_ERROR: Final = 500
+# Refusals that pass by themselves: "Common error types" of the services, and "RequestThrottled" of SQS.
+THROTTLED: Final = frozenset({
+    "ThrottlingException", "Throttling", "ThrottledException", "RequestThrottled", "RequestLimitExceeded",
+    "TooManyRequestsException",
+})  # fmt: skip
 
 
 class AwsClient:
@@ -47,7 +52,7 @@ class AwsClient:
 
         Raises:
             AwsCallError: the service rejected the call.
-            UnavailableError: the service is unreachable or answered with a server error.
+            UnavailableError: the service is unreachable, throttles its callers, or answered with a server error.
         """
         body = json.dumps(document).encode()
         headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
@@ -94,6 +99,8 @@ class AwsClient:
             raise UnavailableError(f"The AWS service {self._service} answered with status {status}.")
         if status != http.client.OK:
             code = str(document.get("__type", status)).rpartition("#")[2]
+            if code in THROTTLED:
+                raise UnavailableError(f"The AWS service {self._service} throttles its callers.")
             raise AwsCallError(code, str(document.get("message") or document.get("Message") or ""))
         return document
 

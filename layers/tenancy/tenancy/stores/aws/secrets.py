@@ -4,12 +4,13 @@ A secret is read again after five minutes, so that a rotated value is used witho
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4, uuid5
 
 from tenancy.errors import AwsCallError, UnavailableError
-from tenancy.rules.durations import SECRET_CACHE_SECONDS
+from tenancy.rules.durations import SECRET_CACHE_SECONDS, SECRET_RETRY_SECONDS
 from tenancy.stores.aws.client import AwsClient
 
 DATABASE: Final = "database"
@@ -52,6 +53,7 @@ class Secrets:
         self._aws = aws
         self._prefix = prefix
         self._cache: dict[str, tuple[float, str | None]] = {}
+        self._paused_until: dict[str, float] = {}
 
     def get_secret(self, name: str) -> str:
         """Return the secret *name*.
@@ -62,17 +64,9 @@ class Secrets:
             AwsCallError: the secret does not exist, or the function lacks the permission to read it.
             UnavailableError: Secrets Manager is unreachable, and the secret is not cached.
         """
-        cached_at, text = self._cache.get(name, (0.0, None))
-        if text is not None and time.monotonic() - cached_at <= SECRET_CACHE_SECONDS:
-            return text
-        try:
-            read = self._fetch(name)["SecretString"]
-        except UnavailableError:
-            if text is None:
-                raise
-            read = text
-        self._cache[name] = time.monotonic(), str(read)
-        return str(read)
+        if self._cache.get(name, (0.0, None))[1] is None:  # `find_secret` may have found no value
+            self._cache.pop(name, None)
+        return str(self._cached(name, SECRET_CACHE_SECONDS, lambda: str(self._fetch(name)["SecretString"])))
 
     def find_secret(self, name: str, *, max_age_seconds: float) -> str | None:
         """Return the secret *name*, or None if it has no value yet.
@@ -84,15 +78,24 @@ class Secrets:
             AwsCallError: the function lacks the permission to read the secret.
             UnavailableError: as for `get_secret`.
         """
-        cached = self._cache.get(name)
-        if cached is not None and time.monotonic() - cached[0] <= max_age_seconds:
+        return self._cached(name, max_age_seconds, lambda: self.read_secret(name).text)
+
+    def _cached(self, name: str, max_age_seconds: float, read: Callable[[], str | None]) -> str | None:
+        """Return the cached text of *name*, or that of *read* if it is too old.
+
+        After a failed *read* the next one follows in a few seconds, not at the next age.
+        """
+        now, cached = time.monotonic(), self._cache.get(name)
+        paused_until = self._paused_until.get(name, now)
+        if cached is not None and (now - cached[0] <= max_age_seconds or now < paused_until):
             return cached[1]
         try:
-            text = self.read_secret(name).text
+            text = read()
         except UnavailableError:
             if cached is None:
                 raise
-            text = cached[1]
+            self._paused_until[name] = now + SECRET_RETRY_SECONDS
+            return cached[1]
         self._cache[name] = time.monotonic(), text
         return text
 

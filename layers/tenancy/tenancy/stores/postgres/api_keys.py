@@ -82,7 +82,10 @@ def insert_api_key(
 
 
 def insert_new_api_key(conn: Connection, organization_id: UUID, new: NewKey) -> None:
-    """Store the digest of a key that the organization has created. Its app belongs to the organization."""
+    """Store the digest of a key that the organization has created.
+
+    Its app belongs to the organization.
+    """
     key = new.key
     values = (
         new.id,
@@ -101,7 +104,10 @@ def insert_new_api_key(conn: Connection, organization_id: UUID, new: NewKey) -> 
 
 
 def lock_api_keys(conn: Connection, organization_id: UUID) -> None:
-    """Lock the number of the organization's keys until the transaction ends. Others that add a key wait."""
+    """Lock the number of the organization's keys until the transaction ends.
+
+    Other transactions that add a key wait.
+    """
     conn.execute(LOCK_API_KEYS, (f"keys {organization_id}",))
 
 
@@ -126,7 +132,7 @@ def lock_api_key(conn: Connection, organization_id: UUID, key_id: UUID) -> Manag
 def list_api_keys(
     conn: Connection, organization_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[ManagedKey]:
-    """Return at most *limit* keys in any state, newest first, that follow *before* (`created_at`, id)."""
+    """Return at most *limit* keys in any state after *before* (`created_at`, id), newest first."""
     before_time, before_id = before or (None, None)
     values = {"organization_id": organization_id, "before_time": before_time, "before_id": before_id, "limit": limit}
     with conn.cursor(row_factory=kwargs_row(_managed_key)) as cursor:
@@ -136,7 +142,10 @@ def list_api_keys(
 def replace_api_key(
     conn: Connection, organization_id: UUID, key_id: UUID, *, successor_id: UUID, ends_at: datetime, now: datetime
 ) -> None:
-    """Let a key end at *ends_at*, and name its successor. If that time is not after *now*, the key is revoked."""
+    """Let a key end at *ends_at*, and name its successor.
+
+    If that time is not after *now*, the key is revoked.
+    """
     values = {
         "organization_id": organization_id,
         "key_id": key_id,

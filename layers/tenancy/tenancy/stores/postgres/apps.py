@@ -54,7 +54,10 @@ def count_apps(conn: Connection, organization_id: UUID) -> int:
 def list_apps(
     conn: Connection, organization_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[App]:
-    """Return at most *limit* apps that are not deleted, newest first, that follow *before* (`created_at`, id)."""
+    """Return at most *limit* apps after *before* (`created_at`, id), newest first.
+
+    Deleted apps are left out.
+    """
     before_time, before_id = before or (None, None)
     values = {"organization_id": organization_id, "before_time": before_time, "before_id": before_id, "limit": limit}
     with conn.cursor(row_factory=class_row(App)) as cursor:
@@ -62,19 +65,28 @@ def list_apps(
 
 
 def lock_app(conn: Connection, organization_id: UUID, app_id: UUID) -> bool:
-    """Keep an app from being deleted until the transaction ends. Return whether there is one that is not deleted."""
+    """Lock an app against deletion until the transaction ends.
+
+    Return whether the app exists and is not deleted.
+    """
     return conn.execute(LOCK_APP, (organization_id, app_id)).fetchone() is not None
 
 
 def update_app(
     conn: Connection, organization_id: UUID, app_id: UUID, *, name: str | None, platform: str | None
 ) -> App | None:
-    """Change the name and the platform of an app, where they are not None. Return the app, or None without one."""
+    """Change the name and the platform of an app, and return it, or None without one.
+
+    A value that is None does not change.
+    """
     values = {"organization_id": organization_id, "app_id": app_id, "name": name, "platform": platform}
     with conn.cursor(row_factory=class_row(App)) as cursor:
         return cursor.execute(UPDATE_APP, values).fetchone()
 
 
 def remove_app(conn: Connection, organization_id: UUID, app_id: UUID) -> bool:
-    """Mark an app as deleted. Its row stays, because events and keys name it. Return whether there was one."""
+    """Mark an app as deleted, and return whether there was one.
+
+    Its row stays, because events and keys name it.
+    """
     return conn.execute(REMOVE_APP, (organization_id, app_id)).rowcount == 1

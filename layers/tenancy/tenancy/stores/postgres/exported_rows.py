@@ -92,7 +92,7 @@ def list_users(conn: Connection, organization_id: UUID, *, after: UUID | None, l
 
 
 def list_sessions(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
-    """Return at most *limit* sessions of members with an id larger than *after*, without their tokens."""
+    """Return at most *limit* sessions with an id larger than *after*, without tokens."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_SESSIONS, _page(organization_id, after, limit)).fetchall()
 

@@ -95,8 +95,8 @@ def insert_reset(
 ) -> None:
     """Insert the token of a password reset for the active member with the address *email* and a password.
 
-    No row is inserted without such a member, and for one that has *most* such tokens made after *since*. The function
-    does the same work in each case, and does not tell.
+    No row is inserted without such a member, or if the member has *most* such tokens made after *since*. The function
+    does the same work in each case, and returns no result.
     """
     conn.execute(LOCK_RESETS, (f"resets {organization_id} {email}",))
     values = {"organization_id": organization_id, "token_id": token_id, "email": email, "since": since, "most": most}
@@ -106,7 +106,7 @@ def insert_reset(
 def find_one_time_token(
     conn: Connection, organization_id: UUID, token_id: UUID, *, now: datetime
 ) -> OneTimeToken | None:
-    """Return the token with its member if it has not expired at *now*, else None."""
+    """Return the token with its member, or None if it is unknown or has expired at *now*."""
     values = {"organization_id": organization_id, "token_id": token_id, "now": now}
     with conn.cursor(row_factory=kwargs_row(_token)) as cursor:
         return cursor.execute(FIND_BY_ID, values).fetchone()
@@ -115,14 +115,20 @@ def find_one_time_token(
 def find_token_of_digest(
     conn: Connection, organization_id: UUID, digest: bytes, purpose: TokenPurpose, *, now: datetime
 ) -> OneTimeToken | None:
-    """Return the mailed token of that *digest* and *purpose* with its member if it has not expired, else None."""
+    """Return the token of *digest* and *purpose* with its member, or None.
+
+    An expired token is not returned.
+    """
     values = {"organization_id": organization_id, "digest": digest, "purpose": purpose, "now": now}
     with conn.cursor(row_factory=kwargs_row(_token)) as cursor:
         return cursor.execute(FIND_BY_DIGEST, values).fetchone()
 
 
 def update_token_digest(conn: Connection, organization_id: UUID, token_id: UUID, *, digest: bytes) -> None:
-    """Store the *digest* of the token that is mailed next. An earlier mail's token is refused from then on."""
+    """Store the *digest* of the token that is mailed next.
+
+    An earlier mail's token is refused from then on.
+    """
     conn.execute(UPDATE_DIGEST, (digest, organization_id, token_id))
 
 

@@ -49,7 +49,10 @@ def lock_status(conn: Connection, organization_id: UUID) -> OrganizationStatus |
 
 
 def find_key_rotation(conn: Connection, organization_id: UUID) -> int | None:
-    """Return the days after which a key is to be rotated, or None for never and for an unknown organization."""
+    """Return the days after which a key is to be rotated, or None for never.
+
+    It is None for an unknown organization, too.
+    """
     row = conn.execute(FIND_KEY_ROTATION, (organization_id,)).fetchone()
     return row[0] if row else None
 

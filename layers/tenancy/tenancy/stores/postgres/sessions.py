@@ -120,7 +120,10 @@ def end_session(conn: Connection, organization_id: UUID, session_id: UUID, *, no
 def end_session_of_token(
     conn: Connection, organization_id: UUID, digest: bytes, *, now: datetime
 ) -> tuple[UUID, UUID] | None:
-    """End the session with that refresh token. Return the ids of the session and its member, or None without one."""
+    """End the session with the refresh token of that *digest*.
+
+    Return the ids of the session and its member, or None without one.
+    """
     values = {"organization_id": organization_id, "digest": digest, "now": now}
     return conn.execute(END_FAMILY, values).fetchone()
 
@@ -134,6 +137,9 @@ def end_sessions(
 
 
 def end_oldest_sessions(conn: Connection, organization_id: UUID, user_id: UUID, *, now: datetime) -> None:
-    """End the sessions of a member that leave no room for one more. The caller has locked the member."""
+    """End the sessions of a member that leave no room for one more.
+
+    The caller has locked the member.
+    """
     values = {"organization_id": organization_id, "user_id": user_id, "now": now, "most": MAX_SESSIONS - 1}
     conn.execute(END_OLDEST_SESSIONS, values)

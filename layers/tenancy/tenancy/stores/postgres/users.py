@@ -84,13 +84,13 @@ def count_active_super_admins(conn: Connection, organization_id: UUID) -> int:
 
 
 def lock_user(conn: Connection, organization_id: UUID, user_id: UUID) -> StoredMember | None:
-    """Return the user with any status, and lock it until the transaction ends. Return None without one."""
+    """Lock the user, with any status, and return it, or None without one."""
     with conn.cursor(row_factory=kwargs_row(_member)) as cursor:
         return cursor.execute(LOCK_USER, (organization_id, user_id)).fetchone()
 
 
 def find_user_by_email(conn: Connection, organization_id: UUID, email: str) -> StoredMember | None:
-    """Return the user of the organization with the address *email* and any status, or None without one."""
+    """Return the user with the address *email* and any status, or None without one."""
     with conn.cursor(row_factory=kwargs_row(_member)) as cursor:
         return cursor.execute(FIND_USER_BY_EMAIL, (organization_id, email)).fetchone()
 
@@ -111,7 +111,10 @@ def update_user(conn: Connection, organization_id: UUID, user_id: UUID, *, role:
 
 
 def update_user_removed(conn: Connection, organization_id: UUID, user_id: UUID) -> None:
-    """Mark a user as removed, without name and password hash. Its access tokens are invalid from then on."""
+    """Mark a user as removed, without name and password hash.
+
+    Its access tokens are invalid from then on.
+    """
     conn.execute(UPDATE_USER_REMOVED, (organization_id, user_id))
 
 

@@ -1,6 +1,7 @@
-"""Attempts to log in, counted in Redis: one key for each organization, one field for each account and network.
+"""Attempts to log in, counted in Redis.
 
-An attempt is reserved before its password is checked, so parallel attempts are counted as well.
+One key has the attempts of an organization. One field has those of an account and a network. An attempt is reserved
+before its password is checked, so parallel attempts are counted as well.
 """
 
 from datetime import datetime, timedelta

@@ -11,7 +11,7 @@ from tenancy.stores.postgres.platform.lookups import find_live_platform_key
 
 
 def is_live(db: Database, operator: Operator, *, now: datetime) -> bool:
-    """Whether the platform key of *operator* is neither revoked nor expired at *now*.
+    """Return whether the platform key of *operator* is neither revoked nor expired at *now*.
 
     Raises:
         UnavailableError: the database is unreachable.

@@ -1,4 +1,4 @@
-"""Enqueue the publication of a new standing, or of a credential's new state, to Redis, with each change."""
+"""Enqueue the publication of a new standing, or of a credential's new state, to Redis."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -18,7 +18,10 @@ class KnownStanding:
     credential: CredentialState
 
     def admits(self, epochs: str, *, now: datetime) -> bool:
-        """Whether the credential is valid at *now*. *epochs* are those of its token, empty for a key."""
+        """Return whether the credential is valid at *now*.
+
+        *epochs* are those of its token, empty for a key.
+        """
         return self.credential.admits(epochs, self.standing, now=now)
 
 

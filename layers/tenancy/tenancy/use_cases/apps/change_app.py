@@ -26,7 +26,9 @@ def change_app(
     platform: str | None,
     now: datetime,
 ) -> App:
-    """Change what is not None, and return the app. The name is no part of the audit record: it may be personal data.
+    """Change the name and the platform of an app, and return it.
+
+    A value that is None does not change. The audit record leaves out the name: it may be personal data.
 
     Raises:
         NotFoundError: the organization has no such app, or it was deleted.

@@ -19,15 +19,16 @@ from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.idempotent_requests import StoredAnswer, find_answer, insert_answer
 
-REUSED: Final = "The Idempotency-Key was used for a different request. Use a new key."
+REUSED: Final = "The Idempotency-Key was used for a different request. Use another Idempotency-Key."
 IN_PROGRESS: Final = "Another request with this Idempotency-Key is in progress. Retry."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatableRequest:
-    """A request that a client may repeat, by a credential, for an organization or for the platform's log.
+    """A request that a client may repeat.
 
-    Without a *key* each request is a new one. *digest* is the SHA-256 of the operation and its values.
+    *organization_id* is that of the platform's log for a platform key. Without a *key* each request is a new one.
+    *digest* is the SHA-256 of the operation and its values.
     """
 
     organization_id: UUID
@@ -39,7 +40,10 @@ class RepeatableRequest:
     def of(
         cls, organization_id: UUID, credential_id: UUID, key: str | None, operation: str, values: object
     ) -> "RepeatableRequest":
-        """Return the request for *operation* with *values*, which msgspec can encode. They hold no password."""
+        """Return the request for *operation* with *values*.
+
+        msgspec can encode the values. They hold no password.
+        """
         content = msgspec.json.encode([operation, values], order="deterministic")
         return cls(
             organization_id=organization_id,
@@ -72,12 +76,12 @@ def answer_once[Answer, Effects](
     *,
     now: datetime,
 ) -> Answered[Answer, Effects]:
-    """Return the answer that *prepare* chooses and *commit* stores, or that of an equal earlier request.
+    """Make a change and return its answer, or return the answer of an equal earlier request.
 
-    *prepare* chooses ids and keys, and changes nothing. Its answer, of *answer_type*, is encrypted before the
-    transaction in which *commit* makes the change. The encrypted answer is committed with the change and kept for a
-    day. So a process that dies before the commit has changed nothing, and after the commit a repeated request gets the
-    answer. Of equal requests at the same time one makes the change. A refused request stores no answer.
+    *prepare* chooses ids and keys, returns the answer, and changes nothing. The answer, of *answer_type*, is encrypted
+    before the transaction in which *commit* makes the change. It is committed with the change, and kept for a day. So a
+    process that dies before the commit has changed nothing, and after the commit a repeated request gets the answer. Of
+    equal requests at the same time one makes the change. A refused request stores no answer.
 
     Raises:
         IdempotencyKeyReusedError: the key was used for a different request.

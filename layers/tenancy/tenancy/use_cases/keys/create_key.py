@@ -100,7 +100,9 @@ def require_end(expires_at: datetime | None, *, now: datetime) -> None:
 
 
 def require_room(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
-    """Require room for one more live key. Until the transaction ends, no other transaction adds one.
+    """Require that the organization may have one more live key.
+
+    Until the transaction ends, no other transaction adds a key.
 
     Raises:
         ConflictError: there is none.

@@ -14,7 +14,7 @@ from tenancy.stores.postgres.standing import find_standing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyList:
-    """A page of keys, and the days after which the organization's keys are to be rotated. None is never."""
+    """A page of keys, and the days after which a key is to be rotated, None for never."""
 
     page: Page[ManagedKey]
     rotation_days: int | None

@@ -1,4 +1,4 @@
-"""Publish changed keys to Redis, so that the change bites at the next request."""
+"""Publish changed keys to Redis, so that each change takes effect at the next request."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +24,10 @@ class Published[Result]:
 def enqueue_key_publications(
     conn: Connection, organization_id: UUID, key_ids: Iterable[UUID], *, now: datetime
 ) -> Publications:
-    """Insert an outbox entry for each key, claimed by the caller, who runs all after the commit."""
+    """Insert an outbox entry for each key, already claimed by the caller.
+
+    The caller runs the entries after the commit.
+    """
     return [enqueue_credential_publication(conn, organization_id, key_id, now=now) for key_id in key_ids]
 
 
@@ -39,7 +42,10 @@ def publish_keys(platform_db: Database, targets: OutboxTargets, publications: Pu
 def publish_again(
     platform_db: Database, targets: OutboxTargets, organization_id: UUID, key_id: UUID, *, now: datetime
 ) -> bool:
-    """Publish a key whose earlier request may have died after its commit. Return whether that succeeded."""
+    """Publish a key whose earlier request may have died after its commit.
+
+    Return whether the key is published.
+    """
     with platform_db.tenant_transaction(organization_id) as conn:
         publications = enqueue_key_publications(conn, organization_id, [key_id], now=now)
     return publish_keys(platform_db, targets, publications, now=now)

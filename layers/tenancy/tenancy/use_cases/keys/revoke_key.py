@@ -19,10 +19,10 @@ KEY_REVOKED: Final = "key.revoked"
 def revoke_key(
     platform_db: Database, targets: OutboxTargets, organization_id: UUID, key_id: UUID, actor: Actor, *, now: datetime
 ) -> bool:
-    """Revoke a key, which is then refused at its next request. Return whether that was published.
+    """Revoke a key, and return whether the revocation is published.
 
-    Idempotent: a repeated revocation records nothing and is published again. The last key can be revoked, too: a
-    member with a token, or the operator, can act without one.
+    The key is refused at its next request. Idempotent: a repeated revocation records nothing and is published again.
+    The last key can be revoked, too: a member with a token, or the operator, can act without one.
 
     Raises:
         NotFoundError: the organization has no such key.

@@ -30,9 +30,10 @@ type Change = Callable[[TokenKeys], TokenKeys]
 
 
 def rotate_token_keys(secrets: Secrets, *, now: datetime) -> TokenKeys:
-    """Store the keys that are due at *now*, and return them. Nothing is written if nothing is due.
+    """Store the keys that are due at *now*, and return them.
 
-    Two runs at the same time do no harm: each write replaces only the version that its run has read.
+    Nothing is written if nothing is due. Two runs at the same time do no harm: each write replaces only the version
+    that its run has read.
 
     Raises:
         TokenKeysError: a secret is malformed, or too many keys would be public. Nothing was changed.

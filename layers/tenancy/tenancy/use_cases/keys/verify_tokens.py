@@ -12,7 +12,7 @@ import jwt
 import msgspec
 
 from tenancy.errors import AwsCallError, UnauthenticatedError, UnavailableError
-from tenancy.rules.durations import SECRET_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
+from tenancy.rules.durations import TOKEN_KEYS_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
 from tenancy.rules.public_keys import KeySetError, parse_public_keys
 from tenancy.rules.token_keys import NOTHING_PUBLISHED, VerifyingKeys
 from tenancy.rules.tokens import KeySet, TokenClaims
@@ -24,7 +24,7 @@ type ReadSecret = Callable[[float], str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformKeys:
-    """The platform's own public keys, the set that verifies with them, and the ids that were withdrawn."""
+    """The platform's own public keys, the ids of withdrawn ones, and the set that verifies."""
 
     published: VerifyingKeys
     key_set: KeySet
@@ -71,7 +71,7 @@ class TokenVerifier:
             raise UnavailableError("No key verifies access tokens yet.")
         return newest.verify(token, now=now)
 
-    def own_keys(self, *, max_age_seconds: float = SECRET_CACHE_SECONDS) -> PlatformKeys:
+    def own_keys(self, *, max_age_seconds: float = TOKEN_KEYS_CACHE_SECONDS) -> PlatformKeys:
         """Return the platform's own keys.
 
         Raises:
@@ -86,7 +86,7 @@ class TokenVerifier:
             KeySetError: a key must not verify tokens. The message names it.
             UnavailableError: the secret could not be read.
         """
-        outcome = self._parse_operators(self._read_operators(SECRET_CACHE_SECONDS))
+        outcome = self._parse_operators(self._read_operators(TOKEN_KEYS_CACHE_SECONDS))
         if isinstance(outcome, KeySetError):
             raise outcome.with_traceback(None)  # else it grows by each token
         if shared := sorted(own.reserved & outcome.keys.keys()):
@@ -107,7 +107,9 @@ class TokenVerifier:
         return [*own.key_set.keys.values(), *operators.keys.values()]
 
     def _verify_with(self, own: PlatformKeys, token: str, now: datetime) -> TokenClaims:
-        """Verify with the platform's key. A refused token may be one of the operator, whose key has the same id.
+        """Verify with the platform's key.
+
+        A refused token may be a token of the operator, whose key has the same id.
 
         Raises:
             KeySetError: the operator's set has a key with this id.
@@ -117,7 +119,7 @@ class TokenVerifier:
             return own.key_set.verify(token, now=now)
         except UnauthenticatedError:
             with suppress(UnavailableError, AwsCallError):
-                operators = self._parse_operators(self._read_operators(SECRET_CACHE_SECONDS))
+                operators = self._parse_operators(self._read_operators(TOKEN_KEYS_CACHE_SECONDS))
                 if isinstance(operators, KeySet) and operators.has_key_of(token):
                     self.operators_keys(own)
             raise
@@ -130,7 +132,10 @@ def _parse_own(text: str, issuer: str) -> PlatformKeys:
 
 
 def _parse_operators(text: str | None, issuer: str) -> KeySet | KeySetError:
-    """Return the operator's keys, or the error. A refused set is not checked again: the check is slow."""
+    """Return the operator's keys, or the error.
+
+    The caller caches the error, too, because the check is slow.
+    """
     if not text:
         return KeySet(keys={}, issuer=issuer, audience=issuer)
     try:

@@ -22,7 +22,9 @@ KEY_ROTATION_CHANGED: Final = "organization.key_rotation_changed"
 def change_key_rotation(
     platform_db: Database, tenant: Tenant, days: int | None, actor: Actor, *, now: datetime
 ) -> OwnOrganization:
-    """Set the days after which a key is to be rotated, and return the organization. None is never.
+    """Set the days after which a key is to be rotated, and return the organization.
+
+    None is never.
 
     Raises:
         NotFoundError: there is no such organization.

@@ -25,10 +25,10 @@ def enqueue_token_mail(
     source_address: str = "",
     now: datetime,
 ) -> None:
-    """Insert an outbox entry for the mail with a one-time token. The sweep makes the token and sends the mail.
+    """Insert an outbox entry for the mail with a one-time token.
 
-    The audit record of a password reset names *request_id* and *source_address*, those of the request without a
-    credential that caused the mail.
+    The sweep makes the token and sends the mail. The audit record of a password reset names *request_id* and
+    *source_address*, those of the request without a credential that caused the mail.
     """
     payload = {"token_id": str(token_id), "request_id": request_id, "source_address": source_address}
     insert_outbox_entry(conn, organization_id, KINDS[purpose], payload, due_at=now)

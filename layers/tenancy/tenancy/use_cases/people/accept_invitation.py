@@ -34,7 +34,7 @@ class JoinedMember:
 def accept_invitation(
     platform_db: Database, targets: OutboxTargets, sign: SignAccessToken, chosen: ChosenPassword, *, now: datetime
 ) -> JoinedMember:
-    """Make the invited member that the token belongs to active, with its password and name, and log it in.
+    """Make the invited member of the token active, with its password and name, and log it in.
 
     The member has the role of its invitation. The token is used up and the session starts with the change, in one
     transaction.

@@ -83,10 +83,11 @@ def remove_member(
     actor: Actor,
     now: datetime,
 ) -> ChangedMembership:
-    """Remove a member: its name, password, sessions and tokens go, and its place is free.
+    """Remove a member, and delete its name and password.
 
-    The row stays with its address and role. So single sign-on does not make the member again, and an invitation of the
-    address does.
+    Its sessions and tokens end. It no longer counts against the limit of users.
+
+    The row stays with its address and role. An invitation of the address brings the member back with the same id.
 
     Raises:
         NotFoundError: the organization has no such member.
@@ -109,7 +110,7 @@ def remove_member(
 def _lock_changeable(
     conn: Connection, organization_id: UUID, user_id: UUID, permissions: frozenset[str]
 ) -> StoredMember:
-    """Lock the organization's members, and return the member if a caller with *permissions* may change it."""
+    """Lock the organization's members, and return the one that the caller may change."""
     lock_seats(conn, organization_id, Metric.USERS)  # so that no two requests take the last super_admins at once
     require_changeable(conn, organization_id)
     member = lock_user(conn, organization_id, user_id)
@@ -140,7 +141,10 @@ def _update(
 
 
 def _actions(before: StoredMember, after: StoredMember) -> Iterator[tuple[str, str]]:
-    """Yield action and target of each audit record. A target has the member's id, never its address."""
+    """Yield action and target of each audit record.
+
+    A target has the member's id, never its address.
+    """
     if after.role is not before.role:
         yield CHANGED, f"{before.id}: {before.role} to {after.role}"
     if after.status is MemberStatus.DISABLED and before.status is not after.status:

@@ -88,7 +88,7 @@ def invite_member(
 
 
 def _invited(conn: Connection, organization_id: UUID, invitation: Invitation, *, now: datetime) -> StoredMember:
-    """Return the member as the invitation will store it: a new one, or a removed one with its id.
+    """Return the member to store: a new one, or a removed one with its former id.
 
     Raises:
         ConflictError: a member has the address.

@@ -13,7 +13,9 @@ from tenancy.stores.postgres.users import list_members
 def list_member_page(
     platform_db: Database, organization_id: UUID, *, cursor: str | None, limit: int
 ) -> Page[StoredMember]:
-    """Return at most *limit* members of the organization after *cursor*, newest first. Removed ones are not listed.
+    """Return at most *limit* members of the organization after *cursor*, newest first.
+
+    Removed members are left out.
 
     Raises:
         InvalidError: the cursor is invalid.

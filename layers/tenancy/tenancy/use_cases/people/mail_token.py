@@ -1,6 +1,6 @@
-"""Mail a one-time token to a member. It is made when the mail is sent, so no column ever holds it.
+"""Mail a one-time token to a member.
 
-Reasons: docs/decisions/0059-members.md.
+The token is made when its mail is sent, so no column ever holds it. Reasons: docs/decisions/0059-members.md.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def mail_one_time_token(
     api_url: str,
     now: datetime,
 ) -> None:
-    """Make the token that the outbox entry names, store its digest, then send the mail of *kind*.
+    """Make the token of the outbox entry, store its digest, then send the mail of *kind*.
 
     Nothing is mailed if the token has expired or was used or replaced, or if its member has another status by now. If
     the process dies before the mail is sent, the next run makes another token, and the first one is refused.
@@ -60,6 +60,7 @@ def _values_of(organization: OwnOrganization, found: OneTimeToken, token: Opaque
     return {
         "to": found.member.email,
         "organization_name": organization.name,
+        "subdomain": organization.subdomain,
         "role": found.member.role,
         "token": token.text,
         "expires_at": found.expires_at.astimezone(UTC).strftime(TIME_FORMAT),

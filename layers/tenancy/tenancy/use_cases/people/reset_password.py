@@ -32,7 +32,7 @@ def request_password_reset(
     source_address: str,
     now: datetime,
 ) -> None:
-    """Enqueue the mail with a token for the active member with the address *email*, if there is one.
+    """Enqueue the mail with a token for the active member with the address *email*.
 
     A member without a password gets none: only its invitation gives it one.
 

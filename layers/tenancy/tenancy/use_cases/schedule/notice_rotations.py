@@ -1,4 +1,7 @@
-"""Notice keys that are to be rotated: an audit record for each, and a mail to the organization's admins."""
+"""Notice keys that are to be rotated.
+
+Each one gets an audit record, and the organization's admins get a mail.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

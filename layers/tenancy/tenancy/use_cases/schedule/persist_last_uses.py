@@ -15,7 +15,7 @@ CHUNK: Final = 1_000  # organizations
 
 
 def persist_last_uses(platform_db: Database, redis: Redis) -> int | None:
-    """Persist the last uses of the keys of all organizations and operators, and return their number.
+    """Persist the last uses of all API keys, and return their number.
 
     Return None if Redis is unreachable. Idempotent: an hour is deleted from Redis after its commit. So the work is
     bounded by the number of keys that were used since the last run.

@@ -31,7 +31,7 @@ class AttemptCounter:
     """The counter of attempts in Redis.
 
     Without Redis every attempt is allowed, because an outage must not keep members out. *count_uncounted* is called for
-    each such attempt.
+    each call of Redis that fails.
     """
 
     redis: Redis

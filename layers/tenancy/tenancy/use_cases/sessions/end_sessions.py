@@ -28,9 +28,10 @@ def log_out(
     source_address: str,
     now: datetime,
 ) -> None:
-    """End the session of the refresh token *text*. An unknown or malformed token, or one that has ended, is ignored.
+    """End the session of the refresh token *text*.
 
-    A token of an organization that the request does not mean (*is_meant*) is ignored as well.
+    A malformed or unknown token, and one of an ended session, is ignored. A token of an organization that the request
+    does not mean (*is_meant*) is ignored as well.
 
     Raises:
         UnavailableError: the database is unreachable. The session may have ended.

@@ -11,7 +11,7 @@ EXPIRED_SESSIONS_AT_ONCE: Final = 100  # a session has thousands of tokens
 
 
 def expire_sessions(platform_db: Database, *, now: datetime, has_time: Callable[[], bool]) -> int:
-    """Delete expired sessions of all organizations while there is time. Return the number of deleted ones.
+    """Delete expired sessions while there is time, and return their number.
 
     Each organization's sessions are deleted in its own transaction.
 

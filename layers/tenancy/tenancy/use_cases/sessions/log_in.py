@@ -85,5 +85,8 @@ def _start(
 
 
 def _has_same_password(before: SessionMember, member: SessionMember) -> bool:
-    """Whether the password was not changed. A change raises the epoch. An upgraded hash does not."""
+    """Return whether the password is the same.
+
+    A new password raises the epoch. An upgraded hash does not.
+    """
     return member.password_hash == before.password_hash or member.epoch == before.epoch

@@ -45,7 +45,10 @@ class NewPassword:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnChange:
-    """A change of the member that calls. None changes nothing. *session_id* is the session that remains."""
+    """A change of the member that calls.
+
+    None changes nothing. *session_id* is the session that a new password does not end.
+    """
 
     name: str | None = None
     password: NewPassword | None = None
@@ -54,7 +57,10 @@ class OwnChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedMember:
-    """The member after a change. If not *is_published*, the sweep publishes its revoked access tokens later."""
+    """The member after a change.
+
+    If not *is_published*, the sweep publishes its new epoch later.
+    """
 
     member: SessionMember
     is_published: bool = True
@@ -142,7 +148,7 @@ def _change_password(
 
 
 def _require_same_password(before: SessionMember, member: SessionMember) -> None:
-    """Refuse the change if another one was faster, as the current password is another one since."""
+    """Refuse the change if another request has replaced the current password meanwhile."""
     if member.password_hash != before.password_hash and member.epoch != before.epoch:
         raise _invalid("body/current_password", "invalid", WRONG_PASSWORD)
 

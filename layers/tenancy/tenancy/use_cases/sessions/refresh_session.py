@@ -54,8 +54,8 @@ def refresh_session(
 ) -> SessionTokens:
     """Return a new access token, and the successor of the refresh token.
 
-    A token that was used within the last 30 seconds gets the same successor again. If it was used earlier, somebody has
-    a copy of it: the session ends, the access tokens of the member are revoked, and the member gets a mail.
+    A token that was used within the last 30 seconds gets the same successor again. If it was used earlier, a
+    copy of it exists: the session ends, the access tokens of the member are revoked, and the member gets a mail.
 
     Raises:
         UnauthenticatedError: the token is unknown or was used before, or its session has ended or expired.
@@ -74,7 +74,7 @@ def refresh_session(
 def _refresh(
     conn: Connection, sign: SignAccessToken, asked: Refresh, *, now: datetime
 ) -> SessionTokens | OutboxEntry | None:
-    """Return the tokens, the claimed outbox entry of a detected reuse, or None for a refused token."""
+    """Return the tokens, or the claimed entry of a detected reuse, or None for a refused token."""
     used, organization_id = asked.token, asked.token.organization_id
     user_id = find_user_of_token(conn, organization_id, used.digest)
     if user_id is None:

@@ -26,6 +26,6 @@ def list_with_expired_sessions(conn: Connection, *, now: datetime, limit: int) -
 
 
 def delete_expired_sessions(conn: Connection, organization_id: UUID, *, now: datetime, limit: int) -> int:
-    """Delete at most *limit* expired sessions of the transaction's tenant. Return the number of deleted ones."""
+    """Delete at most *limit* expired sessions of the tenant, and return their number."""
     values = {"organization_id": organization_id, "now": now, "limit": limit}
     return conn.execute(DELETE_EXPIRED_SESSIONS, values).rowcount

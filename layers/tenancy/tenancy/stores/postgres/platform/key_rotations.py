@@ -1,4 +1,4 @@
-"""Keys of all organizations and of the platform that are to be rotated, and the notice that they are."""
+"""Keys that are to be rotated, of all organizations and of the platform."""
 
 from datetime import datetime
 from typing import Final
@@ -49,12 +49,12 @@ LIST_DUE_PLATFORM_KEYS: Final = """
 
 
 def list_due_rotations(conn: Connection, *, now: datetime, limit: int) -> list[UUID]:
-    """Return at most *limit* organizations with a key that is to be rotated and was not noticed, oldest key first."""
+    """Return at most *limit* organizations with a key to notice, oldest key first."""
     return [organization_id for (organization_id,) in conn.execute(LIST_DUE_ROTATIONS, (now, limit))]
 
 
 def update_rotations_noticed(conn: Connection, organization_id: UUID, *, now: datetime, limit: int) -> list[DueKey]:
-    """Mark at most *limit* keys of the organization that are to be rotated as noticed, and return them, oldest first.
+    """Mark at most *limit* due keys as noticed, and return them, oldest first.
 
     A revoked, expired or rotated key is not to be rotated. It needs the tenant's transaction.
     """
@@ -64,7 +64,7 @@ def update_rotations_noticed(conn: Connection, organization_id: UUID, *, now: da
 
 
 def update_platform_rotations_noticed(conn: Connection, *, created_until: datetime, now: datetime) -> list[UUID]:
-    """Mark the platform keys that are to be rotated as noticed, and return those that were not noticed before."""
+    """Mark due platform keys as noticed, and return those that were not noticed before."""
     values = {"created_until": created_until, "now": now}
     return sorted(key_id for (key_id,) in conn.execute(UPDATE_PLATFORM_ROTATIONS_NOTICED, values))
 

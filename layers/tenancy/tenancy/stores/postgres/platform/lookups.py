@@ -75,7 +75,7 @@ def find_member(conn: Connection, organization_id: UUID, user_id: UUID) -> Membe
 
 
 def find_platform_key(conn: Connection, digest: bytes) -> Operator | None:
-    """Return the holder of the platform key with that SHA-256 *digest*, or None for an unknown key.
+    """Return the holder of the platform key with the SHA-256 *digest*, or None without one.
 
     A revoked key is unknown, too. The end of the key may have passed.
     """

@@ -84,7 +84,7 @@ def find_managed_platform_key(conn: Connection, key_id: UUID) -> KeyLife | None:
 
 
 def list_platform_keys(conn: Connection, *, before: tuple[datetime, UUID] | None, limit: int) -> list[KeyLife]:
-    """Return at most *limit* keys in any state, newest first, that follow *before* (`created_at`, id)."""
+    """Return at most *limit* keys in any state after *before* (`created_at`, id), newest first."""
     before_time, before_id = before or (None, None)
     values = {"before_time": before_time, "before_id": before_id, "limit": limit}
     with conn.cursor(row_factory=class_row(KeyLife)) as cursor:
@@ -94,7 +94,10 @@ def list_platform_keys(conn: Connection, *, before: tuple[datetime, UUID] | None
 def replace_platform_key(
     conn: Connection, key_id: UUID, *, successor_id: UUID, ends_at: datetime, now: datetime
 ) -> None:
-    """Let a key end at *ends_at*, and name its successor. If that time is not after *now*, the key is revoked."""
+    """Let a key end at *ends_at*, and name its successor.
+
+    If that time is not after *now*, the key is revoked.
+    """
     values = {"key_id": key_id, "successor_id": successor_id, "ends_at": ends_at, "now": now}
     conn.execute(REPLACE_PLATFORM_KEY, values)
 
