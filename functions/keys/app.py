@@ -13,6 +13,7 @@ from tenancy.errors import (
     ErasedError,
     IdempotencyKeyReusedError,
     RequestInProgressError,
+    TransitionNotAllowedError,
 )
 from tenancy.gateway.answer_types import PageAnswer
 from tenancy.gateway.answers import answers
@@ -206,7 +207,7 @@ def list_keys_of_one(
 
 @app.delete("/organizations/<organization_id>/keys/<key_id>")
 @for_operators
-@answers(None, status=HTTPStatus.NO_CONTENT)
+@answers(None, TransitionNotAllowedError, ErasedError, status=HTTPStatus.NO_CONTENT)
 def revoke_key_of_one(organization_id: Id, key_id: Id) -> Response[str]:
     """Revoke a key of one organization for the operator."""
     actor = actor_of(request_of(app), operator_of(app))

@@ -16,6 +16,7 @@ from tenancy.errors import (
     IdempotencyKeyReusedError,
     LastSuperAdminError,
     RequestInProgressError,
+    TransitionNotAllowedError,
 )
 from tenancy.gateway.answer_types import PageAnswer
 from tenancy.gateway.answers import answers
@@ -151,7 +152,7 @@ def list_for_operator(
 
 @app.delete("/organizations/<organization_id>/users/<user_id>")
 @for_operators
-@answers(None, LastSuperAdminError, status=HTTPStatus.NO_CONTENT)
+@answers(None, LastSuperAdminError, TransitionNotAllowedError, ErasedError, status=HTTPStatus.NO_CONTENT)
 def disable_for_operator(organization_id: Id, user_id: Id) -> Response[str]:
     """Disable a member of an organization at once."""
     changed = change_member(
@@ -170,7 +171,7 @@ def disable_for_operator(organization_id: Id, user_id: Id) -> Response[str]:
 
 @app.post("/organizations/<organization_id>/users/<user_id>/invitation")
 @for_operators
-@answers(MemberAnswer, ConflictError)
+@answers(MemberAnswer, ConflictError, TransitionNotAllowedError, ErasedError)
 def send_invitation_for_operator(organization_id: Id, user_id: Id) -> dict[str, Any]:
     """Send the invitation of a member again. The operator never sees its token."""
     member = invite_again(

@@ -11,8 +11,10 @@ import pytest
 
 from tenancy.errors import NotFoundError
 from tenancy.rules.admission import AdmissionVerdict
-from tenancy.rules.durations import PUBLICATION_CLAIM_TIME
+from tenancy.rules.audit_record import Actor
+from tenancy.rules.durations import MIN_OWN_OVERLAP, PUBLICATION_CLAIM_TIME
 from tenancy.rules.managed_keys import KeyKind, NewKey
+from tenancy.rules.tenant import CallerKind
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.redis.client import Redis
@@ -69,6 +71,23 @@ class Client:
             tenant_of(self.acme),
             WantedRotation(key_id=self.acme.secret_key_id, overlap=timedelta(0)),
             OPERATOR,
+            idempotency_key="order-1",
+            now=NOW,
+        )
+        self.answers.append(rotated.result)
+
+    def rotate_itself(self) -> None:
+        """Rotate the secret key with the key itself, if it is still admitted."""
+        assert self.verdict(self.acme.secret_key_id) is AdmissionVerdict.ADMITTED
+        rotated = rotate_key(
+            self.databases.platform,
+            self.targets,
+            self.encryptor,
+            tenant_of(self.acme),
+            WantedRotation(key_id=self.acme.secret_key_id, overlap=MIN_OWN_OVERLAP),
+            Actor(
+                kind=CallerKind.KEY, id=self.acme.secret_key_id, request_id="request-1", source_address="203.0.113.1"
+            ),
             idempotency_key="order-1",
             now=NOW,
         )
@@ -146,6 +165,23 @@ def test_crashed_rotation_makes_one_key(new_client: NewClient, databases: Databa
         assert len(keys) == 3, crash
         assert keys[client.acme.secret_key_id] == [True, client.answers[0].new.id], crash
         assert client.verdict(client.acme.secret_key_id) is AdmissionVerdict.UNAUTHENTICATED, crash
+        found = authenticate_key(databases.authorizer, client.answers[0].new.key, now=NOW)
+        assert found.caller.credential_id == client.answers[0].new.id
+        crashed += 1
+    assert crashed > 3
+
+
+def test_key_repeats_its_own_crashed_rotation(
+    new_client: NewClient, databases: Databases, aftermath: Aftermath
+) -> None:
+    crashed = 0
+    for crash in crashes(new_client, Client.rotate_itself):
+        client = crash.state
+
+        client.rotate_itself()
+
+        require_actions(aftermath, crash, "key.rotated", 1)
+        assert all(answer == client.answers[0] for answer in client.answers), crash
         found = authenticate_key(databases.authorizer, client.answers[0].new.key, now=NOW)
         assert found.caller.credential_id == client.answers[0].new.id
         crashed += 1

@@ -58,7 +58,7 @@ def invite(members: Function, provisioned: Provisioned, email: str = ADDRESS, ro
 
 def activate(databases: Databases, user_id: object) -> None:
     with superuser(databases) as conn:
-        conn.execute("UPDATE users SET status = 'active' WHERE id = %s", (user_id,))
+        conn.execute("UPDATE users SET status = 'active', password_hash = 'argon2' WHERE id = %s", (user_id,))
 
 
 def listed(members: Function, provisioned: Provisioned, **query: str) -> Answer:

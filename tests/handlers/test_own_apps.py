@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from tenancy.rules.permissions import SECRET_KEY_PERMISSIONS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, Start, superuser
@@ -146,6 +147,26 @@ def test_keys_of_a_deleted_app_are_refused_at_once(
 
     assert [ingest(request)["statusCode"] for request in (events, segment)] == [401, 401]
     assert actions(databases, acme) == [("app.deleted", str(acme.app_id)), ("key.revoked", str(acme.write_key_id))]
+
+
+def test_app_with_live_keys_is_not_deleted_without_keys_write(
+    keys: Function, databases: Databases, acme: Provisioned
+) -> None:
+    tenant = tenant_of(acme, scopes=SECRET_KEY_PERMISSIONS)
+    request = key_request("delete_app", tenant, app_id=acme.app_id)
+
+    document = problem_of(keys(request), request, 403, "forbidden")
+
+    assert "keys:write" in document["detail"]
+    assert listed_ids(keys, acme) == [str(acme.app_id)]
+    assert actions(databases, acme) == []
+
+
+def test_app_without_live_keys_needs_no_keys_write(keys: Function, acme: Provisioned) -> None:
+    tenant = tenant_of(acme, scopes=SECRET_KEY_PERMISSIONS)
+    keys(key_request("revoke", tenant_of(acme), key_id=acme.write_key_id))
+
+    assert answer_of(keys(key_request("delete_app", tenant, app_id=acme.app_id))).status == 204
 
 
 def test_deleted_app_leaves_other_keys(keys: Function, acme: Provisioned) -> None:

@@ -142,14 +142,36 @@ def test_last_platform_key_without_an_end_stays(keys: Function) -> None:
 
 
 def test_last_platform_key_can_be_rotated(keys: Function) -> None:
-    request = key_request("rotate_platform_key", OPERATOR, {}, platform_key_id=OPERATOR.credential_id)
+    request = key_request(
+        "rotate_platform_key", OPERATOR, {"overlap_seconds": 60}, platform_key_id=OPERATOR.credential_id
+    )
 
     answer = answer_of(keys(request))
 
     assert answer.status == 201
-    assert keys(request)["statusCode"] == 401  # its own next request
     successor = Operator(credential_id=UUID(answer.document["id"]))
-    assert sorted(each["status"] for each in listed(keys, successor).values()) == ["active", "revoked"]
+    assert sorted(each["status"] for each in listed(keys, successor).values()) == ["active", "expiring"]
+
+
+@pytest.mark.parametrize("body", [{}, {"overlap_seconds": 59}])
+def test_platform_key_rotates_itself_with_an_overlap_only(keys: Function, body: dict[str, object]) -> None:
+    request = key_request("rotate_platform_key", OPERATOR, body, platform_key_id=OPERATOR.credential_id)
+
+    document = problem_of(keys(request), request, 422, "invalid")
+
+    assert [each["location"] for each in document["errors"]] == ["body/overlap_seconds"]
+    assert listed(keys)[str(OPERATOR.credential_id)]["status"] == "active"
+
+
+def test_platform_key_repeats_its_own_rotation(keys: Function) -> None:
+    request = key_request(
+        "rotate_platform_key", OPERATOR, {"overlap_seconds": 60}, platform_key_id=OPERATOR.credential_id
+    )
+    request = with_headers(request, idempotency_key="order-1")
+
+    first, second = answer_of(keys(request)), answer_of(keys(request))
+
+    assert (first.status, first.document) == (second.status, second.document) == (201, first.document)
 
 
 def test_platform_keys_past_the_bound_are_refused(keys: Function, databases: Databases) -> None:

@@ -18,7 +18,6 @@ from tests.handlers.key_requests import (
     list_keys_by_id,
 )
 from tests.handlers.requests import (
-    Answer,
     answer_of,
     called_by,
     problem_of,
@@ -30,11 +29,6 @@ from tests.handlers.requests import (
 @pytest.fixture
 def keys(start: Start, secrets: None) -> Function:  # noqa: ARG001
     return start("keys")
-
-
-def with_new_secret_key(acme: Provisioned, answer: Answer) -> Provisioned:
-    """Return *acme* with the new secret key of *answer* in place of its first one."""
-    return replace(acme, secret_key_id=UUID(answer.document["id"]))
 
 
 def test_rotated_key_ends_after_the_overlap(keys: Function, databases: Databases, acme: Provisioned) -> None:
@@ -58,14 +52,35 @@ def test_rotated_key_ends_after_the_overlap(keys: Function, databases: Databases
 
 
 def test_rotation_without_an_overlap_revokes(keys: Function, start: Start, acme: Provisioned) -> None:
-    usage, read = start("usage"), called_by(sample("usage", "usage"), tenant_of(acme))
+    old = UUID(create_key(keys, acme, scopes=[USAGE_READ]).document["id"])
+    usage = start("usage")
+    read = called_by(sample("usage", "usage"), replace(tenant_of(acme), credential_id=old))
     assert answer_of(usage(read)).status == 200  # the authorizer's answer is cached, and Redis knows the key
 
-    answer = answer_of(keys(key_request("rotate", tenant_of(acme), {}, key_id=acme.secret_key_id)))
+    answer = answer_of(keys(key_request("rotate", tenant_of(acme), {}, key_id=old)))
 
     assert answer.status == 201
     assert usage(read)["statusCode"] == 401
-    assert list_keys_by_id(keys, with_new_secret_key(acme, answer))[str(acme.secret_key_id)]["status"] == "revoked"
+    assert list_keys_by_id(keys, acme)[str(old)]["status"] == "revoked"
+
+
+@pytest.mark.parametrize("body", [{}, {"overlap_seconds": 59}])
+def test_key_rotates_itself_with_an_overlap_only(keys: Function, acme: Provisioned, body: dict[str, object]) -> None:
+    request = key_request("rotate", tenant_of(acme), body, key_id=acme.secret_key_id)
+
+    document = problem_of(keys(request), request, 422, "invalid")
+
+    assert [each["location"] for each in document["errors"]] == ["body/overlap_seconds"]
+    assert list_keys_by_id(keys, acme)[str(acme.secret_key_id)]["status"] == "active"
+
+
+def test_key_repeats_its_own_rotation(keys: Function, acme: Provisioned) -> None:
+    request = key_request("rotate", tenant_of(acme), {"overlap_seconds": 60}, key_id=acme.secret_key_id)
+    request = with_headers(request, idempotency_key="order-1")
+
+    first, second = answer_of(keys(request)), answer_of(keys(request))
+
+    assert (first.status, first.document) == (second.status, second.document) == (201, first.document)
 
 
 def test_end_of_an_overlap_applies_to_a_cached_credential(
@@ -75,10 +90,10 @@ def test_end_of_an_overlap_applies_to_a_cached_credential(
     clock.stop(keys, usage)
     assert answer_of(usage(read)).status == 200
 
-    keys(key_request("rotate", tenant_of(acme), {"overlap_seconds": 10}, key_id=acme.secret_key_id))
+    keys(key_request("rotate", tenant_of(acme), {"overlap_seconds": 60}, key_id=acme.secret_key_id))
 
     assert answer_of(usage(read)).status == 200
-    clock.advance(timedelta(seconds=10))
+    clock.advance(timedelta(seconds=60))
     assert usage(read)["statusCode"] == 401
 
 

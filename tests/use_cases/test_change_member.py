@@ -283,6 +283,30 @@ def test_invited_member_becomes_active_by_its_invitation_only(people: People) ->
         change(people, member.id, ACTIVATE)
 
 
+def test_disabled_invitation_becomes_invited_again(people: People) -> None:
+    member = people.invite()
+    people.sweep()
+    disable(people, member.id)
+
+    assert change(people, member.id, ACTIVATE).member.status is MemberStatus.INVITED
+
+    assert stored(people, member)[-1] == "invited"
+    with pytest.raises(UnauthenticatedError):
+        people.accept(mailed_tokens(ADDRESS)[-1])
+
+
+@CHANGES
+def test_super_admin_without_password_is_not_counted(people: People, make: Change) -> None:
+    member = people.invite(role=Role.SUPER_ADMIN)
+    with superuser(people.databases) as conn:
+        conn.execute("UPDATE users SET status = 'active' WHERE id = %s", (member.id,))
+
+    with pytest.raises(LastSuperAdminError):
+        make(people, people.provisioned.admin_user_id)
+
+    make(people, member.id)  # which leaves the one with a password
+
+
 def test_invited_member_joins_with_its_new_role(people: People) -> None:
     member = people.invite(role=Role.VIEWER)
     people.sweep()

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,11 +16,11 @@ from tenancy.errors import (
     QuotaExceededError,
     UnauthenticatedError,
 )
-from tenancy.rules.durations import INVITATION_LIFETIME
+from tenancy.rules.durations import INVITATION_LIFETIME, ONE_MINUTE, TOKEN_MAILS_TIME
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.people.member import MemberStatus, Role, StoredMember
-from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
+from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TOKEN_MAILS_AN_HOUR
 from tenancy.rules.permissions import PERMISSIONS, USERS_WRITE
 from tenancy.rules.tenant import CallerKind
 from tenancy.rules.tiers import QUOTAS, Tier
@@ -42,14 +42,14 @@ def people(databases: Databases, targets: OutboxTargets, encryptor: Encryptor, a
     return People(databases=databases, targets=targets, encryptor=encryptor, provisioned=acme)
 
 
-def send_again(people: People, member: StoredMember) -> StoredMember:
+def send_again(people: People, member: StoredMember, *, now: datetime = NOW) -> StoredMember:
     return invite_again(
         people.databases.platform,
         people.organization_id,
         member.id,
         permissions=PERMISSIONS,
         actor=admin_of(people.provisioned),
-        now=NOW,
+        now=now,
     )
 
 
@@ -73,7 +73,7 @@ def test_accepted_invitation_makes_an_active_member(people: People) -> None:
     member = people.accept(token)
 
     assert (invited.status, invited.name) == (MemberStatus.INVITED, None)
-    assert member == replace(invited, status=MemberStatus.ACTIVE, name="New Member")
+    assert member == replace(invited, status=MemberStatus.ACTIVE, name="New Member", has_password=True)
     with superuser(people.databases) as conn:
         [(password_hash, status, role)] = conn.execute(
             "SELECT password_hash, status, role FROM users WHERE id = %s", (member.id,)
@@ -108,7 +108,7 @@ def test_mail_gives_the_token_and_the_call(people: People) -> None:
     [token] = mailed_tokens(ADDRESS)
     assert f'curl {API_URL}/users/accept -d \'{{"token": "{token.text}"' in text
     assert "with the role analyst" in text
-    assert "until 2026-12-01 12:00 UTC" in text
+    assert "2026-12-01 12:00 UTC" in text
 
 
 def test_no_row_holds_a_token(people: People) -> None:
@@ -243,8 +243,33 @@ def test_removed_member_is_invited_as_the_same_row(people: People) -> None:
     people.sweep()
     joined = people.accept(mailed_tokens(ADDRESS)[-1])
 
-    assert again == replace(member, name=None, role=Role.VIEWER, status=MemberStatus.INVITED)
-    assert joined == replace(again, name="New Member", status=MemberStatus.ACTIVE)
+    assert again == replace(member, name=None, role=Role.VIEWER, status=MemberStatus.INVITED, has_password=False)
+    assert joined == replace(again, name="New Member", status=MemberStatus.ACTIVE, has_password=True)
+
+
+def test_address_gets_three_invitations_an_hour(people: People) -> None:
+    member = people.invite()
+    for minute in range(1, TOKEN_MAILS_AN_HOUR):
+        send_again(people, member, now=NOW + minute * ONE_MINUTE)
+
+    with pytest.raises(ConflictError, match=r"3 invitations an hour\. Retry at .* UTC"):
+        send_again(people, member, now=NOW + TOKEN_MAILS_TIME - SECOND)
+
+    send_again(people, member, now=NOW + TOKEN_MAILS_TIME)
+    with pytest.raises(ConflictError, match="3 invitations"):
+        send_again(people, member, now=NOW + TOKEN_MAILS_TIME)
+
+
+def test_removal_does_not_reset_the_limit_of_invitations(people: People) -> None:
+    for _ in range(TOKEN_MAILS_AN_HOUR):
+        remove(people, people.invite())
+
+    with pytest.raises(ConflictError, match="3 invitations"):
+        people.invite()
+
+    people.sweep()
+    assert mailed_tokens(ADDRESS) == []
+    assert people.invite("second.member@acme.example").status is MemberStatus.INVITED
 
 
 def test_address_in_two_organizations_is_two_members(people: People, globex: Provisioned) -> None:

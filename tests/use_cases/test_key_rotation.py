@@ -79,6 +79,7 @@ def test_mail_names_keys_and_the_call_that_rotates_them(
 ) -> None:
     age_keys(databases, acme)
     change(databases, "UPDATE api_keys SET prefix = 'wk_AbCdE' WHERE id = %s", acme.write_key_id)
+    change(databases, "UPDATE api_keys SET prefix = NULL WHERE id = %s", acme.secret_key_id)  # of an earlier release
 
     run(databases)
     [(_, payload)] = mailed(databases)

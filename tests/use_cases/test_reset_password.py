@@ -16,7 +16,7 @@ from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.durations import PASSWORD_RESET_LIFETIME
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.password_hashes import HASHER
-from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, RESET_MAILS_AN_HOUR
+from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TOKEN_MAILS_AN_HOUR
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -161,32 +161,32 @@ def test_disabled_member_gets_no_mail_and_its_token_is_refused(people: People) -
 
 
 def test_address_gets_three_mails_an_hour(people: People) -> None:
-    for minute in range(RESET_MAILS_AN_HOUR + 2):
+    for minute in range(TOKEN_MAILS_AN_HOUR + 2):
         request(people, now=NOW + minute * MINUTE)
         people.sweep(NOW + minute * MINUTE)
 
-    assert len(mailed_tokens(ADMIN)) == RESET_MAILS_AN_HOUR
+    assert len(mailed_tokens(ADMIN)) == TOKEN_MAILS_AN_HOUR
 
     request_token(people, now=NOW + HOUR + MINUTE / 2)
     request(people, now=NOW + HOUR + MINUTE / 2)
     people.sweep(NOW + HOUR + MINUTE / 2)
 
-    assert len(mailed_tokens(ADMIN)) == RESET_MAILS_AN_HOUR + 1
+    assert len(mailed_tokens(ADMIN)) == TOKEN_MAILS_AN_HOUR + 1
 
 
 def test_used_tokens_count_against_the_mails_of_the_hour(people: People) -> None:
-    for minute in range(RESET_MAILS_AN_HOUR):
+    for minute in range(TOKEN_MAILS_AN_HOUR):
         confirm(people, request_token(people, now=NOW + minute * MINUTE), now=NOW + minute * MINUTE)
 
     request(people, now=NOW + 10 * MINUTE)
     people.sweep(NOW + 10 * MINUTE)
 
-    assert len(mailed_tokens(ADMIN)) == RESET_MAILS_AN_HOUR
+    assert len(mailed_tokens(ADMIN)) == TOKEN_MAILS_AN_HOUR
 
 
 def test_requests_of_one_organization_do_not_count_for_another(people: People, globex: Provisioned) -> None:
     other = replace(people, provisioned=globex)
-    for _ in range(RESET_MAILS_AN_HOUR):
+    for _ in range(TOKEN_MAILS_AN_HOUR):
         request(people)
 
     other.join(ADDRESS)
@@ -253,3 +253,26 @@ def test_unknown_and_erased_organizations_are_no_error(people: People, globex: P
 
     with superuser(people.databases) as conn:
         assert conn.execute("SELECT count(*) FROM one_time_tokens").fetchone() == (0,)
+
+
+def test_member_without_password_gets_no_reset(people: People) -> None:
+    member = people.invite()
+    people.sweep()
+    invitations = len(mailed_tokens(ADDRESS))
+    with superuser(people.databases) as conn:
+        conn.execute("UPDATE users SET status = 'active' WHERE id = %s", (member.id,))
+
+    request(people, ADDRESS)
+    people.sweep()
+
+    assert len(mailed_tokens(ADDRESS)) == invitations
+
+
+def test_reset_token_gives_no_first_password(people: People) -> None:
+    people.join()
+    token = request_token(people, ADDRESS)
+    with superuser(people.databases) as conn:
+        conn.execute("UPDATE users SET password_hash = NULL WHERE email = %s", (ADDRESS,))
+
+    with pytest.raises(UnauthenticatedError):
+        confirm(people, token)

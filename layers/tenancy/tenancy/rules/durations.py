@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 ONE_DAY: Final = timedelta(days=1)
+ONE_MINUTE: Final = timedelta(minutes=1)
 ONE_SECOND: Final = timedelta(seconds=1)
 ONE_MILLISECOND: Final = timedelta(milliseconds=1)
 OFFSET_SEARCH_STEP: Final = timedelta(hours=1)  # no time zone changes its offset twice within an hour
@@ -96,13 +97,14 @@ WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's c
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end
 MAX_OVERLAP_SECONDS: Final = 7 * 24 * 3600  # in which a rotated key still works beside its successor
+MIN_OWN_OVERLAP: Final = timedelta(minutes=1)  # of a key that rotates itself, so that it can repeat the request
 OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gateway caches an authorizer's answer
 
 # One-time tokens of mails
 INVITATION_LIFETIME: Final = timedelta(days=7)
 PASSWORD_RESET_LIFETIME: Final = timedelta(hours=1)
-RESET_MAILS_TIME: Final = timedelta(hours=1)  # in which an address gets a limited number of mails about its password
-ENDED_TOKEN_RETENTION: Final = RESET_MAILS_TIME  # of used and expired ones, which count against that number
+TOKEN_MAILS_TIME: Final = timedelta(hours=1)  # in which an address gets a limited number of mails per purpose
+ENDED_TOKEN_RETENTION: Final = TOKEN_MAILS_TIME  # of used and expired ones, which count against that number
 
 # Leases: one holder at a time
 SWEEP_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the sweep's time-out

@@ -135,9 +135,9 @@ They still work. Rotate each of them with this request:
 
 POST /v1/keys/<id>/rotate
 
-In the body, overlap_seconds is the number of seconds for which the old key still works. Only the answer to this request
-shows the new key. The request needs a credential with the permission keys:write. GET /v1/keys lists all keys. The
-member rotate_by of a key is the time until which the key is to be rotated.
+In the body, overlap_seconds is the number of seconds for which the old key still works: at least 60 if the old key
+makes the request. Only the answer to this request shows the new key. The request needs a credential with the permission
+keys:write. GET /v1/keys lists all keys. The member rotate_by of a key is the time until which the key is to be rotated.
 """,
         ),
         "invitation_mail": MailTemplate(

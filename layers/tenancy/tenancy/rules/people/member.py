@@ -23,8 +23,8 @@ class Role(StrEnum):
 class MemberStatus(StrEnum):
     """The state of a member.
 
-    An invited member has no password yet. A disabled member cannot log in, and can be made active again. No list shows
-    a removed member.
+    An invited member has no password yet. A disabled member cannot log in. It can be made active again, or invited if
+    it has never accepted an invitation. No list shows a removed member.
     """
 
     ACTIVE = "active"
@@ -47,11 +47,12 @@ class StoredMember:
     role: Role
     status: MemberStatus
     created_at: datetime
+    has_password: bool
 
     @property
     def is_active_super_admin(self) -> bool:
         """Whether the member can log in with the role that has all permissions."""
-        return self.status is MemberStatus.ACTIVE and self.role is Role.SUPER_ADMIN
+        return self.status is MemberStatus.ACTIVE and self.role is Role.SUPER_ADMIN and self.has_password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +65,17 @@ class MembershipChange:
     def apply_to(self, member: StoredMember) -> StoredMember:
         """Return *member* with the change.
 
+        A disabled member that never accepted an invitation has no password. It becomes invited instead of active.
+
         Raises:
             ConflictError: an invited member would become active without an accepted invitation.
         """
         if self.status is MemberStatus.ACTIVE and member.status is MemberStatus.INVITED:
             raise ConflictError("The member has not accepted the invitation yet. Send the invitation again instead.")
-        return replace(member, role=self.role or member.role, status=self.status or member.status)
+        status = self.status or member.status
+        if self.status is MemberStatus.ACTIVE and not member.has_password:
+            status = MemberStatus.INVITED
+        return replace(member, role=self.role or member.role, status=status)
 
 
 def require_permissions_of(role: Role, permissions: Collection[str]) -> None:

@@ -11,7 +11,8 @@ from uuid import UUID
 from tenancy.rules.durations import INVITATION_LIFETIME, PASSWORD_RESET_LIFETIME
 from tenancy.rules.people.member import MemberStatus, StoredMember
 
-RESET_MAILS_AN_HOUR: Final = 3  # to one address of one organization
+TOKEN_MAILS_AN_HOUR: Final = 3  # of one purpose, to one address of one organization
+TIME_FORMAT: Final = "%Y-%m-%d %H:%M UTC"  # in texts for people
 # The same for a wrong, used, replaced or expired token, and for one of an organization that does not exist.
 REFUSED_TOKEN_TEXT: Final = "The one-time token is not valid: it is unknown, used, replaced or expired."  # noqa: S105
 
@@ -48,5 +49,6 @@ class OneTimeToken:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the member has the status that the token is for."""
-        return self.member.status is STATUSES[self.purpose]
+        """Whether the member has the status that the token is for. Only an invitation gives a first password."""
+        has_joined = self.member.has_password or self.purpose is TokenPurpose.INVITATION
+        return has_joined and self.member.status is STATUSES[self.purpose]

@@ -50,10 +50,15 @@ REPLACE_API_KEY: Final = """
 REVOKE_API_KEY: Final = """
     UPDATE api_keys SET revoked_at = %s WHERE organization_id = %s AND id = %s AND revoked_at IS NULL
 """
+# Statements that change several keys lock them by id. The same order prevents deadlocks.
 REVOKE_API_KEYS_OF_APP: Final = """
     UPDATE api_keys SET revoked_at = %(now)s
-    WHERE organization_id = %(organization_id)s AND app_id = %(app_id)s
-      AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)
+    WHERE organization_id = %(organization_id)s AND id IN (
+        SELECT id FROM api_keys
+        WHERE organization_id = %(organization_id)s AND app_id = %(app_id)s
+          AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)
+        ORDER BY id FOR NO KEY UPDATE
+    )
     RETURNING id
 """
 

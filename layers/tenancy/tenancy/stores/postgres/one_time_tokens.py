@@ -17,11 +17,18 @@ INSERT_INVITATION: Final = """
     SELECT organization_id, %(token_id)s, id, 'invitation', %(now)s, %(expires_at)s FROM users
     WHERE organization_id = %(organization_id)s AND id = %(user_id)s
 """
+FIND_NTH_INVITATION: Final = """
+    SELECT created_at FROM one_time_tokens
+    WHERE organization_id = %(organization_id)s AND user_id = %(user_id)s AND purpose = 'invitation'
+      AND created_at > %(since)s
+    ORDER BY created_at DESC OFFSET %(others)s LIMIT 1
+"""
 # One statement for known and unknown addresses, so that both take the same time.
 INSERT_RESET: Final = """
     INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, created_at, expires_at)
     SELECT u.organization_id, %(token_id)s, u.id, 'password_reset', %(now)s, %(expires_at)s FROM users AS u
     WHERE u.organization_id = %(organization_id)s AND u.email = %(email)s AND u.status = 'active'
+      AND u.password_hash IS NOT NULL
       AND %(most)s > (
           SELECT count(*) FROM one_time_tokens AS t
           WHERE t.organization_id = u.organization_id AND t.user_id = u.id AND t.purpose = 'password_reset'
@@ -30,13 +37,13 @@ INSERT_RESET: Final = """
 """
 FIND_BY_ID: Final = """
     SELECT t.id, t.purpose, t.created_at, t.expires_at, t.digest IS NOT NULL AS is_mailed, u.id AS user_id, u.email,
-           u.name, u.role, u.status, u.created_at AS user_created_at
+           u.name, u.role, u.status, u.created_at AS user_created_at, u.password_hash IS NOT NULL AS has_password
     FROM one_time_tokens AS t JOIN users AS u ON u.organization_id = t.organization_id AND u.id = t.user_id
     WHERE t.organization_id = %(organization_id)s AND t.id = %(token_id)s AND t.expires_at > %(now)s
 """
 FIND_BY_DIGEST: Final = """
     SELECT t.id, t.purpose, t.created_at, t.expires_at, t.digest IS NOT NULL AS is_mailed, u.id AS user_id, u.email,
-           u.name, u.role, u.status, u.created_at AS user_created_at
+           u.name, u.role, u.status, u.created_at AS user_created_at, u.password_hash IS NOT NULL AS has_password
     FROM one_time_tokens AS t JOIN users AS u ON u.organization_id = t.organization_id AND u.id = t.user_id
     WHERE t.organization_id = %(organization_id)s AND t.digest = %(digest)s AND t.purpose = %(purpose)s
       AND t.expires_at > %(now)s
@@ -63,6 +70,18 @@ def insert_invitation(
     conn.execute(INSERT_INVITATION, {**values, "now": now, "expires_at": expires_at})
 
 
+def find_nth_invitation(
+    conn: Connection, organization_id: UUID, user_id: UUID, *, number: int, since: datetime
+) -> datetime | None:
+    """Return the time of the invitation that is the *number*-th newest of the user after *since*, None without one.
+
+    A removed user keeps its row, so its invitations count, too.
+    """
+    values = {"organization_id": organization_id, "user_id": user_id, "since": since, "others": number - 1}
+    row = conn.execute(FIND_NTH_INVITATION, values).fetchone()
+    return row[0] if row else None
+
+
 def insert_reset(
     conn: Connection,
     organization_id: UUID,
@@ -74,7 +93,7 @@ def insert_reset(
     now: datetime,
     expires_at: datetime,
 ) -> None:
-    """Insert the token of a password reset for the active member with the address *email*.
+    """Insert the token of a password reset for the active member with the address *email* and a password.
 
     No row is inserted without such a member, or if the member has *most* such tokens made after *since*. The function
     does the same work in each case, and returns no result.
@@ -124,8 +143,11 @@ def delete_ended_tokens(conn: Connection, organization_id: UUID, *, before: date
 
 
 def _token(*, user_id: UUID, user_created_at: datetime, purpose: str, **columns: Any) -> OneTimeToken:  # noqa: ANN401
-    email, name, role, status = (columns.pop(column) for column in ("email", "name", "role", "status"))
     member = StoredMember(
-        id=user_id, email=email, name=name, role=Role(role), status=MemberStatus(status), created_at=user_created_at
+        id=user_id,
+        role=Role(columns.pop("role")),
+        status=MemberStatus(columns.pop("status")),
+        created_at=user_created_at,
+        **{column: columns.pop(column) for column in ("email", "name", "has_password")},
     )
     return OneTimeToken(purpose=TokenPurpose(purpose), member=member, **columns)

@@ -13,6 +13,8 @@ FIND_OWN_ORGANIZATION: Final = """
 """
 # FOR NO KEY UPDATE, as for each change of an organization.
 LOCK_KEY_ROTATION: Final = "SELECT key_rotation_days FROM organizations WHERE id = %s FOR NO KEY UPDATE"
+# FOR SHARE: until the transaction ends, the status cannot be changed.
+LOCK_STATUS: Final = "SELECT status FROM organizations WHERE id = %s FOR SHARE"
 UPDATE_KEY_ROTATION: Final = "UPDATE organizations SET key_rotation_days = %s WHERE id = %s"
 FIND_KEY_ROTATION: Final = "SELECT key_rotation_days FROM organizations WHERE id = %s"
 HAS_ORGANIZATION: Final = "SELECT EXISTS (SELECT FROM organizations WHERE id = %s)"
@@ -38,6 +40,12 @@ def find_organization_of_tenant(conn: Connection, organization_id: UUID) -> OwnO
         created_at=created_at,
         key_rotation_days=key_rotation_days,
     )
+
+
+def lock_status(conn: Connection, organization_id: UUID) -> OrganizationStatus | None:
+    """Return the status, and keep it until the transaction ends. Return None without such an organization."""
+    row = conn.execute(LOCK_STATUS, (organization_id,)).fetchone()
+    return OrganizationStatus(row[0]) if row else None
 
 
 def find_key_rotation(conn: Connection, organization_id: UUID) -> int | None:

@@ -21,16 +21,19 @@ INSERT_INVITED_USER: Final = """
 COUNT_USERS: Final = "SELECT count(*) FROM users WHERE organization_id = %s AND status <> 'removed'"
 COUNT_ACTIVE_SUPER_ADMINS: Final = """
     SELECT count(*) FROM users WHERE organization_id = %s AND role = 'super_admin' AND status = 'active'
+      AND password_hash IS NOT NULL
 """
 LOCK_USER: Final = """
-    SELECT id, email, name, role, status, created_at FROM users WHERE organization_id = %s AND id = %s
+    SELECT id, email, name, role, status, created_at, password_hash IS NOT NULL AS has_password
+    FROM users WHERE organization_id = %s AND id = %s
     FOR NO KEY UPDATE
 """
 FIND_USER_BY_EMAIL: Final = """
-    SELECT id, email, name, role, status, created_at FROM users WHERE organization_id = %s AND email = %s
+    SELECT id, email, name, role, status, created_at, password_hash IS NOT NULL AS has_password
+    FROM users WHERE organization_id = %s AND email = %s
 """
 LIST_MEMBERS: Final = """
-    SELECT id, email, name, role, status, created_at FROM users
+    SELECT id, email, name, role, status, created_at, password_hash IS NOT NULL AS has_password FROM users
     WHERE organization_id = %(organization_id)s AND status <> 'removed'
       AND (%(before_time)s::timestamptz IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
@@ -75,7 +78,7 @@ def count_users(conn: Connection, organization_id: UUID) -> int:
 
 
 def count_active_super_admins(conn: Connection, organization_id: UUID) -> int:
-    """Return the number of active members with the role super_admin."""
+    """Return the number of active members with the role super_admin and a password."""
     [(count,)] = conn.execute(COUNT_ACTIVE_SUPER_ADMINS, (organization_id,))
     return int(count)
 

@@ -11,6 +11,7 @@ from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.apps import update_app
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 
 APP_CHANGED: Final = "app.changed"
 
@@ -31,10 +32,12 @@ def change_app(
 
     Raises:
         NotFoundError: the organization has no such app, or it was deleted.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         UnavailableError: the database is unreachable. The change may be committed. A retry is safe.
     """
     organization_id = tenant.organization_id
     with platform_db.tenant_transaction(organization_id) as conn:
+        require_changeable(conn, organization_id)
         app = update_app(conn, organization_id, app_id, name=name, platform=platform)
         if app is None:
             raise NotFoundError("There is no such app.")

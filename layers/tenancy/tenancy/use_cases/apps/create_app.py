@@ -14,6 +14,7 @@ from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.use_cases.idempotency.answer_once import RepeatableRequest, answer_once
 from tenancy.use_cases.organizations.claim_seat import claim_seat
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 
 APP_CREATED: Final = "app.created"
 CREATE_APP: Final = "create app"
@@ -34,6 +35,7 @@ def create_app(
 
     Raises:
         QuotaExceededError: the organization has as many apps as its entitlements include.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         IdempotencyKeyReusedError, RequestInProgressError, UnavailableError: as for `answer_once`.
     """
     organization_id = tenant.organization_id
@@ -43,6 +45,7 @@ def create_app(
 
     def commit(conn: Connection, app: App) -> None:
         claim_seat(conn, organization_id, Metric.APPS, now=now)
+        require_changeable(conn, organization_id)
         insert_app(conn, organization_id, app.id, name=app.name, platform=app.platform, created_at=app.created_at)
         insert_audit_record(conn, organization_id, AuditRecord.done(APP_CREATED, str(app.id), actor, now=now))
 

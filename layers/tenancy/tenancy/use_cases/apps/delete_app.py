@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tenancy.errors import NotFoundError
+from tenancy.errors import ForbiddenError, NotFoundError
 from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.permissions import KEYS_WRITE
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.api_keys import revoke_api_keys_of_app
 from tenancy.stores.postgres.apps import remove_app
@@ -13,6 +14,7 @@ from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.keys.publish_keys import enqueue_key_publications, publish_keys
 from tenancy.use_cases.keys.revoke_key import KEY_REVOKED
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 
 APP_DELETED: Final = "app.deleted"
@@ -28,13 +30,20 @@ def delete_app(
 
     Raises:
         NotFoundError: the organization has no such app, or it was deleted.
+        ForbiddenError: the app has a live key, and *tenant* may not revoke keys.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         UnavailableError: the database is unreachable. The change may be committed.
     """
     organization_id = tenant.organization_id
     with platform_db.tenant_transaction(organization_id) as conn:
+        require_changeable(conn, organization_id)
         if not remove_app(conn, organization_id, app_id):
             raise NotFoundError("There is no such app.")
         key_ids = revoke_api_keys_of_app(conn, organization_id, app_id, now=now)
+        if key_ids and KEYS_WRITE not in tenant.scopes:
+            raise ForbiddenError(
+                f"The app has live keys, and the credential lacks {KEYS_WRITE}. Revoke the keys of the app first."
+            )
         insert_audit_record(conn, organization_id, AuditRecord.done(APP_DELETED, str(app_id), actor, now=now))
         for key_id in key_ids:
             insert_audit_record(conn, organization_id, AuditRecord.done(KEY_REVOKED, str(key_id), actor, now=now))

@@ -18,6 +18,7 @@ from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.organizations import find_key_rotation
 from tenancy.use_cases.idempotency.answer_once import RepeatableRequest, answer_once
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 
 KEY_CREATED: Final = "key.created"
 CREATE_KEY: Final = "create key"
@@ -50,6 +51,7 @@ def create_key(
         ForbiddenError: the key would get a permission that *tenant* lacks.
         InvalidError: the end is not in the next ten years, or the organization has no such app.
         ConflictError: the organization has `MAX_LIVE_KEYS` live keys.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         IdempotencyKeyReusedError, RequestInProgressError, UnavailableError: as for `answer_once`.
     """
     organization_id = tenant.organization_id
@@ -72,6 +74,7 @@ def create_key(
         )
 
     def commit(conn: Connection, new: NewKey) -> None:
+        require_changeable(conn, organization_id)
         _require_app(conn, organization_id, new.app_id)
         require_room(conn, organization_id, now=now)
         insert_new_api_key(conn, organization_id, new)

@@ -27,6 +27,7 @@ from tenancy.stores.postgres.platform.platform_keys import (
 )
 from tenancy.use_cases.idempotency.answer_once import RepeatableRequest, answer_once
 from tenancy.use_cases.keys.create_key import require_end
+from tenancy.use_cases.keys.rotate_key import require_own_overlap
 
 PLATFORM_KEY_CREATED: Final = "platform_key.created"
 PLATFORM_KEY_ROTATED: Final = "platform_key.rotated"
@@ -96,6 +97,7 @@ def rotate_platform_key(
     key is looked up at each request, so its end needs no publication.
 
     Raises:
+        InvalidError: a key rotates itself with a shorter overlap than a minute.
         NotFoundError: there is no such key.
         ConflictError: the key is revoked, expired or rotated, or there are too many live keys.
         IdempotencyKeyReusedError, RequestInProgressError, UnavailableError: as for `answer_once`.
@@ -104,6 +106,7 @@ def rotate_platform_key(
     def prepare() -> Rotation:
         with platform_db.transaction() as conn:
             old = _get_rotatable(conn, key_id, now=now)
+        require_own_overlap(actor, key_id, overlap)
         new = _new_key(old.name, old.expires_at, now=now)
         return Rotation(new=new, old_id=key_id, old_ends_at=old.end_of_overlap(overlap, now=now))
 

@@ -10,6 +10,7 @@ from tenancy.stores.postgres.api_keys import find_api_key, revoke_api_key
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.keys.publish_keys import enqueue_key_publications, publish_keys
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 
 KEY_REVOKED: Final = "key.revoked"
@@ -25,9 +26,11 @@ def revoke_key(
 
     Raises:
         NotFoundError: the organization has no such key.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         UnavailableError: the database is unreachable. The change may be committed. A retry is safe.
     """
     with platform_db.tenant_transaction(organization_id) as conn:
+        require_changeable(conn, organization_id)
         if revoke_api_key(conn, organization_id, key_id, now=now):
             insert_audit_record(conn, organization_id, AuditRecord.done(KEY_REVOKED, str(key_id), actor, now=now))
         elif find_api_key(conn, organization_id, key_id) is None:

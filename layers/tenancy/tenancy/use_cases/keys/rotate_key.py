@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from tenancy.errors import NotFoundError
+from tenancy.errors import BODY, FieldError, InvalidError, NotFoundError
 from tenancy.rules.api_keys import generate_key
 from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.durations import MIN_OWN_OVERLAP
 from tenancy.rules.managed_keys import ManagedKey, NewKey, Rotation, due_after, require_grantable
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.encryptor import Encryptor
@@ -25,6 +26,7 @@ from tenancy.use_cases.keys.publish_keys import (
     publish_again,
     publish_keys,
 )
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 
 KEY_ROTATED: Final = "key.rotated"
@@ -56,9 +58,11 @@ def rotate_key(
     applies at its next request. A repeated request publishes the end again.
 
     Raises:
+        InvalidError: a key rotates itself with a shorter overlap than a minute.
         NotFoundError: the organization has no such key.
         ConflictError: the key is revoked, expired or rotated, or the organization has too many live keys.
         ForbiddenError: the key has a permission that *tenant* lacks.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         IdempotencyKeyReusedError, RequestInProgressError, UnavailableError: as for `answer_once`.
     """
     organization_id, key_id = tenant.organization_id, wanted.key_id
@@ -67,10 +71,12 @@ def rotate_key(
         with platform_db.tenant_transaction(organization_id) as conn:
             old = _require(find_api_key(conn, organization_id, key_id), tenant, now)
             rotate_by = due_after(find_key_rotation(conn, organization_id), now)
+        require_own_overlap(actor, key_id, wanted.overlap)
         return _prepare(old, wanted.overlap, rotate_by, now=now)
 
     def commit(conn: Connection, rotation: Rotation) -> Publications:
         new, ends_at = rotation.new, rotation.old_ends_at
+        require_changeable(conn, organization_id)
         if new.app_id is not None:  # first, as the deletion of an app does: the same order prevents deadlocks
             lock_app(conn, organization_id, new.app_id)
         _require(lock_api_key(conn, organization_id, key_id), tenant, now)
@@ -91,6 +97,22 @@ def rotate_key(
     # A repeated request: the role of its member may have changed.
     require_grantable(answered.answer.new.scopes, tenant.scopes)
     return Published(result=answered.answer, is_published=is_published)
+
+
+def require_own_overlap(actor: Actor, key_id: UUID, overlap: timedelta) -> None:
+    """Require that a key that rotates itself still works for a minute.
+
+    The answer may be lost. Then only the old key can repeat the request and get the new key.
+
+    Raises:
+        InvalidError: the overlap is shorter.
+    """
+    if actor.id != key_id or overlap >= MIN_OWN_OVERLAP:
+        return
+    least = int(MIN_OWN_OVERLAP.total_seconds())
+    text = f"A key that rotates itself needs at least {least} seconds, so that it can ask again if the answer is lost."
+    errors = [FieldError(location=f"{BODY}/overlap_seconds", code="out_of_range", message=text)]
+    raise InvalidError("The overlap is too short.", errors=errors)
 
 
 def _require(key: ManagedKey | None, tenant: Tenant, now: datetime) -> ManagedKey:

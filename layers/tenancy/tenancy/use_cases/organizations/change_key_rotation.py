@@ -14,6 +14,7 @@ from tenancy.stores.postgres.organizations import (
     lock_key_rotation,
     update_key_rotation,
 )
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 
 KEY_ROTATION_CHANGED: Final = "organization.key_rotation_changed"
 
@@ -27,11 +28,13 @@ def change_key_rotation(
 
     Raises:
         NotFoundError: there is no such organization.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         UnavailableError: the database is unreachable. The change may be committed. A retry is safe.
     """
     organization_id = tenant.organization_id
     with platform_db.tenant_transaction(organization_id) as conn:
         before = lock_key_rotation(conn, organization_id)
+        require_changeable(conn, organization_id)
         if before != days:
             update_key_rotation(conn, organization_id, days=days)
             target = f"{_text_of(before)} to {_text_of(days)}"

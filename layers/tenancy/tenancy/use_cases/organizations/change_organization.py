@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from tenancy.errors import ConflictError, DowngradeBlockedError, TransitionNotAllowedError
+from tenancy.errors import ConflictError, DowngradeBlockedError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import OLD_GATEWAY_KEY_LIFETIME
 from tenancy.rules.entitlements import ENTITLEMENT_NAMES, UNLIMITED_OVERRIDE
-from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus, next_gateway_key
+from tenancy.rules.organization import Organization, OrganizationStatus, next_gateway_key
 from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.quotas import Allowance, Metric, limit_of
 from tenancy.rules.standing import require_existing
@@ -31,6 +31,7 @@ from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.stores.postgres.seats import lock_seats
 from tenancy.stores.postgres.users import count_users
 from tenancy.use_cases.admission.enqueue_publication import ChangedOrganization, enqueue_publication
+from tenancy.use_cases.organizations.require_changeable import require_changeable_status
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_entry
 
 RENAMED: Final = "organization.renamed"
@@ -117,9 +118,7 @@ def _lock_changeable(conn: Connection, organization_id: UUID, change: Organizati
         for metric, _ in COUNTED:
             lock_seats(conn, organization_id, metric)  # first, as `claim_seat` does: the same order prevents deadlocks
     organization = require_existing(lock_organization(conn, organization_id))
-    if organization.status not in CHANGEABLE:
-        allowed = " or ".join(sorted(CHANGEABLE))
-        raise TransitionNotAllowedError(f"{organization.status.sentence} It can be changed only while {allowed}.")
+    require_changeable_status(organization.status)
     blockers = list(_blockers(conn, organization, change.apply_to(organization)))
     if blockers:
         raise DowngradeBlockedError(blockers)

@@ -55,7 +55,8 @@ def accept_invitation(
         tokens = _start_session(conn, member, sign, chosen, now=now)
         publication = enqueue_credential_publication(conn, organization_id, member.id, now=now)
     run_entry(platform_db, targets, publication, now=now)
-    return JoinedMember(member=replace(member, name=chosen.name, status=MemberStatus.ACTIVE), tokens=tokens)
+    joined = replace(member, name=chosen.name, status=MemberStatus.ACTIVE, has_password=True)
+    return JoinedMember(member=joined, tokens=tokens)
 
 
 def _start_session(

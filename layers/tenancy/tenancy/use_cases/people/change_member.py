@@ -20,6 +20,7 @@ from tenancy.stores.postgres.seats import lock_seats
 from tenancy.stores.postgres.sessions import end_sessions
 from tenancy.stores.postgres.users import count_active_super_admins, lock_user, update_user, update_user_removed
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
 from tenancy.use_cases.people.invite_member import NO_MEMBER_TEXT
 
@@ -50,10 +51,12 @@ def change_member(
     """Change the role or status of a member, for a caller with *permissions*, and return it.
 
     The member's access tokens are refused at the next request, and its sessions end. An invited member that is disabled
-    loses its invitation. A change that changes nothing is published again.
+    loses its invitation. If it becomes active later, it is invited again, and needs a new invitation. A change that
+    changes nothing is published again.
 
     Raises:
         NotFoundError: the organization has no such member.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         ForbiddenError: the member's role, or its new one, has a permission that the caller lacks.
         LastSuperAdminError: no active super_admin would be left.
         ConflictError: the member has not accepted its invitation, and cannot become active.
@@ -88,6 +91,7 @@ def remove_member(
 
     Raises:
         NotFoundError: the organization has no such member.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         ForbiddenError: the member's role has a permission that the caller lacks.
         LastSuperAdminError: no active super_admin would be left.
         UnavailableError: the database is unreachable. The member may be removed.
@@ -108,6 +112,7 @@ def _lock_changeable(
 ) -> StoredMember:
     """Lock the organization's members, and return the one that the caller may change."""
     lock_seats(conn, organization_id, Metric.USERS)  # so that no two requests take the last super_admins at once
+    require_changeable(conn, organization_id)
     member = lock_user(conn, organization_id, user_id)
     if member is None or member.status not in PRESENT:
         raise NotFoundError(NO_MEMBER_TEXT)

@@ -12,7 +12,7 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.mails import render_mail
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.organization import OwnOrganization
-from tenancy.rules.people.one_time_tokens import OneTimeToken, TokenPurpose
+from tenancy.rules.people.one_time_tokens import TIME_FORMAT, OneTimeToken, TokenPurpose
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.mail import Mailer
 from tenancy.stores.postgres.audit_log import insert_audit_record
@@ -21,7 +21,6 @@ from tenancy.stores.postgres.one_time_tokens import find_one_time_token, update_
 from tenancy.stores.postgres.organizations import find_organization_of_tenant
 
 RESET_REQUESTED: Final = "password.reset_requested"
-TIME_FORMAT: Final = "%Y-%m-%d %H:%M UTC"
 
 
 def mail_one_time_token(

@@ -5,9 +5,9 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.rules.audit_record import AuditRecord
-from tenancy.rules.durations import ENDED_TOKEN_RETENTION, RESET_MAILS_TIME
+from tenancy.rules.durations import ENDED_TOKEN_RETENTION, TOKEN_MAILS_TIME
 from tenancy.rules.organization import CHANGEABLE
-from tenancy.rules.people.one_time_tokens import LIFETIMES, RESET_MAILS_AN_HOUR, TokenPurpose
+from tenancy.rules.people.one_time_tokens import LIFETIMES, TOKEN_MAILS_AN_HOUR, TokenPurpose
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.one_time_tokens import delete_ended_tokens, end_one_time_tokens, insert_reset
@@ -34,6 +34,8 @@ def request_password_reset(
 ) -> None:
     """Enqueue the mail with a token for the active member with the address *email*.
 
+    A member without a password gets none: only its invitation gives it one.
+
     The caller learns nothing: the same statements run for an unknown address, and one outbox entry is inserted in each
     case. The sweep finds no token for it, and mails nothing. An address gets at most 3 mails an hour. *request_id* and
     *source_address* are for the audit record, which the sweep writes.
@@ -52,8 +54,8 @@ def request_password_reset(
             organization_id,
             token_id,
             email=email,
-            since=now - RESET_MAILS_TIME,
-            most=RESET_MAILS_AN_HOUR,
+            since=now - TOKEN_MAILS_TIME,
+            most=TOKEN_MAILS_AN_HOUR,
             now=now,
             expires_at=now + LIFETIMES[PURPOSE],
         )

@@ -26,6 +26,7 @@ from tenancy.stores.postgres.session_members import (
 )
 from tenancy.stores.postgres.sessions import end_sessions
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
+from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
 from tenancy.use_cases.sessions.attempts import AttemptCounter, PasswordAttempt
 
@@ -101,6 +102,7 @@ def change_me(
     if change.password is not None:
         password_hash = _prove_password(attempts, member, change.password, actor, now=now)
     with platform_db.tenant_transaction(tenant.organization_id) as conn:
+        require_changeable(conn, tenant.organization_id)
         locked = _require_found(lock_session_member(conn, tenant.organization_id, tenant.credential_id))
         if change.name is not None:
             update_member_name(conn, locked.organization_id, locked.user_id, change.name)

@@ -11,7 +11,8 @@ from tenancy.stores.postgres.client import Connection
 
 LIST_DUE_ROTATIONS: Final = "SELECT organization_id FROM list_due_rotations(%s, %s)"
 # The condition of list_due_rotations, for one organization. It is checked again on the locked row, because another run
-# may have noticed the key meanwhile.
+# may have noticed the key meanwhile. The keys are locked by id, as in each statement that changes several keys. The
+# same order prevents deadlocks.
 UPDATE_ROTATIONS_NOTICED: Final = """
     WITH due AS (
         SELECT k.id, k.created_at
@@ -20,7 +21,7 @@ UPDATE_ROTATIONS_NOTICED: Final = """
           AND k.rotation_noticed_at IS NULL AND k.revoked_at IS NULL AND k.replaced_by IS NULL
           AND (k.expires_at IS NULL OR k.expires_at > %(now)s) AND o.status IN ('active', 'suspended')
           AND k.created_at + make_interval(hours => 24 * o.key_rotation_days) <= %(now)s
-        ORDER BY k.created_at, k.id LIMIT %(limit)s FOR NO KEY UPDATE OF k
+        ORDER BY k.id LIMIT %(limit)s FOR NO KEY UPDATE OF k
     ),
     noticed AS (
         UPDATE api_keys AS k SET rotation_noticed_at = %(now)s
@@ -31,8 +32,12 @@ UPDATE_ROTATIONS_NOTICED: Final = """
 """
 UPDATE_PLATFORM_ROTATIONS_NOTICED: Final = """
     UPDATE platform_keys SET rotation_noticed_at = %(now)s
-    WHERE rotation_noticed_at IS NULL AND revoked_at IS NULL AND replaced_by IS NULL
-      AND (expires_at IS NULL OR expires_at > %(now)s) AND created_at <= %(created_until)s
+    WHERE id IN (
+        SELECT id FROM platform_keys
+        WHERE rotation_noticed_at IS NULL AND revoked_at IS NULL AND replaced_by IS NULL
+          AND (expires_at IS NULL OR expires_at > %(now)s) AND created_at <= %(created_until)s
+        ORDER BY id FOR NO KEY UPDATE
+    )
     RETURNING id
 """
 LIST_DUE_PLATFORM_KEYS: Final = """

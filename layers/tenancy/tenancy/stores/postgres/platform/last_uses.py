@@ -7,9 +7,15 @@ from uuid import UUID
 
 from tenancy.stores.postgres.client import Connection
 
+# The keys are locked by id, as in each statement that changes several keys. The same order prevents deadlocks.
 UPDATE_LAST_USES: Final = """
     UPDATE api_keys AS k SET last_used_at = u.hour
-    FROM unnest(%(ids)s::uuid[], %(hours)s::timestamptz[]) AS u (id, hour)
+    FROM (
+        SELECT p.id, used.hour
+        FROM unnest(%(ids)s::uuid[], %(hours)s::timestamptz[]) AS used (id, hour)
+        JOIN api_keys AS p ON p.organization_id = %(organization_id)s AND p.id = used.id
+        ORDER BY p.id FOR NO KEY UPDATE OF p
+    ) AS u (id, hour)
     WHERE k.organization_id = %(organization_id)s AND k.id = u.id
       AND (k.last_used_at IS NULL OR k.last_used_at < u.hour)
 """
@@ -21,6 +27,7 @@ UPDATE_PLATFORM_LAST_USES: Final = """
         SELECT p.id, least(used.hour, date_trunc('hour', p.revoked_at, 'UTC'), date_trunc('hour', p.expires_at, 'UTC'))
         FROM unnest(%(ids)s::uuid[], %(hours)s::timestamptz[]) AS used (id, hour)
         JOIN platform_keys AS p ON p.id = used.id
+        ORDER BY p.id FOR NO KEY UPDATE OF p
     ) AS u (id, hour)
     WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at < u.hour)
 """
