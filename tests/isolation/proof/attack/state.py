@@ -85,7 +85,7 @@ class DeploymentState:
     def reset_rate_limits(self) -> None:
         """Delete all rate limit keys and counts of log-ins: thousands of attempts must not end at a limit."""
         self._delete_keys("*:rate:*")
-        self._delete_keys("*:logins")
+        self._delete_keys("*:logins:*")
 
     def restore_sessions(self, *, has_revoked: bool) -> None:
         """Make the first tokens of all sessions unused, end no session, and delete those that calls have started.

@@ -123,7 +123,7 @@ def _prove_password(
     attempts.reserve(attempt, now=now)
     if not is_password_of(member.password_hash, normalize_password(new.current_password)):
         raise _invalid("body/current_password", "invalid", WRONG_PASSWORD)
-    attempts.forget(attempt)
+    attempts.forget(attempt, now=now)
     return HASHER.hash(password)
 
 
