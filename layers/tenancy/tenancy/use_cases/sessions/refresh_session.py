@@ -8,7 +8,7 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, find_token, generate_token
 from tenancy.rules.session_tokens import decrypt_successor, encrypt_successor
-from tenancy.rules.sessions import SessionMember, SessionTokens, TokenInFamily, session_expiry
+from tenancy.rules.sessions import MAX_REFRESHES, SessionMember, SessionTokens, TokenInFamily, session_expiry
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
@@ -55,7 +55,8 @@ def refresh_session(
     """Return a new access token, and the successor of the refresh token.
 
     A token that was used within the last 30 seconds gets the same successor again. If it was used earlier, somebody has
-    a copy of it: the session ends, the access tokens of the member are revoked, and the member gets a mail.
+    a copy of it: the session ends, the access tokens of the member are revoked, and the member gets a mail. A session
+    ends at the refresh after its 10,000th.
 
     Raises:
         UnauthenticatedError: the token is unknown or was used before, or its session has ended or expired.
@@ -82,6 +83,9 @@ def _refresh(
     member = lock_session_member(conn, organization_id, user_id)
     family = lock_refresh_token(conn, organization_id, used.digest)
     if member is None or family is None or not family.is_live(member, now=now):
+        return None
+    if family.used_at is None and family.refreshes >= MAX_REFRESHES:
+        end_session(conn, organization_id, family.session_id, now=now)
         return None
     if family.used_at is None:
         successor = _replace(conn, used, family, now=now)
