@@ -1,6 +1,7 @@
 """Log-in, sessions and the member that calls. Publishes the keys of access tokens."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -136,7 +137,15 @@ def refresh_tokens(body: Annotated[RefreshTokenBody | None, Body()] = None) -> d
     if not is_named(platform_db, named_by(app), token.organization_id):
         raise UnauthenticatedError(REFRESH_REFUSED)
     asked = Refresh(token=token, request_id=request.request_id, source_address=request.source_address)
-    return tokens_document(request, refresh_session(platform_db, targets, sign, asked, now=datetime.now(UTC)))
+    tokens = refresh_session(
+        platform_db,
+        targets,
+        sign,
+        asked,
+        report_unpublished=partial(report_revocation, is_published=False),
+        now=datetime.now(UTC),
+    )
+    return tokens_document(request, tokens)
 
 
 @app.post("/auth/logout")
@@ -180,7 +189,9 @@ def accept(body: Acceptance) -> dict[str, Any]:
     if is_of_console(request):
         require_own_origin(request, may_be_absent=True)
     chosen = chosen_password(request, read_token(body.token), body.password, name=body.name)
-    return tokens_document(request, accept_invitation(platform_db, targets, sign, chosen, now=datetime.now(UTC)).tokens)
+    joined = accept_invitation(platform_db, targets, sign, chosen, now=datetime.now(UTC))
+    report_revocation(chosen.organization_id, is_published=joined.is_published)
+    return tokens_document(request, joined.tokens)
 
 
 @app.post("/auth/password-reset")
@@ -206,7 +217,8 @@ def request_reset(body: ResetRequest) -> event_handler.Response[str]:
 def confirm_reset(body: ResetConfirmation) -> event_handler.Response[str]:
     """Set a new password with the one-time token of a mail. All sessions of the member end."""
     chosen = chosen_password(request_of(app), read_token(body.token), body.password)
-    confirm_password_reset(platform_db, targets, chosen, now=datetime.now(UTC))
+    is_published = confirm_password_reset(platform_db, targets, chosen, now=datetime.now(UTC))
+    report_revocation(chosen.organization_id, is_published=is_published)
     return event_handler.Response(HTTPStatus.NO_CONTENT, body="")
 
 

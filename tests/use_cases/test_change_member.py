@@ -131,7 +131,9 @@ def test_session_stays_after_a_change_of_the_role(people: People) -> None:
     demote(people, joined.member.id)
 
     refresh = Refresh(token=joined.tokens.refresh_token, request_id="request-1", source_address="")
-    tokens = refresh_session(people.databases.platform, people.targets, sign_role, refresh, now=NOW)
+    tokens = refresh_session(
+        people.databases.platform, people.targets, sign_role, refresh, report_unpublished=[].append, now=NOW
+    )
     assert tokens.access_token == Role.VIEWER
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from tenancy.rules.session_tokens import decrypt_successor, encrypt_successor
 from tenancy.rules.sessions import MAX_REFRESHES, MAX_SESSIONS
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.run_entries import run_due_entries
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.sessions.end_sessions import log_out, log_out_everywhere
 from tenancy.use_cases.sessions.refresh_session import parse_refresh_token
 from tests.given import NOW, Databases
@@ -144,6 +145,14 @@ def test_reuse_revokes_the_access_tokens(people: People, acme: Provisioned, admi
     refuse(people, first.refresh_token, after=SUCCESSOR_RETENTION + SECOND)
 
     assert admit(admin_of(acme)).verdict is AdmissionVerdict.UNAUTHENTICATED
+
+
+def test_reuse_that_redis_missed_is_reported(people: People, acme: Provisioned) -> None:
+    first = people.log_in_admin(acme)
+    people.refresh(first.refresh_token)
+    refuse(replace(people, targets=OutboxTargets()), first.refresh_token, after=SUCCESSOR_RETENTION + SECOND)
+
+    assert people.unpublished == [acme.organization.id]
 
 
 def test_session_expires_without_a_refresh(people: People, acme: Provisioned) -> None:
