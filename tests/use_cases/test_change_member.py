@@ -126,14 +126,19 @@ def test_sessions_of_a_former_member_end(people: People, make: Change) -> None:
 def test_session_stays_after_a_change_of_the_role(people: People) -> None:
     people.invite(role=Role.ADMIN)
     people.sweep()
-    joined = people.log_in(mailed_tokens(ADDRESS)[-1])
+    joined, unpublished = people.log_in(mailed_tokens(ADDRESS)[-1]), list[UUID]()
 
     demote(people, joined.member.id)
-
-    refresh = Refresh(token=joined.tokens.refresh_token, request_id="request-1", source_address="")
     tokens = refresh_session(
-        people.databases.platform, people.targets, sign_role, refresh, report_unpublished=[].append, now=NOW
+        people.databases.platform,
+        people.targets,
+        sign_role,
+        Refresh(token=joined.tokens.refresh_token, request_id="request-1", source_address=""),
+        report_unpublished=unpublished.append,
+        now=NOW,
     )
+
+    assert unpublished == []
     assert tokens.access_token == Role.VIEWER
 
 

@@ -1,5 +1,6 @@
 """Sessions of an organization's members, and their refresh tokens."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -150,7 +151,7 @@ def end_oldest_sessions(conn: Connection, organization_id: UUID, user_id: UUID, 
 
 
 def _end(
-    conn: Connection, organization_id: UUID, statement: LiteralString, values: dict[str, object]
+    conn: Connection, organization_id: UUID, statement: LiteralString, values: Mapping[str, object]
 ) -> list[tuple[Any, ...]]:
     """End sessions by *statement*, and forget their successors. Return the rows of the statement, ids first.
 
