@@ -55,7 +55,7 @@ from tenancy.gateway.trail import actor_of
 from tenancy.rules.access_tokens import TokenHolder
 from tenancy.rules.opaque_tokens import OpaqueToken
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
-from tenancy.rules.sessions import SessionMember
+from tenancy.rules.sessions import SessionMember, SessionTokens
 from tenancy.settings import Settings
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.people.accept_invitation import accept_invitation
@@ -71,6 +71,7 @@ from tenancy.wiring import Wiring
 WELL_KNOWN: Final = "/.well-known/"
 NO_ORGANIZATION: Final = "Name the organization: its id or subdomain here, its id in X-Organization-ID, or its host."
 TOKEN_HEADERS: Final = {"Cache-Control": True, "Set-Cookie": False}
+REMOVED_COOKIE: Final = {int(HTTPStatus.UNAUTHORIZED): ("Set-Cookie",)}
 CONSOLE_HEADERS: Final = {"Set-Cookie": False}
 
 settings = Settings.from_env(
@@ -129,15 +130,31 @@ def find_organization(organization: str | None) -> UUID:
 
 @app.post("/auth/refresh")
 @for_public
-@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, headers=TOKEN_HEADERS)
+@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, headers=TOKEN_HEADERS, refused_headers=REMOVED_COOKIE)
 def refresh_tokens(body: Annotated[RefreshTokenBody | None, Body()] = None) -> dict[str, Any]:
     """Exchange a refresh token for a new access token and the next refresh token."""
     request = request_of(app)
-    token = parse_refresh_token(read_refresh_token(request, body or RefreshTokenBody()))
+    text = read_refresh_token(request, body or RefreshTokenBody())
+    try:
+        tokens = refresh(request, text)
+    except UnauthenticatedError:
+        if is_of_console(request):
+            remove_cookie(request)
+        raise
+    return tokens_document(request, tokens)
+
+
+def refresh(request: Request, text: str) -> SessionTokens:
+    """Return the tokens for the refresh token *text*.
+
+    Raises:
+        UnauthenticatedError: the token is malformed, unknown or used, or its session has ended.
+    """
+    token = parse_refresh_token(text)
     if not is_named(platform_db, named_by(app), token.organization_id):
         raise UnauthenticatedError(REFRESH_REFUSED)
     asked = Refresh(token=token, request_id=request.request_id, source_address=request.source_address)
-    tokens = refresh_session(
+    return refresh_session(
         platform_db,
         targets,
         sign,
@@ -145,7 +162,6 @@ def refresh_tokens(body: Annotated[RefreshTokenBody | None, Body()] = None) -> d
         report_unpublished=partial(report_revocation, is_published=False),
         now=datetime.now(UTC),
     )
-    return tokens_document(request, tokens)
 
 
 @app.post("/auth/logout")

@@ -142,7 +142,7 @@ def test_session_stays_after_a_change_of_the_role(people: People) -> None:
     assert tokens.access_token == Role.VIEWER
 
 
-def sign_role(member: SessionMember, _session_id: UUID, *, now: datetime) -> str:  # noqa: ARG001 - as a signer
+def sign_role(member: SessionMember, session_id: UUID, *, now: datetime) -> str:  # noqa: ARG001 - as a signer
     return member.role
 
 
