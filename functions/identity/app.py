@@ -1,6 +1,7 @@
 """Log-in, sessions and the member that calls. Publishes the keys of access tokens."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -54,7 +55,7 @@ from tenancy.gateway.trail import actor_of
 from tenancy.rules.access_tokens import TokenHolder
 from tenancy.rules.opaque_tokens import OpaqueToken
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
-from tenancy.rules.sessions import SessionMember
+from tenancy.rules.sessions import SessionMember, SessionTokens
 from tenancy.settings import Settings
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.people.accept_invitation import accept_invitation
@@ -70,6 +71,7 @@ from tenancy.wiring import Wiring
 WELL_KNOWN: Final = "/.well-known/"
 NO_ORGANIZATION: Final = "Name the organization: its id or subdomain here, its id in X-Organization-ID, or its host."
 TOKEN_HEADERS: Final = {"Cache-Control": True, "Set-Cookie": False}
+REMOVED_COOKIE: Final = {int(HTTPStatus.UNAUTHORIZED): ("Set-Cookie",)}
 CONSOLE_HEADERS: Final = {"Set-Cookie": False}
 
 settings = Settings.from_env(
@@ -130,15 +132,38 @@ def find_organization(organization: str | None) -> UUID:
 
 @app.post("/auth/refresh")
 @for_public
-@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, headers=TOKEN_HEADERS)
+@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, headers=TOKEN_HEADERS, refused_headers=REMOVED_COOKIE)
 def refresh_tokens(body: Annotated[RefreshTokenBody | None, Body()] = None) -> dict[str, Any]:
     """Exchange a refresh token for a new access token and the next refresh token."""
     request = request_of(app)
-    token = parse_refresh_token(read_refresh_token(request, body or RefreshTokenBody()))
+    text = read_refresh_token(request, body or RefreshTokenBody())
+    try:
+        tokens = refresh(request, text)
+    except UnauthenticatedError:
+        if is_of_console(request):
+            remove_cookie(request)
+        raise
+    return tokens_document(request, tokens)
+
+
+def refresh(request: Request, text: str) -> SessionTokens:
+    """Return the tokens for the refresh token *text*.
+
+    Raises:
+        UnauthenticatedError: the token is malformed, unknown or used, or its session has ended.
+    """
+    token = parse_refresh_token(text)
     if not is_named(platform_db, named_by(app), token.organization_id):
         raise UnauthenticatedError(REFRESH_REFUSED)
     asked = Refresh(token=token, request_id=request.request_id, source_address=request.source_address)
-    return tokens_document(request, refresh_session(platform_db, targets, sign, asked, now=datetime.now(UTC)))
+    return refresh_session(
+        platform_db,
+        targets,
+        sign,
+        asked,
+        report_unpublished=partial(report_revocation, is_published=False),
+        now=datetime.now(UTC),
+    )
 
 
 @app.post("/auth/logout")
@@ -182,7 +207,9 @@ def accept(body: Acceptance) -> dict[str, Any]:
     if is_of_console(request):
         require_own_origin(request, may_be_absent=True)
     chosen = chosen_password(request, read_token(body.token), body.password, name=body.name)
-    return tokens_document(request, accept_invitation(platform_db, targets, sign, chosen, now=datetime.now(UTC)).tokens)
+    joined = accept_invitation(platform_db, targets, sign, chosen, now=datetime.now(UTC))
+    report_revocation(chosen.organization_id, is_published=joined.is_published)
+    return tokens_document(request, joined.tokens)
 
 
 @app.post("/auth/password-reset")
@@ -211,7 +238,8 @@ def request_reset(body: ResetRequest) -> event_handler.Response[str]:
 def confirm_reset(body: ResetConfirmation) -> event_handler.Response[str]:
     """Set a new password with the one-time token of a mail. All sessions of the member end."""
     chosen = chosen_password(request_of(app), read_token(body.token), body.password)
-    confirm_password_reset(platform_db, targets, chosen, now=datetime.now(UTC))
+    is_published = confirm_password_reset(platform_db, targets, chosen, now=datetime.now(UTC))
+    report_revocation(chosen.organization_id, is_published=is_published)
     return event_handler.Response(HTTPStatus.NO_CONTENT, body="")
 
 

@@ -69,7 +69,9 @@ class Operations:
             **_request([*described.get("parameters", []), *named], described.get("requestBody"), samples),
             "responses": {
                 str(declared.status): {"description": DONE, "headers": headers, **content},
-                **self.problems.responses_of(route, (*_refusals_of(callers), *declared.refusals)),
+                **self.problems.responses_of(
+                    route, (*_refusals_of(callers), *declared.refusals), declared.refused_headers
+                ),
             },
         }
 

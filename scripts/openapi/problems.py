@@ -31,6 +31,7 @@ from tenancy.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from tenancy.gateway.answers import NO_REFUSED_HEADERS
 from tenancy.gateway.http import INSTANCE_MAX_CHARACTERS, problem_answer
 from tenancy.rules.tiers import Tier
 
@@ -39,7 +40,7 @@ INSTANCE: Final = "/v1/organizations/current"
 REQUEST_ID: Final = "41d6558d-f87f-4729-9630-fe0413541091"
 UPGRADE_URL: Final = "https://example.com/upgrade"
 RATE_HEADERS: Final = ("RateLimit", "RateLimit-Policy")  # of each answer to a request that was counted
-RARE_HEADERS: Final = ("WWW-Authenticate", "RateLimit")  # of some responses with the same codes
+RARE_HEADERS: Final = ("WWW-Authenticate", "RateLimit", "Set-Cookie")  # of some responses with the same codes
 # Any route can answer with these, because they do not depend on the request.
 OF_ALL_ROUTES: Final = (InternalError, UnavailableError)
 OF_PUBLIC_ROUTES: Final = (MalformedRequestError, TooLargeError, InvalidError)  # of a resolver
@@ -121,8 +122,15 @@ class Problems:
         }
         self.responses: dict[str, Any] = {}
 
-    def responses_of(self, route: DeployedRoute, refusals: Iterable[type[Refusal]]) -> dict[str, Any]:
+    def responses_of(
+        self,
+        route: DeployedRoute,
+        refusals: Iterable[type[Refusal]],
+        own_headers: Mapping[int, tuple[str, ...]] = NO_REFUSED_HEADERS,
+    ) -> dict[str, Any]:
         """Return the responses of an operation with *refusals*, by status.
+
+        *own_headers* are those that the refusals of the operation may have, by status.
 
         API Gateway refuses some requests itself.
         """
@@ -133,14 +141,18 @@ class Problems:
             found[each.status].append(each)
         counted = {each.status for each in own} if route.is_admitted else set()
         return {
-            str(status): self._response(status, found[status], RATE_HEADERS if status in counted else ())
+            str(status): self._response(
+                status,
+                found[status],
+                (*(RATE_HEADERS if status in counted else ()), *own_headers.get(status, ())),
+            )
             for status in sorted(found)
         }
 
-    def _response(self, status: int, refusals: list[SentRefusal], rate: Iterable[str]) -> dict[str, str]:
+    def _response(self, status: int, refusals: list[SentRefusal], optional: Iterable[str]) -> dict[str, str]:
         """Return a reference to the response of a status. Each code of *refusals* has the example that comes first."""
         sent = [each.headers for each in refusals]
-        headers = header_references(frozenset.intersection(*sent), frozenset.union(*sent, rate))
+        headers = header_references(frozenset.intersection(*sent), frozenset.union(*sent, optional))
         shown = {(each.media_type, each.body.get("code")): each for each in reversed(refusals)}
         examples = sorted(shown.values(), key=lambda each: each.name)
         rare = [each for each in RARE_HEADERS if each in headers]

@@ -7,6 +7,7 @@ import pytest
 
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
+from tenancy.stores.aws.secrets import REDIS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, tenant_of
 from tests.handlers.functions import Function, LogLines, PutSecret, Start
@@ -196,3 +197,40 @@ def test_log_has_no_token_password_or_address(
     assert text
     for secret in (invitation.text, NEW_PASSWORD, PASSWORD, ADDRESS, acme.admin_email):
         assert secret not in text
+
+
+def count_unpublished(lines: str, acme: Provisioned) -> int:
+    """Return the number of metrics of revocations that are not in Redis."""
+    return sum("StandingNotPublished" in each and str(acme.organization.id) in each for each in lines.splitlines())
+
+
+def test_acceptance_that_redis_missed_is_counted(
+    start: Start,
+    put_secret: PutSecret,
+    nowhere: str,
+    acme: Provisioned,
+    invitation: OpaqueToken,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put_secret(REDIS, f"redis://{nowhere}/0")
+
+    answer = answer_of(start("identity")(accept_request(invitation.text)))
+
+    assert answer.status == 200
+    assert count_unpublished(capsys.readouterr().out, acme) == 1
+
+
+def test_reset_that_redis_missed_is_counted(
+    start: Start,
+    put_secret: PutSecret,
+    nowhere: str,
+    acme: Provisioned,
+    reset: OpaqueToken,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put_secret(REDIS, f"redis://{nowhere}/0")
+
+    answer = answer_of(start("identity")(confirm_request(reset.text)))
+
+    assert answer.status == 204
+    assert count_unpublished(capsys.readouterr().out, acme) == 1

@@ -55,6 +55,24 @@ def test_cookie_is_replaced_by_each_refresh(browser: Browser) -> None:
     assert browser.send(REFRESH).status == 200
 
 
+def test_refused_refresh_removes_the_cookie(browser: Browser) -> None:
+    token = browser.token
+    assert answer_of(browser.identity(post("log_out", {"refresh_token": token}))).status == 204
+
+    answer = browser.send(REFRESH)
+
+    assert answer.status == 401
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+    assert browser.token == ""
+
+
+def test_refused_refresh_without_the_console_sets_no_cookie(identity: Function) -> None:
+    answer = answer_of(identity(post("refresh", {"refresh_token": "rt_"})))
+
+    assert answer.status == 401
+    assert "set-cookie" not in answer.headers
+
+
 def test_log_out_removes_the_cookie(browser: Browser) -> None:
     token = browser.token
 

@@ -5,9 +5,11 @@ from uuid import UUID
 
 from redis import Redis as Client
 
+from tenancy.rules.durations import LOG_IN_COUNTING_TIME
 from tenancy.rules.usage import MonthSoFar
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import seed_usage, usage_key
+from tenancy.stores.redis.log_ins import reserve_log_in
 from tenancy.stores.redis.platform.counters import count_counters, delete_counters
 from tests.given import Servers
 
@@ -39,3 +41,19 @@ def test_every_existing_key_is_counted_and_deleted(counters: Redis, servers: Ser
             assert count_counters(counters, OWN, now=now) == len(alive)
             delete_counters(counters, OWN, now=now)
             assert client.dbsize() == 0, now
+
+
+def test_failed_log_ins_are_counted_and_deleted(counters: Redis, servers: Servers) -> None:
+    with Client.from_url(servers.valkey_url) as client:
+        for minute in range(30):
+            attempted_at = MONTHS[0] + timedelta(minutes=minute)
+            reserve_log_in(counters, OWN, "field", now=attempted_at)
+            [key] = client.keys("*:logins:*")
+            lives_for = timedelta(milliseconds=int(str(client.pttl(key))))
+
+            assert LOG_IN_COUNTING_TIME < lives_for <= 2 * LOG_IN_COUNTING_TIME
+            last = attempted_at + lives_for - ONE_MILLISECOND
+            for now in (attempted_at, last):
+                assert count_counters(counters, OWN, now=now) == 1
+            delete_counters(counters, OWN, now=last)
+            assert client.dbsize() == 0

@@ -54,6 +54,7 @@ class People:
     redis: Redis
     targets: OutboxTargets
     uncounted: Uncounted = field(default_factory=Uncounted)
+    unpublished: list[UUID] = field(default_factory=list)
 
     @property
     def attempts(self) -> AttemptCounter:
@@ -82,7 +83,14 @@ class People:
 
     def refresh(self, token: OpaqueToken, *, now: datetime = NOW) -> SessionTokens:
         asked = Refresh(token=token, request_id="request-2", source_address=HOME)
-        return refresh_session(self.databases.platform, self.targets, sign, asked, now=now)
+        return refresh_session(
+            self.databases.platform,
+            self.targets,
+            sign,
+            asked,
+            report_unpublished=self.unpublished.append,
+            now=now,
+        )
 
 
 def admin_of(provisioned: Provisioned) -> Tenant:

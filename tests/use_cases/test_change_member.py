@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from threading import Barrier
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from tenancy.errors import ConflictError, ForbiddenError, LastSuperAdminError, N
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.people.member import MembershipChange, MemberStatus, Role, StoredMember
 from tenancy.rules.permissions import PERMISSIONS, ROLES
+from tenancy.rules.sessions import SessionMember
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.client import Database
@@ -23,6 +25,7 @@ from tenancy.stores.postgres.users import count_active_super_admins, count_users
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.people.change_member import ChangedMembership, change_member, remove_member
+from tenancy.use_cases.sessions.refresh_session import Refresh, refresh_session
 from tests.given import NOW, Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import Admit
@@ -108,8 +111,8 @@ def test_sweep_revokes_tokens_if_the_request_dies(people: People, admit: Admit, 
     assert admit(tenant).verdict is AdmissionVerdict.UNAUTHENTICATED
 
 
-@CHANGES
-def test_sessions_of_a_changed_member_end(people: People, make: Change) -> None:
+@pytest.mark.parametrize("make", [disable, remove])
+def test_sessions_of_a_former_member_end(people: People, make: Change) -> None:
     people.invite(role=Role.ADMIN)
     people.sweep()
     member = people.log_in(mailed_tokens(ADDRESS)[-1]).member
@@ -118,6 +121,29 @@ def test_sessions_of_a_changed_member_end(people: People, make: Change) -> None:
 
     with superuser(people.databases) as conn:
         assert conn.execute("SELECT ended_at FROM sessions").fetchall() == [(NOW,)]
+
+
+def test_session_stays_after_a_change_of_the_role(people: People) -> None:
+    people.invite(role=Role.ADMIN)
+    people.sweep()
+    joined, unpublished = people.log_in(mailed_tokens(ADDRESS)[-1]), list[UUID]()
+
+    demote(people, joined.member.id)
+    tokens = refresh_session(
+        people.databases.platform,
+        people.targets,
+        sign_role,
+        Refresh(token=joined.tokens.refresh_token, request_id="request-1", source_address=""),
+        report_unpublished=unpublished.append,
+        now=NOW,
+    )
+
+    assert unpublished == []
+    assert tokens.access_token == Role.VIEWER
+
+
+def sign_role(member: SessionMember, session_id: UUID, *, now: datetime) -> str:  # noqa: ARG001 - as a signer
+    return member.role
 
 
 def test_new_tokens_of_a_member_are_admitted_at_once(people: People, admit: Admit) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tenancy.errors import Refusal, TooManyAttemptsError, UnauthenticatedError
 from tenancy.rules import password_hashes
+from tenancy.rules.durations import LOG_IN_COUNTING_TIME
 from tenancy.rules.log_in_attempts import LOG_IN_DELAYS, MAX_FAILED_LOG_INS
 from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.sessions import MAX_SESSIONS
@@ -195,9 +196,46 @@ def test_five_failures_refuse_the_right_password(people: People, acme: Provision
     fail(people, acme, MAX_FAILED_LOG_INS)
 
     with pytest.raises(TooManyAttemptsError) as refused:
-        people.log_in(acme.organization.id, acme.admin_email, address=OFFICE, now=NOW + timedelta(hours=1))
+        people.log_in(acme.organization.id, acme.admin_email, address=OFFICE, now=NOW + 4 * LONG_PAUSE)
 
-    assert 0 < (refused.value.retry_after or 0) <= 15 * 60
+    assert refused.value.retry_after == (LOG_IN_COUNTING_TIME - 4 * LONG_PAUSE) // SECOND
+
+
+def test_attempts_count_until_15_minutes_after_the_first(people: People, acme: Provisioned) -> None:
+    fail(people, acme, MAX_FAILED_LOG_INS)
+    end = NOW + LOG_IN_COUNTING_TIME
+
+    with pytest.raises(TooManyAttemptsError):
+        people.log_in(acme.organization.id, acme.admin_email, address=OFFICE, now=end - SECOND)
+
+    assert people.log_in(acme.organization.id, acme.admin_email, address=OFFICE, now=end).access_token
+
+
+def test_attempts_count_over_the_end_of_a_slot(people: People, acme: Provisioned) -> None:
+    for minute in range(0, 15, 2):
+        begin = NOW + timedelta(minutes=minute)
+        address = f"203.0.113.{minute}"
+        for number in range(MAX_FAILED_LOG_INS):
+            with pytest.raises(UnauthenticatedError):
+                people.log_in(NO_ORGANIZATION, acme.admin_email, address=address, now=begin + number * LONG_PAUSE)
+
+        with pytest.raises(TooManyAttemptsError) as refused:
+            people.log_in(NO_ORGANIZATION, acme.admin_email, address=address, now=begin + LOG_IN_COUNTING_TIME - SECOND)
+
+        assert refused.value.retry_after == 1
+
+
+def test_earlier_attempts_of_others_change_no_wait(people: People, acme: Provisioned) -> None:
+    """A shorter wait than in an unknown organization would tell that the organization exists."""
+    for minute in range(15):
+        with pytest.raises(UnauthenticatedError):
+            people.log_in(acme.organization.id, f"n{minute}@acme.example", now=NOW - timedelta(minutes=minute))
+
+    fail(people, acme, MAX_FAILED_LOG_INS)
+    with pytest.raises(TooManyAttemptsError) as refused:
+        people.log_in(acme.organization.id, acme.admin_email, address=OFFICE, now=NOW + 4 * LONG_PAUSE)
+
+    assert refused.value.retry_after == (LOG_IN_COUNTING_TIME - 4 * LONG_PAUSE) // SECOND
 
 
 def test_owner_logs_in_at_another_address(people: People, acme: Provisioned) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,9 +14,10 @@ from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.durations import SESSION_IDLE_TIME, SESSION_MAX_LIFETIME, SUCCESSOR_RETENTION
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.session_tokens import decrypt_successor, encrypt_successor
+from tenancy.rules.sessions import MAX_REFRESHES, MAX_SESSIONS
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.organizations.provision import Provisioned
-from tenancy.use_cases.outbox.run_entries import run_due_entries
+from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
 from tenancy.use_cases.sessions.end_sessions import log_out, log_out_everywhere
 from tenancy.use_cases.sessions.refresh_session import parse_refresh_token
 from tests.given import NOW, Databases
@@ -32,6 +34,9 @@ from tests.use_cases.session_requests import (
     rows,
     session_of,
 )
+
+SET_REFRESHES = "UPDATE sessions SET refreshes = %s WHERE id = %s RETURNING id"
+WITH_SUCCESSOR = "SELECT FROM refresh_tokens WHERE successor IS NOT NULL"
 
 type Prepare = Callable[[Databases, Provisioned], None]
 
@@ -142,6 +147,14 @@ def test_reuse_revokes_the_access_tokens(people: People, acme: Provisioned, admi
     assert admit(admin_of(acme)).verdict is AdmissionVerdict.UNAUTHENTICATED
 
 
+def test_reuse_that_redis_missed_is_reported(people: People, acme: Provisioned) -> None:
+    first = people.log_in_admin(acme)
+    people.refresh(first.refresh_token)
+    refuse(replace(people, targets=OutboxTargets()), first.refresh_token, after=SUCCESSOR_RETENTION + SECOND)
+
+    assert people.unpublished == [acme.organization.id]
+
+
 def test_session_expires_without_a_refresh(people: People, acme: Provisioned) -> None:
     first = people.log_in_admin(acme)
 
@@ -193,6 +206,69 @@ def test_log_out_ends_the_session(people: People, acme: Provisioned) -> None:
     refuse(people, first.refresh_token)
     assert people.refresh(other.refresh_token).access_token
     assert actions(people.databases, acme).count("session.ended") == 1
+
+
+ENDS: dict[str, Callable[[People, Provisioned, OpaqueToken], object]] = {
+    "log-out": lambda people, _, newest: log_out(
+        people.databases.platform, newest.text, request_id="r", source_address="", now=NOW
+    ),
+    "log-out everywhere": lambda people, acme, _: log_out_everywhere(
+        people.databases.platform, people.targets, admin_of(acme), actor_of(acme), now=NOW
+    ),
+    "over the maximum": lambda people, acme, _: [
+        people.log_in_admin(acme, now=NOW + SECOND) for _ in range(MAX_SESSIONS)
+    ],
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_end_of_a_session_forgets_its_successor(people: People, acme: Provisioned, end: str) -> None:
+    refreshed = people.refresh(people.log_in_admin(acme).refresh_token)
+
+    ENDS[end](people, acme, refreshed.refresh_token)
+
+    assert rows(people.databases, WITH_SUCCESSOR) == []
+
+
+def test_reuse_forgets_all_successors_of_the_session(people: People, acme: Provisioned) -> None:
+    first = people.log_in_admin(acme)
+    second = people.refresh(first.refresh_token)
+    people.refresh(second.refresh_token, now=NOW + 2 * SECOND)
+
+    refuse(people, first.refresh_token, after=SUCCESSOR_RETENTION + SECOND)
+
+    assert rows(people.databases, WITH_SUCCESSOR) == []
+
+
+def test_session_ends_after_its_last_refresh(people: People, acme: Provisioned) -> None:
+    first, other = people.log_in_admin(acme), people.log_in_admin(acme)
+    rows(people.databases, SET_REFRESHES, MAX_REFRESHES - 1, session_of(first))
+
+    last = people.refresh(first.refresh_token)
+    repeated = people.refresh(first.refresh_token)
+
+    assert repeated.refresh_token == last.refresh_token
+    refuse(people, last.refresh_token)
+    assert rows(people.databases, "SELECT id FROM sessions WHERE ended_at IS NOT NULL") == [(session_of(first),)]
+    assert people.refresh(other.refresh_token).access_token
+
+
+def test_used_token_of_a_full_session_is_a_reuse(people: People, acme: Provisioned) -> None:
+    first = people.log_in_admin(acme)
+    people.refresh(first.refresh_token)
+    rows(people.databases, SET_REFRESHES, MAX_REFRESHES, session_of(first))
+
+    refuse(people, first.refresh_token, after=SUCCESSOR_RETENTION + SECOND)
+
+    assert "session.reuse_detected" in actions(people.databases, acme)
+
+
+def test_repeated_refresh_is_counted_once(people: People, acme: Provisioned) -> None:
+    first = people.log_in_admin(acme)
+    for _ in range(3):
+        people.refresh(first.refresh_token)
+
+    assert rows(people.databases, "SELECT refreshes FROM sessions") == [(1,)]
 
 
 def test_log_out_ignores_an_unknown_token(people: People, acme: Provisioned) -> None:

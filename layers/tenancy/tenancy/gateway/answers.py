@@ -13,6 +13,7 @@ from tenancy.errors import Refusal
 
 ANSWERS: Final = "answers"
 NO_HEADERS: Final[Mapping[str, bool]] = MappingProxyType({})
+NO_REFUSED_HEADERS: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,8 @@ class Answers:
 
     *document* is the type of the answer, or None for an answer without a body. *media_types* are those that the client
     may request instead of JSON. *headers* are the route's own ones by name: True if each answer has it. The
-    refusals of all routes with a credential are not in *refusals*.
+    refusals of all routes with a credential are not in *refusals*. *refused_headers* are those that a refusal may have,
+    by its status.
     """
 
     document: object
@@ -29,6 +31,7 @@ class Answers:
     refusals: tuple[type[Refusal], ...]
     media_types: tuple[str, ...]
     headers: Mapping[str, bool]
+    refused_headers: Mapping[int, tuple[str, ...]]
 
 
 def answers[F: Callable[..., Any]](
@@ -37,10 +40,16 @@ def answers[F: Callable[..., Any]](
     status: int = HTTPStatus.OK,
     media_types: tuple[str, ...] = (),
     headers: Mapping[str, bool] = NO_HEADERS,
+    refused_headers: Mapping[int, tuple[str, ...]] = NO_REFUSED_HEADERS,
 ) -> Callable[[F], F]:
     """Document the answer of the decorated route and the *refusals* of its own."""
     declared = Answers(
-        document=document, status=int(status), refusals=refusals, media_types=media_types, headers=headers
+        document=document,
+        status=int(status),
+        refusals=refusals,
+        media_types=media_types,
+        headers=headers,
+        refused_headers=refused_headers,
     )
 
     def mark(function: F) -> F:

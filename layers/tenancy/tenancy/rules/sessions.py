@@ -11,6 +11,9 @@ from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.tiers import Tier
 
 MAX_SESSIONS: Final = 100  # of a member. A log-in over it ends the session that was refreshed longest ago.
+# Of a session, after which it ends, so that its used tokens do not grow without end. One refresh per life of an access
+# token makes 8,640 in the 90 days of a session.
+MAX_REFRESHES: Final = 10_000
 MEMBER_ACTIVE: Final = "active"
 # As for access tokens. Admission refuses the requests of members of a suspended organization, and says why.
 LOG_IN_STATUSES: Final = frozenset({OrganizationStatus.ACTIVE, OrganizationStatus.SUSPENDED})
@@ -53,7 +56,8 @@ class SessionMember:
 class TokenInFamily:
     """A stored refresh token, and its session.
 
-    *used_at* and *successor* are None for the newest token of the family. *successor* is encrypted.
+    *used_at* is None for the newest token of the family. *successor* is encrypted. It is None for the newest token, and
+    for tokens that were used more than 30 seconds ago. *refreshes* is the number of used tokens.
     """
 
     session_id: UUID
@@ -63,6 +67,7 @@ class TokenInFamily:
     created_at: datetime
     expires_at: datetime
     ended_at: datetime | None
+    refreshes: int
 
     def is_live(self, member: SessionMember, *, now: datetime) -> bool:
         """Return whether the session of *member* can be refreshed at *now*."""

@@ -46,8 +46,9 @@ LIST_TOKENS = "SELECT digest FROM refresh_tokens"
 RESTORE_SESSIONS = sql.SQL("""
     DELETE FROM refresh_tokens WHERE digest <> ALL ({digests}::bytea[]);
     DELETE FROM sessions WHERE id <> ALL ({sessions}::uuid[]);
-    UPDATE refresh_tokens SET used_at = NULL, successor = NULL WHERE successor IS NOT NULL;
-    UPDATE sessions SET ended_at = NULL, expires_at = created_at + interval '30 days', refreshed_at = created_at
+    UPDATE refresh_tokens SET used_at = NULL, successor = NULL WHERE used_at IS NOT NULL;
+    UPDATE sessions SET ended_at = NULL, expires_at = created_at + interval '30 days', refreshed_at = created_at,
+        refreshes = 0
     WHERE ended_at IS NOT NULL OR refreshed_at <> created_at;
     UPDATE users SET token_epoch = 0 WHERE token_epoch <> 0;
     DELETE FROM one_time_tokens WHERE id <> ALL ({one_time_tokens}::uuid[]);
@@ -86,7 +87,7 @@ class DeploymentState:
     def reset_rate_limits(self) -> None:
         """Delete all rate limit keys and counts of log-ins, so that no call ends at a limit."""
         self._delete_keys("*:rate:*")
-        self._delete_keys("*:logins")
+        self._delete_keys("*:logins:*")
 
     def restore_sessions(self, *, has_revoked: bool) -> None:
         """Restore the first tokens of all sessions, and delete sessions that calls have started.

@@ -1,7 +1,8 @@
 """Sessions of an organization's members, and their refresh tokens."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -23,7 +24,8 @@ FIND_USER: Final = """
     WHERE t.organization_id = %s AND t.digest = %s
 """
 LOCK_FAMILY: Final = """
-    SELECT t.session_id, t.used_at, t.successor, s.organization_epoch, s.created_at, s.expires_at, s.ended_at
+    SELECT t.session_id, t.used_at, t.successor, s.organization_epoch, s.created_at, s.expires_at, s.ended_at,
+           s.refreshes
     FROM refresh_tokens AS t
     JOIN sessions AS s ON s.organization_id = t.organization_id AND s.id = t.session_id
     WHERE t.organization_id = %s AND t.digest = %s
@@ -36,12 +38,18 @@ FORGET_SUCCESSORS: Final = """
     UPDATE refresh_tokens SET successor = NULL
     WHERE organization_id = %s AND session_id = %s AND successor IS NOT NULL AND used_at < %s
 """
+FORGET_SUCCESSORS_OF_SESSIONS: Final = """
+    UPDATE refresh_tokens SET successor = NULL
+    WHERE organization_id = %s AND session_id = ANY (%s) AND successor IS NOT NULL
+"""
 UPDATE_REFRESHED: Final = """
-    UPDATE sessions SET refreshed_at = %s, expires_at = %s WHERE organization_id = %s AND id = %s
+    UPDATE sessions SET refreshed_at = %s, expires_at = %s, refreshes = refreshes + 1
+    WHERE organization_id = %s AND id = %s
 """
 END_SESSION: Final = """
     UPDATE sessions SET ended_at = %(now)s, expires_at = least(expires_at, %(now)s)
     WHERE organization_id = %(organization_id)s AND id = %(id)s AND ended_at IS NULL
+    RETURNING id
 """
 END_FAMILY: Final = """
     UPDATE sessions AS s SET ended_at = %(now)s, expires_at = least(s.expires_at, %(now)s)
@@ -55,6 +63,7 @@ END_SESSIONS: Final = """
     UPDATE sessions SET ended_at = %(now)s, expires_at = least(expires_at, %(now)s)
     WHERE organization_id = %(organization_id)s AND user_id = %(user_id)s AND ended_at IS NULL
       AND (%(kept)s::uuid IS NULL OR id <> %(kept)s)
+    RETURNING id
 """
 END_OLDEST_SESSIONS: Final = """
     UPDATE sessions SET ended_at = %(now)s, expires_at = least(expires_at, %(now)s)
@@ -63,6 +72,7 @@ END_OLDEST_SESSIONS: Final = """
         WHERE organization_id = %(organization_id)s AND user_id = %(user_id)s AND ended_at IS NULL
         ORDER BY refreshed_at DESC, id OFFSET %(most)s
     )
+    RETURNING id
 """
 
 
@@ -104,7 +114,7 @@ def replace_refresh_token(
     """Replace the token with the digest *used* by that with the digest *successor*.
 
     *encrypted* is the successor for a repeated request. Earlier ones that are no longer given again are deleted. The
-    session expires at *expires_at* now.
+    session expires at *expires_at* now, and counts one more refresh.
     """
     conn.execute(FORGET_SUCCESSORS, (organization_id, session_id, now - SUCCESSOR_RETENTION))
     conn.execute(MARK_USED, (now, encrypted, organization_id, used))
@@ -114,7 +124,7 @@ def replace_refresh_token(
 
 def end_session(conn: Connection, organization_id: UUID, session_id: UUID, *, now: datetime) -> None:
     """End one session."""
-    conn.execute(END_SESSION, {"organization_id": organization_id, "id": session_id, "now": now})
+    _end(conn, organization_id, END_SESSION, {"organization_id": organization_id, "id": session_id, "now": now})
 
 
 def end_session_of_token(
@@ -125,7 +135,8 @@ def end_session_of_token(
     Return the ids of the session and its member, or None without one.
     """
     values = {"organization_id": organization_id, "digest": digest, "now": now}
-    return conn.execute(END_FAMILY, values).fetchone()
+    ended = _end(conn, organization_id, END_FAMILY, values)
+    return ended[0] if ended else None
 
 
 def end_sessions(
@@ -133,7 +144,7 @@ def end_sessions(
 ) -> None:
     """End all sessions of a member but *kept*. The caller has locked the member."""
     values = {"organization_id": organization_id, "user_id": user_id, "now": now, "kept": kept}
-    conn.execute(END_SESSIONS, values)
+    _end(conn, organization_id, END_SESSIONS, values)
 
 
 def end_oldest_sessions(conn: Connection, organization_id: UUID, user_id: UUID, *, now: datetime) -> None:
@@ -142,4 +153,16 @@ def end_oldest_sessions(conn: Connection, organization_id: UUID, user_id: UUID, 
     The caller has locked the member.
     """
     values = {"organization_id": organization_id, "user_id": user_id, "now": now, "most": MAX_SESSIONS - 1}
-    conn.execute(END_OLDEST_SESSIONS, values)
+    _end(conn, organization_id, END_OLDEST_SESSIONS, values)
+
+
+def _end(
+    conn: Connection, organization_id: UUID, statement: LiteralString, values: Mapping[str, object]
+) -> list[tuple[Any, ...]]:
+    """End sessions by *statement*, and forget their successors. Return the rows of the statement, ids first.
+
+    The second statement begins with the sessions locked, so it sees the successor of each refresh before the end.
+    """
+    ended = conn.execute(statement, values).fetchall()
+    conn.execute(FORGET_SUCCESSORS_OF_SESSIONS, (organization_id, [session_id for session_id, *_ in ended]))
+    return ended

@@ -25,10 +25,14 @@ JOINED: Final = "member.joined"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedMember:
-    """A member that accepted its invitation, and the tokens of its first session."""
+    """A member that accepted its invitation, and the tokens of its first session.
+
+    If not *is_published*, the sweep publishes its epoch later.
+    """
 
     member: StoredMember
     tokens: SessionTokens
+    is_published: bool
 
 
 def accept_invitation(
@@ -54,9 +58,11 @@ def accept_invitation(
         insert_audit_record(conn, organization_id, record)
         tokens = _start_session(conn, member, sign, chosen, now=now)
         publication = enqueue_credential_publication(conn, organization_id, member.id, now=now)
-    run_entry(platform_db, targets, publication, now=now)
-    joined = replace(member, name=chosen.name, status=MemberStatus.ACTIVE, has_password=True)
-    return JoinedMember(member=joined, tokens=tokens)
+    return JoinedMember(
+        member=replace(member, name=chosen.name, status=MemberStatus.ACTIVE, has_password=True),
+        tokens=tokens,
+        is_published=run_entry(platform_db, targets, publication, now=now),
+    )
 
 
 def _start_session(

@@ -50,7 +50,8 @@ def change_member(
 ) -> ChangedMembership:
     """Change the role or status of a member, for a caller with *permissions*, and return it.
 
-    The member's access tokens are refused at the next request, and its sessions end. An invited member that is disabled
+    The member's access tokens are refused at the next request. A change of the role ends no session: the next refresh
+    gets an access token with the new role. A change of the status ends all of them. An invited member that is disabled
     loses its invitation. If it becomes active later, it is invited again, and needs a new invitation. A change that
     changes nothing is published again.
 
@@ -133,8 +134,8 @@ def _update(
     conn: Connection, organization_id: UUID, before: StoredMember, after: StoredMember, actor: Actor, *, now: datetime
 ) -> None:
     update_user(conn, organization_id, before.id, role=after.role, status=after.status)
-    end_sessions(conn, organization_id, before.id, now=now)
     if after.status is not before.status:
+        end_sessions(conn, organization_id, before.id, now=now)
         end_one_time_tokens(conn, organization_id, before.id, now=now)
     for action, target in _actions(before, after):
         insert_audit_record(conn, organization_id, AuditRecord.done(action, target, actor, now=now))

@@ -72,10 +72,11 @@ def request_password_reset(
 
 def confirm_password_reset(
     platform_db: Database, targets: OutboxTargets, chosen: ChosenPassword, *, now: datetime
-) -> None:
+) -> bool:
     """Replace the password of the member that the token belongs to.
 
-    All sessions of the member end, and its access tokens are refused at the next request.
+    All sessions of the member end, and its access tokens are refused at the next request. Return whether Redis knows of
+    it. If not, the sweep publishes it within minutes.
 
     Raises:
         UnauthenticatedError: the token is unknown, used or expired, or its member is not active any more.
@@ -92,4 +93,4 @@ def confirm_password_reset(
         record = AuditRecord.done(RESET, str(member.id), chosen.actor_of(member), now=now)
         insert_audit_record(conn, organization_id, record)
         publication = enqueue_credential_publication(conn, organization_id, member.id, now=now)
-    run_entry(platform_db, targets, publication, now=now)
+    return run_entry(platform_db, targets, publication, now=now)

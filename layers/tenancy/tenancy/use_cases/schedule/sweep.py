@@ -1,6 +1,7 @@
 """The sweep of every minute: run outbox entries, seal audit logs, restart deletions.
 
-It also deletes the stored answers of provisioning after a day, because they hold keys, and expired sessions.
+It also deletes the stored answers of provisioning after a day, because they hold keys, expired sessions, and the sealed
+successors of refresh tokens after 30 seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ from tenancy.use_cases.outbox.run_entries import (
 )
 from tenancy.use_cases.schedule.failures import collect_failures
 from tenancy.use_cases.schedule.persist_request_counts import persist_request_counts
-from tenancy.use_cases.sessions.expire_sessions import expire_sessions
+from tenancy.use_cases.sessions.expire_sessions import expire_sessions, forget_successors
 from tenancy.use_cases.usage.enqueue_quota_notices import enqueue_quota_notices
 
 SWEEP_LEASE: Final = "sweep"
@@ -52,6 +53,7 @@ class SweepRun:
     requests_persisted: int | None = None
     quota_notices_enqueued: int = 0
     sessions_deleted: int = 0
+    successors_deleted: int = 0
     sealed: Mapping[UUID, ChainLink] = field(default_factory=dict)
     deletions: RestartedDeletions | None = None
     outbox: OutboxRun = field(default_factory=OutboxRun)
@@ -109,6 +111,8 @@ def _sweep(
         run.failures += sealed.failures
     with collect_failures(run.failures):
         _delete_expired(platform_db, now)
+    with collect_failures(run.failures):
+        run.successors_deleted = forget_successors(platform_db, now=now, has_time=lambda: has_time(LOGS_UNTIL))
     with collect_failures(run.failures):
         run.sessions_deleted = expire_sessions(platform_db, now=now, has_time=lambda: has_time(LOGS_UNTIL))
     with collect_failures(run.failures):

@@ -51,9 +51,9 @@ class AttemptCounter:
         if not verdict.is_allowed:
             raise TooManyAttemptsError(retry_after=max(1, ceil(verdict.wait.total_seconds())))
 
-    def forget(self, attempt: PasswordAttempt) -> None:
+    def forget(self, attempt: PasswordAttempt, *, now: datetime) -> None:
         """Forget the attempts of the account at the network. If Redis is unreachable, they expire."""
         try:
-            forget_log_ins(self.redis, attempt.organization_id, attempt.field)
+            forget_log_ins(self.redis, attempt.organization_id, attempt.field, now=now)
         except RedisUnreachableError:
             self.count_uncounted()

@@ -63,7 +63,7 @@ def log_in(
     if found is None or not is_right or not found.may_log_in:
         raise UnauthenticatedError(LOG_IN_REFUSED)
     tokens = _start(platform_db, sign, asked, found, password, now=now)
-    attempts.forget(attempt)
+    attempts.forget(attempt, now=now)
     return tokens
 
 

@@ -31,6 +31,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
 from tenancy.use_cases.sessions.attempts import AttemptCounter, PasswordAttempt
 
 PASSWORD_CHANGED: Final = "member.password_changed"  # noqa: S105 - the name of an action
+NO_MEMBER_TEXT: Final = "There is no such member."
 MEMBER_RENAMED: Final = "member.renamed"
 WRONG_PASSWORD: Final = "The current password is wrong."  # noqa: S105 - a text
 
@@ -94,7 +95,7 @@ def change_me(
     Raises:
         InvalidError: the new password is easy to guess, or the current one is wrong. Nothing was changed.
         TooManyAttemptsError: too many passwords were wrong. Nothing was changed.
-        NotFoundError: the member was removed since.
+        NotFoundError: the member was removed or disabled since. Nothing was changed.
         UnavailableError: the database is unreachable. The change may be done.
     """
     member = read_me(platform_db, tenant)
@@ -104,6 +105,8 @@ def change_me(
     with platform_db.tenant_transaction(tenant.organization_id) as conn:
         require_changeable(conn, tenant.organization_id)
         locked = _require_found(lock_session_member(conn, tenant.organization_id, tenant.credential_id))
+        if not locked.may_log_in:
+            raise NotFoundError(NO_MEMBER_TEXT)
         if change.name is not None:
             update_member_name(conn, locked.organization_id, locked.user_id, change.name)
             _record(conn, locked, MEMBER_RENAMED, actor, now=now)
@@ -131,7 +134,7 @@ def _prove_password(
     attempts.reserve(attempt, now=now)
     if not is_password_of(member.password_hash, normalize_password(new.current_password)):
         raise _invalid("body/current_password", "invalid", WRONG_PASSWORD)
-    attempts.forget(attempt)
+    attempts.forget(attempt, now=now)
     return HASHER.hash(password)
 
 
@@ -160,7 +163,7 @@ def _record(conn: Connection, member: SessionMember, action: str, actor: Actor, 
 
 def _require_found(member: SessionMember | None) -> SessionMember:
     if member is None:
-        raise NotFoundError("There is no such member.")
+        raise NotFoundError(NO_MEMBER_TEXT)
     return member
 
 

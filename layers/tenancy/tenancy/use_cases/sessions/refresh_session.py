@@ -1,14 +1,16 @@
 """Refresh a session: replace its refresh token, and detect the reuse of a replaced one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, find_token, generate_token
 from tenancy.rules.session_tokens import decrypt_successor, encrypt_successor
-from tenancy.rules.sessions import SessionMember, SessionTokens, TokenInFamily, session_expiry
+from tenancy.rules.sessions import MAX_REFRESHES, SessionMember, SessionTokens, TokenInFamily, session_expiry
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
@@ -50,12 +52,22 @@ def parse_refresh_token(text: str) -> OpaqueToken:
 
 
 def refresh_session(
-    platform_db: Database, targets: OutboxTargets, sign: SignAccessToken, asked: Refresh, *, now: datetime
+    platform_db: Database,
+    targets: OutboxTargets,
+    sign: SignAccessToken,
+    asked: Refresh,
+    *,
+    report_unpublished: Callable[[UUID], None],
+    now: datetime,
 ) -> SessionTokens:
     """Return a new access token, and the successor of the refresh token.
 
-    A token that was used within the last 30 seconds gets the same successor again. If it was used earlier, a
-    copy of it exists: the session ends, the access tokens of the member are revoked, and the member gets a mail.
+    A token that was used within the last 30 seconds gets the same successor again. If it was used earlier, a copy of it
+    exists: the session ends, the access tokens of the member are revoked, and the member gets a mail. A session ends at
+    the refresh after its 10,000th.
+
+    *report_unpublished* is called with the organization's id if Redis does not know of revoked access tokens. Then the
+    sweep publishes them later.
 
     Raises:
         UnauthenticatedError: the token is unknown or was used before, or its session has ended or expired.
@@ -64,8 +76,8 @@ def refresh_session(
     """
     with platform_db.tenant_transaction(asked.token.organization_id) as conn:
         outcome = _refresh(conn, sign, asked, now=now)
-    if isinstance(outcome, OutboxEntry):
-        run_entry(platform_db, targets, outcome, now=now)
+    if isinstance(outcome, OutboxEntry) and not run_entry(platform_db, targets, outcome, now=now):
+        report_unpublished(asked.token.organization_id)
     if not isinstance(outcome, SessionTokens):
         raise UnauthenticatedError(REFRESH_REFUSED)
     return outcome
@@ -82,6 +94,9 @@ def _refresh(
     member = lock_session_member(conn, organization_id, user_id)
     family = lock_refresh_token(conn, organization_id, used.digest)
     if member is None or family is None or not family.is_live(member, now=now):
+        return None
+    if family.used_at is None and family.refreshes >= MAX_REFRESHES:
+        end_session(conn, organization_id, family.session_id, now=now)
         return None
     if family.used_at is None:
         successor = _replace(conn, used, family, now=now)

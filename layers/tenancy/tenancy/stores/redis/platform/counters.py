@@ -12,7 +12,7 @@ from tenancy.rules.tenant import RateBucket
 from tenancy.rules.usage import EventCounts, RequestCounts
 from tenancy.stores.redis.client import Redis, Script
 from tenancy.stores.redis.counters import bucket_key, hour_of, last_use_key, standing_key, usage_key
-from tenancy.stores.redis.log_ins import log_ins_key
+from tenancy.stores.redis.log_ins import list_log_ins_keys
 
 SETTLE: Final = Script(Path(__file__).with_name("settle.lua"))
 GET_REQUESTS: Final = Script(Path(__file__).with_name("get_requests.lua"))
@@ -138,7 +138,7 @@ def _all_keys(organization_id: UUID, now: datetime) -> list[str]:
     return [
         standing_key(organization_id),
         last_use_key(organization_id),
-        log_ins_key(organization_id),
+        *list_log_ins_keys(organization_id, now=now),
         *(bucket_key(organization_id, bucket) for bucket in RateBucket),
         *sorted({usage_key(organization_id, month) for month in months}),
     ]
