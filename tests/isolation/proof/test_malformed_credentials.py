@@ -26,7 +26,6 @@ from tests.isolation.proof.report import ProofReport
 
 FEWEST_CREDENTIALS = 60
 CLIENT_ERRORS = {400, 401, 404, 413, 422}
-INGEST = "ingest"  # its routes without an authorizer read a write key; all others read no key
 
 
 @pytest.fixture
@@ -96,7 +95,7 @@ def test_dead_keys_are_answered_like_unknown_keys(
     gateway: LocalGateway, data: ProofData, subtests: pytest.Subtests
 ) -> None:
     acme = data.organizations[0]
-    calls = [call for call in find_calls(gateway, data) if call.route.has_authorizer or call.route.function == INGEST]
+    calls = [call for call in find_calls(gateway, data) if call.route.reads_authorization]
     for key_type, name in ((KeyType.SECRET, "secret key"), (KeyType.WRITE, "write key")):
         key = generate_key(key_type)
         unknown = Credential(kind="unknown", owner=None, authorization=f"Bearer {key.text}", key=key)

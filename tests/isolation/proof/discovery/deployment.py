@@ -31,6 +31,11 @@ class Route:
         return f"{self.method} {self.path}"
 
     @property
+    def reads_authorization(self) -> bool:
+        """Whether the route reads the header `Authorization`. Ingest reads it itself on the paths of Segment's SDKs."""
+        return self.has_authorizer or self.function == "ingest"
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         return tuple(PATH_PARAMETER.findall(self.path))
 
