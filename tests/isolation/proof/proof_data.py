@@ -37,6 +37,7 @@ SAMPLES_WITH_TOKENS = {
     "confirm_reset": ("resetting@x.example", "active", "password_reset"),
 }
 INSERT_MEMBER = "INSERT INTO users (id, organization_id, email, role, status) VALUES (%s, %s, %s, 'analyst', %s)"
+SET_PASSWORD = "UPDATE users SET password_hash = %s WHERE id = %s"
 INSERT_ONE_TIME_TOKEN = """
     INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, digest, created_at, expires_at)
     VALUES (%s, %s, %s, %s, %s, now(), now() + interval '1 day')
@@ -231,6 +232,8 @@ def _add_one_time_tokens(databases: Databases, organization_id: UUID) -> dict[st
             user_id, token = uuid4(), generate_token(TokenType.ONE_TIME, organization_id)
             sample = json.loads((ROOT / "events/identity" / f"{name}.json").read_text())
             conn.execute(INSERT_MEMBER, (user_id, organization_id, email, status))
+            if status == "active":
+                conn.execute(SET_PASSWORD, (HASHER.hash(PASSWORD), user_id))
             conn.execute(INSERT_ONE_TIME_TOKEN, (organization_id, uuid4(), user_id, purpose, token.digest))
             tokens[json.loads(sample["body"])["token"]] = token.text
     return tokens
@@ -242,7 +245,7 @@ def _add_session(databases: Databases, organization_id: UUID) -> str:
     token = generate_token(TokenType.REFRESH, organization_id)
     with superuser(databases) as conn:
         conn.execute(INSERT_USER, (user_id, organization_id, SESSION_EMAIL, "viewer"))
-        conn.execute("UPDATE users SET password_hash = %s WHERE id = %s", (HASHER.hash(PASSWORD), user_id))
+        conn.execute(SET_PASSWORD, (HASHER.hash(PASSWORD), user_id))
         conn.execute(INSERT_SESSION, (organization_id, session_id, user_id))
         conn.execute(INSERT_REFRESH_TOKEN, (organization_id, token.digest, session_id))
     return token.text
