@@ -74,8 +74,9 @@ INSERT_SESSION = """
     VALUES (%(organization_id)s, %(session_id)s, %(user_id)s, 0, now(), now(), now() + interval '1 day')
 """
 INSERT_MEMBER = """
-    INSERT INTO users (id, organization_id, email, role, status)
-    VALUES (%(user_id)s, %(organization_id)s, %(email)s, 'super_admin', %(status)s)
+    INSERT INTO users (id, organization_id, email, role, status, password_hash)
+    VALUES (%(user_id)s, %(organization_id)s, %(email)s, 'super_admin', %(status)s,
+            CASE %(status)s WHEN 'active' THEN 'unused' END)
 """
 INSERT_ONE_TIME_TOKEN = """
     INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, digest, created_at, expires_at)

@@ -4,6 +4,7 @@ The stores are prepared as for the largest answer of the route, for globex, beca
 document gives query, headers and body.
 """
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ ROUTES = {(route.method, route.path): route for route in discover_routes() if ro
 # The examples have fixed times of this day. The clock stands still on it, so that their retention does not end.
 MOMENT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 WITHOUT_EXAMPLE = ""
+CREDENTIALS = {"email", "organization", "password", "refresh_token", "token"}  # members of public routes
 SAMPLED_KEY = re.compile(r"\bwk_\w+")
 
 
@@ -58,8 +60,17 @@ def with_example(request: Event, operation: dict[str, Any], media_type: str, nam
     examples = content.get(media_type, {}).get("examples", {})
     if name not in examples:
         return {**sent, "body": None, "isBase64Encoded": False}
-    body = SAMPLED_KEY.sub(key, json.dumps(examples[name]["value"]))
-    return with_headers(with_body(sent, json.loads(body)), content_type=media_type)
+    body = json.loads(SAMPLED_KEY.sub(key, json.dumps(examples[name]["value"])))
+    return with_headers(with_body(sent, with_credential(body, request)), content_type=media_type)
+
+
+def with_credential(body: Any, request: Event) -> Any:  # noqa: ANN401 - JSON
+    """Return *body* with the credential in the body of *request*, which a public route takes instead of a header."""
+    if not isinstance(body, dict) or not CREDENTIALS & body.keys():
+        return body
+    sent = request["body"] or "{}"
+    prepared = json.loads(base64.b64decode(sent) if request["isBase64Encoded"] else sent)
+    return body | {name: prepared[name] for name in CREDENTIALS & body.keys() & prepared.keys()}
 
 
 def with_parameters(request: Event, values: dict[str, str]) -> Event:

@@ -94,6 +94,7 @@ def test_overrides_are_shown_with_the_entitlements(provision: Function, usage: F
         "status": "active",
         "entitlements": document["entitlements"],
         "created_at": document["created_at"],
+        "key_rotation_days": 90,
     }
 
 
