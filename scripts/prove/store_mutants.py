@@ -178,9 +178,9 @@ MUTANTS: Final = (
         name="the export of users does not filter by organization",
         safeguard="the statement's own condition",
         file=f"{CORE}/stores/postgres/exported_rows.py",
-        old="""created_at FROM users
+        old="""    FROM users
     WHERE organization_id = %(organization_id)s AND (""",
-        new="""created_at FROM users
+        new="""    FROM users
     WHERE (""",
         caught_by=expected_tests.STATEMENTS_ALONE,
     ),

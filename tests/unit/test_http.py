@@ -13,6 +13,7 @@ from tenancy.errors import (
     FieldError,
     InternalError,
     InvalidError,
+    LastSuperAdminError,
     MalformedRequestError,
     QuotaExceededError,
     RateLimitedError,
@@ -173,6 +174,7 @@ STATUSES_AND_CODES = {
     "409 request_in_progress",
     "409 transition_not_allowed",
     "409 downgrade_blocked",
+    "409 last_super_admin",
     "409 not_deleted",
     "409 conflict",
     "410 erased",
@@ -196,22 +198,20 @@ def problem(refusal: Refusal) -> tuple[dict[str, Any], dict[str, str]]:
     return json.loads(answer["body"]), answer["headers"]
 
 
-def made(kind: type[Refusal]) -> Refusal:
-    """Return a refusal of *kind*.
+# Kinds that need other arguments than a detail.
+MADE: dict[type[Refusal], Refusal] = {
+    QuotaExceededError: QuotaExceededError("Because.", tier="starter", metric="events", limit=10, used=11),
+    RateLimitedError: RateLimitedError("Because.", tier="starter", limit=100, retry_after=7),
+    LastSuperAdminError: LastSuperAdminError(),
+    TooManyAttemptsError: TooManyAttemptsError(retry_after=7),
+    DowngradeBlockedError: DowngradeBlockedError(["users"]),
+    RatesTooLargeError: RatesTooLargeError(api=60_000, ingest=60_000, limit=80_000),
+    SubdomainTakenError: SubdomainTakenError("acme"),
+}
 
-    Some kinds need more arguments than a detail.
-    """
-    if kind is QuotaExceededError:
-        return QuotaExceededError("Because.", tier="starter", metric="events", limit=10, used=11)
-    if kind is RateLimitedError:
-        return RateLimitedError("Because.", tier="starter", limit=100, retry_after=7)
-    if kind is TooManyAttemptsError:
-        return TooManyAttemptsError(retry_after=7)
-    if kind is DowngradeBlockedError:
-        return DowngradeBlockedError(["users"])
-    if kind is RatesTooLargeError:
-        return RatesTooLargeError(api=60_000, ingest=60_000, limit=80_000)
-    return kind("acme") if kind is SubdomainTakenError else kind("Because.")
+
+def made(kind: type[Refusal]) -> Refusal:
+    return MADE.get(kind) or kind("Because.")
 
 
 @pytest.mark.parametrize("kind", REFUSALS, ids=lambda kind: kind.__name__)

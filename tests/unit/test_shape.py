@@ -30,15 +30,22 @@ GLUED = {
         "traced_events",
     },
     "postgres": {
+        "api_keys",
+        "apps",
         "audit_log",
         "audit_logs",
         "dead_letters",
         "deletions",
         "erasures",
+        "exported_rows",
         "exports",
+        "one_time_tokens",
         "organizations",
         "outbox",
+        "platform_keys",
         "quota_notices",
+        "session_members",
+        "users",
     },
 }
 

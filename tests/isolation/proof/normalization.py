@@ -1,4 +1,4 @@
-"""Placeholders for ids, times, counts, keys and tokens, so that two answers can be compared."""
+"""Placeholders for ids, times, counts, cursors, keys and tokens, so that two answers can be compared."""
 
 import re
 from collections.abc import Mapping
@@ -8,17 +8,18 @@ TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)
 KEYS = re.compile(r"\b[psw]k_[0-9A-Za-z]{49}\b")
 PARTS_OF_KEYS = re.compile(r'("(?:prefix|hint)": ?)"[^"]*"')
 TOKENS = re.compile(r"rt_[0-9A-Za-z]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+")
+CURSORS = re.compile(r'("next_cursor": ?)"[^"]*"')  # that of events by the time of storage has the time of the request
 COUNTS = re.compile(
     r'("(?:used|remaining|ml_predictions|api_requests|ingest_requests)": ?)\d+'
 )  # grow with every request
 
 
 def normalize(text: str, placeholders: Mapping[str, str] | None = None) -> str:
-    """Replace ids, times, counts, keys and tokens in *text*.
+    """Replace ids, times, counts, cursors, keys and tokens in *text*.
 
     The keys of *placeholders* are replaced by their values.
     """
-    text = TOKENS.sub("<token>", COUNTS.sub(r"\1<count>", text))
+    text = CURSORS.sub(r'\1"<cursor>"', TOKENS.sub("<token>", COUNTS.sub(r"\1<count>", text)))
     for value, placeholder in (placeholders or {}).items():
         text = text.replace(value, placeholder)
     text = PARTS_OF_KEYS.sub(r"\1<part>", KEYS.sub("<key>", text))

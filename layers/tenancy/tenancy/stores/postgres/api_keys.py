@@ -25,21 +25,20 @@ COUNT_LIVE_API_KEYS: Final = """
     SELECT count(*) FROM api_keys
     WHERE organization_id = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %s)
 """
-FIND_API_KEY: Final = """
-    SELECT id, type, app_id, name, scopes, prefix, hint, created_at, last_used_at, expires_at, revoked_at, replaced_by
-    FROM api_keys WHERE organization_id = %s AND id = %s
-"""
-LOCK_API_KEY: Final = """
-    SELECT id, type, app_id, name, scopes, prefix, hint, created_at, last_used_at, expires_at, revoked_at, replaced_by
-    FROM api_keys WHERE organization_id = %s AND id = %s FOR NO KEY UPDATE
-"""
-LIST_API_KEYS: Final = """
+SELECT_API_KEY: Final = """
     SELECT id, type, app_id, name, scopes, prefix, hint, created_at, last_used_at, expires_at, revoked_at, replaced_by
     FROM api_keys
+"""
+FIND_API_KEY: Final = SELECT_API_KEY + " WHERE organization_id = %s AND id = %s"
+LOCK_API_KEY: Final = FIND_API_KEY + " FOR NO KEY UPDATE"
+LIST_API_KEYS: Final = (
+    SELECT_API_KEY
+    + """
     WHERE organization_id = %(organization_id)s
       AND (%(before_time)s::timestamptz IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
+)
 REPLACE_API_KEY: Final = """
     UPDATE api_keys SET
         replaced_by = %(successor_id)s,

@@ -14,19 +14,26 @@ INSERT_APP: Final = """
     VALUES (%s, %s, %s, %s, coalesce(%s, now()))
 """
 COUNT_APPS: Final = "SELECT count(*) FROM apps WHERE organization_id = %s AND status = 'active'"
-LIST_APPS: Final = """
-    SELECT id, name, platform, created_at FROM apps
+APP_COLUMNS: Final = "id, name, platform, created_at"
+LIST_APPS: Final = (
+    "SELECT "
+    + APP_COLUMNS
+    + """
+    FROM apps
     WHERE organization_id = %(organization_id)s AND status = 'active'
       AND (%(before_time)s::timestamptz IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
+)
 # FOR SHARE: until the transaction ends, the app cannot be deleted.
 LOCK_APP: Final = "SELECT true FROM apps WHERE organization_id = %s AND id = %s AND status = 'active' FOR SHARE"
-UPDATE_APP: Final = """
+UPDATE_APP: Final = (
+    """
     UPDATE apps SET name = coalesce(%(name)s, name), platform = coalesce(%(platform)s, platform)
     WHERE organization_id = %(organization_id)s AND id = %(app_id)s AND status = 'active'
-    RETURNING id, name, platform, created_at
-"""
+    RETURNING """
+    + APP_COLUMNS
+)
 REMOVE_APP: Final = """
     UPDATE apps SET status = 'removed' WHERE organization_id = %s AND id = %s AND status = 'active'
 """

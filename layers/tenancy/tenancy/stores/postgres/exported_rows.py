@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from tenancy.stores.postgres.client import Connection
+from tenancy.stores.postgres.users import USER_COLUMNS
 
 # The tables with rows of organizations that no section of an export reads, each with the reason. A test compares both
 # with the catalog.
@@ -39,11 +40,15 @@ FIND_ORGANIZATION: Final = """
     SELECT id, name, subdomain, tier, overrides, status, key_rotation_days, created_at, updated_at
     FROM organizations WHERE id = %s
 """
-LIST_USERS: Final = """
-    SELECT id, email, name, role, status, created_at FROM users
+LIST_USERS: Final = (
+    "SELECT "
+    + USER_COLUMNS
+    + """
+    FROM users
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """
+)
 LIST_SESSIONS: Final = """
     SELECT id, user_id, created_at, refreshed_at, expires_at, ended_at FROM sessions
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)

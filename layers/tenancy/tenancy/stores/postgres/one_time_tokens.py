@@ -12,11 +12,16 @@ from tenancy.stores.postgres.client import Connection
 
 # Advisory locks are numbers, so the name is hashed. The lock ends with the transaction.
 LOCK_RESETS: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-INSERT_INVITATION: Final = """
+INSERT_ROW: Final = """
     INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, created_at, expires_at)
+"""
+INSERT_INVITATION: Final = (
+    INSERT_ROW
+    + """
     SELECT organization_id, %(token_id)s, id, 'invitation', %(now)s, %(expires_at)s FROM users
     WHERE organization_id = %(organization_id)s AND id = %(user_id)s
 """
+)
 FIND_NTH_INVITATION: Final = """
     SELECT created_at FROM one_time_tokens
     WHERE organization_id = %(organization_id)s AND user_id = %(user_id)s AND purpose = 'invitation'
@@ -24,8 +29,9 @@ FIND_NTH_INVITATION: Final = """
     ORDER BY created_at DESC OFFSET %(others)s LIMIT 1
 """
 # One statement for known and unknown addresses, so that both take the same time.
-INSERT_RESET: Final = """
-    INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, created_at, expires_at)
+INSERT_RESET: Final = (
+    INSERT_ROW
+    + """
     SELECT u.organization_id, %(token_id)s, u.id, 'password_reset', %(now)s, %(expires_at)s FROM users AS u
     WHERE u.organization_id = %(organization_id)s AND u.email = %(email)s AND u.status = 'active'
       AND u.password_hash IS NOT NULL
@@ -35,19 +41,25 @@ INSERT_RESET: Final = """
             AND t.created_at > %(since)s
       )
 """
-FIND_BY_ID: Final = """
+)
+SELECT_ROW: Final = """
     SELECT t.id, t.purpose, t.created_at, t.expires_at, t.digest IS NOT NULL AS is_mailed, u.id AS user_id, u.email,
-           u.name, u.role, u.status, u.created_at AS user_created_at, u.password_hash IS NOT NULL AS has_password
+           u.name, u.password_hash IS NOT NULL AS has_password, u.role, u.status, u.created_at AS user_created_at
     FROM one_time_tokens AS t JOIN users AS u ON u.organization_id = t.organization_id AND u.id = t.user_id
+"""
+FIND_BY_ID: Final = (
+    SELECT_ROW
+    + """
     WHERE t.organization_id = %(organization_id)s AND t.id = %(token_id)s AND t.expires_at > %(now)s
 """
-FIND_BY_DIGEST: Final = """
-    SELECT t.id, t.purpose, t.created_at, t.expires_at, t.digest IS NOT NULL AS is_mailed, u.id AS user_id, u.email,
-           u.name, u.role, u.status, u.created_at AS user_created_at, u.password_hash IS NOT NULL AS has_password
-    FROM one_time_tokens AS t JOIN users AS u ON u.organization_id = t.organization_id AND u.id = t.user_id
+)
+FIND_BY_DIGEST: Final = (
+    SELECT_ROW
+    + """
     WHERE t.organization_id = %(organization_id)s AND t.digest = %(digest)s AND t.purpose = %(purpose)s
       AND t.expires_at > %(now)s
 """
+)
 UPDATE_DIGEST: Final = "UPDATE one_time_tokens SET digest = %s WHERE organization_id = %s AND id = %s"
 END_ROWS: Final = """
     UPDATE one_time_tokens SET digest = NULL, expires_at = %(now)s
@@ -142,12 +154,25 @@ def delete_ended_tokens(conn: Connection, organization_id: UUID, *, before: date
     conn.execute(DELETE_ENDED, {"organization_id": organization_id, "before": before})
 
 
-def _token(*, user_id: UUID, user_created_at: datetime, purpose: str, **columns: Any) -> OneTimeToken:  # noqa: ANN401
+def _token(
+    *,
+    user_id: UUID,
+    user_created_at: datetime,
+    email: str,
+    name: str | None,
+    role: str,
+    status: str,
+    has_password: bool,
+    purpose: str,
+    **columns: Any,  # noqa: ANN401 - the other columns
+) -> OneTimeToken:
     member = StoredMember(
         id=user_id,
-        role=Role(columns.pop("role")),
-        status=MemberStatus(columns.pop("status")),
+        email=email,
+        name=name,
+        role=Role(role),
+        status=MemberStatus(status),
         created_at=user_created_at,
-        **{column: columns.pop(column) for column in ("email", "name", "has_password")},
+        has_password=has_password,
     )
     return OneTimeToken(purpose=TokenPurpose(purpose), member=member, **columns)

@@ -10,20 +10,14 @@ from tenancy.rules.sessions import SessionMember
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Connection
 
-FIND_MEMBER_BY_EMAIL: Final = """
+SELECT_MEMBER: Final = """
     SELECT u.organization_id, o.name AS organization_name, o.subdomain, o.tier, o.status AS organization_status,
            o.token_epoch AS organization_epoch, u.id AS user_id, u.email, u.name, u.role, u.status,
            u.token_epoch AS epoch, u.password_hash
     FROM users AS u JOIN organizations AS o ON o.id = u.organization_id
-    WHERE u.organization_id = %s AND u.email = %s
 """
-FIND_MEMBER_BY_ID: Final = """
-    SELECT u.organization_id, o.name AS organization_name, o.subdomain, o.tier, o.status AS organization_status,
-           o.token_epoch AS organization_epoch, u.id AS user_id, u.email, u.name, u.role, u.status,
-           u.token_epoch AS epoch, u.password_hash
-    FROM users AS u JOIN organizations AS o ON o.id = u.organization_id
-    WHERE u.organization_id = %s AND u.id = %s
-"""
+FIND_MEMBER_BY_EMAIL: Final = SELECT_MEMBER + " WHERE u.organization_id = %s AND u.email = %s"
+FIND_MEMBER_BY_ID: Final = SELECT_MEMBER + " WHERE u.organization_id = %s AND u.id = %s"
 LOCK_MEMBER: Final = "SELECT FROM users WHERE organization_id = %s AND id = %s FOR NO KEY UPDATE"
 UPDATE_PASSWORD: Final = "UPDATE users SET password_hash = %s WHERE organization_id = %s AND id = %s"  # noqa: S105
 UPDATE_NAME: Final = "UPDATE users SET name = %s WHERE organization_id = %s AND id = %s"

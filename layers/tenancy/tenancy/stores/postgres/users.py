@@ -23,21 +23,18 @@ COUNT_ACTIVE_SUPER_ADMINS: Final = """
     SELECT count(*) FROM users WHERE organization_id = %s AND role = 'super_admin' AND status = 'active'
       AND password_hash IS NOT NULL
 """
-LOCK_USER: Final = """
-    SELECT id, email, name, role, status, created_at, password_hash IS NOT NULL AS has_password
-    FROM users WHERE organization_id = %s AND id = %s
-    FOR NO KEY UPDATE
-"""
-FIND_USER_BY_EMAIL: Final = """
-    SELECT id, email, name, role, status, created_at, password_hash IS NOT NULL AS has_password
-    FROM users WHERE organization_id = %s AND email = %s
-"""
-LIST_MEMBERS: Final = """
-    SELECT id, email, name, role, status, created_at, password_hash IS NOT NULL AS has_password FROM users
+USER_COLUMNS: Final = "id, email, name, role, status, created_at"
+SELECT_USER: Final = "SELECT " + USER_COLUMNS + ", password_hash IS NOT NULL AS has_password FROM users"
+LOCK_USER: Final = SELECT_USER + " WHERE organization_id = %s AND id = %s FOR NO KEY UPDATE"
+FIND_USER_BY_EMAIL: Final = SELECT_USER + " WHERE organization_id = %s AND email = %s"
+LIST_MEMBERS: Final = (
+    SELECT_USER
+    + """
     WHERE organization_id = %(organization_id)s AND status <> 'removed'
       AND (%(before_time)s::timestamptz IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
+)
 UPDATE_USER: Final = """
     UPDATE users SET role = %s, status = %s, token_epoch = token_epoch + 1 WHERE organization_id = %s AND id = %s
 """

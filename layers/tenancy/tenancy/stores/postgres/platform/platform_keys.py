@@ -26,16 +26,18 @@ COUNT_LIVE_PLATFORM_KEYS: Final = """
 HAS_OTHER_ENDLESS_KEY: Final = """
     SELECT EXISTS (SELECT FROM platform_keys WHERE id <> %s AND revoked_at IS NULL AND expires_at IS NULL)
 """
-FIND_PLATFORM_KEY: Final = """
-    SELECT id, name, prefix, hint, created_at, last_used_at, expires_at, revoked_at, replaced_by
-    FROM platform_keys WHERE id = %s
-"""
-LIST_PLATFORM_KEYS: Final = """
+SELECT_PLATFORM_KEY: Final = """
     SELECT id, name, prefix, hint, created_at, last_used_at, expires_at, revoked_at, replaced_by
     FROM platform_keys
+"""
+FIND_PLATFORM_KEY: Final = SELECT_PLATFORM_KEY + " WHERE id = %s"
+LIST_PLATFORM_KEYS: Final = (
+    SELECT_PLATFORM_KEY
+    + """
     WHERE %(before_time)s::timestamptz IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s)
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
+)
 REPLACE_PLATFORM_KEY: Final = """
     UPDATE platform_keys SET
         replaced_by = %(successor_id)s,
