@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from aws_lambda_powertools import event_handler
 from aws_lambda_powertools.event_handler import Response as EmptyAnswer
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import SecretStr
@@ -34,7 +33,6 @@ from tenancy.gateway.documents.me import (
     MemberChange,
     changed_document,
     me_document,
-    report_revocation,
 )
 from tenancy.gateway.documents.sessions import (
     LogInBody,
@@ -46,6 +44,7 @@ from tenancy.gateway.documents.sessions import (
 from tenancy.gateway.documents.token_keys import discovery_document, jwks_document, public_answer
 from tenancy.gateway.http import Request, Response
 from tenancy.gateway.metrics import LOG_INS_NOT_COUNTED, count
+from tenancy.gateway.publications import report_publication
 from tenancy.gateway.query import require_known_query
 from tenancy.gateway.resolver import api, named_by, request_of, tenant_of
 from tenancy.gateway.rights import for_members, for_public
@@ -161,7 +160,7 @@ def refresh(request: Request, text: str) -> SessionTokens:
         targets,
         sign,
         asked,
-        report_unpublished=partial(report_revocation, is_published=False),
+        report_unpublished=partial(report_publication, is_published=False),
         now=datetime.now(UTC),
     )
 
@@ -194,7 +193,7 @@ def end_all_sessions() -> EmptyAnswer[str]:
     tenant = tenant_of(app)
     actor = actor_of(request_of(app), tenant)
     is_published = log_out_everywhere(platform_db, targets, tenant, actor, now=datetime.now(UTC))
-    report_revocation(tenant.organization_id, is_published=is_published)
+    report_publication(tenant.organization_id, is_published=is_published)
     return EmptyAnswer(HTTPStatus.NO_CONTENT, body="")
 
 
@@ -208,14 +207,14 @@ def accept(body: Acceptance) -> dict[str, Any]:
         require_own_origin(request, may_be_absent=True)
     chosen = chosen_password(request, read_token(body.token), body.password, name=body.name)
     joined = accept_invitation(platform_db, targets, sign, chosen, now=datetime.now(UTC))
-    report_revocation(chosen.organization_id, is_published=joined.is_published)
+    report_publication(chosen.organization_id, is_published=joined.is_published)
     return tokens_document(request, joined.tokens)
 
 
 @app.post("/auth/password-reset")
 @for_public
 @answers(None, status=HTTPStatus.ACCEPTED)
-def request_reset(body: ResetRequest) -> event_handler.Response[str]:
+def request_reset(body: ResetRequest) -> EmptyAnswer[str]:
     """Mail a one-time token to a member with a forgotten password.
 
     The answer is the same for every address.
@@ -229,18 +228,18 @@ def request_reset(body: ResetRequest) -> event_handler.Response[str]:
         source_address=request.source_address,
         now=datetime.now(UTC),
     )
-    return event_handler.Response(HTTPStatus.ACCEPTED, body="")
+    return EmptyAnswer(HTTPStatus.ACCEPTED, body="")
 
 
 @app.post("/auth/password-reset/confirm")
 @for_public
 @answers(None, UnauthenticatedError, status=HTTPStatus.NO_CONTENT)
-def confirm_reset(body: ResetConfirmation) -> event_handler.Response[str]:
+def confirm_reset(body: ResetConfirmation) -> EmptyAnswer[str]:
     """Set a new password with the one-time token of a mail. All sessions of the member end."""
     chosen = chosen_password(request_of(app), read_token(body.token), body.password)
     is_published = confirm_password_reset(platform_db, targets, chosen, now=datetime.now(UTC))
-    report_revocation(chosen.organization_id, is_published=is_published)
-    return event_handler.Response(HTTPStatus.NO_CONTENT, body="")
+    report_publication(chosen.organization_id, is_published=is_published)
+    return EmptyAnswer(HTTPStatus.NO_CONTENT, body="")
 
 
 def read_token(text: SecretStr) -> OpaqueToken:

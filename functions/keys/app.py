@@ -31,12 +31,12 @@ from tenancy.gateway.documents.keys import (
     new_platform_key_document,
     platform_key_document,
     replaced_document,
-    report_unpublished,
 )
 from tenancy.gateway.documents.own_organization import OwnOrganizationAnswer, own_organization_document
 from tenancy.gateway.idempotency import IdempotencyKey
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import Cursor, Id, WholeNumber
+from tenancy.gateway.publications import report_publication
 from tenancy.gateway.resolver import api, operator_of, request_of, tenant_of
 from tenancy.gateway.rights import for_operators, for_tenants
 from tenancy.gateway.trail import actor_of
@@ -116,7 +116,7 @@ def delete(app_id: Id) -> Response[str]:
     """Delete an app and revoke its keys."""
     tenant, now = tenant_of(app), datetime.now(UTC)
     is_published = delete_app(platform_db, targets, tenant, app_id, actor_of(request_of(app), tenant), now=now)
-    report_unpublished(tenant.organization_id, is_published=is_published)
+    report_publication(tenant.organization_id, is_published=is_published)
     return Response(HTTPStatus.NO_CONTENT, body="")
 
 
@@ -164,7 +164,7 @@ def rotate(
         idempotency_key=idempotency_key,
         now=now,
     )
-    report_unpublished(tenant.organization_id, is_published=rotated.is_published)
+    report_publication(tenant.organization_id, is_published=rotated.is_published)
     rotation = rotated.result
     return {**new_key_document(rotation.new), **replaced_document(rotation)}, HTTPStatus.CREATED
 
@@ -177,7 +177,7 @@ def revoke(key_id: Id) -> Response[str]:
     tenant, now = tenant_of(app), datetime.now(UTC)
     organization_id = tenant.organization_id
     is_published = revoke_key(platform_db, targets, organization_id, key_id, actor_of(request_of(app), tenant), now=now)
-    report_unpublished(organization_id, is_published=is_published)
+    report_publication(organization_id, is_published=is_published)
     return Response(HTTPStatus.NO_CONTENT, body="")
 
 
@@ -212,7 +212,7 @@ def revoke_key_of_one(organization_id: Id, key_id: Id) -> Response[str]:
     """Revoke a key of one organization for the operator."""
     actor = actor_of(request_of(app), operator_of(app))
     is_published = revoke_key(platform_db, targets, organization_id, key_id, actor, now=datetime.now(UTC))
-    report_unpublished(organization_id, is_published=is_published)
+    report_publication(organization_id, is_published=is_published)
     return Response(HTTPStatus.NO_CONTENT, body="")
 
 

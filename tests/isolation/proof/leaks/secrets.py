@@ -45,7 +45,7 @@ def secrets_in_places(places: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """Yield *text*, and what its hexadecimal digits and its Base64 stand for."""
+    """Yield *text*, and the texts that are encoded in it as hexadecimal digits or Base64."""
     yield text
     for digits in HEXADECIMAL.findall(text):
         yield bytes.fromhex(digits).decode("latin-1")

@@ -5,12 +5,10 @@ Only the answer to the request that creates a key shows its text.
 
 from datetime import datetime
 from typing import Annotated, Any, TypedDict
-from uuid import UUID
 
 from pydantic import WithJsonSchema
 
 from tenancy.gateway.answer_types import Time, Uuid
-from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
 from tenancy.gateway.times import format_optional_time, format_time
 from tenancy.rules.api_keys import KeyType
 from tenancy.rules.durations import PLATFORM_KEY_ROTATION
@@ -100,12 +98,6 @@ def new_platform_key_document(new: NewKey) -> dict[str, Any]:
 def replaced_document(rotation: Rotation) -> dict[str, Any]:
     """Return the member `replaces`, which only the new key of a rotation has."""
     return {"replaces": {"id": str(rotation.old_id), "ends_at": format_time(rotation.old_ends_at)}}
-
-
-def report_unpublished(organization_id: UUID, *, is_published: bool) -> None:
-    """Count a metric if the state of a changed key is not in Redis yet."""
-    if not is_published:
-        count(STANDING_NOT_PUBLISHED, {"organization_id": str(organization_id)})
 
 
 def _with_app(key: ManagedKey, *, rotate_by: datetime | None, now: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from tenancy.gateway.answer_types import Uuid
 from tenancy.gateway.documents.sessions import Password
-from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
+from tenancy.gateway.publications import report_publication
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.permissions import ROLES
 from tenancy.rules.sessions import SessionMember
@@ -91,11 +91,5 @@ def changed_document(changed: ChangedMember) -> dict[str, Any]:
 
     Count a metric if the revoked tokens are not in Redis yet.
     """
-    report_revocation(changed.member.organization_id, is_published=changed.is_published)
+    report_publication(changed.member.organization_id, is_published=changed.is_published)
     return me_document(changed.member)
-
-
-def report_revocation(organization_id: UUID, *, is_published: bool) -> None:
-    """Count a metric if revoked access tokens are not in Redis yet."""
-    if not is_published:
-        count(STANDING_NOT_PUBLISHED, {"organization_id": str(organization_id)})

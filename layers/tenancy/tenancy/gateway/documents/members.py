@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from tenancy.gateway.answer_types import Time, Uuid
-from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
+from tenancy.gateway.publications import report_publication
 from tenancy.gateway.times import format_time
 from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.people.member import PRESENT, MembershipChange, MemberStatus, Role, StoredMember
@@ -89,6 +89,5 @@ def member_document(member: StoredMember) -> dict[str, Any]:
 
 def report_unpublished_member(changed: ChangedMembership, organization_id: UUID) -> StoredMember:
     """Return the changed member. Count a metric if its new epoch is not in Redis yet."""
-    if not changed.is_published:
-        count(STANDING_NOT_PUBLISHED, {"organization_id": str(organization_id)})
+    report_publication(organization_id, is_published=changed.is_published)
     return changed.member

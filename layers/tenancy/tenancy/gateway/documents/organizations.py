@@ -7,7 +7,7 @@ from pydantic import WithJsonSchema
 
 from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.documents.own_organization import EntitlementsAnswer
-from tenancy.gateway.metrics import STANDING_NOT_PUBLISHED, count
+from tenancy.gateway.publications import report_publication
 from tenancy.gateway.times import format_time
 from tenancy.rules.entitlements import BOUNDS, FLAG_NAMES, UNLIMITED_OVERRIDE
 from tenancy.rules.organization import Organization, OrganizationStatus
@@ -67,6 +67,5 @@ def organization_document(organization: Organization) -> dict[str, Any]:
 
 def report_unpublished(changed: ChangedOrganization) -> Organization:
     """Return the changed organization. Count a metric if its standing is not in Redis yet."""
-    if not changed.is_published:
-        count(STANDING_NOT_PUBLISHED, {"organization_id": str(changed.organization.id)})
+    report_publication(changed.organization.id, is_published=changed.is_published)
     return changed.organization
