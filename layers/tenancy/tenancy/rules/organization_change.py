@@ -25,6 +25,7 @@ from tenancy.rules.entitlements import (
     change_overrides,
 )
 from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus
+from tenancy.rules.partial_change import PartialChange
 from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.rules.tiers import Tier
 
@@ -124,21 +125,11 @@ def _parse_override(name: str, value: object) -> OverrideValue:
     return value
 
 
-def _document_change(schema: dict[str, Any]) -> None:
-    """Take null out of the JSON schema of `OrganizationChange`. Its validator refuses null."""
-    for name, field in schema["properties"].items():
-        [value] = [each for each in field["anyOf"] if each != {"type": "null"}]
-        schema["properties"][name] = value
-    schema["minProperties"] = 1
-
-
-class OrganizationChange(BaseModel):
+class OrganizationChange(PartialChange):
     """A new name, tier or status, new overrides, or several of them.
 
     A field that is None does not change.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_document_change)
 
     name: (
         Annotated[
@@ -151,19 +142,6 @@ class OrganizationChange(BaseModel):
     tier: Tier | None = None
     status: Settable | None = None
     overrides: OverrideChanges | None = None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _is_something(cls, value: object) -> object:
-        if value is None:
-            raise ValueError("A null is not allowed. Omit members that do not change.")
-        return value
-
-    @model_validator(mode="after")
-    def _changes_something(self) -> "OrganizationChange":
-        if not self.model_fields_set:
-            raise ValueError("Expected at least one of name, tier, status and overrides.")
-        return self
 
     @property
     def changes_entitlements(self) -> bool:

@@ -3,11 +3,12 @@
 from functools import partial
 from typing import Annotated, Any, TypedDict
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.times import format_time
 from tenancy.rules.apps import PLATFORM_MAX_CHARACTERS, App
+from tenancy.rules.partial_change import PartialChange
 from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_line, parse_name
 
 AppName = Annotated[
@@ -29,34 +30,11 @@ class NewApp(BaseModel):
     platform: Platform
 
 
-def _document_change(schema: dict[str, Any]) -> None:
-    """Take null out of the JSON schema of `AppChange`. Its validator refuses null."""
-    for name, field in schema["properties"].items():
-        [value] = [each for each in field["anyOf"] if each != {"type": "null"}]
-        schema["properties"][name] = value
-    schema["minProperties"] = 1
-
-
-class AppChange(BaseModel):
+class AppChange(PartialChange):
     """The body of PATCH /v1/apps/{app_id}. A field that is None does not change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_document_change)
 
     name: AppName | None = None
     platform: Platform | None = None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _is_something(cls, value: object) -> object:
-        if value is None:
-            raise ValueError("A null is not allowed. Omit members that do not change.")
-        return value
-
-    @model_validator(mode="after")
-    def _changes_something(self) -> "AppChange":
-        if not self.model_fields_set:
-            raise ValueError("Expected at least one of name and platform.")
-        return self
 
 
 class OwnAppAnswer(TypedDict):

@@ -3,12 +3,13 @@
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tenancy.gateway.answer_types import Uuid
 from tenancy.gateway.documents.sessions import Password
 from tenancy.gateway.publications import report_publication
 from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.partial_change import PartialChange
 from tenancy.rules.permissions import ROLES
 from tenancy.rules.sessions import SessionMember
 from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
@@ -16,25 +17,24 @@ from tenancy.rules.tiers import Tier
 from tenancy.use_cases.sessions.me import ChangedMember, NewPassword, OwnChange
 
 
-class MemberChange(BaseModel):
+class MemberChange(PartialChange):
     """The body of PATCH /v1/me. A new password needs the current one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Annotated[
-        str | None,
-        AfterValidator(lambda name: None if name is None else parse_name(name)),
-        Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS}),
-    ] = None
+    name: (
+        Annotated[
+            str,
+            AfterValidator(parse_name),
+            Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS}),
+        ]
+        | None
+    ) = None
     password: Password | None = None
     current_password: Password | None = None
 
     @model_validator(mode="after")
-    def _changes_something(self) -> "MemberChange":
+    def _has_both_passwords(self) -> "MemberChange":
         if (self.password is None) != (self.current_password is None):
             raise ValueError("Expected both password and current_password, or neither.")
-        if self.name is None and self.password is None:
-            raise ValueError("Expected name, or password with current_password.")
         return self
 
     def apply_in(self, session_id: UUID | None) -> OwnChange:

@@ -3,11 +3,12 @@
 from typing import Annotated, Any, Final, TypedDict
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.publications import report_publication
 from tenancy.gateway.times import format_time
+from tenancy.rules.partial_change import PartialChange
 from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.people.member import PRESENT, MembershipChange, MemberStatus, Role, StoredMember
 from tenancy.use_cases.people.change_member import ChangedMembership
@@ -45,19 +46,11 @@ class NewMember(BaseModel):
         return Invitation(email=self.email, role=self.role)
 
 
-class MemberPatch(BaseModel):
+class MemberPatch(PartialChange):
     """The body of PATCH /v1/users/{user_id}: a role, a status or both."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"minProperties": 1})
 
     role: Role | None = None
     status: SettableStatus | None = None
-
-    @model_validator(mode="after")
-    def _changes_something(self) -> "MemberPatch":
-        if self.role is None and self.status is None:
-            raise ValueError("Give at least one of `role` and `status`.")
-        return self
 
     def change(self) -> MembershipChange:
         """Return the change of the member."""
