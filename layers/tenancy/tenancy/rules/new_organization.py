@@ -2,12 +2,11 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
+from tenancy.rules.body_members import Address, Name
 from tenancy.rules.organization import SUBDOMAIN_MAX_CHARACTERS, is_subdomain
 from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
-from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
-from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.rules.tiers import Tier
 
 # The form that the OpenAPI document shows. `is_subdomain` refuses more.
@@ -23,17 +22,11 @@ class NewOrganization(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[
-        str, AfterValidator(parse_name), Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS})
-    ]
+    name: Name
     subdomain: Annotated[
         str, Field(json_schema_extra={"pattern": SUBDOMAIN_FORM, "maxLength": SUBDOMAIN_MAX_CHARACTERS})
     ]
-    admin_email: Annotated[
-        str,
-        Field(max_length=EMAIL_MAX_CHARACTERS, json_schema_extra={"format": "email"}),
-        AfterValidator(parse_address),
-    ]
+    admin_email: Address
     # The last field: its validator compares it with the fields above.
     admin_password: Annotated[SecretStr, Field(min_length=PASSWORD_MIN_CHARACTERS, max_length=PASSWORD_MAX_CHARACTERS)]
     tier: Tier = Tier.STARTER

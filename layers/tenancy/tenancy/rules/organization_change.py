@@ -8,7 +8,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Field,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -16,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from tenancy.rules.body_members import Name
 from tenancy.rules.entitlements import (
     BOUNDS,
     FLAG_NAMES,
@@ -26,7 +26,6 @@ from tenancy.rules.entitlements import (
 )
 from tenancy.rules.organization import CHANGEABLE, Organization, OrganizationStatus
 from tenancy.rules.partial_change import PartialChange
-from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.rules.tiers import Tier
 
 # Not a `type` statement: pydantic would add its schema to that of the model, beside the validator.
@@ -131,14 +130,7 @@ class OrganizationChange(PartialChange):
     A field that is None does not change.
     """
 
-    name: (
-        Annotated[
-            str,
-            AfterValidator(parse_name),
-            Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS}),
-        ]
-        | None
-    ) = None
+    name: Name | None = None
     tier: Tier | None = None
     status: Settable | None = None
     overrides: OverrideChanges | None = None

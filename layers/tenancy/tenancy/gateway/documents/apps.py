@@ -8,12 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.times import format_time
 from tenancy.rules.apps import PLATFORM_MAX_CHARACTERS, App
+from tenancy.rules.body_members import Name
 from tenancy.rules.partial_change import PartialChange
-from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_line, parse_name
+from tenancy.rules.texts import parse_line
 
-AppName = Annotated[
-    str, AfterValidator(parse_name), Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS})
-]
 Platform = Annotated[
     str,
     AfterValidator(partial(parse_line, max_characters=PLATFORM_MAX_CHARACTERS)),
@@ -26,14 +24,14 @@ class NewApp(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: AppName
+    name: Name
     platform: Platform
 
 
 class AppChange(PartialChange):
     """The body of PATCH /v1/apps/{app_id}. A field that is None does not change."""
 
-    name: AppName | None = None
+    name: Name | None = None
     platform: Platform | None = None
 
 

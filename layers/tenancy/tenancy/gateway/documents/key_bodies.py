@@ -7,10 +7,10 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, WithJsonSchema, model_validator
 
 from tenancy.gateway.parameters import Id
+from tenancy.rules.body_members import Name
 from tenancy.rules.durations import MAX_OVERLAP_SECONDS
 from tenancy.rules.managed_keys import MAX_ROTATION_DAYS, MIN_ROTATION_DAYS, KeyKind
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
-from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.rules.unix_time import milliseconds_of, time_of
 from tenancy.use_cases.keys.create_key import WantedKey
 
@@ -56,9 +56,6 @@ def check_scope(text: str) -> str:
     return text
 
 
-KeyName = Annotated[
-    str, AfterValidator(parse_name), Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS})
-]
 End = Annotated[
     str,
     Field(max_length=END_MAX_CHARACTERS),
@@ -74,7 +71,7 @@ class NewKeyBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: KeyKind
-    name: KeyName
+    name: Name
     app_id: Id | None = None
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(PERMISSIONS))] | None = None
     expires_at: End | None = None
@@ -103,7 +100,7 @@ class NewPlatformKeyBody(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: KeyName
+    name: Name
     expires_at: End | None = None
 
     def end(self) -> datetime | None:

@@ -2,15 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from tenancy.errors import UnauthenticatedError
-from tenancy.gateway.documents.sessions import ORGANIZATION_MAX_CHARACTERS, Password
+from tenancy.gateway.documents.sessions import Password
 from tenancy.gateway.http import Request
+from tenancy.rules.body_members import Address, Name, OrganizationText
 from tenancy.rules.opaque_tokens import OPAQUE_TOKEN_CHARACTERS, OpaqueToken, TokenType, find_token
-from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
-from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword
 
 TokenText = Annotated[SecretStr, Field(max_length=OPAQUE_TOKEN_CHARACTERS)]
@@ -32,11 +31,7 @@ class Acceptance(BaseModel):
 
     token: TokenText
     password: Password
-    name: Annotated[
-        str | None,
-        AfterValidator(lambda name: None if name is None else parse_name(name)),
-        Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS}),
-    ] = None
+    name: Name | None = None
 
 
 class ResetRequest(BaseModel):
@@ -44,15 +39,8 @@ class ResetRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    email: Annotated[
-        str,
-        Field(max_length=EMAIL_MAX_CHARACTERS, json_schema_extra={"format": "email"}),
-        AfterValidator(parse_address),
-    ]
-    organization: Annotated[
-        str | None,
-        Field(max_length=ORGANIZATION_MAX_CHARACTERS, description="Subdomain or id of the organization."),
-    ] = None
+    email: Address
+    organization: OrganizationText | None = None
 
 
 def parse_token(text: SecretStr) -> OpaqueToken:

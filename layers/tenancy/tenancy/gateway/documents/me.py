@@ -1,18 +1,18 @@
 """Documents of the member that calls."""
 
-from typing import Annotated, Any, TypedDict
+from typing import Any, TypedDict
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import model_validator
 
 from tenancy.gateway.answer_types import Uuid
 from tenancy.gateway.documents.sessions import Password
 from tenancy.gateway.publications import report_publication
+from tenancy.rules.body_members import Name
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.partial_change import PartialChange
 from tenancy.rules.permissions import ROLES
 from tenancy.rules.sessions import SessionMember
-from tenancy.rules.texts import NAME_MAX_CHARACTERS, parse_name
 from tenancy.rules.tiers import Tier
 from tenancy.use_cases.sessions.me import ChangedMember, NewPassword, OwnChange
 
@@ -20,14 +20,7 @@ from tenancy.use_cases.sessions.me import ChangedMember, NewPassword, OwnChange
 class MemberChange(PartialChange):
     """The body of PATCH /v1/me. A new password needs the current one."""
 
-    name: (
-        Annotated[
-            str,
-            AfterValidator(parse_name),
-            Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX_CHARACTERS}),
-        ]
-        | None
-    ) = None
+    name: Name | None = None
     password: Password | None = None
     current_password: Password | None = None
 

@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Final, TypedDict
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 
 from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.publications import report_publication
 from tenancy.gateway.times import format_time
+from tenancy.rules.body_members import Address
 from tenancy.rules.partial_change import PartialChange
-from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.people.member import PRESENT, MembershipChange, MemberStatus, Role, StoredMember
 from tenancy.use_cases.people.change_member import ChangedMembership
 from tenancy.use_cases.people.invite_member import Invitation
@@ -34,11 +34,7 @@ class NewMember(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    email: Annotated[
-        str,
-        Field(max_length=EMAIL_MAX_CHARACTERS, json_schema_extra={"format": "email"}),
-        AfterValidator(parse_address),
-    ]
+    email: Address
     role: Role
 
     def invitation(self) -> Invitation:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 from tenancy.errors import BODY, FieldError, InvalidError
 from tenancy.gateway.http import Request
 from tenancy.gateway.session_cookie import find_cookie, is_of_console, put_cookie, require_own_origin
+from tenancy.rules.body_members import OrganizationText
 from tenancy.rules.durations import ACCESS_TOKEN_LIFE
 from tenancy.rules.members import MISSING_TEXT
 from tenancy.rules.opaque_tokens import OPAQUE_TOKEN_CHARACTERS, TokenType
@@ -15,7 +16,6 @@ from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS
 from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.sessions import SessionTokens
 
-ORGANIZATION_MAX_CHARACTERS: Final = 63  # of a subdomain, longer than an id
 TOKEN_LOCATION: Final = f"{BODY}/refresh_token"
 TOKEN_IN_COOKIE: Final = "With X-Console the refresh token is in the cookie. Leave this member out."  # noqa: S105
 NO_STORE: Final = "no-store"
@@ -30,10 +30,7 @@ class LogInBody(BaseModel):
 
     email: Annotated[str, Field(min_length=1, max_length=EMAIL_MAX_CHARACTERS)]
     password: Password
-    organization: Annotated[
-        str | None,
-        Field(max_length=ORGANIZATION_MAX_CHARACTERS, description="Subdomain or id of the organization."),
-    ] = None
+    organization: OrganizationText | None = None
 
     @property
     def address(self) -> str:
