@@ -10,7 +10,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,24 +23,16 @@ MIGRATIONS: Final = "layers/migrations/"
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[-._:/][A-Za-z0-9_]+)*|[:{][A-Za-z_{}:-]*:[A-Za-z_{}:-]*")
 LUA_NAME: Final = re.compile(r"'([A-Za-z][A-Za-z0-9_:]*)'")
 LOGICAL_ID: Final = re.compile(r"^  ([A-Z][A-Za-z0-9]+):", re.MULTILINE)
-# Their fields become members of JSON, or of a query, or columns.
-STORED_CLASSES: Final = ("BaseModel", "QueryMembers", "Struct", "NamedTuple")
+# The fields of their subclasses become members of JSON, or of a query, or columns.
+STORED_CLASSES: Final = frozenset({"BaseModel", "QueryMembers", "Struct", "NamedTuple"})
 
 type Names = dict[str, list[str]]
 
 
 def names_of(files: Mapping[str, str]) -> Names:
     """Return the names in *files* (texts by path): strings, stored fields, Lua names, ids and migrations."""
-    strings: set[str] = set()
-    fields: set[str] = set()
-    lua: set[str] = set()
-    for path, text in files.items():
-        if path.startswith(SOURCES) and path.endswith(".py"):
-            tree = ast.parse(text)
-            strings.update(_strings(tree))
-            fields.update(_stored_fields(tree))
-        elif path.endswith(".lua"):
-            lua.update(LUA_NAME.findall(text))
+    trees = [ast.parse(text) for path, text in files.items() if path.startswith(SOURCES) and path.endswith(".py")]
+    lua = {name for path, text in files.items() if path.endswith(".lua") for name in LUA_NAME.findall(text)}
     migrations = [
         f"{path} {hashlib.sha256(text.encode()).hexdigest()}"
         for path, text in files.items()
@@ -48,8 +40,8 @@ def names_of(files: Mapping[str, str]) -> Names:
     ]
     logical_ids = LOGICAL_ID.findall(files["template.yaml"])
     return {
-        "strings": sorted(strings),
-        "stored fields": sorted(fields),
+        "strings": sorted({text for tree in trees for text in _strings(tree)}),
+        "stored fields": sorted(set(_stored_fields(trees))),
         "Lua": sorted(lua),
         "logical ids": sorted(set(logical_ids)),
         "migrations": sorted(migrations),
@@ -92,12 +84,19 @@ def _annotation_of(node: ast.AST) -> Iterator[ast.AST]:
     return ast.walk(annotation) if isinstance(annotation, ast.AST) else iter(())
 
 
-def _stored_fields(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ClassDef):
-            continue
-        if any(ast.unparse(base).rpartition(".")[2] in STORED_CLASSES for base in node.bases):
-            yield from (ast.unparse(each.target) for each in node.body if isinstance(each, ast.AnnAssign))
+def _stored_fields(trees: Sequence[ast.Module]) -> Iterator[str]:
+    """Yield each field of the classes that descend from STORED_CLASSES, through any number of others."""
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    stored = STORED_CLASSES
+    while found := {each.name for each in classes if stored & _bases(each)} - stored:
+        stored |= found
+    for each in classes:
+        if each.name in stored:
+            yield from (ast.unparse(member.target) for member in each.body if isinstance(member, ast.AnnAssign))
+
+
+def _bases(each: ast.ClassDef) -> set[str]:
+    return {ast.unparse(base).rpartition(".")[2] for base in each.bases}
 
 
 def _git(*arguments: str) -> str:

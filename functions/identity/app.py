@@ -46,6 +46,7 @@ from tenancy.gateway.http import Request, Response
 from tenancy.gateway.metrics import LOG_INS_NOT_COUNTED, count
 from tenancy.gateway.publications import report_publication
 from tenancy.gateway.query import require_known_query
+from tenancy.gateway.refused_log_ins import counts_refused_log_ins
 from tenancy.gateway.resolver import api, named_by, request_of, tenant_of
 from tenancy.gateway.rights import for_members, for_public
 from tenancy.gateway.serve import serve
@@ -111,7 +112,9 @@ def get_tokens(body: LogInBody) -> dict[str, Any]:
         request_id=request.request_id,
         source_address=request.source_address,
     )
-    return tokens_document(request, log_in(platform_db, attempts, sign, asked, now=datetime.now(UTC)))
+    with counts_refused_log_ins():
+        tokens = log_in(platform_db, attempts, sign, asked, now=datetime.now(UTC))
+    return tokens_document(request, tokens)
 
 
 def find_organization(organization: str | None) -> UUID:

@@ -132,6 +132,19 @@ def test_repeated_failures_are_429(identity: Function, acme: Provisioned) -> Non
     assert MAX_FAILED_LOG_INS > 3
 
 
+def test_refused_log_ins_are_counted_by_their_code(
+    identity: Function, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+
+    for _ in range(4):
+        identity(log_in_request(acme, password=WRONG))
+    identity(log_in_request(acme, password=WRONG, x_organization_id=str(acme.organization.id)))
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "LogInsRefused" in line]
+    assert [line["cause"] for line in lines] == ["unauthenticated"] * 3 + ["too_many_attempts"] * 2
+
+
 @pytest.mark.usefixtures("secrets")
 def test_log_in_works_without_redis(
     start: Start, acme: Provisioned, put_secret: PutSecret, nowhere: str, capsys: pytest.CaptureFixture[str]

@@ -32,6 +32,7 @@ NOT_WATCHED = {
     "CounterDrift": "The roll-up has corrected the counter.",
     "CountersNotSettled": "Redis is unreachable, which AdmissionDegraded shows. The next roll-up settles.",
     "GatesClosedAgain": "The roll-up has placed the tombstones again.",
+    "LogInsRefused": "Wrong passwords are normal, and the lock stops an attack. The usual number differs by platform.",
     "RequestsNotKept": "Redis is unreachable, which AdmissionDegraded shows. The next sweep persists the counts.",
     "SegmentCallsRejected": "The sender has to be fixed. Samples are among its dead letters.",
     "StatisticsDrift": "Bills and quotas go by the rows. The log names the organization whose statistics differ.",

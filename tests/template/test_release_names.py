@@ -33,6 +33,7 @@ def test_names_of_the_release_before_are_kept() -> None:
     [
         ("strings", '"welcome_mail"', '"hello"'),
         ("stored fields", "    device_id: ", "    device: "),
+        ("stored fields", "    status: ", "    state: "),  # of a class that descends from BaseModel through ours
         ("Lua", "'epoch'", "'era'"),
         ("logical ids", "  EventsQueue:", "  Events:"),
     ],
