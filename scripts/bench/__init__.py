@@ -1,4 +1,4 @@
-"""The figures of docs/performance.md, one module each."""
+"""The benchmarks of docs/performance.md: servers, data and tables. The figures are in `figures`."""
 
 import sys
 from pathlib import Path

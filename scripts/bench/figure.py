@@ -1,19 +1,15 @@
-"""Measure two sides in turn, and show them and their ratio in a table."""
+"""Measure two sides in turn, and judge them by goals."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from statistics import median
-from textwrap import fill
-from typing import Final
+from typing import Final, Literal
 
-WIDTH: Final = 100
 MEASURE_SECONDS: Final = 0.3
 SMALLEST_MEASURE_SECONDS: Final = 0.001  # one block of calls
 ROUNDS: Final = 5
-LEAST_WHOLE: Final = 100
-LEAST_IN_THOUSANDS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +48,28 @@ class Effort:
         return spent / calls
 
 
+type Judged = Literal["ratio", "measured"]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A bound of the median ratio, or of the median of what is measured."""
+
+    direction: Literal["at least", "at most"]
+    bound: float
+    of: Judged
+
+
+def at_least(bound: float, *, of: Judged = "ratio") -> Goal:
+    """Return the goal that the median is *bound* or more."""
+    return Goal("at least", bound, of)
+
+
+def at_most(bound: float, *, of: Judged = "ratio") -> Goal:
+    """Return the goal that the median is *bound* or less."""
+    return Goal("at most", bound, of)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """One line of a table: the results of each round, measured and reference."""
@@ -59,11 +77,21 @@ class Comparison:
     what: str
     measured: Sequence[float]
     reference: Sequence[float]
+    goals: Sequence[Goal] = ()
 
     @property
     def ratios(self) -> Sequence[float]:
         """Return the ratio of each round, because a slow moment of the machine slows both sides."""
         return [one / other for one, other in zip(self.measured, self.reference, strict=True)]
+
+    def judged(self, goal: Goal) -> float:
+        """Return the median that *goal* bounds."""
+        return median(self.ratios if goal.of == "ratio" else self.measured)
+
+    def meets(self, goal: Goal) -> bool:
+        """Return whether the median is within *goal*."""
+        value = self.judged(goal)
+        return value >= goal.bound if goal.direction == "at least" else value <= goal.bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,39 +106,10 @@ class Figure:
     notes: Sequence[str] = ()
 
 
-def alternate(what: str, effort: Effort, measure: Callable[[], float], reference: Callable[[], float]) -> Comparison:
+def alternate(
+    what: str, effort: Effort, measure: Callable[[], float], reference: Callable[[], float], *goals: Goal
+) -> Comparison:
     """Measure both sides in turn, A B A B, once a round."""
     pairs = [(measure(), reference()) for _ in range(effort.rounds)]
-    return Comparison(what=what, measured=[one for one, _ in pairs], reference=[other for _, other in pairs])
-
-
-def show(figure: Figure) -> None:
-    """Print *figure* as a table of plain text."""
-    rounds = len(figure.comparisons[0].measured)
-    print(f"\n{figure.name}: {figure.unit}\n")
-    _explain("measured", figure.measured)
-    _explain("reference", figure.reference)
-    _explain("ratio", f"measured / reference of the same round; {rounds} rounds, median (least .. most)")
-    width = max(len(each.what) for each in figure.comparisons)
-    print(f"\n  {'':<{width}}  {'measured':<24}  {'reference':<24}  ratio")
-    for each in figure.comparisons:
-        measured, reference, ratios = map(_spread, (each.measured, each.reference, each.ratios))
-        print(f"  {each.what:<{width}}  {measured:<24}  {reference:<24}  {ratios}")
-    for note in figure.notes:
-        print()
-        print(fill(note, WIDTH, initial_indent="  ", subsequent_indent="  "))
-    print(flush=True)
-
-
-def _explain(word: str, text: str) -> None:
-    print(fill(f"{word + ':':<11}{text}", WIDTH, initial_indent="  ", subsequent_indent=" " * 13))
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{_number(median(values))} ({_number(min(values))} .. {_number(max(values))})"
-
-
-def _number(value: float) -> str:
-    if value >= LEAST_IN_THOUSANDS:
-        return f"{value / 1_000:,.0f}k"
-    return f"{value:,.0f}" if value >= LEAST_WHOLE else f"{value:.2g}"
+    measured, references = [one for one, _ in pairs], [other for _, other in pairs]
+    return Comparison(what=what, measured=measured, reference=references, goals=goals)

@@ -1,20 +1,16 @@
 """Every figure of the benchmarks runs at its smallest size on the stack of `make up`."""
 
-import pkgutil
+import json
 import re
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-import scripts.bench
-from scripts.bench.__main__ import NAMES
+from scripts.bench.figures import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = [module.name for module in pkgutil.iter_modules(scripts.bench.__path__) if module.name != "__main__"]
-FIGURES = [name for name in MODULES if hasattr(import_module(f"scripts.bench.{name}"), "measure")]
 RATIO = re.compile(r"\(\S+ \.\. \S+\) +\S+ \(\S+ \.\. \S+\)$", re.MULTILINE)
 
 
@@ -23,11 +19,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_make_bench_runs_every_figure() -> None:
-    assert sorted(NAMES) == sorted(FIGURES)
-
-
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_figure_runs_at_its_smallest_size(name: str) -> None:
     done = run(name, "--smallest")
 
@@ -41,3 +33,14 @@ def test_unknown_figure_is_refused() -> None:
 
     assert done.returncode == 2
     assert "there is no figure speed" in done.stderr
+
+
+def test_results_of_several_figures_are_written(tmp_path: Path) -> None:
+    results = tmp_path / "bench.json"
+
+    done = run("admission", "identity", "--smallest", f"--results={results}")
+
+    assert done.returncode == 0, done.stderr
+    document = json.loads(results.read_bytes())
+    assert [figure["name"] for figure in document["figures"]] == ["admission", "identity"]
+    assert document["is_smallest"]
