@@ -52,10 +52,10 @@ from tenancy.gateway.rights import for_members, for_public
 from tenancy.gateway.serve import serve
 from tenancy.gateway.session_cookie import is_of_console, remove_cookie, require_own_origin
 from tenancy.gateway.trail import actor_of
-from tenancy.rules.access_tokens import TokenHolder
-from tenancy.rules.opaque_tokens import OpaqueToken
+from tenancy.rules.access_tokens.sign import TokenHolder
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
-from tenancy.rules.sessions import SessionMember, SessionTokens
+from tenancy.rules.people.opaque_tokens import OpaqueToken
+from tenancy.rules.people.sessions import SessionMember, SessionTokens
 from tenancy.settings import Settings
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.people.accept_invitation import accept_invitation

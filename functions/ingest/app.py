@@ -22,9 +22,9 @@ from tenancy.gateway.mentions import list_mentions
 from tenancy.gateway.query import require_known_query
 from tenancy.gateway.rejected_calls import count_rejected_calls, counts_refused_batches
 from tenancy.gateway.serve import logger, serve
-from tenancy.rules.api_keys import find_key
 from tenancy.rules.events.batch import decode_body, parse_batch, split_cloud_events
 from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
+from tenancy.rules.keys.api_keys import find_key
 from tenancy.rules.tenant import Tenant
 from tenancy.settings import Settings
 from tenancy.use_cases.ingest.ingest_events import Ingest, IngestHooks, IngestRequest, Parse, Receipt

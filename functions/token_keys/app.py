@@ -9,7 +9,7 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger
 
 from tenancy.gateway.custom_resource import serve_custom_resource
-from tenancy.rules.token_keys import TokenKeys, TokenKeysError
+from tenancy.rules.access_tokens.token_keys import TokenKeys, TokenKeysError
 from tenancy.settings import Settings
 from tenancy.use_cases.keys.rotate_token_keys import rotate_token_keys, withdraw_token_key
 from tenancy.wiring import Wiring

@@ -14,9 +14,9 @@ from tenancy.rules.audit_chain import AuditEntry
 from tenancy.rules.cursors import Page
 from tenancy.rules.deletion import Certificate, Deletion, ErasureCount, certificate_text
 from tenancy.rules.durations import ACCESS_TOKEN_LIFE
-from tenancy.rules.opaque_tokens import TokenType
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.sessions import SessionMember
+from tenancy.rules.people.opaque_tokens import TokenType
+from tenancy.rules.people.sessions import SessionMember
 from tenancy.rules.tiers import Tier
 from tenancy.rules.traced_events import EventState, FoundEvent, Trace, TracedEvent, TracedId
 from tenancy.use_cases.deletion.read_certificate import Certificates

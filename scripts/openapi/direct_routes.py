@@ -33,11 +33,11 @@ from tenancy.errors import (
     UnsupportedMediaTypeError,
 )
 from tenancy.gateway.documents.cloud_events import BATCH_MODE, STRUCTURED_MODE
-from tenancy.rules.api_keys import KeyType
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.cloud_events import CloudEvent
 from tenancy.rules.events.event import Event
 from tenancy.rules.events.segment import BATCH_PATHS, TYPE_OF_PATH
+from tenancy.rules.keys.api_keys import KeyType
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.use_cases.ingest.ingest_events import Receipt
 

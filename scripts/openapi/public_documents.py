@@ -3,8 +3,8 @@
 from typing import Final
 
 from scripts.openapi.headers import TEXT
-from tenancy.rules.public_keys import MAX_KEYS
-from tenancy.rules.token_keys import MAX_PUBLIC_KEYS
+from tenancy.rules.access_tokens.public_keys import MAX_KEYS
+from tenancy.rules.access_tokens.token_keys import MAX_PUBLIC_KEYS
 
 OBJECT: Final = {"type": "object"}
 DOCUMENT: Final = {

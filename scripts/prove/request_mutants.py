@@ -113,7 +113,7 @@ MUTANTS: Final = (
     Mutant(
         name="a token can bring its own key",
         safeguard="credentials",
-        file=f"{CORE}/rules/tokens.py",
+        file=f"{CORE}/rules/access_tokens/verify.py",
         old="if not HEADER_MEMBERS.issuperset(members) or not isinstance(kid, str) or kid not in self.keys:",
         new="if not isinstance(kid, str) or kid not in self.keys:",
         caught_by=expected_tests.MALFORMED_CREDENTIALS,

@@ -81,7 +81,7 @@ MUTANTS: Final = (
     Mutant(
         name="a disabled member logs in",
         safeguard="log-in and sessions",
-        file=f"{CORE}/rules/sessions.py",
+        file=f"{CORE}/rules/people/sessions.py",
         old="return self.status == MEMBER_ACTIVE and ",
         new="return ",
         caught_by="tests/use_cases/test_log_in.py::test_member_that_may_not_log_in_is_refused",
@@ -89,7 +89,7 @@ MUTANTS: Final = (
     Mutant(
         name="a log-in of an unknown member computes no hash",
         safeguard="log-in and sessions",
-        file=f"{CORE}/rules/password_hashes.py",
+        file=f"{CORE}/rules/people/password_hashes.py",
         old="        HASHER.verify(password_hash or DUMMY_HASH, password)\n",
         new="        HASHER.verify(password_hash or '', password)\n",
         caught_by="tests/use_cases/test_log_in.py::test_every_refusal_does_the_same_work",

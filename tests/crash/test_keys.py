@@ -13,7 +13,7 @@ from tenancy.errors import NotFoundError
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.durations import MIN_OWN_OVERLAP, PUBLICATION_CLAIM_TIME
-from tenancy.rules.managed_keys import KeyKind, NewKey
+from tenancy.rules.keys.managed_keys import KeyKind, NewKey
 from tenancy.rules.tenant import CallerKind
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.encryptor import Encryptor

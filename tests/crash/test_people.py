@@ -9,7 +9,7 @@ import pytest
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.durations import OUTBOX_CLAIM_TIME, PUBLICATION_CLAIM_TIME
-from tenancy.rules.opaque_tokens import OpaqueToken
+from tenancy.rules.people.opaque_tokens import OpaqueToken
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.use_cases.organizations.provision import provision_organization

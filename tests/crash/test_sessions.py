@@ -7,7 +7,7 @@ import pytest
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.durations import OUTBOX_CLAIM_TIME, SUCCESSOR_RETENTION
-from tenancy.rules.opaque_tokens import OpaqueToken
+from tenancy.rules.people.opaque_tokens import OpaqueToken
 from tenancy.rules.tiers import Tier
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import textwrap
 
-from tenancy.rules.api_keys import KeyType, find_key
+from tenancy.rules.keys.api_keys import KeyType, find_key
 from tests.given import ROOT
 
 TEXT = (ROOT / "docs/smoke-test.md").read_text()

@@ -12,7 +12,7 @@ from moto.ses.models import ses_backends
 
 from scripts.stack import postgres
 from tenancy import wiring
-from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.stores.aws.secrets import (
     AUTHORIZER_DATABASE,
     CLICKHOUSE,

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.rules.tenant import Operator
 from tenancy.settings import OPTIONAL
 from tenancy.stores.aws.client import AwsClient

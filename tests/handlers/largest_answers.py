@@ -11,6 +11,8 @@ import msgspec
 
 from tenancy.gateway.documents.audit import PAGE_SIZES
 from tenancy.gateway.documents.usage import MAX_DAYS
+from tenancy.rules.access_tokens.public_keys import MAX_KEYS
+from tenancy.rules.access_tokens.token_keys import MAX_PUBLIC_KEYS, VerifyingKeys, generate_token_key
 from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import REASON_MAX_CHARACTERS
@@ -20,14 +22,12 @@ from tenancy.rules.events.currencies import CURRENCIES
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
-from tenancy.rules.opaque_tokens import TokenType, generate_token
+from tenancy.rules.people.opaque_tokens import TokenType, generate_token
 from tenancy.rules.permissions import PERMISSIONS
-from tenancy.rules.public_keys import MAX_KEYS
 from tenancy.rules.statistics import MAX_GROUPS
 from tenancy.rules.stored_events import EventOrder
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.rules.time_zones import UTC_ZONE
-from tenancy.rules.token_keys import MAX_PUBLIC_KEYS, VerifyingKeys, generate_token_key
 from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.aws.secrets import JWKS, TOKEN_PUBLIC_KEYS
 from tenancy.use_cases.organizations.provision import Provisioned

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tenancy.gateway.session_cookie import HOST_COOKIE
-from tenancy.rules.token_keys import TokenKeys, generate_token_key, rotate_keys
+from tenancy.rules.access_tokens.token_keys import TokenKeys, generate_token_key, rotate_keys
 from tenancy.stores.aws.secrets import TOKEN_PUBLIC_KEYS, TOKEN_SIGNING_KEYS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from tenancy.gateway.context import parse_context, to_context
-from tenancy.rules.api_keys import ApiKey
+from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.rules.tenant import Caller, Operator, Tenant
 from tests.given import ROOT, event
 from tests.handlers.functions import Function

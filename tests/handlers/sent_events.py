@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from tenancy.rules.api_keys import ApiKey
+from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.tenant import CallerKind, Tenant
 from tests.handlers.requests import (

@@ -9,12 +9,12 @@ import pytest
 from tenancy.errors import MAX_ERRORS
 from tenancy.gateway.answer_size import MAX_ANSWER_BYTES
 from tenancy.gateway.resolver import MAX_BODY_BYTES
+from tenancy.rules.access_tokens.public_keys import MAX_KEYS
+from tenancy.rules.access_tokens.token_keys import MAX_PUBLIC_KEYS
 from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.permissions import PERMISSIONS
-from tenancy.rules.public_keys import MAX_KEYS
-from tenancy.rules.token_keys import MAX_PUBLIC_KEYS
 from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.postgres.platform.deletions import MAX_LATER_CERTIFICATES
 from tenancy.use_cases.organizations.provision import Provisioned

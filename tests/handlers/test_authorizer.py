@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from scripts.stack import postgres
-from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.permissions import SECRET_KEY_PERMISSIONS
 from tenancy.rules.tenant import Operator, RateBucket, Tenant
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE

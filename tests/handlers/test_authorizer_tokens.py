@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from jwt.algorithms import ECAlgorithm
 
 from scripts.stack import postgres
-from tenancy.rules.access_tokens import TokenHolder
+from tenancy.rules.access_tokens.public_keys import KeySetError
+from tenancy.rules.access_tokens.sign import TokenHolder
 from tenancy.rules.durations import TOKEN_LEEWAY_SECONDS
 from tenancy.rules.permissions import PERMISSIONS, ROLES
-from tenancy.rules.public_keys import KeySetError
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, JWKS, TOKEN_SIGNING_KEYS, Secrets

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, CLICKHOUSE
 from tests.handlers.functions import PutSecret, Start
 from tests.handlers.requests import sample, to_authorizer

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tenancy.rules.api_keys import ApiKey
+from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, tenant_of
 from tests.handlers.functions import Function, Start

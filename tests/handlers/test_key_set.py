@@ -10,8 +10,8 @@ import jwt
 import pytest
 
 from tenancy.gateway.http import parse_request
-from tenancy.rules.access_tokens import TokenHolder
-from tenancy.rules.token_keys import TokenKeys, generate_token_key
+from tenancy.rules.access_tokens.sign import TokenHolder
+from tenancy.rules.access_tokens.token_keys import TokenKeys, generate_token_key
 from tenancy.stores.aws.secrets import JWKS, TOKEN_SIGNING_KEYS, Secrets
 from tenancy.use_cases.keys.rotate_token_keys import rotate_token_keys
 from tenancy.use_cases.keys.sign_tokens import TokenSigner

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
+from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.stores.aws.secrets import REDIS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, tenant_of

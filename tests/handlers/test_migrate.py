@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from scripts.stack import postgres
-from tenancy.rules.api_keys import KeyType, find_key
+from tenancy.rules.keys.api_keys import KeyType, find_key
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE, CLICKHOUSE, OWNER_DATABASE, PLATFORM_KEY
 from tenancy.stores.clickhouse.client import DatabaseError, connect
 from tenancy.stores.clickhouse.platform.migrations import ACCESS_REFUSALS

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.rules.api_keys import find_key
-from tenancy.rules.managed_keys import MAX_LIVE_KEYS
+from tenancy.rules.keys.api_keys import find_key
+from tenancy.rules.keys.managed_keys import MAX_LIVE_KEYS
 from tenancy.rules.permissions import EVENTS_WRITE, KEYS_WRITE, SECRET_KEY_PERMISSIONS, USAGE_READ
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of

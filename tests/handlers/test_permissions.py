@@ -16,7 +16,7 @@ from scripts.openapi.permissions import COLUMNS, FILE, HOLDERS, OPERATOR, YES, a
 from scripts.openapi.routes import DeployedRoute, find_resolver_route, list_routes
 from tenancy.errors import Refusal
 from tenancy.gateway.rights import right_of
-from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.rules.permissions import PERMISSIONS, ROLES
 from tenancy.rules.tenant import Caller, CallerKind, RateBucket, Tenant
 from tenancy.use_cases.organizations.provision import Provisioned

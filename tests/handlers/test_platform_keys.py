@@ -11,7 +11,7 @@ import pytest
 
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.durations import PLATFORM_KEY_ROTATION
-from tenancy.rules.managed_keys import MAX_LIVE_PLATFORM_KEYS
+from tenancy.rules.keys.managed_keys import MAX_LIVE_PLATFORM_KEYS
 from tenancy.rules.tenant import Operator
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of

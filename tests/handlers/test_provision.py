@@ -10,7 +10,7 @@ import boto3
 import psycopg
 import pytest
 
-from tenancy.rules.api_keys import KeyType, find_key
+from tenancy.rules.keys.api_keys import KeyType, find_key
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.permissions import EVENTS_WRITE, SECRET_KEY_PERMISSIONS
 from tenancy.rules.tenant import Tenant

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tenancy.rules.api_keys import KeyType, generate_key
 from tenancy.rules.events.batch import MAX_BATCH_BYTES
 from tenancy.rules.events.frames import decode_lines
 from tenancy.rules.events.row import MAX_EVENT_BYTES
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.use_cases.ingest.sample_rejected import MAX_CALLS_PER_SAMPLE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases

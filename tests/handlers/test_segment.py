@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.stores.aws.secrets import AUTHORIZER_DATABASE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount

@@ -6,8 +6,8 @@ import pytest
 
 from tenancy.errors import CredentialFault
 from tenancy.gateway.documents.segment import EXPECTED_KEY
-from tenancy.rules.api_keys import KeyType, generate_key
 from tenancy.rules.audit_record import PLATFORM_LOG
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import AwsAccount, Databases
 from tests.handlers.clock import StoppedClock

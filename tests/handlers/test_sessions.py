@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.rules.log_in_attempts import MAX_FAILED_LOG_INS
-from tenancy.rules.opaque_tokens import TokenType, generate_token
+from tenancy.rules.people.log_in_attempts import MAX_FAILED_LOG_INS
+from tenancy.rules.people.opaque_tokens import TokenType, generate_token
 from tenancy.stores.aws.secrets import REDIS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.sessions.log_in import LOG_IN_REFUSED

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tenancy.rules.access_tokens.token_keys import TokenKeysError
 from tenancy.rules.durations import TOKEN_KEY_PERIOD, TOKEN_KEYS_CACHE_SECONDS, WRITE_KEY_CACHE_TIME
-from tenancy.rules.token_keys import TokenKeysError
 from tenancy.stores.aws.secrets import TOKEN_SIGNING_KEYS, Secrets
 from tests.given import AwsAccount
 from tests.handlers.clock import StoppedClock

@@ -16,7 +16,7 @@ import pytest
 
 from scripts.stack import postgres, processes
 from scripts.stack.settings import StackSettings
-from tenancy.rules.api_keys import ApiKey
+from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.lookups import (
     find_key_holder,

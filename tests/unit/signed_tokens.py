@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from tenancy.errors import ANY_CREDENTIAL_FAULT, UnauthenticatedError
-from tenancy.rules.tokens import KeySet
+from tenancy.rules.access_tokens.verify import KeySet
 
 ISSUER = "https://api.attribution.example"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -7,12 +7,12 @@ import jwt
 import msgspec
 import pytest
 
-from tenancy.rules.access_tokens import TokenHolder, sign_access_token
+from tenancy.rules.access_tokens.sign import TokenHolder, sign_access_token
+from tenancy.rules.access_tokens.token_keys import generate_token_key
+from tenancy.rules.access_tokens.verify import KeySet
 from tenancy.rules.credentials import MAX_CREDENTIAL_CHARACTERS
 from tenancy.rules.durations import TOKEN_LEEWAY_SECONDS
 from tenancy.rules.permissions import ROLES
-from tenancy.rules.token_keys import generate_token_key
-from tenancy.rules.tokens import KeySet
 from tests.unit.signed_tokens import ISSUER, NOW, refused
 
 KEY, OTHER_KEY = generate_token_key(), generate_token_key()

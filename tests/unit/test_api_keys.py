@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rules.api_keys import ALPHABET, ApiKey, KeyType, find_key, generate_key
+from tenancy.rules.keys.api_keys import ALPHABET, ApiKey, KeyType, find_key, generate_key
 
 KEYS = [generate_key(key_type) for key_type in KeyType]
 LETTERS = set(ALPHABET)

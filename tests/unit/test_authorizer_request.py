@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenancy.gateway.authorizer_request import parse_authorizer_request
-from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.settings import VARIABLES
 from tests.free_ports import free_port
 from tests.handlers.functions import Function, running

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tenancy.errors import TenantMismatchError
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import MAX_EVENT_BYTES, EventRow, InvalidEventError
-from tenancy.rules.members import MAX_MEMBER_ERRORS
+from tenancy.rules.json_members import MAX_MEMBER_ERRORS
 from tests.unit.single_events import ACME, EVENT, GLOBEX, RECEPTION, fault, parse, raw, refusal, without
 
 REQUIRED = ("event_type", "event_name", "device_id", "platform", "event_timestamp")

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import CredentialFault, UnauthenticatedError
-from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.credentials import MAX_CREDENTIAL_CHARACTERS, Jwt, find_basic_key, is_jwt, parse_authorization
+from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 
 WRITE, SECRET, PLATFORM = (generate_key(key_type) for key_type in (KeyType.WRITE, KeyType.SECRET, KeyType.PLATFORM))
 HEAD = base64.urlsafe_b64encode(b'{"alg":"ES256","kid":"k"}').decode().rstrip("=")

@@ -6,7 +6,7 @@ from uuid import UUID
 import jwt
 from jwt.algorithms import ECAlgorithm
 
-from tenancy.rules.tokens import KeySet
+from tenancy.rules.access_tokens.verify import KeySet
 from tests.unit.signed_tokens import (
     CLAIMS,
     HEADER,

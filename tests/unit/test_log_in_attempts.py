@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rules.log_in_attempts import LOG_IN_DELAYS, MAX_FAILED_LOG_INS, attempts_field, network_of
-from tenancy.rules.password_hashes import DUMMY_HASH, HASHER, is_password_of
+from tenancy.rules.people.log_in_attempts import LOG_IN_DELAYS, MAX_FAILED_LOG_INS, attempts_field, network_of
+from tenancy.rules.people.password_hashes import DUMMY_HASH, HASHER, is_password_of
 
 EMAIL = "admin@acme.example"
 

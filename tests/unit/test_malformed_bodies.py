@@ -10,7 +10,7 @@ from tenancy.gateway.bodies import parse_json
 from tenancy.gateway.field_errors import NO_BODY_TEXT, list_field_errors
 from tenancy.rules.events.batch import decode_body, parse_batch, parse_segment_text
 from tenancy.rules.json_faults import DEPTH_TEXT, EMPTY_TEXT, GZIP_TEXT, NO_JSON_TEXT, NOT_UTF8_TEXT, NUMBER_TEXT
-from tenancy.rules.members import MISSING_TEXT
+from tenancy.rules.json_members import MISSING_TEXT
 
 READ_LEVELS = 9_900
 REFUSED_LEVELS = 10_000

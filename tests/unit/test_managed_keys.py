@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from tenancy.errors import ConflictError, ForbiddenError
-from tenancy.rules.api_keys import KeyType, generate_key
-from tenancy.rules.managed_keys import (
+from tenancy.rules.keys.api_keys import KeyType, generate_key
+from tenancy.rules.keys.managed_keys import (
     KeyKind,
     KeyLife,
     KeyStatus,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rules.api_keys import ALPHABET
 from tenancy.rules.credentials import redact_text
-from tenancy.rules.opaque_tokens import (
+from tenancy.rules.keys.api_keys import ALPHABET
+from tenancy.rules.people.opaque_tokens import (
     OPAQUE_TOKEN_CHARACTERS,
     OpaqueToken,
     TokenType,

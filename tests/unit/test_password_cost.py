@@ -9,8 +9,8 @@ from random import Random
 import pytest
 from pydantic_core import PydanticCustomError
 
-from tenancy.rules.password_hashes import HASHER
-from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS, SCORED_CHARACTERS, parse_password
+from tenancy.rules.people.password_hashes import HASHER
+from tenancy.rules.people.passwords import PASSWORD_MAX_CHARACTERS, SCORED_CHARACTERS, parse_password
 
 MOST_HASHES = 5
 # Digits and signs that stand for letters in zxcvbn. Each one with two meanings doubles the work.

@@ -7,7 +7,7 @@ import pytest
 
 from tenancy.gateway.http import parse_request
 from tenancy.gateway.serve import serve
-from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 
 KEYS = {key_type: generate_key(key_type).text for key_type in KeyType}
 TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"

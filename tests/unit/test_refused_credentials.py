@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 
 from tenancy.errors import Refusal, UnauthenticatedError, UnavailableError
-from tenancy.rules.api_keys import KeyType, generate_key
-from tenancy.rules.tokens import KeySet, TokenClaims
+from tenancy.rules.access_tokens.verify import KeySet, TokenClaims
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import JWKS, Secrets
 from tenancy.stores.postgres.client import Database

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from tenancy.rules.access_tokens.public_keys import MAX_KEYS, ROCA_GENERATOR, ROCA_PRIMES, SMALL_PRIMES, KeySetError
+from tenancy.rules.access_tokens.verify import KeySet
 from tenancy.rules.credentials import ALGORITHMS
-from tenancy.rules.public_keys import MAX_KEYS, ROCA_GENERATOR, ROCA_PRIMES, SMALL_PRIMES, KeySetError
-from tenancy.rules.tokens import KeySet
 from tests.unit.signed_tokens import CLAIMS, HEADER, ISSUER, NEW, NEW_JWK, OLD, OLD_JWK, encode, refused, token
 
 PRIVATE_EC = ECAlgorithm.to_jwk(NEW, as_dict=True)

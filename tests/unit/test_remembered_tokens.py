@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tenancy.rules.tokens import KEPT_TOKENS, KeySet
+from tenancy.rules.access_tokens.verify import KEPT_TOKENS, KeySet
 from tests.unit.signed_tokens import (
     CLAIMS,
     HEADER,

@@ -9,15 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rules.durations import (
-    ACCESS_TOKEN_LIFE,
-    SECRET_CACHE_SECONDS,
-    TOKEN_KEY_PERIOD,
-    TOKEN_KEY_PUBLICATION_TIME,
-    TOKEN_KEY_REMOVAL_DELAY,
-    TOKEN_LEEWAY_SECONDS,
-)
-from tenancy.rules.token_keys import (
+from tenancy.rules.access_tokens.token_keys import (
     MAX_PUBLIC_KEYS,
     MAX_WITHDRAWN,
     PrivateTokenKey,
@@ -28,6 +20,14 @@ from tenancy.rules.token_keys import (
     generate_token_key,
     rotate_keys,
     withdraw_key,
+)
+from tenancy.rules.durations import (
+    ACCESS_TOKEN_LIFE,
+    SECRET_CACHE_SECONDS,
+    TOKEN_KEY_PERIOD,
+    TOKEN_KEY_PUBLICATION_TIME,
+    TOKEN_KEY_REMOVAL_DELAY,
+    TOKEN_LEEWAY_SECONDS,
 )
 from tests.unit.signed_tokens import encode
 

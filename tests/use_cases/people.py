@@ -9,8 +9,8 @@ from uuid import UUID
 from moto.ses.models import ses_backends
 
 from tenancy.rules.audit_record import Actor
-from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, find_token
 from tenancy.rules.people.member import Role, StoredMember
+from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, find_token
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import AdmittedTenant, CallerKind
 from tenancy.stores.aws.encryptor import Encryptor

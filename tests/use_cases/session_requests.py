@@ -8,8 +8,8 @@ from uuid import UUID
 import psycopg
 
 from tenancy.rules.audit_record import Actor
-from tenancy.rules.opaque_tokens import OpaqueToken
-from tenancy.rules.sessions import SessionMember, SessionTokens
+from tenancy.rules.people.opaque_tokens import OpaqueToken
+from tenancy.rules.people.sessions import SessionMember, SessionTokens
 from tenancy.rules.tenant import CallerKind, Tenant
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned

@@ -15,7 +15,7 @@ from scripts.stack import postgres
 from tenancy.errors import ConflictError, ForbiddenError, IdempotencyKeyReusedError, QuotaExceededError
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.durations import IDEMPOTENT_ANSWER_RETENTION
-from tenancy.rules.managed_keys import KeyKind, NewKey
+from tenancy.rules.keys.managed_keys import KeyKind, NewKey
 from tenancy.rules.permissions import KEYS_WRITE, PERMISSIONS, USAGE_READ
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.client import AwsClient

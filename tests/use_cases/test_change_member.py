@@ -16,8 +16,8 @@ from scripts.stack import postgres
 from tenancy.errors import ConflictError, ForbiddenError, LastSuperAdminError, NotFoundError, UnauthenticatedError
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.people.member import MembershipChange, MemberStatus, Role, StoredMember
+from tenancy.rules.people.sessions import SessionMember
 from tenancy.rules.permissions import PERMISSIONS, ROLES
-from tenancy.rules.sessions import SessionMember
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.client import Database

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
-from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.stores.redis.client import Redis

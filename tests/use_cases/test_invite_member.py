@@ -17,10 +17,10 @@ from tenancy.errors import (
     UnauthenticatedError,
 )
 from tenancy.rules.durations import INVITATION_LIFETIME, ONE_MINUTE, TOKEN_MAILS_TIME
-from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
-from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.people.member import MemberStatus, Role, StoredMember
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TOKEN_MAILS_AN_HOUR
+from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
+from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.permissions import PERMISSIONS, USERS_WRITE
 from tenancy.rules.tenant import CallerKind
 from tenancy.rules.tiers import QUOTAS, Tier

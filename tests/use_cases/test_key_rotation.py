@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from tenancy.rules.api_keys import KeyType, generate_key
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.durations import PLATFORM_KEY_ROTATION
-from tenancy.rules.key_rotation import KEYS_MAILED
+from tenancy.rules.keys.api_keys import KeyType, generate_key
+from tenancy.rules.keys.key_rotation import KEYS_MAILED
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_due_entries
 from tenancy.use_cases.schedule.notice_rotations import RotationNotices, notice_rotations

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from tenancy.errors import Refusal, TooManyAttemptsError, UnauthenticatedError
-from tenancy.rules import password_hashes
 from tenancy.rules.durations import LOG_IN_COUNTING_TIME
-from tenancy.rules.log_in_attempts import LOG_IN_DELAYS, MAX_FAILED_LOG_INS
-from tenancy.rules.password_hashes import HASHER
-from tenancy.rules.sessions import MAX_SESSIONS
+from tenancy.rules.people import password_hashes
+from tenancy.rules.people.log_in_attempts import LOG_IN_DELAYS, MAX_FAILED_LOG_INS
+from tenancy.rules.people.password_hashes import HASHER
+from tenancy.rules.people.sessions import MAX_SESSIONS
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.sessions.log_in import LOG_IN_REFUSED

@@ -6,7 +6,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tenancy.stores.postgres.platform.deletions import update_anonymous
 from tenancy.stores.postgres.platform.lookups import find_key_holder
 from tenancy.use_cases.organizations.provision import Provisioned

@@ -6,7 +6,7 @@ import pytest
 
 from tenancy.errors import InvalidError, NotFoundError, TooManyAttemptsError, UnauthenticatedError
 from tenancy.rules.admission import AdmissionVerdict
-from tenancy.rules.log_in_attempts import MAX_FAILED_LOG_INS
+from tenancy.rules.people.log_in_attempts import MAX_FAILED_LOG_INS
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.sessions.me import ChangedMember, NewPassword, OwnChange, change_me, read_me
 from tests.given import NOW, PASSWORD, Databases

@@ -24,7 +24,7 @@ from tenancy.errors import (
 )
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.password_hashes import HASHER
+from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.encryptor import Encryptor

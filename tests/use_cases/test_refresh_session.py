@@ -12,9 +12,9 @@ from cryptography.exceptions import InvalidTag
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.durations import SESSION_IDLE_TIME, SESSION_MAX_LIFETIME, SUCCESSOR_RETENTION
-from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
-from tenancy.rules.session_tokens import decrypt_successor, encrypt_successor
-from tenancy.rules.sessions import MAX_REFRESHES, MAX_SESSIONS
+from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
+from tenancy.rules.people.session_tokens import decrypt_successor, encrypt_successor
+from tenancy.rules.people.sessions import MAX_REFRESHES, MAX_SESSIONS
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from tenancy.errors import ErasedError, TransitionNotAllowedError
-from tenancy.rules.managed_keys import KeyKind
+from tenancy.rules.keys.managed_keys import KeyKind
 from tenancy.rules.people.member import MembershipChange, Role
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.stores.aws.encryptor import Encryptor

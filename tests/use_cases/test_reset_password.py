@@ -14,9 +14,9 @@ import pytest
 from tenancy.errors import InvalidError, UnauthenticatedError
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.durations import PASSWORD_RESET_LIFETIME
-from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
-from tenancy.rules.password_hashes import HASHER
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TOKEN_MAILS_AN_HOUR
+from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
+from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.use_cases.organizations.provision import Provisioned

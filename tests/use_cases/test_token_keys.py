@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tenancy.rules.access_tokens.token_keys import TokenKeysError
 from tenancy.rules.durations import TOKEN_KEY_PERIOD, TOKEN_KEY_REMOVAL_DELAY
-from tenancy.rules.token_keys import TokenKeysError
 from tenancy.stores.aws.secrets import TOKEN_PUBLIC_KEYS, TOKEN_SIGNING_KEYS, SecretChangedError, Secrets
 from tenancy.use_cases.keys.rotate_token_keys import rotate_token_keys, withdraw_token_key
 from tests import aws_account

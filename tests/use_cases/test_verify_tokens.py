@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from tenancy.errors import AwsCallError, UnauthenticatedError, UnavailableError
-from tenancy.rules.access_tokens import sign_access_token
+from tenancy.rules.access_tokens.public_keys import KeySetError
+from tenancy.rules.access_tokens.sign import sign_access_token
+from tenancy.rules.access_tokens.token_keys import TokenKeys, generate_token_key, rotate_keys, withdraw_key
 from tenancy.rules.durations import TOKEN_KEYS_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
-from tenancy.rules.public_keys import KeySetError
-from tenancy.rules.token_keys import TokenKeys, generate_token_key, rotate_keys, withdraw_key
 from tenancy.use_cases.keys.sign_tokens import TokenSigner
 from tenancy.use_cases.keys.verify_tokens import TokenVerifier
 from tests.unit.signed_tokens import CLAIMS, HEADER, ISSUER, NEW_JWK, NOW, OLD_JWK, token

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tenancy.rules.token_keys import NOTHING_PUBLISHED, SigningKeys, TokenKeys, VerifyingKeys
+from tenancy.rules.access_tokens.token_keys import NOTHING_PUBLISHED, SigningKeys, TokenKeys, VerifyingKeys
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.secrets import TOKEN_PUBLIC_KEYS, TOKEN_SIGNING_KEYS, Secrets
 from tests import aws_account

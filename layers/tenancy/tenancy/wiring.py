@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tenancy.gateway.serve import Handler
     from tenancy.gateway.trail import AuditTrail
-    from tenancy.rules.tokens import TokenClaims
+    from tenancy.rules.access_tokens.verify import TokenClaims
     from tenancy.stores.aws.client import AwsClient
     from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
@@ -306,7 +306,7 @@ class Wiring:
             UnavailableError: a secret could not be read, or no key exists yet.
         """
         from tenancy.gateway.metrics import KEY_SET_REFUSED, count
-        from tenancy.rules.public_keys import KeySetError
+        from tenancy.rules.access_tokens.public_keys import KeySetError
 
         try:
             return self.token_verifier.verify(token, now=now)

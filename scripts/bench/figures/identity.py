@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from jwt.algorithms import ECAlgorithm
 
 from scripts.bench.figure import Effort, Figure, alternate
+from tenancy.rules.access_tokens.verify import KeySet
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.resolution import Mention, MentionSource, resolve
 from tenancy.rules.tenant import CallerKind, Tenant
-from tenancy.rules.tokens import KeySet
 
 ISSUER: Final = "https://api.attribution.example"
 BASE_DOMAIN: Final = "attribution.example"

@@ -18,7 +18,7 @@ from scripts.bench.figure import Effort, Figure, alternate
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.sessions import SessionMember
+from tenancy.rules.people.sessions import SessionMember
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis

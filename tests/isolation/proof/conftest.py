@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from tenancy.rules.api_keys import ApiKey
+from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import AwsAccount, Databases
 from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 import jwt
 from pydantic import SecretStr
 
-from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.opaque_tokens import TokenType, generate_token
-from tenancy.rules.password_hashes import HASHER
+from tenancy.rules.people.opaque_tokens import TokenType, generate_token
+from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.api_keys import insert_api_key

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import jwt
 import pytest
 
-from tenancy.rules.api_keys import KeyType, generate_key
+from tenancy.rules.keys.api_keys import KeyType, generate_key
 from tests.given import Servers
 from tests.isolation.proof.attack.calls import Call, document_in, find_successful_call, request_for, with_document
 from tests.isolation.proof.attack.gateway import GatewayRequest, LocalGateway

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 import redis
 
-from tenancy.rules.api_keys import KeyType, generate_key
-from tenancy.rules.opaque_tokens import TokenType, generate_token
+from tenancy.rules.keys.api_keys import KeyType, generate_key
+from tenancy.rules.people.opaque_tokens import TokenType, generate_token
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, REGION, AwsAccount, Databases
 from tests.handlers.functions import superuser

@@ -8,7 +8,7 @@ import msgspec
 from tenancy.errors import BODY, FieldError, InvalidError, TooLargeError
 from tenancy.gateway.http import Request
 from tenancy.rules.json_faults import malformed_json
-from tenancy.rules.members import NO_OBJECT_TEXT
+from tenancy.rules.json_members import NO_OBJECT_TEXT
 from tenancy.rules.resolution import ORGANIZATION_MEMBER
 
 MAX_VALUES: Final = 1_000  # members and elements of a body. Each invalid one costs time and a part of the answer.

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from tenancy.errors import Refusal
 from tenancy.gateway.serve import log_fault
+from tenancy.rules.access_tokens.token_keys import TokenKeysError
 from tenancy.rules.durations import CLOUDFORMATION_ANSWER_TIMEOUT_SECONDS
-from tenancy.rules.token_keys import TokenKeysError
 from tenancy.use_cases.schema.migrate import AuthorizerLoginError, MigrationChangedError
 
 ERRORS_WITH_SAFE_TEXT: Final = (Refusal, AuthorizerLoginError, MigrationChangedError, TokenKeysError)

@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 from pydantic_core.core_schema import ErrorType
 
 from tenancy.errors import BODY, FieldError
-from tenancy.rules.members import MAX_MEMBER_ERRORS, MISSING_TEXT, NO_OBJECT_TEXT, UNKNOWN_MEMBER_TEXT, locate
+from tenancy.rules.json_members import MAX_MEMBER_ERRORS, MISSING_TEXT, NO_OBJECT_TEXT, UNKNOWN_MEMBER_TEXT, locate
 
 PYDANTIC_TYPES: Final = frozenset(get_args(ErrorType))
 # Code and text of each error type of pydantic that a route can cause. The text may show values of the constraint.

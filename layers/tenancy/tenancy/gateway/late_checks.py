@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tenancy.errors import QUERY, FieldError, InvalidError
-from tenancy.rules.members import locate
+from tenancy.rules.json_members import locate
 
 
 class LateCheck(NamedTuple):

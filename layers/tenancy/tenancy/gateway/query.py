@@ -5,7 +5,7 @@ from itertools import islice
 
 from tenancy.errors import QUERY, FieldError, InvalidError
 from tenancy.gateway.http import Request
-from tenancy.rules.members import MAX_MEMBER_ERRORS, locate
+from tenancy.rules.json_members import MAX_MEMBER_ERRORS, locate
 from tenancy.rules.resolution import ORGANIZATION_MEMBER
 
 UNKNOWN_QUERY_TEXT = "The route has no such query member. Correct its spelling or omit it."

@@ -37,7 +37,7 @@ from tenancy.gateway.recorded_reads import is_recorded
 from tenancy.gateway.rights import Right, callers_of, right_of
 from tenancy.gateway.serve import Handler, serve
 from tenancy.gateway.trail import AuditTrail
-from tenancy.rules.members import MAX_MEMBER_ERRORS, unknown_member
+from tenancy.rules.json_members import MAX_MEMBER_ERRORS, unknown_member
 from tenancy.rules.named_organization import NamedOrganization, read_names
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, find_id, find_listed_mentions, find_mentions, resolve
 from tenancy.rules.tenant import AdmittedCaller, AdmittedTenant, Caller, Operator

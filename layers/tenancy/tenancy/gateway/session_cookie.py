@@ -12,7 +12,7 @@ from typing import Final
 from tenancy.errors import ForbiddenError
 from tenancy.gateway.http import Request
 from tenancy.rules.durations import SESSION_IDLE_TIME
-from tenancy.rules.opaque_tokens import OpaqueToken
+from tenancy.rules.people.opaque_tokens import OpaqueToken
 
 CONSOLE: Final = "x-console"
 COOKIE: Final = "cookie"

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from tenancy.errors import CredentialFault, UnauthenticatedError
-from tenancy.rules.api_keys import ApiKey, KeyType, find_key
+from tenancy.rules.keys.api_keys import ApiKey, KeyType, find_key
 
 MAX_CREDENTIAL_CHARACTERS: Final = 8192
 ALGORITHMS: Final = frozenset({"ES256", "RS256"})

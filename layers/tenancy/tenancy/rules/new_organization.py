@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 
 from tenancy.rules.body_members import Address, Name
 from tenancy.rules.organization import SUBDOMAIN_MAX_CHARACTERS, is_subdomain
-from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
+from tenancy.rules.people.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
 from tenancy.rules.tiers import Tier
 
 # The form that the OpenAPI document shows. `is_subdomain` refuses more.

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.errors import ForbiddenError, ForeignPathError, TenantMismatchError
-from tenancy.rules.members import JSON_NULL
+from tenancy.rules.json_members import JSON_NULL
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.tenant import Caller, Operator
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
-from tenancy.rules.api_keys import KEY
-from tenancy.rules.opaque_tokens import OPAQUE_TOKEN
+from tenancy.rules.keys.api_keys import KEY
 from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.people.opaque_tokens import OPAQUE_TOKEN
 from tests.given import ROOT
 from tests.handlers.functions import BASE_DOMAIN
 from tests.isolation.proof.attack.gateway import GatewayRequest, GatewayResponse, LocalGateway

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tenancy.gateway.session_cookie import HOST_COOKIE
-from tenancy.rules.api_keys import CHECKSUM_CHARACTERS, KEY, checksum_of
+from tenancy.rules.keys.api_keys import CHECKSUM_CHARACTERS, KEY, checksum_of
 from tests.handlers.functions import BASE_DOMAIN
 from tests.isolation.proof.attack.calls import Call, document_in, parameter_for, query_of, with_document
 from tests.isolation.proof.attack.gateway import GatewayRequest

@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from jwt.algorithms import ECAlgorithm
 
-from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tests.unit.signed_tokens import encode
 
 LONG = 100_000

@@ -18,7 +18,7 @@ import psycopg
 from clickhouse_connect.driver.client import Client
 
 import tenancy.stores
-from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
+from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.stored_events import END_OF_EVENT_TIMES, FIRST_EVENT_TIME, MAX_SECOND, EventKey, ReceivedPosition
 from tenancy.stores.clickhouse.received_events import Window
 from tenancy.stores.redis.client import Redis

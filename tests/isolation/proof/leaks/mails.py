@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 from moto.ses.models import ses_backends
 
-from tenancy.rules.opaque_tokens import OpaqueToken
+from tenancy.rules.people.opaque_tokens import OpaqueToken
 from tests.given import REGION
 from tests.isolation.proof.leaks.secrets import ONE_TIME_TOKEN_KIND, secrets_in
 

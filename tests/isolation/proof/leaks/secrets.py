@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from tenancy.rules.api_keys import KeyType
+from tenancy.rules.keys.api_keys import KeyType
 from tests.given import PASSWORD, ROOT
 
 KEY_KIND, REFRESH_TOKEN_KIND, ONE_TIME_TOKEN_KIND = "an API key", "a refresh token", "a one-time token"

@@ -17,7 +17,7 @@ from tenancy.gateway.times import format_time
 from tenancy.rules.cursors import MAX_PAGE, Page
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.events.money import format_money
-from tenancy.rules.members import NUL_TEXT
+from tenancy.rules.json_members import NUL_TEXT
 from tenancy.rules.stored_events import EventFilter, EventOrder, EventQuery, StoredEvent
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 

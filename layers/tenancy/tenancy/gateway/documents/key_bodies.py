@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, Wi
 from tenancy.gateway.parameters import Id
 from tenancy.rules.body_members import Name
 from tenancy.rules.durations import MAX_OVERLAP_SECONDS
-from tenancy.rules.managed_keys import MAX_ROTATION_DAYS, MIN_ROTATION_DAYS, KeyKind
+from tenancy.rules.keys.managed_keys import MAX_ROTATION_DAYS, MIN_ROTATION_DAYS, KeyKind
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS
 from tenancy.rules.unix_time import milliseconds_of, time_of
 from tenancy.use_cases.keys.create_key import WantedKey

@@ -10,9 +10,9 @@ from pydantic import WithJsonSchema
 
 from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.times import format_optional_time, format_time
-from tenancy.rules.api_keys import KeyType
 from tenancy.rules.durations import PLATFORM_KEY_ROTATION
-from tenancy.rules.managed_keys import KeyKind, KeyLife, KeyStatus, ManagedKey, NewKey, Rotation
+from tenancy.rules.keys.api_keys import KeyType
+from tenancy.rules.keys.managed_keys import KeyKind, KeyLife, KeyStatus, ManagedKey, NewKey, Rotation
 
 KeyText = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^({KeyType.SECRET}|{KeyType.WRITE})_"})]
 PlatformKeyText = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{KeyType.PLATFORM}_"})]

@@ -8,8 +8,8 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.documents.sessions import Password
 from tenancy.gateway.http import Request
 from tenancy.rules.body_members import Address, Name, OrganizationText
-from tenancy.rules.opaque_tokens import OPAQUE_TOKEN_CHARACTERS, OpaqueToken, TokenType, find_token
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
+from tenancy.rules.people.opaque_tokens import OPAQUE_TOKEN_CHARACTERS, OpaqueToken, TokenType, find_token
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword
 
 TokenText = Annotated[SecretStr, Field(max_length=OPAQUE_TOKEN_CHARACTERS)]

@@ -11,8 +11,8 @@ from tenancy.gateway.publications import report_publication
 from tenancy.rules.body_members import Name
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.partial_change import PartialChange
+from tenancy.rules.people.sessions import SessionMember
 from tenancy.rules.permissions import ROLES
-from tenancy.rules.sessions import SessionMember
 from tenancy.rules.tiers import Tier
 from tenancy.use_cases.sessions.me import ChangedMember, NewPassword, OwnChange
 

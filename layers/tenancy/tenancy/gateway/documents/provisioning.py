@@ -9,7 +9,7 @@ from pydantic import WithJsonSchema
 
 from tenancy.gateway.answer_types import Uuid
 from tenancy.gateway.documents.organizations import OrganizationAnswer, organization_document
-from tenancy.rules.api_keys import KeyType
+from tenancy.rules.keys.api_keys import KeyType
 from tenancy.use_cases.organizations.provision import FIRST_APP_NAME, FIRST_APP_PLATFORM, Provisioned
 
 

@@ -7,11 +7,11 @@ from typing import Final
 from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.gateway.headers import AUTHORIZATION
 from tenancy.gateway.http import Request, Response, json_answer
-from tenancy.rules.api_keys import ApiKey, find_key
 from tenancy.rules.credentials import parse_authorization
 from tenancy.rules.durations import SDK_SETTINGS_MAX_AGE_SECONDS
 from tenancy.rules.events.batch import SegmentBatch, decode_body, find_body_key, parse_segment_text
 from tenancy.rules.events.segment import BATCH_PATHS
+from tenancy.rules.keys.api_keys import ApiKey, find_key
 from tenancy.rules.resolution import Mention, find_body_mention
 
 EXPECTED_KEY: Final = (

@@ -10,11 +10,11 @@ from tenancy.gateway.http import Request
 from tenancy.gateway.session_cookie import find_cookie, is_of_console, put_cookie, require_own_origin
 from tenancy.rules.body_members import OrganizationText
 from tenancy.rules.durations import ACCESS_TOKEN_LIFE
-from tenancy.rules.members import MISSING_TEXT
-from tenancy.rules.opaque_tokens import OPAQUE_TOKEN_CHARACTERS, TokenType
-from tenancy.rules.passwords import PASSWORD_MAX_CHARACTERS
+from tenancy.rules.json_members import MISSING_TEXT
 from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
-from tenancy.rules.sessions import SessionTokens
+from tenancy.rules.people.opaque_tokens import OPAQUE_TOKEN_CHARACTERS, TokenType
+from tenancy.rules.people.passwords import PASSWORD_MAX_CHARACTERS
+from tenancy.rules.people.sessions import SessionTokens
 
 TOKEN_LOCATION: Final = f"{BODY}/refresh_token"
 TOKEN_IN_COOKIE: Final = "With X-Console the refresh token is in the cookie. Leave this member out."  # noqa: S105

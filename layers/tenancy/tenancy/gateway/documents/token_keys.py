@@ -11,8 +11,8 @@ import jwt
 import msgspec
 
 from tenancy.gateway.http import Request, Response, versioned_answer
+from tenancy.rules.access_tokens.public_keys import public_jwk
 from tenancy.rules.durations import KEY_SET_MAX_AGE_SECONDS
-from tenancy.rules.public_keys import public_jwk
 
 
 def jwks_document(keys: Iterable[jwt.PyJWK]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tenancy.rules.events.event_errors import IGNORED_MEMBERS
 from tenancy.rules.events.repair import repair_json, replace_nul
 from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.json_faults import GZIP_MAGIC, NOT_UTF8_TEXT, malformed_json
-from tenancy.rules.members import (
+from tenancy.rules.json_members import (
     JSON_NULL,
     KnownMember,
     check_list,

@@ -14,7 +14,7 @@ from tenancy.rules.events.event_errors import SHORT, check_time
 from tenancy.rules.events.fields import TEXT_START, TYPE_MAX_CHARACTERS
 from tenancy.rules.events.leap_seconds import replace_leap_second
 from tenancy.rules.events.row import MAX_EVENT_BYTES, BatchContext, InvalidEventError, join_event_id
-from tenancy.rules.members import (
+from tenancy.rules.json_members import (
     JSON_NULL,
     NO_OBJECT_TEXT,
     Fault,

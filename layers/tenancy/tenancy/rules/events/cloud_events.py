@@ -28,7 +28,7 @@ from tenancy.rules.events.row import (
     require_no_nul,
 )
 from tenancy.rules.events.shared_members import members_of
-from tenancy.rules.members import JSON_NULL, find_members
+from tenancy.rules.json_members import JSON_NULL, find_members
 
 DEFAULT_PLATFORM: Final = "server"  # as for Segment calls without `context.userAgent`
 NO_DATA: Final = msgspec.Raw(JSON_NULL)

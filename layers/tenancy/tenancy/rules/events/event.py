@@ -26,7 +26,7 @@ from tenancy.rules.events.row import (
     derive_event_id,
     require_no_nul,
 )
-from tenancy.rules.members import JSON_NULL
+from tenancy.rules.json_members import JSON_NULL
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 
 type Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]

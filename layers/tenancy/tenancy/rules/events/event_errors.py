@@ -21,7 +21,7 @@ from tenancy.rules.events.fields import (
 )
 from tenancy.rules.events.leap_seconds import replace_leap_second
 from tenancy.rules.events.row import BatchContext, InvalidEventError
-from tenancy.rules.members import (
+from tenancy.rules.json_members import (
     JSON_NULL,
     NO_OBJECT_TEXT,
     Check,

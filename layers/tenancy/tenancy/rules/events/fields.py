@@ -8,7 +8,7 @@ import msgspec
 from tenancy.rules.events.currencies import find_currency
 from tenancy.rules.events.money import format_money, parse_amount, round_money
 from tenancy.rules.events.row import DEFAULT_CURRENCY, BatchContext, InvalidEventError, format_row_time
-from tenancy.rules.members import JSON_NULL, check_object
+from tenancy.rules.json_members import JSON_NULL, check_object
 
 TYPE_MAX_CHARACTERS: Final = 100
 # The first bytes of JSON texts and numbers.

@@ -10,7 +10,7 @@ from tenancy.rules.events.currencies import find_currency
 from tenancy.rules.events.fields import NUMBER_STARTS, TEXT_START
 from tenancy.rules.events.money import format_money, parse_amount, round_money
 from tenancy.rules.events.row import DEFAULT_CURRENCY
-from tenancy.rules.members import JSON_NULL
+from tenancy.rules.json_members import JSON_NULL
 
 NO_MONEY: Final = ("0", DEFAULT_CURRENCY)
 

@@ -28,7 +28,7 @@ from tenancy.rules.events.row import (
     join_members,
 )
 from tenancy.rules.events.shared_members import NOTHING_SHARED, MergedObject, SharedMembers, members_of
-from tenancy.rules.members import JSON_NULL, NO_OBJECT_TEXT
+from tenancy.rules.json_members import JSON_NULL, NO_OBJECT_TEXT
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 
 TYPES: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})

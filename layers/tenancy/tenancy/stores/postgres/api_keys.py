@@ -7,8 +7,8 @@ from uuid import UUID
 
 from psycopg.rows import kwargs_row
 
-from tenancy.rules.api_keys import ApiKey, KeyType
-from tenancy.rules.managed_keys import KeyKind, ManagedKey, NewKey
+from tenancy.rules.keys.api_keys import ApiKey, KeyType
+from tenancy.rules.keys.managed_keys import KeyKind, ManagedKey, NewKey
 from tenancy.stores.postgres.client import Connection
 
 INSERT_API_KEY: Final = """

@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg.rows import kwargs_row
 
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.sessions import SessionMember
+from tenancy.rules.people.sessions import SessionMember
 from tenancy.rules.tiers import Tier
 from tenancy.stores.postgres.client import Connection
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from tenancy.rules.durations import SUCCESSOR_RETENTION
-from tenancy.rules.sessions import MAX_SESSIONS, TokenInFamily
+from tenancy.rules.people.sessions import MAX_SESSIONS, TokenInFamily
 from tenancy.stores.postgres.client import Connection
 
 INSERT_SESSION: Final = """

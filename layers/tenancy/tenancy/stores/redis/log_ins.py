@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.rules.durations import LOG_IN_COUNTING_TIME, ONE_MILLISECOND
-from tenancy.rules.log_in_attempts import LOG_IN_DELAYS, AttemptVerdict
+from tenancy.rules.people.log_in_attempts import LOG_IN_DELAYS, AttemptVerdict
 from tenancy.rules.unix_time import milliseconds_of
 from tenancy.stores.redis.client import Redis, Script
 

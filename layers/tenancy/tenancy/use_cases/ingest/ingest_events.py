@@ -23,9 +23,9 @@ from tenancy.errors import (
     UnavailableError,
 )
 from tenancy.rules.admission import HELD_FOR_QUOTA, Admission
-from tenancy.rules.api_keys import ApiKey
 from tenancy.rules.events.frames import encode_frames
 from tenancy.rules.events.row import Rejection
+from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.quotas import quota_exceeded, quota_retry_later
 from tenancy.rules.resolution import Mention, resolve

@@ -26,7 +26,7 @@ from tenancy.rules.events.event_errors import MAX_EXPLAINED, refuse_invalid_even
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
 from tenancy.rules.events.shared_members import SharedMembers
-from tenancy.rules.members import locate, within_body
+from tenancy.rules.json_members import locate, within_body
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
 

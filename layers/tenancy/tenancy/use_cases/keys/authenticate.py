@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
-from tenancy.rules.api_keys import ApiKey, KeyType
 from tenancy.rules.credentials import Jwt, parse_authorization
+from tenancy.rules.keys.api_keys import ApiKey, KeyType
 from tenancy.rules.permissions import ROLES
 from tenancy.rules.tenant import Caller, CallerKind, RateBucket, Tenant
 from tenancy.rules.tiers import Tier
@@ -16,7 +16,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.lookups import CredentialHolder, find_key_holder, find_member, find_platform_key
 
 if TYPE_CHECKING:
-    from tenancy.rules.tokens import TokenClaims
+    from tenancy.rules.access_tokens.verify import TokenClaims
 
     type VerifyToken = Callable[[str, datetime], TokenClaims]
 

@@ -6,10 +6,10 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.errors import BODY, ConflictError, FieldError, InvalidError
-from tenancy.rules.api_keys import generate_key
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import MAX_KEY_LIFETIME
-from tenancy.rules.managed_keys import MAX_LIVE_KEYS, KeyKind, NewKey, default_scopes, due_after, require_grantable
+from tenancy.rules.keys.api_keys import generate_key
+from tenancy.rules.keys.managed_keys import MAX_LIVE_KEYS, KeyKind, NewKey, default_scopes, due_after, require_grantable
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.api_keys import count_live_api_keys, insert_new_api_key, lock_api_keys

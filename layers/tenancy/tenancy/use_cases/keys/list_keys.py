@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from tenancy.rules.cursors import Page, PagedList, TimePosition
-from tenancy.rules.managed_keys import ManagedKey
+from tenancy.rules.keys.managed_keys import ManagedKey
 from tenancy.rules.standing import require_existing
 from tenancy.stores.postgres.api_keys import list_api_keys
 from tenancy.stores.postgres.client import Database

@@ -8,10 +8,10 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.errors import ConflictError, NotFoundError
-from tenancy.rules.api_keys import KeyType, generate_key
 from tenancy.rules.audit_record import PLATFORM_LOG, Actor, AuditRecord
 from tenancy.rules.cursors import Page, PagedList, TimePosition
-from tenancy.rules.managed_keys import MAX_LIVE_PLATFORM_KEYS, KeyLife, NewKey, Rotation
+from tenancy.rules.keys.api_keys import KeyType, generate_key
+from tenancy.rules.keys.managed_keys import MAX_LIVE_PLATFORM_KEYS, KeyLife, NewKey, Rotation
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database

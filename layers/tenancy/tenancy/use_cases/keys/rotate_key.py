@@ -6,10 +6,10 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.errors import BODY, FieldError, InvalidError, NotFoundError
-from tenancy.rules.api_keys import generate_key
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import MIN_OWN_OVERLAP
-from tenancy.rules.managed_keys import ManagedKey, NewKey, Rotation, due_after, require_grantable
+from tenancy.rules.keys.api_keys import generate_key
+from tenancy.rules.keys.managed_keys import ManagedKey, NewKey, Rotation, due_after, require_grantable
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.api_keys import find_api_key, insert_new_api_key, lock_api_key, replace_api_key

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from tenancy.rules.token_keys import (
+from tenancy.rules.access_tokens.token_keys import (
     NOTHING_PUBLISHED,
     SigningKeys,
     TokenKeys,

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import msgspec
 
-from tenancy.rules.access_tokens import TokenHolder, sign_access_token
-from tenancy.rules.token_keys import SigningKeys
+from tenancy.rules.access_tokens.sign import TokenHolder, sign_access_token
+from tenancy.rules.access_tokens.token_keys import SigningKeys
 
 
 class TokenSigner:

@@ -12,10 +12,10 @@ import jwt
 import msgspec
 
 from tenancy.errors import AwsCallError, UnauthenticatedError, UnavailableError
+from tenancy.rules.access_tokens.public_keys import KeySetError, parse_public_keys
+from tenancy.rules.access_tokens.token_keys import NOTHING_PUBLISHED, VerifyingKeys
+from tenancy.rules.access_tokens.verify import KeySet, TokenClaims
 from tenancy.rules.durations import TOKEN_KEYS_CACHE_SECONDS, UNKNOWN_KEY_PAUSE_SECONDS
-from tenancy.rules.public_keys import KeySetError, parse_public_keys
-from tenancy.rules.token_keys import NOTHING_PUBLISHED, VerifyingKeys
-from tenancy.rules.tokens import KeySet, TokenClaims
 
 NO_KEYS: Final = "null"
 

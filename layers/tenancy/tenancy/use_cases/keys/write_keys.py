@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from tenancy.errors import CredentialFault, UnauthenticatedError
-from tenancy.rules.api_keys import ApiKey, KeyType
 from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
+from tenancy.rules.keys.api_keys import ApiKey, KeyType
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.keys.authenticate import authenticate_key

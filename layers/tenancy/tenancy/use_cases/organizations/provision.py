@@ -6,12 +6,12 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from tenancy.errors import RequestInProgressError, SubdomainTakenError, UnavailableError
-from tenancy.rules.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
+from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.organization import Organization, OrganizationStatus, gateway_key_value, is_reserved
-from tenancy.rules.password_hashes import HASHER
+from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, SECRET_KEY_PERMISSIONS
 from tenancy.rules.quotas import Metric
 from tenancy.stores.postgres.api_keys import insert_api_key

@@ -15,7 +15,7 @@ from tenancy.errors import IdempotencyKeyReusedError, Refusal, RequestInProgress
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.password_hashes import HASHER
+from tenancy.rules.people.password_hashes import HASHER
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.provisioning_requests import (

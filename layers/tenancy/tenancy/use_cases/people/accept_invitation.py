@@ -8,7 +8,7 @@ from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import AuditRecord
 from tenancy.rules.people.member import MemberStatus, StoredMember
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TokenPurpose
-from tenancy.rules.sessions import SessionTokens
+from tenancy.rules.people.sessions import SessionTokens
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.one_time_tokens import end_one_time_tokens

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.mails import render_mail
-from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.organization import OwnOrganization
 from tenancy.rules.people.one_time_tokens import TIME_FORMAT, OneTimeToken, TokenPurpose
+from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.mail import Mailer
 from tenancy.stores.postgres.audit_log import insert_audit_record

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import Actor
-from tenancy.rules.opaque_tokens import OpaqueToken
 from tenancy.rules.organization import CHANGEABLE, OwnOrganization
-from tenancy.rules.password_hashes import HASHER
-from tenancy.rules.passwords import require_password
 from tenancy.rules.people.member import StoredMember
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TokenPurpose
+from tenancy.rules.people.opaque_tokens import OpaqueToken
+from tenancy.rules.people.password_hashes import HASHER
+from tenancy.rules.people.passwords import require_password
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.one_time_tokens import find_token_of_digest

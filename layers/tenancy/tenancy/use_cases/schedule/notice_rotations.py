@@ -12,7 +12,7 @@ from uuid import UUID
 from tenancy.errors import UnavailableError
 from tenancy.rules.audit_record import PLATFORM_LOG, Actor, AuditRecord
 from tenancy.rules.durations import PLATFORM_KEY_ROTATION
-from tenancy.rules.key_rotation import KEY_ROTATION_DUE, DueKey, list_lines
+from tenancy.rules.keys.key_rotation import KEY_ROTATION_DUE, DueKey, list_lines
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database

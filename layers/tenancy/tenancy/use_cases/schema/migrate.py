@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from tenancy.errors import AwsCallError, UnavailableError
-from tenancy.rules.api_keys import KeyType, find_key, generate_key
 from tenancy.rules.durations import TABLE_FIRST_PAUSE, TABLE_MAX_PAUSE
+from tenancy.rules.keys.api_keys import KeyType, find_key, generate_key
 from tenancy.stores.aws.secrets import PLATFORM_KEY, Secrets
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.clickhouse.platform import migrations as clickhouse_migrations

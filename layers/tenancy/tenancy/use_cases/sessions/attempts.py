@@ -7,7 +7,7 @@ from math import ceil
 from uuid import UUID
 
 from tenancy.errors import TooManyAttemptsError
-from tenancy.rules.log_in_attempts import attempts_field
+from tenancy.rules.people.log_in_attempts import attempts_field
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.log_ins import forget_log_ins, reserve_log_in
 

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.rules.audit_record import Actor, AuditRecord
-from tenancy.rules.opaque_tokens import TokenType, find_token
+from tenancy.rules.people.opaque_tokens import TokenType, find_token
 from tenancy.rules.tenant import CallerKind, Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import Actor, AuditRecord
-from tenancy.rules.password_hashes import is_password_of, upgrade_hash
-from tenancy.rules.passwords import normalize_password
-from tenancy.rules.sessions import SessionMember, SessionTokens
+from tenancy.rules.people.password_hashes import is_password_of, upgrade_hash
+from tenancy.rules.people.passwords import normalize_password
+from tenancy.rules.people.sessions import SessionMember, SessionTokens
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database

@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from tenancy.errors import FieldError, InvalidError, NotFoundError
 from tenancy.rules.audit_record import Actor, AuditRecord
-from tenancy.rules.password_hashes import HASHER, is_password_of
-from tenancy.rules.passwords import normalize_password, parse_password
-from tenancy.rules.sessions import SessionMember
+from tenancy.rules.people.password_hashes import HASHER, is_password_of
+from tenancy.rules.people.passwords import normalize_password, parse_password
+from tenancy.rules.people.sessions import SessionMember
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import Actor, AuditRecord
-from tenancy.rules.opaque_tokens import OpaqueToken, TokenType, find_token, generate_token
-from tenancy.rules.session_tokens import decrypt_successor, encrypt_successor
-from tenancy.rules.sessions import MAX_REFRESHES, SessionMember, SessionTokens, TokenInFamily, session_expiry
+from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, find_token, generate_token
+from tenancy.rules.people.session_tokens import decrypt_successor, encrypt_successor
+from tenancy.rules.people.sessions import MAX_REFRESHES, SessionMember, SessionTokens, TokenInFamily, session_expiry
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from tenancy.rules.opaque_tokens import TokenType, generate_token
-from tenancy.rules.sessions import SessionMember, SessionTokens, session_expiry
+from tenancy.rules.people.opaque_tokens import TokenType, generate_token
+from tenancy.rules.people.sessions import SessionMember, SessionTokens, session_expiry
 from tenancy.stores.postgres.client import Connection
 from tenancy.stores.postgres.sessions import end_oldest_sessions, insert_refresh_token, insert_session
 

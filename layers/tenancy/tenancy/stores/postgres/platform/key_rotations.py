@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from tenancy.rules.key_rotation import DueKey
+from tenancy.rules.keys.key_rotation import DueKey
 from tenancy.stores.postgres.client import Connection
 
 LIST_DUE_ROTATIONS: Final = "SELECT organization_id FROM list_due_rotations(%s, %s)"

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from tenancy.rules.api_keys import ApiKey
-from tenancy.rules.managed_keys import KeyLife, NewKey
+from tenancy.rules.keys.api_keys import ApiKey
+from tenancy.rules.keys.managed_keys import KeyLife, NewKey
 from tenancy.stores.postgres.client import Connection
 
 INSERT_PLATFORM_KEY: Final = """

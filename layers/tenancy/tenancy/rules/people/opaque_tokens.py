@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from tenancy.rules.api_keys import CHECKSUM_CHARACTERS, RANDOM_CHARACTERS, checksum_of, random_text
+from tenancy.rules.keys.api_keys import CHECKSUM_CHARACTERS, RANDOM_CHARACTERS, checksum_of, random_text
 
 ID_CHARACTERS: Final = 32
 OPAQUE_TOKEN: Final = re.compile(

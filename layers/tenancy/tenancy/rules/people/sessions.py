@@ -6,8 +6,8 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.rules.durations import SESSION_IDLE_TIME, SESSION_MAX_LIFETIME, SUCCESSOR_RETENTION
-from tenancy.rules.opaque_tokens import OpaqueToken
 from tenancy.rules.organization import OrganizationStatus
+from tenancy.rules.people.opaque_tokens import OpaqueToken
 from tenancy.rules.tiers import Tier
 
 MAX_SESSIONS: Final = 100  # of a member. A log-in over it ends the session that was refreshed longest ago.

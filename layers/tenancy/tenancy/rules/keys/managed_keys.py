@@ -8,8 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.errors import ConflictError, ForbiddenError
-from tenancy.rules.api_keys import ApiKey, KeyType
 from tenancy.rules.durations import ONE_DAY
+from tenancy.rules.keys.api_keys import ApiKey, KeyType
 from tenancy.rules.permissions import EVENTS_WRITE, SECRET_KEY_PERMISSIONS
 
 MAX_LIVE_KEYS: Final = 1_000  # of an organization

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from tenancy.rules.opaque_tokens import OpaqueToken
+from tenancy.rules.people.opaque_tokens import OpaqueToken
 
 SUCCESSOR_KEY_USE: Final = b"tenancy: successor of a refresh token, 1"
 SUCCESSOR_KEY_BYTES: Final = 32

@@ -19,9 +19,9 @@ import jwt
 import msgspec
 
 from tenancy.errors import UnauthenticatedError
+from tenancy.rules.access_tokens.public_keys import parse_public_keys
 from tenancy.rules.credentials import is_jwt
 from tenancy.rules.durations import MAX_TOKEN_LIFE_SECONDS, TOKEN_LEEWAY_SECONDS
-from tenancy.rules.public_keys import parse_public_keys
 
 KEPT_TOKENS: Final = 1_000
 HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})

@@ -1,4 +1,4 @@
-"""Sign access tokens (JSON Web Tokens), as `rules/tokens.py` verifies them.
+"""Sign access tokens (JSON Web Tokens), as `rules/access_tokens/verify.py` verifies them.
 
 Sources: RFC 7515, RFC 7519, RFC 9068 (the type of access tokens).
 """
@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 import jwt
 import msgspec
 
+from tenancy.rules.access_tokens.token_keys import PrivateTokenKey
 from tenancy.rules.durations import ACCESS_TOKEN_LIFE
 from tenancy.rules.permissions import ROLES
-from tenancy.rules.token_keys import PrivateTokenKey
 
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - a media type
 
