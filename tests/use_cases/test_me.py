@@ -8,8 +8,10 @@ from tenancy.errors import InvalidError, NotFoundError, TooManyAttemptsError, Un
 from tenancy.rules.admission import AdmissionVerdict
 from tenancy.rules.people.log_in_attempts import MAX_FAILED_LOG_INS
 from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.run_entries import run_due_entries
 from tenancy.use_cases.sessions.me import ChangedMember, NewPassword, OwnChange, change_me, read_me
 from tests.given import NOW, PASSWORD, Databases
+from tests.handlers.functions import Mails
 from tests.use_cases.admitting import Admit
 from tests.use_cases.session_requests import (
     OTHER_PASSWORD,
@@ -68,6 +70,15 @@ def test_new_password_replaces_the_old_one(people: People, acme: Provisioned) ->
     with pytest.raises(UnauthenticatedError):
         people.log_in(acme.organization.id, acme.admin_email, PASSWORD)
     assert "member.password_changed" in actions(people.databases, acme)
+
+
+def test_new_password_is_mailed_to_its_member(people: People, acme: Provisioned, mails: Mails) -> None:
+    before = len(mails())
+
+    change(people, acme, new_password())
+    run_due_entries(people.databases.platform, people.targets, now=NOW + MINUTE)
+
+    assert mails()[before:] == [(acme.admin_email, "Your password for Acme was changed")]
 
 
 def test_new_password_ends_all_other_sessions(people: People, acme: Provisioned) -> None:

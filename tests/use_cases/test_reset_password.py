@@ -72,6 +72,15 @@ def test_mailed_token_replaces_the_password(people: People) -> None:
     assert f'curl {API_URL}/auth/password-reset/confirm -d \'{{"token": "{token.text}"' in mail_texts(ADMIN)[-1]
 
 
+def test_member_is_told_of_the_new_password(people: People) -> None:
+    token = request_token(people)
+
+    confirm(people, token)
+    people.sweep(NOW + HOUR)
+
+    assert f"the password of {ADMIN} for Acme was changed" in mail_texts(ADMIN)[-1]
+
+
 def test_access_tokens_die_with_the_old_password(people: People, admit: Admit) -> None:
     member = people.join()
     tenant = people.tenant(member)

@@ -100,6 +100,15 @@ Log in again with POST /v1/auth/token. If you did not copy the token yourself, c
 current_password and password with PATCH /v1/me. The new password ends all your other sessions.
 """,
         ),
+        "password_changed_mail": MailTemplate(
+            "Your password for {organization_name} was changed",
+            """\
+At {changed_at} the password of {to} for {organization_name} was changed. Your other sessions have ended.
+
+If you did not change it, another person knew your password or reads your mail. Request a new password with
+POST /v1/auth/password-reset, and tell an administrator of your organization.
+""",
+        ),
         "erased_mail": MailTemplate(
             "Your organization's data was erased",
             """\

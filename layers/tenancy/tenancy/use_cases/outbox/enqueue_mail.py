@@ -1,4 +1,4 @@
-"""Enqueue mails that give a person a one-time token."""
+"""Enqueue mails to members: one-time tokens, and a changed password."""
 
 from datetime import datetime
 from typing import Final
@@ -32,3 +32,11 @@ def enqueue_token_mail(
     """
     payload = {"token_id": str(token_id), "request_id": request_id, "source_address": source_address}
     insert_outbox_entry(conn, organization_id, KINDS[purpose], payload, due_at=now)
+
+
+def enqueue_password_changed_mail(
+    conn: Connection, organization_id: UUID, to: str, organization_name: str, *, now: datetime
+) -> None:
+    """Insert the mail to the address *to* in the transaction that changes the member's password."""
+    mail = {"to": to, "organization_name": organization_name, "changed_at": now.isoformat()}
+    insert_outbox_entry(conn, organization_id, OutboxKind.PASSWORD_CHANGED_MAIL, mail, due_at=now)

@@ -61,6 +61,7 @@ class OutboxKind(StrEnum):
     KEY_ROTATION_MAIL = "key_rotation_mail"
     INVITATION_MAIL = "invitation_mail"
     PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - a kind
+    PASSWORD_CHANGED_MAIL = "password_changed_mail"  # noqa: S105 - a kind
 
 
 # Mails whose token is made when they are sent.

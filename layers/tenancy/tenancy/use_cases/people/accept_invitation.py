@@ -51,7 +51,7 @@ def accept_invitation(
     purpose, organization_id = TokenPurpose.INVITATION, chosen.organization_id
     password_hash = hash_password(platform_db, chosen, purpose, now=now)
     with platform_db.tenant_transaction(organization_id) as conn:
-        member = prove_member(conn, chosen.token, purpose, now=now)
+        member = prove_member(conn, chosen.token, purpose, now=now).member
         update_user_joined(conn, organization_id, member.id, name=chosen.name, password_hash=password_hash)
         end_one_time_tokens(conn, organization_id, member.id, now=now)
         record = AuditRecord.done(JOINED, str(member.id), chosen.actor_of(member), now=now)

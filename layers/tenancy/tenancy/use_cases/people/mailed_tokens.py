@@ -70,8 +70,8 @@ def hash_password(platform_db: Database, chosen: ChosenPassword, purpose: TokenP
     return HASHER.hash(require_password(chosen.password, about=about))
 
 
-def prove_member(conn: Connection, token: OpaqueToken, purpose: TokenPurpose, *, now: datetime) -> StoredMember:
-    """Return the member that *token* belongs to, and lock it until the transaction ends.
+def prove_member(conn: Connection, token: OpaqueToken, purpose: TokenPurpose, *, now: datetime) -> ProvenMember:
+    """Return the member that *token* belongs to, with its organization, and lock the member until the transaction ends.
 
     Of two requests with one token, the second waits here. The first one has ended the token by then.
 
@@ -79,7 +79,7 @@ def prove_member(conn: Connection, token: OpaqueToken, purpose: TokenPurpose, *,
         UnauthenticatedError: the token is not valid.
     """
     lock_user(conn, token.organization_id, _require_proven(conn, token, purpose, now=now).member.id)
-    return _require_proven(conn, token, purpose, now=now).member
+    return _require_proven(conn, token, purpose, now=now)
 
 
 def _require_proven(conn: Connection, token: OpaqueToken, purpose: TokenPurpose, *, now: datetime) -> ProvenMember:

@@ -15,7 +15,7 @@ from tenancy.stores.postgres.organizations import find_organization_of_tenant
 from tenancy.stores.postgres.sessions import end_sessions
 from tenancy.stores.postgres.users import update_password
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
-from tenancy.use_cases.outbox.enqueue_mail import enqueue_token_mail
+from tenancy.use_cases.outbox.enqueue_mail import enqueue_password_changed_mail, enqueue_token_mail
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword, hash_password, prove_member
 
@@ -86,11 +86,13 @@ def confirm_password_reset(
     organization_id = chosen.organization_id
     password_hash = hash_password(platform_db, chosen, PURPOSE, now=now)
     with platform_db.tenant_transaction(organization_id) as conn:
-        member = prove_member(conn, chosen.token, PURPOSE, now=now)
+        proven = prove_member(conn, chosen.token, PURPOSE, now=now)
+        member = proven.member
         update_password(conn, organization_id, member.id, password_hash=password_hash)
         end_sessions(conn, organization_id, member.id, now=now)
         end_one_time_tokens(conn, organization_id, member.id, now=now)
         record = AuditRecord.done(RESET, str(member.id), chosen.actor_of(member), now=now)
         insert_audit_record(conn, organization_id, record)
+        enqueue_password_changed_mail(conn, organization_id, member.email, proven.organization.name, now=now)
         publication = enqueue_credential_publication(conn, organization_id, member.id, now=now)
     return run_entry(platform_db, targets, publication, now=now)

@@ -27,6 +27,7 @@ from tenancy.stores.postgres.session_members import (
 from tenancy.stores.postgres.sessions import end_sessions
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
 from tenancy.use_cases.organizations.require_changeable import require_changeable
+from tenancy.use_cases.outbox.enqueue_mail import enqueue_password_changed_mail
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
 from tenancy.use_cases.sessions.attempts import AttemptCounter, PasswordAttempt
 
@@ -147,6 +148,7 @@ def _change_password(
     end_sessions(conn, organization_id, user_id, now=now, kept=kept)
     end_one_time_tokens(conn, organization_id, user_id, now=now)
     _record(conn, member, PASSWORD_CHANGED, actor, now=now)
+    enqueue_password_changed_mail(conn, organization_id, member.email, member.organization_name, now=now)
     return enqueue_credential_publication(conn, organization_id, user_id, now=now)
 
 
