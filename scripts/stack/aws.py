@@ -81,6 +81,21 @@ def find_secret(url: str, name: str) -> str | None:
         return None
 
 
+def copy_secrets(url: str, source: str, target: str) -> None:
+    """Create each secret with the prefix *source* also with the prefix *target*, unless it has a value there."""
+    for name in list_secrets(url, source):
+        value = find_secret(url, f"{source}/{name}")
+        if value is not None and find_secret(url, f"{target}/{name}") is None:
+            put_secrets(url, {f"{target}/{name}": value})
+
+
+def list_secrets(url: str, prefix: str) -> list[str]:
+    """Return the names of the secrets with *prefix*, without it."""
+    pages = client("secretsmanager", url).get_paginator("list_secrets").paginate()
+    names = [each["Name"] for page in pages for each in page["SecretList"]]
+    return sorted(name.removeprefix(f"{prefix}/") for name in names if name.startswith(f"{prefix}/"))
+
+
 def verify_sender(url: str, address: str) -> None:
     """Let functions send mail from *address*, as an operator does by proving the domain."""
     mail = client("sesv2", url)

@@ -55,6 +55,7 @@ def up(settings: StackSettings, say: Say) -> dict[str, str]:
         _deploy(settings, addresses, from_containers, say)
         platform_key = _platform_key(settings, addresses)
         aws.put_secrets(addresses.aws, {f"{CONTAINER_SECRETS_PREFIX}/platform-key": platform_key})
+        aws.copy_secrets(addresses.aws, SECRETS_PREFIX, CONTAINER_SECRETS_PREFIX)  # those that functions wrote
         described = addresses.described(platform_key)
         write_private(settings.directory / "stack.json", json.dumps(described, indent=2))
         _warm_up(f"{addresses.api}/health")
