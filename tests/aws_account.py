@@ -6,11 +6,11 @@ The resources are made inside moto, without HTTP: every test needs them, and req
 from collections.abc import Iterable
 from copy import copy
 from functools import cache
-from typing import Final
 from urllib.parse import urlparse
 
 from moto.apigateway.models import apigateway_backends
 from moto.kms.models import Key, KmsBackend, kms_backends
+from moto.moto_api._internal.models import moto_api_backend
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sesv2.models import sesv2_backends
@@ -27,15 +27,13 @@ from tests.given import (
     ROOT,
     SENDER,
     AwsAccount,
-    reset_aws,
 )
-
-ACCOUNT: Final = "123456789012"  # moto's default
+from tests.moto_targets import ACCOUNT
 
 
 def make_account(moto_url: str) -> AwsAccount:
     """Reset moto, and make the queues, keys, plans, bucket and state machine of a stack."""
-    reset_aws(moto_url)
+    moto_api_backend.reset()
     sesv2_backends[ACCOUNT][REGION].create_email_identity(SENDER, [], None, None)
     for bucket in (EXPORTS_BUCKET, DEAD_LETTERS_BUCKET):
         s3_backends[ACCOUNT]["aws"].create_bucket(bucket, REGION)

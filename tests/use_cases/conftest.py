@@ -18,7 +18,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
 from tenancy.use_cases.deletion.erasure_stores import ErasureStores
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
-from tests.given import DEAD_LETTERS_BUCKET, EXPORTS_BUCKET, PLANS_PATH, REGION, AwsAccount, Databases
+from tests.given import CHEAP_HASHER, DEAD_LETTERS_BUCKET, EXPORTS_BUCKET, PLANS_PATH, REGION, AwsAccount, Databases
 from tests.handlers.conftest import mails
 from tests.use_cases.admitting import NOW, Admit
 from tests.use_cases.erasing import Platform
@@ -43,6 +43,17 @@ def long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     for name in TIMEOUTS:
         monkeypatch.setattr(f"tenancy.stores.{name}", TIMEOUT_SECONDS)
+
+
+@pytest.fixture
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash cheaply, for tests of many log-ins or requests whose subject is no hash."""
+    monkeypatch.setattr("tenancy.rules.people.password_hashes.HASHER", CHEAP_HASHER)
+    monkeypatch.setattr(
+        "tenancy.rules.people.password_hashes.DUMMY_HASH", CHEAP_HASHER.hash("the password of no member")
+    )
+    for module in ("provision", "provision_once"):
+        monkeypatch.setattr(f"tenancy.use_cases.organizations.{module}.HASHER", CHEAP_HASHER)
 
 
 @pytest.fixture

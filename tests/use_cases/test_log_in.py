@@ -211,6 +211,7 @@ def test_attempts_count_until_15_minutes_after_the_first(people: People, acme: P
     assert people.log_in(acme.organization.id, acme.admin_email, address=OFFICE, now=end).access_token
 
 
+@pytest.mark.usefixtures("cheap_hashes")
 def test_attempts_count_over_the_end_of_a_slot(people: People, acme: Provisioned) -> None:
     for minute in range(0, 15, 2):
         begin = NOW + timedelta(minutes=minute)
@@ -225,6 +226,7 @@ def test_attempts_count_over_the_end_of_a_slot(people: People, acme: Provisioned
         assert refused.value.retry_after == 1
 
 
+@pytest.mark.usefixtures("cheap_hashes")
 def test_earlier_attempts_of_others_change_no_wait(people: People, acme: Provisioned) -> None:
     """A shorter wait than in an unknown organization would tell that the organization exists."""
     for minute in range(15):
@@ -333,6 +335,7 @@ def test_hash_that_was_upgraded_meanwhile_is_the_same_password(
     assert people.log_in_admin(acme).access_token
 
 
+@pytest.mark.usefixtures("cheap_hashes")
 def test_log_in_over_the_maximum_ends_the_oldest_session(people: People, acme: Provisioned) -> None:
     first = people.log_in_admin(acme)
     for number in range(1, MAX_SESSIONS):

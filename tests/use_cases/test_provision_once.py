@@ -280,7 +280,7 @@ def test_claimed_gateway_key_answers_in_progress(
     assert ask(now=NOW + timedelta(seconds=60)).organization.subdomain == "acme"
 
 
-@pytest.mark.usefixtures("long_boto_timeouts")
+@pytest.mark.usefixtures("cheap_hashes", "long_boto_timeouts")
 @pytest.mark.parametrize("has_key", [True, False])
 def test_50_concurrent_requests_create_one_organization(
     databases: Databases, targets: OutboxTargets, aws: AwsAccount, *, has_key: bool

@@ -35,6 +35,8 @@ from tests.use_cases.session_requests import (
     session_of,
 )
 
+pytestmark = pytest.mark.usefixtures("cheap_hashes")
+
 SET_REFRESHES = "UPDATE sessions SET refreshes = %s WHERE id = %s RETURNING id"
 WITH_SUCCESSOR = "SELECT FROM refresh_tokens WHERE successor IS NOT NULL"
 
