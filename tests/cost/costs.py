@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.handlers.functions import Function
-from tests.isolation.proof.attack.calls import Call, discover_calls, request_for, send_in_any_status
+from tests.isolation.proof.attack.calls import Call, find_successful_call, request_for
 from tests.isolation.proof.attack.gateway import GatewayRequest, LocalGateway
 from tests.isolation.proof.discovery.deployment import Route
 from tests.isolation.proof.proof_data import Credential, ProofData
@@ -61,12 +61,11 @@ class CostMeter:
 
     def permitted(self, route: Route) -> tuple[Call, Credential, GatewayRequest]:
         """Return a call of *route* that succeeds, its credential and its request."""
-        for call in discover_calls(route):
-            for credential in self._credentials():
-                request = request_for(call, credential, self.data.organizations[0])
-                if send_in_any_status(self.gateway, request, credential).is_success:
-                    return call, credential, request
-        raise AssertionError(f"No credential can call {route.name}.")
+        own = self.data.organizations[0]
+        found = find_successful_call(self.gateway, route, self._credentials(), own)
+        assert found is not None, f"No credential can call {route.name}."
+        call, credential = found
+        return call, credential, request_for(call, credential, own)
 
     def refused(self, call: Call) -> GatewayRequest | None:
         """Return a request of *call* by a valid credential without the right, None if every one has it."""

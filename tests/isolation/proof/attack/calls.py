@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -28,6 +29,7 @@ SAMPLE_EMAIL = "ada@acme.example"  # of a member that logs in
 OF_SAMPLES = frozenset({SAMPLE_EMAIL, "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"})
 GZIP_MAGIC = b"\x1f\x8b"
 JSON_TYPE = "application/json"
+SUCCEEDED_PLACES: dict[tuple[str, int], int] = {}  # of calls, by their route and number of candidates
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -52,6 +54,7 @@ class Call:
         return f"{self.route.name} ({self.sample})" if self.sample else self.route.name
 
 
+@cache
 def discover_calls(route: Route) -> list[Call]:
     """Return a call for each sample event of *route*.
 
@@ -72,9 +75,15 @@ def discover_calls(route: Route) -> list[Call]:
 def find_successful_call(
     gateway: LocalGateway, route: Route, credentials: Iterable[Credential], own: ProofOrganization
 ) -> tuple[Call, Credential] | None:
-    """Return the first call of *route* that succeeds with one of *credentials*, and which."""
-    for call, credential in product(discover_calls(route), credentials):
+    """Return a call of *route* that succeeds with one of *credentials*, and which.
+
+    A search tries the place where an earlier search succeeded before all others.
+    """
+    candidates = list(enumerate(product(discover_calls(route), credentials)))
+    search = (route.name, len(candidates))
+    for place, (call, credential) in sorted(candidates, key=lambda each: each[0] != SUCCEEDED_PLACES.get(search)):
         if send_in_any_status(gateway, request_for(call, credential, own), credential).is_success:
+            SUCCEEDED_PLACES[search] = place
             return call, credential
     return None
 

@@ -70,18 +70,18 @@ SET_ORGANIZATION_STATUS = sql.SQL("""
 class DeploymentState:
     """Puts rows, rate limits and statuses back.
 
-    *conn* is the superuser's.
+    *conn* is the superuser's. Statements are kept as bytes, because to compose one takes longer than to run it.
     """
 
     def __init__(self, conn: psycopg.Connection[Any], client: redis.Redis) -> None:
         self._conn = conn
         self._redis = client
-        self._restoration: sql.Composed | None = None
+        self._restoration: bytes | None = None
         self._ends: dict[str, str] | None = None
         self._kept: dict[str, sql.Composed] = {}
-        self._managed: dict[UUID | None, sql.Composed] = {}
+        self._managed: dict[UUID | None, bytes] = {}
         self._members: list[sql.Composed] = []
-        self._restored_sessions: sql.Composed | None = None
+        self._restored_sessions: bytes | None = None
         self.deleted_keys: set[tuple[str, str]] = set()  # keys of Redis that the proof deletes, with their value
 
     def reset_rate_limits(self) -> None:
@@ -95,7 +95,7 @@ class DeploymentState:
         *has_revoked* tells that access tokens were revoked, which Redis would remember.
         """
         if self._restored_sessions is None:
-            self._restored_sessions = self._compose_restored_sessions()
+            self._restored_sessions = self._compose_restored_sessions().as_bytes(self._conn)
         self._conn.execute(self._restored_sessions)
         if has_revoked:
             self._delete_keys("*:standing")
@@ -121,7 +121,7 @@ class DeploymentState:
         A call that uses something up (a pending export, say) does not take it from the next one.
         """
         if self._restoration is None:
-            self._restoration = self._compose_restoration()
+            self._restoration = self._compose_restoration().as_bytes(self._conn)
         self._conn.execute(self._restoration)
 
     def restore_keys(self, owner: UUID | None) -> None:
@@ -130,7 +130,7 @@ class DeploymentState:
         Rows of other organizations stay as calls left them, so that a changed one is found.
         """
         if owner not in self._managed:
-            self._managed[owner] = self._compose_keys(owner)
+            self._managed[owner] = self._compose_keys(owner).as_bytes(self._conn)
         self._conn.execute(self._managed[owner])
 
     def set_status(self, status: OrganizationStatus) -> None:
