@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,7 @@ type Names = dict[str, list[str]]
 
 def names_of(files: Mapping[str, str]) -> Names:
     """Return the names in *files* (texts by path): strings, stored fields, Lua names, ids and migrations."""
-    trees = [ast.parse(text) for path, text in files.items() if path.startswith(SOURCES) and path.endswith(".py")]
+    sources = [text for path, text in files.items() if path.startswith(SOURCES) and path.endswith(".py")]
     lua = {name for path, text in files.items() if path.endswith(".lua") for name in LUA_NAME.findall(text)}
     migrations = [
         f"{path} {hashlib.sha256(text.encode()).hexdigest()}"
@@ -40,8 +41,8 @@ def names_of(files: Mapping[str, str]) -> Names:
     ]
     logical_ids = LOGICAL_ID.findall(files["template.yaml"])
     return {
-        "strings": sorted({text for tree in trees for text in _strings(tree)}),
-        "stored fields": sorted(set(_stored_fields(trees))),
+        "strings": sorted({name for text in sources for name in _strings(text)}),
+        "stored fields": sorted(set(_stored_fields(sources))),
         "Lua": sorted(lua),
         "logical ids": sorted(set(logical_ids)),
         "migrations": sorted(migrations),
@@ -70,13 +71,22 @@ def _is_source(name: str) -> bool:
     return name.endswith((".py", ".lua", ".sql"))
 
 
-def _strings(tree: ast.Module) -> Iterator[str]:
-    """Yield each string constant that reads like a name, and is no annotation."""
-    annotations = {id(part) for node in ast.walk(tree) for part in _annotation_of(node)}
-    for node in ast.walk(tree):
-        text = node.value if isinstance(node, ast.Constant) and id(node) not in annotations else None
-        if isinstance(text, str) and NAME.fullmatch(text) and not text.endswith(".lua"):  # a file of ours
-            yield text
+@cache
+def _nodes(source: str) -> tuple[ast.AST, ...]:
+    """Return all nodes of a module.
+
+    They are kept, because the tests compare many states of one code.
+    """
+    return tuple(ast.walk(ast.parse(source)))
+
+
+@cache
+def _strings(source: str) -> frozenset[str]:
+    """Return each string constant that reads like a name, and is no annotation."""
+    annotations = {id(part) for node in _nodes(source) for part in _annotation_of(node)}
+    texts = (node.value for node in _nodes(source) if isinstance(node, ast.Constant) and id(node) not in annotations)
+    named = frozenset(text for text in texts if isinstance(text, str) and NAME.fullmatch(text))
+    return frozenset(text for text in named if not text.endswith(".lua"))  # a file of ours
 
 
 def _annotation_of(node: ast.AST) -> Iterator[ast.AST]:
@@ -84,9 +94,9 @@ def _annotation_of(node: ast.AST) -> Iterator[ast.AST]:
     return ast.walk(annotation) if isinstance(annotation, ast.AST) else iter(())
 
 
-def _stored_fields(trees: Sequence[ast.Module]) -> Iterator[str]:
+def _stored_fields(sources: Sequence[str]) -> Iterator[str]:
     """Yield each field of the classes that descend from STORED_CLASSES, through any number of others."""
-    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    classes = [node for source in sources for node in _nodes(source) if isinstance(node, ast.ClassDef)]
     stored = STORED_CLASSES
     while found := {each.name for each in classes if stored & _bases(each)} - stored:
         stored |= found

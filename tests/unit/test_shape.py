@@ -3,9 +3,10 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
+from pathlib import Path
 
 from tests.given import ROOT
 
@@ -55,19 +56,33 @@ type Function = ast.FunctionDef | ast.AsyncFunctionDef
 @cache
 def trees(*folders: str) -> dict[str, ast.Module]:
     paths = sorted(chain.from_iterable((ROOT / folder).rglob("*.py") for folder in folders))
-    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in paths}
+    return {path.relative_to(ROOT).as_posix(): parsed(path) for path in paths}
 
 
 @cache
-def all_nodes(*folders: str) -> list[tuple[str, ast.AST]]:
-    """Return every node with the path of its module. It is cached, because a walk takes a second."""
-    return [(path, node) for path, tree in trees(*folders).items() for node in ast.walk(tree)]
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def nodes_by_kind(tree: ast.Module) -> Mapping[type[ast.AST], Sequence[ast.AST]]:
+    """Return every node of a module by its class.
+
+    Most nodes are of no interest, and a walk over all takes seconds.
+    """
+    grouped = defaultdict(list)
+    for node in ast.walk(tree):
+        grouped[type(node)].append(node)
+    return grouped
 
 
 def nodes[T: ast.AST](kinds: type[T] | tuple[type[T], ...], *folders: str) -> Iterator[tuple[str, T]]:
-    for path, node in all_nodes(*folders):
-        if isinstance(node, kinds):
-            yield path, node
+    """Yield the nodes of exactly these *kinds*, with the path of their module."""
+    for path, tree in trees(*folders).items():
+        for kind in kinds if isinstance(kinds, tuple) else (kinds,):
+            for node in nodes_by_kind(tree).get(kind, ()):
+                assert isinstance(node, kind)
+                yield path, node
 
 
 def docstrings() -> Iterator[tuple[str, str]]:
