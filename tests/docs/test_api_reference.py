@@ -2,9 +2,8 @@
 
 import re
 
-import pytest
-
 from tests.given import ROOT
+from tests.members import for_each
 from tests.template.template import FOLDERS, routes
 
 PARTS = ("Credential", "Request", "Answer", "Refusals")
@@ -35,21 +34,21 @@ def test_reference_has_exactly_the_deployed_routes() -> None:
     assert set(SECTIONS) == deployed_routes()
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(SECTIONS))
+@for_each(("method", "path"), sorted(SECTIONS))
 def test_route_has_a_purpose_first(method: str, path: str) -> None:
     purpose = SECTIONS[method, path].partition("\n\n")[0]
 
     assert re.match(r"[A-Z][^\n]+", purpose)
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(SECTIONS))
+@for_each(("method", "path"), sorted(SECTIONS))
 def test_route_has_all_parts(method: str, path: str) -> None:
     found = re.findall(r"^- \*\*(\w+)\*\*: \S", SECTIONS[method, path], re.MULTILINE)
 
     assert tuple(found) == PARTS
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(SECTIONS))
+@for_each(("method", "path"), sorted(SECTIONS))
 def test_route_has_an_example_with_its_answer(method: str, path: str) -> None:
     example = EXAMPLE.search(SECTIONS[method, path])
 

@@ -8,6 +8,7 @@ import pytest
 
 from tenancy.gateway.metrics import NAMESPACE
 from tests.given import ROOT
+from tests.members import for_each
 from tests.template.app_source import texts
 from tests.template.template import FOLDERS, properties_of, secrets_with
 
@@ -65,7 +66,7 @@ def grants_to(role: str) -> dict[str, set[str]]:
     return granted
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@for_each("document", DOCUMENTS, ids=lambda path: path.name)
 def test_each_path_in_a_document_exists(document: Path) -> None:
     text = document.read_text()
 
@@ -106,7 +107,7 @@ def test_each_table_of_clickhouse_is_described() -> None:
     assert set(rows_of("ClickHouse")) == made
 
 
-@pytest.mark.parametrize("function", FOLDERS)
+@for_each("function", FOLDERS)
 def test_secrets_of_a_function_are_described(function: str) -> None:
     _, secrets, _ = rows_of("Functions")[function]
 

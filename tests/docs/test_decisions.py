@@ -3,9 +3,8 @@
 import re
 import subprocess
 
-import pytest
-
 from tests.given import ROOT
+from tests.members import for_each
 
 FOLDER = ROOT / "docs/decisions"
 RECORDS = sorted(path.name for path in FOLDER.glob("*.md") if path.name != "README.md")
@@ -26,7 +25,7 @@ def tracked_texts() -> dict[str, str]:
 TEXTS = tracked_texts()
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@for_each("name", RECORDS)
 def test_record_has_its_sections(name: str) -> None:
     text = (FOLDER / name).read_text()
 
@@ -34,7 +33,7 @@ def test_record_has_its_sections(name: str) -> None:
     assert all(section.strip() for section in re.split(r"^## .*$", text, flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@for_each("name", RECORDS)
 def test_record_is_one_page_under_its_number(name: str) -> None:
     lines = (FOLDER / name).read_text().splitlines()
 

@@ -2,9 +2,8 @@
 
 import re
 
-import pytest
-
 from tests.given import ROOT
+from tests.members import for_each
 
 CORE = ROOT / "layers/tenancy/tenancy"
 ROWS = re.findall(r"^\| (.+?) \| (.+) \| `(.+?)` \|$", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
@@ -22,12 +21,12 @@ def test_words_are_unique_and_sorted() -> None:
     assert words == sorted(set(words))
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@for_each("folder", FOLDERS)
 def test_topic_or_store_has_an_entry(folder: str) -> None:
     assert folder in {path for _, _, path in ROWS}
 
 
-@pytest.mark.parametrize(("word", "path"), [(word, path) for word, _, path in ROWS])
+@for_each(("word", "path"), [(word, path) for word, _, path in ROWS])
 def test_entry_leads_to_code(word: str, path: str) -> None:
     assert (ROOT / path).exists() or (CORE / path).exists(), word
 

@@ -18,6 +18,7 @@ from tenancy.gateway.rights import for_operators
 from tests.docs.test_api_reference import SECTIONS, STAGE
 from tests.given import ROOT
 from tests.handlers.documented import check_documented, operations, read_document, resolved, validator
+from tests.members import for_each
 from tests.template.template import FOLDERS, RESOURCES, routes
 
 GATEWAY = RESOURCES["Api"]["Properties"]["GatewayResponses"]
@@ -86,7 +87,7 @@ def test_names_of_operations_are_unique() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(("method", "path"), NAMES)
+@for_each(("method", "path"), NAMES)
 def test_operation_without_the_authorizer_has_no_401(method: str, path: str) -> None:
     operation = operations()[method, path]
     needs_credential = operation["security"] != []
@@ -96,7 +97,7 @@ def test_operation_without_the_authorizer_has_no_401(method: str, path: str) -> 
     assert ("403" in operation["responses"]) >= needs_credential
 
 
-@pytest.mark.parametrize(("method", "path"), NAMES)
+@for_each(("method", "path"), NAMES)
 def test_security_of_an_operation_is_declared(method: str, path: str) -> None:
     declared = set(read_document()["components"]["securitySchemes"])
 
@@ -105,7 +106,7 @@ def test_security_of_an_operation_is_declared(method: str, path: str) -> None:
     assert used <= declared
 
 
-@pytest.mark.parametrize(("method", "path"), NAMES)
+@for_each(("method", "path"), NAMES)
 def test_examples_fit_their_schemas(method: str, path: str) -> None:
     for schema, example in examples_of(operations()[method, path]):
         errors = [error.message for error in validator(schema).iter_errors(example)]
@@ -123,14 +124,14 @@ def examples_of(operation: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any
             yield holder["schema"], example["value"]
 
 
-@pytest.mark.parametrize(("method", "path"), NAMES)
+@for_each(("method", "path"), NAMES)
 def test_operation_has_an_example_of_its_body(method: str, path: str) -> None:
     body = operations()[method, path].get("requestBody", {})
 
     assert [name for name, each in body.get("content", {}).items() if not each.get("examples")] == []
 
 
-@pytest.mark.parametrize(("method", "path"), NAMES)
+@for_each(("method", "path"), NAMES)
 def test_2xx_with_a_body_has_an_example(method: str, path: str) -> None:
     missing = {
         (method, path, media_type)
@@ -142,7 +143,7 @@ def test_2xx_with_a_body_has_an_example(method: str, path: str) -> None:
     assert missing == set()
 
 
-@pytest.mark.parametrize(("method", "path"), NAMES)
+@for_each(("method", "path"), NAMES)
 def test_operation_of_tenants_takes_their_organization(method: str, path: str) -> None:
     operation = operations()[method, path]
     schemes = {scheme for each in operation["security"] for scheme in each}
@@ -153,7 +154,7 @@ def test_operation_of_tenants_takes_their_organization(method: str, path: str) -
     assert is_taken == (schemes - {"platformKey"} != set() or names_one)
 
 
-@pytest.mark.parametrize("name", [name for name, each in GATEWAY.items() if "StatusCode" in each])
+@for_each("name", [name for name, each in GATEWAY.items() if "StatusCode" in each])
 def test_gateway_response_is_in_the_operations(name: str) -> None:
     """A new type in the template is expected in each operation, with the body and headers of the template."""
     refusal = GATEWAY[name]
@@ -170,7 +171,7 @@ def test_gateway_response_is_in_the_operations(name: str) -> None:
         assert {key for key, is_required in described.items() if is_required} <= set(sent), route
 
 
-@pytest.mark.parametrize("route", NAMES)
+@for_each("route", NAMES)
 def test_too_large_request_has_the_form_of_aws(route: tuple[str, str]) -> None:
     response = resolved(operations()[route]["responses"][str(TOO_LARGE.status)])
 
@@ -237,7 +238,7 @@ def shown_answers() -> Iterator[tuple[str, str, Any]]:
             yield method, path.removeprefix(STAGE), answer
 
 
-@pytest.mark.parametrize(("method", "path", "answer"), list(shown_answers()))
+@for_each(("method", "path", "answer"), list(shown_answers()))
 def test_answer_in_the_reference_fits_an_answer_of_its_route(method: str, path: str, answer: Any) -> None:  # noqa: ANN401
     responses = [resolved(each) for each in operations()[method, path]["responses"].values()]
     schemas = [content["schema"] for each in responses for content in each.get("content", {}).values()]

@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.given import ROOT
+from tests.members import for_each
 
 LONGEST_LINE = 120
 DOCUMENTS = sorted(
@@ -21,14 +20,14 @@ def anchors(file: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@for_each("document", DOCUMENTS)
 def test_lines_are_short(document: str) -> None:
     lines = (ROOT / document).read_text().splitlines()
 
     assert [number for number, line in enumerate(lines, start=1) if len(line) > LONGEST_LINE] == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@for_each("document", DOCUMENTS)
 def test_links_lead_to_a_file_and_a_heading(document: str) -> None:
     file = ROOT / document
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tenancy.gateway.metrics import EVENTS_NOT_LOADED, NAMESPACE, RECORDS_NOT_WRITTEN, count
+from tests.members import for_each
 from tests.template.alarm_cases import CASES, Data
 from tests.template.alarm_rules import Metric, Samples, State, evaluate, metric_of, metrics_of
 from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, events, properties_of, routes
@@ -58,12 +59,8 @@ def samples_of(name: str, data: Data, stack: str) -> Samples:
     return {metric: data[metric.name] for metric in watched if metric.name in data}
 
 
-def cases(kind: str) -> list[Any]:
-    return [
-        pytest.param(name, data, id=f"{name}-{number}")
-        for name, case in CASES.items()
-        for number, data in enumerate(getattr(case, kind))
-    ]
+def cases(kind: str) -> list[tuple[str, Data]]:
+    return [(name, data) for name, case in CASES.items() for data in getattr(case, kind)]
 
 
 def state_of(name: str, samples: Samples, extra: int) -> State:
@@ -74,19 +71,19 @@ def test_each_alarm_has_its_cases() -> None:
     assert sorted(CASES) == sorted(ALARMS)
 
 
-@pytest.mark.parametrize("extra", EXTRA_PERIODS)
-@pytest.mark.parametrize(("name", "data"), cases("fires"))
+@for_each("extra", EXTRA_PERIODS)
+@for_each(("name", "data"), cases("fires"))
 def test_alarm_fires_on_its_claim(name: str, data: Data, extra: int) -> None:
     assert state_of(name, samples_of(name, data, ACME), extra) is State.ALARM
 
 
-@pytest.mark.parametrize("extra", EXTRA_PERIODS)
-@pytest.mark.parametrize(("name", "data"), cases("quiet"))
+@for_each("extra", EXTRA_PERIODS)
+@for_each(("name", "data"), cases("quiet"))
 def test_alarm_is_quiet_on_normal_data(name: str, data: Data, extra: int) -> None:
     assert state_of(name, samples_of(name, data, ACME), extra) is State.OK
 
 
-@pytest.mark.parametrize(("name", "data"), cases("fires"))
+@for_each(("name", "data"), cases("fires"))
 def test_alarm_is_quiet_on_the_data_of_another_stack(name: str, data: Data) -> None:
     own = samples_of(name, CASES[name].quiet[0], ACME)
 
@@ -95,7 +92,7 @@ def test_alarm_is_quiet_on_the_data_of_another_stack(name: str, data: Data) -> N
     assert state is State.OK
 
 
-@pytest.mark.parametrize(("name", "data"), cases("quiet"))
+@for_each(("name", "data"), cases("quiet"))
 def test_other_stack_does_not_hide_an_alarm(name: str, data: Data) -> None:
     own = samples_of(name, CASES[name].fires[0], ACME)
 
@@ -110,7 +107,7 @@ def test_alarm_with_math_is_left_out_of_the_emulator(name: str) -> None:
     assert RESOURCES[name]["Condition"] == "OnAws"
 
 
-@pytest.mark.parametrize("name", ALARMS)
+@for_each("name", ALARMS)
 def test_watched_metric_has_the_dimensions_that_are_published(name: str) -> None:
     watched = [metric_of(each, resolver(ACME)) for each in metrics_of(ALARMS[name])]
 

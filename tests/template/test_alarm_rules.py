@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.members import for_each
 from tests.template.alarm_rules import Metric, Samples, State, UndocumentedError, decide, evaluate
 
 RETAIN = "retain"
@@ -40,8 +41,8 @@ def points(row: str) -> list[bool | None]:
     return [SYMBOLS[symbol] for symbol in row.split()]
 
 
-@pytest.mark.parametrize("before", State)
-@pytest.mark.parametrize(("to_alarm", "row", "treatment", "state"), ROWS)
+@for_each("before", State)
+@for_each(("to_alarm", "row", "treatment", "state"), ROWS)
 def test_state_is_that_of_the_published_table(
     to_alarm: int, row: str, treatment: str, state: str, before: State
 ) -> None:

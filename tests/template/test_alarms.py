@@ -9,6 +9,7 @@ import pytest
 
 from tenancy.gateway.metrics import NAMESPACE
 from tests.given import ROOT
+from tests.members import for_each
 from tests.template.alarm_rules import metrics_of
 from tests.template.app_source import nodes, texts
 from tests.template.template import properties_of
@@ -100,7 +101,7 @@ def test_names_of_metrics_are_constants() -> None:
     assert literals == []
 
 
-@pytest.mark.parametrize("name", ALARMS)
+@for_each("name", ALARMS)
 def test_alarm_fires_above_its_threshold_or_without_a_run(name: str) -> None:
     """Descriptions say "more than" or "at least 1", or "has not run"."""
     alarm = ALARMS[name]
@@ -110,14 +111,14 @@ def test_alarm_fires_above_its_threshold_or_without_a_run(name: str) -> None:
         assert "has not run for" in alarm["AlarmDescription"]
 
 
-@pytest.mark.parametrize("name", ABOVE)
+@for_each("name", ABOVE)
 def test_description_of_an_alarm_names_its_limit(name: str) -> None:
     alarm = ALARMS[name]
 
     assert limit(alarm) in alarm["AlarmDescription"].lower()
 
 
-@pytest.mark.parametrize("name", [name for name, alarm in ABOVE.items() if "Sum" in statistics_of(alarm)])
+@for_each("name", [name for name, alarm in ABOVE.items() if "Sum" in statistics_of(alarm)])
 def test_description_of_a_sum_names_its_period(name: str) -> None:
     alarm = ALARMS[name]
 
@@ -131,7 +132,7 @@ def test_description_of_a_lasting_state_names_its_time(name: str) -> None:
     assert f"for {spoken(period_of(alarm) * alarm['EvaluationPeriods'])}" in alarm["AlarmDescription"]
 
 
-@pytest.mark.parametrize("name", ALARMS)
+@for_each("name", ALARMS)
 def test_description_of_an_alarm_leads_to_its_row(name: str) -> None:
     """docs/operations.md has a section Alarms with one row for each."""
     sections = (ROOT / "docs/operations.md").read_text().split("\n## ")

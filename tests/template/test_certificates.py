@@ -5,13 +5,13 @@ import warnings
 from datetime import UTC, datetime, timedelta
 
 import certifi
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from tests.given import ROOT
+from tests.members import for_each
 from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, TEMPLATE
 
 BUNDLE = ROOT / "layers/certificates/aws-roots.pem"
@@ -82,7 +82,7 @@ def test_each_region_has_a_root_of_each_kind() -> None:
     assert sorted(found) == sorted((region, kind) for region in regions for kind in KINDS)
 
 
-@pytest.mark.parametrize("function", FOLDERS)
+@for_each("function", FOLDERS)
 def test_variable_names_the_file_of_the_layer(function: str) -> None:
     """Lambda mounts the folder of a layer at /opt. libpq reads the variable itself."""
     layers = [*TEMPLATE["Globals"]["Function"]["Layers"], *FUNCTIONS[function].get("Layers", [])]

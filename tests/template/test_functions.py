@@ -5,9 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.given import ROOT
+from tests.members import for_each
 from tests.template.template import (
     FOLDERS,
     FUNCTIONS,
@@ -28,7 +27,7 @@ def test_each_folder_of_events_belongs_to_a_function() -> None:
     assert sorted(path.name for path in (ROOT / "events").iterdir()) == FOLDERS
 
 
-@pytest.mark.parametrize("function", FOLDERS)
+@for_each("function", FOLDERS)
 def test_function_has_sample_events_in_json(function: str) -> None:
     samples = sorted((ROOT / "events" / function).glob("*.json"))
 
@@ -37,7 +36,7 @@ def test_function_has_sample_events_in_json(function: str) -> None:
     assert events_of_samples
 
 
-@pytest.mark.parametrize("function", FOLDERS)
+@for_each("function", FOLDERS)
 def test_no_layer_is_attached_twice(function: str) -> None:
     """SAM adds a function's layers to those of Globals. The dependencies twice would pass Lambda's limit of 250 MB."""
     layers = [*TEMPLATE["Globals"]["Function"]["Layers"], *FUNCTIONS[function].get("Layers", [])]

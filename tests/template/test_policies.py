@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from tenancy.stores.aws.gateway_keys import STACK_TAG
+from tests.members import for_each
 from tests.template.template import FOLDERS, FUNCTIONS, events, listed, statements
 
 GATEWAY = "arn:${AWS::Partition}:apigateway:${AWS::Region}::"
@@ -30,14 +29,14 @@ def gateway_permissions() -> list[tuple[str, str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("function", FOLDERS)
+@for_each("function", FOLDERS)
 def test_no_policy_allows_all_actions_or_resources(function: str) -> None:
     for statement in statements(function):
         assert not [action for action in listed(statement["Action"]) if "*" in action]
         assert "*" not in listed(statement["Resource"])
 
 
-@pytest.mark.parametrize("function", FOLDERS)
+@for_each("function", FOLDERS)
 def test_function_that_reads_a_queue_has_its_own_role(function: str) -> None:
     """SAM gives a function with an SQS event a managed policy for all queues of the account."""
     assert bool(events(function, "SQS")) == ("Role" in FUNCTIONS[function])

@@ -9,6 +9,7 @@ import pytest
 from tenancy.errors import NO_ROUTE_TEXT, Refusal, UnauthenticatedError, UnavailableError
 from tenancy.rules.durations import WRITE_KEY_CACHE_TIME
 from tests.handlers.functions import running
+from tests.members import for_each
 from tests.template.app_source import resolver_routes
 from tests.template.template import FOLDERS, RESOURCES, TEMPLATE, properties_of, routes
 
@@ -126,7 +127,7 @@ def test_unknown_route_is_refused_in_the_words_of_the_functions() -> None:
     assert (response["StatusCode"], problem["detail"]) == (404, NO_ROUTE_TEXT)
 
 
-@pytest.mark.parametrize("name", RESPONSES)
+@for_each("name", RESPONSES)
 def test_gateway_response_is_a_problem_document(name: str) -> None:
     response = RESPONSES[name]
 
@@ -140,7 +141,7 @@ def test_gateway_response_is_a_problem_document(name: str) -> None:
     assert response["ResponseParameters"]["Headers"]["Content-Type"] == "'application/problem+json'"
 
 
-@pytest.mark.parametrize("name", RESPONSES)
+@for_each("name", RESPONSES)
 def test_gateway_response_has_retry_after_if_429_or_503(name: str) -> None:
     response = RESPONSES[name]
 

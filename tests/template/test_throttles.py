@@ -9,6 +9,7 @@ import pytest
 from tenancy.rules.durations import PREFLIGHT_MAX_AGE_SECONDS
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, QUOTAS, RATE_LIMIT_WINDOW_SECONDS, Tier
 from tests.given import ROOT
+from tests.members import for_each
 from tests.template.app_source import operator_routes, resolver_routes
 from tests.template.template import FOLDERS, RESOURCES, TEMPLATE
 from tests.template.transformed import defaults, transformed_of
@@ -112,14 +113,14 @@ def test_bursts_together_pass_within_the_time_of_a_retry() -> None:
     assert over / ACCOUNT_REQUESTS_PER_SECOND <= RETRY_AFTER_SECONDS
 
 
-@pytest.mark.parametrize("method", METHODS, ids=" ".join)
+@for_each("method", METHODS, ids=" ".join)
 def test_burst_of_a_method_is_one_second_of_its_rate(method: Method) -> None:
     rate, burst = throttle(method)
 
     assert rate == burst <= ACCOUNT_BURST
 
 
-@pytest.mark.parametrize("path", PATHS)
+@for_each("path", PATHS)
 def test_preflight_has_the_rate_of_its_kind_of_route(path: str) -> None:
     is_public = any(method in FOR_WRITE_KEYS for method in methods_of(path))
     parameter = "PublicPreflightRequestsPerSecond" if is_public else "PreflightRequestsPerSecond"
@@ -127,7 +128,7 @@ def test_preflight_has_the_rate_of_its_kind_of_route(path: str) -> None:
     assert throttle(("OPTIONS", path))[0] == defaults()[parameter]
 
 
-@pytest.mark.parametrize("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
+@for_each("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
 def test_preflights_of_browsers_pass_beside_their_calls(method: Method) -> None:
     """A browser sends a preflight for each path, and keeps its answer for two hours."""
     calls = LARGEST_TIER.ingest_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
@@ -136,12 +137,12 @@ def test_preflights_of_browsers_pass_beside_their_calls(method: Method) -> None:
     assert throttle(("OPTIONS", method[1]))[0] >= calls / CALLS_PER_PREFLIGHT
 
 
-@pytest.mark.parametrize("method", OTHERS, ids=" ".join)
+@for_each("method", OTHERS, ids=" ".join)
 def test_several_organizations_of_any_tier_pass_a_method(method: Method) -> None:
     assert throttle(method)[0] >= ORGANIZATIONS * LARGEST_TIER.api_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
 
 
-@pytest.mark.parametrize("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
+@for_each("method", sorted(FOR_WRITE_KEYS), ids=" ".join)
 def test_organization_of_any_tier_passes_a_method_of_ingest(method: Method) -> None:
     assert throttle(method)[0] >= LARGEST_TIER.ingest_requests_per_minute / RATE_LIMIT_WINDOW_SECONDS
 
@@ -158,7 +159,7 @@ def test_operators_method_passes_a_platform_key(method: Method) -> None:
     assert throttle(method)[0] == PLATFORM_REQUESTS_PER_MINUTE / RATE_LIMIT_WINDOW_SECONDS
 
 
-@pytest.mark.parametrize("method", sorted(FOR_PEOPLE), ids=" ".join)
+@for_each("method", sorted(FOR_PEOPLE), ids=" ".join)
 def test_method_of_people_and_keys_has_their_rate(method: Method) -> None:
     assert throttle(method)[0] == defaults()["PeopleRequestsPerSecond"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.given import ROOT
+from tests.members import for_each
 from tests.template.template import TEMPLATE
 from tests.template.transformed import transformed_of
 
@@ -35,7 +36,7 @@ def test_endpoint_has_an_access_mode(name: str) -> None:
     assert set(TEMPLATE["Parameters"]["EndpointAccessMode"]["AllowedValues"]) == ACCESS_MODES
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@for_each("path", DOCUMENTS, ids=lambda path: path.name)
 def test_no_document_sets_the_policy_by_hand(path: Path) -> None:
     """The next deploy would fail, because CloudFormation does not know the policy."""
     assert "path=/securityPolicy" not in path.read_text()

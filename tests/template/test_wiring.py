@@ -14,6 +14,7 @@ from tenancy.settings import OPTIONAL, VARIABLES, InvalidSettingError
 from tenancy.stores.aws import secrets
 from tests.given import ROOT
 from tests.handlers.functions import running
+from tests.members import for_each
 from tests.template.template import FOLDERS, GLOBAL_VARIABLES, secrets_with, variables
 
 WITHOUT_VALUE = OPTIONAL | {"AWS_ENDPOINT_URL"}
@@ -79,12 +80,12 @@ def asked_for(function: str) -> set[str]:
     return {ast.literal_eval(name) for name in names}
 
 
-@pytest.mark.parametrize("function", FOLDERS)
+@for_each("function", FOLDERS)
 def test_template_sets_the_variables_a_function_asks_for(function: str) -> None:
     assert asked_for(function) | GLOBAL_VARIABLES == variables(function)
 
 
-@pytest.mark.parametrize("function", FOLDERS)
+@for_each("function", FOLDERS)
 def test_function_asks_for_the_settings_it_uses(function: str) -> None:
     fields = attributes_of(app_of(function), "settings")
     for method in used_methods(function):
@@ -93,9 +94,7 @@ def test_function_asks_for_the_settings_it_uses(function: str) -> None:
     assert {FIELDS[field] for field in fields if field in FIELDS} - EVERYWHERE == asked_for(function)
 
 
-@pytest.mark.parametrize(
-    ("function", "variable"), [(each, name) for each in FOLDERS for name in sorted(variables(each))]
-)
+@for_each(("function", "variable"), [(each, name) for each in FOLDERS for name in sorted(variables(each))])
 def test_function_refuses_to_start_without_a_variable(function: str, variable: str) -> None:
     if variable in WITHOUT_VALUE or function == "health":
         return
@@ -117,7 +116,7 @@ def retired_secrets(function: str) -> set[str]:
     return {old for name, old, new in RETIRED_SECRETS if name == function and new not in used_before}
 
 
-@pytest.mark.parametrize("function", FOLDERS)
+@for_each("function", FOLDERS)
 def test_function_may_read_the_secrets_it_uses(function: str) -> None:
     used = {
         SECRET_NAMES[node.id]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.rules.keys.api_keys import ALPHABET, ApiKey, KeyType, find_key, generate_key
+from tests.members import for_each
 
 KEYS = [generate_key(key_type) for key_type in KeyType]
 LETTERS = set(ALPHABET)
@@ -97,7 +98,7 @@ OTHER_FORMS = [
 ]
 
 
-@pytest.mark.parametrize("text", OTHER_FORMS, ids=range(len(OTHER_FORMS)))
+@for_each("text", OTHER_FORMS, ids=range(len(OTHER_FORMS)))
 def test_text_of_another_form_is_no_key(text: str) -> None:
     assert find_key(text) is None
 

@@ -16,6 +16,7 @@ from tenancy.rules.audit_chain import (
     seal_entry,
     verify_chain,
 )
+from tests.members import for_each
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SALT = b"0123456789abcdef"
@@ -83,7 +84,7 @@ CHANGES: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(AuditEntry)])
+@for_each("name", [field.name for field in fields(AuditEntry)])
 def test_changed_value_breaks_the_chain_at_its_entry(name: str) -> None:
     entries = sealed()
     entries[2] = replace(entries[2], **{name: CHANGES[name]})  # type: ignore[arg-type]

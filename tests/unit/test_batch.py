@@ -15,6 +15,7 @@ from tenancy.rules.events.batch import (
     parse_segment_batch,
     parse_segment_call,
 )
+from tests.members import for_each
 from tests.unit.batch_bodies import LONE_SURROGATES, texts
 
 DEEP = 100_000
@@ -52,19 +53,19 @@ def parse_valid_batch(body: bytes) -> None:
         raise InvalidError(errors=batch.errors)
 
 
-@pytest.mark.parametrize("body", (NO_JSON | LONE_SURROGATES).values(), ids=NO_JSON | LONE_SURROGATES)
+@for_each("body", (NO_JSON | LONE_SURROGATES).values(), ids=NO_JSON | LONE_SURROGATES)
 def test_batch_of_invalid_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
         parse_batch(body.replace(b"LIST", b"events"))
 
 
-@pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
+@for_each("body", NO_JSON.values(), ids=NO_JSON)
 def test_segment_batch_of_invalid_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
         parse_segment_batch(body.replace(b"LIST", b"batch"))
 
 
-@pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
+@for_each("body", NO_JSON.values(), ids=NO_JSON)
 def test_segment_call_of_invalid_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
         parse_segment_call(body.replace(b"LIST", b"properties"))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tenancy.errors import FieldError
 from tenancy.rules.events.row import NOT_VALID, BatchContext, InvalidEventError, join_event_id
+from tests.members import for_each
 from tests.unit.cloud_events import ACME, CLOUD_EVENT, NOW, faults, parse, raw, without
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
@@ -168,7 +169,7 @@ def test_text_is_neither_empty_nor_has_nul(member: str) -> None:
     assert faults(raw(**{member: "a\0"})) == [(member, "invalid_characters")]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changes", "fault"),
     [
         ({"specversion": "0.3"}, ("specversion", "unknown")),

@@ -15,6 +15,7 @@ from tenancy.gateway.context import parse_context, to_context
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
 from tests.given import ROOT
+from tests.members import for_each
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ACME = Tenant(
@@ -146,7 +147,7 @@ BROKEN: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("context", BROKEN, ids=str)
+@for_each("context", BROKEN, ids=str)
 def test_context_without_a_principal_is_unauthenticated(context: dict[str, str]) -> None:
     with pytest.raises(UnauthenticatedError):
         parse_context(context, now=NOW)

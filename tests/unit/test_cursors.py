@@ -27,6 +27,7 @@ from tenancy.rules.stored_events import (
 )
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 from tenancy.rules.usage import Period
+from tests.members import for_each
 
 ACME, GLOBEX = UUID(int=1), UUID(int=2)
 LIST = PagedList(name="exports", organization_id=ACME, position=TimePosition, parameters=("a", None, 1))
@@ -109,8 +110,8 @@ def test_no_text_is_a_cursor_by_accident(text: str) -> None:
     refused(LIST, text)
 
 
-@pytest.mark.parametrize("character", ["\1", '"', "\\", "é", "\ufffd", "😀"])
-@pytest.mark.parametrize("order", StatisticsOrder)
+@for_each("character", ["\1", '"', "\\", "é", "\ufffd", "😀"])
+@for_each("order", StatisticsOrder)
 def test_largest_group_has_a_cursor(order: StatisticsOrder, character: str) -> None:
     kind, name = character * TYPE_MAX_CHARACTERS, character * NAME_MAX_CHARACTERS
     revenue = {"EUR": Decimal("-99999999999999999999999999999999.999999")}

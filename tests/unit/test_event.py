@@ -12,6 +12,7 @@ from tenancy.errors import TenantMismatchError
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import MAX_EVENT_BYTES, EventRow, InvalidEventError
 from tenancy.rules.json_members import MAX_MEMBER_ERRORS
+from tests.members import for_each
 from tests.unit.single_events import ACME, EVENT, GLOBEX, RECEPTION, fault, parse, raw, refusal, without
 
 REQUIRED = ("event_type", "event_name", "device_id", "platform", "event_timestamp")
@@ -107,7 +108,7 @@ def test_missing_required_field_is_refused(field: str) -> None:
     assert error.event_id == "order-1001"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("field", "value"),
     [
         *[(field, None) for field in REQUIRED],
@@ -122,7 +123,7 @@ def test_field_of_wrong_type_is_named(field: str, value: object) -> None:
     assert fault(raw(**{field: value})) == (field, "invalid_type")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("field", "value", "code"),
     [
         *[(field, "", "too_short") for field in ("event_type", "event_name", "device_id", "platform", "event_id")],

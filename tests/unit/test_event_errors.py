@@ -13,6 +13,7 @@ from tenancy.use_cases.ingest.parse_batch import parse_cloud_events, parse_event
 from tests.given import event
 from tests.handlers.requests import cloud_event
 from tests.handlers.sent_events import ACME
+from tests.members import for_each
 
 NOW = datetime.now(UTC)
 TOO_OLD_FOR_STARTER = NOW - timedelta(days=100)
@@ -64,8 +65,8 @@ def test_attributes_of_the_first_invalid_cloud_events_are_listed() -> None:
     assert short[0].errors[0].location == f"body/{MAX_EXPLAINED + 1}"
 
 
-@pytest.mark.parametrize("named", ["", "x", 5, True, {}, [], str(UUID(int=7))], ids=str)
-@pytest.mark.parametrize("place", [0, MAX_EXPLAINED, 2 * MAX_EXPLAINED])
+@for_each("named", ["", "x", 5, True, {}, [], str(UUID(int=7))], ids=str)
+@for_each("place", [0, MAX_EXPLAINED, 2 * MAX_EXPLAINED])
 def test_any_invalid_event_may_be_a_mismatch(named: object, place: int) -> None:
     events: list[object] = [{}] * (2 * MAX_EXPLAINED + 1)
     events[place] = {"organization_id": named}

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.rules.events.money import parse_amount
+from tests.members import for_each
 from tests.unit.single_events import fault, parse, raw, refusal
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("revenue", "amount"),
     [
         (0, "0"),
@@ -37,7 +38,7 @@ def test_money_has_12_digits_before_the_point_and_6_after(revenue: object, amoun
     assert set("0123456789.-").issuperset(stored)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "revenue",
     [
         "0.0000001",
@@ -62,7 +63,7 @@ def test_money_beyond_its_scale_is_refused(revenue: object) -> None:
     assert fault(raw(revenue=revenue)) == ("revenue", "out_of_range")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "revenue",
     [
         *("NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "inf", "much", "", " ", ".", "-", "e5", "1e", "1.2.3", "1,5"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tenancy.rules.events.event import parse_event
 from tenancy.rules.events.row import InvalidEventError
+from tests.members import for_each
 from tests.unit.single_events import NOW, RECEPTION, fault, parse, raw
 
 
@@ -113,7 +114,7 @@ def test_time_out_of_bounds_is_refused(text: str) -> None:
     assert fault(raw(event_timestamp=text)) == ("event_timestamp", "out_of_range")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         "2026-11-20T10:00:00",

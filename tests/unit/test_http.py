@@ -28,6 +28,7 @@ from tenancy.gateway.context import to_context
 from tenancy.gateway.http import json_answer, parse_request, preflight_answer, problem_answer
 from tenancy.rules.events.row import Rejection
 from tenancy.rules.tenant import Operator
+from tests.members import for_each
 
 OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 STAGE = {
@@ -214,7 +215,7 @@ def made(kind: type[Refusal]) -> Refusal:
     return MADE.get(kind) or kind("Because.")
 
 
-@pytest.mark.parametrize("kind", REFUSALS, ids=lambda kind: kind.__name__)
+@for_each("kind", REFUSALS, ids=lambda kind: kind.__name__)
 def test_each_refusal_is_a_problem_document(kind: type[Refusal]) -> None:
     refusal = made(kind)
 

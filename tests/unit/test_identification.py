@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tenancy.errors import CredentialFault, UnauthenticatedError
 from tenancy.rules.credentials import MAX_CREDENTIAL_CHARACTERS, Jwt, find_basic_key, is_jwt, parse_authorization
 from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
+from tests.members import for_each
 
 WRITE, SECRET, PLATFORM = (generate_key(key_type) for key_type in (KeyType.WRITE, KeyType.SECRET, KeyType.PLATFORM))
 HEAD = base64.urlsafe_b64encode(b'{"alg":"ES256","kid":"k"}').decode().rstrip("=")
@@ -120,7 +121,7 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize("header", MALFORMED, ids=range(len(MALFORMED)))
+@for_each("header", MALFORMED, ids=range(len(MALFORMED)))
 def test_malformed_authorization_is_unauthenticated(header: str) -> None:
     with pytest.raises(UnauthenticatedError):
         parse_authorization((header,))

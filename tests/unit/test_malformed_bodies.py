@@ -11,6 +11,7 @@ from tenancy.gateway.field_errors import NO_BODY_TEXT, list_field_errors
 from tenancy.rules.events.batch import decode_body, parse_batch, parse_segment_text
 from tenancy.rules.json_faults import DEPTH_TEXT, EMPTY_TEXT, GZIP_TEXT, NO_JSON_TEXT, NOT_UTF8_TEXT, NUMBER_TEXT
 from tenancy.rules.json_members import MISSING_TEXT
+from tests.members import for_each
 
 READ_LEVELS = 9_900
 REFUSED_LEVELS = 10_000
@@ -38,8 +39,8 @@ def test_empty_body_is_called_empty(parse: Parse, body: bytes) -> None:
     assert detail_of(parse, body) == EMPTY_TEXT
 
 
-@pytest.mark.parametrize("parse", PARSERS.values(), ids=PARSERS)
-@pytest.mark.parametrize("body", [b"{", b'{"a": 01}', b'{"a": "\x01"}', b'{"a": 1e400,}'])
+@for_each("parse", PARSERS.values(), ids=PARSERS)
+@for_each("body", [b"{", b'{"a": 01}', b'{"a": "\x01"}', b'{"a": 1e400,}'])
 def test_other_text_is_called_invalid_json(parse: Parse, body: bytes) -> None:
     assert detail_of(parse, body) == NO_JSON_TEXT
 

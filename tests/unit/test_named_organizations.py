@@ -22,6 +22,7 @@ from tenancy.rules.resolution import (
     resolve,
 )
 from tenancy.rules.tenant import Caller
+from tests.members import for_each
 from tests.unit.decisions import (
     ACME,
     AGREES,
@@ -63,8 +64,8 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("source", IDS)
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@for_each("source", IDS)
+@for_each("spelling", SPELLINGS)
 def test_only_the_canonical_own_id_agrees(source: MentionSource, spelling: str) -> None:
     text, expected = SPELLINGS[spelling]
     assert verdict(ACME, source, text) is expected
@@ -95,13 +96,13 @@ def test_events_follow_the_rule_of_other_bodies(text: str) -> None:
 # ---------------------------------------------------------------------------------------------------------------- hosts
 
 
-@pytest.mark.parametrize("source", HOSTS)
-@pytest.mark.parametrize("host", HOST_TABLE, ids=ascii)
+@for_each("source", HOSTS)
+@for_each("host", HOST_TABLE, ids=ascii)
 def test_below_the_base_domain_only_the_own_subdomain_agrees(source: MentionSource, host: str) -> None:
     assert verdict(ACME, source, host) is HOST_TABLE[host]
 
 
-@pytest.mark.parametrize("label", sorted(RESERVED_SUBDOMAINS))
+@for_each("label", sorted(RESERVED_SUBDOMAINS))
 def test_platform_hosts_name_no_organization(label: str) -> None:
     for caller in (ACME, OPERATOR):
         assert verdict(caller, MentionSource.HOST, f"{label}.{BASE_DOMAIN}") is NAMES_NO_ORGANIZATION
@@ -181,7 +182,7 @@ def test_unverified_custom_domain_names_no_organization() -> None:
 # --------------------------------------------------------------------------------------------------------------- bodies
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("document", "texts"),
     [
         (b'{"organization_id":"acme"}', ["acme"]),

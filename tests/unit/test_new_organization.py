@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.tiers import Tier
+from tests.members import for_each
 
 ACME = {
     "name": "Acme",
@@ -108,7 +109,7 @@ def test_missing_field_is_refused(field: str) -> None:
     assert [entry["loc"] for entry in error.value.errors()] == [(field,)]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("field", "value"),
     [
         ("name", ""),

@@ -15,6 +15,7 @@ from tenancy.rules.organization import (
     subdomain_skeleton,
 )
 from tenancy.rules.well_known_hosts import WELL_KNOWN
+from tests.members import for_each
 
 
 @pytest.mark.parametrize("text", ["acme", "a", "0", "a-b", "a--b", "abc--d", "globex-2", "9lives", "a" * 63])
@@ -22,7 +23,7 @@ def test_one_dns_label_is_a_subdomain(text: str) -> None:
     assert is_subdomain(text)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",
@@ -72,7 +73,7 @@ def test_platform_names_are_reserved(name: str) -> None:
     assert name in RESERVED_SUBDOMAINS
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED_SUBDOMAINS))
+@for_each("name", sorted(RESERVED_SUBDOMAINS))
 def test_reserved_name_is_a_valid_label(name: str) -> None:
     assert is_subdomain(name)
 
@@ -84,7 +85,7 @@ def test_lookalike_of_a_platform_name_is_reserved(name: str) -> None:
     assert is_reserved(name)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     [
         "mta-sts", "mtasts", "openpgpkey", "autodiscover", "autoconfig", "wpad", "isatap", "localhost", "localdomain",
@@ -104,14 +105,14 @@ def test_host_that_is_known_below_any_domain_is_reserved(name: str) -> None:
     assert is_reserved(name)
 
 
-@pytest.mark.parametrize("name", sorted(WELL_KNOWN | RESERVED_SUBDOMAINS))
+@for_each("name", sorted(WELL_KNOWN | RESERVED_SUBDOMAINS))
 def test_every_host_is_reserved_with_any_number(name: str) -> None:
     for spelled in (name, f"{name}1", f"{name}-2", f"{name}0", f"{name}99", name.replace("-", "")):
         assert is_subdomain(spelled)
         assert is_reserved(spelled)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     [
         "acme", "globex", "administration-of-acme", "my-api", "supporters", "acme-1", "mailchimp", "webflow", "nsync",

@@ -10,6 +10,7 @@ import pytest
 from tenancy.rules.events.batch import parse_segment_text
 from tenancy.rules.events.placeholders import is_placeholder
 from tenancy.rules.texts import BLANKS, INVISIBLE, VISIBLE_FORMATS
+from tests.members import for_each
 from tests.unit.segment_calls import fault, parse, raw
 
 EVERY_CHARACTER = [chr(number) for number in range(sys.maxunicode + 1)]
@@ -98,17 +99,17 @@ IDS = [
 ]
 
 
-@pytest.mark.parametrize("text", PLACEHOLDERS, ids=ascii)
+@for_each("text", PLACEHOLDERS, ids=ascii)
 def test_placeholder_is_recognized(text: str) -> None:
     assert is_placeholder(text)
 
 
-@pytest.mark.parametrize("text", IDS, ids=ascii)
+@for_each("text", IDS, ids=ascii)
 def test_id_is_no_placeholder(text: str) -> None:
     assert not is_placeholder(text)
 
 
-@pytest.mark.parametrize("text", PLACEHOLDERS, ids=ascii)
+@for_each("text", PLACEHOLDERS, ids=ascii)
 def test_placeholder_counts_as_absent_at_each_candidate(text: str) -> None:
     context = {"device": {"id": text}}
 
@@ -123,7 +124,7 @@ def test_placeholder_stays_among_the_members_of_a_call() -> None:
     assert json.loads(row.user_properties)["anonymousId"] == "unknown"
 
 
-@pytest.mark.parametrize("text", PLACEHOLDERS, ids=ascii)
+@for_each("text", PLACEHOLDERS, ids=ascii)
 def test_placeholder_is_no_message_id(text: str) -> None:
     rows = [parse(messageId=text, event=event) for event in ("Opened", "Closed", "Opened")]
 

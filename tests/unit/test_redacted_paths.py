@@ -8,6 +8,7 @@ import pytest
 from tenancy.gateway.http import parse_request
 from tenancy.gateway.serve import serve
 from tenancy.rules.keys.api_keys import KeyType, generate_key
+from tests.members import for_each
 
 KEYS = {key_type: generate_key(key_type).text for key_type in KeyType}
 TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -24,8 +25,8 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
-@pytest.mark.parametrize("path", PATHS)
+@for_each("secret", SECRETS.values(), ids=SECRETS)
+@for_each("path", PATHS)
 def test_instance_has_no_credential_of_the_path(path: str, secret: str) -> None:
     for sent in (path.format(secret), path.format(quote(secret).replace("_", "%5F").replace(".", "%2e"))):
         request = parse_request({"path": sent, "requestContext": {"path": sent}})

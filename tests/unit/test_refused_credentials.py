@@ -16,6 +16,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.use_cases.keys.authenticate import authenticate
 from tests.free_ports import free_port
 from tests.given import REGION
+from tests.members import for_each
 from tests.unit.signed_tokens import (
     CLAIMS,
     HEADER,
@@ -166,7 +167,7 @@ def test_malformed_credential_causes_no_call(unreachable_secrets: Secrets) -> No
     assert outcome((f"Bearer {GOOD}",), verify) is UnavailableError
 
 
-@pytest.mark.parametrize("text", FORGED, ids=range(len(FORGED)))
+@for_each("text", FORGED, ids=range(len(FORGED)))
 def test_unverified_token_does_not_reach_the_database(text: str) -> None:
     calls: list[None] = []
 

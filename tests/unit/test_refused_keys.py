@@ -18,6 +18,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from tenancy.rules.access_tokens.public_keys import MAX_KEYS, ROCA_GENERATOR, ROCA_PRIMES, SMALL_PRIMES, KeySetError
 from tenancy.rules.access_tokens.verify import KeySet
 from tenancy.rules.credentials import ALGORITHMS
+from tests.members import for_each
 from tests.unit.signed_tokens import CLAIMS, HEADER, ISSUER, NEW, NEW_JWK, OLD, OLD_JWK, encode, refused, token
 
 PRIVATE_EC = ECAlgorithm.to_jwk(NEW, as_dict=True)
@@ -154,7 +155,7 @@ def load(*keys: object) -> KeySet:
     return KeySet.from_jwks(json.dumps({"keys": keys}), issuer=ISSUER, audience=ISSUER)
 
 
-@pytest.mark.parametrize("case", FAULTY)
+@for_each("case", FAULTY)
 def test_key_that_must_not_verify_is_refused_by_name(case: str) -> None:
     with pytest.raises(KeySetError, match="'of the test'"):
         load({**FAULTY[case], "kid": "of the test"})
@@ -191,7 +192,7 @@ def test_set_has_at_most_ten_keys() -> None:
         load(*keys)
 
 
-@pytest.mark.parametrize("case", FAULTY)
+@for_each("case", FAULTY)
 def test_faulty_key_refuses_the_whole_set(case: str) -> None:
     valid = OLD_JWK if case.startswith("EC") else NEW_JWK
 
@@ -228,7 +229,7 @@ def test_two_keys_with_the_same_kid_are_refused() -> None:
         load(OLD_JWK, {**NEW_JWK, "kid": OLD_JWK["kid"]})
 
 
-@pytest.mark.parametrize(
+@for_each(
     "document",
     [
         "",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tenancy.errors import ForbiddenError, ForeignPathError, NotFoundError, TenantMismatchError
 from tenancy.rules.resolution import MentionSource, ResolutionOutcome
 from tenancy.rules.tenant import Caller, Tenant
+from tests.members import for_each
 from tests.unit.decisions import (
     ACME,
     BASE_DOMAIN,
@@ -38,17 +39,13 @@ def test_platform_key_with_the_header_is_forbidden(text: str) -> None:
         assert (refused.status, refused.code, refused.sources) == (403, "forbidden", ())
 
 
-@pytest.mark.parametrize(
-    "host", [host for host, judged in HOST_TABLE.items() if judged is not NAMES_NO_ORGANIZATION], ids=ascii
-)
+@for_each("host", [host for host, judged in HOST_TABLE.items() if judged is not NAMES_NO_ORGANIZATION], ids=ascii)
 def test_platform_key_on_a_tenants_host_is_forbidden(host: str) -> None:
     for source in HOSTS:
         assert decide(OPERATOR, (MentionSource.PATH, OWN), (source, host)).outcome is ResolutionOutcome.FORBIDDEN
 
 
-@pytest.mark.parametrize(
-    "host", [host for host, judged in HOST_TABLE.items() if judged is NAMES_NO_ORGANIZATION], ids=ascii
-)
+@for_each("host", [host for host, judged in HOST_TABLE.items() if judged is NAMES_NO_ORGANIZATION], ids=ascii)
 def test_platform_key_is_accepted_on_other_hosts(host: str) -> None:
     assert decide(OPERATOR, (MentionSource.HOST, host)).outcome is ResolutionOutcome.ACCEPTED
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.members import for_each
 from tests.unit.segment_calls import Anything, parse, raw
 
 
@@ -30,7 +31,7 @@ def test_money_comes_from_the_properties(properties: Anything, money: tuple[str,
     assert (Decimal(row.revenue), row.currency) == (Decimal(money[0]), money[1])
 
 
-@pytest.mark.parametrize(
+@for_each(
     "properties",
     [
         {"revenue": "much"},

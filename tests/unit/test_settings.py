@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tenancy.settings import OPTIONAL, VARIABLES, InvalidSettingError, Settings
+from tests.members import for_each
 
 ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
@@ -76,8 +77,8 @@ def test_region_and_endpoint_have_defaults() -> None:
     assert (settings.region, settings.aws_endpoint_url) == ("eu-central-1", None)
 
 
-@pytest.mark.parametrize("name", sorted(set(VARIABLES) - OPTIONAL))
-@pytest.mark.parametrize("value", [None, ""])
+@for_each("name", sorted(set(VARIABLES) - OPTIONAL))
+@for_each("value", [None, ""])
 def test_missing_variable_is_named(name: str, value: str | None) -> None:
     environment = {key: text for key, text in ENVIRONMENT.items() if key != name}
     if value is not None:

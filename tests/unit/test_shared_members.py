@@ -13,6 +13,7 @@ from tenancy.rules.events.batch import SegmentBatch, parse_segment_text
 from tenancy.rules.events.row import MAX_EVENT_BYTES, EventRow
 from tenancy.rules.events.segment import parse_segment_message
 from tenancy.rules.events.shared_members import SharedMembers
+from tests.members import for_each
 from tests.unit.segment_calls import CALL, RECEPTION
 
 type Anything = Any
@@ -45,7 +46,7 @@ def test_call_gets_the_context_of_its_batch() -> None:
         assert json.loads(row.user_properties)["context"] == context
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("own", "shared", "merged"),
     [
         ({"ip": "mine"}, {"ip": "theirs", "locale": "de"}, {"ip": "mine", "locale": "de"}),

@@ -16,6 +16,7 @@ from tenancy.rules.texts import (
     parse_bounded,
     parse_name,
 )
+from tests.members import for_each
 
 EVERY_CHARACTER = [chr(number) for number in range(sys.maxunicode + 1)]
 # PropList.txt of Unicode 15.1, property Bidi_Control.
@@ -97,12 +98,12 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@for_each("name", NAMES.values(), ids=NAMES)
 def test_name_in_any_script_is_accepted(name: str) -> None:
     assert parse_name(name) == unicodedata.normalize("NFC", name)
 
 
-@pytest.mark.parametrize("name", REFUSED.values(), ids=REFUSED)
+@for_each("name", REFUSED.values(), ids=REFUSED)
 def test_name_with_hidden_characters_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="Expected"):
         parse_name(name)

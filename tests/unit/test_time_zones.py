@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tenancy.rules.time_zones import UTC_ZONES, LocalSpan, is_time_zone, list_local_spans, local_day
 from tenancy.rules.usage import Period
+from tests.members import for_each
 
 ZONES = sorted(set((files("tzdata") / "zones").read_text().split()) - {"Factory"})
 ONE_DAY, ONE_HOUR = timedelta(days=1), timedelta(hours=1)
@@ -45,13 +46,13 @@ def local_date(spans: list[LocalSpan], moment: datetime) -> date | None:
     return (moment + offset).date()
 
 
-@pytest.mark.parametrize("name", ZONES)
+@for_each("name", ZONES)
 def test_each_name_of_the_database_is_a_zone(name: str) -> None:
     assert is_time_zone(name)
     assert local_day(name, datetime(2026, 11, 24, 12, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("name", NO_ZONES)
+@for_each("name", NO_ZONES)
 def test_other_texts_are_no_zone(name: str) -> None:
     assert not is_time_zone(name)
 

@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.rules.credentials import is_jwt
+from tests.members import for_each
 from tests.unit.signed_tokens import CLAIMS, HEADER, encode, refused, sign_rs256, token
 
 GOOD = token(HEADER, CLAIMS)
 HEAD, BODY, SIGNATURE = GOOD.split(".")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from jwt.algorithms import ECAlgorithm
 
 from tenancy.rules.credentials import MAX_CREDENTIAL_CHARACTERS
+from tests.members import for_each
 from tests.unit.signed_tokens import (
     CLAIMS,
     HEADER,
@@ -50,7 +51,7 @@ def test_valid_token_has_user_and_organization() -> None:
     assert claims.expires_at == datetime.fromtimestamp(CLAIMS["exp"] + 60, UTC)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changes", "signer"),
     [
         ({"alg": "none"}, lambda _: b""),
@@ -118,7 +119,7 @@ def test_duplicate_member_is_refused(header: bytes | dict[str, object], payload:
     assert refused(token(header, payload))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "changes",
     [
         {"iss": "https://evil.example"},
@@ -270,7 +271,7 @@ def test_type_may_be_missing() -> None:
     assert not refused(token({"alg": "ES256", "kid": "2026-11"}, CLAIMS))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "typ",
     [
         "",

@@ -4,11 +4,10 @@ import ast
 import subprocess
 import sys
 
-import pytest
-
 from scripts.prove.mutant import Mutant
 from scripts.prove.mutants import MUTANTS
 from tests.given import ROOT
+from tests.members import for_each
 
 FEWEST_MUTANTS = 40
 
@@ -25,31 +24,31 @@ def test_names_of_mutants_are_unique() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=name_of)
+@for_each("mutant", MUTANTS, ids=name_of)
 def test_replaced_text_occurs_exactly_once(mutant: Mutant) -> None:
     assert (ROOT / mutant.file).read_text().count(mutant.old) == 1
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=name_of)
+@for_each("mutant", MUTANTS, ids=name_of)
 def test_mutant_changes_the_code(mutant: Mutant) -> None:
     assert mutant.new != mutant.old
 
 
-@pytest.mark.parametrize("mutant", [each for each in MUTANTS if each.file.endswith(".py")], ids=name_of)
+@for_each("mutant", [each for each in MUTANTS if each.file.endswith(".py")], ids=name_of)
 def test_changed_module_can_be_parsed(mutant: Mutant) -> None:
     text = (ROOT / mutant.file).read_text()
 
     ast.parse(text.replace(mutant.old, mutant.new))
 
 
-@pytest.mark.parametrize("safeguard", sorted({mutant.safeguard for mutant in MUTANTS}))
+@for_each("safeguard", sorted({mutant.safeguard for mutant in MUTANTS}))
 def test_safeguard_is_documented(safeguard: str) -> None:
     lines = (ROOT / "docs" / "isolation.md").read_text().splitlines()
 
     assert safeguard in {line.split("|")[1].strip() for line in lines if line.startswith("|")}
 
 
-@pytest.mark.parametrize("node_id", sorted({mutant.caught_by for mutant in MUTANTS}))
+@for_each("node_id", sorted({mutant.caught_by for mutant in MUTANTS}))
 def test_expected_test_exists(node_id: str) -> None:
     file, _, name = node_id.partition("::")
 
