@@ -37,6 +37,11 @@ class LocalAnswer:
         return self.waited + self.seconds
 
 
+def line_of(request: Mapping[str, Any]) -> bytes:
+    """Return *request* in the form in which a process of a function reads it."""
+    return msgspec.json.encode(request) + b"\n"
+
+
 class Workers:
     """The processes of one function."""
 
@@ -47,9 +52,8 @@ class Workers:
         for process in processes:
             self._free.put_nowait(process)
 
-    async def call(self, request: Mapping[str, Any]) -> LocalAnswer:
-        """Return the answer to *request*, after waiting for a free process."""
-        line = msgspec.json.encode(request) + b"\n"
+    async def call(self, line: bytes) -> LocalAnswer:
+        """Return the answer to a request, a *line* of `line_of`, after waiting for a free process."""
         arrived = time.perf_counter()
         process = await self._free.get()
         busy = self._count - self._free.qsize()

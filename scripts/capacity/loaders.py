@@ -2,12 +2,11 @@
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from simpy import Environment
 from simpy.events import ProcessGenerator
 
-from scripts.capacity.plan import CostModel
 from scripts.capacity.stations import Gauge, Station
 
 POLL_SECONDS: Final = 0.05
@@ -35,17 +34,26 @@ class LoaderRules:
     in_flight: float
 
 
+class BatchCosts(Protocol):
+    """The seconds of a batch: those of the function, and those of ClickHouse."""
+
+    def load(self, messages: float) -> float:
+        """Return the seconds of a call of load with so many messages, without the insert."""
+
+    def insert(self, rows: float) -> float:
+        """Return the seconds of an insert of so many rows."""
+
+
 class Loaders:
     """The calls of load. Each collects a batch, until it is full or its window ends, and inserts it."""
 
-    def __init__(self, env: Environment, rules: LoaderRules, clickhouse: Station, model: CostModel) -> None:
+    def __init__(self, env: Environment, rules: LoaderRules, clickhouse: Station, model: BatchCosts) -> None:
         """Start the first pollers, and the one that adds others."""
         self._env, self._rules, self._clickhouse, self._model = env, rules, clickhouse, model
         self.queue: deque[QueuedMessage] = deque()
         self.in_flight = Gauge(env)
         self.busy = Gauge(env)
         self.pollers = max(1, round(rules.first))
-        self.depths: list[tuple[float, int]] = []
         self.restart()
         for _ in range(self.pollers):
             env.process(self._poll())
@@ -66,7 +74,6 @@ class Loaders:
         earned = 0.0
         while True:
             yield self._env.timeout(1.0)
-            self.depths.append((self._env.now, len(self.queue)))
             if len(self.queue) <= self.pollers * self._rules.batch:
                 continue
             earned += self._rules.more_per_minute / SECONDS_PER_MINUTE

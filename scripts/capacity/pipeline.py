@@ -33,6 +33,17 @@ class Counts:
     latencies: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One second of a simulation, of all slices: requests of that second, busy environments and waiting messages."""
+
+    second: float
+    arrived: int
+    refused: int
+    busy: int
+    waiting: int
+
+
 class Pipeline:
     """One of *slices* equal parts of the platform: so much of its requests, and of every limit.
 
@@ -62,6 +73,7 @@ class Pipeline:
         self.loaders = Loaders(self.env, self._loader_rules(), self.clickhouse, self._model)
         self.requests = Gauge(self.env)
         self.counts = Counts()
+        self.moments: list[Moment] = []
         self._authorized_until = self._cached()
         self._known_until = self._cached()
         self._messages: deque[QueuedMessage] = self.loaders.queue
@@ -74,6 +86,7 @@ class Pipeline:
     def run(self, *, warm_up: float, seconds: float) -> None:
         """Simulate *warm_up* seconds, forget them, then simulate *seconds*."""
         self.env.process(self._arrive())
+        self.env.process(self._watch())
         self.env.run(until=warm_up)
         self.restart()
         self.env.run(until=warm_up + seconds)
@@ -127,6 +140,23 @@ class Pipeline:
             chance.random() * CACHE_SECONDS if chance.random() < 1 - 1 / (1 + rate * CACHE_SECONDS) else 0.0
             for rate in rates
         ]
+
+    def _watch(self) -> ProcessGenerator:
+        """Note each second what happened in it."""
+        counts, arrived, refused = self.counts, 0, 0
+        while True:
+            yield self.env.timeout(1.0)
+            if counts is not self.counts:  # the warm-up has ended
+                counts, arrived, refused = self.counts, 0, 0
+            moment = Moment(
+                second=self.env.now,
+                arrived=(counts.arrived - arrived) * self._slices,
+                refused=(counts.refused.total() - refused) * self._slices,
+                busy=self.ingest.busy.value * self._slices,
+                waiting=len(self._messages) * self._slices,
+            )
+            self.moments.append(moment)
+            arrived, refused = counts.arrived, counts.refused.total()
 
     def _arrive(self) -> ProcessGenerator:
         for moment in arrivals(self.traffic, self._chance):

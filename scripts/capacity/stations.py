@@ -1,5 +1,7 @@
 """Servers with a queue, gauges, and token buckets: the parts that simulations are made of."""
 
+from collections.abc import Callable
+
 from simpy import Environment, Resource
 from simpy.events import ProcessGenerator
 
@@ -60,15 +62,16 @@ class Station:
         self.inside.restart()
         self.busy.restart()
 
-    def serve(self, seconds: float) -> ProcessGenerator:
-        """Wait for a server, then use it for *seconds*."""
+    def serve(self, seconds: float | Callable[[int], float]) -> ProcessGenerator:
+        """Wait for a server, then use it for *seconds*, which may depend on the number of busy servers."""
         arrived = self._env.now
         self.inside.add(1)
         with self._resource.request() as turn:
             yield turn
             started = self._env.now
             self.busy.add(1)
-            yield self._env.timeout(seconds / self._speed)
+            spent = seconds(self.busy.value) if callable(seconds) else seconds
+            yield self._env.timeout(spent / self._speed)
             self.busy.add(-1)
         self.inside.add(-1)
         self.served += 1

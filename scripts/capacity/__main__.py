@@ -1,0 +1,63 @@
+"""The command line: ``python -m scripts.capacity [report | measure | validate]``."""
+
+import argparse
+import sys
+
+from scripts.capacity import ROOT
+from scripts.capacity.known import SERVICE_TIMES, AwsNumbers, ServiceTimes
+from scripts.capacity.picture import PICTURE, draw
+from scripts.capacity.report import LOADS, make_report, show_report
+from scripts.capacity.traffic import Traffic
+from scripts.progress import progress
+
+
+def main() -> int:
+    """Print the report, measure the service times, or compare the simulation with the local stack."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.capacity", description=__doc__)
+    parser.add_argument(
+        "command",
+        nargs="?",
+        default="report",
+        choices=["report", "measure", "validate"],
+        help="report (default): simulate the loads and print what they need; measure: write service_times.json; "
+        "validate: compare the simulation with the functions on the local stack",
+    )
+    parser.add_argument("--draw", action="store_true", help="with report: write docs/scaling.svg")
+    parser.add_argument("--smallest", action="store_true", help="with validate: run all of the code once")
+    chosen = parser.parse_args()
+    with progress(lambda line: print(line, file=sys.stderr, flush=True), chosen.command):
+        match chosen.command:
+            case "measure":
+                return _measure()
+            case "validate":
+                return _validate(is_smallest=chosen.smallest)
+        return _report(is_drawn=chosen.draw)
+
+
+def _report(*, is_drawn: bool) -> int:
+    times = ServiceTimes.load_file()
+    report = make_report([Traffic(rate=rate) for rate in LOADS], AwsNumbers.load(), times)
+    print(f"Service times of {times.measured_at}: {times.machine}. Quotas and prices: scripts/capacity/aws.toml.")
+    show_report(report)
+    if is_drawn:
+        PICTURE.write_text(draw(report), encoding="utf-8")
+        print(f"\nwrote {PICTURE.relative_to(ROOT)}")
+    return 0
+
+
+def _measure() -> int:
+    from scripts.capacity.measure import measure_service_times, write_service_times  # noqa: PLC0415 - needs a stack
+
+    write_service_times(measure_service_times())
+    print(f"wrote {SERVICE_TIMES.relative_to(ROOT)}")
+    return 0
+
+
+def _validate(*, is_smallest: bool) -> int:
+    from scripts.capacity.validate import show_validation, validate  # noqa: PLC0415 - needs a stack
+
+    return show_validation(validate(is_smallest=is_smallest))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
