@@ -115,6 +115,12 @@ def _figure(noisy: Mix, sides: tuple[NeighbourRuns, NeighbourRuns], counted: int
     measured, reference = sides
     lines = {"others, ingest": (measured.ingest, reference.ingest), "others, reads": (measured.reads, reference.reads)}
     refused, sent = measured.extra[TOO_MANY], measured.extra.total()
+    note = (
+        f"Of the {sent:,} extra requests of the noisy organization {refused:,} were refused (429), and no request of "
+        f"another one. The processors were idle for {median(measured.idle):.0f} % of the time, in the reference for "
+        f"{median(reference.idle):.0f} %. For each organization the accepted, the stored and the counted events are "
+        f"equal: {counted:,} in all."
+    )
     return Figure(
         name="noisy_neighbours",
         unit="milliseconds by the clock, 99th percentile, less is better",
@@ -127,12 +133,7 @@ def _figure(noisy: Mix, sides: tuple[NeighbourRuns, NeighbourRuns], counted: int
             Comparison(what=what, measured=ours, reference=theirs, goals=[at_most(MOST_RATIO)])
             for what, (ours, theirs) in lines.items()
         ],
-        notes=[
-            f"Of the {sent:,} extra requests of the noisy organization {refused:,} were refused (429), and no request "
-            f"of another one. The processors were idle for {median(measured.idle):.0f} % of the time, in the "
-            f"reference for {median(reference.idle):.0f} %. For each organization the accepted, the stored and the "
-            f"counted events are equal: {counted:,} in all."
-        ],
+        notes=[note],
     )
 
 
