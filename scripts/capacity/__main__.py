@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from scripts.capacity import ROOT
 from scripts.capacity.known import SERVICE_TIMES, AwsNumbers, ServiceTimes
@@ -23,12 +24,13 @@ def main() -> int:
         "validate: compare the simulation with the functions on the local stack",
     )
     parser.add_argument("--draw", action="store_true", help="with report: write docs/scaling.svg")
-    parser.add_argument("--smallest", action="store_true", help="with validate: run all of the code once")
+    parser.add_argument("--smallest", action="store_true", help="with measure and validate: run all of the code once")
+    parser.add_argument("--output", type=Path, default=SERVICE_TIMES, help="with measure: the file to write")
     chosen = parser.parse_args()
     with progress(lambda line: print(line, file=sys.stderr, flush=True), chosen.command):
         match chosen.command:
             case "measure":
-                return _measure()
+                return _measure(chosen.output, is_smallest=chosen.smallest)
             case "validate":
                 return _validate(is_smallest=chosen.smallest)
         return _report(is_drawn=chosen.draw)
@@ -45,11 +47,11 @@ def _report(*, is_drawn: bool) -> int:
     return 0
 
 
-def _measure() -> int:
-    from scripts.capacity.measure import measure_service_times, write_service_times  # noqa: PLC0415 - needs a stack
+def _measure(file: Path, *, is_smallest: bool) -> int:
+    from scripts.capacity.measure import ROUNDS, measure_service_times, write_service_times  # noqa: PLC0415 - a stack
 
-    write_service_times(measure_service_times())
-    print(f"wrote {SERVICE_TIMES.relative_to(ROOT)}")
+    write_service_times(measure_service_times(rounds=1 if is_smallest else ROUNDS), file)
+    print(f"wrote {file.name}")
     return 0
 
 

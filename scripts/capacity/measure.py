@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import linear_regression
 from types import ModuleType
 from typing import Any, Final
@@ -25,12 +27,14 @@ from scripts.bench.customers import Customer, OwnStores, own_stores, provision_c
 from scripts.bench.events import insert_bare, make_body, make_frames, make_rows
 from scripts.bench.functions import loaded, sample
 from scripts.capacity import ROOT
-from scripts.capacity.known import SERVICE_TIMES, Line, ServiceTimes
+from scripts.capacity.known import Line, ServiceTimes
 from tenancy.rules.events.frames import encode_frames
 from tenancy.rules.tiers import MAX_REQUESTS_PER_MINUTE
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.admit import AdmissionGate
 
+FUNCTIONS: Final = ("authorizer", "ingest", "load")
+PATIENCE: Final = {"REDIS_PATIENCE_MS": "5000"}  # a pause of the machine is not taken for Redis being away
 MILLISECONDS: Final = 1_000
 ROUNDS: Final = 7
 CALLS: Final = 60  # of a round, fewer for larger ones
@@ -51,27 +55,29 @@ os._exit(0)
 
 def measure_service_times(*, rounds: int = ROUNDS) -> ServiceTimes:
     """Return the service times of this machine."""
-    with own_stores() as stores:
+    with own_stores() as stores, ExitStack() as stack:
+        # All at once: the logger of the first one writes to where that function's output goes.
+        apps = {name: stack.enter_context(loaded(name, stores.aws_url, PATIENCE)) for name in FUNCTIONS}
         [customer] = provision_customers(
             stores.databases, 1, overrides={"ingest_requests_per_minute": MAX_REQUESTS_PER_MINUTE}
         )
         return ServiceTimes(
             measured_at=datetime.now(UTC).date().isoformat(),
             machine=f"{os.process_cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-            authorizer=_authorizer(stores, customer, rounds),
+            authorizer=_authorizer(apps["authorizer"], customer, rounds),
             authorizer_start=_start("authorizer", rounds),
-            ingest=_ingest(stores, customer, rounds),
+            ingest=_ingest(apps["ingest"], customer, rounds),
             ingest_start=_start("ingest", rounds),
             script=_script(stores, customer, rounds),
-            load=_load(stores, rounds),
+            load=_load(apps["load"], rounds),
             insert=_insert(stores, rounds),
             message_bytes=_fit({events: _message_bytes(events) for events in EVENTS}),
         )
 
 
-def write_service_times(times: ServiceTimes) -> None:
-    """Write *times* where the model reads them."""
-    SERVICE_TIMES.write_text(f"{json.dumps(asdict(times), indent=1)}\n", encoding="utf-8")
+def write_service_times(times: ServiceTimes, file: Path) -> None:
+    """Write *times* to *file*."""
+    file.write_text(f"{json.dumps(asdict(times), indent=1)}\n", encoding="utf-8")
 
 
 def _fit(points: Mapping[int, float]) -> Line:
@@ -92,20 +98,18 @@ def _least(work: Callable[[], object], calls: int, rounds: int) -> float:
     return MILLISECONDS * min(seconds) / calls
 
 
-def _authorizer(stores: OwnStores, customer: Customer, rounds: int) -> float:
+def _authorizer(app: ModuleType, customer: Customer, rounds: int) -> float:
     credential = f"Bearer {customer.key}"
     request = sample("authorizer/write_key")
     request["headers"]["Authorization"] = credential
     request["multiValueHeaders"]["Authorization"] = [credential]
-    with loaded("authorizer", stores.aws_url) as app:
-        if app.handler(request, None)["context"]["organization_id"] != str(customer.organization_id):
-            sys.exit("the authorizer found another organization")
-        return round(_least(lambda: app.handler(request, None), CALLS, rounds), 3)
+    if app.handler(request, None)["context"]["organization_id"] != str(customer.organization_id):
+        sys.exit("the authorizer found another organization")
+    return round(_least(lambda: app.handler(request, None), CALLS, rounds), 3)
 
 
-def _ingest(stores: OwnStores, customer: Customer, rounds: int) -> Line:
-    with loaded("ingest", stores.aws_url, {"REDIS_PATIENCE_MS": "5000"}) as app:
-        return _fit({events: _least(_call(app, customer, events), CALLS // 2, rounds) for events in EVENTS})
+def _ingest(app: ModuleType, customer: Customer, rounds: int) -> Line:
+    return _fit({events: _least(_call(app, customer, events), CALLS // 2, rounds) for events in EVENTS})
 
 
 def _call(app: ModuleType, customer: Customer, events: int) -> Callable[[], None]:
@@ -138,9 +142,8 @@ def _valkey_seconds(bare: Client) -> float:
     return float(used["used_cpu_user_main_thread"]) + float(used["used_cpu_sys_main_thread"])
 
 
-def _load(stores: OwnStores, rounds: int) -> Line:
-    with loaded("load", stores.aws_url) as app:
-        return _fit({count: _least(_batch(app, count), 3, rounds) for count in MESSAGES})
+def _load(app: ModuleType, rounds: int) -> Line:
+    return _fit({count: _least(_batch(app, count), 3, rounds) for count in MESSAGES})
 
 
 def _batch(app: ModuleType, messages: int) -> Callable[[], None]:

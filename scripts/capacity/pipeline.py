@@ -87,8 +87,9 @@ class Pipeline:
         """Simulate *warm_up* seconds, forget them, then simulate *seconds*."""
         self.env.process(self._arrive())
         self.env.process(self._watch())
-        self.env.run(until=warm_up)
-        self.restart()
+        if warm_up:
+            self.env.run(until=warm_up)
+            self.restart()
         self.env.run(until=warm_up + seconds)
 
     def restart(self) -> None:
