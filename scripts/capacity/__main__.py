@@ -3,13 +3,17 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from scripts.capacity import ROOT
 from scripts.capacity.known import SERVICE_TIMES, AwsNumbers, ServiceTimes
 from scripts.capacity.picture import PICTURE, draw
-from scripts.capacity.report import LOADS, make_report, show_report
+from scripts.capacity.report import LOADS, make_report, write_report
 from scripts.capacity.traffic import Traffic
 from scripts.progress import progress
+
+DOCUMENT: Final = ROOT / "docs" / "scaling.md"
+FENCE: Final = "```"
 
 
 def main() -> int:
@@ -23,7 +27,7 @@ def main() -> int:
         help="report (default): simulate the loads and print what they need; measure: write service_times.json; "
         "validate: compare the simulation with the functions on the local stack",
     )
-    parser.add_argument("--draw", action="store_true", help="with report: write docs/scaling.svg")
+    parser.add_argument("--write", action="store_true", help="with report: write docs/scaling.svg and docs/scaling.md")
     parser.add_argument("--smallest", action="store_true", help="with measure and validate: run all of the code once")
     parser.add_argument("--output", type=Path, default=SERVICE_TIMES, help="with measure: the file to write")
     chosen = parser.parse_args()
@@ -33,18 +37,25 @@ def main() -> int:
                 return _measure(chosen.output, is_smallest=chosen.smallest)
             case "validate":
                 return _validate(is_smallest=chosen.smallest)
-        return _report(is_drawn=chosen.draw)
+        return _report(is_written=chosen.write)
 
 
-def _report(*, is_drawn: bool) -> int:
+def _report(*, is_written: bool) -> int:
     times = ServiceTimes.load_file()
     report = make_report([Traffic(rate=rate) for rate in LOADS], AwsNumbers.load(), times)
-    print(f"Service times of {times.measured_at}: {times.machine}. Quotas and prices: scripts/capacity/aws.toml.")
-    show_report(report)
-    if is_drawn:
+    text = f"Service times of {times.measured_at}: {times.machine}\n\n{write_report(report)}"
+    print(text)
+    if is_written:
         PICTURE.write_text(draw(report), encoding="utf-8")
-        print(f"\nwrote {PICTURE.relative_to(ROOT)}")
+        DOCUMENT.write_text(refresh(DOCUMENT.read_text(encoding="utf-8"), text), encoding="utf-8")
+        print(f"\nwrote {PICTURE.relative_to(ROOT)} and {DOCUMENT.relative_to(ROOT)}")
     return 0
+
+
+def refresh(document: str, report: str) -> str:
+    """Return *document* with *report* as its block of text."""
+    before, _, rest = document.partition(f"{FENCE}text\n")
+    return f"{before}{FENCE}text\n{report}\n{FENCE}{rest.partition(FENCE)[2]}"
 
 
 def _measure(file: Path, *, is_smallest: bool) -> int:
@@ -58,7 +69,8 @@ def _measure(file: Path, *, is_smallest: bool) -> int:
 def _validate(*, is_smallest: bool) -> int:
     from scripts.capacity.validate import show_validation, validate  # noqa: PLC0415 - needs a stack
 
-    return show_validation(validate(is_smallest=is_smallest))
+    is_met = show_validation(validate(is_smallest=is_smallest))
+    return int(not is_met and not is_smallest)
 
 
 if __name__ == "__main__":

@@ -119,8 +119,8 @@ class CostModel:
         return processor + self._assumed["valkey_round_trip_milliseconds"] / 1_000
 
     def script(self) -> float:
-        """Return the seconds of a shard for one admission."""
-        return self._times.script / 1_000
+        """Return the seconds of a shard's thread for one admission: the script, and its reads and writes."""
+        return (self._times.script + self._assumed["valkey_io_milliseconds"]) / 1_000
 
     def ingest_after(self) -> float:
         """Return the seconds until SQS has stored the messages of a request."""

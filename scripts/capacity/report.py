@@ -14,6 +14,7 @@ from scripts.capacity.traffic import Traffic
 LOADS: Final = (1_000.0, 10_000.0, 200_000.0)
 MILLISECONDS: Final = 1_000
 PERCENT: Final = 100
+SHOWN_LIMITS: Final = 2
 LEAST_WHOLE: Final = 100
 
 
@@ -40,14 +41,22 @@ def make_report(loads: Sequence[Traffic], aws: AwsNumbers, times: ServiceTimes) 
     return CapacityReport(loads=simulated, dollars=dollars, deployed=deployed, planned=planned)
 
 
-def show_report(report: CapacityReport) -> None:
-    """Print *report* as tables of plain text."""
+def write_report(report: CapacityReport) -> str:
+    """Return *report* as tables of plain text, in lines of at most 120 characters."""
     columns = [f"{load.traffic.rate:,.0f}/s" for load in report.loads]
-    _table("Limits of the template with its defaults, the first one breaks first", ["requests/s"], _limits(report))
-    _table("The plan that each load needs", columns, _rows(report, PLAN))
-    _table("Simulated, with a burst of 1.5 times the load", columns, _rows(report, SHOWN))
-    _table("Dollars a month", columns, _dollars(report))
-    _table("The first limits of each plan", columns, _first_limits(report))
+    parts = [
+        "Limits of the template with its defaults in requests/s. The first one breaks first",
+        *_limits(report),
+        "The plan that each load needs",
+        *_table(columns, _rows(report, PLAN)),
+        "Simulated, with a burst of 1.5 times the load",
+        *_table(columns, _rows(report, SHOWN)),
+        "Dollars a month",
+        *_table(columns, _dollars(report)),
+        "Limits of each plan in requests/s. The first one breaks first",
+        *_first_limits(report, columns),
+    ]
+    return "\n".join(line if line.startswith("  ") else f"\n{line}" for line in parts).strip("\n")
 
 
 type _Row = tuple[str, Sequence[str]]
@@ -71,6 +80,7 @@ SHOWN: Final[Mapping[str, Callable[[SimulatedLoad], float]]] = {
     "concurrency of ingest, mean": lambda load: load.ingest_mean,
     "concurrency of ingest, most": lambda load: load.ingest_most,
     "concurrency of load, most": lambda load: load.load_most,
+    "environments = clients of PostgreSQL": lambda load: load.environments,
     "authorizer calls/s": lambda load: load.authorized,
     "PostgreSQL transactions/s": lambda load: load.transactions,
     "messages waiting, most": lambda load: load.waiting_most,
@@ -87,17 +97,15 @@ def _rows(report: CapacityReport, values: Mapping[str, Callable[[SimulatedLoad],
     return [(name, [_number(value(load)) for load in report.loads]) for name, value in values.items()]
 
 
-def _limits(report: CapacityReport) -> list[_Row]:
-    return [(each.name, [_number(each.rate), each.change]) for each in report.deployed]
+def _limits(report: CapacityReport) -> list[str]:
+    width = max(len(each.name) for each in report.deployed)
+    return [f"  {each.name:<{width}}  {_number(each.rate):>8}  then: {each.change}" for each in report.deployed]
 
 
-def _first_limits(report: CapacityReport) -> list[_Row]:
+def _first_limits(report: CapacityReport, columns: Sequence[str]) -> list[str]:
     return [
-        (
-            f"{position + 1}.",
-            [f"{limits[position].name}: {_number(limits[position].rate)}" for limits in report.planned],
-        )
-        for position in range(3)
+        f"  {column:<10}" + ", ".join(f"{limit.name}: {_number(limit.rate)}" for limit in limits[:SHOWN_LIMITS])
+        for column, limits in zip(columns, report.planned, strict=True)
     ]
 
 
@@ -113,17 +121,9 @@ def _dollars(report: CapacityReport) -> list[_Row]:
     ]
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[_Row]) -> None:
+def _table(columns: Sequence[str], rows: Sequence[_Row]) -> list[str]:
     width = max(len(name) for name, _ in rows)
-    count = max(len(cells) for _, cells in rows)
-    heads = [*columns, *[""] * (count - len(columns))]
-    widths = [max([len(heads[at]), *(len(cells[at]) for _, cells in rows)]) for at in range(count)]
-    print(
-        f"\n{title}\n\n  {'':<{width}}  "
-        + "  ".join(f"{head:>{size}}" for head, size in zip(heads, widths, strict=True)).rstrip()
-    )
-    for name, cells in rows:
-        print(f"  {name:<{width}}  " + "  ".join(f"{cell:>{size}}" for cell, size in zip(cells, widths, strict=True)))
+    return [f"  {name:<{width}}" + "".join(f"{cell:>12}" for cell in cells) for name, cells in (("", columns), *rows)]
 
 
 def _number(value: float) -> str:

@@ -29,6 +29,7 @@ class SimulatedLoad:
     ingest_most: int
     load_mean: float
     load_most: int
+    environments: int
     cold_starts: float
     authorized: float
     transactions: float
@@ -72,6 +73,7 @@ def simulate(
         ingest_most=pipeline.ingest.busy.maximum * slices,
         load_mean=loaders.busy.mean * slices,
         load_most=loaders.busy.maximum * slices,
+        environments=(pipeline.ingest.existing + pipeline.authorizer.existing) * slices,
         cold_starts=counts.cold_starts * per_second,
         authorized=counts.authorized * per_second,
         transactions=counts.transactions * per_second,

@@ -100,14 +100,14 @@ def validate(*, is_smallest: bool = False) -> list[Prediction]:
         return asyncio.run(_validate(stores.aws_url, _lines(customers), rounds, seconds))
 
 
-def show_validation(predictions: Sequence[Prediction]) -> int:
-    """Print *predictions*, and return 1 if a judged one is not within the tolerance."""
+def show_validation(predictions: Sequence[Prediction]) -> bool:
+    """Print *predictions*, and return whether all judged ones are within the tolerance."""
     print(f"\n  {'':<32}  {'predicted':>10}  {'measured':>10}  {'ratio':>6}")
     for each in predictions:
         verdict = ("within 20 %" if each.is_met else "NOT within 20 %") if each.is_judged else "not judged"
         values = f"{median(each.predicted):>10.3g}  {median(each.measured):>10.3g}  {each.ratio:>6.2f}"
         print(f"  {each.what:<32}  {values}  {verdict}")
-    return int(not all(each.is_met for each in predictions if each.is_judged))
+    return all(each.is_met for each in predictions if each.is_judged)
 
 
 def _lines(customers: Sequence[Customer]) -> dict[int, list[bytes]]:
