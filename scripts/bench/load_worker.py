@@ -45,6 +45,11 @@ class Poller:
                 time.sleep(min(POLL_SECONDS, max(0.0, ends_at - now)))
         return batch
 
+    def watch_input(self) -> None:
+        """Wait for the end of the input."""
+        sys.stdin.read()
+        self.ended.set()
+
     def _take(self, most: int) -> list[dict[str, Any]]:
         headers = {"X-Amz-Target": "Local.TakeRecords", "Content-Type": "application/json"}
         self._connection.request("POST", "/", json.dumps({"Most": most}), headers)
@@ -56,7 +61,7 @@ def main() -> None:
     """Load until the input has ended and the queue is empty, with AWS at the URL of the argument."""
     [aws_url] = sys.argv[1:]
     output, poller = sys.stdout, Poller(aws_url)
-    threading.Thread(target=lambda: (sys.stdin.read(), poller.ended.set()), daemon=True).start()
+    threading.Thread(target=poller.watch_input, daemon=True).start()
     with loaded("load", aws_url) as app:
         print("ready", file=output, flush=True)
         while batch := poller.collect():

@@ -82,5 +82,7 @@ class ServiceTimes:
     def load_file(cls, file: Path = SERVICE_TIMES) -> Self:
         """Read *file*, which `python -m scripts.capacity measure` writes."""
         document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        lines = {name: Line(**value) for name, value in document.items() if isinstance(value, dict)}
-        return cls(**(document | lines))
+        members: dict[str, Any] = {
+            name: Line(**value) if isinstance(value, dict) else value for name, value in document.items()
+        }
+        return cls(**members)

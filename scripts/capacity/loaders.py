@@ -39,9 +39,11 @@ class BatchCosts(Protocol):
 
     def load(self, messages: float) -> float:
         """Return the seconds of a call of load with so many messages, without the insert."""
+        ...
 
     def insert(self, rows: float) -> float:
         """Return the seconds of an insert of so many rows."""
+        ...
 
 
 class Loaders:

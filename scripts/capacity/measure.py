@@ -142,7 +142,7 @@ def _script(stores: OwnStores, customer: Customer, rounds: int) -> float:
 
 def _scripts_run(bare: Client) -> tuple[int, int]:
     """Return how many scripts Valkey has run, and their microseconds."""
-    counted: dict[str, Any] = bare.info("commandstats")  # type: ignore[assignment]  # a client that is not asynchronous
+    counted: dict[str, Any] = bare.info("commandstats")
     scripts = counted["cmdstat_evalsha"]
     return int(scripts["calls"]), int(scripts["usec"])
 
@@ -182,7 +182,8 @@ def _insert(stores: OwnStores, rounds: int) -> Line:
 
 def _listening(port: int) -> psutil.Process:
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        address = connection.laddr
+        if connection.status == psutil.CONN_LISTEN and address and address.port == port and connection.pid:
             return psutil.Process(connection.pid)
     sys.exit(f"no process listens on port {port}")
 

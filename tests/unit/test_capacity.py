@@ -86,36 +86,37 @@ def test_concurrency_is_rate_times_duration() -> None:
 
 
 TIGHT = {
-    "throttle of POST /v1/events": {"method_rate": 120.0},
-    "API Gateway, requests of the account": {"gateway_rate": 120.0},
-    "Lambda, requests per second": {"concurrency": 12.0},
+    "throttle of POST /v1/events": replace(plan_for(TRAFFIC.rate), method_rate=120.0),
+    "API Gateway, requests of the account": replace(plan_for(TRAFFIC.rate), gateway_rate=120.0),
+    "Lambda, requests per second": replace(plan_for(TRAFFIC.rate), concurrency=12.0),
 }
 
 
 @pytest.mark.parametrize("name", TIGHT)
 def test_predicted_limit_of_requests_breaks_first(name: str) -> None:
-    plan = replace(plan_for(TRAFFIC.rate), **TIGHT[name])
+    plan = TIGHT[name]
     calm = Traffic(rate=0.8 * 120, organizations=100, peak=1.0)
     busy = Traffic(rate=1.5 * 120, organizations=100, peak=1.0)
 
     below, above = (simulate(each, plan, AWS, TIMES, seconds=20.0) for each in (calm, busy))
 
     limit = first_limit(busy, plan)
-    assert (limit.name, limit.rate) == (name, pytest.approx(120))
+    assert limit.name == name
+    assert limit.rate == pytest.approx(120)
     assert below.refused_share == 0
     assert above.accepted == pytest.approx(120, rel=0.1)
 
 
 SLOW = {
-    "ClickHouse, processors": {"insert": Line(base=0.0, each=1.0)},
-    "load, calls at once": {"load": Line(base=9_000.0, each=0.0)},
+    "ClickHouse, processors": replace(TIMES, insert=Line(base=0.0, each=1.0)),
+    "load, calls at once": replace(TIMES, load=Line(base=9_000.0, each=0.0)),
 }
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_predicted_limit_of_messages_lets_the_queue_grow(name: str) -> None:
     plan = replace(plan_for(1.0), load_batch=20, load_concurrency=10.0, clickhouse_processors=4.0)
-    times = replace(TIMES, **SLOW[name])
+    times = SLOW[name]
     limit = list_limits(TRAFFIC, plan, AWS, times)[0]
 
     below, above = (

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
 from statistics import median
@@ -22,11 +22,13 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.schedule.roll_up import roll_up
 
 ORGANIZATIONS: Final = 1_000
+FEWEST: Final = 10
 WELL_BEHAVED: Final = 100  # send the extra requests in the reference
 LIMIT: Final = 60  # ingest requests per minute of each organization
 TIMES_LIMIT: Final = 50
 RATE: Final = 40.0  # usual requests per second of all organizations
-SECONDS: Final = 10
+SECONDS, SMALLEST_SECONDS = 10, 2
+SECONDS_PER_MINUTE: Final = 60
 PROCESSES: Final = {"ingest": 2, "usage": 1}
 NOISY: Final = 0
 PERCENTILE: Final = 0.99
@@ -58,12 +60,16 @@ class NeighbourRuns:
 
 def measure(effort: Effort) -> Figure:
     """Measure with the functions in processes of their own, on the stack's servers."""
-    organizations = effort.size(ORGANIZATIONS, 2 * WELL_BEHAVED // 20)
-    well_behaved = effort.size(WELL_BEHAVED, WELL_BEHAVED // 20)
-    mix = {"customers": organizations, "seconds": effort.size(SECONDS, 2), "rate": RATE}
-    extra_rate = TIMES_LIMIT * LIMIT / 60
-    noisy = Mix(**mix, extra_rate=extra_rate, extra_customers=[NOISY])
-    calm = Mix(**mix, extra_rate=extra_rate, extra_customers=range(1, 1 + well_behaved))
+    organizations = effort.size(ORGANIZATIONS, FEWEST)
+    well_behaved = effort.size(WELL_BEHAVED, FEWEST // 2)
+    noisy = Mix(
+        customers=organizations,
+        seconds=effort.size(SECONDS, SMALLEST_SECONDS),
+        rate=RATE,
+        extra_rate=TIMES_LIMIT * LIMIT / SECONDS_PER_MINUTE,
+        extra_customers=[NOISY],
+    )
+    calm = replace(noisy, extra_customers=range(1, 1 + well_behaved))
     with own_stores() as stores:
         customers = provision_customers(
             stores.databases, organizations, overrides={"ingest_requests_per_minute": LIMIT}
@@ -99,7 +105,7 @@ async def _alternate(
 def _check_counts(stores: OwnStores, customers: Sequence[Customer], accepted: Mapping[int, int]) -> int:
     """Stop unless stored rows, counted usage and accepted events agree for each organization. Return their sum."""
     databases = stores.databases
-    rows: dict[UUID, int] = dict(databases.clickhouse.query(COUNT_ROWS).result_rows)
+    rows: dict[UUID, int] = {row[0]: row[1] for row in databases.clickhouse.query(COUNT_ROWS).result_rows}
     with closing(Redis(lambda: stores.redis_url, timeout_seconds=REDIS_SECONDS)) as redis:
         done = roll_up(databases.platform, databases.clickhouse, redis, now=datetime.now(UTC))
     usage = {each.organization_id: each.events for each in done.usage}
