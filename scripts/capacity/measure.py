@@ -60,6 +60,9 @@ def measure_service_times(*, rounds: int = ROUNDS) -> ServiceTimes:
     with own_stores() as stores, ExitStack() as stack:
         # All at once: the logger of the first one writes to where that function's output goes.
         apps = {name: stack.enter_context(loaded(name, stores.aws_url, PATIENCE)) for name in FUNCTIONS}
+        for app in apps.values():  # before the databases are dropped
+            stack.callback(app.wiring.authorizer_database.close)
+            stack.callback(app.wiring.database.close)
         [customer] = provision_customers(
             stores.databases, 1, overrides={"ingest_requests_per_minute": MAX_REQUESTS_PER_MINUTE}
         )
