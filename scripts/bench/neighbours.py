@@ -13,7 +13,7 @@ from scripts.bench.customers import Customer
 from scripts.bench.events import make_body
 from scripts.bench.local_platform import LocalPlatform, line_of
 
-INGEST_SHARE, USAGE_SHARE = 0.8, 0.12  # of the requests; the rest read statistics
+INGEST_SHARE, USAGE_SHARE = 0.88, 0.08  # of the requests; the rest read statistics
 MOST_EVENTS: Final = 5  # of a request
 OK, TOO_MANY = 200, 429
 
