@@ -24,7 +24,7 @@ def main() -> int:
         nargs="?",
         default="report",
         choices=["report", "measure", "validate"],
-        help="report (default): simulate the loads and print what they need; measure: write service_times.json; "
+        help="report (default): simulate the loads and print their needs; measure: write service_times.json; "
         "validate: compare the simulation with the functions on the local stack",
     )
     parser.add_argument("--write", action="store_true", help="with report: write docs/scaling.svg and docs/scaling.md")

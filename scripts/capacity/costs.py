@@ -1,4 +1,4 @@
-"""What a load costs a month, by service."""
+"""The costs of a load in a month, by service."""
 
 import math
 from collections.abc import Mapping

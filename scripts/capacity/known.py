@@ -1,4 +1,4 @@
-"""What the model knows: the quotas and prices of aws.toml, and the service times that were measured."""
+"""The numbers of the model: the quotas and prices of aws.toml, and the service times that were measured."""
 
 import json
 import tomllib

@@ -9,7 +9,7 @@ from scripts.capacity.traffic import Traffic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityLimit:
-    """A limit: its *name*, the load in requests per second that reaches it, and what to change then."""
+    """A limit: its *name*, the load in requests per second that reaches it, and the change that lifts it."""
 
     name: str
     rate: float

@@ -62,7 +62,7 @@ class Loaders:
         env.process(self._scale())
 
     def restart(self) -> None:
-        """Forget what was inserted so far."""
+        """Forget the inserts so far."""
         self.inserts = 0
         self.rows = 0
         self.messages = 0

@@ -1,7 +1,7 @@
 """Measure the service times of the capacity model on the stack of `make up`, and write them to service_times.json.
 
-All are processor times, because other programs of the machine do not lengthen those. Each is the least of the rounds:
-what other programs add is never negative.
+All are processor times, because other programs of the machine lengthen those least. Each is the least of the rounds,
+because other programs never shorten one.
 """
 
 import json
@@ -167,7 +167,7 @@ def _batch(app: ModuleType, messages: int) -> Callable[[], None]:
 
 
 def _insert(stores: OwnStores, rounds: int) -> Line:
-    """Return the processor time of ClickHouse's process for an insert, by rows, with what it merges meanwhile."""
+    """Return the processor time of ClickHouse's process for an insert, by rows, with its merges meanwhile."""
     databases = stores.databases
     server = _listening(int(urlsplit(databases.clickhouse_url).port or 0))
     points = {}

@@ -16,12 +16,12 @@ from scripts.capacity.stations import Gauge, Station, TokenBucket
 from scripts.capacity.traffic import Population, Traffic, arrivals
 
 CACHE_SECONDS: Final = 60.0  # of the authorizer's answers, and of standings in Redis
-SPARE: Final = 1.1  # environments that are warm before the first request, for what the calm load needs
+SPARE: Final = 1.1  # environments that are warm before the first request, over the need of the calm load
 
 
 @dataclass(kw_only=True)
 class Counts:
-    """What happened to the requests since the warm-up. *refused* is by the place that refused."""
+    """The requests since the warm-up. *refused* is by the place that refused."""
 
     arrived: int = 0
     accepted: int = 0
@@ -93,7 +93,7 @@ class Pipeline:
         self.env.run(until=warm_up + seconds)
 
     def restart(self) -> None:
-        """Forget what was counted so far."""
+        """Forget the counts so far."""
         self.counts = Counts()
         for station in (*self._shards, self.clickhouse):
             station.restart()
@@ -143,7 +143,7 @@ class Pipeline:
         ]
 
     def _watch(self) -> ProcessGenerator:
-        """Note each second what happened in it."""
+        """Note the numbers of each second."""
         counts, arrived, refused = self.counts, 0, 0
         while True:
             yield self.env.timeout(1.0)

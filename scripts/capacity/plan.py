@@ -16,7 +16,7 @@ ROWS_OF_AN_INSERT: Final = 10_000  # the least that ClickHouse's advice calls id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is deployed: throttles, concurrency, batches, shards and processors.
+    """The settings of a deployment: throttles, concurrency, batches, shards and processors.
 
     *queues* event queues have a load function each. *load_concurrency* is that of all of them together.
     """

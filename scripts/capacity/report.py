@@ -1,4 +1,4 @@
-"""The report: for each load the plan, what the simulation shows, the costs, and which limit breaks first."""
+"""The report: for each load the plan, the simulated numbers, the costs, and which limit breaks first."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Run the simulation of a load, and sum up what it shows."""
+"""Run the simulation of a load, and sum it up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ PERCENTILE: Final = 99
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedLoad:
-    """What a simulation shows, of the whole platform. Rates are per second, times in seconds, shares of 1."""
+    """The results of a simulation, of the whole platform. Rates are per second, times in seconds, shares of 1."""
 
     traffic: Traffic
     plan: Plan

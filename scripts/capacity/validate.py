@@ -61,7 +61,7 @@ class ValidationRun:
     seconds: float
 
     def results(self) -> Mapping[str, float]:
-        """Return what the simulation predicts."""
+        """Return the numbers that the simulation predicts."""
         messages = sum(batch.messages for batch in self.batches)
         return {
             "requests/s": len(self.answers) / self.seconds,

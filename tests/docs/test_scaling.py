@@ -1,4 +1,4 @@
-"""docs/scaling.md shows what the command prints: tests compare the parts that need no simulation."""
+"""docs/scaling.md shows the output of the command: tests compare the parts that need no simulation."""
 
 from scripts.capacity.__main__ import DOCUMENT, FENCE, refresh
 from scripts.capacity.known import AwsNumbers, ServiceTimes
