@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,20 @@ FENCE: Final = "```"
 
 def main() -> int:
     """Print the report, measure the service times, or compare the simulation with the local stack."""
+    parser = _parser()
+    chosen = parser.parse_args()
+    if chosen.write and chosen.load:
+        parser.error("--write is for the usual loads")
+    with progress(lambda line: print(line, file=sys.stderr, flush=True), chosen.command):
+        match chosen.command:
+            case "measure":
+                return _measure(chosen.output, is_smallest=chosen.smallest)
+            case "validate":
+                return _validate(is_smallest=chosen.smallest)
+        return _report(chosen.load or LOADS, is_written=chosen.write)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.capacity", description=__doc__)
     parser.add_argument(
         "command",
@@ -27,22 +42,16 @@ def main() -> int:
         help="report (default): simulate the loads and print their needs; measure: write service_times.json; "
         "validate: compare the simulation with the functions on the local stack",
     )
+    parser.add_argument("--load", type=float, nargs="+", help="with report: other loads, in requests per second")
     parser.add_argument("--write", action="store_true", help="with report: write docs/scaling.svg and docs/scaling.md")
     parser.add_argument("--smallest", action="store_true", help="with measure and validate: run all of the code once")
     parser.add_argument("--output", type=Path, default=SERVICE_TIMES, help="with measure: the file to write")
-    chosen = parser.parse_args()
-    with progress(lambda line: print(line, file=sys.stderr, flush=True), chosen.command):
-        match chosen.command:
-            case "measure":
-                return _measure(chosen.output, is_smallest=chosen.smallest)
-            case "validate":
-                return _validate(is_smallest=chosen.smallest)
-        return _report(is_written=chosen.write)
+    return parser
 
 
-def _report(*, is_written: bool) -> int:
+def _report(loads: Sequence[float], *, is_written: bool) -> int:
     times = ServiceTimes.load_file()
-    report = make_report([Traffic(rate=rate) for rate in LOADS], AwsNumbers.load(), times)
+    report = make_report([Traffic(rate=rate) for rate in loads], AwsNumbers.load(), times)
     text = f"Service times of {times.measured_at}: {times.machine}\n\n{write_report(report)}"
     print(text)
     if is_written:
