@@ -67,7 +67,6 @@ class Loaders:
         self.rows = 0
         self.messages = 0
         self.ages = 0.0
-        self.oldest = 0.0
         self.in_flight.restart()
         self.busy.restart()
 
@@ -118,6 +117,4 @@ class Loaders:
         self.inserts += 1
         self.rows += rows
         self.messages += len(batch)
-        ages = [self._env.now - each.sent_at for each in batch]
-        self.ages += sum(ages)
-        self.oldest = max(self.oldest, *ages)
+        self.ages += sum(self._env.now - each.sent_at for each in batch)

@@ -95,6 +95,7 @@ class Pipeline:
     def restart(self) -> None:
         """Forget the counts so far."""
         self.counts = Counts()
+        self.moments.clear()
         for station in (*self._shards, self.clickhouse):
             station.restart()
         for gauge in (self.requests, self.ingest.busy, self.authorizer.busy):
@@ -147,8 +148,9 @@ class Pipeline:
         counts, arrived, refused = self.counts, 0, 0
         while True:
             yield self.env.timeout(1.0)
-            if counts is not self.counts:  # the warm-up has ended
+            if counts is not self.counts:  # the warm-up has just ended
                 counts, arrived, refused = self.counts, 0, 0
+                continue
             moment = Moment(
                 second=self.env.now,
                 arrived=(counts.arrived - arrived) * self._slices,

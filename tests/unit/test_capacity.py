@@ -61,6 +61,13 @@ def test_each_accepted_event_is_stored_or_queued() -> None:
     assert loaders.messages > 0
 
 
+def test_moments_begin_after_the_warm_up() -> None:
+    load = simulate(TRAFFIC, plan_for(TRAFFIC.rate), AWS, TIMES, seconds=10.0)
+
+    assert [moment.second for moment in load.moments] == [6, 7, 8, 9, 10, 11, 12, 13, 14]
+    assert min(moment.arrived for moment in load.moments) > TRAFFIC.rate / 2
+
+
 def test_same_seed_gives_the_same_numbers() -> None:
     plan = plan_for(TRAFFIC.rate)
 
