@@ -19,7 +19,6 @@ LIMITS_TOP: Final = 96
 LEAST, MOST = 100.0, 1_000_000.0  # requests per second on the axis
 PLOT_HEIGHT: Final = 170
 PLOT_WIDTH: Final = WIDTH - 2 * MARGIN - 80
-THOUSAND: Final = 1_000
 
 STYLE: Final = """
 text { font-family: system-ui, sans-serif; font-size: 13px; fill: #1a1a1a }
@@ -89,7 +88,7 @@ def _plot(moments: Sequence[Moment], top: float) -> Iterator[str]:
     left, bottom = MARGIN + 64, top + PLOT_HEIGHT
     yield f'<line class="axis" x1="{left}" x2="{left + PLOT_WIDTH}" y1="{bottom}" y2="{bottom}"/>'
     for share in (0.0, 0.5, 1.0):
-        yield _text(MARGIN, bottom - share * PLOT_HEIGHT + 4, f"{share * highest / THOUSAND:,.0f},000", "small")
+        yield _text(MARGIN, bottom - share * PLOT_HEIGHT + 4, f"{round(share * highest, -3):,.0f}", "small")
     for number, (name, values) in enumerate(lines.items()):
         yield f'<polyline class="{name}" points="{_points(values, left, bottom, highest)}"/>'
         x = left + number * 210
