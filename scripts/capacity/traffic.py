@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from types import MappingProxyType
 from typing import Final
@@ -13,20 +13,22 @@ SECONDS_PER_MINUTE: Final = 60
 LARGEST_RATE: Final = MAX_REQUESTS_PER_MINUTE / SECONDS_PER_MINUTE  # requests per second of one organization
 SIZES: Final[Mapping[int, float]] = MappingProxyType({1: 0.70, 20: 0.25, 100: 0.05})
 CYCLE_SECONDS: Final = 30.0
-BURST_STARTS, BURST_SECONDS = 10.0, 5.0
+BURST_STARTS, BURST_ENDS = 1 / 3, 1 / 2  # of a cycle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """A load of *rate* requests per second in the mean.
 
-    In each cycle there is one burst at *peak* times the rate. *sizes* has the share of requests with so many events.
+    In each *cycle* of so many seconds there is one burst at *peak* times the rate. *sizes* has the share of requests
+    with so many events.
     The organizations have shares as in Zipf's law, as far as their rate limit allows.
     """
 
     rate: float
     organizations: int = 10_000
     peak: float = 1.5
+    cycle: float = CYCLE_SECONDS
     sizes: Mapping[int, float] = field(default_factory=lambda: SIZES)
 
     @property
@@ -37,18 +39,18 @@ class Traffic:
     @property
     def calm(self) -> float:
         """Return the share of the mean rate that arrives outside of bursts."""
-        return (CYCLE_SECONDS - self.peak * BURST_SECONDS) / (CYCLE_SECONDS - BURST_SECONDS)
+        burst = BURST_ENDS - BURST_STARTS
+        return (1 - self.peak * burst) / (1 - burst)
 
     def rate_at(self, seconds: float) -> float:
         """Return the rate at a time, without the chance."""
-        since = seconds % CYCLE_SECONDS
-        is_burst = BURST_STARTS <= since < BURST_STARTS + BURST_SECONDS
+        is_burst = BURST_STARTS <= seconds / self.cycle % 1 < BURST_ENDS
         return self.rate * (self.peak if is_burst else self.calm)
 
     def slice(self, slices: int) -> "Traffic":
         """Return the traffic of one of so many equal parts, each with organizations of its own."""
         organizations = max(1, self.organizations // slices)
-        return Traffic(rate=self.rate / slices, organizations=organizations, peak=self.peak, sizes=self.sizes)
+        return replace(self, rate=self.rate / slices, organizations=organizations)
 
     def shares(self) -> list[float]:
         """Return the share of each organization, the largest first: Zipf's law below the largest rate."""
