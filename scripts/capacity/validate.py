@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, takewhile
-from statistics import fmean, linear_regression
+from statistics import fmean, linear_regression, median
 from typing import Final
 
 from simpy import Environment
@@ -31,11 +31,12 @@ from tenancy.rules.tiers import MAX_REQUESTS_PER_MINUTE
 PROCESSES: Final = 2
 CUSTOMERS: Final = 20
 CLIENTS: Final = 6  # of the saturated run
-SHARES: Final = {"lowest": 0.25, "held out": 0.4, "highest": 0.55}  # of the saturated throughput
+SHARES: Final = {"lowest": 0.2, "held out": 0.35, "highest": 0.5}  # of the saturated throughput
 FITTED: Final = ("lowest", "highest")
 ROUNDS, SECONDS = 10, 5.0
 BODIES: Final = 12  # of each size, used in turn
 TOLERANCE: Final = 0.2
+SATURATED: Final = "saturated, requests/s"
 JUDGED: Final = ("requests/s", "latency, ms", "until stored, ms")
 STORED_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.1
@@ -75,15 +76,15 @@ class ValidationRun:
 class Prediction:
     """One line of the table: the predictions and the measurements of the rounds."""
 
-    what: str
+    name: str
     is_judged: bool
     predicted: Sequence[float]
     measured: Sequence[float]
 
     @property
     def ratio(self) -> float:
-        """Return the ratio of the means of all rounds."""
-        return fmean(self.predicted) / max(fmean(self.measured), 1e-9)
+        """Return the median of the rounds' ratios."""
+        return median(one / max(other, 1e-9) for one, other in zip(self.predicted, self.measured, strict=True))
 
     @property
     def is_met(self) -> bool:
@@ -107,8 +108,8 @@ def show_validation(predictions: Sequence[Prediction]) -> bool:
     print(f"\n  {'':<32}  {'predicted':>10}  {'measured':>10}  {'ratio':>6}")
     for each in predictions:
         verdict = ("within 20 %" if each.is_met else "NOT within 20 %") if each.is_judged else "not judged"
-        values = f"{fmean(each.predicted):>10.3g}  {fmean(each.measured):>10.3g}  {each.ratio:>6.2f}"
-        print(f"  {each.what:<32}  {values}  {verdict}")
+        values = f"{median(each.predicted):>10.3g}  {median(each.measured):>10.3g}  {each.ratio:>6.2f}"
+        print(f"  {each.name:<32}  {values}  {verdict}")
     return all(each.is_met for each in predictions if each.is_judged)
 
 
@@ -121,33 +122,31 @@ def _lines(customers: Sequence[Customer]) -> dict[int, list[bytes]]:
 async def _validate(
     aws_url: str, lines: Mapping[int, Sequence[bytes]], rounds: int, seconds: float
 ) -> list[Prediction]:
-    """Run all loads in each round, in another order each time, so that a slow moment of the machine meets all alike."""
-    runs: dict[str, list[ValidationRun]] = defaultdict(list)
-    throughputs = []
+    """Run all loads in each round, in another order each time, and predict from the runs of the same round.
+
+    So a slow moment of the machine meets all loads of a round alike.
+    """
+    predicted: dict[str, list[float]] = defaultdict(list)
+    measured: dict[str, list[float]] = defaultdict(list)
     async with local_platform(aws_url, {"ingest": PROCESSES}) as platform:
         await _saturate(platform, lines, seconds)  # warms up
         most = await _saturate(platform, lines, seconds)
         for number in range(rounds):
-            throughputs.append(await _saturate(platform, lines, seconds / 3))
+            runs = {}
             for name in (*SHARES, *SHARES)[number % len(SHARES) :][: len(SHARES)]:
                 traffic = Traffic(rate=SHARES[name] * most, organizations=1, cycle=2 * seconds)
-                runs[name].append(await _run(platform, lines, traffic, seconds, seed=number))
+                runs[name] = await _run(platform, lines, traffic, seconds, seed=number)
+            model = FittedModel([runs[name] for name in FITTED])
+            results = {**model.predict(runs["held out"]), SATURATED: model.saturated()}
+            truth = {**runs["held out"].results(), SATURATED: await _saturate(platform, lines, seconds / 3)}
+            for name, value in results.items():
+                predicted[name].append(value)
+                measured[name].append(truth[name])
         await platform.drain()
-    model = FittedModel([run for name in FITTED for run in runs[name]])
-    results = [(model.predict(run), run.results()) for run in runs["held out"]]
-    predictions = [
-        Prediction(
-            what=what,
-            is_judged=what in JUDGED,
-            predicted=[predicted[what] for predicted, _ in results],
-            measured=[measured[what] for _, measured in results],
-        )
-        for what in results[0][0]
+    return [
+        Prediction(name=name, is_judged=name in JUDGED, predicted=values, measured=measured[name])
+        for name, values in predicted.items()
     ]
-    saturated = Prediction(
-        what="saturated, requests/s", is_judged=False, predicted=[model.saturated()], measured=throughputs
-    )
-    return [*predictions, saturated]
 
 
 async def _saturate(platform: LocalPlatform, lines: Mapping[int, Sequence[bytes]], seconds: float) -> float:
