@@ -128,8 +128,11 @@ class OwnStores:
 
 
 @contextmanager
-def own_stores() -> Iterator[OwnStores]:
-    """Yield stores on the servers of the running stack, which are dropped afterwards."""
+def own_stores(*, send_seconds: float = 0.0) -> Iterator[OwnStores]:
+    """Yield stores on the servers of the running stack, which are dropped afterwards.
+
+    The queue of events answers after *send_seconds*.
+    """
     servers = Servers.load()
     with own_databases(servers) as databases, own_valkey(servers.redis_url, database=VALKEY_DATABASE) as redis_url:
         secrets = {
@@ -139,7 +142,7 @@ def own_stores() -> Iterator[OwnStores]:
             "clickhouse": databases.clickhouse_url,
             "clickhouse-reader": databases.clickhouse_url,
         }
-        with local_aws(secrets) as aws_url:
+        with local_aws(secrets, send_seconds=send_seconds) as aws_url:
             yield OwnStores(databases=databases, redis_url=redis_url, aws_url=aws_url)
 
 

@@ -1,6 +1,6 @@
 """A stand-in for AWS in a process of its own: it has several secrets, and a queue of events that keeps its messages.
 
-It reads the secrets as JSON from the first line of its input, prints its port, and ends when its input ends. A call of
+It reads its settings as JSON from the first line of its input, prints its port, and ends when its input ends. A call of
 `Local.TakeRecords` removes messages and returns them in the form in which Lambda calls a function.
 """
 
@@ -22,13 +22,16 @@ EVENTS_QUEUE: Final = "/events"  # how the URL of that queue ends
 
 
 @contextmanager
-def local_aws(secrets: Mapping[str, str]) -> Iterator[str]:
-    """Yield the URL of a stand-in with *secrets* by name, which serves while the block runs."""
+def local_aws(secrets: Mapping[str, str], *, send_seconds: float = 0.0) -> Iterator[str]:
+    """Yield the URL of a stand-in with *secrets* by name, which serves while the block runs.
+
+    It answers *send_seconds* after it has stored messages.
+    """
     command = [sys.executable, "-m", "scripts.bench.local_aws"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin  # noqa: S101 - for the type checkers: it is a pipe
         assert server.stdout  # noqa: S101 - the same
-        server.stdin.write(json.dumps(dict(secrets)) + "\n")
+        server.stdin.write(json.dumps({"secrets": dict(secrets), "send_seconds": send_seconds}) + "\n")
         server.stdin.flush()
         yield f"http://127.0.0.1:{int(server.stdout.readline())}"
 
@@ -36,9 +39,10 @@ def local_aws(secrets: Mapping[str, str]) -> Iterator[str]:
 class LocalAws:
     """The secrets, and the messages of the queue of events in the order of their arrival."""
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
+    def __init__(self, secrets: Mapping[str, str], send_seconds: float) -> None:
         """Start with an empty queue."""
         self._secrets = secrets
+        self._send_seconds = send_seconds
         self._messages: deque[dict[str, Any]] = deque()
         self._numbers = count()
         self._taking = threading.Lock()
@@ -49,6 +53,7 @@ class LocalAws:
             case "AmazonSQS.SendMessageBatch":
                 if document["QueueUrl"].endswith(EVENTS_QUEUE):
                     self._messages.extend(map(self._record, document["Entries"]))
+                    time.sleep(self._send_seconds)
                 return {"Successful": [{"Id": entry["Id"], "MessageId": entry["Id"]} for entry in document["Entries"]]}
             case "Local.TakeRecords":
                 return {"Records": self._take(document["Most"])}
@@ -98,7 +103,7 @@ class LocalAwsHandler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until the input ends."""
-    LocalAwsHandler.aws = LocalAws(json.loads(sys.stdin.readline()))
+    LocalAwsHandler.aws = LocalAws(**json.loads(sys.stdin.readline()))
     server = ThreadingHTTPServer(("127.0.0.1", 0), LocalAwsHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
