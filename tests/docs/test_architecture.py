@@ -28,6 +28,7 @@ DOCUMENTS = sorted(
                 "docs/isolation.md",
                 "docs/operations.md",
                 "docs/performance.md",
+                "docs/scaling.md",
             )
         ),
     ]
