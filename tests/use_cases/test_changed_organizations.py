@@ -38,6 +38,8 @@ USAGE = """
 
 
 def run(databases: Databases, counters: Redis, now: datetime) -> RollUp:
+    """Roll up after an event of an unknown organization has shown that the queue is empty."""
+    put(databases, uuid4(), range(1), at=now)
     done = roll_up(databases.platform, databases.clickhouse, counters, now=now)
     assert done.ran
     return done
@@ -45,12 +47,18 @@ def run(databases: Databases, counters: Redis, now: datetime) -> RollUp:
 
 @pytest.fixture(autouse=True)
 def first_run(databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned) -> None:
-    """Roll up both organizations, and a later hour in which only an unknown organization had events."""
+    """Roll up both organizations, and then until nothing of them is unsettled."""
+    age_organizations(databases)
     for provisioned in (acme, globex):
         store(databases, provisioned.organization.id, range(5), at=NOW - 6 * HOUR)
-    for now in (NOW - 6 * HOUR, NOW - 4 * HOUR, NOW - HOUR):
-        put(databases, uuid4(), range(1), at=now)  # the queue was read up to this time
-        run(databases, counters, now)
+    for hours in (6, 4, 1):
+        run(databases, counters, NOW - hours * HOUR)
+
+
+def age_organizations(databases: Databases) -> None:
+    """Set the time of the last change, which provisioning takes from the clock."""
+    with superuser(databases) as conn:
+        conn.execute("UPDATE organizations SET updated_at = %s", (NOW - timedelta(days=1),))
 
 
 def handled(done: RollUp) -> set[UUID]:
@@ -87,8 +95,6 @@ def test_reservations_without_rows_are_given_back(
     admit(tenant_of(acme), events=40)
     persist_request_counts(databases.platform, counters, now=NOW + MINUTE)
     for hours in (1, 2):
-        put(databases, uuid4(), range(1), at=NOW + hours * HOUR)
-
         run(databases, counters, NOW + hours * HOUR + 20 * MINUTE)
 
     assert counter(databases, acme) == 5
@@ -125,12 +131,12 @@ def test_run_after_unsettled_counters_handles_all(
     databases: Databases, counters: Redis, acme: Provisioned, globex: Provisioned, nowhere: str
 ) -> None:
     unreachable = Redis(lambda: f"redis://{nowhere}/0", timeout_seconds=PATIENCE_SECONDS)
+    store(databases, acme.organization.id, range(5, 7), at=NOW - MINUTE)
     run(databases, unreachable, NOW)
 
     done = run(databases, counters, NOW + HOUR)
 
     assert handled(done) == {acme.organization.id, globex.organization.id}
-    assert handled(run(databases, counters, NOW + 2 * HOUR)) == set()
 
 
 def test_run_after_retention_handles_all(
@@ -145,7 +151,7 @@ def test_run_after_retention_handles_all(
     assert handled(run(databases, counters, NOW + 2 * HOUR)) == set()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_results_are_those_of_a_full_run(
     databases: Databases, counters: Redis, targets: OutboxTargets, acme: Provisioned, globex: Provisioned, seed: int
 ) -> None:
@@ -153,12 +159,11 @@ def test_results_are_those_of_a_full_run(
     random, now = Random(seed), NOW
     owners = [acme, globex, provision(databases, targets, "initech", Tier.STARTER)]
     gate = AdmissionGate(counters, lambda: databases.functions)
-    for _ in range(8):
+    for _ in range(6):
         for _ in range(random.randrange(4)):
             owner, at = random.choice(owners), now + random.randrange(20) * MINUTE
             act(random.randrange(5), databases, gate, owner, at, range(random.randrange(5, 9), 12))
         now += random.choice((25, 60, 100)) * MINUTE
-        put(databases, uuid4(), range(1), at=now)
         persist_request_counts(databases.platform, counters, now=now)
 
         done = run(databases, counters, now)

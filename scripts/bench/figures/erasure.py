@@ -10,7 +10,7 @@ from uuid import UUID
 
 from scripts.bench.databases import Databases, Servers, own_databases
 from scripts.bench.figure import Effort, Figure, alternate
-from scripts.bench.organizations import insert_events, insert_organizations, organization_ids
+from scripts.bench.organizations import insert_events, insert_organizations, organization_ids, start_of_month
 from tenancy.stores.clickhouse.platform.organization_rows import count_event_rows, delete_event_rows
 from tenancy.stores.postgres.platform.deletions import update_anonymous, update_erasing
 from tenancy.stores.postgres.platform.organization_rows import count_rows, delete_rows
@@ -51,7 +51,7 @@ class ErasurePlatform:
             self._insert_rows(each)
         with databases.owner.transaction() as conn:
             conn.execute("ANALYZE")
-        insert_events(databases.clickhouse, ids, events_each, now=now)
+        insert_events(databases.clickhouse, ids, events_each, start=start_of_month(now), end=now)
         self._left = ids
         self._with_rows = list(ids)
 
