@@ -25,9 +25,10 @@ VALKEY_DATABASE: Final = 1  # the stack's is 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """The addresses of the databases in stack.json, for PostgreSQL's owner and platform role."""
+    """The addresses of the databases in stack.json, for PostgreSQL's owner and two roles."""
 
     database_url: str
+    app_database_url: str
     platform_database_url: str
     clickhouse_url: str
     redis_url: str
@@ -44,8 +45,12 @@ class Servers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Databases:
-    """A figure's own databases: PostgreSQL for two of its roles, and ClickHouse."""
+    """A figure's own databases: PostgreSQL for two of its roles, and ClickHouse.
 
+    *name* is that of PostgreSQL's database.
+    """
+
+    name: str
     owner: Database
     platform: Database
     clickhouse: Client
@@ -62,17 +67,17 @@ def own_databases(servers: Servers, *, timeout_seconds: int = CLICKHOUSE_QUERY_T
         _own_postgres(servers.database_url) as name,
         _own_clickhouse(servers.clickhouse_url) as clickhouse_url,
         closing(connect(clickhouse_url, timeout_seconds=timeout_seconds)) as client,
-        closing(Database(lambda: _at(servers.database_url, name), as_owner=True)) as owner,
-        closing(Database(lambda: _at(servers.platform_database_url, name))) as platform,
+        closing(Database(lambda: url_at(servers.database_url, name), as_owner=True)) as owner,
+        closing(Database(lambda: url_at(servers.platform_database_url, name))) as platform,
     ):
         migrate(owner, client, MIGRATIONS)
-        yield Databases(owner=owner, platform=platform, clickhouse=client, clickhouse_url=clickhouse_url)
+        yield Databases(name=name, owner=owner, platform=platform, clickhouse=client, clickhouse_url=clickhouse_url)
 
 
 @contextmanager
-def own_valkey(url: str) -> Iterator[str]:
-    """Yield the URL of an empty database on the server at *url*, and empty it afterwards."""
-    own = _at(url, str(VALKEY_DATABASE))
+def own_valkey(url: str, *, database: int = VALKEY_DATABASE) -> Iterator[str]:
+    """Yield the URL of an empty *database* on the server at *url*, and empty it afterwards."""
+    own = url_at(url, str(database))
     with Redis.from_url(own) as client:
         client.flushdb()
         try:
@@ -98,7 +103,7 @@ def _own_clickhouse(url: str) -> Iterator[str]:
     with closing(connect(url)) as admin:
         admin.command(f"CREATE DATABASE {name}")
         try:
-            yield _at(url, name)
+            yield url_at(url, name)
         finally:
             admin.command(f"DROP DATABASE {name} SYNC")
 
@@ -107,5 +112,6 @@ def _new_name() -> str:
     return f"bench_{secrets.token_hex(3)}"
 
 
-def _at(url: str, database: str) -> str:
+def url_at(url: str, database: str) -> str:
+    """Return *url* with another database."""
     return f"{url.rpartition('/')[0]}/{database}"

@@ -1,0 +1,109 @@
+"""A stand-in for AWS in a process of its own: it has several secrets, and a queue of events that keeps its messages.
+
+It reads the secrets as JSON from the first line of its input, prints its port, and ends when its input ends. A call of
+`Local.TakeRecords` removes messages and returns them in the form in which Lambda calls a function.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from typing import Any, Final, override
+
+from scripts.bench import ROOT
+
+EVENTS_QUEUE: Final = "/events"  # how the URL of that queue ends
+
+
+@contextmanager
+def local_aws(secrets: Mapping[str, str]) -> Iterator[str]:
+    """Yield the URL of a stand-in with *secrets* by name, which serves while the block runs."""
+    command = [sys.executable, "-m", "scripts.bench.local_aws"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin  # noqa: S101 - for the type checkers: it is a pipe
+        assert server.stdout  # noqa: S101 - the same
+        server.stdin.write(json.dumps(dict(secrets)) + "\n")
+        server.stdin.flush()
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+
+
+class LocalAws:
+    """The secrets, and the messages of the queue of events in the order of their arrival."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        """Start with an empty queue."""
+        self._secrets = secrets
+        self._messages: deque[dict[str, Any]] = deque()
+        self._numbers = count()
+        self._taking = threading.Lock()
+
+    def answer(self, target: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a call of *target*, which succeeds."""
+        match target:
+            case "AmazonSQS.SendMessageBatch":
+                if document["QueueUrl"].endswith(EVENTS_QUEUE):
+                    self._messages.extend(map(self._record, document["Entries"]))
+                return {"Successful": [{"Id": entry["Id"], "MessageId": entry["Id"]} for entry in document["Entries"]]}
+            case "Local.TakeRecords":
+                return {"Records": self._take(document["Most"])}
+            case "secretsmanager.GetSecretValue":
+                name = document["SecretId"].rpartition("/")[2]
+                return {"SecretString": self._secrets[name], "VersionId": "1"}
+        return {}
+
+    def _record(self, entry: dict[str, Any]) -> dict[str, Any]:
+        attributes = {
+            name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
+            for name, value in entry["MessageAttributes"].items()
+        }
+        return {
+            "messageId": str(next(self._numbers)),
+            "body": entry["MessageBody"],
+            "attributes": {"SentTimestamp": str(int(time.time() * 1_000))},
+            "messageAttributes": attributes,
+        }
+
+    def _take(self, most: int) -> list[dict[str, Any]]:
+        """Remove at most so many messages. Only one thread at a time removes, so that the length may only grow."""
+        with self._taking:
+            return [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
+
+
+class LocalAwsHandler(BaseHTTPRequestHandler):
+    """The calls of one client, over one connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    aws: LocalAws
+
+    def do_POST(self) -> None:
+        """Answer a call of the JSON protocol."""
+        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.dumps(self.aws.answer(self.headers["X-Amz-Target"], document)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    LocalAwsHandler.aws = LocalAws(json.loads(sys.stdin.readline()))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), LocalAwsHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
