@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from scripts.bench import ROOT
@@ -17,8 +17,8 @@ TEMPLATE: Final = ROOT / "template.yaml"
 
 
 @contextmanager
-def loaded(name: str, aws_url: str) -> Iterator[ModuleType]:
-    """Yield functions/*name*/app.py, with AWS at *aws_url*."""
+def loaded(name: str, aws_url: str, variables: Mapping[str, str] = MappingProxyType({})) -> Iterator[ModuleType]:
+    """Yield functions/*name*/app.py, with AWS at *aws_url*, and *variables* in place of those of the template."""
     os.environ |= variables_of(name.title().replace("_", "")) | {
         "AWS_ENDPOINT_URL": aws_url,
         "AWS_REGION": "eu-central-1",
@@ -31,6 +31,7 @@ def loaded(name: str, aws_url: str) -> Iterator[ModuleType]:
         "BASE_DOMAIN": "attribution.example",
         "API_HOST": "api.attribution.example",
         "REDIS_PATIENCE_MS": "50",
+        **variables,
     }
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         yield _import(ROOT / "functions" / name / "app.py")

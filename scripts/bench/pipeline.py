@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from typing import Any, Final
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from scripts.bench.events import make_body
@@ -18,6 +18,7 @@ from scripts.bench.requests import events_request
 INGEST_PROCESSES: Final = 2
 MESSAGES: Final = 40  # at most, in one call of load
 IDLE_SECONDS: Final = 0.005
+PATIENCE_MILLISECONDS: Final = "5000"  # a pause of the machine is measured, not taken for Redis being away
 
 
 class Pipeline:
@@ -30,7 +31,11 @@ class Pipeline:
         self._batch = batch
 
     def run(self, requests: int) -> float:
-        """Return the seconds from the first request until load has stored the events of all *requests*."""
+        """Return the seconds from the first request until load has stored the events of all *requests*.
+
+        Raises:
+            EOFError: a process has failed. Its error is on stderr.
+        """
         each = requests // len(self._ingests)
         for pipe in self._ingests:
             pipe.send(each)
@@ -40,12 +45,15 @@ class Pipeline:
         for pipe in self._ingests:
             pipe.send(None)
         missing = each * len(self._ingests) * self._batch
+        working = list(self._ingests)
         while missing:
-            missing -= self._load.recv()
-        seconds = time.perf_counter() - started
-        for pipe in self._ingests:
-            pipe.recv()  # the last answer is there
-        return seconds
+            for pipe in wait([self._load, *working]):
+                if pipe is self._load:
+                    missing -= self._load.recv()
+                else:
+                    working.remove(cast("Connection", pipe))
+                    cast("Connection", pipe).recv()  # the last answer is there; EOFError if the process has failed
+        return time.perf_counter() - started
 
 
 @contextmanager
@@ -73,7 +81,7 @@ def _process(work: Any, aws_url: str, batch: int) -> Iterator[Connection]:  # no
 
 def _ingest(pipe: Connection, aws_url: str, batch: int) -> None:
     """Send requests as often as the pipe asks for, and end with the pipe."""
-    with loaded("ingest", aws_url) as app:
+    with loaded("ingest", aws_url, {"REDIS_PATIENCE_MS": PATIENCE_MILLISECONDS}) as app:
         while True:
             try:
                 requests = [events_request(make_body(batch)) for _ in range(pipe.recv())]

@@ -23,7 +23,7 @@ from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.tenant import require_tenant
 from tenancy.stores.clickhouse.client import Client, connect
 
-PIPELINE_EVENTS: Final = 200_000
+PIPELINE_EVENTS: Final = 60_000
 PIPELINE_BATCH: Final = 1_000
 LEAST_A_SECOND: Final = 60_000
 EVENTS: Final = 20_000
