@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 import psutil
+from psycopg import sql
 
 from scripts.bench.databases import Databases, Servers, own_databases, url_at
 from scripts.bench.figure import Comparison, Effort, Figure, alternate, at_most
@@ -26,6 +27,7 @@ TRANSACTIONS: Final = 150  # of one side, in a round
 TURNS: Final = 10  # the sides change so often in a round
 ASKED: Final = 50  # organizations that are asked for in turn
 TABLES: Final = ("organizations", "users", "tenant_usage", "measurements", "usage_totals")
+SET_SCHEMA: Final = sql.SQL("SET LOCAL search_path TO {}, public")
 INSERTS: Final = (
     """
     INSERT INTO organizations (id, name, subdomain, tier, status, gateway_key)
@@ -60,7 +62,7 @@ class Side:
         """Run every query for the next organization, in one transaction."""
         organization_id, now = next(self._asked), datetime.now(UTC)
         with self.database.tenant_transaction(organization_id) as conn:
-            conn.execute(f"SET LOCAL search_path TO {self._schema}, public")
+            conn.execute(SET_SCHEMA.format(sql.Identifier(self._schema)))
             found = _query(conn, organization_id, now=now)
         if not all(found):
             sys.exit(f"a query of {self._schema} found nothing: {found}")

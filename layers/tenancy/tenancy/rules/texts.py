@@ -8,7 +8,7 @@ visible or arrange visible ones, and the tags of three flags.
 import re
 import unicodedata
 from itertools import takewhile
-from typing import Final
+from typing import Final, LiteralString
 
 NAME_MAX_CHARACTERS: Final = 255
 # A composed character has at most 4 characters before composition (https://unicode.org/faq/normalization.html#12).
@@ -89,7 +89,7 @@ def parse_bounded(text: str, *, max_characters: int) -> str:
     return composed
 
 
-def _custom_error(code: str, message: str, values: dict[str, object] | None = None) -> ValueError:
+def _custom_error(code: LiteralString, message: LiteralString, values: dict[str, object] | None = None) -> ValueError:
     """Return pydantic's error. Functions without bodies of pydantic do not import it with this module."""
     from pydantic_core import PydanticCustomError  # noqa: PLC0415 - docs/decisions/0012-hot-path-imports.md
 

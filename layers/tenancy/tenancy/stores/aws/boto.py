@@ -53,4 +53,5 @@ def make_client(service: str, region: str, config: BotoConfig, *, style: Style |
         retries={"mode": "standard", "total_max_attempts": config.attempts},
         s3={"addressing_style": style} if style else None,
     )
-    return boto3.client(service, region_name=region, config=made)
+    make: Any = boto3.client
+    return make(service, region_name=region, config=made)
