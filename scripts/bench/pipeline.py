@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from scripts.bench.events import make_body
@@ -47,12 +47,12 @@ class Pipeline:
         missing = each * len(self._ingests) * self._batch
         working = list(self._ingests)
         while missing:
-            for pipe in wait([self._load, *working]):
-                if pipe is self._load:
-                    missing -= self._load.recv()
-                else:
-                    working.remove(cast("Connection", pipe))
-                    cast("Connection", pipe).recv()  # the last answer is there; EOFError if the process has failed
+            ready = wait([self._load, *working])
+            if self._load in ready:
+                missing -= self._load.recv()
+            for pipe in [each for each in working if each in ready]:
+                pipe.recv()  # the last answer is there; EOFError if the process has failed
+                working.remove(pipe)
         return time.perf_counter() - started
 
 

@@ -123,7 +123,7 @@ def test_erasure_of_a_subject_lowers_the_stored_bytes(
 
     assert stored.keys() == {acme.organization.id}
     with superuser(databases) as conn:
-        rows = dict(conn.execute("SELECT organization_id, storage_bytes FROM measurements").fetchall())
+        rows: dict[UUID, int] = dict(conn.execute("SELECT organization_id, storage_bytes FROM measurements").fetchall())
     assert rows[acme.organization.id] < rows[globex.organization.id]
 
 
