@@ -28,7 +28,10 @@ from tests.use_cases.storing import put, store
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 FORCE_FULL_RUN = "UPDATE roll_ups SET counters_settled_at = NULL"
 MEASUREMENTS = """
-    SELECT organization_id, storage_bytes, held_events, recent_hours, recent_events, recent_held_events
+    SELECT organization_id, storage_bytes, held_events, (
+        SELECT array_agg(ARRAY[hour::text, events::text, held::text] ORDER BY hour)
+        FROM unnest(recent_hours, recent_events, recent_held_events) AS hours (hour, events, held)
+    )
     FROM measurements ORDER BY 1
 """
 USAGE = """
