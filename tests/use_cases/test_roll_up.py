@@ -277,7 +277,7 @@ def test_crashed_roll_up_is_repeated_by_the_next_run(
 ) -> None:
     store(databases, acme.organization.id, range(5), at=NOW)
 
-    steps = ("update_daily_events", "update_measurements", "insert_roll_up", "settle_counters")
+    steps = ("update_daily_events", "update_measurements", "insert_roll_up", "settle_counters", "update_settled")
     for runs, step in enumerate(steps):
         with monkeypatch.context() as patch:
 
@@ -311,7 +311,7 @@ def test_roll_up_raises_request_counters_to_the_stored_numbers(
     key = usage_key(acme.organization.id, NOW)
     with databases.platform.transaction() as conn:
         stored = RequestCounts(all=10, management=4)
-        update_daily_requests(conn, {(acme.organization.id, NOW.date()): stored})
+        update_daily_requests(conn, {(acme.organization.id, NOW.date()): stored}, now=NOW)
 
     with RedisClient.from_url(databases.servers.valkey_url, decode_responses=True) as client:
         client.hset(key, mapping={"requests": 12, "events": 0})

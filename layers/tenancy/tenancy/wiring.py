@@ -243,7 +243,7 @@ class Wiring:
         """The default bus of EventBridge."""
         from tenancy.stores.aws.event_bus import EventBus
 
-        return EventBus(self.settings.region, self.settings.stack_name)
+        return EventBus(self._aws("events"), self.settings.stack_name)
 
     def gate(self, database: "Callable[[], Database]") -> "AdmissionGate":
         """Return the admission gate, after a try to connect Redis.

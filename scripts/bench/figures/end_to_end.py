@@ -1,4 +1,4 @@
-"""End to end: events through the deployed stack, from the client to ClickHouse."""
+"""End to end: events through the functions alone, and through the deployed stack, until ClickHouse counts them."""
 
 import http.client
 import secrets
@@ -9,13 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import urlsplit
 
-from scripts.bench.databases import Servers, own_databases
-from scripts.bench.events import insert_bare, make_body, make_frames
-from scripts.bench.figure import Comparison, Effort, Figure
+from scripts.bench.databases import VALKEY_DATABASE, Servers, own_databases, url_at
+from scripts.bench.events import ORGANIZATION_ID, insert_bare, make_body, make_frames
+from scripts.bench.figure import Comparison, Effort, Figure, alternate, at_least
+from scripts.bench.functions import sample
+from scripts.bench.local_aws import local_aws
+from scripts.bench.pipeline import INGEST_PROCESSES, Pipeline, pipeline
+from scripts.bench.tenants import redis_knowing
 from scripts.demo.client import DemoOrganization, Stack, provision
+from tenancy.gateway.http import parse_request
 from tenancy.rules.events.frames import MAX_ROWS
+from tenancy.rules.permissions import EVENTS_WRITE
+from tenancy.rules.tenant import require_tenant
 from tenancy.stores.clickhouse.client import Client, connect
 
+PIPELINE_EVENTS: Final = 60_000
+PIPELINE_BATCH: Final = 1_000
+LEAST_A_SECOND: Final = 60_000
 EVENTS: Final = 20_000
 BATCH: Final = 500
 CLIENTS: Final = 4
@@ -73,11 +83,66 @@ class Run:
         return int(self._client.query(COUNT, parameters=parameters).result_rows[0][0])
 
 
+class PipelineRun:
+    """Ingest and load in a process tree, and the ClickHouse that load fills."""
+
+    def __init__(self, functions: Pipeline, client: Client, events: int, batch: int) -> None:
+        """Send once so that every connection is open."""
+        self._functions, self._client = functions, client
+        self._events, self._batch = events, batch
+        self._expected = 0
+        self.measure()
+
+    def measure(self) -> float:
+        """Return the events per second until all are stored and counted."""
+        self._expected += self._events
+        seconds = self._functions.run(self._events // self._batch)
+        started = time.perf_counter()
+        counted = self._client.query(COUNT, parameters={"organization_id": str(ORGANIZATION_ID)}).result_rows[0][0]
+        if counted != self._expected:
+            sys.exit(f"{counted} of {self._expected} events are stored")
+        return self._events / (seconds + time.perf_counter() - started)
+
+
 def measure(effort: Effort) -> Figure:
-    """Measure on the running stack, and the reference in the same ClickHouse."""
+    """Measure the functions alone, then the running stack, and the reference in the same ClickHouse."""
+    return Figure(
+        name="end_to_end",
+        unit="events per second, more is better",
+        measured=f"functions: {effort.size(PIPELINE_EVENTS, 2):,} events in requests of "
+        f"{effort.size(PIPELINE_BATCH):,}, from ingest's handler in {INGEST_PROCESSES} processes by a stand-in for the "
+        "queue to the handler of load in one, until ClickHouse counts them all (FINAL). Gateway: "
+        f"{effort.size(EVENTS, CLIENTS):,} events by POST /v1/events to the deployed stack, {effort.size(BATCH)} a "
+        f"request, {CLIENTS} clients at once. Accepted: until the last request is answered 200. Stored: until "
+        "ClickHouse counts them all, which includes the queue's window of up to 2 s. By the clock; clients, AWS's "
+        "stand-ins and databases share this machine.",
+        reference="load's: clickhouse_connect's raw_insert of such rows, 1,000 or more, into a table of the same "
+        "definition in the same ClickHouse",
+        comparisons=[_measure_functions(effort), *_measure_gateway(effort)],
+    )
+
+
+def _measure_functions(effort: Effort) -> Comparison:
     servers = Servers.load()
-    batch = effort.size(BATCH)
-    events = effort.size(EVENTS, CLIENTS)
+    events, batch = effort.size(PIPELINE_EVENTS, 2), effort.size(PIPELINE_BATCH)
+    tenant = require_tenant(parse_request(sample("ingest/events")).caller(), EVENTS_WRITE)
+    with own_databases(servers) as databases, redis_knowing(tenant):
+        secrets = {"redis": url_at(servers.redis_url, str(VALKEY_DATABASE)), "clickhouse": databases.clickhouse_url}
+        with local_aws(secrets) as aws_url, pipeline(aws_url, batch) as functions:
+            run = PipelineRun(functions, databases.clickhouse, events, batch)
+            databases.clickhouse.command("CREATE TABLE bare_events AS events")
+            return alternate(
+                "functions, stored",
+                effort,
+                run.measure,
+                lambda: _insert_rate(databases.clickhouse, events, table="bare_events"),
+                at_least(LEAST_A_SECOND, of="measured"),
+            )
+
+
+def _measure_gateway(effort: Effort) -> Sequence[Comparison]:
+    servers = Servers.load()
+    batch, events = effort.size(BATCH), effort.size(EVENTS, CLIENTS)
     run = Run(Stack.load(), batch=batch)
     accepted, stored, bare = [], [], []
     with own_databases(servers) as databases:
@@ -87,26 +152,16 @@ def measure(effort: Effort) -> Figure:
             accepted.append(events / until_accepted)
             stored.append(events / until_stored)
             bare.append(_insert_rate(databases.clickhouse, events))
-    return Figure(
-        name="end_to_end",
-        unit="events per second, more is better",
-        measured=f"{events:,} events by POST /v1/events to the deployed stack, {batch} a request, {CLIENTS} clients at "
-        "once. Accepted: until the last request is answered 200. Stored: until ClickHouse counts them all (FINAL), "
-        "which includes the queue's window of up to 2 s. By the clock; clients, emulated AWS and databases share "
-        "this machine.",
-        reference="load's: clickhouse_connect's raw_insert of such rows, 1,000 or more, into a table of the same "
-        "definition in the same ClickHouse",
-        comparisons=[
-            Comparison(what="accepted", measured=accepted, reference=bare),
-            Comparison(what="stored", measured=stored, reference=bare),
-        ],
-    )
+    return [
+        Comparison(what="gateway, accepted", measured=accepted, reference=bare),
+        Comparison(what="gateway, stored", measured=stored, reference=bare),
+    ]
 
 
-def _insert_rate(client: Client, events: int) -> float:
+def _insert_rate(client: Client, events: int, *, table: str = "events") -> float:
     """Return the rows per second of one bare insert of *events* rows, in whole frames."""
     frames = make_frames(max(1, events // MAX_ROWS))
     stream = b"".join(frame.bytes for frame in frames)
     started = time.perf_counter()
-    insert_bare(client, "events", stream)
+    insert_bare(client, table, stream)
     return len(frames) * MAX_ROWS / (time.perf_counter() - started)

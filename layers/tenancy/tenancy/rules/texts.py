@@ -8,9 +8,7 @@ visible or arrange visible ones, and the tags of three flags.
 import re
 import unicodedata
 from itertools import takewhile
-from typing import Final
-
-from pydantic_core import PydanticCustomError
+from typing import Final, LiteralString
 
 NAME_MAX_CHARACTERS: Final = 255
 # A composed character has at most 4 characters before composition (https://unicode.org/faq/normalization.html#12).
@@ -85,10 +83,17 @@ def parse_bounded(text: str, *, max_characters: int) -> str:
     """
     composed = compose(text) if _may_fit(text, max_characters) else ""
     if not 1 <= len(composed) <= max_characters:
-        raise PydanticCustomError(
+        raise _custom_error(
             "text_length", "Expected 1 to {most} characters, counted after composition (NFC).", {"most": max_characters}
         )
     return composed
+
+
+def _custom_error(code: LiteralString, message: LiteralString, values: dict[str, object] | None = None) -> ValueError:
+    """Return pydantic's error. Functions without bodies of pydantic do not import it with this module."""
+    from pydantic_core import PydanticCustomError  # noqa: PLC0415 - docs/decisions/0012-hot-path-imports.md
+
+    return PydanticCustomError(code, message, values)
 
 
 def parse_line(text: str, *, max_characters: int) -> str:
@@ -100,7 +105,7 @@ def parse_line(text: str, *, max_characters: int) -> str:
     inner = text.strip(SPACES) if _may_fit(text, max_characters) else text
     line = parse_bounded(inner, max_characters=max_characters)
     if not _has_allowed_characters(line) or not any(map(_is_visible, line)):
-        raise PydanticCustomError(
+        raise _custom_error(
             "invalid_characters",
             "Expected one line of visible characters. Control, bidirectional control, private-use and unassigned "
             "characters are not allowed.",

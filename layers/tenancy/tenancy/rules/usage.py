@@ -91,6 +91,26 @@ class TouchedOrganization:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRollUp:
+    """A roll-up that has finished.
+
+    *recent_from* is the first hour that it did not settle. *is_settled* is False if counters or stored bytes may have
+    to be corrected without a new row: Redis was unreachable, or retention was applied since. A roll-up of the release
+    before has no *recent_from* and is not settled.
+    """
+
+    started_at: datetime
+    recent_from: datetime | None
+    is_settled: bool
+
+    @property
+    def changed_since(self) -> datetime:
+        """The time after which it may have missed rows and requests, or left their hours unsettled."""
+        earliest = self.started_at if self.recent_from is None else min(self.started_at, self.recent_from)
+        return earliest - SETTLING_TIME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthlyUsage:
     """The use of an organization in one UTC month, as the roll-up counted it.
 

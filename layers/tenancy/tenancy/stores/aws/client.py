@@ -1,4 +1,4 @@
-"""A small AWS client: the JSON protocol over one kept connection, signed by the AWS CRT.
+"""A small AWS client: the JSON protocol over one kept connection.
 
 The hot path uses it because an import of boto3 takes longer than all other imports of ingest (docs/performance.md). All
 other code uses boto3.
@@ -7,17 +7,14 @@ other code uses boto3.
 import http.client
 import json
 import ssl
+from datetime import UTC, datetime
 from functools import cache
-from io import BytesIO
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from awscrt.auth import AwsCredentialsProvider, AwsSigningAlgorithm, AwsSigningConfig, aws_sign_request
-from awscrt.exceptions import AwsCrtError
-from awscrt.http import HttpHeaders, HttpRequest
-
 from tenancy.errors import AwsCallError, UnavailableError
-from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS, AWS_SIGNING_TIMEOUT_SECONDS
+from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS
+from tenancy.stores.aws.signature import AwsCredentials, sign_post
 
 SERVER_ERROR: Final = 500
 # Refusals that pass by themselves: "Common error types" of the services, and "RequestThrottled" of SQS.
@@ -61,7 +58,7 @@ class AwsClient:
         except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest):
             self._connection.close()
             status, answer = self._retry(body, headers)
-        except (OSError, http.client.HTTPException, AwsCrtError) as error:  # the CRT's: there are no credentials
+        except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
         return self._parse(status, answer)
@@ -83,15 +80,10 @@ class AwsClient:
         return response.status, response.read()
 
     def _signed(self, body: bytes, headers: dict[str, str]) -> dict[str, str]:
-        unsigned = HttpHeaders([("Host", self._host), *headers.items()])
-        config = AwsSigningConfig(
-            algorithm=AwsSigningAlgorithm.V4,
-            credentials_provider=_credentials(),
-            region=self._region,
-            service=self._service,
+        credentials, now = AwsCredentials.from_env(), datetime.now(UTC)
+        return sign_post(
+            headers, body, credentials, host=self._host, region=self._region, service=self._service, now=now
         )
-        request = HttpRequest("POST", "/", unsigned, BytesIO(body))
-        return dict(aws_sign_request(request, config).result(AWS_SIGNING_TIMEOUT_SECONDS).headers)
 
     def _parse(self, status: int, answer: bytes) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(answer) if answer.startswith(b"{") else {}
@@ -103,12 +95,6 @@ class AwsClient:
                 raise UnavailableError(f"The AWS service {self._service} throttles its callers.")
             raise AwsCallError(code, str(document.get("message") or document.get("Message") or ""))
         return document
-
-
-@cache
-def _credentials() -> AwsCredentialsProvider:
-    """Return the credentials of the process. All clients share them, because to build the chain is slow."""
-    return AwsCredentialsProvider.new_default_chain()
 
 
 @cache

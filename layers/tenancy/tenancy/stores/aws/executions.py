@@ -11,11 +11,10 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.aws.boto import BOTO_CONFIG
+from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
 
 EXECUTION_EXISTS: Final = "ExecutionAlreadyExists"
 EXECUTION_MISSING: Final = "ExecutionDoesNotExist"
@@ -47,6 +46,7 @@ class Executions:
         """Use the state machine in *region*. The client is made at the first use."""
         self._region = region
         self._state_machine_arn = state_machine_arn
+        load_boto()
 
     def start(self, organization_id: UUID, generation: int, *, purge_at: datetime, attempt: int = 1) -> None:
         """Start this *attempt* at this deletion unless it was started before. Idempotent.
@@ -98,4 +98,4 @@ def _code(error: Exception) -> str:
 
 @cache
 def _client(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("stepfunctions", region_name=region, config=BOTO_CONFIG)
+    return make_client("stepfunctions", region, BOTO_CONFIG)

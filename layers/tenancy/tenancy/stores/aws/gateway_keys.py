@@ -5,13 +5,12 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.organization import gateway_key_value
 from tenancy.rules.usage_plans import UsagePlan
-from tenancy.stores.aws.boto import BOTO_CONFIG
+from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
 
 KEY_IS_IN_PLAN: Final = "ConflictException"
 STACK_TAG: Final = "tenancy:usage-plans"  # its value is *plans_path*. IAM lets a stack delete only keys with its tag.
@@ -31,6 +30,7 @@ class GatewayKeys:
         self._region = region
         self._plans_path = plans_path
         self._plan_ids: Mapping[str, str] = {}
+        load_boto()
 
     def put_key(self, organization_id: UUID, value: str, plan: UsagePlan) -> None:
         """Create the organization's key *value* if needed, and put it into *plan*.
@@ -120,12 +120,12 @@ def _require_own(organization_id: UUID, value: str) -> None:
 
 @cache
 def _api_gateway(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("apigateway", region_name=region, config=BOTO_CONFIG)
+    return make_client("apigateway", region, BOTO_CONFIG)
 
 
 @cache
 def _parameters(region: str) -> Any:  # noqa: ANN401
-    return boto3.client("ssm", region_name=region, config=BOTO_CONFIG)
+    return make_client("ssm", region, BOTO_CONFIG)
 
 
 def _find_key(client: Any, value: str) -> str | None:  # noqa: ANN401

@@ -4,12 +4,11 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.mails import Mail
-from tenancy.stores.aws.boto import BOTO_CONFIG
+from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
 
 # SES will reject this mail again. MessageRejected is not among these codes: SES also uses it for an unverified sender.
 REJECTED_FOR_GOOD: Final = "BadRequestException"
@@ -26,6 +25,7 @@ class Mailer:
         """Send from *sender*, which must be a verified SES identity in *region*."""
         self._region = region
         self._sender = sender
+        load_boto()
 
     def send(self, organization_id: UUID, mail: Mail) -> None:
         """Send *mail*, tagged with *organization_id*, and return when SES has accepted it.
@@ -61,4 +61,4 @@ def _code(error: Exception) -> str:
 
 @cache
 def _client(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("sesv2", region_name=region, config=BOTO_CONFIG)
+    return make_client("sesv2", region, BOTO_CONFIG)

@@ -5,17 +5,13 @@ Every key begins with the id of its organization, so no name reaches an object o
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from uuid import UUID
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.aws.boto import S3_CONFIG
-
-type Style = Literal["path", "virtual"]
+from tenancy.stores.aws.boto import S3_CONFIG, BotoConfig, Style, load_boto, make_client
 
 
 class Objects:
@@ -25,13 +21,14 @@ class Objects:
     *config* has the time-outs and retries of each call.
     """
 
-    config: ClassVar[Config] = S3_CONFIG
+    config: ClassVar[BotoConfig] = S3_CONFIG
 
     def __init__(self, region: str, bucket: str, *, path_style: bool = False) -> None:
         """Use *bucket* in *region*. The client is made at the first use."""
         self._region = region
         self._bucket = bucket
         self._style: Style = "path" if path_style else "virtual"
+        load_boto()
 
     def put(self, organization_id: UUID, name: str, content: bytes) -> None:
         """Store *content* as the file *name* of the organization. An older version is replaced.
@@ -101,8 +98,7 @@ class Objects:
 
 
 @cache
-def _client(region: str, style: Style, config: Config) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+def _client(region: str, style: Style, config: BotoConfig) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
     # Without a style botocore signs links for the global host. That host redirects to the region, or fails for a new
     # region: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility
-    styled = config.merge(Config(s3={"addressing_style": style}))
-    return boto3.client("s3", region_name=region, config=styled)
+    return make_client("s3", region, config, style=style)

@@ -32,5 +32,5 @@ def persist_request_counts(platform_db: Database, redis: Redis, *, now: datetime
     except RedisUnreachableError:
         return None
     with platform_db.transaction() as conn:
-        update_daily_requests(conn, requests)
+        update_daily_requests(conn, requests, now=now)
     return len(requests)

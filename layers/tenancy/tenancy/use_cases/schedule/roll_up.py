@@ -12,9 +12,11 @@ from tenancy.rules.quotas import Metric, QuotaNotice, list_reached_thresholds
 from tenancy.rules.usage import (
     DailyEvents,
     EventCounts,
+    FinishedRollUp,
     HeldUsage,
     MonthlyUsage,
     Period,
+    TouchedOrganization,
     first_open_day,
     first_recent_hour,
     month_of,
@@ -35,10 +37,12 @@ from tenancy.stores.postgres.platform.usage import (
     delete_reservations,
     find_last_roll_up,
     insert_roll_up,
+    list_changed,
     list_monthly_usage,
     update_daily_events,
     update_daily_predictions,
     update_measurements,
+    update_settled,
 )
 from tenancy.stores.redis.client import Redis, RedisUnreachableError
 from tenancy.stores.redis.platform.counters import CounterSettlement, settle_counters
@@ -51,7 +55,8 @@ class RollUp:
     """The results of a run.
 
     *ran* is False if another run holds the lease. *organizations* and *days* are the numbers of organizations and of
-    days of receipt that were counted. *counter_drifts* are the events by which a counter was above or below its rows.
+    days of receipt that were counted. *usage* has the organizations that may have changed, or all in a full run.
+    *counter_drifts* are the events by which a counter was above or below its rows.
     *statistics_drifts* are the events that the statistics lack or have in excess. Both list only organizations with a
     drift. *counters_settled* is False if Redis is unreachable.
     """
@@ -69,10 +74,13 @@ class RollUp:
 def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetime) -> RollUp:
     """Count every day again that has rows written since the last finished run. Idempotent.
 
-    The order is: statistics, then usage and the mark of the run in one transaction, then counters. The next run
-    repeats a run that died. Readers count unfinished days from the events. The first run of a day counts all of
-    yesterday again. The lease of a failed run expires by itself: ClickHouse may continue an insert after its client
-    has given up, and an erasure waits for the lease.
+    The order is: statistics, then usage and the mark of the run in one transaction, then counters and their mark. The
+    next run repeats a run that died. Readers count unfinished days from the events. The lease of a failed run expires
+    by itself: ClickHouse may continue an insert after its client has given up, and an erasure waits for the lease.
+
+    A run handles the organizations that may have changed since the last one. The first run of a day is a full run: it
+    handles all of them, and counts all of yesterday again. So does the run after one that settled no counters
+    (docs/decisions/0062-roll-up-of-changes.md).
     """
     # Before the lease is taken. If ClickHouse is unreachable, the run ends here and leaves no lease to wait for.
     recent = first_recent_hour(find_oldest_arrival(client, since=now - SETTLING_TIME, now=now), now)
@@ -81,43 +89,62 @@ def roll_up(platform_db: Database, client: Client, redis: Redis, *, now: datetim
         if not take_lease(conn, ROLL_UP_LEASE, holder, now=now, ends_at=now + ROLL_UP_LEASE_TIME):
             return RollUp(ran=False)
         last = find_last_roll_up(conn)
-    rolled_up = _count(platform_db, client, redis, since=_since(last, recent, now), recent=recent, now=now)
+    since = _since(last, recent, now)
+    rolled_up = _count(platform_db, client, redis, since=since, recent=recent, is_full=_is_full(last, now), now=now)
     with platform_db.transaction() as conn:
+        if rolled_up.counters_settled:
+            update_settled(conn, started_at=now)
         delete_lease(conn, ROLL_UP_LEASE, holder)
     return rolled_up
 
 
-def _since(last: datetime | None, recent: datetime, now: datetime) -> datetime:
+def _is_full(last: FinishedRollUp | None, now: datetime) -> bool:
+    return last is None or not last.is_settled or _is_first_of_day(last, now)
+
+
+def _is_first_of_day(last: FinishedRollUp, now: datetime) -> bool:
+    return last.started_at.astimezone(UTC).date() < now.date()
+
+
+def _since(last: FinishedRollUp | None, recent: datetime, now: datetime) -> datetime:
     """Return the time from which on rows must have been written to be counted in this run.
 
     Rows of all hours with unsettled counters were written after it.
     """
-    since = min(unsettled_since(last), recent - SETTLING_TIME)
-    if last is not None and last.astimezone(UTC).date() < now.date():
+    since = min(last.changed_since if last else unsettled_since(None), recent - SETTLING_TIME)
+    if last is not None and _is_first_of_day(last, now):
         since = min(since, datetime.combine(now.date() - ONE_DAY, time(), UTC) - SETTLING_TIME)
     return since
 
 
 def _count(
-    platform_db: Database, client: Client, redis: Redis, *, since: datetime, recent: datetime, now: datetime
+    platform_db: Database,
+    client: Client,
+    redis: Redis,
+    *,
+    since: datetime,
+    recent: datetime,
+    is_full: bool,
+    now: datetime,
 ) -> RollUp:
     month = month_of(now.date())
     touched = list_touched(client, since=since)  # before the counts: the next run counts rows written in between
     insert_daily_statistics(client, since=since, run=now)
     days = list_touched_days(client, since=since, recent=recent)
     held = list_held(client, month, recent=recent, now=now)
+    changed = None if is_full else _changed(platform_db, touched, held, since=since)
     recent_hours = _recent_hours(days, held, month)
-    stored = defaultdict(int, list_stored_bytes(client))
+    stored = defaultdict(int, list_stored_bytes(client, changed))
     for each in held:
         stored[each.organization_id] += each.storage_bytes
     with platform_db.transaction() as conn:
         update_daily_events(conn, touched, days, rolled_up_at=now, first_open=first_open_day(now))
         update_daily_predictions(conn, since=min(since.date(), now.date() - ONE_DAY))
-        update_measurements(conn, stored, held, recent_hours, recent_from=recent, measured_at=now)
+        update_measurements(conn, stored, held, recent_hours, changed=changed, recent_from=recent, measured_at=now)
         delete_reservations(conn, expired_before=now - EXPIRED_RESERVATION_RETENTION)
-        usage = list_monthly_usage(conn, month)
+        usage = list_monthly_usage(conn, month, changed=changed)
         insert_all_notices(conn, [notice for each in usage for notice in _notices(each, now.date())], now=now)
-        insert_roll_up(conn, started_at=now)
+        insert_roll_up(conn, started_at=now, recent_from=recent)
     drifts = _settle(redis, usage, held, recent_hours, recent=recent, now=now)
     return RollUp(
         ran=True,
@@ -129,6 +156,15 @@ def _count(
         statistics_drifts=list_statistics_drifts(client, since=since, run=now),
         counters_settled=drifts is not None,
     )
+
+
+def _changed(
+    platform_db: Database, touched: Sequence[TouchedOrganization], held: Sequence[HeldUsage], *, since: datetime
+) -> set[UUID]:
+    """Return the organizations with new rows, with held events, or with another change after *since*."""
+    with platform_db.transaction() as conn:
+        changed = list_changed(conn, since=since)
+    return changed | {each.organization_id for each in touched} | {each.organization_id for each in held}
 
 
 def _notices(usage: MonthlyUsage, today: date) -> list[QuotaNotice]:

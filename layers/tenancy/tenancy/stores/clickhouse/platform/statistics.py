@@ -3,9 +3,10 @@
 The roll-up writes and checks them. An erasure writes them again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Final
+from itertools import batched
+from typing import Any, Final
 from uuid import UUID
 
 from tenancy.rules.unix_time import time_of
@@ -60,6 +61,15 @@ LIST_STORED_BYTES: Final = """
     )
     GROUP BY organization_id
 """
+LIST_STORED_BYTES_OF: Final = """
+    SELECT organization_id, sum(bytes) FROM daily_statistics FINAL
+    WHERE organization_id IN {organizations:Array(UUID)} AND (organization_id, event_date, run) IN (
+        SELECT organization_id, event_date, max(run) FROM daily_statistics
+        WHERE organization_id IN {organizations:Array(UUID)} GROUP BY organization_id, event_date
+    )
+    GROUP BY organization_id
+"""
+ORGANIZATIONS_AT_ONCE: Final = 1_000  # in the parameter of a query
 # Checks the days that a run has counted. Its statistics must count at least the rows that were stored before it, and at
 # most the rows that are stored now, some of which were written during the run.
 LIST_DRIFTS: Final = """
@@ -104,9 +114,18 @@ def replace_statistics(client: Client, organization_id: UUID, days: Collection[d
     client.command(DELETE_STATISTICS_OF_ONE, parameters=parameters, settings=MUTATION)
 
 
-def list_stored_bytes(client: Client) -> Mapping[UUID, int]:
-    """Return the stored bytes of events of each organization, from its newest statistics."""
-    return {organization_id: int(size) for organization_id, size in client.query(LIST_STORED_BYTES).result_rows}
+def list_stored_bytes(client: Client, organizations: Collection[UUID] | None = None) -> Mapping[UUID, int]:
+    """Return the stored bytes of events of *organizations*, or of all, from their newest statistics.
+
+    Organizations without statistics are left out.
+    """
+    if organizations is None:
+        return _sizes(client.query(LIST_STORED_BYTES).result_rows)
+    found: dict[UUID, int] = {}
+    for some in batched(sorted(organizations), ORGANIZATIONS_AT_ONCE, strict=False):
+        parameters = {"organizations": [str(each) for each in some]}
+        found |= _sizes(client.query(LIST_STORED_BYTES_OF, parameters=parameters).result_rows)
+    return found
 
 
 def list_statistics_drifts(client: Client, *, since: datetime, run: datetime) -> Mapping[UUID, int]:
@@ -116,3 +135,7 @@ def list_statistics_drifts(client: Client, *, since: datetime, run: datetime) ->
     """
     rows = client.query(LIST_DRIFTS, parameters={"since": since, "run": run}).result_rows
     return {organization_id: int(drift) for organization_id, _, _, _, drift in rows}
+
+
+def _sizes(rows: Iterable[Sequence[Any]]) -> dict[UUID, int]:
+    return {organization_id: int(size) for organization_id, size in rows}

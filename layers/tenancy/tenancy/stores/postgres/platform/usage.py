@@ -1,7 +1,7 @@
 """Usage of all organizations, as the roll-up writes it."""
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from tenancy.rules.usage import (
     TOTAL_PERIOD,
     DailyEvents,
     EventCounts,
+    FinishedRollUp,
     HeldUsage,
     MonthlyUsage,
     Period,
@@ -56,42 +57,58 @@ UPSERT_DAILY_PREDICTIONS: Final = """
     WHERE l.metric = 'ml_predictions' AND l.metric_date >= %s
     GROUP BY l.organization_id, l.metric_date
     ON CONFLICT (organization_id, metric_date) DO UPDATE SET ml_predictions_count = excluded.ml_predictions_count
+    WHERE tenant_usage.ml_predictions_count <> excluded.ml_predictions_count
+"""
+# Organizations whose rows in ClickHouse are not the reason. A worker may erase a data subject until its claim ends.
+LIST_CHANGED: Final = """
+    SELECT o.id FROM organizations AS o LEFT JOIN measurements AS m ON m.organization_id = o.id
+    WHERE o.status NOT IN ('erasing', 'erased')
+      AND (m.organization_id IS NULL OR m.active_at >= %(since)s OR o.updated_at >= %(since)s)
+    UNION SELECT organization_id FROM usage_ledger WHERE metric_date >= %(first_day)s AND created_at >= %(since)s
+    UNION SELECT organization_id FROM erasures WHERE claimed_until >= %(since)s
 """
 UPSERT_MEASUREMENTS: Final = """
     INSERT INTO measurements (
         organization_id, storage_bytes, held_events, recent_from, recent_hours, recent_events, recent_held_events,
-        measured_at
+        measured_at, active_at
     )
     SELECT o.id, coalesce(new.storage_bytes, 0), coalesce(new.held_events, 0), %(recent_from)s,
            coalesce(new.recent_hours, '{}'), coalesce(new.recent_events, '{}'), coalesce(new.recent_held_events, '{}'),
-           %(measured_at)s
+           %(measured_at)s, CASE WHEN new.has_held THEN %(measured_at)s::timestamptz END
     FROM organizations AS o
     LEFT JOIN jsonb_to_recordset(%(measured)s)
         AS new (
             organization_id uuid, storage_bytes bigint, held_events bigint, recent_hours timestamptz[],
-            recent_events bigint[], recent_held_events bigint[]
+            recent_events bigint[], recent_held_events bigint[], has_held boolean
         )
         ON new.organization_id = o.id
-    WHERE o.status NOT IN ('erasing', 'erased')
+    WHERE o.status NOT IN ('erasing', 'erased') AND (%(changed)s::uuid[] IS NULL OR o.id = ANY (%(changed)s))
     ON CONFLICT (organization_id) DO UPDATE SET
         storage_bytes = excluded.storage_bytes, held_events = excluded.held_events,
         recent_from = excluded.recent_from, recent_hours = excluded.recent_hours,
         recent_events = excluded.recent_events, recent_held_events = excluded.recent_held_events,
-        measured_at = excluded.measured_at
+        measured_at = excluded.measured_at, active_at = greatest(measurements.active_at, excluded.active_at)
 """
 # The number of requests is known up to the last flush. It never decreases, because the counter in Redis may have
-# restarted at 0. Each of the two numbers keeps its larger value, so management never exceeds all requests.
+# restarted at 0. Each of the two numbers keeps its larger value, so management never exceeds all requests. The next
+# roll-up handles the organizations with more requests.
 UPSERT_DAILY_REQUESTS: Final = """
-    INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count, management_requests_count)
-    SELECT new.organization_id, new.metric_date, new.requests, new.management
-    FROM jsonb_to_recordset(%s) AS new (organization_id uuid, metric_date date, requests bigint, management bigint)
-    JOIN organizations AS o ON o.id = new.organization_id AND o.status NOT IN ('erasing', 'erased')
-    ON CONFLICT (organization_id, metric_date) DO UPDATE SET
-        api_requests_count = greatest(tenant_usage.api_requests_count, excluded.api_requests_count),
-        management_requests_count =
-            greatest(tenant_usage.management_requests_count, excluded.management_requests_count)
-    WHERE tenant_usage.api_requests_count < excluded.api_requests_count
-       OR tenant_usage.management_requests_count < excluded.management_requests_count
+    WITH counted AS (
+        INSERT INTO tenant_usage (organization_id, metric_date, api_requests_count, management_requests_count)
+        SELECT new.organization_id, new.metric_date, new.requests, new.management
+        FROM jsonb_to_recordset(%(counts)s)
+            AS new (organization_id uuid, metric_date date, requests bigint, management bigint)
+        JOIN organizations AS o ON o.id = new.organization_id AND o.status NOT IN ('erasing', 'erased')
+        ON CONFLICT (organization_id, metric_date) DO UPDATE SET
+            api_requests_count = greatest(tenant_usage.api_requests_count, excluded.api_requests_count),
+            management_requests_count =
+                greatest(tenant_usage.management_requests_count, excluded.management_requests_count)
+        WHERE tenant_usage.api_requests_count < excluded.api_requests_count
+           OR tenant_usage.management_requests_count < excluded.management_requests_count
+        RETURNING organization_id
+    )
+    UPDATE measurements SET active_at = greatest(active_at, %(now)s)
+    WHERE organization_id IN (SELECT organization_id FROM counted)
 """
 LIST_MONTHLY_USAGE: Final = """
     SELECT o.id, o.tier, o.overrides, o.status, coalesce(u.events, 0), coalesce(u.requests, 0),
@@ -100,19 +117,30 @@ LIST_MONTHLY_USAGE: Final = """
     LEFT JOIN (
         SELECT organization_id, sum(events_count)::bigint AS events, sum(api_requests_count)::bigint AS requests,
                sum(management_requests_count)::bigint AS management
-        FROM tenant_usage WHERE metric_date >= %(start)s AND metric_date < %(end)s GROUP BY organization_id
+        FROM tenant_usage
+        WHERE metric_date >= %(start)s AND metric_date < %(end)s
+          AND (%(changed)s::uuid[] IS NULL OR organization_id = ANY (%(changed)s))
+        GROUP BY organization_id
     ) AS u ON u.organization_id = o.id
     LEFT JOIN measurements AS m ON m.organization_id = o.id
     LEFT JOIN usage_totals AS p
       ON p.organization_id = o.id AND p.metric = 'ml_predictions' AND p.period = %(start)s
     LEFT JOIN usage_totals AS s ON s.organization_id = o.id AND s.metric = 'storage_bytes' AND s.period = %(total)s
-    WHERE o.status NOT IN ('erasing', 'erased')
+    WHERE o.status NOT IN ('erasing', 'erased') AND (%(changed)s::uuid[] IS NULL OR o.id = ANY (%(changed)s))
 """
 DELETE_RESERVATIONS: Final = "DELETE FROM usage_reservations WHERE expires_at < %s"
-FIND_LAST_ROLL_UP: Final = "SELECT max(started_at) FROM roll_ups"
-INSERT_ROLL_UP: Final = (
-    "INSERT INTO roll_ups (started_at, finished_at) VALUES (%s, clock_timestamp()) ON CONFLICT DO NOTHING"
-)
+# Retention is applied after the roll-up of the same run, which gives it its own time.
+FIND_LAST_ROLL_UP: Final = """
+    SELECT r.started_at, r.recent_from,
+           r.counters_settled_at IS NOT NULL
+               AND NOT EXISTS (SELECT FROM clean_ups AS c WHERE c.finished_at >= r.started_at)
+    FROM roll_ups AS r ORDER BY r.started_at DESC LIMIT 1
+"""
+INSERT_ROLL_UP: Final = """
+    INSERT INTO roll_ups (started_at, finished_at, recent_from) VALUES (%s, clock_timestamp(), %s)
+    ON CONFLICT DO NOTHING
+"""
+UPDATE_SETTLED: Final = "UPDATE roll_ups SET counters_settled_at = clock_timestamp() WHERE started_at = %s"
 
 
 def update_daily_events(
@@ -157,7 +185,9 @@ def update_daily_predictions(conn: Connection, *, since: date) -> None:
     conn.execute(UPSERT_DAILY_PREDICTIONS, (since,))
 
 
-def update_daily_requests(conn: Connection, requests: Mapping[tuple[UUID, date], RequestCounts]) -> None:
+def update_daily_requests(
+    conn: Connection, requests: Mapping[tuple[UUID, date], RequestCounts], *, now: datetime
+) -> None:
     """Set the requests of organizations and days to the counters of Redis, unless that is less."""
     rows = [
         {
@@ -168,7 +198,17 @@ def update_daily_requests(conn: Connection, requests: Mapping[tuple[UUID, date],
         }
         for (organization_id, day), count in requests.items()
     ]
-    conn.execute(UPSERT_DAILY_REQUESTS, (Jsonb(rows),))
+    conn.execute(UPSERT_DAILY_REQUESTS, {"counts": Jsonb(rows), "now": now})
+
+
+def list_changed(conn: Connection, *, since: datetime) -> set[UUID]:
+    """Return the organizations that may have changed after *since* without a new row in ClickHouse.
+
+    They made requests, reported usage, had held events or an erasure of a data subject, were changed, or were never
+    measured.
+    """
+    values = {"since": since, "first_day": since.astimezone(UTC).date()}
+    return {organization_id for (organization_id,) in conn.execute(LIST_CHANGED, values)}
 
 
 def update_measurements(
@@ -177,10 +217,11 @@ def update_measurements(
     held: Iterable[HeldUsage],
     recent_hours: Mapping[UUID, Mapping[datetime, EventCounts]],
     *,
+    changed: Collection[UUID] | None,
     recent_from: datetime,
     measured_at: datetime,
 ) -> None:
-    """Store the stored bytes and held events of every organization, also if both are 0.
+    """Store the stored bytes and held events of the *changed* organizations, or of all, also if both are 0.
 
     *recent_hours* has the counted events of each hour from *recent_from* on.
     """
@@ -193,17 +234,30 @@ def update_measurements(
             "recent_hours": [hour.isoformat() for hour in hours],
             "recent_events": [events for events, _ in hours.values()],
             "recent_held_events": [held_events for _, held_events in hours.values()],
+            "has_held": organization_id in of_month,
         }
         for organization_id in storage_bytes.keys() | of_month.keys() | recent_hours.keys()
         for hours in [recent_hours.get(organization_id, {})]
     ]
-    values = {"measured": Jsonb(rows), "recent_from": recent_from, "measured_at": measured_at}
+    values = {
+        "measured": Jsonb(rows),
+        "changed": None if changed is None else list(changed),
+        "recent_from": recent_from,
+        "measured_at": measured_at,
+    }
     conn.execute(UPSERT_MEASUREMENTS, values)
 
 
-def list_monthly_usage(conn: Connection, month: Period) -> list[MonthlyUsage]:
-    """Return every organization's usage in *month* and its stored bytes, as last counted."""
-    values = {"start": month.start, "end": month.end, "total": TOTAL_PERIOD}
+def list_monthly_usage(
+    conn: Connection, month: Period, *, changed: Collection[UUID] | None = None
+) -> list[MonthlyUsage]:
+    """Return the usage in *month* and the stored bytes of the *changed* organizations, or of all, as last counted."""
+    values = {
+        "start": month.start,
+        "end": month.end,
+        "total": TOTAL_PERIOD,
+        "changed": None if changed is None else list(changed),
+    }
     return [
         MonthlyUsage(
             organization_id=organization_id,
@@ -225,12 +279,17 @@ def delete_reservations(conn: Connection, *, expired_before: datetime) -> None:
     conn.execute(DELETE_RESERVATIONS, (expired_before,))
 
 
-def find_last_roll_up(conn: Connection) -> datetime | None:
-    """Return the start of the last finished roll-up, or None before the first."""
+def find_last_roll_up(conn: Connection) -> FinishedRollUp | None:
+    """Return the last finished roll-up, or None before the first."""
     row = conn.execute(FIND_LAST_ROLL_UP).fetchone()
-    return row[0] if row else None
+    return FinishedRollUp(started_at=row[0], recent_from=row[1], is_settled=row[2]) if row else None
 
 
-def insert_roll_up(conn: Connection, *, started_at: datetime) -> None:
-    """Store a roll-up that has finished now."""
-    conn.execute(INSERT_ROLL_UP, (started_at,))
+def insert_roll_up(conn: Connection, *, started_at: datetime, recent_from: datetime) -> None:
+    """Store a roll-up that has finished now. Its counters are not settled yet."""
+    conn.execute(INSERT_ROLL_UP, (started_at, recent_from))
+
+
+def update_settled(conn: Connection, *, started_at: datetime) -> None:
+    """Store that the counters are settled."""
+    conn.execute(UPDATE_SETTLED, (started_at,))
