@@ -1,4 +1,4 @@
-"""The script that measures cold starts on AWS, against a server with Lambda's calls. Its stack is that of a small server."""
+"""The script that measures cold starts on AWS, against a server with Lambda's calls.."""
 
 import base64
 import json
