@@ -61,7 +61,7 @@ def measure(effort: Effort) -> Figure:
     with _ingesting() as (app, gate, tenant):
         comparisons = [_compare_batch(app, batch, effort) for batch in batches]
         comparisons.append(_compare_segment(app, effort.size(LARGEST), effort))
-        parts = [_measure_parts(app, gate, tenant, batch, effort) for batch in {batches[0], batches[-1]}]
+        parts = [_measure_parts(app, gate, tenant, batch, effort) for batch in dict.fromkeys((batches[0], batches[-1]))]
     return Figure(
         name="ingest",
         unit="events per second of processor time, more is better",
