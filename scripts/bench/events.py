@@ -25,10 +25,17 @@ def make_body(count: int) -> bytes:
     return msgspec.json.encode({"events": [_event(number, now, devices) for number in range(count)]})
 
 
+def make_segment_body(count: int, write_key: str) -> bytes:
+    """Return a POST /v1/batch body of *count* new calls of about 620 bytes each, as a mobile SDK sends them."""
+    now = datetime.now(UTC)
+    calls = [_call(number, now) for number in range(count)]
+    return msgspec.json.encode({"batch": calls, "sentAt": now, "writeKey": write_key})
+
+
 def make_rows(body: bytes) -> list[EventRow]:
     """Return the rows of *body*, parsed as ingest parses them."""
     reception = BatchContext(organization_id=ORGANIZATION_ID, received_at=datetime.now(UTC))
-    return [parse_event(bytes(raw), reception) for raw in parse_batch(body).events]
+    return [parse_event(raw, reception) for raw in parse_batch(body).events]
 
 
 def make_frames(count: int) -> list[Frame]:
@@ -61,4 +68,26 @@ def _event(number: int, now: datetime, devices: Sequence[str]) -> dict[str, Any]
         "user_properties": {"plan": "pro", "locale": "de-DE"},
         "revenue": f"{number % 200}.99",
         "currency": "EUR",
+    }
+
+
+def _call(number: int, now: datetime) -> dict[str, Any]:
+    device = number // EVENTS_PER_DEVICE
+    return {
+        "type": "track",
+        "event": "Order Completed" if number % 3 == 0 else "Product Viewed",
+        "messageId": str(uuid4()),
+        "anonymousId": f"4f1c2a9e-0d3b-4c57-8a61-{device:012}",
+        "userId": f"user-{device}",
+        "timestamp": (now - timedelta(milliseconds=137 * number)).isoformat(timespec="milliseconds"),
+        "context": {
+            "app": {"name": "Shop", "version": "4.2.0", "build": "421"},
+            "device": {"id": f"c0a8-{device:08}", "type": "ios", "model": "iPhone16,2"},
+            "library": {"name": "analytics-swift", "version": "1.9.1"},
+            "os": {"name": "iOS", "version": "19.1"},
+            "locale": "de-DE",
+            "timezone": "Europe/Berlin",
+        },
+        "integrations": {},
+        "properties": {"sku": f"sku-{number % 97}", "revenue": number % 200 + 0.99, "currency": "EUR"},
     }

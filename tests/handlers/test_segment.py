@@ -239,6 +239,17 @@ def test_rejected_calls_are_counted_by_cause(
     assert rejected(capsys) == {"invalid_type": 3, "unknown": 2, "missing": 2, "too_large": 1}
 
 
+def test_log_line_of_a_batch_has_its_organization_and_counts(
+    ingest: Function, acme: Provisioned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ingest(segment_batch(segment_call(1), None, key=acme.write_key))
+
+    [line] = [each for each in map(json.loads, capsys.readouterr().out.splitlines()) if each.get("message")]
+    assert (line["message"], line["status"]) == ("request", 200)
+    assert line["organization_id"] == str(acme.organization.id)
+    assert (line["accepted"], line["held"], line["rejected"]) == (1, 0, 1)
+
+
 def test_calls_of_a_refused_batch_are_counted(
     ingest: Function, acme: Provisioned, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,7 +28,7 @@ __all__ = ["mails"]  # a fixture of the handlers that tests here use as well
 
 TIMEOUT_SECONDS = 120
 TIMEOUTS = (
-    "aws.client.AWS_CALL_TIMEOUT_SECONDS",
+    "aws.connection.AWS_CALL_TIMEOUT_SECONDS",
     "postgres.client.POSTGRES_CONNECT_TIMEOUT_SECONDS",
     "clickhouse.client.CLICKHOUSE_CONNECT_TIMEOUT_SECONDS",
 )

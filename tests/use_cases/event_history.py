@@ -233,12 +233,12 @@ class History:
         admission = self._gate.admit(tenant, events=batch.kept_by_all, ages=ages, all_or_nothing=True, now=self.now)
         assert admission.tier is self.model.tiers[-1][1]
         batch = batch.hold_past(QUOTAS[admission.tier].data_retention_days)
-        rows = list(batch.counted.values())
+        rows = list(batch.counted)
         assert {Clock(row.event_name) for row in rows} == {
             clock for clock in clocks if self.model.is_in_range(clock, self.now)
         }
         over_quota = [structs.replace(row, reason=HELD_FOR_QUOTA) for row in rows[admission.accepted :]]
-        held = [*over_quota, *batch.clock_held.values()]
+        held = [*over_quota, *batch.clock_held]
         self._queue.append(
             Request(copy=Copy(self.now, app_id), rows={"events": rows[: admission.accepted], "held_events": held})
         )

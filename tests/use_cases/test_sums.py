@@ -72,7 +72,7 @@ class Traffic:
         raws = [msgspec.Raw(msgspec.json.encode(self._event(number))) for number in numbers]
         parsed = parse_event_batch(sender, Batch(raws), now=now)
         admission = self._gate.admit(sender, events=parsed.kept_by_all, ages=[*parsed.ages.values()], now=now)
-        rows = list(parsed.counted.values())
+        rows = list(parsed.counted)
         held = rows[admission.accepted : admission.accepted + admission.held]
         self._load("events", rows[: admission.accepted], now)
         self._load("held_events", [msgspec.structs.replace(row, reason="quota") for row in held], now)

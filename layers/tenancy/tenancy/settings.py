@@ -94,6 +94,11 @@ def find_stack_name(environ: Mapping[str, str] = os.environ) -> str:
     return environ.get("STACK_NAME", "")
 
 
+def find_trace_id(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the id of the X-Ray trace of the running request, which Lambda sets, or None without a trace."""
+    return environ.get("_X_AMZN_TRACE_ID", "").partition(";")[0].removeprefix("Root=") or None
+
+
 def _require(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:

@@ -17,12 +17,13 @@ def parse_header_values(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     values: dict[str, list[str]] = {}
     for name, sent in _members(event.get("multiValueHeaders")):
         values.setdefault(name.lower(), []).extend(_texts(sent))
-    seen = {(name, value) for name, found in values.items() for value in found}
     for name, sent in _members(event.get("headers")):
-        for value in _texts(sent):
-            if (name.lower(), value) not in seen:
-                seen.add((name.lower(), value))
-                values.setdefault(name.lower(), []).append(value)
+        lower = name.lower()
+        known = values.get(lower, ())
+        for value in (sent,) if isinstance(sent, str) else _texts(sent):
+            if value not in known:
+                known = values.setdefault(lower, [])
+                known.append(value)
     return {name: tuple(found) for name, found in values.items()}
 
 

@@ -39,7 +39,7 @@ class Request:
     is API Gateway's id of the API.
 
     *source_address* is the client's IP address, which is personal data. *answer_headers* are added to the answer, also
-    if it is an error.
+    if it is an error, and *logged* to the log line of the request.
     """
 
     method: str
@@ -57,6 +57,7 @@ class Request:
     authorizer: Mapping[str, str]
     api_id: str = ""
     answer_headers: dict[str, str] = field(default_factory=dict, compare=False)
+    logged: dict[str, object] = field(default_factory=dict, compare=False)
 
     def measure_body(self) -> int:
         """Return the size of the body in bytes as the client sent it. Base64 is not decoded."""

@@ -3,6 +3,7 @@
 Only this module, `custom_resource`, `task` and `metrics` have a broad `except`.
 """
 
+import logging
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from tenancy.gateway.http import (
     preflight_answer,
     problem_answer,
 )
+from tenancy.gateway.request_line import write_request_line
 
 logger = Logger()
 
@@ -76,12 +78,13 @@ def log_fault(error: Exception, request_id: str | None = None) -> None:
 
 def _log(request: Request, status: int) -> None:
     caller: Mapping[str, str] = request.authorizer
-    logger.info(
-        "request",
-        method=request.method,
-        route=request.route,
-        status=status,
-        request_id=request.request_id,
-        organization_id=caller.get("organization_id"),
-        credential_id=caller.get("credential_id"),
-    )
+    facts: dict[str, object] = {
+        "method": request.method,
+        "route": request.route,
+        "status": status,
+        "request_id": request.request_id,
+        "organization_id": caller.get("organization_id"),
+        "credential_id": caller.get("credential_id"),
+    }
+    if logger.log_level <= logging.INFO:
+        write_request_line(facts | request.logged)

@@ -21,6 +21,7 @@ NO_OBJECT_TEXT: Final = "Expected a JSON object."
 NO_LIST_TEXT: Final = "Expected a JSON list."
 NUL_TEXT: Final[LiteralString] = "The character U+0000 is not allowed."
 JSON_NULL: Final = b"null"
+ESCAPE: Final = b"\\"  # the first byte of each escape in a text, which is found sooner than an escape
 
 type Fault = tuple[str, str]
 type Check = Callable[[bytes], Fault | None]

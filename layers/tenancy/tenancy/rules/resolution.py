@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.errors import ForbiddenError, ForeignPathError, TenantMismatchError
-from tenancy.rules.json_members import JSON_NULL
+from tenancy.rules.json_members import ESCAPE, JSON_NULL
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
 from tenancy.rules.tenant import Caller, Operator
 
@@ -209,7 +209,7 @@ def find_mentions(document: bytes) -> tuple[Mention, ...]:
 
     A value that is no string is a mention too. null is none. Invalid JSON has none, because its parser refuses it.
     """
-    if MEMBER_BYTES not in document and UNICODE_ESCAPE not in document:
+    if MEMBER_BYTES not in document and (ESCAPE not in document or UNICODE_ESCAPE not in document):
         return ()
     try:
         return find_body_mention(_decoder.decode(document).organization_id)

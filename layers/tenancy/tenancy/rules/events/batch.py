@@ -17,6 +17,7 @@ from tenancy.rules.events.repair import repair_json, replace_nul
 from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.json_faults import GZIP_MAGIC, NOT_UTF8_TEXT, malformed_json
 from tenancy.rules.json_members import (
+    ESCAPE,
     JSON_NULL,
     KnownMember,
     check_list,
@@ -35,15 +36,20 @@ MAX_GZIP_MEMBERS: Final = 32  # each costs a copy of the rest of the body
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 WRITE_KEY_MAX_CHARACTERS: Final = 255
 RAW_NULL: Final = msgspec.Raw(JSON_NULL)
-BODY_KEY: Final = re.compile(rb'"writeKey"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,255})"')
+BODY_KEY_START: Final = b'"writeKey"'
+BODY_KEY: Final = re.compile(BODY_KEY_START + rb'[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,255})"')
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """The body of POST /v1/events, with the *errors* of its own members."""
+    """The body of POST /v1/events, with the *errors* of its own members.
+
+    *has_escapes* is False if none of its texts has a backslash.
+    """
 
     events: list[msgspec.Raw]
     organization_id: str | None = None
     errors: tuple[FieldError, ...] = ()
+    has_escapes: bool = True
 
 
 class _BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +131,7 @@ def parse_batch(body: bytes) -> Batch:
     except msgspec.ValidationError:
         return _explain_batch(body)
     _check_length("events", len(decoded.events))
-    return Batch(events=decoded.events, organization_id=decoded.organization_id)
+    return Batch(events=decoded.events, organization_id=decoded.organization_id, has_escapes=ESCAPE in body)
 
 
 def _explain_batch(body: bytes) -> Batch:
@@ -152,10 +158,13 @@ def find_body_key(body: bytes) -> str | None:
         MalformedRequestError, InvalidError: the body has several keys, and is no JSON object.
     """
     found: bytes | None = None
-    for match in BODY_KEY.finditer(body):
-        if found not in {None, match[1]}:
+    start = body.find(BODY_KEY_START)
+    while start >= 0:
+        match = BODY_KEY.match(body, start)
+        if match is not None and found not in {None, match[1]}:
             return _repaired(lambda text: _decode(_call_decoder, text, WRITE_KEY), body).writeKey
-        found = match[1]
+        found = found if match is None else match[1]
+        start = body.find(BODY_KEY_START, start + 1 if match is None else match.end())
     return None if found is None else found.decode()
 
 

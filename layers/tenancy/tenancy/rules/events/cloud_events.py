@@ -22,7 +22,7 @@ from tenancy.rules.events.row import (
     BatchContext,
     EventRow,
     InvalidEventError,
-    format_row_time,
+    format_event_time,
     join_event_id,
     join_members,
     require_no_nul,
@@ -77,7 +77,7 @@ def parse_cloud_event(
         event = _decode(raw)
         _require_storable(raw, event)
         moment = reception.received_at if event.time is None else event.time
-        timestamp = format_row_time(moment) if event.time is None else convert_time(moment, reception)
+        timestamp = format_event_time(moment) if event.time is None else convert_time(moment, reception)
     except (msgspec.ValidationError, InvalidEventError) as error:
         raise explain(raw, reception) from error
     return _row(raw, event, timestamp, reception)
@@ -113,22 +113,22 @@ def _row(raw: bytes, event: CloudEvent, timestamp: str, reception: BatchContext)
         raise InvalidEventError("", "invalid", "The event has too many nested values.") from error
     revenue, currency = find_money(_data_members(event))
     return EventRow(
-        organization_id=reception.organization_text,
-        app_id=reception.app_text,
-        event_id=join_event_id(reception.organization_id, event.source, event.id),
-        event_type=event.type,
-        event_name=event.type,
-        device_id=event.subject,
-        session_id="",
-        platform=event.platform or DEFAULT_PLATFORM,
-        event_timestamp=timestamp,
-        properties=properties,
-        user_properties=attributes,
-        revenue=revenue,
-        currency=currency,
-        received_at=reception.received_text,
-        device_names=names.devices,
-        user_names=names.users,
+        reception.organization_text,
+        join_event_id(reception.organization_id, event.source, event.id),
+        event.type,
+        event.type,
+        event.subject,
+        "",
+        event.platform or DEFAULT_PLATFORM,
+        timestamp,
+        properties,
+        attributes,
+        revenue,
+        currency,
+        reception.received_text,
+        names.devices,
+        names.users,
+        reception.app_text,
     )
 
 

@@ -12,6 +12,7 @@ from tenancy.rules.events.fields import (
     TYPE_MAX_CHARACTERS,
     convert_currency,
     convert_object,
+    convert_once,
     convert_revenue,
     convert_time,
 )
@@ -34,7 +35,7 @@ type Explain = Callable[[bytes, BatchContext], InvalidEventError]
 type TypeName = Annotated[str, msgspec.Meta(min_length=1, max_length=TYPE_MAX_CHARACTERS)]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """An event as the client sends it.
 
     Another member makes it invalid. The last three members are ignored.
@@ -60,7 +61,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 _decoder: Final = msgspec.json.Decoder(Event)
 
 
-def parse_event(raw: bytes, reception: BatchContext, *, explain: Explain = explain_invalid_event) -> EventRow:
+def parse_event(
+    raw: bytes | msgspec.Raw, reception: BatchContext, *, explain: Explain = explain_invalid_event
+) -> EventRow:
     """Return the row for the JSON text *raw* of one event.
 
     The caller compares the time with the retention of the organization. *explain* returns the error of an invalid
@@ -78,23 +81,23 @@ def parse_event(raw: bytes, reception: BatchContext, *, explain: Explain = expla
             raise TenantMismatchError(MISMATCH_TEXT)
         return _row(raw, event, reception)
     except (msgspec.ValidationError, InvalidEventError) as error:
-        raise explain(raw, reception) from error
+        raise explain(bytes(raw), reception) from error
 
 
-def _decode(raw: bytes) -> Event:
+def _decode(raw: bytes | msgspec.Raw) -> Event:
     """Decode an event, also with a leap second, which the decoder refuses."""
     try:
         return _decoder.decode(raw)
     except msgspec.ValidationError:
-        readable = replace_leap_second(raw, "event_timestamp")
+        readable = replace_leap_second(bytes(raw), "event_timestamp")
         if readable is None:
             raise
         return _decoder.decode(readable)
 
 
-def _row(raw: bytes, event: Event, reception: BatchContext) -> EventRow:
+def _row(raw: bytes | msgspec.Raw, event: Event, reception: BatchContext) -> EventRow:
     session_id = event.session_id or ""
-    if NUL in raw:
+    if reception.has_escapes and NUL in bytes(raw):
         require_no_nul(
             event_type=event.event_type,
             event_name=event.event_name,
@@ -103,26 +106,24 @@ def _row(raw: bytes, event: Event, reception: BatchContext) -> EventRow:
             event_id=event.event_id or "",
             session_id=session_id,
         )
-    properties, user_properties = (
-        convert_object("properties", event.properties),
-        convert_object("user_properties", event.user_properties),
-    )
+    properties = convert_object("properties", event.properties)
+    user_properties = convert_object("user_properties", event.user_properties)
     names = find_names(properties, user_properties)
     return EventRow(
-        organization_id=reception.organization_text,
-        event_id=event.event_id or derive_event_id(reception.organization_id, raw),
-        event_type=event.event_type,
-        event_name=event.event_name,
-        device_id=event.device_id,
-        session_id=session_id,
-        platform=event.platform,
-        event_timestamp=convert_time(event.event_timestamp, reception),
-        properties=properties,
-        user_properties=user_properties,
-        revenue=convert_revenue(event.revenue),
-        currency=convert_currency(event.currency),
-        received_at=reception.received_text,
-        device_names=names.devices,
-        user_names=names.users,
-        app_id=reception.app_text,
+        reception.organization_text,
+        event.event_id or derive_event_id(reception.organization_id, bytes(raw)),
+        event.event_type,
+        event.event_name,
+        event.device_id,
+        session_id,
+        event.platform,
+        convert_time(event.event_timestamp, reception),
+        properties,
+        user_properties,
+        convert_once(convert_revenue, bytes(event.revenue), reception.amounts),
+        convert_once(convert_currency, event.currency, reception.currencies),
+        reception.received_text,
+        names.devices,
+        names.users,
+        reception.app_text,
     )

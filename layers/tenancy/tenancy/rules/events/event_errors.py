@@ -113,7 +113,7 @@ def check_time(reception: BatchContext) -> Check:
 
 def _check_revenue(value: bytes) -> Fault | None:
     try:
-        convert_revenue(msgspec.Raw(value))
+        convert_revenue(value)
     except InvalidEventError as error:
         return error.errors[0].code, error.errors[0].message
     return None

@@ -1,18 +1,22 @@
 """Converts single fields of an event of POST /v1/events to the text of their column."""
 
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from tenancy.rules.events.currencies import find_currency
-from tenancy.rules.events.money import format_money, parse_amount, round_money
-from tenancy.rules.events.row import DEFAULT_CURRENCY, BatchContext, InvalidEventError, format_row_time
-from tenancy.rules.json_members import JSON_NULL, check_object
+from tenancy.rules.events.money import find_plain_amount, format_money, parse_amount, round_money
+from tenancy.rules.events.row import DEFAULT_CURRENCY, BatchContext, InvalidEventError, format_event_time
+from tenancy.rules.json_members import JSON_NULL, NO_OBJECT_TEXT
 
 TYPE_MAX_CHARACTERS: Final = 100
 # The first bytes of JSON texts and numbers.
 TEXT_START: Final = b'"'
+OBJECT_TEXT_START: Final = "{"
+EMPTY_OBJECT_TEXT: Final = "{}"
+NULL_TEXT: Final = JSON_NULL.decode()
 NUMBER_STARTS: Final = (b"-", *(str(digit).encode() for digit in range(10)))
 REVENUE_TEXT: Final = "Expected a decimal number, such as 9.99, as JSON number or text."
 TIME_OUT_OF_RANGE: Final = (
@@ -27,9 +31,9 @@ def convert_time(moment: datetime, reception: BatchContext) -> str:
     Raises:
         InvalidEventError: *moment* is older than the longest retention, or more than 24 hours ahead.
     """
-    if reception.is_ahead(moment) or reception.is_outdated(moment):
+    if not reception.earliest <= moment <= reception.latest:
         raise InvalidEventError("event_timestamp", "out_of_range", TIME_OUT_OF_RANGE)
-    return format_row_time(moment)
+    return format_event_time(moment)
 
 
 def convert_object(field: str, value: msgspec.Raw) -> str:
@@ -38,26 +42,36 @@ def convert_object(field: str, value: msgspec.Raw) -> str:
     Raises:
         InvalidEventError: *value* is no JSON object.
     """
-    text = bytes(value)
-    if text == JSON_NULL:
-        return "{}"
-    if fault := check_object(text):
-        raise InvalidEventError(field, *fault)
-    return text.decode()
+    text = str(value, "utf-8")
+    if text.startswith(OBJECT_TEXT_START):
+        return text
+    if text == NULL_TEXT:
+        return EMPTY_OBJECT_TEXT
+    raise InvalidEventError(field, "invalid_type", NO_OBJECT_TEXT)
 
 
-def convert_revenue(value: msgspec.Raw) -> str:
-    """Return an amount without an exponent. null is zero.
+def convert_once[T: Hashable](convert: Callable[[T], str], value: T, known: dict[T, str]) -> str:
+    """Return *value* as *convert* does. It is called once for equal values, whose results are in *known*."""
+    text = known.get(value)
+    if text is None:
+        text = known[value] = convert(value)
+    return text
+
+
+def convert_revenue(text: bytes) -> str:
+    """Return the amount in a JSON value without an exponent. null is zero.
 
     Raises:
         InvalidEventError: the amount is no decimal number, or has too many digits.
     """
-    text = bytes(value)
     if text == JSON_NULL:
         return "0"
     if not text.startswith((TEXT_START, *NUMBER_STARTS)):
         raise InvalidEventError("revenue", "invalid_type", REVENUE_TEXT)
-    amount = parse_amount(msgspec.json.decode(text, type=str) if text.startswith(TEXT_START) else text.decode())
+    number = msgspec.json.decode(text, type=str) if text.startswith(TEXT_START) else text.decode()
+    if (plain := find_plain_amount(number)) is not None:
+        return plain
+    amount = parse_amount(number)
     if amount is None:
         raise InvalidEventError("revenue", "invalid", REVENUE_TEXT)
     money = round_money(amount)

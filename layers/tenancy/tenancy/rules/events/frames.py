@@ -1,6 +1,7 @@
 """Compresses rows into frames, which go through the queue into ClickHouse unchanged."""
 
 import base64
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -20,6 +21,7 @@ type EventTable = Literal["events", "held_events"]
 TABLES: Final[tuple[EventTable, ...]] = ("events", "held_events")
 
 _encoder: Final = msgspec.json.Encoder()
+_kept: Final = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,14 @@ def encode_frames(rows: Sequence[EventRow]) -> list[Frame]:
     frames: list[Frame] = []
     if not rows:
         return frames
-    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
     for start in range(0, len(rows), MAX_ROWS):
-        frames.extend(_split(rows[start : start + MAX_ROWS], compressor))
+        frames.extend(_split(rows[start : start + MAX_ROWS]))
     return frames
 
 
 def encode_lines(lines: Sequence[bytes]) -> str:
     """Return the text of one frame with *lines* of JSON."""
-    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
-    return base64.b64encode(compressor.compress(b"\n".join([*lines, b""]))).decode()
+    return base64.b64encode(_compressor().compress(b"\n".join([*lines, b""]))).decode()
 
 
 def decode_lines(text: str) -> list[bytes]:
@@ -72,9 +72,17 @@ def decode_lines(text: str) -> list[bytes]:
     return decoded.splitlines()
 
 
-def _split(rows: Sequence[EventRow], compressor: zstandard.ZstdCompressor) -> list[Frame]:
-    text = base64.b64encode(compressor.compress(_encoder.encode_lines(rows))).decode()
+def _split(rows: Sequence[EventRow]) -> list[Frame]:
+    text = base64.b64encode(_compressor().compress(_encoder.encode_lines(rows))).decode()
     if len(text) <= MAX_TEXT_BYTES or len(rows) == 1:
         return [Frame(text, len(rows))]
     middle = len(rows) // 2
-    return _split(rows[:middle], compressor) + _split(rows[middle:], compressor)
+    return _split(rows[:middle]) + _split(rows[middle:])
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    """Return the compressor of this thread. To prepare one takes longer than to compress 1,000 rows."""
+    if not hasattr(_kept, "compressor"):
+        _kept.compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
+    compressor: zstandard.ZstdCompressor = _kept.compressor
+    return compressor

@@ -8,12 +8,12 @@ from typing import Final
 import msgspec
 
 from tenancy.rules.events.row import join_members
+from tenancy.rules.json_members import ESCAPE
 
 LEAP_SECOND: Final = re.compile(r"(.{10}[Tt ][0-9]{2}:[0-9]{2}:)60((?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})?)")
 LEAP_DAYS: Final = ((6, 30), (12, 31))  # UTC has leap seconds at their end (RFC 3339, 5.7)
 LAST_SECOND: Final = (23, 59, 59)
 SIGN: Final = b":60"
-BACKSLASH: Final = b"\\"  # it may escape a character of the sign
 
 _members_decoder: Final = msgspec.json.Decoder(Mapping[str, msgspec.Raw])
 
@@ -32,7 +32,7 @@ def replace_leap_second(raw: bytes, member: str) -> bytes | None:
 
     Return None if *raw* has no leap second there.
     """
-    if SIGN not in raw and BACKSLASH not in raw:
+    if SIGN not in raw and ESCAPE not in raw:  # an escape may stand for a character of the sign
         return None
     try:
         members = _members_decoder.decode(raw)

@@ -6,6 +6,7 @@ Sources: Apple's `advertisingIdentifier` is all zeros without a permission. Andr
 """
 
 import re
+from string import ascii_letters, digits
 from typing import Final
 
 from tenancy.rules.texts import INVISIBLE
@@ -26,8 +27,14 @@ FILLERS: Final = rf"{EDGES}0\-_:.{{}}\[\]"
 PLACEHOLDER: Final = re.compile(
     f"[{EDGES}]*+(?:(?:0x)?+[{FILLERS}]*+|(?:{'|'.join(map(re.escape, sorted(WORDS | SHARED_IDS)))})[{EDGES}]*+)"
 )
+# The first characters of most ids. No placeholder begins with one of them.
+ID_STARTS: Final = frozenset(ascii_letters + digits).difference(
+    "0", *(f"{each[0]}{each[0].upper()}" for each in WORDS | SHARED_IDS)
+)
 
 
 def is_placeholder(text: str) -> bool:
     """Tell whether *text* is empty, invisible, only zeros, or a known placeholder in any case."""
+    if text[:1] in ID_STARTS:
+        return False
     return PLACEHOLDER.fullmatch(text.lower()) is not None

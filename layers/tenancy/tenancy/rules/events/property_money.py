@@ -1,14 +1,13 @@
 """Reads money from properties of any content: of Segment calls, and data of CloudEvents."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from tenancy.rules.events.currencies import find_currency
 from tenancy.rules.events.fields import NUMBER_STARTS, TEXT_START
-from tenancy.rules.events.money import format_money, parse_amount, round_money
+from tenancy.rules.events.money import find_plain_amount, format_money, parse_amount, round_money
 from tenancy.rules.events.row import DEFAULT_CURRENCY
 from tenancy.rules.json_members import JSON_NULL
 
@@ -23,7 +22,10 @@ def find_money(properties: Mapping[str, msgspec.Raw]) -> tuple[str, str]:
     named = properties.get("currency")
     currency = DEFAULT_CURRENCY if named is None or bytes(named) == JSON_NULL else find_currency(scalar_text(named))
     text = scalar_text(properties.get("revenue")).strip()
-    amount = parse_amount(text) if text else Decimal()
+    plain = find_plain_amount(text) if text else "0"
+    if plain is not None:
+        return NO_MONEY if currency is None else (plain, currency)
+    amount = parse_amount(text)
     money = None if amount is None else round_money(amount)
     return NO_MONEY if money is None or currency is None else (format_money(money), currency)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tenancy.rules.events.row import NUL
+from tenancy.rules.json_members import ESCAPE
 
 # The escape of a surrogate without its other half. Escaped backslashes are marked before, so `\\u` begins an escape.
 LONE_SURROGATE: Final = re.compile(
@@ -45,7 +46,7 @@ def replace_nul(body: bytes) -> bytes:
 
     All other bytes stay.
     """
-    if NUL not in body:
+    if ESCAPE not in body or NUL not in body:
         return body
     escape, mark = BACKSLASH
     return body.replace(escape, mark).replace(NUL, REPLACEMENT).replace(mark, escape)

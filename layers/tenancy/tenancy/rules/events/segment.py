@@ -24,7 +24,7 @@ from tenancy.rules.events.row import (
     EventRow,
     InvalidEventError,
     derive_event_id,
-    format_row_time,
+    format_event_time,
     join_members,
 )
 from tenancy.rules.events.shared_members import NOTHING_SHARED, MergedObject, SharedMembers, members_of
@@ -41,6 +41,7 @@ HELD_FOR_CLOCK: Final = "clock"
 # The first and the last time of DateTime64(3): https://clickhouse.com/docs/sql-reference/data-types/datetime64
 NO_TIME: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LAST_MOMENT: Final = datetime(2299, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+NO_OWN_MEMBERS: Final = TRANSPORT_MEMBERS | {"properties"}  # not in `user_properties`
 TIME_MEMBERS: Final = ("timestamp", "originalTimestamp")  # the first that is present counts
 ZERO: Final = re.compile(r"-?0(?:\.0*)?(?:[eE][+-]?[0-9]+)?")  # as a JSON number
 
@@ -83,29 +84,30 @@ def _row(raw: bytes, kind: str, call: Members, shared: SharedMembers, reception:
     if not device_name:
         raise InvalidEventError("anonymousId", "missing", "Expected `context.device.id`, `anonymousId` or `userId`.")
     timestamp = _timestamp(call, reception)
-    is_held = reception.is_outdated(timestamp) or reception.is_ahead(timestamp)
-    revenue, currency = find_money(members_of(call.get("properties")))
-    properties = bytes(call["properties"]).decode() if members_of(call.get("properties")) else "{}"
+    is_held = not reception.is_in_range(timestamp)
+    sent = members_of(call.get("properties"))
+    revenue, currency = find_money(sent)
+    properties = str(call["properties"], "utf-8") if sent else "{}"
     own_members = _join(call)
     names = _names(properties, own_members)
     return EventRow(
-        organization_id=reception.organization_text,
-        event_id=_event_id(raw, call, reception),
-        event_type=kind,
-        event_name=_text(call.get("event"), call.get("name")) or kind,
-        device_id=device_name[:NAME_MAX_CHARACTERS],
-        session_id=_text(context.find("sessionId"), shared.find("sessionId")),
-        platform=_platform(context, device, shared),
-        event_timestamp=format_row_time(timestamp),
-        properties=properties,
-        user_properties=own_members if merged.members is call else _join(merged.members),
-        revenue=revenue,
-        currency=currency,
-        received_at=reception.received_text,
-        device_names=_with_device(names.devices, device_name),
-        user_names=names.users,
-        app_id=reception.app_text,
-        reason=HELD_FOR_CLOCK if is_held else "",
+        reception.organization_text,
+        _event_id(raw, call, reception),
+        kind,
+        _text(call.get("event"), call.get("name")) or kind,
+        device_name[:NAME_MAX_CHARACTERS],
+        _text(context.find("sessionId"), shared.find("sessionId")),
+        _platform(context, device, shared),
+        format_event_time(timestamp),
+        properties,
+        own_members if merged.members is call else _join(merged.members),
+        revenue,
+        currency,
+        reception.received_text,
+        _with_device(names.devices, device_name),
+        names.users,
+        reception.app_text,
+        HELD_FOR_CLOCK if is_held else "",
     )
 
 
@@ -123,7 +125,7 @@ def _with_device(names: tuple[str, ...], device_name: str) -> tuple[str, ...]:
 
 
 def _join(call: Members) -> str:
-    return join_members(call, {"properties", *TRANSPORT_MEMBERS}).decode()
+    return join_members(call, NO_OWN_MEMBERS).decode()
 
 
 def _event_id(raw: bytes, call: Members, reception: BatchContext) -> str:
@@ -187,15 +189,21 @@ def _find_id(*candidates: msgspec.Raw | None) -> str:
 
     Only the part of the text that is stored decides. The number zero is a placeholder in every spelling.
     """
-    return next(filter(None, map(_id_text, candidates)), "")
+    for candidate in candidates:
+        if candidate is not None and (text := _id_text(candidate)):
+            return text
+    return ""
 
 
-def _id_text(value: msgspec.Raw | None) -> str:
+def _id_text(value: msgspec.Raw) -> str:
     text = scalar_text(value)
-    is_zero = value is not None and not bytes(value).startswith(TEXT_START) and ZERO.fullmatch(text)
+    is_zero = ZERO.fullmatch(text) and not bytes(value).startswith(TEXT_START)
     return "" if is_zero or is_placeholder(text[:NAME_MAX_CHARACTERS]) else text
 
 
 def _text(*candidates: msgspec.Raw | None) -> str:
     """Return the first candidate that is not empty, cut to 255 characters."""
-    return next((text[:NAME_MAX_CHARACTERS] for text in map(scalar_text, candidates) if text), "")
+    for candidate in candidates:
+        if candidate is not None and (text := scalar_text(candidate)):
+            return text[:NAME_MAX_CHARACTERS]
+    return ""

@@ -67,10 +67,10 @@ class SharedObject:
 
 
 NO_OBJECT: Final = SharedObject(NO_MEMBERS)
+NO_MERGED: Final[Mapping[str, "MergedObject"]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergedObject:
+class MergedObject(msgspec.Struct, frozen=True, kw_only=True):
     """An object of a call over the *shared* one of its batch.
 
     *own* has the members of the call that win. *merged* has the objects directly inside that both have.
@@ -78,7 +78,7 @@ class MergedObject:
 
     own: Members
     shared: SharedObject = NO_OBJECT
-    merged: Mapping[str, "MergedObject"] = field(default_factory=dict)
+    merged: Mapping[str, "MergedObject"] = NO_MERGED
 
     @classmethod
     def of(cls, own: Members, shared: SharedObject) -> "MergedObject":
@@ -115,8 +115,7 @@ class MergedObject:
         return self.shared.with_members(self.own)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergedCall:
+class MergedCall(msgspec.Struct, frozen=True, kw_only=True):
     """The members of a call, those that its batch shares included, and its *context*."""
 
     members: Members

@@ -4,16 +4,15 @@ The hot path uses it because an import of boto3 takes longer than all other impo
 other code uses boto3.
 """
 
-import http.client
-import json
-import ssl
 from datetime import UTC, datetime
-from functools import cache
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from tenancy.errors import AwsCallError, UnavailableError
-from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS
+from tenancy.stores.aws.connection import Connection
 from tenancy.stores.aws.signature import AwsCredentials, sign_post
 
 SERVER_ERROR: Final = 500
@@ -36,11 +35,7 @@ class AwsClient:
         self._service = service
         self._region = region
         self._host = url.netloc
-        self._connection = (
-            http.client.HTTPSConnection(url.netloc, timeout=AWS_CALL_TIMEOUT_SECONDS, context=_tls())
-            if url.scheme == "https"
-            else http.client.HTTPConnection(url.netloc, timeout=AWS_CALL_TIMEOUT_SECONDS)
-        )
+        self._connection = Connection(url)
 
     def call(self, target: str, document: dict[str, Any], *, json_version: str = "1.0") -> dict[str, Any]:
         """Call *target* (`AmazonSQS.SendMessage`) and return its answer.
@@ -51,15 +46,11 @@ class AwsClient:
             AwsCallError: the service rejected the call.
             UnavailableError: the service is unreachable, throttles its callers, or answered with a server error.
         """
-        body = json.dumps(document).encode()
+        body = msgspec.json.encode(document)
         headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
         try:
             status, answer = self._post(body, headers)
-        except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest):
-            self._connection.close()
-            status, answer = self._retry(body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
+        except OSError as error:
             raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
         return self._parse(status, answer)
 
@@ -67,17 +58,12 @@ class AwsClient:
         """Close the connection. The next call opens a new one."""
         self._connection.close()
 
-    def _retry(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        try:
-            return self._post(body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
-
     def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        self._connection.request("POST", "/", body, self._signed(body, headers))
-        response = self._connection.getresponse()
-        return response.status, response.read()
+        signed = self._signed(body, headers)
+        try:
+            return self._connection.post(signed, body)
+        except ConnectionError:
+            return self._connection.post(signed, body)
 
     def _signed(self, body: bytes, headers: dict[str, str]) -> dict[str, str]:
         credentials, now = AwsCredentials.from_env(), datetime.now(UTC)
@@ -86,23 +72,12 @@ class AwsClient:
         )
 
     def _parse(self, status: int, answer: bytes) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(answer) if answer.startswith(b"{") else {}
+        document: dict[str, Any] = msgspec.json.decode(answer) if answer.startswith(b"{") else {}
         if status >= SERVER_ERROR:
             raise UnavailableError(f"The AWS service {self._service} answered with status {status}.")
-        if status != http.client.OK:
+        if status != HTTPStatus.OK:
             code = str(document.get("__type", status)).rpartition("#")[2]
             if code in THROTTLED:
                 raise UnavailableError(f"The AWS service {self._service} throttles its callers.")
             raise AwsCallError(code, str(document.get("message") or document.get("Message") or ""))
         return document
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Return the TLS context of all services.
-
-    It is cached because reading the trusted certificates is slow.
-    """
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -4,7 +4,7 @@ A request is admitted together with the number of its events, in one round trip 
 before it is admitted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from tenancy.errors import (
 )
 from tenancy.rules.admission import HELD_FOR_QUOTA, Admission
 from tenancy.rules.events.frames import encode_frames
-from tenancy.rules.events.row import Rejection
+from tenancy.rules.events.row import EventRow, Rejection
 from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.quotas import quota_exceeded, quota_retry_later
@@ -32,7 +32,7 @@ from tenancy.rules.resolution import Mention, resolve
 from tenancy.rules.tenant import Caller, Tenant, require_tenant
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.use_cases.admission.admit import AdmissionGate
-from tenancy.use_cases.ingest.parse_batch import Identity, ParsedBatch, RejectedEventsError
+from tenancy.use_cases.ingest.parse_batch import ParsedBatch, RejectedEventsError
 
 if TYPE_CHECKING:
     from tenancy.use_cases.keys.write_keys import WriteKeys
@@ -250,30 +250,33 @@ def enqueue_events(
         UnavailableError: the queue is unreachable. Some events may be queued. A retry sends the same events, and load
             stores each of them once.
     """
-    counted = list(parsed.counted.values())
+    counted = parsed.counted
     end = admission.accepted + admission.held
     accepted, over_quota = counted[: admission.accepted], counted[admission.accepted : end]
-    held = [structs.replace(row, reason=HELD_FOR_QUOTA) for row in over_quota] + list(parsed.clock_held.values())
+    held = [structs.replace(row, reason=HELD_FOR_QUOTA) for row in over_quota] + [*parsed.clock_held]
     try:
         queue.send_frames(tenant.organization_id, "events", encode_frames(accepted))
         queue.send_frames(tenant.organization_id, "held_events", encode_frames(held))
     except UnavailableError:
         give_back()
         raise
-    return _receipt(parsed, {row.identity for row in accepted}, {row.identity for row in held})
+    return _receipt(parsed, accepted, held)
 
 
-def _receipt(parsed: ParsedBatch, accepted: set[Identity], held: set[Identity]) -> Receipt:
+def _receipt(parsed: ParsedBatch, accepted: Sequence[EventRow], held: Sequence[EventRow]) -> Receipt:
     """Count the results of the events. A copy within the batch has the result of the first one."""
-    enqueued = accepted | held
+    if len(accepted) == len(parsed.rows):  # nearly always, and no identity is needed
+        return _counted(parsed, accepted=len(accepted), held=0)
+    identities = {row.identity for row in accepted}, {row.identity for row in held}
     refused = [
         Rejection(index=index, event_id=row.event_id, errors=parsed.places.locate([OVER_QUOTA], index))
         for index, row in parsed.rows.items()
-        if row.identity not in enqueued
+        if not any(row.identity in each for each in identities)
     ]
-    return Receipt(
-        batch_id=uuid4(),
-        accepted=sum(row.identity in accepted for row in parsed.rows.values()),
-        held=sum(row.identity in held for row in parsed.rows.values()),
-        rejected=tuple(sorted([*parsed.rejected, *refused], key=lambda rejection: rejection.index)),
-    )
+    count_accepted, count_held = (sum(row.identity in each for row in parsed.rows.values()) for each in identities)
+    return _counted(parsed, refused, accepted=count_accepted, held=count_held)
+
+
+def _counted(parsed: ParsedBatch, refused: Sequence[Rejection] = (), *, accepted: int, held: int) -> Receipt:
+    rejected = sorted([*parsed.rejected, *refused], key=lambda rejection: rejection.index)
+    return Receipt(batch_id=uuid4(), accepted=accepted, held=held, rejected=tuple(rejected))

@@ -26,6 +26,7 @@ from tenancy.rules.events.event_errors import MAX_EXPLAINED, refuse_invalid_even
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import HELD_FOR_CLOCK, parse_segment_message
 from tenancy.rules.events.shared_members import SharedMembers
+from tenancy.rules.events.usual_calls import find_usual_row
 from tenancy.rules.json_members import locate, within_body
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
@@ -34,7 +35,7 @@ EVENTS_MEMBER: Final = "events"  # of the body of POST /v1/events
 SEGMENT_MEMBER: Final = "batch"
 
 type Identity = tuple[str, str, str, str]
-type ParseOne = Callable[[bytes, BatchContext], EventRow]
+type ParseOne = Callable[[Raw, BatchContext], EventRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +110,8 @@ class ParsedBatch:
     """
 
     rows: Mapping[int, EventRow]
-    counted: Mapping[Identity, EventRow]
-    clock_held: Mapping[Identity, EventRow]
+    counted: Sequence[EventRow]
+    clock_held: Sequence[EventRow]
     ages: Mapping[Identity, int]
     rejected: tuple[Rejection, ...]
     places: EventPlaces
@@ -124,14 +125,10 @@ class ParsedBatch:
         places: EventPlaces,
     ) -> "ParsedBatch":
         """Divide *rows* into those that take quota and those held because of their timestamp."""
-        counted: dict[Identity, EventRow] = {}
-        clock_held: dict[Identity, EventRow] = {}
-        for row in rows.values():
-            (clock_held if row.reason else counted).setdefault(row.identity, row)
+        counted = first_of_each([row for row in rows.values() if not row.reason])
+        clock_held = first_of_each([row for row in rows.values() if row.reason])
         ages = {
-            identity: context.age_in_days(row)
-            for identity, row in counted.items()
-            if row.event_timestamp < context.kept_by_all_text
+            row.identity: context.age_in_days(row) for row in counted if row.event_timestamp < context.kept_by_all_text
         }
         return cls(
             rows=rows, counted=counted, clock_held=clock_held, ages=ages, rejected=tuple(rejected), places=places
@@ -156,9 +153,10 @@ class ParsedBatch:
         past = self._past(retention_days)
         if not past:
             return self
-        held = {identity: structs.replace(self.counted[identity], reason=HELD_FOR_CLOCK) for identity in past}
-        counted = {identity: row for identity, row in self.counted.items() if identity not in past}
-        return replace(self, counted=counted, clock_held={**self.clock_held, **held})
+        held = [structs.replace(row, reason=HELD_FOR_CLOCK) for row in self.counted if row.identity in past]
+        counted = [row for row in self.counted if row.identity not in past]
+        clock_held = {row.identity: row for row in (*self.clock_held, *held)}
+        return replace(self, counted=counted, clock_held=list(clock_held.values()))
 
     def reject_past(self, retention_days: int) -> "ParsedBatch":
         """Reject the events that are older than the retention.
@@ -180,13 +178,23 @@ class ParsedBatch:
             if row.identity in past
         ]
         rows = {index: row for index, row in self.rows.items() if row.identity not in past}
-        counted = {identity: row for identity, row in self.counted.items() if identity not in past}
+        counted = [row for row in self.counted if row.identity not in past]
         if not rows:
             raise NoValidEventError([*self.rejected, *rejected], is_batch=self.places.is_list)
         return replace(self, rows=rows, counted=counted, rejected=(*self.rejected, *rejected))
 
     def _past(self, retention_days: int) -> set[Identity]:
         return {identity for identity, age in self.ages.items() if age > retention_days}
+
+
+def first_of_each(rows: Sequence[EventRow]) -> Sequence[EventRow]:
+    """Return the first of the *rows* of each event, in order. Rows with different ids are different events."""
+    if len({row.event_id for row in rows}) == len(rows):
+        return rows
+    first: dict[Identity, EventRow] = {}
+    for row in rows:
+        first.setdefault(row.identity, row)
+    return list(first.values())
 
 
 def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedBatch:
@@ -202,7 +210,8 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
         require_own(tenant, (Mention(source=MentionSource.BODY, text=batch.organization_id),))
     parse, short = parse_event, partial(parse_event, explain=refuse_invalid_event)
     places = EventPlaces(steps=(EVENTS_MEMBER,))
-    return _parse(tenant, batch.events, (parse, short), places, errors=batch.errors, now=now)
+    context = _context(tenant, now, has_escapes=batch.has_escapes)
+    return _parse(context, batch.events, (parse, short), places, errors=batch.errors)
 
 
 def parse_cloud_events(tenant: Tenant, events: Sequence[Raw], *, is_batch: bool, now: datetime) -> ParsedBatch:
@@ -213,12 +222,13 @@ def parse_cloud_events(tenant: Tenant, events: Sequence[Raw], *, is_batch: bool,
         TenantMismatchError: an event names another organization.
     """
 
-    def parse(event: bytes, context: BatchContext, explain: ExplainCloudEvent) -> EventRow:
+    def parse(raw: Raw, context: BatchContext, explain: ExplainCloudEvent) -> EventRow:
+        event = bytes(raw)
         require_own(tenant, find_mentions(event))
         return parse_cloud_event(event, context, explain=explain)
 
     each = partial(parse, explain=explain_invalid_cloud_event), partial(parse, explain=refuse_invalid_cloud_event)
-    return _parse(tenant, events, each, EventPlaces(is_list=is_batch, time_member="time"), now=now)
+    return _parse(_context(tenant, now), events, each, EventPlaces(is_list=is_batch, time_member="time"))
 
 
 def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str | None, now: datetime) -> ParsedBatch:
@@ -232,12 +242,15 @@ def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str 
     """
     shared = SharedMembers.of(batch)
 
-    def parse(raw: bytes, context: BatchContext) -> EventRow:
-        require_own(tenant, find_mentions(raw))
-        return parse_segment_message(raw, context, event_type=event_type, shared=shared)
+    def parse(raw: Raw, context: BatchContext) -> EventRow:
+        if not shared.objects and (row := find_usual_row(raw, context, event_type)) is not None:
+            return row
+        call = bytes(raw)
+        require_own(tenant, find_mentions(call))
+        return parse_segment_message(call, context, event_type=event_type, shared=shared)
 
     places = EventPlaces(steps=(SEGMENT_MEMBER,), is_list=event_type is None, time_member="timestamp")
-    return _parse(tenant, batch.batch, (parse, parse), places, now=now)
+    return _parse(_context(tenant, now), batch.batch, (parse, parse), places)
 
 
 def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
@@ -250,14 +263,19 @@ def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
         resolve(tenant, mentions, base_domain="").require_accepted()  # a body names no host
 
 
+def _context(tenant: Tenant, now: datetime, *, has_escapes: bool = True) -> BatchContext:
+    return BatchContext(
+        organization_id=tenant.organization_id, received_at=now, app_id=tenant.app_id, has_escapes=has_escapes
+    )
+
+
 def _parse(
-    tenant: Tenant,
+    context: BatchContext,
     raws: Iterable[Raw],
     parse: tuple[ParseOne, ParseOne],
     places: EventPlaces,
     *,
     errors: Sequence[FieldError] = (),
-    now: datetime,
 ) -> ParsedBatch:
     """Parse *raws*, the events at *places* in the body.
 
@@ -265,13 +283,12 @@ def _parse(
 
     The *errors* of the batch are raised after all events were parsed, because a mismatch of an event comes first.
     """
-    context = BatchContext(organization_id=tenant.organization_id, received_at=now, app_id=tenant.app_id)
     rows: dict[int, EventRow] = {}
     rejected: list[Rejection] = []
     first, further = parse
     for index, raw in enumerate(raws):
         try:
-            rows[index] = (first if len(rejected) < MAX_EXPLAINED else further)(bytes(raw), context)
+            rows[index] = (first if len(rejected) < MAX_EXPLAINED else further)(raw, context)
         except TenantMismatchError as error:
             place = locate(BODY, *places.steps_to(index), ORGANIZATION_MEMBER)
             raise TenantMismatchError(f"{error.detail} It is at {place}.", error.sources) from error
