@@ -62,8 +62,8 @@ def own_databases(servers: Servers, *, timeout_seconds: int = CLICKHOUSE_QUERY_T
         _own_postgres(servers.database_url) as name,
         _own_clickhouse(servers.clickhouse_url) as clickhouse_url,
         closing(connect(clickhouse_url, timeout_seconds=timeout_seconds)) as client,
-        closing(Database(lambda: _at(servers.database_url, name), as_owner=True)) as owner,
-        closing(Database(lambda: _at(servers.platform_database_url, name))) as platform,
+        closing(Database(lambda: url_at(servers.database_url, name), as_owner=True)) as owner,
+        closing(Database(lambda: url_at(servers.platform_database_url, name))) as platform,
     ):
         migrate(owner, client, MIGRATIONS)
         yield Databases(owner=owner, platform=platform, clickhouse=client, clickhouse_url=clickhouse_url)
@@ -72,13 +72,27 @@ def own_databases(servers: Servers, *, timeout_seconds: int = CLICKHOUSE_QUERY_T
 @contextmanager
 def own_valkey(url: str) -> Iterator[str]:
     """Yield the URL of an empty database on the server at *url*, and empty it afterwards."""
-    own = _at(url, str(VALKEY_DATABASE))
+    own = url_at(url, str(VALKEY_DATABASE))
     with Redis.from_url(own) as client:
         client.flushdb()
         try:
             yield own
         finally:
             client.flushdb()
+
+
+@contextmanager
+def empty_postgres(servers: Servers) -> Iterator[str]:
+    """Yield the owner's URL of a database of PostgreSQL without tables, and drop it afterwards."""
+    with _own_postgres(servers.database_url) as name:
+        yield url_at(servers.database_url, name)
+
+
+@contextmanager
+def empty_clickhouse(servers: Servers) -> Iterator[str]:
+    """Yield the URL of a database of ClickHouse without tables, and drop it afterwards."""
+    with _own_clickhouse(servers.clickhouse_url) as url:
+        yield url
 
 
 @contextmanager
@@ -98,7 +112,7 @@ def _own_clickhouse(url: str) -> Iterator[str]:
     with closing(connect(url)) as admin:
         admin.command(f"CREATE DATABASE {name}")
         try:
-            yield _at(url, name)
+            yield url_at(url, name)
         finally:
             admin.command(f"DROP DATABASE {name} SYNC")
 
@@ -107,5 +121,6 @@ def _new_name() -> str:
     return f"bench_{secrets.token_hex(3)}"
 
 
-def _at(url: str, database: str) -> str:
+def url_at(url: str, database: str) -> str:
+    """Return *url* with another database."""
     return f"{url.rpartition('/')[0]}/{database}"
