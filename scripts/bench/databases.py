@@ -87,6 +87,20 @@ def own_valkey(url: str, *, database: int = VALKEY_DATABASE) -> Iterator[str]:
 
 
 @contextmanager
+def empty_postgres(servers: Servers) -> Iterator[str]:
+    """Yield the owner's URL of a database of PostgreSQL without tables, and drop it afterwards."""
+    with _own_postgres(servers.database_url) as name:
+        yield url_at(servers.database_url, name)
+
+
+@contextmanager
+def empty_clickhouse(servers: Servers) -> Iterator[str]:
+    """Yield the URL of a database of ClickHouse without tables, and drop it afterwards."""
+    with _own_clickhouse(servers.clickhouse_url) as url:
+        yield url
+
+
+@contextmanager
 def _own_postgres(owner_url: str) -> Iterator[str]:
     name = _new_name()
     with psycopg.connect(owner_url, autocommit=True) as conn:

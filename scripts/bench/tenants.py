@@ -1,4 +1,4 @@
-"""A tenant that Redis knows and that no limit stops while a figure is measured."""
+"""Tenants that Redis knows and that no limit stops while a figure is measured."""
 
 import sys
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from redis import Redis as Client
 from scripts.bench.databases import Servers, own_valkey
 from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.organization import OrganizationStatus
-from tenancy.rules.standing import LIVE, Standing
-from tenancy.rules.tenant import Tenant
+from tenancy.rules.standing import LIVE, CredentialState, Standing
+from tenancy.rules.tenant import CallerKind, Tenant
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage import MonthSoFar
 from tenancy.stores.redis.client import Redis
@@ -24,14 +24,15 @@ REQUESTS_BEFORE: Final = -1_000_000_000  # of the minute that lasts a day
 
 
 @contextmanager
-def redis_knowing(tenant: Tenant) -> Iterator[tuple[Redis, Client]]:
-    """Yield our Redis and a bare client, both of a Valkey database that knows only *tenant*."""
+def redis_knowing(*tenants: Tenant) -> Iterator[tuple[Redis, Client]]:
+    """Yield our Redis and a bare client, both of a Valkey database that knows only *tenants*."""
     with (
         own_valkey(Servers.load().redis_url) as url,
         closing(Redis(lambda: url, timeout_seconds=PATIENCE_SECONDS)) as redis,
         Client.from_url(url) as bare,
     ):
-        _make_known(redis, bare, tenant, now=datetime.now(UTC))
+        for tenant in tenants:
+            _make_known(redis, bare, tenant, now=datetime.now(UTC))
         yield redis, bare
 
 
@@ -48,7 +49,8 @@ def _make_known(redis: Redis, bare: Client, tenant: Tenant, *, now: datetime) ->
         epoch=0,
         version=1,
     )
-    put_standing(redis, organization_id, standing, credential=(tenant.credential_id, LIVE))
+    state = LIVE if tenant.kind is CallerKind.KEY else CredentialState(epoch=0)
+    put_standing(redis, organization_id, standing, credential=(tenant.credential_id, state))
     bare.persist(standing_key(organization_id))
     so_far = MonthSoFar(events=0, held=0, storage_bytes=0)
     seed_usage(redis, organization_id, so_far, now=now)

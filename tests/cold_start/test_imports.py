@@ -20,7 +20,7 @@ spec = importlib.util.spec_from_file_location("app", sys.argv[1])
 spec.loader.exec_module(importlib.util.module_from_spec(spec))
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules} | set(sys.modules))))
 """
-TEST_PACKAGES = {"moto", "pytest", "ministack", "chdb"}
+TEST_PACKAGES = {"moto", "pytest", "ministack", "chdb", "redis"}
 CHECKS_PASSWORDS = {"identity", "provision"}
 BOTO3 = {"boto3", "botocore.config", "botocore.session"}
 WITHOUT_BOTO3 = {"audit", "held_events", "keys", "members", "migrate", "record", "roll_up", "token_keys", "usage"}

@@ -17,16 +17,14 @@ from typing import Any
 
 import psycopg
 import pytest
-import redis
 from botocore.client import BaseClient
 from clickhouse_connect.driver._backend.http_sync import HttpSyncBackend
 from psycopg.pq import TransactionStatus
-from redis.client import Pipeline
 
 from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.redis.connection import RedisConnection
 
 MAX_CALLS = 500
-REDIS_READS = {"EXISTS", "GET", "HGET", "HGETALL", "HMGET", "MGET", "PING", "SCAN", "TTL"}
 AWS_READS = ("Describe", "Get", "Head", "List")
 CLICKHOUSE_READS = (b"SELECT", b"WITH")
 USE_CASES = "/tenancy/use_cases/"
@@ -107,8 +105,7 @@ def process(max_changes: int | None = None) -> Iterator[Process]:
     with pytest.MonkeyPatch.context() as patch:
         _intercept(patch, running, BaseClient, "_make_api_call", _aws_call)
         _intercept(patch, running, AwsClient, "_post", _small_aws_call)
-        _intercept(patch, running, redis.Redis, "execute_command", _redis_call)
-        _intercept(patch, running, Pipeline, "execute", lambda *_: ("Redis pipeline", True))
+        _intercept(patch, running, RedisConnection, "call", _redis_call)
         _intercept(patch, running, HttpSyncBackend, "request", _clickhouse_call)
         _intercept_postgres(patch, running)
         yield running
@@ -124,8 +121,8 @@ def _small_aws_call(_client: object, _body: bytes, headers: dict[str, str]) -> t
     return _aws_call(_client, headers["X-Amz-Target"].rpartition(".")[2])
 
 
-def _redis_call(_client: object, command: str, *_: object) -> tuple[str, bool]:
-    return f"Redis {command}", command not in REDIS_READS
+def _redis_call(_connection: object, commands: bytes, replies: int, _deadline: float) -> tuple[str, bool]:
+    return f"Redis {'pipeline' if replies > 1 else 'script'}", bool(commands)
 
 
 def _clickhouse_call(_backend: object, data: str | bytes, *_: object) -> tuple[str, bool]:

@@ -7,6 +7,7 @@ import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -123,6 +124,9 @@ def _close(value: object) -> None:
     elif type(value).__module__.startswith("tenancy.") and hasattr(value, "__dict__"):
         for inner in vars(value).values():
             _close(inner)
+    elif type(value).__module__.startswith("tenancy.") and is_dataclass(value):
+        for each in fields(value):
+            _close(getattr(value, each.name))
 
 
 def parameters_of(function: Callable[..., object]) -> list[str]:

@@ -1,7 +1,7 @@
-"""A TCP proxy before a server. A test cuts it to make the server unreachable."""
+"""A TCP proxy before a server. It counts round trips, and a test cuts it to make the server unreachable."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread
 
@@ -9,7 +9,11 @@ BUFFER_BYTES = 65_536
 
 
 class TcpProxy:
-    """A loopback port that passes everything on to another port. It listens at *address*."""
+    """A loopback port that passes everything on to another port. It listens at *address*.
+
+    A round trip begins with what a client sends after the server's last bytes. *round_trips* counts those of all
+    connections together, which a test uses one after another.
+    """
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
@@ -17,6 +21,8 @@ class TcpProxy:
         self._sockets = [self._listener]
         self.port = int(self._listener.getsockname()[1])
         self.address = f"127.0.0.1:{self.port}"
+        self.round_trips = 0
+        self._server_was_last = True
         Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
@@ -32,8 +38,15 @@ class TcpProxy:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._target_port))
                 self._sockets += [client, server]
-                for source, target in ((client, server), (server, client)):
-                    Thread(target=_copy, args=(source, target), daemon=True).start()
+                Thread(target=_copy, args=(client, server, self._note_client), daemon=True).start()
+                Thread(target=_copy, args=(server, client, self._note_server), daemon=True).start()
+
+    def _note_client(self) -> None:
+        self.round_trips += self._server_was_last
+        self._server_was_last = False
+
+    def _note_server(self) -> None:
+        self._server_was_last = True
 
 
 @contextmanager
@@ -45,8 +58,9 @@ def tcp_proxy(target_port: int) -> Iterator[TcpProxy]:
         proxy.cut()
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, note: Callable[[], None]) -> None:
     with suppress(OSError):
         while received := source.recv(BUFFER_BYTES):
+            note()
             target.sendall(received)
         target.shutdown(socket.SHUT_WR)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 from threading import Event as Signal
 from threading import Thread
-from types import SimpleNamespace
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -87,6 +86,17 @@ def answer_error(error: str) -> Behaviour:
             connection.sendall(f"-{error}\r\n".encode())
 
     return behave
+
+
+def after_greeting(behave: Behaviour) -> Behaviour:
+    """Answer the PING of a new connection, and then *behave*."""
+
+    def greet(connection: socket.socket, over: Signal) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"+PONG\r\n")
+        behave(connection, over)
+
+    return greet
 
 
 FAULTS: dict[str, Behaviour] = {
@@ -202,15 +212,19 @@ def test_request_is_503_without_redis_and_postgresql(
     assert events_in(aws.queue_url) == []
 
 
+@pytest.mark.parametrize("is_greeted", [False, True], ids=["at once", "after the greeting"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_call_waits_for_a_bounded_time_and_later_calls_not(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_call_waits_for_a_bounded_time_and_later_calls_not(
+    fault: str, monkeypatch: pytest.MonkeyPatch, *, is_greeted: bool
+) -> None:
     connections: list[socket.socket] = []
 
     def behave(connection: socket.socket, over: Signal) -> None:
         connections.append(connection)
-        FAULTS[fault](connection, over)
+        faulty = FAULTS[fault]
+        (after_greeting(faulty) if is_greeted else faulty)(connection, over)
 
-    monkeypatch.setattr(redis_client, "time", SimpleNamespace(monotonic=lambda: 0.0))  # the break after a fault lasts
+    monkeypatch.setattr(redis_client, "REDIS_FIRST_BREAK_SECONDS", ENDLESS_ANSWER_SECONDS)  # the break after a fault
     with faulty_server(behave) as url, closing(Redis(lambda: url, timeout_seconds=PATIENCE_MS / 1000)) as redis:
         began_at = time.monotonic()
         with pytest.raises(RedisUnreachableError):

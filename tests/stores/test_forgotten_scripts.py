@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from redis import Redis as Client
-from redis.exceptions import RedisError
 
 from tenancy.stores.redis.client import Redis, RedisUnreachableError, Script
+from tenancy.stores.redis.connection import ReplyError
 from tests.given import PATIENCE_SECONDS, Servers
 from tests.stores.forgetful_valkey import forgetful_valkey
 
@@ -62,5 +62,5 @@ def test_error_of_one_call_in_a_pipeline_is_raised(forgetful: Redis, add: Script
     with pytest.raises(RedisUnreachableError) as raised:
         forgetful.run_each(add, [(["{acme}:text"], [1]), (["{acme}:other"], [1])])
 
-    assert isinstance(raised.value.__cause__, RedisError)
+    assert isinstance(raised.value.__cause__, ReplyError)
     assert commands.get("{acme}:other") == "1"

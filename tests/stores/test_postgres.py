@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tenancy.errors import UnavailableError
-from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.client import Connection, Database
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.free_ports import free_port
 from tests.given import ROOT, Databases
@@ -39,6 +39,42 @@ def test_connection_that_dies_in_a_transaction_changes_nothing(databases: Databa
 
     with databases.platform.tenant_transaction(acme.organization.id) as conn:
         assert conn.execute("SELECT count(*) FROM apps").fetchone() == (1,)
+
+
+def test_look_up_replaces_a_connection_that_died(databases: Databases) -> None:
+    def backend(conn: Connection) -> int:
+        conn.execute("SELECT 1")
+        return conn.info.backend_pid
+
+    first = databases.functions.look_up(backend)
+    with psycopg.connect(databases.servers.superuser_url, autocommit=True) as admin:
+        admin.execute(TERMINATE_OTHERS, (databases.name, "tenancy_functions"))
+
+    assert databases.functions.look_up(backend) != first
+
+
+def test_look_up_in_a_transaction_is_refused(databases: Databases, acme: Provisioned) -> None:
+    with (
+        databases.functions.tenant_transaction(acme.organization.id),
+        pytest.raises(RuntimeError, match="nest"),
+    ):
+        databases.functions.look_up(lambda conn: conn.execute("SELECT 1"))
+
+
+def test_look_up_sees_no_tenant(databases: Databases, acme: Provisioned) -> None:
+    with databases.functions.tenant_transaction(acme.organization.id) as conn:
+        assert conn.execute("SELECT count(*) FROM users").fetchone() == (1,)
+
+    seen = databases.functions.look_up(lambda conn: conn.execute("SELECT count(*) FROM users").fetchone())
+
+    assert seen == (0,)
+
+
+def test_unreachable_database_fails_a_look_up() -> None:
+    database = Database(lambda: f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
+
+    with pytest.raises(UnavailableError):
+        database.look_up(lambda conn: conn.execute("SELECT 1"))
 
 
 def test_unreachable_database_is_unavailable() -> None:

@@ -98,6 +98,18 @@ def test_redis_refuses_other_certificates(servers: Servers, distrusted: tuple[Au
         run(f"{secure_redis_url(servers, port)}?ssl_ca_certs={roots}", ping)
 
 
+def test_redis_keeps_its_connection_over_tls(servers: Servers, trusted: Authority, ping: Script) -> None:
+    with tls_server(trusted, servers.valkey_port) as port:
+        url = f"{secure_redis_url(servers, port)}?ssl_ca_certs={trusted.root_file}"
+        with closing(Redis(lambda: url, timeout_seconds=PATIENCE_SECONDS)) as redis:
+            redis.run(ping, ["{acme}"], [])
+            first = redis._connection
+
+            redis.run(ping, ["{acme}"], [])
+
+            assert redis._connection is first
+
+
 def query_clickhouse(databases: Databases, port: int, roots: Path) -> object:
     with closing(connect(f"https://127.0.0.1:{port}/{databases.name}?ca_cert={roots}")) as client:
         return client.query("SELECT 1").result_rows

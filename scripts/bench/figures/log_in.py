@@ -1,123 +1,130 @@
 """Log-in: a refusal takes as long for an unknown member or organization as for a known one."""
 
+import http.client
+import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count, islice
 from statistics import median
 from time import perf_counter
-from typing import Final
-from uuid import UUID, uuid4
+from typing import Any, Final
+from uuid import uuid4
 
 from pydantic import SecretStr
 
 from scripts.bench.databases import Servers, own_databases, own_valkey
-from scripts.bench.figure import Effort, Figure, alternate
-from tenancy.errors import UnauthenticatedError
+from scripts.bench.figure import Effort, Figure, alternate, at_least, at_most
+from scripts.bench.functions import loaded, sample
+from scripts.bench.requests import MILLISECONDS, Handler
+from scripts.bench.stand_in import stand_in
 from tenancy.rules.audit_record import Actor
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.people.sessions import SessionMember
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.organizations.provision import hash_password, insert_provisioned, prepare_organization
 from tenancy.use_cases.sessions.attempts import AttemptCounter
-from tenancy.use_cases.sessions.log_in import LogIn, log_in
 
 TRIES: Final = 200  # of each side, over all rounds
-MILLISECONDS: Final = 1_000
 REDIS_SECONDS: Final = 5.0
-EMAIL: Final = "admin@acme.example"
+KNOWN, DISABLED = "acme", "globex"  # organizations with one member each, and the second one's is disabled
 WRONG: Final = "a wrong password of some length"
 OPERATOR: Final = Actor(kind=CallerKind.OPERATOR, id=uuid4(), request_id="bench", source_address="203.0.113.10")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
-    """The stores of the figure, with one organization."""
-
-    db: Database
-    attempts: AttemptCounter
-    organization_id: UUID
+DISABLE_MEMBERS: Final = "UPDATE users SET status = 'disabled' WHERE organization_id = %s"
+GOALS: Final = (at_least(0.9), at_most(1.1))
 
 
 def measure(effort: Effort) -> Figure:
     """Measure with the stack's PostgreSQL and Valkey, in databases of its own."""
     tries = effort.size(max(1, TRIES // effort.rounds))
-    with _deployed() as deployed:
+    with _deployed() as handler:
         numbers = count()
 
-        def refused(organization_id: UUID, email: str) -> Callable[[], float]:
+        def refused(organization: str, email: str) -> Callable[[], float]:
             return lambda: (
-                MILLISECONDS
-                * median(_seconds(deployed, organization_id, email, number) for number in islice(numbers, tries))
+                MILLISECONDS * median(_seconds(handler, organization, email, each) for each in islice(numbers, tries))
             )
 
-        known = refused(deployed.organization_id, EMAIL)
+        known = refused(KNOWN, _admin_of(KNOWN))
+        known()  # the first one imports and connects
         comparisons = [
-            alternate("unknown member", effort, refused(deployed.organization_id, "nobody@acme.example"), known),
-            alternate("unknown organization", effort, refused(uuid4(), EMAIL), known),
+            alternate("unknown member", effort, refused(KNOWN, "nobody@acme.example"), known, *GOALS),
+            alternate("unknown organization", effort, refused("unknown", _admin_of(KNOWN)), known, *GOALS),
+            alternate("disabled member", effort, refused(DISABLED, _admin_of(DISABLED)), known, *GOALS),
         ]
     return Figure(
         name="log_in",
-        unit="milliseconds by the clock, the median of a round. The ratio should be between 0.9 and 1.1",
-        measured="log_in that is refused, because the member or the organization is unknown",
-        reference="log_in of a known member that is refused, because the password is wrong",
+        unit="milliseconds by the clock, the median of a round",
+        measured="POST /v1/auth/token with a wrong password, in the handler of identity from API Gateway's request to "
+        "the answer, which is refused because the member or the organization is unknown, or the member is disabled",
+        reference="the same for an active member, which is refused because the password is wrong",
         comparisons=comparisons,
         notes=[f"Each side is tried {tries * effort.rounds} times, each time from another address."],
     )
 
 
-def _seconds(deployed: Deployment, organization_id: UUID, email: str, number: int) -> float:
+def _seconds(handler: Handler, organization: str, email: str, number: int) -> float:
     """Return the time of one refused log-in.
 
     Each log-in has an address of its own, so that none exceeds the number of attempts.
     """
-    asked = LogIn(
-        organization_id=organization_id,
-        email=email,
-        password=WRONG,
-        request_id="bench",
-        source_address=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
-    )
+    request = _request(organization, email, f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
     started = perf_counter()
-    try:
-        log_in(deployed.db, deployed.attempts, _sign, asked, now=datetime.now(UTC))
-    except UnauthenticatedError:
-        return perf_counter() - started
-    sys.exit("a wrong password was accepted")
+    answer = handler(request, None)
+    seconds = perf_counter() - started
+    if answer["statusCode"] != http.client.UNAUTHORIZED:
+        sys.exit(f"a log-in was answered {answer['statusCode']}: {answer['body']}")
+    return seconds
+
+
+def _request(organization: str, email: str, source_address: str) -> dict[str, Any]:
+    envelope = sample("identity/log_in")
+    context = envelope["requestContext"]
+    identity = context["identity"] | {"sourceIp": source_address}
+    body = json.dumps({"email": email, "password": WRONG, "organization": organization})
+    return envelope | {"requestContext": context | {"identity": identity}, "body": body}
 
 
 @contextmanager
-def _deployed() -> Iterator[Deployment]:
+def _deployed() -> Iterator[Handler]:
+    """Yield the handler of identity on stores of its own, with two organizations."""
     servers = Servers.load()
-    with own_databases(servers) as databases, own_valkey(servers.redis_url) as url:
+    with (
+        own_databases(servers) as databases,
+        own_valkey(servers.redis_url) as url,
+        stand_in(url) as aws_url,
+        loaded("identity", aws_url) as app,
+    ):
+        for subdomain in (KNOWN, DISABLED):
+            _provision(databases.platform, subdomain, is_disabled=subdomain == DISABLED)
         redis = Redis(lambda: url, timeout_seconds=REDIS_SECONDS)
-        with closing(redis):
-            attempts = AttemptCounter(redis=redis, count_uncounted=_stop)
-            organization_id = _provision(databases.platform)
-            yield Deployment(db=databases.platform, attempts=attempts, organization_id=organization_id)
+        vars(app)["platform_db"] = databases.platform
+        vars(app)["attempts"] = AttemptCounter(redis=redis, count_uncounted=_stop)
+        yield app.handler
+        redis.close()
 
 
-def _provision(db: Database) -> UUID:
+def _provision(db: Database, subdomain: str, *, is_disabled: bool) -> None:
     new = NewOrganization(
-        name="Acme",
-        subdomain="acme",
-        admin_email=EMAIL,
+        name=subdomain.title(),
+        subdomain=subdomain,
+        admin_email=_admin_of(subdomain),
         admin_password=SecretStr("correct horse battery staple"),
     )
     now = datetime.now(UTC)
     provisioned = prepare_organization(uuid4(), new, now=now)
-    with db.tenant_transaction(provisioned.organization.id) as conn:
+    organization_id = provisioned.organization.id
+    with db.tenant_transaction(organization_id) as conn:
         insert_provisioned(conn, provisioned, hash_password(new), OPERATOR, now=now)
-    return provisioned.organization.id
+        if is_disabled:
+            conn.execute(DISABLE_MEMBERS, (organization_id,))
+
+
+def _admin_of(subdomain: str) -> str:
+    return f"admin@{subdomain}.example"
 
 
 def _stop() -> None:
     sys.exit("Redis did not answer in time.")
-
-
-def _sign(member: SessionMember, session_id: UUID, *, now: datetime) -> str:
-    sys.exit(f"session {session_id} of {member.user_id} was started at {now}")

@@ -171,7 +171,8 @@ def handler_of(
             _authorize(route, request, caller)
             body = read_body(request, most=MAX_BODY_BYTES)
             named = (*mentions, *find_mentions(body), *find_listed_mentions(body))
-            resolve(caller, named, base_domain=base_domain).require_accepted()
+            if len(named) > len(mentions):
+                resolve(caller, named, base_domain=base_domain).require_accepted()
             members = _as_json(request, body)
             return _run_route(app, {**event, **members}, context, caller=admitted, request=request)
 

@@ -1,8 +1,10 @@
 """Admission: a request is admitted, or refused by credential, status, rate limit or quota."""
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from tenancy.errors import OrganizationInactiveError, RateLimitedError, UnauthenticatedError
 from tenancy.rules.entitlements import Entitlements
@@ -27,8 +29,7 @@ class AdmissionVerdict(StrEnum):
     OVER_QUOTA = "over_quota"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """The decision on one request, with its reasons.
 
     *entitlements* and *status* are the current ones of the organization, None for the operator. The first *accepted*

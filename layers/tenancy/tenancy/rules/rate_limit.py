@@ -7,11 +7,12 @@ applies it while Redis is unreachable.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from types import MappingProxyType
 from typing import Final
+
+import msgspec
 
 from tenancy.rules.entitlements import Entitlements
 from tenancy.rules.tenant import RateBucket
@@ -25,16 +26,14 @@ BLOCKS: Final[Mapping[RateBucket, timedelta]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateWindow:
+class RateWindow(msgspec.Struct, frozen=True, kw_only=True):
     """The requests of a bucket, refused ones included, in the window until *ends_at* (UTC)."""
 
     requests: int
     ends_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateState:
+class RateState(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a bucket after one request.
 
     *limit* is per minute. *seconds_left* are whole seconds until the window or block ends.

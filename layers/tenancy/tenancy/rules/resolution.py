@@ -196,7 +196,11 @@ def find_label(text: str, base_domain: str) -> str | None:
 
     It is `BASE` for the base domain itself, and empty for a host whose label depends on the software that reads it.
     """
-    if not base_domain or not any(f".{reading}".endswith(f".{base_domain}") for reading in _possible_names(text)):
+    return _label_in(text, _possible_names(text), base_domain)
+
+
+def _label_in(text: str, readings: tuple[str, str], base_domain: str) -> str | None:
+    if not base_domain or not any(f".{reading}".endswith(f".{base_domain}") for reading in readings):
         return None
     name = _spelled_name(text)
     if name == base_domain:
@@ -273,16 +277,17 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
     organization_id, subdomain = (
         (None, None) if isinstance(caller, Operator) else (caller.organization_id, caller.subdomain)
     )
-    label = find_label(text, base_domain)
+    readings = _possible_names(text)
+    label = _label_in(text, readings, base_domain)
     if label is not None:
-        is_platforms = label in {BASE, *RESERVED_SUBDOMAINS}
+        is_platforms = label == BASE or label in RESERVED_SUBDOMAINS
         verdict = MentionVerdict.AGREES if label == subdomain else MentionVerdict.DISAGREES
         return MentionVerdict.NAMES_NO_ORGANIZATION if is_platforms else verdict
-    name, readings = _spelled_name(text), _possible_names(text)
     owner = domain_owners.get(readings[0])
     if owner is None:
         return MentionVerdict.NAMES_NO_ORGANIZATION
-    return MentionVerdict.AGREES if owner == organization_id and name == readings[0] else MentionVerdict.DISAGREES
+    is_own = owner == organization_id and _spelled_name(text) == readings[0]
+    return MentionVerdict.AGREES if is_own else MentionVerdict.DISAGREES
 
 
 def _spelled_name(text: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from tenancy.errors import ForbiddenError, ForeignPathError
@@ -62,6 +63,9 @@ class Tenant:
             raise ForbiddenError(f"The credential lacks the permission {permission}.")
 
 
+TENANT_MEMBERS: Final = tuple(each.name for each in fields(Tenant))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmittedTenant(Tenant):
     """A tenant whose request was admitted, with its current *entitlements*."""
@@ -71,7 +75,7 @@ class AdmittedTenant(Tenant):
     @classmethod
     def of(cls, tenant: Tenant, entitlements: Entitlements) -> "AdmittedTenant":
         """Return *tenant* with its current *entitlements*."""
-        values = {each.name: getattr(tenant, each.name) for each in fields(Tenant)}
+        values = {name: getattr(tenant, name) for name in TENANT_MEMBERS}
         return cls(**values, entitlements=entitlements)
 
 

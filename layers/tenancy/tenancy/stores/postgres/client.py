@@ -109,6 +109,26 @@ class Database:
             conn.execute(sql.SQL(SET_TENANT).format(sql.Literal(str(UUID(bytes=organization_id.bytes)))))
             yield conn
 
+    def look_up[Found](self, read: Callable[[Connection], Found]) -> Found:
+        """Return the result of *read*, which executes one statement and changes nothing.
+
+        The statement has no transaction around it, so it takes one round trip. If the connection had died before,
+        *read* is called again with a new one.
+
+        Raises:
+            UnavailableError, UnboundRoleError, RuntimeError: as for `transaction`.
+        """
+        try:
+            conn = self._connected()
+            try:
+                return read(conn)
+            except psycopg.OperationalError:
+                if not conn.closed:
+                    raise
+                return read(self._connected())
+        except psycopg.OperationalError as error:
+            raise UnavailableError("The database is unreachable.") from error
+
     def close(self) -> None:
         """Close the connection if it is open. The next transaction opens a new one."""
         if self._connection is not None:
@@ -123,11 +143,16 @@ class Database:
             return self._enter(stack)
 
     def _enter(self, stack: ExitStack) -> Connection:
+        conn = self._connected()
+        stack.enter_context(conn.transaction())
+        return conn
+
+    def _connected(self) -> Connection:
+        """Return the connection, which is in no transaction."""
         if self._connection is None or self._connection.closed:
             self._connection = _connect_bound(self._url(), secret=self._secret, as_owner=self._as_owner)
         if self._connection.info.transaction_status in WITHIN_TRANSACTION:
             raise RuntimeError("Transactions do not nest.")
-        stack.enter_context(self._connection.transaction())
         return self._connection
 
 

@@ -8,17 +8,13 @@ each EVALSHA that finds no script is repeated as EVAL. NOSCRIPT means that the s
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, Final, override
 
-from redis import Redis as Client
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
-from redis.retry import Retry
+from hiredis import HiredisError
 
 from tenancy.errors import AwsCallError, Refusal
 from tenancy.rules.durations import (
@@ -27,6 +23,9 @@ from tenancy.rules.durations import (
     REDIS_START_TIMEOUT_SECONDS,
     REDIS_STEP_TIMEOUT_SECONDS,
 )
+from tenancy.stores.redis.connection import RedisAddress, RedisConnection, ReplyError, encode_arguments, encode_parts
+
+NO_SCRIPT: Final = "NOSCRIPT"
 
 type Call = tuple[Sequence[str], Sequence[str | int]]
 
@@ -34,8 +33,19 @@ type Call = tuple[Sequence[str], Sequence[str | int]]
 class RedisUnreachableError(Exception):
     """Redis did not answer in time or rejected a call, or the pause after such a failure is not over.
 
-    The message holds only the type of the driver's error.
+    The message holds only the type of the failure, or the code of the server's error.
     """
+
+
+class Constants:
+    """The last arguments of a script, which are the same for each call and so are encoded once."""
+
+    def __init__(self, values: Iterable[str | int] = ()) -> None:
+        """Encode *values*."""
+        self.count, self.encoded = encode_arguments(values)
+
+
+NO_CONSTANTS: Final = Constants()
 
 
 class Script:
@@ -45,6 +55,15 @@ class Script:
         """Read *file*. Redis identifies the script by its SHA-1."""
         self.text = file.read_text(encoding="utf-8")
         self.digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        self._by_digest = encode_arguments(["EVALSHA", self.digest])
+        self._by_text = encode_arguments(["EVAL", self.text])
+
+    def call(self, call: Call, constants: Constants = NO_CONSTANTS, *, by_digest: bool = True) -> bytes:
+        """Return the command that runs the script with the keys and values of *call*, and then *constants*."""
+        keys, values = call
+        named, script = self._by_digest if by_digest else self._by_text
+        count, arguments = encode_arguments([len(keys), *keys, *values])
+        return encode_parts(named + count + constants.count, script + arguments + constants.encoded)
 
 
 class Redis:
@@ -53,8 +72,7 @@ class Redis:
     It connects at the first call, or in `connect`. After a failure no call is tried for a while. The pause doubles with
     each failure, so a short outage costs little, and requests do not wait one after another for an unreachable server.
 
-    A worker thread limits the time of the call as a whole. Socket time-outs apply to each step of a connection and
-    would add up.
+    A call takes the connection, and returns it after its last reply. So no call can read the reply to another one.
     """
 
     def __init__(self, url: Callable[[], str], *, timeout_seconds: float) -> None:
@@ -66,9 +84,8 @@ class Redis:
         self._timeout_seconds = timeout_seconds
         self._break_seconds = REDIS_FIRST_BREAK_SECONDS
         self._blocked_until = 0.0
-        self._client: Client | None = None
-        self._thread: ThreadPoolExecutor | None = None
-        self._running: Future[Any] | None = None
+        self._connection: RedisConnection | None = None
+        self._opening: _Opening | None = None
 
     def connect(self) -> None:
         """Connect before the first request, if the server answers.
@@ -77,15 +94,25 @@ class Redis:
         unreachable server is no error here: the requests are admitted without Redis.
         """
         with suppress(RedisUnreachableError):
-            self._within(REDIS_START_TIMEOUT_SECONDS, lambda client: client.ping())
+            self._within(REDIS_START_TIMEOUT_SECONDS, lambda _connection, _deadline: None)
 
-    def run(self, script: Script, keys: Sequence[str], values: Sequence[str | int]) -> Any:  # noqa: ANN401 - a script's
-        """Return the result of *script* for *keys* and *values*.
+    def run(
+        self, script: Script, keys: Sequence[str], values: Sequence[str | int], constants: Constants = NO_CONSTANTS
+    ) -> Any:  # noqa: ANN401 - a script's
+        """Return the result of *script* for *keys* and *values*, after which *constants* follow.
 
         Raises:
             RedisUnreachableError: the script may have run.
         """
-        return self._within(self._timeout_seconds, lambda client: _evaluate(client, script, keys, values))
+
+        def evaluate(connection: RedisConnection, deadline: float) -> Any:  # noqa: ANN401 - a script's
+            call = keys, values
+            [result] = connection.call(script.call(call, constants), 1, deadline)
+            if _is_forgotten(result):
+                [result] = connection.call(script.call(call, constants, by_digest=False), 1, deadline)
+            return _result(result)
+
+        return self._within(self._timeout_seconds, evaluate)
 
     def run_each(self, script: Script, calls: Iterable[Call]) -> Sequence[Any]:
         """Return the results of *script* for each of *calls*, which are sent in one pipeline.
@@ -93,84 +120,111 @@ class Redis:
         Raises:
             RedisUnreachableError: any of the calls may have run.
         """
+        listed = list(calls)
         results: Sequence[Any] = self._within(
-            self._timeout_seconds, lambda client: _evaluate_each(client, script, list(calls))
+            self._timeout_seconds, lambda connection, deadline: _evaluate_each(connection, script, listed, deadline)
         )
         return results
 
     def close(self) -> None:
         """Close the connection. The next call opens a new one."""
-        if self._client is not None:
-            self._client.close()
-        if self._thread is not None:
-            self._thread.shutdown(wait=False, cancel_futures=True)
-        self._client = self._thread = self._running = None
+        if self._connection is not None:
+            self._connection.close()
+        if self._opening is not None:
+            self._opening.abandon()
+        self._connection = self._opening = None
 
-    def _within(self, seconds: float, work: Callable[[Client], Any]) -> Any:  # noqa: ANN401 - the result of *work*
-        if time.monotonic() < self._blocked_until or (self._running is not None and not self._running.done()):
+    def _within(self, seconds: float, work: Callable[[RedisConnection, float], Any]) -> Any:  # noqa: ANN401 - of *work*
+        deadline = time.monotonic() + seconds
+        if time.monotonic() < self._blocked_until or (self._opening is not None and self._opening.is_alive()):
             raise RedisUnreachableError("waiting")
+        connection, self._connection = self._connection, None
         try:
-            client = self._connected()
-            self._thread = self._thread or ThreadPoolExecutor(max_workers=1)
-            self._running = self._thread.submit(work, client)
-            result = self._running.result(seconds)
-        except FutureTimeoutError as error:  # The thread may still open the connection. The next call then uses it.
-            raise self._failed(error) from error
-        except (RedisError, OSError, ValueError, Refusal, AwsCallError) as error:
+            connection = self._usable(connection, deadline)
+            result = work(connection, deadline)
+            self._connection = connection
+        except (HiredisError, ReplyError, OSError, ValueError, Refusal, AwsCallError) as error:
             # An invalid URL raises ValueError, an unreadable secret Refusal or AwsCallError.
-            self.close()
             raise self._failed(error) from error
+        finally:
+            if connection is not None and self._connection is None:
+                connection.close()
         self._break_seconds = REDIS_FIRST_BREAK_SECONDS
         return result
 
     def _failed(self, error: Exception) -> "RedisUnreachableError":
         self._blocked_until = time.monotonic() + self._break_seconds
         self._break_seconds = min(2 * self._break_seconds, REDIS_MAX_BREAK_SECONDS)
-        return RedisUnreachableError(type(error).__name__)
+        return RedisUnreachableError(str(error) if isinstance(error, ReplyError) else type(error).__name__)
 
-    def _connected(self) -> Client:
-        if self._client is None:
-            self._client = Client.from_url(
-                self._url(),
-                socket_timeout=max(self._timeout_seconds, REDIS_STEP_TIMEOUT_SECONDS),
-                socket_connect_timeout=max(self._timeout_seconds, REDIS_STEP_TIMEOUT_SECONDS),
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,  # no HELLO and no maintenance notices: fewer round trips for a new connection
-                driver_info=None,
-                decode_responses=True,
-            )
-        return self._client
-
-
-def _evaluate(client: Client, script: Script, keys: Sequence[str], values: Sequence[str | int]) -> Any:  # noqa: ANN401
-    try:
-        return client.evalsha(script.digest, len(keys), *keys, *values)
-    except NoScriptError:
-        return client.eval(script.text, len(keys), *keys, *values)
+    def _usable(self, connection: RedisConnection | None, deadline: float) -> RedisConnection:
+        """Return *connection*, or a new one if the server has closed it."""
+        if connection is None and self._opening is not None:  # it ended after its call had given up
+            connection, self._opening = self._opening.connection, None
+        if connection is not None:
+            if connection.is_usable():
+                return connection
+            connection.close()
+        opening = self._opening = _Opening(self._url(), max(self._timeout_seconds, REDIS_STEP_TIMEOUT_SECONDS))
+        opening.join(max(0.0, deadline - time.monotonic()))
+        if opening.is_alive():
+            raise TimeoutError
+        self._opening = None
+        return opening.result()
 
 
-def _evaluate_each(client: Client, script: Script, calls: list[Call]) -> list[Any]:
+class _Opening(Thread):
+    """Opens a connection in a thread, because the resolution of a name has no time limit."""
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        super().__init__(daemon=True)
+        self._address = RedisAddress.parse(url)
+        self._timeout_seconds = timeout_seconds
+        self._error: Exception = ConnectionError("The thread ended.")
+        self._is_abandoned = False
+        self.connection: RedisConnection | None = None
+        self.start()
+
+    @override
+    def run(self) -> None:
+        try:
+            self.connection = RedisConnection.open(self._address, timeout_seconds=self._timeout_seconds)
+        except (HiredisError, ReplyError, OSError, ValueError) as error:
+            self._error = error
+        if self._is_abandoned:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close the connection, now or when it is open."""
+        self._is_abandoned = True
+        if self.connection is not None:
+            self.connection.close()
+
+    def result(self) -> RedisConnection:
+        if self.connection is None:
+            raise self._error
+        return self.connection
+
+
+def _is_forgotten(reply: object) -> bool:
+    return isinstance(reply, ReplyError) and str(reply) == NO_SCRIPT
+
+
+def _result(reply: Any) -> Any:  # noqa: ANN401 - a script's
+    if isinstance(reply, ReplyError):
+        raise reply
+    return reply
+
+
+def _evaluate_each(connection: RedisConnection, script: Script, calls: list[Call], deadline: float) -> list[Any]:
     """Return the results of all *calls*.
 
     Raises:
-        ResponseError: a call failed. The others ran.
+        ReplyError: a call failed. The others ran.
     """
-    results = _pipelined(client, script.digest, calls, by_digest=True)
-    forgotten = [number for number, result in enumerate(results) if isinstance(result, NoScriptError)]
-    repeated = _pipelined(client, script.text, [calls[number] for number in forgotten], by_digest=False)
-    for number, result in zip(forgotten, repeated, strict=True):
+    results = connection.call(b"".join(map(script.call, calls)), len(calls), deadline)
+    forgotten = [number for number, result in enumerate(results) if _is_forgotten(result)]
+    commands = b"".join(script.call(calls[number], by_digest=False) for number in forgotten)
+    for number, result in zip(forgotten, connection.call(commands, len(forgotten), deadline), strict=True):
         results[number] = result
-    failed = next((result for result in results if isinstance(result, ResponseError)), None)
-    if failed is not None:
-        raise failed
-    return results
-
-
-def _pipelined(client: Client, script: str, calls: Iterable[Call], *, by_digest: bool) -> list[Any]:
-    """Return results and errors of *script*, its digest or its text, in the order of *calls*."""
-    pipeline = client.pipeline(transaction=False)
-    evaluate = pipeline.evalsha if by_digest else pipeline.eval
-    for keys, values in calls:
-        evaluate(script, len(keys), *keys, *values)
-    results: list[Any] = pipeline.execute(raise_on_error=False)
-    return results
+    return [_result(result) for result in results]

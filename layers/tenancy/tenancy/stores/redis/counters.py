@@ -6,9 +6,8 @@ Counters are hints. A missing key means "unknown". The value is then read from P
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from math import ceil
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -16,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from tenancy.rules.admission import PLATFORM_TIER, Admission, AdmissionVerdict
-from tenancy.rules.durations import COUNTER_RETENTION, LAST_USE_RETENTION, STANDING_TTL
+from tenancy.rules.durations import COUNTER_RETENTION, LAST_USE_RETENTION, ONE_MILLISECOND, STANDING_TTL
 from tenancy.rules.entitlements import ENTITLEMENT_NAMES, Entitlements, Overrides, OverrideValue, list_tiers
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.quotas import Metric
@@ -26,14 +25,24 @@ from tenancy.rules.tenant import RateBucket
 from tenancy.rules.tiers import PLATFORM_REQUESTS_PER_MINUTE, Quotas, Tier
 from tenancy.rules.unix_time import milliseconds_of
 from tenancy.rules.usage import MonthSoFar, month_of
-from tenancy.stores.redis.client import Redis, Script
+from tenancy.stores.redis.client import Constants, Redis, Script
 
 ADMIT: Final = Script(Path(__file__).with_name("admit.lua"))
 GIVE_BACK: Final = Script(Path(__file__).with_name("give_back.lua"))
 PUT_STANDING: Final = Script(Path(__file__).with_name("put_standing.lua"))
 SEED_USAGE: Final = Script(Path(__file__).with_name("seed_usage.lua"))
+WINDOW_MS: Final = WINDOW // ONE_MILLISECOND
+BLOCKS_MS: Final = {bucket: block // ONE_MILLISECOND for bucket, block in BLOCKS.items()}
+BLOCK_MS: Final = BLOCK // ONE_MILLISECOND
+LAST_USE_RETENTION_MS: Final = LAST_USE_RETENTION // ONE_MILLISECOND
+STANDING_TTL_MS: Final = STANDING_TTL // ONE_MILLISECOND
+KEPT_KEYS: Final = 1_000  # sets of keys, each of an organization; those of further ones are made again
+MONTH_LENGTH: Final = len("2026-11")
+DAY_LENGTH: Final = len("2026-11-24")
+HOUR_LENGTH: Final = len("2026-11-24T12")
 NO_LIMIT: Final = 0  # the script reads only the first limit of the platform
 NO_LIMIT_TEXT: Final = ""
+PLATFORM_LIMITS: Final = Constants([PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 7])
 _overrides_decoder: Final = msgspec.json.Decoder(dict[str, OverrideValue])
 
 type Values = list[str | int]
@@ -64,12 +73,12 @@ def admit_tenant(
     Raises:
         RedisUnreachableError: the request may have been counted.
     """
-    keys = [bucket_key(organization_id, bucket), last_use_key(organization_id)]
-    keys += [standing_key(organization_id), usage_key(organization_id, now)]
+    text = _utc_text(now)
+    keys = _keys_of_admission(organization_id, bucket, text[:MONTH_LENGTH])
     credential_id, epoch = credential
-    asked: Values = [events, ",".join(map(str, ages)), int(all_or_nothing), _ms(LAST_USE_RETENTION)]
-    values = [*_moment(now, BLOCKS[bucket]), str(credential_id), epoch, *asked, *_tiers()]
-    return _admission(redis.run(ADMIT, keys, values), now)
+    asked: Values = [events, ",".join(map(str, ages)), int(all_or_nothing), LAST_USE_RETENTION_MS]
+    values = [*_moment(now, text, BLOCKS_MS[bucket]), str(credential_id), epoch, *asked]
+    return _admission(redis.run(ADMIT, keys, values, _tiers()), now)
 
 
 def admit_operator(
@@ -82,10 +91,9 @@ def admit_operator(
     Raises:
         RedisUnreachableError: the request may have been counted.
     """
-    tier: Values = [PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 7]
     keys = [f"{{{organization_id}}}:rate:{credential_id}", last_use_key(organization_id)]
-    values = [*_moment(now, BLOCK), str(credential_id), "", 0, "", 0, _ms(LAST_USE_RETENTION), *tier]
-    return _admission(redis.run(ADMIT, keys, values), now)
+    values = [*_moment(now, _utc_text(now), BLOCK_MS), str(credential_id), "", 0, "", 0, LAST_USE_RETENTION_MS]
+    return _admission(redis.run(ADMIT, keys, values, PLATFORM_LIMITS), now)
 
 
 def cancel_reservation(redis: Redis, organization_id: UUID, *, accepted: int, held: int, reserved_at: datetime) -> None:
@@ -111,7 +119,7 @@ def put_standing(
     entitlements = standing.entitlements
     values: Values = [standing.version, entitlements.tier, standing.status, standing.epoch]
     values += [",".join(map(str, _limits(entitlements.quotas))), _encode_overrides(entitlements.overrides)]
-    values += [*named, _ms(STANDING_TTL)]
+    values += [*named, STANDING_TTL_MS]
     redis.run(PUT_STANDING, [standing_key(organization_id)], values)
 
 
@@ -137,6 +145,16 @@ def seed_usage(redis: Redis, organization_id: UUID, so_far: MonthSoFar, *, now: 
     redis.run(SEED_USAGE, [usage_key(organization_id, now)], values)
 
 
+@lru_cache(maxsize=KEPT_KEYS)
+def _keys_of_admission(organization_id: UUID, bucket: RateBucket, month: str) -> tuple[str, ...]:
+    return (
+        bucket_key(organization_id, bucket),
+        last_use_key(organization_id),
+        standing_key(organization_id),
+        _month_key(organization_id, month),
+    )
+
+
 def bucket_key(organization_id: UUID, bucket: RateBucket) -> str:
     """Return the key of a rate bucket of the organization."""
     return f"{{{organization_id}}}:rate:{bucket}"
@@ -149,7 +167,11 @@ def standing_key(organization_id: UUID) -> str:
 
 def usage_key(organization_id: UUID, moment: datetime) -> str:
     """Return the key of the organization's usage in the UTC month of *moment*."""
-    return f"{{{organization_id}}}:usage:{moment.astimezone(UTC):%Y-%m}"
+    return _month_key(organization_id, _utc_text(moment)[:MONTH_LENGTH])
+
+
+def _month_key(organization_id: UUID, month: str) -> str:
+    return f"{{{organization_id}}}:usage:{month}"
 
 
 def last_use_key(organization_id: UUID) -> str:
@@ -159,20 +181,22 @@ def last_use_key(organization_id: UUID) -> str:
 
 def hour_of(moment: datetime) -> str:
     """Return the UTC hour of *moment* as it stands in the field names of counters."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H}"
+    return _utc_text(moment)[:HOUR_LENGTH]
 
 
-def _moment(now: datetime, block: timedelta) -> Values:
-    return [milliseconds_of(now), _ms(WINDOW), _ms(block), now.astimezone(UTC).date().isoformat(), hour_of(now)]
+def _moment(now: datetime, text: str, block_ms: int) -> Values:
+    """Return the first arguments of the script. *text* is that of *now* in UTC."""
+    return [milliseconds_of(now), WINDOW_MS, block_ms, text[:DAY_LENGTH], text[:HOUR_LENGTH]]
 
 
-def _ms(duration: timedelta) -> int:
-    return ceil(duration / timedelta(milliseconds=1))
+def _utc_text(moment: datetime) -> str:
+    """Return *moment* in UTC as `2026-11-24T12:34:56…`. Its prefixes name months, days and hours."""
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()
 
 
 @cache
-def _tiers() -> Values:
-    return [value for each in list_tiers() for value in (each.tier.value, *_limits(each.quotas))]
+def _tiers() -> Constants:
+    return Constants(value for each in list_tiers() for value in (each.tier.value, *_limits(each.quotas)))
 
 
 def _limits(quotas: Quotas[int | None]) -> Values:
@@ -200,7 +224,15 @@ def _entitlements(tier: str, overrides: str) -> Entitlements | None:
     """Return the entitlements of a tenant, or None for the platform."""
     if tier == PLATFORM_TIER:
         return None
-    return Entitlements(tier=Tier(tier), overrides=_overrides_decoder.decode(overrides) if overrides else {})
+    if not overrides:
+        return _sold(tier)
+    return Entitlements(tier=Tier(tier), overrides=_overrides_decoder.decode(overrides))
+
+
+@cache
+def _sold(tier: str) -> Entitlements:
+    """Return the entitlements of *tier* without overrides."""
+    return Entitlements(tier=Tier(tier), overrides={})
 
 
 def _admission(result: Sequence[Any], now: datetime) -> Admission | UnknownStanding:

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from msgspec import structs
+
 from tenancy.rules.admission import Admission, AdmissionVerdict
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.organization import OrganizationStatus
@@ -85,7 +87,7 @@ class AdmissionGate:
             admission = self._admit_without_redis(
                 caller, events=events, ages=ages, all_or_nothing=all_or_nothing, now=now
             )
-            admission = replace(admission, degraded_by=str(error))
+            admission = structs.replace(admission, degraded_by=str(error))
         accepted, held = admission.accepted, admission.held
         if accepted + held:
             self._taken.add(caller.organization_id, accepted=accepted, held=held, at=now)
@@ -120,9 +122,9 @@ class AdmissionGate:
         try:
             admission = self._count_operator(operator, now)
         except RedisUnreachableError as error:
-            admission = replace(self._count_operator_here(operator, now), degraded_by=str(error))
+            admission = structs.replace(self._count_operator_here(operator, now), degraded_by=str(error))
         if admission.verdict is AdmissionVerdict.ADMITTED and not self._is_live(operator, now):
-            return replace(admission, verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
+            return structs.replace(admission, verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
         return admission
 
     def _count_operator(self, operator: Operator, now: datetime) -> Admission:

@@ -16,6 +16,5 @@ def is_live(db: Database, operator: Operator, *, now: datetime) -> bool:
     Raises:
         UnavailableError: the database is unreachable.
     """
-    with db.transaction() as conn:
-        found = find_live_platform_key(conn, operator.credential_id)
+    found = db.look_up(lambda conn: find_live_platform_key(conn, operator.credential_id))
     return found is not None and not found.has_expired(now)

@@ -60,8 +60,7 @@ def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticat
         UnauthenticatedError: the key is unknown, expired or revoked.
         UnavailableError: the database is unreachable.
     """
-    with db.transaction() as conn:
-        holder = find_key_holder(conn, key.digest)
+    holder = db.look_up(lambda conn: find_key_holder(conn, key.digest))
     if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
         raise UnauthenticatedError
     bucket = RateBucket.INGEST if key.type is KeyType.WRITE else RateBucket.MANAGEMENT
@@ -69,16 +68,14 @@ def authenticate_key(db: Database, key: ApiKey, *, now: datetime) -> Authenticat
 
 
 def _authenticate_operator(db: Database, key: ApiKey, *, now: datetime) -> Authenticated:
-    with db.transaction() as conn:
-        operator = find_platform_key(conn, key.digest)
+    operator = db.look_up(lambda conn: find_platform_key(conn, key.digest))
     if operator is None or operator.has_expired(now):
         raise UnauthenticatedError
     return Authenticated(caller=operator, gateway_key=None)
 
 
 def _authenticate_person(db: Database, claims: "TokenClaims") -> Authenticated:
-    with db.transaction() as conn:
-        member = find_member(conn, claims.organization_id, claims.user_id)
+    member = db.look_up(lambda conn: find_member(conn, claims.organization_id, claims.user_id))
     if member is None or member.epoch != claims.epoch:
         raise UnauthenticatedError
     scopes = ROLES[member.role].intersection(claims.permissions)
