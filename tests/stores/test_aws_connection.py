@@ -32,8 +32,10 @@ def serve() -> Iterator[Serve]:
         return connection, calls
 
     yield start
-    for each in (*connections, *listeners):
-        each.close()
+    for connection in connections:
+        connection.close()
+    for listener in listeners:
+        listener.close()
 
 
 def answer_calls(listener: socket.socket, answers: Sequence[bytes], calls: list[bytes]) -> None:
