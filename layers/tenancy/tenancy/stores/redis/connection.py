@@ -13,6 +13,7 @@ from select import POLLIN, poll
 from time import monotonic
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+from weakref import finalize
 
 from hiredis import Reader
 
@@ -82,6 +83,7 @@ class RedisConnection:
         self._reader = Reader(replyError=ReplyError, encoding="utf-8", notEnoughData=INCOMPLETE)
         self._poll = poll()
         self._poll.register(opened, POLLIN)
+        finalize(self, opened.close)  # a connection that its owner forgets is closed
 
     @classmethod
     def open(cls, address: RedisAddress, *, timeout_seconds: float) -> Self:
