@@ -126,7 +126,7 @@ def _close(value: object) -> None:
             _close(inner)
     elif type(value).__module__.startswith("tenancy.") and is_dataclass(value):
         for each in fields(value):
-            _close(getattr(value, each.name))
+            _close(getattr(value, each.name, None))  # settings have only the variables that the function named
 
 
 def parameters_of(function: Callable[..., object]) -> list[str]:
