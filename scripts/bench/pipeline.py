@@ -21,7 +21,7 @@ IDLE_SECONDS: Final = 0.005
 PATIENCE_MILLISECONDS: Final = "5000"  # a pause of the machine is measured, not taken for Redis being away
 
 
-class Pipeline:
+class FunctionProcesses:
     """The processes of both functions, and the pipes to them."""
 
     def __init__(self, ingests: list[Connection], load: Connection, batch: int) -> None:
@@ -57,12 +57,12 @@ class Pipeline:
 
 
 @contextmanager
-def pipeline(aws_url: str, batch: int) -> Iterator[Pipeline]:
+def pipeline(aws_url: str, batch: int) -> Iterator[FunctionProcesses]:
     """Yield the running processes, with AWS at *aws_url*: its queue, and the secrets of both functions."""
     with ExitStack() as stack:
         ingests = [stack.enter_context(_process(_ingest, aws_url, batch)) for _ in range(INGEST_PROCESSES)]
         load = stack.enter_context(_process(_load, aws_url, batch))
-        yield Pipeline(ingests, load, batch)
+        yield FunctionProcesses(ingests, load, batch)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from scripts.bench.events import ORGANIZATION_ID, insert_bare, make_body, make_f
 from scripts.bench.figure import Comparison, Effort, Figure, alternate, at_least
 from scripts.bench.functions import sample
 from scripts.bench.local_aws import local_aws
-from scripts.bench.pipeline import INGEST_PROCESSES, Pipeline, pipeline
+from scripts.bench.pipeline import INGEST_PROCESSES, FunctionProcesses, pipeline
 from scripts.bench.tenants import redis_knowing
 from scripts.demo.client import DemoOrganization, Stack, provision
 from tenancy.gateway.http import parse_request
@@ -86,7 +86,7 @@ class Run:
 class PipelineRun:
     """Ingest and load in a process tree, and the ClickHouse that load fills."""
 
-    def __init__(self, functions: Pipeline, client: Client, events: int, batch: int) -> None:
+    def __init__(self, functions: FunctionProcesses, client: Client, events: int, batch: int) -> None:
         """Send once so that every connection is open."""
         self._functions, self._client = functions, client
         self._events, self._batch = events, batch
