@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -132,15 +133,20 @@ def mails(aws: AwsAccount) -> Mails:  # noqa: ARG001 - its account
 
 
 @pytest.fixture
-def logged() -> Iterator[LogLines]:
-    """List the log lines since then.
+def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[LogLines]:
+    """List the log lines since then, and then the lines of requests and metrics, which are printed.
 
-    The stream is replaced, because Powertools keeps that of its first logger.
+    The logger's stream is replaced, because Powertools keeps that of its first logger.
     """
-    stream = io.StringIO()
+    stream, printed = io.StringIO(), io.StringIO()
+
+    def lines() -> list[dict[str, Any]]:
+        printed.write(capsys.readouterr().out)
+        return [json.loads(line) for each in (stream, printed) for line in each.getvalue().splitlines()]
+
     handlers = [handler for handler in Logger().handlers if isinstance(handler, logging.StreamHandler)]
     kept = [handler.setStream(stream) for handler in handlers]
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    yield lines
     for handler, before in zip(handlers, kept, strict=True):
         handler.setStream(before)
 

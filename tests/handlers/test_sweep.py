@@ -230,9 +230,9 @@ def test_failed_step_fails_the_run_after_the_other_steps(
         sweep(EVERY_MINUTE)
 
     assert len(failed.value.exceptions) == 1
+    found = metrics_in(capsys)
     sealed, swept, error = logged()[-3:]
     assert sealed["organization_id"] == str(globex.organization.id)
     assert swept["result"]["sealed"] == 1
     assert error["level"] == "ERROR"
-    found = metrics_in(capsys)
     assert (found["DeletionsOverdue"], found["DeletionsNotChecked"]) == (1, 1)

@@ -4,7 +4,6 @@ import ast
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -106,8 +105,8 @@ def s3_clients() -> Iterator[tuple[str, type[Objects]]]:
 
 def longest_call(store: type[Objects]) -> float:
     """Return the time of a call of a silent S3 in seconds, with all of its attempts."""
-    config: Any = store.config
-    return float(config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout))
+    config = store.config
+    return config.attempts * (config.connect_timeout + config.read_timeout)
 
 
 def test_functions_that_call_s3_are_discovered() -> None:
