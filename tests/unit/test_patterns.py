@@ -20,6 +20,7 @@ ESCAPES_AND_CLASSES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
 # Texts of which a part is compared on purpose.
 PARTS = {
     "ACCESS_MANAGEMENT.match": "the first words of our own migration",
+    "BODY_KEY.match": "a member of a body, at the place of its name",
     "OF_ORGANIZATION.search": "the end of a target, which we wrote",
     "RESERVED_LDH.match": "the first four characters of a label",
 }

@@ -144,7 +144,7 @@ def test_changed_checkpoint_fails_verification(
 
 
 def test_sealing_and_pruning_during_verification_break_nothing(
-    databases: Databases, acme: Provisioned, signer: Signer, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, acme: Provisioned, signer: Signer
 ) -> None:
     write(databases, acme.organization.id, *(read(number, occurred_at=LONG_AGO) for number in range(3)))
     seal_audit_logs(databases.platform, now=NOW)
@@ -156,11 +156,11 @@ def test_sealing_and_pruning_during_verification_break_nothing(
         prune_audit_logs(databases.platform, signer, now=NOW)
         return followed
 
-    monkeypatch.setattr(read_audit, "verify_chain", verify_and_change)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read_audit, "verify_chain", verify_and_change)
+        meanwhile = verify(databases, signer, acme.organization.id)
 
-    assert verify(databases, signer, acme.organization.id).broken is None
-
-    monkeypatch.undo()
+    assert meanwhile.broken is None
     assert verify(databases, signer, acme.organization.id).start.sequence == 3
 
 

@@ -224,15 +224,7 @@ def _entitlements(tier: str, overrides: str) -> Entitlements | None:
     """Return the entitlements of a tenant, or None for the platform."""
     if tier == PLATFORM_TIER:
         return None
-    if not overrides:
-        return _sold(tier)
-    return Entitlements(tier=Tier(tier), overrides=_overrides_decoder.decode(overrides))
-
-
-@cache
-def _sold(tier: str) -> Entitlements:
-    """Return the entitlements of *tier* without overrides."""
-    return Entitlements(tier=Tier(tier), overrides={})
+    return Entitlements(tier=Tier(tier), overrides=_overrides_decoder.decode(overrides) if overrides else {})
 
 
 def _admission(result: Sequence[Any], now: datetime) -> Admission | UnknownStanding:
