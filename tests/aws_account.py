@@ -28,7 +28,8 @@ from tests.given import (
     SENDER,
     AwsAccount,
 )
-from tests.moto_targets import ACCOUNT
+
+ACCOUNT = "123456789012"  # moto's default
 
 
 def make_account(moto_url: str) -> AwsAccount:

@@ -26,7 +26,6 @@ from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.counters import put_standing, seed_usage
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
-from tests.moto_targets import inside_moto
 
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "layers" / "migrations"
@@ -125,16 +124,14 @@ def new_organization(name: str, tier: Tier = Tier.STARTER) -> NewOrganization:
 def provision(databases: Databases, targets: OutboxTargets, name: str, tier: Tier) -> Provisioned:
     """Provision an organization and run its outbox entries, as the sweep does.
 
-    Its password is hashed cheaply, because most tests need no password and each needs an organization. For the same
-    reason its gateway key and its mail cost no request.
+    Its password is hashed cheaply, because most tests need no password and each needs an organization.
     """
-    inside = inside_moto(targets)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tenancy.use_cases.organizations.provision.HASHER", CHEAP_HASHER)
         provisioned = provision_organization(
-            databases.platform, inside, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
+            databases.platform, targets, new_organization(name, tier), OPERATOR, now=datetime.now(UTC)
         )
-    run_due_entries(databases.platform, inside, now=datetime.now(UTC))
+    run_due_entries(databases.platform, targets, now=datetime.now(UTC))
     return provisioned
 
 

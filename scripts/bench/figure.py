@@ -53,7 +53,7 @@ type Judged = Literal["ratio", "measured"]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound of the median ratio, or of the median of what is measured."""
+    """A bound of a median: of the ratios, or of the measured values."""
 
     direction: Literal["at least", "at most"]
     bound: float

@@ -97,7 +97,7 @@ def _ingest(pipe: Connection, aws_url: str, batch: int) -> None:
 
 
 def _load(pipe: Connection, aws_url: str, _batch: int) -> None:
-    """Load what is in the queue, report the number of events, and end with the pipe."""
+    """Load the messages in the queue and report their events, until the pipe is closed."""
     queue = http.client.HTTPConnection(urlsplit(aws_url).netloc)
     with loaded("load", aws_url) as app:
         while True:

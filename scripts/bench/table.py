@@ -48,7 +48,7 @@ def show_goals(figures: Sequence[Figure]) -> None:
 
 
 def _goal(goal: Goal) -> str:
-    return f"{goal.of} {goal.direction} {_number(goal.bound)}"
+    return f"{goal.of} {goal.direction} {goal.bound:,g}"
 
 
 def _verdict(comparison: Comparison, goal: Goal) -> str:

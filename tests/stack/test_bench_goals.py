@@ -35,10 +35,10 @@ def test_goal_bounds_the_median(goal: Goal, *, is_met: bool) -> None:
 
 
 def test_each_goal_is_shown_with_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    show_goals([figure(at_least(2), at_most(15, of="measured"))])
+    show_goals([figure(at_least(1.15), at_most(15, of="measured"))])
 
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "ingest, batch of 1 ratio at least 2 2 met" in lines
+    assert "ingest, batch of 1 ratio at least 1.15 2 met" in lines
     assert "ingest, batch of 1 measured at most 15 20 not met" in lines
 
 

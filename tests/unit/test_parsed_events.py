@@ -1,4 +1,4 @@
-"""Events are parsed as their documentation says, however unusual they are, and whatever others are sent with them."""
+"""An event gives the documented row, also an unusual one, alone or in a batch."""
 
 import json
 import re
