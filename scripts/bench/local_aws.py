@@ -12,11 +12,11 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from typing import Any, Final, override
+from typing import Any, Final
 
 from scripts.bench import ROOT
+from scripts.bench.json_server import serve_calls
 
 EVENTS_QUEUE: Final = "/events"  # how the URL of that queue ends
 
@@ -80,34 +80,9 @@ class LocalAws:
             return [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
 
 
-class LocalAwsHandler(BaseHTTPRequestHandler):
-    """The calls of one client, over one connection."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    aws: LocalAws
-
-    def do_POST(self) -> None:
-        """Answer a call of the JSON protocol."""
-        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        body = json.dumps(self.aws.answer(self.headers["X-Amz-Target"], document)).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    @override
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
 def main() -> None:
     """Serve until the input ends."""
-    LocalAwsHandler.aws = LocalAws(**json.loads(sys.stdin.readline()))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), LocalAwsHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_port, flush=True)
-    sys.stdin.read()
+    serve_calls(LocalAws(**json.loads(sys.stdin.readline())).answer)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,14 @@
 With it a handler is measured without the cost of an emulator. It prints its port, and ends when its stdin ends.
 """
 
-import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, override
+from typing import Any
 
 from scripts.bench import ROOT
+from scripts.bench.json_server import serve_calls
 
 
 @contextmanager
@@ -31,32 +29,9 @@ def answer_to(target: str, document: dict[str, Any], secret: str) -> dict[str, A
     return {"SecretString": secret}
 
 
-class StandInHandler(BaseHTTPRequestHandler):
-    """The calls of one client, over one connection."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        """Answer a call of the JSON protocol."""
-        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        body = json.dumps(answer_to(self.headers["X-Amz-Target"], document, sys.argv[1])).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    @override
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
 def main() -> None:
     """Serve until stdin ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), StandInHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_port, flush=True)
-    sys.stdin.read()
+    serve_calls(lambda target, document: answer_to(target, document, sys.argv[1]))
 
 
 if __name__ == "__main__":
