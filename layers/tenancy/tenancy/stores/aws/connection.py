@@ -1,6 +1,6 @@
 """One kept connection to an AWS service over HTTP/1.1 (RFC 9112). httptools reads the answers.
 
-The standard library's client parses each answer as an e-mail message, which takes three times as long as all else.
+The standard library's client parses the headers of each answer as those of an e-mail message, which is slow.
 """
 
 import socket
