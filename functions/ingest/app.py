@@ -29,12 +29,12 @@ from tenancy.rules.tenant import Tenant
 from tenancy.settings import Settings
 from tenancy.use_cases.ingest.ingest_events import Ingest, IngestHooks, IngestRequest, Parse, Receipt
 from tenancy.use_cases.ingest.parse_batch import (
-    ParsedBatch,
     parse_cloud_events,
     parse_event_batch,
     parse_segment_calls,
     require_own,
 )
+from tenancy.use_cases.ingest.parsed_batch import ParsedBatch
 from tenancy.use_cases.ingest.sample_rejected import CallSample, CallSampler
 from tenancy.wiring import Wiring
 

@@ -22,7 +22,8 @@ from tenancy.rules.events.row import NOT_VALID, EventRow, InvalidEventError, for
 from tenancy.rules.json_members import within_body
 from tenancy.rules.permissions import EVENTS_WRITE
 from tenancy.rules.tenant import CallerKind, Tenant
-from tenancy.use_cases.ingest.parse_batch import NoValidEventError, first_of_each, parse_event_batch
+from tenancy.use_cases.ingest.parse_batch import parse_event_batch
+from tenancy.use_cases.ingest.parsed_batch import NoValidEventError, first_of_each
 from tests.unit.random_events import EVENTS, OBJECTS
 from tests.unit.single_events import ACME, NOW, RECEPTION
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from tenancy.gateway.metrics import SEGMENT_CALLS_REJECTED, count
 from tenancy.rules.events.row import Rejection
-from tenancy.use_cases.ingest.parse_batch import REFUSED_BATCHES, NoValidEventError, batch_cause
+from tenancy.use_cases.ingest.parsed_batch import REFUSED_BATCHES, NoValidEventError, batch_cause
 
 
 def count_rejected_calls(rejected: Iterable[Rejection]) -> None:

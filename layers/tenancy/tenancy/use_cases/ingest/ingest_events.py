@@ -32,7 +32,7 @@ from tenancy.rules.resolution import Mention, resolve
 from tenancy.rules.tenant import Caller, Tenant, require_tenant
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.use_cases.admission.admit import AdmissionGate
-from tenancy.use_cases.ingest.parse_batch import ParsedBatch, RejectedEventsError
+from tenancy.use_cases.ingest.parsed_batch import ParsedBatch, RejectedEventsError
 
 if TYPE_CHECKING:
     from tenancy.use_cases.keys.write_keys import WriteKeys

@@ -19,7 +19,7 @@ from tenancy.rules.events.row import MAX_EVENT_BYTES, TRANSPORT_MEMBERS, Rejecti
 from tenancy.rules.tenant import Tenant
 from tenancy.stores.aws.rejected_call_queue import RejectedCall, RejectedCallQueue
 from tenancy.use_cases.ingest.ingest_events import Parse
-from tenancy.use_cases.ingest.parse_batch import (
+from tenancy.use_cases.ingest.parsed_batch import (
     REFUSED_BATCHES,
     NoValidEventError,
     ParsedBatch,
