@@ -3,15 +3,17 @@
 import json
 from typing import Final
 
+import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, find, given
 from hypothesis import strategies as st
 
 from tenancy.rules.events.batch import BODY_KEY, find_body_key
 from tenancy.rules.events.names import PLAIN_MAX_CHARACTERS
+from tenancy.rules.events.row import EventRow
 from tenancy.rules.events.segment import parse_segment_message
-from tenancy.rules.events.usual_calls import find_usual_row
-from tests.unit.segment_calls import ACME, RECEPTION, Anything, raw, without
+from tenancy.rules.events.usual_calls import find_usual_calls
+from tests.unit.segment_calls import ACME, CALL, RECEPTION, Anything, raw, without
 
 IDS: Final[Anything] = st.sampled_from(
     ["device-1", "x" * 255, "x" * 256, "00000000-0000", "Unknown", "", "9774d56d682e549c", "é", "a\0b", 5, 0, None, {}]
@@ -58,49 +60,60 @@ CONTEXTS: Final[Anything] = st.fixed_dictionaries(
     },
 )
 OTHERS: Final[Anything] = st.sampled_from([None, [], "x", 5])
-CALLS: Final[st.SearchStrategy[bytes]] = st.builds(
-    lambda members, spaces, is_ascii: json.dumps(members, separators=(spaces, ":"), ensure_ascii=is_ascii).encode(),
-    st.fixed_dictionaries(
-        {"type": st.sampled_from(["track", "page", "alias", "", "x", None, 5])},
-        optional={
-            "messageId": IDS,
-            "anonymousId": IDS,
-            "userId": IDS,
-            "previousId": IDS,
-            "device_id": IDS,
-            "event": TEXTS,
-            "name": TEXTS,
-            "timestamp": TIMES,
-            "originalTimestamp": TIMES,
-            "sentAt": TIMES,
-            "writeKey": TEXTS,
-            "context": CONTEXTS | OTHERS,
-            "integrations": OTHERS,
-            "properties": MEMBERS | OTHERS,
-            "traits": MEMBERS,
-        },
-    ),
-    st.sampled_from([",", " ,\n"]),
-    st.booleans(),
-)
+VALUES: Final[dict[str, Anything]] = {
+    "type": st.sampled_from(["track", "page", "alias", "", "x", None, 5]),
+    "messageId": IDS,
+    "anonymousId": IDS,
+    "userId": IDS,
+    "previousId": IDS,
+    "device_id": IDS,
+    "event": TEXTS,
+    "name": TEXTS,
+    "timestamp": TIMES,
+    "originalTimestamp": TIMES,
+    "sentAt": TIMES,
+    "writeKey": TEXTS,
+    "organization_id": st.sampled_from([None, str(ACME)]),
+    "context": CONTEXTS | OTHERS,
+    "integrations": OTHERS,
+    "properties": MEMBERS | OTHERS,
+    "traits": MEMBERS,
+}
 
 
-@given(CALLS, st.sampled_from([None, "track", "group"]))
-@example(raw(), None)
-@example(raw(properties={}), None)
-@example(raw().replace(b'"properties"', b'"properties": {"revenue": 1}, "properties"'), None)
-@example(raw().replace(b'"userId": "user-42"', rb'"user\u0049d": "user-42"'), "page")
-def test_usual_row_is_the_row_of_the_call(call: bytes, event_type: str | None) -> None:
-    row = find_usual_row(call, RECEPTION, event_type)
+@st.composite
+def calls(draw: st.DrawFn) -> bytes:
+    """Return a call that an SDK sends, without a few members, and with other values for a few."""
+    absent, changed = (draw(st.lists(st.sampled_from(sorted(VALUES)), max_size=most)) for most in (2, 4))
+    sent = {name: value for name, value in CALL.items() if name not in absent}
+    members = sent | {name: draw(VALUES[name]) for name in changed}
+    separators = draw(st.sampled_from([",", " ,\n"])), ":"
+    return json.dumps(members, separators=separators, ensure_ascii=draw(st.booleans())).encode()
 
-    assert row is None or row == parse_segment_message(call, RECEPTION, event_type=event_type)
+
+def usual_of(sent: list[bytes], event_type: str | None = None) -> dict[int, EventRow]:
+    return find_usual_calls([*map(msgspec.Raw, sent)], RECEPTION, event_type)
+
+
+@given(st.lists(calls(), max_size=4), st.sampled_from([None, "track", "group"]))
+@example([raw(), raw(properties={})], None)
+@example([raw().replace(b'"properties"', b'"properties": {"revenue": 1}, "properties"')], None)
+@example([raw().replace(b'"userId": "user-42"', rb'"user\u0049d": "user-42"')], "page")
+def test_usual_row_is_the_row_of_the_call(sent: list[bytes], event_type: str | None) -> None:
+    rows = usual_of(sent, event_type)
+
+    assert rows == {index: parse_segment_message(sent[index], RECEPTION, event_type=event_type) for index in rows}
+
+
+def test_random_calls_are_usual_or_not() -> None:
+    assert find(st.lists(calls()), lambda sent: 0 < len(usual_of(sent)) < len(sent))
 
 
 @pytest.mark.parametrize(
     "call", [raw(), without("userId"), without("context"), without("properties"), without("event")]
 )
 def test_calls_of_sdks_are_usual(call: bytes) -> None:
-    assert find_usual_row(call, RECEPTION) is not None
+    assert usual_of([call])
 
 
 @pytest.mark.parametrize(
@@ -111,12 +124,13 @@ def test_calls_of_sdks_are_usual(call: bytes) -> None:
         raw(messageId="unknown"),
         raw(timestamp=None),
         raw(userId=42),
+        raw(userId="x" * 256),
         without("anonymousId", "userId"),
         b"[]",
     ],
 )
-def test_other_calls_are_given_up(call: bytes) -> None:
-    assert find_usual_row(call, RECEPTION) is None
+def test_other_calls_are_left_out_alone(call: bytes) -> None:
+    assert [*usual_of([raw(), call, raw()])] == [0, 2]
 
 
 KEY_PARTS: Final = st.sampled_from(['"writeKey"', ":", " ", '"a"', '"b"', '"a\\', "{", ","])

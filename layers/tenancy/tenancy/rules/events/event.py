@@ -58,7 +58,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     context: msgspec.Raw = msgspec.Raw()
 
 
-_decoder: Final = msgspec.json.Decoder(Event)
+event_decoder: Final = msgspec.json.Decoder(Event)
 
 
 def parse_event(
@@ -87,12 +87,12 @@ def parse_event(
 def _decode(raw: bytes | msgspec.Raw) -> Event:
     """Decode an event, also with a leap second, which the decoder refuses."""
     try:
-        return _decoder.decode(raw)
+        return event_decoder.decode(raw)
     except msgspec.ValidationError:
         readable = replace_leap_second(bytes(raw), "event_timestamp")
         if readable is None:
             raise
-        return _decoder.decode(readable)
+        return event_decoder.decode(readable)
 
 
 def _row(raw: bytes | msgspec.Raw, event: Event, reception: BatchContext) -> EventRow:

@@ -64,14 +64,14 @@ def convert_revenue(text: bytes) -> str:
     Raises:
         InvalidEventError: the amount is no decimal number, or has too many digits.
     """
-    if text == JSON_NULL:
+    sent = text.decode()
+    if (plain := find_plain_amount(sent.strip('"'))) is not None:
+        return plain
+    if sent == NULL_TEXT:
         return "0"
     if not text.startswith((TEXT_START, *NUMBER_STARTS)):
         raise InvalidEventError("revenue", "invalid_type", REVENUE_TEXT)
-    number = msgspec.json.decode(text, type=str) if text.startswith(TEXT_START) else text.decode()
-    if (plain := find_plain_amount(number)) is not None:
-        return plain
-    amount = parse_amount(number)
+    amount = parse_amount(msgspec.json.decode(text, type=str) if text.startswith(TEXT_START) else sent)
     if amount is None:
         raise InvalidEventError("revenue", "invalid", REVENUE_TEXT)
     money = round_money(amount)

@@ -20,8 +20,14 @@ def find_money(properties: Mapping[str, msgspec.Raw]) -> tuple[str, str]:
     Spaces around them are removed. The original values stay in the properties.
     """
     named = properties.get("currency")
-    currency = DEFAULT_CURRENCY if named is None or bytes(named) == JSON_NULL else find_currency(scalar_text(named))
-    text = scalar_text(properties.get("revenue")).strip()
+    currency = None if named is None or bytes(named) == JSON_NULL else scalar_text(named)
+    return convert_money(properties.get("revenue"), currency)
+
+
+def convert_money(revenue: msgspec.Raw | None, currency_name: str | None) -> tuple[str, str]:
+    """Return revenue and currency as `find_money` does. None is nothing, and the default currency."""
+    currency = DEFAULT_CURRENCY if currency_name is None else find_currency(currency_name)
+    text = scalar_text(revenue).strip()
     plain = find_plain_amount(text) if text else "0"
     if plain is not None:
         return NO_MONEY if currency is None else (plain, currency)

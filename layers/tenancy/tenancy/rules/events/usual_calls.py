@@ -1,39 +1,39 @@
-"""Makes the rows of usual calls of Segment SDKs, in a fraction of the time of `segment.py`, which makes all rows.
+"""Makes the rows of usual calls of Segment SDKs together, in half the time of `segment.py`, which makes all rows.
 
 A call is usual if it has a text, an object or nothing where an SDK puts one, a readable `timestamp` with a zone that is
-in range, a `messageId` and an id of the device that are no placeholders, no `organization_id`, and at most 4,000 bytes.
-Every other call is given up without a reason. The caller then calls `parse_segment_message`, as for each call of a
-batch whose calls share members. tests/unit/test_usual_calls.py compares both.
+in range, a `messageId` and an id of the device that are no placeholders, no text of more than 255 characters among its
+ids, no `organization_id`, and at most 4,000 bytes. Every other call is left out without a reason. The caller then calls
+`parse_segment_message`, as for each call of a batch whose calls share members. tests/unit/test_usual_calls.py compares
+both.
+
+As in `usual_events.py`, a step is taken for all calls before the next one, and an empty text leaves its call out.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from tenancy.rules.events.fields import EMPTY_OBJECT_TEXT, OBJECT_TEXT_START
-from tenancy.rules.events.names import (
-    NAMED_MEMBERS,
-    NULL_VALUE,
-    PLAIN_MAX_CHARACTERS,
-    cut_name,
-    find_names,
-    may_have_names,
-)
-from tenancy.rules.events.placeholders import is_placeholder
-from tenancy.rules.events.property_money import NO_MONEY, find_money, scalar_text
-from tenancy.rules.events.row import BatchContext, EventRow, format_event_time
-from tenancy.rules.events.segment import NO_OWN_MEMBERS, TYPES
-from tenancy.rules.resolution import ORGANIZATION_MEMBER
+from tenancy.rules.events.fields import EMPTY_OBJECT_TEXT, NULL_TEXT
+from tenancy.rules.events.names import PLAIN_MAX_CHARACTERS, find_names, may_have_names
+from tenancy.rules.events.placeholders import ID_STARTS, is_placeholder
+from tenancy.rules.events.property_money import convert_money, scalar_text
+from tenancy.rules.events.row import TRANSPORT_MEMBERS, BatchContext, EventRow, format_event_times
+from tenancy.rules.events.segment import TYPES
+from tenancy.rules.json_members import JSON_NULL
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 
 NOT_SENT: Final = msgspec.Raw()
-RARE_NAMES: Final = NAMED_MEMBERS - {"anonymousId", "userId"}
+NULL_VALUE: Final = msgspec.Raw(JSON_NULL)
 EMPTY_OBJECT_CHARACTERS: Final = "{} \t\r\n"
+
+type Id = Annotated[str, msgspec.Meta(max_length=NAME_MAX_CHARACTERS)]
+type Names = tuple[str, ...]
 
 
 class _Device(msgspec.Struct, gc=False):
-    id: str | None = None
+    id: Id | None = None
     type: str | None = None
 
 
@@ -48,123 +48,140 @@ class _Context(msgspec.Struct, gc=False):
     userAgent: msgspec.Raw = NOT_SENT  # noqa: N815
 
 
+class _Properties(msgspec.Struct, gc=False):
+    revenue: msgspec.Raw = NULL_VALUE
+    currency: str | None = None
+
+
 class _Call(msgspec.Struct, gc=False):
-    messageId: str  # noqa: N815
-    timestamp: datetime
+    """A call. The last four members make it unusual or have rare names."""
+
+    messageId: Id  # noqa: N815
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
     type: str | None = None
     event: str | None = None
     name: str | None = None
-    anonymousId: str | None = None  # noqa: N815
-    userId: str | None = None  # noqa: N815
+    anonymousId: Id | None = None  # noqa: N815
+    userId: Id | None = None  # noqa: N815
     context: _Context | None = None
-    properties: msgspec.Raw = NULL_VALUE
-
-
-class _Money(msgspec.Struct, gc=False):
-    revenue: msgspec.Raw = NULL_VALUE
-    currency: msgspec.Raw = NULL_VALUE
+    properties: _Properties | None = None
+    organization_id: msgspec.Raw = NOT_SENT
+    device_id: msgspec.Raw = NOT_SENT
+    user_id: msgspec.Raw = NOT_SENT
+    previousId: msgspec.Raw = NOT_SENT  # noqa: N815
 
 
 NO_CONTEXT: Final = _Context()
 NO_DEVICE: Final = _Device()
+NO_PROPERTIES: Final = _Properties()
 
 _call_decoder: Final = msgspec.json.Decoder(_Call)
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
-_money_decoder: Final = msgspec.json.Decoder(_Money)
 
 
-def find_usual_row(raw: bytes, reception: BatchContext, event_type: str | None = None) -> EventRow | None:
-    """Return the row for the JSON text *raw* of a usual call, None for any other.
+def find_usual_calls(
+    raws: Sequence[msgspec.Raw], reception: BatchContext, event_type: str | None = None
+) -> dict[int, EventRow]:
+    """Return the rows of the usual calls among the JSON texts *raws*, by index.
 
     *event_type* is the type from the path.
     """
-    if len(raw) > PLAIN_MAX_CHARACTERS:
-        return None
+    usual = _decode(raws, reception)
+    times = format_event_times([call.timestamp for call in usual.values()])
+    moneys = _find_moneys([call.properties or NO_PROPERTIES for call in usual.values()])
+    rows = {}
+    for (index, call), time, money in zip(usual.items(), times, moneys, strict=True):
+        kind, device = event_type or call.type, _find_device(call)
+        if device and kind in TYPES and not is_placeholder(call.messageId):
+            rows[index] = _row(raws[index], call, kind, device, time, money, reception)
+    return rows
+
+
+def _decode(raws: Sequence[msgspec.Raw], reception: BatchContext) -> dict[int, _Call]:
+    """Return the calls whose types, lengths and times are usual, by index."""
     try:
-        call = _call_decoder.decode(raw)
+        calls = dict(enumerate(map(_call_decoder.decode, raws)))
     except msgspec.ValidationError:
-        return None
-    moment = call.timestamp
-    if moment.tzinfo is None or not reception.is_in_range(moment) or not _is_id(call.messageId):
-        return None
-    kind, device_name = event_type or call.type, _find_device(call)
-    if kind not in TYPES or device_name is None:
-        return None
-    own_members = _members_decoder.decode(raw)
-    if ORGANIZATION_MEMBER in own_members:
-        return None
-    for name in NO_OWN_MEMBERS:
-        own_members.pop(name, None)
-    return _row(call, kind, device_name, own_members, reception)
+        calls = dict(_decode_each(raws))
+    earliest, latest = reception.earliest, reception.latest
+    return {
+        index: call
+        for index, call in calls.items()
+        if len(raws[index]) <= PLAIN_MAX_CHARACTERS
+        and call.organization_id is NOT_SENT
+        and earliest <= call.timestamp <= latest
+    }
+
+
+def _decode_each(raws: Sequence[msgspec.Raw]) -> Iterator[tuple[int, _Call]]:
+    for index, raw in enumerate(raws):
+        try:
+            yield index, _call_decoder.decode(raw)
+        except msgspec.ValidationError:
+            continue
 
 
 def _row(
-    call: _Call, kind: str, device_name: str, own_members: dict[str, msgspec.Raw], reception: BatchContext
+    raw: msgspec.Raw, call: _Call, kind: str, device: str, time: str, money: tuple[str, str], reception: BatchContext
 ) -> EventRow:
     context = call.context or NO_CONTEXT
-    properties = _properties(call)
-    revenue, currency = NO_MONEY if properties == EMPTY_OBJECT_TEXT else _find_money(call.properties, reception)
-    user_properties = _encoder.encode(own_members).decode()
-    device_names, user_names = _find_names(call, properties, own_members, user_properties)
+    members = _members_decoder.decode(raw)
+    properties = _properties(members.pop("properties", NULL_VALUE))
+    for name in TRANSPORT_MEMBERS:
+        members.pop(name, None)
+    user_properties = _encoder.encode(members).decode()
+    devices, users = _find_names(call, properties, user_properties)
+    revenue, currency = money
     return EventRow(
         reception.organization_text,
         call.messageId,
         kind,
         (call.event or call.name or kind)[:NAME_MAX_CHARACTERS],
-        device_name,
-        scalar_text(context.sessionId)[:NAME_MAX_CHARACTERS],
+        device,
+        "" if context.sessionId is NOT_SENT else scalar_text(context.sessionId)[:NAME_MAX_CHARACTERS],
         _platform(context),
-        format_event_time(call.timestamp),
+        time,
         properties,
         user_properties,
         revenue,
         currency,
         reception.received_text,
-        device_names,
-        user_names,
+        devices,
+        users,
         reception.app_text,
     )
 
 
-def _find_names(
-    call: _Call, properties: str, own_members: dict[str, msgspec.Raw], user_properties: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of devices and users: those in the properties, then those in the other members."""
-    if may_have_names(properties) or not own_members.keys().isdisjoint(RARE_NAMES):
-        return find_names(properties, user_properties)
-    device, user = call.anonymousId, call.userId
-    return (cut_name(device),) if device else (), (cut_name(user),) if user else ()
-
-
-def _is_id(text: str) -> bool:
-    return len(text) <= NAME_MAX_CHARACTERS and not is_placeholder(text)
-
-
-def _find_device(call: _Call) -> str | None:
-    """Return the first id of the device that is no placeholder. None if there is none, or it is too long."""
+def _find_device(call: _Call) -> str:
+    """Return the first id of the device that is no placeholder, or nothing."""
     device = (call.context or NO_CONTEXT).device or NO_DEVICE
     for text in (device.id, call.anonymousId, call.userId):
-        if text is not None and not is_placeholder(text[:NAME_MAX_CHARACTERS]):
-            return text if len(text) <= NAME_MAX_CHARACTERS else None
-    return None
+        if text and (text[0] in ID_STARTS or not is_placeholder(text)):
+            return text
+    return ""
 
 
 def _platform(context: _Context) -> str:
     named = (context.device and context.device.type) or (context.os and context.os.name)
-    return named[:NAME_MAX_CHARACTERS].lower() if named else "web" if len(context.userAgent) else "server"
+    return named[:NAME_MAX_CHARACTERS].lower() if named else "server" if context.userAgent is NOT_SENT else "web"
 
 
-def _properties(call: _Call) -> str:
-    text = str(call.properties, "utf-8")
-    return text if text.startswith(OBJECT_TEXT_START) and text.strip(EMPTY_OBJECT_CHARACTERS) else EMPTY_OBJECT_TEXT
+def _properties(value: msgspec.Raw) -> str:
+    """Return the text of an object, or `{}` for null."""
+    text = str(value, "utf-8")
+    return text if text != NULL_TEXT and text.strip(EMPTY_OBJECT_CHARACTERS) else EMPTY_OBJECT_TEXT
 
 
-def _find_money(properties: msgspec.Raw, reception: BatchContext) -> tuple[str, str]:
-    """Return revenue and currency. Equal ones of a request are read once."""
-    sent = _money_decoder.decode(properties)
-    key = bytes(sent.revenue), bytes(sent.currency)
-    money = reception.moneys.get(key)
-    if money is None:
-        money = reception.moneys[key] = find_money({"revenue": sent.revenue, "currency": sent.currency})
-    return money
+def _find_moneys(sent: Sequence[_Properties]) -> list[tuple[str, str]]:
+    """Return revenue and currency of each call. Equal ones are read once."""
+    keys = [(bytes(each.revenue), each.currency) for each in sent]
+    read = {key: convert_money(msgspec.Raw(key[0]), key[1]) for key in set(keys)}
+    return [read[key] for key in keys]
+
+
+def _find_names(call: _Call, properties: str, user_properties: str) -> tuple[Names, Names]:
+    """Return the names of devices and users: those in the properties, then those in the other members."""
+    if may_have_names(properties) or not (call.device_id is call.user_id is call.previousId is NOT_SENT):
+        return find_names(properties, user_properties)
+    return (call.anonymousId,) if call.anonymousId else (), (call.userId,) if call.userId else ()

@@ -1,8 +1,9 @@
 """Parse the events of a request, each alone, so that one bad event rejects only itself."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Raw
@@ -16,7 +17,8 @@ from tenancy.rules.events.event_errors import MAX_EXPLAINED, refuse_invalid_even
 from tenancy.rules.events.row import BatchContext, EventRow, InvalidEventError, Rejection
 from tenancy.rules.events.segment import parse_segment_message
 from tenancy.rules.events.shared_members import SharedMembers
-from tenancy.rules.events.usual_calls import find_usual_row
+from tenancy.rules.events.usual_calls import find_usual_calls
+from tenancy.rules.events.usual_events import find_usual_events
 from tenancy.rules.json_members import locate
 from tenancy.rules.resolution import ORGANIZATION_MEMBER, Mention, MentionSource, find_mentions, resolve
 from tenancy.rules.tenant import Tenant
@@ -24,6 +26,8 @@ from tenancy.use_cases.ingest.parsed_batch import EventPlaces, NoValidEventError
 
 EVENTS_MEMBER: Final = "events"  # of the body of POST /v1/events
 SEGMENT_MEMBER: Final = "batch"
+
+NONE_USUAL: Final[Mapping[int, EventRow]] = MappingProxyType({})
 
 type ParseOne = Callable[[Raw, BatchContext], EventRow]
 
@@ -42,7 +46,8 @@ def parse_event_batch(tenant: Tenant, batch: Batch, *, now: datetime) -> ParsedB
     parse, short = parse_event, partial(parse_event, explain=refuse_invalid_event)
     places = EventPlaces(steps=(EVENTS_MEMBER,))
     context = _context(tenant, now, has_escapes=batch.has_escapes)
-    return _parse(context, batch.events, (parse, short), places, errors=batch.errors)
+    usual = find_usual_events(batch.events, context)
+    return _parse(context, batch.events, (parse, short), places, usual=usual, errors=batch.errors)
 
 
 def parse_cloud_events(tenant: Tenant, events: Sequence[Raw], *, is_batch: bool, now: datetime) -> ParsedBatch:
@@ -74,14 +79,14 @@ def parse_segment_calls(tenant: Tenant, batch: SegmentBatch, *, event_type: str 
     shared = SharedMembers.of(batch)
 
     def parse(raw: Raw, context: BatchContext) -> EventRow:
-        if not shared.objects and (row := find_usual_row(raw, context, event_type)) is not None:
-            return row
         call = bytes(raw)
         require_own(tenant, find_mentions(call))
         return parse_segment_message(call, context, event_type=event_type, shared=shared)
 
     places = EventPlaces(steps=(SEGMENT_MEMBER,), is_list=event_type is None, time_member="timestamp")
-    return _parse(_context(tenant, now), batch.batch, (parse, parse), places)
+    context = _context(tenant, now)
+    usual = NONE_USUAL if shared.objects else find_usual_calls(batch.batch, context, event_type)
+    return _parse(context, batch.batch, (parse, parse), places, usual=usual)
 
 
 def require_own(tenant: Tenant, mentions: tuple[Mention, ...]) -> None:
@@ -102,30 +107,34 @@ def _context(tenant: Tenant, now: datetime, *, has_escapes: bool = True) -> Batc
 
 def _parse(
     context: BatchContext,
-    raws: Iterable[Raw],
+    raws: Sequence[Raw],
     parse: tuple[ParseOne, ParseOne],
     places: EventPlaces,
     *,
+    usual: Mapping[int, EventRow] = NONE_USUAL,
     errors: Sequence[FieldError] = (),
 ) -> ParsedBatch:
     """Parse *raws*, the events at *places* in the body.
 
-    *parse* has the parser of the events, and the one that is used after `MAX_EXPLAINED` invalid events.
+    *usual* has the rows that are made already, by index. *parse* has the parser of the other events, and the one that
+    is used after `MAX_EXPLAINED` invalid events.
 
     The *errors* of the batch are raised after all events were parsed, because a mismatch of an event comes first.
     """
-    rows: dict[int, EventRow] = {}
+    found: dict[int, EventRow] = {}
     rejected: list[Rejection] = []
     first, further = parse
-    for index, raw in enumerate(raws):
+    others = [index for index in range(len(raws)) if index not in usual] if len(usual) < len(raws) else ()
+    for index in others:
         try:
-            rows[index] = (first if len(rejected) < MAX_EXPLAINED else further)(raw, context)
+            found[index] = (first if len(rejected) < MAX_EXPLAINED else further)(raws[index], context)
         except TenantMismatchError as error:
             place = locate(BODY, *places.steps_to(index), ORGANIZATION_MEMBER)
             raise TenantMismatchError(f"{error.detail} It is at {place}.", error.sources) from error
         except InvalidEventError as error:
             located = places.locate(error.errors, index)
             rejected.append(Rejection(index=index, event_id=error.event_id, errors=located))
+    rows = dict(sorted([*usual.items(), *found.items()])) if found else usual
     if errors or not rows:
         raise NoValidEventError(rejected, errors, is_batch=places.is_list)
     return ParsedBatch.of(rows, rejected, context, places)
