@@ -4,7 +4,8 @@ msgspec stops at the first fault and describes it in words of Python. So a refus
 alone. Accepted objects are read once.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final, LiteralString
@@ -52,6 +53,14 @@ def find_members(document: bytes) -> dict[str, msgspec.Raw] | None:
         return _members_decoder.decode(document)
     except msgspec.ValidationError:
         return None
+
+
+def decode_valid[T](decoder: msgspec.json.Decoder[T], documents: Sequence[msgspec.Raw]) -> dict[int, T]:
+    """Return the values of those JSON texts *documents* that have the type of *decoder*, by index."""
+    try:
+        return dict(enumerate(map(decoder.decode, documents)))
+    except msgspec.ValidationError:
+        return dict(_decode_each(decoder, documents))
 
 
 def list_member_errors(
@@ -112,6 +121,12 @@ def check_object(value: bytes) -> Fault | None:
 def check_list(value: bytes) -> Fault | None:
     """Return the fault of *value* if it is no JSON list."""
     return None if value.startswith(b"[") else ("invalid_type", NO_LIST_TEXT)
+
+
+def _decode_each[T](decoder: msgspec.json.Decoder[T], documents: Iterable[msgspec.Raw]) -> Iterator[tuple[int, T]]:
+    for index, document in enumerate(documents):
+        with suppress(msgspec.ValidationError):
+            yield index, decoder.decode(document)
 
 
 def _find_error(name: str, value: msgspec.Raw | None, member: KnownMember) -> FieldError | None:

@@ -9,23 +9,22 @@ both.
 As in `usual_events.py`, a step is taken for all calls before the next one, and an empty text leaves its call out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
 
 from tenancy.rules.events.fields import EMPTY_OBJECT_TEXT, NULL_TEXT
-from tenancy.rules.events.names import PLAIN_MAX_CHARACTERS, find_names, may_have_names
+from tenancy.rules.events.names import NULL_VALUE, PLAIN_MAX_CHARACTERS, find_names, may_have_names
 from tenancy.rules.events.placeholders import ID_STARTS, is_placeholder
 from tenancy.rules.events.property_money import convert_money, scalar_text
 from tenancy.rules.events.row import TRANSPORT_MEMBERS, BatchContext, EventRow, format_event_times
 from tenancy.rules.events.segment import TYPES
-from tenancy.rules.json_members import JSON_NULL
+from tenancy.rules.json_members import decode_valid
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
 
 NOT_SENT: Final = msgspec.Raw()
-NULL_VALUE: Final = msgspec.Raw(JSON_NULL)
 EMPTY_OBJECT_CHARACTERS: Final = "{} \t\r\n"
 
 type Id = Annotated[str, msgspec.Meta(max_length=NAME_MAX_CHARACTERS)]
@@ -100,26 +99,14 @@ def find_usual_calls(
 
 def _decode(raws: Sequence[msgspec.Raw], reception: BatchContext) -> dict[int, _Call]:
     """Return the calls whose types, lengths and times are usual, by index."""
-    try:
-        calls = dict(enumerate(map(_call_decoder.decode, raws)))
-    except msgspec.ValidationError:
-        calls = dict(_decode_each(raws))
     earliest, latest = reception.earliest, reception.latest
     return {
         index: call
-        for index, call in calls.items()
+        for index, call in decode_valid(_call_decoder, raws).items()
         if len(raws[index]) <= PLAIN_MAX_CHARACTERS
         and call.organization_id is NOT_SENT
         and earliest <= call.timestamp <= latest
     }
-
-
-def _decode_each(raws: Sequence[msgspec.Raw]) -> Iterator[tuple[int, _Call]]:
-    for index, raw in enumerate(raws):
-        try:
-            yield index, _call_decoder.decode(raw)
-        except msgspec.ValidationError:
-            continue
 
 
 def _row(

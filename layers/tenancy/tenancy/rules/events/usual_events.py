@@ -8,7 +8,7 @@ A step is taken for all events before the next one: one call for 1,000 values co
 value cannot be converted, a step returns an empty text, and the last step leaves the event out.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain
 
 import msgspec
@@ -30,6 +30,7 @@ from tenancy.rules.events.row import (
     derive_event_id,
     format_event_times,
 )
+from tenancy.rules.json_members import decode_valid
 
 type Names = tuple[str, ...]
 
@@ -76,21 +77,10 @@ def find_usual_events(raws: Sequence[msgspec.Raw], reception: BatchContext) -> d
 
 def _decode(raws: Sequence[msgspec.Raw], reception: BatchContext) -> dict[int, Event]:
     """Return the events of the tenant whose types, lengths and times are valid, by index."""
-    try:
-        events = dict(enumerate(map(event_decoder.decode, raws)))
-    except msgspec.ValidationError:
-        events = dict(_decode_each(raws))
+    events = decode_valid(event_decoder, raws)
     if _are_all_usual(raws, events.values(), reception):
         return events
     return {index: event for index, event in events.items() if _is_usual(raws[index], event, reception)}
-
-
-def _decode_each(raws: Sequence[msgspec.Raw]) -> Iterator[tuple[int, Event]]:
-    for index, raw in enumerate(raws):
-        try:
-            yield index, event_decoder.decode(raw)
-        except msgspec.ValidationError:
-            continue
 
 
 def _are_all_usual(raws: Sequence[msgspec.Raw], events: Iterable[Event], reception: BatchContext) -> bool:
