@@ -90,7 +90,7 @@ def find_usual_calls(
     times = format_event_times([call.timestamp for call in usual.values()])
     moneys = _find_moneys([call.properties or NO_PROPERTIES for call in usual.values()])
     rows = {}
-    for (index, call), time, money in zip(usual.items(), times, moneys, strict=True):
+    for index, call, time, money in zip(usual, usual.values(), times, moneys, strict=True):
         kind, device = event_type or call.type, _find_device(call)
         if device and kind in TYPES and not is_placeholder(call.messageId):
             rows[index] = _row(raws[index], call, kind, device, time, money, reception)

@@ -42,7 +42,8 @@ def find_usual_events(raws: Sequence[msgspec.Raw], reception: BatchContext) -> d
     properties = _objects([event.properties for event in events])
     user_properties = _objects([event.user_properties for event in events])
     columns = zip(
-        usual.items(),
+        usual,
+        events,
         format_event_times([event.event_timestamp for event in events]),
         properties,
         user_properties,
@@ -70,7 +71,7 @@ def find_usual_events(raws: Sequence[msgspec.Raw], reception: BatchContext) -> d
             users,
             reception.app_text,
         )
-        for (index, event), time, own_properties, own_user_properties, revenue, currency, devices, users in columns
+        for index, event, time, own_properties, own_user_properties, revenue, currency, devices, users in columns
         if own_properties and own_user_properties and revenue and currency
     }
 
