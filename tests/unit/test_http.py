@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenancy import errors
 from tenancy.errors import (
@@ -122,12 +124,28 @@ def test_text_body_is_encoded_as_utf_8() -> None:
     assert parse_request(lambda_event(body='{"é":"🦀"}')).body == '{"é":"🦀"}'.encode()
 
 
-@pytest.mark.parametrize("body", ["*", "YQ", "YQ=", "Y Q==", "YQ==\n", "é"])
+@pytest.mark.parametrize("body", ["*", "YQ", "YQ=", "Y Q==", "YQ==\n", "é", "\ud800"])
 def test_invalid_base64_body_is_malformed(body: str) -> None:
     request = parse_request(lambda_event(body=body, isBase64Encoded=True))
 
     with pytest.raises(MalformedRequestError):
         _ = request.body
+
+
+@given(st.text("AQz09+/=-_ ", max_size=12))
+def test_base64_is_read_as_by_the_standard_library(body: str) -> None:
+    try:
+        expected = base64.b64decode(body, validate=True)
+    except ValueError:
+        expected = None
+
+    request = parse_request(lambda_event(body=body, isBase64Encoded=True))
+
+    if expected is None:
+        with pytest.raises(MalformedRequestError):
+            _ = request.body
+    else:
+        assert request.body == expected
 
 
 def test_lone_surrogate_in_a_text_body_is_kept() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+import pybase64
 
 from tenancy.errors import MalformedRequestError, QuotaExceededError, Refusal, UnauthenticatedError, shorten
 from tenancy.gateway.context import parse_context
@@ -77,8 +78,8 @@ class Request:
         if not self.is_base64:
             return self.sent_body.encode(errors="surrogatepass")
         try:
-            return msgspec.convert(self.sent_body, bytes)  # four times as fast as the standard library
-        except msgspec.ValidationError as error:
+            return pybase64.b64decode(self.sent_body, validate=True)
+        except ValueError as error:
             raise MalformedRequestError("The body is marked as base64 and is not valid base64.") from error
 
     def find_api(self, api_host: str) -> str:

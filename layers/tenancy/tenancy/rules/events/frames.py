@@ -1,12 +1,12 @@
 """Compresses rows into frames, which go through the queue into ClickHouse unchanged."""
 
-import base64
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
+import pybase64
 import zstandard
 
 from tenancy.rules.events.row import EventRow
@@ -37,7 +37,7 @@ class Frame:
     @property
     def bytes(self) -> bytes:
         """The zstd frame as bytes."""
-        return base64.b64decode(self.text, validate=True)
+        return pybase64.b64decode(self.text, validate=True)
 
 
 def encode_frames(rows: Sequence[EventRow]) -> list[Frame]:
@@ -52,7 +52,7 @@ def encode_frames(rows: Sequence[EventRow]) -> list[Frame]:
 
 def encode_lines(lines: Sequence[bytes]) -> str:
     """Return the text of one frame with *lines* of JSON."""
-    return base64.b64encode(_compressor().compress(b"\n".join([*lines, b""]))).decode()
+    return pybase64.b64encode_as_string(_compressor().compress(b"\n".join([*lines, b""])))
 
 
 def decode_lines(text: str) -> list[bytes]:
@@ -73,7 +73,7 @@ def decode_lines(text: str) -> list[bytes]:
 
 
 def _split(rows: Sequence[EventRow]) -> list[Frame]:
-    text = base64.b64encode(_compressor().compress(_encoder.encode_lines(rows))).decode()
+    text = pybase64.b64encode_as_string(_compressor().compress(_encoder.encode_lines(rows)))
     if len(text) <= MAX_TEXT_BYTES or len(rows) == 1:
         return [Frame(text, len(rows))]
     middle = len(rows) // 2
