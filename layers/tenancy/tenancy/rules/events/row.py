@@ -131,7 +131,7 @@ class BatchContext:
     earliest: datetime = field(init=False)
     latest: datetime = field(init=False)
     # Many events have the same amount, and most the same currency. They are converted once a request.
-    moneys: dict[tuple[bytes, bytes], tuple[str, str]] = field(
+    moneys: dict[tuple[bytes, str | None], tuple[str, str]] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )
     amounts: dict[bytes, str] = field(init=False, default_factory=dict, compare=False, repr=False)
