@@ -126,8 +126,8 @@ def ingest_events(request: Request, parse: Parse, *, now: datetime, is_whole: bo
     """Ingest the events of a caller that the authorizer has authenticated."""
     caller = request.caller()
     ingest_request = IngestRequest(mentions=list_mentions(request), parse=parse, is_whole=is_whole)
-    tenant, receipt = ingest.ingest(caller, ingest_request, hooks_of(request), now=now)
-    log_ingested(request, tenant, receipt)
+    _, receipt = ingest.ingest(caller, ingest_request, hooks_of(request), now=now)
+    log_counts(request, receipt)
     return receipt
 
 
@@ -153,7 +153,8 @@ def answer_segment_calls(request: Request) -> Response:
         with call_sampler.sampled(sample, now=now):
             tenant, receipt = ingest.ingest_with_key(key, ingest_request, hooks_of(request), now=now)
     count_rejected_calls(receipt.rejected)
-    log_ingested(request, tenant, receipt)
+    request.logged.update(organization_id=str(tenant.organization_id), credential_id=str(tenant.credential_id))
+    log_counts(request, receipt)
     return json_answer(200, {"success": True})
 
 
@@ -171,15 +172,9 @@ def hooks_of(request: Request) -> IngestHooks:
     return IngestHooks(audited=partial(trail.audited, request), on_admission=partial(show_admission, request))
 
 
-def log_ingested(request: Request, tenant: Tenant, receipt: Receipt) -> None:
-    """Add the result of a batch to the log line of the request, and the caller, whom Segment's paths find late."""
-    request.logged.update(
-        organization_id=str(tenant.organization_id),
-        credential_id=str(tenant.credential_id),
-        accepted=receipt.accepted,
-        held=receipt.held,
-        rejected=len(receipt.rejected),
-    )
+def log_counts(request: Request, receipt: Receipt) -> None:
+    """Add the result of a batch to the log line of the request."""
+    request.logged.update(accepted=receipt.accepted, held=receipt.held, rejected=len(receipt.rejected))
 
 
 handler = serve(answer, upgrade_url=settings.upgrade_url)

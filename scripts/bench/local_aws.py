@@ -1,9 +1,11 @@
 """A stand-in for AWS in a process of its own: it has several secrets, and a queue of events that keeps its messages.
 
 It reads its settings as JSON from the first line of its input, prints its port, and ends when its input ends. A call of
-`Local.TakeRecords` removes messages and returns them in the form in which Lambda calls a function.
+`Local.TakeRecords` removes messages and returns them in the form in which Lambda calls a function. A call of
+`Local.ProcessorSeconds` returns the processor time that this process has taken.
 """
 
+import http.client
 import json
 import subprocess
 import sys
@@ -11,9 +13,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from scripts.bench import ROOT
 from scripts.bench.json_server import serve_calls
@@ -36,6 +39,13 @@ def local_aws(secrets: Mapping[str, str], *, send_seconds: float = 0.0) -> Itera
         yield f"http://127.0.0.1:{int(server.stdout.readline())}"
 
 
+def processor_seconds(aws_url: str) -> float:
+    """Return the processor seconds that the stand-in at *aws_url* has taken."""
+    with closing(http.client.HTTPConnection(urlsplit(aws_url).netloc)) as connection:
+        connection.request("POST", "/", "{}", {"X-Amz-Target": "Local.ProcessorSeconds"})
+        return float(json.loads(connection.getresponse().read())["Seconds"])
+
+
 class LocalAws:
     """The secrets, and the messages of the queue of events in the order of their arrival."""
 
@@ -55,6 +65,8 @@ class LocalAws:
                     self._messages.extend(map(self._record, document["Entries"]))
                     time.sleep(self._send_seconds)
                 return {"Successful": [{"Id": entry["Id"], "MessageId": entry["Id"]} for entry in document["Entries"]]}
+            case "Local.ProcessorSeconds":
+                return {"Seconds": time.process_time()}
             case "Local.TakeRecords":
                 return {"Records": self._take(document["Most"])}
             case "secretsmanager.GetSecretValue":

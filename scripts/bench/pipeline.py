@@ -1,24 +1,36 @@
 """Ingest and load in processes of their own, with a stand-in for the queue between them and without API Gateway."""
 
 import http.client
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from scripts.bench.events import make_body
 from scripts.bench.functions import loaded
 from scripts.bench.requests import events_request
 
 INGEST_PROCESSES: Final = 2
-MESSAGES: Final = 40  # at most, in one call of load
+MESSAGES: Final = 20  # at most, in one call of load
+WINDOW_SECONDS: Final = 0.25  # Load is called with fewer messages as long after the first one
 IDLE_SECONDS: Final = 0.005
 PATIENCE_MILLISECONDS: Final = "5000"  # a pause of the machine is measured, not taken for Redis being away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineTimes:
+    """The seconds of a run by the clock, and the processor seconds of ingest's and of load's handler."""
+
+    clock: float
+    ingest: float
+    load: float
 
 
 class FunctionProcesses:
@@ -30,8 +42,8 @@ class FunctionProcesses:
         self._load = load
         self._batch = batch
 
-    def run(self, requests: int) -> float:
-        """Return the seconds from the first request until load has stored the events of all *requests*.
+    def run(self, requests: int) -> PipelineTimes:
+        """Return the times from the first request until load has stored the events of all *requests*.
 
         Raises:
             EOFError: a process has failed. Its error is on stderr.
@@ -46,14 +58,16 @@ class FunctionProcesses:
             pipe.send(None)
         missing = each * len(self._ingests) * self._batch
         working = list(self._ingests)
-        while missing:
+        ingest = load = 0.0
+        while missing or working:
             ready = wait([self._load, *working])
             if self._load in ready:
-                missing -= self._load.recv()
+                events, seconds = self._load.recv()
+                missing, load = missing - events, load + seconds
             for pipe in [each for each in working if each in ready]:
-                pipe.recv()  # the last answer is there; EOFError if the process has failed
+                ingest += pipe.recv()  # the last answer is there; EOFError if the process has failed
                 working.remove(pipe)
-        return time.perf_counter() - started
+        return PipelineTimes(clock=time.perf_counter() - started, ingest=ingest, load=load)
 
 
 @contextmanager
@@ -89,11 +103,12 @@ def _ingest(pipe: Connection, aws_url: str, batch: int) -> None:
                 return
             pipe.send("made")
             pipe.recv()
+            started = time.process_time()
             for request in requests:
                 answer = app.handler(request, None)
-                if answer["statusCode"] != http.client.OK or json.loads(answer["body"])["accepted"] != batch:
+                if answer["statusCode"] != http.client.OK or msgspec.json.decode(answer["body"])["accepted"] != batch:
                     sys.exit(f"the handler refused the batch: {answer['body']}")
-            pipe.send("answered")
+            pipe.send(time.process_time() - started)
 
 
 def _load(pipe: Connection, aws_url: str, _batch: int) -> None:
@@ -101,17 +116,31 @@ def _load(pipe: Connection, aws_url: str, _batch: int) -> None:
     queue = http.client.HTTPConnection(urlsplit(aws_url).netloc)
     with loaded("load", aws_url) as app:
         while True:
-            records = _take(queue)
+            records = _collect(queue, pipe)
             if not records:
-                if pipe.poll(IDLE_SECONDS):  # the other end is closed
-                    return
-                continue
+                return
+            started = time.process_time()
             if app.handler({"Records": records}, None)["batchItemFailures"]:
                 sys.exit("load gave messages back")
-            pipe.send(sum(int(each["messageAttributes"]["events"]["stringValue"]) for each in records))
+            seconds = time.process_time() - started
+            pipe.send((sum(int(each["messageAttributes"]["events"]["stringValue"]) for each in records), seconds))
 
 
-def _take(queue: http.client.HTTPConnection) -> list[Mapping[str, Any]]:
-    queue.request("POST", "/", json.dumps({"Most": MESSAGES}), {"X-Amz-Target": "Local.TakeRecords"})
-    records: list[Mapping[str, Any]] = json.loads(queue.getresponse().read())["Records"]
+def _collect(queue: http.client.HTTPConnection, pipe: Connection) -> list[Mapping[str, Any]]:
+    """Return the next batch, collected as by Lambda's poller. It is empty only if the other end of *pipe* is closed."""
+    records: list[Mapping[str, Any]] = []
+    ends_at = float("inf")
+    while len(records) < MESSAGES and time.monotonic() < ends_at:
+        taken = _take(queue, MESSAGES - len(records))
+        if taken and not records:
+            ends_at = time.monotonic() + WINDOW_SECONDS
+        records.extend(taken)
+        if not taken and pipe.poll(IDLE_SECONDS):
+            break
+    return records
+
+
+def _take(queue: http.client.HTTPConnection, most: int) -> list[Mapping[str, Any]]:
+    queue.request("POST", "/", msgspec.json.encode({"Most": most}), {"X-Amz-Target": "Local.TakeRecords"})
+    records: list[Mapping[str, Any]] = msgspec.json.decode(queue.getresponse().read())["Records"]
     return records

@@ -9,7 +9,7 @@ import pytest
 
 from tenancy.stores.aws.connection import Connection, ProtocolError
 
-HEADERS = {"Host": "sqs.eu-central-1.amazonaws.com", "X-Amz-Target": "AmazonSQS.SendMessage"}
+HEADERS = "Host: sqs.eu-central-1.amazonaws.com\r\nX-Amz-Target: AmazonSQS.SendMessage\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CALL_BYTES = 64 * 1024
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenancy.errors import UnauthenticatedError
+from tenancy.gateway import context
 from tenancy.gateway.context import parse_context, to_context
 from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
@@ -31,6 +32,13 @@ OPERATOR = Operator(credential_id=UUID("0c000000-0000-4000-8000-0000000000c2"))
 EXPIRY = st.none() | st.integers(1, 10**9).map(
     lambda seconds: (NOW + timedelta(seconds=seconds)).replace(microsecond=0)
 )
+
+
+def find_caller(sent: dict[str, Any]) -> Caller | None:
+    try:
+        return parse_context(sent, now=NOW)
+    except UnauthenticatedError:
+        return None
 
 
 def tenants(
@@ -69,6 +77,37 @@ OPERATORS = st.builds(Operator, credential_id=st.uuids(), expires_at=EXPIRY)
 def test_caller_survives_the_gateway_context(caller: Caller) -> None:
     travelled = {name: str(value) for name, value in json.loads(json.dumps(to_context(caller))).items()}
     assert parse_context(travelled, now=NOW) == caller
+
+
+TEXTS = ["key", "person", "operator", "", "0.0", "management", "4102444800", str(APP), str(ACME.organization_id)]
+VALUES: st.SearchStrategy[Any] = st.sampled_from([*TEXTS, None, 1, []])
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(context.MEMBERS), VALUES), max_size=8), TENANTS | OPERATORS)
+def test_kept_caller_is_that_of_its_context(changes: list[dict[str, Any]], caller: Caller) -> None:
+    contexts = [{**to_context(caller), **changed} for changed in changes]
+    contexts += [{name: value for name, value in each.items() if value != ""} for each in contexts]
+    known = [find_caller(each) for each in (*contexts, *contexts)]
+
+    fresh = []
+    for each in contexts:
+        context._caller.cache_clear()
+        fresh.append(find_caller(each))
+
+    assert known == fresh * 2
+
+
+def test_every_member_of_a_context_is_read() -> None:
+    callers = (OPERATOR, replace(ACME, app_id=APP), replace(PERSON, session_id=APP))
+    assert {name for each in callers for name in to_context(each)} == set(context.MEMBERS)
+
+
+def test_kept_caller_expires() -> None:
+    travelled = to_context(PERSON)
+    assert parse_context(travelled, now=NOW) == PERSON
+
+    with pytest.raises(UnauthenticatedError):
+        parse_context(travelled, now=NOW + timedelta(minutes=15))
 
 
 @pytest.mark.parametrize("caller", [ACME, OPERATOR, PERSON], ids=["tenant", "operator", "person"])

@@ -1,11 +1,13 @@
 """End to end: events through the functions alone, and through the deployed stack, until ClickHouse counts them."""
 
 import http.client
+import os
 import secrets
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,8 +15,8 @@ from scripts.bench.databases import VALKEY_DATABASE, Servers, own_databases, url
 from scripts.bench.events import ORGANIZATION_ID, insert_bare, make_body, make_frames
 from scripts.bench.figure import Comparison, Effort, Figure, alternate, at_least
 from scripts.bench.functions import sample
-from scripts.bench.local_aws import local_aws
-from scripts.bench.pipeline import INGEST_PROCESSES, FunctionProcesses, pipeline
+from scripts.bench.local_aws import local_aws, processor_seconds
+from scripts.bench.pipeline import INGEST_PROCESSES, MESSAGES, FunctionProcesses, pipeline
 from scripts.bench.tenants import redis_knowing
 from scripts.demo.client import DemoOrganization, Stack, provision
 from tenancy.gateway.http import parse_request
@@ -32,6 +34,8 @@ CLIENTS: Final = 4
 POLL_SECONDS: Final = 0.1
 STORED_SECONDS: Final = 120.0
 REQUEST_SECONDS: Final = 40.0
+MICROSECONDS: Final = 1_000_000
+SPENT: Final = "SELECT sum(value) FROM system.events WHERE event = 'OSCPUVirtualTimeMicroseconds'"
 COUNT: Final = "SELECT count() FROM events FINAL WHERE organization_id = {organization_id:UUID}"
 
 
@@ -84,60 +88,88 @@ class Run:
 
 
 class PipelineRun:
-    """Ingest and load in a process tree, and the ClickHouse that load fills."""
+    """Ingest and load in a process tree, the queue at *aws_url*, and the ClickHouse that load fills."""
 
-    def __init__(self, functions: FunctionProcesses, client: Client, events: int, batch: int) -> None:
+    def __init__(self, functions: FunctionProcesses, aws_url: str, client: Client, events: int, batch: int) -> None:
         """Send once so that every connection is open."""
-        self._functions, self._client = functions, client
+        self._functions, self._aws_url, self._client = functions, aws_url, client
         self._events, self._batch = events, batch
         self._expected = 0
+        self._spent: list[dict[str, float]] = []
         self.measure()
 
     def measure(self) -> float:
         """Return the events per second until all are stored and counted."""
         self._expected += self._events
-        seconds = self._functions.run(self._events // self._batch)
+        queue, clickhouse = processor_seconds(self._aws_url), self._clickhouse_seconds()
+        times = self._functions.run(self._events // self._batch)
         started = time.perf_counter()
         counted = self._client.query(COUNT, parameters={"organization_id": str(ORGANIZATION_ID)}).result_rows[0][0]
         if counted != self._expected:
             sys.exit(f"{counted} of {self._expected} events are stored")
-        return self._events / (seconds + time.perf_counter() - started)
+        seconds = times.clock + time.perf_counter() - started
+        self._spent.append(
+            {
+                "ingest": times.ingest,
+                "queue": processor_seconds(self._aws_url) - queue,
+                "load": times.load,
+                "ClickHouse's threads of inserts and queries": self._clickhouse_seconds() - clickhouse,
+            }
+        )
+        return self._events / seconds
+
+    def describe(self) -> str:
+        """Describe the processor time of each process, and the events per second that all processors could take."""
+        spent = {name: median(each[name] for each in self._spent) for name in self._spent[0]}
+        shown = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in spent.items())
+        whole, processors = sum(spent.values()), os.cpu_count() or 1
+        return (
+            f"Processor time for {self._events:,} events: {shown}, together {whole:.2f} s. So {processors} processors "
+            f"with nothing else to do would take at most {processors * self._events / whole:,.0f} events a second."
+        )
+
+    def _clickhouse_seconds(self) -> float:
+        return int(self._client.query(SPENT).result_rows[0][0]) / MICROSECONDS
 
 
 def measure(effort: Effort) -> Figure:
     """Measure the functions alone, then the running stack, and the reference in the same ClickHouse."""
+    functions, note = _measure_functions(effort)
     return Figure(
         name="end_to_end",
         unit="events per second, more is better",
         measured=f"functions: {effort.size(PIPELINE_EVENTS, 2):,} events in requests of "
         f"{effort.size(PIPELINE_BATCH):,}, from ingest's handler in {INGEST_PROCESSES} processes by a stand-in for the "
-        "queue to the handler of load in one, until ClickHouse counts them all (FINAL). Gateway: "
+        f"queue to the handler of load in one, at most {MESSAGES} messages a call, until ClickHouse counts them all "
+        "(FINAL). Gateway: "
         f"{effort.size(EVENTS, CLIENTS):,} events by POST /v1/events to the deployed stack, {effort.size(BATCH)} a "
         f"request, {CLIENTS} clients at once. Accepted: until the last request is answered 200. Stored: until "
         "ClickHouse counts them all, which includes the queue's window of up to 2 s. By the clock; clients, AWS's "
         "stand-ins and databases share this machine.",
         reference="load's: clickhouse_connect's raw_insert of such rows, 1,000 or more, into a table of the same "
         "definition in the same ClickHouse",
-        comparisons=[_measure_functions(effort), *_measure_gateway(effort)],
+        comparisons=[functions, *_measure_gateway(effort)],
+        notes=[note],
     )
 
 
-def _measure_functions(effort: Effort) -> Comparison:
+def _measure_functions(effort: Effort) -> tuple[Comparison, str]:
     servers = Servers.load()
     events, batch = effort.size(PIPELINE_EVENTS, 2), effort.size(PIPELINE_BATCH)
     tenant = require_tenant(parse_request(sample("ingest/events")).caller(), EVENTS_WRITE)
     with own_databases(servers) as databases, redis_knowing(tenant):
         secrets = {"redis": url_at(servers.redis_url, str(VALKEY_DATABASE)), "clickhouse": databases.clickhouse_url}
         with local_aws(secrets) as aws_url, pipeline(aws_url, batch) as functions:
-            run = PipelineRun(functions, databases.clickhouse, events, batch)
+            run = PipelineRun(functions, aws_url, databases.clickhouse, events, batch)
             databases.clickhouse.command("CREATE TABLE bare_events AS events")
-            return alternate(
+            comparison = alternate(
                 "functions, stored",
                 effort,
                 run.measure,
                 lambda: _insert_rate(databases.clickhouse, events, table="bare_events"),
                 at_least(LEAST_A_SECOND, of="measured"),
             )
+            return comparison, run.describe()
 
 
 def _measure_gateway(effort: Effort) -> Sequence[Comparison]:

@@ -3,12 +3,28 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from functools import lru_cache
+from itertools import repeat
+from typing import Any, Final
 from uuid import UUID
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.tenant import Caller, CallerKind, Operator, RateBucket, Tenant
 
+KNOWN_CALLERS: Final = 1_000
+MEMBERS: Final = (
+    "kind",
+    "credential_id",
+    "expires_at",
+    "organization_id",
+    "subdomain",
+    "bucket",
+    "epoch",
+    "scopes",
+    "app_id",
+    "session_id",
+)
+MISSING: Final = object()
 PERSON_EPOCH: Final = re.compile(r"[0-9]+\.[0-9]+")  # a person's revocation counts, `organization.user`
 
 
@@ -46,12 +62,22 @@ def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
         UnauthenticatedError: the context has no caller, or the credential has expired since.
     """
     try:
-        caller = _operator(context) if context["kind"] == CallerKind.OPERATOR else _tenant(context)
+        caller = _caller(tuple(map(context.get, MEMBERS, repeat(MISSING))))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnauthenticatedError from error
     if caller.expires_at is not None and caller.expires_at <= now:
         raise UnauthenticatedError
     return caller
+
+
+@lru_cache(KNOWN_CALLERS)
+def _caller(values: tuple[Any, ...]) -> Caller:
+    """Return the caller with these *values* of `MEMBERS` in its context.
+
+    It depends on nothing else, so the caller of equal values is kept. Its expiry is compared at each request.
+    """
+    context = {name: value for name, value in zip(MEMBERS, values, strict=True) if value is not MISSING}
+    return _operator(context) if context["kind"] == CallerKind.OPERATOR else _tenant(context)
 
 
 def _operator(context: Mapping[str, str]) -> Operator:

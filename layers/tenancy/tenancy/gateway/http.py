@@ -1,7 +1,6 @@
 """A request of API Gateway's REST API as a value, and answers in its format."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,15 +26,13 @@ INSTANCE_MAX_CHARACTERS: Final = 1_000  # of the path that a problem document re
 type Response = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One request of a client.
 
-    *headers* have names in lower case and the last value of each. *header_values* and *query_values* have all values.
+    *header_values* and *query_values* have all values. The names of headers are in lower case.
 
-    *path* is without the stage and without a trailing slash. *instance* has both as sent, without credentials: answers
-    and the audit log show it. *route* is the path in the template, with names for the parameters. Only the route is
-    logged, because a path may contain a key.
+    *path* is without the stage and without a trailing slash. *sent_path* has both. *route* is the path in the template,
+    with names for the parameters. Only the route is logged, because a path may contain a key.
     *path_parameters* are by those names. *sent_body* is the body as the event has it, Base64 if *is_base64*. *api_id*
     is API Gateway's id of the API.
 
@@ -45,9 +42,9 @@ class Request:
 
     method: str
     path: str
-    instance: str
+    sent_path: str
     route: str
-    headers: Mapping[str, str]
+    sent_headers: Mapping[str, str]
     header_values: Mapping[str, tuple[str, ...]]
     query_values: Mapping[str, tuple[str, ...]]
     path_parameters: Mapping[str, str]
@@ -57,8 +54,18 @@ class Request:
     source_address: str
     authorizer: Mapping[str, str]
     api_id: str = ""
-    answer_headers: dict[str, str] = field(default_factory=dict, compare=False)
-    logged: dict[str, object] = field(default_factory=dict, compare=False)
+    answer_headers: dict[str, str] = {}  # msgspec copies it for each request
+    logged: dict[str, object] = {}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The last value of each header, by its name in lower case."""
+        return dict(zip(map(str.lower, self.sent_headers), self.sent_headers.values(), strict=True))
+
+    @property
+    def instance(self) -> str:
+        """The path as sent, without credentials: answers and the audit log show it."""
+        return redact_path(self.sent_path)
 
     def measure_body(self) -> int:
         """Return the size of the body in bytes as the client sent it. Base64 is not decoded."""
@@ -111,9 +118,9 @@ def parse_request(event: Mapping[str, Any]) -> Request:
     return Request(
         method=event.get("httpMethod") or "",
         path=_route_path(path),
-        instance=redact_path(context.get("path") or path),
+        sent_path=context.get("path") or path,
         route=event.get("resource") or "",
-        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        sent_headers=event.get("headers") or {},
         header_values=parse_header_values(event),
         query_values=_query_values(event),
         path_parameters=event.get("pathParameters") or {},
@@ -220,5 +227,7 @@ def _answer(status: int, content_type: str, body: bytes) -> Response:
 def _query_values(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     many = event.get("multiValueQueryStringParameters") or {}
     one = event.get("queryStringParameters") or {}
+    if not many and not one:
+        return {}
     values = dict(zip(many, map(tuple, many.values()), strict=True))
     return values | {name: (one[name],) for name in one.keys() - many.keys()}

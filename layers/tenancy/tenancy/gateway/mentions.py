@@ -22,10 +22,12 @@ def list_mentions(request: Request) -> tuple[Mention, ...]:
     Each value of a repeated header is a mention, and so is each part of a value with commas. `find_mentions` searches
     the body later, once the caller is authorized.
     """
+    values = request.header_values
     headers = (
         Mention(source=source, text=part.strip(" \t"))
         for name, source in HEADERS
-        for value in request.header_values.get(name, ())
+        if name in values
+        for value in values[name]
         for part in value.split(",")
     )
     path = (Mention(source=MentionSource.PATH, text=text) for text in _path_texts(request))
@@ -37,6 +39,8 @@ def list_mentions(request: Request) -> tuple[Mention, ...]:
 
 def _path_texts(request: Request) -> tuple[str, ...]:
     """Return the organization in the path as parsed by API Gateway and by the router."""
+    if not request.path_parameters and PATH_PARAMETER not in request.route:
+        return ()
     parsed = [request.path_parameters[name] for name in request.path_parameters if name == ORGANIZATION_MEMBER]
     spelled = [
         text

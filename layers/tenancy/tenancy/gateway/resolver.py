@@ -256,7 +256,7 @@ def _as_json(request: Request, body: bytes) -> dict[str, Any]:
         "body": parse_json(body) if body else None,
         "isBase64Encoded": False,
         "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "multiValueHeaders": dict(zip(headers, map(list, zip(headers.values(), strict=True)), strict=True)),
     }
 
 

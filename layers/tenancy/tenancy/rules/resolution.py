@@ -7,8 +7,8 @@ The credential decides. Other parts of the request that name an organization (me
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import chain, islice, repeat
 from types import MappingProxyType
 from typing import Final
@@ -25,6 +25,8 @@ ORGANIZATION_MEMBER: Final = "organization_id"  # in a query, body, event and pa
 CANONICAL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 HOST: Final = re.compile(r"([^:]*?)\.?(?::[0-9]{0,5})?")  # a name, optional trailing dot, optional port
 MAX_HOST_CHARACTERS: Final = 260  # a name of 253 characters (RFC 1035), a dot and a port
+KEPT_HOSTS: Final = 1_000
+KEPT_IDS: Final = 1_000
 MAX_MENTIONS: Final = 100
 BASE: Final = "BASE"  # stands for the base domain itself; labels are in lower case
 IDEOGRAPHIC_FULL_STOP: Final = "\u3002"  # IDNA reads it as a dot (RFC 3490, 3.1)
@@ -47,8 +49,7 @@ class MentionSource(StrEnum):
 HOSTS: Final = frozenset({MentionSource.HOST, MentionSource.FORWARDED_HOST})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mention:
+class Mention(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a request that may name an organization, and its *text*."""
 
     source: MentionSource
@@ -63,8 +64,7 @@ class MentionVerdict(StrEnum):
     DISAGREES = "disagrees"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedMention:
+class JudgedMention(msgspec.Struct, frozen=True, kw_only=True):
     """A mention and its verdict."""
 
     mention: Mention
@@ -92,8 +92,7 @@ _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     """The organization of a request.
 
     *trace* has the verdict of each mention, in order. *organization_id* is that of the tenant's credential. For an
@@ -188,7 +187,10 @@ def find_id(text: str) -> UUID | None:
     Ids of organizations, and all other ids in a path, have one spelling. So every part of the code reads the same id.
     """
     canonical = text.lower()
-    return UUID(canonical) if CANONICAL_ID.fullmatch(canonical) else None
+    return _parse_id(canonical) if CANONICAL_ID.fullmatch(canonical) else None
+
+
+_parse_id: Final = lru_cache(KEPT_IDS)(UUID)
 
 
 def find_label(text: str, base_domain: str) -> str | None:
@@ -196,7 +198,23 @@ def find_label(text: str, base_domain: str) -> str | None:
 
     It is `BASE` for the base domain itself, and empty for a host whose label depends on the software that reads it.
     """
-    return _label_in(text, _possible_names(text), base_domain)
+    return _read_host(text, base_domain)[0]
+
+
+def _read_host(text: str, base_domain: str) -> tuple[str | None, str]:
+    """Return the label of `find_label`, and the first name that other software may read.
+
+    The result depends on nothing else. So that of the last hosts is kept, if they are no longer than a host may be.
+    """
+    return _read_usual_host(text, base_domain) if len(text) <= MAX_HOST_CHARACTERS else _read(text, base_domain)
+
+
+def _read(text: str, base_domain: str) -> tuple[str | None, str]:
+    readings = _possible_names(text)
+    return _label_in(text, readings, base_domain), readings[0]
+
+
+_read_usual_host: Final = lru_cache(KEPT_HOSTS)(_read)
 
 
 def _label_in(text: str, readings: tuple[str, str], base_domain: str) -> str | None:
@@ -277,16 +295,15 @@ def _judge_host(caller: Caller, text: str, base_domain: str, domain_owners: Mapp
     organization_id, subdomain = (
         (None, None) if isinstance(caller, Operator) else (caller.organization_id, caller.subdomain)
     )
-    readings = _possible_names(text)
-    label = _label_in(text, readings, base_domain)
+    label, name = _read_host(text, base_domain)
     if label is not None:
         is_platforms = label == BASE or label in RESERVED_SUBDOMAINS
         verdict = MentionVerdict.AGREES if label == subdomain else MentionVerdict.DISAGREES
         return MentionVerdict.NAMES_NO_ORGANIZATION if is_platforms else verdict
-    owner = domain_owners.get(readings[0])
+    owner = domain_owners.get(name)
     if owner is None:
         return MentionVerdict.NAMES_NO_ORGANIZATION
-    is_own = owner == organization_id and _spelled_name(text) == readings[0]
+    is_own = owner == organization_id and _spelled_name(text) == name
     return MentionVerdict.AGREES if is_own else MentionVerdict.DISAGREES
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -64,6 +65,7 @@ class Tenant:
 
 
 TENANT_MEMBERS: Final = tuple(each.name for each in fields(Tenant))
+_members_of: Final = attrgetter(*TENANT_MEMBERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,7 @@ class AdmittedTenant(Tenant):
     @classmethod
     def of(cls, tenant: Tenant, entitlements: Entitlements) -> "AdmittedTenant":
         """Return *tenant* with its current *entitlements*."""
-        values = {name: getattr(tenant, name) for name in TENANT_MEMBERS}
-        return cls(**values, entitlements=entitlements)
+        return cls(**dict(zip(TENANT_MEMBERS, _members_of(tenant), strict=True)), entitlements=entitlements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

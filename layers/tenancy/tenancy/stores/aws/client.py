@@ -4,7 +4,7 @@ The hot path uses it because an import of boto3 takes longer than all other impo
 other code uses boto3.
 """
 
-from datetime import UTC, datetime
+import time
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ import msgspec
 
 from tenancy.errors import AwsCallError, UnavailableError
 from tenancy.stores.aws.connection import Connection
-from tenancy.stores.aws.signature import AwsCredentials, sign_post
+from tenancy.stores.aws.signature import AwsCredentials, PostSigner
 
 SERVER_ERROR: Final = 500
 # Refusals that pass by themselves: "Common error types" of the services, and "RequestThrottled" of SQS.
@@ -36,6 +36,7 @@ class AwsClient:
         self._region = region
         self._host = url.netloc
         self._connection = Connection(url)
+        self._signers: dict[tuple[str, str], PostSigner] = {}
 
     def call(self, target: str, document: dict[str, Any], *, json_version: str = "1.0") -> dict[str, Any]:
         """Call *target* (`AmazonSQS.SendMessage`) and return its answer.
@@ -47,9 +48,9 @@ class AwsClient:
             UnavailableError: the service is unreachable, throttles its callers, or answered with a server error.
         """
         body = msgspec.json.encode(document)
-        headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
+        lines = self._signer(target, json_version).header_lines(body, at_seconds=time.time())
         try:
-            status, answer = self._post(body, headers)
+            status, answer = self._post(lines, body)
         except OSError as error:
             raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
         return self._parse(status, answer)
@@ -58,18 +59,24 @@ class AwsClient:
         """Close the connection. The next call opens a new one."""
         self._connection.close()
 
-    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        signed = self._signed(body, headers)
+    def _post(self, header_lines: str, body: bytes) -> tuple[int, bytes]:
         try:
-            return self._connection.post(signed, body)
+            return self._connection.post(header_lines, body)
         except ConnectionError:
-            return self._connection.post(signed, body)
+            return self._connection.post(header_lines, body)
 
-    def _signed(self, body: bytes, headers: dict[str, str]) -> dict[str, str]:
-        credentials, now = AwsCredentials.from_env(), datetime.now(UTC)
-        return sign_post(
-            headers, body, credentials, host=self._host, region=self._region, service=self._service, now=now
-        )
+    def _signer(self, target: str, json_version: str) -> PostSigner:
+        """Return the signer of the calls of *target*.
+
+        It keeps the credentials: Lambda sets them in the environment once, when the process starts.
+        """
+        signer = self._signers.get((target, json_version))
+        if signer is None:
+            headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
+            signer = self._signers[target, json_version] = PostSigner(
+                headers, AwsCredentials.from_env(), host=self._host, region=self._region, service=self._service
+            )
+        return signer
 
     def _parse(self, status: int, answer: bytes) -> dict[str, Any]:
         document: dict[str, Any] = msgspec.json.decode(answer) if answer.startswith(b"{") else {}

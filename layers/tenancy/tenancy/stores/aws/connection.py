@@ -31,8 +31,8 @@ class Connection:
         self._url = url
         self._socket: socket.socket | None = None
 
-    def post(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Send `POST /`, and return status and body of the answer.
+    def post(self, header_lines: str, body: bytes) -> tuple[int, bytes]:
+        """Send `POST /` with *header_lines*, each with its line end, and return status and body of the answer.
 
         After an error the connection is closed, so that no answer is taken for that of a later call.
 
@@ -40,8 +40,7 @@ class Connection:
             ConnectionError: the server has closed the connection, perhaps before the call.
             OSError: the server is unreachable or too slow, or the answer is no HTTP/1.1 or has no length.
         """
-        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-        head = f"POST / HTTP/1.1\r\n{''.join(lines)}content-length: {len(body)}\r\n\r\n"
+        head = f"POST / HTTP/1.1\r\n{header_lines}content-length: {len(body)}\r\n\r\n"
         is_kept = False
         try:
             opened = self._open()

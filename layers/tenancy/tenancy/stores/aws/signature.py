@@ -4,18 +4,22 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 sign as well, but the import of either takes as long as half of all other imports of the authorizer.
 """
 
-import hashlib
 import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final, Self
 
 from tenancy.errors import UnavailableError
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
+DATE_HEADER: Final = "X-Amz-Date"
+DAY_LENGTH: Final = len("20261124")
+PLACE: Final = "\0"  # of the time in a text. No header value contains this character.
+MOMENTS_KEPT: Final = 4
 KEYS_KEPT: Final = 16  # of the services that a function calls, today's and yesterday's
 
 
@@ -44,34 +48,42 @@ class AwsCredentials:
             raise UnavailableError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set.") from error
 
 
-def sign_post(
-    headers: Mapping[str, str],
-    body: bytes,
-    credentials: AwsCredentials,
-    *,
-    host: str,
-    region: str,
-    service: str,
-    now: datetime,
-) -> dict[str, str]:
-    """Return *headers* with those that sign them, *host* and *body*."""
-    moment = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    day = moment[:8]
-    signed = {**headers, "Host": host, "X-Amz-Date": moment}
-    if credentials.session_token:
-        signed["X-Amz-Security-Token"] = credentials.session_token
-    lines = sorted((name.lower(), value.strip()) for name, value in signed.items())
-    names = ";".join(name for name, _ in lines)
-    canonical_headers = "".join(f"{name}:{value}\n" for name, value in lines)
-    canonical = f"POST\n/\n\n{canonical_headers}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-    scope = f"{day}/{region}/{service}/aws4_request"
-    text = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = _signing_key(credentials.secret_access_key, day, region, service)
-    signature = hmac.digest(key, text.encode(), "sha256").hex()
-    signed["Authorization"] = (
-        f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
-    )
-    return signed
+class PostSigner:
+    """Signs posts with the same *headers*. All parts of the text that differ only by day and target are made once."""
+
+    def __init__(
+        self, headers: Mapping[str, str], credentials: AwsCredentials, *, host: str, region: str, service: str
+    ) -> None:
+        """Sign *headers*, *host*, the time and the body of each post."""
+        fixed = {**headers, "Host": host}
+        if credentials.session_token:
+            fixed["X-Amz-Security-Token"] = credentials.session_token
+        lines = sorted((name.lower(), value.strip()) for name, value in {**fixed, DATE_HEADER: PLACE}.items())
+        self._names = ";".join(name for name, _ in lines)
+        canonical_headers = "".join(f"{name}:{value}\n" for name, value in lines)
+        self._before_date, self._after_date = f"POST\n/\n\n{canonical_headers}\n{self._names}\n".rsplit(PLACE, 1)
+        self._fixed_lines = "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
+        self._credentials = credentials
+        self._place = region, service
+
+    def header_lines(self, body: bytes, *, at_seconds: float) -> str:
+        """Return the lines of all headers for *body* at that Unix time, each with its line end."""
+        region, service = self._place
+        moment = _moment_text(int(at_seconds))
+        canonical = f"{self._before_date}{moment}{self._after_date}{sha256(body).hexdigest()}"
+        scope = f"{moment[:DAY_LENGTH]}/{region}/{service}/aws4_request"
+        text = f"{ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
+        key = _signing_key(self._credentials.secret_access_key, moment[:DAY_LENGTH], region, service)
+        return (
+            f"{self._fixed_lines}{DATE_HEADER}: {moment}\r\n"
+            f"Authorization: {ALGORITHM} Credential={self._credentials.access_key_id}/{scope}, "
+            f"SignedHeaders={self._names}, Signature={hmac.digest(key, text.encode(), 'sha256').hex()}\r\n"
+        )
+
+
+@lru_cache(MOMENTS_KEPT)
+def _moment_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 @lru_cache(KEYS_KEPT)

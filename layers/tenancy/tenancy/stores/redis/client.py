@@ -9,6 +9,7 @@ each EVALSHA that finds no script is repeated as EVAL. NOSCRIPT means that the s
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha1
 from pathlib import Path
 from threading import Thread
@@ -26,6 +27,7 @@ from tenancy.rules.durations import (
 from tenancy.stores.redis.connection import RedisAddress, RedisConnection, ReplyError, encode_arguments, encode_parts
 
 NO_SCRIPT: Final = "NOSCRIPT"
+KEPT_KEYS: Final = 1_000  # sets of keys
 
 type Call = tuple[Sequence[str], Sequence[str | int]]
 
@@ -62,8 +64,11 @@ class Script:
         """Return the command that runs the script with the keys and values of *call*, and then *constants*."""
         keys, values = call
         named, script = self._by_digest if by_digest else self._by_text
-        count, arguments = encode_arguments([len(keys), *keys, *values])
-        return encode_parts(named + count + constants.count, script + arguments + constants.encoded)
+        key_count, encoded_keys = _encode_keys(tuple(keys))
+        count, arguments = encode_arguments(values)
+        return encode_parts(
+            named + key_count + count + constants.count, script + encoded_keys + arguments + constants.encoded
+        )
 
 
 class Redis:
@@ -204,6 +209,12 @@ class _Opening(Thread):
         if self.connection is None:
             raise self._error
         return self.connection
+
+
+@lru_cache(KEPT_KEYS)
+def _encode_keys(keys: tuple[str, ...]) -> tuple[int, bytes]:
+    """Encode *keys* and their number. Most calls are for an organization that has sent a request before."""
+    return encode_arguments([len(keys), *keys])
 
 
 def _is_forgotten(reply: object) -> bool:

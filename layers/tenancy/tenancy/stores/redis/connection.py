@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from select import POLLIN, poll
+from select import POLLIN, POLLOUT, poll
 from time import monotonic
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -23,6 +23,7 @@ DEFAULT_PORT: Final = 6379
 ROOTS: Final = "ssl_ca_certs"
 RECEIVE_BYTES: Final = 65_536
 NO_CODE: Final = "ERR"
+WAITS: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 INCOMPLETE: Final = object()  # the reply has not come as a whole
 
 
@@ -78,7 +79,8 @@ class RedisConnection:
     """An open connection. It is of no use after a call that failed, because the rest of its replies may still come."""
 
     def __init__(self, opened: socket.socket) -> None:
-        """Speak over *opened*."""
+        """Speak over *opened*, which no longer waits by itself."""
+        opened.settimeout(0)
         self._socket = opened
         self._reader = Reader(replyError=ReplyError, encoding="utf-8", notEnoughData=INCOMPLETE)
         self._poll = poll()
@@ -147,17 +149,36 @@ class RedisConnection:
     def _send(self, commands: bytes, deadline: float) -> None:
         left = memoryview(commands)
         while left:
-            self._socket.settimeout(_seconds_until(deadline))
-            left = left[self._socket.send(left) :]
+            try:
+                left = left[self._socket.send(left) :]
+            except WAITS as wait:  # rare: the buffer of the socket takes more than most commands
+                self._wait(wait, POLLOUT, deadline)
 
     def _receive(self, deadline: float) -> Any:  # noqa: ANN401 - a script's result
-        while (reply := self._reader.gets()) is INCOMPLETE:
-            self._socket.settimeout(_seconds_until(deadline))
-            received = self._socket.recv(RECEIVE_BYTES)
+        reply = self._reader.gets()
+        if reply is INCOMPLETE:
+            self._poll.poll(_milliseconds_until(deadline))
+        while reply is INCOMPLETE:
+            try:
+                received = self._socket.recv(RECEIVE_BYTES)
+            except WAITS as wait:  # the time has passed, or TLS has no text yet
+                self._wait(wait, POLLIN, deadline)
+                continue
             if not received:
                 raise ConnectionResetError("The server closed the connection.")
             self._reader.feed(received)
+            reply = self._reader.gets()
         return reply
+
+    def _wait(self, wait: OSError, direction: int, deadline: float) -> None:
+        """Wait in *direction*, or in the one that TLS needs, until the socket is ready or the deadline has passed."""
+        if isinstance(wait, ssl.SSLWantReadError):
+            direction = POLLIN
+        elif isinstance(wait, ssl.SSLWantWriteError):
+            direction = POLLOUT
+        ready = poll()
+        ready.register(self._socket, direction)
+        ready.poll(_milliseconds_until(deadline))
 
 
 def encode_command(arguments: Iterable[str | int]) -> bytes:
@@ -172,8 +193,15 @@ def encode_parts(count: int, arguments: bytes) -> bytes:
 
 def encode_arguments(arguments: Iterable[str | int]) -> tuple[int, bytes]:
     """Return the number of *arguments*, and their bytes."""
-    texts = [str(each).encode() for each in arguments]
-    return len(texts), b"".join([b"$%d\r\n%b\r\n" % (len(text), text) for text in texts])
+    texts = list(map(str, arguments))
+    encoded = "".join([f"${len(text)}\r\n{text}\r\n" for text in texts])
+    if encoded.isascii():  # then each character is a byte
+        return len(texts), encoded.encode()
+    return len(texts), b"".join([b"$%d\r\n%b\r\n" % (len(text), text) for text in map(str.encode, texts)])
+
+
+def _milliseconds_until(deadline: float) -> float:
+    return 1_000 * _seconds_until(deadline)
 
 
 def _seconds_until(deadline: float) -> float:

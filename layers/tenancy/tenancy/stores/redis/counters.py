@@ -4,7 +4,7 @@ Every key of an organization carries its id as a hash tag, so that one script re
 Counters are hints. A missing key means "unknown". The value is then read from PostgreSQL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -40,9 +40,15 @@ KEPT_KEYS: Final = 1_000  # sets of keys, each of an organization; those of furt
 MONTH_LENGTH: Final = len("2026-11")
 DAY_LENGTH: Final = len("2026-11-24")
 HOUR_LENGTH: Final = len("2026-11-24T12")
+KEPT_ENTITLEMENTS: Final = 1_000  # of organizations with equal tier and overrides together
+UNKNOWN: Final = "unknown"
 NO_LIMIT: Final = 0  # the script reads only the first limit of the platform
 NO_LIMIT_TEXT: Final = ""
 PLATFORM_LIMITS: Final = Constants([PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 7])
+# The members by their texts. A look-up takes a tenth of a call of the class.
+VERDICTS: Final[Mapping[str, AdmissionVerdict]] = {each.value: each for each in AdmissionVerdict}
+STATUSES: Final[Mapping[str, OrganizationStatus]] = {each.value: each for each in OrganizationStatus}
+METRICS: Final[Mapping[str, Metric]] = {each.value: each for each in Metric}
 _overrides_decoder: Final = msgspec.json.Decoder(dict[str, OverrideValue])
 
 type Values = list[str | int]
@@ -220,6 +226,7 @@ def _encode_overrides(overrides: Overrides) -> str:
     return msgspec.json.encode(known).decode() if known else ""
 
 
+@lru_cache(maxsize=KEPT_ENTITLEMENTS)
 def _entitlements(tier: str, overrides: str) -> Entitlements | None:
     """Return the entitlements of a tenant, or None for the platform."""
     if tier == PLATFORM_TIER:
@@ -228,20 +235,19 @@ def _entitlements(tier: str, overrides: str) -> Entitlements | None:
 
 
 def _admission(result: Sequence[Any], now: datetime) -> Admission | UnknownStanding:
-    match result:
-        case ["unknown"]:
+    if len(result) == 1:
+        if result[0] == UNKNOWN:
             return UnknownStanding()
-        case ["unauthenticated"]:
-            return Admission(verdict=AdmissionVerdict.UNAUTHENTICATED, rate=None)
+        return Admission(verdict=VERDICTS[result[0]], rate=None)
     verdict, tier, status, limit, requests, ends_at, accepted, held, metric, used, overrides = result
     window = RateWindow(requests=int(requests), ends_at=datetime.fromtimestamp(int(ends_at) / 1000, UTC))
     return Admission(
-        verdict=AdmissionVerdict(verdict),
+        verdict=VERDICTS[verdict],
         rate=rate_state(window, limit=int(limit), now=now),
         entitlements=_entitlements(tier, overrides),
-        status=OrganizationStatus(status) if status else None,
+        status=STATUSES[status] if status else None,
         accepted=int(accepted),
         held=int(held),
-        metric=Metric(metric or Metric.EVENTS),
+        metric=METRICS[metric or Metric.EVENTS],
         used=int(used),
     )

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
+import msgspec
 from msgspec import structs
 
 from tenancy.errors import (
@@ -58,8 +59,7 @@ class Receipt:
 type Parse = Callable[[Tenant], ParsedBatch]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestRequest:
+class IngestRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request with events: the organizations that it mentions, and the parser of its events.
 
     *all_or_nothing* is set for Segment SDKs: they drop a batch that is answered with 402, and send it again on 429.
@@ -79,8 +79,7 @@ class IngestRequest:
         return self.all_or_nothing or self.is_whole
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestHooks:
+class IngestHooks(msgspec.Struct, frozen=True, kw_only=True):
     """Calls back to the handler.
 
     *audited* returns a context manager for the work that is done for a caller. It sees the refusals of that caller.
@@ -256,7 +255,8 @@ def enqueue_events(
     held = [structs.replace(row, reason=HELD_FOR_QUOTA) for row in over_quota] + [*parsed.clock_held]
     try:
         queue.send_frames(tenant.organization_id, "events", encode_frames(accepted))
-        queue.send_frames(tenant.organization_id, "held_events", encode_frames(held))
+        if held:
+            queue.send_frames(tenant.organization_id, "held_events", encode_frames(held))
     except UnavailableError:
         give_back()
         raise

@@ -31,10 +31,13 @@ def insert_tombstone(client: Client, organization_id: UUID, *, closed_at: dateti
 
 
 def list_tombstones(client: Client, organization_ids: Iterable[str]) -> set[str]:
-    """Return those of *organization_ids* (UUIDs as text) that have a tombstone."""
+    """Return those of *organization_ids* (UUIDs as text) that have a tombstone.
+
+    Each batch of load waits for the answer. The driver's types would take a third of the time.
+    """
     parameters = {"organizations": sorted(set(organization_ids))}
-    rows = client.query(LIST_TOMBSTONES, parameters=parameters, settings=READ_SETTINGS).result_rows
-    return {str(found) for (found,) in rows}
+    answer = client.raw_query(LIST_TOMBSTONES, parameters=parameters, settings=READ_SETTINGS, fmt="TSV")
+    return set(answer.decode().split())
 
 
 def list_all_tombstones(client: Client) -> set[UUID]:
