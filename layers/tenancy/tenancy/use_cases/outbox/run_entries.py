@@ -17,7 +17,7 @@ from tenancy.rules.mails import TEMPLATES, describe_larger_tier, describe_quota_
 from tenancy.rules.usage_plans import UsagePlan
 from tenancy.stores.aws.event_bus import EventBus
 from tenancy.stores.aws.executions import Executions
-from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.export_links import ExportLinks
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.mail import Mailer, MailRefusedError
 from tenancy.stores.postgres.client import Database
@@ -83,7 +83,7 @@ class OutboxTargets:
     mailer: Mailer | None = None
     event_bus: EventBus | None = None
     executions: Executions | None = None
-    exports: Exports | None = None
+    export_links: ExportLinks | None = None
     upgrade_url: str | None = None
     api_url: str | None = None
 
@@ -244,7 +244,7 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
         case OutboxKind.EXPORT_MAIL:
             names = payload["names"]
             links = [
-                _require_target(targets.exports).link(organization_id, name, valid_for=EXPORT_LINK_LIFETIME)
+                _require_target(targets.export_links).link(organization_id, name, valid_for=EXPORT_LINK_LIFETIME)
                 for name in names
             ]
             _require_target(targets.mailer).send(
