@@ -33,7 +33,7 @@ from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.aws.event_bus import EventBus
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.stores.aws.executions import Executions
-from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.export_links import ExportLinks
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.aws.mail import Mailer
 from tenancy.stores.clickhouse.client import Client, connect
@@ -216,8 +216,8 @@ def targets(aws: AwsAccount, counters: Redis, moto_url: str) -> OutboxTargets:
         gateway_keys=GatewayKeys(REGION, PLANS_PATH),
         mailer=Mailer(REGION, SENDER),
         event_bus=EventBus(AwsClient("events", REGION, moto_url), STACK_NAME),
-        executions=Executions(REGION, aws.state_machine_arn),
-        exports=Exports(REGION, EXPORTS_BUCKET, path_style=True),
+        executions=Executions(AwsClient("states", REGION, moto_url), aws.state_machine_arn),
+        export_links=ExportLinks(REGION, EXPORTS_BUCKET, moto_url),
         api_url=API_URL,
     )
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from tenancy.errors import ConflictError, ErasedError, TransitionNotAllowedError
 from tenancy.gateway.answers import answers
-from tenancy.gateway.documents.held_events import ReleasedAnswer
-from tenancy.gateway.documents.usage import HeldAnswer
+from tenancy.gateway.documents.held_events import HeldAnswer, ReleasedAnswer
 from tenancy.gateway.parameters import Id
 from tenancy.gateway.resolver import api, operator_of, request_of
 from tenancy.gateway.rights import for_operators

@@ -27,7 +27,7 @@ from tenancy.wiring import Wiring
 
 settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "EXPORTS_BUCKET", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
-db, exports = wiring.database, wiring.exports
+db, links = wiring.database, wiring.export_links
 app = api()
 
 
@@ -51,7 +51,7 @@ def list_exports(
 ) -> dict[str, Any]:
     """List the organization's exports, newest first."""
     tenant, now = tenant_of(app), datetime.now(UTC)
-    page = list_export_page(db, exports, tenant, now=now, cursor=cursor, limit=limit)
+    page = list_export_page(db, links, tenant, now=now, cursor=cursor, limit=limit)
     return page_document(page, partial(export_document, now=now))
 
 
@@ -66,7 +66,7 @@ def show_export(
 ) -> dict[str, Any]:
     """Show an export and one page of its files with new links."""
     tenant, now = tenant_of(app), datetime.now(UTC)
-    return export_document(read_export(db, exports, tenant, export_id, now=now, cursor=cursor, limit=limit), now=now)
+    return export_document(read_export(db, links, tenant, export_id, now=now, cursor=cursor, limit=limit), now=now)
 
 
 @app.post("/erasures")

@@ -36,7 +36,7 @@ targets = OutboxTargets(
     mailer=wiring.mailer,
     event_bus=wiring.event_bus,
     executions=wiring.executions,
-    exports=wiring.exports,
+    export_links=wiring.export_links,
     upgrade_url=settings.upgrade_url,
     api_url=wiring.api_url,
 )

@@ -22,8 +22,22 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules} | set(sys.m
 """
 TEST_PACKAGES = {"moto", "pytest", "ministack", "chdb", "redis"}
 CHECKS_PASSWORDS = {"identity", "provision"}
+CHECKS_ADDRESSES = {"identity", "members", "provision"}
 BOTO3 = {"boto3", "botocore.config", "botocore.session"}
-WITHOUT_BOTO3 = {"audit", "held_events", "keys", "members", "migrate", "record", "roll_up", "token_keys", "usage"}
+WITHOUT_BOTO3 = {
+    "audit",
+    "delete",
+    "held_events",
+    "identity",
+    "keys",
+    "members",
+    "migrate",
+    "privacy",
+    "record",
+    "roll_up",
+    "token_keys",
+    "usage",
+}
 UNUSED = {
     "authorizer": {
         "boto3",
@@ -71,6 +85,8 @@ def test_function_imports_no_unused_driver(function: str) -> None:
     imported = set(json.loads(printed))
     assert imported.isdisjoint(UNUSED.get(function, set()) | TEST_PACKAGES)
     assert function in CHECKS_PASSWORDS or "zxcvbn_rs_py" not in imported  # it loads dictionaries
+    assert function in CHECKS_ADDRESSES or "email_validator" not in imported  # it compiles patterns of all scripts
+    assert function == "provision" or "tenancy.rules.reserved_subdomains" not in imported
     assert function not in WITHOUT_BOTO3 or imported.isdisjoint(BOTO3)
     if function in UNUSED:
         assert "aws_lambda_powertools.event_handler" not in imported

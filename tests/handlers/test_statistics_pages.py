@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tenancy.gateway.documents.usage import parse_period
+from tenancy.gateway.periods import parse_period
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS
 from tenancy.rules.statistics import DIMENSIONS, StatisticsOrder, StatisticsPosition, StatisticsQuery
 from tenancy.rules.tenant import Tenant

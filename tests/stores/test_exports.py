@@ -1,11 +1,7 @@
-"""Exported files in S3: their keys, their versions and their links."""
+"""Exported files in S3: their keys and their versions."""
 
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import boto3
@@ -70,29 +66,3 @@ def test_error_of_s3_is_unavailable(call: Callable[[Exports], object]) -> None:
 
     with pytest.raises(UnavailableError):
         call(exports)
-
-
-def test_link_reads_the_file_for_a_limited_time() -> None:
-    EXPORTS.put(ACME, "a", b"1")
-
-    link = EXPORTS.link(ACME, "a", valid_for=timedelta(hours=12))
-
-    assert "X-Amz-Expires=43200" in link
-    with urllib.request.urlopen(link) as answer:
-        assert answer.read() == b"1"
-
-
-def test_link_to_a_missing_file_fails() -> None:
-    link = EXPORTS.link(ACME, "b", valid_for=timedelta(hours=1))
-
-    with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(link)
-
-
-@pytest.mark.parametrize("region", ["eu-south-1", "eu-central-1"])
-def test_link_names_the_regional_host_of_the_bucket(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL")
-
-    link = urlsplit(Exports(region, "acme-exports").link(ACME, "a", valid_for=timedelta(hours=1)))
-
-    assert (link.hostname, link.path) == (f"acme-exports.s3.{region}.amazonaws.com", f"/{ACME}/a")

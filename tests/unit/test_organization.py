@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tenancy.rules.organization import (
     RESERVED_SUBDOMAINS,
     gateway_key_value,
-    is_reserved,
     is_subdomain,
     subdomain_digest,
     subdomain_skeleton,
 )
+from tenancy.rules.reserved_subdomains import is_reserved
 from tenancy.rules.well_known_hosts import WELL_KNOWN
 from tests.members import for_each
 

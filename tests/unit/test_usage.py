@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tenancy.errors import InvalidError
 from tenancy.gateway.documents.statistics import statistics_document
-from tenancy.gateway.documents.usage import parse_period, usage_document
+from tenancy.gateway.documents.usage import usage_document
+from tenancy.gateway.periods import parse_period
 from tenancy.rules.cursors import Page
 from tenancy.rules.durations import SETTLING_TIME
 from tenancy.rules.quotas import Allowance, Metric

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tenancy.stores.aws import executions, gateway_keys
+from tenancy.stores.aws import gateway_keys
 from tenancy.stores.aws.boto import BOTO_CONFIG
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
@@ -32,7 +32,7 @@ TIMEOUTS = (
     "postgres.client.POSTGRES_CONNECT_TIMEOUT_SECONDS",
     "clickhouse.client.CLICKHOUSE_CONNECT_TIMEOUT_SECONDS",
 )
-BOTO_CLIENTS = (executions._client, gateway_keys._api_gateway, gateway_keys._parameters)
+BOTO_CLIENTS = (gateway_keys._api_gateway, gateway_keys._parameters)
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +60,7 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 def long_boto_timeouts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Use boto clients with long time-outs, for tests whose threads all call AWS at once."""
     config = replace(BOTO_CONFIG, connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS)
-    for module in (executions, gateway_keys):
-        monkeypatch.setattr(module, "BOTO_CONFIG", config)
+    monkeypatch.setattr(gateway_keys, "BOTO_CONFIG", config)
     for client in BOTO_CLIENTS:
         client.cache_clear()
     yield

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from tenancy.rules.exports import Export
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
+from tenancy.stores.aws.export_links import ExportLinks
 from tenancy.stores.aws.exports import Exports
 from tenancy.stores.postgres.sessions import insert_session
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -140,7 +142,8 @@ def export(
     databases: Databases, provisioned: Provisioned, export_id: UUID, now: datetime
 ) -> tuple[Export, dict[str, str]]:
     """Return an export and the links to its files by name."""
-    page = read_export(databases.functions, EXPORTS, tenant_of(provisioned), export_id, now=now, cursor=None, limit=100)
+    links = ExportLinks(REGION, EXPORTS_BUCKET, os.environ["AWS_ENDPOINT_URL"])
+    page = read_export(databases.functions, links, tenant_of(provisioned), export_id, now=now, cursor=None, limit=100)
     return page.export, {file.name: link for file, link in page.files.items()}
 
 

@@ -1,6 +1,5 @@
 """Deletion marks an organization at once and can be undone. Each deletion has one execution."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -15,6 +14,7 @@ from tenancy.rules.organization_change import OrganizationChange
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tenant import CallerKind, Tenant
 from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.gateway_keys import GatewayKeys
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.organizations import lock_organization
@@ -236,7 +236,7 @@ def test_sweep_starts_the_execution_that_failed_to_start(
     nowhere: str,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("tenancy.stores.aws.executions._client", client_at(nowhere))
+        patch.setattr(platform.targets.executions, "_aws", AwsClient("states", REGION, f"http://{nowhere}"))
         platform.delete(acme.organization.id)
 
     assert executions_of(aws.state_machine_arn) == []
@@ -244,16 +244,6 @@ def test_sweep_starts_the_execution_that_failed_to_start(
 
     sweep(databases.platform, platform.redis, platform.targets, now=NOW + timedelta(minutes=1))
     assert len(executions_of(aws.state_machine_arn)) == 1
-
-
-def client_at(address: str) -> Callable[[str], object]:
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-
-    config = Config(retries={"total_max_attempts": 1})
-    return lambda region: boto3.client(
-        "stepfunctions", region_name=region, endpoint_url=f"http://{address}", config=config
-    )
 
 
 def delete_restore_or_change(platform: Platform, provisioned: Provisioned, number: int) -> None:

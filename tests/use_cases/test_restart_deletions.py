@@ -5,9 +5,9 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError
 
+from tenancy.errors import AwsCallError
+from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.executions import Executions, Progress
 from tenancy.use_cases.deletion.erase import count_again
 from tenancy.use_cases.deletion.restart_deletions import RestartedDeletions, restart_deletions
@@ -22,7 +22,7 @@ BEFORE_RESTART, AFTER_RESTART = PURGE + timedelta(minutes=9), PURGE + timedelta(
 
 @pytest.fixture
 def executions(aws: AwsAccount) -> Executions:
-    return Executions(REGION, aws.state_machine_arn)
+    return Executions(AwsClient("states", REGION, aws.endpoint_url), aws.state_machine_arn)
 
 
 def delete_outbox(databases: Databases) -> None:
@@ -163,15 +163,15 @@ def test_unreadable_execution_does_not_block_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     acme, globex = (each.organization.id for each in both_lost)
-    call = vars(BaseClient)["_make_api_call"]
+    call = vars(AwsClient)["call"]
 
-    def refused(client: BaseClient, operation: str, values: dict[str, Any]) -> object:
+    def refused(client: AwsClient, target: str, values: dict[str, Any]) -> object:
         if str(acme) in values.get("executionArn", ""):
-            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "…"}}, operation)
-        return call(client, operation, values)
+            raise AwsCallError("AccessDeniedException", "…")
+        return call(client, target, values)
 
     with monkeypatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", refused)
+        patch.setattr(AwsClient, "call", refused)
         done = restart_deletions(databases.platform, executions, now=PURGE + timedelta(hours=2))
 
     assert done == RestartedDeletions(restarted=1, overdue=2, unchecked=1)

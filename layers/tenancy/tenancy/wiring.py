@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.event_bus import EventBus
     from tenancy.stores.aws.event_queue import EventQueue
     from tenancy.stores.aws.executions import Executions
+    from tenancy.stores.aws.export_links import ExportLinks
     from tenancy.stores.aws.exports import Exports
     from tenancy.stores.aws.gateway_keys import GatewayKeys
     from tenancy.stores.aws.mail import Mailer
@@ -219,11 +220,18 @@ class Wiring:
         return Exports(self.settings.region, self.settings.exports_bucket, path_style=path_style)
 
     @cached_property
+    def export_links(self) -> "ExportLinks":
+        """The links to exported files."""
+        from tenancy.stores.aws.export_links import ExportLinks
+
+        return ExportLinks(self.settings.region, self.settings.exports_bucket, self.settings.aws_endpoint_url)
+
+    @cached_property
     def executions(self) -> "Executions":
         """The executions of the state machine that deletes organizations."""
         from tenancy.stores.aws.executions import Executions
 
-        return Executions(self.settings.region, self.settings.state_machine_arn)
+        return Executions(self._aws("states"), self.settings.state_machine_arn)
 
     @cached_property
     def mailer(self) -> "Mailer":

@@ -13,6 +13,7 @@ from typing import Final
 from scripts.bench import ROOT
 from scripts.bench.figure import Effort, Figure, Goal, alternate, at_most
 from scripts.bench.functions import variables_of
+from scripts.bench.import_packages import describe_packages
 from scripts.stack import deployment
 from scripts.stack.settings import StackSettings
 
@@ -71,6 +72,7 @@ def measure(effort: Effort) -> Figure:
         notes=[
             _memory_note({folder.name: each for folder, each in zip(folders, imports, strict=True)}, boto3),
             _size_note(folders, [layer.parent for layer in layers]),
+            *(_packages_note(folder.name, each) for folder, each in zip(folders, imports, strict=True)),
         ],
     )
 
@@ -79,16 +81,23 @@ class _Import:
     """The import of a module, with the paths of Lambda alone."""
 
     def __init__(self, module: str, path: Sequence[Path], variables: Mapping[str, str]) -> None:
-        self._command = [sys.executable, "-I", "-S", "-B", "-c", PROGRAM, module, *map(str, path)]
+        self._arguments = ["-c", PROGRAM, module, *map(str, path)]
         self._variables = dict(variables)
         self.peak_mib = 0.0
 
     def measure(self) -> float:
         """Return the milliseconds of processor time, and keep the peak of the memory."""
-        done = subprocess.run(self._command, env=self._variables, check=True, capture_output=True, text=True)
-        seconds, peak = map(float, done.stdout.split())
+        seconds, peak = map(float, self._run().stdout.split())
         self.peak_mib = peak / (KIB_PER_MIB if sys.platform == "linux" else KIB_PER_MIB**2)  # macOS counts bytes
         return seconds * 1_000
+
+    def describe_packages(self) -> str:
+        """Return the largest packages of one more import, with their shares of its time."""
+        return describe_packages(self._run("-X", "importtime").stderr)
+
+    def _run(self, *options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", "-S", "-B", *options, *self._arguments]
+        return subprocess.run(command, env=self._variables, check=True, capture_output=True, text=True)
 
 
 def _goal(function: str) -> Goal:
@@ -98,6 +107,10 @@ def _goal(function: str) -> Goal:
 def _memory_note(imports: Mapping[str, _Import], boto3: _Import) -> str:
     listed = ", ".join(f"{name} {each.peak_mib:.0f}" for name, each in imports.items())
     return f"Peak of the memory of the interpreter after the import, in MiB: {listed}; boto3 {boto3.peak_mib:.0f}."
+
+
+def _packages_note(function: str, imported: _Import) -> str:
+    return f"Largest packages of {function}, by `python -X importtime`: {imported.describe_packages()}."
 
 
 def _size_note(functions: Sequence[Path], layers: Sequence[Path]) -> str:

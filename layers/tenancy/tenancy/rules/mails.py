@@ -21,6 +21,10 @@ QUOTA_EFFECTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+class MailRefusedError(Exception):
+    """SES rejected a mail, and would reject it again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """A message in plain text.

@@ -4,7 +4,8 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from tenancy.rules.body_members import Address, Name
+from tenancy.rules.address_member import Address
+from tenancy.rules.body_members import Name
 from tenancy.rules.organization import SUBDOMAIN_MAX_CHARACTERS, is_subdomain
 from tenancy.rules.people.passwords import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, parse_password
 from tenancy.rules.tiers import Tier

@@ -11,7 +11,6 @@ from uuid import UUID
 from tenancy.rules.entitlements import Entitlements, Overrides
 from tenancy.rules.tiers import Tier
 from tenancy.rules.usage_plans import UsagePlan
-from tenancy.rules.well_known_hosts import WELL_KNOWN, compile_numbered
 
 GENERATION_CHARACTERS: Final = 16
 SUBDOMAIN_MAX_CHARACTERS: Final = 63  # of a DNS label
@@ -32,8 +31,6 @@ RESERVED_SUBDOMAINS: Final = frozenset({
 # Characters and pairs that look alike in the address bar of a browser.
 CONFUSABLE_CHARACTERS: Final = str.maketrans("01i", "oll")
 CONFUSABLE_PAIRS: Final = (("rn", "m"), ("vv", "w"))
-# The subdomain of an erased organization is its own id. This matches the skeleton of a UUID.
-ANONYMIZED_SUBDOMAIN: Final = re.compile(r"[ol2-9a-f]{8}(?:-[ol2-9a-f]{4}){3}-[ol2-9a-f]{12}")
 
 
 class OrganizationStatus(StrEnum):
@@ -117,28 +114,6 @@ def subdomain_skeleton(subdomain: str) -> str:
     for pair, single in CONFUSABLE_PAIRS:
         looks = looks.replace(pair, single)
     return looks
-
-
-# Without hyphens.
-RESERVED_SKELETONS: Final = frozenset(
-    subdomain_skeleton(name).replace("-", "") for name in RESERVED_SUBDOMAINS | WELL_KNOWN
-)
-NUMBERED_SKELETONS: Final = compile_numbered(RESERVED_SKELETONS)
-
-
-def is_reserved(subdomain: str) -> bool:
-    """Whether no new organization may have *subdomain*.
-
-    Reserved are the platform's own names, hosts that are known below any domain (`mta-sts`), both with any number
-    (`api2`, `ns5`), names that look like one of these (`adm1n`, `log-in`), and the ids of remnants. An organization
-    that has a subdomain keeps it.
-    """
-    looks = subdomain_skeleton(subdomain)
-    bare = looks.replace("-", "")
-    if bare in RESERVED_SKELETONS or ANONYMIZED_SUBDOMAIN.fullmatch(looks) is not None:
-        return True
-    numbered = NUMBERED_SKELETONS.fullmatch(bare)
-    return numbered is not None and any(map(str.isdigit, subdomain.replace("-", "")[-len(numbered[1]) :]))
 
 
 def subdomain_digest(subdomain: str) -> bytes:

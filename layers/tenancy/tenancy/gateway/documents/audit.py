@@ -14,10 +14,10 @@ from pydantic import Field
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.answer_types import Seal, Time, Uuid
-from tenancy.gateway.documents.usage import parse_period
 from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import fit_page, page_document
 from tenancy.gateway.parameters import Cursor, Day, Matching, WholeNumber
+from tenancy.gateway.periods import parse_period
 from tenancy.gateway.times import format_time
 from tenancy.rules.audit_chain import AuditEntry, ChainLink, Checkpoint
 from tenancy.rules.audit_record import AuditOutcome

@@ -9,10 +9,10 @@ from pydantic_core import PydanticCustomError
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.answer_size import MAX_EVENTS_BYTES
 from tenancy.gateway.answer_types import Money, Time, Uuid
-from tenancy.gateway.documents.usage import FIRST_DAY, LAST_DAY
 from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import fit_page, pagination_document
 from tenancy.gateway.parameters import AppId, Cursor, Day, WholeNumber
+from tenancy.gateway.periods import FIRST_DAY, LAST_DAY
 from tenancy.gateway.times import format_time
 from tenancy.rules.cursors import MAX_PAGE, Page
 from tenancy.rules.events.fields import TYPE_MAX_CHARACTERS

@@ -8,3 +8,10 @@ class ReleasedAnswer(TypedDict):
 
     released: int
     waiting: int
+
+
+class HeldAnswer(TypedDict):
+    """The held events by reason."""
+
+    count: int
+    reasons: dict[str, int]

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from tenancy.errors import UnauthenticatedError
 from tenancy.gateway.documents.sessions import Password
 from tenancy.gateway.http import Request
-from tenancy.rules.body_members import Address, Name, OrganizationText
+from tenancy.rules.address_member import Address
+from tenancy.rules.body_members import Name, OrganizationText
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
 from tenancy.rules.people.opaque_tokens import OPAQUE_TOKEN_CHARACTERS, OpaqueToken, TokenType, find_token
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword

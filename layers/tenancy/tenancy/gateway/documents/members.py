@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.publications import report_publication
 from tenancy.gateway.times import format_time
-from tenancy.rules.body_members import Address
+from tenancy.rules.address_member import Address
 from tenancy.rules.partial_change import PartialChange
 from tenancy.rules.people.member import PRESENT, MembershipChange, MemberStatus, Role, StoredMember
 from tenancy.use_cases.people.change_member import ChangedMembership

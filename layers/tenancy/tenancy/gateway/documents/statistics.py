@@ -10,10 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.answer_types import Date, Money, PaginationAnswer, Uuid
-from tenancy.gateway.documents.usage import parse_period
 from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import AppId, Cursor, Day, WholeNumber
+from tenancy.gateway.periods import parse_period
 from tenancy.rules.cursors import Page
 from tenancy.rules.statistics import (
     DIMENSIONS,

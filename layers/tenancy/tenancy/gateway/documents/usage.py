@@ -1,4 +1,4 @@
-"""Documents of usage, and the period of its query."""
+"""Documents of usage."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypedDict
@@ -6,39 +6,20 @@ from uuid import UUID
 
 from pydantic import Field
 
-from tenancy.errors import FieldError, InvalidError
 from tenancy.gateway.answer_types import Date, PaginationAnswer, Uuid
+from tenancy.gateway.documents.held_events import HeldAnswer
 from tenancy.gateway.documents.metering import AllowanceAnswer
 from tenancy.gateway.late_checks import LateCheck, QueryMembers
 from tenancy.gateway.pages import pagination_document
 from tenancy.gateway.parameters import Cursor, Day, WholeNumber
+from tenancy.gateway.periods import parse_period
 from tenancy.rules.cursors import Page, PagedList
 from tenancy.rules.quotas import Metric
 from tenancy.rules.tiers import Tier
-from tenancy.rules.usage import DailyUsage, Period, month_of
+from tenancy.rules.usage import DailyUsage, Period
 from tenancy.use_cases.usage.read_usage import UsageReport
 
-FIRST_DAY: Final = date(2000, 1, 1)
-LAST_DAY: Final = date(2100, 1, 1)  # ClickHouse's Date ends in 2149
 MAX_DAYS: Final = 1_000  # of a page of usage: the default and the maximum
-
-
-def parse_period(start: date | None, end: date | None, *, today: date) -> Period:
-    """Return the days from *start* to before *end*, by default the month of *today*.
-
-    Raises:
-        InvalidError: the period ends before it starts, or lies outside `FIRST_DAY` and `LAST_DAY`.
-    """
-    month = month_of(today)
-    period = Period(start=start or month.start, end=end or month.end)
-    if not FIRST_DAY <= period.start <= period.end <= LAST_DAY:
-        message = (
-            f"The period from {period.start} to {period.end} is not valid. `from` must be on or before `to`. "
-            f"Both must be between {FIRST_DAY} and {LAST_DAY}. A missing day is taken from the current month."
-        )
-        location = "query/to" if period.end < period.start else "query/from"
-        raise InvalidError(message, errors=[FieldError(location=location, code="out_of_range", message=message)])
-    return period
 
 
 class UsageMembers(QueryMembers):
@@ -78,13 +59,6 @@ class PeriodAnswer(TypedDict):
 
     start: Date
     end: Date
-
-
-class HeldAnswer(TypedDict):
-    """The held events by reason."""
-
-    count: int
-    reasons: dict[str, int]
 
 
 class DayAnswer(TypedDict):

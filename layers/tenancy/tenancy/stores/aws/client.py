@@ -1,7 +1,7 @@
 """A small AWS client: the JSON protocol over one kept connection.
 
-The hot path uses it because an import of boto3 takes longer than all other imports of ingest (docs/performance.md). All
-other code uses boto3.
+An import of boto3 takes longer than all other imports of ingest (docs/performance.md). boto3 is used for S3, SES, API
+Gateway and the Parameter Store.
 """
 
 import time

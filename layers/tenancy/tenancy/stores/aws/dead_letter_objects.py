@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.stores.aws.boto import DEAD_LETTERS_CONFIG
+from tenancy.stores.aws.object_keys import object_key
 from tenancy.stores.aws.objects import Objects
 
 MISSING: Final = frozenset({"NoSuchKey", "404"})
@@ -48,7 +49,7 @@ class DeadLetterObjects(Objects):
         Raises:
             UnavailableError: S3 rejected the call or is unreachable.
         """
-        wanted = {self._key(organization_id, str(letter_id)): letter_id for letter_id in letter_ids}
+        wanted = {object_key(organization_id, str(letter_id)): letter_id for letter_id in letter_ids}
         if not wanted:
             return frozenset()
         first, last = min(wanted), max(wanted)
@@ -82,7 +83,7 @@ class DeadLetterObjects(Objects):
         Raises:
             UnavailableError: S3 rejected the call or is unreachable. Some bodies may be deleted.
         """
-        by_key = {self._key(letter[0], str(letter[1])): letter for letter in letters}
+        by_key = {object_key(letter[0], str(letter[1])): letter for letter in letters}
         try:
             kept = self._delete([{"Key": key} for key in by_key])
         except (BotoCoreError, ClientError) as error:
@@ -90,7 +91,7 @@ class DeadLetterObjects(Objects):
         return frozenset(by_key[key] for key in kept)
 
     def _find_body(self, organization_id: UUID, letter_id: UUID) -> str | None:
-        key = self._key(organization_id, str(letter_id))
+        key = object_key(organization_id, str(letter_id))
         try:
             content: bytes = self._client().get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except ClientError as error:

@@ -7,15 +7,11 @@ from uuid import UUID
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.mails import Mail
+from tenancy.rules.mails import Mail, MailRefusedError
 from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
 
 # SES will reject this mail again. MessageRejected is not among these codes: SES also uses it for an unverified sender.
 REJECTED_FOR_GOOD: Final = "BadRequestException"
-
-
-class MailRefusedError(Exception):
-    """SES rejected a mail, and would reject it again."""
 
 
 class Mailer:

@@ -1,7 +1,4 @@
-"""Objects of organizations in S3.
-
-Every key begins with the id of its organization, so no name reaches an object of another organization.
-"""
+"""Objects of organizations in S3. `object_keys` has their keys."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -12,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.stores.aws.boto import S3_CONFIG, BotoConfig, Style, load_boto, make_client
+from tenancy.stores.aws.object_keys import object_key
 
 
 class Objects:
@@ -37,7 +35,7 @@ class Objects:
             ValueError: *name* is not a file name.
             UnavailableError: S3 rejected the call or is unreachable.
         """
-        key = self._key(organization_id, name)
+        key = object_key(organization_id, name)
         try:
             self._client().put_object(Bucket=self._bucket, Key=key, Body=content)
         except (BotoCoreError, ClientError) as error:
@@ -89,12 +87,6 @@ class Objects:
 
     def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         return _client(self._region, self._style, self.config)
-
-    @staticmethod
-    def _key(organization_id: UUID, name: str) -> str:
-        if not name or name.startswith("/") or ".." in name:
-            raise ValueError(f"{name!r} is not a file name: it is empty, absolute or contains '..'.")
-        return f"{UUID(bytes=organization_id.bytes)}/{name}"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Signatures of AWS, version 4, for calls of the JSON protocol: a POST of the path `/` without a query.
+"""Signatures of AWS, version 4: of calls of the JSON protocol, which POST to the path `/`, and of links.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. botocore and the AWS CRT
 sign as well, but the import of either takes as long as half of all other imports of the authorizer.
@@ -8,10 +8,11 @@ import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Self
+from urllib.parse import quote
 
 from tenancy.errors import UnavailableError
 
@@ -71,19 +72,60 @@ class PostSigner:
         region, service = self._place
         moment = _moment_text(int(at_seconds))
         canonical = f"{self._before_date}{moment}{self._after_date}{sha256(body).hexdigest()}"
-        scope = f"{moment[:DAY_LENGTH]}/{region}/{service}/aws4_request"
-        text = f"{ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        key = _signing_key(self._credentials.secret_access_key, moment[:DAY_LENGTH], region, service)
+        scope, signature = _sign(canonical, self._credentials, moment=moment, region=region, service=service)
         return (
             f"{self._fixed_lines}{DATE_HEADER}: {moment}\r\n"
             f"Authorization: {ALGORITHM} Credential={self._credentials.access_key_id}/{scope}, "
-            f"SignedHeaders={self._names}, Signature={hmac.digest(key, text.encode(), 'sha256').hex()}\r\n"
+            f"SignedHeaders={self._names}, Signature={signature}\r\n"
         )
 
 
 @lru_cache(MOMENTS_KEPT)
 def _moment_text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def presign_get(
+    path: str,
+    credentials: AwsCredentials,
+    *,
+    host: str,
+    region: str,
+    service: str,
+    valid_for: timedelta,
+    now: datetime,
+) -> str:
+    """Return *path*, percent-encoded, with a query that signs a GET of it at *host*, for *valid_for* from *now*.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    """
+    moment = _moment_text(int(now.timestamp()))
+    members = {
+        "X-Amz-Algorithm": ALGORITHM,
+        "X-Amz-Credential": f"{credentials.access_key_id}/{_scope(moment, region, service)}",
+        DATE_HEADER: moment,
+        "X-Amz-Expires": str(int(valid_for.total_seconds())),
+        "X-Amz-SignedHeaders": "host",
+    }
+    if credentials.session_token:
+        members["X-Amz-Security-Token"] = credentials.session_token
+    encoded = quote(path, safe="/~")
+    query = "&".join(f"{name}={quote(value, safe='~')}" for name, value in sorted(members.items()))
+    canonical = f"GET\n{encoded}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+    _, signature = _sign(canonical, credentials, moment=moment, region=region, service=service)
+    return f"{encoded}?{query}&X-Amz-Signature={signature}"
+
+
+def _scope(moment: str, region: str, service: str) -> str:
+    return f"{moment[:DAY_LENGTH]}/{region}/{service}/aws4_request"
+
+
+def _sign(canonical: str, credentials: AwsCredentials, *, moment: str, region: str, service: str) -> tuple[str, str]:
+    """Return the scope and the signature of the *canonical* request."""
+    scope = _scope(moment, region, service)
+    text = f"{ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
+    key = _signing_key(credentials.secret_access_key, moment[:DAY_LENGTH], region, service)
+    return scope, hmac.digest(key, text.encode(), "sha256").hex()
 
 
 @lru_cache(KEYS_KEPT)

@@ -10,10 +10,11 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.durations import PROVISIONING_CLAIM_TIME
 from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.organization import Organization, OrganizationStatus, gateway_key_value, is_reserved
+from tenancy.rules.organization import Organization, OrganizationStatus, gateway_key_value
 from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, SECRET_KEY_PERMISSIONS
 from tenancy.rules.quotas import Metric
+from tenancy.rules.reserved_subdomains import is_reserved
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.stores.postgres.apps import insert_app
 from tenancy.stores.postgres.audit_log import insert_audit_record

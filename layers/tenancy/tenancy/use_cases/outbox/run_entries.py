@@ -1,6 +1,7 @@
 """Run outbox entries: their kinds, and the side effect of each kind.
 
-Reasons: docs/decisions/0008-outbox.md.
+Reasons: docs/decisions/0008-outbox.md. Most functions that import this module send no mail and have few targets. So the
+modules of the targets are not imported here (docs/decisions/0012-hot-path-imports.md).
 """
 
 from collections import deque
@@ -8,18 +9,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tenancy.errors import InternalError, Refusal
 from tenancy.rules.durations import EXPORT_LINK_LIFETIME, OUTBOX_CLAIM_TIME, OUTBOX_FIRST_BACKOFF, OUTBOX_MAX_BACKOFF
-from tenancy.rules.mails import TEMPLATES, describe_larger_tier, describe_quota_effect, render_mail
+from tenancy.rules.mails import (
+    TEMPLATES,
+    MailRefusedError,
+    describe_larger_tier,
+    describe_quota_effect,
+    render_mail,
+)
 from tenancy.rules.usage_plans import UsagePlan
-from tenancy.stores.aws.event_bus import EventBus
-from tenancy.stores.aws.executions import Executions
-from tenancy.stores.aws.exports import Exports
-from tenancy.stores.aws.gateway_keys import GatewayKeys
-from tenancy.stores.aws.mail import Mailer, MailRefusedError
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.organizations import get_gateway_key
 from tenancy.stores.postgres.platform.outbox import (
@@ -34,7 +36,13 @@ from tenancy.stores.postgres.platform.outbox import (
 )
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.publish_standing import publish_standing
-from tenancy.use_cases.people.mail_token import mail_one_time_token
+
+if TYPE_CHECKING:
+    from tenancy.stores.aws.event_bus import EventBus
+    from tenancy.stores.aws.executions import Executions
+    from tenancy.stores.aws.export_links import ExportLinks
+    from tenancy.stores.aws.gateway_keys import GatewayKeys
+    from tenancy.stores.aws.mail import Mailer
 
 QUOTA_THRESHOLD_REACHED: Final = "Quota threshold reached"
 LAST_ATTEMPT: Final = 30  # about a day
@@ -79,11 +87,11 @@ class OutboxTargets:
     """
 
     redis: Redis | None = None
-    gateway_keys: GatewayKeys | None = None
-    mailer: Mailer | None = None
-    event_bus: EventBus | None = None
-    executions: Executions | None = None
-    exports: Exports | None = None
+    gateway_keys: "GatewayKeys | None" = None
+    mailer: "Mailer | None" = None
+    event_bus: "EventBus | None" = None
+    executions: "Executions | None" = None
+    export_links: "ExportLinks | None" = None
     upgrade_url: str | None = None
     api_url: str | None = None
 
@@ -244,7 +252,7 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
         case OutboxKind.EXPORT_MAIL:
             names = payload["names"]
             links = [
-                _require_target(targets.exports).link(organization_id, name, valid_for=EXPORT_LINK_LIFETIME)
+                _require_target(targets.export_links).link(organization_id, name, valid_for=EXPORT_LINK_LIFETIME)
                 for name in names
             ]
             _require_target(targets.mailer).send(
@@ -271,6 +279,8 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
 def _send_mail(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
     organization_id, mailer = entry.organization_id, _require_target(targets.mailer)
     if entry.kind in WITH_TOKENS:
+        from tenancy.use_cases.people.mail_token import mail_one_time_token  # noqa: PLC0415 - as the module says
+
         url = _require_target(targets.api_url)
         mail_one_time_token(platform_db, mailer, organization_id, entry.kind, entry.payload, api_url=url, now=now)
     else:

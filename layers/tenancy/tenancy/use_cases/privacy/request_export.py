@@ -20,7 +20,7 @@ from tenancy.rules.exports import (
     manifest_name,
 )
 from tenancy.rules.tenant import Tenant
-from tenancy.stores.aws.exports import Exports
+from tenancy.stores.aws.export_links import ExportLinks
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.exports import (
@@ -65,7 +65,7 @@ def request_export(db: Database, tenant: Tenant, actor: Actor, *, now: datetime)
 
 
 def read_export(
-    db: Database, exports: Exports, tenant: Tenant, export_id: UUID, *, now: datetime, cursor: str | None, limit: int
+    db: Database, links: ExportLinks, tenant: Tenant, export_id: UUID, *, now: datetime, cursor: str | None, limit: int
 ) -> ExportWithLinks:
     """Return an export, with new links to at most *limit* of its files after *cursor*.
 
@@ -91,14 +91,14 @@ def read_export(
     last = FilePosition(export.generation, first.number + limit)
     return ExportWithLinks(
         export=export,
-        manifest=exports.link(organization_id, manifest_name(export_id, export.generation), valid_for=valid_for),
-        files={file: exports.link(organization_id, file.name, valid_for=valid_for) for file in files[:limit]},
+        manifest=links.link(organization_id, manifest_name(export_id, export.generation), valid_for=valid_for),
+        files={file: links.link(organization_id, file.name, valid_for=valid_for) for file in files[:limit]},
         next_cursor=listed.format_cursor(last) if len(files) > limit else None,
     )
 
 
 def list_export_page(
-    db: Database, exports: Exports, tenant: Tenant, *, now: datetime, cursor: str | None, limit: int
+    db: Database, links: ExportLinks, tenant: Tenant, *, now: datetime, cursor: str | None, limit: int
 ) -> Page[ExportWithLinks]:
     """Return at most *limit* exports of the organization after *cursor*, newest first.
 
@@ -118,16 +118,16 @@ def list_export_page(
         return listed.format_cursor(TimePosition.of(each.export.requested_at, each.export.id))
 
     page = Page.of([ExportWithLinks(export=each) for each in found], limit, cursor_after)
-    return replace(page, rows=[_with_manifest(exports, organization_id, each.export, now) for each in page.rows])
+    return replace(page, rows=[_with_manifest(links, organization_id, each.export, now) for each in page.rows])
 
 
-def _with_manifest(exports: Exports, organization_id: UUID, export: Export, now: datetime) -> ExportWithLinks:
+def _with_manifest(links: ExportLinks, organization_id: UUID, export: Export, now: datetime) -> ExportWithLinks:
     valid_for = _links_valid_for(export, now)
     if valid_for is None:
         return ExportWithLinks(export=export)
     return ExportWithLinks(
         export=export,
-        manifest=exports.link(organization_id, manifest_name(export.id, export.generation), valid_for=valid_for),
+        manifest=links.link(organization_id, manifest_name(export.id, export.generation), valid_for=valid_for),
         next_cursor=files_of(organization_id, export.id).format_cursor(FilePosition(export.generation, 0)),
     )
 
