@@ -30,6 +30,12 @@ SECRET_CACHE_SECONDS: Final = 300.0
 SECRET_RETRY_SECONDS: Final = 5.0  # after a read that failed, while the cached value stays in use
 TOKEN_KEYS_CACHE_SECONDS: Final = 240.0  # of public keys: a withdrawal applies within 6 minutes, slow reads included
 
+# URLs and DNS names of tenants
+FETCH_WORK_TIME_SECONDS: Final = 8.0  # of a time-out of 15 s. No connection, redirect or look-up goes on later.
+FETCH_CONNECT_TIMEOUT_SECONDS: Final = 3.0  # of one address. The next address is tried then.
+DNS_LOOK_UP_SECONDS: Final = 4.0  # with all retries
+FETCH_CALL_TIMEOUT_SECONDS: Final = 14.0  # of the call of `fetch`, cold start included
+
 # PostgreSQL
 POSTGRES_CONNECT_TIMEOUT_SECONDS: Final = 3
 POSTGRES_SILENCE_LIMIT_MS: Final = 5_000  # a server that failed over without closing its connections

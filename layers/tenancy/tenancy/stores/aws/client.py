@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tenancy.errors import AwsCallError, UnavailableError
+from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS
 from tenancy.stores.aws.connection import Connection
 from tenancy.stores.aws.signature import AwsCredentials, sign_post
 
@@ -29,13 +30,20 @@ class AwsClient:
     *endpoint_url* replaces the host of AWS. The local stack uses it.
     """
 
-    def __init__(self, service: str, region: str, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        region: str,
+        endpoint_url: str | None = None,
+        *,
+        timeout_seconds: float = AWS_CALL_TIMEOUT_SECONDS,
+    ) -> None:
         """Sign for *service*, which is named as in its signature (`sqs`, `secretsmanager`)."""
         url = urlsplit(endpoint_url or f"https://{service}.{region}.amazonaws.com")
         self._service = service
         self._region = region
         self._host = url.netloc
-        self._connection = Connection(url)
+        self._connection = Connection(url, timeout_seconds)
 
     def call(self, target: str, document: dict[str, Any], *, json_version: str = "1.0") -> dict[str, Any]:
         """Call *target* (`AmazonSQS.SendMessage`) and return its answer.
@@ -54,21 +62,44 @@ class AwsClient:
             raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
         return self._parse(status, answer)
 
+    def invoke(self, path: str, document: dict[str, Any], *, is_idempotent: bool) -> dict[str, Any]:
+        """Call Lambda's *path* of a function, and return the function's answer or its error.
+
+        A call that is not *is_idempotent* is sent once, over a new connection: a kept one may be closed already.
+
+        Raises:
+            AwsCallError: Lambda rejected the call.
+            UnavailableError: Lambda is unreachable, throttles its callers, or answered with a server error.
+        """
+        body = msgspec.json.encode(document)
+        headers = {"Content-Type": "application/json"}
+        try:
+            if is_idempotent:
+                status, answer = self._post(body, headers, path)
+            else:
+                self.close()
+                status, answer = self._connection.post(self._signed(body, headers, path), body, path)
+        except OSError as error:
+            raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise UnavailableError(f"The AWS service {self._service} throttles its callers.")
+        return self._parse(status, answer)
+
     def close(self) -> None:
         """Close the connection. The next call opens a new one."""
         self._connection.close()
 
-    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        signed = self._signed(body, headers)
+    def _post(self, body: bytes, headers: dict[str, str], path: str = "/") -> tuple[int, bytes]:
+        signed = self._signed(body, headers, path)
         try:
-            return self._connection.post(signed, body)
+            return self._connection.post(signed, body, path)
         except ConnectionError:
-            return self._connection.post(signed, body)
+            return self._connection.post(signed, body, path)
 
-    def _signed(self, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+    def _signed(self, body: bytes, headers: dict[str, str], path: str) -> dict[str, str]:
         credentials, now = AwsCredentials.from_env(), datetime.now(UTC)
         return sign_post(
-            headers, body, credentials, host=self._host, region=self._region, service=self._service, now=now
+            headers, body, credentials, host=self._host, region=self._region, service=self._service, now=now, path=path
         )
 
     def _parse(self, status: int, answer: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Signatures of AWS, version 4, for calls of the JSON protocol: a POST of the path `/` without a query.
+"""Signatures of AWS, version 4, for calls of the JSON protocol: a POST without a query.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. botocore and the AWS CRT
 sign as well, but the import of either takes as long as half of all other imports of the authorizer.
@@ -53,8 +53,9 @@ def sign_post(
     region: str,
     service: str,
     now: datetime,
+    path: str = "/",
 ) -> dict[str, str]:
-    """Return *headers* with those that sign them, *host* and *body*."""
+    """Return *headers* with those that sign them, *host*, *body* and *path*, whose characters need no encoding."""
     moment = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     day = moment[:8]
     signed = {**headers, "Host": host, "X-Amz-Date": moment}
@@ -63,7 +64,7 @@ def sign_post(
     lines = sorted((name.lower(), value.strip()) for name, value in signed.items())
     names = ";".join(name for name, _ in lines)
     canonical_headers = "".join(f"{name}:{value}\n" for name, value in lines)
-    canonical = f"POST\n/\n\n{canonical_headers}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+    canonical = f"POST\n{path}\n\n{canonical_headers}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{day}/{region}/{service}/aws4_request"
     text = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = _signing_key(credentials.secret_access_key, day, region, service)
