@@ -37,6 +37,11 @@ class NameServer(BaseResolver):  # type: ignore[misc] # untyped
     def put(self, name: str, kind: str, *values: str) -> None:
         self.records[name, kind] = list(values)
 
+    def forget(self) -> None:
+        """Forget all names."""
+        for each in (self.records, self.failing, self.silent, self.asked):
+            each.clear()
+
     def resolve(self, request: DNSRecord, handler: DNSHandler) -> DNSRecord:  # noqa: ARG002 - the library's interface
         name, kind = str(request.q.qname).rstrip("."), QTYPE[request.q.qtype]
         self.asked.append(f"{name} {kind}")
