@@ -24,6 +24,11 @@ from tests.name_server import NameServer
 
 DOMAIN = "acme.example"
 RECORD = f"_tenancy-verification.{DOMAIN}"
+INSERT_CLAIMS = """
+    INSERT INTO email_domains (organization_id, domain, id, token, created_at)
+    SELECT %s, format('a%%s.example', number), gen_random_uuid(), repeat('x', 43), now()
+    FROM generate_series(1, %s) AS number
+"""
 OVERRIDE = "UPDATE organizations SET overrides = '{\"sso\": true}'"
 
 
@@ -214,9 +219,9 @@ def test_domains_are_listed_in_pages_by_name(sso: Function, acme: Provisioned, g
     assert second["pagination"] == {"next_cursor": None, "has_more": False}
 
 
-def test_number_of_domains_is_bounded(sso: Function, acme: Provisioned) -> None:
-    for number in range(MAX_EMAIL_DOMAINS):
-        claim(sso, acme, f"a{number}.example")
+def test_number_of_domains_is_bounded(sso: Function, databases: Databases, acme: Provisioned) -> None:
+    with superuser(databases) as conn:
+        conn.execute(INSERT_CLAIMS, (acme.organization.id, MAX_EMAIL_DOMAINS))
     request = request_of("claim_domain", acme)
 
     problem_of(sso(request), request, 409, "conflict")
@@ -239,7 +244,7 @@ def test_domain_can_be_removed_after_a_downgrade(
 ) -> None:
     prove(sso, names, acme)
     with superuser(databases) as conn:
-        conn.execute("UPDATE organizations SET overrides = '{}', version = version + 1")
+        conn.execute("UPDATE organizations SET overrides = '{}'")
 
     assert call(start("sso"), "remove_domain", acme).status == 204
 
