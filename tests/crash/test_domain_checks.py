@@ -68,7 +68,9 @@ def test_missing_record_has_its_effects_once_after_a_crash(
             insert_email_domain(conn, acme.organization.id, claim)
             update_domain_verified(conn, acme.organization.id, claim.domain, check_at=MISSED_AT, now=NOW)
         if is_missing_before:
-            aftermath.superuser.execute("UPDATE email_domains SET missing_since = %s", (MISSED_AT,))
+            aftermath.superuser.execute(
+                "UPDATE email_domains SET missing_since = %s WHERE verified_at IS NOT NULL", (MISSED_AT,)
+            )
         return acme
 
     def run(_acme: Provisioned) -> None:
