@@ -155,6 +155,17 @@ class OrganizationInactiveError(Refusal):
     status, code, title = 403, "organization_inactive", "Organization Inactive"
 
 
+class NotInTierError(Refusal):
+    """The entitlements of the organization do not include the feature."""
+
+    status, code, title = 403, "not_in_tier", "Not In Tier"
+
+    def __init__(self, *, tier: str, entitlement: str) -> None:
+        """Add the *tier* and the missing *entitlement* to the problem document."""
+        super().__init__(f"The tier {tier} of the organization does not include {entitlement}. A larger tier may.")
+        self.members = {"tier": tier, "entitlement": entitlement}
+
+
 class NotFoundError(Refusal):
     """The resource does not exist, or the caller may not know of it."""
 
@@ -197,6 +208,18 @@ class SubdomainTakenError(Refusal):
     def __init__(self, subdomain: str) -> None:
         """Name the requested *subdomain*."""
         super().__init__(f"The subdomain {subdomain!r} is taken or reserved. Choose another one.")
+
+
+class DomainTakenError(Refusal):
+    """The e-mail domain is proven for another organization."""
+
+    status, code, title = 409, "domain_taken", "Domain Taken"
+
+    def __init__(self, domain: str) -> None:
+        """Name the *domain*."""
+        super().__init__(
+            f"The domain {domain} is verified for another organization, which must remove it or delete its DNS record."
+        )
 
 
 class TransitionNotAllowedError(Refusal):
@@ -361,3 +384,48 @@ class AwsCallError(Exception):
         """Keep *code*, on which callers branch."""
         super().__init__(f"{code}: {message}")
         self.code = code
+
+
+class FetchFault(StrEnum):
+    """The reason why a URL of a tenant was not fetched, or its DNS records were not found."""
+
+    INVALID_URL = "invalid_url"
+    NO_ADDRESS = "no_address"
+    NOT_PUBLIC = "not_public"
+    UNREACHABLE = "unreachable"
+    UNTRUSTED = "untrusted"
+    TOO_SLOW = "too_slow"
+    TOO_LARGE = "too_large"
+    ENCODED = "encoded"
+    NO_HTTP = "no_http"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    NO_DNS_ANSWER = "no_dns_answer"
+
+
+FETCH_FAULT_TEXTS: Final[Mapping[FetchFault, str]] = MappingProxyType(
+    {
+        FetchFault.INVALID_URL: "The URL, or one that it redirects to, is no https URL of a domain name with port 443.",
+        FetchFault.NO_ADDRESS: "The host of the URL has no IP address.",
+        FetchFault.NOT_PUBLIC: "The host of the URL has an IP address that is not public.",
+        FetchFault.UNREACHABLE: "The server of the URL does not accept a connection, or has closed it.",
+        FetchFault.UNTRUSTED: "The server of the URL has no certificate of a public authority for its host name.",
+        FetchFault.TOO_SLOW: "The server of the URL has not answered in time.",
+        FetchFault.TOO_LARGE: "The answer of the URL is too large.",
+        FetchFault.ENCODED: "The answer of the URL is compressed, although the request asked for no compression.",
+        FetchFault.NO_HTTP: "The answer of the URL is not valid HTTP/1.1.",
+        FetchFault.TOO_MANY_REDIRECTS: "The URL redirects too often.",
+        FetchFault.NO_DNS_ANSWER: "The DNS servers of the name do not answer, or answer with an error.",
+    }
+)
+
+
+class UnreachableUrlError(Exception):
+    """A URL of a tenant was not fetched, or the DNS records of its name were not found.
+
+    It is not a refusal: the use case knows which member of the request named the URL. The text is for the tenant.
+    """
+
+    def __init__(self, fault: FetchFault) -> None:
+        """Keep *fault*, on which callers branch."""
+        super().__init__(FETCH_FAULT_TEXTS[fault])
+        self.fault = fault

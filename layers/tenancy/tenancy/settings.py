@@ -30,7 +30,9 @@ class Settings:
     *deletion_grace* is the period in which a deletion can be undone. *writer_wait* is the time that an erasure waits
     for writers. *recount_after* is the time between an erasure and its recount. *upgrade_url* is the page where an
     organization buys a larger tier, None without one. In *api_host* `{api_id}` stands for the id that API Gateway gave
-    the API, in a function whose template cannot refer to the API.
+    the API, in a function whose template cannot refer to the API. *dns_resolver* is the resolver of tenants' names,
+    None for that of the system. Of the URLs of tenants, only those of *private_hosts* may lead to other addresses than
+    public ones. It is None without such hosts.
     """
 
     region: str
@@ -58,6 +60,9 @@ class Settings:
     recount_after: timedelta
     state_machine_arn: str
     upgrade_url: str | None
+    fetch_function: str
+    dns_resolver: tuple[str, int] | None
+    private_hosts: frozenset[tuple[str, int]] | None
 
     @classmethod
     def from_env(cls, *needed: str, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -120,6 +125,20 @@ def _milliseconds_as_seconds(text: str) -> float:
     return _whole_number(text) / 1000
 
 
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.strip().rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()):
+        raise ValueError("is not host:port")
+    return host, int(port)
+
+
+def _hosts_and_ports(text: str) -> frozenset[tuple[str, int]]:
+    try:
+        return frozenset(_host_and_port(entry) for entry in text.split(","))
+    except ValueError as error:
+        raise ValueError("is no list of host:port") from error
+
+
 def _https_url(text: str) -> str:
     problem = "is not an absolute URL that starts with https://"
     if not (text.isascii() and text.isprintable()) or " " in text:
@@ -134,7 +153,7 @@ def _https_url(text: str) -> str:
     return text
 
 
-OPTIONAL: Final = frozenset({"UPGRADE_URL"})
+OPTIONAL: Final = frozenset({"DNS_RESOLVER", "PRIVATE_HOSTS_ALLOWED", "UPGRADE_URL"})
 # Each variable, its field and its type.
 VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
     {
@@ -161,5 +180,8 @@ VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyT
         "RECOUNT_AFTER_SECONDS": ("recount_after", _seconds),
         "STATE_MACHINE_ARN": ("state_machine_arn", str),
         "UPGRADE_URL": ("upgrade_url", _https_url),
+        "FETCH_FUNCTION": ("fetch_function", str),
+        "DNS_RESOLVER": ("dns_resolver", _host_and_port),
+        "PRIVATE_HOSTS_ALLOWED": ("private_hosts", _hosts_and_ports),
     }
 )

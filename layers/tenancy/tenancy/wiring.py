@@ -9,7 +9,12 @@ from datetime import datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from tenancy.rules.durations import CLICKHOUSE_QUERY_TIMEOUT_SECONDS, PUBLICATION_REDIS_TIMEOUT_SECONDS
+from tenancy.rules.durations import (
+    AWS_CALL_TIMEOUT_SECONDS,
+    CLICKHOUSE_QUERY_TIMEOUT_SECONDS,
+    FETCH_CALL_TIMEOUT_SECONDS,
+    PUBLICATION_REDIS_TIMEOUT_SECONDS,
+)
 from tenancy.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.executions import Executions
     from tenancy.stores.aws.export_links import ExportLinks
     from tenancy.stores.aws.exports import Exports
+    from tenancy.stores.aws.fetch import Fetcher
     from tenancy.stores.aws.gateway_keys import GatewayKeys
     from tenancy.stores.aws.mail import Mailer
     from tenancy.stores.aws.redrive_queue import RedriveQueue
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.secrets import Secrets
     from tenancy.stores.aws.signer import Signer
     from tenancy.stores.clickhouse.client import Client
+    from tenancy.stores.internet.names import Names
     from tenancy.stores.postgres.client import Database
     from tenancy.stores.redis.client import Redis
     from tenancy.use_cases.admission.admit import AdmissionGate
@@ -253,6 +260,21 @@ class Wiring:
 
         return EventBus(self._aws("events"), self.settings.stack_name)
 
+    @cached_property
+    def fetcher(self) -> "Fetcher":
+        """The function that fetches URLs and DNS records of tenants."""
+        from tenancy.stores.aws.fetch import Fetcher
+
+        lambda_service = self._aws("lambda", timeout_seconds=FETCH_CALL_TIMEOUT_SECONDS)
+        return Fetcher(lambda_service, self.settings.fetch_function)
+
+    @cached_property
+    def names(self) -> "Names":
+        """The DNS resolver, for names of tenants."""
+        from tenancy.stores.internet.names import Names
+
+        return Names(self.settings.dns_resolver)
+
     def gate(self, database: "Callable[[], Database]") -> "AdmissionGate":
         """Return the admission gate, after a try to connect Redis.
 
@@ -339,7 +361,7 @@ class Wiring:
     def _kms(self) -> "AwsClient":
         return self._aws("kms")
 
-    def _aws(self, service: str) -> "AwsClient":
+    def _aws(self, service: str, *, timeout_seconds: float = AWS_CALL_TIMEOUT_SECONDS) -> "AwsClient":
         from tenancy.stores.aws.client import AwsClient
 
-        return AwsClient(service, self.settings.region, self.settings.aws_endpoint_url)
+        return AwsClient(service, self.settings.region, self.settings.aws_endpoint_url, timeout_seconds=timeout_seconds)

@@ -7,8 +7,17 @@ import redis
 
 from tenancy.rules.keys.api_keys import ApiKey
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
-from tests.given import AwsAccount, Databases
-from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
+from tests.given import Databases
+from tests.handlers.conftest import (
+    invocations_url,
+    mails,
+    names,
+    operator_key,
+    put_secret,
+    running_names,
+    secrets,
+    start,
+)
 from tests.handlers.functions import Start, superuser
 from tests.isolation.proof.attack.gateway import LocalGateway
 from tests.isolation.proof.attack.state import DeploymentState
@@ -24,7 +33,17 @@ from tests.isolation.proof.proof_data import ProofData, create_proof_data
 from tests.isolation.proof.report import ProofReport
 from tests.isolation.proof.sqs import SqsServer, sqs_server
 
-__all__ = ["mails", "operator_key", "put_secret", "secrets", "start"]  # fixtures of the handlers' tests
+# Fixtures of the handlers' tests.
+__all__ = [
+    "invocations_url",
+    "mails",
+    "names",
+    "operator_key",
+    "put_secret",
+    "running_names",
+    "secrets",
+    "start",
+]
 
 
 @pytest.fixture
@@ -33,8 +52,8 @@ def data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> 
 
 
 @pytest.fixture
-def sqs(aws: AwsAccount) -> Iterator[SqsServer]:
-    with sqs_server(aws.endpoint_url) as server:
+def sqs(invocations_url: str) -> Iterator[SqsServer]:
+    with sqs_server(invocations_url) as server:
         yield server
 
 

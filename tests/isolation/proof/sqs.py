@@ -1,6 +1,6 @@
 """SQS in this process, because moto takes minutes for thousands of messages.
 
-Requests for other services are forwarded to moto.
+Requests for other services are forwarded to moto and `fetch`.
 """
 
 import http.client
@@ -65,7 +65,7 @@ class SqsServer:
 
 @contextmanager
 def sqs_server(moto_url: str) -> Iterator[SqsServer]:
-    """Serve SQS, and forward the requests for other services to moto."""
+    """Serve SQS, and forward the requests for other services to *moto_url*."""
     handler = type("Handler", (_AwsHandler,), {"moto_url": moto_url})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
@@ -90,7 +90,7 @@ class _AwsHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.close_connection = not self.headers[TARGET].startswith("AmazonSQS.Send")  # as moto does
+        self.close_connection = not self.headers.get(TARGET, "").startswith("AmazonSQS.Send")  # as moto does
         status, answer = self._forward(body) if self.close_connection else self._send(body)
         lines = [f"HTTP/1.1 {status} ", f"{CONTENT_TYPE}: application/json", f"Content-Length: {len(answer)}"]
         head = "\r\n".join([*lines, *(["Connection: close"] if self.close_connection else []), "", ""])
@@ -109,8 +109,8 @@ class _AwsHandler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(urlsplit(self.moto_url).netloc)
-        headers = {name: self.headers[name] for name in FORWARDED_HEADERS}
-        connection.request("POST", "/", body, headers)
+        headers = {name: self.headers[name] for name in FORWARDED_HEADERS if name in self.headers}
+        connection.request("POST", self.path, body, headers)
         response = connection.getresponse()
         answer = response.status, response.read()
         connection.close()

@@ -30,6 +30,12 @@ SECRET_CACHE_SECONDS: Final = 300.0
 SECRET_RETRY_SECONDS: Final = 5.0  # after a read that failed, while the cached value stays in use
 TOKEN_KEYS_CACHE_SECONDS: Final = 240.0  # of public keys: a withdrawal applies within 6 minutes, slow reads included
 
+# URLs and DNS names of tenants
+FETCH_WORK_TIME_SECONDS: Final = 8.0  # of a time-out of 15 s. No connection, redirect or look-up goes on later.
+FETCH_CONNECT_TIMEOUT_SECONDS: Final = 3.0  # of one address. The next address is tried then.
+DNS_LOOK_UP_SECONDS: Final = 4.0  # with all retries
+FETCH_CALL_TIMEOUT_SECONDS: Final = 14.0  # of the call of `fetch`, cold start included
+
 # PostgreSQL
 POSTGRES_CONNECT_TIMEOUT_SECONDS: Final = 3
 POSTGRES_SILENCE_LIMIT_MS: Final = 5_000  # a server that failed over without closing its connections
@@ -104,6 +110,12 @@ INVITATION_LIFETIME: Final = timedelta(days=7)
 PASSWORD_RESET_LIFETIME: Final = timedelta(hours=1)
 TOKEN_MAILS_TIME: Final = timedelta(hours=1)  # in which an address gets a limited number of mails per purpose
 ENDED_TOKEN_RETENTION: Final = TOKEN_MAILS_TIME  # of used and expired ones, which count against that number
+
+# E-mail domains
+DOMAIN_CHECK_INTERVAL: Final = timedelta(days=7)  # of a proof
+DOMAIN_RECHECK_INTERVAL: Final = timedelta(days=1)  # of a proof that was missing, or whose DNS servers did not answer
+MISSING_PROOF_TIME: Final = timedelta(days=5)  # after which a missing proof is withdrawn
+DOMAIN_CHECKS_START_SECONDS: Final = 600  # of the roll-up's time-out of 900 s. No check of a domain starts later.
 
 # Leases: one holder at a time
 SWEEP_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the sweep's time-out

@@ -153,6 +153,32 @@ makes the request. Only the answer to this request shows the new key. The reques
 keys:write. GET /v1/keys lists all keys. The member rotate_by of a key is the time until which the key is to be rotated.
 """,
         ),
+        "email_domain_missing_mail": MailTemplate(
+            "The DNS record of {domain} is missing",
+            """\
+The platform checks each week that the e-mail domain {domain} belongs to your organization. The DNS record that proves
+it is missing:
+
+{record_name} TXT "{record_value}"
+
+The domain stays verified for now. If the record is still missing at {withdrawal_at}, the platform withdraws the
+verification. Create the record again before that time. If you no longer use the domain, remove it with this request:
+
+DELETE /v1/sso/email-domains/{domain}
+""",
+        ),
+        "email_domain_withdrawn_mail": MailTemplate(
+            "{domain} is no longer verified",
+            """\
+The e-mail domain {domain} is no longer verified for your organization, because its DNS record was missing for days:
+
+{record_name} TXT "{record_value}"
+
+To verify the domain again, create the record, and send this request:
+
+POST /v1/sso/email-domains/{domain}/verify
+""",
+        ),
         "invitation_mail": MailTemplate(
             "You are invited to {organization_name}",
             """\

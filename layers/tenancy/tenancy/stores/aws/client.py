@@ -5,6 +5,7 @@ Gateway and the Parameter Store.
 """
 
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tenancy.errors import AwsCallError, UnavailableError
+from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS
 from tenancy.stores.aws.connection import Connection
 from tenancy.stores.aws.signature import AwsCredentials, PostSigner
 
@@ -29,14 +31,21 @@ class AwsClient:
     *endpoint_url* replaces the host of AWS. The local stack uses it.
     """
 
-    def __init__(self, service: str, region: str, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        region: str,
+        endpoint_url: str | None = None,
+        *,
+        timeout_seconds: float = AWS_CALL_TIMEOUT_SECONDS,
+    ) -> None:
         """Sign for *service*, which is named as in its signature (`sqs`, `secretsmanager`)."""
         url = urlsplit(endpoint_url or f"https://{service}.{region}.amazonaws.com")
         self._service = service
         self._region = region
         self._host = url.netloc
-        self._connection = Connection(url)
-        self._signers: dict[tuple[str, str], PostSigner] = {}
+        self._connection = Connection(url, timeout_seconds)
+        self._signers: dict[str, PostSigner] = {}
 
     def call(self, target: str, document: dict[str, Any], *, json_version: str = "1.0") -> dict[str, Any]:
         """Call *target* (`AmazonSQS.SendMessage`) and return its answer.
@@ -48,34 +57,58 @@ class AwsClient:
             UnavailableError: the service is unreachable, throttles its callers, or answered with a server error.
         """
         body = msgspec.json.encode(document)
-        lines = self._signer(target, json_version).header_lines(body, at_seconds=time.time())
+        headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
         try:
-            status, answer = self._post(lines, body)
+            status, answer = self._post(self._signer(target, headers), body)
         except OSError as error:
             raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
+        return self._parse(status, answer)
+
+    def invoke(self, path: str, document: dict[str, Any], *, is_idempotent: bool) -> dict[str, Any]:
+        """Call Lambda's *path* of a function, and return the function's answer or its error.
+
+        A call that is not *is_idempotent* is sent once, over a new connection: a kept one may be closed already.
+
+        Raises:
+            AwsCallError: Lambda rejected the call.
+            UnavailableError: Lambda is unreachable, throttles its callers, or answered with a server error.
+        """
+        body = msgspec.json.encode(document)
+        signer = self._signer(path, {"Content-Type": "application/json"}, path)
+        try:
+            if is_idempotent:
+                status, answer = self._post(signer, body)
+            else:
+                self.close()
+                lines = signer.header_lines(body, at_seconds=time.time())
+                status, answer = self._connection.post(lines, body, path)
+        except OSError as error:
+            raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise UnavailableError(f"The AWS service {self._service} throttles its callers.")
         return self._parse(status, answer)
 
     def close(self) -> None:
         """Close the connection. The next call opens a new one."""
         self._connection.close()
 
-    def _post(self, header_lines: str, body: bytes) -> tuple[int, bytes]:
+    def _post(self, signer: PostSigner, body: bytes) -> tuple[int, bytes]:
+        lines = signer.header_lines(body, at_seconds=time.time())
         try:
-            return self._connection.post(header_lines, body)
+            return self._connection.post(lines, body, signer.path)
         except ConnectionError:
-            return self._connection.post(header_lines, body)
+            return self._connection.post(lines, body, signer.path)
 
-    def _signer(self, target: str, json_version: str) -> PostSigner:
-        """Return the signer of the calls of *target*.
+    def _signer(self, operation: str, headers: Mapping[str, str], path: str = "/") -> PostSigner:
+        """Return the signer of all calls of *operation*, whose *headers* and *path* are the same.
 
         It keeps the credentials: Lambda sets them in the environment once, when the process starts.
         """
-        signer = self._signers.get((target, json_version))
+        signer = self._signers.get(operation)
         if signer is None:
-            headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
-            signer = self._signers[target, json_version] = PostSigner(
-                headers, AwsCredentials.from_env(), host=self._host, region=self._region, service=self._service
-            )
+            credentials, place = AwsCredentials.from_env(), {"region": self._region, "service": self._service}
+            signer = PostSigner(headers, credentials, host=self._host, path=path, **place)
+            self._signers[operation] = signer
         return signer
 
     def _parse(self, status: int, answer: bytes) -> dict[str, Any]:

@@ -26,13 +26,14 @@ class ProtocolError(OSError):
 class Connection:
     """A connection to the host of a URL. It opens at the first call, and again after it was closed."""
 
-    def __init__(self, url: SplitResult) -> None:
-        """Connect to the host of *url*, with TLS for `https`."""
+    def __init__(self, url: SplitResult, timeout_seconds: float = AWS_CALL_TIMEOUT_SECONDS) -> None:
+        """Connect to the host of *url*, with TLS for `https`. *timeout_seconds* are those of each step."""
         self._url = url
+        self._timeout_seconds = timeout_seconds
         self._socket: socket.socket | None = None
 
-    def post(self, header_lines: str, body: bytes) -> tuple[int, bytes]:
-        """Send `POST /` with *header_lines*, each with its line end, and return status and body of the answer.
+    def post(self, header_lines: str, body: bytes, path: str = "/") -> tuple[int, bytes]:
+        """Send a POST of *path* with *header_lines*, each with its line end, and return status and body of the answer.
 
         After an error the connection is closed, so that no answer is taken for that of a later call.
 
@@ -40,7 +41,7 @@ class Connection:
             ConnectionError: the server has closed the connection, perhaps before the call.
             OSError: the server is unreachable or too slow, or the answer is no HTTP/1.1 or has no length.
         """
-        head = f"POST / HTTP/1.1\r\n{header_lines}content-length: {len(body)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\n{header_lines}content-length: {len(body)}\r\n\r\n"
         is_kept = False
         try:
             opened = self._open()
@@ -61,7 +62,7 @@ class Connection:
     def _open(self) -> socket.socket:
         if self._socket is None:
             host, port = self._url.hostname or "", self._url.port or PORTS[self._url.scheme]
-            self._socket = socket.create_connection((host, port), AWS_CALL_TIMEOUT_SECONDS)
+            self._socket = socket.create_connection((host, port), self._timeout_seconds)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._url.scheme == "https":
                 self._socket = _tls().wrap_socket(self._socket, server_hostname=host)

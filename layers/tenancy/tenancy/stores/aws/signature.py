@@ -1,4 +1,4 @@
-"""Signatures of AWS, version 4: of calls of the JSON protocol, which POST to the path `/`, and of links.
+"""Signatures of AWS, version 4: of posts without a query, and of links.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. botocore and the AWS CRT
 sign as well, but the import of either takes as long as half of all other imports of the authorizer.
@@ -53,16 +53,24 @@ class PostSigner:
     """Signs posts with the same *headers*. All parts of the text that differ only by day and target are made once."""
 
     def __init__(
-        self, headers: Mapping[str, str], credentials: AwsCredentials, *, host: str, region: str, service: str
+        self,
+        headers: Mapping[str, str],
+        credentials: AwsCredentials,
+        *,
+        host: str,
+        region: str,
+        service: str,
+        path: str = "/",
     ) -> None:
-        """Sign *headers*, *host*, the time and the body of each post."""
+        """Sign *headers*, *host*, *path*, the time and the body of each post. The path needs no encoding."""
+        self.path = path
         fixed = {**headers, "Host": host}
         if credentials.session_token:
             fixed["X-Amz-Security-Token"] = credentials.session_token
         lines = sorted((name.lower(), value.strip()) for name, value in {**fixed, DATE_HEADER: PLACE}.items())
         self._names = ";".join(name for name, _ in lines)
         canonical_headers = "".join(f"{name}:{value}\n" for name, value in lines)
-        self._before_date, self._after_date = f"POST\n/\n\n{canonical_headers}\n{self._names}\n".rsplit(PLACE, 1)
+        self._before_date, self._after_date = f"POST\n{path}\n\n{canonical_headers}\n{self._names}\n".rsplit(PLACE, 1)
         self._fixed_lines = "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
         self._credentials = credentials
         self._place = region, service

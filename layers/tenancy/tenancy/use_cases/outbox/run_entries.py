@@ -67,6 +67,8 @@ class OutboxKind(StrEnum):
     DELETION_EXECUTION = "deletion_execution"
     EXPORT_MAIL = "export_mail"
     KEY_ROTATION_MAIL = "key_rotation_mail"
+    EMAIL_DOMAIN_MISSING_MAIL = "email_domain_missing_mail"
+    EMAIL_DOMAIN_WITHDRAWN_MAIL = "email_domain_withdrawn_mail"
     INVITATION_MAIL = "invitation_mail"
     PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - a kind
     PASSWORD_CHANGED_MAIL = "password_changed_mail"  # noqa: S105 - a kind

@@ -1,0 +1,1 @@
+"""URLs and DNS names of tenants: fetch and resolve them, without any right in AWS."""
