@@ -46,7 +46,7 @@ def _answer(application: DomainDispatcherApplication, request: AWSPreparedReques
             headers.add_header(name, value)
 
     answer = b"".join(application(_environment(request, body), start_response))
-    return AWSResponse(request.url, status, headers, MockRawResponse(answer))  # type: ignore[arg-type]  # as moto's own
+    return AWSResponse(request.url, status, headers, MockRawResponse(answer))
 
 
 def _environment(request: AWSPreparedRequest, body: bytes) -> dict[str, Any]:

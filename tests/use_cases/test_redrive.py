@@ -13,6 +13,7 @@ from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.dead_letters import DeadLetterKind
 from tenancy.rules.durations import DEAD_LETTER_RETENTION, REDRIVE_LEASE_TIME
 from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.signature import PostSigner
 from tenancy.stores.aws.redrive_queue import RedriveQueue
 from tenancy.use_cases.dead_letters.redrive import Redrive, RedriveTargets, redrive_dead_letters
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -229,10 +230,10 @@ def reject_entry(monkeypatch: pytest.MonkeyPatch, entry_id: str) -> None:
     """Let SQS reject one entry of a call. It answers 200 all the same."""
     post = AwsClient._post
 
-    def rejecting(client: AwsClient, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    def rejecting(client: AwsClient, signer: PostSigner, body: bytes) -> tuple[int, bytes]:
         document = json.loads(body)
         document["Entries"] = [each for each in document["Entries"] if each["Id"] != entry_id]
-        return post(client, json.dumps(document).encode(), headers)
+        return post(client, signer, json.dumps(document).encode())
 
     monkeypatch.setattr(AwsClient, "_post", rejecting)
 
