@@ -104,7 +104,8 @@ def process(max_changes: int | None = None) -> Iterator[Process]:
     running = Process(max_changes)
     with pytest.MonkeyPatch.context() as patch:
         _intercept(patch, running, BaseClient, "_make_api_call", _aws_call)
-        _intercept(patch, running, AwsClient, "_post", _small_aws_call)
+        _intercept(patch, running, AwsClient, "call", _small_aws_call)
+        _intercept(patch, running, AwsClient, "invoke", _invoke)
         _intercept(patch, running, RedisConnection, "call", _redis_call)
         _intercept(patch, running, HttpSyncBackend, "request", _clickhouse_call)
         _intercept_postgres(patch, running)
@@ -117,10 +118,12 @@ def _aws_call(_client: object, operation: str, *_: object) -> tuple[str, bool]:
     return f"AWS {operation}", not operation.startswith(AWS_READS)
 
 
-def _small_aws_call(_client: object, _body: bytes, headers: dict[str, str], path: str = "/") -> tuple[str, bool]:
-    if path != "/":
-        return "AWS Invoke", False  # of `fetch`, which has no rights
-    return _aws_call(_client, headers["X-Amz-Target"].rpartition(".")[2])
+def _small_aws_call(_client: object, target: str, *_: object) -> tuple[str, bool]:
+    return _aws_call(_client, target.rpartition(".")[2])
+
+
+def _invoke(*_: object) -> tuple[str, bool]:
+    return "AWS Invoke", False  # of `fetch`, which has no rights
 
 
 def _redis_call(_connection: object, commands: bytes, replies: int, _deadline: float) -> tuple[str, bool]:

@@ -1,9 +1,9 @@
 """Dead letters are sent back to their queues once, for living organizations, and audited."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,7 +13,6 @@ from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.dead_letters import DeadLetterKind
 from tenancy.rules.durations import DEAD_LETTER_RETENTION, REDRIVE_LEASE_TIME
 from tenancy.stores.aws.client import AwsClient
-from tenancy.stores.aws.signature import PostSigner
 from tenancy.stores.aws.redrive_queue import RedriveQueue
 from tenancy.use_cases.dead_letters.redrive import Redrive, RedriveTargets, redrive_dead_letters
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -228,14 +227,13 @@ def test_letter_that_sqs_rejects_does_not_stop_the_others(
 
 def reject_entry(monkeypatch: pytest.MonkeyPatch, entry_id: str) -> None:
     """Let SQS reject one entry of a call. It answers 200 all the same."""
-    post = AwsClient._post
+    send = AwsClient.call
 
-    def rejecting(client: AwsClient, signer: PostSigner, body: bytes) -> tuple[int, bytes]:
-        document = json.loads(body)
-        document["Entries"] = [each for each in document["Entries"] if each["Id"] != entry_id]
-        return post(client, signer, json.dumps(document).encode())
+    def rejecting(client: AwsClient, target: str, document: dict[str, Any], **named: str) -> dict[str, Any]:
+        entries = [each for each in document["Entries"] if each["Id"] != entry_id]
+        return send(client, target, {**document, "Entries": entries}, **named)
 
-    monkeypatch.setattr(AwsClient, "_post", rejecting)
+    monkeypatch.setattr(AwsClient, "call", rejecting)
 
 
 def test_failed_redrive_records_the_letters_that_it_sent(
