@@ -1,4 +1,4 @@
-"""Makes the rows of usual events of POST /v1/events together, in half the time of `event.py`, which makes all rows.
+"""Makes the rows of usual events of POST /v1/events together, in less time than `event.py`.
 
 An event is usual if it is valid, has at most 4,000 bytes, no leap second and no escaped U+0000. Every other event is
 left out without a reason. The caller then calls `parse_event`, which makes the row or explains the fault.
