@@ -1,7 +1,7 @@
 """Measure two sides in turn, and judge them by goals."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from statistics import median
@@ -113,3 +113,17 @@ def alternate(
     pairs = [(measure(), reference()) for _ in range(effort.rounds)]
     measured, references = [one for one, _ in pairs], [other for _, other in pairs]
     return Comparison(what=what, measured=measured, reference=references, goals=goals)
+
+
+def measure_in_turn(parts: Mapping[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
+    """Return the processor seconds of each part in each turn.
+
+    A turn is short, so that noise meets all parts alike.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in parts}
+    for _ in range(turns):
+        for name, part in parts.items():
+            started = time.process_time()
+            part()
+            seconds[name].append(time.process_time() - started)
+    return seconds

@@ -110,6 +110,17 @@ def test_redis_keeps_its_connection_over_tls(servers: Servers, trusted: Authorit
             assert redis._connection is first
 
 
+def test_large_commands_and_replies_are_complete_over_tls(servers: Servers, trusted: Authority, tmp_path: Path) -> None:
+    file, text = tmp_path / "echo.lua", "ä" * 4_000_000
+    file.write_text("return ARGV")
+    with tls_server(trusted, servers.valkey_port) as port:
+        url = f"{secure_redis_url(servers, port)}?ssl_ca_certs={trusted.root_file}"
+        with closing(Redis(lambda: url, timeout_seconds=PATIENCE_SECONDS)) as redis:
+            results = redis.run_each(Script(file), [([], [text, number]) for number in range(2)])
+
+    assert results == [[text, str(number)] for number in range(2)]
+
+
 def query_clickhouse(databases: Databases, port: int, roots: Path) -> object:
     with closing(connect(f"https://127.0.0.1:{port}/{databases.name}?ca_cert={roots}")) as client:
         return client.query("SELECT 1").result_rows

@@ -3,7 +3,6 @@
 import base64
 import http.client
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from typing import Any, Final, override
 import msgspec
 
 from scripts.bench.events import ORGANIZATION_ID, make_body, make_segment_body
-from scripts.bench.figure import Comparison, Effort, Figure, Goal, alternate, at_least
+from scripts.bench.figure import Comparison, Effort, Figure, Goal, alternate, at_least, measure_in_turn
 from scripts.bench.functions import loaded, sample
 from scripts.bench.stand_in import stand_in
 from scripts.bench.tenants import no_database, redis_knowing
@@ -140,7 +139,7 @@ def _measure_parts(app: ModuleType, gate: AdmissionGate, tenant: Tenant, batch: 
         "send": lambda: app.wiring.event_queue.send_frames(ORGANIZATION_ID, "events", frames),
     }
     turns = effort.rounds * effort.size(TURNS)
-    shares = {name: median(seconds) for name, seconds in _measure_in_turn(parts, turns).items()}
+    shares = {name: median(seconds) for name, seconds in measure_in_turn(parts, turns).items()}
     shown = {name: 100 * shares[name] / shares["whole"] for name in parts if name != "whole"}
     return (
         f"Where the time goes for {batch:,} events ({len(body) // batch} bytes each): base64 {shown['body']:.0f} %, "
@@ -148,20 +147,6 @@ def _measure_parts(app: ModuleType, gate: AdmissionGate, tenant: Tenant, batch: 
         f"base64) {shown['frames']:.0f} %, signing and sending {shown['send']:.0f} %, the rest (request, caller, "
         f"answer, log line) {100 - sum(shown.values()):.0f} %."
     )
-
-
-def _measure_in_turn(parts: Mapping[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
-    """Return the processor seconds of each part in each turn.
-
-    A turn is short, so that noise meets all parts alike.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in parts}
-    for _ in range(turns):
-        for name, part in parts.items():
-            started = time.process_time()
-            part()
-            seconds[name].append(time.process_time() - started)
-    return seconds
 
 
 def _handle(app: ModuleType, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ MEMBERS: Final = (
     "app_id",
     "session_id",
 )
-MISSING: Final = object()
+NO_MEMBER: Final = object()
 PERSON_EPOCH: Final = re.compile(r"[0-9]+\.[0-9]+")  # a person's revocation counts, `organization.user`
 
 
@@ -62,7 +62,7 @@ def parse_context(context: Mapping[str, str], *, now: datetime) -> Caller:
         UnauthenticatedError: the context has no caller, or the credential has expired since.
     """
     try:
-        caller = _caller(tuple(map(context.get, MEMBERS, repeat(MISSING))))
+        caller = _caller(tuple(map(context.get, MEMBERS, repeat(NO_MEMBER))))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnauthenticatedError from error
     if caller.expires_at is not None and caller.expires_at <= now:
@@ -76,7 +76,7 @@ def _caller(values: tuple[Any, ...]) -> Caller:
 
     It depends on nothing else, so the caller of equal values is kept. Its expiry is compared at each request.
     """
-    context = {name: value for name, value in zip(MEMBERS, values, strict=True) if value is not MISSING}
+    context = {name: value for name, value in zip(MEMBERS, values, strict=True) if value is not NO_MEMBER}
     return _operator(context) if context["kind"] == CallerKind.OPERATOR else _tenant(context)
 
 

@@ -46,9 +46,9 @@ NO_LIMIT: Final = 0  # the script reads only the first limit of the platform
 NO_LIMIT_TEXT: Final = ""
 PLATFORM_LIMITS: Final = Constants([PLATFORM_TIER, PLATFORM_REQUESTS_PER_MINUTE, *[NO_LIMIT] * 7])
 # The members by their texts. A look-up takes a tenth of a call of the class.
-VERDICTS: Final[Mapping[str, AdmissionVerdict]] = {each.value: each for each in AdmissionVerdict}
-STATUSES: Final[Mapping[str, OrganizationStatus]] = {each.value: each for each in OrganizationStatus}
-METRICS: Final[Mapping[str, Metric]] = {each.value: each for each in Metric}
+VERDICT_OF: Final[Mapping[str, AdmissionVerdict]] = {each.value: each for each in AdmissionVerdict}
+STATUS_OF: Final[Mapping[str, OrganizationStatus]] = {each.value: each for each in OrganizationStatus}
+METRIC_OF: Final[Mapping[str, Metric]] = {each.value: each for each in Metric}
 _overrides_decoder: Final = msgspec.json.Decoder(dict[str, OverrideValue])
 
 type Values = list[str | int]
@@ -238,16 +238,16 @@ def _admission(result: Sequence[Any], now: datetime) -> Admission | UnknownStand
     if len(result) == 1:
         if result[0] == UNKNOWN:
             return UnknownStanding()
-        return Admission(verdict=VERDICTS[result[0]], rate=None)
+        return Admission(verdict=VERDICT_OF[result[0]], rate=None)
     verdict, tier, status, limit, requests, ends_at, accepted, held, metric, used, overrides = result
     window = RateWindow(requests=int(requests), ends_at=datetime.fromtimestamp(int(ends_at) / 1000, UTC))
     return Admission(
-        verdict=VERDICTS[verdict],
+        verdict=VERDICT_OF[verdict],
         rate=rate_state(window, limit=int(limit), now=now),
         entitlements=_entitlements(tier, overrides),
-        status=STATUSES[status] if status else None,
+        status=STATUS_OF[status] if status else None,
         accepted=int(accepted),
         held=int(held),
-        metric=METRICS[metric or Metric.EVENTS],
+        metric=METRIC_OF[metric or Metric.EVENTS],
         used=int(used),
     )
