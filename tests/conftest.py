@@ -78,6 +78,7 @@ SHARING = {
     "tests/handlers/test_openmeter.py": "node",
     "tests/handlers/test_sdks.py": "node",
     "tests/isolation/proof/": "proof",
+    "tests/stores/test_admission_script.py": "node",
 }
 
 

@@ -26,7 +26,7 @@ WAITS = [timedelta(minutes=10), timedelta(hours=2), timedelta(hours=25), timedel
 EVENTS = st.lists(st.sampled_from(Clock), min_size=1, max_size=len(Clock), unique=True)
 FIRST_APP, SECOND_APP = UUID(int=1), UUID(int=2)
 APPS = st.sampled_from([None, FIRST_APP, SECOND_APP])  # a key without an app, and keys of two apps
-EXAMPLES, STEPS = 8, 12
+EXAMPLES, STEPS = 5, 12
 ONE_STORED = (1, REVENUE)
 
 type MakeHistory = Callable[[], History]

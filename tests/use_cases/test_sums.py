@@ -32,7 +32,7 @@ from tests.given import OPERATOR, Databases, event, provision, tenant_of
 from tests.handlers.functions import superuser
 from tests.use_cases.storing import load
 
-ORGANIZATIONS, ROUNDS, REQUESTS = 12, 4, 2
+ORGANIZATIONS, ROUNDS, REQUESTS = 6, 3, 2
 EVENTS, QUOTA = 60, 20
 APPS = (None, UUID(int=1), UUID(int=2), UUID(int=3))
 START = datetime.fromisoformat("2026-11-20T22:00:00+00:00")  # the rounds cross midnight

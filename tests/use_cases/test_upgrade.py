@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from scripts.stack import postgres
-from tenancy.stores.clickhouse.client import connect
+from tenancy.stores.clickhouse.client import Client, connect
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.migrations import TableInUseError
 from tenancy.use_cases.schema import migrate as migrating
@@ -52,29 +51,49 @@ FIND_COPIES = """
 """
 
 
-@pytest.fixture
-def old_database(
-    servers: Servers, database_names: Iterator[str], tmp_path: Path
-) -> Iterator[tuple[psycopg.Connection[Any], Callable[..., object]]]:
-    """Yield a connection to a database of the previous release and a function that upgrades it."""
-    name, before = next(database_names), tmp_path / "before"
+@pytest.fixture(scope="module")
+def old_template(
+    servers: Servers, clickhouse_admin: Client, database_names: Iterator[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Yield the name of empty databases of the previous release, which each test clones."""
+    name, before = next(database_names), tmp_path_factory.mktemp("previous") / "before"
     shutil.copytree(MIGRATIONS, before)
     for file in sorted((before / "postgres").glob("*.sql"))[MIGRATIONS_BEFORE:]:
         file.unlink()
-    with psycopg.connect(servers.superuser_url, autocommit=True) as conn:
-        identifiers = map(sql.Identifier, (name, postgres.OWNER))
-        conn.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(*identifiers))
-    admin = connect(servers.clickhouse_url("default"))
-    admin.command(f"CREATE DATABASE {name}")
+    create_database(servers, name, "template0")
+    clickhouse_admin.command(f"CREATE DATABASE {name}")
     client = connect(servers.clickhouse_url(name))
     owner = Database(lambda: servers.postgres_url(postgres.OWNER, name), as_owner=True)
     migrate(owner, client, before)
+    owner.close()
+    client.close()
+    yield name
+    clickhouse_admin.command(f"DROP DATABASE {name} SYNC")
+
+
+@pytest.fixture
+def old_database(
+    servers: Servers, clickhouse_admin: Client, database_names: Iterator[str], old_template: str
+) -> Iterator[tuple[psycopg.Connection[Any], Callable[..., object]]]:
+    """Yield a connection to a database of the previous release and a function that upgrades it."""
+    name = next(database_names)
+    create_database(servers, name, old_template)
+    clickhouse_admin.command(f"CREATE DATABASE {name}")
+    for (table,) in clickhouse_admin.query(f"SHOW TABLES FROM {old_template}").result_rows:
+        clickhouse_admin.command(f"CREATE TABLE {name}.{table} AS {old_template}.{table}")
+    client = connect(servers.clickhouse_url(name))
+    owner = Database(lambda: servers.postgres_url(postgres.OWNER, name), as_owner=True)
     with psycopg.connect(servers.superuser_url, dbname=name, autocommit=True) as conn:
         yield conn, lambda **options: migrate(owner, client, MIGRATIONS, **options)
     owner.close()
     client.close()
-    admin.command(f"DROP DATABASE {name} SYNC")
-    admin.close()
+    clickhouse_admin.command(f"DROP DATABASE {name} SYNC")
+
+
+def create_database(servers: Servers, name: str, template: str) -> None:
+    with psycopg.connect(servers.superuser_url, autocommit=True) as conn:
+        identifiers = map(sql.Identifier, (name, postgres.OWNER, template))
+        conn.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY").format(*identifiers))
 
 
 def test_upgrade_removes_copies_of_rows_in_statistics(

@@ -11,6 +11,7 @@ from scripts.bench.figure import Comparison, Effort, Figure, Goal, at_least, at_
 from scripts.bench.peers.limiters import Burst, Run, flexible_workers, limits_workers, our_workers
 
 WORKERS: Final = (1, 4, 16)
+SMALLEST_WORKERS: Final = 2  # the first ones of these
 LIMIT: Final = 400
 OVERLOAD: Final = 2  # requests for each one that the limit admits
 EXACT: Final = (at_least(1.0, of="measured"), at_most(1.0, of="measured"))
@@ -28,7 +29,8 @@ def measure(effort: Effort) -> Figure:
     """Measure with the stack's Valkey, in a database of its own."""
     limit = effort.size(LIMIT, smallest=max(WORKERS))
     with own_valkey(Servers.load().redis_url) as url:
-        comparisons = [each for count in WORKERS for each in _compare(count, _run(url, count, limit, effort), limit)]
+        counts = WORKERS[: effort.size(len(WORKERS), SMALLEST_WORKERS)]
+        comparisons = [each for count in counts for each in _compare(count, _run(url, count, limit, effort), limit)]
     return Figure(
         name="limiter",
         unit="admitted requests for each one of the limit, exactly 1; and milliseconds by the clock, less is better",

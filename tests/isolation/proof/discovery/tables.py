@@ -104,6 +104,11 @@ def discover_tables(conn: psycopg.Connection[Any]) -> list[Table]:
     ]
 
 
+def discover_tenant_columns(conn: psycopg.Connection[Any]) -> dict[str, str]:
+    """Return the column with the organization's id of each table with rows of organizations."""
+    return dict(conn.execute(LIST_TABLES).fetchall())
+
+
 def discover_clickhouse_tables(databases: Databases) -> list[Table]:
     """Return the ClickHouse tables with rows of organizations."""
     columns: dict[str, list[Column]] = {}
