@@ -17,7 +17,7 @@ from urllib.parse import quote
 from tenancy.errors import UnavailableError
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
-TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+SIGNING_TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 KEYS_KEPT: Final = 16  # of the services that a function calls, today's and yesterday's
 
 
@@ -57,7 +57,7 @@ def sign_post(
     now: datetime,
 ) -> dict[str, str]:
     """Return *headers* with those that sign them, *host* and *body*."""
-    moment = now.astimezone(UTC).strftime(TIME_FORMAT)
+    moment = now.astimezone(UTC).strftime(SIGNING_TIME_FORMAT)
     signed = {**headers, "Host": host, "X-Amz-Date": moment}
     if credentials.session_token:
         signed["X-Amz-Security-Token"] = credentials.session_token
@@ -87,7 +87,7 @@ def presign_get(
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
     """
-    moment = now.astimezone(UTC).strftime(TIME_FORMAT)
+    moment = now.astimezone(UTC).strftime(SIGNING_TIME_FORMAT)
     members = {
         "X-Amz-Algorithm": ALGORITHM,
         "X-Amz-Credential": f"{credentials.access_key_id}/{_scope(moment, region, service)}",
