@@ -1,4 +1,4 @@
-"""The shares of packages in the report of `python -X importtime`."""
+"""The shares of packages in reports of `python -X importtime`."""
 
 from scripts.bench.import_packages import describe_packages
 
@@ -12,6 +12,14 @@ import time:       500 |        800 | tenancy.wiring
 
 
 def test_own_times_are_added_by_package() -> None:
-    described = describe_packages(REPORT)
+    described = describe_packages([REPORT])
+
+    assert described == "tenancy 50%, psycopg 30%, standard library 20%"
+
+
+def test_a_module_has_the_shortest_time_of_all_reports() -> None:
+    slow = REPORT.replace(" 500 |", " 900 |")
+
+    described = describe_packages([slow, REPORT])
 
     assert described == "tenancy 50%, psycopg 30%, standard library 20%"
