@@ -169,7 +169,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 email=SESSION_EMAIL,
                 refresh_token=refresh_tokens[each],
                 one_time_tokens=one_time_tokens[each],
-                domain=_claim_domain(databases, each, f"{names[each]}.example"),
+                domain=_claim_domain(databases, each, f"{names[each]}-of-the-proof.example"),
             )
             for each in names
         ),
