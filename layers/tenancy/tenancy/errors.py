@@ -155,6 +155,27 @@ class OrganizationInactiveError(Refusal):
     status, code, title = 403, "organization_inactive", "Organization Inactive"
 
 
+class NotInTierError(Refusal):
+    """The entitlements of the organization do not include the feature."""
+
+    status, code, title = 403, "not_in_tier", "Not In Tier"
+
+    def __init__(self, *, tier: str, entitlement: str) -> None:
+        """Add the *tier* and the missing *entitlement* to the problem document."""
+        super().__init__(f"The tier {tier} of the organization does not include {entitlement}. A larger tier may.")
+        self.members = {"tier": tier, "entitlement": entitlement}
+
+
+class SsoRequiredError(Refusal):
+    """The organization takes no passwords: its members log in by single sign-on."""
+
+    status, code, title = 403, "sso_required", "Single Sign-On Required"
+
+    def __init__(self) -> None:
+        """Name the route of single sign-on."""
+        super().__init__("The organization takes no passwords. Log in by single sign-on: GET /v1/auth/sso/start.")
+
+
 class NotFoundError(Refusal):
     """The resource does not exist, or the caller may not know of it."""
 
@@ -197,6 +218,18 @@ class SubdomainTakenError(Refusal):
     def __init__(self, subdomain: str) -> None:
         """Name the requested *subdomain*."""
         super().__init__(f"The subdomain {subdomain!r} is taken or reserved. Choose another one.")
+
+
+class DomainTakenError(Refusal):
+    """The e-mail domain is proven for another organization."""
+
+    status, code, title = 409, "domain_taken", "Domain Taken"
+
+    def __init__(self, domain: str) -> None:
+        """Name the *domain*."""
+        super().__init__(
+            f"The domain {domain} is verified for another organization, which must remove it or delete its DNS record."
+        )
 
 
 class TransitionNotAllowedError(Refusal):

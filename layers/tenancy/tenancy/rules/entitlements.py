@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+from tenancy.errors import NotInTierError
 from tenancy.rules.tiers import (
     LONGEST_AUDIT_RETENTION_DAYS,
     LONGEST_RETENTION_DAYS,
@@ -93,6 +94,16 @@ class Entitlements:
     def values(self) -> Mapping[str, int | bool | None]:
         """The value of each entitlement by its name. None is unlimited."""
         return {name: getattr(self.quotas, name) for name in ENTITLEMENT_NAMES}
+
+
+def require_flag(entitlements: Entitlements, flag: str) -> None:
+    """Require that *entitlements* include *flag*, one of `FLAG_NAMES`.
+
+    Raises:
+        NotInTierError: they do not.
+    """
+    if not entitlements.values[flag]:
+        raise NotInTierError(tier=entitlements.tier, entitlement=flag)
 
 
 def list_tiers() -> list[Entitlements]:

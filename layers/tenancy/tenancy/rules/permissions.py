@@ -27,8 +27,8 @@ SSO_WRITE: Final = "sso:write"
 
 PERMISSIONS: Final = frozenset({
     EVENTS_WRITE, EVENTS_READ, STATS_READ, USAGE_READ, USAGE_WRITE, USERS_READ, USERS_WRITE, APPS_READ,
-    APPS_WRITE, KEYS_READ, KEYS_WRITE, "branding:write", "domains:write", SSO_READ, SSO_WRITE, AUDIT_READ, EXPORTS_WRITE,
-    ERASURES_WRITE, "organization:read", ORGANIZATION_DELETE,
+    APPS_WRITE, KEYS_READ, KEYS_WRITE, "branding:write", "domains:write", SSO_READ, SSO_WRITE, AUDIT_READ,
+    EXPORTS_WRITE, ERASURES_WRITE, "organization:read", ORGANIZATION_DELETE,
 })  # fmt: skip
 # Of a secret key whose request names no scopes. It can neither delete the organization nor hand out credentials.
 SECRET_KEY_PERMISSIONS: Final = PERMISSIONS - {ORGANIZATION_DELETE, USERS_WRITE, KEYS_WRITE, SSO_WRITE}

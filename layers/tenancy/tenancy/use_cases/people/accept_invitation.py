@@ -19,6 +19,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword, hash_password, prove_member
 from tenancy.use_cases.sessions.log_in import SESSION_STARTED
 from tenancy.use_cases.sessions.start_session import SignAccessToken, start_session
+from tenancy.use_cases.sso.require_sso import require_no_sso
 
 JOINED: Final = "member.joined"
 
@@ -45,6 +46,7 @@ def accept_invitation(
 
     Raises:
         UnauthenticatedError: the token is unknown, used, replaced or expired, or its member is not invited any more.
+        SsoRequiredError: the organization requires single sign-on, which consumes the invitation.
         InvalidError: the password is too short, too long or easy to guess.
         UnavailableError: the database is unreachable. The invitation may be accepted. If it is, the member can log in.
     """
@@ -52,6 +54,7 @@ def accept_invitation(
     password_hash = hash_password(platform_db, chosen, purpose, now=now)
     with platform_db.tenant_transaction(organization_id) as conn:
         member = prove_member(conn, chosen.token, purpose, now=now).member
+        require_no_sso(conn, organization_id)
         update_user_joined(conn, organization_id, member.id, name=chosen.name, password_hash=password_hash)
         end_one_time_tokens(conn, organization_id, member.id, now=now)
         record = AuditRecord.done(JOINED, str(member.id), chosen.actor_of(member), now=now)

@@ -1,0 +1,1 @@
+"""Single sign-on: the e-mail domains of an organization."""

@@ -1,0 +1,92 @@
+"""Fixtures of single sign-on: functions that call each other, and providers over TLS."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tenancy.rules.tiers import Tier
+from tenancy.stores.internet import https
+from tenancy.use_cases.organizations.provision import Provisioned
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tests.given import AwsAccount, Databases, provision
+from tests.handlers.functions import Function, Start
+from tests.handlers.lambda_service import lambda_service
+from tests.handlers.single_sign_on.provider import Provider, SigningKey, serving_provider
+from tests.handlers.requests import answer_of
+from tests.handlers.single_sign_on.browser import SsoBrowser, prove_domain, put_request, settings_of
+from tests.stores.private_authority import Authority, make_authority
+
+HOST = "idp.localhost"
+FETCH = "fetch"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    folder: Path = tmp_path_factory.mktemp("authority")
+    return make_authority(folder / "idp", HOST)
+
+
+@pytest.fixture(scope="module")
+def signing_key() -> SigningKey:
+    return SigningKey.rsa("key-1")
+
+
+@pytest.fixture
+def provider(authority: Authority, signing_key: SigningKey) -> Iterator[Provider]:
+    with serving_provider(authority, HOST, signing_key) as serving:
+        yield serving
+
+
+@pytest.fixture(scope="module")
+def other_signing_key() -> SigningKey:
+    return SigningKey.rsa("key-1")
+
+
+@pytest.fixture
+def other_provider(authority: Authority, other_signing_key: SigningKey) -> Iterator[Provider]:
+    with serving_provider(authority, HOST, other_signing_key) as serving:
+        yield serving
+
+
+@pytest.fixture
+def sso(
+    start: Start,
+    secrets: None,  # noqa: ARG001
+    aws: AwsAccount,
+    authority: Authority,
+    provider: Provider,
+    other_provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Function]:
+    """Start the function `sso`. It invokes `fetch`, which trusts the tests' authority and reaches both providers."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.root_file))
+    https._tls.cache_clear()
+    allowed = ",".join(each.issuer.removeprefix("https://") for each in (provider, other_provider))
+    fetch = start(FETCH, PRIVATE_HOSTS_ALLOWED=allowed)
+    with lambda_service({FETCH: fetch}, aws.endpoint_url) as endpoint:
+        yield start("sso", AWS_ENDPOINT_URL=endpoint, FETCH_FUNCTION=FETCH, SSO_KEY_ID=aws.encryption_key_id)
+    https._tls.cache_clear()
+
+
+@pytest.fixture
+def identity(start: Start, secrets: None) -> Function:  # noqa: ARG001
+    return start("identity")
+
+
+@pytest.fixture
+def acme(databases: Databases, targets: OutboxTargets) -> Provisioned:
+    return provision(databases, targets, "acme", Tier.GROWTH)
+
+
+@pytest.fixture
+def connected(sso: Function, databases: Databases, provider: Provider, acme: Provisioned) -> Provisioned:
+    """Return acme with a connection to the provider and with its domain proven."""
+    prove_domain(databases, acme, "acme.example")
+    assert answer_of(sso(put_request(acme, settings_of(provider)))).status == 200
+    return acme
+
+
+@pytest.fixture
+def browser(sso: Function, identity: Function, connected: Provisioned) -> SsoBrowser:
+    return SsoBrowser(sso=sso, identity=identity, provisioned=connected)
