@@ -1,8 +1,10 @@
 """Roll up usage and statistics each hour.
 
-Also release held events, apply retention, persist last uses of keys, and notice keys that are to be rotated.
+Also release held events, apply retention, persist last uses of keys, notice keys that are to be rotated, and check
+e-mail domains again.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +20,11 @@ from tenancy.gateway.metrics import (
     TOMBSTONES_RESTORED,
     count,
 )
-from tenancy.rules.durations import ROLL_UP_REDIS_TIMEOUT_SECONDS, SCHEDULED_QUERY_TIMEOUT_SECONDS
+from tenancy.rules.durations import (
+    DOMAIN_CHECKS_START_SECONDS,
+    ROLL_UP_REDIS_TIMEOUT_SECONDS,
+    SCHEDULED_QUERY_TIMEOUT_SECONDS,
+)
 from tenancy.settings import Settings
 from tenancy.use_cases.schedule.hourly import HourlyStores, run_hourly
 from tenancy.use_cases.schedule.notice_rotations import RotationNotices
@@ -26,12 +32,13 @@ from tenancy.use_cases.schedule.roll_up import RollUp
 from tenancy.wiring import Wiring
 
 logger = Logger()
-wiring = Wiring(Settings.from_env("SIGNING_KEY_ID"))
+wiring = Wiring(Settings.from_env("FETCH_FUNCTION", "SIGNING_KEY_ID"))
 stores = HourlyStores(
     platform_db=wiring.platform_database,
     client=wiring.clickhouse_writer(timeout_seconds=SCHEDULED_QUERY_TIMEOUT_SECONDS),
     redis=wiring.redis(timeout_seconds=ROLL_UP_REDIS_TIMEOUT_SECONDS),
     signer=wiring.signer,
+    fetcher=wiring.fetcher,
 )
 
 
@@ -41,7 +48,13 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     Raises:
         ExceptionGroup: steps after the roll-up failed. All steps were tried.
     """
-    run = run_hourly(stores, now=datetime.now(UTC), on_roll_up=report)
+    started_at = time.monotonic()
+    run = run_hourly(
+        stores,
+        now=datetime.now(UTC),
+        on_roll_up=report,
+        has_time=lambda: time.monotonic() < started_at + DOMAIN_CHECKS_START_SECONDS,
+    )
     result = {
         "ran": run.roll_up.ran,
         "organizations": run.roll_up.organizations,
@@ -52,6 +65,9 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         "audit_entries_pruned": run.audit_entries_pruned,
         "last_uses_persisted": run.last_uses_persisted,
         "rotations_noticed": run.rotations.keys,
+        "domains_checked": run.domains.checked,
+        "domains_missing": run.domains.missing,
+        "domains_withdrawn": run.domains.withdrawn,
     }
     report_platform_keys(run.rotations)
     logger.info("rolled up", result=result)

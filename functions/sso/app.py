@@ -1,4 +1,4 @@
-"""Single sign-on: the connection of an organization, and log-ins by it."""
+"""Single sign-on: the connection and the e-mail domains of an organization, and log-ins."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -9,11 +9,30 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response as EmptyAnswer
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.errors import QUERY, FieldError, ForbiddenError, InvalidError, NotInTierError, UnauthenticatedError
+from tenancy.errors import (
+    QUERY,
+    ConflictError,
+    DomainTakenError,
+    FieldError,
+    ForbiddenError,
+    InvalidError,
+    NotInTierError,
+    UnauthenticatedError,
+)
+from tenancy.gateway.answer_types import PageAnswer
 from tenancy.gateway.answers import answers
+from tenancy.gateway.documents.email_domains import (
+    DomainName,
+    DomainVerificationAnswer,
+    EmailDomainAnswer,
+    NewEmailDomain,
+    email_domain_document,
+    verification_document,
+)
 from tenancy.gateway.documents.sso import CALLBACK_PATH, SsoConnectionAnswer, SsoSettings, sso_document
 from tenancy.gateway.http import Request
-from tenancy.gateway.parameters import Matching
+from tenancy.gateway.pages import page_document
+from tenancy.gateway.parameters import Cursor, Matching, WholeNumber
 from tenancy.gateway.publications import report_publication
 from tenancy.gateway.query import takes_any_query
 from tenancy.gateway.resolver import api, named_by, request_of, tenant_of
@@ -30,6 +49,7 @@ from tenancy.gateway.sso_requests import (
 )
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.body_members import ORGANIZATION_MAX_CHARACTERS
+from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.permissions import SSO_READ, SSO_WRITE
 from tenancy.rules.sso.connection import REDIRECT_URI_MAX_CHARACTERS
@@ -37,11 +57,13 @@ from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.settings import Settings
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.sessions.named_organization import find_or_pretend, is_named
+from tenancy.use_cases.sso.claim_domain import claim_domain, list_domain_page, remove_domain
 from tenancy.use_cases.sso.connect import read_connection, remove_connection, set_connection
 from tenancy.use_cases.sso.find_organization import find_of_domain_or_pretend
 from tenancy.use_cases.sso.finish_log_in import finish_sso_log_in
 from tenancy.use_cases.sso.provider import Providers
 from tenancy.use_cases.sso.start_log_in import SsoStart, start_sso_log_in
+from tenancy.use_cases.sso.verify_domain import verify_domain
 from tenancy.wiring import Wiring
 
 NO_ORGANIZATION: Final = "Name the organization by organization (its id or subdomain), or the person by email."
@@ -93,6 +115,49 @@ def delete_connection() -> EmptyAnswer[str]:
     return EmptyAnswer(HTTPStatus.NO_CONTENT, body="")
 
 
+@app.get("/sso/email-domains")
+@for_tenants(SSO_READ)
+@answers(PageAnswer[EmailDomainAnswer], NotInTierError)
+def list_domains(
+    cursor: Annotated[Cursor | None, Query()] = None,
+    limit: Annotated[WholeNumber, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+) -> dict[str, Any]:
+    """List the e-mail domains that the organization claims, by name."""
+    return page_document(
+        list_domain_page(platform_db, tenant_of(app), cursor=cursor, limit=limit), email_domain_document
+    )
+
+
+@app.post("/sso/email-domains")
+@for_tenants(SSO_WRITE)
+@answers(EmailDomainAnswer, NotInTierError, ConflictError, status=HTTPStatus.CREATED)
+def claim(body: NewEmailDomain) -> tuple[dict[str, Any], int]:
+    """Claim an e-mail domain, and return the DNS record that proves it."""
+    tenant = tenant_of(app)
+    claimed = claim_domain(platform_db, tenant, body.domain, actor_of(request_of(app), tenant), now=datetime.now(UTC))
+    return email_domain_document(claimed), HTTPStatus.CREATED
+
+
+@app.post("/sso/email-domains/<domain>/verify")
+@for_tenants(SSO_WRITE)
+@answers(DomainVerificationAnswer, NotInTierError, DomainTakenError)
+def verify(domain: DomainName) -> dict[str, Any]:
+    """Look for the DNS record of an e-mail domain, and verify the domain if it is there."""
+    tenant = tenant_of(app)
+    actor = actor_of(request_of(app), tenant)
+    return verification_document(verify_domain(platform_db, fetcher, tenant, domain, actor, now=datetime.now(UTC)))
+
+
+@app.delete("/sso/email-domains/<domain>")
+@for_tenants(SSO_WRITE)
+@answers(None, status=HTTPStatus.NO_CONTENT)
+def remove(domain: DomainName) -> EmptyAnswer[str]:
+    """Remove an e-mail domain. Its verification ends at once."""
+    tenant = tenant_of(app)
+    remove_domain(platform_db, tenant, domain, actor_of(request_of(app), tenant), now=datetime.now(UTC))
+    return EmptyAnswer(HTTPStatus.NO_CONTENT, body="")
+
+
 @app.get("/auth/sso/start")
 @for_public
 @takes_any_query
@@ -127,7 +192,11 @@ def start(
 @for_public
 @takes_any_query
 @answers(
-    None, UnauthenticatedError, ForbiddenError, status=HTTPStatus.FOUND, headers={**REDIRECT_HEADERS, "Set-Cookie": True}
+    None,
+    UnauthenticatedError,
+    ForbiddenError,
+    status=HTTPStatus.FOUND,
+    headers={**REDIRECT_HEADERS, "Set-Cookie": True},
 )
 def finish(
     state: Annotated[str | None, Query()] = None,  # noqa: ARG001 - documented here, read with all its values

@@ -24,6 +24,7 @@ HTTP = (
     "Keys",
     "Health",
     "Identity",
+    "Sso",
 )
 HISTORY = 24 * 60
 
@@ -193,6 +194,6 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "TokenKeysAlarm": counted("Errors", 1),
         "TokenKeysStoppedAlarm": stopped(every=60, after=120, tolerated=70),
     }
-    | {f"{function}ErrorsAlarm": counted("Errors", 1) for function in (*HTTP, "Drain", "Load", "Record")}
-    | {f"{function}ThrottlesAlarm": counted("Throttles", 1) for function in (*HTTP, "Authorizer")}
+    | {f"{function}ErrorsAlarm": counted("Errors", 1) for function in (*HTTP, "Drain", "Fetch", "Load", "Record")}
+    | {f"{function}ThrottlesAlarm": counted("Throttles", 1) for function in (*HTTP, "Authorizer", "Fetch")}
 )

@@ -58,7 +58,7 @@ def statements(function: str) -> list[dict[str, Any]]:
     policies = FUNCTIONS[function].get("Policies", [])
     if "Role" in FUNCTIONS[function]:
         role = FUNCTIONS[function]["Role"]["Fn::GetAtt"].removesuffix(".Arn")
-        policies = [policy["PolicyDocument"] for policy in RESOURCES[role]["Properties"]["Policies"]]
+        policies = [policy["PolicyDocument"] for policy in RESOURCES[role]["Properties"].get("Policies", [])]
     return [statement for policy in policies for statement in policy["Statement"]]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tenancy.stores.aws.gateway_keys import STACK_TAG
 from tests.members import for_each
-from tests.template.template import FOLDERS, FUNCTIONS, events, listed, statements
+from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, events, listed, statements
 
 GATEWAY = "arn:${AWS::Partition}:apigateway:${AWS::Region}::"
 TAGS_OF_KEYS = "/tags/arn%3A${AWS::Partition}%3Aapigateway%3A${AWS::Region}%3A%3A%2Fapikeys%2F*"
@@ -39,7 +39,35 @@ def test_no_policy_allows_all_actions_or_resources(function: str) -> None:
 @for_each("function", FOLDERS)
 def test_function_that_reads_a_queue_has_its_own_role(function: str) -> None:
     """SAM gives a function with an SQS event a managed policy for all queues of the account."""
-    assert bool(events(function, "SQS")) == ("Role" in FUNCTIONS[function])
+    assert (bool(events(function, "SQS")) or function == "fetch") == ("Role" in FUNCTIONS[function])
+
+
+def test_fetch_has_no_rights_and_is_outside_the_vpc() -> None:
+    """Tenants choose the servers that it calls. Its role writes logs and traces, and does nothing else."""
+    role, fetch = RESOURCES["FetchRole"]["Properties"], FUNCTIONS["fetch"]
+
+    managed = [policy["Fn::Sub"].rpartition("/")[2] for policy in role["ManagedPolicyArns"]]
+
+    assert managed == ["AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess"]
+    assert "Policies" not in role | fetch
+    assert fetch["VpcConfig"] == {"Ref": "AWS::NoValue"}
+    assert "Events" not in fetch
+
+
+def test_fetch_may_call_no_private_host() -> None:
+    """Tests alone set the variable, on a deployed function."""
+    assert FUNCTIONS["fetch"]["Environment"]["Variables"]["PRIVATE_HOSTS_ALLOWED"] == ""
+
+
+def test_functions_that_invoke_others_invoke_fetch_alone() -> None:
+    invokers = {
+        function: each["Resource"]
+        for function in FOLDERS
+        for each in statements(function)
+        if "lambda:InvokeFunction" in listed(each["Action"])
+    }
+
+    assert invokers == {function: {"Fn::GetAtt": "Fetch.Arn"} for function in ("roll_up", "sso")}
 
 
 def test_gateway_permissions_are_for_keys_and_their_plans() -> None:

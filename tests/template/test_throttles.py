@@ -20,6 +20,7 @@ ACCOUNT_BURST = 5_000
 ACCOUNT_CONCURRENCY = 1_000
 UNRESERVED_CONCURRENCY = 100  # which Lambda never lets a reservation take
 ORGANIZATIONS = 2  # of the largest tier, at their full rate limit, on one method
+FURTHER_PATHS = 20  # fewer left: lower a rate, or raise the account's limit, before the last one is used
 CALLS_PER_PREFLIGHT = 7  # of a browser on one path within the two hours for which it keeps a preflight
 API = RESOURCES["Api"]["Properties"]
 RETRY_AFTER_SECONDS = int(
@@ -57,15 +58,12 @@ DOCUMENTS = {  # clients and caches keep them
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/.well-known/openid-configuration"),
 }
-OF_PEOPLE = [function for function in FOLDERS if function in {"identity", "members", "keys"}]
-FOR_PEOPLE = {route for function in OF_PEOPLE for route in resolver_routes(function)} - DOCUMENTS
-FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_PEOPLE
+FOR_PEOPLE = resolver_routes("identity") - DOCUMENTS
+FOR_ADMINISTRATORS = {route for function in ("keys", "members", "sso") for route in resolver_routes(function)}
+FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_ADMINISTRATORS
+RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | DOCUMENTS
 FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
-OTHERS = [
-    method
-    for method in METHODS
-    if method not in FOR_OPERATORS | FOR_WRITE_KEYS | FOR_PEOPLE | DOCUMENTS and method[0] != "OPTIONS"
-]
+OTHERS = [method for method in METHODS if method not in RARE | FOR_WRITE_KEYS and method[0] != "OPTIONS"]
 LARGEST_TIER = QUOTAS[Tier.ENTERPRISE]
 
 
@@ -160,8 +158,21 @@ def test_operators_method_passes_a_platform_key(method: Method) -> None:
 
 
 @for_each("method", sorted(FOR_PEOPLE), ids=" ".join)
-def test_method_of_people_and_keys_has_their_rate(method: Method) -> None:
+def test_method_of_log_in_and_the_caller_has_their_rate(method: Method) -> None:
     assert throttle(method)[0] == defaults()["PeopleRequestsPerSecond"]
+
+
+@for_each("method", sorted(FOR_ADMINISTRATORS), ids=" ".join)
+def test_method_of_administrators_has_their_rate(method: Method) -> None:
+    assert throttle(method)[0] == defaults()["AdministrationRequestsPerSecond"]
+
+
+def test_further_routes_of_administrators_fit_the_accounts_limit() -> None:
+    """A new path has a method and a preflight."""
+    left = ACCOUNT_REQUESTS_PER_SECOND - sum(throttle(method)[0] for method in METHODS)
+    path = defaults()["AdministrationRequestsPerSecond"] + defaults()["PreflightRequestsPerSecond"]
+
+    assert left / path >= FURTHER_PATHS
 
 
 @pytest.mark.parametrize("document", sorted(DOCUMENTS), ids=" ".join)

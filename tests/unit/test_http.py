@@ -9,12 +9,14 @@ import pytest
 
 from tenancy import errors
 from tenancy.errors import (
+    DomainTakenError,
     DowngradeBlockedError,
     FieldError,
     InternalError,
     InvalidError,
     LastSuperAdminError,
     MalformedRequestError,
+    NotInTierError,
     QuotaExceededError,
     RateLimitedError,
     RatesTooLargeError,
@@ -178,6 +180,7 @@ STATUSES_AND_CODES = {
     "409 last_super_admin",
     "409 not_deleted",
     "409 conflict",
+    "409 domain_taken",
     "410 erased",
     "413 too_large",
     "415 unsupported_media_type",
@@ -206,6 +209,8 @@ MADE: dict[type[Refusal], Refusal] = {
     LastSuperAdminError: LastSuperAdminError(),
     TooManyAttemptsError: TooManyAttemptsError(retry_after=7),
     DowngradeBlockedError: DowngradeBlockedError(["users"]),
+    DomainTakenError: DomainTakenError("acme.example"),
+    NotInTierError: NotInTierError(tier="starter", entitlement="sso"),
     RatesTooLargeError: RatesTooLargeError(api=60_000, ingest=60_000, limit=80_000),
     SubdomainTakenError: SubdomainTakenError("acme"),
 }

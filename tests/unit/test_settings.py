@@ -33,6 +33,9 @@ ENVIRONMENT = {
     "RECOUNT_AFTER_SECONDS": "86400",
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
     "UPGRADE_URL": "https://billing.attribution.example/upgrade?from=api",
+    "FETCH_FUNCTION": "tenancy-test-Fetch-1",
+    "DNS_RESOLVER": "127.0.0.1:5353",
+    "PRIVATE_HOSTS_ALLOWED": "localhost:8443, 127.0.0.1:8444",
 }
 
 
@@ -68,6 +71,9 @@ def test_each_setting_comes_from_its_variable() -> None:
         recount_after=timedelta(days=1),
         state_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
         upgrade_url="https://billing.attribution.example/upgrade?from=api",
+        fetch_function="tenancy-test-Fetch-1",
+        dns_resolver=("127.0.0.1", 5353),
+        private_hosts=frozenset({("localhost", 8443), ("127.0.0.1", 8444)}),
     )
 
 
@@ -92,6 +98,19 @@ def test_missing_variable_is_named(name: str, value: str | None) -> None:
 def test_duration_that_is_no_whole_number_is_refused(text: str) -> None:
     with pytest.raises(InvalidSettingError, match="DELETION_GRACE_SECONDS is not a whole number"):
         Settings.from_env("DELETION_GRACE_SECONDS", environ=ENVIRONMENT | {"DELETION_GRACE_SECONDS": text})
+
+
+@pytest.mark.parametrize("text", ["localhost", ":8443", "localhost:", "localhost:x", "localhost:8443,", "a b"])
+@pytest.mark.parametrize("name", ["DNS_RESOLVER", "PRIVATE_HOSTS_ALLOWED"])
+def test_host_without_a_port_is_refused(name: str, text: str) -> None:
+    with pytest.raises(InvalidSettingError, match=f"{name} is "):
+        Settings.from_env(name, environ=ENVIRONMENT | {name: text})
+
+
+def test_no_private_host_is_allowed_by_default() -> None:
+    settings = Settings.from_env("PRIVATE_HOSTS_ALLOWED", environ=ENVIRONMENT | {"PRIVATE_HOSTS_ALLOWED": ""})
+
+    assert settings.private_hosts is None
 
 
 @pytest.mark.parametrize("text", [None, ""])

@@ -119,6 +119,12 @@ PASSWORD_RESET_LIFETIME: Final = timedelta(hours=1)
 TOKEN_MAILS_TIME: Final = timedelta(hours=1)  # in which an address gets a limited number of mails per purpose
 ENDED_TOKEN_RETENTION: Final = TOKEN_MAILS_TIME  # of used and expired ones, which count against that number
 
+# E-mail domains
+DOMAIN_CHECK_INTERVAL: Final = timedelta(days=7)  # of a proof
+DOMAIN_RECHECK_INTERVAL: Final = timedelta(days=1)  # of a proof that was missing, or whose DNS servers did not answer
+MISSING_PROOF_TIME: Final = timedelta(days=5)  # after which a missing proof is withdrawn
+DOMAIN_CHECKS_START_SECONDS: Final = 600  # of the roll-up's time-out of 900 s. No check of a domain starts later.
+
 # Leases: one holder at a time
 SWEEP_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the sweep's time-out
 ROLL_UP_LEASE_TIME: Final = LONGEST_FUNCTION_RUN + LONGEST_QUERY

@@ -11,7 +11,7 @@ MAX_FETCHED_BYTES: Final = 1024 * 1024
 MAX_REDIRECTS: Final = 3
 MAX_RECORDS: Final = 100
 MAX_RECORD_CHARACTERS: Final = 1_000
-ALLOWED_HEADERS: Final = frozenset({"authorization"})  # of a request; all others are those of the connection
+FETCH_HEADERS: Final = frozenset({"authorization"})  # of a request; all others are those of the connection
 
 
 class UrlRequest(Struct, frozen=True, kw_only=True, tag="url", tag_field="kind", forbid_unknown_fields=True):

@@ -185,6 +185,32 @@ curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", 
 The token works once. Later, request another one with POST /v1/auth/password-reset.
 """,
         ),
+        "email_domain_missing_mail": MailTemplate(
+            "The DNS record of {domain} is missing",
+            """\
+The platform checks each week that the e-mail domain {domain} belongs to your organization. The DNS record that proves
+it is missing:
+
+{record_name} TXT "{record_value}"
+
+The domain stays verified for now. If the record is still missing at {withdrawal_at}, the platform withdraws the
+verification. Create the record again before that time. If you no longer use the domain, remove it with this request:
+
+DELETE /v1/sso/email-domains/{domain}
+""",
+        ),
+        "email_domain_withdrawn_mail": MailTemplate(
+            "{domain} is no longer verified",
+            """\
+The e-mail domain {domain} is no longer verified for your organization, because its DNS record was missing for days:
+
+{record_name} TXT "{record_value}"
+
+To verify the domain again, create the record, and send this request:
+
+POST /v1/sso/email-domains/{domain}/verify
+""",
+        ),
         "invitation_mail": MailTemplate(
             "You are invited to {organization_name}",
             """\

@@ -40,7 +40,7 @@ class Fetcher:
         """Get *url*, or send *form* to it by POST. Return the answer with any status.
 
         Only a GET without *headers* follows redirects. A POST is sent once. Allowed headers are those of
-        `ALLOWED_HEADERS`.
+        `FETCH_HEADERS`.
 
         Raises:
             UnreachableUrlError: the URL was not fetched. Its text is for the tenant who named the URL.

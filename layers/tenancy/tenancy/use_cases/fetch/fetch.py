@@ -9,7 +9,7 @@ from tenancy.errors import FetchFault, UnreachableUrlError
 from tenancy.rules.domain_names import parse_record_name
 from tenancy.rules.durations import FETCH_WORK_TIME_SECONDS
 from tenancy.rules.fetching import (
-    ALLOWED_HEADERS,
+    FETCH_HEADERS,
     MAX_FETCHED_BYTES,
     MAX_REDIRECTS,
     FetchAnswer,
@@ -94,8 +94,8 @@ def _check(request: UrlRequest) -> None:
     values = [*request.headers.values(), request.accept or ""]
     if not 0 < request.max_bytes <= MAX_FETCHED_BYTES:
         raise ValueError(f"max_bytes is not between 1 and {MAX_FETCHED_BYTES}.")
-    if not {name.lower() for name in request.headers} <= ALLOWED_HEADERS:
-        raise ValueError("A request has a header that is not in ALLOWED_HEADERS.")
+    if not {name.lower() for name in request.headers} <= FETCH_HEADERS:
+        raise ValueError("A request has a header that is not in FETCH_HEADERS.")
     if not all(PRINTABLE.issuperset(value) for value in values):
         raise ValueError("A header has a character that is not printable ASCII.")
     if request.form is not None and request.method != "POST":

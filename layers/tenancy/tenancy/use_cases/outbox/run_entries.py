@@ -62,6 +62,8 @@ class OutboxKind(StrEnum):
     BREAK_GLASS_MAIL = "break_glass_mail"
     SSO_ENDED_MAIL = "sso_ended_mail"
     FIRST_PASSWORD_MAIL = "first_password_mail"  # noqa: S105 - a kind
+    EMAIL_DOMAIN_MISSING_MAIL = "email_domain_missing_mail"
+    EMAIL_DOMAIN_WITHDRAWN_MAIL = "email_domain_withdrawn_mail"
     INVITATION_MAIL = "invitation_mail"
     PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - a kind
     PASSWORD_CHANGED_MAIL = "password_changed_mail"  # noqa: S105 - a kind

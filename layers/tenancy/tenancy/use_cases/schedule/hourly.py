@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.clickhouse.client import Client
 from tenancy.stores.postgres.client import Database
@@ -13,6 +14,7 @@ from tenancy.use_cases.audit.prune_audit import prune_audit_logs
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.held_events.release_held import release_into_room
 from tenancy.use_cases.schedule.apply_retention import apply_retention
+from tenancy.use_cases.schedule.check_domains import DomainChecks, check_domains
 from tenancy.use_cases.schedule.failures import collect_failures
 from tenancy.use_cases.schedule.notice_rotations import RotationNotices, notice_rotations
 from tenancy.use_cases.schedule.persist_last_uses import persist_last_uses
@@ -30,6 +32,7 @@ class HourlyStores:
     client: Callable[[], Client]
     redis: Redis
     signer: Signer
+    fetcher: Fetcher
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,17 +50,22 @@ class HourlyRun:
     audit_entries_pruned: int = 0
     last_uses_persisted: int | None = None
     rotations: RotationNotices = field(default_factory=RotationNotices)
+    domains: DomainChecks = field(default_factory=DomainChecks)
     failures: list[Exception] = field(default_factory=list)
 
 
 def run_hourly(
-    stores: HourlyStores, *, now: datetime, on_roll_up: Callable[[RollUp, Sequence[UUID]], None]
+    stores: HourlyStores,
+    *,
+    now: datetime,
+    on_roll_up: Callable[[RollUp, Sequence[UUID]], None],
+    has_time: Callable[[], bool],
 ) -> HourlyRun:
     """Restore tombstones and roll up, then run the steps that follow.
 
     *on_roll_up* gets the roll-up and the restored tombstones before the other steps start. Those steps are independent:
     a step that fails does not stop the others. If another roll-up is running, the steps that need its counts are
-    skipped.
+    skipped. Checks of e-mail domains, which may be slow, come last and start while *has_time* is true.
 
     Raises:
         UnavailableError, ClickHouseError: tombstones or roll-up failed. No other step was tried.
@@ -80,4 +88,7 @@ def run_hourly(
     with collect_failures(run.failures):
         run.rotations = notice_rotations(platform_db, now=now)
         run.failures += run.rotations.failures
+    with collect_failures(run.failures):
+        run.domains = check_domains(platform_db, stores.fetcher, now=now, has_time=has_time)
+        run.failures += run.domains.failures
     return run

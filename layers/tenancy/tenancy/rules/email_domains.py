@@ -1,0 +1,126 @@
+"""E-mail domains that organizations claim, and the DNS records that prove them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID, uuid4
+
+from tenancy.rules.domain_names import DOMAIN_MAX_CHARACTERS
+from tenancy.rules.durations import (
+    DOMAIN_CHECK_INTERVAL,
+    DOMAIN_RECHECK_INTERVAL,
+    MISSING_PROOF_TIME,
+)
+from tenancy.rules.keys.api_keys import random_text
+
+DOMAIN_CLAIMED: Final = "email_domain.claimed"
+DOMAIN_VERIFIED: Final = "email_domain.verified"
+DOMAIN_WITHDRAWN: Final = "email_domain.withdrawn"
+DOMAIN_REMOVED: Final = "email_domain.removed"
+MAX_EMAIL_DOMAINS: Final = 100  # of one organization
+RECORD_LABEL: Final = "_tenancy-verification."
+RECORD_PREFIX: Final = "tenancy-verification="
+EMAIL_DOMAIN_MAX_CHARACTERS: Final = DOMAIN_MAX_CHARACTERS - len(RECORD_LABEL)
+
+
+class DomainStatus(StrEnum):
+    """Whether the organization has proven that the domain is its own."""
+
+    UNVERIFIED = "unverified"
+    VERIFIED = "verified"
+
+
+class ProofProblem(StrEnum):
+    """The reason why a check has found no proof."""
+
+    NO_RECORD = "no_record"
+    OTHER_RECORDS = "other_records"
+    NO_DNS_ANSWER = "no_dns_answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailDomain:
+    """A domain that an organization claims. *verified_at* is None without a proof.
+
+    *missing_since* is the time of the first check since the last proof that found no record.
+    """
+
+    id: UUID
+    domain: str
+    token: str
+    created_at: datetime
+    verified_at: datetime | None = None
+    missing_since: datetime | None = None
+
+    @classmethod
+    def claim(cls, domain: str, *, now: datetime) -> "EmailDomain":
+        """Return a new claim of *domain*, with a token that no other claim has."""
+        return cls(id=uuid4(), domain=domain, token=random_text(), created_at=now)
+
+    @property
+    def status(self) -> DomainStatus:
+        """Whether the domain is proven."""
+        return DomainStatus.UNVERIFIED if self.verified_at is None else DomainStatus.VERIFIED
+
+    @property
+    def record_name(self) -> str:
+        """The name of the TXT record that proves the claim."""
+        return f"{RECORD_LABEL}{self.domain}"
+
+    @property
+    def record_value(self) -> str:
+        """The text of that record."""
+        return f"{RECORD_PREFIX}{self.token}"
+
+    def find_problem(self, records: Sequence[str]) -> ProofProblem | None:
+        """Return why *records*, those of `record_name`, are no proof, or None if they are one."""
+        if self.record_value in {record.strip() for record in records}:
+            return None
+        return ProofProblem.OTHER_RECORDS if records else ProofProblem.NO_RECORD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainCheck:
+    """The effect of a check of a proven domain.
+
+    *check_at* is the time of the next one, and None if the proof is withdrawn. *is_newly_missing* tells that the admins
+    are to be warned.
+    """
+
+    check_at: datetime | None
+    missing_since: datetime | None = None
+    is_newly_missing: bool = False
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the proof is withdrawn."""
+        return self.check_at is None
+
+
+def next_check(now: datetime) -> datetime:
+    """Return the time of the check that follows a proof at *now*."""
+    return now + DOMAIN_CHECK_INTERVAL
+
+
+def withdrawal_at(missing_since: datetime) -> datetime:
+    """Return the time from which a check without a proof withdraws it."""
+    return missing_since + MISSING_PROOF_TIME
+
+
+def assess_check(domain: EmailDomain, problem: ProofProblem | None, *, now: datetime) -> DomainCheck:
+    """Return the effect of a check of *domain*, which is proven, that found *problem*.
+
+    DNS servers that do not answer prove nothing, in either direction: the check is repeated.
+    """
+    soon = now + DOMAIN_RECHECK_INTERVAL
+    if problem is None:
+        return DomainCheck(check_at=next_check(now))
+    if problem is ProofProblem.NO_DNS_ANSWER:
+        return DomainCheck(check_at=soon, missing_since=domain.missing_since)
+    if domain.missing_since is None:
+        return DomainCheck(check_at=soon, missing_since=now, is_newly_missing=True)
+    if now < withdrawal_at(domain.missing_since):
+        return DomainCheck(check_at=min(soon, withdrawal_at(domain.missing_since)), missing_since=domain.missing_since)
+    return DomainCheck(check_at=None)
