@@ -11,6 +11,7 @@ CREATE TABLE sso_connections (
     authorization_endpoint text NOT NULL CHECK (length(authorization_endpoint) <= 2000),
     token_endpoint text NOT NULL CHECK (length(token_endpoint) <= 2000),
     jwks_uri text NOT NULL CHECK (length(jwks_uri) <= 2000),
+    userinfo_endpoint text CHECK (length(userinfo_endpoint) <= 2000),
     is_secret_in_form boolean NOT NULL,
     names_issuer boolean NOT NULL,
     discovered_at timestamptz NOT NULL,
@@ -93,7 +94,7 @@ GRANT SELECT (organization_id, id, type, issuer, client_id, default_role, requir
 GRANT SELECT ON sso_identities TO tenancy_functions;
 GRANT SELECT, INSERT, DELETE ON sso_connections, sso_log_ins, sso_identities TO tenancy_platform;
 GRANT UPDATE (id, type, issuer, client_id, encrypted_secret, authorization_endpoint, token_endpoint, jwks_uri,
-              is_secret_in_form, names_issuer, discovered_at, default_role, required, redirect_uris, updated_at, ended_at)
+              userinfo_endpoint, is_secret_in_form, names_issuer, discovered_at, default_role, required, redirect_uris, updated_at, ended_at)
     ON sso_connections TO tenancy_platform;
 GRANT UPDATE (subject, created_at) ON sso_identities TO tenancy_platform;
 GRANT UPDATE (expires_at, used_at, user_id, code_digest, code_used_at) ON sso_log_ins TO tenancy_platform;
@@ -103,6 +104,7 @@ ALTER TABLE sso_connections
     ALTER COLUMN type SET STATISTICS 0, ALTER COLUMN issuer SET STATISTICS 0, ALTER COLUMN client_id SET STATISTICS 0,
     ALTER COLUMN encrypted_secret SET STATISTICS 0, ALTER COLUMN authorization_endpoint SET STATISTICS 0,
     ALTER COLUMN token_endpoint SET STATISTICS 0, ALTER COLUMN jwks_uri SET STATISTICS 0,
+    ALTER COLUMN userinfo_endpoint SET STATISTICS 0,
     ALTER COLUMN default_role SET STATISTICS 0, ALTER COLUMN redirect_uris SET STATISTICS 0;
 ALTER TABLE sso_log_ins
     ALTER COLUMN state_digest SET STATISTICS 0, ALTER COLUMN browser_digest SET STATISTICS 0,

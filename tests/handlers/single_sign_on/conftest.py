@@ -50,19 +50,24 @@ def other_provider(authority: Authority, other_signing_key: SigningKey) -> Itera
 
 
 @pytest.fixture
+def reachable(provider: Provider, other_provider: Provider) -> list[str]:
+    """Return the issuers that `fetch` reaches, though they are private."""
+    return [provider.issuer, other_provider.issuer]
+
+
+@pytest.fixture
 def sso(
     start: Start,
     secrets: None,  # noqa: ARG001
     aws: AwsAccount,
     authority: Authority,
-    provider: Provider,
-    other_provider: Provider,
+    reachable: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Function]:
-    """Start the function `sso`. It invokes `fetch`, which trusts the tests' authority and reaches both providers."""
+    """Start the function `sso`. It invokes `fetch`, which trusts the tests' authority."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.root_file))
     https._tls.cache_clear()
-    allowed = ",".join(each.issuer.removeprefix("https://") for each in (provider, other_provider))
+    allowed = ",".join(issuer.removeprefix("https://") for issuer in reachable)
     fetch = start(FETCH, PRIVATE_HOSTS_ALLOWED=allowed)
     with lambda_service({FETCH: fetch}, aws.endpoint_url) as endpoint:
         yield start("sso", AWS_ENDPOINT_URL=endpoint, FETCH_FUNCTION=FETCH, SSO_KEY_ID=aws.encryption_key_id)

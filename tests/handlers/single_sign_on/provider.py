@@ -171,7 +171,7 @@ def serving_provider(authority: Authority, host: str, key: SigningKey) -> Iterat
     context.load_cert_chain(authority.server_file)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     provider = Provider(issuer=f"https://{host}:{server.server_port}", key=key)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield provider

@@ -26,13 +26,14 @@ class MetadataError(ValueError):
 class ProviderMetadata:
     """The endpoints of a provider.
 
-    *is_secret_in_form* tells that the token endpoint takes the client secret in the form only. *names_issuer* tells
+    *userinfo_endpoint* is None without one. *is_secret_in_form* tells that the token endpoint takes the client secret in the form only. *names_issuer* tells
     that the provider names its issuer in each answer to the browser.
     """
 
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
+    userinfo_endpoint: str | None
     is_secret_in_form: bool
     names_issuer: bool
 
@@ -65,6 +66,7 @@ def parse_metadata(document: bytes, issuer: str) -> ProviderMetadata:
         authorization_endpoint=_endpoint(members, "authorization_endpoint"),
         token_endpoint=_endpoint(members, "token_endpoint"),
         jwks_uri=_endpoint(members, "jwks_uri"),
+        userinfo_endpoint=_endpoint(members, "userinfo_endpoint") if members.get("userinfo_endpoint") else None,
         is_secret_in_form=SECRET_IN_HEADER not in methods,
         names_issuer=members.get("authorization_response_iss_parameter_supported") is True,
     )

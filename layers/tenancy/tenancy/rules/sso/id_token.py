@@ -43,7 +43,7 @@ class ExpectedToken:
 class ProvenIdentity:
     """The person that an ID token proves. *email* is None if the issuer does not vouch for the address.
 
-    *email_fault* is then the reason.
+    *email_fault* is then the reason. An issuer may name the address at its userinfo endpoint instead.
     """
 
     issuer: str
@@ -79,6 +79,21 @@ def verify_id_token(token: str, find_key: FindKey, expected: ExpectedToken, *, n
         raise SsoRefusedError(SsoFault.NONCE)
     _require_access_token(claims, expected)
     return _identity(claims)
+
+
+def with_userinfo(identity: ProvenIdentity, document: bytes) -> ProvenIdentity:
+    """Return *identity* with the address of the userinfo *document* (OpenID Connect Core 1.0, 5.3.2).
+
+    Raises:
+        SsoRefusedError: the document is no JSON object, or describes another person.
+    """
+    try:
+        claims = parse_object(document)
+    except ValueError as error:
+        raise SsoRefusedError(SsoFault.ANSWER_MALFORMED) from error
+    if claims.get("sub") != identity.subject:
+        raise SsoRefusedError(SsoFault.SUBJECT)
+    return _with_email(identity.issuer, identity.subject, claims)
 
 
 def _key_of(header: dict[str, Any], find_key: FindKey) -> jwt.PyJWK:
@@ -139,6 +154,10 @@ def _identity(claims: dict[str, Any]) -> ProvenIdentity:
     subject, issuer = claims.get("sub"), _text(claims, "iss")
     if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_MAX_CHARACTERS or not _is_plain(subject):
         raise SsoRefusedError(SsoFault.SUBJECT)
+    return _with_email(issuer, subject, claims)
+
+
+def _with_email(issuer: str, subject: str, claims: dict[str, Any]) -> ProvenIdentity:
     email = claims.get("email")
     if not isinstance(email, str) or not email:
         return ProvenIdentity(issuer=issuer, subject=subject, email=None, email_fault=SsoFault.EMAIL_MISSING)

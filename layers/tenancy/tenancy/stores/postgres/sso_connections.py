@@ -14,32 +14,33 @@ from tenancy.stores.postgres.client import Connection
 
 FIND_CONNECTION: Final = """
     SELECT id, type, issuer, client_id, encrypted_secret, authorization_endpoint, token_endpoint, jwks_uri,
-           is_secret_in_form, names_issuer, discovered_at, default_role, required, redirect_uris, created_at, updated_at
+           userinfo_endpoint, is_secret_in_form, names_issuer, discovered_at, default_role, required, redirect_uris, created_at, updated_at
     FROM sso_connections WHERE organization_id = %s AND ended_at IS NULL
 """
 LOCK_CONNECTION: Final = FIND_CONNECTION + " FOR NO KEY UPDATE"
 UPSERT_CONNECTION: Final = """
     INSERT INTO sso_connections (
         organization_id, id, type, issuer, client_id, encrypted_secret, authorization_endpoint, token_endpoint,
-        jwks_uri, is_secret_in_form, names_issuer, discovered_at, default_role, required, redirect_uris, created_at,
-        updated_at
+        jwks_uri, userinfo_endpoint, is_secret_in_form, names_issuer, discovered_at, default_role, required,
+        redirect_uris, created_at, updated_at
     )
     VALUES (
         %(organization_id)s, %(id)s, %(type)s, %(issuer)s, %(client_id)s, %(encrypted_secret)s,
-        %(authorization_endpoint)s, %(token_endpoint)s, %(jwks_uri)s, %(is_secret_in_form)s, %(names_issuer)s,
+        %(authorization_endpoint)s, %(token_endpoint)s, %(jwks_uri)s, %(userinfo_endpoint)s, %(is_secret_in_form)s, %(names_issuer)s,
         %(discovered_at)s, %(default_role)s, %(required)s, %(redirect_uris)s, %(created_at)s, %(updated_at)s
     )
     ON CONFLICT (organization_id) DO UPDATE SET
         id = excluded.id, type = excluded.type, issuer = excluded.issuer, client_id = excluded.client_id,
         encrypted_secret = excluded.encrypted_secret, authorization_endpoint = excluded.authorization_endpoint,
         token_endpoint = excluded.token_endpoint, jwks_uri = excluded.jwks_uri,
+        userinfo_endpoint = excluded.userinfo_endpoint,
         is_secret_in_form = excluded.is_secret_in_form, names_issuer = excluded.names_issuer,
         discovered_at = excluded.discovered_at, default_role = excluded.default_role, required = excluded.required,
         redirect_uris = excluded.redirect_uris, updated_at = excluded.updated_at
 """
 UPDATE_METADATA: Final = """
-    UPDATE sso_connections SET authorization_endpoint = %s, token_endpoint = %s, jwks_uri = %s, is_secret_in_form = %s,
-           names_issuer = %s, discovered_at = %s
+    UPDATE sso_connections SET authorization_endpoint = %s, token_endpoint = %s, jwks_uri = %s,
+           userinfo_endpoint = %s, is_secret_in_form = %s, names_issuer = %s, discovered_at = %s
     WHERE organization_id = %s AND id = %s
 """
 UPDATE_NOT_REQUIRED: Final = "UPDATE sso_connections SET required = false, updated_at = %s WHERE organization_id = %s"
@@ -73,6 +74,7 @@ def upsert_sso_connection(conn: Connection, organization_id: UUID, connection: S
         "authorization_endpoint": metadata.authorization_endpoint,
         "token_endpoint": metadata.token_endpoint,
         "jwks_uri": metadata.jwks_uri,
+        "userinfo_endpoint": metadata.userinfo_endpoint,
         "is_secret_in_form": metadata.is_secret_in_form,
         "names_issuer": metadata.names_issuer,
         "discovered_at": connection.discovered_at,
@@ -115,6 +117,7 @@ def _connection(
     authorization_endpoint: str,
     token_endpoint: str,
     jwks_uri: str,
+    userinfo_endpoint: str | None,
     is_secret_in_form: bool,
     names_issuer: bool,
     default_role: str,
@@ -126,6 +129,7 @@ def _connection(
         authorization_endpoint=authorization_endpoint,
         token_endpoint=token_endpoint,
         jwks_uri=jwks_uri,
+        userinfo_endpoint=userinfo_endpoint,
         is_secret_in_form=is_secret_in_form,
         names_issuer=names_issuer,
     )

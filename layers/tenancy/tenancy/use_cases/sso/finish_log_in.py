@@ -14,7 +14,7 @@ from tenancy.rules.durations import METADATA_MAX_AGE, SSO_CODE_LIFETIME
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, find_token, generate_token
 from tenancy.rules.sso.connection import SsoConnection
 from tenancy.rules.sso.discovery import MetadataError
-from tenancy.rules.sso.id_token import ExpectedToken, ProvenIdentity, verify_id_token
+from tenancy.rules.sso.id_token import ExpectedToken, ProvenIdentity, verify_id_token, with_userinfo
 from tenancy.rules.sso.log_in import ACCESS_DENIED, BrowserSecret, StoredLogIn, with_query
 from tenancy.rules.sso.refusals import SsoFault, SsoForbiddenError, SsoRefusedError
 from tenancy.stores.postgres.client import Database
@@ -158,13 +158,16 @@ def _prove_identity(
         started_at=log_in.started_at,
         access_token=tokens.access_token,
     )
-
-    return verify_id_token(
+    identity = verify_id_token(
         tokens.id_token,
         lambda kid, algorithm: providers.find_key(organization_id, connection, kid, algorithm, now=clock()),
         expected,
         now=clock(),
     )
+    if identity.email_fault is not SsoFault.EMAIL_MISSING or tokens.access_token is None:
+        return identity
+    userinfo = providers.read_userinfo(connection, tokens.access_token)
+    return with_userinfo(identity, userinfo) if userinfo is not None else identity
 
 
 def _refreshed(

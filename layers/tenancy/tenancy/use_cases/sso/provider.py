@@ -38,7 +38,7 @@ class CodeExchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTokens:
-    """The tokens of a provider. *access_token* is None if there is none. It is compared, never used."""
+    """The tokens of a provider. *access_token* is None if there is none."""
 
     id_token: str
     access_token: str | None
@@ -105,6 +105,25 @@ class Providers:
         if answer.status != HTTPStatus.OK:
             raise SsoRefusedError(SsoFault.CODE_REFUSED)
         return _tokens(answer)
+
+    def read_userinfo(self, connection: SsoConnection, access_token: str) -> bytes | None:
+        """Return the claims about the person with *access_token*, or None if the provider has no such endpoint.
+
+        Raises:
+            SsoRefusedError: the provider refuses the token or is unreachable.
+            UnavailableError: the function `fetch` does not work.
+        """
+        url = connection.metadata.userinfo_endpoint
+        if url is None or not access_token.isascii() or not access_token.isprintable():
+            return None
+        headers = {"Authorization": f"Bearer {access_token}"}
+        try:
+            answer = self._fetcher.fetch_url(url, max_bytes=MAX_TOKENS_BYTES, accept=JSON, headers=headers)
+        except UnreachableUrlError as error:
+            raise SsoRefusedError(SsoFault.PROVIDER_UNREACHABLE) from error
+        if answer.status != HTTPStatus.OK:
+            raise SsoRefusedError(SsoFault.ANSWER_MALFORMED)
+        return answer.body
 
     def find_key(
         self, organization_id: UUID, connection: SsoConnection, kid: str | None, algorithm: str, *, now: datetime
