@@ -60,8 +60,8 @@ OF_ROUTES_WITH_CREDENTIAL: Final = (
 ARGUMENTS: Final[dict[str, Any]] = {
     "api": 60_000,
     "blockers": ["users"],
-    "entitlement": "sso",
     "domain": "acme.example",
+    "entitlement": "sso",
     "ingest": 30_000,
     "metric": "events",
     "limit": 80_000,  # of `custom`, the largest usage plan

@@ -36,23 +36,53 @@ from tests.handlers.functions import (
     ISSUER,
     OPERATORS_GATEWAY_KEY,
     PREFIX,
+    Function,
     LogLines,
     Mails,
     PutSecret,
     Start,
     insert_operator,
     running,
+    template_variables,
 )
+from tests.handlers.invocations import serving_invocations
 from tests.handlers.logged_in import put_token_keys
 from tests.handlers.redis_keys import persist_keys
 from tests.handlers.requests import OPERATOR
+from tests.name_server import NameServer, running_name_server
 
 ACCOUNT = "123456789012"  # moto's
 
 
+@pytest.fixture(scope="session")
+def running_names() -> Iterator[NameServer]:
+    with running_name_server() as names:
+        yield names
+
+
+@pytest.fixture
+def names(running_names: NameServer) -> NameServer:
+    """The DNS server that `fetch` asks. It knows no name."""
+    running_names.forget()
+    return running_names
+
+
+@pytest.fixture
+def invocations_url(aws: AwsAccount, names: NameServer) -> Iterator[str]:
+    """Moto's endpoint, at which other functions can also invoke `fetch`."""
+    values = {"SECRETS_PREFIX": PREFIX, "STACK_NAME": STACK_NAME, "DNS_RESOLVER": names.address}
+    with running("fetch", values) as fetch, serving_invocations(aws.endpoint_url, fetch) as url:
+        yield url
+
+
 @pytest.fixture
 def start(
-    aws: AwsAccount, counters: Redis, servers: Servers, put_secret: PutSecret, monkeypatch: pytest.MonkeyPatch
+    aws: AwsAccount,
+    counters: Redis,
+    servers: Servers,
+    put_secret: PutSecret,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Start]:
     """Start a function. Keywords replace values of its variables.
 
@@ -88,9 +118,16 @@ def start(
         "RECOUNT_AFTER_SECONDS": "60",
         "EXPORTS_BUCKET": aws.exports_bucket,
         "REDIS_PATIENCE_MS": str(int(PATIENCE_SECONDS * 1000)),
+        "FETCH_FUNCTION": "tenancy-test-Fetch",
     }
+
+    def enter(name: str, **changes: str) -> Function:
+        invokes = "FETCH_FUNCTION" in template_variables(name)
+        endpoint = {"AWS_ENDPOINT_URL": request.getfixturevalue("invocations_url")} if invokes else {}
+        return stack.enter_context(running(name, values | endpoint | changes))
+
     with ExitStack() as stack:
-        yield lambda name, **changes: stack.enter_context(running(name, values | changes))
+        yield enter
 
 
 @pytest.fixture

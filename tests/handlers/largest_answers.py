@@ -67,6 +67,14 @@ LARGEST_OVERRIDES = {
     **dict.fromkeys(FLAG_NAMES, False),
     "ingest_requests_per_minute": 20_000,  # both rates have a largest sum
 }
+ALLOW_SSO = "UPDATE organizations SET overrides = '{\"sso\": true}' WHERE id = %(organization_id)s"
+LONGEST_DOMAIN = f"{'a.' * 112}example"
+INSERT_EMAIL_DOMAINS = """
+    INSERT INTO email_domains (organization_id, domain, id, token, created_at, verified_at, check_at, missing_since)
+    SELECT %(organization_id)s, lpad(n::text, 100, 'a.') || repeat('.' || repeat('b', 60), 2) || '.example',
+           gen_random_uuid(), repeat('x', 100), now(), now(), now(), now()
+    FROM generate_series(1, %(rows)s) AS n
+"""
 ENLARGE_OVERRIDES = "UPDATE organizations SET overrides = %(overrides)s WHERE id = %(organization_id)s"
 LONGEST_EMAIL = f"{'a' * 64}@{'b' * 60}.{'c' * 60}.{'d' * 55}.example"
 INSERT_SESSION = """
@@ -569,6 +577,23 @@ def one_app(large: Largest, route: Route) -> Iterator[Event]:
     request = large.sample_of(route, app_id=str(large.acme.app_id))
     body = {"name": LARGE * 255, "platform": LARGE * 100}
     yield large.as_tenant(with_body(request, body) if route.method == "PATCH" else {**request, "body": None})
+
+
+@largest("GET /sso/email-domains")
+def email_domains(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ALLOW_SSO)
+    large.execute(INSERT_EMAIL_DOMAINS, rows=MAX_PAGE + 1)
+    yield large.as_tenant(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /sso/email-domains", "POST /sso/email-domains/{domain}/verify", "DELETE /sso/email-domains/{domain}")
+def one_email_domain(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ALLOW_SSO)
+    if route.parameters:
+        [(domain,)] = large.execute(f"{INSERT_EMAIL_DOMAINS} RETURNING domain", rows=1)
+        yield large.as_tenant(large.sample_of(route, domain=domain))
+    else:
+        yield large.as_tenant(with_body(large.sample_of(route), {"domain": LONGEST_DOMAIN}))
 
 
 @largest("GET /keys", "GET /organizations/{organization_id}/keys")

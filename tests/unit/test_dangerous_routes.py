@@ -7,7 +7,7 @@ from scripts.openapi.permissions import Access, access_of
 from scripts.openapi.routes import list_routes
 
 # A route below one of these is dangerous. A new one is added to the tables below.
-GUARDED = ("/apps", "/erasures", "/exports", "/keys", "/organizations", "/platform-keys", "/users")
+GUARDED = ("/apps", "/erasures", "/exports", "/keys", "/organizations", "/platform-keys", "/sso", "/users")
 OPERATORS_ONLY = frozenset({
     "GET /organizations",
     "POST /organizations",
@@ -50,6 +50,10 @@ TENANTS_ONLY = {
     "POST /keys/{key_id}/rotate": "keys:write",
     "GET /organizations/current": "usage:read",
     "PATCH /organizations/current": "keys:write",
+    "GET /sso/email-domains": "sso:read",
+    "POST /sso/email-domains": "sso:write",
+    "POST /sso/email-domains/{domain}/verify": "sso:write",
+    "DELETE /sso/email-domains/{domain}": "sso:write",
     "GET /users": "users:read",
     "POST /users": "users:write",
     "PATCH /users/{user_id}": "users:write",

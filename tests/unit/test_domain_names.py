@@ -28,7 +28,7 @@ NO_NAMES = (
     "user@acme.example", " acme.example", "acme.example\n", "acme .example", "acme.exam\tple", "a\u0000b.example",
     "127.0.0.1", "127.1", "2130706433", "0x7f.1", "0x7f000001", "017700000001", "\uff11\uff12\uff17.0.0.1", "1.1.1.1.",
     "acme.1", "acme.0x", "::1", "[::1]", "fe80::1%eth0", f"{LABEL}a.example", "xn--a.example", "xn--.example",
-    "a" * 254,    f"{'a.' * 125}example", "acme.example\u202e", "\ud800.example", "ab--cd.example",
+    "a" * 254, f"{'a.' * 125}example", "acme.example\u202e", "\ud800.example", "ab--cd.example",
 )  # fmt: skip
 
 

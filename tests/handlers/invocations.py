@@ -1,0 +1,70 @@
+"""Lambda beside moto, on one port: `fetch` runs in the tests' own process, and moto answers all other calls.
+
+moto runs functions in containers only.
+"""
+
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.handlers.functions import Function
+
+INVOCATION = re.compile(r"/2015-03-31/functions/[\w-]+/invocations")
+HOP_BY_HOP = {"connection", "transfer-encoding", "content-length"}
+
+
+@contextmanager
+def serving_invocations(moto_url: str, fetch: Function) -> Iterator[str]:
+    """Serve both, and yield the URL."""
+    target, turn = urlsplit(moto_url), Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if INVOCATION.fullmatch(self.path):
+                with turn:
+                    status, headers, answer = 200, {}, invoke(fetch, json.loads(body))
+            else:
+                status, headers, answer = pass_on(target.netloc, self, body)
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(answer))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _answer  # noqa: N815 - the library's names
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - the library's signature
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def invoke(function: Function, event: dict[str, Any]) -> bytes:
+    """Return the answer of *function*, or its error as Lambda shows it."""
+    try:
+        return json.dumps(function.respond(event)).encode()
+    except Exception as error:  # noqa: BLE001 - Lambda's answer names every error
+        return json.dumps({"errorMessage": str(error), "errorType": type(error).__name__}).encode()
+
+
+def pass_on(host: str, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(host)
+    connection.request(request.command, request.path, body, dict(request.headers.items()))
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    headers = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
+    return answer.status, headers, content
