@@ -4,7 +4,7 @@
 CREATE TABLE sso_connections (
     organization_id uuid NOT NULL REFERENCES organizations (id),
     id uuid NOT NULL,
-    type text NOT NULL CHECK (type IN ('oidc')),
+    type text NOT NULL CHECK (type = ANY (ARRAY['oidc'])),
     issuer text NOT NULL CHECK (length(issuer) BETWEEN 1 AND 500),
     client_id text NOT NULL CHECK (length(client_id) BETWEEN 1 AND 255),
     encrypted_secret bytea NOT NULL,
@@ -17,7 +17,7 @@ CREATE TABLE sso_connections (
     discovered_at timestamptz NOT NULL,
     default_role text NOT NULL CHECK (default_role IN ('super_admin', 'admin', 'analyst', 'viewer')),
     required boolean NOT NULL,
-    redirect_uris text[] NOT NULL CHECK (cardinality(redirect_uris) BETWEEN 1 AND 10),
+    redirect_uris text[] NOT NULL CHECK (cardinality(redirect_uris) <= 10),
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     ended_at timestamptz,

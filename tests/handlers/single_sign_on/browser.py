@@ -10,8 +10,8 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, superuser
 from tests.handlers.logged_in import post
-from tests.handlers.single_sign_on.provider import CLIENT_ID, CLIENT_SECRET, Provider
 from tests.handlers.requests import Answer, Event, answer_of, called_by, sample, with_body, with_headers, with_query
+from tests.handlers.single_sign_on.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 REDIRECT_URI = "https://app.acme.example/signed-in?from=sso"
 INSERT_PROVEN_DOMAIN = """
@@ -102,6 +102,7 @@ def members_of(databases: Databases, provisioned: Provisioned) -> list[tuple[Any
     """Return address, role, status and whether there is a password of each member, by address."""
     with superuser(databases) as conn:
         return conn.execute(
-            "SELECT email, role, status, password_hash IS NOT NULL FROM users WHERE organization_id = %s ORDER BY email",
+            "SELECT email, role, status, password_hash IS NOT NULL FROM users WHERE organization_id = %s"
+            " ORDER BY email",
             (provisioned.organization.id,),
         ).fetchall()

@@ -1,30 +1,22 @@
 """Fixtures of single sign-on: functions that call each other, and providers over TLS."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tenancy.rules.tiers import Tier
-from tenancy.stores.internet import https
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import AwsAccount, Databases, provision
+from tests.handlers.conftest import PROVIDER_HOST
 from tests.handlers.functions import Function, Start
-from tests.handlers.lambda_service import lambda_service
-from tests.handlers.single_sign_on.provider import Provider, SigningKey, serving_provider
+from tests.handlers.invocations import serving_invocations
 from tests.handlers.requests import answer_of
 from tests.handlers.single_sign_on.browser import SsoBrowser, prove_domain, put_request, settings_of
-from tests.stores.private_authority import Authority, make_authority
+from tests.handlers.single_sign_on.provider import Provider, SigningKey, serving_provider
+from tests.stores.private_authority import Authority
 
-HOST = "idp.localhost"
 FETCH = "fetch"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    folder: Path = tmp_path_factory.mktemp("authority")
-    return make_authority(folder / "idp", HOST)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +26,7 @@ def signing_key() -> SigningKey:
 
 @pytest.fixture
 def provider(authority: Authority, signing_key: SigningKey) -> Iterator[Provider]:
-    with serving_provider(authority, HOST, signing_key) as serving:
+    with serving_provider(authority, PROVIDER_HOST, signing_key) as serving:
         yield serving
 
 
@@ -45,7 +37,7 @@ def other_signing_key() -> SigningKey:
 
 @pytest.fixture
 def other_provider(authority: Authority, other_signing_key: SigningKey) -> Iterator[Provider]:
-    with serving_provider(authority, HOST, other_signing_key) as serving:
+    with serving_provider(authority, PROVIDER_HOST, other_signing_key) as serving:
         yield serving
 
 
@@ -60,18 +52,13 @@ def sso(
     start: Start,
     secrets: None,  # noqa: ARG001
     aws: AwsAccount,
-    authority: Authority,
     reachable: list[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Function]:
-    """Start the function `sso`. It invokes `fetch`, which trusts the tests' authority."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.root_file))
-    https._tls.cache_clear()
+    """Start the function `sso`, which invokes a `fetch` that reaches the test's own providers."""
     allowed = ",".join(issuer.removeprefix("https://") for issuer in reachable)
     fetch = start(FETCH, PRIVATE_HOSTS_ALLOWED=allowed)
-    with lambda_service({FETCH: fetch}, aws.endpoint_url) as endpoint:
-        yield start("sso", AWS_ENDPOINT_URL=endpoint, FETCH_FUNCTION=FETCH, SSO_KEY_ID=aws.encryption_key_id)
-    https._tls.cache_clear()
+    with serving_invocations(aws.endpoint_url, fetch) as endpoint:
+        yield start("sso", AWS_ENDPOINT_URL=endpoint)
 
 
 @pytest.fixture

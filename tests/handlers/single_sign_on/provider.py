@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.stores.private_authority import Authority
 
 CLIENT_ID = "tenancy-client"
-CLIENT_SECRET = "a-secret-of-the-provider"  # noqa: S105 - of a test
-ACCESS_TOKEN = "an-access-token"  # noqa: S105 - of a test
+CLIENT_SECRET = "a-secret-of-the-provider"
+ACCESS_TOKEN = "an-access-token"
 SUBJECT = "subject-1"
 
 type Claims = dict[str, Any]
@@ -107,7 +107,8 @@ class Provider:
         return 404, {}
 
     def answer_post(self, form: Mapping[str, str], authorization: str) -> tuple[int, object]:
-        pair = base64.b64decode(authorization.removeprefix("Basic ")).decode()
+        sent = base64.b64decode(authorization.removeprefix("Basic ")).decode()
+        pair = sent or f"{form.get('client_id')}:{form.get('client_secret')}"
         asked = self.codes.pop(form["code"], None)
         if asked is None or pair != f"{CLIENT_ID}:{CLIENT_SECRET}" or form["redirect_uri"] != asked["redirect_uri"]:
             return 400, {"error": "invalid_grant"}

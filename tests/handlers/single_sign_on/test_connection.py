@@ -76,7 +76,9 @@ def test_connection_needs_the_entitlement(
     databases: Databases, sso: Function, provider: Provider, acme: Provisioned
 ) -> None:
     with superuser(databases) as conn:
-        conn.execute("UPDATE organizations SET tier = 'starter', updated_at = now() WHERE id = %s", (acme.organization.id,))
+        conn.execute(
+            "UPDATE organizations SET tier = 'starter', updated_at = now() WHERE id = %s", (acme.organization.id,)
+        )
     request = put_request(acme, settings_of(provider))
 
     problem = problem_of(sso(request), request, 403, "not_in_tier")

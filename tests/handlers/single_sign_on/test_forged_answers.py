@@ -15,9 +15,9 @@ from tenancy.rules.sso.log_in import challenge_of
 from tenancy.rules.sso.refusals import SsoFault
 from tests.given import Databases
 from tests.handlers.functions import LogLines, superuser
-from tests.handlers.single_sign_on.provider import ACCESS_TOKEN, CLIENT_ID, Claims, Provider, SigningKey, half_hash
 from tests.handlers.requests import Answer
 from tests.handlers.single_sign_on.browser import SsoBrowser, query_of
+from tests.handlers.single_sign_on.provider import ACCESS_TOKEN, CLIENT_ID, Claims, Provider, SigningKey, half_hash
 
 UNAUTHENTICATED = (401, "unauthenticated")
 FORBIDDEN = (403, "forbidden")
@@ -194,22 +194,37 @@ FORGERIES = [
         fault=SsoFault.TOKEN_MISSING,
     ),
     Forgery(name="tokens are no object", mutate=tokens(lambda found: [found]), fault=SsoFault.ANSWER_MALFORMED),
-    Forgery(name="tokens repeat a member", mutate=tokens(lambda _: b'{"id_token":"a","id_token":"b"}'),
-            fault=SsoFault.ANSWER_MALFORMED),
+    Forgery(
+        name="tokens repeat a member",
+        mutate=tokens(lambda _: b'{"id_token":"a","id_token":"b"}'),
+        fault=SsoFault.ANSWER_MALFORMED,
+    ),
     Forgery(
         name="key set with a private key",
         mutate=keys(lambda provider: [private_jwk(provider)]),
         fault=SsoFault.KEYS_INVALID,
     ),
-    Forgery(name="two keys with one kid", mutate=keys(lambda provider: [provider.key.jwk(), provider.key.jwk()]),
-            fault=SsoFault.KEYS_INVALID),
+    Forgery(
+        name="two keys with one kid",
+        mutate=keys(lambda provider: [provider.key.jwk(), provider.key.jwk()]),
+        fault=SsoFault.KEYS_INVALID,
+    ),
     Forgery(name="weak key", mutate=keys(lambda provider: [weak_jwk(provider)]), fault=SsoFault.KEYS_INVALID),
-    Forgery(name="key for encryption", mutate=keys(lambda provider: [provider.key.jwk(use="enc")]),
-            fault=SsoFault.KEY_UNKNOWN),
-    Forgery(name="key of another algorithm", mutate=keys(lambda provider: [provider.key.jwk(alg="PS256")]),
-            fault=SsoFault.KEY_UNKNOWN),
-    Forgery(name="too many keys", mutate=keys(lambda provider: [provider.key.jwk(kid=str(n)) for n in range(101)]),
-            fault=SsoFault.KEYS_INVALID),
+    Forgery(
+        name="key for encryption",
+        mutate=keys(lambda provider: [provider.key.jwk(use="enc")]),
+        fault=SsoFault.KEY_UNKNOWN,
+    ),
+    Forgery(
+        name="key of another algorithm",
+        mutate=keys(lambda provider: [provider.key.jwk(alg="PS256")]),
+        fault=SsoFault.KEY_UNKNOWN,
+    ),
+    Forgery(
+        name="too many keys",
+        mutate=keys(lambda provider: [provider.key.jwk(kid=str(n)) for n in range(101)]),
+        fault=SsoFault.KEYS_INVALID,
+    ),
 ]
 OF_THE_PERSON = [
     Forgery(name="no address", mutate=claims(email=None), fault=SsoFault.EMAIL_MISSING, refusal=FORBIDDEN),

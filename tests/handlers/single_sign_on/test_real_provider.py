@@ -12,6 +12,7 @@ import pytest
 
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
+from tests.handlers.conftest import PROVIDER_HOST
 from tests.handlers.functions import API_HOST, Function
 from tests.handlers.requests import answer_of
 from tests.handlers.single_sign_on.browser import (
@@ -22,7 +23,6 @@ from tests.handlers.single_sign_on.browser import (
     put_request,
     query_of,
 )
-from tests.handlers.single_sign_on.conftest import HOST
 from tests.handlers.single_sign_on.provider import CLIENT_ID, CLIENT_SECRET
 from tests.stores.private_authority import Authority
 
@@ -33,7 +33,7 @@ MAX_REDIRECTS = 10
 @pytest.fixture
 def issuer(node: tuple[str, Path], authority: Authority) -> Iterator[str]:
     program, folder = node
-    command = [program, "provider.mjs", str(authority.server_file), CLIENT_ID, CLIENT_SECRET, CALLBACK, HOST]
+    command = [program, "provider.mjs", str(authority.server_file), CLIENT_ID, CLIENT_SECRET, CALLBACK, PROVIDER_HOST]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()

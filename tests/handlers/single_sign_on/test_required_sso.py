@@ -2,17 +2,19 @@
 
 import pytest
 
+from tenancy.rules.people.opaque_tokens import TokenType, generate_token
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import PASSWORD, Databases
 from tests.handlers.functions import Function, Start, superuser
 from tests.handlers.logged_in import log_in_request, post
-from tests.handlers.requests import answer_of, called_by, problem_of, sample, with_body, with_path
-from tests.handlers.requests import OPERATOR
+from tests.handlers.requests import OPERATOR, answer_of, called_by, problem_of, sample, with_body, with_path
 from tests.handlers.single_sign_on.browser import SsoBrowser, as_admin, put_request, settings_of
 from tests.handlers.single_sign_on.provider import Provider
 
 MAILS = "SELECT kind, payload->>'to' FROM outbox WHERE organization_id = %s AND kind LIKE '%%_mail' ORDER BY kind, 2"
-LIVE_TOKENS = "SELECT purpose FROM one_time_tokens WHERE organization_id = %s AND expires_at > now() + interval '6 days'"
+LIVE_TOKENS = (
+    "SELECT purpose FROM one_time_tokens WHERE organization_id = %s AND expires_at > now() + interval '6 days'"
+)
 DEMOTE = "UPDATE users SET role = 'admin' WHERE organization_id = %s"
 
 
@@ -67,10 +69,8 @@ def test_super_admin_logs_in_with_a_password_and_a_mail(
 
 
 def test_invitation_is_not_accepted_with_a_password(
-    start: Start, identity: Function, databases: Databases, requiring: Provisioned
+    identity: Function, databases: Databases, requiring: Provisioned
 ) -> None:
-    from tenancy.rules.people.opaque_tokens import TokenType, generate_token
-
     token = generate_token(TokenType.ONE_TIME, requiring.organization.id)
     with superuser(databases) as conn:
         conn.execute(
@@ -87,7 +87,9 @@ def test_invitation_is_not_accepted_with_a_password(
 
 
 def test_single_sign_on_works_where_it_is_required(
-    browser: SsoBrowser, provider: Provider, requiring: Provisioned
+    browser: SsoBrowser,
+    provider: Provider,
+    requiring: Provisioned,  # noqa: ARG001
 ) -> None:
     assert browser.log_in(provider).status == 200
 
@@ -116,7 +118,9 @@ def test_downgrade_ends_single_sign_on_at_once(
     assert browser.log_in(provider).status == 200
     members = provider.authorize(browser.start().headers["location"])
     path = f"/organizations/{requiring.organization.id}"
-    request = with_path(called_by(sample("provision", "change_tier"), OPERATOR), path, "/organizations/{organization_id}")
+    request = with_path(
+        called_by(sample("provision", "change_tier"), OPERATOR), path, "/organizations/{organization_id}"
+    )
     request = {**request, "pathParameters": {"organization_id": str(requiring.organization.id)}}
 
     changed = answer_of(provision(with_body(request, {"tier": "starter"})))

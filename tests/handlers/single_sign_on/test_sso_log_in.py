@@ -178,7 +178,9 @@ def test_deleted_connection_ends_codes(browser: SsoBrowser, provider: Provider, 
 
 
 def test_callback_of_another_organization_is_refused(
-    browser: SsoBrowser, provider: Provider, globex: Provisioned
+    browser: SsoBrowser,
+    provider: Provider,
+    globex: Provisioned,  # noqa: ARG001
 ) -> None:
     members = provider.authorize(browser.start().headers["location"])
     request = with_headers(with_query(sample("sso", "callback"), **members), host=f"globex.{BASE_DOMAIN}")

@@ -134,7 +134,9 @@ def test_limit_of_users_refuses_a_new_member(
     browser: SsoBrowser, provider: Provider, databases: Databases, connected: Provisioned, logged: LogLines
 ) -> None:
     with superuser(databases) as conn:
-        conn.execute("UPDATE organizations SET overrides = '{\"users\": 1}' WHERE id = %s", (connected.organization.id,))
+        conn.execute(
+            "UPDATE organizations SET overrides = '{\"users\": 1}' WHERE id = %s", (connected.organization.id,)
+        )
 
     assert browser.log_in(provider).status == 403
     assert fault_of(logged) == SsoFault.NO_SEAT

@@ -6,10 +6,24 @@ import pytest
 import redis
 
 from tenancy.rules.keys.api_keys import ApiKey
+from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
-from tests.given import AwsAccount, Databases
-from tests.handlers.conftest import mails, operator_key, put_secret, secrets, start
+from tests.given import REGION, AwsAccount, Databases
+from tests.handlers.conftest import (
+    authority,
+    invocations_url,
+    mails,
+    names,
+    operator_key,
+    put_secret,
+    reachable_provider,
+    running_names,
+    secrets,
+    start,
+)
 from tests.handlers.functions import Start, superuser
+from tests.handlers.single_sign_on.provider import Provider
 from tests.isolation.proof.attack.gateway import LocalGateway
 from tests.isolation.proof.attack.state import DeploymentState
 from tests.isolation.proof.discovery.deployment import (
@@ -20,21 +34,41 @@ from tests.isolation.proof.discovery.deployment import (
 )
 from tests.isolation.proof.leaks.output import CapturedOutput
 from tests.isolation.proof.leaks.queues import QueueInspector
-from tests.isolation.proof.proof_data import ProofData, create_proof_data
+from tests.isolation.proof.proof_data import ProofData, SsoSetting, create_proof_data
 from tests.isolation.proof.report import ProofReport
 from tests.isolation.proof.sqs import SqsServer, sqs_server
 
-__all__ = ["mails", "operator_key", "put_secret", "secrets", "start"]  # fixtures of the handlers' tests
+__all__ = [  # fixtures of the handlers' tests
+    "authority",
+    "invocations_url",
+    "mails",
+    "names",
+    "operator_key",
+    "put_secret",
+    "reachable_provider",
+    "running_names",
+    "secrets",
+    "start",
+]
 
 
 @pytest.fixture
-def data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> ProofData:
-    return create_proof_data(databases, targets, operator_key)
+def data(
+    databases: Databases,
+    targets: OutboxTargets,
+    operator_key: ApiKey,
+    reachable_provider: Provider,
+    resources: dict[str, str],
+    aws: AwsAccount,
+) -> ProofData:
+    encryptor = Encryptor(AwsClient("kms", REGION, aws.endpoint_url), resources["SsoKey"])
+    sso = SsoSetting(issuer=reachable_provider.issuer, encryptor=encryptor)
+    return create_proof_data(databases, targets, operator_key, sso)
 
 
 @pytest.fixture
-def sqs(aws: AwsAccount) -> Iterator[SqsServer]:
-    with sqs_server(aws.endpoint_url) as server:
+def sqs(invocations_url: str) -> Iterator[SqsServer]:
+    with sqs_server(invocations_url) as server:
         yield server
 
 

@@ -90,7 +90,7 @@ class _AwsHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.close_connection = not self.headers[TARGET].startswith("AmazonSQS.Send")  # as moto does
+        self.close_connection = not self.headers.get(TARGET, "").startswith("AmazonSQS.Send")  # as moto does
         status, answer = self._forward(body) if self.close_connection else self._send(body)
         lines = [f"HTTP/1.1 {status} ", f"{CONTENT_TYPE}: application/json", f"Content-Length: {len(answer)}"]
         head = "\r\n".join([*lines, *(["Connection: close"] if self.close_connection else []), "", ""])
@@ -109,8 +109,8 @@ class _AwsHandler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(urlsplit(self.moto_url).netloc)
-        headers = {name: self.headers[name] for name in FORWARDED_HEADERS}
-        connection.request("POST", "/", body, headers)
+        headers = {name: self.headers[name] for name in FORWARDED_HEADERS if name in self.headers}
+        connection.request("POST", self.path, body, headers)
         response = connection.getresponse()
         answer = response.status, response.read()
         connection.close()

@@ -20,9 +20,7 @@ def find_cookie(request: Request, name: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def set_cookie(
-    request: Request, name: str, value: str, *, seconds: int, same_site: Literal["Strict", "Lax"]
-) -> None:
+def set_cookie(request: Request, name: str, value: str, *, seconds: int, same_site: Literal["Strict", "Lax"]) -> None:
     """Add the cookie *name* to the answer. A browser deletes one that lives for 0 *seconds*."""
     secure = "" if is_local(host_of(request)) else "; Secure"
     attributes = f"Path=/; Max-Age={seconds}; HttpOnly; SameSite={same_site}{secure}"

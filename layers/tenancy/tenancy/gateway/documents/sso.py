@@ -25,9 +25,7 @@ from tenancy.use_cases.sso.connect import WantedConnection
 CALLBACK_PATH: Final = "/auth/sso/callback"
 
 Issuer = Annotated[str, Field(max_length=ISSUER_MAX_CHARACTERS), AfterValidator(parse_issuer)]
-ClientId = Annotated[
-    str, Field(min_length=1, max_length=CLIENT_ID_MAX_CHARACTERS), AfterValidator(parse_printable)
-]
+ClientId = Annotated[str, Field(min_length=1, max_length=CLIENT_ID_MAX_CHARACTERS), AfterValidator(parse_printable)]
 RedirectUri = Annotated[str, Field(max_length=REDIRECT_URI_MAX_CHARACTERS), AfterValidator(parse_redirect_uri)]
 
 

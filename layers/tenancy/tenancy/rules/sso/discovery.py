@@ -26,8 +26,8 @@ class MetadataError(ValueError):
 class ProviderMetadata:
     """The endpoints of a provider.
 
-    *userinfo_endpoint* is None without one. *is_secret_in_form* tells that the token endpoint takes the client secret in the form only. *names_issuer* tells
-    that the provider names its issuer in each answer to the browser.
+    *userinfo_endpoint* is None without one. *is_secret_in_form* tells that the token endpoint takes the client secret
+    in the form only. *names_issuer* tells that the provider names its issuer in each answer to the browser.
     """
 
     authorization_endpoint: str
@@ -57,7 +57,9 @@ def parse_metadata(document: bytes, issuer: str) -> ProviderMetadata:
         raise MetadataError("The metadata of the issuer names another issuer. Compare both texts, also their end.")
     methods = _find_texts(members, "token_endpoint_auth_methods_supported", {SECRET_IN_HEADER})
     if not methods & {SECRET_IN_HEADER, SECRET_IN_FORM}:
-        raise MetadataError("The token endpoint of the issuer takes no client secret, neither as Basic nor in the form.")
+        raise MetadataError(
+            "The token endpoint of the issuer takes no client secret, neither as Basic nor in the form."
+        )
     if not _find_texts(members, "id_token_signing_alg_values_supported", {"RS256"}) & ALGORITHMS:
         raise MetadataError("The issuer signs ID tokens neither with RS256 nor with ES256.")
     if "code" not in _find_texts(members, "response_types_supported", {"code"}):

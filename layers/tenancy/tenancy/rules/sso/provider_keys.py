@@ -68,7 +68,12 @@ def _is_usable(entry: Mapping[str, Any]) -> bool:
     kty = entry.get("kty")
     algorithm = ALGORITHM_OF.get(kty) if isinstance(kty, str) else None
     is_curve = kty != "EC" or entry.get("crv") == "P-256"
-    return algorithm is not None and is_curve and entry.get("alg", algorithm) == algorithm and entry.get("use", "sig") == "sig"
+    return (
+        algorithm is not None
+        and is_curve
+        and entry.get("alg", algorithm) == algorithm
+        and entry.get("use", "sig") == "sig"
+    )
 
 
 def _with_algorithm(entry: Mapping[str, Any]) -> Mapping[str, Any]:

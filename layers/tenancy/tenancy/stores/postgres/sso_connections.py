@@ -1,6 +1,6 @@
 """The connection of an organization for single sign-on."""
 
-from dataclasses import astuple
+from dataclasses import asdict, astuple, fields
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -12,9 +12,11 @@ from tenancy.rules.sso.connection import ConnectionSettings, ConnectionType, Sso
 from tenancy.rules.sso.discovery import ProviderMetadata
 from tenancy.stores.postgres.client import Connection
 
+METADATA_COLUMNS: Final = tuple(each.name for each in fields(ProviderMetadata))
 FIND_CONNECTION: Final = """
     SELECT id, type, issuer, client_id, encrypted_secret, authorization_endpoint, token_endpoint, jwks_uri,
-           userinfo_endpoint, is_secret_in_form, names_issuer, discovered_at, default_role, required, redirect_uris, created_at, updated_at
+           userinfo_endpoint, is_secret_in_form, names_issuer, discovered_at, default_role, required, redirect_uris,
+           created_at, updated_at
     FROM sso_connections WHERE organization_id = %s AND ended_at IS NULL
 """
 LOCK_CONNECTION: Final = FIND_CONNECTION + " FOR NO KEY UPDATE"
@@ -26,8 +28,9 @@ UPSERT_CONNECTION: Final = """
     )
     VALUES (
         %(organization_id)s, %(id)s, %(type)s, %(issuer)s, %(client_id)s, %(encrypted_secret)s,
-        %(authorization_endpoint)s, %(token_endpoint)s, %(jwks_uri)s, %(userinfo_endpoint)s, %(is_secret_in_form)s, %(names_issuer)s,
-        %(discovered_at)s, %(default_role)s, %(required)s, %(redirect_uris)s, %(created_at)s, %(updated_at)s
+        %(authorization_endpoint)s, %(token_endpoint)s, %(jwks_uri)s, %(userinfo_endpoint)s, %(is_secret_in_form)s,
+        %(names_issuer)s, %(discovered_at)s, %(default_role)s, %(required)s, %(redirect_uris)s, %(created_at)s,
+        %(updated_at)s
     )
     ON CONFLICT (organization_id) DO UPDATE SET
         id = excluded.id, type = excluded.type, issuer = excluded.issuer, client_id = excluded.client_id,
@@ -63,7 +66,7 @@ def lock_sso_connection(conn: Connection, organization_id: UUID) -> SsoConnectio
 
 def upsert_sso_connection(conn: Connection, organization_id: UUID, connection: SsoConnection) -> None:
     """Insert the connection of the organization, or replace it."""
-    metadata, settings = connection.metadata, connection.settings
+    settings = connection.settings
     values: dict[str, object] = {
         "organization_id": organization_id,
         "id": connection.id,
@@ -71,18 +74,13 @@ def upsert_sso_connection(conn: Connection, organization_id: UUID, connection: S
         "issuer": connection.issuer,
         "client_id": connection.client_id,
         "encrypted_secret": connection.encrypted_secret,
-        "authorization_endpoint": metadata.authorization_endpoint,
-        "token_endpoint": metadata.token_endpoint,
-        "jwks_uri": metadata.jwks_uri,
-        "userinfo_endpoint": metadata.userinfo_endpoint,
-        "is_secret_in_form": metadata.is_secret_in_form,
-        "names_issuer": metadata.names_issuer,
         "discovered_at": connection.discovered_at,
         "default_role": settings.default_role,
         "required": settings.required,
         "redirect_uris": list(settings.redirect_uris),
         "created_at": connection.created_at,
         "updated_at": connection.updated_at,
+        **asdict(connection.metadata),
     }
     conn.execute(UPSERT_CONNECTION, values)
 
@@ -114,25 +112,12 @@ def delete_sso_connection(conn: Connection, organization_id: UUID, *, now: datet
 def _connection(
     *,
     type: str,  # noqa: A002 - the column
-    authorization_endpoint: str,
-    token_endpoint: str,
-    jwks_uri: str,
-    userinfo_endpoint: str | None,
-    is_secret_in_form: bool,
-    names_issuer: bool,
     default_role: str,
     required: bool,
     redirect_uris: list[str],
     **columns: Any,  # noqa: ANN401 - the other columns
 ) -> SsoConnection:
-    metadata = ProviderMetadata(
-        authorization_endpoint=authorization_endpoint,
-        token_endpoint=token_endpoint,
-        jwks_uri=jwks_uri,
-        userinfo_endpoint=userinfo_endpoint,
-        is_secret_in_form=is_secret_in_form,
-        names_issuer=names_issuer,
-    )
+    metadata = ProviderMetadata(**{name: columns.pop(name) for name in METADATA_COLUMNS})
     settings = ConnectionSettings(
         default_role=Role(default_role), required=required, redirect_uris=tuple(redirect_uris)
     )

@@ -83,7 +83,9 @@ def admit_member(conn: Connection, asked: Admission, *, now: datetime) -> Admitt
 
 def _admit_known(conn: Connection, asked: Admission, known: StoredMember, *, now: datetime) -> AdmittedMember:
     _require_status(known)
-    return _join(conn, asked, known, now=now) if known.status is MemberStatus.INVITED else AdmittedMember(user_id=known.id)
+    return (
+        _join(conn, asked, known, now=now) if known.status is MemberStatus.INVITED else AdmittedMember(user_id=known.id)
+    )
 
 
 def _admit_new(conn: Connection, asked: Admission, *, now: datetime) -> AdmittedMember:
@@ -142,10 +144,6 @@ def _make(conn: Connection, asked: Admission, email: str, *, now: datetime) -> A
 
 def _link(conn: Connection, asked: Admission, user_id: UUID, action: str, *, now: datetime) -> None:
     identity = asked.identity
-    upsert_sso_identity(
-        conn, asked.organization_id, user_id, issuer=identity.issuer, subject=identity.subject, now=now
-    )
-    actor = Actor(
-        kind=CallerKind.PERSON, id=user_id, request_id=asked.request_id, source_address=asked.source_address
-    )
+    upsert_sso_identity(conn, asked.organization_id, user_id, issuer=identity.issuer, subject=identity.subject, now=now)
+    actor = Actor(kind=CallerKind.PERSON, id=user_id, request_id=asked.request_id, source_address=asked.source_address)
     insert_audit_record(conn, asked.organization_id, AuditRecord.done(action, str(user_id), actor, now=now))

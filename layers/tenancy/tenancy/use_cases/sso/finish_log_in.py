@@ -99,9 +99,7 @@ def finish_sso_log_in(
     return FinishedLogIn(url=with_query(log_in.redirect_uri, {"code": code.text}), is_published=is_published)
 
 
-def _use_state(
-    platform_db: Database, answer: ProviderAnswer, *, now: datetime
-) -> tuple[StoredLogIn, SsoConnection]:
+def _use_state(platform_db: Database, answer: ProviderAnswer, *, now: datetime) -> tuple[StoredLogIn, SsoConnection]:
     """Use up the state of *answer*. A state that another browser sends stays usable in its own."""
     organization_id, digest = answer.state.organization_id, answer.state.digest
     with platform_db.tenant_transaction(organization_id) as conn:

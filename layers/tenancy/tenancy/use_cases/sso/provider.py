@@ -15,7 +15,13 @@ from tenancy.errors import UnreachableUrlError
 from tenancy.rules.durations import PROVIDER_KEYS_MAX_AGE, PROVIDER_KEYS_PAUSE
 from tenancy.rules.fetching import FetchedDocument
 from tenancy.rules.sso.connection import SsoConnection
-from tenancy.rules.sso.discovery import MAX_METADATA_BYTES, MetadataError, ProviderMetadata, metadata_url, parse_metadata
+from tenancy.rules.sso.discovery import (
+    MAX_METADATA_BYTES,
+    MetadataError,
+    ProviderMetadata,
+    metadata_url,
+    parse_metadata,
+)
 from tenancy.rules.sso.json_objects import parse_object
 from tenancy.rules.sso.provider_keys import MAX_KEY_SET_BYTES, ProviderKeys, parse_provider_keys
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
@@ -76,9 +82,7 @@ class Providers:
             raise MetadataError(f"The metadata of the issuer was answered with the status {found.status}.")
         return parse_metadata(found.body, issuer)
 
-    def exchange_code(
-        self, organization_id: UUID, connection: SsoConnection, exchange: CodeExchange
-    ) -> ProviderTokens:
+    def exchange_code(self, organization_id: UUID, connection: SsoConnection, exchange: CodeExchange) -> ProviderTokens:
         """Return the tokens for the code of *exchange*.
 
         Raises:

@@ -14,7 +14,7 @@ from tenancy.stores.postgres.client import Connection
 ENTRY_COLUMNS: Final = "id, organization_id, kind, payload, attempts"
 NEW_ENTRY_COLUMNS: Final = "organization_id, kind, payload, due_at"
 INSERT_ENTRY: Final = "INSERT INTO outbox (" + NEW_ENTRY_COLUMNS + ") VALUES (%s, %s, %s, %s)"
-INSERT_TOKEN_ENTRIES: Final = """
+INSERT_MAILS: Final = """
     INSERT INTO outbox (organization_id, kind, payload, due_at)
     SELECT %s, %s, jsonb_build_object('token_id', token_id::text), %s FROM unnest(%s::uuid[]) AS token_id
 """
@@ -112,7 +112,7 @@ def insert_token_entries(
     conn: Connection, organization_id: UUID, kind: str, token_ids: Sequence[UUID], *, due_at: datetime
 ) -> None:
     """Insert an entry for the mail with each of the one-time tokens, by one statement."""
-    conn.execute(INSERT_TOKEN_ENTRIES, (organization_id, kind, due_at, list(token_ids)))
+    conn.execute(INSERT_MAILS, (organization_id, kind, due_at, list(token_ids)))
 
 
 def insert_claimed_entry(
