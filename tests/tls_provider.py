@@ -51,11 +51,11 @@ def content_length(head: bytes) -> int:
 
 
 @contextmanager
-def running_provider(certificate: Path) -> Iterator[Provider]:
-    """Serve with the certificate and key in *certificate*."""
+def running_provider(certificate: Path, port: int = 0) -> Iterator[Provider]:
+    """Serve with the certificate and key in *certificate*, on *port* or a free one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    with socket.create_server((HOST, 0)) as listener:
+    with socket.create_server((HOST, port)) as listener:
         provider = Provider(port=listener.getsockname()[1])
         Thread(target=serve, args=(listener, context, provider), daemon=True).start()
         yield provider

@@ -13,6 +13,9 @@ PORT_VARIABLES = {
     "clickhouse": "CLICKHOUSE_PORT",
     "aws": "AWS_PORT",
     "api": "API_PORT",
+    "names": "NAMES_PORT",  # tests listen on this port and the next two
+    "oidc": "OIDC_PORT",
+    "saml": "SAML_PORT",
 }
 LAST_PORT = 65_535
 DELETION_GRACE_SECONDS = 20  # short enough to see an erasure

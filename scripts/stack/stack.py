@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from scripts.progress import progress
-from scripts.stack import aws, clickhouse, deployment, postgres, processes, valkey
+from scripts.stack import aws, clickhouse, deployment, fetching, postgres, processes, valkey
 from scripts.stack.addresses import CONTAINER_HOST, Addresses
 from scripts.stack.credentials import Credentials, write_private
 from scripts.stack.errors import StackError
@@ -42,7 +42,8 @@ def up(settings: StackSettings, say: Say) -> dict[str, str]:
     with _alone(settings.directory, say):
         credentials = Credentials.load(settings.directory)
         running = {name for name in STOP_ORDER if processes.find_running(settings.directory, name)}
-        ports = choose_ports(settings, in_use=running | ({"api"} if aws.NAME in running else set()))
+        kept = running | ({"api"} if aws.NAME in running else set()) | fetching.PORTS
+        ports = choose_ports(settings, in_use=kept)
         addresses = Addresses.at(settings.local_host, ports, credentials)
         with ThreadPoolExecutor() as pool:
             building = pool.submit(_build, settings, say)
@@ -56,7 +57,8 @@ def up(settings: StackSettings, say: Say) -> dict[str, str]:
         platform_key = _platform_key(settings, addresses)
         aws.put_secrets(addresses.aws, {f"{CONTAINER_SECRETS_PREFIX}/platform-key": platform_key})
         aws.copy_secrets(addresses.aws, SECRETS_PREFIX, CONTAINER_SECRETS_PREFIX)  # those that functions wrote
-        described = addresses.described(platform_key)
+        servers_of_tests = fetching.allow_servers_of_tests(settings, addresses.aws, ports)
+        described = addresses.described(platform_key) | servers_of_tests.described
         write_private(settings.directory / "stack.json", json.dumps(described, indent=2))
         _warm_up(f"{addresses.api}/health")
         return described

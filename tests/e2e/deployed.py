@@ -33,10 +33,11 @@ class Stack:
         document = json.loads(file.read_text())
         return cls(**{name: document[name] for name in cls.__dataclass_fields__})
 
-    def invoke(self, logical_id: str) -> dict[str, Any]:
+    def invoke(self, logical_id: str, event: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Invoke a deployed function that is not behind the API, and return its result."""
         client = self.session().client("lambda", endpoint_url=self.aws_endpoint_url)
-        answer = client.invoke(FunctionName=self.physical_id(logical_id), Payload=b"{}")
+        payload = json.dumps(event or {}).encode()
+        answer = client.invoke(FunctionName=self.physical_id(logical_id), Payload=payload)
         document: dict[str, Any] = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, document
         return document

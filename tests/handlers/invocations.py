@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from tests.handlers.functions import Function
 
 INVOCATION = re.compile(r"/2015-03-31/functions/[\w-]+/invocations")
+NO_HEADERS: dict[str, str] = {}
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length"}
 
 
@@ -31,9 +32,10 @@ def serving_invocations(moto_url: str, fetch: Function) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if INVOCATION.fullmatch(self.path):
                 with turn:
-                    status, headers, answer = 200, {}, invoke(fetch, json.loads(body))
+                    answered = 200, NO_HEADERS, invoke(fetch, json.loads(body))
             else:
-                status, headers, answer = pass_on(target.netloc, self, body)
+                answered = pass_on(target.netloc, self, body)
+            status, headers, answer = answered
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(answer))}.items():
                 self.send_header(name, value)

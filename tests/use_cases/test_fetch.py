@@ -3,7 +3,7 @@
 import gzip
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ class Internet:
 
     def get(self, path: str = "/", *, is_allowed: bool = True, **changes: Any) -> FetchAnswer:  # noqa: ANN401
         """Fetch *path* of the provider. *is_allowed* puts the provider into `PRIVATE_HOSTS_ALLOWED`."""
-        request = UrlRequest(**{"url": self.provider.url(path, IDP), "max_bytes": 1_000} | changes)
+        members: dict[str, Any] = {"url": self.provider.url(path, IDP), "max_bytes": 1_000} | changes
+        request = UrlRequest(**members)
         return self.ask(request, is_allowed=is_allowed)
 
     def ask(self, request: UrlRequest | TxtRequest, *, is_allowed: bool = True) -> FetchAnswer:
@@ -166,18 +167,23 @@ def test_this_machine_is_refused_by_any_name(internet: Internet, url: str) -> No
 def test_connection_goes_to_the_address_that_was_checked(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next look-up of the name would lead to a private address."""
     connected: list[str] = []
-    monkeypatch.setattr(fetch, "is_public", lambda _: internet.names.put(IDP, "A", "127.0.0.9") is None)
-    monkeypatch.setattr(https, "_connect", lambda addresses, *_: connected.extend(map(str, addresses)) or refuse())
+
+    def accept_and_change(_: object) -> bool:
+        internet.names.put(IDP, "A", "127.0.0.9")
+        return True
+
+    def connect(addresses: Sequence[object], *_: object) -> None:
+        connected.extend(map(str, addresses))
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(fetch, "is_public", accept_and_change)
+    monkeypatch.setattr(https, "_connect", connect)
     internet.names.put(IDP, "A", PUBLIC_ADDRESS)
 
     answer = internet.get(url=f"https://{IDP}/", is_allowed=False)
 
     assert answer == FetchRefused(fault=FetchFault.UNREACHABLE)
     assert connected == [PUBLIC_ADDRESS]
-
-
-def refuse() -> None:
-    raise ConnectionRefusedError
 
 
 def test_name_without_an_address_is_refused(internet: Internet) -> None:

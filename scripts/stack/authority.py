@@ -1,0 +1,71 @@
+"""A certificate authority of the stack, for servers of the tests on this machine."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from scripts.stack.credentials import write_private
+from scripts.stack.settings import LOOPBACK
+
+ROOT = "root.pem"
+SERVER = "server.pem"
+LIFETIME = timedelta(days=3_650)
+HOSTS = ("localhost", "*.localhost")
+
+
+def make_authority(folder: Path) -> None:
+    """Make a root certificate, and a server's certificate with its key for `localhost`, unless they are there.
+
+    The root's key is thrown away, so the root trusts no other certificate.
+    """
+    if (folder / ROOT).exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    root_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_name = _name("Tests of the tenancy stack")
+    usage = x509.KeyUsage(*(name in {5, 6} for name in range(9)))  # key_cert_sign and crl_sign
+    root = (
+        _unsigned(root_name, root_name, root_key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(_key_id(root_key), critical=False)
+        .sign(root_key, hashes.SHA256())
+    )
+    names = [*(x509.DNSName(host) for host in HOSTS), x509.IPAddress(ip_address(LOOPBACK))]
+    signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(_key_id(root_key))
+    server = (
+        _unsigned(_name("localhost"), root_name, server_key)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(signer, critical=False)
+        .sign(root_key, hashes.SHA256())
+    )
+    key = server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_private(folder / SERVER, (server.public_bytes(Encoding.PEM) + key).decode())
+    (folder / ROOT).write_bytes(root.public_bytes(Encoding.PEM))  # last: it tells that both are there
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _key_id(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+
+
+def _unsigned(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + LIFETIME)
+    )
