@@ -1,16 +1,12 @@
 """A log-in with a certified provider (npm `oidc-provider`), without a browser."""
 
-import http.client
-import socket
-import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import pytest
 
 from tenancy.use_cases.organizations.provision import Provisioned
+from tests.certified_provider import ProviderVisit, running_certified_provider
 from tests.given import Databases
 from tests.handlers.conftest import PROVIDER_HOST
 from tests.handlers.functions import API_HOST, Function
@@ -27,17 +23,14 @@ from tests.handlers.single_sign_on.provider import CLIENT_ID, CLIENT_SECRET
 from tests.stores.private_authority import Authority
 
 CALLBACK = f"http://{API_HOST}/v1/auth/sso/callback"
-MAX_REDIRECTS = 10
 
 
 @pytest.fixture
 def issuer(node: tuple[str, Path], authority: Authority) -> Iterator[str]:
-    program, folder = node
-    command = [program, "provider.mjs", str(authority.server_file), CLIENT_ID, CLIENT_SECRET, CALLBACK, PROVIDER_HOST]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+    with running_certified_provider(
+        node, authority.server_file, CLIENT_ID, CLIENT_SECRET, CALLBACK, PROVIDER_HOST
+    ) as issuer:
+        yield issuer
 
 
 @pytest.fixture
@@ -60,44 +53,13 @@ def connected(sso: Function, databases: Databases, issuer: str, acme: Provisione
     return acme
 
 
-class ProviderVisit:
-    """A browser at the provider, with its cookies there."""
-
-    def __init__(self, authority: Authority) -> None:
-        self._context = ssl.create_default_context(cafile=authority.root_file)
-        self._cookies: dict[str, str] = {}
-
-    def authorize(self, url: str) -> dict[str, str]:
-        """Follow the provider's redirects, and return the members of its answer."""
-        for _ in range(MAX_REDIRECTS):
-            location = urljoin(url, self._get(url))
-            if location.startswith(CALLBACK):
-                return query_of(location)
-            url = location
-        raise AssertionError("The provider leads nowhere.")
-
-    def _get(self, url: str) -> str:
-        parts = urlsplit(url)
-        assert parts.hostname
-        connection = http.client.HTTPSConnection(parts.hostname, parts.port, context=self._context)
-        plain = socket.create_connection(("127.0.0.1", parts.port))
-        connection.sock = self._context.wrap_socket(plain, server_hostname=parts.hostname)
-        cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        connection.request("GET", f"{parts.path}?{parts.query}", headers={"Cookie": cookie})
-        answer = connection.getresponse()
-        answer.read()
-        connection.close()
-        for text in answer.msg.get_all("set-cookie") or []:
-            name, _, value = text.partition(";")[0].partition("=")
-            self._cookies[name] = value
-        return answer.headers["location"]
-
-
 def test_log_in_with_a_certified_provider(
     browser: SsoBrowser, databases: Databases, connected: Provisioned, authority: Authority
 ) -> None:
     """The provider names its issuer in the answer, and the address at its userinfo endpoint only."""
-    members = ProviderVisit(authority).authorize(browser.start(email="bob@acme.example").headers["location"])
+    members = ProviderVisit(authority.root_file, CALLBACK).authorize(
+        browser.start(email="bob@acme.example").headers["location"]
+    )
 
     finished = browser.come_back(members)
 
@@ -107,7 +69,7 @@ def test_log_in_with_a_certified_provider(
 
 
 def test_answer_of_a_certified_provider_is_used_once(browser: SsoBrowser, authority: Authority) -> None:
-    members = ProviderVisit(authority).authorize(browser.start().headers["location"])
+    members = ProviderVisit(authority.root_file, CALLBACK).authorize(browser.start().headers["location"])
     cookies = dict(browser.cookies)
     assert browser.come_back(members).status == 302
     browser.cookies = cookies

@@ -31,7 +31,7 @@ def set_status(databases: Databases, provisioned: Provisioned, status: str) -> N
 
 
 def fault_of(logged: LogLines) -> str:
-    return next(line["sso_fault"] for line in reversed(logged()) if "sso_fault" in line)
+    return next(str(line["sso_fault"]) for line in reversed(logged()) if "sso_fault" in line)
 
 
 def test_second_log_in_makes_no_second_member(
