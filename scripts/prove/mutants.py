@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scripts.prove import key_mutants, request_mutants, schema_mutants, session_mutants, store_mutants
+from scripts.prove import key_mutants, request_mutants, schema_mutants, session_mutants, sso_mutants, store_mutants
 
 MUTANTS: Final = (
     *schema_mutants.MUTANTS,
@@ -10,4 +10,5 @@ MUTANTS: Final = (
     *key_mutants.MUTANTS,
     *request_mutants.MUTANTS,
     *session_mutants.MUTANTS,
+    *sso_mutants.MUTANTS,
 )
