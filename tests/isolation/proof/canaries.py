@@ -214,9 +214,7 @@ def _field_name(table: Table, column: Column) -> str:
 
 
 def _text_value(column: Column, canary: str) -> object:
-    if column.type in {"json", "jsonb"}:
-        return Jsonb({canary: canary})
-    return canary[: column.length].ljust(column.least_length, "x")  # no digit of a canary
+    return Jsonb({canary: canary}) if column.type in {"json", "jsonb"} else canary[: column.length]
 
 
 def _time(column: Column) -> datetime:

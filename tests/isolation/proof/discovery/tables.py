@@ -43,7 +43,6 @@ LIST_CLICKHOUSE_COLUMNS = """
     WHERE c.database = currentDatabase() AND t.engine NOT LIKE '%View' ORDER BY c.table, c.position
 """
 ALLOWED_VALUES = re.compile(r"= ANY \(+ARRAY\[([^]]*)\]")
-LEAST_LENGTH = re.compile(r"\blength\(\w+\) >= (\d+)")
 FIXED_LENGTH = re.compile(r"\blength\(\w+\) = (\d+)")
 POSTGRES_TEXT_TYPES = {"text", "character varying", "character", "citext", "json", "jsonb"}
 CLICKHOUSE_TEXT_TYPES = {"String", "LowCardinality(String)", "Nullable(String)", "LowCardinality(Nullable(String))"}
@@ -54,7 +53,7 @@ class Column:
     """A column of a table.
 
     *allowed_values* are those of its CHECK constraint, empty without one. *length* is that of each of its texts, if a
-    CHECK constraint fixes it, and *least_length* the length that each has at least.
+    CHECK constraint fixes it.
     """
 
     name: str
@@ -63,7 +62,6 @@ class Column:
     has_default: bool
     allowed_values: tuple[str, ...] = ()
     length: int | None = None
-    least_length: int = 0
 
     @property
     def is_text(self) -> bool:
@@ -129,13 +127,6 @@ def _column(name: str, kind: str, is_required: bool, has_default: bool, checks: 
     values = tuple(re.findall(r"'([^']*)'", found[1])) if found else ()
     fixed = FIXED_LENGTH.search(checks)
     length = int(fixed[1]) if fixed else None
-    least = LEAST_LENGTH.search(checks)
     return Column(
-        name=name,
-        type=kind,
-        is_required=is_required,
-        has_default=has_default,
-        allowed_values=values,
-        length=length,
-        least_length=int(least[1]) if least else 0,
+        name=name, type=kind, is_required=is_required, has_default=has_default, allowed_values=values, length=length
     )

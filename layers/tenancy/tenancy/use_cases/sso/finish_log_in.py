@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tenancy.errors import UnreachableUrlError
-from tenancy.rules.durations import METADATA_MAX_AGE, SSO_CODE_LIFETIME
+from tenancy.rules.durations import METADATA_MAX_AGE, PROVIDER_CALLS_START_TIME, SSO_CODE_LIFETIME
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, find_token, generate_token
 from tenancy.rules.sso.connection import SsoConnection
 from tenancy.rules.sso.discovery import MetadataError
@@ -145,6 +145,7 @@ def _prove_identity(
     if not answer.code or answer.secret is None:
         raise SsoRefusedError(SsoFault.CODE_MISSING)
     connection = _refreshed(platform_db, providers, organization_id, connection, now=now)
+    _require_time(now, clock())
     exchange = CodeExchange(
         code=answer.code, code_verifier=answer.secret.verifier_of(digest), redirect_uri=answer.callback_url
     )
@@ -156,6 +157,7 @@ def _prove_identity(
         started_at=log_in.started_at,
         access_token=tokens.access_token,
     )
+    _require_time(now, clock())
     identity = verify_id_token(
         tokens.id_token,
         lambda kid, algorithm: providers.find_key(organization_id, connection, kid, algorithm, now=clock()),
@@ -164,8 +166,15 @@ def _prove_identity(
     )
     if identity.email_fault is not SsoFault.EMAIL_MISSING or tokens.access_token is None:
         return identity
+    _require_time(now, clock())
     userinfo = providers.read_userinfo(connection, tokens.access_token)
     return with_userinfo(identity, userinfo) if userinfo is not None else identity
+
+
+def _require_time(started_at: datetime, now: datetime) -> None:
+    """Refuse a log-in whose provider is so slow that the function would reach its time-out."""
+    if now - started_at > PROVIDER_CALLS_START_TIME:
+        raise SsoRefusedError(SsoFault.PROVIDER_UNREACHABLE)
 
 
 def _refreshed(
