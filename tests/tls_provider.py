@@ -58,7 +58,10 @@ def running_provider(certificate: Path, port: int = 0) -> Iterator[Provider]:
     with socket.create_server((HOST, port)) as listener:
         provider = Provider(port=listener.getsockname()[1])
         Thread(target=serve, args=(listener, context, provider), daemon=True).start()
-        yield provider
+        try:
+            yield provider
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # ends the wait of `serve`, which would keep the port
 
 
 def serve(listener: socket.socket, context: ssl.SSLContext, provider: Provider) -> None:

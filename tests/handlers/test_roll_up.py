@@ -35,6 +35,9 @@ NOTHING = {
     "audit_entries_pruned": 0,
     "last_uses_persisted": 0,
     "rotations_noticed": 0,
+    "domains_checked": 0,
+    "domains_missing": 0,
+    "domains_withdrawn": 0,
 }
 
 
@@ -81,6 +84,9 @@ def test_scheduled_run_counts_the_stored_events(
             "audit_entries_pruned": 0,
             "last_uses_persisted": 0,
             "rotations_noticed": 0,
+            "domains_checked": 0,
+            "domains_missing": 0,
+            "domains_withdrawn": 0,
         }
         assert list_counted(databases) == [(acme.organization.id, 2, 2), (globex.organization.id, 3, 3)]
 

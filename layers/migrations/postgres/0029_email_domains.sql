@@ -5,7 +5,7 @@ CREATE TABLE email_domains (
     organization_id uuid NOT NULL REFERENCES organizations (id),
     domain text NOT NULL CHECK (length(domain) BETWEEN 3 AND 253 AND domain = lower(domain)),
     id uuid NOT NULL,
-    token text NOT NULL CHECK (length(token) BETWEEN 32 AND 100),
+    token text NOT NULL CHECK (length(token) <= 100),
     created_at timestamptz NOT NULL,
     verified_at timestamptz,
     check_at timestamptz,
@@ -30,11 +30,10 @@ CREATE INDEX proven_email_domains_check_at ON proven_email_domains (check_at);
 
 CREATE FUNCTION list_proven_domain() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF TG_OP = 'DELETE' THEN
+    IF TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR NEW.verified_at IS NULL OR NEW.domain <> OLD.domain) THEN
         DELETE FROM public.proven_email_domains WHERE organization_id = OLD.organization_id AND domain = OLD.domain;
-    ELSIF NEW.verified_at IS NULL THEN
-        DELETE FROM public.proven_email_domains WHERE organization_id = NEW.organization_id AND domain = NEW.domain;
-    ELSE
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.verified_at IS NOT NULL THEN
         INSERT INTO public.proven_email_domains (organization_id, domain, check_at)
         VALUES (NEW.organization_id, NEW.domain, NEW.check_at)
         ON CONFLICT (organization_id, domain) DO UPDATE SET check_at = excluded.check_at;

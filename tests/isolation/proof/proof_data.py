@@ -89,7 +89,11 @@ SAMPLE_PLATFORM_KEY = json.loads((ROOT / "events/keys/rotate_platform_key.json")
     "platform_key_id"
 ]
 # Planted apps use the places of the smallest tier.
-ADD_ROOM = "UPDATE organizations SET overrides = overrides || '{\"apps\": 100}'"
+ADD_ROOM = 'UPDATE organizations SET overrides = overrides || \'{"apps": 100, "sso": true}\''
+# A claim without a proof: no server of the tests answers with its record.
+INSERT_EMAIL_DOMAIN = """
+    INSERT INTO email_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, now())
+"""
 INSERT_PLATFORM_KEY = "INSERT INTO platform_keys (id, name, digest) VALUES (%s, 'Sample', %s)"
 
 
@@ -118,7 +122,8 @@ class ProofOrganization:
     *row_ids* has the id of one row for each table, *cursors* the next page of its own lists by call. The member with
     *email* logs in with `PASSWORD`, and has a session with *refresh_token*. *one_time_tokens* has its own
     token, state or code in place of each one of a sample. *sso_cookie* is that of the browser that began the log-in
-    with the state. *issuer* is a provider that may be connected.
+    with the state. *issuer* is a provider that may be connected. *domain* is an
+    e-mail domain that it claims.
     """
 
     name: str
@@ -132,6 +137,7 @@ class ProofOrganization:
     one_time_tokens: Mapping[str, str] = field(default_factory=dict)
     sso_cookie: str = ""
     issuer: str = ""
+    domain: str = "unknown.example"
     cursors: dict[str, str] = field(default_factory=dict)
 
 
@@ -196,6 +202,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 one_time_tokens={**one_time_tokens[each], **log_ins[each].tokens},
                 sso_cookie=log_ins[each].cookie,
                 issuer=sso.issuer,
+                domain=_claim_domain(databases, each, f"{names[each]}.example"),
             )
             for each in names
         ),
@@ -371,6 +378,12 @@ class _Tokens:
             authorization=f"Bearer {token}",
             is_valid=not invalid,
         )
+
+
+def _claim_domain(databases: Databases, organization_id: UUID, domain: str) -> str:
+    with superuser(databases) as conn:
+        conn.execute(INSERT_EMAIL_DOMAIN, (organization_id, domain, uuid4(), "x" * 43))
+    return domain
 
 
 def _ids_of(databases: Databases, tables: Iterable[str]) -> set[str]:

@@ -1,6 +1,6 @@
 """SQS in this process, because moto takes minutes for thousands of messages.
 
-Requests for other services are forwarded to moto.
+Requests for other services are forwarded to moto and `fetch`.
 """
 
 import http.client
@@ -65,7 +65,7 @@ class SqsServer:
 
 @contextmanager
 def sqs_server(moto_url: str) -> Iterator[SqsServer]:
-    """Serve SQS, and forward the requests for other services to moto."""
+    """Serve SQS, and forward the requests for other services to *moto_url*."""
     handler = type("Handler", (_AwsHandler,), {"moto_url": moto_url})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True

@@ -23,6 +23,7 @@ from tests.isolation.proof.proof_data import Credential, ProofOrganization
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 ROW_ID = re.compile(r"(\w+)_id")  # a path parameter for the id of a row
+DOMAIN = "domain"  # a path parameter for an e-mail domain
 IDS_OF_THE_PLATFORM = {"platform_key_id"}  # of rows that belong to no organization. The sample has an id.
 NOW = datetime.now(UTC)  # the same for all, so that requests of two organizations differ only in their caller
 SSO_CALLBACK = "/auth/sso/callback"
@@ -134,7 +135,9 @@ def document_in(request: GatewayRequest) -> Any:  # noqa: ANN401 - JSON
 
 
 def parameter_for(name: str, organization: ProofOrganization) -> str | None:
-    """Return the id that the parameter *name* stands for: the organization's or a row's."""
+    """Return the id that the parameter *name* stands for: the organization's or a row's, or its e-mail domain."""
+    if name == DOMAIN:
+        return organization.domain
     found = ROW_ID.fullmatch(name)
     if found is None or name in IDS_OF_THE_PLATFORM:
         return None

@@ -216,7 +216,7 @@ def placeholders_for(named: ProofOrganization, call: Call) -> dict[str, str]:
     """Return placeholders for the texts by which a request can name the organization."""
     placeholders = dict.fromkeys(named.row_ids.values(), "<row>")
     placeholders |= {str(named.organization_id): "<organization>", named.subdomain: "<subdomain>"}
-    placeholders |= {named.write_key.text: "<key>"}
+    placeholders |= {named.write_key.text: "<key>", named.domain: "<domain>"}
     if call.name in named.cursors:
         placeholders[named.cursors[call.name]] = "<cursor>"
     return placeholders

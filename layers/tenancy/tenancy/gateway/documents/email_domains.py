@@ -15,12 +15,10 @@ from tenancy.use_cases.sso.verify_domain import DomainVerification
 PROBLEM_TEXTS: Final[Mapping[ProofProblem, str]] = MappingProxyType(
     {
         ProofProblem.NO_RECORD: (
-            "There is no TXT record at `record.name`. Create it with the text of `record.value`. A new record may need "
-            "some time until all DNS servers have it."
+            "There is no TXT record at `record.name`. Create it, and wait until all DNS servers have it."
         ),
         ProofProblem.OTHER_RECORDS: (
-            "None of the TXT records at `record.name` has the text of `record.value`. Add one. A changed record may "
-            "need some time until all DNS servers have it."
+            "No TXT record at `record.name` has the text of `record.value`. Add one, and wait until all DNS servers have it."
         ),
         ProofProblem.NO_DNS_ANSWER: (
             "The DNS servers of the domain do not answer, or answer with an error. Verify the domain again later."
