@@ -155,8 +155,8 @@ keys:write. GET /v1/keys lists all keys. The member rotate_by of a key is the ti
 {email} logged in to {organization_name} with a password at {logged_in_at}.
 
 Your organization requires single sign-on. A password is the way in for a super_admin while single sign-on does not
-work. If {email} did not log in, disable the member with PATCH /v1/users/<id>, or log out its sessions with
-POST /v1/auth/logout-all and its access token.
+work. If {email} did not log in, disable the member: send status disabled with PATCH /v1/users/<id>. That ends its
+sessions.
 """,
         ),
         "sso_ended_mail": MailTemplate(
