@@ -69,7 +69,7 @@ LARGEST_OVERRIDES = {
     **dict.fromkeys(FLAG_NAMES, False),
     "ingest_requests_per_minute": 20_000,  # both rates have a largest sum
 }
-ALLOW_SSO = "UPDATE organizations SET overrides = '{\"sso\": true}' WHERE id = %(organization_id)s"
+ALLOW_SSO = "UPDATE organizations SET overrides = overrides || '{\"sso\": true}' WHERE id = %(organization_id)s"
 LONGEST_DOMAIN = f"{'a.' * 112}example"
 INSERT_EMAIL_DOMAINS = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at, verified_at, check_at, missing_since)
@@ -131,7 +131,7 @@ INSERT_ERASURES = """
            %(large)s, %(large)s, %(large)s, now(), now(), now()
     FROM generate_series(1, %(rows)s)
 """
-LONGEST_REDIRECT_URI = f"https://app.acme.example/{'r' * 1_976}"
+LONGEST_REDIRECT_URI = f"https://app.acme.example/{'r' * 1_975}"
 INSERT_CONNECTION = """
     INSERT INTO sso_connections (
         organization_id, id, type, issuer, client_id, encrypted_secret, authorization_endpoint, token_endpoint,

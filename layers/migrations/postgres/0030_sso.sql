@@ -33,7 +33,7 @@ CREATE TABLE sso_log_ins (
     browser_digest bytea NOT NULL CHECK (length(browser_digest) = 32),
     connection_id uuid NOT NULL,
     redirect_uri text NOT NULL CHECK (length(redirect_uri) <= 2000),
-    code_challenge text CHECK (length(code_challenge) = 43),
+    code_challenge text CHECK (length(code_challenge) <= 43),
     started_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
