@@ -24,7 +24,7 @@ COUNT_ACTIVE_SUPER_ADMINS: Final = """
       AND password_hash IS NOT NULL
 """
 LIST_ACTIVE_SUPER_ADMINS: Final = """
-    SELECT email FROM users WHERE organization_id = %s AND role = 'super_admin' AND status = 'active' ORDER BY email
+    SELECT email FROM users WHERE organization_id = %s AND status = 'active' AND role = 'super_admin' ORDER BY email
 """
 USER_COLUMNS: Final = "id, email, name, role, status, created_at"
 SELECT_USER: Final = "SELECT " + USER_COLUMNS + ", password_hash IS NOT NULL AS has_password FROM users"
