@@ -79,6 +79,16 @@ class Mix:
             second += chance.expovariate(rate)
 
 
+def one_of_each(customers: int) -> list[PlannedRequest]:
+    """Return a request of each kind from each customer, all at once."""
+    kinds: tuple[RequestKind, ...] = ("ingest", *READS)
+    return [
+        PlannedRequest(second=0.0, customer=customer, kind=kind, is_extra=False, events=1)
+        for customer in range(customers)
+        for kind in kinds
+    ]
+
+
 @dataclass(slots=True, kw_only=True)
 class Neighbours:
     """Sends the requests of *customers*, and counts the events that were accepted for each of them."""

@@ -2,11 +2,20 @@
 
 from typing import Final
 
-from scripts.prove import key_mutants, request_mutants, schema_mutants, session_mutants, sso_mutants, store_mutants
+from scripts.prove import (
+    domain_mutants,
+    key_mutants,
+    request_mutants,
+    schema_mutants,
+    session_mutants,
+    sso_mutants,
+    store_mutants,
+)
 
 MUTANTS: Final = (
     *schema_mutants.MUTANTS,
     *store_mutants.MUTANTS,
+    *domain_mutants.MUTANTS,
     *key_mutants.MUTANTS,
     *request_mutants.MUTANTS,
     *session_mutants.MUTANTS,

@@ -136,9 +136,9 @@ MUTANTS: Final = (
     Mutant(
         name="a definer function does not set its search path",
         safeguard="look-ups",
-        file=f"{POSTGRES}/0005_lookups.sql",
-        old="RETURNS SETOF uuid\n    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
-        new="RETURNS SETOF uuid\n    LANGUAGE sql STABLE SECURITY DEFINER",
+        file=f"{POSTGRES}/0026_due_rotations.sql",
+        old="STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
+        new="STABLE SECURITY DEFINER",
         caught_by=expected_tests.ROLE_RULES,
     ),
     Mutant(

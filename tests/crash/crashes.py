@@ -117,7 +117,9 @@ def _aws_call(_client: object, operation: str, *_: object) -> tuple[str, bool]:
     return f"AWS {operation}", not operation.startswith(AWS_READS)
 
 
-def _small_aws_call(_client: object, _body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
+def _small_aws_call(_client: object, _body: bytes, headers: dict[str, str], path: str = "/") -> tuple[str, bool]:
+    if path != "/":
+        return "AWS Invoke", False  # of `fetch`, which has no rights
     return _aws_call(_client, headers["X-Amz-Target"].rpartition(".")[2])
 
 

@@ -19,6 +19,11 @@ LIST_KEYS = "SELECT organization_id, id, digest FROM api_keys ORDER BY digest"
 LIST_NAMES = "SELECT organization_id, subdomain, skeleton, gateway_key FROM organization_names ORDER BY 1"
 LIST_ORGANIZATIONS = "SELECT id, subdomain, subdomain_skeleton, gateway_key FROM organizations ORDER BY id"
 LIST_OWNERS = "SELECT organization_id FROM key_digests UNION SELECT organization_id FROM organization_names"
+LIST_PROVEN = "SELECT organization_id, domain FROM proven_email_domains ORDER BY domain"
+INSERT_PROVEN = """
+    INSERT INTO email_domains (organization_id, domain, id, token, created_at, verified_at, check_at)
+    VALUES (%s, %s, gen_random_uuid(), 'x', now(), now(), now())
+"""
 INSERT_ORGANIZATION = "INSERT INTO organizations (id, name, subdomain, gateway_key) VALUES (%s, 'x', %s, %s)"
 INSERT_DIGEST = "INSERT INTO key_digests (organization_id, key_id, digest) VALUES (%s, %s, sha256('x'))"
 
@@ -136,3 +141,30 @@ def test_erasure_by_the_release_before_deletes_digests_and_names(
         conn.execute("DELETE FROM api_keys WHERE organization_id = %s", (acme.organization.id,))
 
     assert rows_of(databases, LIST_OWNERS) == [(globex.organization.id,)]
+
+
+def test_proven_domain_belongs_to_one_organization(
+    databases: Databases, acme: Provisioned, globex: Provisioned
+) -> None:
+    with superuser(databases) as conn:
+        conn.execute(INSERT_PROVEN, (acme.organization.id, "acme.example"))
+        with pytest.raises(psycopg.errors.UniqueViolation, match="proven_email_domains_domain_key"):
+            conn.execute(INSERT_PROVEN, (globex.organization.id, "acme.example"))
+
+    assert rows_of(databases, LIST_PROVEN) == [(acme.organization.id, "acme.example")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE email_domains SET verified_at = NULL, check_at = NULL",
+        "UPDATE email_domains SET domain = 'other.example'",
+        "DELETE FROM email_domains",
+    ],
+)
+def test_domain_without_a_proof_is_not_listed(databases: Databases, acme: Provisioned, change: str) -> None:
+    with superuser(databases) as conn:
+        conn.execute(INSERT_PROVEN, (acme.organization.id, "acme.example"))
+        conn.execute(change.encode())
+
+    assert "acme.example" not in {domain for _, domain in rows_of(databases, LIST_PROVEN)}

@@ -17,7 +17,7 @@ import psutil
 from scripts.bench.customers import Customer, OwnStores, own_stores, provision_customers
 from scripts.bench.figure import Comparison, Effort, Figure, at_most
 from scripts.bench.local_platform import local_platform
-from scripts.bench.neighbours import OK, TOO_MANY, Mix, Neighbours, SentRequest
+from scripts.bench.neighbours import OK, TOO_MANY, Mix, Neighbours, SentRequest, one_of_each
 from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.schedule.roll_up import roll_up
 
@@ -87,9 +87,10 @@ async def _alternate(
     others = range(1 + len(calm.extra_customers), len(customers))
     async with local_platform(stores.aws_url, PROCESSES) as platform:
         neighbours = Neighbours(platform=platform, customers=customers)
-        await neighbours.send(calm.plan(seed=-1)[: len(customers) // 4])  # starts the functions
+        await neighbours.send(one_of_each(len(customers)))  # starts the functions, and makes each customer known
         for number in range(rounds):
-            for side, mix in zip(sides, (noisy, calm), strict=True):
+            pairs = list(zip(sides, (noisy, calm), strict=True))
+            for side, mix in pairs if number % 2 == 0 else reversed(pairs):  # the first side may fill caches
                 planned = mix.plan(seed=number)
                 psutil.cpu_times_percent()
                 sent = await neighbours.send(planned)

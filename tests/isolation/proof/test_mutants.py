@@ -1,6 +1,7 @@
 """Every mutant can change the code, and names an existing test."""
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ from tests.given import ROOT
 from tests.members import for_each
 
 FEWEST_MUTANTS = 40
+MIGRATIONS = ROOT / "layers" / "migrations" / "postgres"
+CREATED_FUNCTION = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION (\w+)\(")
 
 
 def name_of(mutant: Mutant) -> str:
@@ -39,6 +42,24 @@ def test_changed_module_can_be_parsed(mutant: Mutant) -> None:
     text = (ROOT / mutant.file).read_text()
 
     ast.parse(text.replace(mutant.old, mutant.new))
+
+
+def changed_function(mutant: Mutant) -> str | None:
+    """Return the function in PostgreSQL that *mutant* changes, or None if it changes something else."""
+    before, _, after = (ROOT / mutant.file).read_text().partition(mutant.old)
+    statement = before.rpartition(";")[2] + (mutant.old + after).partition(";")[0]
+    found = CREATED_FUNCTION.findall(statement)
+    return found[0] if found else None
+
+
+@for_each("mutant", [each for each in MUTANTS if (ROOT / each.file).parent == MIGRATIONS], ids=name_of)
+def test_no_later_migration_replaces_what_a_mutant_changes(mutant: Mutant) -> None:
+    name = changed_function(mutant)
+    later = [file.read_text() for file in MIGRATIONS.glob("*.sql") if file.name > (ROOT / mutant.file).name]
+
+    replaced = [text for text in later if re.search(rf"(?:DROP|REPLACE) FUNCTION (?:[^;]*, )?{name}\(", text)]
+
+    assert not replaced
 
 
 @for_each("safeguard", sorted({mutant.safeguard for mutant in MUTANTS}))

@@ -18,7 +18,7 @@ PROBLEM_TEXTS: Final[Mapping[ProofProblem, str]] = MappingProxyType(
             "There is no TXT record at `record.name`. Create it, and wait until all DNS servers have it."
         ),
         ProofProblem.OTHER_RECORDS: (
-            "No TXT record at `record.name` has the text of `record.value`. Add one, and wait until all DNS servers have it."
+            "No TXT record at `record.name` has the text `record.value`. Add one, and wait until all servers have it."
         ),
         ProofProblem.NO_DNS_ANSWER: (
             "The DNS servers of the domain do not answer, or answer with an error. Verify the domain again later."
