@@ -202,7 +202,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 one_time_tokens={**one_time_tokens[each], **log_ins[each].tokens},
                 sso_cookie=log_ins[each].cookie,
                 issuer=sso.issuer,
-                domain=_claim_domain(databases, each, f"{names[each]}.example"),
+                domain=_claim_domain(databases, each, f"{names[each]}-of-the-proof.example"),
             )
             for each in names
         ),

@@ -22,7 +22,7 @@ from tenancy.stores.postgres.platform.outbox import OutboxEntry
 from tenancy.stores.postgres.sso_connections import update_metadata
 from tenancy.stores.postgres.sso_log_ins import lock_sso_state, update_log_in_proven, update_state_used
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
-from tenancy.use_cases.sso.admit_member import Admission, admit_member
+from tenancy.use_cases.sso.admit_member import PersonAdmission, admit_member
 from tenancy.use_cases.sso.provider import CodeExchange, Providers
 from tenancy.use_cases.sso.start_log_in import find_live_connection
 
@@ -209,7 +209,7 @@ def _store_proven(
         live = find_live_connection(conn, organization_id)
         if live is None or live.id != connection.id:
             raise SsoForbiddenError(SsoFault.OTHER_CONNECTION)
-        admission = Admission(
+        admission = PersonAdmission(
             organization_id=organization_id,
             default_role=live.settings.default_role,
             identity=identity,
