@@ -17,7 +17,7 @@ from tenancy.use_cases.sso.finish_log_in import ProviderAnswer, parse_state
 
 COOKIE_PREFIX: Final = "sso_"
 TAG_CHARACTERS: Final = 16  # of the state's digest: several log-ins of one browser do not disturb each other
-SECRET: Final = re.compile(rf"[A-Za-z0-9_-]{{{SECRET_CHARACTERS}}}")
+SECRET_TEXT: Final = re.compile(rf"[A-Za-z0-9_-]{{{SECRET_CHARACTERS}}}")
 REDIRECT_HEADERS: Final = {"Location": True, "Cache-Control": True, "Referrer-Policy": True, "Set-Cookie": False}
 ERROR_CODE: Final = re.compile(r"[a-z_]{1,50}")
 OTHER_ERROR: Final = "other"
@@ -40,7 +40,7 @@ def read_answer(request: Request, *, callback_url: str) -> ProviderAnswer:
         code=code,
         error=_member(request, "error"),
         issuer=_member(request, "iss"),
-        secret=BrowserSecret(text=text) if text is not None and SECRET.fullmatch(text) else None,
+        secret=BrowserSecret(text=text) if text is not None and SECRET_TEXT.fullmatch(text) else None,
         callback_url=callback_url,
         request_id=request.request_id,
         source_address=request.source_address,

@@ -65,7 +65,7 @@ RESTORE_SESSIONS = sql.SQL("""
     WHERE t.id = k.id AND (t.digest, t.expires_at) IS DISTINCT FROM (k.digest, k.expires_at);
     UPDATE users SET status = 'invited' WHERE id = ANY ({invited}::uuid[]) AND status = 'active'
 """)
-SSO_TABLES = ("sso_log_ins", "sso_connections", "email_domains")
+SSO_TABLES = ("sso_log_ins", "sso_connections")
 LIST_WHOLE_ROWS = "SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text FROM {} AS t"
 RESTORE_WHOLE_ROWS = sql.SQL("""
     DELETE FROM {table};
@@ -131,7 +131,7 @@ class DeploymentState:
         return RESTORE_SESSIONS.format(**kept)
 
     def restore_sso(self) -> None:
-        """Put connections, log-ins and e-mail domains back, as they were before the first call of single sign-on.
+        """Put connections and log-ins back, as they were before the first call of single sign-on.
 
         *restore_rows* ran before that call, and keeps them.
         """
