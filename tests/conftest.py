@@ -76,6 +76,7 @@ SHARING = {
     "tests/handlers/test_browser.py": "node",
     "tests/handlers/test_key_set.py": "node",
     "tests/handlers/test_openmeter.py": "node",
+    "tests/handlers/single_sign_on/test_real_provider.py": "node",
     "tests/handlers/test_sdks.py": "node",
     "tests/isolation/proof/": "proof",
     "tests/stores/test_admission_script.py": "node",

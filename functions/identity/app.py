@@ -17,6 +17,7 @@ from tenancy.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    SsoRequiredError,
     TooManyAttemptsError,
     UnauthenticatedError,
 )
@@ -37,6 +38,7 @@ from tenancy.gateway.documents.me import (
 from tenancy.gateway.documents.sessions import (
     LogInBody,
     RefreshTokenBody,
+    SsoCodeBody,
     TokensAnswer,
     read_refresh_token,
     tokens_document,
@@ -51,11 +53,13 @@ from tenancy.gateway.resolver import api, named_by, request_of, tenant_of
 from tenancy.gateway.rights import for_members, for_public
 from tenancy.gateway.serve import serve
 from tenancy.gateway.session_cookie import is_of_console, remove_cookie, require_own_origin
+from tenancy.gateway.sso_refusals import reports_refused_sso
 from tenancy.gateway.trail import actor_of
 from tenancy.rules.access_tokens.sign import TokenHolder
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT
 from tenancy.rules.people.opaque_tokens import OpaqueToken
 from tenancy.rules.people.sessions import SessionMember, SessionTokens
+from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.settings import Settings
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.people.accept_invitation import accept_invitation
@@ -63,6 +67,7 @@ from tenancy.use_cases.people.reset_password import confirm_password_reset, requ
 from tenancy.use_cases.sessions.attempts import AttemptCounter
 from tenancy.use_cases.sessions.end_sessions import log_out, log_out_everywhere
 from tenancy.use_cases.sessions.log_in import LogIn, log_in
+from tenancy.use_cases.sessions.log_in_by_sso import SsoCode, log_in_by_sso, parse_code
 from tenancy.use_cases.sessions.me import change_me, read_me
 from tenancy.use_cases.sessions.named_organization import find_or_pretend, is_named
 from tenancy.use_cases.sessions.refresh_session import REFRESH_REFUSED, Refresh, parse_refresh_token, refresh_session
@@ -99,7 +104,9 @@ def sign(member: SessionMember, session_id: UUID, *, now: datetime) -> str:
 
 @app.post("/auth/token")
 @for_public
-@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, TooManyAttemptsError, headers=TOKEN_HEADERS)
+@answers(
+    TokensAnswer, UnauthenticatedError, ForbiddenError, SsoRequiredError, TooManyAttemptsError, headers=TOKEN_HEADERS
+)
 def get_tokens(body: LogInBody) -> dict[str, Any]:
     """Log in with an e-mail address and a password."""
     request = request_of(app)
@@ -168,6 +175,29 @@ def refresh(request: Request, text: str) -> SessionTokens:
     )
 
 
+@app.post("/auth/sso/token")
+@for_public
+@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, headers=TOKEN_HEADERS)
+def get_tokens_for_code(body: SsoCodeBody) -> dict[str, Any]:
+    """Exchange the code of a log-in by single sign-on for the tokens of a session."""
+    request = request_of(app)
+    if is_of_console(request):
+        require_own_origin(request, may_be_absent=True)
+    with reports_refused_sso(request):
+        code = parse_code(body.code.get_secret_value())
+        if not is_named(platform_db, named_by(app), code.organization_id):
+            raise SsoRefusedError(SsoFault.OTHER_ORGANIZATION)
+        verifier = body.code_verifier
+        asked = SsoCode(
+            token=code,
+            code_verifier=verifier.get_secret_value() if verifier is not None else None,
+            request_id=request.request_id,
+            source_address=request.source_address,
+        )
+        tokens = log_in_by_sso(platform_db, sign, asked, now=datetime.now(UTC))
+    return tokens_document(request, tokens)
+
+
 @app.post("/auth/logout")
 @for_public
 @answers(None, ForbiddenError, status=HTTPStatus.NO_CONTENT, headers=CONSOLE_HEADERS)
@@ -202,7 +232,7 @@ def end_all_sessions() -> EmptyAnswer[str]:
 
 @app.post("/users/accept")
 @for_public
-@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, headers=TOKEN_HEADERS)
+@answers(TokensAnswer, UnauthenticatedError, ForbiddenError, SsoRequiredError, headers=TOKEN_HEADERS)
 def accept(body: Acceptance) -> dict[str, Any]:
     """Accept an invitation with the one-time token of its mail, and log in."""
     request = request_of(app)

@@ -1,13 +1,24 @@
-"""Single sign-on: the e-mail domains of an organization."""
+"""Single sign-on: the connection and the e-mail domains of an organization, and log-ins."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from uuid import UUID
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler import Response as EmptyAnswer
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from tenancy.errors import ConflictError, DomainTakenError, NotInTierError
+from tenancy.errors import (
+    QUERY,
+    ConflictError,
+    DomainTakenError,
+    FieldError,
+    ForbiddenError,
+    InvalidError,
+    NotInTierError,
+    UnauthenticatedError,
+)
 from tenancy.gateway.answer_types import PageAnswer
 from tenancy.gateway.answers import answers
 from tenancy.gateway.documents.email_domains import (
@@ -18,22 +29,90 @@ from tenancy.gateway.documents.email_domains import (
     email_domain_document,
     verification_document,
 )
+from tenancy.gateway.documents.sso import CALLBACK_PATH, SsoConnectionAnswer, SsoSettings, sso_document
+from tenancy.gateway.http import Request
 from tenancy.gateway.pages import page_document
-from tenancy.gateway.parameters import Cursor, WholeNumber
-from tenancy.gateway.resolver import api, request_of, tenant_of
-from tenancy.gateway.rights import for_tenants
+from tenancy.gateway.parameters import Cursor, Matching, WholeNumber
+from tenancy.gateway.publications import report_publication
+from tenancy.gateway.query import takes_any_query
+from tenancy.gateway.resolver import api, named_by, request_of, tenant_of
+from tenancy.gateway.rights import for_public, for_tenants
+from tenancy.gateway.sso_refusals import reports_refused_sso
+from tenancy.gateway.sso_requests import (
+    REDIRECT_HEADERS,
+    describe_error,
+    forget_secret,
+    keep_secret,
+    read_answer,
+    redirect,
+    start_url,
+)
 from tenancy.gateway.trail import actor_of
+from tenancy.rules.body_members import ORGANIZATION_MAX_CHARACTERS
 from tenancy.rules.cursors import MAX_PAGE
+from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.permissions import SSO_READ, SSO_WRITE
+from tenancy.rules.sso.connection import REDIRECT_URI_MAX_CHARACTERS
+from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.settings import Settings
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.sessions.named_organization import find_or_pretend, is_named
 from tenancy.use_cases.sso.claim_domain import claim_domain, list_domain_page, remove_domain
+from tenancy.use_cases.sso.connect import read_connection, remove_connection, set_connection
+from tenancy.use_cases.sso.find_organization import find_of_domain_or_pretend
+from tenancy.use_cases.sso.finish_log_in import finish_sso_log_in
+from tenancy.use_cases.sso.provider import Providers
+from tenancy.use_cases.sso.start_log_in import SsoStart, start_sso_log_in
 from tenancy.use_cases.sso.verify_domain import verify_domain
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "FETCH_FUNCTION", "REDIS_PATIENCE_MS", "UPGRADE_URL")
+NO_ORGANIZATION: Final = "Name the organization by organization (its id or subdomain), or the person by email."
+NO_DOMAIN: Final = "of-no-domain"  # the domain of a text that is no address
+
+settings = Settings.from_env(
+    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "FETCH_FUNCTION", "REDIS_PATIENCE_MS", "SSO_KEY_ID", "UPGRADE_URL"
+)
 wiring = Wiring(settings)
-platform_db, fetcher = wiring.platform_database, wiring.fetcher
+platform_db, fetcher, encryptor = wiring.platform_database, wiring.fetcher, wiring.sso_encryptor
+targets = OutboxTargets(redis=wiring.publication_redis)
+providers = Providers(fetcher, encryptor)
 app = api()
+
+CodeChallenge = Annotated[
+    str, Matching("[A-Za-z0-9_-]{43}", "Expected the SHA-256 of the verifier in base64url, 43 characters.")
+]
+
+
+@app.get("/sso")
+@for_tenants(SSO_READ)
+@answers(SsoConnectionAnswer, NotInTierError)
+def show_connection() -> dict[str, Any]:
+    """Show the connection of the organization for single sign-on, without its client secret."""
+    connection = read_connection(platform_db, tenant_of(app))
+    return sso_document(connection, callback_url=callback_url(request_of(app)))
+
+
+@app.put("/sso")
+@for_tenants(SSO_WRITE)
+@answers(SsoConnectionAnswer, NotInTierError)
+def put_connection(body: SsoSettings) -> dict[str, Any]:
+    """Set the connection of the organization for single sign-on. The metadata of the issuer is read first."""
+    tenant = tenant_of(app)
+    request = request_of(app)
+    actor = actor_of(request, tenant)
+    wanted = body.wanted()
+    connection = set_connection(platform_db, providers, encryptor, tenant, wanted, actor, now=datetime.now(UTC))
+    return sso_document(connection, callback_url=callback_url(request))
+
+
+@app.delete("/sso")
+@for_tenants(SSO_WRITE)
+@answers(None, status=HTTPStatus.NO_CONTENT)
+def delete_connection() -> EmptyAnswer[str]:
+    """Delete the connection of the organization for single sign-on, with its client secret."""
+    tenant = tenant_of(app)
+    remove_connection(platform_db, tenant, actor_of(request_of(app), tenant), now=datetime.now(UTC))
+    return EmptyAnswer(HTTPStatus.NO_CONTENT, body="")
 
 
 @app.get("/sso/email-domains")
@@ -72,11 +151,110 @@ def verify(domain: DomainName) -> dict[str, Any]:
 @app.delete("/sso/email-domains/<domain>")
 @for_tenants(SSO_WRITE)
 @answers(None, status=HTTPStatus.NO_CONTENT)
-def remove(domain: DomainName) -> Response[str]:
+def remove(domain: DomainName) -> EmptyAnswer[str]:
     """Remove an e-mail domain. Its verification ends at once."""
     tenant = tenant_of(app)
     remove_domain(platform_db, tenant, domain, actor_of(request_of(app), tenant), now=datetime.now(UTC))
-    return Response(HTTPStatus.NO_CONTENT, body="")
+    return EmptyAnswer(HTTPStatus.NO_CONTENT, body="")
+
+
+@app.get("/auth/sso/start")
+@for_public
+@takes_any_query
+@answers(None, UnauthenticatedError, status=HTTPStatus.FOUND, headers=REDIRECT_HEADERS)
+def start(
+    redirect_uri: Annotated[str, Query(min_length=1, max_length=REDIRECT_URI_MAX_CHARACTERS)],
+    organization: Annotated[str | None, Query(max_length=ORGANIZATION_MAX_CHARACTERS)] = None,
+    email: Annotated[str | None, Query(max_length=EMAIL_MAX_CHARACTERS)] = None,
+    code_challenge: Annotated[CodeChallenge | None, Query()] = None,
+) -> EmptyAnswer[str]:
+    """Start a log-in by single sign-on: lead the browser to the provider of the organization."""
+    request = request_of(app)
+    address = find_address(email)
+    organization_id = find_organization(organization, email, address)
+    if named_by(app).subdomains:  # a host of the organization's own would keep the cookie from the callback's host
+        members = {"redirect_uri": redirect_uri, "email": address, "code_challenge": code_challenge}
+        return redirect(request, start_url(api_url(request), organization=str(organization_id), **members))
+    asked = SsoStart(
+        organization_id=organization_id,
+        redirect_uri=redirect_uri,
+        code_challenge=code_challenge,
+        email=address,
+        callback_url=callback_url(request),
+    )
+    with reports_refused_sso(request):
+        started = start_sso_log_in(platform_db, asked, now=datetime.now(UTC))
+    keep_secret(request, started.state, started.secret)
+    return redirect(request, started.url)
+
+
+@app.get("/auth/sso/callback")
+@for_public
+@takes_any_query
+@answers(
+    None,
+    UnauthenticatedError,
+    ForbiddenError,
+    status=HTTPStatus.FOUND,
+    headers={**REDIRECT_HEADERS, "Set-Cookie": True},
+)
+def finish(
+    state: Annotated[str | None, Query()] = None,  # noqa: ARG001 - documented here, read with all its values
+    code: Annotated[str | None, Query()] = None,  # noqa: ARG001
+    iss: Annotated[str | None, Query()] = None,  # noqa: ARG001
+    error: Annotated[str | None, Query()] = None,  # noqa: ARG001
+) -> EmptyAnswer[str]:
+    """Take the answer of the provider, and lead the browser back to the client with a code."""
+    request = request_of(app)
+    with reports_refused_sso(request):
+        answer = read_answer(request, callback_url=callback_url(request))
+        if not is_named(platform_db, named_by(app), answer.state.organization_id):
+            raise SsoRefusedError(SsoFault.OTHER_ORGANIZATION)
+        finished = finish_sso_log_in(
+            platform_db, providers, targets, answer, now=datetime.now(UTC), clock=partial(datetime.now, UTC)
+        )
+    report_publication(answer.state.organization_id, is_published=finished.is_published)
+    if finished.denial is not None:
+        request.logged["sso_denial"] = describe_error(finished.denial)
+    forget_secret(request, answer.state)
+    return redirect(request, finished.url)
+
+
+def find_address(email: str | None) -> str | None:
+    """Return *email* in its stored form, or None if it is no address."""
+    try:
+        return parse_address(email) if email is not None else None
+    except ValueError:
+        return None
+
+
+def find_organization(organization: str | None, email: str | None, address: str | None) -> UUID:
+    """Return the organization that the request names, or that has proven the domain of the address.
+
+    Without either it is an id of no organization.
+
+    Raises:
+        InvalidError: the request has neither a name nor an address.
+    """
+    named = named_by(app, organization)
+    if not named.is_missing:
+        return find_or_pretend(platform_db, named)
+    if email is None:
+        errors = [FieldError(location=f"{QUERY}/organization", code="missing", message=NO_ORGANIZATION)]
+        raise InvalidError(NO_ORGANIZATION, errors=errors)
+    domain = address.rpartition("@")[2] if address is not None else NO_DOMAIN
+    return find_of_domain_or_pretend(platform_db, domain)
+
+
+def api_url(request: Request) -> str:
+    """Return the URL of the API. The local stack has no TLS."""
+    scheme = "http" if settings.aws_endpoint_url else "https"
+    return f"{scheme}://{request.find_api(settings.api_host)}"
+
+
+def callback_url(request: Request) -> str:
+    """Return the redirect URI that the provider knows."""
+    return f"{api_url(request)}{CALLBACK_PATH}"
 
 
 handler = wiring.handler(app, platform_db)

@@ -22,7 +22,12 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     "RateLimit-Policy": {"description": '`"rpm";q=<limit>;w=60`', "schema": TEXT},
     "ETag": {"description": "The version of the answer.", "schema": TEXT},
     "Cache-Control": {"description": "How long a cache may keep the answer.", "schema": TEXT},
-    "Set-Cookie": {"description": "The refresh token for a request with X-Console.", "schema": TEXT},
+    "Set-Cookie": {
+        "description": "The refresh token for a request with X-Console, or the secret of a log-in by single sign-on.",
+        "schema": TEXT,
+    },
+    "Location": {"description": "Where the browser goes.", "schema": {"type": "string", "format": "uri"}},
+    "Referrer-Policy": {"description": "Keeps the address from the next page.", "schema": TEXT},
     "Content-Disposition": {"description": "The name of the file. Only CSV has it.", "schema": TEXT},
     "X-Next-Cursor": {"description": "The cursor of the next page of CSV, if there is one.", "schema": TEXT},
     "WWW-Authenticate": {"description": "The scheme of the credential, from API Gateway.", "schema": TEXT},

@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from scripts.prove import domain_mutants, key_mutants, request_mutants, schema_mutants, session_mutants, store_mutants
+from scripts.prove import (
+    domain_mutants,
+    key_mutants,
+    request_mutants,
+    schema_mutants,
+    session_mutants,
+    sso_mutants,
+    store_mutants,
+)
 
 MUTANTS: Final = (
     *schema_mutants.MUTANTS,
@@ -11,4 +19,5 @@ MUTANTS: Final = (
     *key_mutants.MUTANTS,
     *request_mutants.MUTANTS,
     *session_mutants.MUTANTS,
+    *sso_mutants.MUTANTS,
 )

@@ -123,7 +123,7 @@ MUTANTS: Final = (
         safeguard="the session cookie",
         file=f"{CORE}/gateway/session_cookie.py",
         old='return request.header_values.get(CONSOLE) == ("1",)',
-        new="return find_cookie(request) is not None",
+        new="return find_refresh_token(request) is not None",
         caught_by="tests/handlers/test_session_cookie.py::test_cookie_without_the_header_is_ignored",
     ),
 )

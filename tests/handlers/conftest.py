@@ -24,6 +24,7 @@ from tenancy.stores.aws.secrets import (
     PLATFORM_DATABASE,
     REDIS,
 )
+from tenancy.stores.internet import https
 from tenancy.stores.postgres.platform.platform_keys import insert_platform_key
 from tenancy.stores.redis.client import Redis
 from tests import aws_account
@@ -49,9 +50,12 @@ from tests.handlers.invocations import serving_invocations
 from tests.handlers.logged_in import put_token_keys
 from tests.handlers.redis_keys import persist_keys
 from tests.handlers.requests import OPERATOR
+from tests.handlers.single_sign_on.provider import Provider, SigningKey, serving_provider
 from tests.name_server import NameServer, running_name_server
+from tests.stores.private_authority import Authority, make_authority
 
 ACCOUNT = "123456789012"  # moto's
+PROVIDER_HOST = "idp.localhost"
 
 
 @pytest.fixture(scope="session")
@@ -67,10 +71,34 @@ def names(running_names: NameServer) -> NameServer:
     return running_names
 
 
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    """The authority of all providers. `fetch` trusts it, as it trusts those of the system."""
+    made = make_authority(tmp_path_factory.mktemp("authority") / "idp", PROVIDER_HOST)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(made.root_file))
+        https._tls.cache_clear()
+        yield made
+    https._tls.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def reachable_provider(authority: Authority) -> Iterator[Provider]:
+    """An OpenID Connect provider for all tests. No test changes it."""
+    with serving_provider(authority, PROVIDER_HOST, SigningKey.ec("key-0")) as provider:
+        yield provider
+
+
 @pytest.fixture
-def invocations_url(aws: AwsAccount, names: NameServer) -> Iterator[str]:
+def invocations_url(aws: AwsAccount, names: NameServer, reachable_provider: Provider) -> Iterator[str]:
     """Moto's endpoint, at which other functions can also invoke `fetch`."""
-    values = {"SECRETS_PREFIX": PREFIX, "STACK_NAME": STACK_NAME, "DNS_RESOLVER": names.address}
+    allowed = reachable_provider.issuer.removeprefix("https://")
+    values = {
+        "SECRETS_PREFIX": PREFIX,
+        "STACK_NAME": STACK_NAME,
+        "DNS_RESOLVER": names.address,
+        "PRIVATE_HOSTS_ALLOWED": allowed,
+    }
     with running("fetch", values) as fetch, serving_invocations(aws.endpoint_url, fetch) as url:
         yield url
 
@@ -109,6 +137,7 @@ def start(
         "DEAD_LETTERS_BUCKET": aws.dead_letters_bucket,
         "SIGNING_KEY_ID": aws.signing_key_id,
         "SEALING_KEY_ID": aws.encryption_key_id,
+        "SSO_KEY_ID": aws.encryption_key_id,
         "PLATFORM_GATEWAY_KEY": OPERATORS_GATEWAY_KEY,
         "USAGE_PLANS_PATH": PLANS_PATH,
         "MAIL_FROM": SENDER,

@@ -24,6 +24,8 @@ from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
 from tenancy.rules.people.opaque_tokens import TokenType, generate_token
 from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.sso.connection import MAX_REDIRECT_URIS
+from tenancy.rules.sso.log_in import BrowserSecret
 from tenancy.rules.statistics import MAX_GROUPS
 from tenancy.rules.stored_events import EventOrder
 from tenancy.rules.texts import NAME_MAX_CHARACTERS
@@ -67,7 +69,7 @@ LARGEST_OVERRIDES = {
     **dict.fromkeys(FLAG_NAMES, False),
     "ingest_requests_per_minute": 20_000,  # both rates have a largest sum
 }
-ALLOW_SSO = "UPDATE organizations SET overrides = '{\"sso\": true}' WHERE id = %(organization_id)s"
+ALLOW_SSO = "UPDATE organizations SET overrides = overrides || '{\"sso\": true}' WHERE id = %(organization_id)s"
 LONGEST_DOMAIN = f"{'a.' * 112}example"
 INSERT_EMAIL_DOMAINS = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at, verified_at, check_at, missing_since)
@@ -128,6 +130,38 @@ INSERT_ERASURES = """
     SELECT gen_random_uuid(), %(organization_id)s, 'key', gen_random_uuid(), 'device_id', 'confirmed', %(large)s,
            %(large)s, %(large)s, %(large)s, now(), now(), now()
     FROM generate_series(1, %(rows)s)
+"""
+LONGEST_REDIRECT_URI = f"https://app.acme.example/{'r' * 1_975}"
+INSERT_CONNECTION = """
+    INSERT INTO sso_connections (
+        organization_id, id, type, issuer, client_id, encrypted_secret, authorization_endpoint, token_endpoint,
+        jwks_uri, is_secret_in_form, names_issuer, discovered_at, default_role, required, redirect_uris, created_at,
+        updated_at
+    )
+    VALUES (
+        %(organization_id)s, %(organization_id)s, 'oidc', 'https://' || repeat('i', 492), repeat('c', 255), 'x',
+        'https://' || repeat('e', 1992), 'https://e', 'https://e', false, false, now(), 'super_admin', false,
+        %(redirect_uris)s, now(), now()
+    )
+"""
+INSERT_LOG_IN = """
+    INSERT INTO sso_log_ins (
+        organization_id, state_digest, browser_digest, connection_id, redirect_uri, started_at, expires_at
+    )
+    VALUES (
+        %(organization_id)s, %(state)s, %(browser)s, %(organization_id)s, %(redirect_uri)s, now(),
+        now() + interval '10 minutes'
+    )
+"""
+INSERT_PROVEN_LOG_IN = """
+    INSERT INTO sso_log_ins (
+        organization_id, state_digest, browser_digest, connection_id, redirect_uri, started_at, expires_at, user_id,
+        code_digest
+    )
+    VALUES (
+        %(organization_id)s, sha256('state'), sha256('browser'), %(organization_id)s, 'https://app.acme.example/',
+        now(), now() + interval '1 minute', %(user_id)s, %(code)s
+    )
 """
 INSERT_USERS = """
     INSERT INTO users (id, organization_id, email, name, role, status)
@@ -195,6 +229,7 @@ class Largest:
 
     databases: Databases
     acme: Provisioned
+    issuer: str = ""
 
     def execute(self, statement: str, **values: object) -> Any:  # noqa: ANN401 - rows
         """Run *statement* without row-level security, with the parameters that all statements share."""
@@ -205,6 +240,11 @@ class Largest:
 
     def as_tenant(self, request: Event, **query: str) -> Event:
         return called_by(with_query(request, **query), tenant_of(self.acme))
+
+    def connect(self) -> None:
+        """Give acme the largest connection."""
+        uris = [LONGEST_REDIRECT_URI, *(f"{LONGEST_REDIRECT_URI[:-1]}{number}" for number in range(1, 10))]
+        self.execute(INSERT_CONNECTION, redirect_uris=uris)
 
     def mail_token(self, status: str, purpose: str, email: str) -> str:
         """Add a member with a one-time token, and return the token."""
@@ -577,6 +617,56 @@ def one_app(large: Largest, route: Route) -> Iterator[Event]:
     request = large.sample_of(route, app_id=str(large.acme.app_id))
     body = {"name": LARGE * 255, "platform": LARGE * 100}
     yield large.as_tenant(with_body(request, body) if route.method == "PATCH" else {**request, "body": None})
+
+
+@largest("GET /sso", "PUT /sso", "DELETE /sso")
+def sso_connection(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ALLOW_SSO)
+    large.connect()
+    request = large.sample_of(route)
+    if route.method == "PUT":
+        body = {
+            "type": "oidc",
+            "issuer": large.issuer,
+            "client_id": "c" * 255,
+            "client_secret": "s" * 1_000,
+            "default_role": "super_admin",
+            "required": False,
+            "redirect_uris": [f"{LONGEST_REDIRECT_URI[:-1]}{number}" for number in range(MAX_REDIRECT_URIS)],
+        }
+        request = with_body(request, body)
+    yield large.as_tenant(request)
+
+
+@largest("GET /auth/sso/start")
+def started_log_in(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ALLOW_SSO)
+    large.connect()
+    subdomain = large.acme.organization.subdomain
+    query = {"organization": subdomain, "redirect_uri": LONGEST_REDIRECT_URI, "email": LONGEST_EMAIL}
+    yield with_query(large.sample_of(route), **query)
+
+
+@largest("GET /auth/sso/callback")
+def finished_log_in(large: Largest, route: Route) -> Iterator[Event]:
+    """The longest address that a log-in leads back to."""
+    large.execute(ALLOW_SSO)
+    state, secret = generate_token(TokenType.SSO_STATE, large.acme.organization.id), BrowserSecret.generate()
+    large.connect()
+    large.execute(INSERT_LOG_IN, state=state.digest, browser=secret.digest, redirect_uri=LONGEST_REDIRECT_URI)
+    cookie = f"__Host-sso_{state.digest.hex()[:16]}={secret.text}"
+    request = with_query(large.sample_of(route), state=state.text, error="access_denied")
+    yield with_headers(request, cookie=cookie)
+
+
+@largest("POST /auth/sso/token")
+def exchanged_code(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ALLOW_SSO)
+    large.execute("UPDATE users SET email = %(email)s WHERE organization_id = %(organization_id)s", email=LONGEST_EMAIL)
+    code = generate_token(TokenType.SSO_CODE, large.acme.organization.id)
+    large.connect()
+    large.execute(INSERT_PROVEN_LOG_IN, code=code.digest, user_id=large.acme.admin_user_id)
+    yield with_body(large.sample_of(route), {"code": code.text})
 
 
 @largest("GET /sso/email-domains")

@@ -15,6 +15,7 @@ from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.sso.connection import MAX_REDIRECT_URIS
 from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.postgres.platform.deletions import MAX_LATER_CERTIFICATES
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -22,11 +23,15 @@ from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, Start
 from tests.handlers.largest_answers import CASES, LARGE, Largest
 from tests.handlers.requests import Event, called_by, with_body, with_query
+from tests.handlers.single_sign_on.provider import Provider
 from tests.isolation.proof.discovery.deployment import Route, discover_routes
 
 MAX_HEADER_BYTES = 10_240  # of API Gateway, for all headers of an answer together
 ROUTES = {route.name: route for route in discover_routes() if route.method != "OPTIONS"}
 PAGINATION = "pagination"
+LIFT_RATE = """
+    UPDATE organizations SET overrides = overrides || '{"api_requests_per_minute": 1000}' WHERE id = %(organization_id)s
+"""
 FILES = {"GET /openapi.json"}  # the answer is a file, whose size tests/docs/test_openapi.py bounds
 # Lists that do not grow with stored rows, by their place in an answer.
 DECLARED_MAXIMA = {
@@ -41,6 +46,8 @@ DECLARED_MAXIMA = {
     "POST /cloudevents rejected": MAX_EVENTS,
     "POST /cloudevents rejected/errors": MAX_ERRORS,
     "POST /events/trace events": MAX_TRACED_IDS,
+    "GET /sso redirect_uris": MAX_REDIRECT_URIS,
+    "PUT /sso redirect_uris": MAX_REDIRECT_URIS,
     "GET /me permissions": len(PERMISSIONS),
     "PATCH /me permissions": len(PERMISSIONS),
     "GET /organizations/{organization_id}/dead-letters data/samples": MAX_SHOWN_SAMPLES,
@@ -51,8 +58,8 @@ DECLARED_MAXIMA = {
 
 
 @pytest.fixture
-def large(databases: Databases, acme: Provisioned) -> Largest:
-    return Largest(databases=databases, acme=acme)
+def large(databases: Databases, acme: Provisioned, reachable_provider: Provider) -> Largest:
+    return Largest(databases=databases, acme=acme, issuer=reachable_provider.issuer)
 
 
 @pytest.fixture
@@ -117,7 +124,7 @@ def test_largest_answer_is_bounded(name: str, large: Largest, functions: Mapping
     for request in CASES[name](large, route):
         response = functions[route.function](request)
 
-        assert 200 <= response["statusCode"] < 300, response["body"][:2_000]
+        assert 200 <= response["statusCode"] < 400, response["body"][:2_000]
         assert sent(response) <= MAX_ANSWER_BYTES
         assert header_bytes(response) <= MAX_HEADER_BYTES
         for document in documents_of(response):
@@ -176,6 +183,7 @@ def test_cursor_fits_no_other_list(
     large: Largest, globex: Provisioned, functions: Mapping[str, Function], subtests: pytest.Subtests
 ) -> None:
     """Send each cursor to each other list of the tenant, and to the same list of another tenant."""
+    large.execute(LIFT_RATE)
     requests = {
         name: next(iter(CASES[name](large, route)))
         for name, route in ROUTES.items()

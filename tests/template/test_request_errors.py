@@ -31,6 +31,7 @@ ERRORS: Mapping[str, frozenset[str]] = {
     "model": frozenset({"model_type"}),
     "str": frozenset({"string_type", "string_unicode"}),
     "int": frozenset({"int_type"}),
+    "bool": frozenset({"bool_type"}),
     "list": frozenset({"list_type", "too_short", "too_long"}),
     "uuid": frozenset({"uuid_type", "uuid_parsing"}),
     "date": NO_ERRORS,  # only below a validator that parses it
@@ -75,7 +76,7 @@ def error_types(field: ModelField) -> Iterator[str]:
     for schema, is_parsed in schemas(field._type_adapter.core_schema):
         kind = schema["type"]
         yield from ERRORS[kind]
-        if kind in {"int", "date"} and not (schema.get("strict") or is_parsed):
+        if kind in {"int", "date", "bool"} and not (schema.get("strict") or is_parsed):
             yield f"{kind}_parsing"
         if kind in {"str", "int"}:
             yield from (CONSTRAINTS[name] for name in schema if name not in FREE)

@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
     "UPGRADE_URL": "https://billing.attribution.example/upgrade?from=api",
     "FETCH_FUNCTION": "tenancy-test-Fetch-1",
+    "SSO_KEY_ID": "alias/sso",
     "DNS_RESOLVER": "127.0.0.1:5353",
     "PRIVATE_HOSTS_ALLOWED": "localhost:8443, 127.0.0.1:8444",
 }
@@ -72,6 +73,7 @@ def test_each_setting_comes_from_its_variable() -> None:
         state_machine_arn="arn:aws:states:eu-west-1:123456789012:stateMachine:delete",
         upgrade_url="https://billing.attribution.example/upgrade?from=api",
         fetch_function="tenancy-test-Fetch-1",
+        sso_key_id="alias/sso",
         dns_resolver=("127.0.0.1", 5353),
         private_hosts=frozenset({("localhost", 8443), ("127.0.0.1", 8444)}),
     )

@@ -166,6 +166,16 @@ class NotInTierError(Refusal):
         self.members = {"tier": tier, "entitlement": entitlement}
 
 
+class SsoRequiredError(Refusal):
+    """The organization takes no passwords: its members log in by single sign-on."""
+
+    status, code, title = 403, "sso_required", "Single Sign-On Required"
+
+    def __init__(self) -> None:
+        """Name the route of single sign-on."""
+        super().__init__("The organization takes no passwords. Log in by single sign-on: GET /v1/auth/sso/start.")
+
+
 class NotFoundError(Refusal):
     """The resource does not exist, or the caller may not know of it."""
 

@@ -61,6 +61,7 @@ class Settings:
     state_machine_arn: str
     upgrade_url: str | None
     fetch_function: str
+    sso_key_id: str
     dns_resolver: tuple[str, int] | None
     private_hosts: frozenset[tuple[str, int]] | None
 
@@ -181,6 +182,7 @@ VARIABLES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyT
         "STATE_MACHINE_ARN": ("state_machine_arn", str),
         "UPGRADE_URL": ("upgrade_url", _https_url),
         "FETCH_FUNCTION": ("fetch_function", str),
+        "SSO_KEY_ID": ("sso_key_id", str),
         "DNS_RESOLVER": ("dns_resolver", _host_and_port),
         "PRIVATE_HOSTS_ALLOWED": ("private_hosts", _hosts_and_ports),
     }

@@ -205,6 +205,13 @@ class Wiring:
         return Encryptor(self._kms, self.settings.encryption_key_id)
 
     @cached_property
+    def sso_encryptor(self) -> "Encryptor":
+        """The KMS key that encrypts client secrets of single sign-on."""
+        from tenancy.stores.aws.encryptor import Encryptor
+
+        return Encryptor(self._kms, self.settings.sso_key_id)
+
+    @cached_property
     def gateway_keys(self) -> "GatewayKeys":
         """The keys and usage plans of API Gateway."""
         from tenancy.stores.aws.gateway_keys import GatewayKeys

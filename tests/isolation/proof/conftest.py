@@ -6,19 +6,24 @@ import pytest
 import redis
 
 from tenancy.rules.keys.api_keys import ApiKey
+from tenancy.stores.aws.client import AwsClient
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
-from tests.given import Databases
+from tests.given import REGION, AwsAccount, Databases
 from tests.handlers.conftest import (
+    authority,
     invocations_url,
     mails,
     names,
     operator_key,
     put_secret,
+    reachable_provider,
     running_names,
     secrets,
     start,
 )
 from tests.handlers.functions import Start, superuser
+from tests.handlers.single_sign_on.provider import Provider
 from tests.isolation.proof.attack.gateway import LocalGateway
 from tests.isolation.proof.attack.state import DeploymentState
 from tests.isolation.proof.discovery.deployment import (
@@ -29,17 +34,18 @@ from tests.isolation.proof.discovery.deployment import (
 )
 from tests.isolation.proof.leaks.output import CapturedOutput
 from tests.isolation.proof.leaks.queues import QueueInspector
-from tests.isolation.proof.proof_data import ProofData, create_proof_data
+from tests.isolation.proof.proof_data import ProofData, SsoSetting, create_proof_data
 from tests.isolation.proof.report import ProofReport
 from tests.isolation.proof.sqs import SqsServer, sqs_server
 
-# Fixtures of the handlers' tests.
-__all__ = [
+__all__ = [  # fixtures of the handlers' tests
+    "authority",
     "invocations_url",
     "mails",
     "names",
     "operator_key",
     "put_secret",
+    "reachable_provider",
     "running_names",
     "secrets",
     "start",
@@ -47,8 +53,17 @@ __all__ = [
 
 
 @pytest.fixture
-def data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> ProofData:
-    return create_proof_data(databases, targets, operator_key)
+def data(
+    databases: Databases,
+    targets: OutboxTargets,
+    operator_key: ApiKey,
+    reachable_provider: Provider,
+    resources: dict[str, str],
+    aws: AwsAccount,
+) -> ProofData:
+    encryptor = Encryptor(AwsClient("kms", REGION, aws.endpoint_url), resources["SsoKey"])
+    sso = SsoSetting(issuer=reachable_provider.issuer, encryptor=encryptor)
+    return create_proof_data(databases, targets, operator_key, sso)
 
 
 @pytest.fixture

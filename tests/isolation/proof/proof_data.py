@@ -10,12 +10,15 @@ from uuid import UUID, uuid4
 import jwt
 from pydantic import SecretStr
 
+from tenancy.gateway.cookies import HOST_PREFIX
 from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.people.opaque_tokens import TokenType, generate_token
 from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
+from tenancy.rules.sso.log_in import BrowserSecret
 from tenancy.rules.tiers import Tier
+from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
@@ -54,7 +57,22 @@ INSERT_INVITED = """
     INSERT INTO users (id, organization_id, email, role, status)
     VALUES (%s, %s, 'invited@x.example', 'viewer', 'invited')
 """
-LIFT_LIMIT_OF_USERS = 'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited"}\''
+LIFT_LIMIT_OF_USERS = 'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited", "sso": true}\''
+# The planted connection can log members in, back to the address of the sample.
+MAKE_CONNECTION_USABLE = """
+    UPDATE sso_connections SET required = false, names_issuer = false, ended_at = NULL, encrypted_secret = %s,
+        redirect_uris = ARRAY['https://app.acme.example/signed-in']
+    WHERE organization_id = %s
+    RETURNING id
+"""
+INSERT_SSO_LOG_IN = """
+    INSERT INTO sso_log_ins (
+        organization_id, state_digest, browser_digest, connection_id, redirect_uri, started_at, expires_at, user_id,
+        code_digest
+    )
+    SELECT %s, %s, %s, %s, 'https://app.acme.example/signed-in', now(), now() + interval '1 day', u.id, %s
+    FROM users AS u WHERE u.organization_id = %s AND u.email = %s
+"""
 INVALIDATE_KEY = {
     "revoked": "UPDATE api_keys SET revoked_at = now() WHERE digest = %s",
     "expired": "UPDATE api_keys SET expires_at = now() - interval '1 minute' WHERE digest = %s",
@@ -103,7 +121,9 @@ class ProofOrganization:
 
     *row_ids* has the id of one row for each table, *cursors* the next page of its own lists by call. The member with
     *email* logs in with `PASSWORD`, and has a session with *refresh_token*. *one_time_tokens* has its own
-    token in place of each one of a sample. *domain* is an e-mail domain that it claims.
+    token, state or code in place of each one of a sample. *sso_cookie* is that of the browser that began the log-in
+    with the state. *issuer* is a provider that may be connected. *domain* is an
+    e-mail domain that it claims.
     """
 
     name: str
@@ -115,8 +135,18 @@ class ProofOrganization:
     email: str = ""
     refresh_token: str = ""
     one_time_tokens: Mapping[str, str] = field(default_factory=dict)
+    sso_cookie: str = ""
+    issuer: str = ""
     domain: str = "unknown.example"
     cursors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsoSetting:
+    """The *issuer* of a provider that organizations may connect, and the key that encrypts their client secrets."""
+
+    issuer: str
+    encryptor: Encryptor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +168,7 @@ class ProofData:
         return next(each for each in self.credentials_of(organization_id) if each.kind == kind)
 
 
-def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey) -> ProofData:
+def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey, sso: SsoSetting) -> ProofData:
     """Provision the organizations through the use case, and plant their canaries."""
     canaries = Canaries()
     authorization = f"Bearer {operator_key.text}"
@@ -160,6 +190,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     _make_usable(databases, used)
     refresh_tokens = {each: _add_session(databases, each) for each in names}
     one_time_tokens = {each: _add_one_time_tokens(databases, each) for each in names}
+    log_ins = {each: _add_sso_log_ins(databases, each, sso) for each in names}
     with superuser(databases) as conn:
         conn.execute(LIFT_LIMIT_OF_USERS)
     return ProofData(
@@ -168,7 +199,9 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 _organization(databases, each, names[each], write_keys[each], used),
                 email=SESSION_EMAIL,
                 refresh_token=refresh_tokens[each],
-                one_time_tokens=one_time_tokens[each],
+                one_time_tokens={**one_time_tokens[each], **log_ins[each].tokens},
+                sso_cookie=log_ins[each].cookie,
+                issuer=sso.issuer,
                 domain=_claim_domain(databases, each, f"{names[each]}-of-the-proof.example"),
             )
             for each in names
@@ -243,6 +276,31 @@ def _add_one_time_tokens(databases: Databases, organization_id: UUID) -> dict[st
             conn.execute(INSERT_ONE_TIME_TOKEN, (organization_id, uuid4(), user_id, purpose, token.digest))
             tokens[json.loads(sample["body"])["token"]] = token.text
     return tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SsoLogIns:
+    """A log-in that waits for its provider: *tokens* by the text in the sample that they replace, and its cookie."""
+
+    tokens: Mapping[str, str]
+    cookie: str
+
+
+def _add_sso_log_ins(databases: Databases, organization_id: UUID, sso: SsoSetting) -> _SsoLogIns:
+    """Add a log-in whose state and code are not used yet, by the planted connection."""
+    state, code = (generate_token(each, organization_id) for each in (TokenType.SSO_STATE, TokenType.SSO_CODE))
+    secret = BrowserSecret.generate()
+    with superuser(databases) as conn:
+        encrypted = sso.encryptor.encrypt(b"secret", organization_id)
+        [(connection_id,)] = conn.execute(MAKE_CONNECTION_USABLE, (encrypted, organization_id)).fetchall()
+        digests = (state.digest, secret.digest, connection_id, code.digest)
+        conn.execute(INSERT_SSO_LOG_IN, (organization_id, *digests, organization_id, SESSION_EMAIL))
+    sampled = json.loads((ROOT / "events/sso/callback.json").read_text())["queryStringParameters"]["state"]
+    body = json.loads((ROOT / "events/identity/log_in_by_sso.json").read_text())["body"]
+    return _SsoLogIns(
+        tokens={sampled: state.text, json.loads(body)["code"]: code.text},
+        cookie=f"{HOST_PREFIX}sso_{state.digest.hex()[:16]}={secret.text}",
+    )
 
 
 def _add_session(databases: Databases, organization_id: UUID) -> str:

@@ -26,6 +26,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "too_long": ("too_long", "Expected at most {length}."),
         "string_unicode": ("invalid_characters", "Expected valid Unicode text, without lone surrogates."),
         "int_type": ("invalid_type", "Expected a whole number."),
+        "bool_type": ("invalid_type", "Expected true or false."),
         "greater_than_equal": ("out_of_range", "Expected at least {ge}."),
         "less_than_equal": ("out_of_range", "Expected at most {le}."),
         "uuid_type": ("invalid_type", "Expected a UUID."),

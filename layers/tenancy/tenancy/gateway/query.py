@@ -1,15 +1,28 @@
 """The query members of a request: unknown ones and repeated ones are refused."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
+from typing import Any, Final
 
 from tenancy.errors import QUERY, FieldError, InvalidError
 from tenancy.gateway.http import Request
 from tenancy.rules.json_members import MAX_MEMBER_ERRORS, locate
 from tenancy.rules.resolution import ORGANIZATION_MEMBER
 
-UNKNOWN_QUERY_TEXT = "The route has no such query member. Correct its spelling or omit it."
-REPEATED_QUERY_TEXT = "The query member is repeated. Send it once."
+ANY_QUERY: Final = "any_query"
+UNKNOWN_QUERY_TEXT: Final = "The route has no such query member. Correct its spelling or omit it."
+REPEATED_QUERY_TEXT: Final = "The query member is repeated. Send it once."
+
+
+def takes_any_query[F: Callable[..., Any]](function: F) -> F:
+    """Let the decorated route take unknown and repeated query members: a server that we do not know names them."""
+    vars(function)[ANY_QUERY] = True
+    return function
+
+
+def is_any_query_taken(function: Callable[..., Any]) -> bool:
+    """Tell whether the route *function* takes unknown and repeated query members."""
+    return bool(vars(function).get(ANY_QUERY))
 
 
 def list_query_errors(request: Request, known: Collection[str]) -> list[FieldError]:

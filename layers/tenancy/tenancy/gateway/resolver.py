@@ -32,7 +32,7 @@ from tenancy.gateway.field_errors import list_field_errors
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.late_checks import QueryMembers
 from tenancy.gateway.mentions import list_mentions
-from tenancy.gateway.query import list_query_errors
+from tenancy.gateway.query import is_any_query_taken, list_query_errors
 from tenancy.gateway.recorded_reads import is_recorded
 from tenancy.gateway.rights import Right, callers_of, right_of
 from tenancy.gateway.serve import Handler, serve
@@ -121,7 +121,9 @@ def _find_query(parameter: ModelField, request: Request, at_fault: Collection[st
 def list_unknown_members(app: APIGatewayRestResolver) -> list[FieldError]:
     """Return an error for each unknown member and each repeated query member."""
     route: Route = app.context["_route"]
-    errors = list_query_errors(request_of(app), known_query(route.dependant.query_params))
+    errors: list[FieldError] = []
+    if not is_any_query_taken(route.func):
+        errors += list_query_errors(request_of(app), known_query(route.dependant.query_params))
     if not route.dependant.body_params and isinstance(body := app.current_event.json_body, dict):
         errors += [unknown_member(name, within=BODY) for name in islice(body, MAX_MEMBER_ERRORS)]
     return errors

@@ -105,6 +105,16 @@ MAX_OVERLAP_SECONDS: Final = 7 * 24 * 3600  # in which a rotated key still works
 MIN_OWN_OVERLAP: Final = timedelta(minutes=1)  # of a key that rotates itself, so that it can repeat the request
 OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gateway caches an authorizer's answer
 
+# Single sign-on
+SSO_LOG_IN_TIME: Final = timedelta(minutes=10)  # from the start until the provider's answer
+SSO_CODE_LIFETIME: Final = timedelta(minutes=1)
+METADATA_MAX_AGE: Final = timedelta(days=1)  # of a provider; then a log-in reads it again
+PROVIDER_KEYS_MAX_AGE: Final = timedelta(hours=1)
+# Of a time-out of 29 s. No call of a provider starts later in a log-in, so a slow provider ends in a refusal.
+PROVIDER_CALLS_START_TIME: Final = timedelta(seconds=12)
+PROVIDER_KEYS_PAUSE: Final = timedelta(seconds=30)  # between two reads for tokens whose key is unknown
+SSO_ENDED_RESET_LIFETIME: Final = timedelta(days=7)  # of a reset token for a member who had single sign-on only
+
 # One-time tokens of mails
 INVITATION_LIFETIME: Final = timedelta(days=7)
 PASSWORD_RESET_LIFETIME: Final = timedelta(hours=1)

@@ -153,6 +153,42 @@ makes the request. Only the answer to this request shows the new key. The reques
 keys:write. GET /v1/keys lists all keys. The member rotate_by of a key is the time until which the key is to be rotated.
 """,
         ),
+        "break_glass_mail": MailTemplate(
+            "Log-in with a password at {organization_name}",
+            """\
+{email} logged in to {organization_name} with a password at {logged_in_at}.
+
+Your organization requires single sign-on. A password is the way in for a super_admin while single sign-on does not
+work. If {email} did not log in, disable the member: send status disabled with PATCH /v1/users/<id>. That ends its
+sessions.
+""",
+        ),
+        "sso_ended_mail": MailTemplate(
+            "Single sign-on of {organization_name} has ended",
+            """\
+Single sign-on of {organization_name} has ended: its connection was deleted, or its tier does not include it any more.
+No member can log in by it. Passwords work for all members that have one.
+
+Each active member without a password gets a mail with a one-time token for a first one.
+""",
+        ),
+        "first_password_mail": MailTemplate(
+            "Choose a password for {organization_name}",
+            """\
+Single sign-on of {organization_name} has ended. To log in from now on, {to} needs a password.
+
+Choose a password of at least 12 characters. Put it in place of the three dots, and send this request before
+{expires_at}:
+
+curl {api_url}/auth/password-reset/confirm -d '{{"token": "{token}", "password": "..."}}'
+
+Then log in with this request:
+
+curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
+
+The token works once. Later, request another one with POST /v1/auth/password-reset.
+""",
+        ),
         "email_domain_missing_mail": MailTemplate(
             "The DNS record of {domain} is missing",
             """\

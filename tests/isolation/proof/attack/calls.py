@@ -26,6 +26,8 @@ ROW_ID = re.compile(r"(\w+)_id")  # a path parameter for the id of a row
 DOMAIN = "domain"  # a path parameter for an e-mail domain
 IDS_OF_THE_PLATFORM = {"platform_key_id"}  # of rows that belong to no organization. The sample has an id.
 NOW = datetime.now(UTC)  # the same for all, so that requests of two organizations differ only in their caller
+SSO_CALLBACK = "/auth/sso/callback"
+SAMPLE_ISSUER = "https://idp.localhost"
 SAMPLE_EMAIL = "ada@acme.example"  # of a member that logs in
 OF_SAMPLES = frozenset({SAMPLE_EMAIL, "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"})
 GZIP_MAGIC = b"\x1f\x8b"
@@ -107,6 +109,8 @@ def send_in_any_status(gateway: LocalGateway, request: GatewayRequest, credentia
 def request_for(call: Call, credential: Credential, own: ProofOrganization) -> GatewayRequest:
     """Return *call* as *credential* makes it for its own organization, at the platform's host."""
     headers = [("Host", f"api.{BASE_DOMAIN}"), ("Content-Type", call.content_type)]
+    if call.route.path == SSO_CALLBACK and own.sso_cookie:
+        headers.append(("Cookie", own.sso_cookie))
     if credential.authorization is not None:
         headers.append(("Authorization", credential.authorization))
     samples = dict(call.parameters)
@@ -144,7 +148,13 @@ def parameter_for(name: str, organization: ProofOrganization) -> str | None:
 
 def query_of(query: tuple[tuple[str, str], ...], organization: ProofOrganization) -> tuple[tuple[str, str], ...]:
     """Return *query* with the ids of the organization's rows."""
-    return tuple((name, parameter_for(name, organization) or value) for name, value in query)
+    return tuple((name, parameter_for(name, organization) or _own_value(value, organization)) for name, value in query)
+
+
+def _own_value(value: str, organization: ProofOrganization) -> str:
+    """Return *value* of a sample's query, or the organization's own state or id in its place."""
+    own = organization.one_time_tokens.get(value, value)
+    return str(organization.organization_id) if own in OF_SAMPLES - {SAMPLE_EMAIL} else own
 
 
 def _own_parameter(name: str, credential: Credential, own: ProofOrganization, sample: str | None) -> str:
@@ -203,6 +213,8 @@ def _adapted(text: str, credential: Credential, own: ProofOrganization) -> str |
         return own.one_time_tokens.get(text, own.refresh_token)
     if credential.owner is not None and text in OF_SAMPLES:
         return own.email if text == SAMPLE_EMAIL else str(own.organization_id)
+    if text == SAMPLE_ISSUER and own.issuer:
+        return own.issuer
     if KEY.fullmatch(text):
         return credential.key.text if credential.key else None
     return NOW.isoformat() if TIMESTAMP.fullmatch(text) else text

@@ -20,6 +20,7 @@ SOURCE_ADDRESS = "203.0.113.10"
 AUTHORIZER_FAILED = 503  # as the template's AUTHORIZER_FAILURE response says
 DELETE_ORGANIZATION = "DELETE /organizations/{organization_id}"
 LOG_OUT_EVERYWHERE = "POST /auth/logout-all"
+OF_SSO = ("/auth/sso/", "/sso")  # their calls use states up, and replace the connection
 OF_SESSIONS = ("/auth/", "/users", "/organizations/{organization_id}/users")  # their calls raise epochs
 
 type Pairs = tuple[tuple[str, str], ...]
@@ -63,7 +64,7 @@ class GatewayResponse:
 
     @property
     def is_success(self) -> bool:
-        return 200 <= self.status < 300
+        return 200 <= self.status < 400
 
     @property
     def is_fault(self) -> bool:
@@ -106,6 +107,8 @@ class LocalGateway:
         self._check_secrets(request, response)
         if response.is_success and request.route.name == DELETE_ORGANIZATION:
             self.state.set_status(OrganizationStatus.ACTIVE)  # a deleted organization could attempt nothing else
+        if request.route.path.startswith(OF_SSO):
+            self.state.restore_sso()
         if request.route.path.startswith(OF_SESSIONS):
             self.state.restore_sessions(has_revoked=request.route.name == LOG_OUT_EVERYWHERE)
         return response

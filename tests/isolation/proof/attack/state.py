@@ -65,6 +65,12 @@ RESTORE_SESSIONS = sql.SQL("""
     WHERE t.id = k.id AND (t.digest, t.expires_at) IS DISTINCT FROM (k.digest, k.expires_at);
     UPDATE users SET status = 'invited' WHERE id = ANY ({invited}::uuid[]) AND status = 'active'
 """)
+SSO_TABLES = ("sso_log_ins", "sso_connections")
+LIST_WHOLE_ROWS = "SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text FROM {} AS t"
+RESTORE_WHOLE_ROWS = sql.SQL("""
+    DELETE FROM {table};
+    INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, {rows}::jsonb)
+""")
 LIST_ONE_TIME_TOKENS = "SELECT id, digest, expires_at FROM one_time_tokens"
 LIST_INVITED = "SELECT id FROM users WHERE status = 'invited'"
 SET_ORGANIZATION_STATUS = sql.SQL("""
@@ -90,6 +96,7 @@ class DeploymentState:
         self._managed: dict[UUID | None, bytes] = {}
         self._members: list[sql.Composed] = []
         self._restored_sessions: bytes | None = None
+        self._restored_sso: bytes | None = None
         self.deleted_keys: set[tuple[str, str]] = set()  # keys of Redis that the proof deletes, with their value
 
     def reset_rate_limits(self) -> None:
@@ -123,11 +130,31 @@ class DeploymentState:
         }
         return RESTORE_SESSIONS.format(**kept)
 
+    def restore_sso(self) -> None:
+        """Put connections and log-ins back, as they were before the first call of single sign-on.
+
+        *restore_rows* ran before that call, and keeps them.
+        """
+        self._conn.execute(self._keep_sso())
+
+    def _keep_sso(self) -> bytes:
+        if self._restored_sso is None:
+            kept = {
+                table: sql.Literal(self._conn.execute(LIST_WHOLE_ROWS.format(table).encode()).fetchall()[0][0])
+                for table in SSO_TABLES
+            }
+            restored = [
+                RESTORE_WHOLE_ROWS.format(table=sql.Identifier(table), rows=rows) for table, rows in kept.items()
+            ]
+            self._restored_sso = sql.SQL("; ").join(restored).as_bytes(self._conn)
+        return self._restored_sso
+
     def restore_rows(self) -> None:
         """Set each row to its first status, and delete rows that calls have added to lists.
 
         A call that uses something up (a pending export, say) does not take it from the next one.
         """
+        self._keep_sso()
         if self._restoration is None:
             self._restoration = self._compose_restoration().as_bytes(self._conn)
         self._conn.execute(self._restoration)

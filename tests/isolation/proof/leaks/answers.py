@@ -16,6 +16,7 @@ SHOWN_SECRETS: Mapping[str, frozenset[str]] = {
     "POST /platform-keys/{platform_key_id}/rotate": frozenset({KEY_KIND}),
     "POST /auth/token": TOKENS_OF_A_SESSION,
     "POST /auth/refresh": TOKENS_OF_A_SESSION,
+    "POST /auth/sso/token": TOKENS_OF_A_SESSION,
     "POST /users/accept": TOKENS_OF_A_SESSION,
 }
 

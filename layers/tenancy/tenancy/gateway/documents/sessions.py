@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from tenancy.errors import BODY, FieldError, InvalidError
 from tenancy.gateway.http import Request
-from tenancy.gateway.session_cookie import find_cookie, is_of_console, put_cookie, require_own_origin
+from tenancy.gateway.session_cookie import find_refresh_token, is_of_console, put_cookie, require_own_origin
 from tenancy.rules.body_members import OrganizationText
 from tenancy.rules.durations import ACCESS_TOKEN_LIFE
 from tenancy.rules.json_members import MISSING_TEXT
@@ -15,6 +15,7 @@ from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.people.opaque_tokens import OPAQUE_TOKEN_CHARACTERS, TokenType
 from tenancy.rules.people.passwords import PASSWORD_MAX_CHARACTERS
 from tenancy.rules.people.sessions import SessionTokens
+from tenancy.rules.sso.log_in import CODE_VERIFIER_CHARACTERS
 
 TOKEN_LOCATION: Final = f"{BODY}/refresh_token"
 TOKEN_IN_COOKIE: Final = "With X-Console the refresh token is in the cookie. Leave this member out."  # noqa: S105
@@ -53,6 +54,15 @@ class RefreshTokenBody(BaseModel):
     refresh_token: Annotated[SecretStr | None, Field(max_length=OPAQUE_TOKEN_CHARACTERS)] = None
 
 
+class SsoCodeBody(BaseModel):
+    """The body of POST /v1/auth/sso/token."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: Annotated[SecretStr, Field(max_length=OPAQUE_TOKEN_CHARACTERS)]
+    code_verifier: Annotated[SecretStr | None, Field(max_length=CODE_VERIFIER_CHARACTERS)] = None
+
+
 class TokensAnswer(TypedDict):
     """The tokens of a session. With `X-Console: 1` the refresh token is in the cookie instead."""
 
@@ -79,7 +89,7 @@ def read_refresh_token(request: Request, body: RefreshTokenBody) -> str:
     require_own_origin(request)
     if sent is not None:
         raise _invalid("invalid", TOKEN_IN_COOKIE)
-    return find_cookie(request) or ""
+    return find_refresh_token(request) or ""
 
 
 def tokens_document(request: Request, tokens: SessionTokens) -> dict[str, Any]:

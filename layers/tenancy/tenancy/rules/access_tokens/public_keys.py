@@ -56,7 +56,7 @@ def parse_public_keys(document: str) -> dict[str, jwt.PyJWK]:
     faults, keys = [], {}
     for number, entry in enumerate(entries, start=1):
         kid = entry.get("kid")
-        fault = _find_fault(entry)
+        fault = find_key_fault(entry)
         if not isinstance(kid, str) or not kid:
             faults.append(f"key {number} has no kid")
         elif counts[kid] > 1:
@@ -96,7 +96,7 @@ def _require_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _find_fault(jwk: Mapping[str, Any]) -> str | None:
+def find_key_fault(jwk: Mapping[str, Any]) -> str | None:
     """Return why *jwk* must not verify tokens, or None.
 
     The text repeats no value of a key, because it may be a private one.

@@ -49,6 +49,5 @@ class OneTimeToken:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the member has the status that the token is for. Only an invitation gives a first password."""
-        has_joined = self.member.has_password or self.purpose is TokenPurpose.INVITATION
-        return has_joined and self.member.status is STATUSES[self.purpose]
+        """Whether the member has the status that the token is for."""
+        return self.member.status is STATUSES[self.purpose]

@@ -1,4 +1,4 @@
-"""Opaque tokens as text: refresh tokens of sessions, and one-time tokens of mails.
+"""Opaque tokens as text: refresh tokens, one-time tokens of mails, and states and codes of single sign-on.
 
 A token is its prefix, its organization's id in hexadecimal digits, 256 random bits in base 62 and a checksum. The id
 tells in which organization the token is looked up, so no look-up crosses organizations. The id is a claim: only the
@@ -17,7 +17,7 @@ from tenancy.rules.keys.api_keys import CHECKSUM_CHARACTERS, RANDOM_CHARACTERS, 
 
 ID_CHARACTERS: Final = 32
 OPAQUE_TOKEN: Final = re.compile(
-    rf"(rt|ot)_[0-9a-f]{{{ID_CHARACTERS}}}[0-9A-Za-z]{{{RANDOM_CHARACTERS + CHECKSUM_CHARACTERS}}}"
+    rf"(rt|ot|ss|sc)_[0-9a-f]{{{ID_CHARACTERS}}}[0-9A-Za-z]{{{RANDOM_CHARACTERS + CHECKSUM_CHARACTERS}}}"
 )
 TOKEN_PREFIX_CHARACTERS: Final = 3
 # A longer text in a body is refused before it is compared with the form.
@@ -32,6 +32,8 @@ class TokenType(StrEnum):
 
     REFRESH = "rt"
     ONE_TIME = "ot"
+    SSO_STATE = "ss"
+    SSO_CODE = "sc"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ NOT_EXPORTED: Final[Mapping[str, str]] = MappingProxyType(
         "deletion_certificates": "of organizations that are erased",
         "one_time_tokens": "digests of secrets that expire within days",
         "refresh_tokens": "digests of secrets; the sessions are exported",
+        "sso_log_ins": "digests of secrets that expire within minutes; audit_log has the log-ins",
     }
 )
 FIND_ORGANIZATION: Final = """
@@ -63,6 +64,17 @@ LIST_APPS: Final = """
 LIST_KEYS: Final = """
     SELECT id, type, app_id, name, prefix, hint, scopes, created_at, last_used_at, expires_at, revoked_at, replaced_by
     FROM api_keys
+    WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
+    ORDER BY id LIMIT %(limit)s
+"""
+LIST_SSO_CONNECTIONS: Final = """
+    SELECT id, type, issuer, client_id, default_role, required, redirect_uris, created_at, updated_at
+    FROM sso_connections
+    WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
+    ORDER BY id LIMIT %(limit)s
+"""
+LIST_SSO_IDENTITIES: Final = """
+    SELECT id, user_id, issuer, subject, created_at FROM sso_identities
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """
@@ -118,6 +130,18 @@ def list_keys(conn: Connection, organization_id: UUID, *, after: UUID | None, li
     """Return at most *limit* API keys with an id larger than *after*, without digests."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_KEYS, _page(organization_id, after, limit)).fetchall()
+
+
+def list_sso_connections(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return the connection for single sign-on, without its client secret."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_SSO_CONNECTIONS, _page(organization_id, after, limit)).fetchall()
+
+
+def list_sso_identities(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return at most *limit* subjects of members with an id larger than *after*."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_SSO_IDENTITIES, _page(organization_id, after, limit)).fetchall()
 
 
 def list_email_domains(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:

@@ -34,12 +34,22 @@ INSERT_RESET: Final = (
     + """
     SELECT u.organization_id, %(token_id)s, u.id, 'password_reset', %(now)s, %(expires_at)s FROM users AS u
     WHERE u.organization_id = %(organization_id)s AND u.email = %(email)s AND u.status = 'active'
-      AND u.password_hash IS NOT NULL
+      AND (u.password_hash IS NOT NULL OR NOT EXISTS (
+          SELECT FROM sso_connections AS c WHERE c.organization_id = u.organization_id AND c.required
+      ))
       AND %(most)s > (
           SELECT count(*) FROM one_time_tokens AS t
           WHERE t.organization_id = u.organization_id AND t.user_id = u.id AND t.purpose = 'password_reset'
             AND t.created_at > %(since)s
       )
+"""
+)
+INSERT_RESETS_OF_PASSWORDLESS: Final = (
+    INSERT_ROW
+    + """
+    SELECT organization_id, gen_random_uuid(), id, %(purpose)s, %(now)s, %(expires_at)s FROM users
+    WHERE organization_id = %(organization_id)s AND status = 'active' AND password_hash IS NULL
+    RETURNING id
 """
 )
 SELECT_ROW: Final = """
@@ -105,14 +115,23 @@ def insert_reset(
     now: datetime,
     expires_at: datetime,
 ) -> None:
-    """Insert the token of a password reset for the active member with the address *email* and a password.
+    """Insert the token of a password reset for the active member with the address *email*.
 
+    A member without a password logs in by single sign-on. It gets a token unless single sign-on is required.
     No row is inserted without such a member, or if the member has *most* such tokens made after *since*. The function
     does the same work in each case, and returns no result.
     """
     conn.execute(LOCK_RESETS, (f"resets {organization_id} {email}",))
     values = {"organization_id": organization_id, "token_id": token_id, "email": email, "since": since, "most": most}
     conn.execute(INSERT_RESET, {**values, "now": now, "expires_at": expires_at})
+
+
+def insert_resets_of_passwordless(
+    conn: Connection, organization_id: UUID, purpose: TokenPurpose, *, now: datetime, expires_at: datetime
+) -> list[UUID]:
+    """Insert a token for each active member without a password, and return the ids of the tokens."""
+    values = {"organization_id": organization_id, "purpose": purpose, "now": now, "expires_at": expires_at}
+    return [token_id for (token_id,) in conn.execute(INSERT_RESETS_OF_PASSWORDLESS, values)]
 
 
 def find_one_time_token(

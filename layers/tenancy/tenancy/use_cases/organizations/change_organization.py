@@ -29,10 +29,12 @@ from tenancy.stores.postgres.platform.organizations import (
 )
 from tenancy.stores.postgres.platform.outbox import insert_outbox_entry
 from tenancy.stores.postgres.seats import lock_seats
+from tenancy.stores.postgres.sso_connections import find_sso_connection
 from tenancy.stores.postgres.users import count_users
 from tenancy.use_cases.admission.enqueue_publication import ChangedOrganization, enqueue_publication
 from tenancy.use_cases.organizations.require_changeable import require_changeable_status
 from tenancy.use_cases.outbox.run_entries import OutboxKind, OutboxTargets, run_entry
+from tenancy.use_cases.sso.end_sso import end_sso
 
 RENAMED: Final = "organization.renamed"
 TIER_CHANGED: Final = "organization.tier_changed"
@@ -158,10 +160,16 @@ def _apply(
     if new_key != old_key:
         due_at = now + OLD_GATEWAY_KEY_LIFETIME
         insert_outbox_entry(conn, before.id, OutboxKind.GATEWAY_KEY_REMOVAL, {"value": old_key}, due_at=due_at)
+    if _loses_sso(before, after) and find_sso_connection(conn, before.id) is not None:
+        end_sso(conn, before.id, now=now)
     for action, target in _actions(before, after):
         record = AuditRecord.done(action, target, actor, now=now)
         insert_audit_record(conn, before.id, record)
     return changed
+
+
+def _loses_sso(before: Organization, after: Organization) -> bool:
+    return before.entitlements.quotas.sso and not after.entitlements.quotas.sso
 
 
 def _leaves_retention(before: Organization, after: Organization) -> bool:

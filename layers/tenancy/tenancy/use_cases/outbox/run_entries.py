@@ -67,6 +67,9 @@ class OutboxKind(StrEnum):
     DELETION_EXECUTION = "deletion_execution"
     EXPORT_MAIL = "export_mail"
     KEY_ROTATION_MAIL = "key_rotation_mail"
+    BREAK_GLASS_MAIL = "break_glass_mail"
+    SSO_ENDED_MAIL = "sso_ended_mail"
+    FIRST_PASSWORD_MAIL = "first_password_mail"  # noqa: S105 - a kind
     EMAIL_DOMAIN_MISSING_MAIL = "email_domain_missing_mail"
     EMAIL_DOMAIN_WITHDRAWN_MAIL = "email_domain_withdrawn_mail"
     INVITATION_MAIL = "invitation_mail"
@@ -75,7 +78,9 @@ class OutboxKind(StrEnum):
 
 
 # Mails whose token is made when they are sent.
-WITH_TOKENS: Final = frozenset({OutboxKind.INVITATION_MAIL, OutboxKind.PASSWORD_RESET_MAIL})
+WITH_TOKENS: Final = frozenset(
+    {OutboxKind.INVITATION_MAIL, OutboxKind.PASSWORD_RESET_MAIL, OutboxKind.FIRST_PASSWORD_MAIL}
+)
 # Nothing else depends on these kinds, so they are parked after the last attempt. All others are retried for ever.
 PARKABLE: Final = frozenset({*TEMPLATES, OutboxKind.QUOTA_EVENT})
 

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import AuditRecord
-from tenancy.rules.people.member import MemberStatus, StoredMember
+from tenancy.rules.people.member import MEMBER_JOINED, MemberStatus, StoredMember
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TokenPurpose
 from tenancy.rules.people.sessions import SessionTokens
 from tenancy.stores.postgres.audit_log import insert_audit_record
@@ -19,8 +18,7 @@ from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
 from tenancy.use_cases.people.mailed_tokens import ChosenPassword, hash_password, prove_member
 from tenancy.use_cases.sessions.log_in import SESSION_STARTED
 from tenancy.use_cases.sessions.start_session import SignAccessToken, start_session
-
-JOINED: Final = "member.joined"
+from tenancy.use_cases.sso.require_sso import require_no_sso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +43,7 @@ def accept_invitation(
 
     Raises:
         UnauthenticatedError: the token is unknown, used, replaced or expired, or its member is not invited any more.
+        SsoRequiredError: the organization requires single sign-on, which consumes the invitation.
         InvalidError: the password is too short, too long or easy to guess.
         UnavailableError: the database is unreachable. The invitation may be accepted. If it is, the member can log in.
     """
@@ -52,9 +51,10 @@ def accept_invitation(
     password_hash = hash_password(platform_db, chosen, purpose, now=now)
     with platform_db.tenant_transaction(organization_id) as conn:
         member = prove_member(conn, chosen.token, purpose, now=now).member
+        require_no_sso(conn, organization_id)
         update_user_joined(conn, organization_id, member.id, name=chosen.name, password_hash=password_hash)
         end_one_time_tokens(conn, organization_id, member.id, now=now)
-        record = AuditRecord.done(JOINED, str(member.id), chosen.actor_of(member), now=now)
+        record = AuditRecord.done(MEMBER_JOINED, str(member.id), chosen.actor_of(member), now=now)
         insert_audit_record(conn, organization_id, record)
         tokens = _start_session(conn, member, sign, chosen, now=now)
         publication = enqueue_credential_publication(conn, organization_id, member.id, now=now)

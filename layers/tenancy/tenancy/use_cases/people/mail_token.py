@@ -50,7 +50,7 @@ def mail_one_time_token(
             return
         token = generate_token(TokenType.ONE_TIME, organization_id)
         update_token_digest(conn, organization_id, token_id, digest=token.digest)
-        if found.purpose is TokenPurpose.PASSWORD_RESET and not found.is_mailed:
+        if found.purpose is TokenPurpose.PASSWORD_RESET and "request_id" in payload and not found.is_mailed:
             _record_request(conn, organization_id, found, payload)
     values = _values_of(organization, found, token)
     mailer.send(organization_id, render_mail(kind, {**values, "api_url": api_url}))

@@ -34,7 +34,7 @@ def request_password_reset(
 ) -> None:
     """Enqueue the mail with a token for the active member with the address *email*.
 
-    A member without a password gets none: only its invitation gives it one.
+    A member without a password gets it, too, unless its organization requires single sign-on.
 
     The caller learns nothing: the same statements run for an unknown address, and one outbox entry is inserted in each
     case. The sweep finds no token for it, and mails nothing. An address gets at most 3 mails an hour. *request_id* and

@@ -29,6 +29,8 @@ from tenancy.stores.postgres.exported_rows import (
     list_keys,
     list_ledger,
     list_sessions,
+    list_sso_connections,
+    list_sso_identities,
     list_users,
 )
 from tenancy.stores.postgres.usage import find_rolled_up_at, list_daily_usage
@@ -129,6 +131,8 @@ SECTIONS: Final[Mapping[str, Read]] = MappingProxyType(
         "organization": _organization,
         "users": partial(_by_id, list_users),
         "sessions": partial(_by_id, list_sessions),
+        "sso_connections": partial(_by_id, list_sso_connections),
+        "sso_identities": partial(_by_id, list_sso_identities),
         "apps": partial(_by_id, list_apps),
         "api_keys": partial(_by_id, list_keys),
         "email_domains": partial(_by_id, list_email_domains),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tenancy.errors import UnauthenticatedError
+from tenancy.errors import SsoRequiredError, UnauthenticatedError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.people.password_hashes import is_password_of, upgrade_hash
 from tenancy.rules.people.passwords import normalize_password
@@ -16,6 +16,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.session_members import find_member_by_email, lock_session_member, update_password_hash
 from tenancy.use_cases.sessions.attempts import AttemptCounter, PasswordAttempt
 from tenancy.use_cases.sessions.start_session import SignAccessToken, start_session
+from tenancy.use_cases.sso.require_sso import require_password_log_in
 
 SESSION_STARTED: Final = "session.started"
 LOG_IN_REFUSED: Final = "The organization, the e-mail address or the password is wrong, or the member may not log in."
@@ -49,6 +50,7 @@ def log_in(
 
     Raises:
         UnauthenticatedError: the member is unknown, may not log in, or has another password. No session was started.
+        SsoRequiredError: the password is right, and the organization requires single sign-on.
         TooManyAttemptsError: too many attempts failed. The password was not checked.
         UnavailableError: the database is unreachable. A session may have been started that no client knows.
     """
@@ -62,7 +64,11 @@ def log_in(
     is_right = is_password_of(found.password_hash if found else None, password)
     if found is None or not is_right or not found.may_log_in:
         raise UnauthenticatedError(LOG_IN_REFUSED)
-    tokens = _start(platform_db, sign, asked, found, password, now=now)
+    try:
+        tokens = _start(platform_db, sign, asked, found, password, now=now)
+    except SsoRequiredError:
+        attempts.forget(attempt, now=now)  # the password was right
+        raise
     attempts.forget(attempt, now=now)
     return tokens
 
@@ -76,6 +82,7 @@ def _start(
         member = lock_session_member(conn, found.organization_id, found.user_id)
         if member is None or not member.may_log_in or not _has_same_password(found, member):
             raise UnauthenticatedError(LOG_IN_REFUSED)
+        require_password_log_in(conn, member, asked.actor_of(member.user_id), now=now)
         if upgraded is not None and member.password_hash == found.password_hash:
             update_password_hash(conn, member.organization_id, member.user_id, upgraded)
         tokens = start_session(conn, member, sign, now=now)

@@ -1,6 +1,6 @@
 """The outbox: side effects that a committed change still has to cause outside the database."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +14,10 @@ from tenancy.stores.postgres.client import Connection
 ENTRY_COLUMNS: Final = "id, organization_id, kind, payload, attempts"
 NEW_ENTRY_COLUMNS: Final = "organization_id, kind, payload, due_at"
 INSERT_ENTRY: Final = "INSERT INTO outbox (" + NEW_ENTRY_COLUMNS + ") VALUES (%s, %s, %s, %s)"
+INSERT_MAILS: Final = """
+    INSERT INTO outbox (organization_id, kind, payload, due_at)
+    SELECT %s, %s, jsonb_build_object('token_id', token_id::text), %s FROM unnest(%s::uuid[]) AS token_id
+"""
 INSERT_CLAIMED_ENTRY: Final = (
     "INSERT INTO outbox ("
     + NEW_ENTRY_COLUMNS
@@ -28,7 +32,9 @@ RUNNABLE: Final = """
     FROM outbox AS e JOIN organizations AS o ON o.id = e.organization_id
     WHERE CASE
         WHEN o.status IN ('erasing', 'erased') THEN e.kind = 'erased_mail'
-        WHEN o.status = 'deleted' THEN e.kind NOT IN ('export_mail', 'invitation_mail', 'password_reset_mail')
+        WHEN o.status = 'deleted' THEN e.kind NOT IN (
+            'export_mail', 'invitation_mail', 'password_reset_mail', 'first_password_mail'
+        )
         ELSE true
     END
 """
@@ -100,6 +106,13 @@ def insert_outbox_entry(
 ) -> None:
     """Insert an outbox entry that is due at *due_at*, in the transaction of its cause."""
     conn.execute(INSERT_ENTRY, (organization_id, kind, Jsonb(payload), due_at))
+
+
+def insert_token_entries(
+    conn: Connection, organization_id: UUID, kind: str, token_ids: Sequence[UUID], *, due_at: datetime
+) -> None:
+    """Insert an entry for the mail with each of the one-time tokens, by one statement."""
+    conn.execute(INSERT_MAILS, (organization_id, kind, due_at, list(token_ids)))
 
 
 def insert_claimed_entry(

@@ -1,0 +1,103 @@
+"""Mutants of single sign-on."""
+
+from typing import Final
+
+from scripts.prove.mutant import CORE, Mutant
+
+SAFEGUARD: Final = "single sign-on"
+FORGED: Final = "tests/handlers/single_sign_on/test_forged_answers.py"
+MEMBERS: Final = "tests/handlers/single_sign_on/test_sso_members.py"
+LOG_IN: Final = "tests/handlers/single_sign_on/test_sso_log_in.py"
+FINISH: Final = f"{CORE}/use_cases/sso/finish_log_in.py"
+TOKEN: Final = f"{CORE}/rules/sso/id_token.py"
+
+MUTANTS: Final = (
+    Mutant(
+        name="a state of single sign-on works twice",
+        safeguard=SAFEGUARD,
+        file=FINISH,
+        old="        if log_in.used_at is not None:\n",
+        new="        if False:\n",
+        caught_by=f"{FORGED}::test_state_is_used_once",
+    ),
+    Mutant(
+        name="another browser ends a log-in by single sign-on",
+        safeguard=SAFEGUARD,
+        file=FINISH,
+        old="        if answer.secret.digest != log_in.browser_digest:\n",
+        new="        if False:\n",
+        caught_by=f"{FORGED}::test_state_of_another_browser_is_refused_and_stays",
+    ),
+    Mutant(
+        name="a log-in by single sign-on outlives its connection",
+        safeguard=SAFEGUARD,
+        file=FINISH,
+        old="        if connection.id != log_in.connection_id:\n",
+        new="        if False:\n",
+        caught_by=f"{LOG_IN}::test_replaced_connection_ends_log_ins_that_have_begun",
+    ),
+    Mutant(
+        name="an answer of another issuer is accepted",
+        safeguard=SAFEGUARD,
+        file=FINISH,
+        old="    if answer.issuer not in {None, connection.issuer}:\n",
+        new="    if False:\n",
+        caught_by=f"{FORGED}::test_answer_that_names_another_issuer_is_a_mix_up",
+    ),
+    Mutant(
+        name="the nonce of an ID token is not compared",
+        safeguard=SAFEGUARD,
+        file=TOKEN,
+        old='    if not hmac.compare_digest(_text(claims, "nonce").encode(), expected.nonce.encode()):\n',
+        new="    if False:\n",
+        caught_by=f"{FORGED}::test_forged_answer_is_refused",
+    ),
+    Mutant(
+        name="an ID token for another client is accepted",
+        safeguard=SAFEGUARD,
+        file=TOKEN,
+        old="    if not isinstance(audiences, list) or expected.client_id not in audiences:\n",
+        new="    if not isinstance(audiences, list):\n",
+        caught_by=f"{FORGED}::test_forged_answer_is_refused",
+    ),
+    Mutant(
+        name="a code of single sign-on works twice",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/use_cases/sessions/log_in_by_sso.py",
+        old="log_in.code_used_at is not None or ",
+        new="",
+        caught_by=f"{FORGED}::test_code_is_used_once",
+    ),
+    Mutant(
+        name="an address of an unproven domain is linked to a member",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/use_cases/sso/admit_member.py",
+        old='    if not is_domain_proven(conn, asked.organization_id, email.rpartition("@")[2]):\n',
+        new="    if False:\n",
+        caught_by=f"{MEMBERS}::test_member_with_a_password_is_not_linked_without_a_proof",
+    ),
+    Mutant(
+        name="an unverified address makes a member",
+        safeguard=SAFEGUARD,
+        file=TOKEN,
+        old='    if claims.get("email_verified") is not True:\n',
+        new="    if False:\n",
+        caught_by=f"{FORGED}::test_person_without_a_claim_to_membership",
+    ),
+    Mutant(
+        name="a disabled member is made active by single sign-on",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/use_cases/sso/admit_member.py",
+        old="    if member.status in STATUS_FAULTS:\n",
+        new="    if False:\n",
+        caught_by=f"{MEMBERS}::test_disabled_and_removed_members_stay_so",
+    ),
+    Mutant(
+        name="a client secret is sent to another client",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/use_cases/sso/connect.py",
+        old="    same = before if before is not None and before.is_of(wanted.client) else None\n",
+        new="    same = before\n",
+        caught_by="tests/handlers/single_sign_on/test_connection.py::test_secret_is_never_sent_to_another_client",
+    ),
+)

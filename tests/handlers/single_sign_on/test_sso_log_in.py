@@ -1,0 +1,188 @@
+"""Log-ins by single sign-on over HTTP, with a provider over TLS."""
+
+import pytest
+
+from tenancy.use_cases.organizations.provision import Provisioned
+from tests.given import Databases
+from tests.handlers.functions import BASE_DOMAIN, Function, superuser
+from tests.handlers.requests import answer_of, problem_of, sample, with_headers, with_query
+from tests.handlers.single_sign_on.browser import (
+    REDIRECT_URI,
+    SsoBrowser,
+    as_admin,
+    members_of,
+    put_request,
+    query_of,
+    settings_of,
+)
+from tests.handlers.single_sign_on.provider import Provider, SigningKey
+
+AUDITED = "SELECT action FROM audit_log WHERE organization_id = %s ORDER BY occurred_at, action"
+
+
+def test_person_becomes_a_member_and_is_logged_in(
+    browser: SsoBrowser, provider: Provider, databases: Databases, connected: Provisioned
+) -> None:
+    answer = browser.log_in(provider)
+
+    assert answer.status == 200, answer.body
+    assert set(answer.document) == {"access_token", "token_type", "expires_in", "refresh_token"}
+    assert ("ada@acme.example", "viewer", "active", False) in members_of(databases, connected)
+    with superuser(databases) as conn:
+        actions = [action for (action,) in conn.execute(AUDITED, (connected.organization.id,))]
+    assert {"sso.connected", "member.made_by_sso", "session.started_by_sso"} <= set(actions)
+
+
+def test_start_asks_for_a_code_with_pkce(browser: SsoBrowser, provider: Provider) -> None:
+    answer = browser.start(email="Ada@Acme.Example")
+
+    asked = query_of(answer.headers["location"])
+    assert answer.status == 302
+    assert answer.headers["location"].startswith(f"{provider.issuer}/authorize?")
+    assert (asked["response_type"], asked["code_challenge_method"]) == ("code", "S256")
+    assert (asked["scope"], asked["login_hint"]) == ("openid email profile", "ada@acme.example")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_cookie_is_for_this_host_only(browser: SsoBrowser) -> None:
+    cookie = browser.start().headers["set-cookie"]
+
+    name, _, attributes = cookie.partition("=")
+    assert name.startswith("__Host-sso_")
+    assert set(attributes.split("; ")[1:]) == {"Path=/", "Max-Age=600", "HttpOnly", "SameSite=Lax", "Secure"}
+
+
+def test_address_leads_to_the_organization_of_its_domain(browser: SsoBrowser, provider: Provider) -> None:
+    answer = browser.start(organization="", email="someone@acme.example")
+
+    assert answer.headers["location"].startswith(f"{provider.issuer}/authorize?")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"organization": "unknown"},
+        {"organization": "0193f6a2-5c1e-4b7a-9d44-000000000000"},
+        {"organization": "globex"},
+        {"organization": "", "email": "a@unknown.example"},
+        {"organization": "", "email": "no address"},
+    ],
+)
+def test_unknown_starts_have_one_refusal(browser: SsoBrowser, globex: Provisioned, query: dict[str, str]) -> None:  # noqa: ARG001
+    answer = browser.start(**query)
+
+    assert (answer.status, answer.document["code"]) == (401, "unauthenticated")
+    assert answer.document["detail"].startswith("Single sign-on has failed.")
+    assert "set-cookie" not in answer.headers
+
+
+def test_other_redirect_uri_is_422(browser: SsoBrowser) -> None:
+    answer = browser.start(redirect_uri="https://evil.example/")
+
+    assert answer.status == 422
+    assert answer.document["errors"][0]["location"] == "query/redirect_uri"
+
+
+def test_start_needs_an_organization_or_an_address(browser: SsoBrowser) -> None:
+    assert browser.start(organization="").status == 422
+
+
+def test_start_on_an_organizations_host_moves_to_the_callbacks_host(sso: Function, connected: Provisioned) -> None:
+    request = with_query(sample("sso", "start"), redirect_uri=REDIRECT_URI)
+
+    answer = answer_of(sso(with_headers(request, host=f"acme.{BASE_DOMAIN}")))
+
+    assert answer.status == 302
+    assert query_of(answer.headers["location"])["organization"] == str(connected.organization.id)
+    assert "set-cookie" not in answer.headers
+
+
+def test_log_in_goes_back_with_its_query(browser: SsoBrowser, provider: Provider) -> None:
+    finished = browser.come_back(provider.authorize(browser.start().headers["location"]))
+
+    assert finished.headers["location"].startswith(f"{REDIRECT_URI}&code=sc_")
+    assert browser.cookies == {}
+
+
+def test_error_of_the_provider_leads_back(browser: SsoBrowser, provider: Provider) -> None:
+    members = provider.authorize(browser.start().headers["location"])
+
+    finished = browser.come_back({"state": members["state"], "error": "access_denied", "error_description": "<no>"})
+
+    assert finished.status == 302
+    assert query_of(finished.headers["location"]) == {"from": "sso", "error": "access_denied"}
+
+
+def test_two_tabs_log_in_side_by_side(browser: SsoBrowser, provider: Provider) -> None:
+    first = provider.authorize(browser.start().headers["location"])
+    second = provider.authorize(browser.start().headers["location"])
+
+    assert browser.come_back(second).status == 302
+    assert browser.come_back(first).status == 302
+
+
+def test_rotated_keys_are_read_again(browser: SsoBrowser, provider: Provider) -> None:
+    assert browser.log_in(provider).status == 200
+    provider.key = SigningKey.ec("key-2")
+    for cached in browser.sso.app.providers._cached.values():
+        cached.read_at = cached.read_at.replace(year=cached.read_at.year - 1)
+
+    assert browser.log_in(provider).status == 200
+
+
+def test_keys_are_cached_and_reads_for_unknown_keys_bounded(browser: SsoBrowser, provider: Provider) -> None:
+    for _ in range(3):
+        assert browser.log_in(provider).status == 200
+    provider.key = SigningKey.ec("key-3")
+    for _ in range(3):
+        assert browser.log_in(provider).status == 401
+
+    assert provider.requests.count("/jwks") == 1
+
+
+def test_secret_goes_into_the_form_if_the_provider_wants_it_there(
+    browser: SsoBrowser, provider: Provider, connected: Provisioned
+) -> None:
+    provider.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+    assert answer_of(browser.sso(put_request(connected, settings_of(provider)))).status == 200
+
+    assert browser.log_in(provider).status == 200
+
+
+def test_provider_that_names_its_issuer_must_name_it(
+    browser: SsoBrowser, provider: Provider, connected: Provisioned
+) -> None:
+    provider.metadata = {"authorization_response_iss_parameter_supported": True}
+    assert answer_of(browser.sso(put_request(connected, settings_of(provider)))).status == 200
+    members = provider.authorize(browser.start().headers["location"])
+
+    assert browser.come_back(members).status == 401
+    members = provider.authorize(browser.start().headers["location"])
+    assert browser.come_back({**members, "iss": provider.issuer}).status == 302
+
+
+def test_replaced_connection_ends_log_ins_that_have_begun(
+    browser: SsoBrowser, provider: Provider, other_provider: Provider, connected: Provisioned
+) -> None:
+    members = provider.authorize(browser.start().headers["location"])
+    assert answer_of(browser.sso(put_request(connected, settings_of(other_provider)))).status == 200
+
+    assert browser.come_back(members).status == 401
+
+
+def test_deleted_connection_ends_codes(browser: SsoBrowser, provider: Provider, connected: Provisioned) -> None:
+    finished = browser.come_back(provider.authorize(browser.start().headers["location"]))
+    assert answer_of(browser.sso(as_admin(connected, "delete_connection"))).status == 204
+
+    assert browser.exchange(query_of(finished.headers["location"])["code"]).status == 401
+
+
+def test_callback_of_another_organization_is_refused(
+    browser: SsoBrowser,
+    provider: Provider,
+    globex: Provisioned,  # noqa: ARG001
+) -> None:
+    members = provider.authorize(browser.start().headers["location"])
+    request = with_headers(with_query(sample("sso", "callback"), **members), host=f"globex.{BASE_DOMAIN}")
+
+    problem_of(browser.sso(request), request, 401, "unauthenticated")
