@@ -10,10 +10,34 @@ from tests.given import Databases
 from tests.handlers.functions import Start, superuser
 from tests.isolation.proof.attack.gateway import LocalGateway
 from tests.isolation.proof.attack.state import DeploymentState
-from tests.isolation.proof.conftest import data, mails, operator_key, put_secret, resources, secrets, sqs, start
+from tests.isolation.proof.conftest import (
+    data,
+    invocations_url,
+    mails,
+    names,
+    operator_key,
+    put_secret,
+    resources,
+    running_names,
+    secrets,
+    sqs,
+    start,
+)
 from tests.isolation.proof.proof_data import ProofData
 
-__all__ = ["data", "mails", "operator_key", "put_secret", "resources", "secrets", "sqs", "start"]
+__all__ = [
+    "data",
+    "invocations_url",
+    "mails",
+    "names",
+    "operator_key",
+    "put_secret",
+    "resources",
+    "running_names",
+    "secrets",
+    "sqs",
+    "start",
+]
 
 
 @pytest.fixture
