@@ -11,12 +11,14 @@ from tests.handlers.functions import Start, superuser
 from tests.isolation.proof.attack.gateway import LocalGateway
 from tests.isolation.proof.attack.state import DeploymentState
 from tests.isolation.proof.conftest import (
+    authority,
     data,
     invocations_url,
     mails,
     names,
     operator_key,
     put_secret,
+    reachable_provider,
     resources,
     running_names,
     secrets,
@@ -26,12 +28,14 @@ from tests.isolation.proof.conftest import (
 from tests.isolation.proof.proof_data import ProofData
 
 __all__ = [
+    "authority",
     "data",
     "invocations_url",
     "mails",
     "names",
     "operator_key",
     "put_secret",
+    "reachable_provider",
     "resources",
     "running_names",
     "secrets",
