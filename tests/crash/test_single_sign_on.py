@@ -2,18 +2,13 @@
 
 from datetime import timedelta
 from itertools import count
-from uuid import UUID, uuid4
 
 import pytest
 
-from tenancy.rules.people.member import Role
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
-from tenancy.rules.sso.connection import ConnectionSettings, ConnectionType, SsoConnection
-from tenancy.rules.sso.discovery import ProviderMetadata
 from tenancy.rules.sso.log_in import BrowserSecret, StoredLogIn
 from tenancy.rules.sso.refusals import SsoRefusedError
 from tenancy.rules.tiers import Tier
-from tenancy.stores.postgres.sso_connections import upsert_sso_connection
 from tenancy.stores.postgres.sso_log_ins import insert_sso_log_in, update_log_in_proven
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
@@ -23,36 +18,12 @@ from tests.crash.aftermath import Aftermath
 from tests.crash.crashes import crashes
 from tests.given import NOW, OPERATOR, Databases, provision, tenant_of
 from tests.use_cases.session_requests import sign
+from tests.use_cases.sso_connections import connect
 
 LIVE_SESSIONS = "SELECT count(*) FROM sessions WHERE organization_id = %s AND ended_at IS NULL"
 USED_CODES = "SELECT count(*) FROM sso_log_ins WHERE organization_id = %s AND code_used_at IS NOT NULL"
 CONNECTIONS = "SELECT count(*) FROM sso_connections WHERE organization_id = %s"
 MAILS = "SELECT count(*) FROM outbox WHERE organization_id = %s AND kind = 'sso_ended_mail'"
-
-
-def connect(databases: Databases, organization_id: UUID) -> SsoConnection:
-    connection = SsoConnection(
-        id=uuid4(),
-        type=ConnectionType.OIDC,
-        issuer="https://idp.acme.example",
-        client_id="client",
-        encrypted_secret=b"encrypted",
-        metadata=ProviderMetadata(
-            authorization_endpoint="https://idp.acme.example/authorize",
-            token_endpoint="https://idp.acme.example/token",
-            jwks_uri="https://idp.acme.example/jwks",
-            userinfo_endpoint=None,
-            is_secret_in_form=False,
-            names_issuer=False,
-        ),
-        discovered_at=NOW,
-        settings=ConnectionSettings(default_role=Role.VIEWER, required=True, redirect_uris=("https://a.example/",)),
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    with databases.platform.tenant_transaction(organization_id) as conn:
-        upsert_sso_connection(conn, organization_id, connection)
-    return connection
 
 
 def prove_log_in(databases: Databases, acme: Provisioned) -> OpaqueToken:
