@@ -71,6 +71,7 @@ def test_function_imports_no_unused_driver(function: str) -> None:
     imported = set(json.loads(printed))
     assert imported.isdisjoint(UNUSED.get(function, set()) | TEST_PACKAGES)
     assert function in CHECKS_PASSWORDS or "zxcvbn_rs_py" not in imported  # it loads dictionaries
+    assert function == "sso" or imported.isdisjoint({"lxml", "signxml"})  # only its layer has them
     assert function not in WITHOUT_BOTO3 or imported.isdisjoint(BOTO3)
     if function in UNUSED:
         assert "aws_lambda_powertools.event_handler" not in imported

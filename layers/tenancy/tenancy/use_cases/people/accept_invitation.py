@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import AuditRecord
-from tenancy.rules.people.member import MemberStatus, StoredMember
+from tenancy.rules.people.member import JOINED, MemberStatus, StoredMember
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TokenPurpose
 from tenancy.rules.people.sessions import SessionTokens
 from tenancy.stores.postgres.audit_log import insert_audit_record
@@ -20,8 +19,6 @@ from tenancy.use_cases.people.mailed_tokens import ChosenPassword, hash_password
 from tenancy.use_cases.sessions.log_in import SESSION_STARTED
 from tenancy.use_cases.sessions.start_session import SignAccessToken, start_session
 from tenancy.use_cases.sso.require_sso import require_no_sso
-
-JOINED: Final = "member.joined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

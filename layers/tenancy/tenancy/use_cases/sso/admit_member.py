@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from tenancy.errors import QuotaExceededError, TransitionNotAllowedError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.people.addresses import parse_address
-from tenancy.rules.people.member import MemberStatus, Role, StoredMember
+from tenancy.rules.people.member import JOINED, MemberStatus, Role, StoredMember
 from tenancy.rules.quotas import Metric
 from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.refusals import SsoFault, SsoForbiddenError
@@ -28,7 +28,6 @@ from tenancy.stores.postgres.users import find_user_by_email, insert_sso_user, u
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
 from tenancy.use_cases.organizations.claim_seat import claim_seat
 from tenancy.use_cases.organizations.require_changeable import require_changeable
-from tenancy.use_cases.people.accept_invitation import JOINED
 
 MADE: Final = "member.made_by_sso"
 LINKED: Final = "member.linked_to_sso"
