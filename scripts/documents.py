@@ -41,6 +41,7 @@ VARYING_TEXTS: Final = (
     (re.compile(r"\b127\.0\.0\.1:\d+"), "<host>"),
     (re.compile(r"\b(acme|globex)-\d+\b"), r"\1-<run>"),
     (re.compile(r"\bt=\d+"), "t=<seconds>"),
+    (re.compile(r"\btenancy-verification=\w+"), "tenancy-verification=<text>"),
 )
 # Members of JSON whose values differ from run to run.
 VARYING_MEMBERS: Final = frozenset(

@@ -228,7 +228,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 sso_cookie=log_ins[each].cookie,
                 saml_texts=log_ins[each].saml_texts,
                 issuer=sso.issuer,
-                domain=_claim_domain(databases, each, f"{names[each]}.example"),
+                domain=_claim_domain(databases, each, f"{names[each]}-of-the-proof.example"),
             )
             for each in names
         ),

@@ -23,7 +23,7 @@ from tenancy.use_cases.sso.take_saml_answer import SamlAnswer, parse_relay_state
 
 COOKIE_PREFIX: Final = "sso_"
 TAG_CHARACTERS: Final = 16  # of the state's digest: several log-ins of one browser do not disturb each other
-SECRET: Final = re.compile(rf"[A-Za-z0-9_-]{{{SECRET_CHARACTERS}}}")
+SECRET_TEXT: Final = re.compile(rf"[A-Za-z0-9_-]{{{SECRET_CHARACTERS}}}")
 REDIRECT_HEADERS: Final = {"Location": True, "Cache-Control": True, "Referrer-Policy": True, "Set-Cookie": False}
 ERROR_CODE: Final = re.compile(r"[a-z_]{1,50}")
 OTHER_ERROR: Final = "other"
@@ -88,7 +88,7 @@ def read_returned_browser(request: Request) -> ReturnedBrowser:
 def find_secret(request: Request, state_digest: bytes) -> BrowserSecret | None:
     """Return the secret in the browser's cookie for the log-in of *state_digest*, or None."""
     text = find_cookie(request, _cookie_name(state_digest))
-    return BrowserSecret(text=text) if text is not None and SECRET.fullmatch(text) else None
+    return BrowserSecret(text=text) if text is not None and SECRET_TEXT.fullmatch(text) else None
 
 
 def keep_secret(request: Request, state_digest: bytes, secret: BrowserSecret) -> None:

@@ -31,6 +31,13 @@ RESTORE_ENDS = sql.SQL("""
     WHERE k.id = e.id AND {owner}
       AND (k.expires_at, k.revoked_at, k.replaced_by) IS DISTINCT FROM (e.expires_at, e.revoked_at, e.replaced_by)
 """)
+# Calls claim e-mail domains, and remove them.
+LIST_DOMAINS = "SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]'), coalesce(array_agg(id), '{}') FROM email_domains AS d"
+RESTORE_DOMAINS = sql.SQL("""
+    DELETE FROM email_domains WHERE id <> ALL ({kept}::uuid[]) AND {owner};
+    INSERT INTO email_domains SELECT * FROM jsonb_populate_recordset(NULL::email_domains, {rows}) WHERE {owner}
+    ON CONFLICT DO NOTHING
+""")
 RESTORE_APPS = sql.SQL("UPDATE apps SET status = 'active' WHERE status <> 'active' AND {owner}")
 OWNED = sql.SQL("organization_id = {owner}")
 ANY_OWNER = sql.SQL("true")
@@ -58,7 +65,7 @@ RESTORE_SESSIONS = sql.SQL("""
     WHERE t.id = k.id AND (t.digest, t.expires_at) IS DISTINCT FROM (k.digest, k.expires_at);
     UPDATE users SET status = 'invited' WHERE id = ANY ({invited}::uuid[]) AND status = 'active'
 """)
-SSO_TABLES = ("sso_log_ins", "sso_assertions", "sso_connections", "email_domains")
+SSO_TABLES = ("sso_log_ins", "sso_assertions", "sso_connections")
 CONNECT_SAML = "UPDATE sso_connections SET type = 'saml'"
 LIST_WHOLE_ROWS = "SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text FROM {} AS t"
 RESTORE_WHOLE_ROWS = sql.SQL("""
@@ -86,6 +93,7 @@ class DeploymentState:
         self._restoration: bytes | None = None
         self._ends: dict[str, str] | None = None
         self._kept: dict[str, sql.Composed] = {}
+        self._domains: dict[str, sql.Literal] = {}
         self._managed: dict[UUID | None, bytes] = {}
         self._members: list[sql.Composed] = []
         self._restored_sessions: bytes | None = None
@@ -124,7 +132,7 @@ class DeploymentState:
         return RESTORE_SESSIONS.format(**kept)
 
     def restore_sso(self) -> None:
-        """Put connections, log-ins and e-mail domains back, as they were before the first call of single sign-on.
+        """Put connections and log-ins back, as they were before the first call of single sign-on.
 
         *restore_rows* ran before that call, and keeps them.
         """
@@ -192,6 +200,8 @@ class DeploymentState:
         """
         if self._ends is None:
             self._ends = {table: self._list_ends(table) for table in ("api_keys", "platform_keys")}
+            [(rows, kept)] = self._conn.execute(LIST_DOMAINS).fetchall()
+            self._domains = {"rows": sql.Literal(json.dumps(rows)), "kept": sql.Literal(kept)}
             grown = (*GROWING_KEYS, *PEOPLE_TABLES)
             self._kept = {table: self._compose_deletion(sql.Identifier(table)) for table in grown}
             self._members = [*self._compose_updates(sql.Identifier("users"), MemberStatus.ACTIVE)]
@@ -204,7 +214,8 @@ class DeploymentState:
         ]
         deleted = [self._kept[table] for table in (*tables, *PEOPLE_TABLES)]
         owned = [statement + sql.SQL(" AND ") + condition for statement in (*deleted, *self._members)]
-        return sql.SQL("; ").join([*owned, *restored, RESTORE_APPS.format(owner=condition)])
+        domains = RESTORE_DOMAINS.format(**self._domains, owner=condition)
+        return sql.SQL("; ").join([*owned, *restored, domains, RESTORE_APPS.format(owner=condition)])
 
     def _list_ends(self, table: str) -> str:
         [(ends,)] = self._conn.execute(LIST_ENDS.format(table=table).encode()).fetchall()

@@ -11,6 +11,13 @@ from tests.isolation.proof.leaks.queues import QueueInspector
 from tests.isolation.proof.normalization import UUIDS
 from tests.isolation.proof.proof_data import ANONYMOUS_KIND, Credential, ProofData, ProofOrganization
 
+# The fields that a public route shows to everyone who names the organization: a browser goes to its provider.
+PUBLIC_FIELDS = {
+    "GET /auth/sso/start": frozenset(
+        {"PostgreSQL sso_connections.client_id", "PostgreSQL sso_connections.authorization_endpoint"}
+    )
+}
+
 
 @dataclass(slots=True)
 class AttackFindings:
@@ -64,4 +71,5 @@ class AttackTarget:
             for found in UUIDS.findall(response.text)
             if found not in sent and self.data.owners.get(found, credential.owner) != credential.owner
         }
-        return self.data.canaries.foreign_fields_in(response.text, credential.owner) | foreign_ids
+        foreign_fields = self.data.canaries.foreign_fields_in(response.text, credential.owner)
+        return foreign_fields - PUBLIC_FIELDS.get(request.route.name, frozenset()) | foreign_ids

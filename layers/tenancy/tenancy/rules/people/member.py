@@ -33,7 +33,7 @@ class MemberStatus(StrEnum):
     REMOVED = "removed"
 
 
-JOINED: Final = "member.joined"  # the action of an accepted invitation in the audit log
+MEMBER_JOINED: Final = "member.joined"  # the action of an audit record: an invitation was accepted
 # A member has one of these until it is removed.
 PRESENT: Final = frozenset({MemberStatus.ACTIVE, MemberStatus.INVITED, MemberStatus.DISABLED})
 

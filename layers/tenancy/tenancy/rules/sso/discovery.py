@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from tenancy.rules.sso.json_objects import parse_object
 
-WELL_KNOWN: Final = "/.well-known/openid-configuration"
+METADATA_PATH: Final = "/.well-known/openid-configuration"
 MAX_METADATA_BYTES: Final = 64 * 1024
 ENDPOINT_MAX_CHARACTERS: Final = 2_000
-ALGORITHMS: Final = frozenset({"RS256", "ES256"})
+ID_TOKEN_ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 SECRET_IN_HEADER: Final = "client_secret_basic"  # noqa: S105 - the name of a method
 SECRET_IN_FORM: Final = "client_secret_post"  # noqa: S105 - the name of a method
 
@@ -40,7 +40,7 @@ class ProviderMetadata:
 
 def metadata_url(issuer: str) -> str:
     """Return the URL of the metadata of *issuer*."""
-    return issuer.removesuffix("/") + WELL_KNOWN
+    return issuer.removesuffix("/") + METADATA_PATH
 
 
 def parse_metadata(document: bytes, issuer: str) -> ProviderMetadata:
@@ -60,7 +60,7 @@ def parse_metadata(document: bytes, issuer: str) -> ProviderMetadata:
         raise MetadataError(
             "The token endpoint of the issuer takes no client secret, neither as Basic nor in the form."
         )
-    if not _find_texts(members, "id_token_signing_alg_values_supported", {"RS256"}) & ALGORITHMS:
+    if not _find_texts(members, "id_token_signing_alg_values_supported", {"RS256"}) & ID_TOKEN_ALGORITHMS:
         raise MetadataError("The issuer signs ID tokens neither with RS256 nor with ES256.")
     if "code" not in _find_texts(members, "response_types_supported", {"code"}):
         raise MetadataError("The issuer does not support the response type code.")

@@ -13,16 +13,16 @@ from typing import Any, Final
 import jwt
 
 from tenancy.rules.durations import TOKEN_LEEWAY_SECONDS
-from tenancy.rules.sso.discovery import ALGORITHMS
+from tenancy.rules.sso.discovery import ID_TOKEN_ALGORITHMS
 from tenancy.rules.sso.json_objects import decode_base64url, encode_base64url, parse_object
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 
 MAX_ID_TOKEN_BYTES: Final = 16 * 1024
 SUBJECT_MAX_CHARACTERS: Final = 255
 KEYS_IN_HEADER: Final = frozenset({"jwk", "jku", "x5u", "x5c"})  # a token must not bring or name its own key
-TOKEN_TYPE: Final = "jwt"  # noqa: S105 - of a token that is neither an access token nor a log-out token
+ID_TOKEN_TYPE: Final = "jwt"  # noqa: S105 - of a token that is neither an access token nor a log-out token
 
-JWS: Final = jwt.PyJWS()
+ID_TOKEN_JWS: Final = jwt.PyJWS()
 
 # Takes kid and algorithm, and returns the key, or None without one.
 type FindKey = Callable[[str | None, str], jwt.PyJWK | None]
@@ -67,7 +67,7 @@ def verify_id_token(token: str, find_key: FindKey, expected: ExpectedToken, *, n
         raise SsoRefusedError(SsoFault.TOKEN_MALFORMED)
     key = _key_of(_parse(parts[0]), find_key)
     try:
-        JWS.decode(token, key=key, algorithms=[key.algorithm_name])
+        ID_TOKEN_JWS.decode(token, key=key, algorithms=[key.algorithm_name])
     except jwt.InvalidSignatureError as error:
         raise SsoRefusedError(SsoFault.SIGNATURE) from error
     except jwt.InvalidTokenError as error:
@@ -98,14 +98,14 @@ def with_userinfo(identity: ProvenIdentity, document: bytes) -> ProvenIdentity:
 
 def _key_of(header: dict[str, Any], find_key: FindKey) -> jwt.PyJWK:
     """Return the key of the token with *header*. Its algorithm is that of the key, never that of the header alone."""
-    algorithm, kid, token_type = header.get("alg"), header.get("kid"), header.get("typ", TOKEN_TYPE)
+    algorithm, kid, token_type = header.get("alg"), header.get("kid"), header.get("typ", ID_TOKEN_TYPE)
     if "crit" in header:
         raise SsoRefusedError(SsoFault.CRITICAL_HEADER)
     if KEYS_IN_HEADER.intersection(header):
         raise SsoRefusedError(SsoFault.KEY_IN_HEADER)
-    if not isinstance(token_type, str) or token_type.lower().removeprefix("application/") != TOKEN_TYPE:
+    if not isinstance(token_type, str) or token_type.lower().removeprefix("application/") != ID_TOKEN_TYPE:
         raise SsoRefusedError(SsoFault.TOKEN_TYPE)
-    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in ID_TOKEN_ALGORITHMS:
         raise SsoRefusedError(SsoFault.ALGORITHM)
     if kid is not None and not isinstance(kid, str):
         raise SsoRefusedError(SsoFault.TOKEN_MALFORMED)

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, Final
 
-BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
+BASE64URL_TEXT: Final = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def parse_object(text: bytes) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def decode_base64url(text: str) -> bytes:
     Raises:
         ValueError: *text* has another form.
     """
-    if BASE64URL.fullmatch(text) is None:
+    if BASE64URL_TEXT.fullmatch(text) is None:
         raise ValueError("The text is not base64url.")
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tenancy.errors import UnauthenticatedError
 from tenancy.rules.audit_record import AuditRecord
-from tenancy.rules.people.member import JOINED, MemberStatus, StoredMember
+from tenancy.rules.people.member import MEMBER_JOINED, MemberStatus, StoredMember
 from tenancy.rules.people.one_time_tokens import REFUSED_TOKEN_TEXT, TokenPurpose
 from tenancy.rules.people.sessions import SessionTokens
 from tenancy.stores.postgres.audit_log import insert_audit_record
@@ -54,7 +54,7 @@ def accept_invitation(
         require_no_sso(conn, organization_id)
         update_user_joined(conn, organization_id, member.id, name=chosen.name, password_hash=password_hash)
         end_one_time_tokens(conn, organization_id, member.id, now=now)
-        record = AuditRecord.done(JOINED, str(member.id), chosen.actor_of(member), now=now)
+        record = AuditRecord.done(MEMBER_JOINED, str(member.id), chosen.actor_of(member), now=now)
         insert_audit_record(conn, organization_id, record)
         tokens = _start_session(conn, member, sign, chosen, now=now)
         publication = enqueue_credential_publication(conn, organization_id, member.id, now=now)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from tenancy.errors import QuotaExceededError, TransitionNotAllowedError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.people.addresses import parse_address
-from tenancy.rules.people.member import JOINED, MemberStatus, Role, StoredMember
+from tenancy.rules.people.member import MEMBER_JOINED, MemberStatus, Role, StoredMember
 from tenancy.rules.quotas import Metric
 from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.refusals import SsoFault, SsoForbiddenError
@@ -38,7 +38,7 @@ STATUS_FAULTS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class PersonAdmission:
     """A proven person who wants to be a member of the organization. A new member gets *default_role*."""
 
     organization_id: UUID
@@ -56,7 +56,7 @@ class AdmittedMember:
     publication: OutboxEntry | None = None
 
 
-def admit_member(conn: Connection, asked: Admission, *, now: datetime) -> AdmittedMember:
+def admit_member(conn: Connection, asked: PersonAdmission, *, now: datetime) -> AdmittedMember:
     """Return the active member that the person is.
 
     A person is known by issuer and subject. At the first log-in the address decides, and the issuer must vouch for it.
@@ -80,14 +80,14 @@ def admit_member(conn: Connection, asked: Admission, *, now: datetime) -> Admitt
     return _admit_known(conn, asked, known, now=now) if known is not None else _admit_new(conn, asked, now=now)
 
 
-def _admit_known(conn: Connection, asked: Admission, known: StoredMember, *, now: datetime) -> AdmittedMember:
+def _admit_known(conn: Connection, asked: PersonAdmission, known: StoredMember, *, now: datetime) -> AdmittedMember:
     _require_status(known)
     return (
         _join(conn, asked, known, now=now) if known.status is MemberStatus.INVITED else AdmittedMember(user_id=known.id)
     )
 
 
-def _admit_new(conn: Connection, asked: Admission, *, now: datetime) -> AdmittedMember:
+def _admit_new(conn: Connection, asked: PersonAdmission, *, now: datetime) -> AdmittedMember:
     """Find the member by its address, and link it, or make it."""
     email = _require_email(asked.identity)
     found = find_user_by_email(conn, asked.organization_id, email)
@@ -120,17 +120,17 @@ def _require_status(member: StoredMember) -> None:
         raise SsoForbiddenError(STATUS_FAULTS[member.status])
 
 
-def _join(conn: Connection, asked: Admission, invited: StoredMember, *, now: datetime) -> AdmittedMember:
+def _join(conn: Connection, asked: PersonAdmission, invited: StoredMember, *, now: datetime) -> AdmittedMember:
     """Consume the invitation of a member, whose epoch changes."""
     organization_id = asked.organization_id
     update_user_active(conn, organization_id, invited.id)
     end_one_time_tokens(conn, organization_id, invited.id, now=now)
-    _link(conn, asked, invited.id, JOINED, now=now)
+    _link(conn, asked, invited.id, MEMBER_JOINED, now=now)
     publication = enqueue_credential_publication(conn, organization_id, invited.id, now=now)
     return AdmittedMember(user_id=invited.id, publication=publication)
 
 
-def _make(conn: Connection, asked: Admission, email: str, *, now: datetime) -> AdmittedMember:
+def _make(conn: Connection, asked: PersonAdmission, email: str, *, now: datetime) -> AdmittedMember:
     organization_id, user_id = asked.organization_id, uuid4()
     try:
         claim_seat(conn, organization_id, Metric.USERS, now=now)
@@ -141,7 +141,7 @@ def _make(conn: Connection, asked: Admission, email: str, *, now: datetime) -> A
     return AdmittedMember(user_id=user_id)
 
 
-def _link(conn: Connection, asked: Admission, user_id: UUID, action: str, *, now: datetime) -> None:
+def _link(conn: Connection, asked: PersonAdmission, user_id: UUID, action: str, *, now: datetime) -> None:
     identity = asked.identity
     upsert_sso_identity(conn, asked.organization_id, user_id, issuer=identity.issuer, subject=identity.subject, now=now)
     actor = Actor(kind=CallerKind.PERSON, id=user_id, request_id=asked.request_id, source_address=asked.source_address)

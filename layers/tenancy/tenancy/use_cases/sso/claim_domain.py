@@ -1,7 +1,6 @@
 """Claim an e-mail domain, list the claims of an organization, and remove one."""
 
 from datetime import datetime
-from typing import Final
 
 from tenancy.errors import ConflictError, NotFoundError
 from tenancy.rules.audit_record import Actor, AuditRecord
@@ -9,6 +8,7 @@ from tenancy.rules.claimable_domains import require_claimable
 from tenancy.rules.cursors import Page, PagedList
 from tenancy.rules.email_domains import DOMAIN_CLAIMED, DOMAIN_REMOVED, MAX_EMAIL_DOMAINS, EmailDomain
 from tenancy.rules.entitlements import require_flag
+from tenancy.rules.sso.connection import SSO_FLAG
 from tenancy.rules.tenant import AdmittedTenant, Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
@@ -23,8 +23,6 @@ from tenancy.stores.postgres.email_domains import (
     update_domain_withdrawn,
 )
 from tenancy.use_cases.organizations.require_changeable import require_changeable
-
-SSO_FLAG: Final = "sso"
 
 
 def claim_domain(

@@ -11,7 +11,7 @@ from tenancy.rules.sso.refusals import SsoFault, SsoForbiddenError
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.platform.outbox import OutboxEntry
 from tenancy.stores.postgres.sso_log_ins import update_log_in_proven
-from tenancy.use_cases.sso.admit_member import Admission, admit_member
+from tenancy.use_cases.sso.admit_member import PersonAdmission, admit_member
 from tenancy.use_cases.sso.live_connection import find_live_connection
 
 
@@ -41,7 +41,7 @@ def store_proven(
         live = find_live_connection(conn, organization_id)
         if live is None or live.id != person.connection_id:
             raise SsoForbiddenError(SsoFault.OTHER_CONNECTION)
-        admission = Admission(
+        admission = PersonAdmission(
             organization_id=organization_id,
             default_role=live.settings.default_role,
             identity=person.identity,

@@ -7,13 +7,13 @@ from tenancy.errors import FetchFault, NotFoundError, UnreachableUrlError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.email_domains import DOMAIN_VERIFIED, EmailDomain, ProofProblem, next_check
 from tenancy.rules.entitlements import require_flag
+from tenancy.rules.sso.connection import SSO_FLAG
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.email_domains import find_email_domain, lock_email_domain, update_domain_verified
 from tenancy.use_cases.organizations.require_changeable import require_changeable
-from tenancy.use_cases.sso.claim_domain import SSO_FLAG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
