@@ -71,7 +71,7 @@ def test_no_schedule_has_a_fixed_name() -> None:
 @pytest.mark.parametrize("name", REQUIREMENTS)
 def test_requirements_are_those_of_the_lock(name: Path, tmp_path: Path) -> None:
     uv, exported = Path(sys.executable).with_name("uv"), tmp_path / "requirements.txt"
-    command = [uv, *EXPORT, *REQUIREMENTS[name], "--no-header", "--output-file", exported]
+    command = [str(uv), *EXPORT, *REQUIREMENTS[name], "--no-header", "--output-file", str(exported)]
 
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
