@@ -4,7 +4,7 @@ from base64 import b64encode
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -12,8 +12,7 @@ from tenancy.rules.people.member import Role
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.saml.connection import SamlConnection, ServiceProvider
 from tenancy.rules.saml.relay_state import request_id_of
-from tenancy.rules.sso.connection import ConnectionSettings, OidcConnection, SsoConnection
-from tenancy.rules.sso.discovery import ProviderMetadata
+from tenancy.rules.sso.connection import ConnectionSettings
 from tenancy.rules.sso.log_in import BrowserSecret, StoredLogIn
 from tenancy.rules.sso.refusals import SsoRefusedError
 from tenancy.rules.tiers import Tier
@@ -33,35 +32,12 @@ from tests.handlers.functions import superuser
 from tests.saml_provider import SamlAnswer as WrittenAnswer
 from tests.saml_provider import SigningKey, as_bytes, signed_answer
 from tests.use_cases.session_requests import sign
+from tests.use_cases.sso_connections import connect
 
 LIVE_SESSIONS = "SELECT count(*) FROM sessions WHERE organization_id = %s AND ended_at IS NULL"
 USED_CODES = "SELECT count(*) FROM sso_log_ins WHERE organization_id = %s AND code_used_at IS NOT NULL"
 CONNECTIONS = "SELECT count(*) FROM sso_connections WHERE organization_id = %s"
 MAILS = "SELECT count(*) FROM outbox WHERE organization_id = %s AND kind = 'sso_ended_mail'"
-
-
-def connect(databases: Databases, organization_id: UUID) -> SsoConnection:
-    connection = OidcConnection(
-        id=uuid4(),
-        issuer="https://idp.acme.example",
-        client_id="client",
-        encrypted_secret=b"encrypted",
-        metadata=ProviderMetadata(
-            authorization_endpoint="https://idp.acme.example/authorize",
-            token_endpoint="https://idp.acme.example/token",
-            jwks_uri="https://idp.acme.example/jwks",
-            userinfo_endpoint=None,
-            is_secret_in_form=False,
-            names_issuer=False,
-        ),
-        discovered_at=NOW,
-        settings=ConnectionSettings(default_role=Role.VIEWER, required=True, redirect_uris=("https://a.example/",)),
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    with databases.platform.tenant_transaction(organization_id) as conn:
-        upsert_sso_connection(conn, organization_id, connection)
-    return connection
 
 
 def prove_log_in(databases: Databases, acme: Provisioned) -> OpaqueToken:

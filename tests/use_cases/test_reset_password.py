@@ -27,6 +27,7 @@ from tests.given import API_URL, NOW, Databases
 from tests.handlers.functions import superuser
 from tests.use_cases.admitting import Admit
 from tests.use_cases.people import ADDRESS, SOURCE, People, mail_texts, mailed_tokens
+from tests.use_cases.sso_connections import connect
 
 ADMIN = "admin@acme.example"
 UNKNOWN = "unknown@acme.example"
@@ -264,24 +265,30 @@ def test_unknown_and_erased_organizations_are_no_error(people: People, globex: P
         assert conn.execute("SELECT count(*) FROM one_time_tokens").fetchone() == (0,)
 
 
-def test_member_without_password_gets_no_reset(people: People) -> None:
+@pytest.mark.parametrize(("requires_sso", "mails"), [(False, 1), (True, 0)])
+def test_member_without_password_gets_one_unless_sso_is_required(
+    people: People, *, requires_sso: bool, mails: int
+) -> None:
     member = people.invite()
     people.sweep()
     invitations = len(mailed_tokens(ADDRESS))
     with superuser(people.databases) as conn:
         conn.execute("UPDATE users SET status = 'active' WHERE id = %s", (member.id,))
+    if requires_sso:
+        connect(people.databases, people.organization_id)
 
     request(people, ADDRESS)
     people.sweep()
 
-    assert len(mailed_tokens(ADDRESS)) == invitations
+    assert len(mailed_tokens(ADDRESS)) == invitations + mails
 
 
-def test_reset_token_gives_no_first_password(people: People) -> None:
+def test_reset_token_gives_a_first_password(people: People) -> None:
     people.join()
     token = request_token(people, ADDRESS)
     with superuser(people.databases) as conn:
         conn.execute("UPDATE users SET password_hash = NULL WHERE email = %s", (ADDRESS,))
 
-    with pytest.raises(UnauthenticatedError):
-        confirm(people, token)
+    confirm(people, token)
+
+    assert hash_of(people, ADDRESS)
