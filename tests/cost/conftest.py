@@ -10,10 +10,38 @@ from tests.given import Databases
 from tests.handlers.functions import Start, superuser
 from tests.isolation.proof.attack.gateway import LocalGateway
 from tests.isolation.proof.attack.state import DeploymentState
-from tests.isolation.proof.conftest import data, mails, operator_key, put_secret, resources, secrets, sqs, start
+from tests.isolation.proof.conftest import (
+    authority,
+    data,
+    invocations_url,
+    mails,
+    names,
+    operator_key,
+    put_secret,
+    reachable_provider,
+    resources,
+    running_names,
+    secrets,
+    sqs,
+    start,
+)
 from tests.isolation.proof.proof_data import ProofData
 
-__all__ = ["data", "mails", "operator_key", "put_secret", "resources", "secrets", "sqs", "start"]
+__all__ = [
+    "authority",
+    "data",
+    "invocations_url",
+    "mails",
+    "names",
+    "operator_key",
+    "put_secret",
+    "reachable_provider",
+    "resources",
+    "running_names",
+    "secrets",
+    "sqs",
+    "start",
+]
 
 
 @pytest.fixture
