@@ -27,11 +27,16 @@ from scripts.template import read_template
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = Path(sys.executable).parent
-REQUIREMENTS = Path("layers/dependencies/requirements.txt")
+DEPENDENCIES_LAYER = "DependenciesLayer"
+SAML_LAYER = "SamlLayer"
+REQUIREMENTS = {
+    Path("layers/dependencies/requirements.txt"): ("--no-default-groups",),
+    Path("layers/saml/requirements.txt"): ("--only-group", "saml"),
+}
 INPUTS = ("template.yaml", "uv.lock", "functions", "layers", "scripts/build.py", "scripts/template.py")
 ARCHITECTURE = re.compile(r"(?m)(^  Architecture:\n(?:    .*\n)*?    Default: )\w+$")
 EXPORT = (
-    *("export", "--frozen", "--no-cache", "--no-dev"),
+    *("export", "--frozen", "--no-cache"),
     *("--no-emit-project", "--no-hashes", "--no-annotate", "--no-header"),
 )
 
@@ -61,6 +66,7 @@ def build(root: Path, build_dir: Path, architecture: str) -> bool:
     say(f"building the bundle for {architecture}")
     with progress(say, "building the bundle"):
         run_sam_build(root, target, architecture)
+        remove_repeated_packages(target)
         set_default_architecture(target / "template.yaml", architecture)
         write_start_api_template(target)
         add_bytecode(target, target.parent / "bytecode")
@@ -84,14 +90,15 @@ def digest_of_inputs(root: Path) -> str:
 
 def export_requirements(root: Path) -> None:
     """Write the locked dependencies for ``sam build``, if they have changed."""
-    command = [sys.executable, "-m", "uv", *EXPORT]
-    exported = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
-    if exported.returncode:
-        sys.exit(f"{exported.stderr.strip()}\nuv export failed.")
-    file = root / REQUIREMENTS
-    if not file.exists() or file.read_text(encoding="utf-8") != exported.stdout:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(exported.stdout, encoding="utf-8")
+    for name, chosen in REQUIREMENTS.items():
+        command = [sys.executable, "-m", "uv", *EXPORT, *chosen]
+        exported = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
+        if exported.returncode:
+            sys.exit(f"{exported.stderr.strip()}\nuv export failed.")
+        file = root / name
+        if not file.exists() or file.read_text(encoding="utf-8") != exported.stdout:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(exported.stdout, encoding="utf-8")
 
 
 def run_sam_build(root: Path, target: Path, architecture: str) -> None:
@@ -115,6 +122,21 @@ def run_sam_build(root: Path, target: Path, architecture: str) -> None:
     )
     if result.returncode:
         sys.exit(f"{result.stdout}\nsam build failed.")
+
+
+def remove_repeated_packages(target: Path) -> None:
+    """Remove the packages from the layer of SAML that its function has by the layer of all functions.
+
+    pip installs the dependencies of each package. Both layers have them in the version of the lock.
+    """
+    everywhere, own = target / DEPENDENCIES_LAYER / "python", target / SAML_LAYER / "python"
+    if not own.exists():
+        return
+    for name in {file.name for file in everywhere.iterdir()} & {file.name for file in own.iterdir()}:
+        if (own / name).is_dir():
+            shutil.rmtree(own / name)
+        else:
+            (own / name).unlink()
 
 
 def set_default_architecture(template: Path, architecture: str) -> None:

@@ -17,6 +17,7 @@ from tenancy.errors import (
     ForbiddenError,
     InvalidError,
     NotInTierError,
+    TooLargeError,
     UnauthenticatedError,
 )
 from tenancy.gateway.answer_types import PageAnswer
@@ -29,7 +30,14 @@ from tenancy.gateway.documents.email_domains import (
     email_domain_document,
     verification_document,
 )
-from tenancy.gateway.documents.sso import CALLBACK_PATH, SsoConnectionAnswer, SsoSettings, sso_document
+from tenancy.gateway.documents.sso import (
+    CALLBACK_PATH,
+    SsoConnectionAnswer,
+    SsoSettings,
+    service_provider,
+    sso_document,
+)
+from tenancy.gateway.forms import takes_form
 from tenancy.gateway.http import Request
 from tenancy.gateway.pages import page_document
 from tenancy.gateway.parameters import Cursor, Matching, WholeNumber
@@ -40,10 +48,14 @@ from tenancy.gateway.rights import for_public, for_tenants
 from tenancy.gateway.sso_refusals import reports_refused_sso
 from tenancy.gateway.sso_requests import (
     REDIRECT_HEADERS,
+    SAML_FORM,
     describe_error,
+    finish_url,
     forget_secret,
     keep_secret,
     read_answer,
+    read_returned_browser,
+    read_saml_answer,
     redirect,
     start_url,
 )
@@ -52,17 +64,21 @@ from tenancy.rules.body_members import ORGANIZATION_MAX_CHARACTERS
 from tenancy.rules.cursors import MAX_PAGE
 from tenancy.rules.people.addresses import EMAIL_MAX_CHARACTERS, parse_address
 from tenancy.rules.permissions import SSO_READ, SSO_WRITE
-from tenancy.rules.sso.connection import REDIRECT_URI_MAX_CHARACTERS
+from tenancy.rules.saml.request import METADATA_TYPE, service_metadata
+from tenancy.rules.sso.connection import REDIRECT_URI_MAX_CHARACTERS, SsoConnection
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.settings import Settings
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.use_cases.sessions.named_organization import find_or_pretend, is_named
 from tenancy.use_cases.sso.claim_domain import claim_domain, list_domain_page, remove_domain
 from tenancy.use_cases.sso.connect import read_connection, remove_connection, set_connection
+from tenancy.use_cases.sso.connect_saml import WantedSamlConnection, set_saml_connection
 from tenancy.use_cases.sso.find_organization import find_of_domain_or_pretend
 from tenancy.use_cases.sso.finish_log_in import finish_sso_log_in
+from tenancy.use_cases.sso.finish_saml_log_in import finish_saml_log_in
 from tenancy.use_cases.sso.provider import Providers
 from tenancy.use_cases.sso.start_log_in import SsoStart, start_sso_log_in
+from tenancy.use_cases.sso.take_saml_answer import take_saml_answer
 from tenancy.use_cases.sso.verify_domain import verify_domain
 from tenancy.wiring import Wiring
 
@@ -89,20 +105,24 @@ CodeChallenge = Annotated[
 def show_connection() -> dict[str, Any]:
     """Show the connection of the organization for single sign-on, without its client secret."""
     connection = read_connection(platform_db, tenant_of(app))
-    return sso_document(connection, callback_url=callback_url(request_of(app)))
+    return connection_document(connection, tenant_of(app).organization_id)
 
 
 @app.put("/sso")
 @for_tenants(SSO_WRITE)
 @answers(SsoConnectionAnswer, NotInTierError)
 def put_connection(body: SsoSettings) -> dict[str, Any]:
-    """Set the connection of the organization for single sign-on. The metadata of the issuer is read first."""
+    """Set the connection of the organization for single sign-on. The metadata of the provider is read first."""
     tenant = tenant_of(app)
     request = request_of(app)
     actor = actor_of(request, tenant)
     wanted = body.wanted()
-    connection = set_connection(platform_db, providers, encryptor, tenant, wanted, actor, now=datetime.now(UTC))
-    return sso_document(connection, callback_url=callback_url(request))
+    now = datetime.now(UTC)
+    if isinstance(wanted, WantedSamlConnection):
+        connection = set_saml_connection(platform_db, fetcher, tenant, wanted, actor, now=now)
+    else:
+        connection = set_connection(platform_db, providers, encryptor, tenant, wanted, actor, now=now)
+    return connection_document(connection, tenant.organization_id)
 
 
 @app.delete("/sso")
@@ -181,10 +201,11 @@ def start(
         code_challenge=code_challenge,
         email=address,
         callback_url=callback_url(request),
+        service=service_provider(api_url(request), organization_id),
     )
     with reports_refused_sso(request):
         started = start_sso_log_in(platform_db, asked, now=datetime.now(UTC))
-    keep_secret(request, started.state, started.secret)
+    keep_secret(request, started.state.digest, started.secret)
     return redirect(request, started.url)
 
 
@@ -216,8 +237,69 @@ def finish(
     report_publication(answer.state.organization_id, is_published=finished.is_published)
     if finished.denial is not None:
         request.logged["sso_denial"] = describe_error(finished.denial)
-    forget_secret(request, answer.state)
+    forget_secret(request, answer.state.digest)
     return redirect(request, finished.url)
+
+
+@app.post("/auth/sso/acs")
+@for_public
+@takes_any_query
+@takes_form(SAML_FORM)
+@answers(None, UnauthenticatedError, TooLargeError, status=HTTPStatus.SEE_OTHER, headers=REDIRECT_HEADERS)
+def take_answer() -> EmptyAnswer[str]:
+    """Take the answer of a SAML provider, which a browser sends from the provider's page without its cookie."""
+    request = request_of(app)
+    with reports_refused_sso(request):
+        answer = read_saml_answer(request, service_of=partial(service_provider, api_url(request)))
+        if not is_named(platform_db, named_by(app), answer.state.organization_id):
+            raise SsoRefusedError(SsoFault.OTHER_ORGANIZATION)
+        token = take_saml_answer(platform_db, fetcher, answer, now=datetime.now(UTC), clock=partial(datetime.now, UTC))
+    return redirect(request, finish_url(api_url(request), token.text), HTTPStatus.SEE_OTHER)
+
+
+@app.get("/auth/sso/finish")
+@for_public
+@takes_any_query
+@answers(
+    None,
+    UnauthenticatedError,
+    ForbiddenError,
+    status=HTTPStatus.FOUND,
+    headers={**REDIRECT_HEADERS, "Set-Cookie": True},
+)
+def finish_saml(
+    token: Annotated[str | None, Query()] = None,  # noqa: ARG001 - documented here, read with all its values
+) -> EmptyAnswer[str]:
+    """Finish a log-in by SAML: compare the browser's cookie, and lead the browser back to the client with a code."""
+    request = request_of(app)
+    with reports_refused_sso(request):
+        browser = read_returned_browser(request)
+        organization_id = browser.token.organization_id
+        if not is_named(platform_db, named_by(app), organization_id):
+            raise SsoRefusedError(SsoFault.OTHER_ORGANIZATION)
+        finished = finish_saml_log_in(platform_db, targets, browser, now=datetime.now(UTC))
+    report_publication(organization_id, is_published=finished.is_published)
+    forget_secret(request, finished.state_digest)
+    return redirect(request, finished.url)
+
+
+@app.get("/auth/sso/metadata")
+@for_public
+@answers(None, media_types=(METADATA_TYPE,))
+def show_service(
+    organization: Annotated[str | None, Query(max_length=ORGANIZATION_MAX_CHARACTERS)] = None,
+) -> EmptyAnswer[str]:
+    """Show the metadata of the platform for the SAML provider of an organization. It is the same without connection."""
+    organization_id = find_organization(organization, None, None)
+    service = service_provider(api_url(request_of(app)), organization_id)
+    return EmptyAnswer(HTTPStatus.OK, METADATA_TYPE, service_metadata(service).decode())
+
+
+def connection_document(connection: SsoConnection, organization_id: UUID) -> dict[str, Any]:
+    """Return the document of a connection, with the URLs that its provider needs."""
+    request = request_of(app)
+    service = service_provider(api_url(request), organization_id)
+    return sso_document(connection, callback_url=callback_url(request), service=service)
 
 
 def find_address(email: str | None) -> str | None:

@@ -9,6 +9,7 @@ from scripts.openapi.routes import DeployedRoute
 from tenancy.gateway.documents.audit import CSV, AuditQuery, entries_answer
 from tenancy.gateway.documents.deletions import certificates_document
 from tenancy.gateway.documents.me import me_document
+from tenancy.gateway.documents.sso import service_provider
 from tenancy.gateway.documents.traced_events import trace_document
 from tenancy.rules.audit_chain import AuditEntry
 from tenancy.rules.cursors import Page
@@ -17,6 +18,7 @@ from tenancy.rules.durations import ACCESS_TOKEN_LIFE
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.people.opaque_tokens import TokenType
 from tenancy.rules.people.sessions import SessionMember
+from tenancy.rules.saml.request import METADATA_TYPE, service_metadata
 from tenancy.rules.tiers import Tier
 from tenancy.rules.traced_events import EventState, FoundEvent, Trace, TracedEvent, TracedId
 from tenancy.use_cases.deletion.read_certificate import Certificates
@@ -28,7 +30,7 @@ OTHER_ID: Final = UUID("85d6ad4a-83d8-4085-8535-3ddddda605b4")
 COUNT: Final = ErasureCount(left={"clickhouse": {"daily_statistics": 0, "events": 0, "held_events": 0}}, found={})
 
 
-def find_examples(route: DeployedRoute) -> Mapping[str, Any]:
+def find_examples(route: DeployedRoute) -> Mapping[str, Any]:  # noqa: PLR0911 - one for each route
     """Return the examples of the answer of *route* by media type."""
     match str(route):
         case "GET /audit" | "GET /organizations/{organization_id}/audit":
@@ -39,6 +41,8 @@ def find_examples(route: DeployedRoute) -> Mapping[str, Any]:
             return {JSON: make_trace()}
         case "POST /auth/token" | "POST /auth/refresh" | "POST /users/accept":
             return {JSON: make_tokens()}
+        case "GET /auth/sso/metadata":
+            return {METADATA_TYPE: make_service_metadata()}
         case "PATCH /me":
             return {JSON: make_member()}
     return {}
@@ -84,6 +88,11 @@ def make_member() -> dict[str, Any]:
             password_hash=None,
         )
     )
+
+
+def make_service_metadata() -> str:
+    """Return the metadata of the platform for the SAML provider of an organization."""
+    return service_metadata(service_provider("https://api.example.com/v1", ORGANIZATION_ID)).decode()
 
 
 def make_csv() -> str:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from scripts.documents import parse_steps
 from scripts.openapi.routes import ROOT, DeployedRoute
+from tenancy.gateway.forms import FORM_TYPE
 
 STAGE: Final = "/v1"
 TOPIC: Final = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
@@ -104,10 +106,15 @@ def _read_events(function: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _sample(name: str, event: Mapping[str, Any]) -> Sample:
     body = event.get("body")
+    headers = {header.lower(): value for header, value in event["headers"].items()}
     return Sample(
         name=name,
         path=event.get("pathParameters") or {},
         query=event.get("queryStringParameters") or {},
-        headers={header.lower(): value for header, value in event["headers"].items()},
-        body=json.loads(body) if body else None,
+        headers=headers,
+        body=_read_body(body, headers.get("content-type")) if body else None,
     )
+
+
+def _read_body(body: str, content_type: str | None) -> Any:  # noqa: ANN401 - JSON
+    return dict(parse_qsl(body)) if content_type == FORM_TYPE else json.loads(body)

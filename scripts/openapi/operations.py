@@ -17,6 +17,7 @@ from scripts.openapi.routes import DeployedRoute, find_resolver_route, load_func
 from scripts.openapi.schemas import Schemas, clean_schema, without_null
 from tenancy.errors import Refusal
 from tenancy.gateway.answers import answers_of
+from tenancy.gateway.forms import FORM_TYPE, Form, form_of
 from tenancy.gateway.rights import Callers, callers_of
 
 DONE: Final = "Done."
@@ -62,11 +63,12 @@ class Operations:
         is_operators = callers.are_operators and callers.permission is None
         named = [] if is_operators else [ORGANIZATION]
         headers = _headers(route, declared.headers)
+        body = described.get("requestBody") or _form_body(form_of(resolved.func))
         content = _content(route, answer, section.answer, declared.media_types)
         return {
             **_head(route, section, summary),
             "security": _security(callers),
-            **_request([*described.get("parameters", []), *named], described.get("requestBody"), samples),
+            **_request([*described.get("parameters", []), *named], body, samples),
             "responses": {
                 str(declared.status): {"description": DONE, "headers": headers, **content},
                 **self.problems.responses_of(
@@ -135,6 +137,15 @@ def _head(route: DeployedRoute, section: Section, summary: str) -> dict[str, Any
 
 def _refusals_of(callers: Callers) -> tuple[type[Refusal], ...]:
     return OF_PUBLIC_ROUTES if callers.is_public else OF_ROUTES_WITH_CREDENTIAL
+
+
+def _form_body(form: Form | None) -> dict[str, Any] | None:
+    """Return the body of a route that takes *form*, or None without one."""
+    if form is None:
+        return None
+    properties = {name: {"type": "string"} for name in form.members}
+    schema = {"type": "object", "properties": properties, "required": list(form.members)}
+    return {"required": True, "content": {FORM_TYPE: {"schema": schema}}}
 
 
 def _security(callers: Callers) -> list[dict[str, list[str]]]:
@@ -206,10 +217,10 @@ def _content(
     route: DeployedRoute, answer: dict[str, Any] | None, example: object, media_types: Iterable[str] = ()
 ) -> dict[str, Any]:
     """Return the body of an answer in JSON and in other *media_types*, which are text."""
-    if answer is None:
-        return {}
     shown = {JSON: example, **find_examples(route)}
-    schemas = {JSON: answer, **{each: {"type": "string"} for each in media_types}}
+    schemas = {**({JSON: answer} if answer else {}), **{each: {"type": "string"} for each in media_types}}
+    if not schemas:
+        return {}
     return {
         "content": {
             media_type: {

@@ -6,6 +6,7 @@ from scripts.prove import (
     domain_mutants,
     key_mutants,
     request_mutants,
+    saml_mutants,
     schema_mutants,
     session_mutants,
     sso_mutants,
@@ -20,4 +21,5 @@ MUTANTS: Final = (
     *request_mutants.MUTANTS,
     *session_mutants.MUTANTS,
     *sso_mutants.MUTANTS,
+    *saml_mutants.MUTANTS,
 )

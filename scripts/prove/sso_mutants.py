@@ -9,15 +9,16 @@ FORGED: Final = "tests/handlers/single_sign_on/test_forged_answers.py"
 MEMBERS: Final = "tests/handlers/single_sign_on/test_sso_members.py"
 LOG_IN: Final = "tests/handlers/single_sign_on/test_sso_log_in.py"
 FINISH: Final = f"{CORE}/use_cases/sso/finish_log_in.py"
+LIVE: Final = f"{CORE}/use_cases/sso/live_connection.py"
 TOKEN: Final = f"{CORE}/rules/sso/id_token.py"
 
 MUTANTS: Final = (
     Mutant(
         name="a state of single sign-on works twice",
         safeguard=SAFEGUARD,
-        file=FINISH,
-        old="        if log_in.used_at is not None:\n",
-        new="        if False:\n",
+        file=LIVE,
+        old="    if log_in.used_at is not None:\n",
+        new="    if False:\n",
         caught_by=f"{FORGED}::test_state_is_used_once",
     ),
     Mutant(
@@ -31,9 +32,9 @@ MUTANTS: Final = (
     Mutant(
         name="a log-in by single sign-on outlives its connection",
         safeguard=SAFEGUARD,
-        file=FINISH,
-        old="        if connection.id != log_in.connection_id:\n",
-        new="        if False:\n",
+        file=LIVE,
+        old="    if connection.id != log_in.connection_id or not isinstance(connection, of_type):\n",
+        new="    if not isinstance(connection, of_type):\n",
         caught_by=f"{LOG_IN}::test_replaced_connection_ends_log_ins_that_have_begun",
     ),
     Mutant(

@@ -102,6 +102,7 @@ def test_function_imports_no_unused_driver(function: str) -> None:
     assert function in KNOWS_CLICKHOUSE or "clickhouse_connect" not in imported
     assert function in SENDS_MAIL or "tenancy.stores.aws.mail" not in imported
     assert function == "provision" or "tenancy.rules.reserved_subdomains" not in imported
+    assert function == "sso" or imported.isdisjoint({"lxml", "signxml"})  # only its layer has them
     assert function not in WITHOUT_BOTO3 or imported.isdisjoint(BOTO3)
     if function in UNUSED:
         assert "aws_lambda_powertools.event_handler" not in imported

@@ -105,6 +105,9 @@ TAKEN: Mapping[str, Takes] = {
     "DELETE /sso": NOTHING,
     "GET /auth/sso/start": Takes(query=("redirect_uri", "organization", "email", "code_challenge")),
     "GET /auth/sso/callback": Takes(query=("state", "code", "iss", "error")),
+    "POST /auth/sso/acs": NOTHING,  # its form is bounded before it is parsed
+    "GET /auth/sso/finish": Takes(query=("token",)),
+    "GET /auth/sso/metadata": Takes(query=("organization",)),
     "POST /auth/sso/token": Takes(body=("code", "code_verifier")),
     "GET /sso/email-domains": Takes(query=PAGE),
     "POST /sso/email-domains": Takes(body=("domain",)),

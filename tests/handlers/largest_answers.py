@@ -24,7 +24,10 @@ from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
 from tenancy.rules.people.opaque_tokens import TokenType, generate_token
 from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.saml.provider import MAX_CERTIFICATES
+from tenancy.rules.saml.sealed_identity import seal_identity
 from tenancy.rules.sso.connection import MAX_REDIRECT_URIS
+from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.log_in import BrowserSecret
 from tenancy.rules.statistics import MAX_GROUPS
 from tenancy.rules.stored_events import EventOrder
@@ -52,6 +55,8 @@ from tests.handlers.requests import (
     with_query,
 )
 from tests.isolation.proof.discovery.deployment import Route
+from tests.saml_provider import SigningKey as SamlKey
+from tests.saml_provider import answer_form
 from tests.unit.signed_tokens import OLD_JWK
 
 LARGE = "😀"  # a character that takes most bytes in JSON: a surrogate pair of 12, of which 2 are escaped again
@@ -143,6 +148,20 @@ INSERT_CONNECTION = """
         'https://' || repeat('e', 1992), 'https://e', 'https://e', false, false, now(), 'super_admin', false,
         %(redirect_uris)s, now(), now()
     )
+"""
+SAML_ISSUER = f"https://{'i' * 492}"
+MAKE_SAML = """
+    UPDATE sso_connections SET type = 'saml', issuer = %(issuer)s, sign_in_url = 'https://' || repeat('u', 1992),
+        metadata_url = 'https://' || repeat('m', 1992), certificates = %(certificates)s
+    WHERE organization_id = %(organization_id)s
+"""
+PROVE_DOMAIN = """
+    INSERT INTO email_domains (organization_id, domain, id, token, created_at, verified_at, check_at)
+    VALUES (%(organization_id)s, %(domain)s, gen_random_uuid(), 'x', now(), now(), now())
+"""
+HAND_OVER = """
+    UPDATE sso_log_ins SET used_at = now(), finish_digest = %(finish)s, sealed_identity = %(sealed)s
+    WHERE organization_id = %(organization_id)s
 """
 INSERT_LOG_IN = """
     INSERT INTO sso_log_ins (
@@ -245,6 +264,10 @@ class Largest:
         """Give acme the largest connection."""
         uris = [LONGEST_REDIRECT_URI, *(f"{LONGEST_REDIRECT_URI[:-1]}{number}" for number in range(1, 10))]
         self.execute(INSERT_CONNECTION, redirect_uris=uris)
+
+    def connect_saml(self, key: SamlKey) -> None:
+        """Make the largest connection one to a SAML provider with the most certificates."""
+        self.execute(MAKE_SAML, issuer=SAML_ISSUER, certificates=[key.der] * MAX_CERTIFICATES)
 
     def mail_token(self, status: str, purpose: str, email: str) -> str:
         """Add a member with a one-time token, and return the token."""
@@ -636,6 +659,9 @@ def sso_connection(large: Largest, route: Route) -> Iterator[Event]:
         }
         request = with_body(request, body)
     yield large.as_tenant(request)
+    if route.method == "GET":
+        large.connect_saml(SamlKey.generate())
+        yield large.as_tenant(request)
 
 
 @largest("GET /auth/sso/start")
@@ -644,6 +670,8 @@ def started_log_in(large: Largest, route: Route) -> Iterator[Event]:
     large.connect()
     subdomain = large.acme.organization.subdomain
     query = {"organization": subdomain, "redirect_uri": LONGEST_REDIRECT_URI, "email": LONGEST_EMAIL}
+    yield with_query(large.sample_of(route), **query)
+    large.connect_saml(SamlKey.generate())
     yield with_query(large.sample_of(route), **query)
 
 
@@ -657,6 +685,38 @@ def finished_log_in(large: Largest, route: Route) -> Iterator[Event]:
     cookie = f"__Host-sso_{state.digest.hex()[:16]}={secret.text}"
     request = with_query(large.sample_of(route), state=state.text, error="access_denied")
     yield with_headers(request, cookie=cookie)
+
+
+@largest("POST /auth/sso/acs")
+def taken_answer(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ALLOW_SSO)
+    organization_id, key = large.acme.organization.id, SamlKey.generate()
+    state, secret = generate_token(TokenType.SSO_STATE, organization_id), BrowserSecret.generate()
+    large.connect()
+    large.connect_saml(key)
+    large.execute(INSERT_LOG_IN, state=state.digest, browser=secret.digest, redirect_uri=LONGEST_REDIRECT_URI)
+    yield with_body(large.sample_of(route), answer_form(key, state, issuer=SAML_ISSUER))
+
+
+@largest("GET /auth/sso/finish")
+def finished_saml_log_in(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ALLOW_SSO)
+    organization_id = large.acme.organization.id
+    token, secret = generate_token(TokenType.SSO_FINISH, organization_id), BrowserSecret.generate()
+    state_digest = generate_token(TokenType.SSO_STATE, organization_id).digest
+    identity = ProvenIdentity(issuer=SAML_ISSUER, subject="s" * 255, email=LONGEST_EMAIL)
+    sealed = seal_identity(identity, token, state_digest)
+    large.connect()
+    large.execute(PROVE_DOMAIN, domain=LONGEST_EMAIL.rpartition("@")[2])
+    large.execute(INSERT_LOG_IN, state=state_digest, browser=secret.digest, redirect_uri=LONGEST_REDIRECT_URI)
+    large.execute(HAND_OVER, finish=token.digest, sealed=sealed)
+    cookie = f"__Host-sso_{state_digest.hex()[:16]}={secret.text}"
+    yield with_headers(with_query(large.sample_of(route), token=token.text), cookie=cookie)
+
+
+@largest("GET /auth/sso/metadata")
+def service_metadata(large: Largest, route: Route) -> Iterator[Event]:
+    yield with_query(large.sample_of(route), organization=str(large.acme.organization.id))
 
 
 @largest("POST /auth/sso/token")

@@ -28,6 +28,7 @@ STRICT_WITHOUT_CREDENTIAL = frozenset(
         "/auth/token",
         "/auth/refresh",
         "/auth/logout",
+        "/auth/sso/metadata",
         "/auth/sso/token",
         "/auth/password-reset",
         "/auth/password-reset/confirm",

@@ -15,6 +15,7 @@ from tenancy.rules.dead_letters import MAX_SHOWN_SAMPLES
 from tenancy.rules.deletion import EXPIRES_WITHIN, RETAINED
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.saml.provider import MAX_CERTIFICATES
 from tenancy.rules.sso.connection import MAX_REDIRECT_URIS
 from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tenancy.stores.postgres.platform.deletions import MAX_LATER_CERTIFICATES
@@ -48,6 +49,7 @@ DECLARED_MAXIMA = {
     "POST /events/trace events": MAX_TRACED_IDS,
     "GET /sso redirect_uris": MAX_REDIRECT_URIS,
     "PUT /sso redirect_uris": MAX_REDIRECT_URIS,
+    "GET /sso certificates": MAX_CERTIFICATES,
     "GET /me permissions": len(PERMISSIONS),
     "PATCH /me permissions": len(PERMISSIONS),
     "GET /organizations/{organization_id}/dead-letters data/samples": MAX_SHOWN_SAMPLES,

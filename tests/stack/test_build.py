@@ -17,6 +17,8 @@ PROJECT = f"""
 name = "small"
 version = "1"
 requires-python = ">={VERSION}"
+[dependency-groups]
+saml = []
 """
 TEMPLATE = f"""
 Transform: AWS::Serverless-2016-10-31

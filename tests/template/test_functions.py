@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from scripts.build import REQUIREMENTS, SAML_LAYER
 from tests.given import ROOT
 from tests.members import for_each
 from tests.template.template import (
@@ -16,7 +19,7 @@ from tests.template.template import (
 )
 
 PHYSICAL_NAMES = {"FunctionName", "QueueName", "RoleName", "AlarmName", "LogGroupName"}
-EXPORT = ("export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-annotate")
+EXPORT = ("export", "--quiet", "--frozen", "--no-emit-project", "--no-hashes", "--no-annotate")
 
 
 def test_each_folder_is_a_function_of_the_template() -> None:
@@ -65,9 +68,19 @@ def test_no_schedule_has_a_fixed_name() -> None:
     assert all(schedule["OmitName"] is True for schedule in schedules)
 
 
-def test_requirements_are_those_of_the_lock(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_requirements_are_those_of_the_lock(name: Path, tmp_path: Path) -> None:
     uv, exported = Path(sys.executable).with_name("uv"), tmp_path / "requirements.txt"
+    command = [str(uv), *EXPORT, *REQUIREMENTS[name], "--no-header", "--output-file", str(exported)]
 
-    subprocess.run([uv, *EXPORT, "--no-header", "--output-file", exported], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
-    assert (ROOT / "layers/dependencies/requirements.txt").read_text() == exported.read_text()
+    assert (ROOT / name).read_text() == exported.read_text()
+
+
+def test_only_sso_has_the_packages_of_saml() -> None:
+    layer = {"Ref": SAML_LAYER}
+
+    users = {function for function in FUNCTIONS if layer in FUNCTIONS[function].get("Layers", [])}
+
+    assert users == {"sso"}

@@ -3,7 +3,7 @@
 from uuid import UUID, uuid4
 
 from tenancy.rules.people.member import Role
-from tenancy.rules.sso.connection import ConnectionSettings, ConnectionType, SsoConnection
+from tenancy.rules.sso.connection import ConnectionSettings, OidcConnection, SsoConnection
 from tenancy.rules.sso.discovery import ProviderMetadata
 from tenancy.stores.postgres.sso_connections import upsert_sso_connection
 from tests.given import NOW, Databases
@@ -11,9 +11,8 @@ from tests.given import NOW, Databases
 
 def connect(databases: Databases, organization_id: UUID) -> SsoConnection:
     """Give the organization a connection that switches passwords off."""
-    connection = SsoConnection(
+    connection = OidcConnection(
         id=uuid4(),
-        type=ConnectionType.OIDC,
         issuer="https://idp.acme.example",
         client_id="client",
         encrypted_secret=b"encrypted",

@@ -14,6 +14,8 @@ from tests.handlers.invocations import serving_invocations
 from tests.handlers.requests import answer_of
 from tests.handlers.single_sign_on.browser import SsoBrowser, prove_domain, put_request, settings_of
 from tests.handlers.single_sign_on.provider import Provider, SigningKey, serving_provider
+from tests.handlers.single_sign_on.saml_browser import SamlBrowser, SamlIdp, saml_settings
+from tests.saml_provider import SigningKey as SamlKey
 from tests.stores.private_authority import Authority
 
 FETCH = "fetch"
@@ -82,3 +84,28 @@ def connected(sso: Function, databases: Databases, provider: Provider, acme: Pro
 @pytest.fixture
 def browser(sso: Function, identity: Function, connected: Provisioned) -> SsoBrowser:
     return SsoBrowser(sso=sso, identity=identity, provisioned=connected)
+
+
+@pytest.fixture(scope="module")
+def saml_key() -> SamlKey:
+    return SamlKey.generate()
+
+
+@pytest.fixture
+def idp(saml_key: SamlKey) -> SamlIdp:
+    return SamlIdp(key=saml_key)
+
+
+@pytest.fixture
+def globex(databases: Databases, targets: OutboxTargets) -> Provisioned:
+    return provision(databases, targets, "globex", Tier.ENTERPRISE)
+
+
+@pytest.fixture
+def saml_browser(
+    sso: Function, identity: Function, databases: Databases, idp: SamlIdp, acme: Provisioned
+) -> SamlBrowser:
+    """Return a browser of acme, which has a connection to the SAML provider and a proven domain."""
+    prove_domain(databases, acme, "acme.example")
+    assert answer_of(sso(put_request(acme, saml_settings(idp)))).status == 200
+    return SamlBrowser(sso=sso, identity=identity, provisioned=acme)

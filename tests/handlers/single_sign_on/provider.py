@@ -80,6 +80,7 @@ class Provider:
     token_status: int = 200
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    documents: dict[str, bytes] = field(default_factory=dict)
 
     def authorize(self, url: str) -> dict[str, str]:
         """Answer the browser that comes with *url*: return the members of the answer's query."""
@@ -104,7 +105,7 @@ class Provider:
             return 200, self.document()
         if path == "/jwks":
             return 200, {"keys": self.keys if self.keys is not None else [self.key.jwk()]}
-        return 404, {}
+        return (200, self.documents[path]) if path in self.documents else (404, {})
 
     def answer_post(self, form: Mapping[str, str], authorization: str) -> tuple[int, object]:
         sent = base64.b64decode(authorization.removeprefix("Basic ")).decode()

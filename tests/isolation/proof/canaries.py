@@ -106,11 +106,13 @@ class _Planting:
             if not empty:
                 return
             for table in empty:
-                try:
-                    with self._conn.transaction():
-                        self._insert(table, row=1, with_optional=False)
-                except psycopg.Error as error:
-                    errors[table.name] = str(error).partition("\n")[0]
+                for with_optional in (False, True):  # a constraint may need optional columns
+                    try:
+                        with self._conn.transaction():
+                            self._insert(table, row=1, with_optional=with_optional)
+                        break
+                    except psycopg.Error as error:
+                        errors[table.name] = str(error).partition("\n")[0]
         raise UncoveredTableError(f"Rows cannot be inserted, change {__file__}: {errors}")
 
     def insert_second_rows(self) -> None:

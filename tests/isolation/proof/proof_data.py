@@ -1,21 +1,26 @@
 """Three organizations with members of every role and credentials of every kind."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID, uuid4
 
 import jwt
+import psycopg
 from pydantic import SecretStr
 
 from tenancy.gateway.cookies import HOST_PREFIX
 from tenancy.rules.keys.api_keys import ApiKey, KeyType, generate_key
 from tenancy.rules.new_organization import NewOrganization
-from tenancy.rules.people.opaque_tokens import TokenType, generate_token
+from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
+from tenancy.rules.saml.sealed_identity import seal_identity
+from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.log_in import BrowserSecret
 from tenancy.rules.tiers import Tier
 from tenancy.stores.aws.encryptor import Encryptor
@@ -26,6 +31,7 @@ from tests.given import OPERATOR, PASSWORD, ROOT, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant_canaries
 from tests.isolation.proof.discovery.tables import Table, discover_tables
+from tests.saml_provider import SigningKey, answer_form
 
 TIERS = {"acme": Tier.STARTER, "globex": Tier.GROWTH, "initech": Tier.ENTERPRISE}
 VALID_EPOCH, REVOKED_EPOCH = "0.0", "0.1"
@@ -61,9 +67,26 @@ LIFT_LIMIT_OF_USERS = 'UPDATE organizations SET overrides = overrides || \'{"use
 # The planted connection can log members in, back to the address of the sample.
 MAKE_CONNECTION_USABLE = """
     UPDATE sso_connections SET required = false, names_issuer = false, ended_at = NULL, encrypted_secret = %s,
-        redirect_uris = ARRAY['https://app.acme.example/signed-in']
+        redirect_uris = ARRAY['https://app.acme.example/signed-in'], certificates = %s, discovered_at = now()
     WHERE organization_id = %s
-    RETURNING id
+    RETURNING id, issuer
+"""
+SAML_KEY = SigningKey.generate()
+SAML_SUBJECT = "known-at-the-provider"
+HANDED_OVER_STATE = hashlib.sha256(b"a state that was used").digest()
+INSERT_HANDED_OVER = """
+    INSERT INTO sso_log_ins (
+        organization_id, state_digest, browser_digest, connection_id, redirect_uri, started_at, expires_at, used_at,
+        finish_digest, sealed_identity
+    )
+    VALUES (
+        %s, %s, %s, %s, 'https://app.acme.example/signed-in', now(), now() + interval '1 day', now(), %s, %s
+    )
+"""
+INSERT_SAML_IDENTITY = """
+    INSERT INTO sso_identities (organization_id, id, user_id, issuer, subject, created_at)
+    SELECT organization_id, gen_random_uuid(), id, %s, %s, now() FROM users
+    WHERE organization_id = %s AND email = %s
 """
 INSERT_SSO_LOG_IN = """
     INSERT INTO sso_log_ins (
@@ -122,7 +145,8 @@ class ProofOrganization:
     *row_ids* has the id of one row for each table, *cursors* the next page of its own lists by call. The member with
     *email* logs in with `PASSWORD`, and has a session with *refresh_token*. *one_time_tokens* has its own
     token, state or code in place of each one of a sample. *sso_cookie* is that of the browser that began the log-in
-    with the state. *issuer* is a provider that may be connected. *domain* is an
+    with the state. *saml_texts* are its own answer of a SAML provider and RelayState in place of those of the sample.
+    *issuer* is a provider that may be connected. *domain* is an
     e-mail domain that it claims.
     """
 
@@ -136,6 +160,7 @@ class ProofOrganization:
     refresh_token: str = ""
     one_time_tokens: Mapping[str, str] = field(default_factory=dict)
     sso_cookie: str = ""
+    saml_texts: Mapping[str, str] = field(default_factory=dict)
     issuer: str = ""
     domain: str = "unknown.example"
     cursors: dict[str, str] = field(default_factory=dict)
@@ -201,6 +226,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 refresh_token=refresh_tokens[each],
                 one_time_tokens={**one_time_tokens[each], **log_ins[each].tokens},
                 sso_cookie=log_ins[each].cookie,
+                saml_texts=log_ins[each].saml_texts,
                 issuer=sso.issuer,
                 domain=_claim_domain(databases, each, f"{names[each]}-of-the-proof.example"),
             )
@@ -280,27 +306,55 @@ def _add_one_time_tokens(databases: Databases, organization_id: UUID) -> dict[st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SsoLogIns:
-    """A log-in that waits for its provider: *tokens* by the text in the sample that they replace, and its cookie."""
+    """A log-in that waits for its provider: *tokens* by the text in the sample that they replace, and its cookie.
+
+    *saml_texts* are the form of a SAML provider that answers it, by the texts in the sample.
+    """
 
     tokens: Mapping[str, str]
     cookie: str
+    saml_texts: Mapping[str, str]
 
 
 def _add_sso_log_ins(databases: Databases, organization_id: UUID, sso: SsoSetting) -> _SsoLogIns:
     """Add a log-in whose state and code are not used yet, by the planted connection."""
-    state, code = (generate_token(each, organization_id) for each in (TokenType.SSO_STATE, TokenType.SSO_CODE))
+    types = (TokenType.SSO_STATE, TokenType.SSO_CODE, TokenType.SSO_FINISH)
+    state, code, finish = (generate_token(each, organization_id) for each in types)
     secret = BrowserSecret.generate()
     with superuser(databases) as conn:
         encrypted = sso.encryptor.encrypt(b"secret", organization_id)
-        [(connection_id,)] = conn.execute(MAKE_CONNECTION_USABLE, (encrypted, organization_id)).fetchall()
+        usable = (encrypted, [SAML_KEY.der], organization_id)
+        [(connection_id, issuer)] = conn.execute(MAKE_CONNECTION_USABLE, usable).fetchall()
         digests = (state.digest, secret.digest, connection_id, code.digest)
         conn.execute(INSERT_SSO_LOG_IN, (organization_id, *digests, organization_id, SESSION_EMAIL))
+        _hand_over(conn, organization_id, connection_id, secret, finish, issuer)
     sampled = json.loads((ROOT / "events/sso/callback.json").read_text())["queryStringParameters"]["state"]
     body = json.loads((ROOT / "events/identity/log_in_by_sso.json").read_text())["body"]
+    sampled_finish = json.loads((ROOT / "events/sso/finish_saml.json").read_text())["queryStringParameters"]["token"]
+    sampled_form = json.loads((ROOT / "events/sso/take_answer.json").read_text())["body"]
+    form = answer_form(SAML_KEY, state, issuer=issuer, life=TOKEN_LIFETIME).decode()
+    cookies = (f"{HOST_PREFIX}sso_{digest.hex()[:16]}={secret.text}" for digest in (state.digest, HANDED_OVER_STATE))
     return _SsoLogIns(
-        tokens={sampled: state.text, json.loads(body)["code"]: code.text},
-        cookie=f"{HOST_PREFIX}sso_{state.digest.hex()[:16]}={secret.text}",
+        tokens={sampled: state.text, json.loads(body)["code"]: code.text, sampled_finish: finish.text},
+        cookie="; ".join(cookies),
+        saml_texts={text: own for (_, text), (_, own) in zip(parse_qsl(sampled_form), parse_qsl(form), strict=True)},
     )
+
+
+def _hand_over(
+    conn: psycopg.Connection[Any],
+    organization_id: UUID,
+    connection_id: UUID,
+    secret: BrowserSecret,
+    token: OpaqueToken,
+    issuer: str,
+) -> None:
+    """Add a log-in whose browser is about to come with *token*, as the person with `SAML_SUBJECT`."""
+    identity = ProvenIdentity(issuer=issuer, subject=SAML_SUBJECT, email=None)
+    sealed = seal_identity(identity, token, HANDED_OVER_STATE)
+    values = (organization_id, HANDED_OVER_STATE, secret.digest, connection_id, token.digest, sealed)
+    conn.execute(INSERT_HANDED_OVER, values)
+    conn.execute(INSERT_SAML_IDENTITY, (issuer, SAML_SUBJECT, organization_id, SESSION_EMAIL))
 
 
 def _add_session(databases: Databases, organization_id: UUID) -> str:

@@ -29,6 +29,7 @@ from tenancy.errors import (
 from tenancy.gateway.admission import admit_request
 from tenancy.gateway.bodies import parse_json, read_body, too_many
 from tenancy.gateway.field_errors import list_field_errors
+from tenancy.gateway.forms import form_of
 from tenancy.gateway.http import STAGE_PREFIX, Request
 from tenancy.gateway.late_checks import QueryMembers
 from tenancy.gateway.mentions import list_mentions
@@ -55,7 +56,8 @@ logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = 
 class DeclaredRoute:
     """A route with the right that it needs.
 
-    *is_recorded* tells whether reads by keys are recorded. A public route has no caller.
+    *is_recorded* tells whether reads by keys are recorded. A public route has no caller. One that takes a form reads it
+    itself.
     """
 
     method: str
@@ -63,6 +65,7 @@ class DeclaredRoute:
     right: Right
     is_recorded: bool
     is_public: bool
+    takes_form: bool
 
 
 def api() -> APIGatewayRestResolver:
@@ -164,7 +167,8 @@ def handler_of(
     def answer(request: Request, event: dict[str, Any], context: object) -> dict[str, Any]:
         route = _find_route(routes, request)
         if route is not None and route.is_public:
-            return _answer_public(app, request, event, context, base_domain=base_domain)
+            answer_public = _answer_form if route.takes_form else _answer_public
+            return answer_public(app, request, event, context, base_domain=base_domain)
         caller = request.caller()
         with trail.audited(request, caller, is_recorded=route is not None and route.is_recorded):
             admitted = admit_request(gate, request, caller, now=datetime.now(UTC))
@@ -198,6 +202,19 @@ def _answer_public(
     return _run_route(app, {**event, **_as_json(request, body)}, context, names=names, request=request)
 
 
+def _answer_form(
+    app: APIGatewayRestResolver, request: Request, event: dict[str, Any], context: object, *, base_domain: str
+) -> dict[str, Any]:
+    """Answer a request of a public route whose body is a form. No organization is named in it.
+
+    Raises:
+        InvalidError: the query has more members than any route takes.
+    """
+    _require_few_members(request)
+    names = partial(read_names, list_mentions(request), base_domain=base_domain)
+    return _run_route(app, {**event, **_as_json(request, b"")}, context, names=names, request=request)
+
+
 def _run_route(app: APIGatewayRestResolver, event: dict[str, Any], context: object, **values: object) -> dict[str, Any]:
     """Run the route of *event* with *values* in its context, which is cleared afterwards."""
     app.append_context(**values)  # type: ignore[no-untyped-call]
@@ -217,6 +234,7 @@ def _routes_of(app: APIGatewayRestResolver) -> list[DeclaredRoute]:
             right=right_of(route.func),
             is_recorded=is_recorded(route.func),
             is_public=callers_of(route.func).is_public,
+            takes_form=form_of(route.func) is not None,
         )
         for route in routes
     ]

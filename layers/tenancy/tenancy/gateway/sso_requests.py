@@ -1,19 +1,25 @@
 """Requests and answers of a log-in by single sign-on, which a browser makes between our pages and the provider."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response as EmptyAnswer
 
 from tenancy.gateway.cookies import find_cookie, set_cookie
+from tenancy.gateway.forms import Form
 from tenancy.gateway.http import Request
 from tenancy.rules.durations import SSO_LOG_IN_TIME
-from tenancy.rules.people.opaque_tokens import OpaqueToken
+from tenancy.rules.saml.connection import ServiceProvider
 from tenancy.rules.sso.log_in import PROVIDER_CODE_MAX_CHARACTERS, SECRET_CHARACTERS, BrowserSecret
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.use_cases.sso.finish_log_in import ProviderAnswer, parse_state
+from tenancy.use_cases.sso.finish_saml_log_in import ReturnedBrowser, parse_finish_token
+from tenancy.use_cases.sso.take_saml_answer import SamlAnswer, parse_relay_state
 
 COOKIE_PREFIX: Final = "sso_"
 TAG_CHARACTERS: Final = 16  # of the state's digest: several log-ins of one browser do not disturb each other
@@ -21,6 +27,10 @@ SECRET_TEXT: Final = re.compile(rf"[A-Za-z0-9_-]{{{SECRET_CHARACTERS}}}")
 REDIRECT_HEADERS: Final = {"Location": True, "Cache-Control": True, "Referrer-Policy": True, "Set-Cookie": False}
 ERROR_CODE: Final = re.compile(r"[a-z_]{1,50}")
 OTHER_ERROR: Final = "other"
+SAML_RESPONSE: Final = "SAMLResponse"
+RELAY_STATE: Final = "RelayState"
+# The largest answer in base64, in which a form writes some characters as three.
+SAML_FORM: Final = Form(members=(SAML_RESPONSE, RELAY_STATE), max_bytes=256 * 1024)
 
 
 def read_answer(request: Request, *, callback_url: str) -> ProviderAnswer:
@@ -32,7 +42,7 @@ def read_answer(request: Request, *, callback_url: str) -> ProviderAnswer:
         SsoRefusedError: a member is repeated, or the state is missing or malformed.
     """
     state = parse_state(_member(request, "state"))
-    code, text = _member(request, "code"), find_cookie(request, _cookie_name(state))
+    code = _member(request, "code")
     if code is not None and (len(code) > PROVIDER_CODE_MAX_CHARACTERS or not code.isascii()):
         raise SsoRefusedError(SsoFault.CODE_MISSING)
     return ProviderAnswer(
@@ -40,33 +50,72 @@ def read_answer(request: Request, *, callback_url: str) -> ProviderAnswer:
         code=code,
         error=_member(request, "error"),
         issuer=_member(request, "iss"),
-        secret=BrowserSecret(text=text) if text is not None and SECRET_TEXT.fullmatch(text) else None,
+        secret=find_secret(request, state.digest),
         callback_url=callback_url,
         request_id=request.request_id,
         source_address=request.source_address,
     )
 
 
-def keep_secret(request: Request, state: OpaqueToken, secret: BrowserSecret) -> None:
-    """Add the cookie to the answer that starts the log-in with *state*.
+def read_saml_answer(request: Request, *, service_of: Callable[[UUID], ServiceProvider]) -> SamlAnswer:
+    """Return the SAML provider's answer in the form of *request*. *service_of* is the platform as it knows us.
+
+    Raises:
+        SsoRefusedError: a member is repeated, or the state is missing or malformed.
+        TooLargeError, MalformedRequestError: as for `Form.read`.
+    """
+    members = SAML_FORM.read(request)
+    if any(len(values) > 1 for values in members.values()):
+        raise SsoRefusedError(SsoFault.REPEATED_PARAMETER)
+    state = parse_relay_state("".join(members[RELAY_STATE]))
+    return SamlAnswer(state=state, text="".join(members[SAML_RESPONSE]), service=service_of(state.organization_id))
+
+
+def read_returned_browser(request: Request) -> ReturnedBrowser:
+    """Return the browser that comes after the SAML provider's answer.
+
+    Raises:
+        SsoRefusedError: its token is repeated, missing or malformed.
+    """
+    return ReturnedBrowser(
+        token=parse_finish_token(_member(request, "token")),
+        find_secret=partial(find_secret, request),
+        request_id=request.request_id,
+        source_address=request.source_address,
+    )
+
+
+def find_secret(request: Request, state_digest: bytes) -> BrowserSecret | None:
+    """Return the secret in the browser's cookie for the log-in of *state_digest*, or None."""
+    text = find_cookie(request, _cookie_name(state_digest))
+    return BrowserSecret(text=text) if text is not None and SECRET_TEXT.fullmatch(text) else None
+
+
+def keep_secret(request: Request, state_digest: bytes, secret: BrowserSecret) -> None:
+    """Add the cookie to the answer that starts the log-in of *state_digest*.
 
     It is Lax: the provider leads the browser back to us with a GET from another site.
     """
     seconds = int(SSO_LOG_IN_TIME.total_seconds())
-    set_cookie(request, _cookie_name(state), secret.text, seconds=seconds, same_site="Lax")
+    set_cookie(request, _cookie_name(state_digest), secret.text, seconds=seconds, same_site="Lax")
 
 
-def forget_secret(request: Request, state: OpaqueToken) -> None:
+def forget_secret(request: Request, state_digest: bytes) -> None:
     """Remove the cookie of a finished log-in."""
-    set_cookie(request, _cookie_name(state), "", seconds=0, same_site="Lax")
+    set_cookie(request, _cookie_name(state_digest), "", seconds=0, same_site="Lax")
 
 
-def redirect(request: Request, url: str) -> EmptyAnswer[str]:
+def redirect(request: Request, url: str, status: HTTPStatus = HTTPStatus.FOUND) -> EmptyAnswer[str]:
     """Lead the browser to *url*. Its query may have a secret, so no cache and no other page learns it."""
     request.answer_headers["Location"] = url
     request.answer_headers["Cache-Control"] = "no-store"
     request.answer_headers["Referrer-Policy"] = "no-referrer"
-    return EmptyAnswer(HTTPStatus.FOUND, body="")
+    return EmptyAnswer(status, body="")
+
+
+def finish_url(api_url: str, token: str) -> str:
+    """Return the URL of the route that finishes a log-in by SAML."""
+    return f"{api_url}/auth/sso/finish?{urlencode({'token': token})}"
 
 
 def start_url(api_url: str, **members: str | None) -> str:
@@ -86,5 +135,5 @@ def _member(request: Request, name: str) -> str | None:
     return values[0] if values else None
 
 
-def _cookie_name(state: OpaqueToken) -> str:
-    return f"{COOKIE_PREFIX}{state.digest.hex()[:TAG_CHARACTERS]}"
+def _cookie_name(state_digest: bytes) -> str:
+    return f"{COOKIE_PREFIX}{state_digest.hex()[:TAG_CHARACTERS]}"

@@ -114,6 +114,8 @@ PROVIDER_KEYS_MAX_AGE: Final = timedelta(hours=1)
 PROVIDER_CALLS_START_TIME: Final = timedelta(seconds=12)
 PROVIDER_KEYS_PAUSE: Final = timedelta(seconds=30)  # between two reads for tokens whose key is unknown
 SSO_ENDED_RESET_LIFETIME: Final = timedelta(days=7)  # of a reset token for a member who had single sign-on only
+SAML_METADATA_PAUSE: Final = timedelta(minutes=5)  # between two reads for answers that no known key has signed
+SAML_LEEWAY: Final = timedelta(minutes=1)  # between the clocks of a SAML provider and of the platform
 
 # One-time tokens of mails
 INVITATION_LIFETIME: Final = timedelta(days=7)

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import product
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
+from tenancy.gateway.forms import FORM_TYPE
 from tenancy.rules.keys.api_keys import KEY
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.people.opaque_tokens import OPAQUE_TOKEN
@@ -26,7 +28,7 @@ ROW_ID = re.compile(r"(\w+)_id")  # a path parameter for the id of a row
 DOMAIN = "domain"  # a path parameter for an e-mail domain
 IDS_OF_THE_PLATFORM = {"platform_key_id"}  # of rows that belong to no organization. The sample has an id.
 NOW = datetime.now(UTC)  # the same for all, so that requests of two organizations differ only in their caller
-SSO_CALLBACK = "/auth/sso/callback"
+ENDS_OF_SSO = ("/auth/sso/callback", "/auth/sso/finish")  # the browser comes with its cookie
 SAMPLE_ISSUER = "https://idp.localhost"
 SAMPLE_EMAIL = "ada@acme.example"  # of a member that logs in
 OF_SAMPLES = frozenset({SAMPLE_EMAIL, "0193f6a2-5c1e-4b7a-9d44-3f8a1c2e7b10"})
@@ -109,7 +111,7 @@ def send_in_any_status(gateway: LocalGateway, request: GatewayRequest, credentia
 def request_for(call: Call, credential: Credential, own: ProofOrganization) -> GatewayRequest:
     """Return *call* as *credential* makes it for its own organization, at the platform's host."""
     headers = [("Host", f"api.{BASE_DOMAIN}"), ("Content-Type", call.content_type)]
-    if call.route.path == SSO_CALLBACK and own.sso_cookie:
+    if call.route.path in ENDS_OF_SSO and own.sso_cookie:
         headers.append(("Cookie", own.sso_cookie))
     if credential.authorization is not None:
         headers.append(("Authorization", credential.authorization))
@@ -125,13 +127,16 @@ def with_document(request: GatewayRequest, call: Call, document: object) -> Gate
     if document is None:
         return request
     body = json.dumps(document).encode()
+    if call.content_type == FORM_TYPE and isinstance(document, dict):
+        body = urlencode(document).encode()
     return replace(request, body=gzip.compress(body, mtime=0) if call.is_compressed else body)
 
 
 def document_in(request: GatewayRequest) -> Any:  # noqa: ANN401 - JSON
     """Return a copy of the document in the body, None without one."""
     body = gzip.decompress(request.body) if request.body.startswith(GZIP_MAGIC) else request.body
-    return json.loads(body) if body else None
+    is_form = FORM_TYPE in {value for name, value in request.headers if name == "Content-Type"}
+    return None if not body else dict(parse_qsl(body.decode())) if is_form else json.loads(body)
 
 
 def parameter_for(name: str, organization: ProofOrganization) -> str | None:
@@ -172,13 +177,18 @@ def _call(route: Route, name: str, sample: dict[str, Any]) -> Call:
     text = gzip.decompress(raw) if is_compressed else raw
     query = sorted((sample.get("queryStringParameters") or {}).items())
     dates = sorted(value for _, value in query if DATE.fullmatch(value))
+    content_type = (sample.get("headers") or {}).get("Content-Type", JSON_TYPE)
     return Call(
         route=route,
         sample=name,
         query=tuple((name, _recent(value, dates)) for name, value in query),
-        document=json.loads(text) if text else None,
+        document=None
+        if not text
+        else dict(parse_qsl(text.decode()))
+        if content_type == FORM_TYPE
+        else json.loads(text),
         is_compressed=is_compressed,
-        content_type=(sample.get("headers") or {}).get("Content-Type", JSON_TYPE),
+        content_type=content_type,
         parameters=tuple((sample.get("pathParameters") or {}).items()),
     )
 
@@ -209,6 +219,8 @@ def _adapted(text: str, credential: Credential, own: ProofOrganization) -> str |
 
     A caller without an organization has no token, and knows no member.
     """
+    if text in own.saml_texts:  # of a public route: any caller may bring the provider's answer
+        return own.saml_texts[text]
     if credential.owner is not None and OPAQUE_TOKEN.fullmatch(text):
         return own.one_time_tokens.get(text, own.refresh_token)
     if credential.owner is not None and text in OF_SAMPLES:

@@ -65,7 +65,8 @@ RESTORE_SESSIONS = sql.SQL("""
     WHERE t.id = k.id AND (t.digest, t.expires_at) IS DISTINCT FROM (k.digest, k.expires_at);
     UPDATE users SET status = 'invited' WHERE id = ANY ({invited}::uuid[]) AND status = 'active'
 """)
-SSO_TABLES = ("sso_log_ins", "sso_connections")
+SSO_TABLES = ("sso_log_ins", "sso_assertions", "sso_connections")
+CONNECT_SAML = "UPDATE sso_connections SET type = 'saml'"
 LIST_WHOLE_ROWS = "SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text FROM {} AS t"
 RESTORE_WHOLE_ROWS = sql.SQL("""
     DELETE FROM {table};
@@ -136,6 +137,11 @@ class DeploymentState:
         *restore_rows* ran before that call, and keeps them.
         """
         self._conn.execute(self._keep_sso())
+
+    def connect_saml(self) -> None:
+        """Make the connections such to a SAML provider, whose columns their rows have, until they are put back."""
+        self._keep_sso()
+        self._conn.execute(CONNECT_SAML)
 
     def _keep_sso(self) -> bytes:
         if self._restored_sso is None:

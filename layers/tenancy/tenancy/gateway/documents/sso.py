@@ -1,28 +1,46 @@
 """Documents of the connection for single sign-on."""
 
-from typing import Annotated, Any, Final, Literal, TypedDict
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
+from urllib.parse import urlencode
+from uuid import UUID
 
+from cryptography import x509
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from tenancy.errors import BODY, FieldError, InvalidError
 from tenancy.gateway.answer_types import Time
 from tenancy.gateway.times import format_time
+from tenancy.rules.json_members import MISSING_TEXT, unknown_member
 from tenancy.rules.people.member import Role
+from tenancy.rules.saml.connection import SamlConnection, ServiceProvider
+from tenancy.rules.saml.provider import MAX_METADATA_BYTES
 from tenancy.rules.sso.connection import (
     CLIENT_ID_MAX_CHARACTERS,
     CLIENT_SECRET_MAX_CHARACTERS,
     ISSUER_MAX_CHARACTERS,
     MAX_REDIRECT_URIS,
+    METADATA_URL_MAX_CHARACTERS,
     REDIRECT_URI_MAX_CHARACTERS,
     ConnectionSettings,
+    OidcConnection,
     SsoClient,
     SsoConnection,
     parse_issuer,
+    parse_metadata_url,
     parse_printable,
     parse_redirect_uri,
 )
 from tenancy.use_cases.sso.connect import WantedConnection
+from tenancy.use_cases.sso.connect_saml import WantedSamlConnection
 
 CALLBACK_PATH: Final = "/auth/sso/callback"
+ANSWER_PATH: Final = "/auth/sso/acs"
+SERVICE_PATH: Final = "/auth/sso/metadata"
+OIDC_MEMBERS: Final = ("issuer", "client_id")
+METADATA_MEMBERS: Final = ("metadata_url", "metadata_xml")
+ONE_METADATA_TEXT: Final = "Send metadata_url or metadata_xml."
 
 Issuer = Annotated[str, Field(max_length=ISSUER_MAX_CHARACTERS), AfterValidator(parse_issuer)]
 ClientId = Annotated[str, Field(min_length=1, max_length=CLIENT_ID_MAX_CHARACTERS), AfterValidator(parse_printable)]
@@ -39,57 +57,137 @@ ClientSecret = Annotated[
 ]
 
 
+MetadataUrl = Annotated[str, Field(max_length=METADATA_URL_MAX_CHARACTERS), AfterValidator(parse_metadata_url)]
+MetadataXml = Annotated[str, Field(min_length=1, max_length=MAX_METADATA_BYTES)]
+
+
 class SsoSettings(BaseModel):
-    """The body of PUT /v1/sso."""
+    """The body of PUT /v1/sso. Each type has members of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: Literal["oidc"]
-    issuer: Issuer
-    client_id: ClientId
+    type: Literal["oidc", "saml"]
+    issuer: Issuer | None = None
+    client_id: ClientId | None = None
     client_secret: ClientSecret | None = None
+    metadata_url: MetadataUrl | None = None
+    metadata_xml: MetadataXml | None = None
     default_role: Role
     required: Annotated[bool, Field(strict=True)] = False
     redirect_uris: Annotated[list[RedirectUri], Field(min_length=1, max_length=MAX_REDIRECT_URIS)]
 
-    def wanted(self) -> WantedConnection:
-        """Return the connection that the body describes."""
-        secret = self.client_secret.get_secret_value() if self.client_secret is not None else None
-        return WantedConnection(
-            client=SsoClient(issuer=self.issuer, client_id=self.client_id, secret=secret),
-            settings=ConnectionSettings(
-                default_role=self.default_role,
-                required=self.required,
-                redirect_uris=tuple(dict.fromkeys(self.redirect_uris)),
-            ),
+    def wanted(self) -> WantedConnection | WantedSamlConnection:
+        """Return the connection that the body describes.
+
+        Raises:
+            InvalidError: a member of its type is missing, or one of another type is there.
+        """
+        settings = ConnectionSettings(
+            default_role=self.default_role,
+            required=self.required,
+            redirect_uris=tuple(dict.fromkeys(self.redirect_uris)),
         )
+        if self.type == "saml":
+            self._require_members(unknown=(*OIDC_MEMBERS, "client_secret"))
+            if (self.metadata_url is None) is (self.metadata_xml is None):
+                raise _invalid([FieldError(location=BODY, code="invalid", message=ONE_METADATA_TEXT)])
+            return WantedSamlConnection(
+                metadata_url=self.metadata_url, metadata_xml=self.metadata_xml, settings=settings
+            )
+        self._require_members(unknown=METADATA_MEMBERS, required=OIDC_MEMBERS)
+        secret = self.client_secret.get_secret_value() if self.client_secret is not None else None
+        client = SsoClient(issuer=self.issuer or "", client_id=self.client_id or "", secret=secret)
+        return WantedConnection(client=client, settings=settings)
+
+    def _require_members(self, *, unknown: Sequence[str], required: Sequence[str] = ()) -> None:
+        errors = [
+            FieldError(location=f"{BODY}/{name}", code="missing", message=MISSING_TEXT)
+            for name in required
+            if getattr(self, name) is None
+        ]
+        errors += [unknown_member(name, within=BODY) for name in unknown if getattr(self, name) is not None]
+        if errors:
+            raise _invalid(errors)
+
+
+def _invalid(errors: Sequence[FieldError]) -> InvalidError:
+    return InvalidError("The connection is not valid. `errors` lists the fields.", errors=errors)
+
+
+class SigningCertificateAnswer(TypedDict):
+    """A certificate of a SAML provider. *sha256* is its fingerprint.
+
+    After *expires_at* the provider may still sign with its key.
+    """
+
+    sha256: str
+    expires_at: Time
 
 
 class SsoConnectionAnswer(TypedDict):
-    """A connection, without its client secret. *callback_url* is the redirect URI for the provider."""
+    """A connection, without its client secret.
 
-    type: Literal["oidc"]
-    issuer: str
-    client_id: str
+    A provider of OpenID Connect has *issuer*, *client_id* and *callback_url*, which is the redirect URI for it. One of
+    SAML has the members from *entity_id* on: *service_entity_id* and *acs_url* are the platform's for it.
+    """
+
+    type: Literal["oidc", "saml"]
+    issuer: NotRequired[str]
+    client_id: NotRequired[str]
+    callback_url: NotRequired[str]
+    entity_id: NotRequired[str]
+    sign_in_url: NotRequired[str]
+    certificates: NotRequired[list[SigningCertificateAnswer]]
+    metadata_url: NotRequired[str | None]
+    service_entity_id: NotRequired[str]
+    acs_url: NotRequired[str]
     default_role: Role
     required: bool
     redirect_uris: list[str]
-    callback_url: str
     created_at: Time
     updated_at: Time
 
 
-def sso_document(connection: SsoConnection, *, callback_url: str) -> dict[str, Any]:
+def service_provider(api_url: str, organization_id: UUID) -> ServiceProvider:
+    """Return the platform as the provider of the organization knows it.
+
+    Each organization has a name of its own. So no answer for one is an answer for another, also from one provider.
+    """
+    entity_id = f"{api_url}{SERVICE_PATH}?{urlencode({'organization': organization_id})}"
+    return ServiceProvider(entity_id=entity_id, answer_url=f"{api_url}{ANSWER_PATH}")
+
+
+def sso_document(connection: SsoConnection, *, callback_url: str, service: ServiceProvider) -> dict[str, Any]:
     """Return a connection, without its client secret."""
     settings = connection.settings
     return {
         "type": connection.type.value,
-        "issuer": connection.issuer,
-        "client_id": connection.client_id,
+        **_own_members(connection, callback_url=callback_url, service=service),
         "default_role": settings.default_role.value,
         "required": settings.required,
         "redirect_uris": list(settings.redirect_uris),
-        "callback_url": callback_url,
         "created_at": format_time(connection.created_at),
         "updated_at": format_time(connection.updated_at),
     }
+
+
+def _own_members(connection: SsoConnection, *, callback_url: str, service: ServiceProvider) -> dict[str, Any]:
+    match connection:
+        case OidcConnection(issuer=issuer, client_id=client_id):
+            return {"issuer": issuer, "client_id": client_id, "callback_url": callback_url}
+        case SamlConnection():
+            return {
+                "entity_id": connection.issuer,
+                "sign_in_url": connection.sign_in_url,
+                "certificates": [_certificate_document(each) for each in connection.certificates],
+                "metadata_url": connection.metadata_url,
+                "service_entity_id": service.entity_id,
+                "acs_url": service.answer_url,
+            }
+        case _:
+            raise TypeError(connection.type)
+
+
+def _certificate_document(der: bytes) -> dict[str, str]:
+    expires_at = x509.load_der_x509_certificate(der).not_valid_after_utc
+    return {"sha256": hashlib.sha256(der).hexdigest(), "expires_at": format_time(expires_at)}

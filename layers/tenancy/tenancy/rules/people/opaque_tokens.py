@@ -1,4 +1,4 @@
-"""Opaque tokens as text: refresh tokens, one-time tokens of mails, and states and codes of single sign-on.
+"""Opaque tokens as text: refresh tokens, one-time tokens of mails, and those of a log-in by single sign-on.
 
 A token is its prefix, its organization's id in hexadecimal digits, 256 random bits in base 62 and a checksum. The id
 tells in which organization the token is looked up, so no look-up crosses organizations. The id is a claim: only the
@@ -17,7 +17,7 @@ from tenancy.rules.keys.api_keys import CHECKSUM_CHARACTERS, RANDOM_CHARACTERS, 
 
 ID_CHARACTERS: Final = 32
 OPAQUE_TOKEN: Final = re.compile(
-    rf"(rt|ot|ss|sc)_[0-9a-f]{{{ID_CHARACTERS}}}[0-9A-Za-z]{{{RANDOM_CHARACTERS + CHECKSUM_CHARACTERS}}}"
+    rf"(rt|ot|ss|sf|sc)_[0-9a-f]{{{ID_CHARACTERS}}}[0-9A-Za-z]{{{RANDOM_CHARACTERS + CHECKSUM_CHARACTERS}}}"
 )
 TOKEN_PREFIX_CHARACTERS: Final = 3
 # A longer text in a body is refused before it is compared with the form.
@@ -33,6 +33,7 @@ class TokenType(StrEnum):
     REFRESH = "rt"
     ONE_TIME = "ot"
     SSO_STATE = "ss"
+    SSO_FINISH = "sf"
     SSO_CODE = "sc"
 
 

@@ -1,9 +1,9 @@
-"""The connection of an organization to its OpenID Connect provider."""
+"""The connection of an organization to its provider, and that to a provider of OpenID Connect."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,6 +18,8 @@ REDIRECT_URI_MAX_CHARACTERS: Final = 2_000
 MAX_REDIRECT_URIS: Final = 10
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 ISSUER_TEXT: Final = "Expected an https URL without query and fragment, such as https://login.acme.example."
+METADATA_URL_MAX_CHARACTERS: Final = 2_000
+METADATA_URL_TEXT: Final = "Expected an https URL without fragment, such as https://login.acme.example/metadata."
 REDIRECT_URI_TEXT: Final = (
     "Expected an https URL without fragment, such as https://app.acme.example/signed-in, or http with a loopback host."
 )
@@ -28,6 +30,7 @@ class ConnectionType(StrEnum):
     """The protocol of a connection."""
 
     OIDC = "oidc"
+    SAML = "saml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +57,31 @@ class ConnectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SsoConnection:
-    """A stored connection. *id* changes with the issuer and with the client."""
+    """A stored connection of any type. Its metadata was read at *discovered_at*."""
 
+    type: ClassVar[ConnectionType]
     id: UUID
-    type: ConnectionType
     issuer: str
-    client_id: str
-    encrypted_secret: bytes = field(repr=False)
-    metadata: ProviderMetadata
     discovered_at: datetime
     settings: ConnectionSettings
     created_at: datetime
     updated_at: datetime
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcConnection(SsoConnection):
+    """A stored connection. *id* changes with the issuer and with the client."""
+
+    type: ClassVar[ConnectionType] = ConnectionType.OIDC
+    client_id: str
+    encrypted_secret: bytes = field(repr=False)
+    metadata: ProviderMetadata
+
     def is_of(self, client: SsoClient) -> bool:
         """Tell whether the connection is one to the same issuer and client."""
         return (self.issuer, self.client_id) == (client.issuer, client.client_id)
 
-    def with_metadata(self, metadata: ProviderMetadata) -> "SsoConnection":
+    def with_metadata(self, metadata: ProviderMetadata) -> "OidcConnection":
         """Return the connection with other *metadata* of its issuer."""
         return replace(self, metadata=metadata)
 
@@ -84,6 +94,17 @@ def parse_issuer(text: str) -> str:
     """
     if not is_https_url(text, max_characters=ISSUER_MAX_CHARACTERS) or "?" in text:
         raise ValueError(ISSUER_TEXT)
+    return text
+
+
+def parse_metadata_url(text: str) -> str:
+    """Return *text* if it may be the URL of a SAML provider's metadata.
+
+    Raises:
+        ValueError: it may not.
+    """
+    if not is_https_url(text, max_characters=METADATA_URL_MAX_CHARACTERS):
+        raise ValueError(METADATA_URL_TEXT)
     return text
 
 

@@ -73,6 +73,22 @@ class StoredLogIn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOverLogIn:
+    """A log-in whose person the provider has proven, found by the token of the browser.
+
+    *sealed_identity* is None after the browser came.
+    """
+
+    state_digest: bytes
+    browser_digest: bytes
+    connection_id: UUID
+    redirect_uri: str
+    expires_at: datetime
+    sealed_identity: bytes | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenLogIn:
     """A log-in whose member is known, found by the code of the client."""
 

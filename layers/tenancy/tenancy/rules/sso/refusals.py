@@ -52,6 +52,18 @@ class SsoFault(StrEnum):
     NONCE = "nonce"
     ACCESS_TOKEN_HASH = "access_token_hash"  # noqa: S105 - a fault
 
+    ANSWER_MISSING = "answer_missing"
+    ANSWER_TOO_LARGE = "answer_too_large"
+    ASSERTION_COUNT = "assertion_count"
+    NO_SUCCESS = "no_success"
+    DESTINATION = "destination"
+    OTHER_REQUEST = "other_request"
+    SIGNATURE_PLACE = "signature_place"
+    UNSIGNED = "unsigned"
+    CONFIRMATION = "confirmation"
+    RECIPIENT = "recipient"
+    ASSERTION_USED = "assertion_used"
+
     EMAIL_MISSING = "email_missing"
     EMAIL_UNVERIFIED = "email_unverified"
     DOMAIN_UNPROVEN = "domain_unproven"

@@ -35,6 +35,7 @@ NOT_EXPORTED: Final[Mapping[str, str]] = MappingProxyType(
         "deletion_certificates": "of organizations that are erased",
         "one_time_tokens": "digests of secrets that expire within days",
         "refresh_tokens": "digests of secrets; the sessions are exported",
+        "sso_assertions": "digests of assertions until they expire",
         "sso_log_ins": "digests of secrets that expire within minutes; audit_log has the log-ins",
     }
 )
@@ -68,7 +69,8 @@ LIST_KEYS: Final = """
     ORDER BY id LIMIT %(limit)s
 """
 LIST_SSO_CONNECTIONS: Final = """
-    SELECT id, type, issuer, client_id, default_role, required, redirect_uris, created_at, updated_at
+    SELECT id, type, issuer, client_id, sign_in_url, metadata_url, default_role, required, redirect_uris, created_at,
+           updated_at
     FROM sso_connections
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s

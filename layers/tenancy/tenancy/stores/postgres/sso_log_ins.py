@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from tenancy.rules.sso.log_in import ProvenLogIn, StoredLogIn
+from tenancy.rules.sso.log_in import HandedOverLogIn, ProvenLogIn, StoredLogIn
 from tenancy.stores.postgres.client import Connection
 
 INSERT_LOG_IN: Final = """
@@ -24,6 +24,17 @@ UPDATE_USED: Final = "UPDATE sso_log_ins SET used_at = %s WHERE organization_id 
 UPDATE_PROVEN: Final = """
     UPDATE sso_log_ins SET user_id = %s, code_digest = %s, expires_at = %s
     WHERE organization_id = %s AND state_digest = %s
+"""
+UPDATE_HANDED_OVER: Final = """
+    UPDATE sso_log_ins SET finish_digest = %s, sealed_identity = %s, expires_at = %s
+    WHERE organization_id = %s AND state_digest = %s
+"""
+LOCK_FINISH: Final = """
+    SELECT state_digest, browser_digest, connection_id, redirect_uri, expires_at, sealed_identity, finished_at
+    FROM sso_log_ins WHERE organization_id = %s AND finish_digest = %s FOR NO KEY UPDATE
+"""
+UPDATE_FINISHED: Final = """
+    UPDATE sso_log_ins SET finished_at = %s, sealed_identity = NULL WHERE organization_id = %s AND state_digest = %s
 """
 LOCK_CODE: Final = """
     SELECT state_digest, connection_id, user_id, code_challenge, expires_at, code_used_at
@@ -62,6 +73,30 @@ def update_log_in_proven(
 ) -> None:
     """Store the member of the log-in with the state of *digest*, and the code for the client."""
     conn.execute(UPDATE_PROVEN, (user_id, code_digest, expires_at, organization_id, digest))
+
+
+def update_log_in_handed_over(
+    conn: Connection,
+    organization_id: UUID,
+    digest: bytes,
+    *,
+    finish_digest: bytes,
+    sealed_identity: bytes,
+    expires_at: datetime,
+) -> None:
+    """Store the proven person of the log-in with the state of *digest* until the browser comes."""
+    conn.execute(UPDATE_HANDED_OVER, (finish_digest, sealed_identity, expires_at, organization_id, digest))
+
+
+def lock_sso_finish(conn: Connection, organization_id: UUID, digest: bytes) -> HandedOverLogIn | None:
+    """Return the log-in whose browser's token has *digest*, locked until the transaction ends, or None."""
+    with conn.cursor(row_factory=class_row(HandedOverLogIn)) as cursor:
+        return cursor.execute(LOCK_FINISH, (organization_id, digest)).fetchone()
+
+
+def update_log_in_finished(conn: Connection, organization_id: UUID, state_digest: bytes, *, now: datetime) -> None:
+    """Mark the browser's token as used, and delete the proven person."""
+    conn.execute(UPDATE_FINISHED, (now, organization_id, state_digest))
 
 
 def lock_sso_code(conn: Connection, organization_id: UUID, digest: bytes) -> ProvenLogIn | None:

@@ -14,7 +14,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.session_members import lock_session_member
 from tenancy.stores.postgres.sso_log_ins import lock_sso_code, update_code_used
 from tenancy.use_cases.sessions.start_session import SignAccessToken, start_session
-from tenancy.use_cases.sso.start_log_in import find_live_connection
+from tenancy.use_cases.sso.live_connection import find_live_connection
 
 SESSION_STARTED_BY_SSO: Final = "session.started_by_sso"
 

@@ -3,6 +3,7 @@
 Reasons: docs/decisions/0070-single-sign-on.md.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,7 +14,7 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.entitlements import require_flag
 from tenancy.rules.json_members import MISSING_TEXT
 from tenancy.rules.people.member import require_permissions_of
-from tenancy.rules.sso.connection import SSO_FLAG, ConnectionSettings, ConnectionType, SsoClient, SsoConnection
+from tenancy.rules.sso.connection import SSO_FLAG, ConnectionSettings, OidcConnection, SsoClient, SsoConnection
 from tenancy.rules.sso.discovery import MetadataError, ProviderMetadata
 from tenancy.rules.tenant import AdmittedTenant, Tenant
 from tenancy.stores.aws.encryptor import Encryptor
@@ -32,6 +33,9 @@ from tenancy.use_cases.sso.provider import Providers
 CONNECTED: Final = "sso.connected"
 CHANGED: Final = "sso.changed"
 DISCONNECTED: Final = "sso.disconnected"
+# Takes the former connection, and returns the new one.
+type MakeConnection = Callable[[SsoConnection | None], SsoConnection]
+
 NO_CONNECTION_TEXT: Final = "The organization has no connection for single sign-on."
 
 
@@ -65,15 +69,42 @@ def set_connection(
         ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         UnavailableError: PostgreSQL, KMS or `fetch` is unreachable. The connection may be stored. A retry is safe.
     """
-    require_flag(tenant.entitlements, SSO_FLAG)
-    require_permissions_of(wanted.settings.default_role, tenant.scopes)
+    require_may_connect(tenant, wanted.settings)
     metadata = _discover(providers, wanted.client.issuer)
     secret = wanted.client.secret
     encrypted = encryptor.encrypt(secret.encode(), tenant.organization_id) if secret is not None else None
+
+    def connect(before: SsoConnection | None) -> SsoConnection:
+        return _connection(before, wanted, metadata, encrypted, now=now)
+
+    return store_connection(platform_db, tenant, connect, actor, now=now)
+
+
+def require_may_connect(tenant: AdmittedTenant, settings: ConnectionSettings) -> None:
+    """Require that the tenant has single sign-on, and may give the default role.
+
+    Raises:
+        NotInTierError: the organization has no single sign-on.
+        ForbiddenError: the default role has a permission that the caller lacks.
+    """
+    require_flag(tenant.entitlements, SSO_FLAG)
+    require_permissions_of(settings.default_role, tenant.scopes)
+
+
+def store_connection(
+    platform_db: Database, tenant: AdmittedTenant, connect: MakeConnection, actor: Actor, *, now: datetime
+) -> SsoConnection:
+    """Store the connection that *connect* makes from the former one, and return it.
+
+    Raises:
+        InvalidError: *connect* refuses.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
+        UnavailableError: the database is unreachable. The connection may be stored.
+    """
     with platform_db.tenant_transaction(tenant.organization_id) as conn:
         require_changeable(conn, tenant.organization_id)
         before = lock_sso_connection(conn, tenant.organization_id)
-        connection = _connection(before, wanted, metadata, encrypted, now=now)
+        connection = connect(before)
         upsert_sso_connection(conn, tenant.organization_id, connection)
         record = AuditRecord.done(CONNECTED if before is None else CHANGED, _target(connection), actor, now=now)
         insert_audit_record(conn, tenant.organization_id, record)
@@ -122,7 +153,7 @@ def _discover(providers: Providers, issuer: str) -> ProviderMetadata:
     try:
         return providers.discover(issuer)
     except (MetadataError, UnreachableUrlError) as error:
-        raise _invalid("issuer", "invalid", str(error)) from error
+        raise invalid_member("issuer", "invalid", str(error)) from error
 
 
 def _connection(
@@ -133,14 +164,13 @@ def _connection(
     *,
     now: datetime,
 ) -> SsoConnection:
-    same = before if before is not None and before.is_of(wanted.client) else None
+    same = before if isinstance(before, OidcConnection) and before.is_of(wanted.client) else None
     if encrypted is None and same is not None:
         encrypted = same.encrypted_secret
     if encrypted is None:
-        raise _invalid("client_secret", "missing", MISSING_TEXT)
-    return SsoConnection(
+        raise invalid_member("client_secret", "missing", MISSING_TEXT)
+    return OidcConnection(
         id=same.id if same is not None else uuid4(),
-        type=ConnectionType.OIDC,
         issuer=wanted.client.issuer,
         client_id=wanted.client.client_id,
         encrypted_secret=encrypted,
@@ -159,5 +189,6 @@ def _target(connection: SsoConnection) -> str:
     return f"{connection.id}: {connection.issuer}, default role {settings.default_role}, passwords {passwords}"
 
 
-def _invalid(member: str, code: str, message: str) -> InvalidError:
+def invalid_member(member: str, code: str, message: str) -> InvalidError:
+    """Return the refusal of a body whose *member* cannot be used."""
     return InvalidError(message, errors=[FieldError(location=f"{BODY}/{member}", code=code, message=message)])

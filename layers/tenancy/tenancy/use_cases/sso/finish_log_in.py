@@ -10,21 +10,20 @@ from datetime import datetime
 from uuid import UUID
 
 from tenancy.errors import UnreachableUrlError
-from tenancy.rules.durations import METADATA_MAX_AGE, PROVIDER_CALLS_START_TIME, SSO_CODE_LIFETIME
+from tenancy.rules.durations import METADATA_MAX_AGE, PROVIDER_CALLS_START_TIME
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, find_token, generate_token
-from tenancy.rules.sso.connection import SsoConnection
+from tenancy.rules.sso.connection import OidcConnection
 from tenancy.rules.sso.discovery import MetadataError
 from tenancy.rules.sso.id_token import ExpectedToken, ProvenIdentity, verify_id_token, with_userinfo
 from tenancy.rules.sso.log_in import ACCESS_DENIED, BrowserSecret, StoredLogIn, with_query
-from tenancy.rules.sso.refusals import SsoFault, SsoForbiddenError, SsoRefusedError
+from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.stores.postgres.client import Database
-from tenancy.stores.postgres.platform.outbox import OutboxEntry
 from tenancy.stores.postgres.sso_connections import update_metadata
-from tenancy.stores.postgres.sso_log_ins import lock_sso_state, update_log_in_proven, update_state_used
+from tenancy.stores.postgres.sso_log_ins import lock_sso_state, update_state_used
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_entry
-from tenancy.use_cases.sso.admit_member import PersonAdmission, admit_member
+from tenancy.use_cases.sso.live_connection import find_live_connection, require_usable
 from tenancy.use_cases.sso.provider import CodeExchange, Providers
-from tenancy.use_cases.sso.start_log_in import find_live_connection
+from tenancy.use_cases.sso.store_proven import ProvenPerson, store_proven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,36 +93,37 @@ def finish_sso_log_in(
         return FinishedLogIn(url=with_query(log_in.redirect_uri, {"error": ACCESS_DENIED}), denial=answer.error)
     identity = _prove_identity(platform_db, providers, log_in, connection, answer, now=now, clock=clock)
     code = generate_token(TokenType.SSO_CODE, answer.state.organization_id)
-    publication = _store_proven(platform_db, connection, identity, code, answer, now=clock())
+    person = ProvenPerson(
+        organization_id=answer.state.organization_id,
+        state_digest=answer.state.digest,
+        connection_id=connection.id,
+        identity=identity,
+        request_id=answer.request_id,
+        source_address=answer.source_address,
+    )
+    publication = store_proven(platform_db, person, code, now=clock())
     is_published = publication is None or run_entry(platform_db, targets, publication, now=now)
     return FinishedLogIn(url=with_query(log_in.redirect_uri, {"code": code.text}), is_published=is_published)
 
 
-def _use_state(platform_db: Database, answer: ProviderAnswer, *, now: datetime) -> tuple[StoredLogIn, SsoConnection]:
+def _use_state(platform_db: Database, answer: ProviderAnswer, *, now: datetime) -> tuple[StoredLogIn, OidcConnection]:
     """Use up the state of *answer*. A state that another browser sends stays usable in its own."""
     organization_id, digest = answer.state.organization_id, answer.state.digest
     with platform_db.tenant_transaction(organization_id) as conn:
         log_in = lock_sso_state(conn, organization_id, digest)
-        connection = find_live_connection(conn, organization_id)
+        live = find_live_connection(conn, organization_id)
         if log_in is None:
             raise SsoRefusedError(SsoFault.STATE_UNKNOWN)
         if answer.secret is None:
             raise SsoRefusedError(SsoFault.COOKIE_MISSING)
         if answer.secret.digest != log_in.browser_digest:
             raise SsoRefusedError(SsoFault.OTHER_BROWSER)
-        if log_in.used_at is not None:
-            raise SsoRefusedError(SsoFault.STATE_USED)
-        if log_in.expires_at <= now:
-            raise SsoRefusedError(SsoFault.STATE_EXPIRED)
-        if connection is None:
-            raise SsoRefusedError(SsoFault.NO_CONNECTION)
-        if connection.id != log_in.connection_id:
-            raise SsoRefusedError(SsoFault.OTHER_CONNECTION)
+        connection = require_usable(log_in, live, OidcConnection, now=now)
         update_state_used(conn, organization_id, digest, now=now)
     return log_in, connection
 
 
-def _require_issuer(connection: SsoConnection, answer: ProviderAnswer) -> None:
+def _require_issuer(connection: OidcConnection, answer: ProviderAnswer) -> None:
     """Refuse an answer of another provider than the one that the browser was led to (RFC 9207)."""
     if answer.issuer is None and connection.metadata.names_issuer:
         raise SsoRefusedError(SsoFault.ISSUER_MISSING)
@@ -135,7 +135,7 @@ def _prove_identity(
     platform_db: Database,
     providers: Providers,
     log_in: StoredLogIn,
-    connection: SsoConnection,
+    connection: OidcConnection,
     answer: ProviderAnswer,
     *,
     now: datetime,
@@ -178,8 +178,8 @@ def _require_time(started_at: datetime, now: datetime) -> None:
 
 
 def _refreshed(
-    platform_db: Database, providers: Providers, organization_id: UUID, connection: SsoConnection, *, now: datetime
-) -> SsoConnection:
+    platform_db: Database, providers: Providers, organization_id: UUID, connection: OidcConnection, *, now: datetime
+) -> OidcConnection:
     """Return *connection* with the metadata of the last day.
 
     If the metadata cannot be read or used, the stored one stays. It was that of the issuer.
@@ -193,36 +193,3 @@ def _refreshed(
     with platform_db.tenant_transaction(organization_id) as conn:
         update_metadata(conn, organization_id, connection.id, metadata, now=now)
     return connection.with_metadata(metadata)
-
-
-def _store_proven(
-    platform_db: Database,
-    connection: SsoConnection,
-    identity: ProvenIdentity,
-    code: OpaqueToken,
-    answer: ProviderAnswer,
-    *,
-    now: datetime,
-) -> OutboxEntry | None:
-    organization_id = answer.state.organization_id
-    with platform_db.tenant_transaction(organization_id) as conn:
-        live = find_live_connection(conn, organization_id)
-        if live is None or live.id != connection.id:
-            raise SsoForbiddenError(SsoFault.OTHER_CONNECTION)
-        admission = PersonAdmission(
-            organization_id=organization_id,
-            default_role=live.settings.default_role,
-            identity=identity,
-            request_id=answer.request_id,
-            source_address=answer.source_address,
-        )
-        admitted = admit_member(conn, admission, now=now)
-        update_log_in_proven(
-            conn,
-            organization_id,
-            answer.state.digest,
-            user_id=admitted.user_id,
-            code_digest=code.digest,
-            expires_at=now + SSO_CODE_LIFETIME,
-        )
-    return admitted.publication

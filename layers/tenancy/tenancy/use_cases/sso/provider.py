@@ -14,7 +14,7 @@ import jwt
 from tenancy.errors import UnreachableUrlError
 from tenancy.rules.durations import PROVIDER_KEYS_MAX_AGE, PROVIDER_KEYS_PAUSE
 from tenancy.rules.fetching import FetchedDocument
-from tenancy.rules.sso.connection import SsoConnection
+from tenancy.rules.sso.connection import OidcConnection
 from tenancy.rules.sso.discovery import (
     MAX_METADATA_BYTES,
     MetadataError,
@@ -82,7 +82,9 @@ class Providers:
             raise MetadataError(f"The metadata of the issuer was answered with the status {found.status}.")
         return parse_metadata(found.body, issuer)
 
-    def exchange_code(self, organization_id: UUID, connection: SsoConnection, exchange: CodeExchange) -> ProviderTokens:
+    def exchange_code(
+        self, organization_id: UUID, connection: OidcConnection, exchange: CodeExchange
+    ) -> ProviderTokens:
         """Return the tokens for the code of *exchange*.
 
         Raises:
@@ -110,7 +112,7 @@ class Providers:
             raise SsoRefusedError(SsoFault.CODE_REFUSED)
         return _tokens(answer)
 
-    def read_userinfo(self, connection: SsoConnection, access_token: str) -> bytes | None:
+    def read_userinfo(self, connection: OidcConnection, access_token: str) -> bytes | None:
         """Return the claims about the person with *access_token*, or None if the provider has no such endpoint.
 
         Raises:
@@ -130,7 +132,7 @@ class Providers:
         return answer.body
 
     def find_key(
-        self, organization_id: UUID, connection: SsoConnection, kid: str | None, algorithm: str, *, now: datetime
+        self, organization_id: UUID, connection: OidcConnection, kid: str | None, algorithm: str, *, now: datetime
     ) -> jwt.PyJWK | None:
         """Return the key of a token with *kid* and *algorithm*, or None. Keys that are not cached are read.
 

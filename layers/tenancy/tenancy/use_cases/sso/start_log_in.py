@@ -8,14 +8,15 @@ from uuid import UUID
 from tenancy.errors import QUERY, FieldError, InvalidError
 from tenancy.rules.durations import SSO_LOG_IN_TIME
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
-from tenancy.rules.people.sessions import LOG_IN_STATUSES
-from tenancy.rules.sso.connection import SSO_FLAG, SsoConnection
+from tenancy.rules.saml.connection import SamlConnection, ServiceProvider
+from tenancy.rules.saml.relay_state import relay_state_of, request_id_of
+from tenancy.rules.saml.request import redirect_url
+from tenancy.rules.sso.connection import OidcConnection
 from tenancy.rules.sso.log_in import LOG_IN_HINT, SCOPES, BrowserSecret, StoredLogIn, challenge_of, with_query
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
-from tenancy.stores.postgres.client import Connection, Database
-from tenancy.stores.postgres.sso_connections import find_sso_connection
+from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.sso_log_ins import delete_expired_log_ins, insert_sso_log_in
-from tenancy.stores.postgres.standing import find_standing
+from tenancy.use_cases.sso.live_connection import find_live_connection
 
 OTHER_REDIRECT_URI_TEXT: Final = "The connection of the organization does not list this address in redirect_uris."
 
@@ -25,7 +26,8 @@ class SsoStart:
     """A request to start a log-in.
 
     *organization_id* may belong to no organization. *email* is a hint for the provider, None without one.
-    *callback_url* is where the provider leads the browser back to.
+    *callback_url* is where a provider of OpenID Connect leads the browser back to. *service* is the platform as a SAML
+    provider knows it.
     """
 
     organization_id: UUID
@@ -33,6 +35,7 @@ class SsoStart:
     code_challenge: str | None
     email: str | None
     callback_url: str
+    service: ServiceProvider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,19 +77,17 @@ def start_sso_log_in(platform_db: Database, asked: SsoStart, *, now: datetime) -
             used_at=None,
         )
         insert_sso_log_in(conn, asked.organization_id, log_in)
-    return StartedLogIn(url=_provider_url(connection, asked, state, secret), state=state, secret=secret)
+    if isinstance(connection, SamlConnection):
+        request_id, relay_state = request_id_of(state), relay_state_of(state)
+        url = redirect_url(connection.provider, asked.service, request_id=request_id, relay_state=relay_state, now=now)
+    elif isinstance(connection, OidcConnection):
+        url = _oidc_url(connection, asked, state, secret)
+    else:
+        raise TypeError(connection.type)
+    return StartedLogIn(url=url, state=state, secret=secret)
 
 
-def find_live_connection(conn: Connection, organization_id: UUID) -> SsoConnection | None:
-    """Return the connection of an organization whose members may log in by it now, or None."""
-    standing = find_standing(conn, organization_id)
-    connection = find_sso_connection(conn, organization_id)
-    if standing is None or standing.status not in LOG_IN_STATUSES or not standing.entitlements.values[SSO_FLAG]:
-        return None
-    return connection
-
-
-def _provider_url(connection: SsoConnection, asked: SsoStart, state: OpaqueToken, secret: BrowserSecret) -> str:
+def _oidc_url(connection: OidcConnection, asked: SsoStart, state: OpaqueToken, secret: BrowserSecret) -> str:
     members = {
         "response_type": "code",
         "client_id": connection.client_id,
