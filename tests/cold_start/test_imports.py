@@ -22,7 +22,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules} | set(sys.m
 """
 TEST_PACKAGES = {"moto", "pytest", "ministack", "chdb", "redis"}
 CHECKS_PASSWORDS = {"identity", "provision"}
-CHECKS_ADDRESSES = {"identity", "members", "provision"}
+CHECKS_ADDRESSES = {"identity", "members", "provision", "sso"}
 BOTO3 = {"boto3", "botocore.config", "botocore.session"}
 # token_keys calls no ClickHouse. Its custom resource names the errors of migrations.
 KNOWS_CLICKHOUSE = {
