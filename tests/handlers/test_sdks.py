@@ -33,7 +33,7 @@ EVENTS = {
 }
 WITH_REVENUE = {"track", "ai-tokens"}
 # Packages of tests/node and pyproject.toml that are no SDKs.
-TOOLS = {"@sparticuz/chromium", "jose", "playwright-core", "rate-limiter-flexible"}
+TOOLS = {"@sparticuz/chromium", "jose", "oidc-provider", "playwright-core", "rate-limiter-flexible", "samlify"}
 PYTHON_SDKS = {"segment-analytics-python", "rudder-sdk-python"}
 STORED = """
     SELECT event_id, event_type, event_name, toString(revenue), currency
