@@ -31,16 +31,16 @@ from tenancy.gateway.documents.email_domains import (
     verification_document,
 )
 from tenancy.gateway.documents.sso import (
-    CALLBACK_PATH,
     SsoConnectionAnswer,
     SsoSettings,
+    callback_url,
     service_provider,
     sso_document,
 )
 from tenancy.gateway.forms import takes_form
 from tenancy.gateway.http import Request
 from tenancy.gateway.pages import page_document
-from tenancy.gateway.parameters import Cursor, Matching, WholeNumber
+from tenancy.gateway.parameters import Cursor, Id, Matching, WholeNumber
 from tenancy.gateway.publications import report_publication
 from tenancy.gateway.query import takes_any_query
 from tenancy.gateway.resolver import api, named_by, request_of, tenant_of
@@ -57,6 +57,7 @@ from tenancy.gateway.sso_requests import (
     read_returned_browser,
     read_saml_answer,
     redirect,
+    sent_names,
     start_url,
 )
 from tenancy.gateway.trail import actor_of
@@ -83,6 +84,7 @@ from tenancy.use_cases.sso.verify_domain import verify_domain
 from tenancy.wiring import Wiring
 
 NO_ORGANIZATION: Final = "Name the organization by organization (its id or subdomain), or the person by email."
+NO_ID: Final = "Name one organization by its id, in organization or X-Organization-ID."
 NO_DOMAIN: Final = "of-no-domain"  # the domain of a text that is no address
 
 settings = Settings.from_env(
@@ -191,16 +193,18 @@ def start(
     """Start a log-in by single sign-on: lead the browser to the provider of the organization."""
     request = request_of(app)
     address = find_address(email)
-    organization_id = find_organization(organization, email, address)
     if named_by(app).subdomains:  # a host of the organization's own would keep the cookie from the callback's host
+        with reports_refused_sso(request):
+            names = sent_names(named_by(app, organization))
         members = {"redirect_uri": redirect_uri, "email": address, "code_challenge": code_challenge}
-        return redirect(request, start_url(api_url(request), organization=str(organization_id), **members))
+        return redirect(request, start_url(api_url(request), **names, **members))
+    organization_id = find_organization(organization, email, address)
     asked = SsoStart(
         organization_id=organization_id,
         redirect_uri=redirect_uri,
         code_challenge=code_challenge,
         email=address,
-        callback_url=callback_url(request),
+        callback_url=callback_url(api_url(request), organization_id),
         service=service_provider(api_url(request), organization_id),
     )
     with reports_refused_sso(request):
@@ -209,7 +213,7 @@ def start(
     return redirect(request, started.url)
 
 
-@app.get("/auth/sso/callback")
+@app.get("/auth/sso/callback/<organization_id>")
 @for_public
 @takes_any_query
 @answers(
@@ -220,6 +224,7 @@ def start(
     headers={**REDIRECT_HEADERS, "Set-Cookie": True},
 )
 def finish(
+    organization_id: Id,
     state: Annotated[str | None, Query()] = None,  # noqa: ARG001 - documented here, read with all its values
     code: Annotated[str | None, Query()] = None,  # noqa: ARG001
     iss: Annotated[str | None, Query()] = None,  # noqa: ARG001
@@ -228,13 +233,14 @@ def finish(
     """Take the answer of the provider, and lead the browser back to the client with a code."""
     request = request_of(app)
     with reports_refused_sso(request):
-        answer = read_answer(request, callback_url=callback_url(request))
-        if not is_named(platform_db, named_by(app), answer.state.organization_id):
+        answer = read_answer(request, callback_url=callback_url(api_url(request), organization_id))
+        state_owner = answer.state.organization_id
+        if state_owner != organization_id or not is_named(platform_db, named_by(app), organization_id):
             raise SsoRefusedError(SsoFault.OTHER_ORGANIZATION)
         finished = finish_sso_log_in(
             platform_db, providers, targets, answer, now=datetime.now(UTC), clock=partial(datetime.now, UTC)
         )
-    report_publication(answer.state.organization_id, is_published=finished.is_published)
+    report_publication(organization_id, is_published=finished.is_published)
     if finished.denial is not None:
         request.logged["sso_denial"] = describe_error(finished.denial)
     forget_secret(request, answer.state.digest)
@@ -287,11 +293,14 @@ def finish_saml(
 @for_public
 @answers(None, media_types=(METADATA_TYPE,))
 def show_service(
-    organization: Annotated[str | None, Query(max_length=ORGANIZATION_MAX_CHARACTERS)] = None,
+    organization: Annotated[Id | None, Query()] = None,
 ) -> EmptyAnswer[str]:
-    """Show the metadata of the platform for the SAML provider of an organization. It is the same without connection."""
-    organization_id = find_organization(organization, None, None)
-    service = service_provider(api_url(request_of(app)), organization_id)
+    """Show the metadata of the platform for the SAML provider of an organization. No organization is looked up."""
+    named = named_by(app, str(organization) if organization is not None else None)
+    if len(named.ids) != 1 or named.is_unreadable:
+        errors = [FieldError(location=f"{QUERY}/organization", code="missing", message=NO_ID)]
+        raise InvalidError(NO_ID, errors=errors)
+    service = service_provider(api_url(request_of(app)), *named.ids)
     return EmptyAnswer(HTTPStatus.OK, METADATA_TYPE, service_metadata(service).decode())
 
 
@@ -299,7 +308,8 @@ def connection_document(connection: SsoConnection, organization_id: UUID) -> dic
     """Return the document of a connection, with the URLs that its provider needs."""
     request = request_of(app)
     service = service_provider(api_url(request), organization_id)
-    return sso_document(connection, callback_url=callback_url(request), service=service)
+    url = callback_url(api_url(request), organization_id)
+    return sso_document(connection, callback_url=url, service=service)
 
 
 def find_address(email: str | None) -> str | None:
@@ -332,11 +342,6 @@ def api_url(request: Request) -> str:
     """Return the URL of the API. The local stack has no TLS."""
     scheme = "http" if settings.aws_endpoint_url else "https"
     return f"{scheme}://{request.find_api(settings.api_host)}"
-
-
-def callback_url(request: Request) -> str:
-    """Return the redirect URI that the provider knows."""
-    return f"{api_url(request)}{CALLBACK_PATH}"
 
 
 handler = wiring.handler(app, platform_db)

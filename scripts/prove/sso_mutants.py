@@ -8,6 +8,7 @@ SAFEGUARD: Final = "single sign-on"
 FORGED: Final = "tests/handlers/single_sign_on/test_forged_answers.py"
 MEMBERS: Final = "tests/handlers/single_sign_on/test_sso_members.py"
 LOG_IN: Final = "tests/handlers/single_sign_on/test_sso_log_in.py"
+MIX_UP: Final = "tests/handlers/single_sign_on/test_mix_up.py"
 FINISH: Final = f"{CORE}/use_cases/sso/finish_log_in.py"
 LIVE: Final = f"{CORE}/use_cases/sso/live_connection.py"
 TOKEN: Final = f"{CORE}/rules/sso/id_token.py"
@@ -36,6 +37,14 @@ MUTANTS: Final = (
         old="    if connection.id != log_in.connection_id or not isinstance(connection, of_type):\n",
         new="    if not isinstance(connection, of_type):\n",
         caught_by=f"{LOG_IN}::test_replaced_connection_ends_log_ins_that_have_begun",
+    ),
+    Mutant(
+        name="the callback takes a state of another organization",
+        safeguard=SAFEGUARD,
+        file="functions/sso/app.py",
+        old="        if state_owner != organization_id or not is_named(platform_db, named_by(app), organization_id):\n",
+        new="        if False:\n",
+        caught_by=f"{MIX_UP}::test_code_of_acme_does_not_reach_the_provider_of_globex",
     ),
     Mutant(
         name="an answer of another issuer is accepted",

@@ -104,7 +104,7 @@ TAKEN: Mapping[str, Takes] = {
     "PUT /sso": Takes(body=("issuer", "client_id", "client_secret", "default_role", "redirect_uris")),
     "DELETE /sso": NOTHING,
     "GET /auth/sso/start": Takes(query=("redirect_uri", "organization", "email", "code_challenge")),
-    "GET /auth/sso/callback": Takes(query=("state", "code", "iss", "error")),
+    "GET /auth/sso/callback/{organization_id}": Takes(query=("state", "code", "iss", "error")),
     "POST /auth/sso/acs": NOTHING,  # its form is bounded before it is parsed
     "GET /auth/sso/finish": Takes(query=("token",)),
     "GET /auth/sso/metadata": Takes(query=("organization",)),

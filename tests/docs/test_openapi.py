@@ -41,7 +41,7 @@ OF_PEOPLE = {
     "/auth/password-reset/confirm",
     "/users/accept",
     "/auth/sso/start",
-    "/auth/sso/callback",
+    "/auth/sso/callback/{organization_id}",
     "/auth/sso/acs",
     "/auth/sso/finish",
     "/auth/sso/metadata",

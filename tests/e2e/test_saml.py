@@ -59,7 +59,7 @@ def test_member_logs_in_with_a_saml_provider(
     }
     status, connection = put(api, token, settings)
     assert (status, connection["entity_id"]) == (200, f"{origin}/metadata")
-    with urlopen(f"{stack.api_url}/auth/sso/metadata?organization={globex.subdomain}", timeout=60) as metadata:
+    with urlopen(f"{stack.api_url}/auth/sso/metadata?organization={globex.id}", timeout=60) as metadata:
         (tmp_path / "service.xml").write_bytes(metadata.read())
     root_file = Path(described["provider_certificate"]).with_name("root.pem")
 

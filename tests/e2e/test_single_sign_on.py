@@ -35,8 +35,8 @@ def issuer(node: tuple[str, Path], described: dict[str, str], callback: str) -> 
 
 
 @pytest.fixture
-def callback(stack: Stack) -> str:
-    return f"{stack.api_url}/auth/sso/callback"
+def callback(stack: Stack, globex: Organization) -> str:
+    return f"{stack.api_url}/auth/sso/callback/{globex.id}"
 
 
 @pytest.fixture

@@ -675,7 +675,7 @@ def started_log_in(large: Largest, route: Route) -> Iterator[Event]:
     yield with_query(large.sample_of(route), **query)
 
 
-@largest("GET /auth/sso/callback")
+@largest("GET /auth/sso/callback/{organization_id}")
 def finished_log_in(large: Largest, route: Route) -> Iterator[Event]:
     """The longest address that a log-in leads back to."""
     large.execute(ALLOW_SSO)

@@ -35,7 +35,7 @@ PREPARED = {
 }  # fmt: skip
 FORM = "application/x-www-form-urlencoded"
 # The code of a provider is exchanged with that provider (tests/handlers/single_sign_on).
-NEEDS_A_PROVIDER = {("GET", "/auth/sso/callback", "", "callback")}
+NEEDS_A_PROVIDER = {("GET", "/auth/sso/callback/{organization_id}", "", "callback")}
 SAMPLED_KEY = re.compile(r"\bwk_\w+")
 
 

@@ -4,16 +4,27 @@ from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, superuser
 from tests.handlers.logged_in import post
-from tests.handlers.requests import Answer, Event, answer_of, called_by, sample, with_body, with_headers, with_query
+from tests.handlers.requests import (
+    Answer,
+    Event,
+    answer_of,
+    called_by,
+    sample,
+    with_body,
+    with_headers,
+    with_path,
+    with_query,
+)
 from tests.handlers.single_sign_on.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 REDIRECT_URI = "https://app.acme.example/signed-in?from=sso"
+CALLBACK_ROUTE = "/auth/sso/callback/{organization_id}"
 INSERT_PROVEN_DOMAIN = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at, verified_at, check_at)
     VALUES (%s, %s, %s, repeat('t', 40), now(), now(), now() + interval '7 days')
@@ -53,6 +64,11 @@ def allow_sso(databases: Databases, provisioned: Provisioned) -> None:
         conn.execute(ALLOW_SSO, (provisioned.organization.id,))
 
 
+def callback_request(organization_id: UUID) -> Event:
+    request = with_path(sample("sso", "callback"), f"/auth/sso/callback/{organization_id}", CALLBACK_ROUTE)
+    return {**request, "pathParameters": {"organization_id": str(organization_id)}}
+
+
 def query_of(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
@@ -70,9 +86,9 @@ class SsoBrowser:
         members = {"organization": self.provisioned.organization.subdomain, "redirect_uri": REDIRECT_URI, **query}
         return self._get("start", {name: value for name, value in members.items() if value})
 
-    def come_back(self, members: dict[str, str]) -> Answer:
-        """Bring the answer of the provider to our callback."""
-        return self._get("callback", members)
+    def come_back(self, members: dict[str, str], organization_id: UUID | None = None) -> Answer:
+        """Bring the answer of the provider to our callback for the organization, which is the browser's own."""
+        return self._send(callback_request(organization_id or self.provisioned.organization.id), members)
 
     def exchange(self, code: str, **members: object) -> Answer:
         return answer_of(self.identity(post("log_in_by_sso", {"code": code, **members})))
@@ -83,8 +99,11 @@ class SsoBrowser:
         return self.exchange(query_of(finished.headers["location"])["code"]) if finished.status == 302 else finished
 
     def _get(self, case: str, query: dict[str, str]) -> Answer:
+        return self._send(sample("sso", case), query)
+
+    def _send(self, request: Event, query: dict[str, str]) -> Answer:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        request = with_headers(with_query(sample("sso", case), **query), cookie=cookie or None)
+        request = with_headers(with_query(request, **query), cookie=cookie or None)
         answer = answer_of(self.sso(request))
         if "set-cookie" in answer.headers:
             self._keep(answer.headers["set-cookie"])

@@ -24,7 +24,7 @@ def test_connection_is_shown_without_its_secret(sso: Function, provider: Provide
     assert shown.document["issuer"] == provider.issuer
     assert shown.document["redirect_uris"] == [REDIRECT_URI]
     assert shown.document["required"] is False
-    assert shown.document["callback_url"].endswith("/v1/auth/sso/callback")
+    assert shown.document["callback_url"].endswith(f"/v1/auth/sso/callback/{connected.organization.id}")
     assert CLIENT_SECRET not in shown.body
     assert "secret" not in shown.body
 

@@ -22,6 +22,7 @@ from tests.handlers.single_sign_on.provider import ACCESS_TOKEN, CLIENT_ID, Clai
 UNAUTHENTICATED = (401, "unauthenticated")
 FORBIDDEN = (403, "forbidden")
 LEEWAY = 60
+HALF_A_PAIR = "\ud800"  # a surrogate alone, which no encoding has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +172,14 @@ FORGERIES = [
         name="access token swapped",
         mutate=tokens(lambda found: {**found, "access_token": f"{ACCESS_TOKEN}2"}),
         fault=SsoFault.ACCESS_TOKEN_HASH,
+    ),
+    Forgery(name="half a pair as nonce", mutate=claims(nonce=HALF_A_PAIR), fault=SsoFault.TOKEN_MALFORMED),
+    Forgery(name="half a pair as at_hash", mutate=claims(at_hash=HALF_A_PAIR), fault=SsoFault.TOKEN_MALFORMED),
+    Forgery(name="half a pair as subject", mutate=claims(sub=HALF_A_PAIR), fault=SsoFault.TOKEN_MALFORMED),
+    Forgery(
+        name="half a pair as access token",
+        mutate=tokens(lambda found: {**found, "access_token": HALF_A_PAIR}),
+        fault=SsoFault.ANSWER_MALFORMED,
     ),
     Forgery(name="no subject", mutate=claims(sub=None), fault=SsoFault.SUBJECT),
     Forgery(name="subject too long", mutate=claims(sub="s" * 256), fault=SsoFault.SUBJECT),

@@ -22,13 +22,16 @@ from tests.handlers.single_sign_on.browser import (
 from tests.handlers.single_sign_on.provider import CLIENT_ID, CLIENT_SECRET
 from tests.stores.private_authority import Authority
 
-CALLBACK = f"http://{API_HOST}/v1/auth/sso/callback"
+
+@pytest.fixture
+def callback(acme: Provisioned) -> str:
+    return f"http://{API_HOST}/v1/auth/sso/callback/{acme.organization.id}"
 
 
 @pytest.fixture
-def issuer(node: tuple[str, Path], authority: Authority) -> Iterator[str]:
+def issuer(node: tuple[str, Path], authority: Authority, callback: str) -> Iterator[str]:
     with running_certified_provider(
-        node, authority.server_file, CLIENT_ID, CLIENT_SECRET, CALLBACK, PROVIDER_HOST
+        node, authority.server_file, CLIENT_ID, CLIENT_SECRET, callback, PROVIDER_HOST
     ) as issuer:
         yield issuer
 
@@ -54,10 +57,10 @@ def connected(sso: Function, databases: Databases, issuer: str, acme: Provisione
 
 
 def test_log_in_with_a_certified_provider(
-    browser: SsoBrowser, databases: Databases, connected: Provisioned, authority: Authority
+    browser: SsoBrowser, databases: Databases, connected: Provisioned, authority: Authority, callback: str
 ) -> None:
     """The provider names its issuer in the answer, and the address at its userinfo endpoint only."""
-    members = ProviderVisit(authority.root_file, CALLBACK).authorize(
+    members = ProviderVisit(authority.root_file, callback).authorize(
         browser.start(email="bob@acme.example").headers["location"]
     )
 
@@ -68,8 +71,8 @@ def test_log_in_with_a_certified_provider(
     assert ("bob@acme.example", "analyst", "active", False) in members_of(databases, connected)
 
 
-def test_answer_of_a_certified_provider_is_used_once(browser: SsoBrowser, authority: Authority) -> None:
-    members = ProviderVisit(authority.root_file, CALLBACK).authorize(browser.start().headers["location"])
+def test_answer_of_a_certified_provider_is_used_once(browser: SsoBrowser, authority: Authority, callback: str) -> None:
+    members = ProviderVisit(authority.root_file, callback).authorize(browser.start().headers["location"])
     cookies = dict(browser.cookies)
     assert browser.come_back(members).status == 302
     browser.cookies = cookies

@@ -1,6 +1,7 @@
 """Log-ins by SAML over HTTP, and the connection to a SAML provider."""
 
 import hashlib
+from uuid import UUID
 
 import pytest
 from lxml import etree
@@ -8,14 +9,15 @@ from lxml import etree
 from tenancy.rules.sso.refusals import SsoFault
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
-from tests.handlers.functions import Function, LogLines, superuser
-from tests.handlers.requests import answer_of, problem_of, sample, with_query
+from tests.handlers.functions import BASE_DOMAIN, Function, LogLines, superuser
+from tests.handlers.requests import answer_of, problem_of, sample, with_headers, with_query
 from tests.handlers.single_sign_on.browser import REDIRECT_URI, as_admin, members_of, put_request, query_of
 from tests.handlers.single_sign_on.provider import Provider
 from tests.handlers.single_sign_on.saml_browser import SamlBrowser, SamlIdp, request_in, saml_settings
 from tests.handlers.single_sign_on.test_forged_answers import fault_in
 from tests.saml_provider import SIGN_IN_URL, SigningKey
 
+UNKNOWN_ID = UUID("0193f6a2-5c1e-4b7a-9d44-000000000000")
 METADATA_PATH = "/saml/metadata"
 AGE = "UPDATE sso_connections SET discovered_at = discovered_at - %s::interval"
 
@@ -105,8 +107,8 @@ def test_service_metadata_names_an_organization_each(
     shown = answer_of(sso(as_admin(saml_browser.provisioned, "show_connection"))).document
 
     of_acme, of_globex, of_none = [
-        answer_of(sso(with_query(sample("sso", "show_service"), organization=name)))
-        for name in (saml_browser.provisioned.organization.subdomain, globex.organization.subdomain, "unknown")
+        answer_of(sso(with_query(sample("sso", "show_service"), organization=str(each))))
+        for each in (saml_browser.provisioned.organization.id, globex.organization.id, UNKNOWN_ID)
     ]
 
     entity = etree.fromstring(of_acme.body.encode())
@@ -115,7 +117,27 @@ def test_service_metadata_names_an_organization_each(
     assert entity.get("entityID") == shown["service_entity_id"]
     assert consumer.get("Location") == shown["acs_url"]
     assert of_none.status == 200
+    assert of_none.body == of_acme.body.replace(str(saml_browser.provisioned.organization.id), str(UNKNOWN_ID))
     assert len({of_acme.body, of_globex.body, of_none.body}) == 3
+
+
+def test_service_metadata_takes_an_id_in_the_header(sso: Function) -> None:
+    request = with_headers(with_query(sample("sso", "show_service")), x_organization_id=str(UNKNOWN_ID))
+
+    shown = answer_of(sso(request))
+
+    assert shown.status == 200
+    assert f"organization={UNKNOWN_ID}" in shown.body
+
+
+@pytest.mark.parametrize("query", [{}, {"organization": "acme"}, {"organization": "unknown"}])
+def test_service_metadata_is_of_no_name(sso: Function, acme: Provisioned, query: dict[str, str]) -> None:  # noqa: ARG001
+    """Otherwise its id would tell whether the organization exists."""
+    request = with_headers(with_query(sample("sso", "show_service"), **query), host=f"acme.{BASE_DOMAIN}")
+
+    problem = problem_of(sso(request), request, 422, "invalid")
+
+    assert [each["location"] for each in problem["errors"]] == ["query/organization"]
 
 
 @pytest.mark.parametrize(

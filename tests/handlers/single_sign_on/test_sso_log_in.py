@@ -1,7 +1,10 @@
 """Log-ins by single sign-on over HTTP, with a provider over TLS."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from tenancy.stores.postgres.sso_log_ins import delete_expired_log_ins
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.handlers.functions import BASE_DOMAIN, Function, superuser
@@ -10,6 +13,7 @@ from tests.handlers.single_sign_on.browser import (
     REDIRECT_URI,
     SsoBrowser,
     as_admin,
+    callback_request,
     members_of,
     put_request,
     query_of,
@@ -38,6 +42,7 @@ def test_start_asks_for_a_code_with_pkce(browser: SsoBrowser, provider: Provider
 
     asked = query_of(answer.headers["location"])
     assert answer.status == 302
+    assert asked["redirect_uri"].endswith(f"/v1/auth/sso/callback/{browser.provisioned.organization.id}")
     assert answer.headers["location"].startswith(f"{provider.issuer}/authorize?")
     assert (asked["response_type"], asked["code_challenge_method"]) == ("code", "S256")
     assert (asked["scope"], asked["login_hint"]) == ("openid email profile", "ada@acme.example")
@@ -93,8 +98,38 @@ def test_start_on_an_organizations_host_moves_to_the_callbacks_host(sso: Functio
     answer = answer_of(sso(with_headers(request, host=f"acme.{BASE_DOMAIN}")))
 
     assert answer.status == 302
-    assert query_of(answer.headers["location"])["organization"] == str(connected.organization.id)
+    assert query_of(answer.headers["location"])["organization"] == connected.organization.subdomain
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("name", ["acme", "unknown"])
+def test_start_on_a_host_tells_no_id(sso: Function, connected: Provisioned, name: str) -> None:
+    request = with_query(sample("sso", "start"), redirect_uri=REDIRECT_URI)
+
+    answer = answer_of(sso(with_headers(request, host=f"{name}.{BASE_DOMAIN}")))
+
+    assert answer.status == 302
+    assert query_of(answer.headers["location"]) == {"organization": name, "redirect_uri": REDIRECT_URI}
+    assert str(connected.organization.id) not in answer.headers["location"]
+
+
+def test_start_on_a_host_keeps_all_names(sso: Function, browser: SsoBrowser, globex: Provisioned) -> None:
+    """The start at the API's host compares the names."""
+    request = with_query(sample("sso", "start"), redirect_uri=REDIRECT_URI, organization=str(globex.organization.id))
+
+    moved = answer_of(sso(with_headers(request, host=f"acme.{BASE_DOMAIN}")))
+
+    names = query_of(moved.headers["location"])
+    assert (names["organization"], names["organization_id"]) == ("acme", str(globex.organization.id))
+    assert browser.start(**names).status == 401
+    assert browser.start(**{**names, "organization_id": str(browser.provisioned.organization.id)}).status == 302
+
+
+def test_start_on_a_host_of_another_organization_is_401(sso: Function) -> None:
+    request = with_query(sample("sso", "start"), redirect_uri=REDIRECT_URI, organization="globex")
+    request = with_headers(request, host=f"acme.{BASE_DOMAIN}")
+
+    problem_of(sso(request), request, 401, "unauthenticated")
 
 
 def test_log_in_goes_back_with_its_query(browser: SsoBrowser, provider: Provider) -> None:
@@ -183,6 +218,29 @@ def test_callback_of_another_organization_is_refused(
     globex: Provisioned,  # noqa: ARG001
 ) -> None:
     members = provider.authorize(browser.start().headers["location"])
-    request = with_headers(with_query(sample("sso", "callback"), **members), host=f"globex.{BASE_DOMAIN}")
+    request = with_query(callback_request(browser.provisioned.organization.id), **members)
+    request = with_headers(request, host=f"globex.{BASE_DOMAIN}")
 
     problem_of(browser.sso(request), request, 401, "unauthenticated")
+
+
+def test_late_answer_is_not_deleted_while_it_is_verified(
+    browser: SsoBrowser, provider: Provider, databases: Databases
+) -> None:
+    """Another start deletes expired log-ins while the provider still answers."""
+    organization_id = browser.provisioned.organization.id
+    members = provider.authorize(browser.start().headers["location"])
+
+    def delete_expired(found: dict[str, object]) -> dict[str, object]:
+        with superuser(databases) as conn:
+            delete_expired_log_ins(conn, organization_id, before=datetime.now(UTC) + timedelta(seconds=10))
+        return found
+
+    provider.change_claims = delete_expired
+    with superuser(databases) as conn:
+        conn.execute("UPDATE sso_log_ins SET expires_at = now() + interval '5 seconds'")
+
+    finished = browser.come_back(members)
+
+    assert finished.status == 302, finished.body
+    assert browser.exchange(query_of(finished.headers["location"])["code"]).status == 200

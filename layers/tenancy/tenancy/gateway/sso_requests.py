@@ -14,6 +14,8 @@ from tenancy.gateway.cookies import find_cookie, set_cookie
 from tenancy.gateway.forms import Form
 from tenancy.gateway.http import Request
 from tenancy.rules.durations import SSO_LOG_IN_TIME
+from tenancy.rules.named_organization import NamedOrganization
+from tenancy.rules.resolution import ORGANIZATION_MEMBER
 from tenancy.rules.saml.connection import ServiceProvider
 from tenancy.rules.sso.log_in import PROVIDER_CODE_MAX_CHARACTERS, SECRET_CHARACTERS, BrowserSecret
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
@@ -116,6 +118,20 @@ def redirect(request: Request, url: str, status: HTTPStatus = HTTPStatus.FOUND) 
 def finish_url(api_url: str, token: str) -> str:
     """Return the URL of the route that finishes a log-in by SAML."""
     return f"{api_url}/auth/sso/finish?{urlencode({'token': token})}"
+
+
+def sent_names(named: NamedOrganization) -> dict[str, str | None]:
+    """Return the names of a request at an organization's host, as the start at the API's host takes them.
+
+    Nothing is looked up, so the answer does not tell whether the organization exists.
+
+    Raises:
+        SsoRefusedError: the names cannot be those of one organization.
+    """
+    subdomains = named.subdomains | named.confirming
+    if named.is_unreadable or len(subdomains) != 1 or len(named.ids) > 1:
+        raise SsoRefusedError(SsoFault.NO_CONNECTION)
+    return {"organization": next(iter(subdomains)), ORGANIZATION_MEMBER: next(map(str, named.ids), None)}
 
 
 def start_url(api_url: str, **members: str | None) -> str:

@@ -108,6 +108,7 @@ OLD_GATEWAY_KEY_LIFETIME: Final = timedelta(minutes=2)  # longer than API Gatewa
 # Single sign-on
 SSO_LOG_IN_TIME: Final = timedelta(minutes=10)  # from the start until the provider's answer
 SSO_CODE_LIFETIME: Final = timedelta(minutes=1)
+SSO_PROOF_TIME: Final = timedelta(minutes=1)  # from the use of a state. Longer than the time-out of 29 s.
 METADATA_MAX_AGE: Final = timedelta(days=1)  # of a provider; then a log-in reads it again
 PROVIDER_KEYS_MAX_AGE: Final = timedelta(hours=1)
 # Of a time-out of 29 s. No call of a provider starts later in a log-in, so a slow provider ends in a refusal.

@@ -148,6 +148,14 @@ class SsoConnectionAnswer(TypedDict):
     updated_at: Time
 
 
+def callback_url(api_url: str, organization_id: UUID) -> str:
+    """Return the redirect URI for the OpenID Connect provider of the organization.
+
+    Each organization has one of its own, so that an answer shows whose provider has sent it (RFC 9700, 4.4.2).
+    """
+    return f"{api_url}{CALLBACK_PATH}/{organization_id}"
+
+
 def service_provider(api_url: str, organization_id: UUID) -> ServiceProvider:
     """Return the platform as the provider of the organization knows it.
 

@@ -13,10 +13,12 @@ def parse_object(text: bytes) -> dict[str, Any]:
     """Return the JSON object *text*, in UTF-8 without a byte order mark.
 
     Raises:
-        ValueError: *text* is no such object, or repeats a member. Readers disagree on which of two members counts.
+        ValueError: *text* is no such object, repeats a member, or has half of a surrogate pair. Readers disagree on
+            which of two members counts, and such a half cannot be encoded.
     """
     try:
         document = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+        json.dumps(document, ensure_ascii=False).encode()
     except RecursionError as error:
         raise ValueError("The document is nested too deeply.") from error
     if not isinstance(document, dict):

@@ -20,7 +20,10 @@ LOCK_STATE: Final = """
     SELECT state_digest, browser_digest, connection_id, redirect_uri, code_challenge, started_at, expires_at, used_at
     FROM sso_log_ins WHERE organization_id = %s AND state_digest = %s FOR NO KEY UPDATE
 """
-UPDATE_USED: Final = "UPDATE sso_log_ins SET used_at = %s WHERE organization_id = %s AND state_digest = %s"
+UPDATE_USED: Final = """
+    UPDATE sso_log_ins SET used_at = %s, expires_at = greatest(expires_at, %s)
+    WHERE organization_id = %s AND state_digest = %s
+"""
 UPDATE_PROVEN: Final = """
     UPDATE sso_log_ins SET user_id = %s, code_digest = %s, expires_at = %s
     WHERE organization_id = %s AND state_digest = %s
@@ -63,9 +66,11 @@ def lock_sso_state(conn: Connection, organization_id: UUID, digest: bytes) -> St
         return cursor.execute(LOCK_STATE, (organization_id, digest)).fetchone()
 
 
-def update_state_used(conn: Connection, organization_id: UUID, digest: bytes, *, now: datetime) -> None:
-    """Mark the state of *digest* as used."""
-    conn.execute(UPDATE_USED, (now, organization_id, digest))
+def update_state_used(
+    conn: Connection, organization_id: UUID, digest: bytes, *, now: datetime, keep_until: datetime
+) -> None:
+    """Mark the state of *digest* as used. Its row stays until *keep_until*, while the provider's answer is verified."""
+    conn.execute(UPDATE_USED, (now, keep_until, organization_id, digest))
 
 
 def update_log_in_proven(

@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tenancy.errors import UnreachableUrlError
-from tenancy.rules.durations import METADATA_MAX_AGE, PROVIDER_CALLS_START_TIME
+from tenancy.rules.durations import METADATA_MAX_AGE, PROVIDER_CALLS_START_TIME, SSO_PROOF_TIME
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, find_token, generate_token
 from tenancy.rules.sso.connection import OidcConnection
 from tenancy.rules.sso.discovery import MetadataError
@@ -119,7 +119,7 @@ def _use_state(platform_db: Database, answer: ProviderAnswer, *, now: datetime) 
         if answer.secret.digest != log_in.browser_digest:
             raise SsoRefusedError(SsoFault.OTHER_BROWSER)
         connection = require_usable(log_in, live, OidcConnection, now=now)
-        update_state_used(conn, organization_id, digest, now=now)
+        update_state_used(conn, organization_id, digest, now=now, keep_until=now + SSO_PROOF_TIME)
     return log_in, connection
 
 

@@ -14,7 +14,13 @@ from datetime import datetime
 from typing import Final
 
 from tenancy.errors import UnreachableUrlError
-from tenancy.rules.durations import METADATA_MAX_AGE, SAML_LEEWAY, SAML_METADATA_PAUSE, SSO_CODE_LIFETIME
+from tenancy.rules.durations import (
+    METADATA_MAX_AGE,
+    SAML_LEEWAY,
+    SAML_METADATA_PAUSE,
+    SSO_CODE_LIFETIME,
+    SSO_PROOF_TIME,
+)
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.saml.answer import MAX_ANSWER_BYTES, ExpectedAnswer, ProvenAssertion, verify_answer
 from tenancy.rules.saml.connection import SamlConnection, SamlProvider, ServiceProvider
@@ -82,7 +88,7 @@ def _use_state(platform_db: Database, answer: SamlAnswer, *, now: datetime) -> S
         if log_in is None:
             raise SsoRefusedError(SsoFault.STATE_UNKNOWN)
         connection = require_usable(log_in, live, SamlConnection, now=now)
-        update_state_used(conn, organization_id, digest, now=now)
+        update_state_used(conn, organization_id, digest, now=now, keep_until=now + SSO_PROOF_TIME)
     return connection
 
 
