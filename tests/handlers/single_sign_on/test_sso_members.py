@@ -172,6 +172,7 @@ def test_state_of_another_organization_is_refused(
     foreign = provider.authorize(other.start().headers["location"])
     own = provider.authorize(browser.start().headers["location"])
 
-    assert browser.come_back({**own, "state": foreign["state"]}).status == 401
+    refused = browser.come_back({**own, "state": foreign["state"]}, globex.organization.id)
 
+    assert refused.status == 401
     assert fault_of(logged) == SsoFault.COOKIE_MISSING
