@@ -23,6 +23,7 @@ from tenancy.errors import (
     RateLimitedError,
     RatesTooLargeError,
     Refusal,
+    SsoRequiredError,
     SubdomainTakenError,
     TooManyAttemptsError,
     UnauthenticatedError,
@@ -187,6 +188,7 @@ STATUSES_AND_CODES = {
     "402 quota_exceeded",
     "403 tenant_mismatch",
     "403 forbidden",
+    "403 sso_required",
     "403 organization_inactive",
     "403 not_in_tier",
     "404 not_found",
@@ -230,6 +232,7 @@ MADE: dict[type[Refusal], Refusal] = {
     DomainTakenError: DomainTakenError("acme.example"),
     NotInTierError: NotInTierError(tier="starter", entitlement="sso"),
     RatesTooLargeError: RatesTooLargeError(api=60_000, ingest=60_000, limit=80_000),
+    SsoRequiredError: SsoRequiredError(),
     SubdomainTakenError: SubdomainTakenError("acme"),
 }
 

@@ -18,12 +18,12 @@ from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 
 KEY_USE: Final = b"tenancy: single sign-on, 1: identity: "
-NONCE_BYTES: Final = 12
+SEAL_NONCE_BYTES: Final = 12
 
 
 def seal_identity(identity: ProvenIdentity, token: OpaqueToken, state_digest: bytes) -> bytes:
     """Encrypt *identity* for the holder of *token*, and bind it to the log-in of *state_digest*."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
+    nonce = secrets.token_bytes(SEAL_NONCE_BYTES)
     return nonce + AESGCM(_key_of(token)).encrypt(nonce, msgspec.json.encode(identity), state_digest)
 
 
@@ -34,7 +34,7 @@ def open_identity(sealed: bytes, token: OpaqueToken, state_digest: bytes) -> Pro
         SsoRefusedError: it was sealed with another token, or for another log-in.
     """
     try:
-        text = AESGCM(_key_of(token)).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], state_digest)
+        text = AESGCM(_key_of(token)).decrypt(sealed[:SEAL_NONCE_BYTES], sealed[SEAL_NONCE_BYTES:], state_digest)
     except InvalidTag as error:
         raise SsoRefusedError(SsoFault.STATE_UNKNOWN) from error
     return msgspec.json.decode(text, type=ProvenIdentity)
