@@ -84,9 +84,10 @@ INSERT_HANDED_OVER = """
     )
 """
 INSERT_SAML_IDENTITY = """
-    INSERT INTO sso_identities (organization_id, id, user_id, issuer, subject, created_at)
-    SELECT organization_id, gen_random_uuid(), id, %s, %s, now() FROM users
-    WHERE organization_id = %s AND email = %s
+    INSERT INTO sso_identities (organization_id, id, user_id, type, issuer, realm_id, subject, created_at)
+    SELECT u.organization_id, gen_random_uuid(), u.id, 'saml', c.issuer, c.realm_id, %s, now()
+    FROM users AS u JOIN sso_connections AS c ON c.organization_id = u.organization_id
+    WHERE u.organization_id = %s AND u.email = %s
 """
 INSERT_SSO_LOG_IN = """
     INSERT INTO sso_log_ins (
@@ -353,7 +354,7 @@ def _hand_over(
     sealed = seal_identity(identity, token, HANDED_OVER_STATE)
     values = (organization_id, HANDED_OVER_STATE, secret.digest, connection_id, token.digest, sealed)
     conn.execute(INSERT_HANDED_OVER, values)
-    conn.execute(INSERT_SAML_IDENTITY, (issuer, SAML_SUBJECT, organization_id, SESSION_EMAIL))
+    conn.execute(INSERT_SAML_IDENTITY, (SAML_SUBJECT, organization_id, SESSION_EMAIL))
 
 
 def _add_session(databases: Databases, organization_id: UUID) -> str:

@@ -56,6 +56,19 @@ class ConnectionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectRealm:
+    """The provider within which a subject names one person.
+
+    Its *issuer* is proven by TLS for OpenID Connect. A SAML provider only asserts its name, so *realm_id* ties its
+    subjects to the connection as well.
+    """
+
+    type: ConnectionType
+    issuer: str
+    realm_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SsoConnection:
     """A stored connection of any type. Its metadata was read at *discovered_at*."""
 
@@ -66,6 +79,11 @@ class SsoConnection:
     settings: ConnectionSettings
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def realm(self) -> SubjectRealm:
+        """The realm of the provider's subjects."""
+        return SubjectRealm(type=self.type, issuer=self.issuer, realm_id=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

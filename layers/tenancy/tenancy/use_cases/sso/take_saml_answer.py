@@ -31,7 +31,7 @@ from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.sso_assertions import delete_expired_assertions, insert_assertion
-from tenancy.stores.postgres.sso_connections import update_provider
+from tenancy.stores.postgres.sso_connections import update_attempt, update_provider
 from tenancy.stores.postgres.sso_log_ins import lock_sso_state, update_log_in_handed_over, update_state_used
 from tenancy.use_cases.sso.live_connection import find_live_connection, require_usable
 from tenancy.use_cases.sso.read_provider import read_provider
@@ -151,10 +151,11 @@ def _refreshed(
     try:
         provider = read_provider(fetcher, connection.metadata_url, now=now)
     except (MetadataError, UnreachableUrlError):
-        provider = connection.provider
-    if provider.entity_id != connection.issuer:
-        provider = connection.provider
+        provider = None
     with platform_db.tenant_transaction(organization_id) as conn:
+        if provider is None or provider.entity_id != connection.issuer:
+            update_attempt(conn, organization_id, connection.id, now=now)
+            return connection.with_provider(connection.provider, read_at=now)
         update_provider(conn, organization_id, connection.id, provider, now=now)
     return connection.with_provider(provider, read_at=now)
 
