@@ -82,7 +82,10 @@ from tenancy.use_cases.sso.take_saml_answer import take_saml_answer
 from tenancy.use_cases.sso.verify_domain import verify_domain
 from tenancy.wiring import Wiring
 
-NO_ORGANIZATION: Final = "Name the organization by organization (its id or subdomain), or the person by email."
+NO_ORGANIZATION: Final = (
+    "Send `organization` (id or subdomain), or the header `X-Organization-ID`. "
+    "GET /v1/auth/sso/start also takes `email`."
+)
 NO_DOMAIN: Final = "of-no-domain"  # the domain of a text that is no address
 
 settings = Settings.from_env(

@@ -104,7 +104,7 @@ def _require_bounds(root: etree._Element) -> None:
             if name.lower() not in ID_NAMES:
                 continue
             if value in seen:
-                raise XmlError("The document has one ID twice.")
+                raise XmlError("Two elements of the document have the same ID.")
             seen.add(str(value))
 
 

@@ -18,7 +18,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.sso_log_ins import delete_expired_log_ins, insert_sso_log_in
 from tenancy.use_cases.sso.live_connection import find_live_connection
 
-OTHER_REDIRECT_URI_TEXT: Final = "The connection of the organization does not list this address in redirect_uris."
+OTHER_REDIRECT_URI_TEXT: Final = "The connection of the organization does not list this URL in `redirect_uris`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
