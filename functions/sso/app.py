@@ -191,7 +191,7 @@ def start(
     email: Annotated[str | None, Query(max_length=EMAIL_MAX_CHARACTERS)] = None,
     code_challenge: Annotated[CodeChallenge | None, Query()] = None,
 ) -> EmptyAnswer[str]:
-    """Start a log-in by single sign-on: lead the browser to the provider of the organization."""
+    """Start a log-in by single sign-on: redirect the browser to the provider of the organization."""
     request = request_of(app)
     address = find_address(email)
     organization_id = find_organization(organization, email, address)
@@ -228,7 +228,7 @@ def finish(
     iss: Annotated[str | None, Query()] = None,  # noqa: ARG001
     error: Annotated[str | None, Query()] = None,  # noqa: ARG001
 ) -> EmptyAnswer[str]:
-    """Take the answer of the provider, and lead the browser back to the client with a code."""
+    """Take the answer of the provider, and redirect the browser to the client with a code."""
     request = request_of(app)
     with reports_refused_sso(request):
         answer = read_answer(request, callback_url=callback_url(request))
@@ -250,7 +250,7 @@ def finish(
 @takes_form(SAML_FORM)
 @answers(None, UnauthenticatedError, TooLargeError, status=HTTPStatus.SEE_OTHER, headers=REDIRECT_HEADERS)
 def take_answer() -> EmptyAnswer[str]:
-    """Take the answer of a SAML provider, which a browser sends from the provider's page without its cookie."""
+    """Take the answer of a SAML provider, which a browser sends from the provider's page."""
     request = request_of(app)
     with reports_refused_sso(request):
         answer = read_saml_answer(request, service_of=partial(service_provider, api_url(request)))
@@ -273,7 +273,7 @@ def take_answer() -> EmptyAnswer[str]:
 def finish_saml(
     token: Annotated[str | None, Query()] = None,  # noqa: ARG001 - documented here, read with all its values
 ) -> EmptyAnswer[str]:
-    """Finish a log-in by SAML: compare the browser's cookie, and lead the browser back to the client with a code."""
+    """Finish a log-in by SAML: compare the cookie, and redirect the browser to the client."""
     request = request_of(app)
     with reports_refused_sso(request):
         browser = read_returned_browser(request)
@@ -292,7 +292,10 @@ def finish_saml(
 def show_service(
     organization: Annotated[str | None, Query(max_length=ORGANIZATION_MAX_CHARACTERS)] = None,
 ) -> EmptyAnswer[str]:
-    """Show the metadata of the platform for the SAML provider of an organization. It is the same without connection."""
+    """Show the metadata of the platform for the SAML provider of an organization.
+
+    It is the same without a connection.
+    """
     organization_id = find_organization(organization, None, None)
     service = service_provider(api_url(request_of(app)), organization_id)
     return EmptyAnswer(HTTPStatus.OK, METADATA_TYPE, service_metadata(service).decode())

@@ -22,7 +22,7 @@ MUTANTS: Final = (
         caught_by=f"{FORGED}::test_state_is_used_once",
     ),
     Mutant(
-        name="another browser ends a log-in by single sign-on",
+        name="another browser completes a log-in by single sign-on",
         safeguard=SAFEGUARD,
         file=FINISH,
         old="        if answer.secret.digest != log_in.browser_digest:\n",

@@ -60,7 +60,7 @@ def set_connection(
     """Set the connection of the tenant, in place of a former one, and return it.
 
     The metadata of the issuer is read first. Without a client secret the stored one is kept, if issuer and client stay
-    the same. Another issuer or client ends the log-ins that have begun.
+    the same. Another issuer or client cancels the log-ins that have begun.
 
     Raises:
         NotInTierError: the organization has no single sign-on.
