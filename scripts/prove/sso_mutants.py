@@ -35,7 +35,7 @@ MUTANTS: Final = (
         file=LIVE,
         old="    if connection.id != log_in.connection_id or not isinstance(connection, of_type):\n",
         new="    if not isinstance(connection, of_type):\n",
-        caught_by=f"{LOG_IN}::test_replaced_connection_ends_log_ins_that_have_begun",
+        caught_by=f"{LOG_IN}::test_replaced_connection_cancels_log_ins_that_have_begun",
     ),
     Mutant(
         name="an answer of another issuer is accepted",
@@ -83,7 +83,7 @@ MUTANTS: Final = (
         file=TOKEN,
         old='    if claims.get("email_verified") is not True:\n',
         new="    if False:\n",
-        caught_by=f"{FORGED}::test_person_without_a_claim_to_membership",
+        caught_by=f"{FORGED}::test_ineligible_person_is_forbidden",
     ),
     Mutant(
         name="a disabled member is made active by single sign-on",

@@ -86,7 +86,7 @@ def test_connection_needs_the_entitlement(
     assert (problem["tier"], problem["entitlement"]) == ("starter", "sso")
 
 
-def test_default_role_is_none_that_the_caller_lacks(sso: Function, provider: Provider, acme: Provisioned) -> None:
+def test_default_role_needs_the_callers_permissions(sso: Function, provider: Provider, acme: Provisioned) -> None:
     key = tenant_of(acme, scopes=frozenset({SSO_READ, SSO_WRITE}))
     request = with_body(called_by(sample("sso", "set_connection"), key), settings_of(provider, default_role="viewer"))
 
