@@ -97,8 +97,8 @@ MUTANTS: Final = (
         name="a client secret is sent to another client",
         safeguard=SAFEGUARD,
         file=f"{CORE}/use_cases/sso/connect.py",
-        old="    same = before if before is not None and before.is_of(wanted.client) else None\n",
-        new="    same = before\n",
+        old="    same = before if isinstance(before, OidcConnection) and before.is_of(wanted.client) else None\n",
+        new="    same = before if isinstance(before, OidcConnection) else None\n",
         caught_by="tests/handlers/single_sign_on/test_connection.py::test_secret_is_never_sent_to_another_client",
     ),
 )

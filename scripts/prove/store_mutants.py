@@ -169,7 +169,7 @@ MUTANTS: Final = (
     Mutant(
         name="organizations share the prefix of exported files",
         safeguard="organization's id before every object's name",
-        file=f"{CORE}/stores/aws/objects.py",
+        file=f"{CORE}/stores/aws/object_keys.py",
         old='return f"{UUID(bytes=organization_id.bytes)}/{name}"',
         new='return f"{UUID(int=0)}/{name}"',
         caught_by=expected_tests.SCHEDULED_FUNCTIONS,

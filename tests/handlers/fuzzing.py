@@ -31,7 +31,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 # Writes that end the use of an organization come last.
-ORDER = ("GET", "POST", "PATCH", "DELETE")
+ORDER = ("GET", "POST", "PUT", "PATCH", "DELETE")
 FREE_TEXT = {"type": "string"}
 OPERATOR_ROUTES, TENANT_ROUTES, PUBLIC_ROUTES = "operators", "tenants", "public"
 

@@ -11,7 +11,7 @@ STORES: Final = ROOT / "layers/tenancy/tenancy/stores/postgres"
 LOCK: Final = re.compile(r"\bFOR (?:NO KEY )?UPDATE\b")
 ORDERED: Final = re.compile(r"\bORDER BY\b")
 SKIPPING: Final = re.compile(r"\bSKIP LOCKED\b")
-ONE_ROW: Final = re.compile(r"\b(?:id|digest) = %|\bFROM audit_heads WHERE organization_id = %")
+ONE_ROW: Final = re.compile(r"\b(?:id|domain|\w*digest) = %|\bFROM audit_heads WHERE organization_id = %")
 APPENDED: Final = " FOR NO KEY UPDATE"  # to a statement that selects one id
 
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread, Timer
+from time import monotonic
 from types import FrameType
 
 import pytest
@@ -17,6 +18,7 @@ from redis import Redis as Client
 
 from tenancy.stores.redis import client as redis_client
 from tenancy.stores.redis.client import Constants, Redis, RedisUnreachableError, Script
+from tenancy.stores.redis.connection import RedisAddress, RedisConnection
 from tests.given import PATIENCE_SECONDS, Servers
 
 SHORT_SECONDS = 0.01
@@ -94,6 +96,15 @@ def test_call_after_a_time_out_gets_its_own_reply(late: LateServer, echo: Script
         answers = [redis.run(echo, [], [text]) for text in ("second", "third")]
 
     assert answers == ["second", "third"]
+
+
+def test_command_that_comes_too_late_is_not_sent(late: LateServer) -> None:
+    address = RedisAddress.parse(late.url)
+    with closing(RedisConnection.open(address, timeout_seconds=PATIENCE_SECONDS)) as connection:
+        with pytest.raises(TimeoutError):
+            connection.call(b"$5\r\nfirst\r\n", 1, monotonic() - 1)
+
+        assert not late.received.wait(LATE_SECONDS)
 
 
 def test_call_after_an_interrupted_one_gets_its_own_reply(late: LateServer, echo: Script) -> None:

@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
-from tenancy.rules.saml.answer import MAX_ANSWER_BYTES, ExpectedAnswer, ProvenAssertion, verify_answer
+from tenancy.rules.saml.answer import MAX_SAML_ANSWER_BYTES, ExpectedAnswer, ProvenAssertion, verify_answer
 from tenancy.rules.saml.instant import format_instant
 from tenancy.rules.saml.signature import SignatureError, verified_copy
 from tenancy.rules.saml.xml import ASSERTION, PROTOCOL, SIGNATURE
@@ -188,7 +188,7 @@ FORGED: Final[dict[str, tuple[SsoFault, Forge]]] = {
     "cut off": (SsoFault.ANSWER_MALFORMED, lambda: as_bytes(_usual())[:-20]),
     "two documents": (SsoFault.ANSWER_MALFORMED, lambda: as_bytes(_usual()) * 2),
     "another root": (SsoFault.ANSWER_MALFORMED, lambda: as_bytes(signed_assertion(ANSWER, KEY))),
-    "too large": (SsoFault.ANSWER_TOO_LARGE, lambda: as_bytes(_usual()) + b" " * MAX_ANSWER_BYTES),
+    "too large": (SsoFault.ANSWER_TOO_LARGE, lambda: as_bytes(_usual()) + b" " * MAX_SAML_ANSWER_BYTES),
     "too many elements": (
         SsoFault.ANSWER_MALFORMED,
         lambda: _after(b"<samlp:Status>", b"<x/>" * 3_000 + b"<samlp:Status>"),

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
 from tenancy.rules.saml.connection import SamlProvider, ServiceProvider
-from tenancy.rules.saml.provider import MAX_METADATA_BYTES, parse_provider
+from tenancy.rules.saml.provider import MAX_SAML_METADATA_BYTES, parse_provider
 from tenancy.rules.saml.request import redirect_url, service_metadata
 from tenancy.rules.saml.xml import ASSERTION, METADATA
 from tenancy.rules.sso.discovery import MetadataError
@@ -65,7 +65,7 @@ REFUSED: Final[dict[str, tuple[str, Change]]] = {
     "no XML": ("no well-formed XML", lambda _: "{}"),
     "document type": ("a document type", lambda text: f"<!DOCTYPE x>{text}"),
     "CDATA": ("a CDATA section", _replace("<md:IDP", "<![CDATA[ ]]><md:IDP")),
-    "too large": ("more than 256 KiB", lambda text: text + " " * MAX_METADATA_BYTES),
+    "too large": ("more than 256 KiB", lambda text: text + " " * MAX_SAML_METADATA_BYTES),
     "another document": ("no SAML metadata", lambda _: "<html/>"),
     "service provider": ("has no IDPSSODescriptor", _replace("IDPSSODescriptor", "SPSSODescriptor")),
     "two providers": ("describes 2 identity providers", lambda text: _many(text, text)),

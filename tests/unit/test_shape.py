@@ -37,6 +37,7 @@ GLUED = {
         "audit_logs",
         "dead_letters",
         "deletions",
+        "email_domains",
         "erasures",
         "exported_rows",
         "exports",

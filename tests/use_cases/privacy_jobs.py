@@ -12,14 +12,21 @@ from uuid import UUID, uuid4
 import boto3
 
 from tenancy.rules.audit_record import Actor
+from tenancy.rules.email_domains import EmailDomain
 from tenancy.rules.erasures import Erasure, SubjectKind, hash_subject
 from tenancy.rules.exports import Export
+from tenancy.rules.people.member import Role
 from tenancy.rules.quotas import Metric
+from tenancy.rules.sso.connection import ConnectionSettings, OidcConnection
+from tenancy.rules.sso.discovery import ProviderMetadata
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.export_links import ExportLinks
 from tenancy.stores.aws.exports import Exports
+from tenancy.stores.postgres.email_domains import insert_email_domain
 from tenancy.stores.postgres.sessions import insert_session
+from tenancy.stores.postgres.sso_connections import upsert_sso_connection
+from tenancy.stores.postgres.sso_identities import upsert_sso_identity
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.privacy.request_erasure import read_erasure, request_erasure
 from tenancy.use_cases.privacy.request_export import read_export, request_export
@@ -78,7 +85,8 @@ def devices(databases: Databases, provisioned: Provisioned, table: str = "events
 
 
 def store_sample_data(databases: Databases, provisioned: Provisioned, name: str, events: int = 12) -> None:
-    """Store a session, events of three days, held events and a usage report with *name*."""
+    """Store single sign-on, a session, events of three days, held events and a usage report with *name*."""
+    store_single_sign_on(databases, provisioned)
     with databases.platform.tenant_transaction(provisioned.organization.id) as conn:
         insert_session(
             conn,
@@ -105,6 +113,34 @@ def store_sample_data(databases: Databases, provisioned: Provisioned, name: str,
         event_name=name,
     )
     record_usage(databases.functions, tenant_of(provisioned), Metric.ML_PREDICTIONS, 7, idempotency_key=name, now=NOW)
+
+
+def store_single_sign_on(databases: Databases, provisioned: Provisioned) -> None:
+    """Store an e-mail domain, a connection and the subject of the admin."""
+    organization_id, url = provisioned.organization.id, "https://login.acme.example"
+    metadata = ProviderMetadata(
+        authorization_endpoint=url,
+        token_endpoint=url,
+        jwks_uri=url,
+        userinfo_endpoint=None,
+        is_secret_in_form=False,
+        names_issuer=True,
+    )
+    connection = OidcConnection(
+        id=uuid4(),
+        issuer=url,
+        client_id="acme",
+        encrypted_secret=b"secret",
+        metadata=metadata,
+        discovered_at=NOW,
+        settings=ConnectionSettings(default_role=Role.VIEWER, required=False, redirect_uris=(url,)),
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    with databases.platform.tenant_transaction(organization_id) as conn:
+        insert_email_domain(conn, organization_id, EmailDomain.claim("acme.example", now=NOW))
+        upsert_sso_connection(conn, organization_id, connection)
+        upsert_sso_identity(conn, organization_id, provisioned.admin_user_id, issuer=url, subject="admin", now=NOW)
 
 
 def insert_held_event(

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
-from tenancy.rules.saml.answer import MAX_ANSWER_BYTES
+from tenancy.rules.saml.answer import MAX_SAML_ANSWER_BYTES
 from tenancy.rules.saml.relay_state import relay_state_of
 from tenancy.rules.sso.refusals import SsoFault
 from tenancy.use_cases.organizations.provision import Provisioned
@@ -266,7 +266,7 @@ def test_form_that_is_no_answer_is_refused(saml_browser: SamlBrowser, idp: SamlI
         SsoFault.STATE_MALFORMED: lambda form: {**form, "RelayState": form["RelayState"][:-1]},
         SsoFault.STATE_UNKNOWN: lambda form: {**form, "RelayState": unknown},
         SsoFault.ANSWER_MALFORMED: lambda form: {**form, "SAMLResponse": "no base64!"},
-        SsoFault.ANSWER_TOO_LARGE: lambda form: {**form, "SAMLResponse": "A" * (MAX_ANSWER_BYTES * 4 // 3 + 100)},
+        SsoFault.ANSWER_TOO_LARGE: lambda form: {**form, "SAMLResponse": "A" * (MAX_SAML_ANSWER_BYTES * 4 // 3 + 100)},
     }
     for fault, forge in forged.items():
         form = idp.answer(saml_browser.start().headers["location"])

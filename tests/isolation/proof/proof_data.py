@@ -196,10 +196,9 @@ class ProofData:
 def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey, sso: SsoSetting) -> ProofData:
     """Provision the organizations through the use case, and plant their canaries."""
     canaries = Canaries()
-    authorization = f"Bearer {operator_key.text}"
     credentials = [
         Credential(kind=ANONYMOUS_KIND, owner=None, authorization=None),
-        Credential(kind=OPERATOR_KIND, owner=None, authorization=authorization, key=operator_key),
+        Credential(kind=OPERATOR_KIND, owner=None, authorization=f"Bearer {operator_key.text}", key=operator_key),
     ]
     names = {}
     write_keys = {}

@@ -18,7 +18,8 @@ MAX_CREDENTIAL_CHARACTERS: Final = 8192
 ALGORITHMS: Final = frozenset({"ES256", "RS256"})
 # The look-behind keeps the search linear. A part of a key, or a key with typing errors, is found as well.
 SECRET: Final = re.compile(
-    r"(?:pk|sk|wk|rt|ot)_[0-9A-Za-z]{16,}|(?<![\w-])(?=[\w-]*eyJ)[\w-]++\.[\w-]+\.[\w-]*", re.ASCII | re.IGNORECASE
+    r"(?:pk|sk|wk|rt|ot|ss|sf|sc)_[0-9A-Za-z]{16,}|(?<![\w-])(?=[\w-]*eyJ)[\w-]++\.[\w-]+\.[\w-]*",
+    re.ASCII | re.IGNORECASE,
 )
 REDACTED: Final = "…"
 JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")

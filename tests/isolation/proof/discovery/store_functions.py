@@ -158,6 +158,7 @@ def _value(  # noqa: PLR0911 - one for each kind of type
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(allowed_values[name][0]) if name in allowed_values else next(iter(kind))
     if isinstance(kind, type) and is_dataclass(kind):
+        kind = next(reversed(kind.__subclasses__()), kind)  # a base has no value of its own
         hints = typing.get_type_hints(kind)
         required = [
             each for each in fields(kind) if each.init and each.default is MISSING and each.default_factory is MISSING

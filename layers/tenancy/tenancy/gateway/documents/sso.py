@@ -15,7 +15,7 @@ from tenancy.gateway.times import format_time
 from tenancy.rules.json_members import MISSING_TEXT
 from tenancy.rules.people.member import Role
 from tenancy.rules.saml.connection import SamlConnection, ServiceProvider
-from tenancy.rules.saml.provider import MAX_METADATA_BYTES
+from tenancy.rules.saml.provider import MAX_SAML_METADATA_BYTES
 from tenancy.rules.sso.connection import (
     CLIENT_ID_MAX_CHARACTERS,
     CLIENT_SECRET_MAX_CHARACTERS,
@@ -59,7 +59,7 @@ ClientSecret = Annotated[
 
 
 MetadataUrl = Annotated[str, Field(max_length=METADATA_URL_MAX_CHARACTERS), AfterValidator(parse_metadata_url)]
-MetadataXml = Annotated[str, Field(min_length=1, max_length=MAX_METADATA_BYTES)]
+MetadataXml = Annotated[str, Field(min_length=1, max_length=MAX_SAML_METADATA_BYTES)]
 
 
 class SsoSettings(BaseModel):

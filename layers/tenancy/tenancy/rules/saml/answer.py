@@ -31,7 +31,7 @@ from tenancy.rules.saml.xml import (
 from tenancy.rules.sso.id_token import SUBJECT_MAX_CHARACTERS, ProvenIdentity
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 
-MAX_ANSWER_BYTES: Final = 128 * 1024
+MAX_SAML_ANSWER_BYTES: Final = 128 * 1024
 MAX_ASSERTION_ID_CHARACTERS: Final = 255
 VERSION: Final = "2.0"
 SUCCESS: Final = "urn:oasis:names:tc:SAML:2.0:status:Success"
@@ -76,7 +76,7 @@ def verify_answer(document: bytes, expected: ExpectedAnswer, *, now: datetime) -
     Raises:
         SsoRefusedError: the answer is not the one that is *expected*, or not valid at *now*.
     """
-    if len(document) > MAX_ANSWER_BYTES:
+    if len(document) > MAX_SAML_ANSWER_BYTES:
         raise SsoRefusedError(SsoFault.ANSWER_TOO_LARGE)
     try:
         response = parse_xml(document)

@@ -18,12 +18,12 @@ from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 
 KEY_USE: Final = b"tenancy: single sign-on, 1: identity: "
-NONCE_BYTES: Final = 12
+IDENTITY_NONCE_BYTES: Final = 12
 
 
 def encrypt_identity(identity: ProvenIdentity, token: OpaqueToken, state_digest: bytes) -> bytes:
     """Encrypt *identity* for the holder of *token*, and bind it to the log-in of *state_digest*."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
+    nonce = secrets.token_bytes(IDENTITY_NONCE_BYTES)
     return nonce + AESGCM(_key_of(token)).encrypt(nonce, msgspec.json.encode(identity), state_digest)
 
 
@@ -34,10 +34,12 @@ def decrypt_identity(encrypted: bytes, token: OpaqueToken, state_digest: bytes) 
         SsoRefusedError: it was encrypted with another token, or for another log-in.
     """
     try:
-        text = AESGCM(_key_of(token)).decrypt(encrypted[:NONCE_BYTES], encrypted[NONCE_BYTES:], state_digest)
+        text = AESGCM(_key_of(token)).decrypt(
+            encrypted[:IDENTITY_NONCE_BYTES], encrypted[IDENTITY_NONCE_BYTES:], state_digest
+        )
     except InvalidTag as error:
         raise SsoRefusedError(SsoFault.STATE_UNKNOWN) from error
-    return msgspec.json.decode(text, type=ProvenIdentity)
+    return msgspec.json.decode(identity, type=ProvenIdentity)
 
 
 def _key_of(token: OpaqueToken) -> bytes:

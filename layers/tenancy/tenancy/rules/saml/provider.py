@@ -19,11 +19,11 @@ from tenancy.rules.saml.instant import parse_instant
 from tenancy.rules.saml.xml import METADATA, PROTOCOL, SIGNATURE, XmlError, get_child, parse_xml, text_of
 from tenancy.rules.sso.discovery import ENDPOINT_MAX_CHARACTERS, MetadataError, is_https_url
 
-MAX_METADATA_BYTES: Final = 256 * 1024
+MAX_SAML_METADATA_BYTES: Final = 256 * 1024
 ENTITY_ID_MAX_CHARACTERS: Final = 500  # as of an issuer. SAML allows 1,024, which no known provider uses.
 MAX_CERTIFICATES: Final = 10
-MIN_RSA_BITS: Final = 2_048
-MAX_RSA_BITS: Final = 8_192  # so that a signature is verified within milliseconds
+MIN_SIGNING_RSA_BITS: Final = 2_048
+MAX_SIGNING_RSA_BITS: Final = 8_192  # so that a signature is verified within milliseconds
 MIN_CURVE_BITS: Final = 256
 SIGNING: Final = "signing"
 REDIRECT: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
@@ -36,8 +36,8 @@ def parse_provider(document: bytes, *, now: datetime) -> SamlProvider:
     Raises:
         MetadataError: it describes none, or one that cannot be used. The text says why.
     """
-    if len(document) > MAX_METADATA_BYTES:
-        raise MetadataError(f"The metadata has more than {MAX_METADATA_BYTES // 1024} KiB.")
+    if len(document) > MAX_SAML_METADATA_BYTES:
+        raise MetadataError(f"The metadata has more than {MAX_SAML_METADATA_BYTES // 1024} KiB.")
     try:
         root = parse_xml(document, may_have_comments=True)
         entity = _entity_of(root)
@@ -113,11 +113,11 @@ def _certificate(text: str) -> bytes:
         key = certificate.public_key()
     except (ValueError, binascii.Error, x509.InvalidVersion, UnsupportedAlgorithm) as error:
         raise MetadataError("A signing certificate of the identity provider is no X.509 certificate.") from error
-    is_rsa = isinstance(key, rsa.RSAPublicKey) and MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS
+    is_rsa = isinstance(key, rsa.RSAPublicKey) and MIN_SIGNING_RSA_BITS <= key.key_size <= MAX_SIGNING_RSA_BITS
     is_ecdsa = isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= MIN_CURVE_BITS
     if not is_rsa and not is_ecdsa:
         raise MetadataError(
             "A signing key of the identity provider has an unsupported type or size. Expected RSA with"
-            f" {MIN_RSA_BITS:,} to {MAX_RSA_BITS:,} bits, or ECDSA with at least {MIN_CURVE_BITS} bits."
+            f" {MIN_SIGNING_RSA_BITS:,} to {MAX_SIGNING_RSA_BITS:,} bits, or ECDSA with at least {MIN_CURVE_BITS} bits."
         )
     return certificate.public_bytes(Encoding.DER)

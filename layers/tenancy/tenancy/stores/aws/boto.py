@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from tenancy.rules.durations import (
-    BOTO_CONNECT_TIMEOUT_SECONDS,
+    AWS_CONNECT_TIMEOUT_SECONDS,
     BOTO_READ_TIMEOUT_SECONDS,
     DEAD_LETTERS_READ_TIMEOUT_SECONDS,
     S3_READ_TIMEOUT_SECONDS,
@@ -21,7 +21,7 @@ type Style = Literal["path", "virtual"]
 class BotoConfig:
     """The time-outs and attempts of each call of a client."""
 
-    connect_timeout: float = BOTO_CONNECT_TIMEOUT_SECONDS
+    connect_timeout: float = AWS_CONNECT_TIMEOUT_SECONDS
     read_timeout: float
     attempts: int
     signature_version: str | None = None

@@ -45,7 +45,7 @@ class AwsClient:
         self._region = region
         self._host = url.netloc
         self._connection = Connection(url, timeout_seconds)
-        self._signers: dict[str, PostSigner] = {}
+        self._signers: dict[tuple[str, ...], PostSigner] = {}
 
     def call(self, target: str, document: dict[str, Any], *, json_version: str = "1.0") -> dict[str, Any]:
         """Call *target* (`AmazonSQS.SendMessage`) and return its answer.
@@ -59,7 +59,7 @@ class AwsClient:
         body = msgspec.json.encode(document)
         headers = {"Content-Type": f"application/x-amz-json-{json_version}", "X-Amz-Target": target}
         try:
-            status, answer = self._post(self._signer(target, headers), body)
+            status, answer = self._post(self._signer((target, json_version), headers), body)
         except OSError as error:
             raise UnavailableError(f"The AWS service {self._service} is unreachable.") from error
         return self._parse(status, answer)
@@ -74,7 +74,7 @@ class AwsClient:
             UnavailableError: Lambda is unreachable, throttles its callers, or answered with a server error.
         """
         body = msgspec.json.encode(document)
-        signer = self._signer(path, {"Content-Type": "application/json"}, path)
+        signer = self._signer((path,), {"Content-Type": "application/json"}, path)
         try:
             if is_idempotent:
                 status, answer = self._post(signer, body)
@@ -99,7 +99,7 @@ class AwsClient:
         except ConnectionError:
             return self._connection.post(lines, body, signer.path)
 
-    def _signer(self, operation: str, headers: Mapping[str, str], path: str = "/") -> PostSigner:
+    def _signer(self, operation: tuple[str, ...], headers: Mapping[str, str], path: str = "/") -> PostSigner:
         """Return the signer of all calls of *operation*, whose *headers* and *path* are the same.
 
         It keeps the credentials: Lambda sets them in the environment once, when the process starts.

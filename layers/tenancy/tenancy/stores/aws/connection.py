@@ -12,7 +12,7 @@ from urllib.parse import SplitResult
 
 from httptools import HttpParserError, HttpResponseParser
 
-from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS
+from tenancy.rules.durations import AWS_CALL_TIMEOUT_SECONDS, AWS_CONNECT_TIMEOUT_SECONDS
 
 RECEIVE_BYTES: Final = 64 * 1024
 FIRST_FINAL_STATUS: Final = 200
@@ -62,7 +62,8 @@ class Connection:
     def _open(self) -> socket.socket:
         if self._socket is None:
             host, port = self._url.hostname or "", self._url.port or PORTS[self._url.scheme]
-            self._socket = socket.create_connection((host, port), self._timeout_seconds)
+            self._socket = socket.create_connection((host, port), AWS_CONNECT_TIMEOUT_SECONDS)
+            self._socket.settimeout(self._timeout_seconds)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._url.scheme == "https":
                 self._socket = _tls().wrap_socket(self._socket, server_hostname=host)

@@ -62,7 +62,10 @@ class PostSigner:
         service: str,
         path: str = "/",
     ) -> None:
-        """Sign *headers*, *host*, *path*, the time and the body of each post. The path needs no encoding."""
+        """Sign *headers*, *host*, *path*, the time and the body of each post.
+
+        *path* has no character that a URL encodes, and the values of *headers* have single spaces.
+        """
         self.path = path
         fixed = {**headers, "Host": host}
         if credentials.session_token:

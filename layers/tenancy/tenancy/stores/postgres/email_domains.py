@@ -17,24 +17,24 @@ INSERT_EMAIL_DOMAIN: Final = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, %s)
 """
 COUNT_EMAIL_DOMAINS: Final = "SELECT count(*) FROM email_domains WHERE organization_id = %s"
-FIND_EMAIL_DOMAIN: Final = """
-    SELECT id, domain, token, created_at, verified_at, missing_since FROM email_domains
-    WHERE organization_id = %s AND domain = %s
-"""
-LOCK_EMAIL_DOMAIN: Final = """
-    SELECT id, domain, token, created_at, verified_at, missing_since FROM email_domains
-    WHERE organization_id = %s AND domain = %s FOR NO KEY UPDATE
-"""
-LIST_EMAIL_DOMAINS: Final = """
-    SELECT id, domain, token, created_at, verified_at, missing_since FROM email_domains
+DOMAIN_COLUMNS: Final = "id, domain, token, created_at, verified_at, missing_since"
+SELECT_EMAIL_DOMAIN: Final = "SELECT " + DOMAIN_COLUMNS + " FROM email_domains"
+FIND_EMAIL_DOMAIN: Final = SELECT_EMAIL_DOMAIN + " WHERE organization_id = %s AND domain = %s"
+LOCK_EMAIL_DOMAIN: Final = FIND_EMAIL_DOMAIN + " FOR NO KEY UPDATE"
+LIST_EMAIL_DOMAINS: Final = (
+    SELECT_EMAIL_DOMAIN
+    + """
     WHERE organization_id = %(organization_id)s AND (%(after)s::text IS NULL OR domain > %(after)s)
     ORDER BY domain LIMIT %(limit)s
 """
-UPDATE_VERIFIED: Final = """
+)
+UPDATE_VERIFIED: Final = (
+    """
     UPDATE email_domains SET verified_at = coalesce(verified_at, %s), check_at = %s, missing_since = NULL
     WHERE organization_id = %s AND domain = %s
-    RETURNING id, domain, token, created_at, verified_at, missing_since
-"""
+    RETURNING """
+    + DOMAIN_COLUMNS
+)
 UPDATE_CHECKED: Final = """
     UPDATE email_domains SET check_at = %s, missing_since = %s WHERE organization_id = %s AND domain = %s
 """

@@ -147,6 +147,7 @@ class RedisConnection:
         return [self._receive(deadline) for _ in range(replies)]
 
     def _send(self, commands: bytes, deadline: float) -> None:
+        _seconds_until(deadline)  # a command that comes too late is not sent
         left = memoryview(commands)
         while left:
             try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -231,7 +232,8 @@ def _entitlements(tier: str, overrides: str) -> Entitlements | None:
     """Return the entitlements of a tenant, or None for the platform."""
     if tier == PLATFORM_TIER:
         return None
-    return Entitlements(tier=Tier(tier), overrides=_overrides_decoder.decode(overrides) if overrides else {})
+    decoded = _overrides_decoder.decode(overrides) if overrides else {}
+    return Entitlements(tier=Tier(tier), overrides=MappingProxyType(decoded))  # organizations share it
 
 
 def _admission(result: Sequence[Any], now: datetime) -> Admission | UnknownStanding:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from tenancy.rules.saml.connection import SamlProvider
-from tenancy.rules.saml.provider import MAX_METADATA_BYTES, parse_provider
+from tenancy.rules.saml.provider import MAX_SAML_METADATA_BYTES, parse_provider
 from tenancy.rules.sso.discovery import MetadataError
 from tenancy.stores.aws.fetch import Fetcher
 
@@ -20,7 +20,7 @@ def read_provider(fetcher: Fetcher, url: str, *, now: datetime) -> SamlProvider:
         UnreachableUrlError: it was not fetched.
         UnavailableError: the function `fetch` does not work.
     """
-    found = fetcher.fetch_url(url, max_bytes=MAX_METADATA_BYTES, accept=XML)
+    found = fetcher.fetch_url(url, max_bytes=MAX_SAML_METADATA_BYTES, accept=XML)
     if found.status != HTTPStatus.OK:
         raise MetadataError(f"{url} answered with the status {found.status}. Expected 200. Correct `metadata_url`.")
     return parse_provider(found.body, now=now)

@@ -17,7 +17,7 @@ from typing import Final
 from tenancy.errors import UnreachableUrlError
 from tenancy.rules.durations import METADATA_MAX_AGE, SAML_LEEWAY, SAML_METADATA_PAUSE, SSO_CODE_LIFETIME
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
-from tenancy.rules.saml.answer import MAX_ANSWER_BYTES, ExpectedAnswer, ProvenAssertion, verify_answer
+from tenancy.rules.saml.answer import MAX_SAML_ANSWER_BYTES, ExpectedAnswer, ProvenAssertion, verify_answer
 from tenancy.rules.saml.connection import SamlConnection, SamlProvider, ServiceProvider
 from tenancy.rules.saml.encrypted_identity import encrypt_identity
 from tenancy.rules.saml.relay_state import find_relayed_state, request_id_of
@@ -31,7 +31,7 @@ from tenancy.stores.postgres.sso_log_ins import lock_sso_state, update_log_in_ha
 from tenancy.use_cases.sso.live_connection import find_live_connection, require_usable
 from tenancy.use_cases.sso.read_provider import read_provider
 
-MAX_BASE64_CHARACTERS: Final = MAX_ANSWER_BYTES * 4 // 3 + 4
+MAX_BASE64_CHARACTERS: Final = MAX_SAML_ANSWER_BYTES * 4 // 3 + 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,10 +14,13 @@ from tenancy.stores.postgres.client import Connection
 ENTRY_COLUMNS: Final = "id, organization_id, kind, payload, attempts"
 NEW_ENTRY_COLUMNS: Final = "organization_id, kind, payload, due_at"
 INSERT_ENTRY: Final = "INSERT INTO outbox (" + NEW_ENTRY_COLUMNS + ") VALUES (%s, %s, %s, %s)"
-INSERT_MAILS: Final = """
-    INSERT INTO outbox (organization_id, kind, payload, due_at)
+INSERT_MAILS: Final = (
+    "INSERT INTO outbox ("
+    + NEW_ENTRY_COLUMNS
+    + """)
     SELECT %s, %s, jsonb_build_object('token_id', token_id::text), %s FROM unnest(%s::uuid[]) AS token_id
 """
+)
 INSERT_CLAIMED_ENTRY: Final = (
     "INSERT INTO outbox ("
     + NEW_ENTRY_COLUMNS
