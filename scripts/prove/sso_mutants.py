@@ -24,7 +24,7 @@ MUTANTS: Final = (
         caught_by=f"{FORGED}::test_state_is_used_once",
     ),
     Mutant(
-        name="another browser ends a log-in by single sign-on",
+        name="another browser completes a log-in by single sign-on",
         safeguard=SAFEGUARD,
         file=FINISH,
         old="        if answer.secret.digest != log_in.browser_digest:\n",
@@ -37,7 +37,7 @@ MUTANTS: Final = (
         file=LIVE,
         old="    if connection.id != log_in.connection_id or not isinstance(connection, of_type):\n",
         new="    if not isinstance(connection, of_type):\n",
-        caught_by=f"{LOG_IN}::test_replaced_connection_ends_log_ins_that_have_begun",
+        caught_by=f"{LOG_IN}::test_replaced_connection_cancels_log_ins_that_have_begun",
     ),
     Mutant(
         name="the callback takes a state of another organization",
@@ -93,7 +93,7 @@ MUTANTS: Final = (
         file=TOKEN,
         old='    if claims.get("email_verified") is not True:\n',
         new="    if False:\n",
-        caught_by=f"{FORGED}::test_person_without_a_claim_to_membership",
+        caught_by=f"{FORGED}::test_ineligible_person_is_forbidden",
     ),
     Mutant(
         name="a disabled member is made active by single sign-on",

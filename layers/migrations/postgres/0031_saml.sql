@@ -25,7 +25,7 @@ ALTER TABLE sso_connections
     );
 
 -- The provider's answer comes without the browser's cookie. Until the browser comes with it, sealed_identity is the
--- proven person, encrypted with a key that only the browser's token gives. finish_digest is the SHA-256 of that token.
+-- proven person, encrypted with a key that only the finish token gives. finish_digest is the SHA-256 of that token.
 ALTER TABLE sso_log_ins
     ADD COLUMN finish_digest bytea CHECK (length(finish_digest) = 32),
     ADD COLUMN sealed_identity bytea CHECK (length(sealed_identity) <= 8192),

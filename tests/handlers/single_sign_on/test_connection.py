@@ -179,7 +179,7 @@ def broken(**members: object) -> Callable[[Provider], None]:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (broken(issuer="https://other.example"), "names another issuer"),
+        (broken(issuer="https://other.example"), "differs from the `issuer`"),
         (broken(token_endpoint="http://idp.localhost/token"), "token_endpoint"),
         (broken(jwks_uri=None), "jwks_uri"),
         (broken(id_token_signing_alg_values_supported=["HS256", "none"]), "neither with RS256"),

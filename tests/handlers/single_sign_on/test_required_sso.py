@@ -43,7 +43,7 @@ def test_password_of_a_member_is_refused(identity: Function, databases: Database
     problem_of(identity(request), request, 403, "sso_required")
 
 
-def test_wrong_password_is_answered_as_ever(identity: Function, requiring: Provisioned) -> None:
+def test_wrong_password_is_401(identity: Function, requiring: Provisioned) -> None:
     request = log_in_request(requiring, password="a wrong password of some length")
 
     problem_of(identity(request), request, 401, "unauthenticated")

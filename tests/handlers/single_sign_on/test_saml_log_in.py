@@ -75,7 +75,7 @@ def test_answer_leads_the_browser_back_with_its_cookie(saml_browser: SamlBrowser
     assert saml_browser.cookies == {}
 
 
-def test_person_waits_sealed_and_is_deleted_at_the_end(
+def test_person_waits_encrypted_and_is_deleted_at_the_end(
     saml_browser: SamlBrowser, idp: SamlIdp, databases: Databases
 ) -> None:
     sent = saml_browser.send(idp.answer(saml_browser.start().headers["location"]))
@@ -108,7 +108,7 @@ def test_connection_shows_provider_and_service(sso: Function, saml_browser: Saml
     assert "callback_url" not in shown
 
 
-def test_service_metadata_names_an_organization_each(
+def test_service_metadata_differs_by_organization(
     sso: Function, saml_browser: SamlBrowser, globex: Provisioned
 ) -> None:
     shown = answer_of(sso(as_admin(saml_browser.provisioned, "show_connection"))).document

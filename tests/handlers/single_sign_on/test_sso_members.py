@@ -129,7 +129,7 @@ def test_disabled_and_removed_members_stay_so(
     assert (ADA, "viewer", status, False) in members_of(databases, connected)
 
 
-def test_invitation_brings_a_removed_person_back_with_another_subject(
+def test_invited_person_returns_with_another_subject(
     browser: SsoBrowser, provider: Provider, databases: Databases, connected: Provisioned
 ) -> None:
     assert browser.log_in(provider).status == 200

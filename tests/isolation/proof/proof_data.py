@@ -19,7 +19,7 @@ from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
-from tenancy.rules.saml.sealed_identity import seal_identity
+from tenancy.rules.saml.encrypted_identity import encrypt_identity
 from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.log_in import BrowserSecret
 from tenancy.rules.tiers import Tier
@@ -351,8 +351,8 @@ def _hand_over(
 ) -> None:
     """Add a log-in whose browser is about to come with *token*, as the person with `SAML_SUBJECT`."""
     identity = ProvenIdentity(issuer=issuer, subject=SAML_SUBJECT, email=None)
-    sealed = seal_identity(identity, token, HANDED_OVER_STATE)
-    values = (organization_id, HANDED_OVER_STATE, secret.digest, connection_id, token.digest, sealed)
+    encrypted = encrypt_identity(identity, token, HANDED_OVER_STATE)
+    values = (organization_id, HANDED_OVER_STATE, secret.digest, connection_id, token.digest, encrypted)
     conn.execute(INSERT_HANDED_OVER, values)
     conn.execute(INSERT_SAML_IDENTITY, (SAML_SUBJECT, organization_id, SESSION_EMAIL))
 

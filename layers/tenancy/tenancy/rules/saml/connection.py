@@ -10,7 +10,7 @@ from tenancy.rules.sso.connection import ConnectionType, SsoConnection, SubjectR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamlProvider:
-    """A provider: its name, the URL that a browser is led to, and the certificates of its signing keys, as DER."""
+    """A provider: its name, the URL for log-ins by browsers, and the certificates of its signing keys, as DER."""
 
     entity_id: str
     sign_in_url: str

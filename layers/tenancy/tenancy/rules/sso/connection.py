@@ -44,10 +44,10 @@ class SsoClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSettings:
-    """What an organization decides about its connection.
+    """The settings of a connection that an organization chooses.
 
-    New members get *default_role*. If single sign-on is *required*, passwords are off. A log-in may lead back to
-    *redirect_uris* only.
+    New members get *default_role*. If single sign-on is *required*, passwords are off. A log-in redirects the browser
+    to *redirect_uris* only.
     """
 
     default_role: Role
@@ -127,7 +127,7 @@ def parse_metadata_url(text: str) -> str:
 
 
 def parse_redirect_uri(text: str) -> str:
-    """Return *text* if a log-in may lead back to it.
+    """Return *text* if a log-in may redirect the browser to it.
 
     A page on the loopback interface is that of a developer or of a program on the person's device (RFC 8252, 7.3).
 

@@ -52,14 +52,14 @@ class PersonAdmission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmittedMember:
-    """The member that the person is. *publication* is to be run if its epoch has changed."""
+    """The active member for the person. *publication* is to be run if its epoch has changed."""
 
     user_id: UUID
     publication: OutboxEntry | None = None
 
 
 def admit_member(conn: Connection, asked: PersonAdmission, *, now: datetime) -> AdmittedMember:
-    """Return the active member that the person is.
+    """Return the active member for the person.
 
     A person is known by provider and subject. At the first log-in the address decides, and the issuer must vouch for
     it. An invitation for the address is consumed and gives its role. Otherwise the domain of the address must be proven

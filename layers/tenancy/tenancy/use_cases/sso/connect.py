@@ -12,7 +12,6 @@ from uuid import uuid4
 from tenancy.errors import BODY, FieldError, InvalidError, NotFoundError, UnreachableUrlError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.entitlements import require_flag
-from tenancy.rules.json_members import MISSING_TEXT
 from tenancy.rules.people.member import Role, require_permissions_of
 from tenancy.rules.sso.connection import SSO_FLAG, ConnectionSettings, OidcConnection, SsoClient, SsoConnection
 from tenancy.rules.sso.discovery import MetadataError, ProviderMetadata
@@ -40,6 +39,7 @@ type MakeConnection = Callable[[SsoConnection | None], SsoConnection]
 
 CONNECT_TEXT: Final = "A connection decides who any member is. This credential cannot set one."
 NO_CONNECTION_TEXT: Final = "The organization has no connection for single sign-on."
+NO_STORED_CLIENT_TEXT: Final = "`client_secret` is required, because none is stored for this `issuer` and `client_id`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def set_connection(
     """Set the connection of the tenant, in place of a former one, and return it.
 
     The metadata of the issuer is read first. Without a client secret the stored one is kept, if issuer and client stay
-    the same. Another issuer or client ends the log-ins that have begun.
+    the same. Another issuer or client cancels the log-ins that have begun.
 
     Raises:
         NotInTierError: the organization has no single sign-on.
@@ -177,7 +177,7 @@ def _connection(
     if encrypted is None and same is not None:
         encrypted = same.encrypted_secret
     if encrypted is None:
-        raise invalid_member("client_secret", "missing", MISSING_TEXT)
+        raise invalid_member("client_secret", "missing", NO_STORED_CLIENT_TEXT)
     return OidcConnection(
         id=same.id if same is not None else uuid4(),
         issuer=wanted.client.issuer,

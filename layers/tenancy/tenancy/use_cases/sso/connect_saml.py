@@ -40,7 +40,8 @@ def set_saml_connection(
 ) -> SsoConnection:
     """Set the connection of the tenant, in place of a former one, and return it.
 
-    The metadata is read first. A change of the provider's name, URL or certificates ends the log-ins that have begun.
+    The metadata is read first. A change of the provider's name, URL or certificates cancels the log-ins that have
+    begun.
 
     Raises:
         NotInTierError: the organization has no single sign-on.

@@ -1,6 +1,6 @@
-"""End single sign-on: passwords work again, and each member can get one.
+"""End single sign-on: passwords work again, and each member can set one.
 
-It ends with a change of the entitlements, or because the organization deletes its connection.
+It ends with a change of the entitlements, or because an administrator deletes the connection.
 """
 
 from datetime import datetime
@@ -26,8 +26,9 @@ def end_sso(conn: Connection, organization_id: UUID, actor: Actor, *, now: datet
     """Switch passwords on, and enqueue the mails, in the transaction that ends the organization's single sign-on.
 
     Each active super_admin learns that it has ended, at most once an hour. Each active member without a password gets a
-    one-time token for its first one, unless it has one, or got as many as an hour allows. So a connection that is set
-    and deleted again and again floods no mailbox. The number of statements does not depend on the number of members.
+    mail with a one-time token, which sets a first password, unless it has a valid one, or got as many as an hour
+    allows. So a connection that is set and deleted again and again floods no mailbox. The number of statements does not
+    depend on the number of members.
     """
     update_not_required(conn, organization_id, now=now)
     organization = find_organization_of_tenant(conn, organization_id)

@@ -1,8 +1,9 @@
-"""Take the answer of a SAML provider. A browser brings it by a POST from the provider's page, without its cookie.
+"""Take the answer of a SAML provider.
 
-So nothing is given to the sender but a token, which leads the browser to us by a GET with its cookie. The state is used
-up, in a transaction of its own, before the answer is parsed: a forged answer costs its sender a log-in, and no answer
-is processed twice, also if the process dies. Then the person starts again.
+A browser brings it by a POST from the provider's page, without its cookie. So the sender gets a finish token only, with
+which the browser comes by a GET with its cookie. The state is used up, in a transaction of its own, before the answer
+is parsed: a forged answer costs its sender a log-in, and no answer is processed twice, also if the process dies. Then
+the person starts again.
 """
 
 import binascii
@@ -24,8 +25,8 @@ from tenancy.rules.durations import (
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.saml.answer import MAX_SAML_ANSWER_BYTES, ExpectedAnswer, ProvenAssertion, verify_answer
 from tenancy.rules.saml.connection import SamlConnection, SamlProvider, ServiceProvider
+from tenancy.rules.saml.encrypted_identity import encrypt_identity
 from tenancy.rules.saml.relay_state import find_relayed_state, request_id_of
-from tenancy.rules.saml.sealed_identity import seal_identity
 from tenancy.rules.sso.discovery import MetadataError
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.stores.aws.fetch import Fetcher
@@ -41,7 +42,10 @@ MAX_BASE64_CHARACTERS: Final = MAX_SAML_ANSWER_BYTES * 4 // 3 + 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamlAnswer:
-    """The answer of a provider, in base64, to the request with *state*. *service* is the platform as it knows us."""
+    """The answer of a provider, in base64, to the request with *state*.
+
+    *service* is the platform as the provider knows it.
+    """
 
     state: OpaqueToken
     text: str = field(repr=False)
@@ -65,7 +69,7 @@ def parse_relay_state(text: str | None) -> OpaqueToken:
 def take_saml_answer(
     platform_db: Database, fetcher: Fetcher, answer: SamlAnswer, *, now: datetime, clock: Callable[[], datetime]
 ) -> OpaqueToken:
-    """Verify the answer of a provider, and return the token that its browser comes with.
+    """Verify the answer of a provider, and return the finish token for its browser.
 
     *clock* tells the time after the metadata of the provider was read.
 
@@ -186,7 +190,7 @@ def _hand_over(
             organization_id,
             digest,
             finish_digest=token.digest,
-            sealed_identity=seal_identity(proven.identity, token, digest),
+            encrypted_identity=encrypt_identity(proven.identity, token, digest),
             expires_at=now + SSO_CODE_LIFETIME,
         )
 
