@@ -39,7 +39,7 @@ def decrypt_identity(encrypted: bytes, token: OpaqueToken, state_digest: bytes) 
         )
     except InvalidTag as error:
         raise SsoRefusedError(SsoFault.STATE_UNKNOWN) from error
-    return msgspec.json.decode(identity, type=ProvenIdentity)
+    return msgspec.json.decode(text, type=ProvenIdentity)
 
 
 def _key_of(token: OpaqueToken) -> bytes:
