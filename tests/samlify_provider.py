@@ -40,7 +40,7 @@ def running_samlify(
 
 
 def visit_samlify(root_file: Path, url: str) -> dict[str, str]:
-    """Visit *url* of the provider as a browser does, and return the form that leads back."""
+    """Visit *url* of the provider as a browser does, and return the form for the platform."""
     context, parts = ssl.create_default_context(cafile=root_file), urlsplit(url)
     assert parts.hostname
     connection = http.client.HTTPSConnection(parts.hostname, parts.port, context=context)

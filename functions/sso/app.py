@@ -83,8 +83,8 @@ from tenancy.use_cases.sso.take_saml_answer import take_saml_answer
 from tenancy.use_cases.sso.verify_domain import verify_domain
 from tenancy.wiring import Wiring
 
-NO_ORGANIZATION: Final = "Name the organization by organization (its id or subdomain), or the person by email."
-NO_ID: Final = "Name one organization by its id, in organization or X-Organization-ID."
+NO_ORGANIZATION: Final = "Send `organization` (id or subdomain) or `email`."
+NO_ID: Final = "Send `organization` (the id of one organization), or the header `X-Organization-ID`."
 NO_DOMAIN: Final = "of-no-domain"  # the domain of a text that is no address
 
 settings = Settings.from_env(
@@ -190,7 +190,7 @@ def start(
     email: Annotated[str | None, Query(max_length=EMAIL_MAX_CHARACTERS)] = None,
     code_challenge: Annotated[CodeChallenge | None, Query()] = None,
 ) -> EmptyAnswer[str]:
-    """Start a log-in by single sign-on: lead the browser to the provider of the organization."""
+    """Start a log-in by single sign-on: redirect the browser to the provider of the organization."""
     request = request_of(app)
     address = find_address(email)
     if named_by(app).subdomains:  # a host of the organization's own would keep the cookie from the callback's host
@@ -230,7 +230,7 @@ def finish(
     iss: Annotated[str | None, Query()] = None,  # noqa: ARG001
     error: Annotated[str | None, Query()] = None,  # noqa: ARG001
 ) -> EmptyAnswer[str]:
-    """Take the answer of the provider, and lead the browser back to the client with a code."""
+    """Take the answer of the provider, and redirect the browser to the client with a code."""
     request = request_of(app)
     with reports_refused_sso(request):
         answer = read_answer(request, callback_url=callback_url(api_url(request), organization_id))
@@ -253,7 +253,7 @@ def finish(
 @takes_form(SAML_FORM)
 @answers(None, UnauthenticatedError, TooLargeError, status=HTTPStatus.SEE_OTHER, headers=REDIRECT_HEADERS)
 def take_answer() -> EmptyAnswer[str]:
-    """Take the answer of a SAML provider, which a browser sends from the provider's page without its cookie."""
+    """Take the answer of a SAML provider, which a browser sends from the provider's page."""
     request = request_of(app)
     with reports_refused_sso(request):
         answer = read_saml_answer(request, service_of=partial(service_provider, api_url(request)))
@@ -276,7 +276,7 @@ def take_answer() -> EmptyAnswer[str]:
 def finish_saml(
     token: Annotated[str | None, Query()] = None,  # noqa: ARG001 - documented here, read with all its values
 ) -> EmptyAnswer[str]:
-    """Finish a log-in by SAML: compare the browser's cookie, and lead the browser back to the client with a code."""
+    """Finish a log-in by SAML: compare the cookie, and redirect the browser to the client."""
     request = request_of(app)
     with reports_refused_sso(request):
         browser = read_returned_browser(request)

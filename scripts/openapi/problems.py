@@ -64,6 +64,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "entitlement": "sso",
     "ingest": 30_000,
     "metric": "events",
+    "record_name": "_tenancy-verification.acme.example",
     "limit": 80_000,  # of `custom`, the largest usage plan
     "used": 80_000,
     "retry_after": 60,

@@ -7,6 +7,7 @@ from scripts.prove.mutant import CORE, Mutant
 SAFEGUARD: Final = "single sign-on"
 FORGED: Final = "tests/handlers/single_sign_on/test_forged_answers.py"
 MEMBERS: Final = "tests/handlers/single_sign_on/test_sso_members.py"
+CONNECTION: Final = "tests/handlers/single_sign_on/test_connection.py"
 LOG_IN: Final = "tests/handlers/single_sign_on/test_sso_log_in.py"
 MIX_UP: Final = "tests/handlers/single_sign_on/test_mix_up.py"
 FINISH: Final = f"{CORE}/use_cases/sso/finish_log_in.py"
@@ -23,7 +24,7 @@ MUTANTS: Final = (
         caught_by=f"{FORGED}::test_state_is_used_once",
     ),
     Mutant(
-        name="another browser ends a log-in by single sign-on",
+        name="another browser completes a log-in by single sign-on",
         safeguard=SAFEGUARD,
         file=FINISH,
         old="        if answer.secret.digest != log_in.browser_digest:\n",
@@ -36,7 +37,7 @@ MUTANTS: Final = (
         file=LIVE,
         old="    if connection.id != log_in.connection_id or not isinstance(connection, of_type):\n",
         new="    if not isinstance(connection, of_type):\n",
-        caught_by=f"{LOG_IN}::test_replaced_connection_ends_log_ins_that_have_begun",
+        caught_by=f"{LOG_IN}::test_replaced_connection_cancels_log_ins_that_have_begun",
     ),
     Mutant(
         name="the callback takes a state of another organization",
@@ -92,7 +93,7 @@ MUTANTS: Final = (
         file=TOKEN,
         old='    if claims.get("email_verified") is not True:\n',
         new="    if False:\n",
-        caught_by=f"{FORGED}::test_person_without_a_claim_to_membership",
+        caught_by=f"{FORGED}::test_ineligible_person_is_forbidden",
     ),
     Mutant(
         name="a disabled member is made active by single sign-on",
@@ -108,6 +109,23 @@ MUTANTS: Final = (
         file=f"{CORE}/use_cases/sso/connect.py",
         old="    same = before if isinstance(before, OidcConnection) and before.is_of(wanted.client) else None\n",
         new="    same = before if isinstance(before, OidcConnection) else None\n",
-        caught_by="tests/handlers/single_sign_on/test_connection.py::test_secret_is_never_sent_to_another_client",
+        caught_by=f"{CONNECTION}::test_secret_is_never_sent_to_another_client",
+    ),
+    Mutant(
+        name="the permission to connect a provider makes a super_admin",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/use_cases/sso/connect.py",
+        old="    require_permissions_of(Role.SUPER_ADMIN, tenant.scopes, so=CONNECT_TEXT)\n",
+        new="",
+        caught_by=f"{CONNECTION}::test_connection_needs_all_permissions_of_a_super_admin",
+    ),
+    Mutant(
+        name="a subject of a former SAML provider is a member of the next one",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/use_cases/sso/connect_saml.py",
+        old="            realm_id=same.realm_id if same is not None else uuid4(),\n",
+        new="            realm_id=tenant.organization_id,\n",
+        caught_by="tests/handlers/single_sign_on/test_saml_log_in.py"
+        "::test_same_name_of_another_source_is_another_provider",
     ),
 )

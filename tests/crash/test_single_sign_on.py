@@ -148,6 +148,7 @@ def start_saml(databases: Databases, acme: Provisioned) -> SamlAnswer:
     connection = SamlConnection(
         id=uuid4(),
         issuer=ENTITY_ID,
+        realm_id=uuid4(),
         sign_in_url="https://idp.acme.example/sso",
         certificates=(SAML_KEY.der,),
         metadata_url=None,

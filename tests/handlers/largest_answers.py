@@ -24,8 +24,8 @@ from tenancy.rules.events.row import MAX_EVENT_BYTES
 from tenancy.rules.exports import export_folder
 from tenancy.rules.people.opaque_tokens import TokenType, generate_token
 from tenancy.rules.permissions import PERMISSIONS
+from tenancy.rules.saml.encrypted_identity import encrypt_identity
 from tenancy.rules.saml.provider import MAX_CERTIFICATES
-from tenancy.rules.saml.sealed_identity import seal_identity
 from tenancy.rules.sso.connection import MAX_REDIRECT_URIS
 from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.log_in import BrowserSecret
@@ -160,7 +160,7 @@ PROVE_DOMAIN = """
     VALUES (%(organization_id)s, %(domain)s, gen_random_uuid(), 'x', now(), now(), now())
 """
 HAND_OVER = """
-    UPDATE sso_log_ins SET used_at = now(), finish_digest = %(finish)s, sealed_identity = %(sealed)s
+    UPDATE sso_log_ins SET used_at = now(), finish_digest = %(finish)s, sealed_identity = %(encrypted)s
     WHERE organization_id = %(organization_id)s
 """
 INSERT_LOG_IN = """
@@ -677,7 +677,7 @@ def started_log_in(large: Largest, route: Route) -> Iterator[Event]:
 
 @largest("GET /auth/sso/callback/{organization_id}")
 def finished_log_in(large: Largest, route: Route) -> Iterator[Event]:
-    """The longest address that a log-in leads back to."""
+    """The longest URL that a log-in redirects the browser to."""
     large.execute(ALLOW_SSO)
     state, secret = generate_token(TokenType.SSO_STATE, large.acme.organization.id), BrowserSecret.generate()
     large.connect()
@@ -705,11 +705,11 @@ def finished_saml_log_in(large: Largest, route: Route) -> Iterator[Event]:
     token, secret = generate_token(TokenType.SSO_FINISH, organization_id), BrowserSecret.generate()
     state_digest = generate_token(TokenType.SSO_STATE, organization_id).digest
     identity = ProvenIdentity(issuer=SAML_ISSUER, subject="s" * 255, email=LONGEST_EMAIL)
-    sealed = seal_identity(identity, token, state_digest)
+    encrypted = encrypt_identity(identity, token, state_digest)
     large.connect()
     large.execute(PROVE_DOMAIN, domain=LONGEST_EMAIL.rpartition("@")[2])
     large.execute(INSERT_LOG_IN, state=state_digest, browser=secret.digest, redirect_uri=LONGEST_REDIRECT_URI)
-    large.execute(HAND_OVER, finish=token.digest, sealed=sealed)
+    large.execute(HAND_OVER, finish=token.digest, encrypted=encrypted)
     cookie = f"__Host-sso_{state_digest.hex()[:16]}={secret.text}"
     yield with_headers(with_query(large.sample_of(route), token=token.text), cookie=cookie)
 

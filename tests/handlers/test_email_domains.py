@@ -198,7 +198,7 @@ def test_domain_of_another_organization_is_404(
         f"{'a.' * 117}example", "",
     ],
 )  # fmt: skip
-def test_domain_of_many_people_or_none_is_422(sso: Function, acme: Provisioned, domain: str) -> None:
+def test_unclaimable_domain_is_422(sso: Function, acme: Provisioned, domain: str) -> None:
     request = request_of("claim_domain", acme, domain)
 
     problem = problem_of(sso(request), request, 422, "invalid")

@@ -229,10 +229,10 @@ MADE: dict[type[Refusal], Refusal] = {
     LastSuperAdminError: LastSuperAdminError(),
     TooManyAttemptsError: TooManyAttemptsError(retry_after=7),
     DowngradeBlockedError: DowngradeBlockedError(["users"]),
-    DomainTakenError: DomainTakenError("acme.example"),
+    DomainTakenError: DomainTakenError("acme.example", record_name="_tenancy-verification.acme.example"),
     NotInTierError: NotInTierError(tier="starter", entitlement="sso"),
-    RatesTooLargeError: RatesTooLargeError(api=60_000, ingest=60_000, limit=80_000),
     SsoRequiredError: SsoRequiredError(),
+    RatesTooLargeError: RatesTooLargeError(api=60_000, ingest=60_000, limit=80_000),
     SubdomainTakenError: SubdomainTakenError("acme"),
 }
 

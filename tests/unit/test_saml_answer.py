@@ -386,7 +386,7 @@ def test_name_in_the_email_format_is_the_address() -> None:
     assert proven.identity.email == "ada@acme.example"
 
 
-def test_two_addresses_are_none() -> None:
+def test_assertion_with_two_addresses_has_none() -> None:
     text = ANSWER.assertion()
     value = "<saml:AttributeValue>eva@acme.example</saml:AttributeValue></saml:Attribute>"
 

@@ -65,7 +65,7 @@ REFUSED: Final[dict[str, tuple[str, Change]]] = {
     "no XML": ("no well-formed XML", lambda _: "{}"),
     "document type": ("a document type", lambda text: f"<!DOCTYPE x>{text}"),
     "CDATA": ("a CDATA section", _replace("<md:IDP", "<![CDATA[ ]]><md:IDP")),
-    "too large": ("more than 256 KB", lambda text: text + " " * MAX_SAML_METADATA_BYTES),
+    "too large": ("more than 256 KiB", lambda text: text + " " * MAX_SAML_METADATA_BYTES),
     "another document": ("no SAML metadata", lambda _: "<html/>"),
     "service provider": ("has no IDPSSODescriptor", _replace("IDPSSODescriptor", "SPSSODescriptor")),
     "two providers": ("describes 2 identity providers", lambda text: _many(text, text)),
@@ -79,10 +79,10 @@ REFUSED: Final[dict[str, tuple[str, Change]]] = {
     "script": ("no https URL", _replace("https://idp.acme.example/sso", "javascript:alert(1)")),
     "no certificate": ("has 0 signing certificates", _replace('use="signing"', 'use="encryption"')),
     "broken certificate": ("no X.509 certificate", _replace("<ds:X509Certificate>", "<ds:X509Certificate>AAAA")),
-    "weak key": ("RSA with 2,048 to", lambda _: _with_key(1_024)),
+    "weak key": ("Expected RSA with 2,048 to", lambda _: _with_key(1_024)),
     "weak curve": ("ECDSA with at least 256 bits", lambda _: _with_key_of(ec.generate_private_key(ec.SECP224R1()))),
     "over": (
-        "was valid until",
+        "expired at 2026-01-01T00:00:00Z",
         _replace("<md:EntityDescriptor ", '<md:EntityDescriptor validUntil="2026-01-01T00:00:00Z" '),
     ),
 }

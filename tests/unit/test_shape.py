@@ -47,6 +47,7 @@ GLUED = {
         "platform_keys",
         "quota_notices",
         "session_members",
+        "sso_identities",
         "users",
     },
 }

@@ -3,6 +3,8 @@
 import pytest
 
 from tenancy.errors import FETCH_FAULT_TEXTS, FetchFault, UnreachableUrlError
+from tenancy.rules.durations import FETCH_CONNECT_TIMEOUT_SECONDS, FETCH_WORK_TIME_SECONDS
+from tenancy.rules.fetching import MAX_REDIRECTS
 from tenancy.rules.tenant_urls import URL_MAX_CHARACTERS, parse_url, redirected
 from tests.members import for_each
 
@@ -91,3 +93,12 @@ def test_redirect_is_checked_like_a_url(location: str) -> None:
 
 def test_every_fault_has_a_text() -> None:
     assert set(FETCH_FAULT_TEXTS) == set(FetchFault)
+
+
+def test_texts_of_faults_name_the_limits() -> None:
+    times = f"{FETCH_CONNECT_TIMEOUT_SECONDS:g} seconds for a connection, {FETCH_WORK_TIME_SECONDS:g} seconds in total"
+
+    assert times in FETCH_FAULT_TEXTS[FetchFault.TOO_SLOW]
+    assert f"more than {MAX_REDIRECTS} times" in FETCH_FAULT_TEXTS[FetchFault.TOO_MANY_REDIRECTS]
+    assert str(UnreachableUrlError(FetchFault.TOO_LARGE, max_bytes=65_536)).endswith("at most 65,536 bytes.")
+    assert "bytes" not in str(UnreachableUrlError(FetchFault.NO_HTTP, max_bytes=65_536))

@@ -47,17 +47,21 @@ CREATE TABLE sso_log_ins (
 );
 CREATE INDEX sso_log_ins_expires_at ON sso_log_ins (organization_id, expires_at);
 
--- The subject by which an issuer knows a member. A member has one subject of an issuer.
+-- The subject by which a provider knows a member. A member has one subject of a provider. realm_id is null for OpenID
+-- Connect, whose issuer is proven by TLS. The name of a SAML provider is not proven. There it is that of the connection.
 CREATE TABLE sso_identities (
     organization_id uuid NOT NULL REFERENCES organizations (id),
     id uuid NOT NULL,
     user_id uuid NOT NULL,
+    type text NOT NULL CHECK (type = ANY (ARRAY['oidc', 'saml'])),
     issuer text NOT NULL CHECK (length(issuer) BETWEEN 1 AND 500),
+    realm_id uuid,
     subject text NOT NULL CHECK (length(subject) BETWEEN 1 AND 255),
     created_at timestamptz NOT NULL,
     PRIMARY KEY (organization_id, id),
-    CONSTRAINT sso_identities_subject_key UNIQUE (organization_id, issuer, subject),
-    CONSTRAINT sso_identities_user_key UNIQUE (organization_id, user_id, issuer),
+    CONSTRAINT sso_identities_subject_key UNIQUE NULLS NOT DISTINCT (organization_id, type, issuer, subject, realm_id),
+    CONSTRAINT sso_identities_user_key UNIQUE NULLS NOT DISTINCT (organization_id, user_id, type, issuer, realm_id),
+    CONSTRAINT sso_identities_realm CHECK ((type = 'saml') = (realm_id IS NOT NULL)),
     CONSTRAINT sso_identities_user_fkey FOREIGN KEY (organization_id, user_id) REFERENCES users (organization_id, id)
 );
 
@@ -110,4 +114,5 @@ ALTER TABLE sso_log_ins
     ALTER COLUMN state_digest SET STATISTICS 0, ALTER COLUMN browser_digest SET STATISTICS 0,
     ALTER COLUMN redirect_uri SET STATISTICS 0, ALTER COLUMN code_challenge SET STATISTICS 0,
     ALTER COLUMN code_digest SET STATISTICS 0;
-ALTER TABLE sso_identities ALTER COLUMN issuer SET STATISTICS 0, ALTER COLUMN subject SET STATISTICS 0;
+ALTER TABLE sso_identities
+    ALTER COLUMN type SET STATISTICS 0, ALTER COLUMN issuer SET STATISTICS 0, ALTER COLUMN subject SET STATISTICS 0;

@@ -1,5 +1,6 @@
 -- SAML 2.0 (docs/decisions/0072-saml.md). Of a SAML connection issuer is the provider's entity id, and certificates are
--- those of its signing keys, as DER. metadata_url is null if the organization sent the metadata itself.
+-- those of its signing keys, as DER. metadata_url is null if the organization sent the metadata itself. realm_id names the
+-- subjects of the provider. It stays while its certificates change, and changes with issuer and metadata_url.
 ALTER TABLE sso_connections
     DROP CONSTRAINT sso_connections_type_check,
     ADD CONSTRAINT sso_connections_type_check CHECK (type = ANY (ARRAY['oidc', 'saml'])),
@@ -10,6 +11,7 @@ ALTER TABLE sso_connections
     ALTER COLUMN jwks_uri DROP NOT NULL,
     ALTER COLUMN is_secret_in_form DROP NOT NULL,
     ALTER COLUMN names_issuer DROP NOT NULL,
+    ADD COLUMN realm_id uuid,
     ADD COLUMN metadata_url text CHECK (length(metadata_url) <= 2000),
     ADD COLUMN sign_in_url text CHECK (length(sign_in_url) <= 2000),
     ADD COLUMN certificates bytea[] CHECK (cardinality(certificates) <= 10),
@@ -19,11 +21,11 @@ ALTER TABLE sso_connections
         ) = 0
     ),
     ADD CONSTRAINT sso_connections_saml CHECK (
-        type <> 'saml' OR (sign_in_url IS NOT NULL AND cardinality(certificates) >= 1)
+        type <> 'saml' OR (realm_id IS NOT NULL AND sign_in_url IS NOT NULL AND cardinality(certificates) >= 1)
     );
 
 -- The provider's answer comes without the browser's cookie. Until the browser comes with it, sealed_identity is the
--- proven person, encrypted with a key that only the browser's token gives. finish_digest is the SHA-256 of that token.
+-- proven person, encrypted with a key that only the finish token gives. finish_digest is the SHA-256 of that token.
 ALTER TABLE sso_log_ins
     ADD COLUMN finish_digest bytea CHECK (length(finish_digest) = 32),
     ADD COLUMN sealed_identity bytea CHECK (length(sealed_identity) <= 8192),
@@ -49,8 +51,8 @@ CREATE POLICY only_ending ON sso_assertions AS RESTRICTIVE FOR DELETE TO tenancy
         AND (expires_at <= (SELECT now()) OR (SELECT is_ending((SELECT current_tenant()))))
     );
 
-GRANT SELECT (metadata_url, sign_in_url) ON sso_connections TO tenancy_functions; -- for exports
-GRANT UPDATE (metadata_url, sign_in_url, certificates) ON sso_connections TO tenancy_platform;
+GRANT SELECT (realm_id, metadata_url, sign_in_url) ON sso_connections TO tenancy_functions; -- for exports
+GRANT UPDATE (realm_id, metadata_url, sign_in_url, certificates) ON sso_connections TO tenancy_platform;
 GRANT UPDATE (finish_digest, sealed_identity, finished_at) ON sso_log_ins TO tenancy_platform;
 GRANT SELECT, INSERT, DELETE ON sso_assertions TO tenancy_platform;
 GRANT UPDATE (expires_at) ON sso_assertions TO tenancy_platform; -- for its lock

@@ -162,7 +162,10 @@ class NotInTierError(Refusal):
 
     def __init__(self, *, tier: str, entitlement: str) -> None:
         """Add the *tier* and the missing *entitlement* to the problem document."""
-        super().__init__(f"The tier {tier} of the organization does not include {entitlement}. A larger tier may.")
+        super().__init__(
+            f"The entitlements of the organization (tier {tier} with its overrides) do not include {entitlement}. "
+            "Ask the platform operator for a larger tier or an override."
+        )
         self.members = {"tier": tier, "entitlement": entitlement}
 
 
@@ -225,10 +228,12 @@ class DomainTakenError(Refusal):
 
     status, code, title = 409, "domain_taken", "Domain Taken"
 
-    def __init__(self, domain: str) -> None:
-        """Name the *domain*."""
+    def __init__(self, domain: str, *, record_name: str) -> None:
+        """Name the *domain*, and the TXT record that proves it for the other organization."""
         super().__init__(
-            f"The domain {domain} is verified for another organization, which must remove it or delete its DNS record."
+            f"The domain {domain} is verified for another organization. Ask that organization to remove it, or delete "
+            f"its TXT record at {record_name}: the other verification then ends, usually within 12 days. "
+            "Then verify again."
         )
 
 
@@ -414,16 +419,24 @@ class FetchFault(StrEnum):
 
 FETCH_FAULT_TEXTS: Final[Mapping[FetchFault, str]] = MappingProxyType(
     {
-        FetchFault.INVALID_URL: "The URL, or one that it redirects to, is no https URL of a domain name with port 443.",
+        FetchFault.INVALID_URL: (
+            "Expected an https URL with a domain name and port 443. "
+            "The URL, or a URL that it redirects to, has another form."
+        ),
         FetchFault.NO_ADDRESS: "The host of the URL has no IP address.",
         FetchFault.NOT_PUBLIC: "The host of the URL has an IP address that is not public.",
         FetchFault.UNREACHABLE: "The server of the URL does not accept a connection, or has closed it.",
         FetchFault.UNTRUSTED: "The server of the URL has no certificate of a public authority for its host name.",
-        FetchFault.TOO_SLOW: "The server of the URL has not answered in time.",
+        FetchFault.TOO_SLOW: (
+            "The server of the URL did not answer in time: 3 seconds for a connection, 8 seconds in total. "
+            "Send the request again later."
+        ),
         FetchFault.TOO_LARGE: "The answer of the URL is too large.",
         FetchFault.ENCODED: "The answer of the URL is compressed, although the request asked for no compression.",
         FetchFault.NO_HTTP: "The answer of the URL is not valid HTTP/1.1.",
-        FetchFault.TOO_MANY_REDIRECTS: "The URL redirects too often.",
+        FetchFault.TOO_MANY_REDIRECTS: (
+            "The URL redirects more than 3 times. Send the URL at the end of the redirects."
+        ),
         FetchFault.NO_DNS_ANSWER: "The DNS servers of the name do not answer, or answer with an error.",
     }
 )
@@ -435,7 +448,8 @@ class UnreachableUrlError(Exception):
     It is not a refusal: the use case knows which member of the request named the URL. The text is for the tenant.
     """
 
-    def __init__(self, fault: FetchFault) -> None:
-        """Keep *fault*, on which callers branch."""
-        super().__init__(FETCH_FAULT_TEXTS[fault])
+    def __init__(self, fault: FetchFault, *, max_bytes: int | None = None) -> None:
+        """Keep *fault*, on which callers branch. *max_bytes* is the largest allowed answer, None if it is not known."""
+        limit = "" if max_bytes is None else f" Expected at most {max_bytes:,} bytes."
+        super().__init__(FETCH_FAULT_TEXTS[fault] + (limit if fault is FetchFault.TOO_LARGE else ""))
         self.fault = fault

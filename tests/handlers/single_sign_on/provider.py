@@ -81,6 +81,7 @@ class Provider:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     documents: dict[str, bytes] = field(default_factory=dict)
+    before_answer: Callable[[str], None] = lambda _path: None
 
     def authorize(self, url: str) -> dict[str, str]:
         """Answer the browser that comes with *url*: return the members of the answer's query."""
@@ -101,6 +102,7 @@ class Provider:
         }
 
     def answer_get(self, path: str) -> tuple[int, object]:
+        self.before_answer(path)
         if path == "/.well-known/openid-configuration":
             return 200, self.document()
         if path == "/jwks":

@@ -56,7 +56,7 @@ class SamlBrowser(SsoBrowser):
         return answer_of(self.sso(with_body(with_headers(sample("sso", "take_answer"), cookie=None), body)))
 
     def finish(self, location: str) -> Answer:
-        """Go where the answer to the form leads."""
+        """Go to the URL of the answer to the form."""
         return self._get("finish_saml", query_of(location))
 
     def log_in_at(self, idp: SamlIdp, **texts: object) -> Answer:

@@ -5,14 +5,20 @@ from collections.abc import Callable
 
 import pytest
 
-from tenancy.rules.permissions import SSO_READ, SSO_WRITE
+from tenancy.rules.permissions import ORGANIZATION_DELETE, PERMISSIONS, SSO_WRITE
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases, tenant_of
 from tests.handlers.functions import Function, superuser
 from tests.handlers.requests import answer_of, called_by, problem_of, sample, with_body
 from tests.handlers.single_sign_on.browser import REDIRECT_URI, SsoBrowser, as_admin, put_request, settings_of
 from tests.handlers.single_sign_on.provider import CLIENT_SECRET, Provider
+from tests.handlers.single_sign_on.saml_browser import SamlBrowser, SamlIdp, saml_settings
 
+DOWNGRADE = "UPDATE organizations SET tier = 'starter', updated_at = now() WHERE id = %s"
+TARGETS = """
+    SELECT target FROM audit_log WHERE organization_id = %s AND action IN ('sso.connected', 'sso.changed')
+    ORDER BY occurred_at
+"""
 SECRET = "SELECT encrypted_secret FROM sso_connections WHERE organization_id = %s"
 AUDITED = "SELECT action FROM audit_log WHERE organization_id = %s AND action LIKE 'sso.%%' ORDER BY occurred_at"
 
@@ -65,7 +71,7 @@ def test_changes_are_recorded(databases: Databases, sso: Function, provider: Pro
     with superuser(databases) as conn:
         actions = [action for (action,) in conn.execute(AUDITED, (connected.organization.id,))]
 
-    assert actions == ["sso.connected", "sso.changed", "sso.disconnected"]
+    assert sorted(actions) == ["sso.changed", "sso.connected", "sso.disconnected", "sso.end_mailed"]
     request = as_admin(connected, "show_connection")
     problem_of(sso(request), request, 404, "not_found")
     request = as_admin(connected, "delete_connection")
@@ -76,9 +82,7 @@ def test_connection_needs_the_entitlement(
     databases: Databases, sso: Function, provider: Provider, acme: Provisioned
 ) -> None:
     with superuser(databases) as conn:
-        conn.execute(
-            "UPDATE organizations SET tier = 'starter', updated_at = now() WHERE id = %s", (acme.organization.id,)
-        )
+        conn.execute(DOWNGRADE, (acme.organization.id,))
     request = put_request(acme, settings_of(provider))
 
     problem = problem_of(sso(request), request, 403, "not_in_tier")
@@ -86,11 +90,55 @@ def test_connection_needs_the_entitlement(
     assert (problem["tier"], problem["entitlement"]) == ("starter", "sso")
 
 
-def test_default_role_is_none_that_the_caller_lacks(sso: Function, provider: Provider, acme: Provisioned) -> None:
-    key = tenant_of(acme, scopes=frozenset({SSO_READ, SSO_WRITE}))
-    request = with_body(called_by(sample("sso", "set_connection"), key), settings_of(provider, default_role="viewer"))
+@pytest.mark.parametrize("scopes", [{SSO_WRITE}, PERMISSIONS - {ORGANIZATION_DELETE}])
+@pytest.mark.parametrize("connection_type", ["oidc", "saml"])
+def test_connection_needs_all_permissions_of_a_super_admin(
+    sso: Function, provider: Provider, idp: SamlIdp, acme: Provisioned, scopes: set[str], connection_type: str
+) -> None:
+    """A provider can assert any member, also a super_admin. The default role does not matter."""
+    key = tenant_of(acme, scopes=frozenset(scopes))
+    body = settings_of(provider) if connection_type == "oidc" else saml_settings(idp)
+    request = with_body(called_by(sample("sso", "set_connection"), key), body)
 
-    problem_of(sso(request), request, 403, "forbidden")
+    problem = problem_of(sso(request), request, 403, "forbidden")
+
+    assert ORGANIZATION_DELETE in problem["detail"]
+    assert "decides who any member is" in problem["detail"]
+
+
+@pytest.mark.parametrize("connection_type", ["oidc", "saml"])
+def test_downgrade_while_the_provider_is_read_refuses_the_connection(
+    databases: Databases, sso: Function, provider: Provider, idp: SamlIdp, acme: Provisioned, connection_type: str
+) -> None:
+    """The request was admitted before. A connection with `required` would lock the members out."""
+
+    def downgrade(_path: str) -> None:
+        with superuser(databases) as conn:
+            conn.execute(DOWNGRADE, (acme.organization.id,))
+
+    provider.before_answer = downgrade
+    provider.documents["/saml"] = idp.metadata.encode()
+    by_url = {"metadata_xml": None, "metadata_url": f"{provider.issuer}/saml"}
+    body = settings_of(provider) if connection_type == "oidc" else saml_settings(idp, **by_url)
+    request = put_request(acme, {**body, "required": True})
+
+    problem_of(sso(request), request, 403, "not_in_tier")
+
+    with superuser(databases) as conn:
+        assert conn.execute("SELECT FROM sso_connections").fetchall() == []
+
+
+def test_records_do_not_name_the_provider(
+    databases: Databases, saml_browser: SamlBrowser, sso: Function, provider: Provider
+) -> None:
+    """The audit log outlives the erasure of the organization."""
+    assert answer_of(sso(put_request(saml_browser.provisioned, settings_of(provider, required=True)))).status == 200
+
+    with superuser(databases) as conn:
+        targets = conn.execute(TARGETS, (saml_browser.provisioned.organization.id,)).fetchall()
+    [of_saml, of_oidc] = [target.partition(": ")[2] for (target,) in targets]
+    assert of_saml == "saml, default role viewer, passwords on"
+    assert of_oidc == "oidc, default role viewer, passwords off"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +179,7 @@ def broken(**members: object) -> Callable[[Provider], None]:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (broken(issuer="https://other.example"), "names another issuer"),
+        (broken(issuer="https://other.example"), "differs from the `issuer`"),
         (broken(token_endpoint="http://idp.localhost/token"), "token_endpoint"),
         (broken(jwks_uri=None), "jwks_uri"),
         (broken(id_token_signing_alg_values_supported=["HS256", "none"]), "neither with RS256"),

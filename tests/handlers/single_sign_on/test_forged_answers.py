@@ -282,7 +282,7 @@ def test_forged_answer_is_refused(forgery: Forgery, browser: SsoBrowser, provide
 
 
 @pytest.mark.parametrize("forgery", OF_THE_PERSON, ids=lambda each: each.name)
-def test_person_without_a_claim_to_membership(
+def test_ineligible_person_is_forbidden(
     forgery: Forgery, browser: SsoBrowser, provider: Provider, logged: LogLines
 ) -> None:
     provider.person.subject = "subject-2"
@@ -342,7 +342,7 @@ def test_swapped_state_is_refused(browser: SsoBrowser, provider: Provider, logge
         ("unknown", SsoFault.STATE_UNKNOWN),
     ],
 )
-def test_state_that_was_not_given(
+def test_unissued_state_is_refused(
     browser: SsoBrowser, provider: Provider, logged: LogLines, state: str, fault: SsoFault
 ) -> None:
     _, members = start(browser, provider)

@@ -67,7 +67,7 @@ def test_assertion_is_replayed_in_no_other_log_in(saml_browser: SamlBrowser, idp
     assert saml_browser.log_in_at(idp, assertion_id="_other").status == 200
 
 
-def test_id_of_an_assertion_is_of_its_organization_alone(
+def test_two_organizations_accept_equal_assertion_ids(
     saml_browser: SamlBrowser, at_globex: SamlBrowser, idp: SamlIdp
 ) -> None:
     assert saml_browser.log_in_at(idp, assertion_id="_same").status == 200
@@ -166,7 +166,7 @@ def test_token_of_an_expired_log_in_is_refused(
 
 
 @pytest.mark.parametrize(("token", "fault"), [("", SsoFault.STATE_MISSING), ("x", SsoFault.STATE_MALFORMED)])
-def test_token_that_was_not_given(saml_browser: SamlBrowser, logged: LogLines, token: str, fault: SsoFault) -> None:
+def test_unissued_token_is_refused(saml_browser: SamlBrowser, logged: LogLines, token: str, fault: SsoFault) -> None:
     refused = saml_browser.finish(f"https://api.example/?token={token}" if token else "https://api.example/?a=b")
 
     assert answered(refused) == UNAUTHENTICATED

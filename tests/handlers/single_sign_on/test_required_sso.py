@@ -15,6 +15,12 @@ MAILS = "SELECT kind, payload->>'to' FROM outbox WHERE organization_id = %s AND 
 LIVE_TOKENS = (
     "SELECT purpose FROM one_time_tokens WHERE organization_id = %s AND expires_at > now() + interval '6 days'"
 )
+MAKE_OLDER = "UPDATE audit_log SET occurred_at = occurred_at - interval '61 minutes'"
+USE_UP_MAILS = """
+    INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, created_at, expires_at)
+    SELECT organization_id, gen_random_uuid(), id, 'password_reset', now() - interval '2 minutes', now()
+    FROM users, generate_series(1, %s) WHERE password_hash IS NULL
+"""
 DEMOTE = "UPDATE users SET role = 'admin' WHERE organization_id = %s"
 
 
@@ -37,7 +43,7 @@ def test_password_of_a_member_is_refused(identity: Function, databases: Database
     problem_of(identity(request), request, 403, "sso_required")
 
 
-def test_wrong_password_is_answered_as_ever(identity: Function, requiring: Provisioned) -> None:
+def test_wrong_password_is_401(identity: Function, requiring: Provisioned) -> None:
     request = log_in_request(requiring, password="a wrong password of some length")
 
     problem_of(identity(request), request, 401, "unauthenticated")
@@ -105,6 +111,41 @@ def test_deleted_connection_lets_passwords_work_again(
 
     assert answer_of(browser.identity(log_in_request(requiring))).status == 200
     assert "first_password_mail" in mails_of(databases, requiring)
+
+
+def test_connection_that_ends_again_and_again_mails_once(
+    browser: SsoBrowser, provider: Provider, databases: Databases, requiring: Provisioned
+) -> None:
+    assert browser.log_in(provider).status == 200
+
+    for _ in range(4):
+        assert answer_of(browser.sso(as_admin(requiring, "delete_connection"))).status == 204
+        assert answer_of(browser.sso(put_request(requiring, settings_of(provider)))).status == 200
+
+    mails = mails_of(databases, requiring)
+    assert mails.count("first_password_mail") == 1
+    assert mails.count("sso_ended_mail") == 1
+    with superuser(databases) as conn:
+        conn.execute(MAKE_OLDER)
+
+    assert answer_of(browser.sso(as_admin(requiring, "delete_connection"))).status == 204
+
+    mails = mails_of(databases, requiring)
+    assert mails.count("first_password_mail") == 1, "its token lives"
+    assert mails.count("sso_ended_mail") == 2
+
+
+@pytest.mark.parametrize(("mails", "expected"), [(2, 1), (3, 0)])
+def test_member_with_three_mails_this_hour_gets_none(
+    browser: SsoBrowser, provider: Provider, databases: Databases, requiring: Provisioned, mails: int, expected: int
+) -> None:
+    assert browser.log_in(provider).status == 200
+    with superuser(databases) as conn:
+        conn.execute(USE_UP_MAILS, (mails,))
+
+    assert answer_of(browser.sso(as_admin(requiring, "delete_connection"))).status == 204
+
+    assert mails_of(databases, requiring).count("first_password_mail") == expected
 
 
 @pytest.fixture

@@ -11,7 +11,14 @@ from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import Databases
 from tests.handlers.functions import BASE_DOMAIN, Function, LogLines, superuser
 from tests.handlers.requests import answer_of, problem_of, sample, with_headers, with_query
-from tests.handlers.single_sign_on.browser import REDIRECT_URI, as_admin, members_of, put_request, query_of
+from tests.handlers.single_sign_on.browser import (
+    REDIRECT_URI,
+    as_admin,
+    members_of,
+    put_request,
+    query_of,
+    settings_of,
+)
 from tests.handlers.single_sign_on.provider import Provider
 from tests.handlers.single_sign_on.saml_browser import SamlBrowser, SamlIdp, request_in, saml_settings
 from tests.handlers.single_sign_on.test_forged_answers import fault_in
@@ -68,7 +75,7 @@ def test_answer_leads_the_browser_back_with_its_cookie(saml_browser: SamlBrowser
     assert saml_browser.cookies == {}
 
 
-def test_person_waits_sealed_and_is_deleted_at_the_end(
+def test_person_waits_encrypted_and_is_deleted_at_the_end(
     saml_browser: SamlBrowser, idp: SamlIdp, databases: Databases
 ) -> None:
     sent = saml_browser.send(idp.answer(saml_browser.start().headers["location"]))
@@ -101,7 +108,7 @@ def test_connection_shows_provider_and_service(sso: Function, saml_browser: Saml
     assert "callback_url" not in shown
 
 
-def test_service_metadata_names_an_organization_each(
+def test_service_metadata_differs_by_organization(
     sso: Function, saml_browser: SamlBrowser, globex: Provisioned
 ) -> None:
     shown = answer_of(sso(as_admin(saml_browser.provisioned, "show_connection"))).document
@@ -233,6 +240,71 @@ def test_metadata_that_cannot_be_read_stays(
     assert by_url.log_in_at(idp).status == 200
 
     assert provider.requests.count(METADATA_PATH) == 2
+
+
+def test_failed_refresh_keeps_the_certificates_of_another_one(
+    by_url: SamlBrowser, provider: Provider, idp: SamlIdp, databases: Databases
+) -> None:
+    """The other one succeeds while the failing one reads."""
+    newer = SigningKey.generate()
+
+    def succeed_elsewhere(path: str) -> None:
+        if path == METADATA_PATH:
+            with superuser(databases) as conn:
+                conn.execute("UPDATE sso_connections SET certificates = %s", ([newer.der],))
+
+    del provider.documents[METADATA_PATH]
+    provider.before_answer = succeed_elsewhere
+    with superuser(databases) as conn:
+        conn.execute(AGE, ("1 day",))
+
+    assert by_url.log_in_at(idp).status == 200
+
+    idp.key = newer
+    assert by_url.log_in_at(idp).status == 200
+
+
+def test_same_name_of_another_source_is_another_provider(
+    saml_browser: SamlBrowser, idp: SamlIdp, databases: Databases, logged: LogLines
+) -> None:
+    """A SAML provider only asserts its entity id. Without a proven domain nothing ties its subject to the member."""
+    admin = saml_browser.provisioned
+    assert saml_browser.log_in_at(idp).status == 200
+    with superuser(databases) as conn:
+        conn.execute("DELETE FROM email_domains")
+    assert answer_of(saml_browser.sso(as_admin(admin, "delete_connection"))).status == 204
+    idp.key = SigningKey.generate()
+    assert answer_of(saml_browser.sso(put_request(admin, saml_settings(idp)))).status == 200
+
+    assert saml_browser.log_in_at(idp).status == 403
+
+    assert fault_in(logged()) == SsoFault.DOMAIN_UNPROVEN
+
+
+def test_subjects_stay_while_certificates_change(saml_browser: SamlBrowser, idp: SamlIdp, databases: Databases) -> None:
+    assert saml_browser.log_in_at(idp).status == 200
+    with superuser(databases) as conn:
+        conn.execute("DELETE FROM email_domains")
+    idp.key = SigningKey.generate()
+
+    changed = answer_of(saml_browser.sso(put_request(saml_browser.provisioned, saml_settings(idp))))
+
+    assert changed.status == 200
+    assert saml_browser.log_in_at(idp).status == 200
+
+
+def test_subject_of_another_protocol_is_another_person(
+    saml_browser: SamlBrowser, provider: Provider, idp: SamlIdp, databases: Databases
+) -> None:
+    admin = saml_browser.provisioned
+    idp.entity_id = provider.issuer
+    assert answer_of(saml_browser.sso(put_request(admin, saml_settings(idp)))).status == 200
+    assert saml_browser.log_in_at(idp, name_id=provider.person.subject).status == 200
+    with superuser(databases) as conn:
+        conn.execute("DELETE FROM email_domains")
+    assert answer_of(saml_browser.sso(put_request(admin, settings_of(provider)))).status == 200
+
+    assert saml_browser.log_in(provider).status == 403
 
 
 @pytest.fixture

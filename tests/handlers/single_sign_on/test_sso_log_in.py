@@ -92,7 +92,7 @@ def test_start_needs_an_organization_or_an_address(browser: SsoBrowser) -> None:
     assert browser.start(organization="").status == 422
 
 
-def test_start_on_an_organizations_host_moves_to_the_callbacks_host(sso: Function, connected: Provisioned) -> None:
+def test_start_moves_to_the_callbacks_host(sso: Function, connected: Provisioned) -> None:
     request = with_query(sample("sso", "start"), redirect_uri=REDIRECT_URI)
 
     answer = answer_of(sso(with_headers(request, host=f"acme.{BASE_DOMAIN}")))
@@ -175,9 +175,7 @@ def test_keys_are_cached_and_reads_for_unknown_keys_bounded(browser: SsoBrowser,
     assert provider.requests.count("/jwks") == 1
 
 
-def test_secret_goes_into_the_form_if_the_provider_wants_it_there(
-    browser: SsoBrowser, provider: Provider, connected: Provisioned
-) -> None:
+def test_secret_goes_into_the_form_on_demand(browser: SsoBrowser, provider: Provider, connected: Provisioned) -> None:
     provider.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
     assert answer_of(browser.sso(put_request(connected, settings_of(provider)))).status == 200
 
@@ -196,7 +194,7 @@ def test_provider_that_names_its_issuer_must_name_it(
     assert browser.come_back({**members, "iss": provider.issuer}).status == 302
 
 
-def test_replaced_connection_ends_log_ins_that_have_begun(
+def test_replaced_connection_cancels_log_ins_that_have_begun(
     browser: SsoBrowser, provider: Provider, other_provider: Provider, connected: Provisioned
 ) -> None:
     members = provider.authorize(browser.start().headers["location"])

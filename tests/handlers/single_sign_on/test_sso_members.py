@@ -1,10 +1,16 @@
 """Persons that become members by single sign-on: made, invited, linked or refused."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from tenancy.rules.people.member import MembershipChange, MemberStatus
+from tenancy.rules.permissions import PERMISSIONS
 from tenancy.rules.sso.refusals import SsoFault
 from tenancy.use_cases.organizations.provision import Provisioned
-from tests.given import Databases
+from tenancy.use_cases.outbox.run_entries import OutboxTargets
+from tenancy.use_cases.people.change_member import change_member
+from tests.given import OPERATOR, Databases
 from tests.handlers.functions import Function, LogLines, superuser
 from tests.handlers.requests import answer_of
 from tests.handlers.single_sign_on.browser import SsoBrowser, members_of, prove_domain, put_request, settings_of
@@ -14,6 +20,11 @@ ADA = "ada@acme.example"
 INSERT_USER = """
     INSERT INTO users (id, organization_id, email, role, status, password_hash)
     VALUES (gen_random_uuid(), %s, %s, %s, %s, %s)
+"""
+INVITE = """
+    INSERT INTO one_time_tokens (organization_id, id, user_id, purpose, created_at, expires_at)
+    SELECT organization_id, gen_random_uuid(), id, 'invitation', now(), now() + interval '1 day' FROM users
+    WHERE organization_id = %s AND email = %s
 """
 DISABLE = "UPDATE users SET status = %s WHERE organization_id = %s AND email = %s"
 
@@ -118,16 +129,61 @@ def test_disabled_and_removed_members_stay_so(
     assert (ADA, "viewer", status, False) in members_of(databases, connected)
 
 
-def test_invitation_brings_a_removed_person_back_with_another_subject(
+def test_invited_person_returns_with_another_subject(
     browser: SsoBrowser, provider: Provider, databases: Databases, connected: Provisioned
 ) -> None:
     assert browser.log_in(provider).status == 200
     set_status(databases, connected, "invited")
+    with superuser(databases) as conn:
+        conn.execute(INVITE, (connected.organization.id, ADA))
     provider.person.subject = "subject-2"
 
     assert browser.log_in(provider).status == 200
     provider.person.subject = "subject-1"
     assert browser.log_in(provider).status == 403
+
+
+def test_other_subject_of_an_invited_member_needs_a_live_invitation(
+    browser: SsoBrowser, provider: Provider, databases: Databases, connected: Provisioned, logged: LogLines
+) -> None:
+    assert browser.log_in(provider).status == 200
+    set_status(databases, connected, "invited")
+    provider.person.subject = "subject-2"
+
+    assert browser.log_in(provider).status == 403
+    assert fault_of(logged) == SsoFault.OTHER_SUBJECT
+    provider.person.subject = "subject-1"
+    assert browser.log_in(provider).status == 200
+
+
+@pytest.mark.parametrize(("subject", "status"), [("subject-1", 200), ("subject-2", 403)])
+def test_disabled_member_that_is_enabled_again_is_the_same_person(
+    browser: SsoBrowser,
+    provider: Provider,
+    databases: Databases,
+    targets: OutboxTargets,
+    connected: Provisioned,
+    subject: str,
+    status: int,
+) -> None:
+    assert browser.log_in(provider).status == 200
+    with superuser(databases) as conn:
+        [(user_id,)] = conn.execute("SELECT id FROM users WHERE email = %s", (ADA,)).fetchall()
+    for wanted in (MemberStatus.DISABLED, MemberStatus.ACTIVE):
+        change_member(
+            databases.platform,
+            targets,
+            connected.organization.id,
+            user_id,
+            MembershipChange(status=wanted),
+            permissions=PERMISSIONS,
+            actor=OPERATOR,
+            now=datetime.now(UTC),
+        )
+    provider.person.subject = subject
+
+    assert (ADA, "viewer", "active", False) in members_of(databases, connected)
+    assert browser.log_in(provider).status == status
 
 
 def test_limit_of_users_refuses_a_new_member(

@@ -19,7 +19,7 @@ from tenancy.rules.new_organization import NewOrganization
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.people.password_hashes import HASHER
 from tenancy.rules.permissions import EVENTS_WRITE, PERMISSIONS, ROLES
-from tenancy.rules.saml.sealed_identity import seal_identity
+from tenancy.rules.saml.encrypted_identity import encrypt_identity
 from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.log_in import BrowserSecret
 from tenancy.rules.tiers import Tier
@@ -84,9 +84,10 @@ INSERT_HANDED_OVER = """
     )
 """
 INSERT_SAML_IDENTITY = """
-    INSERT INTO sso_identities (organization_id, id, user_id, issuer, subject, created_at)
-    SELECT organization_id, gen_random_uuid(), id, %s, %s, now() FROM users
-    WHERE organization_id = %s AND email = %s
+    INSERT INTO sso_identities (organization_id, id, user_id, type, issuer, realm_id, subject, created_at)
+    SELECT u.organization_id, gen_random_uuid(), u.id, 'saml', c.issuer, c.realm_id, %s, now()
+    FROM users AS u JOIN sso_connections AS c ON c.organization_id = u.organization_id
+    WHERE u.organization_id = %s AND u.email = %s
 """
 INSERT_SSO_LOG_IN = """
     INSERT INTO sso_log_ins (
@@ -350,10 +351,10 @@ def _hand_over(
 ) -> None:
     """Add a log-in whose browser is about to come with *token*, as the person with `SAML_SUBJECT`."""
     identity = ProvenIdentity(issuer=issuer, subject=SAML_SUBJECT, email=None)
-    sealed = seal_identity(identity, token, HANDED_OVER_STATE)
-    values = (organization_id, HANDED_OVER_STATE, secret.digest, connection_id, token.digest, sealed)
+    encrypted = encrypt_identity(identity, token, HANDED_OVER_STATE)
+    values = (organization_id, HANDED_OVER_STATE, secret.digest, connection_id, token.digest, encrypted)
     conn.execute(INSERT_HANDED_OVER, values)
-    conn.execute(INSERT_SAML_IDENTITY, (issuer, SAML_SUBJECT, organization_id, SESSION_EMAIL))
+    conn.execute(INSERT_SAML_IDENTITY, (SAML_SUBJECT, organization_id, SESSION_EMAIL))
 
 
 def _add_session(databases: Databases, organization_id: UUID) -> str:

@@ -12,7 +12,9 @@ from tenancy.gateway.http import Request
 FORM: Final = "form"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 MAX_FORM_MEMBERS: Final = 20
-NO_FORM_TEXT: Final = f"The body is no form with at most {MAX_FORM_MEMBERS} members in UTF-8."
+NO_FORM_TEXT: Final = (
+    f"Expected a form (application/x-www-form-urlencoded) in UTF-8 with at most {MAX_FORM_MEMBERS} members."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

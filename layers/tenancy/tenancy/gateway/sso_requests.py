@@ -60,7 +60,9 @@ def read_answer(request: Request, *, callback_url: str) -> ProviderAnswer:
 
 
 def read_saml_answer(request: Request, *, service_of: Callable[[UUID], ServiceProvider]) -> SamlAnswer:
-    """Return the SAML provider's answer in the form of *request*. *service_of* is the platform as it knows us.
+    """Return the SAML provider's answer in the form of *request*.
+
+    *service_of* returns the platform as the provider of an organization knows it.
 
     Raises:
         SsoRefusedError: a member is repeated, or the state is missing or malformed.
@@ -77,7 +79,7 @@ def read_returned_browser(request: Request) -> ReturnedBrowser:
     """Return the browser that comes after the SAML provider's answer.
 
     Raises:
-        SsoRefusedError: its token is repeated, missing or malformed.
+        SsoRefusedError: its finish token is repeated, missing or malformed.
     """
     return ReturnedBrowser(
         token=parse_finish_token(_member(request, "token")),
@@ -96,7 +98,7 @@ def find_secret(request: Request, state_digest: bytes) -> BrowserSecret | None:
 def keep_secret(request: Request, state_digest: bytes, secret: BrowserSecret) -> None:
     """Add the cookie to the answer that starts the log-in of *state_digest*.
 
-    It is Lax: the provider leads the browser back to us with a GET from another site.
+    It is Lax: the provider redirects the browser to us with a GET from another site.
     """
     seconds = int(SSO_LOG_IN_TIME.total_seconds())
     set_cookie(request, _cookie_name(state_digest), secret.text, seconds=seconds, same_site="Lax")
@@ -108,7 +110,7 @@ def forget_secret(request: Request, state_digest: bytes) -> None:
 
 
 def redirect(request: Request, url: str, status: HTTPStatus = HTTPStatus.FOUND) -> EmptyAnswer[str]:
-    """Lead the browser to *url*. Its query may have a secret, so no cache and no other page learns it."""
+    """Redirect the browser to *url*. Its query may have a secret, so no cache and no other page learns it."""
     request.answer_headers["Location"] = url
     request.answer_headers["Cache-Control"] = "no-store"
     request.answer_headers["Referrer-Policy"] = "no-referrer"

@@ -35,11 +35,11 @@ def require_claimable(domain: str) -> None:
 
 def _find_problem(domain: str) -> str | None:
     if len(domain) > EMAIL_DOMAIN_MAX_CHARACTERS:
-        return f"The domain is longer than {EMAIL_DOMAIN_MAX_CHARACTERS} characters."
+        return f"The domain has {len(domain)} characters. Expected at most {EMAIL_DOMAIN_MAX_CHARACTERS}."
     if domain in PERSONAL_DOMAINS:
-        return f"{domain} is a provider of personal mail. Its addresses belong to many people."
+        return f"{domain} belongs to a provider of personal mail. Claim a domain that only your organization uses."
     if _public_suffixes().is_public(idna.decode(domain)):
-        return f"{domain} is a public suffix. The names below it have different owners."
+        return f"{domain} is a public suffix. Claim a name below it, such as acme.{domain}."
     return None
 
 

@@ -9,7 +9,7 @@ DOMAIN_MAX_CHARACTERS: Final = 253  # RFC 1035: 255 bytes with the length of eac
 DOMAIN_TEXT: Final = "Expected a domain name such as acme.example, without https:// and without a path."
 LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 SERVICE_LABEL: Final = re.compile(r"_[a-z0-9-]{1,62}")  # RFC 8552: of names that hold records for one purpose
-# What resolvers and browsers read as an IPv4 address in any notation: its last label is a number.
+# Resolvers and browsers read a name as an IPv4 address if its last label is a number.
 NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
@@ -17,7 +17,7 @@ def parse_domain_name(text: str) -> str:
     """Return *text* as a domain name of at least two labels.
 
     Raises:
-        ValueError: *text* is no such name. Addresses are none, in any notation.
+        ValueError: *text* is no such name, or is an IP address.
     """
     host = parse_host_name(text)
     if "." not in host:

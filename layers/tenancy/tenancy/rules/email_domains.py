@@ -44,7 +44,7 @@ class ProofProblem(StrEnum):
 class EmailDomain:
     """A domain that an organization claims. *verified_at* is None without a proof.
 
-    *missing_since* is the time of the first check since the last proof that found no record.
+    *missing_since* is the time of the first check that found no record, after the last one that found it.
     """
 
     id: UUID
@@ -110,7 +110,7 @@ def withdrawal_at(missing_since: datetime) -> datetime:
 
 
 def assess_check(domain: EmailDomain, problem: ProofProblem | None, *, now: datetime) -> DomainCheck:
-    """Return the effect of a check of *domain*, which is proven, that found *problem*.
+    """Return the effect of a check. *domain* is proven, and *problem* is the result of the check.
 
     DNS servers that do not answer prove nothing, in either direction: the check is repeated.
     """

@@ -1,4 +1,4 @@
-"""What other functions ask of `fetch`, and what it answers: a document of a URL, TXT records, or a fault."""
+"""Requests of other functions to `fetch`, and its answers: a document of a URL, TXT records, or a fault."""
 
 from collections.abc import Mapping
 from typing import Final, Literal

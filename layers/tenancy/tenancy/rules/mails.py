@@ -158,18 +158,18 @@ keys:write. GET /v1/keys lists all keys. The member rotate_by of a key is the ti
             """\
 {email} logged in to {organization_name} with a password at {logged_in_at}.
 
-Your organization requires single sign-on. A password is the way in for a super_admin while single sign-on does not
-work. If {email} did not log in, disable the member: send status disabled with PATCH /v1/users/<id>. That ends its
+Your organization requires single sign-on. A super_admin can still log in with a password, in case single sign-on does
+not work. If {email} did not log in, disable the member: send status disabled with PATCH /v1/users/<id>. That ends its
 sessions.
 """,
         ),
         "sso_ended_mail": MailTemplate(
             "Single sign-on of {organization_name} has ended",
             """\
-Single sign-on of {organization_name} has ended: its connection was deleted, or its tier does not include it any more.
-No member can log in by it. Passwords work for all members that have one.
+Single sign-on of {organization_name} has ended. An administrator deleted the connection, or the entitlements of the
+organization no longer include single sign-on. No member can log in by it. Passwords work for all members that have one.
 
-Each active member without a password gets a mail with a one-time token for a first one.
+Each active member without a password gets a mail with a one-time token, which sets a first password.
 """,
         ),
         "first_password_mail": MailTemplate(
@@ -206,7 +206,8 @@ DELETE /v1/sso/email-domains/{domain}
         "email_domain_withdrawn_mail": MailTemplate(
             "{domain} is no longer verified",
             """\
-The e-mail domain {domain} is no longer verified for your organization, because its DNS record was missing for days:
+The e-mail domain {domain} is no longer verified for your organization, because this DNS record was missing for at
+least 5 days:
 
 {record_name} TXT "{record_value}"
 

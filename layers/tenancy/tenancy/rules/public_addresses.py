@@ -47,9 +47,9 @@ SPECIAL_IPV6: Final = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether *address* is a host's on the public internet.
+    """Tell whether *address* is an address of a host on the public internet.
 
-    An IPv6 address that holds an IPv4 address (mapped, NAT64, 6to4, Teredo) is none.
+    An IPv6 address that holds an IPv4 address (mapped, NAT64, 6to4, Teredo) is not.
     """
     if isinstance(address, IPv4Address):
         return address.is_global and not any(address in network for network in SPECIAL_IPV4)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from tenancy.errors import BODY, FieldError, InvalidError
 from tenancy.gateway.answer_types import Time
 from tenancy.gateway.times import format_time
-from tenancy.rules.json_members import MISSING_TEXT, unknown_member
+from tenancy.rules.json_members import MISSING_TEXT
 from tenancy.rules.people.member import Role
 from tenancy.rules.saml.connection import SamlConnection, ServiceProvider
 from tenancy.rules.saml.provider import MAX_SAML_METADATA_BYTES
@@ -40,7 +40,8 @@ ANSWER_PATH: Final = "/auth/sso/acs"
 SERVICE_PATH: Final = "/auth/sso/metadata"
 OIDC_MEMBERS: Final = ("issuer", "client_id")
 METADATA_MEMBERS: Final = ("metadata_url", "metadata_xml")
-ONE_METADATA_TEXT: Final = "Send metadata_url or metadata_xml."
+ONE_METADATA_TEXT: Final = "Send exactly one of `metadata_url` and `metadata_xml`."
+OTHER_TYPE_TEXT: Final = "`{name}` belongs to `type` `{type}`. Omit it, or send `type` `{type}`."
 
 Issuer = Annotated[str, Field(max_length=ISSUER_MAX_CHARACTERS), AfterValidator(parse_issuer)]
 ClientId = Annotated[str, Field(min_length=1, max_length=CLIENT_ID_MAX_CHARACTERS), AfterValidator(parse_printable)]
@@ -88,24 +89,32 @@ class SsoSettings(BaseModel):
             redirect_uris=tuple(dict.fromkeys(self.redirect_uris)),
         )
         if self.type == "saml":
-            self._require_members(unknown=(*OIDC_MEMBERS, "client_secret"))
+            self._require_members(of_other_type=(*OIDC_MEMBERS, "client_secret"), other_type="oidc")
             if (self.metadata_url is None) is (self.metadata_xml is None):
                 raise _invalid([FieldError(location=BODY, code="invalid", message=ONE_METADATA_TEXT)])
             return WantedSamlConnection(
                 metadata_url=self.metadata_url, metadata_xml=self.metadata_xml, settings=settings
             )
-        self._require_members(unknown=METADATA_MEMBERS, required=OIDC_MEMBERS)
+        self._require_members(of_other_type=METADATA_MEMBERS, other_type="saml", required=OIDC_MEMBERS)
         secret = self.client_secret.get_secret_value() if self.client_secret is not None else None
         client = SsoClient(issuer=self.issuer or "", client_id=self.client_id or "", secret=secret)
         return WantedConnection(client=client, settings=settings)
 
-    def _require_members(self, *, unknown: Sequence[str], required: Sequence[str] = ()) -> None:
+    def _require_members(self, *, of_other_type: Sequence[str], other_type: str, required: Sequence[str] = ()) -> None:
         errors = [
             FieldError(location=f"{BODY}/{name}", code="missing", message=MISSING_TEXT)
             for name in required
             if getattr(self, name) is None
         ]
-        errors += [unknown_member(name, within=BODY) for name in unknown if getattr(self, name) is not None]
+        errors += [
+            FieldError(
+                location=f"{BODY}/{name}",
+                code="unknown_member",
+                message=OTHER_TYPE_TEXT.format(name=name, type=other_type),
+            )
+            for name in of_other_type
+            if getattr(self, name) is not None
+        ]
         if errors:
             raise _invalid(errors)
 

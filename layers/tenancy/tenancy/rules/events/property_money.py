@@ -25,7 +25,10 @@ def find_money(properties: Mapping[str, msgspec.Raw]) -> tuple[str, str]:
 
 
 def convert_money(revenue: msgspec.Raw | None, currency_name: str | None) -> tuple[str, str]:
-    """Return revenue and currency as `find_money` does. None is nothing, and the default currency."""
+    """Return revenue and currency as `find_money` does.
+
+    Without *revenue* the revenue is 0. Without *currency_name* the currency is `DEFAULT_CURRENCY`.
+    """
     currency = DEFAULT_CURRENCY if currency_name is None else find_currency(currency_name)
     text = scalar_text(revenue).strip()
     plain = find_plain_amount(text) if text else "0"

@@ -34,6 +34,7 @@ class MemberStatus(StrEnum):
 
 
 MEMBER_JOINED: Final = "member.joined"  # the action of an audit record: an invitation was accepted
+ROLE_TEXT: Final = "This credential cannot give the role to a member, and cannot change a member with the role."
 # A member has one of these until it is removed.
 PRESENT: Final = frozenset({MemberStatus.ACTIVE, MemberStatus.INVITED, MemberStatus.DISABLED})
 
@@ -63,10 +64,11 @@ class MembershipChange:
     role: Role | None = None
     status: MemberStatus | None = None
 
-    def apply_to(self, member: StoredMember) -> StoredMember:
+    def apply_to(self, member: StoredMember, *, has_subject: bool) -> StoredMember:
         """Return *member* with the change.
 
-        A disabled member that never accepted an invitation has no password. It becomes invited instead of active.
+        A disabled member that never joined becomes invited instead of active. A member has joined if it has a password,
+        or if it *has_subject*: a provider of single sign-on knows it.
 
         Raises:
             ConflictError: an invited member would become active without an accepted invitation.
@@ -74,22 +76,20 @@ class MembershipChange:
         if self.status is MemberStatus.ACTIVE and member.status is MemberStatus.INVITED:
             raise ConflictError("The member has not accepted the invitation yet. Send the invitation again instead.")
         status = self.status or member.status
-        if self.status is MemberStatus.ACTIVE and not member.has_password:
+        if self.status is MemberStatus.ACTIVE and not (member.has_password or has_subject):
             status = MemberStatus.INVITED
         return replace(member, role=self.role or member.role, status=status)
 
 
-def require_permissions_of(role: Role, permissions: Collection[str]) -> None:
+def require_permissions_of(role: Role, permissions: Collection[str], *, so: str = ROLE_TEXT) -> None:
     """Refuse a caller with *permissions* that are not all permissions of *role*.
 
-    A caller grants no role that can do more than the caller can, and changes no member with such a role.
+    A caller grants no role that can do more than the caller can, and changes no member with such a role. *so* ends the
+    text: it says what the caller cannot do.
 
     Raises:
         ForbiddenError: the caller lacks a permission of the role.
     """
     lacking = sorted(ROLES[role].difference(permissions))
     if lacking:
-        raise ForbiddenError(
-            f"The role {role} has permissions that the credential lacks: {', '.join(lacking)}. "
-            "This credential cannot give the role to a member, and cannot change a member with the role."
-        )
+        raise ForbiddenError(f"The role {role} has permissions that the credential lacks: {', '.join(lacking)}. {so}")

@@ -53,7 +53,7 @@ EMAIL_ATTRIBUTES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedAnswer:
-    """What the answer of one log-in must say."""
+    """The values that the answer of one log-in must have."""
 
     provider: SamlProvider
     audience: str

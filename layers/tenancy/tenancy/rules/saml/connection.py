@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
-from tenancy.rules.sso.connection import ConnectionType, SsoConnection
+from tenancy.rules.sso.connection import ConnectionType, SsoConnection, SubjectRealm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamlProvider:
-    """A provider: its name, the URL that a browser is led to, and the certificates of its signing keys, as DER."""
+    """A provider: its name, the URL for log-ins by browsers, and the certificates of its signing keys, as DER."""
 
     entity_id: str
     sign_in_url: str
@@ -28,14 +29,25 @@ class ServiceProvider:
 class SamlConnection(SsoConnection):
     """A stored connection. Its *issuer* is the entity id of the provider.
 
-    *id* changes with each part of the provider that an administrator changes. *metadata_url* is None if the
+    *id* changes with each part of the provider that an administrator changes. *realm_id* stays while the source of the
+    metadata and the name of the provider stay, so also when certificates change. *metadata_url* is None if the
     administrator sent the metadata.
     """
 
     type: ClassVar[ConnectionType] = ConnectionType.SAML
+    realm_id: UUID
     sign_in_url: str
     certificates: tuple[bytes, ...]
     metadata_url: str | None
+
+    @property
+    def realm(self) -> SubjectRealm:
+        """The realm of the provider's subjects."""
+        return SubjectRealm(type=self.type, issuer=self.issuer, realm_id=self.realm_id)
+
+    def is_of(self, provider: SamlProvider, metadata_url: str | None) -> bool:
+        """Tell whether the connection is one to the *provider* of that name, with its metadata from the same source."""
+        return (self.issuer, self.metadata_url) == (provider.entity_id, metadata_url)
 
     @property
     def provider(self) -> SamlProvider:

@@ -16,11 +16,11 @@ def parse_instant(text: str) -> datetime:
         XmlError: it names none in UTC.
     """
     if not INSTANT.fullmatch(text):
-        raise XmlError("A time is not in UTC, such as 2026-12-01T09:30:00Z.")
+        raise XmlError("Expected a time in UTC such as 2026-12-01T09:30:00Z.")
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError as error:
-        raise XmlError("A time does not exist.") from error
+        raise XmlError("Expected a time that exists, such as 2026-12-01T09:30:00Z.") from error
 
 
 def format_instant(instant: datetime) -> str:

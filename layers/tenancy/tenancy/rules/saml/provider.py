@@ -37,7 +37,7 @@ def parse_provider(document: bytes, *, now: datetime) -> SamlProvider:
         MetadataError: it describes none, or one that cannot be used. The text says why.
     """
     if len(document) > MAX_SAML_METADATA_BYTES:
-        raise MetadataError(f"The metadata has more than {MAX_SAML_METADATA_BYTES // 1024} KB.")
+        raise MetadataError(f"The metadata has more than {MAX_SAML_METADATA_BYTES // 1024} KiB.")
     try:
         root = parse_xml(document, may_have_comments=True)
         entity = _entity_of(root)
@@ -67,7 +67,7 @@ def _require_valid(root: etree._Element, entity: etree._Element, *, now: datetim
     for element in (root, entity, get_child(entity, f"{METADATA}IDPSSODescriptor")):
         until = element.get("validUntil")
         if until is not None and parse_instant(until) <= now:
-            raise MetadataError(f"The metadata was valid until {until}.")
+            raise MetadataError(f"The metadata expired at {until} (`validUntil`). Send metadata that is valid now.")
 
 
 def _provider(entity: etree._Element, descriptor: etree._Element) -> SamlProvider:
@@ -117,7 +117,7 @@ def _certificate(text: str) -> bytes:
     is_ecdsa = isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= MIN_CURVE_BITS
     if not is_rsa and not is_ecdsa:
         raise MetadataError(
-            "A signing key of the identity provider has an unsupported type or size. Expected RSA with "
-            f"{MIN_SIGNING_RSA_BITS:,} to {MAX_SIGNING_RSA_BITS:,} bits, or ECDSA with at least {MIN_CURVE_BITS} bits."
+            "A signing key of the identity provider has an unsupported type or size. Expected RSA with"
+            f" {MIN_SIGNING_RSA_BITS:,} to {MAX_SIGNING_RSA_BITS:,} bits, or ECDSA with at least {MIN_CURVE_BITS} bits."
         )
     return certificate.public_bytes(Encoding.DER)

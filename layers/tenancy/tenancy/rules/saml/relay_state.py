@@ -1,6 +1,6 @@
 """The state of a log-in as RelayState, which has at most 80 bytes (SAML 2.0 Bindings, 3.4.3).
 
-The id of the organization is written in base64url. So 84 characters become 74.
+The id is written in base64url, and the prefix is left out. This shortens 84 characters to 71.
 """
 
 import base64

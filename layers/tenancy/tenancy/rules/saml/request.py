@@ -1,4 +1,4 @@
-"""The request that leads a browser to a SAML provider, and the metadata of the platform for that provider.
+"""The request with which a browser comes to a SAML provider, and the metadata of the platform.
 
 Sources: SAML 2.0 Core, 3.4.1 (the request); Bindings, 3.4 (HTTP redirect); Metadata, 2.4.4.
 """

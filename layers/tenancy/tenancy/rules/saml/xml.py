@@ -31,7 +31,7 @@ def parse_xml(document: bytes, *, may_have_comments: bool = False) -> etree._Ele
     """Return the root of *document*, which is UTF-8, without comments. The caller bounds its size.
 
     Raises:
-        XmlError: it is no XML, has a part that none needs, too many elements, or one ID twice.
+        XmlError: it is no XML, has a part that none needs, too many elements, or the same ID twice.
     """
     text = _decode(document)
     if MARKUP_DECLARATION in (text.replace(COMMENT, "") if may_have_comments else text):
@@ -95,7 +95,7 @@ def _decode(document: bytes) -> str:
 
 
 def _require_bounds(root: etree._Element) -> None:
-    """Refuse a document with too many elements, or with one ID twice, under any name of such an attribute."""
+    """Refuse a document with too many elements, or with the same ID twice, under any name of such an attribute."""
     seen: set[str] = set()
     for number, element in enumerate(root.iter(), start=1):
         if number > MAX_ELEMENTS:
@@ -104,7 +104,7 @@ def _require_bounds(root: etree._Element) -> None:
             if name.lower() not in ID_NAMES:
                 continue
             if value in seen:
-                raise XmlError("The document has one ID twice.")
+                raise XmlError("Two elements of the document have the same ID.")
             seen.add(str(value))
 
 

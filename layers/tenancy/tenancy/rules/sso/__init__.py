@@ -1,1 +1,1 @@
-"""Single sign-on with an OpenID Connect provider: its connection, a log-in, and the ID token that ends it."""
+"""Single sign-on: connections, log-ins, and e-mail domains of an organization."""

@@ -44,15 +44,28 @@ class SsoClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSettings:
-    """What an organization decides about its connection.
+    """The settings of a connection that an organization chooses.
 
-    New members get *default_role*. If single sign-on is *required*, passwords are off. A log-in may lead back to
-    *redirect_uris* only.
+    New members get *default_role*. If single sign-on is *required*, passwords are off. A log-in redirects the browser
+    to *redirect_uris* only.
     """
 
     default_role: Role
     required: bool
     redirect_uris: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectRealm:
+    """The provider within which a subject names one person.
+
+    Its *issuer* is proven by TLS for OpenID Connect. A SAML provider only asserts its name, so *realm_id* ties its
+    subjects to the connection as well.
+    """
+
+    type: ConnectionType
+    issuer: str
+    realm_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +79,11 @@ class SsoConnection:
     settings: ConnectionSettings
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def realm(self) -> SubjectRealm:
+        """The realm of the provider's subjects."""
+        return SubjectRealm(type=self.type, issuer=self.issuer, realm_id=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +127,7 @@ def parse_metadata_url(text: str) -> str:
 
 
 def parse_redirect_uri(text: str) -> str:
-    """Return *text* if a log-in may lead back to it.
+    """Return *text* if a log-in may redirect the browser to it.
 
     A page on the loopback interface is that of a developer or of a program on the person's device (RFC 8252, 7.3).
 

@@ -54,7 +54,10 @@ def parse_metadata(document: bytes, issuer: str) -> ProviderMetadata:
     except ValueError as error:
         raise MetadataError("The metadata of the issuer is no JSON object.") from error
     if members.get("issuer") != issuer:
-        raise MetadataError("The metadata of the issuer names another issuer. Compare both texts, also their end.")
+        raise MetadataError(
+            "`issuer` in the metadata differs from the `issuer` that you sent. "
+            "Send it exactly as the metadata spells it, including a final slash."
+        )
     methods = _find_texts(members, "token_endpoint_auth_methods_supported", {SECRET_IN_HEADER})
     if not methods & {SECRET_IN_HEADER, SECRET_IN_FORM}:
         raise MetadataError(

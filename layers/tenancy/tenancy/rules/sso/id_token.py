@@ -1,4 +1,4 @@
-"""Verifies the ID token that ends a log-in.
+"""Verifies the ID token that completes a log-in.
 
 Sources: OpenID Connect Core 1.0, 2 and 3.1.3.7; RFC 7515 and RFC 8725 (JSON Web Signatures, their best practice).
 """
@@ -30,7 +30,7 @@ type FindKey = Callable[[str | None, str], jwt.PyJWK | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedToken:
-    """What the token of one log-in must say. *access_token* is the one beside it, None without one."""
+    """The values that the token of one log-in must have. *access_token* is the one beside it, None without one."""
 
     issuer: str
     client_id: str
@@ -55,7 +55,7 @@ class ProvenIdentity:
 def verify_id_token(token: str, find_key: FindKey, expected: ExpectedToken, *, now: datetime) -> ProvenIdentity:
     """Return the person that *token* proves.
 
-    The header is read first, then the signature is verified. No claim is read before.
+    The header is read first. No member of the token's payload is read before the signature is verified.
 
     Raises:
         SsoRefusedError: the token is not the one that is *expected*, or not valid at *now*.

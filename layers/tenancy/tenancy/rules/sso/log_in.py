@@ -22,7 +22,7 @@ CODE_CHALLENGE_CHARACTERS: Final = 43
 CODE_VERIFIER_CHARACTERS: Final = 128
 PROVIDER_CODE_MAX_CHARACTERS: Final = 4_096
 LOG_IN_HINT: Final = "login_hint"
-# The code of the error with which a log-in leads back if the provider has refused it (RFC 6749, 4.1.2.1).
+# The error in the redirect to the client if the provider has refused the person (RFC 6749, 4.1.2.1).
 ACCESS_DENIED: Final = "access_denied"
 
 
@@ -30,7 +30,7 @@ ACCESS_DENIED: Final = "access_denied"
 class BrowserSecret:
     """The secret in the cookie of the browser that began a log-in. Only its digest is stored.
 
-    The nonce and the verifier of PKCE are derived from it. So only this browser can end the log-in.
+    The nonce and the verifier of PKCE are derived from it. So only this browser can complete the log-in.
     """
 
     text: str = field(repr=False)
@@ -74,9 +74,9 @@ class StoredLogIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandedOverLogIn:
-    """A log-in whose person the provider has proven, found by the token of the browser.
+    """A log-in whose person the provider has proven, found by the finish token.
 
-    *sealed_identity* is None after the browser came.
+    *encrypted_identity* is None after the browser came.
     """
 
     state_digest: bytes
@@ -84,7 +84,7 @@ class HandedOverLogIn:
     connection_id: UUID
     redirect_uri: str
     expires_at: datetime
-    sealed_identity: bytes | None
+    encrypted_identity: bytes | None
     finished_at: datetime | None
 
 

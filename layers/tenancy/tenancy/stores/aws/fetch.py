@@ -80,5 +80,6 @@ class Fetcher:
         except msgspec.ValidationError as error:  # the function failed: Lambda answers with the error instead
             raise UnavailableError("The function `fetch` has failed.") from error
         if isinstance(answer, FetchRefused):
-            raise UnreachableUrlError(answer.fault)
+            max_bytes = request.max_bytes if isinstance(request, UrlRequest) else None
+            raise UnreachableUrlError(answer.fault, max_bytes=max_bytes)
         return answer

@@ -6,7 +6,7 @@ from tenancy.errors import FetchFault, UnreachableUrlError
 
 
 class Deadline:
-    """A point in time. A server that sends a byte a second reaches it as any other."""
+    """A point in time. A server that sends one byte a second does not extend it."""
 
     def __init__(self, seconds: float) -> None:
         """Begin now."""

@@ -16,7 +16,8 @@ from tenancy.rules.tenant_urls import TenantUrl
 from tenancy.stores.internet.deadline import Deadline
 
 RECEIVE_BYTES: Final = 16 * 1024
-OVERHEAD_BYTES: Final = 64 * 1024  # of headers, and of the framing of chunks
+# Headers and the framing of chunks. Of an answer, at most twice its largest body and this are received.
+OVERHEAD_BYTES: Final = 64 * 1024
 TRIED_ADDRESSES: Final = 3
 FIRST_FINAL_STATUS: Final = 200
 CONTENT_TYPE_MAX_CHARACTERS: Final = 200
@@ -133,7 +134,7 @@ def _receive(opened: socket.socket, max_bytes: int, deadline: Deadline) -> Https
 
 
 def _ended(answer: _Answer) -> HttpsAnswer:
-    """Return an answer of no given length. Any other that ends with its connection is not complete."""
+    """Return an answer without a length. Every other answer that ends with the connection is incomplete."""
     if answer.headers and answer.ends_with_connection:
         return answer.result()
     raise UnreachableUrlError(FetchFault.NO_HTTP)

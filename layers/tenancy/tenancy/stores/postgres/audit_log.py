@@ -36,6 +36,9 @@ INSERT_RECORD: Final = """
         SELECT FROM organizations AS o WHERE o.id = %(organization_id)s AND o.status IN ('erasing', 'erased')
     )
 """
+HAS_RECORD_SINCE: Final = """
+    SELECT EXISTS (SELECT FROM audit_log WHERE organization_id = %s AND action = %s AND occurred_at > %s)
+"""
 # The columns of an `AuditEntry` in audit_log. Its personal columns are in audit_people.
 ENTRY_COLUMNS: Final = (
     "l.id, l.organization_id, l.occurred_at, l.actor_kind, l.actor_id, l.action, l.target, l.outcome, l.code, l.count, "
@@ -119,6 +122,12 @@ def insert_audit_record(conn: Connection, organization_id: UUID, record: AuditRe
         conn.execute(INSERT_RECORD, values)
     except (DataError, IntegrityError) as error:
         raise UnwritableRecordError from error
+
+
+def has_record_since(conn: Connection, organization_id: UUID, action: str, *, since: datetime) -> bool:
+    """Tell whether the log has a record of *action* after *since*."""
+    [(found,)] = conn.execute(HAS_RECORD_SINCE, (organization_id, action, since))
+    return bool(found)
 
 
 def list_entries(

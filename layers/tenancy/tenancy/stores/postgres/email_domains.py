@@ -8,7 +8,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from tenancy.errors import DomainTakenError
-from tenancy.rules.email_domains import DomainCheck, EmailDomain
+from tenancy.rules.email_domains import RECORD_LABEL, DomainCheck, EmailDomain
 from tenancy.stores.postgres.client import Connection
 
 # Advisory locks are numbers, so the name is hashed. The lock ends with the transaction.
@@ -93,7 +93,7 @@ def update_domain_verified(
             return cursor.execute(UPDATE_VERIFIED, (now, check_at, organization_id, domain)).fetchone()
     except UniqueViolation as error:
         if error.diag.constraint_name == "proven_email_domains_domain_key":
-            raise DomainTakenError(domain) from error
+            raise DomainTakenError(domain, record_name=f"{RECORD_LABEL}{domain}") from error
         raise
 
 

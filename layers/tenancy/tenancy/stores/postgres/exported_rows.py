@@ -69,14 +69,14 @@ LIST_KEYS: Final = """
     ORDER BY id LIMIT %(limit)s
 """
 LIST_SSO_CONNECTIONS: Final = """
-    SELECT id, type, issuer, client_id, sign_in_url, metadata_url, default_role, required, redirect_uris, created_at,
-           updated_at
+    SELECT id, type, issuer, client_id, realm_id, sign_in_url, metadata_url, default_role, required, redirect_uris,
+           created_at, updated_at
     FROM sso_connections
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """
 LIST_SSO_IDENTITIES: Final = """
-    SELECT id, user_id, issuer, subject, created_at FROM sso_identities
+    SELECT id, user_id, type, issuer, realm_id, subject, created_at FROM sso_identities
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """

@@ -47,8 +47,14 @@ INSERT_RESET: Final = (
 INSERT_RESETS_OF_PASSWORDLESS: Final = (
     INSERT_ROW
     + """
-    SELECT organization_id, gen_random_uuid(), id, %(purpose)s, %(now)s, %(expires_at)s FROM users
-    WHERE organization_id = %(organization_id)s AND status = 'active' AND password_hash IS NULL
+    SELECT u.organization_id, gen_random_uuid(), u.id, %(purpose)s, %(now)s, %(expires_at)s FROM users AS u
+    WHERE u.organization_id = %(organization_id)s AND u.status = 'active' AND u.password_hash IS NULL
+      AND NOT EXISTS (
+          SELECT FROM one_time_tokens AS t
+          WHERE t.organization_id = u.organization_id AND t.user_id = u.id AND t.purpose = %(purpose)s
+          HAVING count(*) FILTER (WHERE t.expires_at > %(now)s) > 0
+              OR count(*) FILTER (WHERE t.created_at > %(since)s) >= %(most)s
+      )
     RETURNING id
 """
 )
@@ -70,6 +76,12 @@ FIND_BY_DIGEST: Final = (
       AND t.expires_at > %(now)s
 """
 )
+HAS_INVITATION: Final = """
+    SELECT EXISTS (
+        SELECT FROM one_time_tokens WHERE organization_id = %s AND user_id = %s AND purpose = 'invitation'
+           AND expires_at > %s
+    )
+"""
 UPDATE_DIGEST: Final = "UPDATE one_time_tokens SET digest = %s WHERE organization_id = %s AND id = %s"
 END_ROWS: Final = """
     UPDATE one_time_tokens SET digest = NULL, expires_at = %(now)s
@@ -104,6 +116,12 @@ def find_nth_invitation(
     return row[0] if row else None
 
 
+def has_live_invitation(conn: Connection, organization_id: UUID, user_id: UUID, *, now: datetime) -> bool:
+    """Tell whether the user has an invitation that has not expired, mailed or not."""
+    [(found,)] = conn.execute(HAS_INVITATION, (organization_id, user_id, now))
+    return bool(found)
+
+
 def insert_reset(
     conn: Connection,
     organization_id: UUID,
@@ -127,10 +145,21 @@ def insert_reset(
 
 
 def insert_resets_of_passwordless(
-    conn: Connection, organization_id: UUID, purpose: TokenPurpose, *, now: datetime, expires_at: datetime
+    conn: Connection,
+    organization_id: UUID,
+    purpose: TokenPurpose,
+    *,
+    since: datetime,
+    most: int,
+    now: datetime,
+    expires_at: datetime,
 ) -> list[UUID]:
-    """Insert a token for each active member without a password, and return the ids of the tokens."""
-    values = {"organization_id": organization_id, "purpose": purpose, "now": now, "expires_at": expires_at}
+    """Insert a token for each active member without a password, and return the ids of the tokens.
+
+    A member gets none that has such a token, unexpired, or *most* of them made after *since*.
+    """
+    values = {"organization_id": organization_id, "purpose": purpose, "since": since, "most": most, "now": now}
+    values = {**values, "expires_at": expires_at}
     return [token_id for (token_id,) in conn.execute(INSERT_RESETS_OF_PASSWORDLESS, values)]
 
 

@@ -16,26 +16,26 @@ from tenancy.stores.postgres.client import Connection
 # Those of one type only. They are null in the rows of the other one.
 OWN_COLUMNS: Final = (
     *("client_id", "encrypted_secret", "authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"),
-    *("is_secret_in_form", "names_issuer", "sign_in_url", "certificates", "metadata_url"),
+    *("is_secret_in_form", "names_issuer", "realm_id", "sign_in_url", "certificates", "metadata_url"),
 )
 FIND_CONNECTION: Final = """
     SELECT id, type, issuer, client_id, encrypted_secret, authorization_endpoint, token_endpoint, jwks_uri,
-           userinfo_endpoint, is_secret_in_form, names_issuer, sign_in_url, certificates, metadata_url, discovered_at,
-           default_role, required, redirect_uris, created_at, updated_at
+           userinfo_endpoint, is_secret_in_form, names_issuer, realm_id, sign_in_url, certificates, metadata_url,
+           discovered_at, default_role, required, redirect_uris, created_at, updated_at
     FROM sso_connections WHERE organization_id = %s AND ended_at IS NULL
 """
 LOCK_CONNECTION: Final = FIND_CONNECTION + " FOR NO KEY UPDATE"
 UPSERT_CONNECTION: Final = """
     INSERT INTO sso_connections (
         organization_id, id, type, issuer, client_id, encrypted_secret, authorization_endpoint, token_endpoint,
-        jwks_uri, userinfo_endpoint, is_secret_in_form, names_issuer, sign_in_url, certificates, metadata_url,
+        jwks_uri, userinfo_endpoint, is_secret_in_form, names_issuer, realm_id, sign_in_url, certificates, metadata_url,
         discovered_at, default_role, required, redirect_uris, created_at, updated_at
     )
     VALUES (
         %(organization_id)s, %(id)s, %(type)s, %(issuer)s, %(client_id)s, %(encrypted_secret)s,
         %(authorization_endpoint)s, %(token_endpoint)s, %(jwks_uri)s, %(userinfo_endpoint)s, %(is_secret_in_form)s,
-        %(names_issuer)s, %(sign_in_url)s, %(certificates)s, %(metadata_url)s, %(discovered_at)s, %(default_role)s,
-        %(required)s, %(redirect_uris)s, %(created_at)s, %(updated_at)s
+        %(names_issuer)s, %(realm_id)s, %(sign_in_url)s, %(certificates)s, %(metadata_url)s, %(discovered_at)s,
+        %(default_role)s, %(required)s, %(redirect_uris)s, %(created_at)s, %(updated_at)s
     )
     ON CONFLICT (organization_id) DO UPDATE SET
         id = excluded.id, type = excluded.type, issuer = excluded.issuer, client_id = excluded.client_id,
@@ -43,7 +43,8 @@ UPSERT_CONNECTION: Final = """
         token_endpoint = excluded.token_endpoint, jwks_uri = excluded.jwks_uri,
         userinfo_endpoint = excluded.userinfo_endpoint,
         is_secret_in_form = excluded.is_secret_in_form, names_issuer = excluded.names_issuer,
-        sign_in_url = excluded.sign_in_url, certificates = excluded.certificates, metadata_url = excluded.metadata_url,
+        realm_id = excluded.realm_id, sign_in_url = excluded.sign_in_url,
+        certificates = excluded.certificates, metadata_url = excluded.metadata_url,
         discovered_at = excluded.discovered_at, default_role = excluded.default_role, required = excluded.required,
         redirect_uris = excluded.redirect_uris, updated_at = excluded.updated_at
 """
@@ -55,6 +56,10 @@ UPDATE_METADATA: Final = """
 UPDATE_PROVIDER: Final = """
     UPDATE sso_connections SET sign_in_url = %s, certificates = %s, discovered_at = %s
     WHERE organization_id = %s AND id = %s
+"""
+# A refresh that succeeds at the same time keeps its certificates.
+UPDATE_ATTEMPT: Final = """
+    UPDATE sso_connections SET discovered_at = greatest(discovered_at, %s) WHERE organization_id = %s AND id = %s
 """
 UPDATE_NOT_REQUIRED: Final = "UPDATE sso_connections SET required = false, updated_at = %s WHERE organization_id = %s"
 FIND_REQUIRED: Final = "SELECT required FROM sso_connections WHERE organization_id = %s AND ended_at IS NULL"
@@ -77,6 +82,7 @@ class ConnectionRow:
     userinfo_endpoint: str | None
     is_secret_in_form: bool | None
     names_issuer: bool | None
+    realm_id: UUID | None
     sign_in_url: str | None
     certificates: list[bytes] | None
     metadata_url: str | None
@@ -137,6 +143,11 @@ def update_provider(
     conn.execute(UPDATE_PROVIDER, (*values, organization_id, connection_id))
 
 
+def update_attempt(conn: Connection, organization_id: UUID, connection_id: UUID, *, now: datetime) -> None:
+    """Store that the SAML metadata could not be read, unless the connection was replaced."""
+    conn.execute(UPDATE_ATTEMPT, (now, organization_id, connection_id))
+
+
 def update_not_required(conn: Connection, organization_id: UUID, *, now: datetime) -> None:
     """Switch passwords on again."""
     conn.execute(UPDATE_NOT_REQUIRED, (now, organization_id))
@@ -159,8 +170,9 @@ def _own_values(connection: SsoConnection) -> dict[str, object]:
     match connection:
         case OidcConnection(client_id=client_id, encrypted_secret=encrypted_secret, metadata=metadata):
             return {"client_id": client_id, "encrypted_secret": encrypted_secret, **asdict(metadata)}
-        case SamlConnection(sign_in_url=sign_in_url, certificates=certificates, metadata_url=metadata_url):
-            return {"sign_in_url": sign_in_url, "certificates": list(certificates), "metadata_url": metadata_url}
+        case SamlConnection():
+            own = {name: getattr(connection, name) for name in ("realm_id", "sign_in_url", "metadata_url")}
+            return {**own, "certificates": list(connection.certificates)}
         case _:
             raise TypeError(connection.type)
 
@@ -176,6 +188,7 @@ def _connection(row: ConnectionRow) -> SsoConnection:
     )
     if connection_type == ConnectionType.SAML:
         return SamlConnection(
+            realm_id=own["realm_id"],
             sign_in_url=own["sign_in_url"],
             certificates=tuple(own["certificates"]),
             metadata_url=own["metadata_url"],

@@ -1,5 +1,6 @@
-"""The subjects by which an issuer knows the members of an organization."""
+"""The subjects by which providers know the members of an organization."""
 
+from dataclasses import astuple
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -7,20 +8,30 @@ from uuid import UUID, uuid4
 from psycopg.rows import kwargs_row
 
 from tenancy.rules.people.member import StoredMember
+from tenancy.rules.sso.connection import SubjectRealm
 from tenancy.stores.postgres.client import Connection
-from tenancy.stores.postgres.users import parse_user_row
+from tenancy.stores.postgres.users import SELECT_USER, parse_user_row
 
-FIND_MEMBER: Final = """
-    SELECT u.id, u.email, u.name, u.role, u.status, u.created_at, u.password_hash IS NOT NULL AS has_password
-    FROM sso_identities AS i JOIN users AS u ON u.organization_id = i.organization_id AND u.id = i.user_id
-    WHERE i.organization_id = %s AND i.issuer = %s AND i.subject = %s
+FIND_MEMBER: Final = (
+    SELECT_USER
+    + """
+    WHERE (organization_id, id) = (
+        SELECT i.organization_id, i.user_id FROM sso_identities AS i
+        WHERE i.organization_id = %s AND i.type = %s AND i.issuer = %s AND i.realm_id IS NOT DISTINCT FROM %s
+          AND i.subject = %s
+    )
 """
+)
 HAS_SUBJECT: Final = """
-    SELECT EXISTS (SELECT FROM sso_identities WHERE organization_id = %s AND user_id = %s AND issuer = %s)
+    SELECT EXISTS (
+        SELECT FROM sso_identities WHERE organization_id = %s AND user_id = %s AND type = %s AND issuer = %s
+           AND realm_id IS NOT DISTINCT FROM %s
+    )
 """
+HAS_ANY_SUBJECT: Final = "SELECT EXISTS (SELECT FROM sso_identities WHERE organization_id = %s AND user_id = %s)"
 UPSERT_IDENTITY: Final = """
-    INSERT INTO sso_identities (organization_id, id, user_id, issuer, subject, created_at)
-    VALUES (%s, %s, %s, %s, %s, %s)
+    INSERT INTO sso_identities (organization_id, id, user_id, type, issuer, realm_id, subject, created_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT ON CONSTRAINT sso_identities_user_key
     DO UPDATE SET subject = excluded.subject, created_at = excluded.created_at
 """
@@ -31,23 +42,31 @@ IS_PROVEN: Final = """
 """
 
 
-def find_member_of_subject(conn: Connection, organization_id: UUID, issuer: str, subject: str) -> StoredMember | None:
-    """Return the member, with any status, that *issuer* knows as *subject*, or None."""
+def find_member_of_subject(
+    conn: Connection, organization_id: UUID, realm: SubjectRealm, subject: str
+) -> StoredMember | None:
+    """Return the member, with any status, that the provider knows as *subject*, or None."""
     with conn.cursor(row_factory=kwargs_row(parse_user_row)) as cursor:
-        return cursor.execute(FIND_MEMBER, (organization_id, issuer, subject)).fetchone()
+        return cursor.execute(FIND_MEMBER, (organization_id, *astuple(realm), subject)).fetchone()
 
 
-def has_subject(conn: Connection, organization_id: UUID, user_id: UUID, issuer: str) -> bool:
-    """Tell whether *issuer* knows the member by a subject."""
-    [(found,)] = conn.execute(HAS_SUBJECT, (organization_id, user_id, issuer))
+def has_subject(conn: Connection, organization_id: UUID, user_id: UUID, realm: SubjectRealm) -> bool:
+    """Tell whether the provider knows the member by a subject."""
+    [(found,)] = conn.execute(HAS_SUBJECT, (organization_id, user_id, *astuple(realm)))
+    return bool(found)
+
+
+def has_any_subject(conn: Connection, organization_id: UUID, user_id: UUID) -> bool:
+    """Tell whether any provider, also one of a former connection, knows the member by a subject."""
+    [(found,)] = conn.execute(HAS_ANY_SUBJECT, (organization_id, user_id))
     return bool(found)
 
 
 def upsert_sso_identity(
-    conn: Connection, organization_id: UUID, user_id: UUID, *, issuer: str, subject: str, now: datetime
+    conn: Connection, organization_id: UUID, user_id: UUID, realm: SubjectRealm, *, subject: str, now: datetime
 ) -> None:
-    """Store that *issuer* knows the member as *subject*, in place of the former subject."""
-    conn.execute(UPSERT_IDENTITY, (organization_id, uuid4(), user_id, issuer, subject, now))
+    """Store that the provider knows the member as *subject*, in place of the former subject."""
+    conn.execute(UPSERT_IDENTITY, (organization_id, uuid4(), user_id, *astuple(realm), subject, now))
 
 
 def is_domain_proven(conn: Connection, organization_id: UUID, domain: str) -> bool:

@@ -33,7 +33,8 @@ UPDATE_HANDED_OVER: Final = """
     WHERE organization_id = %s AND state_digest = %s
 """
 LOCK_FINISH: Final = """
-    SELECT state_digest, browser_digest, connection_id, redirect_uri, expires_at, sealed_identity, finished_at
+    SELECT state_digest, browser_digest, connection_id, redirect_uri, expires_at,
+           sealed_identity AS encrypted_identity, finished_at
     FROM sso_log_ins WHERE organization_id = %s AND finish_digest = %s FOR NO KEY UPDATE
 """
 UPDATE_FINISHED: Final = """
@@ -86,21 +87,21 @@ def update_log_in_handed_over(
     digest: bytes,
     *,
     finish_digest: bytes,
-    sealed_identity: bytes,
+    encrypted_identity: bytes,
     expires_at: datetime,
 ) -> None:
     """Store the proven person of the log-in with the state of *digest* until the browser comes."""
-    conn.execute(UPDATE_HANDED_OVER, (finish_digest, sealed_identity, expires_at, organization_id, digest))
+    conn.execute(UPDATE_HANDED_OVER, (finish_digest, encrypted_identity, expires_at, organization_id, digest))
 
 
 def lock_sso_finish(conn: Connection, organization_id: UUID, digest: bytes) -> HandedOverLogIn | None:
-    """Return the log-in whose browser's token has *digest*, locked until the transaction ends, or None."""
+    """Return the log-in whose finish token has *digest*, locked until the transaction ends, or None."""
     with conn.cursor(row_factory=class_row(HandedOverLogIn)) as cursor:
         return cursor.execute(LOCK_FINISH, (organization_id, digest)).fetchone()
 
 
 def update_log_in_finished(conn: Connection, organization_id: UUID, state_digest: bytes, *, now: datetime) -> None:
-    """Mark the browser's token as used, and delete the proven person."""
+    """Mark the finish token as used, and delete the proven person."""
     conn.execute(UPDATE_FINISHED, (now, organization_id, state_digest))
 
 

@@ -161,7 +161,7 @@ def _apply(
         due_at = now + OLD_GATEWAY_KEY_LIFETIME
         insert_outbox_entry(conn, before.id, OutboxKind.GATEWAY_KEY_REMOVAL, {"value": old_key}, due_at=due_at)
     if _loses_sso(before, after) and find_sso_connection(conn, before.id) is not None:
-        end_sso(conn, before.id, now=now)
+        end_sso(conn, before.id, actor, now=now)
     for action, target in _actions(before, after):
         record = AuditRecord.done(action, target, actor, now=now)
         insert_audit_record(conn, before.id, record)

@@ -43,7 +43,7 @@ def accept_invitation(
 
     Raises:
         UnauthenticatedError: the token is unknown, used, replaced or expired, or its member is not invited any more.
-        SsoRequiredError: the organization requires single sign-on, which consumes the invitation.
+        SsoRequiredError: the organization requires single sign-on. The first log-in by it consumes the invitation.
         InvalidError: the password is too short, too long or easy to guess.
         UnavailableError: the database is unreachable. The invitation may be accepted. If it is, the member can log in.
     """

@@ -18,6 +18,7 @@ from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.one_time_tokens import end_one_time_tokens
 from tenancy.stores.postgres.seats import lock_seats
 from tenancy.stores.postgres.sessions import end_sessions
+from tenancy.stores.postgres.sso_identities import has_any_subject
 from tenancy.stores.postgres.users import count_active_super_admins, lock_user, update_user, update_user_removed
 from tenancy.use_cases.admission.enqueue_publication import enqueue_credential_publication
 from tenancy.use_cases.organizations.require_changeable import require_changeable
@@ -52,8 +53,8 @@ def change_member(
 
     The member's access tokens are refused at the next request. A change of the role ends no session: the next refresh
     gets an access token with the new role. A change of the status ends all of them. An invited member that is disabled
-    loses its invitation. If it becomes active later, it is invited again, and needs a new invitation. A change that
-    changes nothing is published again.
+    loses its invitation. If it becomes active later, it is invited again, and needs a new invitation. A member that a
+    provider knows has joined without a password. A change that changes nothing is published again.
 
     Raises:
         NotFoundError: the organization has no such member.
@@ -65,7 +66,8 @@ def change_member(
     """
     with platform_db.tenant_transaction(organization_id) as conn:
         before = _lock_changeable(conn, organization_id, user_id, permissions)
-        after = change.apply_to(before)
+        has_subject = change.status is MemberStatus.ACTIVE and has_any_subject(conn, organization_id, user_id)
+        after = change.apply_to(before, has_subject=has_subject)
         require_permissions_of(after.role, permissions)
         if after != before:
             _require_super_admin(conn, organization_id, before, after)

@@ -21,7 +21,7 @@ SESSION_STARTED_BY_SSO: Final = "session.started_by_sso"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SsoCode:
-    """The code that a log-in led back with, and the verifier of the client, None without one."""
+    """The code of a log-in, and the verifier of the client, None without one."""
 
     token: OpaqueToken
     code_verifier: str | None = field(repr=False)

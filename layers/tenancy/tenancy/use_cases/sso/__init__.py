@@ -1,1 +1,1 @@
-"""Single sign-on: the e-mail domains of an organization."""
+"""Single sign-on: connections, log-ins, and e-mail domains of an organization."""

@@ -10,12 +10,13 @@ from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.people.addresses import parse_address
 from tenancy.rules.people.member import MEMBER_JOINED, MemberStatus, Role, StoredMember
 from tenancy.rules.quotas import Metric
+from tenancy.rules.sso.connection import SubjectRealm
 from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.refusals import SsoFault, SsoForbiddenError
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection
-from tenancy.stores.postgres.one_time_tokens import end_one_time_tokens
+from tenancy.stores.postgres.one_time_tokens import end_one_time_tokens, has_live_invitation
 from tenancy.stores.postgres.platform.outbox import OutboxEntry
 from tenancy.stores.postgres.seats import lock_seats
 from tenancy.stores.postgres.sso_identities import (
@@ -39,10 +40,11 @@ STATUS_FAULTS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonAdmission:
-    """A proven person who wants to be a member of the organization. A new member gets *default_role*."""
+    """A person whom the provider of *realm* has proven, and who wants to be a member. A new one gets *default_role*."""
 
     organization_id: UUID
     default_role: Role
+    realm: SubjectRealm
     identity: ProvenIdentity
     request_id: str
     source_address: str
@@ -50,24 +52,24 @@ class PersonAdmission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmittedMember:
-    """The member that the person is. *publication* is to be run if its epoch has changed."""
+    """The active member for the person. *publication* is to be run if its epoch has changed."""
 
     user_id: UUID
     publication: OutboxEntry | None = None
 
 
 def admit_member(conn: Connection, asked: PersonAdmission, *, now: datetime) -> AdmittedMember:
-    """Return the active member that the person is.
+    """Return the active member for the person.
 
-    A person is known by issuer and subject. At the first log-in the address decides, and the issuer must vouch for it.
-    An invitation for the address is consumed and gives its role. Otherwise the domain of the address must be proven by
-    the organization: then the person is the member with that address, or becomes a new one. A disabled or removed
+    A person is known by provider and subject. At the first log-in the address decides, and the issuer must vouch for
+    it. An invitation for the address is consumed and gives its role. Otherwise the domain of the address must be proven
+    by the organization: then the person is the member with that address, or becomes a new one. A disabled or removed
     member stays so.
 
     Raises:
         SsoForbiddenError: the person may not be a member.
     """
-    known = find_member_of_subject(conn, asked.organization_id, asked.identity.issuer, asked.identity.subject)
+    known = find_member_of_subject(conn, asked.organization_id, asked.realm, asked.identity.subject)
     if known is not None and known.status is MemberStatus.ACTIVE:
         return AdmittedMember(user_id=known.id)
     # From here on members change, one person at a time: two first log-ins at once make one member.
@@ -76,7 +78,7 @@ def admit_member(conn: Connection, asked: PersonAdmission, *, now: datetime) -> 
         require_changeable(conn, asked.organization_id)
     except TransitionNotAllowedError as error:
         raise SsoForbiddenError(SsoFault.ORGANIZATION_INACTIVE) from error
-    known = find_member_of_subject(conn, asked.organization_id, asked.identity.issuer, asked.identity.subject)
+    known = find_member_of_subject(conn, asked.organization_id, asked.realm, asked.identity.subject)
     return _admit_known(conn, asked, known, now=now) if known is not None else _admit_new(conn, asked, now=now)
 
 
@@ -94,16 +96,27 @@ def _admit_new(conn: Connection, asked: PersonAdmission, *, now: datetime) -> Ad
     if found is not None:
         _require_status(found)
         if found.status is MemberStatus.INVITED:
+            _require_same_subject_or_invitation(conn, asked, found, now=now)
             return _join(conn, asked, found, now=now)
     if not is_domain_proven(conn, asked.organization_id, email.rpartition("@")[2]):
         raise SsoForbiddenError(SsoFault.DOMAIN_UNPROVEN)
     if found is None:
         return _make(conn, asked, email, now=now)
     # The issuer gave the address to another person. The former one's membership does not go with it.
-    if has_subject(conn, asked.organization_id, found.id, asked.identity.issuer):
+    if has_subject(conn, asked.organization_id, found.id, asked.realm):
         raise SsoForbiddenError(SsoFault.OTHER_SUBJECT)
     _link(conn, asked, found.id, LINKED, now=now)
     return AdmittedMember(user_id=found.id)
+
+
+def _require_same_subject_or_invitation(
+    conn: Connection, asked: PersonAdmission, invited: StoredMember, *, now: datetime
+) -> None:
+    """Refuse another person than the one whom the provider knows, unless an administrator invites the address again."""
+    if has_subject(conn, asked.organization_id, invited.id, asked.realm) and not has_live_invitation(
+        conn, asked.organization_id, invited.id, now=now
+    ):
+        raise SsoForbiddenError(SsoFault.OTHER_SUBJECT)
 
 
 def _require_email(identity: ProvenIdentity) -> str:
@@ -142,7 +155,6 @@ def _make(conn: Connection, asked: PersonAdmission, email: str, *, now: datetime
 
 
 def _link(conn: Connection, asked: PersonAdmission, user_id: UUID, action: str, *, now: datetime) -> None:
-    identity = asked.identity
-    upsert_sso_identity(conn, asked.organization_id, user_id, issuer=identity.issuer, subject=identity.subject, now=now)
+    upsert_sso_identity(conn, asked.organization_id, user_id, asked.realm, subject=asked.identity.subject, now=now)
     actor = Actor(kind=CallerKind.PERSON, id=user_id, request_id=asked.request_id, source_address=asked.source_address)
     insert_audit_record(conn, asked.organization_id, AuditRecord.done(action, str(user_id), actor, now=now))

@@ -12,10 +12,10 @@ from uuid import uuid4
 from tenancy.errors import BODY, FieldError, InvalidError, NotFoundError, UnreachableUrlError
 from tenancy.rules.audit_record import Actor, AuditRecord
 from tenancy.rules.entitlements import require_flag
-from tenancy.rules.json_members import MISSING_TEXT
-from tenancy.rules.people.member import require_permissions_of
+from tenancy.rules.people.member import Role, require_permissions_of
 from tenancy.rules.sso.connection import SSO_FLAG, ConnectionSettings, OidcConnection, SsoClient, SsoConnection
 from tenancy.rules.sso.discovery import MetadataError, ProviderMetadata
+from tenancy.rules.standing import require_existing
 from tenancy.rules.tenant import AdmittedTenant, Tenant
 from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.audit_log import insert_audit_record
@@ -26,6 +26,7 @@ from tenancy.stores.postgres.sso_connections import (
     lock_sso_connection,
     upsert_sso_connection,
 )
+from tenancy.stores.postgres.standing import find_standing
 from tenancy.use_cases.organizations.require_changeable import require_changeable
 from tenancy.use_cases.sso.end_sso import end_sso
 from tenancy.use_cases.sso.provider import Providers
@@ -36,7 +37,9 @@ DISCONNECTED: Final = "sso.disconnected"
 # Takes the former connection, and returns the new one.
 type MakeConnection = Callable[[SsoConnection | None], SsoConnection]
 
+CONNECT_TEXT: Final = "A connection decides who any member is. This credential cannot set one."
 NO_CONNECTION_TEXT: Final = "The organization has no connection for single sign-on."
+NO_STORED_CLIENT_TEXT: Final = "`client_secret` is required, because none is stored for this `issuer` and `client_id`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +63,16 @@ def set_connection(
     """Set the connection of the tenant, in place of a former one, and return it.
 
     The metadata of the issuer is read first. Without a client secret the stored one is kept, if issuer and client stay
-    the same. Another issuer or client ends the log-ins that have begun.
+    the same. Another issuer or client cancels the log-ins that have begun.
 
     Raises:
         NotInTierError: the organization has no single sign-on.
-        ForbiddenError: the default role has a permission that the caller lacks.
+        ForbiddenError: the caller lacks a permission.
         InvalidError: the issuer cannot be used, or the client secret is missing.
         ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         UnavailableError: PostgreSQL, KMS or `fetch` is unreachable. The connection may be stored. A retry is safe.
     """
-    require_may_connect(tenant, wanted.settings)
+    require_may_connect(tenant)
     metadata = _discover(providers, wanted.client.issuer)
     secret = wanted.client.secret
     encrypted = encryptor.encrypt(secret.encode(), tenant.organization_id) if secret is not None else None
@@ -80,15 +83,17 @@ def set_connection(
     return store_connection(platform_db, tenant, connect, actor, now=now)
 
 
-def require_may_connect(tenant: AdmittedTenant, settings: ConnectionSettings) -> None:
-    """Require that the tenant has single sign-on, and may give the default role.
+def require_may_connect(tenant: AdmittedTenant) -> None:
+    """Require that the tenant has single sign-on, and that its caller may do all that a member may.
+
+    The provider of a connection can assert any member, so also a super_admin.
 
     Raises:
         NotInTierError: the organization has no single sign-on.
-        ForbiddenError: the default role has a permission that the caller lacks.
+        ForbiddenError: the caller lacks a permission.
     """
     require_flag(tenant.entitlements, SSO_FLAG)
-    require_permissions_of(settings.default_role, tenant.scopes)
+    require_permissions_of(Role.SUPER_ADMIN, tenant.scopes, so=CONNECT_TEXT)
 
 
 def store_connection(
@@ -96,13 +101,17 @@ def store_connection(
 ) -> SsoConnection:
     """Store the connection that *connect* makes from the former one, and return it.
 
+    The entitlement is checked again. A downgrade since the admission has ended single sign-on.
+
     Raises:
+        NotInTierError: the organization has no single sign-on any more.
         InvalidError: *connect* refuses.
         ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         UnavailableError: the database is unreachable. The connection may be stored.
     """
     with platform_db.tenant_transaction(tenant.organization_id) as conn:
         require_changeable(conn, tenant.organization_id)
+        require_flag(require_existing(find_standing(conn, tenant.organization_id)).entitlements, SSO_FLAG)
         before = lock_sso_connection(conn, tenant.organization_id)
         connection = connect(before)
         upsert_sso_connection(conn, tenant.organization_id, connection)
@@ -143,7 +152,7 @@ def remove_connection(platform_db: Database, tenant: Tenant, actor: Actor, *, no
         before = lock_sso_connection(conn, tenant.organization_id)
         if before is None:
             raise NotFoundError(NO_CONNECTION_TEXT)
-        end_sso(conn, tenant.organization_id, now=now)
+        end_sso(conn, tenant.organization_id, actor, now=now)
         delete_sso_connection(conn, tenant.organization_id, now=now)
         record = AuditRecord.done(DISCONNECTED, str(before.id), actor, now=now)
         insert_audit_record(conn, tenant.organization_id, record)
@@ -168,7 +177,7 @@ def _connection(
     if encrypted is None and same is not None:
         encrypted = same.encrypted_secret
     if encrypted is None:
-        raise invalid_member("client_secret", "missing", MISSING_TEXT)
+        raise invalid_member("client_secret", "missing", NO_STORED_CLIENT_TEXT)
     return OidcConnection(
         id=same.id if same is not None else uuid4(),
         issuer=wanted.client.issuer,
@@ -183,10 +192,10 @@ def _connection(
 
 
 def _target(connection: SsoConnection) -> str:
-    """Return the target of the audit record. It names no address, and no part of a secret."""
+    """Return the target of the audit record. It names neither the provider nor an address: the log outlives erasure."""
     settings = connection.settings
     passwords = "off" if settings.required else "on"
-    return f"{connection.id}: {connection.issuer}, default role {settings.default_role}, passwords {passwords}"
+    return f"{connection.id}: {connection.type}, default role {settings.default_role}, passwords {passwords}"
 
 
 def invalid_member(member: str, code: str, message: str) -> InvalidError:

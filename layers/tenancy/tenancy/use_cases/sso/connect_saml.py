@@ -40,22 +40,24 @@ def set_saml_connection(
 ) -> SsoConnection:
     """Set the connection of the tenant, in place of a former one, and return it.
 
-    The metadata is read first. A change of the provider's name, URL or certificates ends the log-ins that have begun.
+    The metadata is read first. A change of the provider's name, URL or certificates cancels the log-ins that have
+    begun.
 
     Raises:
         NotInTierError: the organization has no single sign-on.
-        ForbiddenError: the default role has a permission that the caller lacks.
+        ForbiddenError: the caller lacks a permission.
         InvalidError: the metadata cannot be used.
         ErasedError, TransitionNotAllowedError: as for `require_changeable`.
         UnavailableError: PostgreSQL or `fetch` is unreachable. The connection may be stored. A retry is safe.
     """
-    require_may_connect(tenant, wanted.settings)
+    require_may_connect(tenant)
     provider = _read(fetcher, wanted, now=now)
 
     def connect(before: SsoConnection | None) -> SsoConnection:
-        is_same = isinstance(before, SamlConnection) and before.provider == provider
+        same = before if isinstance(before, SamlConnection) and before.is_of(provider, wanted.metadata_url) else None
         return SamlConnection(
-            id=before.id if before is not None and is_same else uuid4(),
+            id=same.id if same is not None and same.provider == provider else uuid4(),
+            realm_id=same.realm_id if same is not None else uuid4(),
             issuer=provider.entity_id,
             sign_in_url=provider.sign_in_url,
             certificates=provider.certificates,

@@ -45,7 +45,7 @@ class ProviderAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedLogIn:
-    """The address that the browser goes to. *denial* is the provider's own error, None if it admits the person.
+    """The URL that the browser is redirected to. *denial* is the provider's own error, None if it admits the person.
 
     If not *is_published*, the sweep publishes the epoch of a new member later.
     """
@@ -78,7 +78,7 @@ def finish_sso_log_in(
     now: datetime,
     clock: Callable[[], datetime],
 ) -> FinishedLogIn:
-    """Verify the answer of a provider, and return where the browser goes, with a code for the client.
+    """Verify the answer of a provider, and return the URL for the browser, with a code for the client.
 
     *clock* tells the time after the provider has answered.
 
@@ -124,7 +124,7 @@ def _use_state(platform_db: Database, answer: ProviderAnswer, *, now: datetime) 
 
 
 def _require_issuer(connection: OidcConnection, answer: ProviderAnswer) -> None:
-    """Refuse an answer of another provider than the one that the browser was led to (RFC 9207)."""
+    """Refuse an answer of another provider than the one that the browser was redirected to (RFC 9207)."""
     if answer.issuer is None and connection.metadata.names_issuer:
         raise SsoRefusedError(SsoFault.ISSUER_MISSING)
     if answer.issuer not in {None, connection.issuer}:

@@ -1,11 +1,11 @@
-"""Finish a log-in by SAML: the browser comes with its cookie and the token that the provider's answer has led to."""
+"""Finish a log-in by SAML: the browser comes with its cookie and the finish token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, find_token, generate_token
-from tenancy.rules.saml.sealed_identity import open_identity
+from tenancy.rules.saml.encrypted_identity import decrypt_identity
 from tenancy.rules.sso.log_in import BrowserSecret, HandedOverLogIn, with_query
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.stores.postgres.client import Database
@@ -20,7 +20,7 @@ type FindSecret = Callable[[bytes], BrowserSecret | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedBrowser:
-    """The browser that comes with *token*."""
+    """The browser that comes with *token*, the finish token."""
 
     token: OpaqueToken
     find_secret: FindSecret
@@ -30,7 +30,7 @@ class ReturnedBrowser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedSamlLogIn:
-    """The address that the browser goes to. Its cookie for the log-in of *state_digest* is of no use any more.
+    """The URL that the browser is redirected to. Its cookie for the log-in of *state_digest* is of no use any more.
 
     If not *is_published*, the sweep publishes the epoch of a new member later.
     """
@@ -41,7 +41,7 @@ class FinishedSamlLogIn:
 
 
 def parse_finish_token(text: str | None) -> OpaqueToken:
-    """Return *text* as the token of a browser.
+    """Return *text* as a finish token.
 
     Raises:
         SsoRefusedError: it is missing, or is none. No store was asked.
@@ -57,13 +57,13 @@ def parse_finish_token(text: str | None) -> OpaqueToken:
 def finish_saml_log_in(
     platform_db: Database, targets: OutboxTargets, browser: ReturnedBrowser, *, now: datetime
 ) -> FinishedSamlLogIn:
-    """Admit the person whom the answer has proven, and return where the browser goes, with a code for the client.
+    """Admit the person whom the answer has proven, and return the URL for the browser, with a code for the client.
 
     Raises:
-        SsoRefusedError: the token is unknown, used or expired, or another browser began the log-in. The token is used
-            up, unless another browser sent it.
+        SsoRefusedError: the finish token is unknown, used or expired, or another browser began the log-in. The token is
+            used up, unless another browser sent it.
         SsoForbiddenError: the person may not be a member.
-        UnavailableError: the database is unreachable. The token may be used up.
+        UnavailableError: the database is unreachable. The finish token may be used up.
     """
     log_in, person = _take_person(platform_db, browser, now=now)
     code = generate_token(TokenType.SSO_CODE, person.organization_id)
@@ -76,7 +76,7 @@ def finish_saml_log_in(
 def _take_person(
     platform_db: Database, browser: ReturnedBrowser, *, now: datetime
 ) -> tuple[HandedOverLogIn, ProvenPerson]:
-    """Use up the token, and delete the proven person from the row."""
+    """Use up the finish token, and delete the proven person from the row."""
     organization_id = browser.token.organization_id
     with platform_db.tenant_transaction(organization_id) as conn:
         log_in = lock_sso_finish(conn, organization_id, browser.token.digest)
@@ -87,7 +87,7 @@ def _take_person(
             raise SsoRefusedError(SsoFault.COOKIE_MISSING)
         if secret.digest != log_in.browser_digest:
             raise SsoRefusedError(SsoFault.OTHER_BROWSER)
-        if log_in.finished_at is not None or log_in.sealed_identity is None:
+        if log_in.finished_at is not None or log_in.encrypted_identity is None:
             raise SsoRefusedError(SsoFault.STATE_USED)
         if log_in.expires_at <= now:
             raise SsoRefusedError(SsoFault.STATE_EXPIRED)
@@ -99,7 +99,7 @@ def _take_person(
         organization_id=organization_id,
         state_digest=log_in.state_digest,
         connection_id=log_in.connection_id,
-        identity=open_identity(log_in.sealed_identity, browser.token, log_in.state_digest),
+        identity=decrypt_identity(log_in.encrypted_identity, browser.token, log_in.state_digest),
         request_id=browser.request_id,
         source_address=browser.source_address,
     )

@@ -77,9 +77,10 @@ class Providers:
             UnreachableUrlError: it was not fetched.
             UnavailableError: the function `fetch` does not work.
         """
-        found = self._fetcher.fetch_url(metadata_url(issuer), max_bytes=MAX_METADATA_BYTES, accept=JSON)
+        url = metadata_url(issuer)
+        found = self._fetcher.fetch_url(url, max_bytes=MAX_METADATA_BYTES, accept=JSON)
         if found.status != HTTPStatus.OK:
-            raise MetadataError(f"The metadata of the issuer was answered with the status {found.status}.")
+            raise MetadataError(f"{url} answered with the status {found.status}. Expected 200. Correct `issuer`.")
         return parse_metadata(found.body, issuer)
 
     def exchange_code(

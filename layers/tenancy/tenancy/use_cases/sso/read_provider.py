@@ -22,5 +22,5 @@ def read_provider(fetcher: Fetcher, url: str, *, now: datetime) -> SamlProvider:
     """
     found = fetcher.fetch_url(url, max_bytes=MAX_SAML_METADATA_BYTES, accept=XML)
     if found.status != HTTPStatus.OK:
-        raise MetadataError(f"The metadata was answered with the status {found.status}.")
+        raise MetadataError(f"{url} answered with the status {found.status}. Expected 200. Correct `metadata_url`.")
     return parse_provider(found.body, now=now)

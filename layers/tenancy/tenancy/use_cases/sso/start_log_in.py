@@ -1,4 +1,4 @@
-"""Start a log-in by single sign-on: store its state, and lead the browser to the provider."""
+"""Start a log-in by single sign-on: store its state, and redirect the browser to the provider."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.sso_log_ins import delete_expired_log_ins, insert_sso_log_in
 from tenancy.use_cases.sso.live_connection import find_live_connection
 
-OTHER_REDIRECT_URI_TEXT: Final = "The connection of the organization does not list this address in redirect_uris."
+OTHER_REDIRECT_URI_TEXT: Final = "The connection of the organization does not list this URL in `redirect_uris`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ class SsoStart:
     """A request to start a log-in.
 
     *organization_id* may belong to no organization. *email* is a hint for the provider, None without one.
-    *callback_url* is where a provider of OpenID Connect leads the browser back to. *service* is the platform as a SAML
-    provider knows it.
+    *callback_url* is the URL to which a provider of OpenID Connect redirects the browser. *service* is the platform as
+    a SAML provider knows it.
     """
 
     organization_id: UUID
@@ -48,9 +48,9 @@ class StartedLogIn:
 
 
 def start_sso_log_in(platform_db: Database, asked: SsoStart, *, now: datetime) -> StartedLogIn:
-    """Store a log-in that begins, and return where it goes on.
+    """Store a log-in that begins, and return the URL of the provider for it.
 
-    All refusals but that of an address take the same statements.
+    All refusals run the same statements, except that of an unlisted `redirect_uri`.
 
     Raises:
         SsoRefusedError: the organization is unknown, or has no single sign-on.

@@ -44,6 +44,7 @@ def store_proven(
         admission = PersonAdmission(
             organization_id=organization_id,
             default_role=live.settings.default_role,
+            realm=live.realm,
             identity=person.identity,
             request_id=person.request_id,
             source_address=person.source_address,

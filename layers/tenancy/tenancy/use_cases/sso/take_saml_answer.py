@@ -1,8 +1,9 @@
-"""Take the answer of a SAML provider. A browser brings it by a POST from the provider's page, without its cookie.
+"""Take the answer of a SAML provider.
 
-So nothing is given to the sender but a token, which leads the browser to us by a GET with its cookie. The state is used
-up, in a transaction of its own, before the answer is parsed: a forged answer costs its sender a log-in, and no answer
-is processed twice, also if the process dies. Then the person starts again.
+A browser brings it by a POST from the provider's page, without its cookie. So the sender gets a finish token only, with
+which the browser comes by a GET with its cookie. The state is used up, in a transaction of its own, before the answer
+is parsed: a forged answer costs its sender a log-in, and no answer is processed twice, also if the process dies. Then
+the person starts again.
 """
 
 import binascii
@@ -24,14 +25,14 @@ from tenancy.rules.durations import (
 from tenancy.rules.people.opaque_tokens import OpaqueToken, TokenType, generate_token
 from tenancy.rules.saml.answer import MAX_SAML_ANSWER_BYTES, ExpectedAnswer, ProvenAssertion, verify_answer
 from tenancy.rules.saml.connection import SamlConnection, SamlProvider, ServiceProvider
+from tenancy.rules.saml.encrypted_identity import encrypt_identity
 from tenancy.rules.saml.relay_state import find_relayed_state, request_id_of
-from tenancy.rules.saml.sealed_identity import seal_identity
 from tenancy.rules.sso.discovery import MetadataError
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.client import Database
 from tenancy.stores.postgres.sso_assertions import delete_expired_assertions, insert_assertion
-from tenancy.stores.postgres.sso_connections import update_provider
+from tenancy.stores.postgres.sso_connections import update_attempt, update_provider
 from tenancy.stores.postgres.sso_log_ins import lock_sso_state, update_log_in_handed_over, update_state_used
 from tenancy.use_cases.sso.live_connection import find_live_connection, require_usable
 from tenancy.use_cases.sso.read_provider import read_provider
@@ -41,7 +42,10 @@ MAX_BASE64_CHARACTERS: Final = MAX_SAML_ANSWER_BYTES * 4 // 3 + 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamlAnswer:
-    """The answer of a provider, in base64, to the request with *state*. *service* is the platform as it knows us."""
+    """The answer of a provider, in base64, to the request with *state*.
+
+    *service* is the platform as the provider knows it.
+    """
 
     state: OpaqueToken
     text: str = field(repr=False)
@@ -65,7 +69,7 @@ def parse_relay_state(text: str | None) -> OpaqueToken:
 def take_saml_answer(
     platform_db: Database, fetcher: Fetcher, answer: SamlAnswer, *, now: datetime, clock: Callable[[], datetime]
 ) -> OpaqueToken:
-    """Verify the answer of a provider, and return the token that its browser comes with.
+    """Verify the answer of a provider, and return the finish token for its browser.
 
     *clock* tells the time after the metadata of the provider was read.
 
@@ -151,10 +155,11 @@ def _refreshed(
     try:
         provider = read_provider(fetcher, connection.metadata_url, now=now)
     except (MetadataError, UnreachableUrlError):
-        provider = connection.provider
-    if provider.entity_id != connection.issuer:
-        provider = connection.provider
+        provider = None
     with platform_db.tenant_transaction(organization_id) as conn:
+        if provider is None or provider.entity_id != connection.issuer:
+            update_attempt(conn, organization_id, connection.id, now=now)
+            return connection.with_provider(connection.provider, read_at=now)
         update_provider(conn, organization_id, connection.id, provider, now=now)
     return connection.with_provider(provider, read_at=now)
 
@@ -185,7 +190,7 @@ def _hand_over(
             organization_id,
             digest,
             finish_digest=token.digest,
-            sealed_identity=seal_identity(proven.identity, token, digest),
+            encrypted_identity=encrypt_identity(proven.identity, token, digest),
             expires_at=now + SSO_CODE_LIFETIME,
         )
 

@@ -21,6 +21,9 @@ INSERT_MAILS: Final = (
     SELECT %s, %s, jsonb_build_object('token_id', token_id::text), %s FROM unnest(%s::uuid[]) AS token_id
 """
 )
+INSERT_ENTRIES: Final = (
+    "INSERT INTO outbox (" + NEW_ENTRY_COLUMNS + ") SELECT %s, %s, payload, %s FROM unnest(%s::jsonb[]) AS payload"
+)
 INSERT_CLAIMED_ENTRY: Final = (
     "INSERT INTO outbox ("
     + NEW_ENTRY_COLUMNS
@@ -109,6 +112,13 @@ def insert_outbox_entry(
 ) -> None:
     """Insert an outbox entry that is due at *due_at*, in the transaction of its cause."""
     conn.execute(INSERT_ENTRY, (organization_id, kind, Jsonb(payload), due_at))
+
+
+def insert_outbox_entries(
+    conn: Connection, organization_id: UUID, kind: str, payloads: Iterable[dict[str, Any]], *, due_at: datetime
+) -> None:
+    """Insert an entry for each of the *payloads*, by one statement."""
+    conn.execute(INSERT_ENTRIES, (organization_id, kind, due_at, [Jsonb(payload) for payload in payloads]))
 
 
 def insert_token_entries(

@@ -1,8 +1,8 @@
-"""The proven person between the provider's answer and the browser's return, readable with the browser's token only.
+"""The person whom a SAML answer proves, encrypted with a key of the finish token.
 
 The answer of a provider comes without the browser's cookie. Until the browser comes with it, the person waits in the
-row of the log-in. The row has the digest of the token, from which the key cannot be derived. So an abandoned log-in
-leaves nobody's address behind.
+row of the log-in. The row has the digest of the finish token, from which the key cannot be derived. So an abandoned
+log-in leaves no e-mail address behind.
 """
 
 import hashlib
@@ -18,23 +18,25 @@ from tenancy.rules.sso.id_token import ProvenIdentity
 from tenancy.rules.sso.refusals import SsoFault, SsoRefusedError
 
 KEY_USE: Final = b"tenancy: single sign-on, 1: identity: "
-SEAL_NONCE_BYTES: Final = 12
+IDENTITY_NONCE_BYTES: Final = 12
 
 
-def seal_identity(identity: ProvenIdentity, token: OpaqueToken, state_digest: bytes) -> bytes:
+def encrypt_identity(identity: ProvenIdentity, token: OpaqueToken, state_digest: bytes) -> bytes:
     """Encrypt *identity* for the holder of *token*, and bind it to the log-in of *state_digest*."""
-    nonce = secrets.token_bytes(SEAL_NONCE_BYTES)
+    nonce = secrets.token_bytes(IDENTITY_NONCE_BYTES)
     return nonce + AESGCM(_key_of(token)).encrypt(nonce, msgspec.json.encode(identity), state_digest)
 
 
-def open_identity(sealed: bytes, token: OpaqueToken, state_digest: bytes) -> ProvenIdentity:
-    """Return the sealed person.
+def decrypt_identity(encrypted: bytes, token: OpaqueToken, state_digest: bytes) -> ProvenIdentity:
+    """Return the encrypted person.
 
     Raises:
-        SsoRefusedError: it was sealed with another token, or for another log-in.
+        SsoRefusedError: it was encrypted with another token, or for another log-in.
     """
     try:
-        text = AESGCM(_key_of(token)).decrypt(sealed[:SEAL_NONCE_BYTES], sealed[SEAL_NONCE_BYTES:], state_digest)
+        text = AESGCM(_key_of(token)).decrypt(
+            encrypted[:IDENTITY_NONCE_BYTES], encrypted[IDENTITY_NONCE_BYTES:], state_digest
+        )
     except InvalidTag as error:
         raise SsoRefusedError(SsoFault.STATE_UNKNOWN) from error
     return msgspec.json.decode(text, type=ProvenIdentity)
