@@ -20,7 +20,7 @@ SOURCE_ADDRESS = "203.0.113.10"
 AUTHORIZER_FAILED = 503  # as the template's AUTHORIZER_FAILURE response says
 DELETE_ORGANIZATION = "DELETE /organizations/{organization_id}"
 LOG_OUT_EVERYWHERE = "POST /auth/logout-all"
-TAKE_SAML_ANSWER = "POST /auth/sso/acs"
+OF_SAML = ("POST /auth/sso/acs", "GET /auth/sso/finish")
 OF_SSO = ("/auth/sso/", "/sso")  # their calls use states up, and replace the connection
 OF_SESSIONS = ("/auth/", "/users", "/organizations/{organization_id}/users")  # their calls raise epochs
 
@@ -104,7 +104,7 @@ class LocalGateway:
             context = {name: str(value) for name, value in policy["context"].items()}
             event["requestContext"]["authorizer"] = {**context, "principalId": policy["principalId"]}
             gateway_key = policy["usageIdentifierKey"]
-        if request.route.name == TAKE_SAML_ANSWER:
+        if request.route.name in OF_SAML:
             self.state.connect_saml()
         response = _response(self._functions[request.route.function].respond(event), gateway_key)
         self._check_secrets(request, response)

@@ -11,10 +11,15 @@ from tests.isolation.proof.leaks.queues import QueueInspector
 from tests.isolation.proof.normalization import UUIDS
 from tests.isolation.proof.proof_data import ANONYMOUS_KIND, Credential, ProofData, ProofOrganization
 
-# The fields that a public route shows to everyone who names the organization: a browser goes to its provider.
+# The fields that a public route shows to everyone who names the organization: a browser goes to its provider, or from
+# the host of the organization to that of the API, with the subdomain that it has sent.
 PUBLIC_FIELDS = {
     "GET /auth/sso/start": frozenset(
-        {"PostgreSQL sso_connections.client_id", "PostgreSQL sso_connections.authorization_endpoint"}
+        {
+            "PostgreSQL sso_connections.client_id",
+            "PostgreSQL sso_connections.authorization_endpoint",
+            "PostgreSQL organizations.subdomain",
+        }
     )
 }
 
