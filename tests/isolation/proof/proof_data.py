@@ -85,7 +85,8 @@ INSERT_HANDED_OVER = """
 """
 INSERT_SAML_IDENTITY = """
     INSERT INTO sso_identities (organization_id, id, user_id, type, issuer, realm_id, subject, created_at)
-    SELECT u.organization_id, gen_random_uuid(), u.id, 'saml', c.issuer, c.realm_id, %s, now()
+    SELECT u.organization_id, gen_random_uuid(), u.id, c.type, c.issuer,
+           CASE WHEN c.type = 'saml' THEN c.realm_id END, %s, now()
     FROM users AS u JOIN sso_connections AS c ON c.organization_id = u.organization_id
     WHERE u.organization_id = %s AND u.email = %s
 """
