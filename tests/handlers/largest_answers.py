@@ -151,8 +151,9 @@ INSERT_CONNECTION = """
 """
 SAML_ISSUER = f"https://{'i' * 492}"
 MAKE_SAML = """
-    UPDATE sso_connections SET type = 'saml', issuer = %(issuer)s, sign_in_url = 'https://' || repeat('u', 1992),
-        metadata_url = 'https://' || repeat('m', 1992), certificates = %(certificates)s
+    UPDATE sso_connections SET type = 'saml', realm_id = gen_random_uuid(), issuer = %(issuer)s,
+        sign_in_url = 'https://' || repeat('u', 1992), metadata_url = 'https://' || repeat('m', 1992),
+        certificates = %(certificates)s
     WHERE organization_id = %(organization_id)s
 """
 PROVE_DOMAIN = """
