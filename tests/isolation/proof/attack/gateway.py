@@ -20,7 +20,7 @@ SOURCE_ADDRESS = "203.0.113.10"
 AUTHORIZER_FAILED = 503  # as the template's AUTHORIZER_FAILURE response says
 DELETE_ORGANIZATION = "DELETE /organizations/{organization_id}"
 LOG_OUT_EVERYWHERE = "POST /auth/logout-all"
-OF_SAML = ("POST /auth/sso/acs", "GET /auth/sso/finish")
+OF_SAML = ("POST /auth/sso/acs",)
 OF_SSO = ("/auth/sso/", "/sso")  # their calls use states up, and replace the connection
 OF_SESSIONS = ("/auth/", "/users", "/organizations/{organization_id}/users")  # their calls raise epochs
 
