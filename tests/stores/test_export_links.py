@@ -1,4 +1,4 @@
-"""Links to exported files: what they read, for how long, and that they are botocore's."""
+"""Links to exported files read one object for a limited time, and equal those of botocore."""
 
 import urllib.error
 import urllib.request

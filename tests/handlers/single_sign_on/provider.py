@@ -67,7 +67,7 @@ class Person:
 
 @dataclass(slots=True, kw_only=True)
 class Provider:
-    """A provider, and what a test changes of its answers. *codes* are the given ones, with their requests."""
+    """A provider whose answers a test can change. *codes* are the issued codes with their requests."""
 
     issuer: str
     key: SigningKey

@@ -1,4 +1,4 @@
-"""The connection of an organization: who sets it, what it shows, and which issuers are refused."""
+"""The connection of an organization: permissions, answers, and refused issuers."""
 
 import json
 from collections.abc import Callable

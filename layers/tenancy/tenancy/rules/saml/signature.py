@@ -94,7 +94,7 @@ def _find_verified(document: bytes, certificate: x509.Certificate) -> etree._Ele
 
 
 def _require_profile(element: etree._Element) -> None:
-    """Refuse a signature that is none of the element itself, or that transforms what it signs."""
+    """Require one signature over the whole element, with the transforms that SAML allows."""
     signatures = element.findall(f"{SIGNATURE}Signature")
     if len(signatures) != 1 or not element.get(ID_ATTRIBUTE):
         raise SignatureError

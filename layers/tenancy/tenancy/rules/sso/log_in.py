@@ -1,4 +1,4 @@
-"""A log-in by single sign-on: its state, what is derived from the browser's cookie, and the URLs of its way.
+"""A log-in by single sign-on: its state, its nonce and verifier, and its URLs.
 
 Sources: RFC 6749, 4.1 (the code), RFC 7636 (PKCE), OpenID Connect Core 1.0, 3.1.2.1 and 15.5.2 (the nonce).
 """

@@ -31,7 +31,7 @@ PRINTABLE: Final = frozenset(string.ascii_letters + string.digits + string.punct
 
 
 def answer_request(names: Names, request: FetchRequest, private_hosts: AbstractSet[HostAndPort]) -> FetchAnswer:
-    """Return what *request* asks for, or the fault.
+    """Answer *request* with a document, with DNS records, or with a fault.
 
     Only the *private_hosts* may have addresses that are not public.
 

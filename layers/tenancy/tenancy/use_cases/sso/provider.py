@@ -35,7 +35,7 @@ MAX_CACHED_KEY_SETS: Final = 100  # of a process
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeExchange:
-    """The code of a provider's answer, with what the provider compares it with."""
+    """The code of a provider's answer, with the verifier and redirect URI that belong to it."""
 
     code: str
     code_verifier: str
