@@ -28,19 +28,19 @@ def make_authority(folder: Path) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     root_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name = _name("Tests of the tenancy stack")
+    root_name = common_name("Tests of the tenancy stack")
     usage = x509.KeyUsage(*(name in {5, 6} for name in range(9)))  # key_cert_sign and crl_sign
     root = (
-        _unsigned(root_name, root_name, root_key)
+        unsigned_certificate(root_name, root_name, root_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
-        .add_extension(_key_id(root_key), critical=False)
+        .add_extension(key_id(root_key), critical=False)
         .sign(root_key, hashes.SHA256())
     )
     names = [*(x509.DNSName(host) for host in HOSTS), x509.IPAddress(ip_address(LOOPBACK))]
-    signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(_key_id(root_key))
+    signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id(root_key))
     server = (
-        _unsigned(_name("localhost"), root_name, server_key)
+        unsigned_certificate(common_name("localhost"), root_name, server_key)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(signer, critical=False)
         .sign(root_key, hashes.SHA256())
@@ -50,15 +50,20 @@ def make_authority(folder: Path) -> None:
     (folder / ROOT).write_bytes(root.public_bytes(Encoding.PEM))  # last: it tells that both are there
 
 
-def _name(text: str) -> x509.Name:
+def common_name(text: str) -> x509.Name:
+    """Return the name of a subject or an issuer."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _key_id(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
+def key_id(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
+    """Return the identifier of a key in certificates."""
     return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
 
 
-def _unsigned(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def unsigned_certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
+    """Return a certificate of *key*, to be extended and signed."""
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()

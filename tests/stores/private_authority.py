@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
@@ -15,7 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+
+from scripts.stack.authority import common_name, key_id, unsigned_certificate
 
 BUFFER_BYTES = 65_536
 SSL_REQUEST_BYTES = 8  # PostgreSQL's clients ask for TLS before its handshake
@@ -49,12 +49,12 @@ def make_authority(folder: Path, host: str = HOST) -> Authority:
     """Make a root, and a certificate for *host* that it signed."""
     folder.mkdir()
     root_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name, server_name = _name(f"Private root of {folder.name}"), _name(host)
-    root = _unsigned(root_name, root_name, root_key)
-    for extension in (x509.BasicConstraints(ca=True, path_length=0), MAY_SIGN, _key_id(root_key)):
+    root_name, server_name = common_name(f"Private root of {folder.name}"), common_name(host)
+    root = unsigned_certificate(root_name, root_name, root_key)
+    for extension in (x509.BasicConstraints(ca=True, path_length=0), MAY_SIGN, key_id(root_key)):
         root = root.add_extension(extension, critical=not isinstance(extension, x509.SubjectKeyIdentifier))
-    server = _unsigned(server_name, root_name, server_key)
-    signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(_key_id(root_key))
+    server = unsigned_certificate(server_name, root_name, server_key)
+    signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id(root_key))
     names = x509.SubjectAlternativeName([_general_name(host)])
     server = server.add_extension(names, critical=False).add_extension(signer, critical=False)
     made = Authority(root_file=folder / "root.pem", server_file=folder / "server.pem")
@@ -83,27 +83,6 @@ def _accept_request_for_tls(client: socket.socket) -> None:
 
 def _greet_nothing(_client: socket.socket) -> None:
     return
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _key_id(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
-    return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-
-
-def _unsigned(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-    )
 
 
 def _general_name(host: str) -> x509.GeneralName:
