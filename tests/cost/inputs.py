@@ -126,6 +126,8 @@ TAKEN: Mapping[str, Takes] = {
     "DELETE /platform-keys/{platform_key_id}": NOTHING,
     "GET /health": NOTHING,
     "GET /openapi.json": NOTHING,
+    "GET /console": NOTHING,
+    "GET /console/{file}": NOTHING,
     "GET /.well-known/jwks.json": NOTHING,
     "GET /.well-known/openid-configuration": NOTHING,
     "POST /events": Takes(batch=EVENTS),

@@ -322,7 +322,7 @@ def _find_sample(route: Route) -> Event:
     return dict((exact or same)[0])
 
 
-@largest("GET /health", "GET /openapi.json")
+@largest("GET /health", "GET /openapi.json", "GET /console", "GET /console/{file}")
 def health(large: Largest, route: Route) -> Iterator[Event]:
     yield large.sample_of(route)
 

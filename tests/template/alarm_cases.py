@@ -23,6 +23,7 @@ HTTP = (
     "Privacy",
     "Keys",
     "Health",
+    "Console",
     "Identity",
     "Sso",
 )

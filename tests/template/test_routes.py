@@ -14,10 +14,10 @@ from tests.template.app_source import resolver_routes
 from tests.template.template import FOLDERS, RESOURCES, TEMPLATE, properties_of, routes
 
 WITHOUT_AUTHORIZER = {"Authorizer": "NONE", "ApiKeyRequired": False}
-# Routes that need no authorizer: health, public documents, log-in and sessions, and the paths of Segment SDKs, whose
-# write key the function itself checks.
+# Routes that need no authorizer: health, public documents, the console, log-in and sessions, and the paths of Segment
+# SDKs, whose write key the function itself checks.
 PUBLIC = re.compile(
-    r"/(health|openapi\.json|auth/(?:token|refresh|logout|password-reset(?:/confirm)?|sso/(?:start|callback/\{organization_id\}|acs|finish|metadata|token))|users/accept|\.well-known/(jwks\.json|openid-configuration)|batch|b|import|track|t|identify|i|page|p|screen|s|group|g|alias|a|projects/\{writeKey\}/settings)"
+    r"/(health|openapi\.json|console(?:/\{file\})?|auth/(?:token|refresh|logout|password-reset(?:/confirm)?|sso/(?:start|callback/\{organization_id\}|acs|finish|metadata|token))|users/accept|\.well-known/(jwks\.json|openid-configuration)|batch|b|import|track|t|identify|i|page|p|screen|s|group|g|alias|a|projects/\{writeKey\}/settings)"
 )
 API = RESOURCES["Api"]["Properties"]
 IDENTITY = API["Auth"]["Authorizers"]["Credential"]["Identity"]

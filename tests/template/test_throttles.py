@@ -26,6 +26,8 @@ API = RESOURCES["Api"]["Properties"]
 RETRY_AFTER_SECONDS = int(
     API["GatewayResponses"]["THROTTLED"]["ResponseParameters"]["Headers"]["Retry-After"].strip("'")
 )
+FIRST_VISITS_PER_SECOND = 5
+FILES_OF_A_VISIT = 6  # a page, the linked modules, styles, icon, the module of the page, the chart
 VERBS = {"get", "post", "put", "patch", "delete", "options", "head", "x-amazon-apigateway-any-method"}
 ALL_METHODS = ("/*", "*")
 
@@ -53,7 +55,9 @@ def settings() -> dict[Method, dict[str, object]]:
 METHODS = methods()
 SETTINGS = settings()
 PATHS = sorted({path for _, path in METHODS})
+FILES = {("GET", "/console/{file}")}
 DOCUMENTS = {  # clients and caches keep them
+    ("GET", "/console"),
     ("GET", "/openapi.json"),
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/.well-known/openid-configuration"),
@@ -64,7 +68,7 @@ FOR_ADMINISTRATORS = {
     route for function in ("keys", "members", "sso") for route in resolver_routes(function)
 } - FOR_PEOPLE
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_ADMINISTRATORS
-RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | DOCUMENTS
+RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | DOCUMENTS | FILES
 FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
 OTHERS = [method for method in METHODS if method not in RARE | FOR_WRITE_KEYS and method[0] != "OPTIONS"]
 LARGEST_TIER = QUOTAS[Tier.ENTERPRISE]
@@ -181,6 +185,12 @@ def test_further_routes_of_administrators_fit_the_accounts_limit() -> None:
 @pytest.mark.parametrize("document", sorted(DOCUMENTS), ids=" ".join)
 def test_document_has_a_rate_of_its_own(document: Method) -> None:
     assert throttle(document)[0] == defaults()["DocumentRequestsPerSecond"]
+
+
+def test_first_visits_pass_the_files_of_the_console() -> None:
+    [(rate, _)] = {throttle(file) for file in FILES}
+
+    assert rate == defaults()["ConsoleRequestsPerSecond"] >= FIRST_VISITS_PER_SECOND * FILES_OF_A_VISIT
 
 
 def test_documented_throttles_are_the_defaults() -> None:

@@ -67,6 +67,7 @@ LAST_USE_RETENTION: Final = timedelta(days=7)  # of hours that no roll-up has pe
 # Answers to clients
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
 DOCUMENT_MAX_AGE_SECONDS: Final = 3600  # of the OpenAPI document, which changes with a release
+HASHED_FILE_MAX_AGE_SECONDS: Final = 365 * 24 * 3600  # of the console, whose names change with the content
 SDK_SETTINGS_MAX_AGE_SECONDS: Final = 60
 KEY_SET_MAX_AGE_SECONDS: Final = 60  # a withdrawn key stays in caches for this time
 QUOTA_RETRY_AFTER_SECONDS: Final = 3600  # hourly: a larger tier may come before the next month

@@ -1,0 +1,194 @@
+/** Calls the API. The access token is in memory only. The browser keeps the refresh token in a cookie of its own. */
+
+/** @typedef {import("./types.d.ts").FieldFault} FieldFault */
+/**
+ * @typedef {object} Call
+ * @property {unknown} [body]
+ * @property {Record<string, string | number | null | undefined>} [query]
+ * @property {AbortSignal} [signal]
+ * @property {boolean} [isPublic] no access token is sent
+ * @property {string} [idempotencyKey]
+ */
+/**
+ * @typedef {object} Answer
+ * @property {any} document
+ * @property {Headers} headers
+ */
+
+const UNAUTHENTICATED = 401;
+const RETRIED = [429, 503];
+const LONGEST_WAIT_SECONDS = 2;
+const API = new URL("../", import.meta.url);
+const WITH_COOKIE = { "X-Console": "1" };
+const REFRESH_LOCK = "console-refresh";
+const CONSOLE_ROUTES = ["auth/token", "auth/refresh", "auth/logout", "auth/sso/token", "users/accept"];
+
+/** The API refused a request. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {any} problem
+   * @param {string | null} requestId
+   */
+  constructor(status, problem, requestId) {
+    super(problem.detail ?? problem.message ?? `The answer has the status ${status}.`);
+    this.status = status;
+    this.code = String(problem.code ?? "");
+    this.problem = problem;
+    this.requestId = problem.request_id ?? requestId;
+    /** @type {FieldFault[]} */
+    this.fields = problem.errors ?? [];
+  }
+}
+
+/** The browser reached no server. */
+export class OfflineError extends Error {
+  constructor() {
+    super("The server cannot be reached.");
+  }
+}
+
+/** The session has ended, and was not renewed. */
+export class SignedOutError extends Error {
+  constructor() {
+    super("The session has ended.");
+  }
+}
+
+const state = {
+  token: /** @type {string | null} */ (null),
+  askToSignIn: /** @type {() => Promise<boolean>} */ (async () => false),
+  renewal: /** @type {Promise<boolean> | null} */ (null),
+};
+
+/**
+ * Set the question that is asked when a session has ended. It resolves to whether there is a session again.
+ * @param {() => Promise<boolean>} ask
+ */
+export function onExpiry(ask) {
+  state.askToSignIn = ask;
+}
+
+/** @param {string | null} token */
+export function useToken(token) {
+  state.token = token;
+}
+
+/**
+ * Call the API, and return the JSON document of its answer.
+ * @param {string} method
+ * @param {string} path below /v1/, without a slash at its start
+ * @param {Call} [call]
+ * @returns {Promise<any>}
+ */
+export async function request(method, path, call = {}) {
+  return (await exchange(method, path, call)).document;
+}
+
+/**
+ * Call the API, and return document and headers of its answer. An ended session is renewed first.
+ * @param {string} method
+ * @param {string} path
+ * @param {Call} [call]
+ * @returns {Promise<Answer>}
+ */
+export async function exchange(method, path, call = {}) {
+  if (call.isPublic) return send(method, path, call, null);
+  if (!state.token && !(await renew())) throw new SignedOutError();
+  const token = state.token;
+  try {
+    return await send(method, path, call, token);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== UNAUTHENTICATED) throw error;
+    if (state.token === token) state.token = null;
+    if (!state.token && !(await renew())) throw new SignedOutError();
+    return send(method, path, call, state.token);
+  }
+}
+
+/**
+ * Return all rows of a list, page by page.
+ * @template Row
+ * @param {string} path
+ * @param {Call} [call]
+ * @returns {Promise<Row[]>}
+ */
+export async function requestAll(path, call = {}) {
+  /** @type {Row[]} */
+  const rows = [];
+  for (let cursor = null; ; ) {
+    const page = await request("GET", path, { ...call, query: { ...call.query, cursor } });
+    rows.push(...page.data);
+    cursor = page.pagination.next_cursor;
+    if (!page.pagination.has_more) return rows;
+  }
+}
+
+/** Get an access token by the cookie of the session, and return whether there is one. Tabs take turns. */
+export async function refreshSession() {
+  const refresh = async () => {
+    try {
+      const { document } = await send("POST", "auth/refresh", { body: {} }, null);
+      state.token = document.access_token;
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === UNAUTHENTICATED) return false;
+      throw error;
+    }
+  };
+  return navigator.locks ? navigator.locks.request(REFRESH_LOCK, refresh) : refresh();
+}
+
+/** Renew the session once for all calls that wait for it: by the cookie, else by the question. */
+function renew() {
+  state.renewal ??= (async () => (await refreshSession()) || state.askToSignIn())().finally(() => {
+    state.renewal = null;
+  });
+  return state.renewal;
+}
+
+/**
+ * Send a request. A read that the gateway throttles is sent once more.
+ * @param {string} method
+ * @param {string} path
+ * @param {Call} call
+ * @param {string | null} token
+ * @param {boolean} [isRetry]
+ * @returns {Promise<Answer>}
+ */
+async function send(method, path, call, token, isRetry = false) {
+  const url = new URL(path, API);
+  for (const [name, value] of Object.entries(call.query ?? {})) {
+    if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
+  }
+  const response = await fetch(url, {
+    method,
+    headers: {
+      ...(call.body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...(token ? { Authorization: `Bearer ${token}` } : {}),
+      ...(call.idempotencyKey ? { "Idempotency-Key": call.idempotencyKey } : {}),
+      ...(CONSOLE_ROUTES.includes(path) ? WITH_COOKIE : {}),
+    },
+    body: call.body === undefined ? undefined : JSON.stringify(call.body),
+    signal: call.signal,
+  }).catch((error) => {
+    throw error.name === "AbortError" ? error : new OfflineError();
+  });
+  const wait = Number(response.headers.get("Retry-After") ?? Infinity);
+  if (method === "GET" && !isRetry && RETRIED.includes(response.status) && wait <= LONGEST_WAIT_SECONDS) {
+    await new Promise((resolve) => setTimeout(resolve, wait * 1_000));
+    return send(method, path, call, token, true);
+  }
+  const text = await response.text();
+  if (response.ok) return { document: text ? JSON.parse(text) : null, headers: response.headers };
+  throw new ApiError(response.status, parseProblem(text), response.headers.get("X-Request-Id"));
+}
+
+/** @param {string} text */
+function parseProblem(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

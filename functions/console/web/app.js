@@ -1,0 +1,162 @@
+/** Starts the console, and shows the page that the URL names. */
+
+import { OfflineError, onExpiry, request, SignedOutError } from "./api.js";
+import { toast } from "./components/toast.js";
+import { failure, skeleton } from "./components/states.js";
+import { askToSignIn, buildDoor } from "./doors.js";
+import { fill, h } from "./dom.js";
+import { buildFrame, fullState, showHead } from "./frame.js";
+import { isPublicPage, loadPage, missingPermission } from "./pages.js";
+import { currentPlace, goTo, keepAddress, watchPlaces } from "./router.js";
+import { currentMember, findSession, forget, onSignOutElsewhere, signOut } from "./session.js";
+import { startShortcuts } from "./shortcuts.js";
+import { applyBrand, startTheme } from "./theme.js";
+
+/** @typedef {import("./router.js").Place} Place */
+/** @typedef {import("./theme.js").Brand} Brand */
+
+const app = /** @type {HTMLElement} */ (document.getElementById("app"));
+const shown = {
+  brand: /** @type {Brand} */ ({}),
+  frame: /** @type {ReturnType<typeof buildFrame> | null} */ (null),
+  page: new AbortController(),
+  isFirst: true,
+};
+
+/** @param {Place} place */
+async function show(place) {
+  shown.page.abort();
+  shown.page = new AbortController();
+  const { signal } = shown.page;
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.dispatchEvent(new Event("leave"));
+  try {
+    if (isPublicPage(place.page)) await showDoor(place, signal);
+    else if (await hasSession(place)) await showPage(place, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error instanceof SignedOutError) return askAtTheDoor();
+    const again = async () => show(place);
+    fill(shown.frame?.element.isConnected ? shown.frame.main : app, failure(error, "the page", again));
+    if (!(error instanceof OfflineError)) console.error(error);
+  }
+}
+
+/**
+ * Find the session, or go to the page that begins one.
+ * @param {Place} place
+ */
+async function hasSession(place) {
+  if (currentMember() ?? (await findSession())) return currentPlace().page === place.page;
+  askAtTheDoor();
+  return false;
+}
+
+/**
+ * @param {Place} place
+ * @param {AbortSignal} signal
+ */
+async function showDoor(place, signal) {
+  shown.frame = null;
+  const page = await importPage(place.page);
+  if (!page || signal.aborted) return;
+  const { element, root, heading } = buildDoor(page.title, page.purpose, shown.brand);
+  fill(app, element);
+  entitle(page.title, heading);
+  await page.show({ root, query: place.query, signal, brand: shown.brand });
+}
+
+/**
+ * @param {Place} place
+ * @param {AbortSignal} signal
+ */
+async function showPage(place, signal) {
+  const me = currentMember();
+  if (!me) throw new SignedOutError();
+  shown.frame ??= buildFrame(me, shown.brand, () => void leave());
+  if (!shown.frame.element.isConnected) fill(app, shown.frame.element);
+  const { main, mark } = shown.frame;
+  mark(place.page);
+  fill(main, skeleton("rows", 3));
+  const page = await importPage(place.page);
+  if (signal.aborted) return;
+  if (!page) {
+    const { root, heading } = showHead(main, "No such page", "The address names no page of the console.");
+    fill(root, fullState("There is nothing here", "The page may have moved.", "Go to usage", () => goTo("usage")));
+    return entitle("No such page", heading);
+  }
+  const { root, actions, heading } = showHead(main, page.title, page.purpose);
+  entitle(page.title, heading);
+  const missing = missingPermission(place.page);
+  if (missing) {
+    const text = `Your role lacks the permission ${missing}. An admin of your organization can change your role.`;
+    return fill(root, fullState("You may not see this page", text, "Go to usage", () => goTo("usage")));
+  }
+  await page.show({ root, actions, query: place.query, signal, me });
+}
+
+/**
+ * Load the file of a page. After a release the files have other names, and the page is loaded again.
+ * @param {string} name
+ */
+async function importPage(name) {
+  try {
+    return await loadPage(name);
+  } catch (error) {
+    const text = "A new version may be there, or the network is not. What you have entered on other pages is saved.";
+    fill(app, fullState("The page could not be loaded", text, "Load it again", () => location.reload()));
+    throw error;
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {HTMLElement} heading
+ */
+function entitle(title, heading) {
+  const owner = currentMember()?.organization.name ?? shown.brand.name ?? "Console";
+  document.title = `${title} · ${owner}`;
+  if (!shown.isFirst) heading.focus();
+  shown.isFirst = false;
+}
+
+/** Go to the page that begins a session, and come back to this one. */
+function askAtTheDoor() {
+  const next = keepAddress();
+  goTo("sign-in", next ? { next } : {}, true);
+}
+
+async function leave() {
+  try {
+    await signOut();
+    goTo("sign-in");
+  } catch (error) {
+    toast(`Not signed out: ${error instanceof Error ? error.message : ""}`, "bad");
+  }
+}
+
+/** Read the brand. Without one the console looks like the platform. */
+async function readBrand() {
+  try {
+    const organization = new URLSearchParams(location.search).get("organization");
+    shown.brand = await request("GET", "branding", { isPublic: true, query: { organization } });
+    applyBrand(shown.brand);
+  } catch {
+    shown.brand = {};
+  }
+}
+
+async function start() {
+  startTheme();
+  startShortcuts();
+  onExpiry(askToSignIn);
+  onSignOutElsewhere(() => {
+    forget();
+    askAtTheDoor();
+  });
+  const hint = setTimeout(() => fill(app, h("div", { class: "boot" }, skeleton("cards", 3))), 300);
+  await readBrand();
+  clearTimeout(hint);
+  watchPlaces((place) => void show(place));
+}
+
+void start();

@@ -1,0 +1,31 @@
+/** The warning from 80 % of a quota on: what, when it will be reached, and what happens then. */
+
+import { h } from "../dom.js";
+import { formatBytes, formatNumber, formatShare, formatUtcDay } from "../format.js";
+import { dayOfLimit, fullQuotas, shareOf } from "../quotas.js";
+import { notice } from "./states.js";
+
+/**
+ * @param {import("../types.d.ts").Usage} usage
+ * @param {Date} now
+ */
+export function quotaBanner(usage, now) {
+  const full = fullQuotas(usage);
+  if (full.length === 0) return null;
+  const isOver = full.some((metric) => shareOf(usage.quotas[metric.name]) >= 1);
+  const lines = full.map((metric) => {
+    const quota = usage.quotas[metric.name];
+    const write = metric.isBytes ? formatBytes : formatNumber;
+    const day = dayOfLimit(metric, usage, now);
+    const share = formatShare(shareOf(quota));
+    const pace = day ? ` At this pace the quota is reached on ${formatUtcDay(day)}.` : "";
+    return h(
+      "li",
+      {},
+      h("strong", {}, `${metric.title}: ${share} of ${write(quota.limit ?? 0)} used.`),
+      `${pace} Over the quota, ${metric.effect}`,
+    );
+  });
+  const upgrade = h("p", {}, `Your tier is ${usage.tier}. The platform operator can raise the quota, or change the tier.`);
+  return notice(isOver ? "bad" : "warn", h("ul", { class: "stack-small" }, ...lines), upgrade);
+}

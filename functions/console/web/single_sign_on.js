@@ -1,0 +1,50 @@
+/** The start of single sign-on, and what this tab keeps until the provider sends the browser back (RFC 7636). */
+
+import { addressOf } from "./router.js";
+
+/** @typedef {{ verifier: string, next: string | null, organization: string | null }} Kept */
+
+const STORED = "console-single-sign-on";
+const START = new URL("../auth/sso/start", import.meta.url);
+const VERIFIER_BYTES = 48;
+
+/**
+ * Go to the provider. Its answer comes back to the page `sign-in`.
+ * @param {string | null} organization
+ * @param {string} email
+ * @param {string | null} next
+ */
+export async function startSingleSignOn(organization, email, next) {
+  const verifier = encode(crypto.getRandomValues(new Uint8Array(VERIFIER_BYTES)));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  sessionStorage.setItem(STORED, JSON.stringify({ verifier, next, organization }));
+  const url = new URL(START);
+  url.searchParams.set("redirect_uri", signInAddress());
+  url.searchParams.set("code_challenge", encode(new Uint8Array(digest)));
+  if (organization) url.searchParams.set("organization", organization);
+  if (email.includes("@")) url.searchParams.set("email", email);
+  location.assign(url);
+}
+
+/** Return the redirect URI of the console, which a connection for single sign-on lists. */
+export function signInAddress() {
+  const url = new URL(addressOf("sign-in"));
+  url.search = "";
+  return url.href;
+}
+
+/**
+ * Return what the start has kept, once.
+ * @returns {Kept | null}
+ */
+export function takeVerifier() {
+  const kept = sessionStorage.getItem(STORED);
+  sessionStorage.removeItem(STORED);
+  return kept ? JSON.parse(kept) : null;
+}
+
+/** @param {Uint8Array} bytes */
+function encode(bytes) {
+  const text = btoa(String.fromCharCode(...bytes));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
