@@ -25,6 +25,7 @@ HTTP = (
     "Health",
     "Identity",
     "Sso",
+    "Branding",
 )
 HISTORY = 24 * 60
 
