@@ -16,6 +16,7 @@ from tenancy.errors import (
     FieldError,
     ForbiddenError,
     InvalidError,
+    NotFoundError,
     NotInTierError,
     TooLargeError,
     UnauthenticatedError,
@@ -220,6 +221,7 @@ def start(
     None,
     UnauthenticatedError,
     ForbiddenError,
+    NotFoundError,
     status=HTTPStatus.FOUND,
     headers={**REDIRECT_HEADERS, "Set-Cookie": True},
 )

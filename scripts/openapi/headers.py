@@ -22,6 +22,10 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     "RateLimit-Policy": {"description": '`"rpm";q=<limit>;w=60`', "schema": TEXT},
     "ETag": {"description": "The version of the answer.", "schema": TEXT},
     "Cache-Control": {"description": "How long a cache may keep the answer.", "schema": TEXT},
+    "Vary": {"description": "The headers of a request that the answer depends on.", "schema": TEXT},
+    "Content-Security-Policy": {"description": "Lets an image do nothing.", "schema": TEXT},
+    "X-Content-Type-Options": {"description": "Binds a browser to the type of an image.", "schema": TEXT},
+    "Cross-Origin-Resource-Policy": {"description": "Lets pages of each site show an image.", "schema": TEXT},
     "Set-Cookie": {
         "description": "The refresh token for a request with X-Console, or the secret of a log-in by single sign-on.",
         "schema": TEXT,

@@ -3,6 +3,7 @@
 from typing import Final
 
 from scripts.prove import (
+    branding_mutants,
     domain_mutants,
     key_mutants,
     request_mutants,
@@ -22,4 +23,5 @@ MUTANTS: Final = (
     *session_mutants.MUTANTS,
     *sso_mutants.MUTANTS,
     *saml_mutants.MUTANTS,
+    *branding_mutants.MUTANTS,
 )

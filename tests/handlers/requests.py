@@ -111,7 +111,7 @@ def gzip_json(document: object) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer as the client gets it. Header names are in lower case."""
+    """An answer as the client gets it. Header names are in lower case. The body of an image is Base64."""
 
     status: int
     headers: Mapping[str, str]
@@ -128,7 +128,7 @@ def answer_of(response: Mapping[str, Any]) -> Answer:
     headers |= {name.lower(): values[-1] for name, values in response.get("multiValueHeaders", {}).items()}
     assert all(isinstance(value, str) for value in headers.values())
     assert isinstance(response["body"], str)
-    assert response["isBase64Encoded"] is False
+    assert response["isBase64Encoded"] is headers.get("content-type", "").startswith("image/")
     assert headers["access-control-allow-origin"] == "*"
     exposed = headers["access-control-expose-headers"].replace(" ", "").split(",")
     assert {"Retry-After", "X-Request-Id"}.issubset(exposed)

@@ -26,6 +26,7 @@ HTTP = (
     "Console",
     "Identity",
     "Sso",
+    "Branding",
 )
 HISTORY = 24 * 60
 

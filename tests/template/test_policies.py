@@ -67,7 +67,7 @@ def test_functions_that_invoke_others_invoke_fetch_alone() -> None:
         if "lambda:InvokeFunction" in listed(each["Action"])
     }
 
-    assert invokers == {function: {"Fn::GetAtt": "Fetch.Arn"} for function in ("roll_up", "sso")}
+    assert invokers == {function: {"Fn::GetAtt": "Fetch.Arn"} for function in ("branding", "roll_up", "sso")}
 
 
 def test_gateway_permissions_are_for_keys_and_their_plans() -> None:

@@ -61,12 +61,16 @@ DOCUMENTS = {  # clients and caches keep them
     ("GET", "/openapi.json"),
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/.well-known/openid-configuration"),
+    ("GET", "/branding"),
+    ("GET", "/branding/images/{organization_id}/{digest}"),
 }
 LOG_IN_BY_SSO = {route for route in resolver_routes("sso") if route[1].startswith("/auth/")}
 FOR_PEOPLE = (resolver_routes("identity") | LOG_IN_BY_SSO) - DOCUMENTS
-FOR_ADMINISTRATORS = {
-    route for function in ("keys", "members", "sso") for route in resolver_routes(function)
-} - FOR_PEOPLE
+FOR_ADMINISTRATORS = (
+    {route for function in ("branding", "keys", "members", "sso") for route in resolver_routes(function)}
+    - FOR_PEOPLE
+    - DOCUMENTS
+)
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_ADMINISTRATORS
 RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | DOCUMENTS | FILES
 FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}

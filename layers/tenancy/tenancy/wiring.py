@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.redrive_queue import RedriveQueue
     from tenancy.stores.aws.rejected_call_queue import RejectedCallQueue
     from tenancy.stores.aws.secrets import Secrets
+    from tenancy.stores.aws.sender_identities import SenderIdentities
     from tenancy.stores.aws.signer import Signer
     from tenancy.stores.clickhouse.client import Client
     from tenancy.stores.internet.names import Names
@@ -253,6 +254,12 @@ class Wiring:
         from tenancy.stores.aws.mail import Mailer
 
         return Mailer(self.settings.region, self.settings.mail_from)
+
+    def find_sender_identities(self) -> "SenderIdentities":
+        """Return the identities of SES. The first use imports boto3, which most requests do not need."""
+        from tenancy.stores.aws.sender_identities import SenderIdentities
+
+        return SenderIdentities(self.settings.region)
 
     @property
     def api_url(self) -> str:

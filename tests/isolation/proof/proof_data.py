@@ -63,7 +63,9 @@ INSERT_INVITED = """
     INSERT INTO users (id, organization_id, email, role, status)
     VALUES (%s, %s, 'invited@x.example', 'viewer', 'invited')
 """
-LIFT_LIMIT_OF_USERS = 'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited", "sso": true}\''
+LIFT_LIMIT_OF_USERS = (
+    'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited", "sso": true, "white_label": true}\''
+)
 # The planted connection can log members in, back to the address of the sample.
 MAKE_CONNECTION_USABLE = """
     UPDATE sso_connections SET required = false, names_issuer = false, ended_at = NULL, encrypted_secret = %s,
@@ -113,8 +115,14 @@ MAKE_ROTATABLE = """
 SAMPLE_PLATFORM_KEY = json.loads((ROOT / "events/keys/rotate_platform_key.json").read_text())["pathParameters"][
     "platform_key_id"
 ]
+# The planted image has the digest of the sample, and its content is a canary.
+SAMPLE_IMAGE = json.loads((ROOT / "events/branding/show_image.json").read_text())["pathParameters"]["digest"]
+NAME_IMAGE = """
+    UPDATE branding_images SET digest = decode(%s, 'hex'), content = convert_to(%s, 'UTF8'), removed_at = NULL
+    WHERE organization_id = %s
+"""
 # Planted apps use the places of the smallest tier.
-ADD_ROOM = 'UPDATE organizations SET overrides = overrides || \'{"apps": 100, "sso": true}\''
+ADD_ROOM = 'UPDATE organizations SET overrides = overrides || \'{"apps": 100, "sso": true, "white_label": true}\''
 # A claim without a proof: no server of the tests answers with its record.
 INSERT_EMAIL_DOMAIN = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, now())
@@ -214,6 +222,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     used = _ids_of(databases, MANAGED_TABLES)
     plant_canaries(databases, canaries, list(names))
     _make_usable(databases, used)
+    _name_images(databases, canaries, names)
     refresh_tokens = {each: _add_session(databases, each) for each in names}
     one_time_tokens = {each: _add_one_time_tokens(databases, each) for each in names}
     log_ins = {each: _add_sso_log_ins(databases, each, sso) for each in names}
@@ -444,6 +453,15 @@ def _claim_domain(databases: Databases, organization_id: UUID, domain: str) -> s
 def _ids_of(databases: Databases, tables: Iterable[str]) -> set[str]:
     with superuser(databases) as conn:
         return {row_id for table in tables for (row_id,) in conn.execute(f"SELECT id::text FROM {table}".encode())}
+
+
+def _name_images(databases: Databases, canaries: Canaries, organization_ids: Iterable[UUID]) -> None:
+    field_name = "PostgreSQL branding_images.content"
+    with superuser(databases) as conn:
+        for organization_id in organization_ids:
+            canary = canaries.create(organization_id, field_name)
+            conn.execute(NAME_IMAGE, (SAMPLE_IMAGE, canary, organization_id))
+    canaries.planted_fields.add(field_name)
 
 
 def _make_usable(databases: Databases, used: set[str]) -> None:

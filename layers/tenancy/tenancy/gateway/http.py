@@ -150,18 +150,21 @@ def json_answer(status: int, document: object) -> Response:
 def versioned_answer(request: Request, text: str, *, version: str, max_age_seconds: int) -> Response:
     """Return the public JSON *text*, or 304 if the client has this *version* of it.
 
-    `If-None-Match` names the versions of the client (RFC 9110, 13.1.2). Caches may keep the answer for
-    *max_age_seconds*.
+    Caches may keep the answer for *max_age_seconds*.
     """
-    tag = f'"{version}"'
-    headers = {"ETag": tag, "Cache-Control": f"public, max-age={max_age_seconds}"}
-    sent = ",".join(request.header_values.get(IF_NONE_MATCH, ()))
-    known = {each.strip().removeprefix("W/") for each in sent.split(",")}
-    if known & {tag, "*"}:
+    headers = {"ETag": f'"{version}"', "Cache-Control": f"public, max-age={max_age_seconds}"}
+    if has_version(request, version):
         return {"statusCode": 304, "headers": headers, "body": "", "isBase64Encoded": False}
     response = _answer(200, "application/json", text.encode())
     response["headers"] |= headers
     return response
+
+
+def has_version(request: Request, version: str) -> bool:
+    """Tell whether the client has *version*: `If-None-Match` names those of the client (RFC 9110, 13.1.2)."""
+    sent = ",".join(request.header_values.get(IF_NONE_MATCH, ()))
+    known = {each.strip().removeprefix("W/") for each in sent.split(",")}
+    return bool(known & {f'"{version}"', "*"})
 
 
 def empty_answer() -> Response:

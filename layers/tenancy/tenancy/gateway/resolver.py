@@ -169,6 +169,8 @@ def handler_of(
         if route is not None and route.is_public:
             answer_public = _answer_form if route.takes_form else _answer_public
             return answer_public(app, request, event, context, base_domain=base_domain)
+        if route is None and not request.authorizer:
+            raise NotFoundError(NO_ROUTE_TEXT)  # of the path of a public route, with characters that no parameter has
         caller = request.caller()
         with trail.audited(request, caller, is_recorded=route is not None and route.is_recorded):
             admitted = admit_request(gate, request, caller, now=datetime.now(UTC))

@@ -68,6 +68,8 @@ LAST_USE_RETENTION: Final = timedelta(days=7)  # of hours that no roll-up has pe
 PREFLIGHT_MAX_AGE_SECONDS: Final = 7200
 DOCUMENT_MAX_AGE_SECONDS: Final = 3600  # of the OpenAPI document, which changes with a release
 HASHED_FILE_MAX_AGE_SECONDS: Final = 365 * 24 * 3600  # of the console, whose names change with the content
+BRANDING_MAX_AGE_SECONDS: Final = 60  # a change, a downgrade and a suspension show after this time
+IMAGE_MAX_AGE_SECONDS: Final = 31_536_000  # of an image, whose URL changes with its content
 SDK_SETTINGS_MAX_AGE_SECONDS: Final = 60
 KEY_SET_MAX_AGE_SECONDS: Final = 60  # a withdrawn key stays in caches for this time
 QUOTA_RETRY_AFTER_SECONDS: Final = 3600  # hourly: a larger tier may come before the next month
@@ -118,6 +120,9 @@ PROVIDER_KEYS_PAUSE: Final = timedelta(seconds=30)  # between two reads for toke
 SSO_ENDED_RESET_LIFETIME: Final = timedelta(days=7)  # of a reset token for a member who had single sign-on only
 SAML_METADATA_PAUSE: Final = timedelta(minutes=5)  # between two reads for answers that no known key has signed
 SAML_LEEWAY: Final = timedelta(minutes=1)  # between the clocks of a SAML provider and of the platform
+
+# Senders of mails
+SENDER_IDENTITY_MAX_AGE: Final = timedelta(minutes=5)  # then a mail asks SES again
 
 # One-time tokens of mails
 INVITATION_LIFETIME: Final = timedelta(days=7)

@@ -1,7 +1,7 @@
 """The mails of the platform: a template for each outbox kind of mail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -26,24 +26,46 @@ class MailRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
-    """A message in plain text.
+class MailSender:
+    """Name and address that a mail comes from. Without an address it is that of the platform.
 
-    Subject and address are one line each. SES takes them as separate values, never as headers.
+    The organization has proven the domain of *address*. Whether SES may send from it is not known yet.
+    """
+
+    name: str | None = None
+    address: str | None = None
+
+
+PLATFORM_SENDER: Final = MailSender()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A message in plain text, and the same as *html* if the organization has a branding.
+
+    Subject, addresses and the name of the sender are one line each. SES takes the subject and the address as separate
+    values, never as headers.
     """
 
     to: str
     subject: str
     text: str
+    html: str | None = None
+    sender: MailSender = PLATFORM_SENDER
 
     def __post_init__(self) -> None:
         """Refuse a line break or NUL in a value that SES writes into a header.
 
         Raises:
-            ValueError: the subject or the address has such a character.
+            ValueError: the subject, an address or the name of the sender has such a character.
         """
-        if any(character in f"{self.to}{self.subject}" for character in "\r\n\0"):
-            raise ValueError("The subject and the address of a mail must be one line each.")
+        values = f"{self.to}{self.subject}{self.sender.name}{self.sender.address}"
+        if any(character in values for character in "\r\n\0"):
+            raise ValueError("The subject, the addresses and the sender's name of a mail must be one line each.")
+
+    def branded(self, html: str, sender: MailSender) -> "Mail":
+        """Return this mail with the branding of its organization."""
+        return replace(self, html=html, sender=sender)
 
 
 @dataclass(frozen=True, slots=True)

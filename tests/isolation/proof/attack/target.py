@@ -20,7 +20,9 @@ PUBLIC_FIELDS = {
             "PostgreSQL sso_connections.authorization_endpoint",
             "PostgreSQL organizations.subdomain",
         }
-    )
+    ),
+    "GET /branding": frozenset({"PostgreSQL tenant_branding.css_variables"}),
+    "GET /branding/images/{organization_id}/{digest}": frozenset({"PostgreSQL branding_images.content"}),
 }
 
 

@@ -85,6 +85,15 @@ LIST_EMAIL_DOMAINS: Final = """
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
     ORDER BY id LIMIT %(limit)s
 """
+LIST_BRANDING: Final = """
+    SELECT primary_color, secondary_color, accent_color, css_variables, sender_name, sender_address, updated_at
+    FROM tenant_branding WHERE organization_id = %s
+"""
+LIST_BRANDING_IMAGES: Final = """
+    SELECT kind, media_type, encode(digest, 'hex') AS sha256, stored_at,
+           translate(encode(content, 'base64'), E'\\n', '') AS content_base64
+    FROM branding_images WHERE organization_id = %s ORDER BY kind
+"""
 LIST_LEDGER: Final = """
     SELECT id, metric, metric_date, amount, created_at FROM usage_ledger
     WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
@@ -150,6 +159,18 @@ def list_email_domains(conn: Connection, organization_id: UUID, *, after: UUID |
     """Return at most *limit* e-mail domains with an id larger than *after*, without the tokens of their proofs."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_EMAIL_DOMAINS, _page(organization_id, after, limit)).fetchall()
+
+
+def list_branding(conn: Connection, organization_id: UUID) -> Rows:
+    """Return the branding, without its images."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_BRANDING, (organization_id,)).fetchall()
+
+
+def list_branding_images(conn: Connection, organization_id: UUID) -> Rows:
+    """Return the images of the branding, at most two."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_BRANDING_IMAGES, (organization_id,)).fetchall()
 
 
 def list_ledger(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:

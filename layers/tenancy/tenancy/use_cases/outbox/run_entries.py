@@ -16,6 +16,7 @@ from tenancy.errors import InternalError, Refusal
 from tenancy.rules.durations import EXPORT_LINK_LIFETIME, OUTBOX_CLAIM_TIME, OUTBOX_FIRST_BACKOFF, OUTBOX_MAX_BACKOFF
 from tenancy.rules.mails import (
     TEMPLATES,
+    Mail,
     MailRefusedError,
     describe_larger_tier,
     describe_quota_effect,
@@ -262,16 +263,15 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
                 _require_target(targets.export_links).link(organization_id, name, valid_for=EXPORT_LINK_LIFETIME)
                 for name in names
             ]
-            _require_target(targets.mailer).send(
-                organization_id, render_mail(entry.kind, {**payload, "links": "\n".join(links)})
-            )
+            mail = render_mail(entry.kind, {**payload, "links": "\n".join(links)})
+            _send_branded(platform_db, targets, organization_id, mail)
         case OutboxKind.QUOTA_MAIL:
             values = {
                 **payload,
                 "effect": describe_quota_effect(payload["metric"]),
                 "larger_tier": describe_larger_tier(targets.upgrade_url),
             }
-            _require_target(targets.mailer).send(organization_id, render_mail(entry.kind, values))
+            _send_branded(platform_db, targets, organization_id, render_mail(entry.kind, values))
         case kind if kind in TEMPLATES:
             _send_mail(platform_db, targets, entry, now=now)
         case OutboxKind.DELETION_EXECUTION:
@@ -284,14 +284,21 @@ def _run_kind(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry,
 
 
 def _send_mail(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry, *, now: datetime) -> None:
-    organization_id, mailer = entry.organization_id, _require_target(targets.mailer)
+    organization_id = entry.organization_id
     if entry.kind in WITH_TOKENS:
         from tenancy.use_cases.people.mail_token import mail_one_time_token  # noqa: PLC0415 - as the module says
 
-        url = _require_target(targets.api_url)
+        mailer, url = _require_target(targets.mailer), _require_target(targets.api_url)
         mail_one_time_token(platform_db, mailer, organization_id, entry.kind, entry.payload, api_url=url, now=now)
     else:
-        mailer.send(organization_id, render_mail(entry.kind, entry.payload))
+        _send_branded(platform_db, targets, organization_id, render_mail(entry.kind, entry.payload))
+
+
+def _send_branded(platform_db: Database, targets: OutboxTargets, organization_id: UUID, mail: Mail) -> None:
+    from tenancy.use_cases.outbox.send_mail import send_mail  # noqa: PLC0415 - as the module says
+
+    mailer = _require_target(targets.mailer)
+    send_mail(platform_db, mailer, organization_id, mail, api_url=targets.api_url)
 
 
 def _require_target[T](target: T | None) -> T:

@@ -1,0 +1,36 @@
+"""The HTML part of a mail: its text, in the colors of a branding.
+
+This module alone makes HTML of mails. `render_html` escapes each value.
+"""
+
+from html import escape
+from typing import Final
+
+# Mail programs drop style sheets, so each element has its own style. Spaces and line breaks of the text are kept.
+LAYOUT: Final = """\
+<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
+<body style="margin:0;padding:24px;background:#ffffff;color:#111827">
+<div style="max-width:640px;margin:0 auto;border-top:4px solid {color};padding-top:24px">
+{logo}<div style="font:16px/1.5 {fonts};white-space:pre-wrap;overflow-wrap:anywhere">{text}</div>
+</div>
+</body>
+</html>
+"""
+LOGO: Final = '<p style="margin:0 0 24px"><img src="{url}" alt="{name}" style="max-width:240px;max-height:80px"></p>\n'
+DEFAULT_FONTS: Final = "system-ui, sans-serif"
+
+
+def render_html(
+    *, title: str, text: str, color: str, logo_url: str | None = None, name: str | None = None, fonts: str | None = None
+) -> str:
+    """Return a page with *text*.
+
+    *color* is that of its edge. *fonts* are a value of the CSS variable `--font-family`. *name* stands for the logo
+    where images are not shown.
+    """
+    logo = "" if logo_url is None else LOGO.format(url=escape(logo_url), name=escape(name or ""))
+    return LAYOUT.format(
+        title=escape(title), text=escape(text), color=escape(color), fonts=escape(fonts or DEFAULT_FONTS), logo=logo
+    )
