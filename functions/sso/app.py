@@ -193,12 +193,14 @@ def start(
     """Start a log-in by single sign-on: redirect the browser to the provider of the organization."""
     request = request_of(app)
     address = find_address(email)
+    members = {"redirect_uri": redirect_uri, "email": address, "code_challenge": code_challenge}
     if named_by(app).subdomains:  # a host of the organization's own would keep the cookie from the callback's host
         with reports_refused_sso(request):
             names = sent_names(named_by(app, organization))
-        members = {"redirect_uri": redirect_uri, "email": address, "code_challenge": code_challenge}
         return redirect(request, start_url(api_url(request), **names, **members))
     organization_id = find_organization(organization, email, address)
+    if named_by(app).domains:
+        return redirect(request, start_url(api_url(request), organization=str(organization_id), **members))
     asked = SsoStart(
         organization_id=organization_id,
         redirect_uri=redirect_uri,
