@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tenancy.gateway.serve import Handler
     from tenancy.gateway.trail import AuditTrail
     from tenancy.rules.access_tokens.verify import TokenClaims
+    from tenancy.rules.host_names import PlatformHosts
     from tenancy.stores.aws.client import AwsClient
     from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from tenancy.stores.postgres.client import Database
     from tenancy.stores.redis.client import Redis
     from tenancy.use_cases.admission.admit import AdmissionGate
+    from tenancy.use_cases.admission.domain_owners import DomainOwners
     from tenancy.use_cases.keys.sign_tokens import TokenSigner
     from tenancy.use_cases.keys.verify_tokens import TokenVerifier
     from tenancy.use_cases.keys.write_keys import WriteKeys
@@ -295,17 +297,32 @@ class Wiring:
     def handler(self, app: "APIGatewayRestResolver", database: "Database") -> "Handler":
         """Return the Lambda handler of *app*, whose requests are admitted, audited and resolved to one organization.
 
-        Admission reads *database* only for a standing that Redis does not have.
+        Admission reads *database* only for a standing that Redis does not have. A host that is none of the platform's
+        is looked up there.
         """
         from tenancy.gateway.resolver import handler_of
 
         return handler_of(
             app,
-            base_domain=self.settings.base_domain,
+            hosts=self.platform_hosts,
+            domain_owners=self.domain_owners(lambda: database),
             upgrade_url=self.settings.upgrade_url,
             trail=self.trail,
             gate=self.gate(lambda: database),
         )
+
+    @property
+    def platform_hosts(self) -> "PlatformHosts":
+        """The hosts of the platform."""
+        from tenancy.rules.host_names import PlatformHosts
+
+        return PlatformHosts(base_domain=self.settings.base_domain, api_host=self.settings.api_host)
+
+    def domain_owners(self, database: "Callable[[], Database]") -> "DomainOwners":
+        """Return the owners of custom domains, which are looked up in *database*."""
+        from tenancy.use_cases.admission.domain_owners import DomainOwners
+
+        return DomainOwners(database, self.platform_hosts)
 
     @cached_property
     def write_keys(self) -> "WriteKeys":

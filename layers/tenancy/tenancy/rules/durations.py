@@ -98,6 +98,10 @@ SUCCESSOR_RETENTION: Final = timedelta(seconds=30)  # a used refresh token gets 
 LOG_IN_COUNTING_TIME: Final = timedelta(minutes=15)  # of failed log-ins. No account is locked for longer.
 THIRD_LOG_IN_DELAY: Final = timedelta(seconds=5)  # after the third failed log-in
 FOURTH_LOG_IN_DELAY: Final = timedelta(seconds=30)
+DOMAIN_OWNER_CACHE_TIME: Final = timedelta(
+    seconds=60
+)  # of whose custom domain a host is, for requests with a credential
+DOMAIN_LOOK_UP_PAUSE: Final = timedelta(seconds=5)  # after a look-up of a custom domain that found no database
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end

@@ -33,6 +33,7 @@ from tenancy.rules.resolution import Mention, resolve
 from tenancy.rules.tenant import Caller, Tenant, require_tenant
 from tenancy.stores.aws.event_queue import EventQueue
 from tenancy.use_cases.admission.admit import AdmissionGate
+from tenancy.use_cases.admission.domain_owners import DomainOwners
 from tenancy.use_cases.ingest.parsed_batch import ParsedBatch, RejectedEventsError
 
 if TYPE_CHECKING:
@@ -94,17 +95,24 @@ class Ingest:
     """Takes requests with events: *gate* admits them, *queue* gets the events."""
 
     def __init__(
-        self, gate: AdmissionGate, queue: EventQueue, write_keys: "Callable[[], WriteKeys]", *, base_domain: str
+        self,
+        gate: AdmissionGate,
+        queue: EventQueue,
+        write_keys: "Callable[[], WriteKeys]",
+        *,
+        base_domain: str,
+        domain_owners: DomainOwners,
     ) -> None:
         """Open nothing yet.
 
         *write_keys* is called for the first write key, because it imports PostgreSQL's driver. *base_domain* is the
-        platform's own domain, in lower case.
+        platform's own domain, in lower case. *domain_owners* finds the organizations of other hosts.
         """
         self._gate = gate
         self._queue = queue
         self._write_keys = write_keys
         self._base_domain = base_domain
+        self._domain_owners = domain_owners
 
     def ingest(
         self, caller: Caller, request: IngestRequest, hooks: IngestHooks, *, now: datetime
@@ -121,7 +129,7 @@ class Ingest:
         """
         with hooks.audited(caller):
             try:
-                tenant = self._authorize(caller, request.mentions)
+                tenant = self._authorize(caller, request.mentions, now)
                 parsed = request.parse(tenant)
                 if request.is_whole:
                     parsed.require_whole()
@@ -163,12 +171,13 @@ class Ingest:
             tenant = self._write_keys().authenticate(key, now=now)
             with hooks.audited(tenant):
                 self._admit(tenant, None, True, hooks, now)  # noqa: FBT003 - a Segment SDK's request
-                self._authorize(tenant, mentions)
+                self._authorize(tenant, mentions, now)
         except (UnauthenticatedError, OrganizationInactiveError) as error:
             raise NotFoundError("There is no such project.") from error
 
-    def _authorize(self, caller: Caller, mentions: tuple[Mention, ...]) -> Tenant:
-        resolve(caller, mentions, base_domain=self._base_domain).require_accepted()
+    def _authorize(self, caller: Caller, mentions: tuple[Mention, ...], now: datetime) -> Tenant:
+        owners = self._domain_owners.find(mentions, now=now)
+        resolve(caller, mentions, base_domain=self._base_domain, domain_owners=owners).require_accepted()
         return require_tenant(caller, EVENTS_WRITE)
 
     def _admit(
