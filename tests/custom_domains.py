@@ -6,8 +6,12 @@ import psycopg
 
 from tests.given import Databases
 
-INSERT_ACTIVE = "INSERT INTO active_custom_domains (organization_id, domain) VALUES (%s, %s)"
-DELETE_ACTIVE = "DELETE FROM active_custom_domains WHERE domain = %s"
+INSERT_ACTIVE = """
+    INSERT INTO custom_domains
+        (organization_id, domain, id, token, status, created_at, verified_at, attached_at, active_at)
+    VALUES (%s, %s, gen_random_uuid(), 'x', 'active', now(), now(), now(), now())
+"""
+WITHDRAW = "UPDATE custom_domains SET status = 'withdrawing' WHERE domain = %s"
 
 
 def activate_domain(databases: Databases, organization_id: UUID, domain: str) -> str:
@@ -17,8 +21,8 @@ def activate_domain(databases: Databases, organization_id: UUID, domain: str) ->
 
 
 def withdraw_domain(databases: Databases, domain: str) -> None:
-    """Remove the active custom domain, as if its proof were gone."""
-    _execute(databases, DELETE_ACTIVE, (domain,))
+    """Withdraw the active custom domain, as if its proof were gone."""
+    _execute(databases, WITHDRAW, (domain,))
 
 
 def _execute(databases: Databases, statement: str, values: tuple[object, ...]) -> None:
