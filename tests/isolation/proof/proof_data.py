@@ -27,6 +27,7 @@ from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
+from tests.custom_domains import activate_domain
 from tests.given import OPERATOR, PASSWORD, ROOT, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant_canaries
@@ -148,8 +149,8 @@ class ProofOrganization:
     *email* logs in with `PASSWORD`, and has a session with *refresh_token*. *one_time_tokens* has its own
     token, state or code in place of each one of a sample. *sso_cookie* is that of the browser that began the log-in
     with the state. *saml_texts* are its own answer of a SAML provider and RelayState in place of those of the sample.
-    *issuer* is a provider that may be connected. *domain* is an
-    e-mail domain that it claims.
+    *issuer* is a provider that may be connected. *domain* is an e-mail domain that it claims. It answers at
+    *custom_host*, an active custom domain.
     """
 
     name: str
@@ -165,6 +166,7 @@ class ProofOrganization:
     saml_texts: Mapping[str, str] = field(default_factory=dict)
     issuer: str = ""
     domain: str = "unknown.example"
+    custom_host: str = ""
     cursors: dict[str, str] = field(default_factory=dict)
 
 
@@ -230,6 +232,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 saml_texts=log_ins[each].saml_texts,
                 issuer=sso.issuer,
                 domain=_claim_domain(databases, each, f"{names[each]}-of-the-proof.example"),
+                custom_host=activate_domain(databases, each, f"track.{names[each]}-of-the-proof.example"),
             )
             for each in names
         ),
