@@ -204,8 +204,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
         Credential(kind=ANONYMOUS_KIND, owner=None, authorization=None),
         Credential(kind=OPERATOR_KIND, owner=None, authorization=f"Bearer {operator_key.text}", key=operator_key),
     ]
-    names = {}
-    write_keys = {}
+    names, write_keys = {}, {}
     for name, tier in TIERS.items():
         provisioned = _provision(databases, targets, canaries, tier)
         organization_id = provisioned.organization.id
