@@ -47,10 +47,16 @@ type VisibleAnswer = tuple[int, str, int]
 
 @pytest.fixture
 def ended(databases: Databases, data: ProofData, ending: str) -> ProofOrganization:
-    """Return globex after its *ending*."""
+    """Return globex after its *ending*.
+
+    It has no single sign-on, which would lead each stranger to its provider.
+    """
     globex = data.organizations[1]
     with superuser(databases) as conn:
         conn.execute(RESTORE_NAMES)
+        conn.execute(
+            "UPDATE sso_connections SET ended_at = now() WHERE organization_id = %s", (globex.organization_id,)
+        )
         for statement in filter(None, ENDINGS[ending].split("; ")):
             conn.execute(statement.encode(), {"id": globex.organization_id})
     return globex

@@ -24,8 +24,7 @@ def find_or_pretend(platform_db: Database, named: NamedOrganization) -> UUID:
     if found is not None:
         return found
     names = [sorted(map(str, named.ids)), sorted(named.subdomains | named.confirming), sorted(named.all_domains)]
-    digest = uuid5(PLATFORM_LOG, msgspec.json.encode(names).decode())
-    return UUID(bytes=digest.bytes, version=4)  # as the id of an organization, which an answer may repeat
+    return uuid5(PLATFORM_LOG, msgspec.json.encode(names).decode())
 
 
 def is_named(platform_db: Database, named: NamedOrganization, organization_id: UUID) -> bool:
