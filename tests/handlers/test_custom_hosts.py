@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from redis import Redis
 
 from tenancy.rules.audit_record import PLATFORM_LOG
 from tenancy.rules.tenant import RateBucket
@@ -119,6 +120,12 @@ def test_platform_key_at_a_custom_domain_is_forbidden(start: Start) -> None:
     problem_of(start("provision")(request), request, 403, "forbidden")
 
 
+def used_events(databases: Databases, acme: Provisioned) -> list[bytes]:
+    """Return the count of the month's events in Redis."""
+    with Redis.from_url(databases.servers.valkey_url) as client:
+        return [client.hget(key, "events") for key in client.keys(f"{{{acme.organization.id}}}:usage:*")]
+
+
 def log_in(acme: Provisioned, **headers: str | None) -> Event:
     return post("log_in", {"email": acme.admin_email, "password": PASSWORD}, **headers)
 
@@ -151,3 +158,16 @@ def test_token_works_at_the_own_domain_only(identity: Function, acme: Provisione
         return answer_of(identity(post("refresh", {"refresh_token": tokens["refresh_token"]}, **headers))).status
 
     assert [refresh(host=OWN), refresh(host=UNKNOWN), refresh(host=OTHERS)] == [200, 200, 401]
+
+
+def test_mismatch_at_a_custom_domain_uses_no_quota(
+    sent: list[tuple[Function, Event]], databases: Databases, acme: Provisioned
+) -> None:
+    ingest, request = next((function, each) for function, each in sent if each["path"] == "/events")
+    assert answer_of(ingest(request)).status == 200
+    [before] = used_events(databases, acme)
+
+    refused = with_headers(request, host=OTHERS)
+    problem_of(ingest(refused), refused, 403, "tenant_mismatch")
+
+    assert used_events(databases, acme) == [before]
