@@ -131,7 +131,7 @@ MISSING_PROOF_TIME: Final = timedelta(days=5)  # after which a missing proof is 
 DOMAIN_CHECKS_START_SECONDS: Final = 600  # of the roll-up's time-out of 900 s. No check of a domain starts later.
 
 # Custom domains
-DOMAIN_POLL_INTERVAL: Final = timedelta(minutes=5)  # between two looks at the records, or at the certificate
+DOMAIN_POLL_INTERVAL: Final = timedelta(minutes=10)  # between two looks at the records, or at the certificate
 CERTIFICATE_RECORD_SECONDS: Final = 10  # until ACM knows the record that validates a new certificate
 # After which the records, the certificate or the routing fail: longer than the 72 hours for which ACM looks.
 DOMAIN_STAGE_TIME: Final = timedelta(hours=74)
