@@ -11,7 +11,7 @@ import boto3
 
 from tenancy.rules.deletion import Counts
 from tenancy.stores.aws.api_domains import ApiDomains
-from tenancy.stores.aws.certificates import Certificates
+from tenancy.stores.aws.certificates import DomainCertificates
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.aws.target_records import TargetRecords
 from tenancy.stores.redis.client import Redis
@@ -71,7 +71,7 @@ class Platform:
 def domain_stores(databases: Databases) -> DomainStores:
     return DomainStores(
         platform_db=databases.platform,
-        certificates=Certificates(REGION, STACK_NAME),
+        certificates=DomainCertificates(REGION, STACK_NAME),
         api_domains=ApiDomains(REGION, STACK_NAME),
         target_records=TargetRecords(REGION, None),
         base_domain="attribution.example",

@@ -260,14 +260,14 @@ class Wiring:
     def domain_stores(self) -> "DomainStores":
         """PostgreSQL, ACM, API Gateway and Route 53, for the resources of custom domains."""
         from tenancy.stores.aws.api_domains import ApiDomains
-        from tenancy.stores.aws.certificates import Certificates
+        from tenancy.stores.aws.certificates import DomainCertificates
         from tenancy.stores.aws.target_records import TargetRecords
         from tenancy.use_cases.domains.current_claim import DomainStores
 
         region, stack_name = self.settings.region, self.settings.stack_name
         return DomainStores(
             platform_db=self.platform_database,
-            certificates=Certificates(region, stack_name),
+            certificates=DomainCertificates(region, stack_name),
             api_domains=ApiDomains(region, stack_name),
             target_records=TargetRecords(region, self.settings.hosted_zone_id),
             base_domain=self.settings.base_domain,

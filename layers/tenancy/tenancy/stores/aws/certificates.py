@@ -26,7 +26,7 @@ class CertificateStatus(StrEnum):
     TIMED_OUT = "timed_out"
 
 
-STATUSES: Final[Mapping[str, CertificateStatus]] = {
+ACM_STATUSES: Final[Mapping[str, CertificateStatus]] = {
     "PENDING_VALIDATION": CertificateStatus.PENDING,
     "ISSUED": CertificateStatus.ISSUED,
     "VALIDATION_TIMED_OUT": CertificateStatus.TIMED_OUT,
@@ -34,7 +34,7 @@ STATUSES: Final[Mapping[str, CertificateStatus]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class DomainCertificate:
     """A certificate, and the CNAME record that validates it. ACM has no record for some seconds after the request."""
 
     arn: str
@@ -43,7 +43,7 @@ class Certificate:
     record_value: str | None
 
 
-class Certificates:
+class DomainCertificates:
     """The certificates of a stack. Each one belongs to one claim, by its tags."""
 
     def __init__(self, region: str, stack_name: str) -> None:
@@ -77,7 +77,7 @@ class Certificates:
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("ACM did not take the request of a certificate.") from error
 
-    def find(self, arn: str) -> Certificate | None:
+    def find(self, arn: str) -> DomainCertificate | None:
         """Return the certificate, or None if it does not exist.
 
         Raises:
@@ -114,7 +114,7 @@ class Certificates:
             if {"Key": CLAIM_TAG, "Value": str(owner.claim_id)} in tags:
                 yield arn
 
-    def _describe(self, arn: str) -> Certificate | None:
+    def _describe(self, arn: str) -> DomainCertificate | None:
         try:
             found = _acm(self._region).describe_certificate(CertificateArn=arn)["Certificate"]
         except ClientError as error:
@@ -123,9 +123,9 @@ class Certificates:
             raise
         [options, *_] = found.get("DomainValidationOptions") or [{}]
         record = options.get("ResourceRecord") or {}
-        return Certificate(
+        return DomainCertificate(
             arn=arn,
-            status=STATUSES.get(found["Status"], CertificateStatus.REFUSED),
+            status=ACM_STATUSES.get(found["Status"], CertificateStatus.REFUSED),
             record_name=record.get("Name"),
             record_value=record.get("Value"),
         )

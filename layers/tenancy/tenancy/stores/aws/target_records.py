@@ -6,9 +6,9 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
+from tenancy.rules.durations import TARGET_RECORD_TTL_SECONDS
 from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
 
-RECORD_TTL_SECONDS: Final = 300
 CNAME: Final = "CNAME"
 
 
@@ -67,4 +67,4 @@ def _route53(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at r
 
 
 def _record(name: str, target: str) -> Any:  # noqa: ANN401
-    return {"Name": f"{name}.", "Type": CNAME, "TTL": RECORD_TTL_SECONDS, "ResourceRecords": [{"Value": target}]}
+    return {"Name": f"{name}.", "Type": CNAME, "TTL": TARGET_RECORD_TTL_SECONDS, "ResourceRecords": [{"Value": target}]}

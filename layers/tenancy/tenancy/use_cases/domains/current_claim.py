@@ -12,7 +12,7 @@ from tenancy.rules.durations import DOMAIN_LEASE_TIME
 from tenancy.rules.organization import CHANGEABLE
 from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.api_domains import ApiDomains
-from tenancy.stores.aws.certificates import Certificates
+from tenancy.stores.aws.certificates import DomainCertificates
 from tenancy.stores.aws.target_records import TargetRecords
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.custom_domains import lock_claim, update_custom_domain
@@ -48,7 +48,7 @@ class DomainStores:
     """The database, and the services of AWS with resources of claims."""
 
     platform_db: Database
-    certificates: Certificates
+    certificates: DomainCertificates
     api_domains: ApiDomains
     target_records: TargetRecords
     base_domain: str
