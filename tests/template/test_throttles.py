@@ -61,7 +61,7 @@ DOCUMENTS = {  # clients and caches keep them
 LOG_IN_BY_SSO = {route for route in resolver_routes("sso") if route[1].startswith("/auth/")}
 FOR_PEOPLE = (resolver_routes("identity") | LOG_IN_BY_SSO) - DOCUMENTS
 FOR_ADMINISTRATORS = {
-    route for function in ("keys", "members", "sso") for route in resolver_routes(function)
+    route for function in ("domains", "keys", "members", "sso") for route in resolver_routes(function)
 } - FOR_PEOPLE
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_ADMINISTRATORS
 RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | DOCUMENTS

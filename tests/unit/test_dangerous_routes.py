@@ -7,7 +7,7 @@ from scripts.openapi.permissions import Access, access_of
 from scripts.openapi.routes import list_routes
 
 # A route below one of these is dangerous. A new one is added to the tables below.
-GUARDED = ("/apps", "/erasures", "/exports", "/keys", "/organizations", "/platform-keys", "/sso", "/users")
+GUARDED = ("/apps", "/domains", "/erasures", "/exports", "/keys", "/organizations", "/platform-keys", "/sso", "/users")
 OPERATORS_ONLY = frozenset({
     "GET /organizations",
     "POST /organizations",
@@ -38,6 +38,11 @@ TENANTS_ONLY = {
     "POST /apps": "apps:write",
     "PATCH /apps/{app_id}": "apps:write",
     "DELETE /apps/{app_id}": "apps:write",
+    "GET /domains": "domains:read",
+    "POST /domains": "domains:write",
+    "GET /domains/{domain}": "domains:read",
+    "POST /domains/{domain}/verify": "domains:write",
+    "DELETE /domains/{domain}": "domains:write",
     "GET /erasures": "erasures:write",
     "POST /erasures": "erasures:write",
     "GET /erasures/{erasure_id}": "erasures:write",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tenancy.stores.aws.client import AwsClient
     from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
+    from tenancy.stores.aws.domain_executions import DomainExecutions
     from tenancy.stores.aws.encryptor import Encryptor
     from tenancy.stores.aws.event_bus import EventBus
     from tenancy.stores.aws.event_queue import EventQueue
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from tenancy.stores.redis.client import Redis
     from tenancy.use_cases.admission.admit import AdmissionGate
     from tenancy.use_cases.admission.domain_owners import DomainOwners
+    from tenancy.use_cases.domains.current_claim import DomainStores
     from tenancy.use_cases.keys.sign_tokens import TokenSigner
     from tenancy.use_cases.keys.verify_tokens import TokenVerifier
     from tenancy.use_cases.keys.write_keys import WriteKeys
@@ -248,6 +250,30 @@ class Wiring:
         from tenancy.stores.aws.executions import Executions
 
         return Executions(self._aws("states"), self.settings.state_machine_arn)
+
+    @cached_property
+    def domain_executions(self) -> "DomainExecutions":
+        """The executions of the state machine that serves the API at custom domains."""
+        from tenancy.stores.aws.domain_executions import DomainExecutions
+
+        return DomainExecutions(self._aws("states"), self.settings.domains_machine_arn)
+
+    @cached_property
+    def domain_stores(self) -> "DomainStores":
+        """PostgreSQL, ACM, API Gateway and Route 53, for the resources of custom domains."""
+        from tenancy.stores.aws.api_domains import ApiDomains
+        from tenancy.stores.aws.certificates import DomainCertificates
+        from tenancy.stores.aws.target_records import TargetRecords
+        from tenancy.use_cases.domains.current_claim import DomainStores
+
+        region, stack_name = self.settings.region, self.settings.stack_name
+        return DomainStores(
+            platform_db=self.platform_database,
+            certificates=DomainCertificates(region, stack_name),
+            api_domains=ApiDomains(region, stack_name),
+            target_records=TargetRecords(region, self.settings.hosted_zone_id),
+            base_domain=self.settings.base_domain,
+        )
 
     @cached_property
     def mailer(self) -> "Mailer":

@@ -120,6 +120,9 @@ ADD_ROOM = 'UPDATE organizations SET overrides = overrides || \'{"apps": 100, "s
 INSERT_EMAIL_DOMAIN = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, now())
 """
+INSERT_CUSTOM_DOMAIN = """
+    INSERT INTO custom_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, now())
+"""
 INSERT_PLATFORM_KEY = "INSERT INTO platform_keys (id, name, digest) VALUES (%s, 'Sample', %s)"
 
 
@@ -439,7 +442,8 @@ class _Tokens:
 
 def _claim_domain(databases: Databases, organization_id: UUID, domain: str) -> str:
     with superuser(databases) as conn:
-        conn.execute(INSERT_EMAIL_DOMAIN, (organization_id, domain, uuid4(), "x" * 43))
+        for statement in (INSERT_EMAIL_DOMAIN, INSERT_CUSTOM_DOMAIN):
+            conn.execute(statement, (organization_id, domain, uuid4(), "x" * 43))
     return domain
 
 

@@ -1,6 +1,7 @@
 """Custom domains that organizations claim, their DNS records, and the stages of their life."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,6 +54,7 @@ class DomainFailure(StrEnum):
     """The reason why a stage ended without success."""
 
     RECORDS_MISSING = "records_missing"
+    DOMAIN_TAKEN = "domain_taken"
     CERTIFICATE_REFUSED = "certificate_refused"
     CERTIFICATE_TIMED_OUT = "certificate_timed_out"
     ROUTING_MISSING = "routing_missing"
@@ -133,7 +135,7 @@ class CustomDomain:
         return _find_problem({each.lower().removesuffix(".") for each in targets}, self.target(base_domain))
 
 
-def _find_problem(found: Set[str], wanted: str) -> RecordProblem | None:
+def _find_problem(found: AbstractSet[str], wanted: str) -> RecordProblem | None:
     if wanted in found:
         return None
     return RecordProblem.OTHER_RECORDS if found else RecordProblem.NO_RECORD

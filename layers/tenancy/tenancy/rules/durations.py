@@ -135,12 +135,13 @@ MISSING_PROOF_TIME: Final = timedelta(days=5)  # after which a missing proof is 
 DOMAIN_CHECKS_START_SECONDS: Final = 600  # of the roll-up's time-out of 900 s. No check of a domain starts later.
 
 # Custom domains
-DOMAIN_POLL_INTERVAL: Final = timedelta(minutes=5)  # between two looks at the records, or at the certificate
+DOMAIN_POLL_INTERVAL: Final = timedelta(minutes=10)  # between two looks at the records, or at the certificate
 CERTIFICATE_RECORD_SECONDS: Final = 10  # until ACM knows the record that validates a new certificate
 # After which the records, the certificate or the routing fail: longer than the 72 hours for which ACM looks.
 DOMAIN_STAGE_TIME: Final = timedelta(hours=74)
 # After the next step was due; then the sweep starts another execution. Longer than all retries of one step.
 DOMAIN_EXECUTION_LOST_AFTER: Final = timedelta(hours=1)
+TARGET_RECORD_TTL_SECONDS: Final = 300  # of the DNS record that a CNAME record of a custom domain leads to
 DOMAIN_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the time-out of the function that holds it
 
 # Leases: one holder at a time
