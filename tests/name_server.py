@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dnslib import AAAA, QTYPE, RCODE, RR, TXT, A, DNSRecord
+from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, TXT, A, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
 from tests.free_ports import free_port
@@ -14,7 +14,7 @@ from tests.free_ports import free_port
 HOST = "127.0.0.1"
 LONGEST_TXT_PART = 255
 SILENCE_SECONDS = 30.0
-DATA: dict[str, Any] = {"A": A, "AAAA": AAAA}
+DATA: dict[str, Any] = {"A": A, "AAAA": AAAA, "CNAME": CNAME}
 
 
 @dataclass(slots=True)

@@ -61,7 +61,9 @@ from tenancy.use_cases.organizations.change_key_rotation import change_key_rotat
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "UPGRADE_URL")
+settings = Settings.from_env(
+    "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "SEALING_KEY_ID", "UPGRADE_URL"
+)
 wiring = Wiring(settings)
 platform_db, encryptor = wiring.platform_database, wiring.encryptor
 targets = OutboxTargets(redis=wiring.publication_redis)

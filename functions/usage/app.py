@@ -46,7 +46,7 @@ from tenancy.use_cases.usage.read_statistics import read_organization_statistics
 from tenancy.use_cases.usage.read_usage import read_organization_usage, read_tenant_usage
 from tenancy.wiring import Wiring
 
-settings = Settings.from_env("AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
+settings = Settings.from_env("API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "REDIS_PATIENCE_MS", "UPGRADE_URL")
 wiring = Wiring(settings)
 db = wiring.database
 clickhouse = wiring.clickhouse_reader()

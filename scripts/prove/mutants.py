@@ -4,6 +4,7 @@ from typing import Final
 
 from scripts.prove import (
     branding_mutants,
+    custom_domain_mutants,
     domain_mutants,
     key_mutants,
     request_mutants,
@@ -17,6 +18,7 @@ from scripts.prove import (
 MUTANTS: Final = (
     *schema_mutants.MUTANTS,
     *store_mutants.MUTANTS,
+    *custom_domain_mutants.MUTANTS,
     *domain_mutants.MUTANTS,
     *key_mutants.MUTANTS,
     *request_mutants.MUTANTS,

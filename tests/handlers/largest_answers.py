@@ -79,6 +79,9 @@ LARGEST_OVERRIDES = {
     **dict.fromkeys(FLAG_NAMES, False),
     "ingest_requests_per_minute": 20_000,  # both rates have a largest sum
 }
+ALLOW_WHITE_LABEL = (
+    "UPDATE organizations SET overrides = overrides || '{\"white_label\": true}' WHERE id = %(organization_id)s"
+)
 ALLOW_SSO = "UPDATE organizations SET overrides = overrides || '{\"sso\": true}' WHERE id = %(organization_id)s"
 ALLOW_BRANDING = "UPDATE organizations SET overrides = '{\"white_label\": true}' WHERE id = %(organization_id)s"
 LARGEST_BRANDING = {
@@ -106,6 +109,13 @@ INSERT_IMAGE = """
 """
 LARGEST_IMAGE = bytes(MAX_IMAGE_BYTES)
 LONGEST_DOMAIN = f"{'a.' * 112}example"
+INSERT_CUSTOM_DOMAINS = """
+    INSERT INTO custom_domains (organization_id, domain, id, token, status, created_at, checked_at, verified_at,
+                                check_at, missing_since, validation_name, validation_value)
+    SELECT %(organization_id)s, 'a' || n || '.' || repeat('b', 42) || '.acme.example', gen_random_uuid(),
+           repeat('x', 100), 'verified', now(), now(), now(), now(), now(), repeat('n', 1000), repeat('v', 1000)
+    FROM generate_series(1, %(rows)s) AS n
+"""
 INSERT_EMAIL_DOMAINS = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at, verified_at, check_at, missing_since)
     SELECT %(organization_id)s, lpad(n::text, 100, 'a.') || repeat('.' || repeat('b', 60), 2) || '.example',
@@ -785,6 +795,22 @@ def exchanged_code(large: Largest, route: Route) -> Iterator[Event]:
     large.connect()
     large.execute(INSERT_PROVEN_LOG_IN, code=code.digest, user_id=large.acme.admin_user_id)
     yield with_body(large.sample_of(route), {"code": code.text})
+
+
+@largest("GET /domains")
+def custom_domains(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(INSERT_CUSTOM_DOMAINS, rows=MAX_PAGE + 1)
+    yield large.as_tenant(large.sample_of(route), limit=str(MAX_PAGE))
+
+
+@largest("POST /domains", "GET /domains/{domain}", "POST /domains/{domain}/verify", "DELETE /domains/{domain}")
+def one_custom_domain(large: Largest, route: Route) -> Iterator[Event]:
+    large.execute(ALLOW_WHITE_LABEL)
+    if route.parameters:
+        [(domain,)] = large.execute(f"{INSERT_CUSTOM_DOMAINS} RETURNING domain", rows=1)
+        yield large.as_tenant(large.sample_of(route, domain=domain))
+    else:
+        yield large.as_tenant(with_body(large.sample_of(route), {"domain": f"{'a' * 51}.acme.example"}))
 
 
 @largest("GET /sso/email-domains")

@@ -2,18 +2,26 @@
 
 from typing import Any
 
+from tenancy.stores.aws.domain_tags import DOMAINS_TAG
 from tenancy.stores.aws.gateway_keys import STACK_TAG
 from tests.members import for_each
 from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, events, listed, statements
 
 GATEWAY = "arn:${AWS::Partition}:apigateway:${AWS::Region}::"
 TAGS_OF_KEYS = "/tags/arn%3A${AWS::Partition}%3Aapigateway%3A${AWS::Region}%3A%3A%2Fapikeys%2F*"
+TAGS_OF_DOMAINS = TAGS_OF_KEYS.replace("apikeys", "domainnames")
+# ACM takes no resource for these actions.
+WITHOUT_RESOURCE = {"acm:ListCertificates", "acm:RequestCertificate"}
 # The tag that limits each path to this stack: the one in the request, or the one of the key or plan.
 LIMITING_TAG = {
     "/apikeys": f"aws:RequestTag/{STACK_TAG}",
     TAGS_OF_KEYS: f"aws:RequestTag/{STACK_TAG}",
     "/apikeys/*": f"aws:ResourceTag/{STACK_TAG}",
     "/usageplans/*/keys": f"aws:ResourceTag/{STACK_TAG}",
+    "/domainnames": f"aws:RequestTag/{DOMAINS_TAG}",
+    TAGS_OF_DOMAINS: f"aws:RequestTag/{DOMAINS_TAG}",
+    "/domainnames/*": f"aws:ResourceTag/{DOMAINS_TAG}",
+    "/domainnames/*/basepathmappings": f"aws:ResourceTag/{DOMAINS_TAG}",
 }
 
 
@@ -33,7 +41,20 @@ def gateway_permissions() -> list[tuple[str, str, Any]]:
 def test_no_policy_allows_all_actions_or_resources(function: str) -> None:
     for statement in statements(function):
         assert not [action for action in listed(statement["Action"]) if "*" in action]
-        assert "*" not in listed(statement["Resource"])
+        if not set(listed(statement["Action"])) <= WITHOUT_RESOURCE:
+            assert "*" not in listed(statement["Resource"])
+
+
+def test_certificates_are_limited_to_the_stack_by_their_tag() -> None:
+    changes = {"acm:RequestCertificate", "acm:AddTagsToCertificate", "acm:DeleteCertificate"}
+
+    found = [each for function in FOLDERS for each in statements(function) if changes & set(listed(each["Action"]))]
+
+    assert {action for each in found for action in listed(each["Action"])} == changes
+    for each in found:
+        [(key, value)] = each["Condition"]["StringEquals"].items()
+        assert key.partition("/")[2] == DOMAINS_TAG
+        assert value == {"Ref": "AWS::StackName"}
 
 
 @for_each("function", FOLDERS)
@@ -67,26 +88,29 @@ def test_functions_that_invoke_others_invoke_fetch_alone() -> None:
         if "lambda:InvokeFunction" in listed(each["Action"])
     }
 
-    assert invokers == {function: {"Fn::GetAtt": "Fetch.Arn"} for function in ("branding", "roll_up", "sso")}
+    assert invokers == {
+        function: {"Fn::GetAtt": "Fetch.Arn"} for function in ("branding", "domain_steps", "domains", "roll_up", "sso")
+    }
 
 
-def test_gateway_permissions_are_for_keys_and_their_plans() -> None:
+def test_gateway_permissions_are_for_keys_plans_and_domains() -> None:
     assert {path for _, path, _ in gateway_permissions()} == set(LIMITING_TAG)
 
 
-def test_gateway_reads_are_for_lists_of_keys() -> None:
+def test_gateway_reads_are_for_keys_and_domains() -> None:
     reads = {path for action, path, _ in gateway_permissions() if action == "apigateway:GET"}
 
-    assert reads == {"/apikeys", "/usageplans/*/keys"}
+    assert reads == {"/apikeys", "/usageplans/*/keys", "/domainnames", "/domainnames/*"}
 
 
 def test_gateway_permissions_are_limited_to_the_stack_by_its_tag() -> None:
-    """Only the list of all keys has no tag."""
+    """Only the lists of all keys and of all domains have no tag, and reads of a domain."""
     path_of_plans = {"Fn::Sub": "/${AWS::StackName}/usage-plans"}
-    all_keys = ("apigateway:GET", "/apikeys")
+    unlimited = {("apigateway:GET", path) for path in ("/apikeys", "/domainnames", "/domainnames/*")}
 
-    limited = [each for each in gateway_permissions() if each[:2] != all_keys]
+    limited = [each for each in gateway_permissions() if each[:2] not in unlimited]
 
     assert limited
     for _, path, condition in limited:
-        assert condition == {"StringEquals": {LIMITING_TAG[path]: path_of_plans}}, path
+        value = {"Ref": "AWS::StackName"} if DOMAINS_TAG in LIMITING_TAG[path] else path_of_plans
+        assert condition == {"StringEquals": {LIMITING_TAG[path]: value}}, path

@@ -67,7 +67,7 @@ DOCUMENTS = {  # clients and caches keep them
 LOG_IN_BY_SSO = {route for route in resolver_routes("sso") if route[1].startswith("/auth/")}
 FOR_PEOPLE = (resolver_routes("identity") | LOG_IN_BY_SSO) - DOCUMENTS
 FOR_ADMINISTRATORS = (
-    {route for function in ("branding", "keys", "members", "sso") for route in resolver_routes(function)}
+    {route for function in ("branding", "domains", "keys", "members", "sso") for route in resolver_routes(function)}
     - FOR_PEOPLE
     - DOCUMENTS
 )

@@ -7,7 +7,10 @@ from scripts.openapi.permissions import Access, access_of
 from scripts.openapi.routes import list_routes
 
 # A route below one of these is dangerous. A new one is added to the tables below.
-GUARDED = ("/apps", "/branding", "/erasures", "/exports", "/keys", "/organizations", "/platform-keys", "/sso", "/users")
+GUARDED = (
+    "/apps", "/branding", "/domains", "/erasures", "/exports", "/keys",
+    "/organizations", "/platform-keys", "/sso", "/users",
+)  # fmt: skip
 OPERATORS_ONLY = frozenset({
     "GET /organizations",
     "POST /organizations",
@@ -40,6 +43,11 @@ TENANTS_ONLY = {
     "DELETE /apps/{app_id}": "apps:write",
     "PUT /branding": "branding:write",
     "GET /branding/settings": "branding:write",
+    "GET /domains": "domains:read",
+    "POST /domains": "domains:write",
+    "GET /domains/{domain}": "domains:read",
+    "POST /domains/{domain}/verify": "domains:write",
+    "DELETE /domains/{domain}": "domains:write",
     "GET /erasures": "erasures:write",
     "POST /erasures": "erasures:write",
     "GET /erasures/{erasure_id}": "erasures:write",

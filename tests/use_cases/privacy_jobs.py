@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import boto3
 
 from tenancy.rules.audit_record import Actor
+from tenancy.rules.custom_domains import CustomDomain
 from tenancy.rules.email_domains import EmailDomain
 from tenancy.rules.erasures import Erasure, SubjectKind, hash_subject
 from tenancy.rules.exports import Export
@@ -23,6 +24,7 @@ from tenancy.rules.tenant import CallerKind
 from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
 from tenancy.stores.aws.export_links import ExportLinks
 from tenancy.stores.aws.exports import Exports
+from tenancy.stores.postgres.custom_domains import insert_custom_domain
 from tenancy.stores.postgres.email_domains import insert_email_domain
 from tenancy.stores.postgres.sessions import insert_session
 from tenancy.stores.postgres.sso_connections import upsert_sso_connection
@@ -116,7 +118,7 @@ def store_sample_data(databases: Databases, provisioned: Provisioned, name: str,
 
 
 def store_single_sign_on(databases: Databases, provisioned: Provisioned) -> None:
-    """Store an e-mail domain, a connection and the subject of the admin."""
+    """Store an e-mail domain, a custom domain, a connection and the subject of the admin."""
     organization_id, url = provisioned.organization.id, "https://login.acme.example"
     metadata = ProviderMetadata(
         authorization_endpoint=url,
@@ -139,6 +141,7 @@ def store_single_sign_on(databases: Databases, provisioned: Provisioned) -> None
     )
     with databases.platform.tenant_transaction(organization_id) as conn:
         insert_email_domain(conn, organization_id, EmailDomain.claim("acme.example", now=NOW))
+        insert_custom_domain(conn, organization_id, CustomDomain.claim("data.acme.example", now=NOW))
         upsert_sso_connection(conn, organization_id, connection)
         user_id = provisioned.admin_user_id
         upsert_sso_identity(conn, organization_id, user_id, connection.realm, subject="admin", now=NOW)

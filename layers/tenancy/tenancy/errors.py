@@ -224,7 +224,7 @@ class SubdomainTakenError(Refusal):
 
 
 class DomainTakenError(Refusal):
-    """The e-mail domain is proven for another organization."""
+    """The domain is proven for another organization."""
 
     status, code, title = 409, "domain_taken", "Domain Taken"
 

@@ -27,6 +27,7 @@ from tenancy.stores.aws.encryptor import Encryptor
 from tenancy.stores.postgres.api_keys import insert_api_key
 from tenancy.use_cases.organizations.provision import Provisioned, provision_organization
 from tenancy.use_cases.outbox.run_entries import OutboxTargets, run_due_entries
+from tests.custom_domains import activate_domain
 from tests.given import OPERATOR, PASSWORD, ROOT, Databases
 from tests.handlers.functions import ISSUER, superuser
 from tests.isolation.proof.canaries import Canaries, plant_canaries
@@ -127,6 +128,9 @@ ADD_ROOM = 'UPDATE organizations SET overrides = overrides || \'{"apps": 100, "s
 INSERT_EMAIL_DOMAIN = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, now())
 """
+INSERT_CUSTOM_DOMAIN = """
+    INSERT INTO custom_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, now())
+"""
 INSERT_PLATFORM_KEY = "INSERT INTO platform_keys (id, name, digest) VALUES (%s, 'Sample', %s)"
 
 
@@ -156,8 +160,8 @@ class ProofOrganization:
     *email* logs in with `PASSWORD`, and has a session with *refresh_token*. *one_time_tokens* has its own
     token, state or code in place of each one of a sample. *sso_cookie* is that of the browser that began the log-in
     with the state. *saml_texts* are its own answer of a SAML provider and RelayState in place of those of the sample.
-    *issuer* is a provider that may be connected. *domain* is an
-    e-mail domain that it claims.
+    *issuer* is a provider that may be connected. *domain* is an e-mail domain that it claims. It answers at
+    *custom_host*, an active custom domain.
     """
 
     name: str
@@ -173,6 +177,7 @@ class ProofOrganization:
     saml_texts: Mapping[str, str] = field(default_factory=dict)
     issuer: str = ""
     domain: str = "unknown.example"
+    custom_host: str = ""
     cursors: dict[str, str] = field(default_factory=dict)
 
 
@@ -210,8 +215,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
         Credential(kind=ANONYMOUS_KIND, owner=None, authorization=None),
         Credential(kind=OPERATOR_KIND, owner=None, authorization=f"Bearer {operator_key.text}", key=operator_key),
     ]
-    names = {}
-    write_keys = {}
+    names, write_keys = {}, {}
     for name, tier in TIERS.items():
         provisioned = _provision(databases, targets, canaries, tier)
         organization_id = provisioned.organization.id
@@ -239,6 +243,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
                 saml_texts=log_ins[each].saml_texts,
                 issuer=sso.issuer,
                 domain=_claim_domain(databases, each, f"{names[each]}-of-the-proof.example"),
+                custom_host=activate_domain(databases, each, f"track.{names[each]}-of-the-proof.example"),
             )
             for each in names
         ),
@@ -446,7 +451,8 @@ class _Tokens:
 
 def _claim_domain(databases: Databases, organization_id: UUID, domain: str) -> str:
     with superuser(databases) as conn:
-        conn.execute(INSERT_EMAIL_DOMAIN, (organization_id, domain, uuid4(), "x" * 43))
+        for statement in (INSERT_EMAIL_DOMAIN, INSERT_CUSTOM_DOMAIN):
+            conn.execute(statement, (organization_id, domain, uuid4(), "x" * 43))
     return domain
 
 

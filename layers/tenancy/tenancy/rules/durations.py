@@ -101,6 +101,10 @@ SUCCESSOR_RETENTION: Final = timedelta(seconds=30)  # a used refresh token gets 
 LOG_IN_COUNTING_TIME: Final = timedelta(minutes=15)  # of failed log-ins. No account is locked for longer.
 THIRD_LOG_IN_DELAY: Final = timedelta(seconds=5)  # after the third failed log-in
 FOURTH_LOG_IN_DELAY: Final = timedelta(seconds=30)
+DOMAIN_OWNER_CACHE_TIME: Final = timedelta(
+    seconds=60
+)  # of whose custom domain a host is, for requests with a credential
+DOMAIN_LOOK_UP_PAUSE: Final = timedelta(seconds=5)  # after a look-up of a custom domain that found no database
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
 MAX_KEY_LIFETIME: Final = timedelta(days=3_650)  # of a key with an end
@@ -135,6 +139,16 @@ DOMAIN_CHECK_INTERVAL: Final = timedelta(days=7)  # of a proof
 DOMAIN_RECHECK_INTERVAL: Final = timedelta(days=1)  # of a proof that was missing, or whose DNS servers did not answer
 MISSING_PROOF_TIME: Final = timedelta(days=5)  # after which a missing proof is withdrawn
 DOMAIN_CHECKS_START_SECONDS: Final = 600  # of the roll-up's time-out of 900 s. No check of a domain starts later.
+
+# Custom domains
+DOMAIN_POLL_INTERVAL: Final = timedelta(minutes=10)  # between two looks at the records, or at the certificate
+CERTIFICATE_RECORD_SECONDS: Final = 10  # until ACM knows the record that validates a new certificate
+# After which the records, the certificate or the routing fail: longer than the 72 hours for which ACM looks.
+DOMAIN_STAGE_TIME: Final = timedelta(hours=74)
+# After the next step was due; then the sweep starts another execution. Longer than all retries of one step.
+DOMAIN_EXECUTION_LOST_AFTER: Final = timedelta(hours=1)
+TARGET_RECORD_TTL_SECONDS: Final = 300  # of the DNS record that a CNAME record of a custom domain leads to
+DOMAIN_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the time-out of the function that holds it
 
 # Leases: one holder at a time
 SWEEP_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the sweep's time-out

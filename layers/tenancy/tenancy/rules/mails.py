@@ -238,6 +238,27 @@ To verify the domain again, create the record, and send this request:
 POST /v1/sso/email-domains/{domain}/verify
 """,
         ),
+        "custom_domain_missing_mail": MailTemplate(
+            "{domain} will no longer be served",
+            """\
+The API is served for your organization at the custom domain {domain}, but not for much longer. {cause}
+
+If that has not changed at {withdrawal_at}, the platform serves no more requests at the domain. If you no longer use the
+domain, remove it with this request:
+
+DELETE /v1/domains/{domain}
+""",
+        ),
+        "custom_domain_withdrawn_mail": MailTemplate(
+            "{domain} is no longer served",
+            """\
+The API is no longer served for your organization at the custom domain {domain}. {cause}
+
+To serve it there again, change that, and send this request:
+
+POST /v1/domains/{domain}/verify
+""",
+        ),
         "invitation_mail": MailTemplate(
             "You are invited to {organization_name}",
             """\

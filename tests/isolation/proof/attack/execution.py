@@ -80,6 +80,8 @@ class _Attacker:
             return  # the operator may name every organization there
         if response.status not in self._expected_statuses(combination):
             findings.accepted.append(f"{combination.name}: {response.status}")
+        if point.is_existence_public:
+            return
         if self._visible(combination, response, combination.victim) != self._response_for_unknown(combination, request):
             findings.existence_leaks.append(f"{combination.name}: not as for an organization that does not exist")
 

@@ -1,11 +1,11 @@
-"""DNS names: their addresses and TXT records, as the resolver of the settings answers."""
+"""DNS names: their addresses, TXT and CNAME records, as the resolver of the settings answers."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
 from dns.exception import DNSException
-from dns.rdatatype import AAAA, TXT, A, RdataType
+from dns.rdatatype import AAAA, CNAME, TXT, A, RdataType
 from dns.resolver import NXDOMAIN, Resolver
 
 from tenancy.errors import FetchFault, UnreachableUrlError
@@ -54,6 +54,14 @@ class Names:
         texts = (b"".join(record.strings) for record in self._resolve(name, TXT, deadline))
         fitting = [text.decode() for text in texts if len(text) <= MAX_RECORD_CHARACTERS and text.isascii()]
         return tuple(fitting[:MAX_RECORDS])
+
+    def list_cname_records(self, name: str, deadline: Deadline) -> tuple[str, ...]:
+        """Return the names that the CNAME records of *name* lead to, none if it does not exist.
+
+        Raises:
+            UnreachableUrlError: the servers of the name do not answer.
+        """
+        return tuple(record.target.to_text() for record in self._resolve(name, CNAME, deadline))[:MAX_RECORDS]
 
     def _resolve(self, name: str, kind: RdataType, deadline: Deadline) -> Iterator[Any]:
         seconds = deadline.remaining(DNS_LOOK_UP_SECONDS)

@@ -32,6 +32,7 @@ NOT_EXPORTED: Final[Mapping[str, str]] = MappingProxyType(
         "key_digests": "digests of keys",
         "organization_names": "a copy of columns of organizations",
         "proven_email_domains": "a copy of columns of email_domains",
+        "listed_custom_domains": "a copy of columns of custom_domains",
         "deletion_certificates": "of organizations that are erased",
         "one_time_tokens": "digests of secrets that expire within days",
         "refresh_tokens": "digests of secrets; the sessions are exported",
@@ -93,6 +94,11 @@ LIST_BRANDING_IMAGES: Final = """
     SELECT kind, media_type, encode(digest, 'hex') AS sha256, stored_at,
            translate(encode(content, 'base64'), E'\\n', '') AS content_base64
     FROM branding_images WHERE organization_id = %s ORDER BY kind
+"""
+LIST_CUSTOM_DOMAINS: Final = """
+    SELECT id, domain, status, created_at, checked_at, verified_at, missing_since, active_at FROM custom_domains
+    WHERE organization_id = %(organization_id)s AND (%(after)s::uuid IS NULL OR id > %(after)s)
+    ORDER BY id LIMIT %(limit)s
 """
 LIST_LEDGER: Final = """
     SELECT id, metric, metric_date, amount, created_at FROM usage_ledger
@@ -171,6 +177,12 @@ def list_branding_images(conn: Connection, organization_id: UUID) -> Rows:
     """Return the images of the branding, at most two."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(LIST_BRANDING_IMAGES, (organization_id,)).fetchall()
+
+
+def list_custom_domains(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:
+    """Return at most *limit* custom domains with an id larger than *after*, without the tokens of their proofs."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LIST_CUSTOM_DOMAINS, _page(organization_id, after, limit)).fetchall()
 
 
 def list_ledger(conn: Connection, organization_id: UUID, *, after: UUID | None, limit: int) -> Rows:

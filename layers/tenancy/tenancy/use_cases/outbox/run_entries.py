@@ -39,6 +39,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.admission.publish_standing import publish_standing
 
 if TYPE_CHECKING:
+    from tenancy.stores.aws.domain_executions import DomainExecutions
     from tenancy.stores.aws.event_bus import EventBus
     from tenancy.stores.aws.executions import Executions
     from tenancy.stores.aws.export_links import ExportLinks
@@ -73,6 +74,8 @@ class OutboxKind(StrEnum):
     FIRST_PASSWORD_MAIL = "first_password_mail"  # noqa: S105 - a kind
     EMAIL_DOMAIN_MISSING_MAIL = "email_domain_missing_mail"
     EMAIL_DOMAIN_WITHDRAWN_MAIL = "email_domain_withdrawn_mail"
+    CUSTOM_DOMAIN_MISSING_MAIL = "custom_domain_missing_mail"
+    CUSTOM_DOMAIN_WITHDRAWN_MAIL = "custom_domain_withdrawn_mail"
     INVITATION_MAIL = "invitation_mail"
     PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - a kind
     PASSWORD_CHANGED_MAIL = "password_changed_mail"  # noqa: S105 - a kind
@@ -90,7 +93,8 @@ PARKABLE: Final = frozenset({*TEMPLATES, OutboxKind.QUOTA_EVENT})
 class OutboxTargets:
     """The targets of outbox entries outside the database.
 
-    A function has the targets of its own entries. The sweep has all. *upgrade_url* is the link in mails about quotas,
+    A function has the targets of its own entries. The sweep has all, and *domain_executions*, which no entry starts.
+    *upgrade_url* is the link in mails about quotas,
     *api_url* the start of the calls in mails with one-time tokens.
     """
 
@@ -99,6 +103,7 @@ class OutboxTargets:
     mailer: "Mailer | None" = None
     event_bus: "EventBus | None" = None
     executions: "Executions | None" = None
+    domain_executions: "DomainExecutions | None" = None
     export_links: "ExportLinks | None" = None
     upgrade_url: str | None = None
     api_url: str | None = None

@@ -47,6 +47,18 @@ class StartedLogIn:
     secret: BrowserSecret
 
 
+def require_connection(platform_db: Database, organization_id: UUID) -> None:
+    """Require that the organization has single sign-on, before its id is shown in a URL.
+
+    Raises:
+        SsoRefusedError: the organization is unknown, or has no single sign-on.
+        UnavailableError: the database is unreachable.
+    """
+    with platform_db.tenant_transaction(organization_id) as conn:
+        if find_live_connection(conn, organization_id) is None:
+            raise SsoRefusedError(SsoFault.NO_CONNECTION)
+
+
 def start_sso_log_in(platform_db: Database, asked: SsoStart, *, now: datetime) -> StartedLogIn:
     """Store a log-in that begins, and return the URL of the provider for it.
 

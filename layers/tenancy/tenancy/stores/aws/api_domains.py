@@ -1,0 +1,135 @@
+"""Custom domain names of API Gateway, each with a mapping to the API."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tenancy.errors import UnavailableError
+from tenancy.rules.custom_domains import DomainOwner
+from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
+from tenancy.stores.aws.domain_tags import CLAIM_TAG, ORGANIZATION_TAG, domain_tags
+
+BASE_PATH: Final = "v1"  # https://<domain>/v1/… is the stage
+NOT_FOUND: Final = "NotFoundException"
+CONFLICT: Final = "ConflictException"
+AVAILABLE: Final = "AVAILABLE"
+SECURITY_POLICY: Final = "SecurityPolicy_TLS13_1_2_2021_06"  # that of the API in template.yaml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedApi:
+    """The stage of an API that a domain leads to."""
+
+    api_id: str
+    stage: str
+    access_mode: str
+
+
+class ApiDomains:
+    """The domain names of a stack. Each one belongs to one claim, by its tags."""
+
+    def __init__(self, region: str, stack_name: str) -> None:
+        """Use API Gateway in *region*. The client is made at the first use."""
+        self._region = region
+        self._stack_name = stack_name
+        load_boto()
+
+    def attach(self, owner: DomainOwner, api: ServedApi, *, certificate_arn: str) -> str:
+        """Create the domain name with its mapping, and return the name that its DNS record leads to. Idempotent.
+
+        Raises:
+            UnavailableError: API Gateway rejected a call, is unreachable or needs more time, or the domain name belongs
+                to another claim. A retry continues.
+        """
+        try:
+            client = _api_gateway(self._region)
+            found = _find(client, owner.domain) or self._create(owner, api, certificate_arn)
+            if found["tags"].get(CLAIM_TAG) != str(owner.claim_id):
+                raise UnavailableError("API Gateway still has the domain name of another claim.")
+            if found.get("domainNameStatus", AVAILABLE) != AVAILABLE:
+                raise UnavailableError("API Gateway is still making a domain name.")
+            _map(client, owner.domain, api)
+            return str(found["regionalDomainName"])
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway did not attach a domain name.") from error
+
+    def detach(self, owner: DomainOwner) -> None:
+        """Delete the mapping, then the domain name, if they belong to the claim. Idempotent.
+
+        Raises:
+            UnavailableError: API Gateway rejected a call or is unreachable. A retry continues.
+        """
+        try:
+            client = _api_gateway(self._region)
+            found = _find(client, owner.domain)
+            if found is None or found["tags"].get(CLAIM_TAG) != str(owner.claim_id):
+                return
+            _ignoring_missing(client.delete_base_path_mapping, domainName=owner.domain, basePath=BASE_PATH)
+            _ignoring_missing(client.delete_domain_name, domainName=owner.domain)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway did not detach a domain name.") from error
+
+    def count_all(self, organization_id: UUID) -> int:
+        """Return the number of the organization's domain names.
+
+        Raises:
+            UnavailableError: API Gateway rejected a call or is unreachable.
+        """
+        try:
+            pages = _api_gateway(self._region).get_paginator("get_domain_names").paginate()
+            return sum(
+                item.get("tags", {}).get(ORGANIZATION_TAG) == str(organization_id)
+                for page in pages
+                for item in page["items"]
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway did not list the domain names.") from error
+
+    def _create(self, owner: DomainOwner, api: ServedApi, certificate_arn: str) -> Any:  # noqa: ANN401 - JSON
+        created = _api_gateway(self._region).create_domain_name(
+            domainName=owner.domain,
+            regionalCertificateArn=certificate_arn,
+            endpointConfiguration={"types": ["REGIONAL"]},
+            securityPolicy=SECURITY_POLICY,
+            endpointAccessMode=api.access_mode,
+            tags=dict(domain_tags(self._stack_name, owner)),
+        )
+        return {**created, "tags": domain_tags(self._stack_name, owner)}
+
+
+@cache
+def _api_gateway(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    return make_client("apigateway", region, BOTO_CONFIG)
+
+
+def _find(client: Any, domain: str) -> Any:  # noqa: ANN401
+    try:
+        found = client.get_domain_name(domainName=domain)
+    except ClientError as error:
+        if _code(error) == NOT_FOUND:
+            return None
+        raise
+    return {**found, "tags": found.get("tags") or {}}
+
+
+def _map(client: Any, domain: str, api: ServedApi) -> None:  # noqa: ANN401
+    try:
+        client.create_base_path_mapping(domainName=domain, basePath=BASE_PATH, restApiId=api.api_id, stage=api.stage)
+    except ClientError as error:
+        if _code(error) != CONFLICT:  # the mapping exists
+            raise
+
+
+def _ignoring_missing(call: Any, **names: str) -> None:  # noqa: ANN401
+    try:
+        call(**names)
+    except ClientError as error:
+        if _code(error) != NOT_FOUND:
+            raise
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code"))

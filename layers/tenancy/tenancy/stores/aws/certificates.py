@@ -1,0 +1,147 @@
+"""Certificates of custom domains, in ACM."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tenancy.errors import UnavailableError
+from tenancy.rules.custom_domains import DomainOwner
+from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
+from tenancy.stores.aws.domain_tags import CLAIM_TAG, domain_tags
+
+NOT_FOUND: Final = "ResourceNotFoundException"
+KEY_TYPES: Final = ["RSA_2048"]  # of a request that names no type
+
+
+class CertificateStatus(StrEnum):
+    """The progress of a certificate."""
+
+    PENDING = "pending"
+    ISSUED = "issued"
+    REFUSED = "refused"
+    TIMED_OUT = "timed_out"
+
+
+ACM_STATUSES: Final[Mapping[str, CertificateStatus]] = {
+    "PENDING_VALIDATION": CertificateStatus.PENDING,
+    "ISSUED": CertificateStatus.ISSUED,
+    "VALIDATION_TIMED_OUT": CertificateStatus.TIMED_OUT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainCertificate:
+    """A certificate, and the CNAME record that validates it. ACM has no record for some seconds after the request."""
+
+    arn: str
+    status: CertificateStatus
+    record_name: str | None
+    record_value: str | None
+
+
+class DomainCertificates:
+    """The certificates of a stack. Each one belongs to one claim, by its tags."""
+
+    def __init__(self, region: str, stack_name: str) -> None:
+        """Use ACM in *region*. The client is made at the first use."""
+        self._region = region
+        self._stack_name = stack_name
+        load_boto()
+
+    def request(self, owner: DomainOwner, *, attempt: int) -> str:
+        """Return the ARN of the claim's certificate, after a request if it has none that may be issued. Idempotent.
+
+        A certificate of the claim that ACM refused is deleted first. *attempt* and the claim are the idempotency token,
+        so that two runs of one attempt get one certificate.
+
+        Raises:
+            UnavailableError: ACM rejected a call or is unreachable. A retry continues.
+        """
+        try:
+            for arn in self._list_own(owner):
+                found = self._describe(arn)
+                if found is not None and found.status in {CertificateStatus.PENDING, CertificateStatus.ISSUED}:
+                    return arn
+                self._delete(arn)
+            answer = _acm(self._region).request_certificate(
+                DomainName=owner.domain,
+                ValidationMethod="DNS",
+                IdempotencyToken=f"{owner.claim_id.hex[:24]}{attempt:08d}"[-32:],
+                Tags=[{"Key": key, "Value": value} for key, value in domain_tags(self._stack_name, owner).items()],
+            )
+            return str(answer["CertificateArn"])
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("ACM did not take the request of a certificate.") from error
+
+    def find(self, arn: str) -> DomainCertificate | None:
+        """Return the certificate, or None if it does not exist.
+
+        Raises:
+            UnavailableError: ACM rejected the call or is unreachable.
+        """
+        try:
+            return self._describe(arn)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("ACM did not return the state of a certificate.") from error
+
+    def delete(self, owner: DomainOwner) -> None:
+        """Delete all certificates of the claim. Idempotent.
+
+        Raises:
+            UnavailableError: ACM rejected a call or is unreachable, or API Gateway still uses the certificate.
+        """
+        try:
+            for arn in self._list_own(owner):
+                self._delete(arn)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("ACM did not delete the certificate of a domain.") from error
+
+    def _list_own(self, owner: DomainOwner) -> Iterator[str]:
+        client = _acm(self._region)
+        pages = client.get_paginator("list_certificates").paginate(Includes={"keyTypes": KEY_TYPES})
+        arns = [
+            summary["CertificateArn"]
+            for page in pages
+            for summary in page["CertificateSummaryList"]
+            if summary["DomainName"] == owner.domain
+        ]
+        for arn in arns:
+            tags = client.list_tags_for_certificate(CertificateArn=arn)["Tags"]
+            if {"Key": CLAIM_TAG, "Value": str(owner.claim_id)} in tags:
+                yield arn
+
+    def _describe(self, arn: str) -> DomainCertificate | None:
+        try:
+            found = _acm(self._region).describe_certificate(CertificateArn=arn)["Certificate"]
+        except ClientError as error:
+            if _code(error) == NOT_FOUND:
+                return None
+            raise
+        [options, *_] = found.get("DomainValidationOptions") or [{}]
+        record = options.get("ResourceRecord") or {}
+        return DomainCertificate(
+            arn=arn,
+            status=ACM_STATUSES.get(found["Status"], CertificateStatus.REFUSED),
+            record_name=record.get("Name"),
+            record_value=record.get("Value"),
+        )
+
+    def _delete(self, arn: str) -> None:
+        try:
+            _acm(self._region).delete_certificate(CertificateArn=arn)
+        except ClientError as error:
+            if _code(error) != NOT_FOUND:
+                raise
+
+
+@cache
+def _acm(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    return make_client("acm", region, BOTO_CONFIG)
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code"))

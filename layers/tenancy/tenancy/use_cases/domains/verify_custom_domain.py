@@ -1,0 +1,54 @@
+"""Start to verify a custom domain, and look for its records at once."""
+
+from datetime import datetime
+
+from tenancy.errors import NotFoundError
+from tenancy.rules.audit_record import Actor
+from tenancy.rules.custom_domains import WHITE_LABEL_FLAG, CustomDomain, CustomDomainStatus
+from tenancy.rules.domain_life import begin
+from tenancy.rules.entitlements import require_flag
+from tenancy.rules.tenant import AdmittedTenant
+from tenancy.stores.aws.fetch import Fetcher
+from tenancy.stores.postgres.client import Database
+from tenancy.stores.postgres.custom_domains import lock_custom_domain
+from tenancy.use_cases.domains.claim_custom_domain import NOT_CLAIMED, read_custom_domain, require_not_released
+from tenancy.use_cases.domains.look_up_records import find_record_problems
+from tenancy.use_cases.domains.store_look import store_look
+from tenancy.use_cases.organizations.require_changeable import require_changeable
+
+
+def verify_custom_domain(
+    platform_db: Database,
+    fetcher: Fetcher,
+    tenant: AdmittedTenant,
+    domain: str,
+    actor: Actor,
+    *,
+    base_domain: str,
+    now: datetime,
+) -> CustomDomain:
+    """Look for the records of a claim, and let the state machine go on from there. Return the claim.
+
+    The sweep starts an execution within a minute. A missing record of a proven domain changes nothing: only the weekly
+    checks withdraw a proof.
+
+    Raises:
+        NotInTierError: the organization has no white label.
+        NotFoundError: the organization does not claim the domain.
+        ConflictError: the resources of the domain are being removed.
+        DomainTakenError: the TXT record is there, but the domain is proven for another organization.
+        ErasedError, TransitionNotAllowedError: as for `require_changeable`.
+        UnavailableError: the database or `fetch` does not work. A retry is safe.
+    """
+    require_flag(tenant.entitlements, WHITE_LABEL_FLAG)
+    claim = read_custom_domain(platform_db, tenant, domain)
+    require_not_released(claim)
+    problems = find_record_problems(fetcher, claim, base_domain)  # no transaction is open: DNS servers may be slow
+    with platform_db.tenant_transaction(tenant.organization_id) as conn:
+        require_changeable(conn, tenant.organization_id)
+        locked = lock_custom_domain(conn, tenant.organization_id, domain)
+        if locked is None or locked.id != claim.id:
+            raise NotFoundError(NOT_CLAIMED)
+        require_not_released(locked)
+        begun = locked if locked.status is CustomDomainStatus.ACTIVE else begin(locked, now=now)
+        return store_look(conn, tenant.organization_id, begun, problems, actor, now=now)
