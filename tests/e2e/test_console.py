@@ -2,7 +2,8 @@
 
 A scenario is a program in `tests/node/console`, which `harness.mjs` explains. To add one, write `<name>.mjs` there, and
 a test here that calls `run("<name>", …)` with the organizations that it needs. `CONSOLE_PICTURES=<folder>` makes it
-store pictures of each inspected state, and of the pages of a failure. Few long scenarios cost less than many short ones.
+store pictures of each inspected state, and of the pages of a failure. Few long scenarios cost less than many short
+ones.
 """
 
 import json
