@@ -7,6 +7,7 @@
  * @property {Record<string, string | number | null | undefined>} [query]
  * @property {AbortSignal} [signal]
  * @property {boolean} [isPublic] no access token is sent
+ * @property {boolean} [isFresh] the browser's cache is passed, and gets the answer
  * @property {string} [idempotencyKey]
  */
 /**
@@ -18,7 +19,8 @@
 const UNAUTHENTICATED = 401;
 const RETRIED = [429, 503];
 const LONGEST_WAIT_SECONDS = 2;
-const API = new URL("../", import.meta.url);
+/** The URL of the API, with a slash at its end. */
+export const API = new URL("../", import.meta.url).href;
 const WITH_COOKIE = { "X-Console": "1" };
 const REFRESH_LOCK = "console-refresh";
 const CONSOLE_ROUTES = ["auth/token", "auth/refresh", "auth/logout", "auth/sso/token", "users/accept"];
@@ -75,7 +77,7 @@ export function useToken(token) {
 }
 
 /**
- * Call the API, and return the JSON document of its answer.
+ * Call the API, and return the document of its answer, or its text if it is no JSON.
  * @param {string} method
  * @param {string} path below /v1/, without a slash at its start
  * @param {Call} [call]
@@ -171,6 +173,7 @@ async function send(method, path, call, token, isRetry = false) {
     },
     body: call.body === undefined ? undefined : JSON.stringify(call.body),
     signal: call.signal,
+    ...(call.isFresh ? { cache: "reload" } : {}),
   }).catch((error) => {
     throw error.name === "AbortError" ? error : new OfflineError();
   });
@@ -180,7 +183,8 @@ async function send(method, path, call, token, isRetry = false) {
     return send(method, path, call, token, true);
   }
   const text = await response.text();
-  if (response.ok) return { document: text ? JSON.parse(text) : null, headers: response.headers };
+  const isJson = response.headers.get("Content-Type")?.includes("json");
+  if (response.ok) return { document: text && isJson ? JSON.parse(text) : text || null, headers: response.headers };
   throw new ApiError(response.status, parseProblem(text), response.headers.get("X-Request-Id"));
 }
 

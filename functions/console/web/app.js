@@ -1,6 +1,7 @@
 /** Starts the console, and shows the page that the URL names. */
 
-import { OfflineError, onExpiry, request, SignedOutError } from "./api.js";
+import { OfflineError, onExpiry, SignedOutError } from "./api.js";
+import { currentBrand, readBrand, readOwnBrand } from "./brand.js";
 import { toast } from "./components/toast.js";
 import { failure, skeleton } from "./components/states.js";
 import { askToSignIn, buildDoor } from "./doors.js";
@@ -8,16 +9,14 @@ import { fill, h } from "./dom.js";
 import { buildFrame, fullState, showHead } from "./frame.js";
 import { isPublicPage, loadPage, missingPermission } from "./pages.js";
 import { currentPlace, goTo, keepAddress, watchPlaces } from "./router.js";
-import { currentMember, findSession, forget, onSignOutElsewhere, signOut } from "./session.js";
+import { currentMember, findSession, forget, namedOrganization, onSignOutElsewhere, signOut } from "./session.js";
 import { startShortcuts } from "./shortcuts.js";
-import { applyBrand, startTheme } from "./theme.js";
+import { startTheme } from "./theme.js";
 
 /** @typedef {import("./router.js").Place} Place */
-/** @typedef {import("./theme.js").Brand} Brand */
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const shown = {
-  brand: /** @type {Brand} */ ({}),
   frame: /** @type {ReturnType<typeof buildFrame> | null} */ (null),
   page: new AbortController(),
   isFirst: true,
@@ -59,10 +58,10 @@ async function showDoor(place, signal) {
   shown.frame = null;
   const page = await importPage(place.page);
   if (!page || signal.aborted) return;
-  const { element, root, heading } = buildDoor(page.title, page.purpose, shown.brand);
+  const { element, root, heading } = buildDoor(page.title, page.purpose, currentBrand());
   fill(app, element);
   entitle(page.title, heading);
-  await page.show({ root, query: place.query, signal, brand: shown.brand });
+  await page.show({ root, query: place.query, signal, brand: currentBrand() });
 }
 
 /**
@@ -72,7 +71,8 @@ async function showDoor(place, signal) {
 async function showPage(place, signal) {
   const me = currentMember();
   if (!me) throw new SignedOutError();
-  shown.frame ??= buildFrame(me, shown.brand, () => void leave());
+  if (!shown.frame) await readOwnBrand(me.organization);
+  shown.frame ??= buildFrame(me, currentBrand(), () => void leave());
   if (!shown.frame.element.isConnected) fill(app, shown.frame.element);
   const { main, mark } = shown.frame;
   mark(place.page);
@@ -113,7 +113,7 @@ async function importPage(name) {
  * @param {HTMLElement} heading
  */
 function entitle(title, heading) {
-  const owner = currentMember()?.organization.name ?? shown.brand.name ?? "Console";
+  const owner = currentMember()?.organization.name ?? "Console";
   document.title = `${title} · ${owner}`;
   if (!shown.isFirst) heading.focus();
   shown.isFirst = false;
@@ -134,17 +134,6 @@ async function leave() {
   }
 }
 
-/** Read the brand. Without one the console looks like the platform. */
-async function readBrand() {
-  try {
-    const organization = new URLSearchParams(location.search).get("organization");
-    shown.brand = await request("GET", "branding", { isPublic: true, query: { organization } });
-    applyBrand(shown.brand);
-  } catch {
-    shown.brand = {};
-  }
-}
-
 async function start() {
   startTheme();
   startShortcuts();
@@ -154,7 +143,7 @@ async function start() {
     askAtTheDoor();
   });
   const hint = setTimeout(() => fill(app, h("div", { class: "boot" }, skeleton("cards", 3))), 300);
-  await readBrand();
+  await readBrand(namedOrganization());
   clearTimeout(hint);
   watchPlaces((place) => void show(place));
 }

@@ -2,6 +2,8 @@
 
 export const TEXT_CONTRAST = 4.5;
 export const MARK_CONTRAST = 3;
+/** The surfaces of styles/00-tokens.css, on which marks and texts in the colour of a brand stand. */
+export const SURFACES = { light: "#ffffff", dark: "#131417" };
 const STEPS = 20;
 const WHITE = "#ffffff";
 const BLACK = "#000000";

@@ -5,6 +5,7 @@ import { menu } from "./components/menu.js";
 import { segments } from "./components/table.js";
 import { liveRegions } from "./components/toast.js";
 import { fill, h } from "./dom.js";
+import { emblem } from "./emblem.js";
 import { icon } from "./icons.js";
 import { listEntries } from "./pages.js";
 import { addressOf } from "./router.js";
@@ -12,7 +13,7 @@ import { showShortcuts } from "./shortcuts.js";
 import { readTheme, setTheme } from "./theme.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */
-/** @typedef {import("./theme.js").Brand} Brand */
+/** @typedef {import("./administration.d.ts").Brand} Brand */
 
 export const ROLES = /** @type {Record<string, string>} */ ({
   super_admin: "Super admin",
@@ -20,7 +21,6 @@ export const ROLES = /** @type {Record<string, string>} */ ({
   analyst: "Analyst",
   viewer: "Viewer",
 });
-const INITIALS = 2;
 
 /**
  * Return the frame, and the parts of it that a page fills.
@@ -89,21 +89,6 @@ export function themeSwitch() {
     ["dark", "Dark"],
   ]);
   return segments("Look", choices, readTheme(), (theme) => setTheme(/** @type {any} */ (theme)));
-}
-
-/**
- * Return the logo, else the initials of the organization.
- * @param {Brand} brand
- * @param {string} name
- */
-export function emblem(brand, name) {
-  const words = name.split(/\s+/).filter(Boolean).slice(0, INITIALS);
-  const initials = words.map((word) => [...word][0].toLocaleUpperCase()).join("");
-  const plain = h("span", { class: "emblem", "aria-hidden": "true" }, initials);
-  if (!brand.logo_url) return plain;
-  const logo = h("img", { class: "logo", src: brand.logo_url, alt: "" });
-  logo.addEventListener("error", () => logo.replaceWith(plain));
-  return logo;
 }
 
 /**

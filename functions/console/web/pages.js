@@ -12,7 +12,7 @@ const ENTRIES = [
   { name: "members", title: "Members", letter: "m", icon: "members", needs: "users:read" },
   { name: "apps", title: "Apps", letter: "a", icon: "apps", needs: "apps:read" },
   { name: "branding", title: "Branding", letter: "b", icon: "branding", needs: "branding:write" },
-  { name: "domains", title: "Domains", letter: "d", icon: "domains", needs: "domains:write" },
+  { name: "domains", title: "Domains", letter: "d", icon: "domains", needs: "domains:read" },
   { name: "sign-on", title: "Sign-on", letter: "o", icon: "signon", needs: "sso:read" },
   { name: "audit", title: "Audit", letter: "l", icon: "audit", needs: "audit:read" },
   { name: "privacy", title: "Privacy", letter: "p", icon: "privacy", needs: "exports:write" },

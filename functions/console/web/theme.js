@@ -1,21 +1,14 @@
 /** The look: light, dark or as the system, and the organization's brand. */
 
-import { contrastOf, MARK_CONTRAST, parseColor, shadeFor, TEXT_CONTRAST, textOn } from "./colors.js";
+import { cleanFonts, cleanLength } from "./brand_values.js";
+import { contrastOf, MARK_CONTRAST, parseColor, shadeFor, SURFACES, TEXT_CONTRAST, textOn } from "./colors.js";
 
 /** @typedef {"auto" | "light" | "dark"} Theme */
-/**
- * @typedef {object} Brand
- * @property {string | null} [logo_url]
- * @property {string | null} [primary_color]
- * @property {string | null} [secondary_color]
- * @property {string | null} [accent_color]
- * @property {string | null} [name]
- */
+/** @typedef {import("./administration.d.ts").Brand} Brand */
 
 export const THEMES = /** @type {Theme[]} */ (["auto", "light", "dark"]);
 const STORED = "console-theme";
-/** The surfaces of styles/00-tokens.css, on which marks and texts in the colour of a brand stand. */
-const SURFACES = { light: "#ffffff", dark: "#131417" };
+const LARGEST_RADIUS = "16px";
 const root = document.documentElement;
 
 /** @returns {Theme} */
@@ -42,16 +35,40 @@ export function startTheme() {
 }
 
 /**
- * Apply the colours of a brand. A colour that cannot be read as text is used for marks only.
+ * Apply the colours, fonts and corners of a brand. A colour that cannot be read as text is used for marks only.
  * @param {Brand} brand
  */
 export function applyBrand(brand) {
-  const color = parseColor(brand.primary_color ?? "") ? String(brand.primary_color) : null;
-  for (const [name, value] of Object.entries(shadesOf(color))) {
-    if (value) root.style.setProperty(name, value);
-    else root.style.removeProperty(name);
-  }
+  setProperties(root, propertiesOf(brand));
   announceLook();
+}
+
+/**
+ * Set custom properties. Null removes one.
+ * @param {HTMLElement} element
+ * @param {Record<string, string | null>} properties
+ */
+export function setProperties(element, properties) {
+  for (const [name, value] of Object.entries(properties)) {
+    if (value) element.style.setProperty(name, value);
+    else element.style.removeProperty(name);
+  }
+}
+
+/**
+ * Return the custom properties of a brand. Null removes one.
+ * @param {Brand} brand
+ * @returns {Record<string, string | null>}
+ */
+export function propertiesOf({ primary_color: color, css_variables: variables }) {
+  const fonts = cleanFonts(variables["--font-family"]);
+  const radius = cleanLength(variables["--border-radius"]);
+  return {
+    ...shadesOf(parseColor(color ?? "") ? color : null),
+    "--font": fonts,
+    "--heading-font": cleanFonts(variables["--heading-font-family"]) ?? fonts,
+    "--radius": radius && `min(${radius === "0" ? "0px" : radius}, ${LARGEST_RADIUS})`,
+  };
 }
 
 /**

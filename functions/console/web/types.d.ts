@@ -122,7 +122,7 @@ export interface PublicView {
   root: HTMLElement;
   query: URLSearchParams;
   signal: AbortSignal;
-  brand: import("./theme.js").Brand;
+  brand: import("./administration.d.ts").Brand;
 }
 
 export interface PublicPage {

@@ -11,10 +11,16 @@ import { button } from "./buttons.js";
  * @param {() => (string | number | null)[][]} rows
  */
 export function csvButton(fileName, titles, rows) {
-  const save = () => {
-    const url = URL.createObjectURL(new Blob([toCsv(titles, rows())], { type: "text/csv" }));
-    h("a", { href: url, download: fileName }).click();
-    URL.revokeObjectURL(url);
-  };
-  return button("CSV", { iconName: "download", onClick: save, label: "Save as CSV" });
+  return button("CSV", { iconName: "download", onClick: () => saveFile(fileName, toCsv(titles, rows())), label: "Save as CSV" });
+}
+
+/**
+ * Save a text as a file.
+ * @param {string} fileName
+ * @param {string} text
+ */
+export function saveFile(fileName, text) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  h("a", { href: url, download: fileName }).click();
+  URL.revokeObjectURL(url);
 }

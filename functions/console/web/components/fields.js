@@ -7,7 +7,7 @@ import { button, whileBusy } from "./buttons.js";
 
 /**
  * @typedef {object} Field
- * @property {string} name the member of the body
+ * @property {string} name the member of the body, also "outer/inner"
  * @property {HTMLElement} element
  * @property {() => string} value
  * @property {(message: string | null) => void} fault
@@ -33,6 +33,17 @@ import { button, whileBusy } from "./buttons.js";
  */
 export function textField({ name, label, hint, value = "", type = "text", autocomplete = "off", isRequired, more }) {
   const input = h("input", { type, name, autocomplete, required: isRequired, spellcheck: "false", ...more });
+  input.value = value;
+  return wrap(name, label, hint, input, () => input.value);
+}
+
+/**
+ * Return a field for some lines of text.
+ * @param {FieldOptions} options
+ * @returns {Field}
+ */
+export function areaField({ name, label, hint, value = "", more }) {
+  const input = h("textarea", { name, rows: 3, autocomplete: "off", spellcheck: "false", ...more });
   input.value = value;
   return wrap(name, label, hint, input, () => input.value);
 }
@@ -80,8 +91,9 @@ export function choiceGroup({ name, label, type, choices, chosen, onChange }) {
  * @param {"primary" | "danger"} [options.look]
  * @param {Node[]} [options.before] content above the fields
  * @param {Node[]} [options.after] content between fields and button
+ * @param {Node[]} [options.groups] the elements of the fields in groups
  */
-export function actionForm({ fields, action, work, look = "primary", before = [], after = [] }) {
+export function actionForm({ fields, action, work, look = "primary", before = [], after = [], groups }) {
   const summary = h("div", { class: "form-fault", role: "alert" });
   const submit = button(action, { look, type: "submit" });
   const onSubmit = (/** @type {Event} */ event) => {
@@ -97,7 +109,7 @@ export function actionForm({ fields, action, work, look = "primary", before = []
     });
   };
   const element = h("form", { class: "form", novalidate: true, on: { submit: onSubmit } });
-  element.append(...before, ...fields.map((field) => field.element), ...after, summary);
+  element.append(...before, ...(groups ?? fields.map((field) => field.element)), ...after, summary);
   element.append(h("div", { class: "form-actions" }, submit));
   return { element, submit };
 }
@@ -111,13 +123,13 @@ function showRefusal(error, fields, summary) {
   if (error instanceof DOMException && error.name === "AbortError") return;
   const faults = error instanceof ApiError ? error.fields : [];
   const atFault = fields.filter((field) => {
-    const own = faults.filter((fault) => fault.location.split("/")[1] === field.name);
+    const own = faults.filter((fault) => isAt(fault.location, field.name));
     field.fault(own.map((fault) => fault.message).join(" ") || null);
     return own.length > 0;
   });
   if (atFault.length > 0) atFault[0].input.focus();
   const names = atFault.map((field) => field.name);
-  const others = faults.filter((fault) => !names.includes(fault.location.split("/")[1]));
+  const others = faults.filter((fault) => !names.some((name) => isAt(fault.location, name)));
   if (faults.length > 0 && others.length === 0) return;
   const known = error instanceof ApiError || error instanceof OfflineError ? error.message : "The console has failed.";
   const detail = others.map((fault) => fault.message).join(" ") || known;
@@ -127,10 +139,19 @@ function showRefusal(error, fields, summary) {
 }
 
 /**
+ * Tell whether a location such as "body/scopes/0" is a member, or within it.
+ * @param {string} location
+ * @param {string} name
+ */
+function isAt(location, name) {
+  return `${location.slice(location.indexOf("/") + 1)}/`.startsWith(`${name}/`);
+}
+
+/**
  * @param {string} name
  * @param {string} label
  * @param {string | undefined} hint
- * @param {HTMLInputElement | HTMLSelectElement} input
+ * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} input
  * @param {() => string} value
  * @returns {Field}
  */

@@ -22,7 +22,7 @@ export const page = {
 };
 
 /** @param {PublicView} view */
-function showRequest({ root, brand }) {
+function showRequest({ root }) {
   const organization = textField({
     name: "organization",
     label: "Organization",
@@ -30,7 +30,6 @@ function showRequest({ root, brand }) {
     value: namedOrganization() ?? "",
     autocomplete: "organization",
   });
-  organization.element.hidden = Boolean(brand.name && !namedOrganization());
   const email = textField({ name: "email", label: "E-mail address", type: "email", autocomplete: "username" });
   const form = actionForm({
     fields: [organization, email],

@@ -28,9 +28,9 @@ export const page = {
  * @param {PublicView} view
  * @param {Node | null} [above]
  */
-function showForm({ root, query, brand }, above = null) {
+function showForm({ root, query }, above = null) {
   const next = query.get("next");
-  const isNamed = Boolean(namedOrganization() || brand.name);
+  const isNamed = Boolean(namedOrganization());
   const organization = textField({
     name: "organization",
     label: "Organization",

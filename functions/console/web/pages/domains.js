@@ -1,0 +1,138 @@
+/** Domains: claim, create the records, verify, remove. */
+
+import { request, requestAll } from "../api.js";
+import { button } from "../components/buttons.js";
+import { claimDomain } from "../components/claim_dialog.js";
+import { domainCard } from "../components/domain_card.js";
+import { isNotIncluded, notIncluded } from "../components/not_included.js";
+import { emptyState, loadInto, skeleton } from "../components/states.js";
+import { isChanging } from "../domain_steps.js";
+import { h } from "../dom.js";
+import { poll } from "../poll.js";
+import { setQuery } from "../router.js";
+import { may } from "../session.js";
+
+/** @typedef {import("../administration.d.ts").CustomDomain} CustomDomain */
+/** @typedef {import("../types.d.ts").View} View */
+/** @typedef {{ domains: CustomDomain[], isIncluded: boolean }} Shown */
+
+const POLL_EVERY = 6; // questions of poll.js, about half a minute
+const OPEN = "domain";
+
+/** @type {import("../types.d.ts").Page} */
+export const page = {
+  title: "Domains",
+  purpose: "Serve the API and the console at a domain of your own, with a certificate.",
+  async show(view) {
+    const list = h("div", {});
+    const shown = { domains: /** @type {CustomDomain[]} */ ([]), text: "", open: view.query.get(OPEN), asked: 0 };
+    let fresh = /** @type {Shown | null} */ (null);
+    const load = async () => {
+      const loaded = fresh ?? (await loadDomains(view.signal));
+      fresh = null;
+      return loaded;
+    };
+    const reload = loadInto({
+      place: list,
+      subject: "the domains",
+      loading: skeleton("chart", 1),
+      signal: view.signal,
+      load,
+      show(loaded) {
+        shown.domains = loaded.domains;
+        shown.text = JSON.stringify(loaded.domains);
+        return content(loaded);
+      },
+    });
+    const claim = () =>
+      claimDomain({
+        title: "Add domain",
+        text: "The API is served at the domain once three DNS records are there. Nothing changes until then.",
+        hint: "Below the apex of its zone, such as data.acme.example.",
+        path: "domains",
+        onClaim: (/** @type {CustomDomain} */ domain) => change(domain),
+      });
+
+    /** @param {CustomDomain} domain */
+    function change(domain) {
+      open(domain.domain, true);
+      const others = shown.domains.filter((each) => each.id !== domain.id);
+      fresh = { domains: [...others, domain].sort((one, other) => one.domain.localeCompare(other.domain)), isIncluded: true };
+      void reload();
+    }
+
+    /**
+     * @param {string} domain
+     * @param {boolean} isOpen
+     */
+    function open(domain, isOpen) {
+      if (isOpen) shown.open = domain;
+      else if (shown.open === domain) shown.open = null;
+      setQuery({ [OPEN]: shown.open });
+    }
+
+    /** @param {Shown} loaded */
+    function content({ domains, isIncluded }) {
+      const absent = isIncluded ? null : absence(view);
+      if (domains.length === 0) return absent ? [absent] : [noDomains(claim)];
+      const cards = domains.map((domain) =>
+        domainCard(domain, domain.domain === shown.open || (!shown.open && domains.length === 1), {
+          change,
+          remove: () => void reload(),
+          toggle: (isOpen) => open(domain.domain, isOpen),
+        }),
+      );
+      return h("div", { class: "stack-small" }, absent, ...cards);
+    }
+    if (may("domains:write")) view.actions.append(button("Add domain", { look: "primary", iconName: "plus", onClick: claim }));
+    view.root.append(list);
+    await reload();
+    poll(async () => {
+      shown.asked += 1;
+      if (!shown.domains.some(isChanging) || shown.asked % POLL_EVERY !== 0) return;
+      const loaded = await loadDomains(view.signal).catch(() => null);
+      if (!loaded || JSON.stringify(loaded.domains) === shown.text) return;
+      fresh = loaded;
+      await reload();
+    }, view.signal);
+  },
+};
+
+/**
+ * @param {AbortSignal} signal
+ * @returns {Promise<Shown>}
+ */
+async function loadDomains(signal) {
+  const [domains, isIncluded] = await Promise.all([requestAll("domains", { signal }), hasWhiteLabel(signal)]);
+  return { domains: /** @type {CustomDomain[]} */ (domains), isIncluded };
+}
+
+/**
+ * Tell whether the entitlements have `white_label`, as far as the member may know. A claim says it, too.
+ * @param {AbortSignal} signal
+ */
+async function hasWhiteLabel(signal) {
+  if (!may("branding:write")) return true;
+  try {
+    return (await request("GET", "branding/settings", { signal })).included;
+  } catch (error) {
+    if (isNotIncluded(error)) return false;
+    throw error;
+  }
+}
+
+/** @param {View} view */
+function absence(view) {
+  return notIncluded({
+    feature: "A domain of your own",
+    tiers: "the tier enterprise",
+    tier: view.me.organization.tier,
+    text: "With it, the API and this console are at a name such as data.acme.example, and links in mails lead there.",
+  });
+}
+
+/** @param {() => void} claim */
+function noDomains(claim) {
+  const action = may("domains:write") ? button("Add domain", { look: "primary", onClick: claim }) : null;
+  return emptyState("No domains yet", "At a domain of your own, requests and this page are at your name instead of the platform's.", action);
+}
