@@ -9,7 +9,7 @@ import { icon } from "./icons.js";
 import { listEntries } from "./pages.js";
 import { addressOf } from "./router.js";
 import { showShortcuts } from "./shortcuts.js";
-import { readTheme, setTheme } from "./theme.js";
+import { ownAddress, readTheme, setTheme } from "./theme.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */
 /** @typedef {import("./theme.js").Brand} Brand */
@@ -101,7 +101,7 @@ export function emblem(brand, name) {
   const initials = words.map((word) => [...word][0].toLocaleUpperCase()).join("");
   const plain = h("span", { class: "emblem", "aria-hidden": "true" }, initials);
   if (!brand.logo_url) return plain;
-  const logo = h("img", { class: "logo", src: brand.logo_url, alt: "" });
+  const logo = h("img", { class: "logo", src: ownAddress(brand.logo_url), alt: "" });
   logo.addEventListener("error", () => logo.replaceWith(plain));
   return logo;
 }

@@ -5,6 +5,7 @@ import { ApiError, refreshSession, request, useToken } from "./api.js";
 /** @typedef {import("./types.d.ts").Me} Me */
 
 const CHANNEL = "console-session";
+const SHARED_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\]|api\..+|.+\.execute-api\..+)$/;
 const SIGNED_OUT = "signed-out";
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
 
@@ -13,6 +14,11 @@ const session = { me: /** @type {Me | null} */ (null) };
 /** Return the organization that the URL names on a shared host: its id or subdomain. */
 export function namedOrganization() {
   return new URLSearchParams(location.search).get("organization");
+}
+
+/** Tell whether the host may name an organization: a host of its own, and not that of the API. */
+export function hostNamesOrganization() {
+  return !SHARED_HOST.test(location.hostname);
 }
 
 /** @returns {Me | null} */

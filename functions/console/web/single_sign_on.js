@@ -9,7 +9,7 @@ const START = new URL("../auth/sso/start", import.meta.url);
 const VERIFIER_BYTES = 48;
 
 /**
- * Go to the provider. Its answer comes back to the page `sign-in`.
+ * Go to the provider. Its answer comes back to the page `sign-in`. Resolves to the refusal in words, if there is one.
  * @param {string | null} organization
  * @param {string} email
  * @param {string | null} next
@@ -23,7 +23,21 @@ export async function startSingleSignOn(organization, email, next) {
   url.searchParams.set("code_challenge", encode(new Uint8Array(digest)));
   if (organization) url.searchParams.set("organization", organization);
   if (email.includes("@")) url.searchParams.set("email", email);
-  location.assign(url);
+  const refusal = await findRefusal(url);
+  if (!refusal) location.assign(url);
+  return refusal;
+}
+
+/**
+ * Ask for the start without going there, so that a refusal is shown on this page.
+ * @param {URL} url
+ */
+async function findRefusal(url) {
+  const response = await fetch(url, { redirect: "manual" }).catch(() => null);
+  if (response === null) return "The server cannot be reached.";
+  if (response.type === "opaqueredirect") return null;
+  const problem = await response.json().catch(() => ({}));
+  return String(problem.detail ?? "Single sign-on cannot be started.");
 }
 
 /** Return the redirect URI of the console, which a connection for single sign-on lists. */
