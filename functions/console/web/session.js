@@ -1,6 +1,6 @@
 /** Who is signed in, and for which organization. */
 
-import { ApiError, refreshSession, request, useToken } from "./api.js";
+import { ApiError, refreshSession, request, useTokens } from "./api.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */
 
@@ -43,7 +43,7 @@ export async function readMember() {
   const me = await request("GET", "me");
   const named = namedOrganization()?.toLowerCase();
   if (named && named !== me.organization.id && named !== me.organization.subdomain) {
-    useToken(null);
+    useTokens(null);
     return null;
   }
   session.me = me;
@@ -66,7 +66,7 @@ export async function signIn({ email, password, organization }) {
  */
 export async function begin(path, body) {
   const tokens = await request("POST", path, { isPublic: true, body });
-  useToken(tokens.access_token);
+  useTokens(tokens);
 }
 
 /** Sign out here and in the other tabs. An answer that never comes leaves the session to its end. */
@@ -78,7 +78,7 @@ export async function signOut() {
 
 /** Forget the member in this tab. */
 export function forget() {
-  useToken(null);
+  useTokens(null);
   session.me = null;
 }
 

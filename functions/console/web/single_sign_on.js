@@ -1,6 +1,7 @@
 /** The start of single sign-on, and what this tab keeps until the provider sends the browser back (RFC 7636). */
 
 import { addressOf } from "./router.js";
+import { hostNamesOrganization } from "./session.js";
 
 /** @typedef {{ verifier: string, next: string | null, organization: string | null }} Kept */
 
@@ -23,13 +24,14 @@ export async function startSingleSignOn(organization, email, next) {
   url.searchParams.set("code_challenge", encode(new Uint8Array(digest)));
   if (organization) url.searchParams.set("organization", organization);
   if (email.includes("@")) url.searchParams.set("email", email);
-  const refusal = await findRefusal(url);
+  const refusal = hostNamesOrganization() ? null : await findRefusal(url);
   if (!refusal) location.assign(url);
   return refusal;
 }
 
 /**
- * Ask for the start without going there, so that a refusal is shown on this page.
+ * Ask for the start without going there, so that a refusal is shown on this page. The start on an organization's own
+ * host only leads to that on the API's host, so it never refuses.
  * @param {URL} url
  */
 async function findRefusal(url) {

@@ -9,7 +9,7 @@ await run(async ({ given, open }) => {
   await page.getByLabel("E-mail address").fill(`bob@${globex.subdomain}.example`);
   await page.getByRole("button", { name: "Use single sign-on" }).click();
   await page.getByRole("heading", { name: "Usage", level: 1 }).waitFor();
-  await page.getByRole("button", { name: /Viewer, account$/ }).waitFor();
+  await page.getByRole("button", { name: /Viewer \(account\)$/ }).waitFor();
   assert.match(page.url(), /\/usage\?sdk=node$/);
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 
