@@ -17,6 +17,8 @@
  */
 
 const UNAUTHENTICATED = 401;
+export const MOST_ROWS = 2_000;
+const EARLY_MS = 20_000;
 const RETRIED = [429, 503];
 const LONGEST_WAIT_SECONDS = 2;
 /** The URL of the API, with a slash at its end. */
@@ -59,6 +61,7 @@ export class SignedOutError extends Error {
 
 const state = {
   token: /** @type {string | null} */ (null),
+  endsAt: 0,
   askToSignIn: /** @type {() => Promise<boolean>} */ (async () => false),
   renewal: /** @type {Promise<boolean> | null} */ (null),
 };
@@ -71,9 +74,10 @@ export function onExpiry(ask) {
   state.askToSignIn = ask;
 }
 
-/** @param {string | null} token */
-export function useToken(token) {
-  state.token = token;
+/** @param {{ access_token: string, expires_in: number } | null} tokens */
+export function useTokens(tokens) {
+  state.token = tokens?.access_token ?? null;
+  state.endsAt = Date.now() + (tokens?.expires_in ?? 0) * 1_000;
 }
 
 /**
@@ -96,7 +100,8 @@ export async function request(method, path, call = {}) {
  */
 export async function exchange(method, path, call = {}) {
   if (call.isPublic) return send(method, path, call, null);
-  if (!state.token && !(await renew())) throw new SignedOutError();
+  const isOver = !state.token || Date.now() > state.endsAt - EARLY_MS;
+  if (isOver && !(await renew())) throw new SignedOutError();
   const token = state.token;
   try {
     return await send(method, path, call, token);
@@ -109,7 +114,7 @@ export async function exchange(method, path, call = {}) {
 }
 
 /**
- * Return all rows of a list, page by page.
+ * Return all rows of a list, page by page, at most MOST_ROWS and the rest of a page.
  * @template Row
  * @param {string} path
  * @param {Call} [call]
@@ -122,7 +127,7 @@ export async function requestAll(path, call = {}) {
     const page = await request("GET", path, { ...call, query: { ...call.query, cursor } });
     rows.push(...page.data);
     cursor = page.pagination.next_cursor;
-    if (!page.pagination.has_more) return rows;
+    if (!page.pagination.has_more || rows.length >= MOST_ROWS) return rows;
   }
 }
 
@@ -131,7 +136,7 @@ export async function refreshSession() {
   const refresh = async () => {
     try {
       const { document } = await send("POST", "auth/refresh", { body: {} }, null);
-      state.token = document.access_token;
+      useTokens(document);
       return true;
     } catch (error) {
       if (error instanceof ApiError && error.status === UNAUTHENTICATED) return false;

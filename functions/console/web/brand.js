@@ -3,6 +3,7 @@
 import { API, request } from "./api.js";
 import { cleanBrand, NO_BRAND } from "./brand_values.js";
 import { showEmblems } from "./emblem.js";
+import { hostNamesOrganization } from "./session.js";
 import { applyBrand } from "./theme.js";
 
 /** @typedef {import("./administration.d.ts").Brand} Brand */
@@ -40,8 +41,8 @@ export async function readBrand(organization, isFresh = false) {
  * @param {Organization} organization
  */
 export async function readOwnBrand({ id, subdomain }) {
-  const isNamed = shown.organization === id || shown.organization === subdomain;
-  if (!isNamed && !location.hostname.startsWith(`${subdomain}.`)) await readBrand(id);
+  const isNamed = hostNamesOrganization() || shown.organization === id || shown.organization === subdomain;
+  if (!isNamed) await readBrand(id);
 }
 
 /** Read the brand again after a change. */

@@ -107,7 +107,8 @@ function header(me, brand, opener, onSignOut) {
       h("span", { class: "account-name" }, name),
       " ",
       h("span", { class: "role" }, ROLES[me.role] ?? me.role),
-      h("span", { class: "visually-hidden" }, ", account"),
+      " ",
+      h("span", { class: "visually-hidden" }, "(account)"),
     ],
     actions: [
       { text: "Keyboard shortcuts", iconName: "info", onClick: showShortcuts },

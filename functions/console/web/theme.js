@@ -8,7 +8,7 @@ import { contrastOf, MARK_CONTRAST, parseColor, shadeFor, SURFACES, TEXT_CONTRAS
 
 export const THEMES = /** @type {Theme[]} */ (["auto", "light", "dark"]);
 const STORED = "console-theme";
-const LARGEST_RADIUS = "16px";
+const MOST_ROUND = "16px";
 const root = document.documentElement;
 
 /** @returns {Theme} */
@@ -35,7 +35,8 @@ export function startTheme() {
 }
 
 /**
- * Apply the colours, fonts and corners of a brand. A colour that cannot be read as text is used for marks only.
+ * Apply a brand: its primary colour, fonts and corners. A colour that cannot be read as text is used for marks only.
+ * Surfaces and texts keep the colours of the console, whose contrast is known in light and dark.
  * @param {Brand} brand
  */
 export function applyBrand(brand) {
@@ -61,13 +62,12 @@ export function setProperties(element, properties) {
  * @returns {Record<string, string | null>}
  */
 export function propertiesOf({ primary_color: color, css_variables: variables }) {
-  const fonts = cleanFonts(variables["--font-family"]);
   const radius = cleanLength(variables["--border-radius"]);
   return {
     ...shadesOf(parseColor(color ?? "") ? color : null),
-    "--font": fonts,
-    "--heading-font": cleanFonts(variables["--heading-font-family"]) ?? fonts,
-    "--radius": radius && `min(${radius === "0" ? "0px" : radius}, ${LARGEST_RADIUS})`,
+    "--brand-font": cleanFonts(variables["--font-family"]),
+    "--brand-heading-font": cleanFonts(variables["--heading-font-family"]),
+    "--radius-small": radius && `min(${radius === "0" ? "0px" : radius}, ${MOST_ROUND})`,
   };
 }
 
@@ -78,9 +78,11 @@ export function propertiesOf({ primary_color: color, css_variables: variables })
  */
 export function shadesOf(color) {
   /** @type {Record<string, string | null>} */
-  const shades = { "--accent": color, "--on-accent": color && textOn(color) };
+  const shades = {};
   for (const [scheme, surface] of Object.entries(SURFACES)) {
-    shades[`--accent-mark-${scheme}`] = color && shadeFor(color, surface, MARK_CONTRAST);
+    const mark = color && shadeFor(color, surface, MARK_CONTRAST);
+    shades[`--accent-mark-${scheme}`] = mark;
+    shades[`--on-accent-${scheme}`] = mark && textOn(mark);
     const isReadable = color !== null && contrastOf(color, surface) >= TEXT_CONTRAST;
     shades[`--accent-text-${scheme}`] = isReadable ? color : color && "var(--text)";
   }
