@@ -5,6 +5,7 @@ from typing import Final
 from scripts.prove import (
     custom_domain_mutants,
     domain_mutants,
+    host_mutants,
     key_mutants,
     request_mutants,
     saml_mutants,
@@ -21,6 +22,7 @@ MUTANTS: Final = (
     *domain_mutants.MUTANTS,
     *key_mutants.MUTANTS,
     *request_mutants.MUTANTS,
+    *host_mutants.MUTANTS,
     *session_mutants.MUTANTS,
     *sso_mutants.MUTANTS,
     *saml_mutants.MUTANTS,
