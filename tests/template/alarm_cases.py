@@ -25,6 +25,7 @@ HTTP = (
     "Health",
     "Identity",
     "Sso",
+    "Domains",
 )
 HISTORY = 24 * 60
 
