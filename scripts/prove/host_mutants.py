@@ -26,8 +26,8 @@ MUTANTS: Final = (
         name="a custom domain in capitals is another host",
         safeguard="principal first",
         file=f"{CORE}/rules/host_names.py",
-        old="return None if name == spelled_name(hosts.api_host) else name",
-        new="return None if name == spelled_name(hosts.api_host) or name not in text else name",
+        old="return None if name == spelled_name(api_host) else name",
+        new="return None if name == spelled_name(api_host) or name not in text else name",
         caught_by=expected_tests.ATTACKS,
     ),
     Mutant(
