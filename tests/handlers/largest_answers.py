@@ -84,7 +84,8 @@ INSERT_CUSTOM_DOMAINS = """
                                 check_at, missing_since, validation_name, validation_value)
     SELECT %(organization_id)s,
            'a' || n || '.' || left(gen_random_uuid()::text || repeat('b', 42), 42) || '.acme.example',
-           gen_random_uuid(), repeat('x', 100), 'verified', now(), now(), now(), now(), now(), repeat('n', 1000), repeat('v', 1000)
+           gen_random_uuid(), repeat('x', 100), 'verified', now(), now(), now(), now(), now(), repeat('n', 1000),
+           repeat('v', 1000)
     FROM generate_series(1, %(rows)s) AS n
 """
 INSERT_EMAIL_DOMAINS = """
