@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 
 from tests.e2e.deployed import Api, Organization, Stack, wait_for
@@ -61,7 +60,7 @@ def await_work(stack: Stack, is_done: Callable[[], bool]) -> None:
 
 
 def certificates(stack: Stack, domain: str) -> list[str]:
-    client: Any = boto3.client("acm", region_name=stack.region, endpoint_url=stack.aws_endpoint_url)
+    client = stack.session().client("acm", endpoint_url=stack.aws_endpoint_url)
     found = client.list_certificates()["CertificateSummaryList"]
     return [each["CertificateArn"] for each in found if each["DomainName"] == domain]
 

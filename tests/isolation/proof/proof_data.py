@@ -64,7 +64,9 @@ INSERT_INVITED = """
     INSERT INTO users (id, organization_id, email, role, status)
     VALUES (%s, %s, 'invited@x.example', 'viewer', 'invited')
 """
-LIFT_LIMIT_OF_USERS = 'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited", "sso": true}\''
+LIFT_LIMIT_OF_USERS = (
+    'UPDATE organizations SET overrides = overrides || \'{"users": "unlimited", "sso": true, "white_label": true}\''
+)
 # The planted connection can log members in, back to the address of the sample.
 MAKE_CONNECTION_USABLE = """
     UPDATE sso_connections SET required = false, names_issuer = false, ended_at = NULL, encrypted_secret = %s,
@@ -115,7 +117,7 @@ SAMPLE_PLATFORM_KEY = json.loads((ROOT / "events/keys/rotate_platform_key.json")
     "platform_key_id"
 ]
 # Planted apps use the places of the smallest tier.
-ADD_ROOM = 'UPDATE organizations SET overrides = overrides || \'{"apps": 100, "sso": true}\''
+ADD_ROOM = 'UPDATE organizations SET overrides = overrides || \'{"apps": 100, "sso": true, "white_label": true}\''
 # A claim without a proof: no server of the tests answers with its record.
 INSERT_EMAIL_DOMAIN = """
     INSERT INTO email_domains (organization_id, domain, id, token, created_at) VALUES (%s, %s, %s, %s, now())
