@@ -11,9 +11,9 @@ from uuid import UUID
 from aws_lambda_powertools import Logger
 
 from tenancy.gateway.task import Task, serve_tasks
+from tenancy.rules.custom_domains import ServedApi
 from tenancy.rules.durations import CERTIFICATE_RECORD_SECONDS, DOMAIN_POLL_INTERVAL
 from tenancy.settings import Settings
-from tenancy.stores.aws.api_domains import ServedApi
 from tenancy.use_cases.domains.current_claim import Attempt, ClaimBusyError, OutdatedAttemptError
 from tenancy.use_cases.domains.provision_custom_domain import (
     Outcome,

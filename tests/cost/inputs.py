@@ -211,6 +211,8 @@ def worst_headers(request: GatewayRequest) -> Inputs:
             yield f"key: {name}", _with_headers(request, ("Idempotency-Key", text))
     hosts, spellings = names(HEAD_BYTES), _spellings("x-organization-id", HEAD_BYTES)
     yield "many hosts", _with_headers(request, ("X-Forwarded-Host", ",".join(hosts)))
+    domains = [f"{name}.example" for name in hosts]
+    yield "many domains", _with_headers(request, ("X-Forwarded-Host", ",".join(domains)[:HEAD_BYTES]))
     yield "many ids", _with_headers(request, *(("X-Organization-ID", host) for host in hosts))
     yield "spellings of a header", _with_headers(request, *((name, name) for name in spellings))
     yield "many query members", replace(request, query=tuple((name, "1") for name in hosts))

@@ -112,8 +112,10 @@ LONGEST_DOMAIN = f"{'a.' * 112}example"
 INSERT_CUSTOM_DOMAINS = """
     INSERT INTO custom_domains (organization_id, domain, id, token, status, created_at, checked_at, verified_at,
                                 check_at, missing_since, validation_name, validation_value)
-    SELECT %(organization_id)s, 'a' || n || '.' || repeat('b', 42) || '.acme.example', gen_random_uuid(),
-           repeat('x', 100), 'verified', now(), now(), now(), now(), now(), repeat('n', 1000), repeat('v', 1000)
+    SELECT %(organization_id)s,
+           'a' || n || '.' || left(gen_random_uuid()::text || repeat('b', 42), 42) || '.acme.example',
+           gen_random_uuid(), repeat('x', 100), 'verified', now(), now(), now(), now(), now(), repeat('n', 1000),
+           repeat('v', 1000)
     FROM generate_series(1, %(rows)s) AS n
 """
 INSERT_EMAIL_DOMAINS = """

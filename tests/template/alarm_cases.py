@@ -27,6 +27,7 @@ HTTP = (
     "Identity",
     "Sso",
     "Branding",
+    "Domains",
 )
 HISTORY = 24 * 60
 

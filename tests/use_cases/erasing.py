@@ -18,7 +18,7 @@ from tenancy.stores.redis.client import Redis
 from tenancy.use_cases.deletion.delete import delete_organization
 from tenancy.use_cases.deletion.erase import await_writers, certify, erase_store, place_tombstones
 from tenancy.use_cases.deletion.erasure_stores import ERASABLE_STORES, ErasureStores
-from tenancy.use_cases.domains.current_claim import DomainStores
+from tenancy.use_cases.domains.domain_stores import DomainStores
 from tenancy.use_cases.outbox.run_entries import OutboxTargets
 from tests.given import NOW, OPERATOR, REGION, STACK_NAME, Databases
 

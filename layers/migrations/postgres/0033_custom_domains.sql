@@ -16,9 +16,14 @@ CREATE TABLE custom_domains (
     work_at timestamptz,
     deadline_at timestamptz,
     checked_at timestamptz,
-    ownership_problem text CHECK (length(ownership_problem) <= 50),
-    routing_problem text CHECK (length(routing_problem) <= 50),
-    failure text CHECK (length(failure) <= 50),
+    ownership_problem text
+        CHECK (ownership_problem IN ('no_record', 'other_records', 'no_dns_answer', 'not_in_tier')),
+    routing_problem text CHECK (routing_problem IN ('no_record', 'other_records', 'no_dns_answer')),
+    failure text CHECK (
+        failure IN (
+            'records_missing', 'domain_taken', 'certificate_refused', 'certificate_timed_out', 'routing_missing'
+        )
+    ),
     verified_at timestamptz,
     check_at timestamptz,
     missing_since timestamptz,

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from tenancy.stores.redis.client import Redis
     from tenancy.use_cases.admission.admit import AdmissionGate
     from tenancy.use_cases.admission.domain_owners import DomainOwners
-    from tenancy.use_cases.domains.current_claim import DomainStores
+    from tenancy.use_cases.domains.domain_stores import DomainStores
     from tenancy.use_cases.keys.sign_tokens import TokenSigner
     from tenancy.use_cases.keys.verify_tokens import TokenVerifier
     from tenancy.use_cases.keys.write_keys import WriteKeys
@@ -265,7 +265,7 @@ class Wiring:
         from tenancy.stores.aws.api_domains import ApiDomains
         from tenancy.stores.aws.certificates import DomainCertificates
         from tenancy.stores.aws.target_records import TargetRecords
-        from tenancy.use_cases.domains.current_claim import DomainStores
+        from tenancy.use_cases.domains.domain_stores import DomainStores
 
         region, stack_name = self.settings.region, self.settings.stack_name
         return DomainStores(

@@ -149,3 +149,12 @@ class DomainOwner:
     claim_id: UUID
     domain: str
     target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedApi:
+    """The stage of an API that a domain leads to."""
+
+    api_id: str
+    stage: str
+    access_mode: str

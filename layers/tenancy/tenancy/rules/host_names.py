@@ -38,14 +38,16 @@ def find_custom_name(text: str, hosts: PlatformHosts) -> str | None:
 
     Hosts of the platform, addresses and names of one label are none.
     """
-    return _find_usual_custom_name(text, hosts) if len(text) <= MAX_HOST_CHARACTERS else None
+    if len(text) > MAX_HOST_CHARACTERS:
+        return None
+    return _find_usual_custom_name(text, hosts.base_domain, hosts.api_host)
 
 
-def _find_custom_name(text: str, hosts: PlatformHosts) -> str | None:
-    label, name = read_host(text, hosts.base_domain)
+def _find_custom_name(text: str, base_domain: str, api_host: str) -> str | None:
+    label, name = read_host(text, base_domain)
     if label is not None or not CUSTOM_NAME.fullmatch(name) or ENDPOINT.fullmatch(name):
         return None
-    return None if name == spelled_name(hosts.api_host) else name
+    return None if name == spelled_name(api_host) else name
 
 
 _find_usual_custom_name: Final = lru_cache(KEPT_HOSTS)(_find_custom_name)

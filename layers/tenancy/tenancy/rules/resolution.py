@@ -197,8 +197,13 @@ _parse_id: Final = lru_cache(KEPT_IDS)(UUID)
 
 def list_custom_names(mentions: Iterable[Mention], hosts: PlatformHosts) -> list[str]:
     """Return the hosts in *mentions* that may be custom domains, by their name, each once."""
-    found = (find_custom_name(each.text, hosts) for each in mentions if each.source in HOSTS)
-    return [*dict.fromkeys(name for name in found if name is not None)]
+    names: list[str] = []
+    for each in mentions:  # no generator and no hash of a source: nearly each request has one host, of the platform
+        if each.source is MentionSource.HOST or each.source is MentionSource.FORWARDED_HOST:
+            name = find_custom_name(each.text, hosts)
+            if name is not None and name not in names:
+                names.append(name)
+    return names
 
 
 def find_mentions(document: bytes) -> tuple[Mention, ...]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, TypedDict
+from typing import Annotated, Any, Final, TypedDict
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tenancy.gateway.answer_types import Time, Uuid
 from tenancy.gateway.documents.email_domains import DomainName
@@ -133,7 +133,7 @@ class CustomDomainAnswer(TypedDict):
     id: Uuid
     domain: str
     status: CustomDomainStatus
-    records: list[DomainRecordAnswer]
+    records: Annotated[list[DomainRecordAnswer], Field(max_length=len(RecordPurpose))]
     problem: DomainProblemAnswer | None
     created_at: Time
     checked_at: Time | None

@@ -1,6 +1,5 @@
 """Custom domain names of API Gateway, each with a mapping to the API."""
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.custom_domains import DomainOwner
+from tenancy.rules.custom_domains import DomainOwner, ServedApi
 from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
 from tenancy.stores.aws.domain_tags import CLAIM_TAG, ORGANIZATION_TAG, domain_tags
 
@@ -17,15 +16,6 @@ NOT_FOUND: Final = "NotFoundException"
 CONFLICT: Final = "ConflictException"
 AVAILABLE: Final = "AVAILABLE"
 SECURITY_POLICY: Final = "SecurityPolicy_TLS13_1_2_2021_06"  # that of the API in template.yaml
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedApi:
-    """The stage of an API that a domain leads to."""
-
-    api_id: str
-    stage: str
-    access_mode: str
 
 
 class ApiDomains:

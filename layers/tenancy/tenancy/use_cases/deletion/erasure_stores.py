@@ -21,7 +21,7 @@ from tenancy.stores.postgres.platform.organizations import lock_organization
 from tenancy.stores.postgres.platform.quarantine import insert_quarantine
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.platform.counters import count_counters, delete_counters
-from tenancy.use_cases.domains.current_claim import DomainStores
+from tenancy.use_cases.domains.domain_stores import DomainStores
 from tenancy.use_cases.domains.release_custom_domain import erase_custom_domains
 
 

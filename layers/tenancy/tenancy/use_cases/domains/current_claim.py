@@ -7,13 +7,10 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from tenancy.rules.audit_record import Actor
-from tenancy.rules.custom_domains import CustomDomain, DomainOwner
+from tenancy.rules.custom_domains import CustomDomain
 from tenancy.rules.durations import DOMAIN_LEASE_TIME
 from tenancy.rules.organization import CHANGEABLE
 from tenancy.rules.tenant import CallerKind
-from tenancy.stores.aws.api_domains import ApiDomains
-from tenancy.stores.aws.certificates import DomainCertificates
-from tenancy.stores.aws.target_records import TargetRecords
 from tenancy.stores.postgres.client import Connection, Database
 from tenancy.stores.postgres.custom_domains import lock_claim, update_custom_domain
 from tenancy.stores.postgres.organizations import lock_status
@@ -41,26 +38,6 @@ class Attempt:
     def actor(self) -> Actor:
         """The platform itself, for the audit log."""
         return Actor(kind=CallerKind.OPERATOR, id=UUID(int=0), request_id=self.execution, source_address="")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainStores:
-    """The database, and the services of AWS with resources of claims."""
-
-    platform_db: Database
-    certificates: DomainCertificates
-    api_domains: ApiDomains
-    target_records: TargetRecords
-    base_domain: str
-
-    def owner(self, organization_id: UUID, claim: CustomDomain) -> DomainOwner:
-        """Return the names of the claim's resources."""
-        return DomainOwner(
-            organization_id=organization_id,
-            claim_id=claim.id,
-            domain=claim.domain,
-            target=claim.target(self.base_domain),
-        )
 
 
 def lock_current(conn: Connection, attempt: Attempt) -> CustomDomain:

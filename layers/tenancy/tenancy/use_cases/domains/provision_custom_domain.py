@@ -16,20 +16,20 @@ from tenancy.rules.custom_domains import (
     CustomDomainStatus,
     DomainFailure,
     RecordProblem,
+    ServedApi,
 )
-from tenancy.stores.aws.api_domains import ServedApi
 from tenancy.stores.aws.certificates import CertificateStatus
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.custom_domains import update_custom_domain
 from tenancy.use_cases.domains.current_claim import (
     Attempt,
-    DomainStores,
     change_current,
     holding_resources,
     lock_current,
     read_current,
 )
+from tenancy.use_cases.domains.domain_stores import DomainStores
 from tenancy.use_cases.domains.look_up_records import find_record_problems, find_routing_problem
 from tenancy.use_cases.domains.store_look import store_look
 

@@ -6,7 +6,8 @@ from uuid import UUID
 from tenancy.rules.custom_domains import CustomDomain, CustomDomainStatus
 from tenancy.rules.domain_life import end_release
 from tenancy.stores.postgres.custom_domains import delete_custom_domain, list_custom_domains, update_custom_domain
-from tenancy.use_cases.domains.current_claim import Attempt, DomainStores, holding_resources, lock_current, read_current
+from tenancy.use_cases.domains.current_claim import Attempt, holding_resources, lock_current, read_current
+from tenancy.use_cases.domains.domain_stores import DomainStores
 
 MOST_CLAIMS = 1_000  # of one organization, far more than it can have
 
