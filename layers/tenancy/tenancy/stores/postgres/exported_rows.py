@@ -90,9 +90,9 @@ LIST_BRANDING: Final = """
     FROM tenant_branding WHERE organization_id = %s
 """
 LIST_BRANDING_IMAGES: Final = """
-    SELECT kind, media_type, encode(digest, 'hex') AS sha256, stored_at,
+    SELECT slot, media_type, encode(digest, 'hex') AS sha256, stored_at,
            translate(encode(content, 'base64'), E'\\n', '') AS content_base64
-    FROM branding_images WHERE organization_id = %s ORDER BY kind
+    FROM branding_images WHERE organization_id = %s ORDER BY slot
 """
 LIST_LEDGER: Final = """
     SELECT id, metric, metric_date, amount, created_at FROM usage_ledger
