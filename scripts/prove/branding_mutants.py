@@ -41,20 +41,12 @@ MUTANTS: Final = (
         caught_by=f"{IMAGES}::test_hidden_branding_hides_its_images",
     ),
     Mutant(
-        name="the image route ignores other names of organizations",
-        safeguard=SAFEGUARD,
-        file="functions/branding/app.py",
-        old="    image = read_image(platform_db, named_by(app), digest)\n",
-        new="    image = read_image(platform_db, NamedOrganization(ids=frozenset({organization_id})), digest)\n",
-        caught_by=f"{IMAGES}::test_image_belongs_to_its_organization",
-    ),
-    Mutant(
         name="a change of the branding needs no entitlement",
         safeguard=SAFEGUARD,
         file=CHANGING,
         old=".entitlements, WHITE_LABEL_FLAG)\n        _require_own_domain",
         new='.entitlements, "sso")\n        _require_own_domain',
-        caught_by=f"{CHANGE}::test_change_needs_the_entitlement",
+        caught_by=f"{CHANGE}::test_downgrade_since_the_admission_refuses_the_change",
     ),
     Mutant(
         name="an organization sends from another one's domain",
@@ -134,7 +126,7 @@ MUTANTS: Final = (
         file=f"{CORE}/rules/branding/sender.py",
         old='    shown = unicodedata.normalize("NFKC", name)\n',
         new="    shown = name\n",
-        caught_by="tests/handlers/branding/test_hostile_branding.py::test_hostile_value_is_refused_or_escaped",
+        caught_by="tests/unit/test_mail_sender.py::test_name_with_an_address_is_refused",
     ),
     Mutant(
         name="an image belongs to no tenant",
@@ -150,6 +142,6 @@ MUTANTS: Final = (
         file=f"{POSTGRES}/0032_branding.sql",
         old=" AND (SELECT is_ending((SELECT current_tenant()))));\n-- An image",
         new=");\n-- An image",
-        caught_by="tests/isolation/test_tables.py::test_every_table_follows_the_rule",
+        caught_by="tests/stores/test_branding.py::test_branding_of_a_live_organization_is_not_deleted",
     ),
 )

@@ -103,9 +103,9 @@ INSERT_BRANDING = """
     )
 """
 INSERT_IMAGE = """
-    INSERT INTO branding_images (organization_id, kind, digest, media_type, content, stored_at)
-    SELECT %(organization_id)s, kind, %(digest)s, 'image/webp', %(content)s, now()
-    FROM unnest(ARRAY['logo', 'favicon']) AS kind
+    INSERT INTO branding_images (organization_id, slot, digest, media_type, content, stored_at)
+    SELECT %(organization_id)s, slot, %(digest)s, 'image/webp', %(content)s, now()
+    FROM unnest(ARRAY['logo', 'favicon']) AS slot
 """
 LARGEST_IMAGE = bytes(MAX_IMAGE_BYTES)
 LONGEST_DOMAIN = f"{'a.' * 112}example"

@@ -4,6 +4,7 @@ from email import policy
 from email.header import decode_header, make_header
 from email.parser import Parser
 
+import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -47,3 +48,10 @@ def test_address_without_a_name_stands_alone() -> None:
 
 def test_plain_name_is_readable() -> None:
     assert format_sender("Acme Analytics", ADDRESS) == "Acme Analytics <hello@acme.example>"
+
+
+@pytest.mark.parametrize("at", ["@", "\uff20", "\ufe6b"])
+def test_name_with_an_address_is_refused(at: str) -> None:
+    """Letters of full width and of small form look alike."""
+    with pytest.raises(ValueError, match="could show it as another address"):
+        parse_sender_name(f"hello{at}globex.example")

@@ -1,9 +1,9 @@
 -- The branding of an organization (docs/decisions/0073-branding.md). Null is not set. Colors are #rrggbb.
 CREATE TABLE tenant_branding (
     organization_id uuid NOT NULL REFERENCES organizations (id),
-    primary_color text CHECK (primary_color ~ '^#[0-9a-f]{6}$'),
-    secondary_color text CHECK (secondary_color ~ '^#[0-9a-f]{6}$'),
-    accent_color text CHECK (accent_color ~ '^#[0-9a-f]{6}$'),
+    primary_color varchar(7) CHECK (primary_color ~ '^#[0-9a-f]{6}$'),
+    secondary_color varchar(7) CHECK (secondary_color ~ '^#[0-9a-f]{6}$'),
+    accent_color varchar(7) CHECK (accent_color ~ '^#[0-9a-f]{6}$'),
     css_variables jsonb NOT NULL CHECK (jsonb_typeof(css_variables) = 'object'),
     sender_name text CHECK (length(sender_name) BETWEEN 1 AND 64),
     sender_address text CHECK (length(sender_address) <= 254),
@@ -14,13 +14,13 @@ CREATE TABLE tenant_branding (
 -- The images of a branding, as they are served. The digest is the SHA-256 of the content, and part of its URL.
 CREATE TABLE branding_images (
     organization_id uuid NOT NULL REFERENCES organizations (id),
-    kind text NOT NULL CHECK (kind = ANY (ARRAY['logo', 'favicon'])),
+    slot text NOT NULL CHECK (slot = ANY (ARRAY['logo', 'favicon'])),
     digest bytea NOT NULL CHECK (length(digest) = 32),
     media_type text NOT NULL CHECK (media_type = ANY (ARRAY['image/png', 'image/jpeg', 'image/webp'])),
     content bytea NOT NULL CHECK (length(content) BETWEEN 1 AND 102400),
     stored_at timestamptz NOT NULL,
     removed_at timestamptz,
-    PRIMARY KEY (organization_id, kind)
+    PRIMARY KEY (organization_id, slot)
 );
 
 ALTER TABLE tenant_branding ENABLE ROW LEVEL SECURITY;

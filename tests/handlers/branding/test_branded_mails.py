@@ -14,7 +14,7 @@ from tests.handlers.branding.sent_mails import SentMail
 from tests.handlers.functions import superuser
 from tests.handlers.single_sign_on.provider import Provider
 
-PAYLOADS = {
+PAYLOADS: dict[OutboxKind, dict[str, object]] = {
     OutboxKind.RESTORED_MAIL: {"status": "active"},
     OutboxKind.QUOTA_MAIL: {"percent": 80, "metric": "events", "used": 8, "limit": 10},
 }

@@ -16,7 +16,7 @@ from tests.handlers.functions import superuser
 from tests.handlers.single_sign_on.provider import Provider
 
 IMAGES = {"image/png": png_of(2, 1), "image/jpeg": jpeg_of(), "image/webp": webp_of()}
-ROWS = "SELECT kind FROM branding_images WHERE organization_id = %s ORDER BY kind"
+ROWS = "SELECT slot FROM branding_images WHERE organization_id = %s ORDER BY slot"
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def logo(image_server: Provider) -> str:
 
 def rows(databases: Databases, provisioned: Provisioned) -> list[str]:
     with superuser(databases) as conn:
-        return [kind for (kind,) in conn.execute(ROWS, (provisioned.organization.id,))]
+        return [slot for (slot,) in conn.execute(ROWS, (provisioned.organization.id,))]
 
 
 @pytest.mark.parametrize("media_type", IMAGES)

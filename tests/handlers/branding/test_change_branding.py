@@ -94,6 +94,16 @@ def test_change_needs_the_entitlement(brand: Brand, databases: Databases) -> Non
     assert (problem["tier"], problem["entitlement"]) == ("growth", "white_label")
 
 
+def test_downgrade_since_the_admission_refuses_the_change(brand: Brand, databases: Databases) -> None:
+    """Redis does not know the new tier yet."""
+    brand.put(primary_color="#111111")
+    set_organization(databases, brand.provisioned, "tier", "growth")
+
+    brand.refused({"primary_color": "#222222"}, "not_in_tier", 403)
+
+    assert brand.stored()["primary_color"] == "#111111"
+
+
 def test_lower_tier_sees_what_is_stored(brand: Brand, databases: Databases) -> None:
     stored = brand.put(**ALL)
     set_organization(databases, brand.provisioned, "tier", "growth")

@@ -12,7 +12,7 @@ from tests.handlers.functions import BASE_DOMAIN
 
 COLOR = "#7c3aed"
 UNKNOWN_ID = "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f"
-DEFAULT = {"logo_url": None, "favicon_url": None, **DEFAULT_COLORS, "css_variables": {}}
+DEFAULT: dict[str, object] = {"logo_url": None, "favicon_url": None, **DEFAULT_COLORS, "css_variables": {}}
 
 
 def test_branding_is_shown_by_each_name(brand: Brand) -> None:

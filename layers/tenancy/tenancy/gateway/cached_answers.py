@@ -42,7 +42,7 @@ def cached_image(request: Request, image: BrandImage, *, cache_control: str) -> 
         request,
         pybase64.b64encode(image.content).decode(),
         media_type=image.media_type,
-        version=image.digest,
+        version=image.digest.hex(),
         cache_control=cache_control,
         headers=IMAGE_HEADERS,
     )

@@ -21,7 +21,6 @@ PUBLIC_FIELDS = {
             "PostgreSQL organizations.subdomain",
         }
     ),
-    "GET /branding": frozenset({"PostgreSQL tenant_branding.css_variables"}),
     "GET /branding/images/{organization_id}/{digest}": frozenset({"PostgreSQL branding_images.content"}),
 }
 

@@ -7,7 +7,7 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tenancy.gateway.parameters import Matching
-from tenancy.rules.branding.branding import COLOR_NAMES, Branding, BrandingChange, ImageKind
+from tenancy.rules.branding.branding import COLOR_NAMES, Branding, BrandingChange, ImageSlot
 from tenancy.rules.branding.colors import contrast_of, parse_color
 from tenancy.rules.branding.css_variables import VALUE_MAX_CHARACTERS, parse_fonts, parse_length
 from tenancy.rules.branding.image_urls import image_url
@@ -112,7 +112,7 @@ class BrandingChanges(BaseModel):
         return BrandingChange(
             texts={name: getattr(self, name) for name in (*COLOR_NAMES, *SENDER_MEMBERS) if name in sent},
             css_variables=variables,
-            image_urls={kind: getattr(self, f"{kind}_url") for kind in ImageKind if f"{kind}_url" in sent},
+            image_urls={slot: getattr(self, f"{slot}_url") for slot in ImageSlot if f"{slot}_url" in sent},
         )
 
 
@@ -189,10 +189,10 @@ def stored_document(stored: StoredBranding, organization_id: UUID, *, api_url: s
 
 
 def _image_urls(branding: Branding, organization_id: UUID, api_url: str) -> dict[str, str | None]:
-    digests = {kind: branding.images.get(kind) for kind in ImageKind}
+    digests = {slot: branding.images.get(slot) for slot in ImageSlot}
     return {
-        f"{kind}_url": None if digest is None else image_url(api_url, organization_id, digest)
-        for kind, digest in digests.items()
+        f"{slot}_url": None if digest is None else image_url(api_url, organization_id, digest)
+        for slot, digest in digests.items()
     }
 
 

@@ -15,8 +15,8 @@ DEFAULT_COLORS: Final[Mapping[str, str]] = MappingProxyType(
 NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class ImageKind(StrEnum):
-    """The use of an image. An organization has at most one of each kind."""
+class ImageSlot(StrEnum):
+    """The place of an image. An organization has at most one image for each."""
 
     LOGO = "logo"
     FAVICON = "favicon"
@@ -29,7 +29,7 @@ class Branding:
     *images* has the SHA-256 of each image, in hexadecimal digits.
     """
 
-    images: Mapping[ImageKind, str] = field(default_factory=dict)
+    images: Mapping[ImageSlot, str] = field(default_factory=dict)
     primary_color: str | None = None
     secondary_color: str | None = None
     accent_color: str | None = None
@@ -49,7 +49,7 @@ class Branding:
 
     def list_changes(self, other: "Branding") -> list[str]:
         """Return the names of the members that differ in *other*, as the API names them."""
-        images = [f"{kind}_url" for kind in ImageKind if self.images.get(kind) != other.images.get(kind)]
+        images = [f"{slot}_url" for slot in ImageSlot if self.images.get(slot) != other.images.get(slot)]
         names = (*COLOR_NAMES, "css_variables", "sender_name", "sender_address")
         return [*images, *(name for name in names if getattr(self, name) != getattr(other, name))]
 
@@ -66,14 +66,14 @@ class BrandingChange:
 
     texts: Mapping[str, str | None]
     css_variables: Mapping[str, str | None]
-    image_urls: Mapping[ImageKind, str | None]
+    image_urls: Mapping[ImageSlot, str | None]
 
-    def apply_to(self, branding: Branding, images: Mapping[ImageKind, str | None]) -> Branding:
+    def apply_to(self, branding: Branding, images: Mapping[ImageSlot, str | None]) -> Branding:
         """Return *branding* after this change. *images* has the digests of the changed images."""
         variables = {**branding.css_variables, **self.css_variables}
         return replace(
             branding,
-            images={kind: digest for kind, digest in {**branding.images, **images}.items() if digest is not None},
+            images={slot: digest for slot, digest in {**branding.images, **images}.items() if digest is not None},
             css_variables={name: value for name, value in variables.items() if value is not None},
             **self.texts,
         )

@@ -42,9 +42,9 @@ class MediaType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrandImage:
-    """An image as it is stored and served. *digest* is the SHA-256 of its content, in hexadecimal digits."""
+    """An image as it is stored and served. *digest* is the SHA-256 of its content."""
 
-    digest: str
+    digest: bytes
     media_type: MediaType
     content: bytes
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from tenancy.rules.branding.branding import Branding, ImageKind
+from tenancy.rules.branding.branding import Branding, ImageSlot
 from tenancy.rules.branding.images import BrandImage, MediaType
 from tenancy.stores.postgres.client import Connection
 
@@ -18,7 +18,7 @@ FIND_BRANDING: Final = """
     FROM tenant_branding WHERE organization_id = %s
 """
 LIST_IMAGE_DIGESTS: Final = """
-    SELECT kind, encode(digest, 'hex') FROM branding_images WHERE organization_id = %s
+    SELECT slot, encode(digest, 'hex') FROM branding_images WHERE organization_id = %s
 """
 UPSERT_BRANDING: Final = """
     INSERT INTO tenant_branding (
@@ -35,16 +35,16 @@ UPSERT_BRANDING: Final = """
         sender_name = excluded.sender_name, sender_address = excluded.sender_address, updated_at = excluded.updated_at
 """
 UPSERT_IMAGE: Final = """
-    INSERT INTO branding_images (organization_id, kind, digest, media_type, content, stored_at)
-    VALUES (%(organization_id)s, %(kind)s, %(digest)s, %(media_type)s, %(content)s, %(stored_at)s)
-    ON CONFLICT (organization_id, kind) DO UPDATE SET
+    INSERT INTO branding_images (organization_id, slot, digest, media_type, content, stored_at)
+    VALUES (%(organization_id)s, %(slot)s, %(digest)s, %(media_type)s, %(content)s, %(stored_at)s)
+    ON CONFLICT (organization_id, slot) DO UPDATE SET
         digest = excluded.digest, media_type = excluded.media_type, content = excluded.content,
         stored_at = excluded.stored_at
 """
-UPDATE_IMAGE_REMOVED: Final = "UPDATE branding_images SET removed_at = %s WHERE organization_id = %s AND kind = %s"
+UPDATE_IMAGE_REMOVED: Final = "UPDATE branding_images SET removed_at = %s WHERE organization_id = %s AND slot = %s"
 DELETE_REMOVED_IMAGES: Final = "DELETE FROM branding_images WHERE organization_id = %s AND removed_at IS NOT NULL"
 FIND_IMAGE: Final = """
-    SELECT encode(digest, 'hex') AS digest, media_type, content FROM branding_images
+    SELECT digest, media_type, content FROM branding_images
     WHERE organization_id = %s AND digest = %s LIMIT 1
 """
 
@@ -59,7 +59,7 @@ def find_branding(conn: Connection, organization_id: UUID) -> Branding:
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(FIND_BRANDING, (organization_id,)).fetchone() or {}
     digests = conn.execute(LIST_IMAGE_DIGESTS, (organization_id,)).fetchall()
-    return Branding(**row, images={ImageKind(kind): digest for kind, digest in digests})
+    return Branding(**row, images={ImageSlot(slot): digest for slot, digest in digests})
 
 
 def upsert_branding(conn: Connection, organization_id: UUID, branding: Branding, *, now: datetime) -> None:
@@ -75,12 +75,12 @@ def upsert_branding(conn: Connection, organization_id: UUID, branding: Branding,
     conn.execute(UPSERT_BRANDING, values)
 
 
-def upsert_image(conn: Connection, organization_id: UUID, kind: ImageKind, image: BrandImage, *, now: datetime) -> None:
-    """Insert the image of a kind, or replace it."""
+def upsert_image(conn: Connection, organization_id: UUID, slot: ImageSlot, image: BrandImage, *, now: datetime) -> None:
+    """Insert the image of a slot, or replace it."""
     values = {
         "organization_id": organization_id,
-        "kind": kind,
-        "digest": bytes.fromhex(image.digest),
+        "slot": slot,
+        "digest": image.digest,
         "media_type": image.media_type,
         "content": image.content,
         "stored_at": now,
@@ -88,9 +88,9 @@ def upsert_image(conn: Connection, organization_id: UUID, kind: ImageKind, image
     conn.execute(UPSERT_IMAGE, values)
 
 
-def delete_image(conn: Connection, organization_id: UUID, kind: ImageKind, *, now: datetime) -> None:
-    """Delete the image of a kind, if there is one."""
-    conn.execute(UPDATE_IMAGE_REMOVED, (now, organization_id, kind))
+def delete_image(conn: Connection, organization_id: UUID, slot: ImageSlot, *, now: datetime) -> None:
+    """Delete the image of a slot, if there is one."""
+    conn.execute(UPDATE_IMAGE_REMOVED, (now, organization_id, slot))
     conn.execute(DELETE_REMOVED_IMAGES, (organization_id,))
 
 

@@ -91,9 +91,9 @@ LIST_BRANDING: Final = """
     FROM tenant_branding WHERE organization_id = %s
 """
 LIST_BRANDING_IMAGES: Final = """
-    SELECT kind, media_type, encode(digest, 'hex') AS sha256, stored_at,
+    SELECT slot, media_type, encode(digest, 'hex') AS sha256, stored_at,
            translate(encode(content, 'base64'), E'\\n', '') AS content_base64
-    FROM branding_images WHERE organization_id = %s ORDER BY kind
+    FROM branding_images WHERE organization_id = %s ORDER BY slot
 """
 LIST_CUSTOM_DOMAINS: Final = """
     SELECT id, domain, status, created_at, checked_at, verified_at, missing_since, active_at FROM custom_domains

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tenancy.errors import BODY, FieldError, InvalidError, UnavailableError, UnreachableUrlError
 from tenancy.rules.audit_record import Actor, AuditRecord
-from tenancy.rules.branding.branding import BRANDING_CHANGED, WHITE_LABEL_FLAG, Branding, BrandingChange, ImageKind
+from tenancy.rules.branding.branding import BRANDING_CHANGED, WHITE_LABEL_FLAG, Branding, BrandingChange, ImageSlot
 from tenancy.rules.branding.images import MAX_IMAGE_BYTES, BrandImage, MediaType, read_media_type
 from tenancy.rules.branding.sender import SenderState, domain_of
 from tenancy.rules.entitlements import require_flag
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ACCEPTED: Final = ", ".join(MediaType)
 
 type FindIdentities = Callable[[], "SenderIdentities"]
-type Images = Mapping[ImageKind, BrandImage | None]
+type Images = Mapping[ImageSlot, BrandImage | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,8 @@ def change_branding(
         UnavailableError: PostgreSQL or `fetch` is unreachable. The change may be stored. A retry is safe.
     """
     require_flag(tenant.entitlements, WHITE_LABEL_FLAG)
-    images = {kind: _fetch(fetcher, kind, url) for kind, url in change.image_urls.items()}
-    digests = {kind: image.digest if image is not None else None for kind, image in images.items()}
+    images = {slot: _fetch(fetcher, slot, url) for slot, url in change.image_urls.items()}
+    digests = {slot: image.digest.hex() if image is not None else None for slot, image in images.items()}
     organization_id = tenant.organization_id
     with platform_db.tenant_transaction(organization_id) as conn:
         require_changeable(conn, organization_id)
@@ -95,10 +95,10 @@ def change_branding(
     return _with_word_of_ses(find_identities, stored)
 
 
-def _fetch(fetcher: Fetcher, kind: ImageKind, url: str | None) -> BrandImage | None:
+def _fetch(fetcher: Fetcher, slot: ImageSlot, url: str | None) -> BrandImage | None:
     if url is None:
         return None
-    member = f"{kind}_url"
+    member = f"{slot}_url"
     try:
         answer = fetcher.fetch_url(url, max_bytes=MAX_IMAGE_BYTES, accept=ACCEPTED)
         if answer.status != HTTPStatus.OK:
@@ -106,15 +106,15 @@ def _fetch(fetcher: Fetcher, kind: ImageKind, url: str | None) -> BrandImage | N
         media_type = read_media_type(answer.body)
     except (UnreachableUrlError, ValueError) as error:
         raise _invalid_member(member, str(error)) from error
-    return BrandImage(digest=hashlib.sha256(answer.body).hexdigest(), media_type=media_type, content=bytes(answer.body))
+    return BrandImage(digest=hashlib.sha256(answer.body).digest(), media_type=media_type, content=bytes(answer.body))
 
 
 def _store_images(conn: Connection, tenant: AdmittedTenant, images: Images, *, now: datetime) -> None:
-    for kind, image in images.items():
+    for slot, image in images.items():
         if image is None:
-            delete_image(conn, tenant.organization_id, kind, now=now)
+            delete_image(conn, tenant.organization_id, slot, now=now)
         else:
-            upsert_image(conn, tenant.organization_id, kind, image, now=now)
+            upsert_image(conn, tenant.organization_id, slot, image, now=now)
 
 
 def _require_own_domain(conn: Connection, tenant: AdmittedTenant, change: BrandingChange) -> None:

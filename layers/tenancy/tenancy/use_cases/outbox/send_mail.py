@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from tenancy.rules.branding.branding import PLATFORM_BRANDING, Branding, ImageKind
+from tenancy.rules.branding.branding import PLATFORM_BRANDING, Branding, ImageSlot
 from tenancy.rules.branding.image_urls import image_url
 from tenancy.rules.mail_layout import render_html
 from tenancy.rules.mails import Mail
@@ -27,7 +27,7 @@ def send_mail(platform_db: Database, mailer: Mailer, organization_id: UUID, mail
 
 
 def _html(mail: Mail, branding: Branding, organization_id: UUID, api_url: str | None) -> str:
-    logo = branding.images.get(ImageKind.LOGO)
+    logo = branding.images.get(ImageSlot.LOGO)
     return render_html(
         title=mail.subject,
         text=mail.text,
