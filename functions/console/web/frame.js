@@ -6,7 +6,9 @@ import { segments } from "./components/table.js";
 import { liveRegions } from "./components/toast.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
+import { initialsOf } from "./initials.js";
 import { listEntries } from "./pages.js";
+import { roleName } from "./roles.js";
 import { addressOf } from "./router.js";
 import { showShortcuts } from "./shortcuts.js";
 import { readTheme, setTheme } from "./theme.js";
@@ -14,13 +16,6 @@ import { readTheme, setTheme } from "./theme.js";
 /** @typedef {import("./types.d.ts").Me} Me */
 /** @typedef {import("./theme.js").Brand} Brand */
 
-export const ROLES = /** @type {Record<string, string>} */ ({
-  super_admin: "Super admin",
-  admin: "Admin",
-  analyst: "Analyst",
-  viewer: "Viewer",
-});
-const INITIALS = 2;
 
 /**
  * Return the frame, and the parts of it that a page fills.
@@ -97,9 +92,7 @@ export function themeSwitch() {
  * @param {string} name
  */
 export function emblem(brand, name) {
-  const words = name.split(/\s+/).filter(Boolean).slice(0, INITIALS);
-  const initials = words.map((word) => [...word][0].toLocaleUpperCase()).join("");
-  const plain = h("span", { class: "emblem", "aria-hidden": "true" }, initials);
+  const plain = h("span", { class: "emblem", "aria-hidden": "true" }, initialsOf(name));
   if (!brand.logo_url) return plain;
   const logo = h("img", { class: "logo", src: brand.logo_url, alt: "" });
   logo.addEventListener("error", () => logo.replaceWith(plain));
@@ -121,7 +114,7 @@ function header(me, brand, opener, onSignOut) {
       icon("person"),
       h("span", { class: "account-name" }, name),
       " ",
-      h("span", { class: "role" }, ROLES[me.role] ?? me.role),
+      h("span", { class: "role" }, roleName(me.role)),
       h("span", { class: "visually-hidden" }, ", account"),
     ],
     actions: [

@@ -38,6 +38,17 @@ export function textField({ name, label, hint, value = "", type = "text", autoco
 }
 
 /**
+ * Return a field for several lines of text.
+ * @param {FieldOptions} options
+ * @returns {Field}
+ */
+export function areaField({ name, label, hint, value = "", more }) {
+  const input = h("textarea", { name, spellcheck: "false", ...more });
+  input.value = value;
+  return wrap(name, label, hint, input, () => input.value);
+}
+
+/**
  * Return a field with a list of choices.
  * @param {FieldOptions & { choices: [string, string][] }} options values with their texts
  * @returns {Field}
@@ -130,7 +141,7 @@ function showRefusal(error, fields, summary) {
  * @param {string} name
  * @param {string} label
  * @param {string | undefined} hint
- * @param {HTMLInputElement | HTMLSelectElement} input
+ * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} input
  * @param {() => string} value
  * @returns {Field}
  */

@@ -5,8 +5,9 @@ import { keepCreatedKey } from "../created_keys.js";
 import { fill, h } from "../dom.js";
 import { formatMoment, formatRelative } from "../format.js";
 import { copyButton } from "./buttons.js";
+import { destroyDialog } from "./destroy_dialog.js";
 import { openDialog } from "./dialog.js";
-import { actionForm, choiceGroup, selectField, textField } from "./fields.js";
+import { actionForm, choiceGroup, selectField } from "./fields.js";
 import { snippetTabs } from "./snippet_tabs.js";
 import { notice } from "./states.js";
 import { toast } from "./toast.js";
@@ -115,24 +116,19 @@ export function rotateKey(key, onChange) {
  * @param {() => void} onChange
  */
 export function revokeKey(key, appName, onChange) {
-  const name = textField({ name: "name", label: `Type the name: ${key.name}` });
   const use = key.last_used_at ? `It was last used ${formatRelative(key.last_used_at)}.` : "It was never used.";
   const loss =
     key.type === "write"
       ? `Apps that send events with it lose them from now on (${appName}).`
       : "Servers that call the API with it are refused from now on.";
-  const form = actionForm({
-    fields: [name],
-    action: "Revoke key",
-    look: "danger",
+  void destroyDialog({
+    title: "Revoke key",
+    name: key.name,
     before: [notice("warn", h("p", {}, `${loss} ${use} A revoked key never works again.`))],
     async work() {
-      if (name.value().trim() !== key.name) return name.fault("The name differs.");
       await request("DELETE", `keys/${key.id}`);
-      dialog.close();
       toast(`“${key.name}” is revoked.`);
       onChange();
     },
   });
-  const dialog = openDialog({ title: "Revoke key", content: [h("div", { class: "dialog-body" }, form.element)] });
 }

@@ -1,0 +1,85 @@
+/** The dense table of events. A row opens its event. */
+
+import { fill, h } from "../dom.js";
+import { keepFocus } from "../focus.js";
+import { identityOf } from "../tail.js";
+import { relativeTime } from "./relative_time.js";
+import { table } from "./table.js";
+
+/** @typedef {import("../types.d.ts").StoredEvent} StoredEvent */
+
+const OPENER = ".opener";
+
+/**
+ * Return the table. Arrow keys go from row to row.
+ * @param {(id: string | null) => string} appName
+ * @param {(event: StoredEvent) => void} onOpen
+ */
+export function eventTable(appName, onOpen) {
+  const element = h("div", {});
+  let openedId = /** @type {string | null} */ (null);
+  const openers = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll(OPENER)]);
+  element.addEventListener("keydown", (event) => {
+    const all = openers();
+    const at = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
+    if (at < 0 || to === undefined || !all[to]) return;
+    event.preventDefault();
+    all[to].focus();
+  });
+
+  /** @param {StoredEvent[]} rows */
+  function show(rows) {
+    const made = table({
+      caption: "Events",
+      rows,
+      isDense: true,
+      attributesOf: (event) => ({ class: "pressable", "data-id": identityOf(event), on: { click: () => onOpen(event) } }),
+      columns: [
+        { title: "Time", cell: opener },
+        { title: "Name", cell: (event) => event.event_name },
+        { title: "Type", cell: (event) => event.event_type },
+        { title: "App", cell: (event) => appName(event.app_id) },
+        { title: "Platform", cell: (event) => event.platform },
+        { title: "Device", cell: (event) => h("code", { class: "device", title: event.device_id }, event.device_id) },
+        { title: "Revenue", isNumber: true, cell: revenueOf },
+      ],
+    });
+    keepFocus(element, () => fill(element, made));
+    mark(openedId);
+  }
+
+  /**
+   * Mark the row of the event that is open.
+   * @param {string | null} id
+   */
+  function mark(id) {
+    openedId = id;
+    for (const row of element.querySelectorAll("tr[data-id]")) {
+      const isOpen = row.getAttribute("data-id") === id;
+      row.classList.toggle("opened", isOpen);
+      row.querySelector(OPENER)?.setAttribute("aria-expanded", String(isOpen));
+    }
+  }
+
+  /**
+   * Focus a row.
+   * @param {number} index
+   */
+  function focusRow(index) {
+    openers()[index]?.focus();
+  }
+  return { element, show, mark, focusRow };
+}
+
+/** @param {StoredEvent} event */
+function opener(event) {
+  const name = h("span", { class: "visually-hidden" }, `, ${event.event_name}`);
+  const attributes = { type: "button", class: "opener", "aria-expanded": "false", "data-focus": identityOf(event) };
+  return h("button", attributes, relativeTime(event.event_timestamp), name);
+}
+
+/** @param {StoredEvent} event */
+function revenueOf({ revenue, currency }) {
+  return revenue === null ? "–" : [revenue, currency].filter(Boolean).join(" ");
+}
