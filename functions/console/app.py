@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tenancy.errors import NotFoundError
-from tenancy.gateway.console_files import TYPES, Console, link
+from tenancy.gateway.console_files import MEDIA_TYPES, Console, link
 from tenancy.gateway.http import Request, Response
 from tenancy.gateway.serve import serve
 
@@ -38,7 +38,7 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
 @cache
 def read_console() -> Console:
     """Return the linked files. They are read at the first request, so no cold start reads them."""
-    paths = sorted(path for path in WEB.rglob("*") if path.suffix in TYPES)
+    paths = sorted(path for path in WEB.rglob("*") if path.suffix in MEDIA_TYPES)
     return link({path.relative_to(WEB).as_posix(): path.read_text(encoding="utf-8") for path in paths})
 
 

@@ -188,7 +188,8 @@ def change_own_organization(change: OwnOrganizationChange) -> dict[str, Any]:
     """Change the days after which the organization's keys are to be rotated."""
     tenant, now = tenant_of(app), datetime.now(UTC)
     actor = actor_of(request_of(app), tenant)
-    return own_organization_document(change_key_rotation(platform_db, tenant, change.key_rotation_days, actor, now=now))
+    own = change_key_rotation(platform_db, tenant, change.key_rotation_days, actor, now=now)
+    return own_organization_document(own, upgrade_url=settings.upgrade_url)
 
 
 @app.get("/organizations/<organization_id>/keys")

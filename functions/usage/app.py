@@ -71,7 +71,7 @@ def show_own_usage(asked: Annotated[UsageMembers, Query()]) -> dict[str, Any]:
 @answers(OwnOrganizationAnswer)
 def show_own_organization() -> dict[str, Any]:
     """Show the caller's organization with its entitlements."""
-    return own_organization_document(read_own_organization(db, tenant_of(app)))
+    return own_organization_document(read_own_organization(db, tenant_of(app)), upgrade_url=settings.upgrade_url)
 
 
 @app.get("/organizations/<organization_id>/usage")

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from scripts.openapi.routes import DeployedRoute
-from tenancy.gateway.console_files import TYPES
+from tenancy.gateway.console_files import MEDIA_TYPES
 from tenancy.gateway.documents.audit import CSV, AuditQuery, entries_answer
 from tenancy.gateway.documents.deletions import certificates_document
 from tenancy.gateway.documents.me import me_document
@@ -29,11 +29,11 @@ NOON: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ORGANIZATION_ID: Final = UUID("0d5cba04-b25b-4dc4-a4fc-f23bd9d7f5fb")
 OTHER_ID: Final = UUID("85d6ad4a-83d8-4085-8535-3ddddda605b4")
 STATIC_FILES: Final = {
-    TYPES[".css"]: "body { margin: 0; }",
-    TYPES[".html"]: "<!doctype html><title>Console</title>",
-    TYPES[".js"]: 'export const page = { title: "Usage" };',
-    TYPES[".svg"]: '<svg xmlns="http://www.w3.org/2000/svg"/>',
-    TYPES[".txt"]: "The MIT License (MIT)",
+    MEDIA_TYPES[".css"]: "body { margin: 0; }",
+    MEDIA_TYPES[".html"]: "<!doctype html><title>Console</title>",
+    MEDIA_TYPES[".js"]: 'export const page = { title: "Usage" };',
+    MEDIA_TYPES[".svg"]: '<svg xmlns="http://www.w3.org/2000/svg"/>',
+    MEDIA_TYPES[".txt"]: "The MIT License (MIT)",
 }
 COUNT: Final = ErasureCount(left={"clickhouse": {"daily_statistics": 0, "events": 0, "held_events": 0}}, found={})
 

@@ -32,7 +32,7 @@ from tenancy.errors import (
     UnavailableError,
     UnsupportedMediaTypeError,
 )
-from tenancy.gateway.console_files import SECURITY_HEADERS, TYPES
+from tenancy.gateway.console_files import MEDIA_TYPES, SECURITY_HEADERS
 from tenancy.gateway.documents.cloud_events import BATCH_MODE, STRUCTURED_MODE
 from tenancy.rules.events.batch import MAX_EVENTS
 from tenancy.rules.events.cloud_events import CloudEvent
@@ -191,9 +191,9 @@ def _routes() -> dict[str, DirectRoute]:
             headers={"ETag": True, "Cache-Control": True},
             has_not_modified=True,
         ),
-        "GET /console": _static((TYPES[".html"],)),
+        "GET /console": _static((MEDIA_TYPES[".html"],)),
         "GET /console/{file}": replace(
-            _static(tuple(sorted(TYPES.values()))),
+            _static(tuple(sorted(MEDIA_TYPES.values()))),
             refusals=(NotFoundError,),
             parameters=({"name": "file", "in": "path", "required": True, "schema": {"type": "string"}},),
         ),

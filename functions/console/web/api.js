@@ -16,6 +16,7 @@
  */
 
 const UNAUTHENTICATED = 401;
+const EARLY_MS = 20_000;
 const RETRIED = [429, 503];
 const LONGEST_WAIT_SECONDS = 2;
 const API = new URL("../", import.meta.url);
@@ -57,6 +58,7 @@ export class SignedOutError extends Error {
 
 const state = {
   token: /** @type {string | null} */ (null),
+  endsAt: 0,
   askToSignIn: /** @type {() => Promise<boolean>} */ (async () => false),
   renewal: /** @type {Promise<boolean> | null} */ (null),
 };
@@ -69,9 +71,10 @@ export function onExpiry(ask) {
   state.askToSignIn = ask;
 }
 
-/** @param {string | null} token */
-export function useToken(token) {
-  state.token = token;
+/** @param {{ access_token: string, expires_in: number } | null} tokens */
+export function useTokens(tokens) {
+  state.token = tokens?.access_token ?? null;
+  state.endsAt = Date.now() + (tokens?.expires_in ?? 0) * 1_000;
 }
 
 /**
@@ -94,7 +97,8 @@ export async function request(method, path, call = {}) {
  */
 export async function exchange(method, path, call = {}) {
   if (call.isPublic) return send(method, path, call, null);
-  if (!state.token && !(await renew())) throw new SignedOutError();
+  const isOver = !state.token || Date.now() > state.endsAt - EARLY_MS;
+  if (isOver && !(await renew())) throw new SignedOutError();
   const token = state.token;
   try {
     return await send(method, path, call, token);
@@ -129,7 +133,7 @@ export async function refreshSession() {
   const refresh = async () => {
     try {
       const { document } = await send("POST", "auth/refresh", { body: {} }, null);
-      state.token = document.access_token;
+      useTokens(document);
       return true;
     } catch (error) {
       if (error instanceof ApiError && error.status === UNAUTHENTICATED) return false;

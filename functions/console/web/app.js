@@ -8,7 +8,15 @@ import { fill, h } from "./dom.js";
 import { buildFrame, fullState, showHead } from "./frame.js";
 import { isPublicPage, loadPage, missingPermission } from "./pages.js";
 import { currentPlace, goTo, keepAddress, watchPlaces } from "./router.js";
-import { currentMember, findSession, forget, onSignOutElsewhere, signOut } from "./session.js";
+import {
+  currentMember,
+  findSession,
+  forget,
+  hostNamesOrganization,
+  namedOrganization,
+  onSignOutElsewhere,
+  signOut,
+} from "./session.js";
 import { startShortcuts } from "./shortcuts.js";
 import { applyBrand, startTheme } from "./theme.js";
 
@@ -72,6 +80,7 @@ async function showDoor(place, signal) {
 async function showPage(place, signal) {
   const me = currentMember();
   if (!me) throw new SignedOutError();
+  if (!shown.frame && !hostNamesOrganization() && !namedOrganization()) await readBrand(me.organization.id);
   shown.frame ??= buildFrame(me, shown.brand, () => void leave());
   if (!shown.frame.element.isConnected) fill(app, shown.frame.element);
   const { main, mark } = shown.frame;
@@ -113,7 +122,7 @@ async function importPage(name) {
  * @param {HTMLElement} heading
  */
 function entitle(title, heading) {
-  const owner = currentMember()?.organization.name ?? shown.brand.name ?? "Console";
+  const owner = currentMember()?.organization.name ?? "Console";
   document.title = `${title} · ${owner}`;
   if (!shown.isFirst) heading.focus();
   shown.isFirst = false;
@@ -134,10 +143,12 @@ async function leave() {
   }
 }
 
-/** Read the brand. Without one the console looks like the platform. */
-async function readBrand() {
+/**
+ * Read the brand. Without one the console looks like the platform.
+ * @param {string | null} organization null is that of the host
+ */
+async function readBrand(organization) {
   try {
-    const organization = new URLSearchParams(location.search).get("organization");
     shown.brand = await request("GET", "branding", { isPublic: true, query: { organization } });
     applyBrand(shown.brand);
   } catch {
@@ -154,7 +165,7 @@ async function start() {
     askAtTheDoor();
   });
   const hint = setTimeout(() => fill(app, h("div", { class: "boot" }, skeleton("cards", 3))), 300);
-  await readBrand();
+  await readBrand(namedOrganization());
   clearTimeout(hint);
   watchPlaces((place) => void show(place));
 }

@@ -23,7 +23,7 @@ export const PASSWORD_HINT = "12 to 256 characters that are hard to guess.";
 export function buildDoor(title, purpose, brand) {
   const root = h("div", { class: "door-body" });
   const heading = h("h1", { tabindex: "-1" }, title);
-  const card = h("div", { class: "card door-card" }, emblem(brand, brand.name ?? "Console"), heading, h("p", { class: "purpose" }, purpose), root);
+  const card = h("div", { class: "card door-card" }, emblem(brand, "Console"), heading, h("p", { class: "purpose" }, purpose), root);
   const element = h("div", { class: "door" }, h("main", { id: "main" }, card), h("footer", {}, themeSwitch()), ...liveRegions());
   return { element, root, heading };
 }

@@ -11,7 +11,7 @@ import { listEntries } from "./pages.js";
 import { roleName } from "./roles.js";
 import { addressOf } from "./router.js";
 import { showShortcuts } from "./shortcuts.js";
-import { readTheme, setTheme } from "./theme.js";
+import { ownAddress, readTheme, setTheme } from "./theme.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */
 /** @typedef {import("./theme.js").Brand} Brand */
@@ -94,7 +94,7 @@ export function themeSwitch() {
 export function emblem(brand, name) {
   const plain = h("span", { class: "emblem", "aria-hidden": "true" }, initialsOf(name));
   if (!brand.logo_url) return plain;
-  const logo = h("img", { class: "logo", src: brand.logo_url, alt: "" });
+  const logo = h("img", { class: "logo", src: ownAddress(brand.logo_url), alt: "" });
   logo.addEventListener("error", () => logo.replaceWith(plain));
   return logo;
 }
@@ -115,7 +115,8 @@ function header(me, brand, opener, onSignOut) {
       h("span", { class: "account-name" }, name),
       " ",
       h("span", { class: "role" }, roleName(me.role)),
-      h("span", { class: "visually-hidden" }, ", account"),
+      " ",
+      h("span", { class: "visually-hidden" }, "(account)"),
     ],
     actions: [
       { text: "Keyboard shortcuts", iconName: "info", onClick: showShortcuts },

@@ -1,10 +1,11 @@
 /** Who is signed in, and for which organization. */
 
-import { ApiError, refreshSession, request, useToken } from "./api.js";
+import { ApiError, refreshSession, request, useTokens } from "./api.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */
 
 const CHANNEL = "console-session";
+const SHARED_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\]|api\..+|.+\.execute-api\..+)$/;
 const SIGNED_OUT = "signed-out";
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
 
@@ -13,6 +14,11 @@ const session = { me: /** @type {Me | null} */ (null) };
 /** Return the organization that the URL names on a shared host: its id or subdomain. */
 export function namedOrganization() {
   return new URLSearchParams(location.search).get("organization");
+}
+
+/** Tell whether the host may name an organization: a host of its own, and not that of the API. */
+export function hostNamesOrganization() {
+  return !SHARED_HOST.test(location.hostname);
 }
 
 /** @returns {Me | null} */
@@ -37,7 +43,7 @@ export async function readMember() {
   const me = await request("GET", "me");
   const named = namedOrganization()?.toLowerCase();
   if (named && named !== me.organization.id && named !== me.organization.subdomain) {
-    useToken(null);
+    useTokens(null);
     return null;
   }
   session.me = me;
@@ -60,7 +66,7 @@ export async function signIn({ email, password, organization }) {
  */
 export async function begin(path, body) {
   const tokens = await request("POST", path, { isPublic: true, body });
-  useToken(tokens.access_token);
+  useTokens(tokens);
 }
 
 /** Sign out here and in the other tabs. An answer that never comes leaves the session to its end. */
@@ -72,7 +78,7 @@ export async function signOut() {
 
 /** Forget the member in this tab. */
 export function forget() {
-  useToken(null);
+  useTokens(null);
   session.me = null;
 }
 

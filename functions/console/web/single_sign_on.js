@@ -1,6 +1,7 @@
 /** The start of single sign-on, and what this tab keeps until the provider sends the browser back (RFC 7636). */
 
 import { addressOf } from "./router.js";
+import { hostNamesOrganization } from "./session.js";
 
 /** @typedef {{ verifier: string, next: string | null, organization: string | null }} Kept */
 
@@ -9,7 +10,7 @@ const START = new URL("../auth/sso/start", import.meta.url);
 const VERIFIER_BYTES = 48;
 
 /**
- * Go to the provider. Its answer comes back to the page `sign-in`.
+ * Go to the provider. Its answer comes back to the page `sign-in`. Resolves to the refusal in words, if there is one.
  * @param {string | null} organization
  * @param {string} email
  * @param {string | null} next
@@ -23,7 +24,22 @@ export async function startSingleSignOn(organization, email, next) {
   url.searchParams.set("code_challenge", encode(new Uint8Array(digest)));
   if (organization) url.searchParams.set("organization", organization);
   if (email.includes("@")) url.searchParams.set("email", email);
-  location.assign(url);
+  const refusal = hostNamesOrganization() ? null : await findRefusal(url);
+  if (!refusal) location.assign(url);
+  return refusal;
+}
+
+/**
+ * Ask for the start without going there, so that a refusal is shown on this page. The start on an organization's own
+ * host only leads to that on the API's host, so it never refuses.
+ * @param {URL} url
+ */
+async function findRefusal(url) {
+  const response = await fetch(url, { redirect: "manual" }).catch(() => null);
+  if (response === null) return "The server cannot be reached.";
+  if (response.type === "opaqueredirect") return null;
+  const problem = await response.json().catch(() => ({}));
+  return String(problem.detail ?? "Single sign-on cannot be started.");
 }
 
 /** Return the redirect URI of the console, which a connection for single sign-on lists. */

@@ -6,16 +6,17 @@ import { contrastOf, MARK_CONTRAST, parseColor, shadeFor, TEXT_CONTRAST, textOn 
 /**
  * @typedef {object} Brand
  * @property {string | null} [logo_url]
+ * @property {string | null} [favicon_url]
  * @property {string | null} [primary_color]
- * @property {string | null} [secondary_color]
- * @property {string | null} [accent_color]
- * @property {string | null} [name]
+ * @property {Record<string, string>} [css_variables]
  */
 
 export const THEMES = /** @type {Theme[]} */ (["auto", "light", "dark"]);
 const STORED = "console-theme";
 /** The surfaces of styles/00-tokens.css, on which marks and texts in the colour of a brand stand. */
 const SURFACES = { light: "#ffffff", dark: "#131417" };
+const IMAGES = "/branding/images/";
+const MOST_ROUND = "16px";
 const root = document.documentElement;
 
 /** @returns {Theme} */
@@ -42,16 +43,35 @@ export function startTheme() {
 }
 
 /**
- * Apply the colours of a brand. A colour that cannot be read as text is used for marks only.
+ * Apply a brand: its primary colour, fonts, corners and icon. A colour that cannot be read as text is used for marks
+ * only. Surfaces and texts keep the colours of the console, whose contrast is known in light and dark.
  * @param {Brand} brand
  */
 export function applyBrand(brand) {
   const color = parseColor(brand.primary_color ?? "") ? String(brand.primary_color) : null;
-  for (const [name, value] of Object.entries(shadesOf(color))) {
+  const variables = brand.css_variables ?? {};
+  const radius = variables["--border-radius"];
+  const properties = {
+    ...shadesOf(color),
+    "--brand-font": variables["--font-family"] ?? null,
+    "--brand-heading-font": variables["--heading-font-family"] ?? null,
+    "--radius-small": radius ? `min(${radius}, ${MOST_ROUND})` : null,
+  };
+  for (const [name, value] of Object.entries(properties)) {
     if (value) root.style.setProperty(name, value);
     else root.style.removeProperty(name);
   }
+  if (brand.favicon_url) document.querySelector('link[rel="icon"]')?.setAttribute("href", ownAddress(brand.favicon_url));
   announceLook();
+}
+
+/**
+ * Return the address of an image of a brand on this host. Each host of the platform serves all of them.
+ * @param {string} url
+ */
+export function ownAddress(url) {
+  const { pathname } = new URL(url, import.meta.url);
+  return new URL(`..${pathname.slice(Math.max(0, pathname.indexOf(IMAGES)))}`, import.meta.url).href;
 }
 
 /**
@@ -61,9 +81,11 @@ export function applyBrand(brand) {
  */
 export function shadesOf(color) {
   /** @type {Record<string, string | null>} */
-  const shades = { "--accent": color, "--on-accent": color && textOn(color) };
+  const shades = {};
   for (const [scheme, surface] of Object.entries(SURFACES)) {
-    shades[`--accent-mark-${scheme}`] = color && shadeFor(color, surface, MARK_CONTRAST);
+    const mark = color && shadeFor(color, surface, MARK_CONTRAST);
+    shades[`--accent-mark-${scheme}`] = mark;
+    shades[`--on-accent-${scheme}`] = mark && textOn(mark);
     const isReadable = color !== null && contrastOf(color, surface) >= TEXT_CONTRAST;
     shades[`--accent-text-${scheme}`] = isReadable ? color : color && "var(--text)";
   }

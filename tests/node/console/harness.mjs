@@ -50,6 +50,7 @@ export async function run(scenario) {
       if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
     });
     page.on("request", (request) => {
+      if (request.isNavigationRequest()) return; // to the provider of single sign-on and back
       const { origin, protocol } = new URL(request.url());
       if (protocol.startsWith("http") && origin !== new URL(base).origin) faults.push(`a request to ${request.url()}`);
     });
@@ -75,9 +76,9 @@ export async function run(scenario) {
 
 // The address of the console at an organization's subdomain, or at the API's own host without one.
 export function consoleOf(given, organization) {
-  const { port } = new URL(given.console_url);
-  const host = organization ? `${organization.subdomain}.attribution.localhost` : "localhost";
-  return `http://${host}:${port}/v1/console/`;
+  const url = new URL(given.console_url);
+  if (organization) url.hostname = `${organization.subdomain}.attribution.localhost`;
+  return url.href;
 }
 
 // The bytes of the console's own files that a page has loaded, as they were sent.

@@ -8,8 +8,9 @@ import { notice } from "./states.js";
 /**
  * @param {import("../types.d.ts").Usage} usage
  * @param {Date} now
+ * @param {string | null} upgradeUrl
  */
-export function quotaBanner(usage, now) {
+export function quotaBanner(usage, now, upgradeUrl) {
   const full = fullQuotas(usage);
   if (full.length === 0) return null;
   const isOver = full.some((metric) => shareOf(usage.quotas[metric.name]) >= 1);
@@ -26,6 +27,7 @@ export function quotaBanner(usage, now) {
       `${pace} Over the quota, ${metric.effect}`,
     );
   });
-  const upgrade = h("p", {}, `Your tier is ${usage.tier}. The platform operator can raise the quota, or change the tier.`);
+  const operator = `Your tier is ${usage.tier}. The platform operator can raise the quota, or change the tier.`;
+  const upgrade = upgradeUrl ? h("a", { href: upgradeUrl, rel: "noreferrer" }, "Upgrade the tier") : h("p", {}, operator);
   return notice(isOver ? "bad" : "warn", h("ul", { class: "stack-small" }, ...lines), upgrade);
 }

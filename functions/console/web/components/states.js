@@ -7,7 +7,7 @@ import { formatClock } from "../format.js";
 import { icon } from "../icons.js";
 import { button, copyButton } from "./buttons.js";
 
-const FORBIDDEN = 403;
+const FORBIDDEN = "forbidden";
 
 /**
  * Return grey shapes in place of content.
@@ -115,7 +115,7 @@ function offlineNotice(shownAt, retry) {
  */
 export function failure(error, subject, retry) {
   const again = button("Retry", { iconName: "rotate", onClick: () => void retry() });
-  if (error instanceof ApiError && error.status === FORBIDDEN) {
+  if (error instanceof ApiError && error.code === FORBIDDEN) {
     const who = "An admin of your organization can change your role.";
     return h("div", { class: "state" }, icon("off"), h("h3", {}, `You may not see ${subject}`), h("p", {}, error.message, " ", who));
   }

@@ -118,7 +118,7 @@ function sumOptions({ period, days, limit, projected }) {
     data: [times, sums, times.map(() => limit), dashed],
     series: [
       {},
-      { stroke: colorOf("--accent-mark"), width: 2, points: { show: false } },
+      { stroke: colorOf("--accent-mark"), fill: colorOf("--accent-wash"), width: 2, points: { show: false } },
       { stroke: colorOf("--bad"), width: 1.5, points: { show: false } },
       { stroke: colorOf("--muted"), width: 1.5, dash: [6, 5], points: { show: false } },
     ],

@@ -5,7 +5,7 @@ import { actionForm, textField } from "../components/fields.js";
 import { notice } from "../components/states.js";
 import { pageLink, PASSWORD_HINT, passwordField } from "../doors.js";
 import { fill, h } from "../dom.js";
-import { namedOrganization } from "../session.js";
+import { hostNamesOrganization, lacksOrganization, namedOrganization } from "../session.js";
 import { takeMailedToken } from "../mailed_token.js";
 
 /** @typedef {import("../types.d.ts").PublicView} PublicView */
@@ -22,7 +22,7 @@ export const page = {
 };
 
 /** @param {PublicView} view */
-function showRequest({ root, brand }) {
+function showRequest({ root }) {
   const organization = textField({
     name: "organization",
     label: "Organization",
@@ -30,7 +30,7 @@ function showRequest({ root, brand }) {
     value: namedOrganization() ?? "",
     autocomplete: "organization",
   });
-  organization.element.hidden = Boolean(brand.name && !namedOrganization());
+  organization.element.hidden = hostNamesOrganization() && !namedOrganization();
   const email = textField({ name: "email", label: "E-mail address", type: "email", autocomplete: "username" });
   const form = actionForm({
     fields: [organization, email],
@@ -38,7 +38,12 @@ function showRequest({ root, brand }) {
     async work() {
       const named = organization.value().trim().toLowerCase();
       const body = { email: email.value(), ...(named ? { organization: named } : {}) };
-      await request("POST", "auth/password-reset", { isPublic: true, body });
+      try {
+        await request("POST", "auth/password-reset", { isPublic: true, body });
+      } catch (error) {
+        if (lacksOrganization(error)) organization.element.hidden = false;
+        throw error;
+      }
       const text = "If the address belongs to an active member, a mail is on its way. It can take a minute.";
       fill(root, notice("ok", text), h("p", {}, pageLink("sign-in", "Back to sign in")));
     },

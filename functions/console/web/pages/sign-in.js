@@ -1,7 +1,7 @@
 /** Sign in: with a password, or with the organization's provider. */
 
-import { begin, lacksOrganization, namedOrganization, readMember, signIn } from "../session.js";
-import { button } from "../components/buttons.js";
+import { begin, hostNamesOrganization, lacksOrganization, namedOrganization, readMember, signIn } from "../session.js";
+import { button, whileBusy } from "../components/buttons.js";
 import { actionForm, textField } from "../components/fields.js";
 import { notice } from "../components/states.js";
 import { needsSingleSignOn, pageLink, passwordField } from "../doors.js";
@@ -10,8 +10,6 @@ import { addressOf, goBackTo, setQuery } from "../router.js";
 import { startSingleSignOn, takeVerifier } from "../single_sign_on.js";
 
 /** @typedef {import("../types.d.ts").PublicView} PublicView */
-
-const LOCAL = /^(?:localhost|127\.0\.0\.1|\[::1\])$/;
 
 /** @type {import("../types.d.ts").PublicPage} */
 export const page = {
@@ -28,9 +26,8 @@ export const page = {
  * @param {PublicView} view
  * @param {Node | null} [above]
  */
-function showForm({ root, query, brand }, above = null) {
+function showForm({ root, query }, above = null) {
   const next = query.get("next");
-  const isNamed = Boolean(namedOrganization() || brand.name);
   const organization = textField({
     name: "organization",
     label: "Organization",
@@ -38,10 +35,16 @@ function showForm({ root, query, brand }, above = null) {
     value: namedOrganization() ?? "",
     autocomplete: "organization",
   });
-  organization.element.hidden = isNamed && !LOCAL.test(location.hostname);
+  organization.element.hidden = hostNamesOrganization() && !namedOrganization();
   const email = textField({ name: "email", label: "E-mail address", type: "email", autocomplete: "username" });
   const password = passwordField("Password", "current-password");
-  const single = button("Use single sign-on", { onClick: () => void startSingleSignOn(named(), email.value(), next) });
+  const refusal = h("div", { role: "alert" });
+  const single = button("Use single sign-on", { onClick: () => void whileBusy(single, start) });
+  async function start() {
+    fill(refusal);
+    const text = await startSingleSignOn(named(), email.value(), next);
+    if (text) fill(refusal, notice("bad", text));
+  }
   const named = () => organization.value().trim().toLowerCase() || null;
 
   const form = actionForm({
@@ -62,8 +65,8 @@ function showForm({ root, query, brand }, above = null) {
     },
   });
   const links = h("div", { class: "row" }, single, pageLink("reset", "Forgot the password?"));
-  fill(root, form.element, links);
-  (isNamed ? email : organization).input.focus();
+  fill(root, form.element, refusal, links);
+  (organization.element.hidden || organization.value() ? email : organization).input.focus();
 }
 
 /**

@@ -18,7 +18,7 @@ import { may } from "../session.js";
 /** @typedef {import("../types.d.ts").Usage} Usage */
 /** @typedef {import("../types.d.ts").App} App */
 /** @typedef {import("../types.d.ts").View} View */
-/** @typedef {{ usage: Usage, minute: string | null, isNew: boolean }} Month */
+/** @typedef {{ usage: Usage, minute: string | null, isNew: boolean, upgradeUrl: string | null }} Month */
 
 const RATE_POLICY = /q=(\d+)/;
 const RATE_LEFT = /r=(\d+)/;
@@ -56,10 +56,13 @@ export const page = {
  * @returns {Promise<Month>}
  */
 async function loadMonth(signal) {
-  const { document: usage, headers } = await exchange("GET", "usage", { signal });
+  const [{ document: usage, headers }, organization] = await Promise.all([
+    exchange("GET", "usage", { signal }),
+    request("GET", "organizations/current", { signal }),
+  ]);
   const isEmpty = usage.quotas.events.used === 0 && usage.held.count === 0;
   const isNew = isEmpty && may("events:read") && (await request("GET", "events", { query: { limit: 1 }, signal })).data.length === 0;
-  return { usage, minute: minuteOf(headers), isNew };
+  return { usage, minute: minuteOf(headers), isNew, upgradeUrl: organization.upgrade_url ?? null };
 }
 
 /**
@@ -77,10 +80,10 @@ function minuteOf(headers) {
  * @param {View} view
  * @param {Month} month
  */
-function showMonth(view, { usage, minute }) {
+function showMonth(view, { usage, minute, upgradeUrl }) {
   const now = new Date();
   const cards = METRICS.map((metric) => quotaCard(metric, usage, now, metric.name === "api_requests" ? minute : null));
-  return h("div", { class: "stack" }, quotaBanner(usage, now), heldPanel(usage.held), h("div", { class: "cards" }, ...cards), eventsCard(view, usage));
+  return h("div", { class: "stack" }, quotaBanner(usage, now, upgradeUrl), heldPanel(usage.held), h("div", { class: "cards" }, ...cards), eventsCard(view, usage));
 }
 
 /**

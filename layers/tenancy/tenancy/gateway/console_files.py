@@ -23,19 +23,19 @@ from tenancy.rules.durations import HASHED_FILE_MAX_AGE_SECONDS
 
 PAGES: Final = "pages/"
 VENDOR: Final = "vendor/"
-TYPES: Final[Mapping[str, str]] = {
+MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-POLICY: Final = (
+CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": CONTENT_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -102,7 +102,7 @@ def link(sources: Mapping[str, str]) -> Console:
     def add(path: str, text: str) -> None:
         stem, dot, extension = path.rpartition("/")[2].rpartition(".")
         names[path] = f"{stem}-{_digest(text.encode())[:HASH_CHARACTERS]}{dot}{extension}"
-        hashed[names[path]] = StaticFile(text.encode(), TYPES[f".{extension}"], is_hashed=True)
+        hashed[names[path]] = StaticFile(text.encode(), MEDIA_TYPES[f".{extension}"], is_hashed=True)
 
     for path in sorted(sources.keys() - scripts.keys() - {"index.html"}):
         if not path.endswith(".css"):
@@ -151,7 +151,7 @@ def _page(html: str, names: Mapping[str, str], pages: Mapping[str, str], folder:
     for name in ("app.css", "app.js", *(path for path in names if "/" not in path)):
         html = html.replace(f'"{name}"', f'"{folder}{names[name]}"')
     listed = msgspec.json.encode(dict(sorted(pages.items()))).decode().replace('"', "&quot;")
-    return StaticFile(html.replace("{pages}", listed).encode(), TYPES[".html"], is_hashed=False)
+    return StaticFile(html.replace("{pages}", listed).encode(), MEDIA_TYPES[".html"], is_hashed=False)
 
 
 def _as_function(path: str, text: str) -> str:

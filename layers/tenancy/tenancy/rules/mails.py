@@ -177,16 +177,13 @@ Each active member without a password gets a mail with a one-time token, which s
             """\
 Single sign-on of {organization_name} has ended. To log in from now on, {to} needs a password.
 
-Choose a password of at least 12 characters. Put it in place of the three dots, and send this request before
-{expires_at}:
+Choose a password of at least 12 characters before {expires_at}:
 
-curl {api_url}/auth/password-reset/confirm -d '{{"token": "{token}", "password": "..."}}'
+{api_url}/console/reset?organization={subdomain}#token={token}
 
-Then log in with this request:
+The link works once. Later, request another one:
 
-curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
-
-The token works once. Later, request another one with POST /v1/auth/password-reset.
+{api_url}/console/reset?organization={subdomain}
 """,
         ),
         "email_domain_missing_mail": MailTemplate(
@@ -221,16 +218,15 @@ POST /v1/sso/email-domains/{domain}/verify
             """\
 You are invited to be a member of {organization_name} with the role {role}.
 
-To accept, choose a password of at least 12 characters. Put it in place of the three dots, and send this request before
-{expires_at}:
+To accept, choose a password of at least 12 characters before {expires_at}:
 
-curl {api_url}/users/accept -d '{{"token": "{token}", "password": "..."}}'
+{api_url}/console/accept?organization={subdomain}#token={token}
 
-Later, log in with this request:
+Later, sign in with this address and the password:
 
-curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
+{api_url}/console/?organization={subdomain}
 
-The token works once. A later invitation replaces it.
+The link works once. A later invitation replaces it.
 If you do not know this organization, ignore this mail.
 """,
         ),
@@ -239,16 +235,11 @@ If you do not know this organization, ignore this mail.
             """\
 A new password was requested for {to} at {organization_name}.
 
-To set it, choose a password of at least 12 characters. Put it in place of the three dots, and send this request before
-{expires_at}:
+To set it, choose a password of at least 12 characters before {expires_at}:
 
-curl {api_url}/auth/password-reset/confirm -d '{{"token": "{token}", "password": "..."}}'
+{api_url}/console/reset?organization={subdomain}#token={token}
 
-Then log in with this request:
-
-curl {api_url}/auth/token -d '{{"organization": "{subdomain}", "email": "{to}", "password": "..."}}'
-
-The token works once. The new password ends all your sessions.
+The link works once. The new password ends all your sessions.
 If you did not request this, ignore this mail. Your password stays as it is.
 """,
         ),
