@@ -20,6 +20,7 @@ const longDayOfUtc = new Intl.DateTimeFormat(undefined, { dateStyle: "long", tim
 const shortDay = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const exactMoment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const exactClock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const span = new Intl.NumberFormat(undefined, { style: "unit", unit: "day", unitDisplay: "long" });
@@ -88,6 +89,14 @@ export function formatExact(time) {
 /** @param {string | Date} time */
 export function formatClock(time) {
   return clock.format(new Date(time));
+}
+
+/**
+ * Return a time of the day with its seconds.
+ * @param {string | Date} time
+ */
+export function formatExactClock(time) {
+  return exactClock.format(new Date(time));
 }
 
 /** @param {number} days */

@@ -12,6 +12,9 @@
 
 export const MOST_WAITING = 500;
 
+/** @type {Tail} */
+export const EMPTY_TAIL = { rows: [], waiting: [], hasGap: false, cursor: null };
+
 /**
  * Return the tail that begins with the first page.
  * @param {EventPage} page

@@ -51,10 +51,9 @@ export function eventDetails({ onClose, onFilter }) {
     ];
     return [
       h("p", { class: "meta" }, `Happened ${formatExact(event.event_timestamp)}, received ${formatExact(event.received_at)}.`),
-      h("pre", { class: "code", tabindex: "0", "aria-label": "JSON of the event" }, json),
       h("div", { class: "row" }, copyButton(json, "Copy the JSON"), ...same),
+      h("pre", { class: "code", tabindex: "0", "aria-label": "JSON of the event" }, json),
     ];
   }
-  element.addEventListener("keydown", (event) => event.key === "Escape" && onClose());
   return { element, show, hide };
 }

@@ -50,10 +50,13 @@ export function eventTable(appName, onOpen) {
   }
 
   /**
-   * Mark the row of the event that is open.
+   * Mark the row of the event that is open. With *isFocused* the row that was open gets the focus.
    * @param {string | null} id
+   * @param {boolean} [isFocused]
    */
-  function mark(id) {
+  function mark(id, isFocused = false) {
+    const before = element.querySelector(`.opened ${OPENER}`);
+    if (isFocused && before instanceof HTMLElement) before.focus();
     openedId = id;
     for (const row of element.querySelectorAll("tr[data-id]")) {
       const isOpen = row.getAttribute("data-id") === id;
@@ -81,5 +84,5 @@ function opener(event) {
 
 /** @param {StoredEvent} event */
 function revenueOf({ revenue, currency }) {
-  return revenue === null ? "–" : [revenue, currency].filter(Boolean).join(" ");
+  return revenue === null || Number(revenue) === 0 ? "–" : [revenue, currency].filter(Boolean).join(" ");
 }

@@ -74,7 +74,12 @@ export function filterBar({ filters, chosen, choicesOf, textOf, onChange }) {
     return h("button", { type: "button", class: "chip", title: "Remove the filter", on: { click: remove } }, h("span", { class: "visually-hidden" }, "Remove the filter "), h("span", { class: "chip-text" }, text), icon("close"));
   }
 
+  /** Show choices and chips anew, when their texts have come. */
+  function update() {
+    if (choicesOf(kind.value)) showInput();
+    set(present);
+  }
   showInput();
   set(chosen);
-  return { element: h("div", { class: "stack-small" }, form, chips), set, update: showInput };
+  return { element: h("div", { class: "stack-small" }, form, chips), set, update };
 }

@@ -1,7 +1,7 @@
 /** The line above the live list: the switch, what it is doing, and the button for what waits. */
 
 import { h } from "../dom.js";
-import { formatExact } from "../format.js";
+import { formatExactClock } from "../format.js";
 import { button } from "./buttons.js";
 import { announce } from "./toast.js";
 
@@ -27,7 +27,7 @@ export function liveLine(isLive, onSwitch, onShow) {
   /** @param {string} [trouble] why the last question failed */
   function tell(trouble) {
     const live = toggle.getAttribute("aria-pressed") === "true";
-    status.textContent = trouble ?? (live ? `As of ${formatExact(new Date())}` : "Paused");
+    status.textContent = trouble ?? (live ? `As of ${formatExactClock(new Date())}` : "Paused");
   }
 
   /** @param {string | null} text such as "12 new" */

@@ -154,7 +154,7 @@ function statusOf(member) {
 function actionsOf(member, me, onChange) {
   if (!mayChange(me.role, member.role)) return null;
   const name = nameOf(member);
-  const again = button("Send again", { label: `Send the invitation of ${name} again` });
+  const again = button("Send again", { label: `Send again to ${name}` });
   again.addEventListener("click", () => void whileBusy(again, () => invite(member)));
   const disable = { text: "Disable the member", iconName: "off", onClick: async () => void ((await disableMember(member)) && onChange()) };
   const enable = { text: "Let the member in again", iconName: "check", onClick: () => void run(() => enableMember(member, onChange)) };

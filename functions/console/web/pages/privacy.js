@@ -156,5 +156,5 @@ function progressBar(label) {
  */
 function section(title, action, list) {
   const head = h("div", { class: "card-head" }, h("h2", {}, title), action);
-  return { element: h("section", { "aria-label": title }, head, list.element), reload: list.reload };
+  return { element: h("div", {}, head, list.element), reload: list.reload };
 }
