@@ -34,10 +34,11 @@ export function buildDoor(title, purpose, brand) {
  * @param {string} label
  * @param {"current-password" | "new-password"} autocomplete
  * @param {string} [hint]
+ * @param {string} [name] the member of the body
  */
-export function passwordField(label, autocomplete, hint) {
-  const field = textField({ name: "password", label, hint, type: "password", autocomplete, isRequired: true });
-  const show = button("Show", { look: "quiet", label: "Show the password" });
+export function passwordField(label, autocomplete, hint, name = "password") {
+  const field = textField({ name, label, hint, type: "password", autocomplete, isRequired: true });
+  const show = button("Show", { look: "quiet", label: `Show the ${label.toLowerCase()}` });
   show.setAttribute("aria-pressed", "false");
   show.addEventListener("click", () => {
     const isShown = field.input.getAttribute("type") === "text";

@@ -1,10 +1,10 @@
 /** The logo of a brand, or the initials of the organization. */
 
 import { fill, h } from "./dom.js";
+import { initialsOf } from "./initials.js";
 
 /** @typedef {import("./administration.d.ts").Brand} Brand */
 
-const INITIALS = 2;
 const PLACE = "data-emblem";
 
 /**
@@ -30,9 +30,7 @@ export function showEmblems(brand) {
  * @param {string} name
  */
 export function logoOf(brand, name) {
-  const words = name.split(/\s+/).filter(Boolean).slice(0, INITIALS);
-  const initials = words.map((word) => [...word][0].toLocaleUpperCase()).join("");
-  const plain = h("span", { class: "emblem", "aria-hidden": "true" }, initials);
+  const plain = h("span", { class: "emblem", "aria-hidden": "true" }, initialsOf(name));
   if (!brand.logo_url) return plain;
   const logo = h("img", { class: "logo", src: brand.logo_url, alt: "" });
   logo.addEventListener("error", () => logo.replaceWith(plain));

@@ -19,6 +19,8 @@ const dayOfUtc = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "lo
 const longDayOfUtc = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeZone: "UTC" });
 const shortDay = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const exactMoment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const exactClock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const span = new Intl.NumberFormat(undefined, { style: "unit", unit: "day", unitDisplay: "long" });
@@ -76,9 +78,25 @@ export function formatMoment(time) {
   return moment.format(new Date(time));
 }
 
+/**
+ * Return a moment with its seconds.
+ * @param {string | Date} time
+ */
+export function formatExact(time) {
+  return exactMoment.format(new Date(time));
+}
+
 /** @param {string | Date} time */
 export function formatClock(time) {
   return clock.format(new Date(time));
+}
+
+/**
+ * Return a time of the day with its seconds.
+ * @param {string | Date} time
+ */
+export function formatExactClock(time) {
+  return exactClock.format(new Date(time));
 }
 
 /** @param {number} days */

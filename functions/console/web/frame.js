@@ -8,6 +8,7 @@ import { fill, h } from "./dom.js";
 import { emblem } from "./emblem.js";
 import { icon } from "./icons.js";
 import { listEntries } from "./pages.js";
+import { roleName } from "./roles.js";
 import { addressOf } from "./router.js";
 import { showShortcuts } from "./shortcuts.js";
 import { readTheme, setTheme } from "./theme.js";
@@ -15,12 +16,6 @@ import { readTheme, setTheme } from "./theme.js";
 /** @typedef {import("./types.d.ts").Me} Me */
 /** @typedef {import("./administration.d.ts").Brand} Brand */
 
-export const ROLES = /** @type {Record<string, string>} */ ({
-  super_admin: "Super admin",
-  admin: "Admin",
-  analyst: "Analyst",
-  viewer: "Viewer",
-});
 
 /**
  * Return the frame, and the parts of it that a page fills.
@@ -106,7 +101,7 @@ function header(me, brand, opener, onSignOut) {
       icon("person"),
       h("span", { class: "account-name" }, name),
       " ",
-      h("span", { class: "role" }, ROLES[me.role] ?? me.role),
+      h("span", { class: "role" }, roleName(me.role)),
       " ",
       h("span", { class: "visually-hidden" }, "(account)"),
     ],

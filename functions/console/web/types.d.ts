@@ -115,6 +115,69 @@ export interface StoredEvent {
   event_timestamp: string;
   received_at: string;
   app_id: string | null;
+  session_id: string | null;
+  revenue: string | null;
+  currency: string | null;
+  properties: Record<string, unknown>;
+  user_properties: Record<string, unknown>;
+}
+
+export interface TracedEvent {
+  event_id: string;
+  state: "stored" | "held" | "unknown";
+  reason: "quota" | "clock" | null;
+  received_at: string | null;
+  device_id: string | null;
+  event_timestamp: string | null;
+}
+
+export interface Trace {
+  events: TracedEvent[];
+  queue: { age_seconds: number | null; last_stored_at: string | null };
+}
+
+export interface Member {
+  id: string;
+  email: string;
+  name: string | null;
+  role: string;
+  status: "invited" | "active" | "disabled";
+  created_at: string;
+}
+
+export interface OrganizationDetails extends Organization {
+  entitlements: Record<string, number | boolean | null>;
+  key_rotation_days: number | null;
+  created_at: string;
+}
+
+export interface Export {
+  id: string;
+  status: "pending" | "done" | "expired" | "withdrawn";
+  requested_at: string;
+  finished_at: string | null;
+  expires_at: string | null;
+  manifest: string | null;
+}
+
+export interface ExportFile {
+  name: string;
+  section: string;
+  rows: number;
+  bytes: number;
+  sha256: string;
+  url: string;
+}
+
+export interface Erasure {
+  id: string;
+  subject: "device_id" | "user_id";
+  status: "pending" | "erased" | "confirmed";
+  requested_at: string;
+  erased_at: string | null;
+  confirmed_at: string | null;
+  events: { before: number | null; after: number | null };
+  held_events: { before: number | null; after: number | null };
 }
 
 /** What a page without a session gets. */

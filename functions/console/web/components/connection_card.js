@@ -6,10 +6,10 @@ import { formatDay, formatMoment } from "../format.js";
 import { roleName } from "../roles.js";
 import { may } from "../session.js";
 import { button } from "./buttons.js";
-import { confirmName } from "./confirm_name.js";
+import { destroyDialog } from "./destroy_dialog.js";
 import { setConnection } from "./connection_dialog.js";
 import { copyLine } from "./dns_record.js";
-import { badge, emptyState } from "./states.js";
+import { badge, emptyState, notice } from "./states.js";
 import { toast } from "./toast.js";
 
 /** @typedef {import("../administration.d.ts").Connection} Connection */
@@ -38,7 +38,7 @@ export function connectionCard(connection, onChange) {
       "div",
       { class: "columns" },
       h("section", { class: "stack-small" }, h("h3", {}, "Register at the provider"), h("dl", { class: "copy-lines" }, ...toRegister(connection).flat())),
-      h("section", { class: "stack-small" }, h("h3", {}, "Settings"), h("dl", { class: "facts" }, ...facts(connection).flat())),
+      h("section", { class: "stack-small" }, h("h3", {}, "Settings"), h("dl", { class: "facts facts-narrow" }, ...facts(connection).flat())),
     ),
   );
 }
@@ -98,10 +98,10 @@ function certificateText({ sha256, expires_at: end }) {
 function removeButton(connection, onChange) {
   const name = TYPES[connection.type];
   const onClick = () =>
-    confirmName({
-      action: "Remove connection",
+    void destroyDialog({
+      title: "Remove connection",
       name,
-      warning: "Single sign-on ends at once, and passwords work again. Each member without a password gets a mail to set one.",
+      before: [notice("warn", h("p", {}, "Single sign-on ends at once, and passwords work again. Each member without a password gets a mail to set one."))],
       async work() {
         await request("DELETE", "sso");
         toast("The connection is removed.");

@@ -1,6 +1,7 @@
 /** The dialog that creates a key. */
 
 import { request } from "../api.js";
+import { idempotencyKeys } from "../attempts.js";
 import { h } from "../dom.js";
 import { scopeChoices } from "../scopes.js";
 import { openDialog } from "./dialog.js";
@@ -55,7 +56,7 @@ export function createKey(apps, permissions, onChange) {
   adapt();
 
   const openedAt = Date.now();
-  const attempt = { text: "", id: "" };
+  const keyOf = idempotencyKeys();
   const form = actionForm({
     fields: [kind, name, app, scopes, expiry],
     action: "Create key",
@@ -69,11 +70,8 @@ export function createKey(apps, permissions, onChange) {
         ...(isSecret ? { scopes: scopes.values() } : {}),
         ...(days ? { expires_at: new Date(openedAt + days * DAY_MS).toISOString() } : {}),
       };
-      // A repeated press sends the same request, so it creates one key.
-      const text = JSON.stringify(body);
-      if (text !== attempt.text) Object.assign(attempt, { text, id: crypto.randomUUID() });
       /** @type {NewKey} */
-      const key = await request("POST", "keys", { body, idempotencyKey: attempt.id });
+      const key = await request("POST", "keys", { body, idempotencyKey: keyOf(body) });
       dialog.close();
       await showNewKey(key, "Your new key");
       onChange();

@@ -7,7 +7,7 @@ import { formatMoment, formatRelative } from "../format.js";
 import { icon } from "../icons.js";
 import { may } from "../session.js";
 import { button, whileBusy } from "./buttons.js";
-import { confirmName } from "./confirm_name.js";
+import { destroyDialog } from "./destroy_dialog.js";
 import { dnsRecord } from "./dns_record.js";
 import { failureToast } from "./failure_toast.js";
 import { badge, notice } from "./states.js";
@@ -95,10 +95,10 @@ function actionsOf(domain, on) {
   const remove = button("Remove", { look: "quiet", label: `Remove ${domain.domain}` });
   const warning = domain.status === "active" ? "No request is served at the domain from now on." : "The claim ends.";
   remove.addEventListener("click", () => {
-    confirmName({
-      action: "Remove domain",
+    void destroyDialog({
+      title: "Remove domain",
       name: domain.domain,
-      warning: `${warning} A later claim of the domain has other records. Delete the DNS records, too.`,
+      before: [notice("warn", h("p", {}, `${warning} A later claim of the domain has other records. Delete the DNS records, too.`))],
       async work() {
         await request("DELETE", path);
         toast(`${domain.domain} is being removed.`);

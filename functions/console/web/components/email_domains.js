@@ -7,7 +7,7 @@ import { formatDay, formatMoment } from "../format.js";
 import { may } from "../session.js";
 import { button, whileBusy } from "./buttons.js";
 import { claimDomain } from "./claim_dialog.js";
-import { confirmName } from "./confirm_name.js";
+import { destroyDialog } from "./destroy_dialog.js";
 import { dnsRecord } from "./dns_record.js";
 import { failureToast } from "./failure_toast.js";
 import { badge, emptyState, loadInto, notice, skeleton } from "./states.js";
@@ -101,10 +101,10 @@ function actionsOf(domain, checks, onChange) {
     });
   });
   const onRemove = () =>
-    confirmName({
-      action: "Remove e-mail domain",
+    void destroyDialog({
+      title: "Remove e-mail domain",
       name: domain.domain,
-      warning: "New persons with an address of the domain become members by an invitation only. A later claim has another record.",
+      before: [notice("warn", h("p", {}, "New persons with an address of the domain become members by an invitation only. A later claim has another record."))],
       async work() {
         await request("DELETE", path);
         toast(`${domain.domain} is removed.`);

@@ -38,12 +38,12 @@ export function textField({ name, label, hint, value = "", type = "text", autoco
 }
 
 /**
- * Return a field for some lines of text.
+ * Return a field for several lines of text.
  * @param {FieldOptions} options
  * @returns {Field}
  */
 export function areaField({ name, label, hint, value = "", more }) {
-  const input = h("textarea", { name, rows: 3, autocomplete: "off", spellcheck: "false", ...more });
+  const input = h("textarea", { name, spellcheck: "false", ...more });
   input.value = value;
   return wrap(name, label, hint, input, () => input.value);
 }

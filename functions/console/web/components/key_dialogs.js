@@ -5,7 +5,7 @@ import { keepCreatedKey } from "../created_keys.js";
 import { fill, h } from "../dom.js";
 import { formatMoment, formatRelative } from "../format.js";
 import { copyButton } from "./buttons.js";
-import { confirmName } from "./confirm_name.js";
+import { destroyDialog } from "./destroy_dialog.js";
 import { openDialog } from "./dialog.js";
 import { actionForm, choiceGroup, selectField } from "./fields.js";
 import { snippetTabs } from "./snippet_tabs.js";
@@ -121,10 +121,10 @@ export function revokeKey(key, appName, onChange) {
     key.type === "write"
       ? `Apps that send events with it lose them from now on (${appName}).`
       : "Servers that call the API with it are refused from now on.";
-  confirmName({
-    action: "Revoke key",
+  void destroyDialog({
+    title: "Revoke key",
     name: key.name,
-    warning: `${loss} ${use} A revoked key never works again.`,
+    before: [notice("warn", h("p", {}, `${loss} ${use} A revoked key never works again.`))],
     async work() {
       await request("DELETE", `keys/${key.id}`);
       toast(`“${key.name}” is revoked.`);

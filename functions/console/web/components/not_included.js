@@ -22,12 +22,14 @@ export function isNotIncluded(error) {
  * @param {string} options.tiers "the tier enterprise"
  * @param {string} options.tier of the organization
  * @param {string} options.text what the feature is for
+ * @param {string | null} options.upgradeUrl
  */
-export function notIncluded({ feature, tiers, tier, text }) {
+export function notIncluded({ feature, tiers, tier, text, upgradeUrl }) {
   return notice(
     "info",
     h("h2", {}, `${feature} is not included in the tier ${tier}`),
     h("p", {}, text),
-    h("p", { class: "muted" }, `It belongs to ${tiers}. The operator of the platform can change the tier, or include it alone.`),
+    h("p", { class: "muted" }, `It belongs to ${tiers}. The platform operator can change the tier, or include it alone.`),
+    ...(upgradeUrl ? [h("a", { href: upgradeUrl, rel: "noreferrer" }, "Upgrade the tier")] : []),
   );
 }

@@ -2,6 +2,7 @@
 
 import { ApiError, OfflineError, SignedOutError } from "../api.js";
 import { fill, h } from "../dom.js";
+import { keepFocus } from "../focus.js";
 import { formatClock } from "../format.js";
 import { icon } from "../icons.js";
 import { button, copyButton } from "./buttons.js";
@@ -25,7 +26,7 @@ export function skeleton(shape, count = 4) {
  * @param {Node | null} [action]
  */
 export function emptyState(title, text, action = null) {
-  return h("div", { class: "state" }, h("h2", {}, title), h("p", {}, text), action);
+  return h("div", { class: "state" }, h("p", { class: "state-title" }, title), h("p", {}, text), action);
 }
 
 /**
@@ -49,8 +50,8 @@ export function badge(kind, text) {
 }
 
 /**
- * Load data, and show it in *place*. Each call of the returned function loads it again. What is shown stays until then,
- * and while there is no network.
+ * Load data, and show it in *place*. Each call of the returned function loads it again, and the last call wins. What is
+ * shown stays until then, and while there is no network.
  * @template Data
  * @param {object} options
  * @param {HTMLElement} options.place
@@ -63,21 +64,23 @@ export function badge(kind, text) {
  */
 export function loadInto({ place, subject, loading, signal, load, show }) {
   let shownAt = /** @type {Date | null} */ (null);
+  let lastTurn = 0;
   const stale = h("div", { role: "status" });
   const content = h("div", {}, loading);
   place.classList.add("stack");
   fill(place, stale, content);
 
   async function run() {
+    const turn = (lastTurn += 1);
     place.setAttribute("aria-busy", "true");
     try {
       const data = await load();
-      if (signal.aborted) return;
+      if (signal.aborted || turn !== lastTurn) return;
       fill(stale);
-      fill(content, show(data));
+      keepFocus(content, () => fill(content, show(data)));
       shownAt = new Date();
     } catch (error) {
-      if (signal.aborted || error instanceof SignedOutError) return;
+      if (signal.aborted || turn !== lastTurn || error instanceof SignedOutError) return;
       if (error instanceof OfflineError && shownAt) {
         fill(stale, offlineNotice(shownAt, run));
       } else {
@@ -86,7 +89,7 @@ export function loadInto({ place, subject, loading, signal, load, show }) {
         if (!(error instanceof ApiError || error instanceof OfflineError)) console.error(error);
       }
     } finally {
-      place.removeAttribute("aria-busy");
+      if (turn === lastTurn) place.removeAttribute("aria-busy");
     }
   }
   addEventListener("online", () => shownAt && void run(), { signal });
@@ -114,7 +117,7 @@ export function failure(error, subject, retry) {
   const again = button("Retry", { iconName: "rotate", onClick: () => void retry() });
   if (error instanceof ApiError && error.code === FORBIDDEN) {
     const who = "An admin of your organization can change your role.";
-    return h("div", { class: "state" }, icon("off"), h("h2", {}, `You may not see ${subject}`), h("p", {}, error.message, " ", who));
+    return h("div", { class: "state" }, icon("off"), h("p", { class: "state-title" }, `You may not see ${subject}`), h("p", {}, error.message, " ", who));
   }
   const text = error instanceof ApiError || error instanceof OfflineError ? error.message : "The console has failed.";
   const id = error instanceof ApiError ? error.requestId : null;
@@ -122,7 +125,7 @@ export function failure(error, subject, retry) {
     "div",
     { class: "state", role: "alert" },
     icon(error instanceof OfflineError ? "offline" : "bad"),
-    h("h2", {}, `Could not load ${subject}`),
+    h("p", { class: "state-title" }, `Could not load ${subject}`),
     h("p", {}, text),
     id && h("p", { class: "request-id" }, "Request ", h("code", {}, id), " ", copyButton(id, "Copy request id")),
     again,

@@ -21,15 +21,16 @@ import { icon } from "../icons.js";
  * @param {Column<Row>[]} options.columns the first one names the row
  * @param {Row[]} options.rows
  * @param {boolean} [options.isDense]
+ * @param {(row: Row) => import("../dom.js").Attributes} [options.attributesOf] of the element of a row
  */
-export function table({ caption, columns, rows, isDense = false }) {
+export function table({ caption, columns, rows, isDense = false, attributesOf = () => ({}) }) {
   const titles = columns.map(({ title, isNumber, isHidden }) =>
     h("th", { scope: "col", class: isNumber && "number" }, isHidden ? h("span", { class: "visually-hidden" }, title) : title),
   );
   const body = rows.map((row) =>
     h(
       "tr",
-      {},
+      attributesOf(row),
       ...columns.map(({ cell, isNumber }, index) =>
         h(index === 0 ? "th" : "td", { scope: index === 0 && "row", class: isNumber && "number" }, cell(row)),
       ),

@@ -12,6 +12,7 @@ import { notIncluded } from "../components/not_included.js";
 import { loadInto, skeleton } from "../components/states.js";
 import { toast } from "../components/toast.js";
 import { h } from "../dom.js";
+import { loadFeature } from "../features.js";
 
 /** @typedef {import("../administration.d.ts").StoredBranding} StoredBranding */
 /** @typedef {import("../types.d.ts").View} View */
@@ -32,12 +33,16 @@ export const page = {
       load: async () => {
         const stored = saved ?? /** @type {StoredBranding} */ (await request("GET", "branding/settings", { signal: view.signal }));
         saved = null;
-        return stored;
+        return { stored, upgradeUrl: stored.included ? null : (await loadFeature("white_label", view.signal)).upgradeUrl };
       },
-      show: (stored) => editor(view, stored, (next) => {
-        saved = next;
-        void reload();
-      }),
+      show({ stored, upgradeUrl }) {
+        const onSave = (/** @type {StoredBranding} */ next) => {
+          saved = next;
+          void reload();
+        };
+        const absent = stored.included ? null : absence(view, upgradeUrl);
+        return h("div", { class: "stack-small" }, absent, editor(view, stored, onSave));
+      },
     });
     await reload();
   },
@@ -84,13 +89,19 @@ function editor(view, stored, onSave) {
   }
   form.element.addEventListener("input", show);
   show();
-  const absent = stored.included
-    ? null
-    : notIncluded({
-        feature: "Branding",
-        tiers: "the tier enterprise",
-        tier: organization.tier,
-        text: "Try colors below: the preview shows how this console and mails would look. They cannot be saved.",
-      });
-  return h("div", { class: "stack-small" }, absent, h("div", { class: "branding" }, h("div", { class: "card" }, form.element), preview.element));
+  return h("div", { class: "branding" }, h("div", { class: "card" }, form.element), preview.element);
+}
+
+/**
+ * @param {View} view
+ * @param {string | null} upgradeUrl
+ */
+function absence(view, upgradeUrl) {
+  return notIncluded({
+    feature: "Branding",
+    tiers: "the tier enterprise",
+    tier: view.me.organization.tier,
+    text: "Try colors below: the preview shows how this console and mails would look. They cannot be saved.",
+    upgradeUrl,
+  });
 }

@@ -1,23 +1,25 @@
 /** Domains: claim, create the records, verify, remove. */
 
-import { request, requestAll } from "../api.js";
+import { requestAll } from "../api.js";
 import { button } from "../components/buttons.js";
 import { claimDomain } from "../components/claim_dialog.js";
 import { domainCard } from "../components/domain_card.js";
-import { isNotIncluded, notIncluded } from "../components/not_included.js";
+import { notIncluded } from "../components/not_included.js";
 import { emptyState, loadInto, skeleton } from "../components/states.js";
 import { isChanging } from "../domain_steps.js";
 import { h } from "../dom.js";
+import { loadFeature } from "../features.js";
 import { poll } from "../poll.js";
 import { setQuery } from "../router.js";
 import { may } from "../session.js";
 
 /** @typedef {import("../administration.d.ts").CustomDomain} CustomDomain */
 /** @typedef {import("../types.d.ts").View} View */
-/** @typedef {{ domains: CustomDomain[], isIncluded: boolean }} Shown */
+/** @typedef {{ domains: CustomDomain[], feature: import("../features.js").Feature }} Shown */
 
 const POLL_EVERY = 6; // questions of poll.js, about half a minute
 const OPEN = "domain";
+const INCLUDED = { isIncluded: true, upgradeUrl: null };
 
 /** @type {import("../types.d.ts").Page} */
 export const page = {
@@ -57,7 +59,7 @@ export const page = {
     function change(domain) {
       open(domain.domain, true);
       const others = shown.domains.filter((each) => each.id !== domain.id);
-      fresh = { domains: [...others, domain].sort((one, other) => one.domain.localeCompare(other.domain)), isIncluded: true };
+      fresh = { domains: [...others, domain].sort((one, other) => one.domain.localeCompare(other.domain)), feature: INCLUDED };
       void reload();
     }
 
@@ -72,8 +74,8 @@ export const page = {
     }
 
     /** @param {Shown} loaded */
-    function content({ domains, isIncluded }) {
-      const absent = isIncluded ? null : absence(view);
+    function content({ domains, feature }) {
+      const absent = feature.isIncluded ? null : absence(view, feature.upgradeUrl);
       if (domains.length === 0) return absent ? [absent] : [noDomains(claim)];
       const cards = domains.map((domain) =>
         domainCard(domain, domain.domain === shown.open || (!shown.open && domains.length === 1), {
@@ -103,31 +105,21 @@ export const page = {
  * @returns {Promise<Shown>}
  */
 async function loadDomains(signal) {
-  const [domains, isIncluded] = await Promise.all([requestAll("domains", { signal }), hasWhiteLabel(signal)]);
-  return { domains: /** @type {CustomDomain[]} */ (domains), isIncluded };
+  const [domains, feature] = await Promise.all([requestAll("domains", { signal }), loadFeature("white_label", signal)]);
+  return { domains: /** @type {CustomDomain[]} */ (domains), feature };
 }
 
 /**
- * Tell whether the entitlements have `white_label`, as far as the member may know. A claim says it, too.
- * @param {AbortSignal} signal
+ * @param {View} view
+ * @param {string | null} upgradeUrl
  */
-async function hasWhiteLabel(signal) {
-  if (!may("branding:write")) return true;
-  try {
-    return (await request("GET", "branding/settings", { signal })).included;
-  } catch (error) {
-    if (isNotIncluded(error)) return false;
-    throw error;
-  }
-}
-
-/** @param {View} view */
-function absence(view) {
+function absence(view, upgradeUrl) {
   return notIncluded({
     feature: "A domain of your own",
     tiers: "the tier enterprise",
     tier: view.me.organization.tier,
     text: "With it, the API and this console are at a name such as data.acme.example, and links in mails lead there.",
+    upgradeUrl,
   });
 }
 

@@ -5,12 +5,14 @@ import { button, whileBusy } from "../components/buttons.js";
 import { createKey } from "../components/create_key.js";
 import { revokeKey, rotateKey } from "../components/key_dialogs.js";
 import { menu } from "../components/menu.js";
+import { momentTime } from "../components/relative_time.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
 import { filterField, segments, table } from "../components/table.js";
 import { announce } from "../components/toast.js";
 import { fill, h } from "../dom.js";
-import { formatDay, formatMoment, formatNumber, formatRelative } from "../format.js";
+import { formatDay, formatNumber, formatRelative } from "../format.js";
 import { icon } from "../icons.js";
+import { isLiveKey } from "../key_states.js";
 import { setQuery } from "../router.js";
 import { scopeText } from "../scopes.js";
 import { may } from "../session.js";
@@ -96,17 +98,12 @@ async function loadApps(signal) {
   return may("apps:read") ? requestAll("apps", { signal }) : [];
 }
 
-/** @param {Key} key */
-function isLive(key) {
-  return key.status === "active" || key.status === "expiring";
-}
-
 /**
  * @param {Key} key
  * @param {{ filter: string, state: string }} chosen
  */
 function fits(key, { filter, state }) {
-  const inState = state === "all" || isLive(key) === (state === LIVE);
+  const inState = state === "all" || isLiveKey(key) === (state === LIVE);
   const text = `${key.name} ${key.prefix ?? ""}`.toLocaleLowerCase();
   return inState && text.includes(filter.trim().toLocaleLowerCase());
 }
@@ -133,8 +130,8 @@ function keyTable(keys, apps, onChange) {
       { title: "Kind", cell: (key) => KINDS[key.type] },
       { title: "App", cell: (key) => nameOf(key.app_id) },
       { title: "Scopes", cell: scopesOf },
-      { title: "Created", cell: (key) => time(key.created_at, formatDay(key.created_at)) },
-      { title: "Last used", cell: (key) => (key.last_used_at ? time(key.last_used_at, formatRelative(key.last_used_at)) : "Never") },
+      { title: "Created", cell: (key) => momentTime(key.created_at, formatDay(key.created_at)) },
+      { title: "Last used", cell: (key) => (key.last_used_at ? momentTime(key.last_used_at, formatRelative(key.last_used_at)) : "Never") },
       { title: "Rotate by", cell: rotation },
       ...(may("keys:write") ? [{ title: "Actions", isHidden: true, cell: (/** @type {Key} */ key) => actionsOf(key, nameOf(key.app_id), onChange) }] : []),
     ],
@@ -157,9 +154,9 @@ function scopesOf(key) {
 
 /** @param {Key} key */
 function rotation(key) {
-  if (!key.rotate_by || !isLive(key)) return "–";
+  if (!key.rotate_by || !isLiveKey(key)) return "–";
   const left = Date.parse(key.rotate_by) - Date.now();
-  const text = time(key.rotate_by, formatDay(key.rotate_by));
+  const text = momentTime(key.rotate_by, formatDay(key.rotate_by));
   if (left > DUE_MS) return text;
   return h("span", { class: "badge badge-warn" }, icon("clock"), left > 0 ? "Due " : "Overdue ", text);
 }
@@ -170,7 +167,7 @@ function rotation(key) {
  * @param {() => void} onChange
  */
 function actionsOf(key, appName, onChange) {
-  if (!isLive(key)) return null;
+  if (!isLiveKey(key)) return null;
   return menu({
     label: `Actions for ${key.name}`,
     className: "button button-quiet button-icon",
@@ -180,13 +177,4 @@ function actionsOf(key, appName, onChange) {
       { text: "Revoke key", iconName: "off", isDanger: true, onClick: () => revokeKey(key, appName, onChange) },
     ],
   });
-}
-
-/**
- * Return a time whose exact moment is its tooltip.
- * @param {string} at
- * @param {string} text
- */
-function time(at, text) {
-  return h("time", { datetime: at, title: formatMoment(at) }, text);
 }

@@ -6,11 +6,14 @@ import { emailDomains } from "../components/email_domains.js";
 import { isNotIncluded, notIncluded } from "../components/not_included.js";
 import { loadInto, skeleton } from "../components/states.js";
 import { h } from "../dom.js";
+import { loadFeature } from "../features.js";
 
 /** @typedef {import("../administration.d.ts").Connection} Connection */
-/** @typedef {{ connection: Connection | null, isIncluded: boolean }} Shown */
+/** @typedef {{ connection: Connection | null, isIncluded: boolean, upgradeUrl: string | null }} Shown */
 
 const NOT_FOUND = 404;
+/** @type {Shown} */
+const NONE = { connection: null, isIncluded: true, upgradeUrl: null };
 
 /** @type {import("../types.d.ts").Page} */
 export const page = {
@@ -26,13 +29,14 @@ export const page = {
       loading: skeleton("chart", 1),
       signal: view.signal,
       load: () => loadConnection(view.signal),
-      show({ connection, isIncluded }) {
+      show({ connection, isIncluded, upgradeUrl }) {
         if (!isIncluded) {
           return notIncluded({
             feature: "Single sign-on",
             tiers: "the tiers growth and enterprise",
             tier: view.me.organization.tier,
             text: "With it, members sign in with OpenID Connect or SAML 2.0, become members at their first sign-in, and passwords can be switched off.",
+            upgradeUrl,
           });
         }
         if (!domains.firstChild) domains.append(emailDomains(view.signal));
@@ -49,10 +53,10 @@ export const page = {
  */
 async function loadConnection(signal) {
   try {
-    return { connection: await request("GET", "sso", { signal }), isIncluded: true };
+    return { ...NONE, connection: await request("GET", "sso", { signal }) };
   } catch (error) {
-    if (isNotIncluded(error)) return { connection: null, isIncluded: false };
-    if (error instanceof ApiError && error.status === NOT_FOUND) return { connection: null, isIncluded: true };
+    if (isNotIncluded(error)) return { ...NONE, isIncluded: false, upgradeUrl: (await loadFeature("sso", signal)).upgradeUrl };
+    if (error instanceof ApiError && error.status === NOT_FOUND) return NONE;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { linkText, parseLink, verifyChain } from "../../../../functions/console/web/audit_chain.js";
-import { joinCsv, queryOf, readFilters } from "../../../../functions/console/web/audit_query.js";
+import { filterText, joinCsv, queryOf, readFilters, writeFilters } from "../../../../functions/console/web/audit_query.js";
 
 const seal = (sequence) => String(sequence).padStart(64, "0");
 
@@ -82,12 +82,21 @@ test("a seal is kept as text, and read again", () => {
   for (const text of ["", "25", link.seal, `x:${link.seal}`, `25:${link.seal}0`]) assert.equal(parseLink(text), null, text);
 });
 
-test("filters are the last 30 days, and end with their last day", () => {
-  const filters = readFilters(new URLSearchParams("outcome=refused"), new Date("2026-11-29T04:20:11Z"));
+test("filters are in the URL, and their days are the last 30 without any", () => {
+  const now = new Date("2026-11-29T04:20:11Z");
+  const chosen = readFilters(new URLSearchParams("outcome=refused&actor=&action=%20a.b%20&page=1"));
 
-  assert.deepEqual(filters, { from: "2026-10-31", to: "2026-11-29", actor: "", action: "", outcome: "refused" });
-  assert.deepEqual(queryOf(filters), { from: "2026-10-31", to: "2026-11-30", actor: null, action: null, outcome: "refused" });
-  assert.equal(queryOf({ ...filters, to: "" }).to, null);
+  assert.deepEqual(chosen, { outcome: "refused", action: "a.b" });
+  assert.deepEqual(queryOf(chosen, now), { from: "2026-10-31", to: "2026-11-30", actor: null, action: "a.b", outcome: "refused" });
+  assert.deepEqual(queryOf({ to: "2026-02-01" }, now).from, "2026-01-02");
+  assert.deepEqual(queryOf({ from: "2026-02-01", to: "2026-02-03" }, now), { from: "2026-02-01", to: "2026-02-03", actor: null, action: null, outcome: null });
+  assert.deepEqual(writeFilters(chosen), { action: "a.b", actor: null, outcome: "refused", from: null, to: null });
+});
+
+test("a chosen filter stands in words", () => {
+  assert.equal(filterText("outcome", "done", [["done", "Done"]]), "Outcome: Done");
+  assert.equal(filterText("action", "a.b", null), "Action: a.b");
+  assert.equal(filterText("actor", "unknown", []), "Who: unknown");
 });
 
 test("pages of CSV become one file", () => {

@@ -1,0 +1,84 @@
+/** The dense table of the audit log, and the details of an entry. */
+
+import { actorText } from "../actors.js";
+import { fill, h } from "../dom.js";
+import { keepFocus } from "../focus.js";
+import { formatExact, formatNumber } from "../format.js";
+import { copyButton } from "./buttons.js";
+import { openRows } from "./open_rows.js";
+import { relativeTime } from "./relative_time.js";
+import { badge } from "./states.js";
+import { table } from "./table.js";
+
+/** @typedef {import("../administration.d.ts").AuditEntry} AuditEntry */
+/** @typedef {import("../actors.js").Names} Names */
+
+const INDENT = 2;
+
+/**
+ * @param {(entry: AuditEntry) => void} onOpen
+ */
+export function auditTable(onOpen) {
+  const element = h("div", {});
+  const { mark, markAgain } = openRows(element);
+
+  /**
+   * @param {AuditEntry[]} entries
+   * @param {Names} names
+   */
+  function show(entries, names) {
+    const made = table({
+      caption: "Entries, newest first",
+      rows: entries,
+      isDense: true,
+      attributesOf: (entry) => ({ class: "pressable", "data-id": entry.id, on: { click: () => onOpen(entry) } }),
+      columns: [
+        { title: "Time", cell: opener },
+        { title: "Who", cell: (entry) => actorText(entry.actor, names) },
+        { title: "Action", cell: (entry) => h("code", {}, entry.action) },
+        { title: "On what", cell: (entry) => h("span", { class: "target", title: entry.target }, entry.target || "–") },
+        { title: "Outcome", cell: outcomeOf },
+        { title: "Address", cell: (entry) => entry.actor.source_address ?? "–" },
+      ],
+    });
+    keepFocus(element, () => fill(element, made));
+    markAgain();
+  }
+  return { element, show, mark };
+}
+
+/** @param {AuditEntry} entry */
+function opener(entry) {
+  const name = h("span", { class: "visually-hidden" }, `, ${entry.action}`);
+  const attributes = { type: "button", class: "opener", "aria-expanded": "false", "data-focus": entry.id };
+  return h("button", attributes, relativeTime(entry.occurred_at), name);
+}
+
+/** @param {AuditEntry} entry */
+function outcomeOf(entry) {
+  const times = entry.count > 1 ? `, ${formatNumber(entry.count)} times` : "";
+  return entry.outcome === "done" ? badge("ok", `Done${times}`) : badge("bad", `Refused${times}`);
+}
+
+/**
+ * Return all that an entry has.
+ * @param {AuditEntry} entry
+ * @param {Names} names
+ */
+export function entryDetails(entry, names) {
+  /** @type {[string, string | null][]} */
+  const facts = [
+    ["Time", formatExact(entry.occurred_at)],
+    ["Who", actorText(entry.actor, names)],
+    ["Id", entry.actor.id],
+    ["Address", entry.actor.source_address],
+    ["On what", entry.target],
+    ["Outcome", entry.code ? `${entry.outcome}: ${entry.code}` : entry.outcome],
+    ["Requests", formatNumber(entry.count)],
+    ["Request id", entry.request_id],
+    ["Number in the chain", entry.sequence === null ? "Not sealed yet, within about a minute" : String(entry.sequence)],
+    ["Seal", entry.seal],
+  ];
+  const list = facts.filter(([, text]) => text).map(([term, text]) => [h("dt", {}, term), h("dd", {}, text)]);
+  return [h("dl", { class: "facts facts-narrow" }, ...list.flat()), h("div", {}, copyButton(JSON.stringify(entry, null, INDENT), "Copy the JSON"))];
+}

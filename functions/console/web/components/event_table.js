@@ -1,0 +1,54 @@
+/** The dense table of events. A row opens its event. */
+
+import { fill, h } from "../dom.js";
+import { keepFocus } from "../focus.js";
+import { identityOf } from "../tail.js";
+import { openRows } from "./open_rows.js";
+import { relativeTime } from "./relative_time.js";
+import { table } from "./table.js";
+
+/** @typedef {import("../types.d.ts").StoredEvent} StoredEvent */
+
+/**
+ * Return the table. Arrow keys go from row to row.
+ * @param {(id: string | null) => string} appName
+ * @param {(event: StoredEvent) => void} onOpen
+ */
+export function eventTable(appName, onOpen) {
+  const element = h("div", {});
+  const { mark, markAgain, focusRow } = openRows(element);
+
+  /** @param {StoredEvent[]} rows */
+  function show(rows) {
+    const made = table({
+      caption: "Events",
+      rows,
+      isDense: true,
+      attributesOf: (event) => ({ class: "pressable", "data-id": identityOf(event), on: { click: () => onOpen(event) } }),
+      columns: [
+        { title: "Time", cell: opener },
+        { title: "Name", cell: (event) => event.event_name },
+        { title: "Type", cell: (event) => event.event_type },
+        { title: "App", cell: (event) => appName(event.app_id) },
+        { title: "Platform", cell: (event) => event.platform },
+        { title: "Device", cell: (event) => h("code", { class: "device", title: event.device_id }, event.device_id) },
+        { title: "Revenue", isNumber: true, cell: revenueOf },
+      ],
+    });
+    keepFocus(element, () => fill(element, made));
+    markAgain();
+  }
+  return { element, show, mark, focusRow };
+}
+
+/** @param {StoredEvent} event */
+function opener(event) {
+  const name = h("span", { class: "visually-hidden" }, `, ${event.event_name}`);
+  const attributes = { type: "button", class: "opener", "aria-expanded": "false", "data-focus": identityOf(event) };
+  return h("button", attributes, relativeTime(event.event_timestamp), name);
+}
+
+/** @param {StoredEvent} event */
+function revenueOf({ revenue, currency }) {
+  return revenue === null || Number(revenue) === 0 ? "–" : [revenue, currency].filter(Boolean).join(" ");
+}
