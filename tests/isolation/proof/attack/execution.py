@@ -15,7 +15,9 @@ from tests.isolation.proof.normalization import normalize
 from tests.isolation.proof.proof_data import Credential, ProofOrganization
 
 ANY_STATUS = range(600)
-MANAGING = frozenset({"keys", "members", "sso"})  # functions whose calls end, add or remove what the next one needs
+MANAGING = frozenset(
+    {"keys", "members", "domains", "sso"}
+)  # functions whose calls end, add or remove what the next one needs
 
 type VisibleResponse = tuple[int, str]  # the status, and the text without the caller's own values, new ids and times
 type UnknownKey = tuple[Credential, str, str, str, str]
