@@ -2,12 +2,13 @@
 
 import json
 import secrets
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from typing import Any, Final, override
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,6 +16,7 @@ from scripts.tenantctl.errors import CommandError, ExitCode
 from scripts.tenantctl.hosts import is_loopback
 
 LARGEST_ANSWER_BYTES: Final = 16 << 20  # the API's largest has 5 MB
+CHUNK_BYTES: Final = 1 << 16
 RETRY_SECONDS: Final = 90  # a blocked minute and some more
 MOST_RETRIES: Final = 6
 PAGE_ROWS: Final = 100
@@ -106,13 +108,29 @@ class Api:
     def _send(self, request: ApiRequest) -> Document:
         try:
             with self._opener.open(self._prepared(request), timeout=self._timeout_seconds) as answer:
-                content = answer.read(LARGEST_ANSWER_BYTES)
+                content = self._read(answer)
         except urllib.error.HTTPError as error:
             with error:
                 raise _refusal(error) from error
         except (OSError, HTTPException) as error:
             raise self._no_answer(error) from error
         return _document(content) if content else {}
+
+    def _read(self, answer: HTTPResponse) -> bytes:
+        """Return the body. The time limit of the socket counts from each byte anew, and this one does not.
+
+        Raises:
+            TimeoutError: the body takes too long.
+        """
+        end = time.monotonic() + self._timeout_seconds
+        content = b""
+        while part := answer.read1(CHUNK_BYTES):
+            content += part
+            if len(content) > LARGEST_ANSWER_BYTES:
+                raise CommandError.of(ExitCode.UNAVAILABLE, "unexpected_answer", "The answer is too large.")
+            if time.monotonic() > end:
+                raise TimeoutError
+        return content
 
     def _prepared(self, request: ApiRequest) -> urllib.request.Request:
         headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "tenantctl"}

@@ -14,6 +14,8 @@ from scripts.tenantctl.terminal import Row, facts
 PATH: Final = "/organizations/{organization_id}/audit"
 FACTS: Final = ("valid", "broken", "first_sequence", "last_sequence", "last_seal", "unsealed", "checkpoint")
 
+Outcome = Literal["done", "refused"]
+
 noun: Final = Noun("audit", "Audit logs. The platform's own is that of 00000000-0000-0000-0000-000000000000.")
 
 
@@ -33,7 +35,7 @@ def tail_entries(  # noqa: PLR0913 - one parameter for each option
     last_day: LastDay = None,
     actor: Annotated[str | None, typer.Option(help="Only this key or user, by its id.")] = None,
     action: Annotated[str | None, typer.Option(help="Only this action.")] = None,
-    outcome: Annotated[Literal["done", "refused"] | None, typer.Option(help="Only this outcome.")] = None,
+    outcome: Annotated[Outcome | None, typer.Option(help="Only this outcome.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the newest entries, oldest first. With --json each line is one entry."""
@@ -41,7 +43,7 @@ def tail_entries(  # noqa: PLR0913 - one parameter for each option
     parts = ("organizations", session.organization_id(org), "audit")
     query = {"from": first_day, "to": last_day, "actor": actor, "action": action, "outcome": outcome}
     tail = Tail(
-        read_page=lambda cursor: session.platform.get(*parts, query={**query, "cursor": cursor}),
+        read_page=lambda rows, cursor: session.platform.get(*parts, query={**query, "limit": rows, "cursor": cursor}),
         key_of=lambda row: row["id"],
         text_of=_line,
     )

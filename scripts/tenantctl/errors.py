@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-EXIT_CODES: Final = {
+EXIT_CODES: Final[Mapping[int, ExitCode]] = {
     HTTPStatus.BAD_REQUEST: ExitCode.INVALID,
     HTTPStatus.UNAUTHORIZED: ExitCode.NOT_ALLOWED,
     HTTPStatus.PAYMENT_REQUIRED: ExitCode.OVER_LIMIT,
@@ -66,4 +66,4 @@ class CommandError(Exception):
     @classmethod
     def refused(cls, status: int, problem: Mapping[str, Any]) -> "CommandError":
         """Say that the API answered *status* with *problem*."""
-        return cls(EXIT_CODES.get(HTTPStatus(status), ExitCode.UNAVAILABLE), problem)
+        return cls(EXIT_CODES.get(status, ExitCode.UNAVAILABLE), problem)

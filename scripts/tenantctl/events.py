@@ -38,7 +38,7 @@ def tail_events(  # noqa: PLR0913 - one parameter for each option
     session = Session.of(ctx, as_json=as_json)
     query = {"event_type": event_type, "event_name": event_name, "device_id": device_id, "app_id": app_id}
     tail = Tail(
-        read_page=lambda cursor: session.tenant.get("events", query={**query, "cursor": cursor}),
+        read_page=lambda rows, cursor: session.tenant.get("events", query={**query, "limit": rows, "cursor": cursor}),
         key_of=lambda row: (row["event_id"], row["device_id"], row["event_timestamp"]),
         text_of=_line,
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scripts.tenantctl.api import Document
+from scripts.tenantctl.api import PAGE_ROWS, Document
 from scripts.tenantctl.session import Session
 from scripts.tenantctl.terminal import Row
 
@@ -15,9 +15,12 @@ REMEMBERED_ROWS: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """A list, newest first: how to read a page after a cursor, to name a row and to write it on a line."""
+    """A list, newest first: how to read a page, to name a row and to write it on a line.
 
-    read_page: Callable[[str | None], Document]
+    A page has a largest number of rows, and follows a cursor.
+    """
+
+    read_page: Callable[[int, str | None], Document]
     key_of: Callable[[Row], object]
     text_of: Callable[[Row], str]
 
@@ -27,7 +30,7 @@ def show_newest(session: Session, tail: Tail, *, limit: int) -> dict[object, Non
     rows: list[Row] = []
     cursor = None
     while len(rows) < limit:
-        page = tail.read_page(cursor)
+        page = tail.read_page(min(PAGE_ROWS, limit - len(rows)), cursor)
         rows += page["data"]
         if not page["pagination"]["has_more"]:
             break
@@ -52,7 +55,7 @@ def _new_rows(tail: Tail, seen: dict[object, None]) -> list[Row]:
     new: list[Row] = []
     cursor = None
     for _ in range(MOST_PAGES):
-        page = tail.read_page(cursor)
+        page = tail.read_page(PAGE_ROWS, cursor)
         unseen = [row for row in page["data"] if tail.key_of(row) not in seen]
         new += unseen
         cursor = page["pagination"]["next_cursor"]

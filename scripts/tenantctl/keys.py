@@ -13,6 +13,7 @@ from scripts.tenantctl.terminal import facts, table
 COLUMNS: Final = ("id", "type", "name", "status", "prefix", "hint", "last_used_at", "expires_at", "rotate_by", "scopes")
 NEW: Final = ("id", "type", "name", "app_id", "scopes", "expires_at", "rotate_by", "replaces", "key")
 
+KeyType = Literal["write", "secret"]
 AsOperator = Annotated[str | None, typer.Option("--org", help="Act as the operator on this organization.")]
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="Id of the key.")]
 
@@ -45,7 +46,7 @@ def list_keys(
 def create(
     ctx: typer.Context,
     *,
-    kind: Annotated[Literal["write", "secret"], typer.Option("--type", help="For apps, or for servers.")],
+    kind: Annotated[KeyType, typer.Option("--type", help="For apps, or for servers.")],
     name: Annotated[str, typer.Option(help="Name for people.")],
     app_id: Annotated[str | None, typer.Option(help="The app; required for a write key.")] = None,
     scopes: Annotated[list[str] | None, typer.Option("--scope", help="A permission. Repeat it for more.")] = None,

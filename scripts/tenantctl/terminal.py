@@ -88,7 +88,8 @@ class Terminal:
             print(as_json({**error.problem, "exit_code": int(error.exit_code)}), file=sys.stderr)
             return
         lines = [f"Error: {visible(str(error))}"]
-        faults = error.problem.get("errors", ())
+        listed = error.problem.get("errors")
+        faults = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
         lines += [f"  {visible(str(each.get('location')))}: {visible(str(each.get('message')))}" for each in faults]
         code, request_id = error.code, error.problem.get("request_id")
         if request_id:

@@ -20,6 +20,7 @@ class Served:
     status: int | None = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     after_seconds: float = 0
+    seconds_a_byte: float = 0
 
     @classmethod
     def refusal(cls, status: int, code: str, detail: str = "No.", **headers: str) -> Self:
@@ -87,7 +88,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        for byte in content if served.seconds_a_byte else ():
+            self.wfile.write(bytes([byte]))
+            time.sleep(served.seconds_a_byte)
+        self.wfile.write(b"" if served.seconds_a_byte else content)
 
     do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 - the names of http.server
 

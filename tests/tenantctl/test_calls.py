@@ -126,6 +126,24 @@ def test_slow_answer_ends_in_a_time_out(tenantctl: Tenantctl, api: ServedApi) ->
     assert (done.code, "No answer within 1 s" in done.err) == (8, True)
 
 
+def test_slow_body_ends_in_a_time_out(tenantctl: Tenantctl, api: ServedApi) -> None:
+    api.answer(Served(document={"status": "ok"}, seconds_a_byte=0.4))
+
+    done = tenantctl.run("--timeout", "1", "held", "release", ACME_ID)
+
+    assert (done.code, "No answer within 1 s" in done.err) == (8, True)
+
+
+@pytest.mark.parametrize("errors", [None, 7, "text", [7], [{"location": None}], {"a": 1}])
+def test_strange_problem_documents_are_shown(tenantctl: Tenantctl, api: ServedApi, errors: object) -> None:
+    problem = {"status": 599, "code": 7, "detail": ["no", "text"], "errors": errors, "request_id": {}}
+    api.answer(Served(document=problem, status=599))
+
+    done = tenantctl.run("orgs", "show", ACME_ID)
+
+    assert (done.code, "Traceback" in done.err) == (8, False)
+
+
 def test_key_does_not_follow_a_redirect(tenantctl: Tenantctl, api: ServedApi) -> None:
     with ServedApi.serving() as other:
         other.answer(Served(document=organization()))

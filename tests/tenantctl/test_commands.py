@@ -1,15 +1,17 @@
 """Rules for each command, which the tests find by themselves."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer.main
 
+from scripts.tenantctl import audit, keys, orgs
 from scripts.tenantctl.app import app
 from scripts.tenantctl.commands import OUTPUTS, examples_of
 from scripts.tenantctl.errors import ExitCode
@@ -99,6 +101,21 @@ def test_shell_completion_offers_commands(tenantctl: Tenantctl, shell: str) -> N
     )
 
     assert "move-tier" in done.out
+
+
+@for_each(
+    ("schema", "choices"),
+    [
+        ("Tier", orgs.Tier),
+        ("OrganizationStatus", orgs.Status),
+        ("AuditOutcome", audit.Outcome),
+        ("KeyKind", keys.KeyType),
+    ],
+)
+def test_choices_are_those_of_the_api(schema: str, choices: object) -> None:
+    schemas = json.loads((ROOT / "docs" / "openapi.json").read_text())["components"]["schemas"]
+
+    assert set(get_args(choices)) == set(schemas[schema]["enum"])
 
 
 def test_unknown_command_is_a_usage_error(tenantctl: Tenantctl) -> None:

@@ -45,6 +45,22 @@ def test_followed_list_shows_each_row_once(tenantctl: Tenantctl, api: ServedApi)
     assert done.code == 3
 
 
+def test_interrupted_following_has_its_exit_code(tenantctl: Tenantctl, api: ServedApi) -> None:
+    api.answer(Served(document=page(event(1))))
+
+    done = tenantctl.run_in_shell("timeout --preserve-status -s INT 3 tenantctl events tail --follow --json")
+
+    assert (done.code, done.err, len(done.out.splitlines())) == (130, "", 1)
+
+
+def test_tail_asks_for_no_more_rows_than_it_shows(tenantctl: Tenantctl, api: ServedApi) -> None:
+    api.answer(Served(document=page(*[event(1)] * 100, cursor="next")), Served(document=page(*[event(2)] * 50)))
+
+    tenantctl.run("events", "tail", "--limit", "150", "--json")
+
+    assert [each.path for each in api.received] == ["/v1/events?limit=100", "/v1/events?limit=50&cursor=next"]
+
+
 def test_redrive_is_repeated_until_none_is_waiting(tenantctl: Tenantctl, api: ServedApi) -> None:
     api.answer(*(Served(document=each) for each in ({"redriven": 500, "waiting": 3}, {"redriven": 3, "waiting": 0})))
 
