@@ -72,6 +72,7 @@ PATIENT_CONFIG = replace(DEAD_LETTERS_CONFIG, read_timeout=120)
 SHARING = {
     "tests/e2e/": "stack",
     "tests/docs/test_api_examples.py": "stack",
+    "tests/docs/test_tenantctl.py": "stack",
     "tests/docs/test_tutorial.py": "stack",
     "tests/handlers/test_browser.py": "node",
     "tests/handlers/test_key_set.py": "node",

@@ -42,6 +42,7 @@ class DemoOrganization:
     """A provisioned organization, its keys, and the password of its administrator."""
 
     name: str
+    subdomain: str
     id: str
     write_key: str
     secret_key: str
@@ -61,6 +62,7 @@ def provision(stack: Stack, name: str, tier: str, run: str) -> DemoOrganization:
     made = call(f"{stack.api_url}/organizations", stack.platform_key, body=new)
     return DemoOrganization(
         name=name,
+        subdomain=new["subdomain"],
         id=made["organization"]["id"],
         write_key=made["write_key"],
         secret_key=made["secret_key"],
