@@ -211,10 +211,8 @@ class ProofData:
 def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key: ApiKey, sso: SsoSetting) -> ProofData:
     """Provision the organizations through the use case, and plant their canaries."""
     canaries = Canaries()
-    credentials = [
-        Credential(kind=ANONYMOUS_KIND, owner=None, authorization=None),
-        Credential(kind=OPERATOR_KIND, owner=None, authorization=f"Bearer {operator_key.text}", key=operator_key),
-    ]
+    operator = Credential(kind=OPERATOR_KIND, owner=None, authorization=f"Bearer {operator_key.text}", key=operator_key)
+    credentials = [Credential(kind=ANONYMOUS_KIND, owner=None, authorization=None), operator]
     names, write_keys = {}, {}
     for name, tier in TIERS.items():
         provisioned = _provision(databases, targets, canaries, tier)

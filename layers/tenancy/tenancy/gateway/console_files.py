@@ -1,7 +1,7 @@
 """The files of the console as browsers get them: linked, named by their content, with a strict policy.
 
 `functions/console/web` has one module per page and component. A browser would load each of them in a request of its
-own. So all modules but pages and `vendor` are linked into one file (docs/decisions/0077-console.md). Each becomes a
+own. So all modules but pages and `vendor` are linked into one file (docs/decisions/0076-console.md). Each becomes a
 function of its own there, whose result has the exports. So modules have named exports of declarations, and no circles.
 """
 

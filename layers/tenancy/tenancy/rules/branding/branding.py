@@ -6,7 +6,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-WHITE_LABEL_FLAG: Final = "white_label"
 BRANDING_CHANGED: Final = "branding.changed"
 COLOR_NAMES: Final = ("primary_color", "secondary_color", "accent_color")
 DEFAULT_COLORS: Final[Mapping[str, str]] = MappingProxyType(

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from tenancy.errors import BODY, FieldError, InvalidError, UnavailableError, UnreachableUrlError
 from tenancy.rules.audit_record import Actor, AuditRecord
-from tenancy.rules.branding.branding import BRANDING_CHANGED, WHITE_LABEL_FLAG, Branding, BrandingChange, ImageSlot
+from tenancy.rules.branding.branding import BRANDING_CHANGED, Branding, BrandingChange, ImageSlot
 from tenancy.rules.branding.images import MAX_IMAGE_BYTES, BrandImage, MediaType, read_media_type
 from tenancy.rules.branding.sender import SenderState, domain_of
-from tenancy.rules.entitlements import require_flag
+from tenancy.rules.entitlements import WHITE_LABEL_FLAG, require_flag
 from tenancy.rules.standing import require_existing
 from tenancy.rules.tenant import AdmittedTenant
 from tenancy.stores.aws.fetch import Fetcher

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from tenancy.rules.branding.branding import PLATFORM_BRANDING, WHITE_LABEL_FLAG, Branding
+from tenancy.rules.branding.branding import PLATFORM_BRANDING, Branding
 from tenancy.rules.branding.sender import domain_of
+from tenancy.rules.entitlements import WHITE_LABEL_FLAG
 from tenancy.rules.mails import MailSender
 from tenancy.rules.organization import OrganizationStatus
 from tenancy.rules.standing import Standing

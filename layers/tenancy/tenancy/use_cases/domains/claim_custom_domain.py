@@ -10,13 +10,12 @@ from tenancy.rules.custom_domains import (
     CUSTOM_DOMAIN_CLAIMED,
     CUSTOM_DOMAIN_REMOVED,
     MAX_CUSTOM_DOMAINS,
-    WHITE_LABEL_FLAG,
     CustomDomain,
     CustomDomainStatus,
 )
 from tenancy.rules.customizable_domains import require_customizable
 from tenancy.rules.domain_life import release
-from tenancy.rules.entitlements import require_flag
+from tenancy.rules.entitlements import WHITE_LABEL_FLAG, require_flag
 from tenancy.rules.tenant import AdmittedTenant, Tenant
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Database
