@@ -76,6 +76,7 @@ test("a problem stands in words at its record", () => {
   assert.equal(foundText(domain.records[0], domain).text, "Has another value");
   assert.equal(foundText(domain.records[1], domain).text, "Not found");
   assert.equal(problemText(domain), "The TXT record has another value than the record for Ownership. Add one with that value.");
+  assert.equal(problemText({ problem: { message: "No TXT record at `record.name` has the text `record.value`." } }), "No TXT record at the name below has the text of the value below.");
   assert.equal(problemText(domainOf()), null);
 });
 
