@@ -75,6 +75,16 @@ export function problemText({ problem }) {
 }
 
 /**
+ * Return how bad the problem of a domain is. To wait for a certificate is none.
+ * @param {CustomDomain} domain
+ * @returns {"info" | "warn" | "bad"}
+ */
+export function weightOf({ status, problem }) {
+  if (status === "failed") return "bad";
+  return problem?.code === "certificate_pending" ? "info" : "warn";
+}
+
+/**
  * Return the purpose of the record that the problem of a domain is about, or null.
  * @param {CustomDomain} domain
  * @returns {DomainRecord["purpose"] | null}

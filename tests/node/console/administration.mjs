@@ -39,7 +39,7 @@ await run(async ({ given, open }) => {
   const live = page.getByRole("region", { name: given.domains.live });
   await live.getByRole("button", { name: "Verify now" }).click();
   await live.getByText("Being set up").waitFor();
-  await live.getByText("DNS records").click();
+  await live.getByText("Routing", { exact: true }).waitFor();
   await inspect(page, "domains-verified");
   await until(async () => {
     await fetch(given.sweep_url, { method: "POST", body: "{}" });
