@@ -79,7 +79,7 @@ export const page = {
 
     /** Close the event. The focus goes back to its row. */
     function close() {
-      if (!opened) return;
+      if (!opened || signal.aborted) return;
       const hadFocus = split.contains(document.activeElement);
       opened = null;
       setQuery({ event: null });
@@ -108,7 +108,7 @@ export const page = {
         signal,
         onAsk: (ids) => setQuery({ trace: ids.length > LONGEST_LINK ? null : ids }),
         onOpen: ({ event_id, device_id, event_timestamp }) => void openStored({ event_id, ...(device_id && event_timestamp ? { device_id, event_timestamp } : {}) }),
-        onClose: () => setQuery({ trace: null }),
+        onClose: () => signal.aborted || setQuery({ trace: null }),
       });
     }
   },

@@ -182,5 +182,5 @@ await run(async ({ given, open }) => {
   await page.getByRole("heading", { name: "Acme is deleted" }).waitFor();
   await inspect(page, "deleted");
   await until(async () => (await call(given, "GET", "/usage", acme.secret_key)).status === 403);
-  return {};
+  return { bytes: bytesOf(page) };
 });
