@@ -28,7 +28,7 @@ demo: up  ## Run the main job on it: two organizations, their events, usage and 
 	@$(RUN) scripts.demo
 
 test: up  ## Run the tests, some of them on the deployed stack
-	@$(RUN) pytest --numprocesses 3 --no-loadscope-reorder
+	@$(RUN) pytest --numprocesses 4 --no-loadscope-reorder
 
 prove: .venv/.synced  ## Prove the isolation of organizations: run its tests, then disable each safeguard and see them fail
 	@$(RUN) scripts.prove

@@ -84,7 +84,7 @@ SHARING = {
 
 
 MEMORY = Path("/dev/shm")
-MEMORY_BYTES = 8 << 30  # for three workers, each with about 100 databases
+MEMORY_BYTES = 10 << 30  # for four workers, each with about 100 databases
 
 # Python's own threshold suits small programs: a test makes more objects than that with every request.
 gc.set_threshold(50_000, 20, 50)

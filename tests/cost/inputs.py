@@ -1,7 +1,7 @@
 """The worst inputs of every route: where the route takes a text, a list or a document."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tenancy.gateway.resolver import MAX_BODY_BYTES, MAX_PUBLIC_BODY_BYTES
@@ -22,17 +22,14 @@ type Inputs = Iterator[tuple[str, GatewayRequest]]
 class Takes:
     """The input of a route: texts in the *query* and in the *body* (by member), or a *batch* of events.
 
-    *is_alias*: another route has the same code, and its inputs are measured. A few are enough here.
+    *is_alias*: another route has the same code, and its inputs are measured. A few are enough here. The same holds for
+    parameters with the same name.
     """
 
     query: tuple[str, ...] = ()
     body: tuple[str, ...] = ()
     batch: WorstBatches | None = None
     is_alias: bool = False
-
-    @property
-    def texts(self) -> Mapping[str, Fill]:
-        return {name: TEXTS[name] for name in SOME_TEXTS} if self.is_alias else TEXTS
 
 
 SOME_TEXTS = ("combining marks", "digits", "commas")
@@ -180,14 +177,19 @@ def largest_body(request: GatewayRequest) -> int:
     return MAX_PUBLIC_BODY_BYTES if is_public else MAX_BODY_BYTES
 
 
-def worst_parameters(request: GatewayRequest, taken: Takes) -> Inputs:
-    """Yield requests with the worst query members and path parameters."""
-    for name, fill in taken.texts.items():
+def worst_parameters(request: GatewayRequest, taken: Takes, measured: Collection[str]) -> Inputs:
+    """Yield requests with the worst query members and path parameters.
+
+    The *measured* ones had all texts on another route.
+    """
+    for name, fill in TEXTS.items():
         text = fill(HEAD_BYTES)
         for member in taken.query:
-            yield f"query {member}: {name}", replace(request, query=((member, text),))
+            if name in SOME_TEXTS or not (taken.is_alias or member in measured):
+                yield f"query {member}: {name}", replace(request, query=((member, text),))
         for parameter in request.parameters:
-            yield f"path {parameter}: {name}", _with_parameter(request, parameter, text)
+            if name in SOME_TEXTS or not (taken.is_alias or parameter in measured):
+                yield f"path {parameter}: {name}", _with_parameter(request, parameter, text)
 
 
 def worst_headers(request: GatewayRequest) -> Inputs:

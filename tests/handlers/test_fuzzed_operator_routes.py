@@ -9,7 +9,7 @@ from tests.handlers.functions import Start
 from tests.handlers.fuzzing import OPERATOR_ROUTES, fuzz
 from tests.handlers.local_api import LocalApi, StartedFunctions
 
-EXAMPLES = 10
+EXAMPLES = 5
 
 
 @pytest.mark.usefixtures("secrets")

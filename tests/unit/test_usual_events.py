@@ -82,7 +82,7 @@ def test_random_batches_have_usual_and_other_events() -> None:
         valid = set() if isinstance(outcome, str) else {index for index, _ in outcome[0]}
         return bool(usual_of(raws) and others & valid and others - valid and outcome[1:])
 
-    assert find(BATCHES, is_mixed, settings=WITHOUT_SHRINKING, random=Random(1))  # repeatable
+    assert find(BATCHES, is_mixed, settings=WITHOUT_SHRINKING, random=Random(2))  # repeatable, and found early
 
 
 @pytest.mark.parametrize(

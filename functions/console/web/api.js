@@ -16,6 +16,7 @@
  */
 
 const UNAUTHENTICATED = 401;
+export const MOST_ROWS = 2_000;
 const EARLY_MS = 20_000;
 const RETRIED = [429, 503];
 const LONGEST_WAIT_SECONDS = 2;
@@ -111,7 +112,7 @@ export async function exchange(method, path, call = {}) {
 }
 
 /**
- * Return all rows of a list, page by page.
+ * Return all rows of a list, page by page, at most MOST_ROWS and the rest of a page.
  * @template Row
  * @param {string} path
  * @param {Call} [call]
@@ -124,7 +125,7 @@ export async function requestAll(path, call = {}) {
     const page = await request("GET", path, { ...call, query: { ...call.query, cursor } });
     rows.push(...page.data);
     cursor = page.pagination.next_cursor;
-    if (!page.pagination.has_more) return rows;
+    if (!page.pagination.has_more || rows.length >= MOST_ROWS) return rows;
   }
 }
 

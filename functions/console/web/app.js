@@ -4,7 +4,7 @@ import { OfflineError, onExpiry, request, SignedOutError } from "./api.js";
 import { toast } from "./components/toast.js";
 import { failure, skeleton } from "./components/states.js";
 import { askToSignIn, buildDoor } from "./doors.js";
-import { fill, h } from "./dom.js";
+import { fill } from "./dom.js";
 import { buildFrame, fullState, showHead } from "./frame.js";
 import { isPublicPage, loadPage, missingPermission } from "./pages.js";
 import { currentPlace, goTo, keepAddress, watchPlaces } from "./router.js";
@@ -26,6 +26,7 @@ import { applyBrand, startTheme } from "./theme.js";
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const shown = {
   brand: /** @type {Brand} */ ({}),
+  branding: Promise.resolve(),
   frame: /** @type {ReturnType<typeof buildFrame> | null} */ (null),
   page: new AbortController(),
   isFirst: true,
@@ -37,6 +38,7 @@ async function show(place) {
   shown.page = new AbortController();
   const { signal } = shown.page;
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.dispatchEvent(new Event("leave"));
+  loadPage(place.page).catch(() => null); // it loads beside the session, and is awaited below
   try {
     if (isPublicPage(place.page)) await showDoor(place, signal);
     else if (await hasSession(place)) await showPage(place, signal);
@@ -66,6 +68,7 @@ async function hasSession(place) {
 async function showDoor(place, signal) {
   shown.frame = null;
   const page = await importPage(place.page);
+  await shown.branding;
   if (!page || signal.aborted) return;
   const { element, root, heading } = buildDoor(page.title, page.purpose, shown.brand);
   fill(app, element);
@@ -80,6 +83,7 @@ async function showDoor(place, signal) {
 async function showPage(place, signal) {
   const me = currentMember();
   if (!me) throw new SignedOutError();
+  await shown.branding;
   if (!shown.frame && !hostNamesOrganization() && !namedOrganization()) await readBrand(me.organization.id);
   shown.frame ??= buildFrame(me, shown.brand, () => void leave());
   if (!shown.frame.element.isConnected) fill(app, shown.frame.element);
@@ -164,9 +168,7 @@ async function start() {
     forget();
     askAtTheDoor();
   });
-  const hint = setTimeout(() => fill(app, h("div", { class: "boot" }, skeleton("cards", 3))), 300);
-  await readBrand(namedOrganization());
-  clearTimeout(hint);
+  shown.branding = readBrand(namedOrganization());
   watchPlaces((place) => void show(place));
 }
 

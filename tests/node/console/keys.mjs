@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { call, inspect, run, sendEvents, signIn, tabTo } from "./harness.mjs";
 
 const UNAUTHORIZED = 401;
+const HOSTILE = `<img src=x onerror="alert(1)">'"&amp;{{7*7}}`;
 
 await run(async ({ given, open }) => {
   const { acme } = given;
@@ -11,6 +12,17 @@ await run(async ({ given, open }) => {
   assert.match(page.url(), /keys\?status=all$/);
   await page.getByRole("rowheader", { name: /First secret key/ }).waitFor();
   await inspect(page, "keys");
+
+  // A list that cannot be loaded says why, and is loaded again.
+  const problem = { status: 500, detail: "Internal Server Error", code: "internal", request_id: "r-42" };
+  await page.route("**/v1/keys", (route) => route.fulfill({ status: 500, json: problem }));
+  await page.reload();
+  await page.getByRole("heading", { name: "Could not load the keys" }).waitFor();
+  await page.getByText("r-42").waitFor();
+  await inspect(page, "failed");
+  await page.unroute("**/v1/keys");
+  await page.getByRole("button", { name: "Retry" }).click();
+  await page.getByRole("rowheader", { name: /First secret key/ }).waitFor();
 
   // Create, without a mouse.
   await page.getByRole("heading", { name: "Keys", level: 1 }).focus();
@@ -37,10 +49,10 @@ await run(async ({ given, open }) => {
   await page.getByRole("rowheader", { name: /Web shop/ }).waitFor();
   assert.equal(await page.getByText(key).count(), 0);
 
-  // A secret key with chosen scopes.
+  // A secret key with chosen scopes, and a name that would be a script in HTML.
   await page.getByRole("button", { name: "Create key" }).click();
   await create.getByRole("radio", { name: /Secret key/ }).check();
-  await create.getByLabel("Name").fill("Billing");
+  await create.getByLabel("Name").fill(HOSTILE);
   for (const box of await create.getByRole("checkbox").all()) await box.setChecked((await box.inputValue()) === "usage:read");
   await inspect(page, "create-secret-key");
   await create.getByRole("button", { name: "Create key" }).click();
@@ -50,11 +62,14 @@ await run(async ({ given, open }) => {
   await once.getByLabel("I have stored it").check();
   await once.getByRole("button", { name: "Done" }).click();
 
+  await page.getByRole("rowheader").filter({ hasText: HOSTILE }).waitFor();
+  assert.equal(await page.locator("main img").count(), 0);
+
   // Filter by `/`, and rotate.
   await page.getByRole("heading", { name: "Keys", level: 1 }).focus();
   await page.keyboard.press("/");
   await page.keyboard.type("web sh");
-  await page.getByRole("rowheader", { name: /Billing/ }).waitFor({ state: "detached" });
+  await page.getByText(HOSTILE).waitFor({ state: "detached" });
   assert.match(page.url(), /q=web\+sh/);
   await page.getByRole("button", { name: "Actions for Web shop" }).click();
   await inspect(page, "key-menu");
