@@ -8,7 +8,7 @@ import { loadLimit, placesLine } from "../components/places.js";
 import { momentTime } from "../components/relative_time.js";
 import { roleList } from "../components/role_list.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
-import { filterField, segments, table } from "../components/table.js";
+import { cutNote, filterField, segments, table } from "../components/table.js";
 import { announce, toast } from "../components/toast.js";
 import { fill, h } from "../dom.js";
 import { formatDay } from "../format.js";
@@ -63,7 +63,7 @@ export const page = {
     function showRows() {
       const found = members.filter((member) => fits(member, chosen));
       const none = emptyState("No member fits", "Change the filter or the state above.");
-      fill(rows, found.length > 0 ? memberTable(found, view.me, change) : none);
+      fill(rows, found.length > 0 ? memberTable(found, view.me, change) : none, cutNote(members, "members"));
       return found.length;
     }
     const filter = filterField("Filter by name or address", chosen.filter, (text) => {
