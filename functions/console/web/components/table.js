@@ -49,6 +49,14 @@ export function table({ caption, columns, rows, isDense = false, attributesOf = 
 }
 
 /**
+ * Return a text of any length for a cell. It wraps; in a dense table it is cut, and its tooltip has the whole.
+ * @param {string} text
+ */
+export function longText(text) {
+  return h("span", { class: "long", title: text }, text);
+}
+
+/**
  * Return what stands under a list that is too long to be read whole.
  * @param {unknown[]} rows all that were loaded
  * @param {string} what in the plural

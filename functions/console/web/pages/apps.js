@@ -7,7 +7,7 @@ import { menu } from "../components/menu.js";
 import { loadLimit, placesLine } from "../components/places.js";
 import { momentTime } from "../components/relative_time.js";
 import { emptyState, loadInto, skeleton } from "../components/states.js";
-import { cutNote, filterField, table } from "../components/table.js";
+import { cutNote, filterField, longText, table } from "../components/table.js";
 import { announce } from "../components/toast.js";
 import { fill, h } from "../dom.js";
 import { formatDay, formatNumber } from "../format.js";
@@ -95,8 +95,8 @@ function appTable(apps, keys, onChange) {
     caption: "Apps",
     rows: apps,
     columns: [
-      { title: "Name", cell: (app) => app.name },
-      { title: "Platform", cell: (app) => app.platform },
+      { title: "Name", cell: (app) => longText(app.name) },
+      { title: "Platform", cell: (app) => longText(app.platform) },
       ...(keys ? [count] : []),
       { title: "Created", cell: (app) => momentTime(app.created_at, formatDay(app.created_at)) },
       { title: "Id", cell: (app) => h("code", { class: "meta" }, app.id) },

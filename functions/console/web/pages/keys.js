@@ -7,7 +7,7 @@ import { revokeKey, rotateKey } from "../components/key_dialogs.js";
 import { menu } from "../components/menu.js";
 import { momentTime } from "../components/relative_time.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
-import { cutNote, filterField, segments, table } from "../components/table.js";
+import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce } from "../components/toast.js";
 import { fill, h } from "../dom.js";
 import { formatDay, formatRelative } from "../format.js";
@@ -123,7 +123,7 @@ function keyTable(keys, apps, onChange) {
     caption: "Keys",
     rows: keys,
     columns: [
-      { title: "Name", cell: (key) => [h("span", {}, key.name), h("code", { class: "meta prefix" }, `${key.prefix ?? key.type}…${key.hint}`)] },
+      { title: "Name", cell: (key) => [longText(key.name), h("code", { class: "meta prefix" }, `${key.prefix ?? key.type}…${key.hint}`)] },
       { title: "Status", cell: statusOf },
       { title: "Kind", cell: (key) => KINDS[key.type] },
       { title: "App", cell: (key) => nameOf(key.app_id) },
