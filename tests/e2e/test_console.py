@@ -21,5 +21,5 @@ def test_sessions_begin_end_and_come_back(run_console: RunConsole, acme: Organiz
     run_console("sessions", acme=acme, globex=globex)
 
 
-def test_organization_is_read_changed_and_deleted(run: Run, acme: Organization) -> None:
-    run("organization", acme=acme)
+def test_organization_is_read_changed_and_deleted(run_console: RunConsole, acme: Organization) -> None:
+    run_console("organization", acme=acme)

@@ -34,7 +34,7 @@ export function eventTable(appName, onOpen) {
       caption: "Events",
       rows,
       isDense: true,
-      attributesOf: (event) => ({ class: "pressable", "data-id": identityOf(event), on: { click: () => onOpen(event) } }),
+      attributesOf: (event) => ({ class: "pressable", "data-id": identityOf(event), on: { click: (/** @type {Event} */ press) => isPress(press) && onOpen(event) } }),
       columns: [
         { title: "Time", cell: opener },
         { title: "Name", cell: (event) => longText(event.event_name) },
@@ -73,6 +73,14 @@ export function eventTable(appName, onOpen) {
     openers()[index]?.focus();
   }
   return { element, show, mark, focusRow };
+}
+
+/**
+ * Tell whether a click opens the row. It does not if it ends the selection of a text.
+ * @param {Event} press
+ */
+function isPress({ target }) {
+  return (target instanceof Element && target.closest(OPENER) !== null) || String(getSelection()) === "";
 }
 
 /** @param {StoredEvent} event */

@@ -45,7 +45,7 @@ export const page = {
       prepare: async () => void ((await names.load()) && filters.update()),
       appName: (id) => (id === null ? "–" : names.textOf(id)),
       onSwitch: (isLive) => setQuery({ live: isLive ? null : OFF }),
-      onOpen: open,
+      onOpen: toggle,
       onClear: () => choose({}),
     });
     const details = eventDetails({ onClose: close, onFilter: choose });
@@ -75,6 +75,12 @@ export const page = {
       list.mark(identityOf(event));
       split.classList.add("is-split");
       details.show(event);
+    }
+
+    /** @param {StoredEvent} event */
+    function toggle(event) {
+      if (opened && identityOf(opened) === identityOf(event)) close();
+      else open(event);
     }
 
     /** Close the event. The focus goes back to its row. */
