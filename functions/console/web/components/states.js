@@ -26,7 +26,7 @@ export function skeleton(shape, count = 4) {
  * @param {Node | null} [action]
  */
 export function emptyState(title, text, action = null) {
-  return h("div", { class: "state" }, h("p", { class: "state-title" }, title), h("p", {}, text), action);
+  return h("div", { class: "state" }, h("h2", {}, title), h("p", {}, text), action);
 }
 
 /**
@@ -117,7 +117,7 @@ export function failure(error, subject, retry) {
   const again = button("Retry", { iconName: "rotate", onClick: () => void retry() });
   if (error instanceof ApiError && error.code === FORBIDDEN) {
     const who = "An admin of your organization can change your role.";
-    return h("div", { class: "state" }, icon("off"), h("p", { class: "state-title" }, `You may not see ${subject}`), h("p", {}, error.message, " ", who));
+    return h("div", { class: "state" }, icon("off"), h("h2", {}, `You may not see ${subject}`), h("p", {}, error.message, " ", who));
   }
   const text = error instanceof ApiError || error instanceof OfflineError ? error.message : "The console has failed.";
   const id = error instanceof ApiError ? error.requestId : null;
@@ -125,7 +125,7 @@ export function failure(error, subject, retry) {
     "div",
     { class: "state", role: "alert" },
     icon(error instanceof OfflineError ? "offline" : "bad"),
-    h("p", { class: "state-title" }, `Could not load ${subject}`),
+    h("h2", {}, `Could not load ${subject}`),
     h("p", {}, text),
     id && h("p", { class: "request-id" }, "Request ", h("code", {}, id), " ", copyButton(id, "Copy request id")),
     again,
