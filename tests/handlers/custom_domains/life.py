@@ -59,6 +59,7 @@ class Life:
     aws: AwsOfDomains
     clock: StoppedClock
     executions: StartedExecutions = field(default_factory=StartedExecutions)
+    last_task: Event = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
@@ -113,7 +114,8 @@ class Life:
                     state = chosen(definition, data["step"]["outcome"])
                 case "Task":
                     try:
-                        data["step"] = self.steps(task_input(definition["Parameters"]["task"], data))
+                        self.last_task = task_input(definition["Parameters"]["task"], data)
+                        data["step"] = self.steps(self.last_task)
                         state = definition.get("Next", "Released")
                     except OutdatedAttemptError:
                         state = "Outdated"
@@ -122,6 +124,10 @@ class Life:
                         if deaths < 0:
                             raise
         raise AssertionError("The execution does not end.")
+
+    def repeat_last_task(self) -> dict[str, Any]:
+        """Run the last task again, as Step Functions does after a lost answer."""
+        return self.steps(self.last_task)
 
     def serve(self, provisioned: Provisioned, domain: str = DOMAIN) -> dict[str, Any]:
         """Claim *domain*, set its records, and return the active domain."""

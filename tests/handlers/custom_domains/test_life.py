@@ -217,6 +217,7 @@ def test_stage_fails_after_its_time(life: Life, acme: Provisioned, stage: str, c
 
     assert before[-1].startswith("WaitFor")
     assert after[-1] == "Failed"
+    assert life.repeat_last_task()["outcome"] == "failed"
     assert life.show(acme)["problem"]["code"] == code
     assert life.owner() is None
 

@@ -17,7 +17,7 @@ from tests.isolation.proof.proof_data import Credential, ProofOrganization
 ANY_STATUS = range(600)
 PUBLIC_BY_URL = frozenset({"GET /branding/images/{organization_id}/{digest}"})  # for all who have the URL of the image
 MANAGING = frozenset(
-    {"branding", "keys", "members", "sso"}
+    {"branding", "keys", "members", "domains", "sso"}
 )  # functions whose calls end, add or remove what the next one needs
 
 type VisibleResponse = tuple[int, str]  # the status, and the text without the caller's own values, new ids and times

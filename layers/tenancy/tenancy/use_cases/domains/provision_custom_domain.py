@@ -58,6 +58,8 @@ def check_records(stores: DomainStores, fetcher: Fetcher, attempt: Attempt, *, n
     claim = read_current(stores.platform_db, attempt)
     if claim.is_releasing:
         return Outcome.RELEASING
+    if claim.failure is not None:
+        return Outcome.FAILED
     if claim.verified_at is not None:
         return Outcome.DONE
     problems = find_record_problems(fetcher, claim, stores.base_domain)  # DNS servers may be slow
@@ -96,6 +98,8 @@ def check_certificate(stores: DomainStores, attempt: Attempt, *, now: datetime) 
         OutdatedAttemptError, UnavailableError: as for `check_records`.
     """
     claim = read_current(stores.platform_db, attempt)
+    if claim.failure is not None:
+        return Outcome.FAILED
     if claim.certificate_arn is None or claim.attached_at is not None:
         return Outcome.DONE
     found = stores.certificates.find(claim.certificate_arn)
@@ -119,8 +123,10 @@ def attach_domain(stores: DomainStores, api: ServedApi, attempt: Attempt, *, now
     """
     with holding_resources(stores.platform_db, attempt.claim_id, now=now):
         claim = read_current(stores.platform_db, attempt)
-        if claim.certificate_arn is None or claim.attached_at is not None:
+        if claim.status is not CustomDomainStatus.VERIFIED or claim.attached_at is not None:
             return Outcome.DONE
+        if claim.certificate_arn is None:
+            raise ValueError("The claim has no certificate.")
         owner = stores.owner(attempt.organization_id, claim)
         target = stores.api_domains.attach(owner, api, certificate_arn=claim.certificate_arn)
         stores.target_records.put(owner.target, target)
@@ -135,6 +141,8 @@ def check_routing(stores: DomainStores, fetcher: Fetcher, attempt: Attempt, *, n
         OutdatedAttemptError, UnavailableError: as for `check_records`.
     """
     claim = read_current(stores.platform_db, attempt)
+    if claim.failure is not None:
+        return Outcome.FAILED
     if claim.status is CustomDomainStatus.ACTIVE:
         return Outcome.DONE
     problem = find_routing_problem(fetcher, claim, stores.base_domain)
