@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from tenancy.errors import NotFoundError, NotInTierError
 from tenancy.gateway.answers import answers
-from tenancy.gateway.cached_answers import CACHE_HEADERS, IMAGE_HEADERS, cached_answer, cached_image
+from tenancy.gateway.cached_answers import CACHE_HEADERS, DECLARED_IMAGE_HEADERS, cached_answer, cached_image
 from tenancy.gateway.documents.branding import (
     BrandingAnswer,
     BrandingChanges,
@@ -33,7 +33,6 @@ from tenancy.wiring import Wiring
 
 PUBLIC: Final = f"public, max-age={BRANDING_MAX_AGE_SECONDS}"
 IMMUTABLE: Final = f"public, max-age={IMAGE_MAX_AGE_SECONDS}, immutable"
-ALWAYS_OF_IMAGES: Final = dict.fromkeys(IMAGE_HEADERS, True)
 
 settings = Settings.from_env(
     "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "FETCH_FUNCTION", "REDIS_PATIENCE_MS", "UPGRADE_URL"
@@ -60,9 +59,7 @@ def show(
 
 @app.get("/branding/images/<organization_id>/<digest>")
 @for_public
-@answers(
-    None, NotFoundError, media_types=tuple(MediaType), headers={**CACHE_HEADERS, **dict.fromkeys(IMAGE_HEADERS, True)}
-)
+@answers(None, NotFoundError, media_types=tuple(MediaType), headers=DECLARED_IMAGE_HEADERS)
 def show_image(
     organization_id: Id,  # noqa: ARG001 - also one of the names of the organization
     digest: ImageDigest,

@@ -19,6 +19,7 @@ IMAGE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+DECLARED_IMAGE_HEADERS: Final = {**CACHE_HEADERS, **dict.fromkeys(IMAGE_HEADERS, True)}
 
 
 def cached_answer(
