@@ -52,6 +52,11 @@ await run(async ({ given, open }) => {
   await page.getByLabel("Name of the sender").fill("Acme Analytics");
   assert.match(await preview.textContent(), /Acme Analytics/);
   await page.getByText("Not saved yet.").waitFor();
+  const again = page.waitForResponse(/branding\/settings$/);
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await again;
+  await page.getByText("Not saved yet.").waitFor();
+  assert.equal(await primary.inputValue(), "#FFCC00");
   await inspect(page, "branding-draft");
   await page.getByRole("button", { name: "Save the branding" }).click();
   await page.getByText("The branding is saved.").waitFor();
