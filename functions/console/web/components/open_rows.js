@@ -48,3 +48,20 @@ export function openRows(element) {
   }
   return { mark, markAgain, focusRow };
 }
+
+/**
+ * Return the attributes of a row that a press opens.
+ * @param {string} id
+ * @param {() => void} onOpen
+ */
+export function rowAttributes(id, onOpen) {
+  return { class: "pressable", "data-id": id, on: { click: (/** @type {Event} */ press) => isPress(press) && onOpen() } };
+}
+
+/**
+ * Tell whether a click opens the row. It does not if it ends the selection of a text.
+ * @param {Event} press
+ */
+function isPress({ target }) {
+  return (target instanceof Element && target.closest(OPENER) !== null) || String(getSelection()) === "";
+}
