@@ -11,22 +11,34 @@ import { longText, table } from "./table.js";
 const OPENER = ".opener";
 
 /**
- * Return the table. Arrow keys go from row to row.
+ * Return the table. Arrow keys go from row to row, and the key Tab leaves the rows.
  * @param {(id: string | null) => string} appName
  * @param {(event: StoredEvent) => void} onOpen
  */
 export function eventTable(appName, onOpen) {
   const element = h("div", {});
   let openedId = /** @type {string | null} */ (null);
+  let stop = /** @type {HTMLElement | null} */ (null);
   const openers = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll(OPENER)]);
   element.addEventListener("keydown", (event) => {
     const all = openers();
     const at = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
     if (at < 0 || to === undefined || !all[to]) return;
     event.preventDefault();
     all[to].focus();
   });
+  element.addEventListener("focusin", ({ target }) => target instanceof HTMLElement && target.matches(OPENER) && stopAt(target));
+
+  /**
+   * Let the key Tab stop at one row alone.
+   * @param {HTMLElement | null} opener
+   */
+  function stopAt(opener) {
+    stop?.setAttribute("tabindex", "-1");
+    opener?.setAttribute("tabindex", "0");
+    stop = opener;
+  }
 
   /** @param {StoredEvent[]} rows */
   function show(rows) {
@@ -45,7 +57,10 @@ export function eventTable(appName, onOpen) {
         { title: "Revenue", isNumber: true, cell: revenueOf },
       ],
     });
+    const before = stop?.getAttribute("data-focus");
     keepFocus(element, () => fill(element, made));
+    const all = openers();
+    stopAt(all.find((each) => each.getAttribute("data-focus") === before) ?? all[0] ?? null);
     mark(openedId);
   }
 
@@ -86,7 +101,7 @@ function isPress({ target }) {
 /** @param {StoredEvent} event */
 function opener(event) {
   const name = h("span", { class: "visually-hidden" }, `, ${event.event_name}`);
-  const attributes = { type: "button", class: "opener", "aria-expanded": "false", "data-focus": identityOf(event) };
+  const attributes = { type: "button", class: "opener", "aria-expanded": "false", tabindex: "-1", "data-focus": identityOf(event) };
   return h("button", attributes, relativeTime(event.event_timestamp), name);
 }
 
