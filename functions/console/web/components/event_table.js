@@ -10,7 +10,7 @@ import { longText, table } from "./table.js";
 /** @typedef {import("../types.d.ts").StoredEvent} StoredEvent */
 
 /**
- * Return the table. Arrow keys go from row to row.
+ * Return the table. Arrow keys go from row to row, and the key Tab leaves the rows.
  * @param {(id: string | null) => string} appName
  * @param {(event: StoredEvent) => void} onOpen
  */
@@ -44,7 +44,7 @@ export function eventTable(appName, onOpen) {
 /** @param {StoredEvent} event */
 function opener(event) {
   const name = h("span", { class: "visually-hidden" }, `, ${event.event_name}`);
-  const attributes = { type: "button", class: "opener", "aria-expanded": "false", "data-focus": identityOf(event) };
+  const attributes = { type: "button", class: "opener", "aria-expanded": "false", tabindex: "-1", "data-focus": identityOf(event) };
   return h("button", attributes, relativeTime(event.event_timestamp), name);
 }
 
