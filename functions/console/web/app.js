@@ -8,7 +8,7 @@ import { askToSignIn, buildDoor } from "./doors.js";
 import { fill } from "./dom.js";
 import { buildFrame, fullState, showHead } from "./frame.js";
 import { isPublicPage, loadPage, missingPermission } from "./pages.js";
-import { currentPlace, goTo, keepAddress, watchPlaces } from "./router.js";
+import { currentPlace, goBackTo, goTo, keepAddress, watchPlaces } from "./router.js";
 import { currentMember, findSession, forget, namedOrganization, onSignOutElsewhere, signOut } from "./session.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startTheme } from "./theme.js";
@@ -31,7 +31,8 @@ async function show(place) {
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.dispatchEvent(new Event("leave"));
   loadPage(place.page).catch(() => null); // it loads beside the session, and is awaited below
   try {
-    if (isPublicPage(place.page)) await showDoor(place, signal);
+    if (await isSignedInAt(place)) goBackTo(place.query.get("next"));
+    else if (isPublicPage(place.page)) await showDoor(place, signal);
     else if (await hasSession(place)) await showPage(place, signal);
   } catch (error) {
     if (signal.aborted) return;
@@ -50,6 +51,15 @@ async function hasSession(place) {
   if (currentMember() ?? (await findSession())) return currentPlace().page === place.page;
   askAtTheDoor();
   return false;
+}
+
+/**
+ * Tell whether the console was opened at `sign-in` by a browser that has a session already.
+ * @param {Place} place
+ */
+async function isSignedInAt({ page, query }) {
+  if (!shown.isFirst || page !== "sign-in" || query.has("code") || query.has("error")) return false;
+  return (await findSession().catch(() => null)) !== null;
 }
 
 /**

@@ -24,7 +24,7 @@ export const METRICS = [
     isMonthly: true,
     isBytes: false,
     daily: "events",
-    effect: "another 10 % of it is held, and further events are refused.",
+    effect: "a further tenth of it is held, and events beyond that are refused.",
   },
   {
     name: "api_requests",

@@ -38,7 +38,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
   const older = button("Show older events", { onClick: () => void whileBusy(older, showOlder) });
   const body = h("div", { class: "stack-small" });
   const place = h("div", {});
-  const reload = loadInto({ place, subject: "the events", loading: skeleton("rows", 8), signal, load, show: showFirst });
+  const reload = loadInto({ place, subject: "the events", loading: skeleton("dense", 12), signal, load, show: showFirst });
   signal.addEventListener("abort", () => polled.abort());
 
   async function load() {

@@ -11,7 +11,7 @@ const FORBIDDEN = "forbidden";
 
 /**
  * Return grey shapes in place of content.
- * @param {"cards" | "rows" | "chart"} shape
+ * @param {"cards" | "rows" | "dense" | "chart"} shape
  * @param {number} [count]
  */
 export function skeleton(shape, count = 4) {

@@ -46,7 +46,7 @@ export const page = {
     const reload = loadInto({
       place,
       subject: "the audit log",
-      loading: skeleton("rows", 8),
+      loading: skeleton("dense", 12),
       signal,
       load: async () => {
         const isOlder = wantsOlder;
