@@ -121,7 +121,7 @@ await run(async ({ given, open }) => {
   await press("button", "Create app");
   await type("Name", "Kiosk");
   await type("Platform", "web", "combobox");
-  await keyboard.press("Enter");
+  await press("button", "Create app");
   await choose("Actions for Kiosk", "Change app");
   await type("Name", "Kiosk 2");
   await keyboard.press("Enter");
