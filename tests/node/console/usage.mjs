@@ -79,5 +79,24 @@ await run(async ({ given, open }) => {
   await page.context().setOffline(false);
   await page.evaluate(() => dispatchEvent(new Event("online")));
   await page.getByText(/The server cannot be reached/).first().waitFor({ state: "detached" });
+
+  // Over the quota, some events are held. Then a quota below the use, and none.
+  assert.equal((await sendEvents(given, acme.write_key, 25, "Cart Viewed")).status, 200);
+  await until(async () => {
+    await page.goto(page.url().replace(/usage.*/, "usage"));
+    await card.waitFor();
+    return (await page.getByRole("heading", { name: "6 events are held" }).count()) > 0;
+  });
+  await page.getByText("over the quota. The hourly run releases them").waitFor();
+  await card.getByText("Full", { exact: true }).waitFor();
+  await inspect(page, "held");
+  for (const [limit, figure] of [[50, /120of 50 · 240%/], ["unlimited", /120Unlimited/]]) {
+    await call(given, "PATCH", `/organizations/${acme.id}`, operator, { overrides: { events_per_month: limit } });
+    await page.reload();
+    await card.waitFor();
+    assert.match(await card.textContent(), figure);
+    assert.equal(await card.locator(".bar-over").count(), limit === 50 ? 1 : 0);
+    await inspect(page, `limit-${limit}`);
+  }
   return { bytes: bytesOf(visit) };
 });
