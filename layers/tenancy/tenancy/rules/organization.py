@@ -20,8 +20,8 @@ RESERVED_LDH: Final = re.compile(r"..--")  # begins a Punycode label, or one of 
 RESERVED_SUBDOMAINS: Final = frozenset({
     "abuse", "account", "accounts", "admin", "administrator", "api", "app", "apps", "assets", "audit", "auth",
     "autoconfig", "autodiscover", "billing", "blog", "cdn", "client", "console", "contact", "dashboard", "demo", "dev",
-    "developer", "developers", "dns", "docs", "download", "email", "events", "ftp", "gateway", "help", "helpdesk",
-    "home", "hostmaster", "imap", "info", "ingest", "internal", "invoice", "isatap", "legal", "localhost", "login",
+    "developer", "developers", "dns", "docs", "domains", "download", "email", "events", "ftp", "gateway", "help",
+    "helpdesk", "home", "hostmaster", "imap", "info", "ingest", "internal", "invoice", "isatap", "legal", "localhost", "login",
     "logout", "mail", "media", "monitoring", "mx", "noreply", "ns", "ns1", "ns2", "ns3", "ns4", "oauth", "operator",
     "password", "payment", "payments", "platform", "pop", "portal", "postmaster", "privacy", "production", "proxy",
     "register", "root", "saml", "sandbox", "secure", "security", "sftp", "signin", "signup", "smtp", "ssl", "sso",

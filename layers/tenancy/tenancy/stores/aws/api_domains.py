@@ -15,7 +15,10 @@ BASE_PATH: Final = "v1"  # https://<domain>/v1/… is the stage
 NOT_FOUND: Final = "NotFoundException"
 CONFLICT: Final = "ConflictException"
 AVAILABLE: Final = "AVAILABLE"
-SECURITY_POLICY: Final = "SecurityPolicy_TLS13_1_2_2021_06"  # that of the API in template.yaml
+# Those of `Domain` in template.yaml.
+SECURITY_POLICY: Final = "SecurityPolicy_TLS13_1_2_2021_06"
+ENDPOINT_TYPES: Final = ["REGIONAL"]
+IP_ADDRESS_TYPE: Final = "dualstack"
 
 
 class ApiDomains:
@@ -82,7 +85,7 @@ class ApiDomains:
         created = _api_gateway(self._region).create_domain_name(
             domainName=owner.domain,
             regionalCertificateArn=certificate_arn,
-            endpointConfiguration={"types": ["REGIONAL"]},
+            endpointConfiguration={"types": ENDPOINT_TYPES, "ipAddressType": IP_ADDRESS_TYPE},
             securityPolicy=SECURITY_POLICY,
             endpointAccessMode=api.access_mode,
             tags=dict(domain_tags(self._stack_name, owner)),
