@@ -20,6 +20,7 @@ NOT_OF_CLOUDFORMATION = {"aws:ResourceTag/aws:cloudformation:stack-name": True}
 RECORD_NAMES, RECORD_TYPES, RECORD_ACTIONS = (
     f"route53:ChangeResourceRecordSets{key}" for key in ("NormalizedRecordNames", "RecordTypes", "Actions")
 )
+TARGETS = {"Fn::Sub": f"*.{TARGET_LABEL}.${{BaseDomain}}"}
 # The tag that limits each path to this stack: the one in the request, or the one of the key or plan.
 LIMITING_TAG = {
     "/apikeys": f"aws:RequestTag/{STACK_TAG}",
@@ -81,7 +82,9 @@ def test_zone_is_changed_only_at_targets_of_custom_domains() -> None:
     for each in changes.values():
         conditions = each["Condition"]
         assert each["Action"] == "route53:ChangeResourceRecordSets"
-        assert conditions["ForAllValues:StringLike"] == {RECORD_NAMES: [{"Fn::Sub": f"*.{TARGET_LABEL}.${{BaseDomain}}"}]}
+        assert conditions["ForAllValues:StringLike"] == {
+            RECORD_NAMES: [{"Fn::Sub": f"*.{TARGET_LABEL}.${{BaseDomain}}"}]
+        }
         assert conditions["ForAllValues:StringEquals"][RECORD_TYPES] == [CNAME]
         assert conditions["Null"] == dict.fromkeys((RECORD_NAMES, RECORD_TYPES, RECORD_ACTIONS), False)
 

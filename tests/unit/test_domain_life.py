@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,8 @@ from tenancy.rules.custom_domains import CustomDomain, CustomDomainStatus, Domai
 from tenancy.rules.domain_checks import assess_check
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-CLAIM = CustomDomain.claim("data.acme.example", now=NOW)
+ORGANIZATION = UUID(int=1)
+CLAIM = CustomDomain.claim(ORGANIZATION, "data.acme.example", now=NOW)
 S = CustomDomainStatus
 
 type Transition = Callable[[CustomDomain, datetime], CustomDomain]
@@ -37,6 +39,8 @@ TRANSITIONS: dict[str, Transition] = {
     "fail": lambda claim, _: life.fail(claim, DomainFailure.RECORDS_MISSING),
     "check": check,
     "remove": lambda claim, now: life.release(claim, to=S.REMOVING, now=now),
+    "expire": lambda claim, now: life.watch_certificate(claim, is_expiring=True, now=now),
+    "renew": lambda claim, now: life.watch_certificate(claim, is_expiring=False, now=now),
     "withdraw": lambda claim, now: life.release(claim, to=S.WITHDRAWING, now=now),
     "end release": lambda claim, _: life.end_release(claim),
 }
@@ -57,6 +61,8 @@ def test_each_claim_is_as_the_table_requires(names: list[str]) -> None:
         assert is_proven or (claim.check_at, claim.missing_since) == (None, None)
         assert is_proven or (claim.certificate_arn, claim.attached_at) == (None, None)
         assert claim.status is not S.ACTIVE or (claim.attached_at and claim.active_at)
+        assert is_proven or claim.expiring_since is None
+        assert not (claim.withdrawn_at and claim.status in {S.VERIFIED, S.ACTIVE})
         assert claim.attempt >= before.attempt
         assert (claim.id, claim.domain, claim.token) == (CLAIM.id, CLAIM.domain, CLAIM.token)
 

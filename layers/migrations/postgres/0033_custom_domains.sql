@@ -3,7 +3,8 @@
 -- by its id. An execution of the state machine works on one attempt of a claim. work_at is the time from which the sweep
 -- starts another one, null if there is nothing to do. At deadline_at the present stage fails. checked_at is the time of
 -- the last look at the records. check_at is the time of the next weekly check of the proof, null while the resources
--- are removed.
+-- are removed. expiring_since is the time of the first weekly check that saw a certificate that is not renewed.
+-- withdrawn_at is the time of a withdrawal, null after the next proof.
 CREATE TABLE custom_domains (
     organization_id uuid NOT NULL REFERENCES organizations (id),
     domain text NOT NULL CHECK (length(domain) BETWEEN 3 AND 253 AND domain = lower(domain)),
@@ -32,6 +33,8 @@ CREATE TABLE custom_domains (
     validation_value text CHECK (length(validation_value) <= 1000),
     attached_at timestamptz,
     active_at timestamptz,
+    expiring_since timestamptz,
+    withdrawn_at timestamptz,
     PRIMARY KEY (organization_id, domain),
     CONSTRAINT custom_domains_id_key UNIQUE (organization_id, id),
     CONSTRAINT custom_domains_proven CHECK (
@@ -108,7 +111,8 @@ GRANT SELECT ON custom_domains TO tenancy_functions; -- for exports
 GRANT SELECT, INSERT, DELETE ON custom_domains TO tenancy_platform;
 GRANT UPDATE (
     status, attempt, work_at, deadline_at, checked_at, ownership_problem, routing_problem, failure, verified_at,
-    check_at, missing_since, certificate_arn, validation_name, validation_value, attached_at, active_at
+    check_at, missing_since, certificate_arn, validation_name, validation_value, attached_at, active_at,
+    expiring_since, withdrawn_at
 ) ON custom_domains TO tenancy_platform;
 GRANT SELECT, INSERT, DELETE ON listed_custom_domains TO tenancy_platform;
 GRANT UPDATE (is_proven, is_served, check_at, work_at) ON listed_custom_domains TO tenancy_platform;

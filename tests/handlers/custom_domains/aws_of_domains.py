@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
@@ -67,6 +68,14 @@ class AwsOfDomains:
         self.status = status
         for certificate in self.certificates.values():
             certificate["Status"] = status
+
+    def stop_renewal(self, status: str | None, ends_at: datetime) -> None:
+        """Let all certificates end, with this state of their renewal."""
+        for certificate in self.certificates.values():
+            certificate["NotAfter"] = ends_at.timestamp()
+            certificate["RenewalSummary"] = {"RenewalStatus": status, "UpdatedAt": 0, "DomainValidationOptions": []}
+            if status is None:
+                del certificate["RenewalSummary"]
 
     def refuse(self, number: int, *, before: bool) -> None:
         """Refuse the call with that number before or after its effect, if a test wants that."""

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ CUSTOM_DOMAIN_REMOVED: Final = "custom_domain.removed"
 MAX_CUSTOM_DOMAINS: Final = 10  # of one organization. API Gateway has 120 for all, until AWS raises the quota.
 OWNERSHIP_LABEL: Final = "_tenancy-domain."
 OWNERSHIP_PREFIX: Final = "tenancy-domain="
+PREFIX_BYTES: Final = 6  # of the id of a claim
 TARGET_LABEL: Final = "domains"  # of the names below the base domain to which custom domains point
 # ACM needs a name of at most 64 characters as the first one of a certificate.
 CUSTOM_DOMAIN_MAX_CHARACTERS: Final = min(64, DOMAIN_MAX_CHARACTERS - len(OWNERSHIP_LABEL))
@@ -67,7 +69,9 @@ class CustomDomain:
     """A domain that an organization claims, under which the API is to be served.
 
     *attempt* counts the executions that were started for the claim. Only the last one may change it. *work_at* is the
-    time from which another one is started, None if there is nothing to do.
+    time from which another one is started, None if there is nothing to do. *expiring_since* is the time of the first
+    weekly check that saw a certificate that is not renewed. *withdrawn_at* is the time of a withdrawal, None after the
+    next proof.
     """
 
     id: UUID
@@ -90,11 +94,14 @@ class CustomDomain:
     validation_value: str | None = None
     attached_at: datetime | None = None
     active_at: datetime | None = None
+    expiring_since: datetime | None = None
+    withdrawn_at: datetime | None = None
 
     @classmethod
-    def claim(cls, domain: str, *, now: datetime) -> "CustomDomain":
+    def claim(cls, organization_id: UUID, domain: str, *, now: datetime) -> "CustomDomain":
         """Return a new claim of *domain*, with a token that no other claim has."""
-        return cls(id=uuid4(), domain=domain, token=random_text(), created_at=now)
+        claim_id = UUID(bytes=bytes.fromhex(claim_prefix(organization_id)) + uuid4().bytes[PREFIX_BYTES:])
+        return cls(id=claim_id, domain=domain, token=random_text(), created_at=now)
 
     @property
     def record_name(self) -> str:
@@ -121,7 +128,7 @@ class CustomDomain:
     def target(self, base_domain: str) -> str:
         """Return the name that the CNAME record of the domain leads to. No other claim has the same one.
 
-        So the record of a removed claim leads nowhere.
+        So the record of a removed claim leads nowhere: its name does not exist (`DomainRecords` in template.yaml).
         """
         return f"{self.id.hex}.{TARGET_LABEL}.{base_domain}"
 
@@ -132,6 +139,15 @@ class CustomDomain:
     def find_routing_problem(self, targets: Sequence[str], base_domain: str) -> RecordProblem | None:
         """Return why the domain, whose CNAME records have *targets*, does not lead to the platform, or None."""
         return _find_problem({each.lower().removesuffix(".") for each in targets}, self.target(base_domain))
+
+
+def claim_prefix(organization_id: UUID) -> str:
+    """Return the first 12 digits of the ids of the organization's claims.
+
+    The targets of an erased organization, whose claims are deleted, are found by it. It does not show the
+    organization's id.
+    """
+    return sha256(organization_id.bytes).hexdigest()[: 2 * PREFIX_BYTES]
 
 
 def _find_problem(found: AbstractSet[str], wanted: str) -> RecordProblem | None:

@@ -14,7 +14,12 @@ from tenancy.rules.custom_domains import (
     RecordProblem,
 )
 from tenancy.rules.domain_checks import DomainCheck, next_check
-from tenancy.rules.durations import DOMAIN_EXECUTION_LOST_AFTER, DOMAIN_POLL_INTERVAL, DOMAIN_STAGE_TIME
+from tenancy.rules.durations import (
+    DOMAIN_EXECUTION_LOST_AFTER,
+    DOMAIN_POLL_INTERVAL,
+    DOMAIN_RECHECK_INTERVAL,
+    DOMAIN_STAGE_TIME,
+)
 
 S = CustomDomainStatus
 
@@ -45,7 +50,7 @@ def prove(claim: CustomDomain, *, now: datetime) -> CustomDomain:
     _require(claim, S.UNVERIFIED, S.VERIFIED, S.ACTIVE)
     if claim.status is S.UNVERIFIED:
         claim = replace(claim, status=S.VERIFIED, verified_at=now, deadline_at=now + DOMAIN_STAGE_TIME)
-    return replace(claim, check_at=next_check(now), missing_since=None)
+    return replace(claim, check_at=next_check(now), missing_since=None, withdrawn_at=None)
 
 
 def wait(claim: CustomDomain, *, now: datetime) -> CustomDomain:
@@ -100,6 +105,14 @@ def check(claim: CustomDomain, result: DomainCheck, problem: RecordProblem | Non
     return replace(checked, check_at=result.check_at, missing_since=result.missing_since)
 
 
+def watch_certificate(claim: CustomDomain, *, is_expiring: bool, now: datetime) -> CustomDomain:
+    """Store whether the certificate is not renewed. The next check of one that is not is soon."""
+    if not is_expiring or claim.check_at is None:
+        return replace(claim, expiring_since=None)
+    soon = min(claim.check_at, now + DOMAIN_RECHECK_INTERVAL)
+    return replace(claim, expiring_since=claim.expiring_since or now, check_at=soon)
+
+
 def release(claim: CustomDomain, *, to: CustomDomainStatus, now: datetime) -> CustomDomain:
     """Serve no more requests, and let a new attempt remove the resources. Other organizations stay excluded."""
     if to not in RELEASING or claim.verified_at is None:
@@ -113,6 +126,8 @@ def release(claim: CustomDomain, *, to: CustomDomainStatus, now: datetime) -> Cu
         deadline_at=None,
         check_at=None,
         missing_since=None,
+        expiring_since=None,
+        withdrawn_at=now if to is S.WITHDRAWING else claim.withdrawn_at,
     )
 
 
@@ -128,6 +143,7 @@ def end_release(claim: CustomDomain) -> CustomDomain:
         checked_at=claim.checked_at,
         ownership_problem=claim.ownership_problem,
         routing_problem=claim.routing_problem,
+        withdrawn_at=claim.withdrawn_at,
     )
 
 

@@ -143,6 +143,7 @@ DOMAIN_CHECKS_START_SECONDS: Final = 600  # of the roll-up's time-out of 900 s. 
 
 # Custom domains
 DOMAIN_POLL_INTERVAL: Final = timedelta(minutes=10)  # between two looks at the records, or at the certificate
+CERTIFICATE_WARNING_TIME: Final = timedelta(days=30)  # before the end of a certificate. ACM renews it 60 days before.
 CERTIFICATE_RECORD_SECONDS: Final = 10  # until ACM knows the record that validates a new certificate
 # After which the records, the certificate or the routing fail: longer than the 72 hours for which ACM looks.
 DOMAIN_STAGE_TIME: Final = timedelta(hours=74)

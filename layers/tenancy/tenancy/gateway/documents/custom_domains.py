@@ -31,6 +31,7 @@ class DomainProblem(StrEnum):
     NO_DNS_ANSWER = "no_dns_answer"
     NOT_IN_TIER = "not_in_tier"
     CERTIFICATE_PENDING = "certificate_pending"
+    CERTIFICATE_EXPIRING = "certificate_expiring"
     RECORDS_TIMED_OUT = "records_timed_out"
     DOMAIN_TAKEN = "domain_taken"
     CERTIFICATE_REFUSED = "certificate_refused"
@@ -55,6 +56,10 @@ DOMAIN_PROBLEM_TEXTS: Final[Mapping[DomainProblem, str]] = MappingProxyType(
         P.NOT_IN_TIER: "The tier of the organization does not include custom domains. The domain will be withdrawn.",
         P.CERTIFICATE_PENDING: (
             "The certificate is not issued yet. Create the record for `certificate`, if you have not. It must stay."
+        ),
+        P.CERTIFICATE_EXPIRING: (
+            "Amazon does not renew the certificate, which ends soon. Create the record for `certificate` again. Let the "
+            "CAA records of the domain allow amazon.com."
         ),
         P.RECORDS_TIMED_OUT: "No TXT record proved the domain for 3 days. Create the records, and verify again.",
         P.DOMAIN_TAKEN: "The domain is verified for another organization. It must remove the domain first.",
@@ -105,7 +110,8 @@ class NewCustomDomain(BaseModel):
 class DomainRecordAnswer(TypedDict):
     """A DNS record to create.
 
-    `found` is null before the first check, and for a certificate's record until the certificate is issued.
+    `found` is null before the first check, and for a certificate's record until the certificate is issued. It is false
+    for that record while the certificate is not renewed.
     """
 
     purpose: RecordPurpose
@@ -180,7 +186,7 @@ def _records(claim: CustomDomain, base_domain: str) -> list[dict[str, Any]]:
     if claim.validation_name is None or claim.validation_value is None:
         return [ownership, routing]
     name, value = claim.validation_name.removesuffix("."), claim.validation_value.removesuffix(".")
-    is_issued = True if claim.attached_at is not None else None
+    is_issued = claim.expiring_since is None if claim.attached_at is not None else None
     return [ownership, routing, _record(RecordPurpose.CERTIFICATE, "CNAME", name, value, found=is_issued)]
 
 
@@ -196,6 +202,8 @@ def _find_problem(claim: CustomDomain) -> DomainProblem | None:
         return OWNERSHIP_PROBLEMS[claim.ownership_problem]
     if claim.status is CustomDomainStatus.VERIFIED and claim.attached_at is None:
         return DomainProblem.CERTIFICATE_PENDING
+    if claim.expiring_since is not None:
+        return DomainProblem.CERTIFICATE_EXPIRING
     if claim.routing_problem is not None and claim.checked_at is not None and not claim.is_releasing:
         return ROUTING_PROBLEMS[claim.routing_problem]
     return None

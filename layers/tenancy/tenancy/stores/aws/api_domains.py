@@ -60,8 +60,7 @@ class ApiDomains:
             found = _find(client, owner.domain)
             if found is None or found["tags"].get(CLAIM_TAG) != str(owner.claim_id):
                 return
-            _ignoring_missing(client.delete_base_path_mapping, domainName=owner.domain, basePath=BASE_PATH)
-            _ignoring_missing(client.delete_domain_name, domainName=owner.domain)
+            _delete(client, owner.domain)
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway did not detach a domain name.") from error
 
@@ -72,14 +71,22 @@ class ApiDomains:
             UnavailableError: API Gateway rejected a call or is unreachable.
         """
         try:
-            pages = _api_gateway(self._region).get_paginator("get_domain_names").paginate()
-            return sum(
-                item.get("tags", {}).get(ORGANIZATION_TAG) == str(organization_id)
-                for page in pages
-                for item in page["items"]
-            )
+            return len(_list_of(_api_gateway(self._region), organization_id))
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway did not list the domain names.") from error
+
+    def delete_all(self, organization_id: UUID) -> None:
+        """Delete all domain names of the organization, also of claims that do not exist any more. Idempotent.
+
+        Raises:
+            UnavailableError: API Gateway rejected a call or is unreachable. A retry continues.
+        """
+        try:
+            client = _api_gateway(self._region)
+            for domain in _list_of(client, organization_id):
+                _delete(client, domain)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway did not delete the domain names of an organization.") from error
 
     def _create(self, owner: DomainOwner, api: ServedApi, certificate_arn: str) -> Any:  # noqa: ANN401 - JSON
         created = _api_gateway(self._region).create_domain_name(
@@ -106,6 +113,20 @@ def _find(client: Any, domain: str) -> Any:  # noqa: ANN401
             return None
         raise
     return {**found, "tags": found.get("tags") or {}}
+
+
+def _list_of(client: Any, organization_id: UUID) -> list[str]:  # noqa: ANN401
+    return [
+        item["domainName"]
+        for page in client.get_paginator("get_domain_names").paginate()
+        for item in page["items"]
+        if item.get("tags", {}).get(ORGANIZATION_TAG) == str(organization_id)
+    ]
+
+
+def _delete(client: Any, domain: str) -> None:  # noqa: ANN401
+    _ignoring_missing(client.delete_base_path_mapping, domainName=domain, basePath=BASE_PATH)
+    _ignoring_missing(client.delete_domain_name, domainName=domain)
 
 
 def _map(client: Any, domain: str, api: ServedApi) -> None:  # noqa: ANN401

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
 from tenancy.rules.custom_domains import DomainOwner
-from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
-from tenancy.stores.aws.domain_tags import CLAIM_TAG, domain_tags
+from tenancy.rules.durations import BOTO_READ_TIMEOUT_SECONDS, CERTIFICATE_WARNING_TIME
+from tenancy.stores.aws.boto import BOTO_CONFIG, BotoConfig, load_boto, make_client
+from tenancy.stores.aws.domain_tags import CLAIM_TAG, ORGANIZATION_TAG, domain_tags
 
 NOT_FOUND: Final = "ResourceNotFoundException"
+# For the tags of many certificates. ACM takes some of these calls a second, and boto3 repeats the others later.
+PATIENT_CONFIG: Final = BotoConfig(read_timeout=BOTO_READ_TIMEOUT_SECONDS, attempts=5)
 KEY_TYPES: Final = ["RSA_2048"]  # of a request that names no type
 
 
@@ -31,16 +36,29 @@ ACM_STATUSES: Final[Mapping[str, CertificateStatus]] = {
     "ISSUED": CertificateStatus.ISSUED,
     "VALIDATION_TIMED_OUT": CertificateStatus.TIMED_OUT,
 }
+# ACM renews a certificate by itself while it can validate the domain (PENDING_AUTO_RENEWAL, SUCCESS).
+STUCK_RENEWALS: Final = frozenset({"PENDING_VALIDATION", "FAILED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainCertificate:
-    """A certificate, and the CNAME record that validates it. ACM has no record for some seconds after the request."""
+    """A certificate, and the CNAME record that validates it. ACM has no record for some seconds after the request.
+
+    *ends_at* is None before the certificate is issued. *is_renewal_stuck* tells that ACM wanted to renew it and could
+    not, because the record is missing, or a CAA record excludes Amazon.
+    """
 
     arn: str
     status: CertificateStatus
     record_name: str | None
     record_value: str | None
+    ends_at: datetime | None = None
+    is_renewal_stuck: bool = False
+
+    def is_expiring(self, now: datetime) -> bool:
+        """Tell whether the certificate is about to end, because it is not renewed."""
+        is_near = self.ends_at is not None and self.ends_at <= now + CERTIFICATE_WARNING_TIME
+        return self.is_renewal_stuck or is_near
 
 
 class DomainCertificates:
@@ -100,6 +118,38 @@ class DomainCertificates:
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("ACM did not delete the certificate of a domain.") from error
 
+    def count_all(self, organization_id: UUID) -> int:
+        """Return the number of certificates of the organization's claims.
+
+        Raises:
+            UnavailableError: ACM rejected a call or is unreachable.
+        """
+        try:
+            return sum(1 for _ in self._list_of(organization_id))
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("ACM did not list the certificates of an organization.") from error
+
+    def delete_all(self, organization_id: UUID) -> None:
+        """Delete all certificates of the organization's claims, also of claims that do not exist any more. Idempotent.
+
+        Raises:
+            UnavailableError: as for `delete`.
+        """
+        try:
+            for arn in list(self._list_of(organization_id)):
+                self._delete(arn)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("ACM did not delete the certificates of an organization.") from error
+
+    def _list_of(self, organization_id: UUID) -> Iterator[str]:
+        """List certificates by the tag of the organization. That is one call for each certificate of the account."""
+        client = _acm(self._region, PATIENT_CONFIG)
+        for page in client.get_paginator("list_certificates").paginate(Includes={"keyTypes": KEY_TYPES}):
+            for summary in page["CertificateSummaryList"]:
+                arn = summary["CertificateArn"]
+                if {"Key": ORGANIZATION_TAG, "Value": str(organization_id)} in _tags(client, arn):
+                    yield arn
+
     def _list_own(self, owner: DomainOwner) -> Iterator[str]:
         client = _acm(self._region)
         pages = client.get_paginator("list_certificates").paginate(Includes={"keyTypes": KEY_TYPES})
@@ -128,6 +178,8 @@ class DomainCertificates:
             status=ACM_STATUSES.get(found["Status"], CertificateStatus.REFUSED),
             record_name=record.get("Name"),
             record_value=record.get("Value"),
+            ends_at=found.get("NotAfter"),
+            is_renewal_stuck=found.get("RenewalSummary", {}).get("RenewalStatus") in STUCK_RENEWALS,
         )
 
     def _delete(self, arn: str) -> None:
@@ -139,8 +191,17 @@ class DomainCertificates:
 
 
 @cache
-def _acm(region: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return make_client("acm", region, BOTO_CONFIG)
+def _acm(region: str, config: BotoConfig = BOTO_CONFIG) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    return make_client("acm", region, config)
+
+
+def _tags(client: Any, arn: str) -> Any:  # noqa: ANN401
+    try:
+        return client.list_tags_for_certificate(CertificateArn=arn)["Tags"]
+    except ClientError as error:
+        if _code(error) == NOT_FOUND:  # it was deleted meanwhile
+            return []
+        raise
 
 
 def _code(error: ClientError) -> str:

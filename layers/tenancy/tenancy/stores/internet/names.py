@@ -65,9 +65,7 @@ class Names:
         """
         return tuple(record.target.to_text() for record in self._resolve(name, CNAME, deadline))[:MAX_RECORDS]
 
-    def _resolve(
-        self, name: str, kind: RdataType, deadline: Deadline, *, is_own: bool = False
-    ) -> Iterator[Any]:
+    def _resolve(self, name: str, kind: RdataType, deadline: Deadline, *, is_own: bool = False) -> Iterator[Any]:
         seconds = deadline.remaining(DNS_LOOK_UP_SECONDS)
         try:
             answer = self._resolver().resolve(f"{name}.", kind, lifetime=seconds, raise_on_no_answer=False)

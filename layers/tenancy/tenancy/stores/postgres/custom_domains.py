@@ -25,7 +25,7 @@ COUNT_CUSTOM_DOMAINS: Final = "SELECT count(*) FROM custom_domains WHERE organiz
 CUSTOM_DOMAIN_COLUMNS: Final = """
     id, domain, token, status, attempt, created_at, work_at, deadline_at, checked_at, ownership_problem,
     routing_problem, failure, verified_at, check_at, missing_since, certificate_arn, validation_name, validation_value,
-    attached_at, active_at
+    attached_at, active_at, expiring_since, withdrawn_at
 """
 SELECT_CUSTOM_DOMAIN: Final = "SELECT " + CUSTOM_DOMAIN_COLUMNS + " FROM custom_domains"
 FIND_CUSTOM_DOMAIN: Final = SELECT_CUSTOM_DOMAIN + " WHERE organization_id = %s AND domain = %s"
@@ -45,7 +45,8 @@ UPDATE_CUSTOM_DOMAIN: Final = """
         failure = %(failure)s, verified_at = %(verified_at)s, check_at = %(check_at)s,
         missing_since = %(missing_since)s, certificate_arn = %(certificate_arn)s,
         validation_name = %(validation_name)s, validation_value = %(validation_value)s,
-        attached_at = %(attached_at)s, active_at = %(active_at)s
+        attached_at = %(attached_at)s, active_at = %(active_at)s, expiring_since = %(expiring_since)s,
+        withdrawn_at = %(withdrawn_at)s
     WHERE organization_id = %(organization_id)s AND id = %(id)s
 """
 DELETE_CUSTOM_DOMAIN: Final = "DELETE FROM custom_domains WHERE organization_id = %s AND id = %s"

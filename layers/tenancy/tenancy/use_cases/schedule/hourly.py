@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from tenancy.stores.aws.certificates import DomainCertificates
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.aws.signer import Signer
 from tenancy.stores.clickhouse.client import Client
@@ -34,6 +35,7 @@ class HourlyStores:
     redis: Redis
     signer: Signer
     fetcher: Fetcher
+    certificates: DomainCertificates
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +96,8 @@ def run_hourly(
         run.domains = check_domains(platform_db, stores.fetcher, now=now, has_time=has_time)
         run.failures += run.domains.failures
     with collect_failures(run.failures):
-        run.custom_domains = check_custom_domains(platform_db, stores.fetcher, now=now, has_time=has_time)
+        run.custom_domains = check_custom_domains(
+            platform_db, stores.fetcher, stores.certificates, now=now, has_time=has_time
+        )
         run.failures += run.custom_domains.failures
     return run
