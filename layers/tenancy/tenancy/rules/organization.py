@@ -22,10 +22,10 @@ RESERVED_SUBDOMAINS: Final = frozenset({
     "autoconfig", "autodiscover", "billing", "blog", "cdn", "client", "console", "contact", "dashboard", "demo", "dev",
     "developer", "developers", "dns", "docs", "domains", "download", "email", "events", "ftp", "gateway", "help",
     "helpdesk", "home", "hostmaster", "imap", "info", "ingest", "internal", "invoice", "isatap", "legal", "localhost",
-    "login", "logout", "mail", "media", "monitoring", "mx", "noreply", "ns", "ns1", "ns2", "ns3", "ns4", "oauth", "operator",
-    "password", "payment", "payments", "platform", "pop", "portal", "postmaster", "privacy", "production", "proxy",
-    "register", "root", "saml", "sandbox", "secure", "security", "sftp", "signin", "signup", "smtp", "ssl", "sso",
-    "staff", "staging", "static", "stats", "status", "support", "sysadmin", "system", "test", "tracking", "upload",
+    "login", "logout", "mail", "media", "monitoring", "mx", "noreply", "ns", "ns1", "ns2", "ns3", "ns4", "oauth",
+    "operator", "password", "payment", "payments", "platform", "pop", "portal", "postmaster", "privacy", "production",
+    "proxy", "register", "root", "saml", "sandbox", "secure", "security", "sftp", "signin", "signup", "smtp", "ssl",
+    "sso", "staff", "staging", "static", "stats", "status", "support", "sysadmin", "system", "test", "tracking", "upload",
     "usage", "verify", "vpn", "webhook", "webhooks", "webmail", "webmaster", "wpad", "www",
 })  # fmt: skip
 # Characters and pairs that look alike in the address bar of a browser.

@@ -58,8 +58,8 @@ DOMAIN_PROBLEM_TEXTS: Final[Mapping[DomainProblem, str]] = MappingProxyType(
             "The certificate is not issued yet. Create the record for `certificate`, if you have not. It must stay."
         ),
         P.CERTIFICATE_EXPIRING: (
-            "Amazon does not renew the certificate, which ends soon. Create the record for `certificate` again. Let the "
-            "CAA records of the domain allow amazon.com."
+            "Amazon does not renew the certificate, which ends soon. Create the record for `certificate` again. Let "
+            "the CAA records of the domain allow amazon.com."
         ),
         P.RECORDS_TIMED_OUT: "No TXT record proved the domain for 3 days. Create the records, and verify again.",
         P.DOMAIN_TAKEN: "The domain is verified for another organization. It must remove the domain first.",
