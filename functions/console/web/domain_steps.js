@@ -114,6 +114,7 @@ function currentStep(domain) {
 function taskOf(domain) {
   const at = currentStep(domain);
   if (at === 0) return domain.checked_at ? "Waiting for the TXT record" : "Create the TXT record, then verify";
+  if (domain.problem?.code === "attachment_pending") return "Being attached to the API";
   if (at === TITLES.length - 1) return "Waiting for the CNAME record for routing";
   const hasRecord = domain.records.some((record) => record.purpose === "certificate");
   return hasRecord ? "Create the CNAME record for the certificate" : "Requested from Amazon";

@@ -4,7 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from tenancy.rules.durations import DOMAIN_EXECUTION_LOST_AFTER, DOMAIN_POLL_INTERVAL, DOMAIN_STAGE_TIME
+from tenancy.rules.durations import (
+    DOMAIN_EXECUTION_LOST_AFTER,
+    DOMAIN_POLL_INTERVAL,
+    DOMAIN_STAGE_TIME,
+    REFUSED_DOMAIN_PAUSE,
+)
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.handlers.custom_domains.life import DOMAIN, Life, request_of
 from tests.handlers.requests import problem_of
@@ -167,6 +172,7 @@ def test_refused_certificate_is_requested_again(life: Life, acme: Provisioned, s
     before = list(life.aws.certificates)
 
     life.aws.status = "ISSUED"
+    life.clock.advance(REFUSED_DOMAIN_PAUSE)
     life.call("verify", acme)
     life.run()
 
