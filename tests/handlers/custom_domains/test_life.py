@@ -330,6 +330,18 @@ def test_claim_without_a_proof_is_removed_at_once(life: Life, acme: Provisioned)
     assert (life.sweep(), life.aws.calls) == (0, [])
 
 
+def test_removal_deletes_the_stored_certificate_first(life: Life, acme: Provisioned) -> None:
+    """A list of all certificates of the account may take longer than the task has."""
+    life.serve(acme)
+    life.call("remove", acme)
+    life.aws.calls.clear()
+
+    life.run()
+
+    calls = [each for each in life.aws.calls if each.endswith(("DeleteCertificate", "ListCertificates"))]
+    assert calls == ["DeleteCertificate", "ListCertificates"]
+
+
 def test_removal_can_be_repeated(life: Life, acme: Provisioned) -> None:
     life.serve(acme)
 
