@@ -66,7 +66,7 @@ class DomainFailure(StrEnum):
 
 
 # The failures that end a call of AWS. Without a pause a loop of them would use up the calls of all organizations.
-REFUSALS: Final = frozenset(
+AWS_REFUSALS: Final = frozenset(
     {DomainFailure.CERTIFICATE_REFUSED, DomainFailure.ATTACHMENT_REFUSED, DomainFailure.NO_CAPACITY}
 )
 WITHOUT_CERTIFICATE: Final = frozenset({DomainFailure.CERTIFICATE_REFUSED, DomainFailure.CERTIFICATE_TIMED_OUT})
@@ -78,7 +78,7 @@ class CustomDomain:
     """A domain that an organization claims, under which the API is to be served.
 
     *attempt* counts the executions that were started for the claim. Only the last one may change it. *work_at* is the
-    time from which another one is started, None if there is nothing to do. *refusals* counts the `REFUSALS` in a row.
+    time from which another one is started, None if there is nothing to do. *refusals* counts `AWS_REFUSALS` in a row.
     """
 
     id: UUID

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tenancy.rules.custom_domains import (
-    REFUSALS,
+    AWS_REFUSALS,
     RELEASING,
     WITHOUT_CERTIFICATE,
     CustomDomain,
@@ -113,7 +113,7 @@ def fail(claim: CustomDomain, failure: DomainFailure, *, now: datetime) -> Custo
     """End the work without success. A proof stays. After a refusal of AWS no attempt begins for a while."""
     _require(claim, S.UNVERIFIED, S.VERIFIED)
     failed = replace(claim, status=S.FAILED, failure=failure, work_at=None, deadline_at=None)
-    if failure not in REFUSALS:
+    if failure not in AWS_REFUSALS:
         return failed
     pause = min(REFUSED_DOMAIN_PAUSE * 2 ** min(claim.refusals, 30), LONGEST_REFUSED_DOMAIN_PAUSE)
     return replace(failed, refusals=claim.refusals + 1, retry_at=now + pause)

@@ -17,7 +17,7 @@ BASE_PATH: Final = "v1"  # https://<domain>/v1/… is the stage
 NOT_FOUND: Final = "NotFoundException"
 CONFLICT: Final = "ConflictException"
 # Other accounts of the region may have the name. The codes of throttling are missing here.
-FINAL_REFUSALS: Final = MappingProxyType(
+NAME_REFUSALS: Final = MappingProxyType(
     {
         "BadRequestException": DomainFailure.ATTACHMENT_REFUSED,
         CONFLICT: DomainFailure.ATTACHMENT_REFUSED,
@@ -93,7 +93,7 @@ class ApiDomains:
         try:
             return self._create(owner, api, certificate_arn)
         except ClientError as error:
-            failure = FINAL_REFUSALS.get(error_code(error))
+            failure = NAME_REFUSALS.get(error_code(error))
             if failure is None:
                 raise
             found = _find(_api_gateway(self._region), owner.domain)  # an earlier call may have made it
