@@ -10,6 +10,9 @@ const WAITING = "Not yet";
 /** The record that a problem is about, by the beginning of its code. */
 const AT_FAULT = /** @type {const} */ ({ ownership: "ownership", records: "ownership", certificate: "certificate", routing: "routing" });
 
+/** The names that messages of the API have for parts of its answer. */
+const PARTS = /** @type {Record<string, string>} */ ({ "record.name": "the name below", "record.value": "of the value below" });
+
 /** @type {Record<DomainRecord["purpose"], { title: string, purpose: string }>} */
 export const RECORDS = {
   ownership: { title: "Ownership", purpose: "Proves that the domain is yours. It must stay: it is looked for each week." },
@@ -67,7 +70,18 @@ export function foundText(record, domain) {
  */
 export function problemText({ problem }) {
   if (!problem) return null;
-  return problem.message.replace(/`([^`]*)`/g, (_, name) => RECORDS[/** @type {DomainRecord["purpose"]} */ (name)]?.title ?? name);
+  const wordsOf = (/** @type {string} */ name) => RECORDS[/** @type {DomainRecord["purpose"]} */ (name)]?.title ?? PARTS[name] ?? name;
+  return problem.message.replace(/`([^`]*)`/g, (_, name) => wordsOf(name));
+}
+
+/**
+ * Return how bad the problem of a domain is. To wait for a certificate is none.
+ * @param {CustomDomain} domain
+ * @returns {"info" | "warn" | "bad"}
+ */
+export function weightOf({ status, problem }) {
+  if (status === "failed") return "bad";
+  return problem?.code === "certificate_pending" ? "info" : "warn";
 }
 
 /**

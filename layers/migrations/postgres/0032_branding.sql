@@ -1,9 +1,9 @@
 -- The branding of an organization (docs/decisions/0073-branding.md). Null is not set. Colors are #rrggbb.
 CREATE TABLE tenant_branding (
     organization_id uuid NOT NULL REFERENCES organizations (id),
-    primary_color varchar(7) CHECK (primary_color ~ '^#[0-9a-f]{6}$'),
-    secondary_color varchar(7) CHECK (secondary_color ~ '^#[0-9a-f]{6}$'),
-    accent_color varchar(7) CHECK (accent_color ~ '^#[0-9a-f]{6}$'),
+    primary_color text CHECK (length(primary_color) = 7 AND primary_color ~ '^#[0-9a-f]{6}$'),
+    secondary_color text CHECK (length(secondary_color) = 7 AND secondary_color ~ '^#[0-9a-f]{6}$'),
+    accent_color text CHECK (length(accent_color) = 7 AND accent_color ~ '^#[0-9a-f]{6}$'),
     css_variables jsonb NOT NULL CHECK (jsonb_typeof(css_variables) = 'object'),
     sender_name text CHECK (length(sender_name) BETWEEN 1 AND 64),
     sender_address text CHECK (length(sender_address) <= 254),
