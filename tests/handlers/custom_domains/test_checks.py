@@ -146,7 +146,7 @@ def test_verify_in_a_loop_does_not_put_off_the_withdrawal(
     life.names.put(RECORD, "TXT")
     find_records = Fetcher.find_txt_records
 
-    def find_slowly(fetcher: Fetcher, name: str) -> list[str]:
+    def find_slowly(fetcher: Fetcher, name: str) -> tuple[str, ...]:
         found = find_records(fetcher, name)
         life.clock.advance(SECOND)
         with monkeypatch.context() as at_once:
