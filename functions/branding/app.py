@@ -32,7 +32,8 @@ from tenancy.use_cases.branding.read_branding import read_branding, read_image
 from tenancy.wiring import Wiring
 
 PUBLIC: Final = f"public, max-age={BRANDING_MAX_AGE_SECONDS}"
-IMMUTABLE: Final = f"public, max-age={IMAGE_MAX_AGE_SECONDS}, immutable"
+# A browser may keep an image. A shared cache would show that of an erased organization to others.
+IMMUTABLE: Final = f"public, max-age={IMAGE_MAX_AGE_SECONDS}, s-maxage={BRANDING_MAX_AGE_SECONDS}, immutable"
 
 settings = Settings.from_env(
     "API_HOST", "AUDIT_QUEUE_URL", "BASE_DOMAIN", "FETCH_FUNCTION", "REDIS_PATIENCE_MS", "UPGRADE_URL"

@@ -33,6 +33,14 @@ MUTANTS: Final = (
         caught_by=f"{PUBLIC}::test_downgrade_hides_and_upgrade_brings_back",
     ),
     Mutant(
+        name="caches keep the branding that a body names",
+        safeguard=SAFEGUARD,
+        file=f"{CORE}/gateway/cached_answers.py",
+        old="cache_control if request.measure_body() == 0 else NO_STORE",
+        new="cache_control",
+        caught_by=f"{PUBLIC}::test_answer_to_a_body_is_kept_by_no_cache",
+    ),
+    Mutant(
         name="an image is shown without its branding",
         safeguard=SAFEGUARD,
         file=READING,

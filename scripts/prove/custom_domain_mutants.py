@@ -90,4 +90,12 @@ MUTANTS: Final = (
         new="is_proven AND false",
         caught_by=f"{LOG_IN}::test_redirect_uri_at_a_lost_domain_is_422",
     ),
+    Mutant(
+        name="a verify puts off the withdrawal of a domain",
+        safeguard=CLAIMS,
+        file=f"{CORE}/use_cases/schedule/check_custom_domains.py",
+        old="claim.check_at is None or _proof(claim) != _proof(seen):",
+        new="claim.check_at is None or claim != seen:",
+        caught_by="tests/handlers/custom_domains/test_checks.py::test_verify_in_a_loop_does_not_put_off_the_withdrawal",
+    ),
 )

@@ -6,7 +6,7 @@ The stack may have other organizations.
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def run_console(stack: Stack, node: tuple[str, Path]) -> RunConsole:
     """Run a scenario of the console (tests/e2e/test_console.py) with organizations by their name."""
     program, folder = node
 
-    def run(scenario: str, **organizations: Organization) -> None:
+    def run(scenario: str, *, more: Mapping[str, object] | None = None, **organizations: Organization) -> None:
         given = {
             "api_url": stack.api_url,
             "console_url": stack.console_url,
@@ -78,6 +78,7 @@ def run_console(stack: Stack, node: tuple[str, Path]) -> RunConsole:
             "sweep_url": f"{stack.aws_endpoint_url}/2015-03-31/functions/{stack.physical_id('Sweep')}/invocations",
             "platform_key": stack.platform_key,
             **{name: asdict(organization) for name, organization in organizations.items()},
+            **(more or {}),
         }
         run_client([program, f"console/{scenario}.mjs"], folder, given=json.dumps(given))
 

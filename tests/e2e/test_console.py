@@ -19,3 +19,7 @@ def test_keys_are_created_rotated_and_revoked(run_console: RunConsole, acme: Org
 
 def test_sessions_begin_end_and_come_back(run_console: RunConsole, acme: Organization, globex: Organization) -> None:
     run_console("sessions", acme=acme, globex=globex)
+
+
+def test_organization_is_read_changed_and_deleted(run_console: RunConsole, acme: Organization) -> None:
+    run_console("organization", acme=acme)

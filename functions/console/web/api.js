@@ -1,20 +1,8 @@
 /** Calls the API. The access token is in memory only. The browser keeps the refresh token in a cookie of its own. */
 
 /** @typedef {import("./types.d.ts").FieldFault} FieldFault */
-/**
- * @typedef {object} Call
- * @property {unknown} [body]
- * @property {Record<string, string | number | null | undefined>} [query]
- * @property {AbortSignal} [signal]
- * @property {boolean} [isPublic] no access token is sent
- * @property {boolean} [isFresh] the browser's cache is passed, and gets the answer
- * @property {string} [idempotencyKey]
- */
-/**
- * @typedef {object} Answer
- * @property {any} document
- * @property {Headers} headers
- */
+/** @typedef {import("./calls.d.ts").Call} Call */
+/** @typedef {import("./calls.d.ts").Answer} Answer */
 
 const UNAUTHENTICATED = 401;
 export const MOST_ROWS = 2_000;

@@ -5,7 +5,7 @@ import { currentBrand, readBrand, readOwnBrand } from "./brand.js";
 import { toast } from "./components/toast.js";
 import { failure, skeleton } from "./components/states.js";
 import { askToSignIn, buildDoor } from "./doors.js";
-import { fill, h } from "./dom.js";
+import { fill } from "./dom.js";
 import { buildFrame, fullState, showHead } from "./frame.js";
 import { isPublicPage, loadPage, missingPermission } from "./pages.js";
 import { currentPlace, goTo, keepAddress, watchPlaces } from "./router.js";
@@ -17,6 +17,7 @@ import { startTheme } from "./theme.js";
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const shown = {
+  branding: Promise.resolve(),
   frame: /** @type {ReturnType<typeof buildFrame> | null} */ (null),
   page: new AbortController(),
   isFirst: true,
@@ -28,6 +29,7 @@ async function show(place) {
   shown.page = new AbortController();
   const { signal } = shown.page;
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.dispatchEvent(new Event("leave"));
+  loadPage(place.page).catch(() => null); // it loads beside the session, and is awaited below
   try {
     if (isPublicPage(place.page)) await showDoor(place, signal);
     else if (await hasSession(place)) await showPage(place, signal);
@@ -57,6 +59,7 @@ async function hasSession(place) {
 async function showDoor(place, signal) {
   shown.frame = null;
   const page = await importPage(place.page);
+  await shown.branding;
   if (!page || signal.aborted) return;
   const { element, root, heading } = buildDoor(page.title, page.purpose, currentBrand());
   fill(app, element);
@@ -71,6 +74,7 @@ async function showDoor(place, signal) {
 async function showPage(place, signal) {
   const me = currentMember();
   if (!me) throw new SignedOutError();
+  await shown.branding;
   if (!shown.frame) await readOwnBrand(me.organization);
   shown.frame ??= buildFrame(me, currentBrand(), () => void leave());
   if (!shown.frame.element.isConnected) fill(app, shown.frame.element);
@@ -142,9 +146,7 @@ async function start() {
     forget();
     askAtTheDoor();
   });
-  const hint = setTimeout(() => fill(app, h("div", { class: "boot" }, skeleton("cards", 3))), 300);
-  await readBrand(namedOrganization());
-  clearTimeout(hint);
+  shown.branding = readBrand(namedOrganization());
   watchPlaces((place) => void show(place));
 }
 

@@ -45,7 +45,7 @@ function checkOn(color, surface, subject) {
   if (exact >= MARK_CONTRAST) {
     return { subject, ratio, kind: "info", text: "for marks; links are in the color of the text" };
   }
-  return { subject, ratio, kind: "warn", text: "marks get a shade that is easier to see" };
+  return { subject, ratio, kind: "warn", text: "buttons and marks get a shade that is easier to see" };
 }
 
 /** @param {number} ratio */

@@ -10,6 +10,9 @@ const WAITING = "Not yet";
 /** The record that a problem is about, by the beginning of its code. */
 const AT_FAULT = /** @type {const} */ ({ ownership: "ownership", records: "ownership", certificate: "certificate", routing: "routing" });
 
+/** The names that messages of the API have for parts of its answer. */
+const PARTS = /** @type {Record<string, string>} */ ({ "record.name": "the name below", "record.value": "of the value below" });
+
 /** @type {Record<DomainRecord["purpose"], { title: string, purpose: string }>} */
 export const RECORDS = {
   ownership: { title: "Ownership", purpose: "Proves that the domain is yours. It must stay: it is looked for each week." },
@@ -67,7 +70,18 @@ export function foundText(record, domain) {
  */
 export function problemText({ problem }) {
   if (!problem) return null;
-  return problem.message.replace(/`([^`]*)`/g, (_, name) => RECORDS[/** @type {DomainRecord["purpose"]} */ (name)]?.title ?? name);
+  const wordsOf = (/** @type {string} */ name) => RECORDS[/** @type {DomainRecord["purpose"]} */ (name)]?.title ?? PARTS[name] ?? name;
+  return problem.message.replace(/`([^`]*)`/g, (_, name) => wordsOf(name));
+}
+
+/**
+ * Return how bad the problem of a domain is. To wait for a certificate is none.
+ * @param {CustomDomain} domain
+ * @returns {"info" | "warn" | "bad"}
+ */
+export function weightOf({ status, problem }) {
+  if (status === "failed") return "bad";
+  return problem?.code === "certificate_pending" ? "info" : "warn";
 }
 
 /**
@@ -114,6 +128,7 @@ function currentStep(domain) {
 function taskOf(domain) {
   const at = currentStep(domain);
   if (at === 0) return domain.checked_at ? "Waiting for the TXT record" : "Create the TXT record, then verify";
+  if (domain.problem?.code === "attachment_pending") return "Being attached to the API";
   if (at === TITLES.length - 1) return "Waiting for the CNAME record for routing";
   const hasRecord = domain.records.some((record) => record.purpose === "certificate");
   return hasRecord ? "Create the CNAME record for the certificate" : "Requested from Amazon";

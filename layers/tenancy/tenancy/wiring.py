@@ -292,6 +292,10 @@ class Wiring:
 
     def find_sender_identities(self) -> "SenderIdentities":
         """Return the identities of SES. The first use imports boto3, which most requests do not need."""
+        return self._sender_identities
+
+    @cached_property
+    def _sender_identities(self) -> "SenderIdentities":
         from tenancy.stores.aws.sender_identities import SenderIdentities
 
         return SenderIdentities(self.settings.region)

@@ -60,6 +60,10 @@ class Brand:
         query = {} if organization is None else {"organization": organization}
         return answer_of(self.function(with_headers(with_query(sample("branding", "show"), **query), **headers)))
 
+    def ask_with_body(self, body: object) -> Answer:
+        """Return the answer of the public branding to a request with *body*."""
+        return answer_of(self.function(with_body(sample("branding", "show"), body)))
+
     def image(self, url: str, **headers: str) -> Answer:
         """Return the answer of the URL of an image."""
         organization_id, digest = url.removeprefix(f"{API_URL}/branding/images/").split("/")

@@ -50,7 +50,7 @@ def test_image_can_do_nothing_and_is_kept_for_ever(brand: Brand, logo: str) -> N
     answer = brand.image(brand.put(logo_url=logo)["logo_url"])
 
     assert timedelta(seconds=IMAGE_MAX_AGE_SECONDS) >= timedelta(days=365)
-    assert answer.headers["cache-control"] == f"public, max-age={IMAGE_MAX_AGE_SECONDS}, immutable"
+    assert answer.headers["cache-control"] == f"public, max-age={IMAGE_MAX_AGE_SECONDS}, s-maxage=60, immutable"
     assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"

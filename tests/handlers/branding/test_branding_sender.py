@@ -1,5 +1,6 @@
 """The sender of mails: only addresses of the organization's own proven domains, and only if SES may send from them."""
 
+import time
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto.sesv2.models import sesv2_backends
 
+from tenancy.rules.durations import SENDER_IDENTITY_MAX_AGE
+from tenancy.stores.aws.sender_identities import SenderIdentities
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.given import REGION, SENDER, Databases
 from tests.handlers.branding.mailing import mail_to
@@ -16,6 +19,7 @@ from tests.handlers.conftest import ACCOUNT
 from tests.handlers.functions import superuser
 
 ADDRESS = "hello@acme.example"
+AFTER_THE_ANSWER = time.monotonic() + 2 * SENDER_IDENTITY_MAX_AGE.total_seconds()
 WITHDRAW = """
     UPDATE email_domains SET verified_at = NULL, check_at = NULL, missing_since = NULL WHERE organization_id = %s
 """
@@ -26,6 +30,10 @@ def verify(identity: str) -> None:
     backend = sesv2_backends[ACCOUNT][REGION]
     backend.create_email_identity(identity, [], None, None)
     backend.get_email_identity(identity).verified_for_sending_status = True
+
+
+def throttled(_client: BaseClient, operation: str, _values: dict[str, Any]) -> object:
+    raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, operation)
 
 
 def test_address_needs_a_proven_domain_of_its_own(brand: Brand, globex: Provisioned) -> None:
@@ -93,7 +101,6 @@ def test_ses_that_does_not_answer_leaves_the_state_unknown(
     brand: Brand, databases: Databases, sent_mails: list[SentMail], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify("acme.example")
-    brand.put(sender_address=ADDRESS)
     call = vars(BaseClient)["_make_api_call"]
 
     def throttle(client: BaseClient, operation: str, values: dict[str, Any]) -> object:
@@ -102,9 +109,41 @@ def test_ses_that_does_not_answer_leaves_the_state_unknown(
         return call(client, operation, values)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", throttle)
+    state = brand.put(sender_address=ADDRESS)["sender_state"]
     mail_to(databases, brand.provisioned)
 
-    assert brand.stored()["sender_state"] == "unknown"
+    assert state == brand.stored()["sender_state"] == "unknown"
+    assert [mail.sender for mail in sent_mails] == [SENDER]
+
+
+@pytest.mark.usefixtures("brand")
+def test_last_answer_counts_while_ses_gives_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the questions of one organization, which SES throttles, would take the addresses of all others."""
+    verify("acme.example")
+    identities = SenderIdentities(REGION)
+    kept = identities.is_verified(ADDRESS)
+    monkeypatch.setattr("time.monotonic", lambda: AFTER_THE_ANSWER)
+    monkeypatch.setattr(BaseClient, "_make_api_call", throttled)
+
+    assert kept is identities.is_verified(ADDRESS) is True
+
+
+@pytest.mark.parametrize("code", ["BadRequestException", "MessageRejected"])
+def test_rejected_name_is_left_out(
+    brand: Brand, databases: Databases, sent_mails: list[SentMail], monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """SES bounds the header `From`, whose encoded form is longer than the name."""
+    brand.put(sender_name="Acme")
+    call = vars(BaseClient)["_make_api_call"]
+
+    def reject(client: BaseClient, operation: str, values: dict[str, Any]) -> object:
+        if "Acme" in values.get("FromEmailAddress", ""):
+            raise ClientError({"Error": {"Code": code}}, operation)
+        return call(client, operation, values)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", reject)
+    mail_to(databases, brand.provisioned)
+
     assert [mail.sender for mail in sent_mails] == [SENDER]
 
 

@@ -116,3 +116,18 @@ def test_known_version_is_304_until_it_changes(brand: Brand) -> None:
     assert same.headers["vary"] == "X-Organization-ID, X-Forwarded-Host"
     assert changed.status == 200
     assert changed.headers["etag"] != tag
+
+
+def test_answer_to_a_body_is_kept_by_no_cache(brand: Brand) -> None:
+    """A cache knows an answer by its URL. With a body, one organization's branding would stand at the URL of all."""
+    brand.put(primary_color=COLOR)
+
+    answer = brand.ask_with_body({"organization_id": str(brand.provisioned.organization.id)})
+
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_refusal_is_kept_by_no_cache(brand: Brand) -> None:
+    answer = brand.image_of(brand.provisioned.organization.id, "0" * 64)
+
+    assert (answer.status, answer.headers["cache-control"]) == (404, "no-store")

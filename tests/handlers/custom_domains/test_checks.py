@@ -52,6 +52,7 @@ def execute(life: Life, statement: str, *values: Any) -> None:  # noqa: ANN401
 
 
 def record_of(shown: dict[str, Any], purpose: str) -> dict[str, Any]:
+    record: dict[str, Any]
     [record] = [each for each in shown["records"] if each["purpose"] == purpose]
     return record
 
@@ -145,6 +146,38 @@ def test_verify_ends_the_warning_at_once(life: Life, acme: Provisioned) -> None:
 
     assert (shown["status"], shown["missing_since"], shown["problem"]) == ("active", None, None)
     assert life.sweep() == 0
+
+
+@pytest.mark.parametrize("has_certificate", [True, False])
+def test_verify_in_a_loop_does_not_put_off_the_withdrawal(
+    life: Life,
+    acme: Provisioned,
+    monkeypatch: pytest.MonkeyPatch,
+    has_certificate: bool,  # noqa: FBT001
+) -> None:
+    """Each check meets a verify between its look at the record and the transaction that stores the result."""
+    life.aws.set_status("ISSUED" if has_certificate else "PENDING_VALIDATION")
+    life.set_records(life.claim(acme))
+    life.call("verify", acme)
+    life.run()
+    life.names.put(RECORD, "TXT")
+    find_records = Fetcher.find_txt_records
+
+    def find_slowly(fetcher: Fetcher, name: str) -> tuple[str, ...]:
+        found = find_records(fetcher, name)
+        life.clock.advance(SECOND)
+        with monkeypatch.context() as at_once:
+            at_once.setattr(Fetcher, "find_txt_records", find_records)
+            assert life.call("verify", acme).status == 200
+        return found
+
+    monkeypatch.setattr(Fetcher, "find_txt_records", find_slowly)
+    missed = check(life, DOMAIN_CHECK_INTERVAL)
+    after = check(life, MISSING_PROOF_TIME)
+
+    assert (missed.missing, after.withdrawn) == (1, 1)
+    assert life.owner() is None
+    assert life.show(acme)["status"] == "withdrawing"
 
 
 def test_silent_name_servers_withdraw_nothing(life: Life, acme: Provisioned) -> None:

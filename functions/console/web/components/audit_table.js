@@ -5,10 +5,10 @@ import { fill, h } from "../dom.js";
 import { keepFocus } from "../focus.js";
 import { formatExact, formatNumber } from "../format.js";
 import { copyButton } from "./buttons.js";
-import { openRows } from "./open_rows.js";
+import { openRows, rowAttributes } from "./open_rows.js";
 import { relativeTime } from "./relative_time.js";
 import { badge } from "./states.js";
-import { table } from "./table.js";
+import { longText, table } from "./table.js";
 
 /** @typedef {import("../administration.d.ts").AuditEntry} AuditEntry */
 /** @typedef {import("../actors.js").Names} Names */
@@ -31,12 +31,12 @@ export function auditTable(onOpen) {
       caption: "Entries, newest first",
       rows: entries,
       isDense: true,
-      attributesOf: (entry) => ({ class: "pressable", "data-id": entry.id, on: { click: () => onOpen(entry) } }),
+      attributesOf: (entry) => rowAttributes(entry.id, () => onOpen(entry)),
       columns: [
         { title: "Time", cell: opener },
-        { title: "Who", cell: (entry) => actorText(entry.actor, names) },
-        { title: "Action", cell: (entry) => h("code", {}, entry.action) },
-        { title: "On what", cell: (entry) => h("span", { class: "target", title: entry.target }, entry.target || "–") },
+        { title: "Who", cell: (entry) => longText(actorText(entry.actor, names)) },
+        { title: "Action", cell: (entry) => h("code", {}, longText(entry.action)) },
+        { title: "On what", cell: (entry) => (entry.target ? longText(entry.target) : "–") },
         { title: "Outcome", cell: outcomeOf },
         { title: "Address", cell: (entry) => entry.actor.source_address ?? "–" },
       ],

@@ -1,9 +1,8 @@
 /** The fields of a branding. */
 
-import { cleanColor, NO_BRAND, VARIABLES } from "../brand_values.js";
+import { cleanColor, VARIABLES } from "../brand_values.js";
 import { REMOVED, SENDER_STATES, variableField } from "../branding_changes.js";
 import { fill, h } from "../dom.js";
-import { logoOf } from "../emblem.js";
 import { button } from "./buttons.js";
 import { colorField } from "./color_field.js";
 import { textField } from "./fields.js";
@@ -78,7 +77,7 @@ function imageField(name, label, address, hint) {
   const value = field.value;
   let isRemoved = false;
   if (address) {
-    const place = h("div", { class: "row stored-image" }, logoOf({ ...NO_BRAND, logo_url: address }, label));
+    const place = h("div", { class: "row stored-image" }, h("img", { class: "logo", src: address, alt: `Stored ${label.toLowerCase()}` }));
     const remove = button("Remove", { look: "quiet", label: `Remove the ${label.toLowerCase()}` });
     remove.addEventListener("click", () => {
       isRemoved = true;

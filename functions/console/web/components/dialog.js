@@ -59,7 +59,7 @@ export function openDialog({ title, content, mayLeave = () => true, isPinned = f
   element.addEventListener("leave", () => close());
   document.body.append(element);
   element.showModal();
-  const first = element.querySelector("[autofocus], .dialog-body input, .dialog-body select, .dialog-body button");
+  const first = element.querySelector("[autofocus], .dialog-body input, .dialog-body select, .dialog-body textarea, .dialog-body button");
   if (first instanceof HTMLElement) first.focus();
   return { element, close, closed };
 }

@@ -30,6 +30,6 @@ export function dnsRecord(record, title, purpose, state = null) {
  */
 export function copyLine(term, value, subject) {
   const copy = copyButton(value);
-  copy.setAttribute("aria-label", `Copy ${term.toLowerCase()} of ${subject}`);
+  copy.append(h("span", { class: "visually-hidden" }, ` ${term.toLowerCase()} of ${subject}`));
   return [h("dt", {}, term), h("dd", {}, h("code", {}, value), copy)];
 }

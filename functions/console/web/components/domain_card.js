@@ -1,7 +1,7 @@
 /** A custom domain: its steps, its records, and what is wrong with them. */
 
 import { request } from "../api.js";
-import { foundText, isLeaving, problemText, RECORDS, statusOf, stepsOf } from "../domain_steps.js";
+import { foundText, isLeaving, problemText, RECORDS, statusOf, stepsOf, weightOf } from "../domain_steps.js";
 import { h } from "../dom.js";
 import { formatMoment, formatRelative } from "../format.js";
 import { icon } from "../icons.js";
@@ -39,7 +39,7 @@ export function domainCard(domain, isOpen, on) {
       "div",
       { class: "stack-small" },
       isLeaving(domain) ? null : h("ol", { class: "steps" }, ...stepsOf(domain).map(stepItem)),
-      problem && notice(domain.status === "failed" ? "bad" : "warn", h("p", {}, problem)),
+      problem && notice(weightOf(domain), h("p", {}, problem)),
       domain.missing_since && notice("warn", h("p", {}, `The TXT record has been missing since ${formatMoment(domain.missing_since)}. Without it the domain is withdrawn after 5 days.`)),
       isLeaving(domain) ? h("p", { class: "muted" }, "No request is served at the domain. Its set-up is being deleted, usually within 5 minutes.") : records,
       h("p", { class: "meta" }, checksText(domain)),

@@ -15,6 +15,8 @@ import { announce, toast } from "./toast.js";
 /** @typedef {import("../types.d.ts").StoredEvent} StoredEvent */
 /** @typedef {import("../event_filters.js").Chosen} Chosen */
 
+const SECOND_MS = 1_000;
+
 /**
  * @param {object} options
  * @param {AbortSignal} options.signal
@@ -29,6 +31,7 @@ import { announce, toast } from "./toast.js";
 export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, onOpen, onClear }) {
   let tail = EMPTY_TAIL;
   let askedAt = 0;
+  let restUntil = 0;
   let polled = new AbortController();
   const rows = eventTable(appName, onOpen);
   const line = liveLine(isLive, switchLive, showNew);
@@ -70,6 +73,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
 
   /** Ask for the newest events. They wait, unless nothing is shown that could move. */
   async function ask() {
+    if (Date.now() < restUntil) return;
     askedAt = Date.now();
     const asked = chosen;
     try {
@@ -85,6 +89,7 @@ export function eventList({ signal, chosen, isLive, prepare, appName, onSwitch, 
         line.wait(waitingText(tail));
       }
     } catch (error) {
+      if (error instanceof ApiError) restUntil = Date.now() + Number(error.problem.retry_after ?? 0) * SECOND_MS;
       if (error instanceof ApiError || error instanceof OfflineError) line.tell(error.message);
       else if (!(error instanceof SignedOutError) && !signal.aborted) throw error;
     }

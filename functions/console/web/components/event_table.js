@@ -3,14 +3,14 @@
 import { fill, h } from "../dom.js";
 import { keepFocus } from "../focus.js";
 import { identityOf } from "../tail.js";
-import { openRows } from "./open_rows.js";
+import { openRows, rowAttributes } from "./open_rows.js";
 import { relativeTime } from "./relative_time.js";
-import { table } from "./table.js";
+import { longText, table } from "./table.js";
 
 /** @typedef {import("../types.d.ts").StoredEvent} StoredEvent */
 
 /**
- * Return the table. Arrow keys go from row to row.
+ * Return the table. Arrow keys go from row to row, and the key Tab leaves the rows.
  * @param {(id: string | null) => string} appName
  * @param {(event: StoredEvent) => void} onOpen
  */
@@ -24,14 +24,14 @@ export function eventTable(appName, onOpen) {
       caption: "Events",
       rows,
       isDense: true,
-      attributesOf: (event) => ({ class: "pressable", "data-id": identityOf(event), on: { click: () => onOpen(event) } }),
+      attributesOf: (event) => rowAttributes(identityOf(event), () => onOpen(event)),
       columns: [
         { title: "Time", cell: opener },
-        { title: "Name", cell: (event) => event.event_name },
-        { title: "Type", cell: (event) => event.event_type },
-        { title: "App", cell: (event) => appName(event.app_id) },
-        { title: "Platform", cell: (event) => event.platform },
-        { title: "Device", cell: (event) => h("code", { class: "device", title: event.device_id }, event.device_id) },
+        { title: "Name", cell: (event) => longText(event.event_name) },
+        { title: "Type", cell: (event) => longText(event.event_type) },
+        { title: "App", cell: (event) => longText(appName(event.app_id)) },
+        { title: "Platform", cell: (event) => longText(event.platform) },
+        { title: "Device", cell: (event) => h("code", {}, longText(event.device_id)) },
         { title: "Revenue", isNumber: true, cell: revenueOf },
       ],
     });
@@ -44,7 +44,7 @@ export function eventTable(appName, onOpen) {
 /** @param {StoredEvent} event */
 function opener(event) {
   const name = h("span", { class: "visually-hidden" }, `, ${event.event_name}`);
-  const attributes = { type: "button", class: "opener", "aria-expanded": "false", "data-focus": identityOf(event) };
+  const attributes = { type: "button", class: "opener", "aria-expanded": "false", tabindex: "-1", "data-focus": identityOf(event) };
   return h("button", attributes, relativeTime(event.event_timestamp), name);
 }
 

@@ -4,10 +4,10 @@ import { request } from "../api.js";
 import { fill, h } from "../dom.js";
 import { formatBytes, formatMoment, formatNumber } from "../format.js";
 import { icon } from "../icons.js";
-import { button, copyButton, whileBusy } from "./buttons.js";
+import { button, whileBusy } from "./buttons.js";
 import { openDialog } from "./dialog.js";
 import { loadInto, skeleton } from "./states.js";
-import { table } from "./table.js";
+import { longText, table } from "./table.js";
 
 /** @typedef {import("../types.d.ts").Export} Export */
 /** @typedef {import("../types.d.ts").ExportFile} ExportFile */
@@ -78,7 +78,7 @@ function fileTable(files) {
       { title: "File", cell: (file) => download(file.url, file.name, `Download ${file.name}`) },
       { title: "Rows", isNumber: true, cell: (file) => formatNumber(file.rows) },
       { title: "Size", isNumber: true, cell: (file) => formatBytes(file.bytes) },
-      { title: "SHA-256", cell: (file) => copyButton(file.sha256, `Copy the checksum of ${file.section}`) },
+      { title: "SHA-256", cell: (file) => h("code", {}, longText(file.sha256)) },
     ],
   });
 }

@@ -1,7 +1,8 @@
 /** A list that asks again while some of its rows are not finished, and changes only when they do. */
 
 import { request } from "../api.js";
-import { h } from "../dom.js";
+import { fill, h } from "../dom.js";
+import { keepFocus } from "../focus.js";
 import { poll } from "../poll.js";
 import { button, whileBusy } from "./buttons.js";
 import { loadInto, skeleton } from "./states.js";
@@ -18,6 +19,7 @@ import { toast } from "./toast.js";
  */
 export function liveTable({ path, subject, signal, isPending, show }) {
   const place = h("div", {});
+  const body = h("div", { class: "stack-small" });
   let first = /** @type {import("../types.d.ts").Listed<Row> | null} */ (null);
   let later = /** @type {Row[]} */ ([]);
   let cursor = /** @type {string | null} */ (null);
@@ -44,7 +46,8 @@ export function liveTable({ path, subject, signal, isPending, show }) {
     asked.abort();
     asked = new AbortController();
     if (page.data.some(isPending)) poll(ask, asked.signal, Date.now());
-    return [show([...page.data, ...later]), h("div", { class: "older" }, older)];
+    keepFocus(body, () => fill(body, show([...page.data, ...later]), h("div", { class: "older" }, older)));
+    return body;
   }
 
   async function ask() {
@@ -63,7 +66,7 @@ export function liveTable({ path, subject, signal, isPending, show }) {
       const page = await request("GET", path, { query: { cursor }, signal });
       later = [...later, ...page.data];
       cursor = page.pagination.next_cursor;
-      if (first) place.lastElementChild?.replaceChildren(...showAll(first));
+      if (first) showAll(first);
     } catch (error) {
       if (!signal.aborted) toast(error instanceof Error ? error.message : "The list was not loaded.", "bad");
     }

@@ -8,15 +8,27 @@ const OPENER = ".opener";
  */
 export function openRows(element) {
   let openedId = /** @type {string | null} */ (null);
+  let stop = /** @type {HTMLElement | null} */ (null);
   const openers = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll(OPENER)]);
   element.addEventListener("keydown", (event) => {
     const all = openers();
     const at = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
     if (at < 0 || to === undefined || !all[to]) return;
     event.preventDefault();
     all[to].focus();
   });
+  element.addEventListener("focusin", ({ target }) => target instanceof HTMLElement && target.matches(OPENER) && stopAt(target));
+
+  /**
+   * Let the key Tab stop at one row alone.
+   * @param {HTMLElement | null} opener
+   */
+  function stopAt(opener) {
+    stop?.setAttribute("tabindex", "-1");
+    opener?.setAttribute("tabindex", "0");
+    stop = opener;
+  }
 
   /**
    * Mark the row that is open. With *isFocused* the row that was open gets the focus.
@@ -30,8 +42,12 @@ export function openRows(element) {
     markAgain();
   }
 
-  /** Mark the open row among rows that were made anew. */
+  /** Mark the open row among rows that were made anew, and let Tab stop where it did. */
   function markAgain() {
+    const all = openers();
+    const before = stop?.getAttribute("data-focus");
+    for (const each of all) each.setAttribute("tabindex", "-1");
+    stopAt(all.find((each) => each.getAttribute("data-focus") === before) ?? all[0] ?? null);
     for (const row of element.querySelectorAll("tr[data-id]")) {
       const isOpen = row.getAttribute("data-id") === openedId;
       row.classList.toggle("opened", isOpen);
@@ -47,4 +63,21 @@ export function openRows(element) {
     openers()[index]?.focus();
   }
   return { mark, markAgain, focusRow };
+}
+
+/**
+ * Return the attributes of a row that a press opens.
+ * @param {string} id
+ * @param {() => void} onOpen
+ */
+export function rowAttributes(id, onOpen) {
+  return { class: "pressable", "data-id": id, on: { click: (/** @type {Event} */ press) => isPress(press) && onOpen() } };
+}
+
+/**
+ * Tell whether a click opens the row. It does not if it ends the selection of a text.
+ * @param {Event} press
+ */
+function isPress({ target }) {
+  return (target instanceof Element && target.closest(OPENER) !== null) || String(getSelection()) === "";
 }

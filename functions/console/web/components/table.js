@@ -1,6 +1,8 @@
 /** Tables: a caption, columns, rows, and a filter above them. */
 
+import { MOST_ROWS } from "../api.js";
 import { h } from "../dom.js";
+import { formatNumber } from "../format.js";
 import { icon } from "../icons.js";
 
 /** @typedef {import("../dom.js").Child} Child */
@@ -44,6 +46,23 @@ export function table({ caption, columns, rows, isDense = false, attributesOf = 
     h("tbody", {}, ...body),
   );
   return h("div", { class: "table-scroll", role: "region", tabindex: "0", "aria-label": caption }, element);
+}
+
+/**
+ * Return a text of any length for a cell. It wraps; in a dense table it is cut, and its tooltip has the whole.
+ * @param {string} text
+ */
+export function longText(text) {
+  return h("span", { class: "long", title: text }, text);
+}
+
+/**
+ * Return what stands under a list that is too long to be read whole.
+ * @param {unknown[]} rows all that were loaded
+ * @param {string} what in the plural
+ */
+export function cutNote(rows, what) {
+  return rows.length < MOST_ROWS ? null : h("p", { class: "meta" }, `Only the newest ${formatNumber(rows.length)} ${what} are shown.`);
 }
 
 /**

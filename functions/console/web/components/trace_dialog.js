@@ -8,7 +8,7 @@ import { button } from "./buttons.js";
 import { openDialog } from "./dialog.js";
 import { actionForm, areaField } from "./fields.js";
 import { badge } from "./states.js";
-import { table } from "./table.js";
+import { longText, table } from "./table.js";
 import { announce } from "./toast.js";
 
 /** @typedef {import("../types.d.ts").Trace} Trace */
@@ -67,7 +67,7 @@ function showTrace({ events, queue }, onOpen) {
     caption: "Where the events are",
     rows: events,
     columns: [
-      { title: "Id", cell: (event) => h("code", { class: "traced" }, event.event_id) },
+      { title: "Id", cell: (event) => h("code", {}, longText(event.event_id)) },
       { title: "State", cell: (event) => stateOf(event) },
       { title: "Received", cell: (event) => (event.received_at ? formatExact(event.received_at) : "–") },
       { title: "Actions", isHidden: true, cell: (event) => opener(event, onOpen) },

@@ -1,13 +1,13 @@
 /** Apps: the sources of events. List, create, change, delete. */
 
-import { requestAll } from "../api.js";
+import { MOST_ROWS, requestAll } from "../api.js";
 import { changeApp, createApp, deleteApp } from "../components/app_dialogs.js";
 import { button } from "../components/buttons.js";
 import { menu } from "../components/menu.js";
-import { loadLimit, placesLine } from "../components/places.js";
+import { loadPlaces, placesLine } from "../components/places.js";
 import { momentTime } from "../components/relative_time.js";
 import { emptyState, loadInto, skeleton } from "../components/states.js";
-import { filterField, table } from "../components/table.js";
+import { cutNote, filterField, longText, table } from "../components/table.js";
 import { announce } from "../components/toast.js";
 import { fill, h } from "../dom.js";
 import { formatDay, formatNumber } from "../format.js";
@@ -18,7 +18,8 @@ import { may } from "../session.js";
 
 /** @typedef {import("../types.d.ts").App} App */
 /** @typedef {import("../types.d.ts").Key} Key */
-/** @typedef {{ apps: App[], keys: Key[] | null, limit: number | null }} Loaded the keys are null without the permission */
+/** @typedef {import("../components/places.js").Places} Places */
+/** @typedef {{ apps: App[], keys: Key[] | null, places: Places }} Loaded the keys are null if not all can be read */
 
 /** @type {import("../types.d.ts").Page} */
 export const page = {
@@ -29,7 +30,7 @@ export const page = {
     const line = h("div", {});
     const rows = h("div", {});
     let text = view.query.get("q") ?? "";
-    let loaded = /** @type {Loaded} */ ({ apps: [], keys: null, limit: null });
+    let loaded = /** @type {Loaded} */ ({ apps: [], keys: null, places: { limit: null, upgradeUrl: null } });
     const reload = loadInto({
       place: list,
       subject: "the apps",
@@ -38,7 +39,7 @@ export const page = {
       load: () => load(view.signal),
       show(data) {
         loaded = data;
-        fill(line, placesLine(data.apps.length, data.limit, "apps"));
+        fill(line, placesLine(data.apps.length, data.places, "apps"));
         showRows();
         return rows;
       },
@@ -50,7 +51,7 @@ export const page = {
     function showRows() {
       const found = loaded.apps.filter((app) => `${app.name} ${app.platform}`.toLocaleLowerCase().includes(text.trim().toLocaleLowerCase()));
       const none = loaded.apps.length === 0 ? noApps(create) : emptyState("No app fits", "Change the filter above.");
-      fill(rows, found.length > 0 ? appTable(found, loaded.keys, change) : none);
+      fill(rows, found.length > 0 ? appTable(found, loaded.keys, change) : none, cutNote(loaded.apps, "apps"));
       return found.length;
     }
     const filter = filterField("Filter by name or platform", text, (typed) => {
@@ -68,12 +69,12 @@ export const page = {
  * @returns {Promise<Loaded>}
  */
 async function load(signal) {
-  const [apps, keys, limit] = await Promise.all([
+  const [apps, keys, places] = await Promise.all([
     /** @type {Promise<App[]>} */ (requestAll("apps", { signal })),
     may("keys:read") ? /** @type {Promise<Key[]>} */ (requestAll("keys", { signal })) : null,
-    loadLimit("apps", signal),
+    loadPlaces("apps", signal),
   ]);
-  return { apps, keys, limit };
+  return { apps, keys: keys && keys.length < MOST_ROWS ? keys : null, places };
 }
 
 /** @param {() => void} create */
@@ -95,8 +96,8 @@ function appTable(apps, keys, onChange) {
     caption: "Apps",
     rows: apps,
     columns: [
-      { title: "Name", cell: (app) => app.name },
-      { title: "Platform", cell: (app) => app.platform },
+      { title: "Name", cell: (app) => longText(app.name) },
+      { title: "Platform", cell: (app) => longText(app.platform) },
       ...(keys ? [count] : []),
       { title: "Created", cell: (app) => momentTime(app.created_at, formatDay(app.created_at)) },
       { title: "Id", cell: (app) => h("code", { class: "meta" }, app.id) },

@@ -25,23 +25,26 @@ export const page = {
     const place = h("div", {});
     view.root.append(place);
     let saved = /** @type {StoredBranding | null} */ (null);
+    let present = /** @type {ReturnType<typeof editor> | null} */ (null);
     const reload = loadInto({
       place,
       subject: "the branding",
       loading: h("div", { class: "branding" }, skeleton("rows", 8), skeleton("chart", 1)),
       signal: view.signal,
       load: async () => {
+        const isKept = saved === null && Boolean(present?.hasChanges());
         const stored = saved ?? /** @type {StoredBranding} */ (await request("GET", "branding/settings", { signal: view.signal }));
         saved = null;
-        return { stored, upgradeUrl: stored.included ? null : (await loadFeature("white_label", view.signal)).upgradeUrl };
+        return { stored, isKept, upgradeUrl: stored.included ? null : (await loadFeature("white_label", view.signal)).upgradeUrl };
       },
-      show({ stored, upgradeUrl }) {
+      show({ stored, isKept, upgradeUrl }) {
+        if (isKept && present) return present.element; // what was entered stays when the network is back
         const onSave = (/** @type {StoredBranding} */ next) => {
           saved = next;
           void reload();
         };
-        const absent = stored.included ? null : absence(view, upgradeUrl);
-        return h("div", { class: "stack-small" }, absent, editor(view, stored, onSave));
+        present = editor(view, stored, stored.included ? null : absence(view, upgradeUrl), onSave);
+        return present.element;
       },
     });
     await reload();
@@ -51,9 +54,10 @@ export const page = {
 /**
  * @param {View} view
  * @param {StoredBranding} stored
+ * @param {Node | null} absent stands above, if the branding is not included
  * @param {(stored: StoredBranding) => void} onSave
  */
-function editor(view, stored, onSave) {
+function editor(view, stored, absent, onSave) {
   const { organization } = view.me;
   const images = cleanBrand(stored, API);
   const { fields, groups } = brandingFields(stored, (kind) => (kind === "logo" ? images.logo_url : images.favicon_url));
@@ -80,16 +84,18 @@ function editor(view, stored, onSave) {
   form.submit.after(discard);
   form.submit.hidden = !stored.included;
 
+  const hasChanges = () => Object.keys(changesOf(entered(), stored)).length > 0;
+
   function show() {
     const values = entered();
-    const hasChanges = Object.keys(changesOf(values, stored)).length > 0;
-    discard.hidden = !hasChanges;
-    unsaved.textContent = hasChanges && stored.included ? "Not saved yet." : "";
+    discard.hidden = !hasChanges();
+    unsaved.textContent = hasChanges() && stored.included ? "Not saved yet." : "";
     preview.show(draftOf(values, stored), { name: values.sender_name, address: values.sender_address });
   }
   form.element.addEventListener("input", show);
   show();
-  return h("div", { class: "branding" }, h("div", { class: "card" }, form.element), preview.element);
+  const columns = h("div", { class: "branding" }, h("div", { class: "card" }, form.element), preview.element);
+  return { element: h("div", { class: "stack-small" }, absent, columns), hasChanges };
 }
 
 /**

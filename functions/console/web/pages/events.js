@@ -45,7 +45,7 @@ export const page = {
       prepare: async () => void ((await names.load()) && filters.update()),
       appName: (id) => (id === null ? "–" : names.textOf(id)),
       onSwitch: (isLive) => setQuery({ live: isLive ? null : OFF }),
-      onOpen: open,
+      onOpen: toggle,
       onClear: () => choose({}),
     });
     const details = eventDetails({ onClose: close, onFilter: choose });
@@ -77,9 +77,15 @@ export const page = {
       details.show(event);
     }
 
+    /** @param {StoredEvent} event */
+    function toggle(event) {
+      if (opened && identityOf(opened) === identityOf(event)) close();
+      else open(event);
+    }
+
     /** Close the event. The focus goes back to its row. */
     function close() {
-      if (!opened) return;
+      if (!opened || signal.aborted) return;
       const hadFocus = split.contains(document.activeElement);
       opened = null;
       setQuery({ event: null });
@@ -108,7 +114,7 @@ export const page = {
         signal,
         onAsk: (ids) => setQuery({ trace: ids.length > LONGEST_LINK ? null : ids }),
         onOpen: ({ event_id, device_id, event_timestamp }) => void openStored({ event_id, ...(device_id && event_timestamp ? { device_id, event_timestamp } : {}) }),
-        onClose: () => setQuery({ trace: null }),
+        onClose: () => signal.aborted || setQuery({ trace: null }),
       });
     }
   },

@@ -1,16 +1,16 @@
 /** Keys: list, create, rotate, revoke. */
 
-import { MOST_ROWS, requestAll } from "../api.js";
+import { requestAll } from "../api.js";
 import { button, whileBusy } from "../components/buttons.js";
 import { createKey } from "../components/create_key.js";
 import { revokeKey, rotateKey } from "../components/key_dialogs.js";
 import { menu } from "../components/menu.js";
 import { momentTime } from "../components/relative_time.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
-import { filterField, segments, table } from "../components/table.js";
+import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce } from "../components/toast.js";
 import { fill, h } from "../dom.js";
-import { formatDay, formatNumber, formatRelative } from "../format.js";
+import { formatDay, formatRelative } from "../format.js";
 import { icon } from "../icons.js";
 import { isLiveKey } from "../key_states.js";
 import { setQuery } from "../router.js";
@@ -60,9 +60,7 @@ export const page = {
     function showRows() {
       const found = shown.keys.filter((key) => fits(key, chosen));
       const none = shown.keys.length === 0 ? noKeys(create) : emptyState("No key fits", "Change the filter or the state above.");
-      const isCut = shown.keys.length >= MOST_ROWS;
-      const cut = isCut && h("p", { class: "meta" }, `Only the newest ${formatNumber(shown.keys.length)} keys are shown.`);
-      fill(rows, found.length > 0 ? keyTable(found, shown.apps, change) : none, cut);
+      fill(rows, found.length > 0 ? keyTable(found, shown.apps, change) : none, cutNote(shown.keys, "keys"));
       return found.length;
     }
     const filter = filterField("Filter by name", chosen.filter, (text) => {
@@ -125,7 +123,7 @@ function keyTable(keys, apps, onChange) {
     caption: "Keys",
     rows: keys,
     columns: [
-      { title: "Name", cell: (key) => [h("span", {}, key.name), h("code", { class: "meta prefix" }, `${key.prefix ?? key.type}…${key.hint}`)] },
+      { title: "Name", cell: (key) => [longText(key.name), h("code", { class: "meta prefix" }, `${key.prefix ?? key.type}…${key.hint}`)] },
       { title: "Status", cell: statusOf },
       { title: "Kind", cell: (key) => KINDS[key.type] },
       { title: "App", cell: (key) => nameOf(key.app_id) },

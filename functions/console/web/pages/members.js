@@ -4,11 +4,11 @@ import { request, requestAll } from "../api.js";
 import { button, whileBusy } from "../components/buttons.js";
 import { changeRole, disableMember, inviteMember, nameOf, removeMember } from "../components/member_dialogs.js";
 import { menu } from "../components/menu.js";
-import { loadLimit, placesLine } from "../components/places.js";
+import { loadPlaces, placesLine } from "../components/places.js";
 import { momentTime } from "../components/relative_time.js";
 import { roleList } from "../components/role_list.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
-import { filterField, segments, table } from "../components/table.js";
+import { cutNote, filterField, longText, segments, table } from "../components/table.js";
 import { announce, toast } from "../components/toast.js";
 import { fill, h } from "../dom.js";
 import { formatDay } from "../format.js";
@@ -46,10 +46,10 @@ export const page = {
       subject: "the members",
       loading: skeleton("rows", 4),
       signal: view.signal,
-      load: async () => Promise.all([/** @type {Promise<Member[]>} */ (requestAll("users", { signal: view.signal })), loadLimit("users", view.signal)]),
-      show([loaded, limit]) {
+      load: async () => Promise.all([/** @type {Promise<Member[]>} */ (requestAll("users", { signal: view.signal })), loadPlaces("users", view.signal)]),
+      show([loaded, places]) {
         members = loaded;
-        fill(line, placesLine(members.length, limit, "members"));
+        fill(line, placesLine(members.length, places, "members"));
         showRows();
         return rows;
       },
@@ -63,7 +63,7 @@ export const page = {
     function showRows() {
       const found = members.filter((member) => fits(member, chosen));
       const none = emptyState("No member fits", "Change the filter or the state above.");
-      fill(rows, found.length > 0 ? memberTable(found, view.me, change) : none);
+      fill(rows, found.length > 0 ? memberTable(found, view.me, change) : none, cutNote(members, "members"));
       return found.length;
     }
     const filter = filterField("Filter by name or address", chosen.filter, (text) => {
@@ -117,8 +117,8 @@ function memberTable(members, me, onChange) {
 function person(member, me) {
   const avatar = h("span", { class: "avatar", "aria-hidden": "true" }, initialsOf(nameOf(member)));
   const you = member.id === me.id ? h("span", { class: "meta" }, " (you)") : null;
-  const address = member.name ? h("span", { class: "meta address" }, member.email) : null;
-  return h("div", { class: "person" }, avatar, h("div", {}, h("span", {}, nameOf(member)), you, address));
+  const address = member.name ? h("span", { class: "meta address" }, longText(member.email)) : null;
+  return h("div", { class: "person" }, avatar, h("div", {}, longText(nameOf(member)), you, address));
 }
 
 /**

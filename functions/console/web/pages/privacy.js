@@ -36,7 +36,7 @@ export const page = {
 function exportSection({ query, signal }) {
   const open = (/** @type {string} */ id) => {
     setQuery({ export: id });
-    showExportFiles(id, signal, () => setQuery({ export: null }));
+    showExportFiles(id, signal, () => signal.aborted || setQuery({ export: null }));
   };
   const list = liveTable({
     path: "exports",

@@ -7,7 +7,7 @@ from typing import Final
 import pybase64
 from aws_lambda_powertools.event_handler import Response
 
-from tenancy.gateway.http import Request, has_version
+from tenancy.gateway.http import NO_STORE, Request, has_version
 from tenancy.rules.branding.images import BrandImage
 
 # The parts of a request that name an organization, beside the URL (mentions.py).
@@ -25,11 +25,14 @@ DECLARED_IMAGE_HEADERS: Final = {**CACHE_HEADERS, **dict.fromkeys(IMAGE_HEADERS,
 def cached_answer(
     request: Request, text: str, *, media_type: str, version: str, cache_control: str, headers: Mapping[str, str]
 ) -> Response[str]:
-    """Return *text* of a *media_type*, or 304 if the client has this *version* of it."""
+    """Return *text* of a *media_type*, or 304 if the client has this *version* of it.
+
+    A body may name an organization, and no cache compares bodies. So no cache keeps the answer to a request with one.
+    """
     sent: dict[str, str | list[str]] = {
         **headers,
         "ETag": f'"{version}"',
-        "Cache-Control": cache_control,
+        "Cache-Control": cache_control if request.measure_body() == 0 else NO_STORE,
         "Vary": VARY,
     }
     if has_version(request, version):

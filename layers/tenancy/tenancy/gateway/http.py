@@ -16,6 +16,7 @@ from tenancy.rules.tenant import Caller
 
 STAGE_PREFIX: Final = "/v1"
 API_ID: Final = "{api_id}"  # in the setting: API Gateway's id of the API, which only a request tells (template.yaml)
+NO_STORE: Final = "no-store"  # of Cache-Control
 EXPOSED_HEADERS: Final = "Retry-After, X-Request-Id, X-Next-Cursor, RateLimit, RateLimit-Policy"
 ALLOWED_HEADERS: Final = (
     "authorization, content-type, x-organization-id, idempotency-key, x-retry-count, anonymousid, sentat"
@@ -176,7 +177,7 @@ def problem_answer(refusal: Refusal, *, instance: str, request_id: str, upgrade_
     """Return *refusal* as a problem document (RFC 9457).
 
     `code` and `message` are at the top level, because a client SDK retries a refusal without them. A used-up quota
-    shows *upgrade_url*, if the platform has one.
+    shows *upgrade_url*, if the platform has one. No cache keeps it: by RFC 9111 it may keep a 404 that says nothing.
     """
     document: dict[str, Any] = {
         **refusal.members,
@@ -196,6 +197,7 @@ def problem_answer(refusal: Refusal, *, instance: str, request_id: str, upgrade_
     if refusal.retry_after is not None:
         document["retry_after"] = refusal.retry_after
     response = _answer(refusal.status, "application/problem+json", msgspec.json.encode(document))
+    response["headers"]["Cache-Control"] = NO_STORE
     if refusal.retry_after is not None:
         response["headers"]["Retry-After"] = str(refusal.retry_after)
     return response

@@ -18,7 +18,9 @@ CUSTOM_DOMAIN_VERIFIED: Final = "custom_domain.verified"
 CUSTOM_DOMAIN_ACTIVATED: Final = "custom_domain.activated"
 CUSTOM_DOMAIN_WITHDRAWN: Final = "custom_domain.withdrawn"
 CUSTOM_DOMAIN_REMOVED: Final = "custom_domain.removed"
-MAX_CUSTOM_DOMAINS: Final = 10  # of one organization. API Gateway has 120 for all, until AWS raises the quota.
+MAX_CUSTOM_DOMAINS: Final = 3  # of one organization. API Gateway has 120 for all, until AWS raises the quota.
+# Of one organization in `CERTIFICATE_REQUESTS_PERIOD`. ACM has 5,000 a year for all, and deleted ones count.
+MAX_CERTIFICATE_REQUESTS: Final = 20
 OWNERSHIP_LABEL: Final = "_tenancy-domain."
 OWNERSHIP_PREFIX: Final = "tenancy-domain="
 PREFIX_BYTES: Final = 6  # of the id of a claim
@@ -56,11 +58,20 @@ class DomainFailure(StrEnum):
 
     RECORDS_MISSING = "records_missing"
     DOMAIN_TAKEN = "domain_taken"
+    CERTIFICATE_LIMIT = "certificate_limit"  # of the organization
     CERTIFICATE_REFUSED = "certificate_refused"
     CERTIFICATE_TIMED_OUT = "certificate_timed_out"
+    ATTACHMENT_REFUSED = "attachment_refused"
+    NO_CAPACITY = "no_capacity"  # a quota of the platform's account is used up
+    SET_UP_TIMED_OUT = "set_up_timed_out"  # a service of the platform failed for too long
     ROUTING_MISSING = "routing_missing"
 
 
+# The failures that end a call of AWS. Without a pause a loop of them would use up the calls of all organizations.
+AWS_REFUSALS: Final = frozenset(
+    {DomainFailure.CERTIFICATE_REFUSED, DomainFailure.ATTACHMENT_REFUSED, DomainFailure.NO_CAPACITY}
+)
+WITHOUT_CERTIFICATE: Final = frozenset({DomainFailure.CERTIFICATE_REFUSED, DomainFailure.CERTIFICATE_TIMED_OUT})
 RELEASING: Final = frozenset({CustomDomainStatus.WITHDRAWING, CustomDomainStatus.REMOVING})
 
 
@@ -69,9 +80,9 @@ class CustomDomain:
     """A domain that an organization claims, under which the API is to be served.
 
     *attempt* counts the executions that were started for the claim. Only the last one may change it. *work_at* is the
-    time from which another one is started, None if there is nothing to do. *expiring_since* is the time of the first
-    weekly check that saw a certificate that is not renewed. *withdrawn_at* is the time of a withdrawal, None after the
-    next proof.
+    time from which another one is started, None if there is nothing to do. *refusals* counts `AWS_REFUSALS` in a row.
+    *expiring_since* is the time of the first weekly check that saw a certificate that is not renewed. *withdrawn_at* is
+    the time of a withdrawal, None after the next proof.
     """
 
     id: UUID
@@ -86,12 +97,15 @@ class CustomDomain:
     ownership_problem: RecordProblem | None = None
     routing_problem: RecordProblem | None = None
     failure: DomainFailure | None = None
+    refusals: int = 0
+    retry_at: datetime | None = None
     verified_at: datetime | None = None
     check_at: datetime | None = None
     missing_since: datetime | None = None
     certificate_arn: str | None = None
     validation_name: str | None = None
     validation_value: str | None = None
+    issued_at: datetime | None = None
     attached_at: datetime | None = None
     active_at: datetime | None = None
     expiring_since: datetime | None = None
@@ -117,6 +131,13 @@ class CustomDomain:
     def is_releasing(self) -> bool:
         """Whether the resources of the claim are being removed from AWS."""
         return self.status in RELEASING
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Whether the next attempt requests a certificate, if the domain is proven."""
+        if self.attached_at is not None or self.is_releasing:
+            return False
+        return self.certificate_arn is None or self.failure in WITHOUT_CERTIFICATE
 
     @property
     def next_check_at(self) -> datetime | None:

@@ -149,6 +149,9 @@ CERTIFICATE_RECORD_SECONDS: Final = 10  # until ACM knows the record that valida
 DOMAIN_STAGE_TIME: Final = timedelta(hours=74)
 # After the next step was due; then the sweep starts another execution. Longer than all retries of one step.
 DOMAIN_EXECUTION_LOST_AFTER: Final = timedelta(hours=1)
+CERTIFICATE_REQUESTS_PERIOD: Final = timedelta(days=30)  # in which an organization can request a number of certificates
+REFUSED_DOMAIN_PAUSE: Final = timedelta(hours=1)  # after a refusal of AWS. Each further one in a row doubles it.
+LONGEST_REFUSED_DOMAIN_PAUSE: Final = timedelta(days=7)
 TARGET_RECORD_TTL_SECONDS: Final = 300  # of the DNS record that a CNAME record of a custom domain leads to
 DOMAIN_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the time-out of the function that holds it
 

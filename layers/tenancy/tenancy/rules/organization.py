@@ -25,8 +25,8 @@ RESERVED_SUBDOMAINS: Final = frozenset({
     "login", "logout", "mail", "media", "monitoring", "mx", "noreply", "ns", "ns1", "ns2", "ns3", "ns4", "oauth",
     "operator", "password", "payment", "payments", "platform", "pop", "portal", "postmaster", "privacy", "production",
     "proxy", "register", "root", "saml", "sandbox", "secure", "security", "sftp", "signin", "signup", "smtp", "ssl",
-    "sso", "staff", "staging", "static", "stats", "status", "support", "sysadmin", "system", "test", "tracking", "upload",
-    "usage", "verify", "vpn", "webhook", "webhooks", "webmail", "webmaster", "wpad", "www",
+    "sso", "staff", "staging", "static", "stats", "status", "support", "sysadmin", "system", "test", "tracking",
+    "upload", "usage", "verify", "vpn", "webhook", "webhooks", "webmail", "webmaster", "wpad", "www",
 })  # fmt: skip
 # Characters and pairs that look alike in the address bar of a browser.
 CONFUSABLE_CHARACTERS: Final = str.maketrans("01i", "oll")

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { faultOf, foundText, isChanging, problemText, statusOf, stepsOf } from "../../../../functions/console/web/domain_steps.js";
+import { faultOf, foundText, isChanging, problemText, statusOf, stepsOf, weightOf } from "../../../../functions/console/web/domain_steps.js";
 
 const TIME = "2026-11-29T04:20:11.412Z";
 
@@ -43,6 +43,8 @@ test("a verified domain gets its certificate, then its traffic", () => {
   assert.equal(textAt(named), "Create the CNAME record for the certificate");
   assert.equal(states(issued), "done done done current");
   assert.equal(textAt(issued), "Waiting for the CNAME record for routing");
+  const attaching = { ...issued, problem: { code: "attachment_pending", message: "" } };
+  assert.equal(textAt(attaching), "Being attached to the API");
   assert.ok([requested, named, issued].every(isChanging));
 });
 
@@ -55,10 +57,12 @@ test("an active domain has all steps behind it, and says when its proof is gone"
 });
 
 test("a failed step is the one that its problem names", () => {
+  const issued = domainOf({}, { ownership: true, certificate: true });
   const failed = (code, changes) => domainOf({ status: "failed", problem: { code, message: "" }, ...changes });
 
   assert.equal(states(failed("records_timed_out", {})), "failed waiting waiting waiting");
   assert.equal(states(failed("certificate_refused", { verified_at: TIME })), "done done failed waiting");
+  assert.equal(states(failed("attachment_refused", { verified_at: TIME, records: issued.records })), "done done done failed");
   assert.equal(states(failed("routing_timed_out", { verified_at: TIME })), "done done done failed");
 });
 
@@ -76,7 +80,14 @@ test("a problem stands in words at its record", () => {
   assert.equal(foundText(domain.records[0], domain).text, "Has another value");
   assert.equal(foundText(domain.records[1], domain).text, "Not found");
   assert.equal(problemText(domain), "The TXT record has another value than the record for Ownership. Add one with that value.");
+  assert.equal(problemText({ problem: { message: "No TXT record at `record.name` has the text `record.value`." } }), "No TXT record at the name below has the text of the value below.");
   assert.equal(problemText(domainOf()), null);
+});
+
+test("a failure weighs more than a record that is missing, and to wait weighs nothing", () => {
+  const weights = [["failed", "routing_timed_out"], ["verified", "routing_record_missing"], ["verified", "certificate_pending"]];
+
+  assert.deepEqual(weights.map(([status, code]) => weightOf(domainOf({ status, problem: { code, message: "" } }))), ["bad", "warn", "info"]);
 });
 
 test("problems that are about no record name none", () => {

@@ -1,7 +1,7 @@
 """Images of a branding: PNG, JPEG or WebP by their bytes, with bounds.
 
 The whole structure is read, and no pixel. A file with bytes before, after or between the parts of its format is
-refused: it could be a file of another format at the same time.
+refused. A part for text may still hold any bytes: the headers of the answer keep browsers from reading another format.
 """
 
 import zlib
@@ -145,9 +145,16 @@ def _read_webp(content: bytes) -> tuple[int, int]:
     kind, data = chunks[0]
     _require(kind in {b"VP8 ", b"VP8L", b"VP8X"}, "The first chunk is no image.")
     if kind == b"VP8X":
-        _require(any(each in {b"VP8 ", b"VP8L", b"ANMF"} for each, _ in chunks[1:]), "There is no image data.")
-        return 1 + int.from_bytes(data[4:7], "little"), 1 + int.from_bytes(data[7:10], "little")
+        sizes = [_webp_size(each, part) for each, part in chunks[1:] if each in {b"VP8 ", b"VP8L"}]
+        _require(bool(sizes) or any(each == b"ANMF" for each, _ in chunks[1:]), "There is no image data.")
+        sizes.append((1 + int.from_bytes(data[4:7], "little"), 1 + int.from_bytes(data[7:10], "little")))
+        return max(width for width, _ in sizes), max(height for _, height in sizes)  # of the canvas or its image
     _require(len(chunks) == 1, "A simple image has other chunks.")
+    return _webp_size(kind, data)
+
+
+def _webp_size(kind: bytes, data: bytes) -> tuple[int, int]:
+    """Return width and height of image data (RFC 9649, 2.5 and 2.6)."""
     if kind == b"VP8L":
         _require(data[0] == 0x2F, "The signature of the image data is missing.")  # noqa: PLR2004 - RFC 9649, 3.4
         bits = int.from_bytes(data[1:5], "little")

@@ -11,9 +11,10 @@ from uuid import UUID
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.custom_domains import DomainOwner
+from tenancy.rules.custom_domains import DomainFailure, DomainOwner
 from tenancy.rules.durations import BOTO_READ_TIMEOUT_SECONDS, CERTIFICATE_WARNING_TIME
 from tenancy.stores.aws.boto import BOTO_CONFIG, BotoConfig, load_boto, make_client
+from tenancy.stores.aws.domain_refusals import LIMIT_EXCEEDED, DomainRefusedError, error_code
 from tenancy.stores.aws.domain_tags import CLAIM_TAG, ORGANIZATION_TAG, domain_tags
 
 NOT_FOUND: Final = "ResourceNotFoundException"
@@ -70,21 +71,34 @@ class DomainCertificates:
         self._stack_name = stack_name
         load_boto()
 
-    def request(self, owner: DomainOwner, *, attempt: int) -> str:
-        """Return the ARN of the claim's certificate, after a request if it has none that may be issued. Idempotent.
+    def find_usable(self, owner: DomainOwner, *, stored_arn: str | None) -> str | None:
+        """Return the ARN of the claim's certificate that is or may be issued, or None without one.
 
-        A certificate of the claim that ACM refused is deleted first. *attempt* and the claim are the idempotency token,
-        so that two runs of one attempt get one certificate.
+        The one with *stored_arn* is looked at first. Certificates of the claim that ACM refused are deleted.
 
         Raises:
             UnavailableError: ACM rejected a call or is unreachable. A retry continues.
         """
         try:
-            for arn in self._list_own(owner):
+            for arn in self._each_own(owner, stored_arn):
                 found = self._describe(arn)
                 if found is not None and found.status in {CertificateStatus.PENDING, CertificateStatus.ISSUED}:
                     return arn
                 self._delete(arn)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("ACM did not return the certificates of a domain.") from error
+        return None
+
+    def request(self, owner: DomainOwner, *, attempt: int) -> str:
+        """Request a certificate for the claim, and return its ARN.
+
+        *attempt* and the claim are the idempotency token, so that two runs of one attempt get one certificate.
+
+        Raises:
+            DomainRefusedError: a quota of the account is used up.
+            UnavailableError: ACM rejected the call or is unreachable. A retry continues.
+        """
+        try:
             answer = _acm(self._region).request_certificate(
                 DomainName=owner.domain,
                 ValidationMethod="DNS",
@@ -93,6 +107,8 @@ class DomainCertificates:
             )
             return str(answer["CertificateArn"])
         except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error_code(error) == LIMIT_EXCEEDED:
+                raise DomainRefusedError(DomainFailure.NO_CAPACITY) from error
             raise UnavailableError("ACM did not take the request of a certificate.") from error
 
     def find(self, arn: str) -> DomainCertificate | None:
@@ -106,14 +122,14 @@ class DomainCertificates:
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("ACM did not return the state of a certificate.") from error
 
-    def delete(self, owner: DomainOwner) -> None:
-        """Delete all certificates of the claim. Idempotent.
+    def delete(self, owner: DomainOwner, *, stored_arn: str | None) -> None:
+        """Delete all certificates of the claim, that with *stored_arn* first. Idempotent.
 
         Raises:
             UnavailableError: ACM rejected a call or is unreachable, or API Gateway still uses the certificate.
         """
         try:
-            for arn in self._list_own(owner):
+            for arn in self._each_own(owner, stored_arn):
                 self._delete(arn)
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("ACM did not delete the certificate of a domain.") from error
@@ -150,6 +166,12 @@ class DomainCertificates:
                 if {"Key": ORGANIZATION_TAG, "Value": str(organization_id)} in _tags(client, arn):
                     yield arn
 
+    def _each_own(self, owner: DomainOwner, stored_arn: str | None) -> Iterator[str]:
+        """Return the stored certificate, then those whose request was not stored, before its process died."""
+        if stored_arn is not None:
+            yield stored_arn
+        yield from (arn for arn in self._list_own(owner) if arn != stored_arn)
+
     def _list_own(self, owner: DomainOwner) -> Iterator[str]:
         client = _acm(self._region)
         pages = client.get_paginator("list_certificates").paginate(Includes={"keyTypes": KEY_TYPES})
@@ -168,7 +190,7 @@ class DomainCertificates:
         try:
             found = _acm(self._region).describe_certificate(CertificateArn=arn)["Certificate"]
         except ClientError as error:
-            if _code(error) == NOT_FOUND:
+            if error_code(error) == NOT_FOUND:
                 return None
             raise
         [options, *_] = found.get("DomainValidationOptions") or [{}]
@@ -186,7 +208,7 @@ class DomainCertificates:
         try:
             _acm(self._region).delete_certificate(CertificateArn=arn)
         except ClientError as error:
-            if _code(error) != NOT_FOUND:
+            if error_code(error) != NOT_FOUND:
                 raise
 
 
@@ -199,10 +221,6 @@ def _tags(client: Any, arn: str) -> Any:  # noqa: ANN401
     try:
         return client.list_tags_for_certificate(CertificateArn=arn)["Tags"]
     except ClientError as error:
-        if _code(error) == NOT_FOUND:  # it was deleted meanwhile
+        if error_code(error) == NOT_FOUND:  # it was deleted meanwhile
             return []
         raise
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code"))

@@ -76,4 +76,4 @@ def remove_resources(stores: DomainStores, organization_id: UUID, claim: CustomD
     owner = stores.owner(organization_id, claim)
     stores.target_records.delete(owner.target)
     stores.api_domains.detach(owner)
-    stores.certificates.delete(owner)
+    stores.certificates.delete(owner, stored_arn=claim.certificate_arn)

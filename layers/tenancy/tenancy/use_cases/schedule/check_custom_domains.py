@@ -104,16 +104,20 @@ def _store(
     *,
     is_expiring: bool,
 ) -> DomainCheck | None:
-    """Store the effect of a check, or return None if the claim has changed meanwhile."""
+    """Store the effect of a check, or return None if the proof has changed meanwhile.
+
+    Only the columns of the proof are compared: a `verify` without a proof must not put off a withdrawal.
+    """
     organization_id = due.organization_id
-    if lock_custom_domain(conn, organization_id, due.domain) != seen or seen.check_at is None:
+    claim = lock_custom_domain(conn, organization_id, due.domain)
+    if claim is None or claim.check_at is None or _proof(claim) != _proof(seen):
         return None
     is_found = None if problem is RecordProblem.NO_DNS_ANSWER else problem is None
     result = assess_check(seen.missing_since, is_found=is_found, now=now)
-    checked = domain_life.check(seen, result, problem, now=now)
+    checked = domain_life.check(claim, result, problem, now=now)
     watched = domain_life.watch_certificate(checked, is_expiring=is_expiring, now=now)
     update_custom_domain(conn, organization_id, watched)
-    if seen.expiring_since is None and watched.expiring_since is not None:
+    if claim.expiring_since is None and watched.expiring_since is not None:
         _enqueue_certificate_mails(conn, organization_id, watched, now)
     if result.is_withdrawn:
         record = AuditRecord.done(CUSTOM_DOMAIN_WITHDRAWN, str(seen.id), SCHEDULER, now=now)
@@ -122,6 +126,10 @@ def _store(
     if result.is_newly_missing:
         _enqueue_mails(conn, organization_id, OutboxKind.CUSTOM_DOMAIN_MISSING_MAIL, seen, problem, now)
     return result
+
+
+def _proof(claim: CustomDomain) -> tuple[object, ...]:
+    return claim.id, claim.verified_at, claim.check_at, claim.missing_since
 
 
 def _enqueue_mails(

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { bytesOf, call, inspect, mailedToken, run, sendEvents, signIn, tabTo, until } from "./harness.mjs";
 
 const BUDGET_BYTES = 200_000;
+const HOSTILE = `<img src=x onerror="alert(1)">`;
 const PASSWORD = "seventeen purple bicycles";
 
 await run(async ({ given, open }) => {
@@ -18,17 +19,19 @@ await run(async ({ given, open }) => {
   const opener = page.getByRole("button", { name: /, Signed Up$/ });
   await opener.first().waitFor();
   assert.equal(await opener.count(), 3);
-  assert.equal((await sendEvents(given, acme.write_key, 2, "Order Completed")).status, 200);
+  assert.equal((await sendEvents(given, acme.write_key, 2, HOSTILE)).status, 200);
+  const later = page.getByRole("button", { name: `, ${HOSTILE}` });
   const waiting = page.getByRole("button", { name: "2 new" });
   await waiting.waitFor();
-  assert.equal(await page.getByRole("button", { name: /, Order Completed$/ }).count(), 0);
+  assert.equal(await later.count(), 0);
   await inspect(page, "events-waiting");
   await waiting.press("Enter");
-  await page.getByRole("button", { name: /, Order Completed$/ }).first().waitFor();
+  await later.first().waitFor();
 
   // A row opens its JSON by keyboard alone. The URL has it.
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
+  await tabTo(page, "button", "Copy the JSON", 3);
   const details = page.getByRole("region", { name: "The event" });
   const shown = JSON.parse(await details.getByLabel("JSON of the event").textContent());
   assert.equal(new URL(page.url()).searchParams.get("event"), shown.event_id);
@@ -41,7 +44,7 @@ await run(async ({ given, open }) => {
   await page.keyboard.type("Signed Up");
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Remove the filter Name: Signed Up" }).waitFor();
-  await page.getByRole("button", { name: /, Order Completed$/ }).first().waitFor({ state: "detached" });
+  await later.first().waitFor({ state: "detached" });
   assert.match(page.url(), /event_name=Signed\+Up/);
   await inspect(page, "events-filtered");
 
@@ -106,6 +109,10 @@ await run(async ({ given, open }) => {
   await viewer.getByRole("rowheader", { name: /Vera Viewer/ }).waitFor();
   assert.equal(await viewer.getByRole("combobox").count(), 0);
   assert.equal(await viewer.getByRole("button", { name: "Invite a member" }).count(), 0);
+  await viewer.getByRole("link", { name: "Settings" }).click();
+  await viewer.getByRole("button", { name: "Sign out everywhere" }).click();
+  await viewer.getByRole("dialog").getByRole("button", { name: "Sign out everywhere" }).click();
+  await viewer.getByRole("heading", { name: "Sign in" }).waitFor();
   await page.getByRole("button", { name: "Actions for Vera Viewer" }).click();
   await page.getByRole("button", { name: "Remove the member" }).click();
   const remove = page.getByRole("dialog", { name: "Remove the member" });
@@ -182,5 +189,5 @@ await run(async ({ given, open }) => {
   await page.getByRole("heading", { name: "Acme is deleted" }).waitFor();
   await inspect(page, "deleted");
   await until(async () => (await call(given, "GET", "/usage", acme.secret_key)).status === 403);
-  return {};
+  return { bytes: bytesOf(page) };
 });
