@@ -30,6 +30,7 @@ export function showShortcuts() {
   const rows = [
     ...listEntries().map((entry) => [`g ${entry.letter}`, entry.title]),
     ["/", "Filter of the page"],
+    ["↑ ↓", "From event to event"],
     ["?", "These keys"],
   ];
   const list = rows.map(([keys, text]) => [

@@ -148,6 +148,7 @@ export interface Member {
 export interface OrganizationDetails extends Organization {
   entitlements: Record<string, number | boolean | null>;
   key_rotation_days: number | null;
+  upgrade_url?: string | null;
   created_at: string;
 }
 

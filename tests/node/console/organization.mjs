@@ -31,6 +31,7 @@ await run(async ({ given, open }) => {
   // A row opens its JSON by keyboard alone. The URL has it.
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
+  await tabTo(page, "button", "Copy the JSON", 3);
   const details = page.getByRole("region", { name: "The event" });
   const shown = JSON.parse(await details.getByLabel("JSON of the event").textContent());
   assert.equal(new URL(page.url()).searchParams.get("event"), shown.event_id);

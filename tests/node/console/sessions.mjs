@@ -94,7 +94,7 @@ await run(async ({ given, open, browser }) => {
   await viewer.getByText("a mail is on its way").waitFor();
   const reset = await mailedToken(given, address, invitation);
   await viewer.goto(`${consoleOf(given, acme)}reset#token=${reset}`);
-  await viewer.getByLabel("New password").fill("eighteen yellow tractors");
+  await viewer.getByLabel("New password", { exact: true }).fill("eighteen yellow tractors");
   await inspect(viewer, "new-password");
   await viewer.getByRole("button", { name: "Set the password" }).click();
   await viewer.getByText("The password is set.").waitFor();

@@ -6,29 +6,36 @@ import { formatNumber } from "../format.js";
 import { may } from "../session.js";
 
 /** @typedef {import("../types.d.ts").OrganizationDetails} OrganizationDetails */
+/** @typedef {{ limit: number | null, upgradeUrl: string | null }} Places a limit of null is none, or unknown */
 
 /**
- * Return the limit of an entitlement. Null is none, or one that the member may not read.
+ * Return the limit of an entitlement, as far as the member may read it.
  * @param {"users" | "apps"} entitlement
  * @param {AbortSignal} signal
- * @returns {Promise<number | null>}
+ * @returns {Promise<Places>}
  */
-export async function loadLimit(entitlement, signal) {
-  if (!may("organization:read")) return null;
+export async function loadPlaces(entitlement, signal) {
+  if (!may("organization:read")) return { limit: null, upgradeUrl: null };
   /** @type {OrganizationDetails} */
   const organization = await request("GET", "organizations/current", { signal });
   const limit = organization.entitlements[entitlement];
-  return typeof limit === "number" ? limit : null;
+  return { limit: typeof limit === "number" ? limit : null, upgradeUrl: organization.upgrade_url ?? null };
 }
 
 /**
  * Return "2 of 5 members".
  * @param {number} used
- * @param {number | null} limit
+ * @param {Places} places
  * @param {string} what in the plural
  */
-export function placesLine(used, limit, what) {
-  const text = limit === null ? `${formatNumber(used)} ${what}` : `${formatNumber(used)} of ${formatNumber(limit)} ${what}`;
-  const more = limit !== null && used >= limit ? ". Your tier includes no more." : "";
-  return h("p", { class: "meta" }, `${text}${more}`);
+export function placesLine(used, { limit, upgradeUrl }, what) {
+  if (limit === null) return h("p", { class: "meta" }, `${formatNumber(used)} ${what}`);
+  const text = `${formatNumber(used)} of ${formatNumber(limit)} ${what}`;
+  if (used < limit) return h("p", { class: "meta" }, text);
+  return h("p", { class: "meta" }, `${text}. Your tier includes no more. `, upgradeLink(upgradeUrl));
+}
+
+/** @param {string | null | undefined} url */
+export function upgradeLink(url) {
+  return url ? h("a", { href: url, rel: "noreferrer" }, "Upgrade the tier") : null;
 }

@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 import { formatBytes, formatNumber, formatShare, formatUtcDay } from "../format.js";
 import { dayOfLimit, fullQuotas, shareOf } from "../quotas.js";
+import { upgradeLink } from "./places.js";
 import { notice } from "./states.js";
 
 /**
@@ -28,6 +29,6 @@ export function quotaBanner(usage, now, upgradeUrl) {
     );
   });
   const operator = `Your tier is ${usage.tier}. The platform operator can raise the quota, or change the tier.`;
-  const upgrade = upgradeUrl ? h("a", { href: upgradeUrl, rel: "noreferrer" }, "Upgrade the tier") : h("p", {}, operator);
+  const upgrade = upgradeLink(upgradeUrl) ?? h("p", {}, operator);
   return notice(isOver ? "bad" : "warn", h("ul", { class: "stack-small" }, ...lines), upgrade);
 }

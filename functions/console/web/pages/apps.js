@@ -4,7 +4,7 @@ import { MOST_ROWS, requestAll } from "../api.js";
 import { changeApp, createApp, deleteApp } from "../components/app_dialogs.js";
 import { button } from "../components/buttons.js";
 import { menu } from "../components/menu.js";
-import { loadLimit, placesLine } from "../components/places.js";
+import { loadPlaces, placesLine } from "../components/places.js";
 import { momentTime } from "../components/relative_time.js";
 import { emptyState, loadInto, skeleton } from "../components/states.js";
 import { cutNote, filterField, longText, table } from "../components/table.js";
@@ -18,7 +18,8 @@ import { may } from "../session.js";
 
 /** @typedef {import("../types.d.ts").App} App */
 /** @typedef {import("../types.d.ts").Key} Key */
-/** @typedef {{ apps: App[], keys: Key[] | null, limit: number | null }} Loaded the keys are null if not all can be read */
+/** @typedef {import("../components/places.js").Places} Places */
+/** @typedef {{ apps: App[], keys: Key[] | null, places: Places }} Loaded the keys are null if not all can be read */
 
 /** @type {import("../types.d.ts").Page} */
 export const page = {
@@ -29,7 +30,7 @@ export const page = {
     const line = h("div", {});
     const rows = h("div", {});
     let text = view.query.get("q") ?? "";
-    let loaded = /** @type {Loaded} */ ({ apps: [], keys: null, limit: null });
+    let loaded = /** @type {Loaded} */ ({ apps: [], keys: null, places: { limit: null, upgradeUrl: null } });
     const reload = loadInto({
       place: list,
       subject: "the apps",
@@ -38,7 +39,7 @@ export const page = {
       load: () => load(view.signal),
       show(data) {
         loaded = data;
-        fill(line, placesLine(data.apps.length, data.limit, "apps"));
+        fill(line, placesLine(data.apps.length, data.places, "apps"));
         showRows();
         return rows;
       },
@@ -68,12 +69,12 @@ export const page = {
  * @returns {Promise<Loaded>}
  */
 async function load(signal) {
-  const [apps, keys, limit] = await Promise.all([
+  const [apps, keys, places] = await Promise.all([
     /** @type {Promise<App[]>} */ (requestAll("apps", { signal })),
     may("keys:read") ? /** @type {Promise<Key[]>} */ (requestAll("keys", { signal })) : null,
-    loadLimit("apps", signal),
+    loadPlaces("apps", signal),
   ]);
-  return { apps, keys: keys && keys.length < MOST_ROWS ? keys : null, limit };
+  return { apps, keys: keys && keys.length < MOST_ROWS ? keys : null, places };
 }
 
 /** @param {() => void} create */

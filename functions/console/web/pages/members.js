@@ -4,7 +4,7 @@ import { request, requestAll } from "../api.js";
 import { button, whileBusy } from "../components/buttons.js";
 import { changeRole, disableMember, inviteMember, nameOf, removeMember } from "../components/member_dialogs.js";
 import { menu } from "../components/menu.js";
-import { loadLimit, placesLine } from "../components/places.js";
+import { loadPlaces, placesLine } from "../components/places.js";
 import { momentTime } from "../components/relative_time.js";
 import { roleList } from "../components/role_list.js";
 import { badge, emptyState, loadInto, skeleton } from "../components/states.js";
@@ -46,10 +46,10 @@ export const page = {
       subject: "the members",
       loading: skeleton("rows", 4),
       signal: view.signal,
-      load: async () => Promise.all([/** @type {Promise<Member[]>} */ (requestAll("users", { signal: view.signal })), loadLimit("users", view.signal)]),
-      show([loaded, limit]) {
+      load: async () => Promise.all([/** @type {Promise<Member[]>} */ (requestAll("users", { signal: view.signal })), loadPlaces("users", view.signal)]),
+      show([loaded, places]) {
         members = loaded;
-        fill(line, placesLine(members.length, limit, "members"));
+        fill(line, placesLine(members.length, places, "members"));
         showRows();
         return rows;
       },

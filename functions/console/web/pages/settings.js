@@ -5,6 +5,7 @@ import { accountCards } from "../components/account_cards.js";
 import { copyButton } from "../components/buttons.js";
 import { dangerCard } from "../components/danger_card.js";
 import { actionForm, textField } from "../components/fields.js";
+import { upgradeLink } from "../components/places.js";
 import { badge, loadInto, skeleton } from "../components/states.js";
 import { toast } from "../components/toast.js";
 import { h } from "../dom.js";
@@ -47,7 +48,7 @@ function organizationCard({ id, name, subdomain, tier, status }, details) {
     ["Subdomain", h("code", {}, subdomain)],
     ["Id", h("span", { class: "row" }, h("code", {}, id), copyButton(id, "Copy the id"))],
     ["Status", status === "active" ? badge("ok", "Active") : badge("warn", status)],
-    ["Tier", h("span", { class: "tier" }, tier)],
+    ["Tier", h("span", { class: "row" }, h("span", { class: "tier" }, tier), upgradeLink(details?.upgrade_url))],
   ];
   if (details) {
     facts.push(["Since", formatDay(details.created_at)]);
