@@ -225,8 +225,7 @@ def create_proof_data(databases: Databases, targets: OutboxTargets, operator_key
     run_due_entries(databases.platform, targets, now=datetime.now(UTC))  # send the mail, as the sweep does
     used = _ids_of(databases, MANAGED_TABLES)
     plant_canaries(databases, canaries, list(names))
-    _make_usable(databases, used)
-    _name_images(databases, canaries, names)
+    _make_usable(databases, used, canaries, names)
     refresh_tokens = {each: _add_session(databases, each) for each in names}
     one_time_tokens = {each: _add_one_time_tokens(databases, each) for each in names}
     log_ins = {each: _add_sso_log_ins(databases, each, sso) for each in names}
@@ -470,7 +469,7 @@ def _name_images(databases: Databases, canaries: Canaries, organization_ids: Ite
     canaries.planted_fields.add(field_name)
 
 
-def _make_usable(databases: Databases, used: set[str]) -> None:
+def _make_usable(databases: Databases, used: set[str], canaries: Canaries, organization_ids: Iterable[UUID]) -> None:
     """Let calls create an app, and find keys without an end.
 
     These are a planted key of each organization's planted app, and the platform key of the samples.
@@ -479,6 +478,7 @@ def _make_usable(databases: Databases, used: set[str]) -> None:
         conn.execute(ADD_ROOM)
         conn.execute(MAKE_ROTATABLE, {"used": list(used)})
         conn.execute(INSERT_PLATFORM_KEY, (SAMPLE_PLATFORM_KEY, generate_key(KeyType.PLATFORM).digest))
+    _name_images(databases, canaries, organization_ids)
 
 
 def _organization(
