@@ -17,7 +17,6 @@ CUSTOM_DOMAIN_VERIFIED: Final = "custom_domain.verified"
 CUSTOM_DOMAIN_ACTIVATED: Final = "custom_domain.activated"
 CUSTOM_DOMAIN_WITHDRAWN: Final = "custom_domain.withdrawn"
 CUSTOM_DOMAIN_REMOVED: Final = "custom_domain.removed"
-WHITE_LABEL_FLAG: Final = "white_label"
 MAX_CUSTOM_DOMAINS: Final = 10  # of one organization. API Gateway has 120 for all, until AWS raises the quota.
 OWNERSHIP_LABEL: Final = "_tenancy-domain."
 OWNERSHIP_PREFIX: Final = "tenancy-domain="

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from tenancy.errors import ConflictError, NotFoundError
 from tenancy.rules.audit_record import Actor, AuditRecord
+from tenancy.rules.branding.branding import WHITE_LABEL_FLAG
 from tenancy.rules.cursors import Page, PagedList
 from tenancy.rules.custom_domains import (
     CUSTOM_DOMAIN_CLAIMED,
     CUSTOM_DOMAIN_REMOVED,
     MAX_CUSTOM_DOMAINS,
-    WHITE_LABEL_FLAG,
     CustomDomain,
     CustomDomainStatus,
 )

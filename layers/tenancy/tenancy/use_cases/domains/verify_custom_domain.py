@@ -4,7 +4,8 @@ from datetime import datetime
 
 from tenancy.errors import NotFoundError
 from tenancy.rules.audit_record import Actor
-from tenancy.rules.custom_domains import WHITE_LABEL_FLAG, CustomDomain, CustomDomainStatus
+from tenancy.rules.branding.branding import WHITE_LABEL_FLAG
+from tenancy.rules.custom_domains import CustomDomain, CustomDomainStatus
 from tenancy.rules.domain_life import begin
 from tenancy.rules.entitlements import require_flag
 from tenancy.rules.tenant import AdmittedTenant

@@ -8,7 +8,8 @@ from uuid import UUID
 from tenancy.errors import UnavailableError
 from tenancy.rules import domain_life
 from tenancy.rules.audit_record import AuditRecord
-from tenancy.rules.custom_domains import CUSTOM_DOMAIN_WITHDRAWN, WHITE_LABEL_FLAG, CustomDomain, RecordProblem
+from tenancy.rules.branding.branding import WHITE_LABEL_FLAG
+from tenancy.rules.custom_domains import CUSTOM_DOMAIN_WITHDRAWN, CustomDomain, RecordProblem
 from tenancy.rules.domain_checks import DomainCheck, assess_check, withdrawal_at
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.audit_log import insert_audit_record
