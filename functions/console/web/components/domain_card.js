@@ -66,7 +66,7 @@ function recordsOf(domain) {
 
 /** @param {CustomDomain} domain */
 function checksText({ checked_at: last, next_check_at: next }) {
-  if (!last) return "Nothing is looked for until you verify the domain.";
+  if (!last) return "The platform looks for no record until you verify the domain.";
   const checked = `Last check ${formatRelative(last)} (${formatMoment(last)})`;
   return next ? `${checked} · next check ${formatRelative(next)}` : checked;
 }
