@@ -30,7 +30,7 @@ def check(life: Life, after: timedelta = timedelta()) -> DomainChecks:
     checks = check_custom_domains(
         life.databases.platform,
         Fetcher(aws, "fetch"),
-        life.steps.app.stores.certificates,
+        lambda: life.steps.app.stores.certificates,
         now=life.now,
         has_time=lambda: True,
     )

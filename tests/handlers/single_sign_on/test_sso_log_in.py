@@ -132,7 +132,7 @@ def test_start_on_a_custom_domain_moves_to_the_callbacks_host(
 
 
 @pytest.mark.usefixtures("connected")
-def test_start_on_the_custom_domain_of_another_organization_is_401(
+def test_start_at_the_domain_of_another_organization_is_401(
     sso: Function, databases: Databases, globex: Provisioned
 ) -> None:
     host = activate_domain(databases, globex.organization.id, "login.globex.example")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tenancy.errors import UnavailableError
@@ -11,7 +11,6 @@ from tenancy.rules.audit_record import AuditRecord
 from tenancy.rules.custom_domains import CUSTOM_DOMAIN_WITHDRAWN, CustomDomain, RecordProblem
 from tenancy.rules.domain_checks import DomainCheck, assess_check, withdrawal_at
 from tenancy.rules.entitlements import WHITE_LABEL_FLAG
-from tenancy.stores.aws.certificates import DomainCertificates
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.audit_log import insert_audit_record
 from tenancy.stores.postgres.client import Connection, Database
@@ -26,13 +25,18 @@ from tenancy.use_cases.schedule.check_domains import DomainChecks
 from tenancy.use_cases.schedule.failures import collect_failures
 from tenancy.use_cases.schedule.notice_rotations import SCHEDULER
 
+if TYPE_CHECKING:
+    from tenancy.stores.aws.certificates import DomainCertificates
+
 MAX_CHECKED_CUSTOM_DOMAINS: Final = 500  # in one run. The next run continues.
+
+type FindCertificates = Callable[[], "DomainCertificates"]  # the first call imports boto3
 
 
 def check_custom_domains(
     platform_db: Database,
     fetcher: Fetcher,
-    certificates: DomainCertificates,
+    find_certificates: FindCertificates,
     *,
     now: datetime,
     has_time: Callable[[], bool],
@@ -54,14 +58,14 @@ def check_custom_domains(
         if not has_time() or any(isinstance(failure, UnavailableError) for failure in checks.failures):
             break  # each further domain would wait for the database or `fetch` as well
         with collect_failures(checks.failures):
-            _check(platform_db, fetcher, certificates, each, checks, now)
+            _check(platform_db, fetcher, find_certificates, each, checks, now)
     return checks
 
 
 def _check(
     platform_db: Database,
     fetcher: Fetcher,
-    certificates: DomainCertificates,
+    find_certificates: FindCertificates,
     due: ListedDomain,
     checks: DomainChecks,
     now: datetime,
@@ -74,7 +78,7 @@ def _check(
     problem = find_ownership_problem(fetcher, claim) if is_in_tier else RecordProblem.NOT_IN_TIER
     is_expiring = claim.expiring_since is not None
     with collect_failures(checks.failures):  # without ACM the check of the proof goes on
-        is_expiring = _is_expiring(certificates, claim, now)
+        is_expiring = _is_expiring(find_certificates, claim, now)
     with platform_db.tenant_transaction(due.organization_id) as conn:
         result = _store(conn, due, claim, problem, now, is_expiring=is_expiring)
     if result is not None:
@@ -83,10 +87,10 @@ def _check(
         checks.withdrawn += result.is_withdrawn
 
 
-def _is_expiring(certificates: DomainCertificates, claim: CustomDomain, now: datetime) -> bool:
+def _is_expiring(find_certificates: FindCertificates, claim: CustomDomain, now: datetime) -> bool:
     if claim.attached_at is None or claim.certificate_arn is None:
         return False
-    found = certificates.find(claim.certificate_arn)
+    found = find_certificates().find(claim.certificate_arn)
     return found is None or found.is_expiring(now)
 
 
