@@ -80,7 +80,7 @@ def test_records_are_looked_for_until_they_are_there(life: Life, acme: Provision
     assert entered[-1] == "Active"
 
 
-def test_nothing_is_looked_for_without_a_call(life: Life, acme: Provisioned) -> None:
+def test_unverified_claim_starts_no_work(life: Life, acme: Provisioned) -> None:
     life.set_records(life.claim(acme))
 
     assert life.sweep() == 0

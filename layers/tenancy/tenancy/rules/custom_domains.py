@@ -18,7 +18,7 @@ CUSTOM_DOMAIN_VERIFIED: Final = "custom_domain.verified"
 CUSTOM_DOMAIN_ACTIVATED: Final = "custom_domain.activated"
 CUSTOM_DOMAIN_WITHDRAWN: Final = "custom_domain.withdrawn"
 CUSTOM_DOMAIN_REMOVED: Final = "custom_domain.removed"
-MAX_CUSTOM_DOMAINS: Final = 3  # of one organization. API Gateway has 120 for all, until AWS raises the quota.
+MAX_CUSTOM_DOMAINS: Final = 5  # of one organization. API Gateway has 120 for all, until AWS raises the quota.
 # Of one organization in `CERTIFICATE_REQUESTS_PERIOD`. ACM has 5,000 a year for all, and deleted ones count.
 MAX_CERTIFICATE_REQUESTS: Final = 20
 OWNERSHIP_LABEL: Final = "_tenancy-domain."

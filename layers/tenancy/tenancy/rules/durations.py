@@ -101,9 +101,7 @@ SUCCESSOR_RETENTION: Final = timedelta(seconds=30)  # a used refresh token gets 
 LOG_IN_COUNTING_TIME: Final = timedelta(minutes=15)  # of failed log-ins. No account is locked for longer.
 THIRD_LOG_IN_DELAY: Final = timedelta(seconds=5)  # after the third failed log-in
 FOURTH_LOG_IN_DELAY: Final = timedelta(seconds=30)
-DOMAIN_OWNER_CACHE_TIME: Final = timedelta(
-    seconds=60
-)  # of whose custom domain a host is, for requests with a credential
+DOMAIN_OWNER_CACHE_TIME: Final = timedelta(seconds=60)  # of the owner of a custom domain, beside a credential
 DOMAIN_OWNER_STALE_TIME: Final = timedelta(minutes=10)  # longer a kept owner is not used without the database
 DOMAIN_LOOK_UP_PAUSE: Final = timedelta(seconds=5)  # after a look-up of a custom domain that found no database
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml

@@ -90,7 +90,7 @@ def list_custom_domain_page(
 ) -> Page[CustomDomain]:
     """Return at most *limit* claims after *cursor*, by domain.
 
-    It needs no white label, so that an organization sees after a change of the tier what is left.
+    It needs no white label: after a change of the tier an organization still sees its claims.
 
     Raises:
         InvalidError: the cursor is invalid.
