@@ -66,7 +66,7 @@ def claim(body: NewCustomDomain) -> tuple[dict[str, Any], int]:
 @for_tenants(DOMAINS_READ)
 @answers(CustomDomainAnswer)
 def show(domain: DomainName) -> dict[str, Any]:
-    """Show a custom domain, with its records and what is wrong with them."""
+    """Show a custom domain, with its records and their problems."""
     return document_of(read_custom_domain(platform_db, tenant_of(app), domain))
 
 

@@ -39,6 +39,7 @@ stores = HourlyStores(
     redis=wiring.redis(timeout_seconds=ROLL_UP_REDIS_TIMEOUT_SECONDS),
     signer=wiring.signer,
     fetcher=wiring.fetcher,
+    find_certificates=lambda: wiring.certificates,
 )
 
 

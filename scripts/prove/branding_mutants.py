@@ -84,8 +84,8 @@ MUTANTS: Final = (
         name="mails come from an address that SES has not verified",
         safeguard=SAFEGUARD,
         file=f"{CORE}/stores/aws/mail.py",
-        old="            if address is not None and self._may_send_from(address):\n",
-        new="            if address is not None:\n",
+        old="        if address is not None and self._may_send_from(address):\n",
+        new="        if address is not None:\n",
         caught_by=f"{SENDER}::test_pending_identity_sends_from_the_platform",
     ),
     Mutant(

@@ -10,6 +10,8 @@ MIGRATION: Final = f"{POSTGRES}/0033_custom_domains.sql"
 OWN_CONDITION: Final = "the statement's own condition"
 LOOK_UPS: Final = "look-ups"
 CLAIMS: Final = "claims of domains"
+POSTGRES_STORES: Final = f"{CORE}/stores/postgres/platform"
+LOG_IN: Final = "tests/handlers/single_sign_on/test_sso_log_in.py"
 LIFE: Final = "tests/handlers/custom_domains/test_life.py"
 
 MUTANTS: Final = (
@@ -79,5 +81,21 @@ MUTANTS: Final = (
         old='return f"{self.id.hex}.{TARGET_LABEL}.{base_domain}"',
         new='return f"all.{TARGET_LABEL}.{base_domain}"',
         caught_by=f"{LIFE}::test_removed_domain_moves_to_another_organization",
+    ),
+    Mutant(
+        name="codes of log-ins go to the next owner of a domain",
+        safeguard=CLAIMS,
+        file=f"{POSTGRES_STORES}/listed_custom_domains.py",
+        old="is_proven AND organization_id <> %(organization_id)s",
+        new="is_proven AND false",
+        caught_by=f"{LOG_IN}::test_redirect_uri_at_a_lost_domain_is_422",
+    ),
+    Mutant(
+        name="a verify puts off the withdrawal of a domain",
+        safeguard=CLAIMS,
+        file=f"{CORE}/use_cases/schedule/check_custom_domains.py",
+        old="claim.check_at is None or _proof(claim) != _proof(seen):",
+        new="claim.check_at is None or claim != seen:",
+        caught_by="tests/handlers/custom_domains/test_checks.py::test_verify_in_a_loop_does_not_put_off_the_withdrawal",
     ),
 )

@@ -34,8 +34,8 @@ MUTANTS: Final = (
         name="the first custom domain that was found is that of each host",
         safeguard="principal first",
         file=f"{CORE}/use_cases/admission/domain_owners.py",
-        old="return {name: self._owners[name][1] for name in names if name in self._owners}",
-        new="return {name: next(iter(self._owners.values()))[1] for name in names if name in self._owners}",
+        old="        kept = {name: self._owners[name] for name in names if name in self._owners}\n",
+        new="        kept = {name: next(iter(self._owners.values())) for name in names if name in self._owners}\n",
         caught_by=expected_tests.ATTACKS,
     ),
     Mutant(

@@ -106,7 +106,7 @@ def _read_profile(file: Path, name: str) -> Profile:
 
 
 def _require_private(file: Path) -> None:
-    """Refuse a file that somebody else can change or read: it says where keys go."""
+    """Refuse a file that other users can change or read: it names the URL that gets keys."""
     found = file.stat()
     if found.st_uid != os.geteuid():
         raise CommandError.usage(f"{file} belongs to another user.")

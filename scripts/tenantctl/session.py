@@ -1,4 +1,4 @@
-"""What one run of a command works with: the profile, the API for each credential, and the terminal."""
+"""One run of a command: the profile, the API for each credential, and the terminal."""
 
 import os
 from dataclasses import dataclass

@@ -83,7 +83,7 @@ class Terminal:
             self._err.print(Text(visible(text)))
 
     def fail(self, error: CommandError) -> None:
-        """Write *error* to standard error: its problem document, or what a person needs of it."""
+        """Write *error* to standard error: its problem document, or its text for a person."""
         if self.is_json:
             print(as_json({**error.problem, "exit_code": int(error.exit_code)}), file=sys.stderr)
             return
@@ -132,7 +132,7 @@ class Terminal:
         """Ask for *name* to be typed, unless *is_confirmed*.
 
         Raises:
-            CommandError: another text was typed, or nobody can be asked.
+            CommandError: another text was typed, or there is no terminal.
         """
         if is_confirmed:
             return

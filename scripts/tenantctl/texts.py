@@ -1,6 +1,6 @@
 """Values as texts that are harmless on a terminal.
 
-The values are others': an organization's names, or the texts of a server.
+Organizations and servers write these values, such as names.
 """
 
 import json

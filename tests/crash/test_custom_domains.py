@@ -53,7 +53,7 @@ class World:
         number = next(self._numbers)
         new = new_organization(f"acme-{number}")
         acme: Provisioned = provision_organization(self.stores.platform_db, self._targets, new, OPERATOR, now=NOW)
-        claim = CustomDomain.claim(f"data.acme-{number}.example", now=NOW)
+        claim = CustomDomain.claim(acme.organization.id, f"data.acme-{number}.example", now=NOW)
         begun = domain_life.begin(claim, now=NOW)
         with self.stores.platform_db.tenant_transaction(acme.organization.id) as conn:
             insert_custom_domain(conn, acme.organization.id, claim)

@@ -71,11 +71,13 @@ def run_console(stack: Stack, node: tuple[str, Path]) -> RunConsole:
     program, folder = node
 
     def run(scenario: str, *, more: Mapping[str, object] | None = None, **organizations: Organization) -> None:
+        invocations = f"{stack.aws_endpoint_url}/2015-03-31/functions"
         given = {
             "api_url": stack.api_url,
             "console_url": stack.console_url,
             "mailbox_url": stack.mailbox_url,
-            "sweep_url": f"{stack.aws_endpoint_url}/2015-03-31/functions/{stack.physical_id('Sweep')}/invocations",
+            "sweep_url": f"{invocations}/{stack.physical_id('Sweep')}/invocations",
+            "jobs_url": f"{invocations}/{stack.physical_id('PrivacyJobs')}/invocations",
             "platform_key": stack.platform_key,
             **{name: asdict(organization) for name, organization in organizations.items()},
             **(more or {}),

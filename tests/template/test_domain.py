@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from tenancy.gateway.http import STAGE_PREFIX
+from tenancy.rules.custom_domains import TARGET_LABEL
 from tenancy.rules.organization import RESERVED_SUBDOMAINS
+from tenancy.stores.aws.api_domains import ENDPOINT_TYPES, IP_ADDRESS_TYPE, SECURITY_POLICY
 from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, TEMPLATE, routes
 from tests.template.transformed import deployed, transformed_of
 
@@ -67,6 +69,13 @@ def test_domain_has_the_certificate_and_the_tls_of_the_api() -> None:
     assert domain["SecurityPolicy"] == RESOURCES["Api"]["Properties"]["SecurityPolicy"]
 
 
+def test_custom_domains_have_the_tls_and_the_addresses_of_the_domain() -> None:
+    domain = properties("Domain")
+
+    assert domain["SecurityPolicy"] == SECURITY_POLICY
+    assert domain["EndpointConfiguration"] == {"Types": ENDPOINT_TYPES, "IpAddressType": IP_ADDRESS_TYPE}
+
+
 def test_base_path_is_that_of_the_stage() -> None:
     [stage] = transformed_of("AWS::ApiGateway::Stage").values()
 
@@ -86,11 +95,28 @@ def test_records_lead_all_hosts_to_the_domain() -> None:
     }
 
     assert records["HostedZoneId"] == ZONE
-    assert records["RecordSets"] == [{"Name": ALL_HOSTS, "Type": kind, "AliasTarget": target} for kind in ("A", "AAAA")]
+    assert records["RecordSets"][:2] == [
+        {"Name": ALL_HOSTS, "Type": kind, "AliasTarget": target} for kind in ("A", "AAAA")
+    ]
+
+
+def test_wildcard_covers_no_target_of_a_custom_domain() -> None:
+    """The parent of the targets always exists, so a deleted target is NXDOMAIN (RFC 4592), and no organization."""
+    *_, parent = properties("DomainRecords")["RecordSets"]
+
+    assert (parent["Name"], parent["Type"]) == (f"{TARGET_LABEL}.attribution.example", "TXT")
+    assert parent["ResourceRecords"] == ['"Targets of custom domains"']
+    assert TARGET_LABEL in RESERVED_SUBDOMAINS
 
 
 def test_default_endpoint_is_off_with_a_domain_only() -> None:
     assert (is_endpoint_off(WITH_DOMAIN), is_endpoint_off(WITHOUT_DOMAIN)) == (True, False)
+
+
+def test_each_deploy_makes_a_deployment() -> None:
+    """API Gateway switches the default endpoint off, or on, with the next deployment of the stage only."""
+    assert RESOURCES["Api"]["Properties"]["AlwaysDeploy"] is True
+    assert RESOURCES["Api"]["Properties"]["DisableExecuteApiEndpoint"] == {"Fn::If": ["HasDomain", True, False]}
 
 
 def test_all_hosts_of_the_api_work() -> None:

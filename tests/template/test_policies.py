@@ -1,17 +1,26 @@
 """Policies: no wildcard, no foreign queue, and of API Gateway only the keys of the stack."""
 
+import re
 from typing import Any
 
+from tenancy.rules.custom_domains import TARGET_LABEL
 from tenancy.stores.aws.domain_tags import DOMAINS_TAG
 from tenancy.stores.aws.gateway_keys import STACK_TAG
+from tenancy.stores.aws.target_records import CNAME
 from tests.members import for_each
-from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, events, listed, statements
+from tests.template.template import FOLDERS, FUNCTIONS, RESOURCES, TEMPLATE, events, listed, statements
 
 GATEWAY = "arn:${AWS::Partition}:apigateway:${AWS::Region}::"
 TAGS_OF_KEYS = "/tags/arn%3A${AWS::Partition}%3Aapigateway%3A${AWS::Region}%3A%3A%2Fapikeys%2F*"
 TAGS_OF_DOMAINS = TAGS_OF_KEYS.replace("apikeys", "domainnames")
 # ACM takes no resource for these actions.
 WITHOUT_RESOURCE = {"acm:ListCertificates", "acm:RequestCertificate"}
+# The stack's own domain and certificate, and those of other stacks, have this tag.
+NOT_OF_CLOUDFORMATION = {"aws:ResourceTag/aws:cloudformation:stack-name": True}
+RECORD_NAMES, RECORD_TYPES, RECORD_ACTIONS = (
+    f"route53:ChangeResourceRecordSets{key}" for key in ("NormalizedRecordNames", "RecordTypes", "Actions")
+)
+TARGETS = {"Fn::Sub": f"*.{TARGET_LABEL}.${{BaseDomain}}"}
 # The tag that limits each path to this stack: the one in the request, or the one of the key or plan.
 LIMITING_TAG = {
     "/apikeys": f"aws:RequestTag/{STACK_TAG}",
@@ -55,6 +64,36 @@ def test_certificates_are_limited_to_the_stack_by_their_tag() -> None:
         [(key, value)] = each["Condition"]["StringEquals"].items()
         assert key.partition("/")[2] == DOMAINS_TAG
         assert value == {"Ref": "AWS::StackName"}
+        assert each["Condition"]["Null"] == NOT_OF_CLOUDFORMATION
+
+
+def test_zone_is_changed_only_at_targets_of_custom_domains() -> None:
+    """`ForAllValues` is true for a missing key, so each key must have values (`Null`)."""
+    changes = {
+        function: each
+        for function in FOLDERS
+        for each in statements(function)
+        if "route53:ChangeResourceRecordSets" in listed(each["Action"])
+    }
+
+    found = {name: each["Condition"]["ForAllValues:StringEquals"][RECORD_ACTIONS] for name, each in changes.items()}
+
+    assert found == {"domain_steps": ["UPSERT", "DELETE"], "erase": ["DELETE"]}
+    for each in changes.values():
+        conditions = each["Condition"]
+        assert each["Action"] == "route53:ChangeResourceRecordSets"
+        assert conditions["ForAllValues:StringLike"] == {
+            RECORD_NAMES: [{"Fn::Sub": f"*.{TARGET_LABEL}.${{BaseDomain}}"}]
+        }
+        assert conditions["ForAllValues:StringEquals"][RECORD_TYPES] == [CNAME]
+        assert conditions["Null"] == dict.fromkeys((RECORD_NAMES, RECORD_TYPES, RECORD_ACTIONS), False)
+
+
+def test_base_domain_is_in_lower_case_as_names_in_conditions_are() -> None:
+    pattern = TEMPLATE["Parameters"]["BaseDomain"]["AllowedPattern"]
+
+    assert re.fullmatch(pattern, "attribution.example")
+    assert not re.fullmatch(pattern, "Attribution.example")
 
 
 @for_each("function", FOLDERS)
@@ -112,5 +151,7 @@ def test_gateway_permissions_are_limited_to_the_stack_by_its_tag() -> None:
 
     assert limited
     for _, path, condition in limited:
-        value = {"Ref": "AWS::StackName"} if DOMAINS_TAG in LIMITING_TAG[path] else path_of_plans
-        assert condition == {"StringEquals": {LIMITING_TAG[path]: value}}, path
+        is_of_domains = DOMAINS_TAG in LIMITING_TAG[path]
+        value = {"Ref": "AWS::StackName"} if is_of_domains else path_of_plans
+        others = {"Null": NOT_OF_CLOUDFORMATION} if is_of_domains else {}
+        assert condition == {"StringEquals": {LIMITING_TAG[path]: value}, **others}, path

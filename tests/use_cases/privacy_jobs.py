@@ -147,7 +147,7 @@ def store_single_sign_on(databases: Databases, provisioned: Provisioned) -> None
     )
     with databases.platform.tenant_transaction(organization_id) as conn:
         insert_email_domain(conn, organization_id, EmailDomain.claim("acme.example", now=NOW))
-        insert_custom_domain(conn, organization_id, CustomDomain.claim("data.acme.example", now=NOW))
+        insert_custom_domain(conn, organization_id, CustomDomain.claim(organization_id, "data.acme.example", now=NOW))
         upsert_sso_connection(conn, organization_id, connection)
         user_id = provisioned.admin_user_id
         upsert_sso_identity(conn, organization_id, user_id, connection.realm, subject="admin", now=NOW)

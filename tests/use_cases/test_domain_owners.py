@@ -1,12 +1,12 @@
 """The owners of custom domains: looked up once a minute, only for hosts that are none of the platform's."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.durations import DOMAIN_LOOK_UP_PAUSE, DOMAIN_OWNER_CACHE_TIME
+from tenancy.rules.durations import DOMAIN_LOOK_UP_PAUSE, DOMAIN_OWNER_CACHE_TIME, DOMAIN_OWNER_STALE_TIME
 from tenancy.rules.host_names import PlatformHosts
 from tenancy.rules.resolution import Mention, MentionSource
 from tenancy.stores.postgres.client import Database
@@ -51,6 +51,12 @@ def unreachable() -> Database:
         "api.attribution.example",
         "globex.attribution.example",
         "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+        "a1b2c3d4e5.execute-api.eu-central-1.api.aws",
+        "a1b2c3d4e5-vpce-0a1b2c3d4e5f.execute-api.eu-central-1.amazonaws.com",
+        "vpce-0a1b2c3d-x1y2.execute-api.eu-central-1.vpce.amazonaws.com",
+        "d-a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+        "a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn",
+        "a1b2c3d4e5.execute-api.cn-north-1.api.amazonwebservices.com.cn",
         "localhost:3000",
         "127.0.0.1",
         "",
@@ -125,3 +131,18 @@ def test_expired_answer_stays_while_the_database_is_unreachable(databases: Datab
 
     assert found == [{DOMAIN: acme.organization.id}] * 3
     assert (paused, opened.count) == (2, 3)
+
+
+def test_expired_answer_is_dropped_after_10_minutes(databases: Databases, acme: Provisioned) -> None:
+    """The domain may belong to another organization by then, whose events must not be refused."""
+    activate_domain(databases, acme.organization.id, DOMAIN)
+    opened = Counted(lambda: databases.functions)
+    owners = DomainOwners(opened, HOSTS)
+    owners.find(hosts(DOMAIN), now=NOW)
+    end = NOW + DOMAIN_OWNER_CACHE_TIME + DOMAIN_OWNER_STALE_TIME
+    opened._open = unreachable
+
+    before = owners.find(hosts(DOMAIN), now=end - timedelta(seconds=1))
+    after = owners.find(hosts(DOMAIN), now=end)
+
+    assert (before, after) == ({DOMAIN: acme.organization.id}, {})

@@ -184,7 +184,7 @@ def owners_of(databases: Databases) -> list[tuple[Any, ...]]:
         return conn.execute(FIND_OWNERS.encode()).fetchall()
 
 
-def test_claims_of_one_domain_exclude_nobody(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
+def test_claim_excludes_no_other_organization(databases: Databases, acme: Provisioned, globex: Provisioned) -> None:
     with superuser(databases) as conn:
         for each in (acme, globex):
             conn.execute(INSERT_CUSTOM_DOMAIN, {"id": each.organization.id, "status": "unverified"})

@@ -1,4 +1,4 @@
-/** The names of those who act: members and keys, as far as the reader may know them. */
+/** The names of actors: members and keys, as far as the reader may know them. */
 
 import { requestAll } from "./api.js";
 import { may } from "./session.js";
@@ -26,7 +26,7 @@ export async function loadNames(signal) {
 }
 
 /**
- * Return who acted, in words.
+ * Return the actor, in words.
  * @param {AuditEntry["actor"]} actor
  * @param {Names} names
  */

@@ -95,7 +95,7 @@ async function showPage(place, signal) {
   if (signal.aborted) return;
   if (!page) {
     const { root, heading } = showHead(main, "No such page", "The address names no page of the console.");
-    fill(root, fullState("There is nothing here", "The page may have moved.", "Go to usage", () => goTo("usage")));
+    fill(root, fullState("There is no page here", "The address may be of an earlier release.", "Go to usage", () => goTo("usage")));
     return entitle("No such page", heading);
   }
   const { root, actions, heading } = showHead(main, page.title, page.purpose);
@@ -116,7 +116,7 @@ async function importPage(name) {
   try {
     return await loadPage(name);
   } catch (error) {
-    const text = "A new version may be there, or the network is not. What you have entered on other pages is saved.";
+    const text = "The console may have a new version, or the network may be down. Saved changes are kept.";
     fill(app, fullState("The page could not be loaded", text, "Load it again", () => location.reload()));
     throw error;
   }

@@ -1,4 +1,4 @@
-/** What a form about the branding changes. Pure functions. */
+/** The changes that a form makes to the branding. Pure functions. */
 
 import { COLOR_NAMES, VARIABLES } from "./brand_values.js";
 

@@ -1,4 +1,4 @@
-/** What api.js takes and returns. Browsers never load this file. */
+/** The parameters and results of api.js. Browsers never load this file. */
 
 export interface Call {
   body?: unknown;

@@ -5,7 +5,7 @@ import { contrastOf, MARK_CONTRAST, parseColor, SURFACES, TEXT_CONTRAST, textOn 
 /** @typedef {{ subject: string, ratio: number, kind: "ok" | "warn" | "info", text: string }} Check */
 
 /**
- * Return what a colour can be used for: with text on it, on light pages and on dark pages. No colour is refused.
+ * Return the uses of a colour: with text on it, on light pages and on dark pages. No colour is refused.
  * @param {string} color
  * @returns {Check[]}
  */

@@ -4,7 +4,7 @@ export const DELETION_GRACE_DAYS = 30;
 const DAY_MS = 86_400_000;
 
 /**
- * Return when the data is erased if the organization is deleted *now*.
+ * Return the time at which the data is erased if the organization is deleted *now*.
  * @param {Date} now
  */
 export function erasureDay(now) {

@@ -15,7 +15,7 @@ const PARTS = /** @type {Record<string, string>} */ ({ "record.name": "the name 
 
 /** @type {Record<DomainRecord["purpose"], { title: string, purpose: string }>} */
 export const RECORDS = {
-  ownership: { title: "Ownership", purpose: "Proves that the domain is yours. It must stay: it is looked for each week." },
+  ownership: { title: "Ownership", purpose: "Proves that the domain is yours. Keep it: the platform looks for it each week." },
   routing: { title: "Routing", purpose: "Leads requests to the platform. Create it last if the domain is in use." },
   certificate: { title: "Certificate", purpose: "Amazon issues and renews the certificate while this record is there." },
 };
@@ -65,7 +65,7 @@ export function foundText(record, domain) {
 }
 
 /**
- * Return what is wrong, or null. The names of records stand as on the page.
+ * Return the problem in words, or null. The names of records stand as on the page.
  * @param {{ problem?: { message: string } | null }} domain
  */
 export function problemText({ problem }) {
@@ -128,6 +128,7 @@ function currentStep(domain) {
 function taskOf(domain) {
   const at = currentStep(domain);
   if (at === 0) return domain.checked_at ? "Waiting for the TXT record" : "Create the TXT record, then verify";
+  if (domain.problem?.code === "attachment_pending") return "Being attached to the API";
   if (at === TITLES.length - 1) return "Waiting for the CNAME record for routing";
   const hasRecord = domain.records.some((record) => record.purpose === "certificate");
   return hasRecord ? "Create the CNAME record for the certificate" : "Requested from Amazon";

@@ -1,4 +1,4 @@
-/** What all pages share: header, navigation, and the place of the page. */
+/** The parts that all pages share: header, navigation, and the place of the page. */
 
 import { button, iconButton } from "./components/buttons.js";
 import { menu } from "./components/menu.js";

@@ -1,4 +1,4 @@
-/** What the usage page says about a quota: its share, its pace, and its limits in words. Pure functions. */
+/** The statements of the usage page about a quota: its share, its pace and its effect. Pure functions. */
 
 /** @typedef {import("./types.d.ts").Usage} Usage */
 /** @typedef {import("./types.d.ts").Day} Day */
@@ -24,7 +24,7 @@ export const METRICS = [
     isMonthly: true,
     isBytes: false,
     daily: "events",
-    effect: "a further tenth of it is held, and events beyond that are refused.",
+    effect: "events up to another 10% of it are held, and further ones are refused.",
   },
   {
     name: "api_requests",

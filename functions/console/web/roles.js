@@ -9,8 +9,8 @@ export const ROLES = /** @type {Record<string, string>} */ ({
 const MEANINGS = /** @type {Record<string, string>} */ ({
   super_admin: "Everything, also single sign-on and the deletion of the organization.",
   admin: "Everything but changes of single sign-on and the deletion of the organization.",
-  analyst: "Reads events, usage, keys, members, apps and the audit log. Changes nothing.",
-  viewer: "Reads usage and statistics alone.",
+  analyst: "Reads events, usage, keys, members, apps, domains, single sign-on and the audit log. Changes nothing.",
+  viewer: "Reads usage and statistics only.",
 });
 /** Each has all permissions of those after it. */
 const ORDER = ["super_admin", "admin", "analyst", "viewer"];

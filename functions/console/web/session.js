@@ -1,4 +1,4 @@
-/** Who is signed in, and for which organization. */
+/** The session of this tab: its member and its organization. */
 
 import { ApiError, refreshSession, request, useTokens } from "./api.js";
 

@@ -1,4 +1,4 @@
-/** The start of single sign-on, and what this tab keeps until the provider sends the browser back (RFC 7636). */
+/** The start of single sign-on, and the values that this tab keeps until the provider sends the browser back (RFC 7636). */
 
 import { addressOf } from "./router.js";
 import { hostNamesOrganization } from "./session.js";
@@ -50,7 +50,7 @@ export function signInAddress() {
 }
 
 /**
- * Return what the start has kept, once.
+ * Return the values that the start has kept, once.
  * @returns {Kept | null}
  */
 export function takeVerifier() {

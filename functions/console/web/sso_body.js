@@ -1,4 +1,4 @@
-/** The body of PUT /v1/sso from the fields of its form, and what a provider needs to know. Pure functions. */
+/** The body of PUT /v1/sso from the fields of its form, and the values to register at a provider. Pure functions. */
 
 /**
  * @typedef {object} Entered
@@ -48,7 +48,7 @@ function present(members) {
 /** @typedef {{ redirectUri: string, entityId: string, answersUrl: string }} Service */
 
 /**
- * Return what to register at a provider, from the metadata of the platform. Null: they are of another form.
+ * Return the values to register at a provider, from the metadata of the platform. Null: they are of another form.
  * @param {string} metadata
  * @param {string} organizationId
  * @returns {Service | null}

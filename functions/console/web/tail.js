@@ -25,7 +25,7 @@ export function startTail(page) {
 }
 
 /**
- * Return the tail with the new events of a poll behind it. What is shown stays as it is.
+ * Return the tail with the new events of a poll behind it. The shown events stay.
  * @param {Tail} tail
  * @param {EventPage} page the first one, as of now
  * @returns {Tail}

@@ -1,4 +1,4 @@
-/** "Where is my event?": reads ids that a person has pasted, and says what the answers mean. */
+/** "Where is my event?": reads pasted ids, and explains the answers. */
 
 /** @typedef {{ event_id: string, device_id?: string, event_timestamp?: string }} TracedId */
 /** @typedef {import("./types.d.ts").TracedEvent} TracedEvent */
@@ -56,7 +56,7 @@ function idOf(id, device, time) {
 }
 
 /**
- * Return the state of an event in words: a badge, and what it means.
+ * Return the state of an event in words: a badge, and its meaning.
  * @param {TracedEvent} event
  * @returns {{ kind: "ok" | "warn" | "off", title: string, text: string }}
  */
@@ -67,8 +67,8 @@ export function describeState(event) {
   }
   const text =
     event.reason === "clock"
-      ? "The clock of its device was wrong. The operator of the platform can release it."
-      : "It was over the quota of events. It is released when the quota is raised.";
+      ? "Its time is in the future, past the retention, or unreadable. It stays held until it is released."
+      : "It was over the quota of events. The hourly run releases it once the quota has room.";
   return { kind: "warn", title: "Held", text };
 }
 

@@ -3,7 +3,9 @@
 -- by its id. An execution of the state machine works on one attempt of a claim. work_at is the time from which the sweep
 -- starts another one, null if there is nothing to do. At deadline_at the present stage fails. checked_at is the time of
 -- the last look at the records. check_at is the time of the next weekly check of the proof, null while the resources
--- are removed.
+-- are removed. refusals is the number of refusals of AWS in a row, and no attempt begins before retry_at. expiring_since
+-- is the time of the first weekly check that saw a certificate that is not renewed. withdrawn_at is the time of a
+-- withdrawal, null after the next proof.
 CREATE TABLE custom_domains (
     organization_id uuid NOT NULL REFERENCES organizations (id),
     domain text NOT NULL CHECK (length(domain) BETWEEN 3 AND 253 AND domain = lower(domain)),
@@ -21,17 +23,23 @@ CREATE TABLE custom_domains (
     routing_problem text CHECK (routing_problem IN ('no_record', 'other_records', 'no_dns_answer')),
     failure text CHECK (
         failure IN (
-            'records_missing', 'domain_taken', 'certificate_refused', 'certificate_timed_out', 'routing_missing'
+            'records_missing', 'domain_taken', 'certificate_limit', 'certificate_refused', 'certificate_timed_out',
+            'attachment_refused', 'no_capacity', 'set_up_timed_out', 'routing_missing'
         )
     ),
+    refusals integer NOT NULL DEFAULT 0 CHECK (refusals >= 0),
+    retry_at timestamptz,
     verified_at timestamptz,
     check_at timestamptz,
     missing_since timestamptz,
     certificate_arn text CHECK (length(certificate_arn) <= 2048),
     validation_name text CHECK (length(validation_name) <= 1000),
     validation_value text CHECK (length(validation_value) <= 1000),
+    issued_at timestamptz,
     attached_at timestamptz,
     active_at timestamptz,
+    expiring_since timestamptz,
+    withdrawn_at timestamptz,
     PRIMARY KEY (organization_id, domain),
     CONSTRAINT custom_domains_id_key UNIQUE (organization_id, id),
     CONSTRAINT custom_domains_proven CHECK (
@@ -45,6 +53,16 @@ CREATE TABLE custom_domains (
     ),
     CONSTRAINT custom_domains_failed CHECK ((status = 'failed') = (failure IS NOT NULL)),
     CONSTRAINT custom_domains_active CHECK (status <> 'active' OR (attached_at IS NOT NULL AND active_at IS NOT NULL))
+);
+
+-- The requests of certificates in the last 30 days. ACM counts certificates of a year for the whole account, also deleted
+-- ones. So each organization has a budget, which outlives its claims.
+CREATE TABLE certificate_requests (
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    claim_id uuid NOT NULL,
+    attempt integer NOT NULL,
+    requested_at timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, claim_id, attempt)
 );
 
 -- A look-up table of the platform: whose domain a host is, which proofs are due for a check, and which executions are
@@ -87,6 +105,8 @@ CREATE TRIGGER list_custom_domain AFTER INSERT OR UPDATE OR DELETE ON custom_dom
 
 ALTER TABLE custom_domains ENABLE ROW LEVEL SECURITY;
 ALTER TABLE custom_domains FORCE ROW LEVEL SECURITY;
+ALTER TABLE certificate_requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE certificate_requests FORCE ROW LEVEL SECURITY;
 ALTER TABLE listed_custom_domains ENABLE ROW LEVEL SECURITY;
 ALTER TABLE listed_custom_domains FORCE ROW LEVEL SECURITY;
 
@@ -98,6 +118,8 @@ CREATE POLICY only_ending ON custom_domains AS RESTRICTIVE FOR DELETE TO tenancy
         organization_id = (SELECT current_tenant())
         AND (verified_at IS NULL OR (SELECT is_ending((SELECT current_tenant()))))
     );
+CREATE POLICY tenant_isolation ON certificate_requests TO tenancy_platform
+    USING (organization_id = (SELECT current_tenant())) WITH CHECK (organization_id = (SELECT current_tenant()));
 CREATE POLICY tenant_isolation ON listed_custom_domains TO tenancy_platform
     USING (organization_id = (SELECT current_tenant())) WITH CHECK (organization_id = (SELECT current_tenant()));
 CREATE POLICY platform ON listed_custom_domains FOR SELECT TO tenancy_platform USING (true);
@@ -107,9 +129,11 @@ CREATE POLICY lookup ON custom_domains FOR SELECT TO tenancy_lookup USING (true)
 GRANT SELECT ON custom_domains TO tenancy_functions; -- for exports
 GRANT SELECT, INSERT, DELETE ON custom_domains TO tenancy_platform;
 GRANT UPDATE (
-    status, attempt, work_at, deadline_at, checked_at, ownership_problem, routing_problem, failure, verified_at,
-    check_at, missing_since, certificate_arn, validation_name, validation_value, attached_at, active_at
+    status, attempt, work_at, deadline_at, checked_at, ownership_problem, routing_problem, failure, refusals, retry_at,
+    verified_at, check_at, missing_since, certificate_arn, validation_name, validation_value, issued_at, attached_at,
+    active_at, expiring_since, withdrawn_at
 ) ON custom_domains TO tenancy_platform;
+GRANT SELECT, INSERT, DELETE ON certificate_requests TO tenancy_platform;
 GRANT SELECT, INSERT, DELETE ON listed_custom_domains TO tenancy_platform;
 GRANT UPDATE (is_proven, is_served, check_at, work_at) ON listed_custom_domains TO tenancy_platform;
 GRANT SELECT (organization_id, domain, is_served) ON listed_custom_domains TO tenancy_lookup;

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tenancy.gateway.trail import AuditTrail
     from tenancy.rules.access_tokens.verify import TokenClaims
     from tenancy.rules.host_names import PlatformHosts
+    from tenancy.stores.aws.certificates import DomainCertificates
     from tenancy.stores.aws.client import AwsClient
     from tenancy.stores.aws.dead_letter_objects import DeadLetterObjects
     from tenancy.stores.aws.dead_letters import DeadLetters
@@ -263,18 +264,24 @@ class Wiring:
     def domain_stores(self) -> "DomainStores":
         """PostgreSQL, ACM, API Gateway and Route 53, for the resources of custom domains."""
         from tenancy.stores.aws.api_domains import ApiDomains
-        from tenancy.stores.aws.certificates import DomainCertificates
         from tenancy.stores.aws.target_records import TargetRecords
         from tenancy.use_cases.domains.domain_stores import DomainStores
 
         region, stack_name = self.settings.region, self.settings.stack_name
         return DomainStores(
             platform_db=self.platform_database,
-            certificates=DomainCertificates(region, stack_name),
+            certificates=self.certificates,
             api_domains=ApiDomains(region, stack_name),
             target_records=TargetRecords(region, self.settings.hosted_zone_id),
             base_domain=self.settings.base_domain,
         )
+
+    @cached_property
+    def certificates(self) -> "DomainCertificates":
+        """The certificates of custom domains, in ACM."""
+        from tenancy.stores.aws.certificates import DomainCertificates
+
+        return DomainCertificates(self.settings.region, self.settings.stack_name)
 
     @cached_property
     def mailer(self) -> "Mailer":

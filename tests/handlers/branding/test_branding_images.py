@@ -140,7 +140,7 @@ BAD = {
 
 @pytest.mark.parametrize("member", ["logo_url", "favicon_url"])
 @pytest.mark.parametrize("name", BAD)
-def test_anything_else_is_refused(brand: Brand, image_server: Provider, name: str, member: str) -> None:
+def test_file_that_is_no_plain_image_is_refused(brand: Brand, image_server: Provider, name: str, member: str) -> None:
     image_server.documents["/logo"] = BAD[name]
 
     problem = brand.refused({member: f"{image_server.issuer}/logo"})

@@ -1,4 +1,4 @@
-"""PUT /v1/branding and GET /v1/branding/settings: rights, values, and what is recorded."""
+"""PUT /v1/branding and GET /v1/branding/settings: rights, values and audit records."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""GET /v1/branding: who is shown, what others get, and what caches may keep."""
+"""GET /v1/branding: the shown branding, the answer for other names, and caches."""
 
 from collections.abc import Callable
 
@@ -66,7 +66,7 @@ def test_override_brings_it_to_any_tier(brand: Brand, databases: Databases) -> N
     assert brand.shown()["primary_color"] == COLOR
 
 
-def test_all_who_have_none_are_answered_alike(brand: Brand, databases: Databases, globex: Provisioned) -> None:
+def test_names_without_a_branding_get_one_answer(brand: Brand, databases: Databases, globex: Provisioned) -> None:
     brand.put(primary_color=COLOR)
     set_organization(databases, brand.provisioned, "status", "suspended")
     asks: list[Callable[[], object]] = [

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
@@ -47,6 +48,7 @@ class AwsOfDomains:
     calls: list[str] = field(default_factory=list)
     failing: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
+    refusals: dict[str, str] = field(default_factory=dict)  # the code that each call of a name is refused with
 
     @property
     def resources(self) -> tuple[int, int, int, int]:
@@ -61,6 +63,7 @@ class AwsOfDomains:
         self.calls.clear()
         self.failing.clear()
         self.lost.clear()
+        self.refusals.clear()
 
     def set_status(self, status: str) -> None:
         """Give this state to all certificates, and to new ones."""
@@ -68,10 +71,23 @@ class AwsOfDomains:
         for certificate in self.certificates.values():
             certificate["Status"] = status
 
+    def stop_renewal(self, status: str | None, ends_at: datetime) -> None:
+        """Let all certificates end, with this state of their renewal."""
+        for certificate in self.certificates.values():
+            certificate["NotAfter"] = ends_at.timestamp()
+            certificate["RenewalSummary"] = {"RenewalStatus": status, "UpdatedAt": 0, "DomainValidationOptions": []}
+            if status is None:
+                del certificate["RenewalSummary"]
+
     def refuse(self, number: int, *, before: bool) -> None:
         """Refuse the call with that number before or after its effect, if a test wants that."""
         if number in (self.failing if before else self.lost):
             raise RefusedError(503, "ServiceUnavailable")
+
+    def refuse_call(self, name: str) -> None:
+        """Refuse every call of that name, if a test wants that."""
+        if name in self.refusals:
+            raise RefusedError(400, self.refusals[name])
 
     def acm(self, operation: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         arn = body.get("CertificateArn", "")
@@ -124,17 +140,20 @@ class AwsOfDomains:
                 del self.domain_names[name]
                 self.mappings.pop(name, None)
                 return {}
-            case "POST", [name, "basepathmappings"]:
-                mappings = self.mappings.setdefault(name, {})
-                if body["basePath"] in mappings:
-                    raise RefusedError(409, "ConflictException")
-                mappings[body["basePath"]] = body
-                return body
-            case "DELETE", [name, "basepathmappings", path]:
-                if self.mappings.get(name, {}).pop(path, None) is None:
-                    raise RefusedError(NOT_FOUND, "NotFoundException")
-                return {}
+            case _, [name, "basepathmappings", *paths]:
+                return self._map(method, self.mappings.setdefault(name, {}), paths, body)
         raise RefusedError(400, "BadRequestException")
+
+    def _map(self, method: str, mappings: dict[str, Any], paths: list[str], body: dict[str, Any]) -> Any:  # noqa: ANN401
+        if method == "POST":
+            if body["basePath"] in mappings:
+                raise RefusedError(409, "ConflictException")
+            mappings[body["basePath"]] = body
+            return body
+        [path] = paths
+        if path not in mappings:
+            raise RefusedError(NOT_FOUND, "NotFoundException")
+        return mappings[path] if method == "GET" else mappings.pop(path) and {}
 
     def _create_name(self, body: dict[str, Any]) -> dict[str, Any]:
         name = body["domainName"]
@@ -217,6 +236,7 @@ def answer_call(
     number = len(aws.calls)
     try:
         aws.refuse(number, before=True)
+        aws.refuse_call(name)
         if ROUTE53.fullmatch(path):
             answer, kind = aws.route53(request.command, body), "text/xml"
         elif target:

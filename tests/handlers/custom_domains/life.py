@@ -108,7 +108,7 @@ class Life:
             match definition["Type"]:
                 case "Wait" if data["step"]["outcome"] != "waiting":
                     state = definition["Next"]
-                case "Wait" | "Succeed":
+                case "Wait" | "Succeed" | "Fail":
                     return
                 case "Choice":
                     state = chosen(definition, data["step"]["outcome"])

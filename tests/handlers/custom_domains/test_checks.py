@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tenancy.rules.durations import DOMAIN_CHECK_INTERVAL, DOMAIN_RECHECK_INTERVAL, MISSING_PROOF_TIME
 from tenancy.rules.mails import render_mail
 from tenancy.stores.aws.client import AwsClient
 from tenancy.stores.aws.fetch import Fetcher
-from tenancy.use_cases.domains.release_custom_domain import erase_custom_domains
+from tenancy.use_cases.domains.release_custom_domain import count_resources, erase_custom_domains
 from tenancy.use_cases.organizations.provision import Provisioned
 from tenancy.use_cases.schedule.check_custom_domains import check_custom_domains
 from tenancy.use_cases.schedule.check_domains import DomainChecks
@@ -25,7 +27,13 @@ GIVE_ENTITLEMENT = "UPDATE organizations SET overrides = '{\"white_label\": true
 def check(life: Life, after: timedelta = timedelta()) -> DomainChecks:
     life.clock.advance(after)
     aws = AwsClient("lambda", REGION, life.aws.url)
-    checks = check_custom_domains(life.databases.platform, Fetcher(aws, "fetch"), now=life.now, has_time=lambda: True)
+    checks = check_custom_domains(
+        life.databases.platform,
+        Fetcher(aws, "fetch"),
+        lambda: life.steps.app.stores.certificates,
+        now=life.now,
+        has_time=lambda: True,
+    )
     aws.close()
     return checks
 
@@ -41,6 +49,17 @@ def mails(life: Life) -> list[tuple[str, str, str]]:
 def execute(life: Life, statement: str, *values: Any) -> None:  # noqa: ANN401
     with superuser(life.databases) as conn:
         conn.execute(statement.encode(), values)
+
+
+def record_of(shown: dict[str, Any], purpose: str) -> dict[str, Any]:
+    record: dict[str, Any]
+    [record] = [each for each in shown["records"] if each["purpose"] == purpose]
+    return record
+
+
+def found_of(shown: dict[str, Any], purpose: str) -> bool | None:
+    found: bool | None = record_of(shown, purpose)["found"]
+    return found
 
 
 def test_proof_is_checked_each_week(life: Life, acme: Provisioned) -> None:
@@ -129,6 +148,38 @@ def test_verify_ends_the_warning_at_once(life: Life, acme: Provisioned) -> None:
     assert life.sweep() == 0
 
 
+@pytest.mark.parametrize("has_certificate", [True, False])
+def test_verify_in_a_loop_does_not_put_off_the_withdrawal(
+    life: Life,
+    acme: Provisioned,
+    monkeypatch: pytest.MonkeyPatch,
+    has_certificate: bool,  # noqa: FBT001
+) -> None:
+    """Each check meets a verify between its look at the record and the transaction that stores the result."""
+    life.aws.set_status("ISSUED" if has_certificate else "PENDING_VALIDATION")
+    life.set_records(life.claim(acme))
+    life.call("verify", acme)
+    life.run()
+    life.names.put(RECORD, "TXT")
+    find_records = Fetcher.find_txt_records
+
+    def find_slowly(fetcher: Fetcher, name: str) -> tuple[str, ...]:
+        found = find_records(fetcher, name)
+        life.clock.advance(SECOND)
+        with monkeypatch.context() as at_once:
+            at_once.setattr(Fetcher, "find_txt_records", find_records)
+            assert life.call("verify", acme).status == 200
+        return found
+
+    monkeypatch.setattr(Fetcher, "find_txt_records", find_slowly)
+    missed = check(life, DOMAIN_CHECK_INTERVAL)
+    after = check(life, MISSING_PROOF_TIME)
+
+    assert (missed.missing, after.withdrawn) == (1, 1)
+    assert life.owner() is None
+    assert life.show(acme)["status"] == "withdrawing"
+
+
 def test_silent_name_servers_withdraw_nothing(life: Life, acme: Provisioned) -> None:
     life.serve(acme)
     life.names.failing.add(RECORD)
@@ -189,6 +240,60 @@ def test_deleted_organization_keeps_its_domain_until_the_erasure(life: Life, acm
     assert (life.sweep(), life.owner()) == (0, acme.organization.id)
 
 
+# ---------------------------------------------------------------------------------------------------------- certificate
+
+
+@pytest.mark.parametrize(("status", "days"), [("PENDING_VALIDATION", 45), ("FAILED", 45), (None, 29)])
+def test_certificate_that_is_not_renewed_is_told(life: Life, acme: Provisioned, status: str | None, days: int) -> None:
+    life.serve(acme)
+    life.aws.stop_renewal(status, life.now + DOMAIN_CHECK_INTERVAL + timedelta(days=days))
+
+    for after in (DOMAIN_CHECK_INTERVAL, DOMAIN_RECHECK_INTERVAL):
+        check(life, after)
+    warned = life.show(acme)
+    life.aws.stop_renewal("SUCCESS", life.now + timedelta(days=198))
+    check(life, DOMAIN_RECHECK_INTERVAL)
+    renewed = life.show(acme)
+
+    [mail] = [text for kind, _, text in mails(life) if kind == "custom_domain_certificate_mail"]
+    assert (warned["status"], warned["problem"]["code"]) == ("active", "certificate_expiring")
+    assert found_of(warned, "certificate") is False
+    assert f"{record_of(warned, 'certificate')['name']} CNAME _x.acm-validations.aws" in mail
+    assert (renewed["problem"], found_of(renewed, "certificate")) == (None, True)
+
+
+@pytest.mark.parametrize(("status", "days"), [("PENDING_AUTO_RENEWAL", 50), ("SUCCESS", 198), (None, 198)])
+def test_certificate_that_is_renewed_is_no_problem(
+    life: Life, acme: Provisioned, status: str | None, days: int
+) -> None:
+    life.serve(acme)
+    life.aws.stop_renewal(status, life.now + DOMAIN_CHECK_INTERVAL + timedelta(days=days))
+
+    check(life, DOMAIN_CHECK_INTERVAL)
+
+    assert (life.show(acme)["problem"], mails(life)) == (None, [])
+
+
+def test_certificate_that_is_gone_is_told(life: Life, acme: Provisioned) -> None:
+    life.serve(acme)
+    life.aws.certificates.clear()
+
+    check(life, DOMAIN_CHECK_INTERVAL)
+
+    assert life.show(acme)["problem"]["code"] == "certificate_expiring"
+
+
+def test_proof_is_checked_without_acm(life: Life, acme: Provisioned) -> None:
+    life.serve(acme)
+    life.names.put(RECORD, "TXT")
+    life.aws.failing.add(len(life.aws.calls) + 1)
+
+    checks = check(life, DOMAIN_CHECK_INTERVAL)
+
+    assert (checks.missing, len(checks.failures)) == (1, 1)
+    assert life.show(acme)["problem"]["code"] == "ownership_record_missing"
+
+
 # -------------------------------------------------------------------------------------------------------------- erasure
 
 
@@ -204,5 +309,29 @@ def test_erasure_removes_the_resources_of_all_domains(life: Life, acme: Provisio
 
     assert list(life.aws.domain_names) == ["data.globex.example"]
     assert life.aws.resources == (1, 1, 1, 1)
-    assert stores.api_domains.count_all(organization_id) == 0
-    assert stores.api_domains.count_all(globex.organization.id) == 1
+    assert set(count_resources(stores, organization_id).values()) == {0}
+    assert set(count_resources(stores, globex.organization.id).values()) == {1}
+
+
+def test_erasure_counts_and_removes_what_no_claim_names(life: Life, acme: Provisioned, globex: Provisioned) -> None:
+    """A call to AWS may have had an effect that no row tells of. The rows are deleted before the count."""
+    life.serve(acme)
+    life.serve(globex, "data.globex.example")
+    execute(life, "DELETE FROM custom_domains WHERE organization_id = %s", acme.organization.id)
+    stores, organization_id = life.steps.app.stores, acme.organization.id
+
+    counted = count_resources(stores, organization_id)
+    erase_custom_domains(stores, organization_id, now=life.now)
+
+    assert counted == {"domain_names": 1, "certificates": 1, "target_records": 1}
+    assert set(count_resources(stores, organization_id).values()) == {0}
+    assert life.aws.resources == (1, 1, 1, 1)
+
+
+def test_erasure_removes_the_resources_of_an_unverified_claim(life: Life, acme: Provisioned) -> None:
+    life.serve(acme)
+    execute(life, "UPDATE custom_domains SET status = 'unverified', verified_at = NULL, check_at = NULL")
+
+    erase_custom_domains(life.steps.app.stores, acme.organization.id, now=life.now)
+
+    assert life.aws.resources == NOTHING

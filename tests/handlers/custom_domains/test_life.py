@@ -4,7 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from tenancy.rules.durations import DOMAIN_EXECUTION_LOST_AFTER, DOMAIN_POLL_INTERVAL, DOMAIN_STAGE_TIME
+from tenancy.rules.durations import (
+    DOMAIN_EXECUTION_LOST_AFTER,
+    DOMAIN_POLL_INTERVAL,
+    DOMAIN_STAGE_TIME,
+    REFUSED_DOMAIN_PAUSE,
+)
 from tenancy.use_cases.organizations.provision import Provisioned
 from tests.handlers.custom_domains.life import DOMAIN, Life, request_of
 from tests.handlers.requests import problem_of
@@ -75,7 +80,7 @@ def test_records_are_looked_for_until_they_are_there(life: Life, acme: Provision
     assert entered[-1] == "Active"
 
 
-def test_nothing_is_looked_for_without_a_call(life: Life, acme: Provisioned) -> None:
+def test_unverified_claim_starts_no_work(life: Life, acme: Provisioned) -> None:
     life.set_records(life.claim(acme))
 
     assert life.sweep() == 0
@@ -167,6 +172,7 @@ def test_refused_certificate_is_requested_again(life: Life, acme: Provisioned, s
     before = list(life.aws.certificates)
 
     life.aws.status = "ISSUED"
+    life.clock.advance(REFUSED_DOMAIN_PAUSE)
     life.call("verify", acme)
     life.run()
 
@@ -322,6 +328,18 @@ def test_claim_without_a_proof_is_removed_at_once(life: Life, acme: Provisioned)
 
     assert life.call("show", acme).status == 404
     assert (life.sweep(), life.aws.calls) == (0, [])
+
+
+def test_removal_deletes_the_stored_certificate_first(life: Life, acme: Provisioned) -> None:
+    """A list of all certificates of the account may take longer than the task has."""
+    life.serve(acme)
+    life.call("remove", acme)
+    life.aws.calls.clear()
+
+    life.run()
+
+    calls = [each for each in life.aws.calls if each.endswith(("DeleteCertificate", "ListCertificates"))]
+    assert calls == ["DeleteCertificate", "ListCertificates"]
 
 
 def test_removal_can_be_repeated(life: Life, acme: Provisioned) -> None:

@@ -53,6 +53,7 @@ def test_number_of_domains_is_bounded(life: Life, acme: Provisioned) -> None:
     for number in range(MAX_CUSTOM_DOMAINS):
         life.claim(acme, f"a{number}.acme.example")
     request = request_of("claim", acme)
+    assert MAX_CUSTOM_DOMAINS == 5
 
     problem_of(life.routes(request), request, 409, "conflict")
 

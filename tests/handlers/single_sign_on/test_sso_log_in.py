@@ -132,7 +132,7 @@ def test_start_on_a_custom_domain_moves_to_the_callbacks_host(
 
 
 @pytest.mark.usefixtures("connected")
-def test_start_on_the_custom_domain_of_another_organization_is_401(
+def test_start_at_the_domain_of_another_organization_is_401(
     sso: Function, databases: Databases, globex: Provisioned
 ) -> None:
     host = activate_domain(databases, globex.organization.id, "login.globex.example")
@@ -156,6 +156,49 @@ def test_redirect_uri_may_be_at_a_custom_domain(
     assert answer_of(sso(put_request(browser.provisioned, settings))).status == 200
 
     assert browser.start(redirect_uri=own).status == 302
+
+
+def test_redirect_uri_at_a_lost_domain_is_422(
+    sso: Function, browser: SsoBrowser, provider: Provider, databases: Databases, globex: Provisioned
+) -> None:
+    """The new owner of a domain sends members of acme to the log-in, and would get their codes."""
+    own, lost = browser.provisioned.organization.id, "https://LOGIN.acme.example./signed-in"
+    settings = settings_of(provider, redirect_uris=[lost, REDIRECT_URI])
+    assert answer_of(sso(put_request(browser.provisioned, settings))).status == 200
+    host = activate_domain(databases, own, "login.acme.example")
+    served = browser.start(redirect_uri=lost)
+
+    with superuser(databases) as conn:
+        conn.execute("UPDATE custom_domains SET status = 'removing'")
+        removing = browser.start(redirect_uri=lost)
+        conn.execute("UPDATE custom_domains SET status = 'unverified', verified_at = NULL, withdrawn_at = now()")
+        withdrawn = browser.start(redirect_uri=lost)
+        conn.execute("DELETE FROM custom_domains")
+    activate_domain(databases, globex.organization.id, host)
+    taken = browser.start(redirect_uri=lost)
+
+    assert served.status == 302
+    for answer in (removing, withdrawn, taken):
+        [error] = answer.document["errors"]
+        assert (answer.status, error["location"], error["code"]) == (422, "query/redirect_uri", "domain_lost")
+        assert "set-cookie" not in answer.headers
+    assert browser.start().status == 302
+
+
+def test_redirect_uri_at_a_domain_that_is_being_set_up_works(
+    sso: Function, browser: SsoBrowser, provider: Provider, databases: Databases, globex: Provisioned
+) -> None:
+    """A claim alone, own or of another organization, changes nothing."""
+    page = "https://login.acme.example/signed-in"
+    assert answer_of(sso(put_request(browser.provisioned, settings_of(provider, redirect_uris=[page])))).status == 200
+    for each in (browser.provisioned, globex):
+        activate_domain(databases, each.organization.id, f"{each.organization.subdomain}.example")
+    with superuser(databases) as conn:
+        conn.execute(
+            "UPDATE custom_domains SET domain = 'login.acme.example', status = 'unverified', verified_at = NULL"
+        )
+
+    assert browser.start(redirect_uri=page).status == 302
 
 
 def test_start_on_a_host_keeps_all_names(sso: Function, browser: SsoBrowser, globex: Provisioned) -> None:

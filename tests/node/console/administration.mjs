@@ -24,7 +24,7 @@ await run(async ({ given, open }) => {
   await add.getByLabel("Domain").fill(given.domains.differs);
   await page.keyboard.press("Enter");
   const differs = page.getByRole("region", { name: given.domains.differs });
-  await differs.getByText("Nothing is looked for until you verify the domain.").waitFor();
+  await differs.getByText("The platform looks for no record until you verify the domain.").waitFor();
   assert.match(page.url(), new RegExp(`domain=${given.domains.differs}`));
   await differs.getByRole("button", { name: "Verify now" }).click();
   await differs.getByText("The TXT record has another value than the record for Ownership.").waitFor();

@@ -1,6 +1,6 @@
 // The main flows of each page by keyboard alone: no mouse, and no script that sets a value or a focus.
 import assert from "node:assert/strict";
-import { call, run, sendEvents, until } from "./harness.mjs";
+import { call, inspect, run, sendEvents, until } from "./harness.mjs";
 
 const MOST_TABS = 120;
 
@@ -172,6 +172,15 @@ await run(async ({ given, open }) => {
   await dialog("Request an export").waitFor();
   await press("button", "Request an export");
   await dialog("Request an export").waitFor({ state: "detached" });
+  await until(async () => {
+    await fetch(given.jobs_url, { method: "POST", body: "{}" });
+    return (await page.getByRole("button", { name: /^Files of the export/ }).count()) > 0;
+  });
+  await press("button", /^Files of the export/);
+  await dialog("Files of the export").getByRole("link", { name: "manifest.json" }).waitFor();
+  await inspect(page, "export-files");
+  await keyboard.press("Escape");
+  await isClosed();
   await press("button", "Erase a data subject");
   await type("Id", "device-1");
   await keyboard.press("Enter");

@@ -1,12 +1,10 @@
 /** The dense table of the audit log, and the details of an entry. */
 
 import { actorText } from "../actors.js";
-import { fill, h } from "../dom.js";
-import { keepFocus } from "../focus.js";
+import { h } from "../dom.js";
 import { formatExact, formatNumber } from "../format.js";
 import { copyButton } from "./buttons.js";
-import { openRows, rowAttributes } from "./open_rows.js";
-import { relativeTime } from "./relative_time.js";
+import { openRows, rowAttributes, rowOpener } from "./open_rows.js";
 import { badge } from "./states.js";
 import { longText, table } from "./table.js";
 
@@ -19,8 +17,7 @@ const INDENT = 2;
  * @param {(entry: AuditEntry) => void} onOpen
  */
 export function auditTable(onOpen) {
-  const element = h("div", {});
-  const { mark, markAgain } = openRows(element);
+  const shown = openRows();
 
   /**
    * @param {AuditEntry[]} entries
@@ -33,7 +30,7 @@ export function auditTable(onOpen) {
       isDense: true,
       attributesOf: (entry) => rowAttributes(entry.id, () => onOpen(entry)),
       columns: [
-        { title: "Time", cell: opener },
+        { title: "Time", cell: (entry) => rowOpener(entry.id, entry.occurred_at, entry.action) },
         { title: "Who", cell: (entry) => longText(actorText(entry.actor, names)) },
         { title: "Action", cell: (entry) => h("code", {}, longText(entry.action)) },
         { title: "On what", cell: (entry) => (entry.target ? longText(entry.target) : "–") },
@@ -41,17 +38,9 @@ export function auditTable(onOpen) {
         { title: "Address", cell: (entry) => entry.actor.source_address ?? "–" },
       ],
     });
-    keepFocus(element, () => fill(element, made));
-    markAgain();
+    shown.show(made);
   }
-  return { element, show, mark };
-}
-
-/** @param {AuditEntry} entry */
-function opener(entry) {
-  const name = h("span", { class: "visually-hidden" }, `, ${entry.action}`);
-  const attributes = { type: "button", class: "opener", "aria-expanded": "false", "data-focus": entry.id };
-  return h("button", attributes, relativeTime(entry.occurred_at), name);
+  return { ...shown, show };
 }
 
 /** @param {AuditEntry} entry */

@@ -1,4 +1,4 @@
-/** The connection for single sign-on: what it is, and what to register at the provider. */
+/** The connection for single sign-on: its facts, and the values to register at the provider. */
 
 import { request } from "../api.js";
 import { h } from "../dom.js";

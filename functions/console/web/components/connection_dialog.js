@@ -32,7 +32,7 @@ export function setConnection(connection, onChange) {
     onChange: () => adapt(),
   });
   const url = { type: "url", inputmode: "url" };
-  const issuer = textField({ name: "issuer", label: "Issuer", hint: "An https URL, spelled as the provider spells it.", value: connection?.issuer, more: url });
+  const issuer = textField({ name: "issuer", label: "Issuer", hint: "The https URL, exactly as the provider has it.", value: connection?.issuer, more: url });
   const client = textField({ name: "client_id", label: "Client id", value: connection?.client_id });
   const secretHint = connection?.type === "oidc" ? "Leave it empty to keep the stored one." : "It is stored encrypted, and never shown.";
   const secret = textField({ name: "client_secret", label: "Client secret", hint: secretHint, type: "password", autocomplete: "new-password" });
@@ -54,7 +54,7 @@ export function setConnection(connection, onChange) {
     name: "required",
     label: "Passwords",
     type: "checkbox",
-    choices: [["yes", "Only single sign-on", "Passwords are refused. A super admin can still use one, which all super admins are told by mail."]],
+    choices: [["yes", "Only single sign-on", "Passwords are refused, except those of super admins. A sign-in with such a password sends a mail to all super admins."]],
     chosen: connection?.required ? ["yes"] : [],
   });
   const register = h("dl", { class: "copy-lines" });
@@ -100,7 +100,7 @@ export function setConnection(connection, onChange) {
 }
 
 /**
- * Read what to register at the provider. Without an answer it appears on the page once the connection is set.
+ * Read the values to register at the provider. Without an answer it appears on the page once the connection is set.
  * @returns {Promise<Service | null>}
  */
 async function readService() {

@@ -43,7 +43,7 @@ async function askForDeletion({ me }) {
     "Every key is refused from now on: events that apps send are lost.",
     "All members are signed out and cannot sign in. Each gets a mail.",
     `On ${day} all data is erased for good: events, usage, members, keys, the audit log.`,
-    "Until that day the operator of the platform can restore the organization. This page cannot, because nobody can sign in.",
+    "Until that day the operator of the platform can restore the organization. This page cannot, because no member can sign in.",
   ];
   const reason = textField({ name: "reason", label: "Reason", hint: "The operator and the audit log get it.", more: { maxlength: 1_000 } });
   await destroyDialog({
@@ -60,7 +60,7 @@ async function askForDeletion({ me }) {
 }
 
 /**
- * Show what happens now in place of the page. The session has ended with the deletion.
+ * Show the effects in place of the page. The session has ended with the deletion.
  * @param {View} view
  * @param {Deletion} deletion
  */

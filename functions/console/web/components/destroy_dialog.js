@@ -1,4 +1,4 @@
-/** The dialog before something is gone for good: what stops, and the name to type. */
+/** The dialog before a change that cannot be undone: its effects, and the name to type. */
 
 import { h } from "../dom.js";
 import { openDialog } from "./dialog.js";
@@ -11,7 +11,7 @@ const DONE = "done";
 /**
  * @param {object} options
  * @param {string} options.title it is also the text of the button
- * @param {Node[]} options.before what happens
+ * @param {Node[]} options.before the effects
  * @param {string} options.name the text to type
  * @param {Field[]} [options.fields] further fields
  * @param {string} [options.label] before the name

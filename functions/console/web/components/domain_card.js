@@ -1,4 +1,4 @@
-/** A custom domain: its steps, its records, and what is wrong with them. */
+/** A custom domain: its steps, its records and its problem. */
 
 import { request } from "../api.js";
 import { foundText, isLeaving, problemText, RECORDS, statusOf, stepsOf, weightOf } from "../domain_steps.js";
@@ -40,7 +40,7 @@ export function domainCard(domain, isOpen, on) {
       { class: "stack-small" },
       isLeaving(domain) ? null : h("ol", { class: "steps" }, ...stepsOf(domain).map(stepItem)),
       problem && notice(weightOf(domain), h("p", {}, problem)),
-      domain.missing_since && notice("warn", h("p", {}, `The TXT record has been missing since ${formatMoment(domain.missing_since)}. Without it the domain is withdrawn after 5 days.`)),
+      domain.missing_since && notice("warn", h("p", {}, `The weekly check has failed since ${formatMoment(domain.missing_since)}. After 5 days of failed checks the domain is withdrawn.`)),
       isLeaving(domain) ? h("p", { class: "muted" }, "No request is served at the domain. Its set-up is being deleted, usually within 5 minutes.") : records,
       h("p", { class: "meta" }, checksText(domain)),
     ),
@@ -66,7 +66,7 @@ function recordsOf(domain) {
 
 /** @param {CustomDomain} domain */
 function checksText({ checked_at: last, next_check_at: next }) {
-  if (!last) return "Nothing is looked for until you verify the domain.";
+  if (!last) return "The platform looks for no record until you verify the domain.";
   const checked = `Last check ${formatRelative(last)} (${formatMoment(last)})`;
   return next ? `${checked} · next check ${formatRelative(next)}` : checked;
 }

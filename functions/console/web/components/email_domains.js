@@ -15,7 +15,7 @@ import { toast } from "./toast.js";
 
 /** @typedef {import("../administration.d.ts").EmailDomain} EmailDomain */
 
-const PURPOSE = "Proves that the domain is yours. It must stay: it is looked for each week.";
+const PURPOSE = "Proves that the domain is yours. Keep it: the platform looks for it each week.";
 
 /**
  * Return the section of e-mail domains, which loads them.
@@ -104,7 +104,7 @@ function actionsOf(domain, checks, onChange) {
     void destroyDialog({
       title: "Remove e-mail domain",
       name: domain.domain,
-      before: [notice("warn", h("p", {}, "New persons with an address of the domain become members by an invitation only. A later claim has another record."))],
+      before: [notice("warn", h("p", {}, "New people with an address of the domain become members only by an invitation. A later claim has another record."))],
       async work() {
         await request("DELETE", path);
         toast(`${domain.domain} is removed.`);

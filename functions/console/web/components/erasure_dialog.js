@@ -51,7 +51,7 @@ export function eraseSubject(onChange) {
 function confirmErasure(kind, id, onChange) {
   const effects = [
     `The events of the ${NAMES[kind]} that were received or happened before now are deleted for good.`,
-    "Late ones are deleted for 30 days.",
+    "Events of the same data subject that arrive late are deleted for 30 days.",
     "Exports that were made before are withdrawn, because they have the events.",
     "The id is never shown again.",
   ];

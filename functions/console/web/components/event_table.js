@@ -1,10 +1,8 @@
 /** The dense table of events. A row opens its event. */
 
-import { fill, h } from "../dom.js";
-import { keepFocus } from "../focus.js";
+import { h } from "../dom.js";
 import { identityOf } from "../tail.js";
-import { openRows, rowAttributes } from "./open_rows.js";
-import { relativeTime } from "./relative_time.js";
+import { openRows, rowAttributes, rowOpener } from "./open_rows.js";
 import { longText, table } from "./table.js";
 
 /** @typedef {import("../types.d.ts").StoredEvent} StoredEvent */
@@ -15,8 +13,7 @@ import { longText, table } from "./table.js";
  * @param {(event: StoredEvent) => void} onOpen
  */
 export function eventTable(appName, onOpen) {
-  const element = h("div", {});
-  const { mark, markAgain, focusRow } = openRows(element);
+  const shown = openRows();
 
   /** @param {StoredEvent[]} rows */
   function show(rows) {
@@ -26,7 +23,7 @@ export function eventTable(appName, onOpen) {
       isDense: true,
       attributesOf: (event) => rowAttributes(identityOf(event), () => onOpen(event)),
       columns: [
-        { title: "Time", cell: opener },
+        { title: "Time", cell: (event) => rowOpener(identityOf(event), event.event_timestamp, event.event_name) },
         { title: "Name", cell: (event) => longText(event.event_name) },
         { title: "Type", cell: (event) => longText(event.event_type) },
         { title: "App", cell: (event) => longText(appName(event.app_id)) },
@@ -35,17 +32,9 @@ export function eventTable(appName, onOpen) {
         { title: "Revenue", isNumber: true, cell: revenueOf },
       ],
     });
-    keepFocus(element, () => fill(element, made));
-    markAgain();
+    shown.show(made);
   }
-  return { element, show, mark, focusRow };
-}
-
-/** @param {StoredEvent} event */
-function opener(event) {
-  const name = h("span", { class: "visually-hidden" }, `, ${event.event_name}`);
-  const attributes = { type: "button", class: "opener", "aria-expanded": "false", tabindex: "-1", "data-focus": identityOf(event) };
-  return h("button", attributes, relativeTime(event.event_timestamp), name);
+  return { ...shown, show };
 }
 
 /** @param {StoredEvent} event */

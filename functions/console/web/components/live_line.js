@@ -1,4 +1,4 @@
-/** The line above the live list: the switch, what it is doing, and the button for what waits. */
+/** The line above the live list: the switch, its state, and the button that shows waiting events. */
 
 import { h } from "../dom.js";
 import { formatExactClock } from "../format.js";

@@ -46,7 +46,7 @@ export function inviteMember(ownRole, onChange) {
  * @param {boolean} isSelf
  */
 export async function changeRole(member, role, isSelf) {
-  const self = isSelf ? notice("warn", h("p", {}, "It is your own role. You may be unable to take it back.")) : null;
+  const self = isSelf ? notice("warn", h("p", {}, "This is your own role. You may be unable to undo the change.")) : null;
   const from = h("p", {}, `${nameOf(member)} is ${roleName(member.role)} now, and becomes ${roleName(role)}.`);
   return confirmDialog("Change the role", [from, h("p", { class: "muted" }, roleMeaning(role)), ...(self ? [self] : [])], "primary", async () => {
     await request("PATCH", `users/${member.id}`, { body: { role } });
@@ -59,7 +59,7 @@ export async function changeRole(member, role, isSelf) {
  * @param {Member} member
  */
 export async function disableMember(member) {
-  const text = `${nameOf(member)} is signed out everywhere and cannot sign in, until you let the member in again. It still counts as a user.`;
+  const text = `${nameOf(member)} is signed out everywhere and cannot sign in, until you let the member in again. The member still counts as a user.`;
   return confirmDialog("Disable the member", [h("p", {}, text)], "danger", async () => {
     await request("PATCH", `users/${member.id}`, { body: { status: "disabled" } });
     toast(`${nameOf(member)} is disabled.`);
@@ -72,7 +72,7 @@ export async function disableMember(member) {
  * @param {() => void} onChange
  */
 export function removeMember(member, onChange) {
-  const text = "The member is signed out everywhere, and its name and password are deleted. Keys that it created go on working. A new invitation brings it back.";
+  const text = "The member is signed out everywhere. The name and the password are deleted. Keys that the member created go on working. A new invitation brings the member back.";
   void destroyDialog({
     title: "Remove the member",
     label: "Type the address",

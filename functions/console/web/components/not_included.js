@@ -1,4 +1,4 @@
-/** What is shown in place of a feature that the tier of the organization does not have. */
+/** The notice in place of a feature that the tier of the organization does not have. */
 
 import { ApiError } from "../api.js";
 import { h } from "../dom.js";
@@ -16,12 +16,12 @@ export function isNotIncluded(error) {
 }
 
 /**
- * Return a notice that says what the feature is for, which tiers have it, and who can change that.
+ * Return a notice with the purpose of the feature, the tiers that have it, and the way to get it.
  * @param {object} options
  * @param {string} options.feature "Branding"
  * @param {string} options.tiers "the tier enterprise"
  * @param {string} options.tier of the organization
- * @param {string} options.text what the feature is for
+ * @param {string} options.text the purpose of the feature
  * @param {string | null} options.upgradeUrl
  */
 export function notIncluded({ feature, tiers, tier, text, upgradeUrl }) {

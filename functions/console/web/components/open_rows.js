@@ -1,12 +1,14 @@
 /** Rows of which one can be open: their mark, and the keys that go from row to row. */
 
+import { fill, h } from "../dom.js";
+import { keepFocus } from "../focus.js";
+import { relativeTime } from "./relative_time.js";
+
 const OPENER = ".opener";
 
-/**
- * Let the arrow keys go through the rows below *element*. Each has `data-id`, and a button of the class `opener`.
- * @param {HTMLElement} element
- */
-export function openRows(element) {
+/** Return a place for a table of such rows. Arrow keys go from row to row, and the key Tab leaves the rows. */
+export function openRows() {
+  const element = h("div", {});
   let openedId = /** @type {string | null} */ (null);
   let stop = /** @type {HTMLElement | null} */ (null);
   const openers = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll(OPENER)]);
@@ -31,6 +33,18 @@ export function openRows(element) {
   }
 
   /**
+   * Show a table in place of the former one.
+   * @param {HTMLElement} made
+   */
+  function show(made) {
+    const before = stop?.getAttribute("data-focus");
+    keepFocus(element, () => fill(element, made));
+    const all = openers();
+    stopAt(all.find((each) => each.getAttribute("data-focus") === before) ?? all[0] ?? null);
+    mark(openedId);
+  }
+
+  /**
    * Mark the row that is open. With *isFocused* the row that was open gets the focus.
    * @param {string | null} id
    * @param {boolean} [isFocused]
@@ -39,17 +53,8 @@ export function openRows(element) {
     const before = element.querySelector(`.opened ${OPENER}`);
     if (isFocused && before instanceof HTMLElement) before.focus();
     openedId = id;
-    markAgain();
-  }
-
-  /** Mark the open row among rows that were made anew, and let Tab stop where it did. */
-  function markAgain() {
-    const all = openers();
-    const before = stop?.getAttribute("data-focus");
-    for (const each of all) each.setAttribute("tabindex", "-1");
-    stopAt(all.find((each) => each.getAttribute("data-focus") === before) ?? all[0] ?? null);
     for (const row of element.querySelectorAll("tr[data-id]")) {
-      const isOpen = row.getAttribute("data-id") === openedId;
+      const isOpen = row.getAttribute("data-id") === id;
       row.classList.toggle("opened", isOpen);
       row.querySelector(OPENER)?.setAttribute("aria-expanded", String(isOpen));
     }
@@ -62,7 +67,7 @@ export function openRows(element) {
   function focusRow(index) {
     openers()[index]?.focus();
   }
-  return { mark, markAgain, focusRow };
+  return { element, show, mark, focusRow };
 }
 
 /**
@@ -72,6 +77,17 @@ export function openRows(element) {
  */
 export function rowAttributes(id, onOpen) {
   return { class: "pressable", "data-id": id, on: { click: (/** @type {Event} */ press) => isPress(press) && onOpen() } };
+}
+
+/**
+ * Return the button that opens a row, with its time.
+ * @param {string} id
+ * @param {string} at
+ * @param {string} name of the row, for screen readers
+ */
+export function rowOpener(id, at, name) {
+  const attributes = { type: "button", class: "opener", "aria-expanded": "false", tabindex: "-1", "data-focus": id };
+  return h("button", attributes, relativeTime(at), h("span", { class: "visually-hidden" }, `, ${name}`));
 }
 
 /**

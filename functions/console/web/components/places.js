@@ -1,4 +1,4 @@
-/** How many of the members or apps of a tier are used. */
+/** The number of members or apps, of those that the tier has. */
 
 import { request } from "../api.js";
 import { h } from "../dom.js";

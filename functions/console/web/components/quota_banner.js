@@ -1,4 +1,4 @@
-/** The warning from 80 % of a quota on: what, when it will be reached, and what happens then. */
+/** The warning from 80 % of a quota on: the quota, the day on which it is reached, and the effect. */
 
 import { h } from "../dom.js";
 import { formatBytes, formatNumber, formatShare, formatUtcDay } from "../format.js";

@@ -1,4 +1,4 @@
-/** What each role may do. */
+/** The roles, and their permissions in words. */
 
 import { h } from "../dom.js";
 import { roleMeaning, roleName, ROLES } from "../roles.js";

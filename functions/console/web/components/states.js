@@ -20,7 +20,7 @@ export function skeleton(shape, count = 4) {
 }
 
 /**
- * Return what an empty list shows: what it is for, and the first action.
+ * Return the content of an empty list: its purpose, and the first action.
  * @param {string} title
  * @param {string} text
  * @param {Node | null} [action]
@@ -108,7 +108,7 @@ function offlineNotice(shownAt, retry) {
 }
 
 /**
- * Return what is shown in place of data that could not be loaded.
+ * Return the content in place of data that could not be loaded.
  * @param {unknown} error
  * @param {string} subject
  * @param {() => Promise<void>} retry

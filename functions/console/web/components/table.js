@@ -57,7 +57,7 @@ export function longText(text) {
 }
 
 /**
- * Return what stands under a list that is too long to be read whole.
+ * Return the line under a list that is too long to be loaded as a whole.
  * @param {unknown[]} rows all that were loaded
  * @param {string} what in the plural
  */

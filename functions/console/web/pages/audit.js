@@ -23,7 +23,7 @@ const OPEN = "entry";
 /** @type {import("../types.d.ts").Page} */
 export const page = {
   title: "Audit",
-  purpose: "Who changed or read what, and which requests were refused. Entries are sealed in a chain.",
+  purpose: "Changes, reads and refused requests, each with its actor. Seals link the entries into a chain.",
   async show({ root, actions, query, signal }) {
     let chosen = readFilters(query);
     let names = /** @type {import("../actors.js").Names} */ (new Map());

@@ -118,7 +118,7 @@ function absence(view, upgradeUrl) {
     feature: "A domain of your own",
     tiers: "the tier enterprise",
     tier: view.me.organization.tier,
-    text: "With it, the API and this console are at a name such as data.acme.example, and links in mails lead there.",
+    text: "The API and this console are served at a name such as data.acme.example.",
     upgradeUrl,
   });
 }
@@ -126,5 +126,5 @@ function absence(view, upgradeUrl) {
 /** @param {() => void} claim */
 function noDomains(claim) {
   const action = may("domains:write") ? button("Add domain", { look: "primary", onClick: claim }) : null;
-  return emptyState("No domains yet", "At a domain of your own, requests and this page are at your name instead of the platform's.", action);
+  return emptyState("No domains yet", "At a domain of your own, the API and this console have your name instead of the platform's.", action);
 }

@@ -26,7 +26,7 @@ const LONGEST_LINK = 1_000;
 /** @type {import("../types.d.ts").Page} */
 export const page = {
   title: "Events",
-  purpose: "What your apps have sent, newest first. An event is here some seconds after it was sent.",
+  purpose: "The events of your apps, newest first. An event appears some seconds after it was sent.",
   async show({ root, actions, query, signal }) {
     const names = appNames(signal);
     const chosen = readFilters(query);

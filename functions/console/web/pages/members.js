@@ -34,7 +34,7 @@ const STATES = [
 /** @type {import("../types.d.ts").Page} */
 export const page = {
   title: "Members",
-  purpose: "The people of your organization, and what each may do.",
+  purpose: "The members of your organization, and their roles.",
   async show(view) {
     const chosen = { filter: view.query.get("q") ?? "", status: view.query.get("status") ?? ALL };
     const list = h("div", {});

@@ -22,7 +22,7 @@ import { may } from "../session.js";
 /** @type {import("../types.d.ts").Page} */
 export const page = {
   title: "Privacy",
-  purpose: "Take all data of your organization with you, and erase the data of one person.",
+  purpose: "Export all data of your organization, and erase the events of one device or user.",
   async show(view) {
     const exports = exportSection(view);
     const erasures = may("erasures:write") ? erasureSection(view) : null;

@@ -13,7 +13,7 @@ import { takeMailedToken } from "../mailed_token.js";
 /** @type {import("../types.d.ts").PublicPage} */
 export const page = {
   title: "Set a password",
-  purpose: "A mail with a link sets a new password. The link is valid for one hour.",
+  purpose: "Request a mail with a link to set a password. The link is valid for one hour.",
   show(view) {
     const token = takeMailedToken();
     if (token) showNewPassword(view, token);

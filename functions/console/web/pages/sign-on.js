@@ -18,7 +18,7 @@ const NONE = { connection: null, isIncluded: true, upgradeUrl: null };
 /** @type {import("../types.d.ts").Page} */
 export const page = {
   title: "Sign-on",
-  purpose: "Let members sign in with the provider of your company, and say which addresses are yours.",
+  purpose: "Let members sign in with the provider of your company, and prove which e-mail domains are yours.",
   async show(view) {
     const place = h("div", {});
     const domains = h("div", {});
@@ -35,7 +35,7 @@ export const page = {
             feature: "Single sign-on",
             tiers: "the tiers growth and enterprise",
             tier: view.me.organization.tier,
-            text: "With it, members sign in with OpenID Connect or SAML 2.0, become members at their first sign-in, and passwords can be switched off.",
+            text: "People sign in with OpenID Connect or SAML 2.0, and become members at their first sign-in. You can switch passwords off.",
             upgradeUrl,
           });
         }

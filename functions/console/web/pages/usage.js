@@ -27,7 +27,7 @@ const [EVENTS] = METRICS;
 /** @type {import("../types.d.ts").Page} */
 export const page = {
   title: "Usage",
-  purpose: "The month of your organization against its quotas.",
+  purpose: "The usage of your organization in this month, and its quotas.",
   async show(view) {
     const line = h("p", { class: "meta" });
     const first = h("div", {});

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -17,9 +18,12 @@ CUSTOM_DOMAIN_VERIFIED: Final = "custom_domain.verified"
 CUSTOM_DOMAIN_ACTIVATED: Final = "custom_domain.activated"
 CUSTOM_DOMAIN_WITHDRAWN: Final = "custom_domain.withdrawn"
 CUSTOM_DOMAIN_REMOVED: Final = "custom_domain.removed"
-MAX_CUSTOM_DOMAINS: Final = 10  # of one organization. API Gateway has 120 for all, until AWS raises the quota.
+MAX_CUSTOM_DOMAINS: Final = 5  # of one organization. API Gateway has 120 for all, until AWS raises the quota.
+# Of one organization in `CERTIFICATE_REQUESTS_PERIOD`. ACM has 5,000 a year for all, and deleted ones count.
+MAX_CERTIFICATE_REQUESTS: Final = 20
 OWNERSHIP_LABEL: Final = "_tenancy-domain."
 OWNERSHIP_PREFIX: Final = "tenancy-domain="
+PREFIX_BYTES: Final = 6  # of the id of a claim
 TARGET_LABEL: Final = "domains"  # of the names below the base domain to which custom domains point
 # ACM needs a name of at most 64 characters as the first one of a certificate.
 CUSTOM_DOMAIN_MAX_CHARACTERS: Final = min(64, DOMAIN_MAX_CHARACTERS - len(OWNERSHIP_LABEL))
@@ -54,11 +58,20 @@ class DomainFailure(StrEnum):
 
     RECORDS_MISSING = "records_missing"
     DOMAIN_TAKEN = "domain_taken"
+    CERTIFICATE_LIMIT = "certificate_limit"  # of the organization
     CERTIFICATE_REFUSED = "certificate_refused"
     CERTIFICATE_TIMED_OUT = "certificate_timed_out"
+    ATTACHMENT_REFUSED = "attachment_refused"
+    NO_CAPACITY = "no_capacity"  # a quota of the platform's account is used up
+    SET_UP_TIMED_OUT = "set_up_timed_out"  # a service of the platform failed for too long
     ROUTING_MISSING = "routing_missing"
 
 
+# The failures that end a call of AWS. Without a pause a loop of them would use up the calls of all organizations.
+AWS_REFUSALS: Final = frozenset(
+    {DomainFailure.CERTIFICATE_REFUSED, DomainFailure.ATTACHMENT_REFUSED, DomainFailure.NO_CAPACITY}
+)
+WITHOUT_CERTIFICATE: Final = frozenset({DomainFailure.CERTIFICATE_REFUSED, DomainFailure.CERTIFICATE_TIMED_OUT})
 RELEASING: Final = frozenset({CustomDomainStatus.WITHDRAWING, CustomDomainStatus.REMOVING})
 
 
@@ -67,7 +80,9 @@ class CustomDomain:
     """A domain that an organization claims, under which the API is to be served.
 
     *attempt* counts the executions that were started for the claim. Only the last one may change it. *work_at* is the
-    time from which another one is started, None if there is nothing to do.
+    time from which another one is started, None if there is nothing to do. *refusals* counts `AWS_REFUSALS` in a row.
+    *expiring_since* is the time of the first weekly check that saw a certificate that is not renewed. *withdrawn_at* is
+    the time of a withdrawal, None after the next proof.
     """
 
     id: UUID
@@ -82,19 +97,25 @@ class CustomDomain:
     ownership_problem: RecordProblem | None = None
     routing_problem: RecordProblem | None = None
     failure: DomainFailure | None = None
+    refusals: int = 0
+    retry_at: datetime | None = None
     verified_at: datetime | None = None
     check_at: datetime | None = None
     missing_since: datetime | None = None
     certificate_arn: str | None = None
     validation_name: str | None = None
     validation_value: str | None = None
+    issued_at: datetime | None = None
     attached_at: datetime | None = None
     active_at: datetime | None = None
+    expiring_since: datetime | None = None
+    withdrawn_at: datetime | None = None
 
     @classmethod
-    def claim(cls, domain: str, *, now: datetime) -> "CustomDomain":
+    def claim(cls, organization_id: UUID, domain: str, *, now: datetime) -> "CustomDomain":
         """Return a new claim of *domain*, with a token that no other claim has."""
-        return cls(id=uuid4(), domain=domain, token=random_text(), created_at=now)
+        claim_id = UUID(bytes=bytes.fromhex(claim_prefix(organization_id)) + uuid4().bytes[PREFIX_BYTES:])
+        return cls(id=claim_id, domain=domain, token=random_text(), created_at=now)
 
     @property
     def record_name(self) -> str:
@@ -112,6 +133,13 @@ class CustomDomain:
         return self.status in RELEASING
 
     @property
+    def needs_certificate(self) -> bool:
+        """Whether the next attempt requests a certificate, if the domain is proven."""
+        if self.attached_at is not None or self.is_releasing:
+            return False
+        return self.certificate_arn is None or self.failure in WITHOUT_CERTIFICATE
+
+    @property
     def next_check_at(self) -> datetime | None:
         """The time at which the platform looks again without a call."""
         if self.work_at is None:
@@ -121,7 +149,7 @@ class CustomDomain:
     def target(self, base_domain: str) -> str:
         """Return the name that the CNAME record of the domain leads to. No other claim has the same one.
 
-        So the record of a removed claim leads nowhere.
+        So the record of a removed claim leads nowhere: its name does not exist (`DomainRecords` in template.yaml).
         """
         return f"{self.id.hex}.{TARGET_LABEL}.{base_domain}"
 
@@ -132,6 +160,15 @@ class CustomDomain:
     def find_routing_problem(self, targets: Sequence[str], base_domain: str) -> RecordProblem | None:
         """Return why the domain, whose CNAME records have *targets*, does not lead to the platform, or None."""
         return _find_problem({each.lower().removesuffix(".") for each in targets}, self.target(base_domain))
+
+
+def claim_prefix(organization_id: UUID) -> str:
+    """Return the first 12 digits of the ids of the organization's claims.
+
+    The targets of an erased organization, whose claims are deleted, are found by it. It does not show the
+    organization's id.
+    """
+    return sha256(organization_id.bytes).hexdigest()[: 2 * PREFIX_BYTES]
 
 
 def _find_problem(found: AbstractSet[str], wanted: str) -> RecordProblem | None:

@@ -101,9 +101,8 @@ SUCCESSOR_RETENTION: Final = timedelta(seconds=30)  # a used refresh token gets 
 LOG_IN_COUNTING_TIME: Final = timedelta(minutes=15)  # of failed log-ins. No account is locked for longer.
 THIRD_LOG_IN_DELAY: Final = timedelta(seconds=5)  # after the third failed log-in
 FOURTH_LOG_IN_DELAY: Final = timedelta(seconds=30)
-DOMAIN_OWNER_CACHE_TIME: Final = timedelta(
-    seconds=60
-)  # of whose custom domain a host is, for requests with a credential
+DOMAIN_OWNER_CACHE_TIME: Final = timedelta(seconds=60)  # of the owner of a custom domain, beside a credential
+DOMAIN_OWNER_STALE_TIME: Final = timedelta(minutes=10)  # longer a kept owner is not used without the database
 DOMAIN_LOOK_UP_PAUSE: Final = timedelta(seconds=5)  # after a look-up of a custom domain that found no database
 WRITE_KEY_CACHE_TIME: Final = timedelta(seconds=60)  # equals the authorizer's cache time in template.yaml
 PLATFORM_KEY_ROTATION: Final = timedelta(days=90)  # after which a platform key is to be rotated
@@ -142,11 +141,15 @@ DOMAIN_CHECKS_START_SECONDS: Final = 600  # of the roll-up's time-out of 900 s. 
 
 # Custom domains
 DOMAIN_POLL_INTERVAL: Final = timedelta(minutes=10)  # between two looks at the records, or at the certificate
+CERTIFICATE_WARNING_TIME: Final = timedelta(days=30)  # before the end of a certificate. ACM renews it 60 days before.
 CERTIFICATE_RECORD_SECONDS: Final = 10  # until ACM knows the record that validates a new certificate
 # After which the records, the certificate or the routing fail: longer than the 72 hours for which ACM looks.
 DOMAIN_STAGE_TIME: Final = timedelta(hours=74)
 # After the next step was due; then the sweep starts another execution. Longer than all retries of one step.
 DOMAIN_EXECUTION_LOST_AFTER: Final = timedelta(hours=1)
+CERTIFICATE_REQUESTS_PERIOD: Final = timedelta(days=30)  # in which an organization can request a number of certificates
+REFUSED_DOMAIN_PAUSE: Final = timedelta(hours=1)  # after a refusal of AWS. Each further one in a row doubles it.
+LONGEST_REFUSED_DOMAIN_PAUSE: Final = timedelta(days=7)
 TARGET_RECORD_TTL_SECONDS: Final = 300  # of the DNS record that a CNAME record of a custom domain leads to
 DOMAIN_LEASE_TIME: Final = timedelta(minutes=2)  # longer than the time-out of the function that holds it
 

@@ -14,8 +14,12 @@ BASE: Final = "BASE"  # stands for the base domain itself; labels are in lower c
 IDEOGRAPHIC_FULL_STOP: Final = "\u3002"  # IDNA reads it as a dot (RFC 3490, 3.1)
 # A stored custom domain has at least two labels, and the last one begins with a letter (rules/domain_names.py).
 CUSTOM_NAME: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
-# API Gateway's own endpoints, which no organization can prove to be its own.
-ENDPOINT: Final = re.compile(r"[a-z0-9]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+# API Gateway's own endpoints, which no organization can prove to be its own: of APIs (`<id>`), of APIs in VPCs
+# (`<id>-vpce-…`), of custom domain names (`d-…`) and of VPC endpoints (`vpce-…`), with IPv4 or as dual stack.
+ENDPOINT: Final = re.compile(
+    r"[a-z0-9-]+\.execute-api\.[a-z0-9-]+\."
+    r"(?:(?:vpce\.)?amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)"
+)
 
 
 class PlatformHosts(msgspec.Struct, frozen=True, kw_only=True):

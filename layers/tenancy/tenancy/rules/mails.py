@@ -256,6 +256,18 @@ To serve it there again, change that, and send this request:
 POST /v1/domains/{domain}/verify
 """,
         ),
+        "custom_domain_certificate_mail": MailTemplate(
+            "The certificate of {domain} is not renewed",
+            """\
+The API is served for your organization at the custom domain {domain}, but its certificate is not renewed, and ends
+soon. Then no client can connect. Amazon renews the certificate while this DNS record exists, and while no CAA record of
+the domain excludes amazon.com:
+
+{record}
+
+GET /v1/domains/{domain} shows the problem `certificate_expiring` until the certificate is renewed.
+""",
+        ),
         "invitation_mail": MailTemplate(
             "You are invited to {organization_name}",
             """\

@@ -36,7 +36,7 @@ test("each other value is dropped", () => {
   for (const brand of [null, undefined, "x", []]) assert.deepEqual(cleanBrand(brand, API), NO_BRAND);
 });
 
-test("the body has what differs alone", () => {
+test("the body has only the members that differ", () => {
   assert.deepEqual(changesOf(ENTERED, STORED), {});
   assert.deepEqual(changesOf({ ...ENTERED, primary_color: " #7C3AED " }, STORED), {});
   assert.deepEqual(changesOf({ ...ENTERED, primary_color: "", accent_color: "#FFCC00" }, STORED), { primary_color: null, accent_color: "#FFCC00" });

@@ -43,6 +43,8 @@ test("a verified domain gets its certificate, then its traffic", () => {
   assert.equal(textAt(named), "Create the CNAME record for the certificate");
   assert.equal(states(issued), "done done done current");
   assert.equal(textAt(issued), "Waiting for the CNAME record for routing");
+  const attaching = { ...issued, problem: { code: "attachment_pending", message: "" } };
+  assert.equal(textAt(attaching), "Being attached to the API");
   assert.ok([requested, named, issued].every(isChanging));
 });
 
@@ -55,10 +57,12 @@ test("an active domain has all steps behind it, and says when its proof is gone"
 });
 
 test("a failed step is the one that its problem names", () => {
+  const issued = domainOf({}, { ownership: true, certificate: true });
   const failed = (code, changes) => domainOf({ status: "failed", problem: { code, message: "" }, ...changes });
 
   assert.equal(states(failed("records_timed_out", {})), "failed waiting waiting waiting");
   assert.equal(states(failed("certificate_refused", { verified_at: TIME })), "done done failed waiting");
+  assert.equal(states(failed("attachment_refused", { verified_at: TIME, records: issued.records })), "done done done failed");
   assert.equal(states(failed("routing_timed_out", { verified_at: TIME })), "done done done failed");
 });
 

@@ -8,7 +8,7 @@ test("a member gives its own role and those with less", () => {
   assert.deepEqual(rolesBelow("unknown"), []);
 });
 
-test("a member changes no one with more", () => {
+test("a member cannot change a higher role", () => {
   assert.equal(mayChange("admin", "super_admin"), false);
   assert.equal(mayChange("super_admin", "super_admin"), true);
 });

@@ -29,7 +29,7 @@ test("lines without text are none", () => {
   assert.deepEqual(linesOf(" \n"), []);
 });
 
-test("the metadata of the platform say what to register", () => {
+test("the metadata of the platform have the values to register", () => {
   const metadata = '<md:EntityDescriptor entityID="https://api.example/v1/auth/sso/metadata?organization=1"><md:A Location="https://api.example/v1/auth/sso/acs"/>';
 
   assert.deepEqual(serviceOf(metadata, "1"), {

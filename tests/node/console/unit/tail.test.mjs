@@ -13,7 +13,7 @@ function page(events, cursor = null) {
 
 const idsOf = (events) => events.map((each) => each.event_id);
 
-test("new events wait, and what is shown stays", () => {
+test("new events wait, and shown events stay", () => {
   const tail = startTail(page([event(2), event(1)]));
 
   const next = mergePoll(tail, page([event(4), event(3), event(2), event(1)]));

@@ -25,7 +25,7 @@ test("JSON of events, of ids and of Segment calls is read", () => {
   assert.deepEqual(parseIds('{"batch": [{"messageId": "m"}]}'), [{ event_id: "m" }]);
 });
 
-test("what is no JSON of ids is lines, and odd members are no ids", () => {
+test("text that is no JSON is lines, and other members are no ids", () => {
   assert.deepEqual(parseIds("{order}"), [{ event_id: "{order}" }]);
   assert.deepEqual(parseIds('[1, null, {"event_id": 2}, {}]'), []);
   assert.deepEqual(parseIds('{"events": 1}'), [{ event_id: '{"events": 1}' }]);

@@ -31,10 +31,16 @@ class DomainProblem(StrEnum):
     NO_DNS_ANSWER = "no_dns_answer"
     NOT_IN_TIER = "not_in_tier"
     CERTIFICATE_PENDING = "certificate_pending"
+    CERTIFICATE_EXPIRING = "certificate_expiring"
     RECORDS_TIMED_OUT = "records_timed_out"
     DOMAIN_TAKEN = "domain_taken"
+    CERTIFICATE_LIMIT = "certificate_limit"
     CERTIFICATE_REFUSED = "certificate_refused"
     CERTIFICATE_TIMED_OUT = "certificate_timed_out"
+    ATTACHMENT_PENDING = "attachment_pending"
+    ATTACHMENT_REFUSED = "attachment_refused"
+    NO_CAPACITY = "no_capacity"
+    SET_UP_TIMED_OUT = "set_up_timed_out"
     ROUTING_TIMED_OUT = "routing_timed_out"
 
 
@@ -56,10 +62,29 @@ DOMAIN_PROBLEM_TEXTS: Final[Mapping[DomainProblem, str]] = MappingProxyType(
         P.CERTIFICATE_PENDING: (
             "The certificate is not issued yet. Create the record for `certificate`, if you have not. It must stay."
         ),
+        P.CERTIFICATE_EXPIRING: (
+            "Amazon does not renew the certificate, which ends soon. Create the record for `certificate` again. Let "
+            "the CAA records of the domain allow amazon.com."
+        ),
         P.RECORDS_TIMED_OUT: "No TXT record proved the domain for 3 days. Create the records, and verify again.",
         P.DOMAIN_TAKEN: "The domain is verified for another organization. It must remove the domain first.",
+        P.CERTIFICATE_LIMIT: (
+            "The organization has requested as many certificates as it can in 30 days. Verify again later: the refusal "
+            "says when."
+        ),
         P.CERTIFICATE_REFUSED: (
             "Amazon refused the certificate. Let the CAA records of the domain allow amazon.com, and verify again."
+        ),
+        P.ATTACHMENT_PENDING: "The certificate is issued. The platform is setting the domain up.",
+        P.ATTACHMENT_REFUSED: (
+            "Amazon API Gateway refused the domain name, usually because another AWS account uses it. Remove it there, "
+            "and verify again."
+        ),
+        P.NO_CAPACITY: (
+            "The platform has no room for another domain. Its operator was alerted. Verify again in some days."
+        ),
+        P.SET_UP_TIMED_OUT: (
+            "The platform could not set the domain up for 3 days. Its operator was alerted. Verify again."
         ),
         P.CERTIFICATE_TIMED_OUT: (
             "The record for `certificate` was missing for 3 days. Verify again, and create the new record."
@@ -87,8 +112,12 @@ FAILURES: Final[Mapping[DomainFailure, DomainProblem]] = MappingProxyType(
     {
         DomainFailure.RECORDS_MISSING: P.RECORDS_TIMED_OUT,
         DomainFailure.DOMAIN_TAKEN: P.DOMAIN_TAKEN,
+        DomainFailure.CERTIFICATE_LIMIT: P.CERTIFICATE_LIMIT,
         DomainFailure.CERTIFICATE_REFUSED: P.CERTIFICATE_REFUSED,
         DomainFailure.CERTIFICATE_TIMED_OUT: P.CERTIFICATE_TIMED_OUT,
+        DomainFailure.ATTACHMENT_REFUSED: P.ATTACHMENT_REFUSED,
+        DomainFailure.NO_CAPACITY: P.NO_CAPACITY,
+        DomainFailure.SET_UP_TIMED_OUT: P.SET_UP_TIMED_OUT,
         DomainFailure.ROUTING_MISSING: P.ROUTING_TIMED_OUT,
     }
 )
@@ -105,7 +134,8 @@ class NewCustomDomain(BaseModel):
 class DomainRecordAnswer(TypedDict):
     """A DNS record to create.
 
-    `found` is null before the first check, and for a certificate's record until the certificate is issued.
+    `found` is null before the first check, and for a certificate's record until the certificate is issued. It is false
+    for that record while the certificate is not renewed.
     """
 
     purpose: RecordPurpose
@@ -180,7 +210,7 @@ def _records(claim: CustomDomain, base_domain: str) -> list[dict[str, Any]]:
     if claim.validation_name is None or claim.validation_value is None:
         return [ownership, routing]
     name, value = claim.validation_name.removesuffix("."), claim.validation_value.removesuffix(".")
-    is_issued = True if claim.attached_at is not None else None
+    is_issued = claim.expiring_since is None if claim.issued_at is not None else None
     return [ownership, routing, _record(RecordPurpose.CERTIFICATE, "CNAME", name, value, found=is_issued)]
 
 
@@ -195,7 +225,9 @@ def _find_problem(claim: CustomDomain) -> DomainProblem | None:
     if claim.ownership_problem is not None:
         return OWNERSHIP_PROBLEMS[claim.ownership_problem]
     if claim.status is CustomDomainStatus.VERIFIED and claim.attached_at is None:
-        return DomainProblem.CERTIFICATE_PENDING
+        return DomainProblem.CERTIFICATE_PENDING if claim.issued_at is None else DomainProblem.ATTACHMENT_PENDING
+    if claim.expiring_since is not None:
+        return DomainProblem.CERTIFICATE_EXPIRING
     if claim.routing_problem is not None and claim.checked_at is not None and not claim.is_releasing:
         return ROUTING_PROBLEMS[claim.routing_problem]
     return None

@@ -7,5 +7,5 @@ IMAGE_PATH: Final = "/branding/images"
 
 
 def image_url(api_url: str, organization_id: UUID, digest: str) -> str:
-    """Return the URL of an image. It changes with the content, which *digest* is the SHA-256 of."""
+    """Return the URL of an image. *digest* is the SHA-256 of the content, so the URL changes with it."""
     return f"{api_url}{IMAGE_PATH}/{organization_id}/{digest}"

@@ -1,21 +1,34 @@
 """Custom domain names of API Gateway, each with a mapping to the API."""
 
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.custom_domains import DomainOwner, ServedApi
+from tenancy.rules.custom_domains import DomainFailure, DomainOwner, ServedApi
 from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
+from tenancy.stores.aws.domain_refusals import LIMIT_EXCEEDED, DomainRefusedError, error_code
 from tenancy.stores.aws.domain_tags import CLAIM_TAG, ORGANIZATION_TAG, domain_tags
 
 BASE_PATH: Final = "v1"  # https://<domain>/v1/… is the stage
 NOT_FOUND: Final = "NotFoundException"
 CONFLICT: Final = "ConflictException"
+# Other accounts of the region may have the name. The codes of throttling are missing here.
+NAME_REFUSALS: Final = MappingProxyType(
+    {
+        "BadRequestException": DomainFailure.ATTACHMENT_REFUSED,
+        CONFLICT: DomainFailure.ATTACHMENT_REFUSED,
+        LIMIT_EXCEEDED: DomainFailure.NO_CAPACITY,
+    }
+)
 AVAILABLE: Final = "AVAILABLE"
-SECURITY_POLICY: Final = "SecurityPolicy_TLS13_1_2_2021_06"  # that of the API in template.yaml
+# Those of `Domain` in template.yaml.
+SECURITY_POLICY: Final = "SecurityPolicy_TLS13_1_2_2021_06"
+ENDPOINT_TYPES: Final = ["REGIONAL"]
+IP_ADDRESS_TYPE: Final = "dualstack"
 
 
 class ApiDomains:
@@ -31,12 +44,13 @@ class ApiDomains:
         """Create the domain name with its mapping, and return the name that its DNS record leads to. Idempotent.
 
         Raises:
+            DomainRefusedError: API Gateway does not take the domain name, or has no room for another one.
             UnavailableError: API Gateway rejected a call, is unreachable or needs more time, or the domain name belongs
-                to another claim. A retry continues.
+                to another claim, or leads to another API. A retry continues.
         """
         try:
             client = _api_gateway(self._region)
-            found = _find(client, owner.domain) or self._create(owner, api, certificate_arn)
+            found = _find(client, owner.domain) or self._create_or_find(owner, api, certificate_arn)
             if found["tags"].get(CLAIM_TAG) != str(owner.claim_id):
                 raise UnavailableError("API Gateway still has the domain name of another claim.")
             if found.get("domainNameStatus", AVAILABLE) != AVAILABLE:
@@ -57,8 +71,7 @@ class ApiDomains:
             found = _find(client, owner.domain)
             if found is None or found["tags"].get(CLAIM_TAG) != str(owner.claim_id):
                 return
-            _ignoring_missing(client.delete_base_path_mapping, domainName=owner.domain, basePath=BASE_PATH)
-            _ignoring_missing(client.delete_domain_name, domainName=owner.domain)
+            _delete(client, owner.domain)
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway did not detach a domain name.") from error
 
@@ -69,20 +82,40 @@ class ApiDomains:
             UnavailableError: API Gateway rejected a call or is unreachable.
         """
         try:
-            pages = _api_gateway(self._region).get_paginator("get_domain_names").paginate()
-            return sum(
-                item.get("tags", {}).get(ORGANIZATION_TAG) == str(organization_id)
-                for page in pages
-                for item in page["items"]
-            )
+            return len(_list_of(_api_gateway(self._region), organization_id))
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError("API Gateway did not list the domain names.") from error
+
+    def delete_all(self, organization_id: UUID) -> None:
+        """Delete all domain names of the organization, also of claims that do not exist any more. Idempotent.
+
+        Raises:
+            UnavailableError: API Gateway rejected a call or is unreachable. A retry continues.
+        """
+        try:
+            client = _api_gateway(self._region)
+            for domain in _list_of(client, organization_id):
+                _delete(client, domain)
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("API Gateway did not delete the domain names of an organization.") from error
+
+    def _create_or_find(self, owner: DomainOwner, api: ServedApi, certificate_arn: str) -> Any:  # noqa: ANN401 - JSON
+        try:
+            return self._create(owner, api, certificate_arn)
+        except ClientError as error:
+            failure = NAME_REFUSALS.get(error_code(error))
+            if failure is None:
+                raise
+            found = _find(_api_gateway(self._region), owner.domain)  # an earlier call may have made it
+            if found is None:
+                raise DomainRefusedError(failure) from error
+            return found
 
     def _create(self, owner: DomainOwner, api: ServedApi, certificate_arn: str) -> Any:  # noqa: ANN401 - JSON
         created = _api_gateway(self._region).create_domain_name(
             domainName=owner.domain,
             regionalCertificateArn=certificate_arn,
-            endpointConfiguration={"types": ["REGIONAL"]},
+            endpointConfiguration={"types": ENDPOINT_TYPES, "ipAddressType": IP_ADDRESS_TYPE},
             securityPolicy=SECURITY_POLICY,
             endpointAccessMode=api.access_mode,
             tags=dict(domain_tags(self._stack_name, owner)),
@@ -99,27 +132,40 @@ def _find(client: Any, domain: str) -> Any:  # noqa: ANN401
     try:
         found = client.get_domain_name(domainName=domain)
     except ClientError as error:
-        if _code(error) == NOT_FOUND:
+        if error_code(error) == NOT_FOUND:
             return None
         raise
     return {**found, "tags": found.get("tags") or {}}
+
+
+def _list_of(client: Any, organization_id: UUID) -> list[str]:  # noqa: ANN401
+    return [
+        item["domainName"]
+        for page in client.get_paginator("get_domain_names").paginate()
+        for item in page["items"]
+        if item.get("tags", {}).get(ORGANIZATION_TAG) == str(organization_id)
+    ]
+
+
+def _delete(client: Any, domain: str) -> None:  # noqa: ANN401
+    _ignoring_missing(client.delete_base_path_mapping, domainName=domain, basePath=BASE_PATH)
+    _ignoring_missing(client.delete_domain_name, domainName=domain)
 
 
 def _map(client: Any, domain: str, api: ServedApi) -> None:  # noqa: ANN401
     try:
         client.create_base_path_mapping(domainName=domain, basePath=BASE_PATH, restApiId=api.api_id, stage=api.stage)
     except ClientError as error:
-        if _code(error) != CONFLICT:  # the mapping exists
+        if error_code(error) != CONFLICT:
             raise
+        mapping = client.get_base_path_mapping(domainName=domain, basePath=BASE_PATH)
+        if (mapping["restApiId"], mapping["stage"]) != (api.api_id, api.stage):
+            raise UnavailableError("API Gateway maps the domain name to another API.") from error
 
 
 def _ignoring_missing(call: Any, **names: str) -> None:  # noqa: ANN401
     try:
         call(**names)
     except ClientError as error:
-        if _code(error) != NOT_FOUND:
+        if error_code(error) != NOT_FOUND:
             raise
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code"))

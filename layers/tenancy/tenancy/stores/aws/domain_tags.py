@@ -1,4 +1,8 @@
-"""The tags of a custom domain's resources in AWS. IAM lets a stack delete only resources with its own tag."""
+"""The tags of a custom domain's resources in AWS.
+
+IAM lets a stack delete only resources with its own tag that no stack of CloudFormation has made. It lets the function
+that makes them tag any other resource.
+"""
 
 from collections.abc import Mapping
 from typing import Final

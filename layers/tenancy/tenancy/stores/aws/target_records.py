@@ -10,6 +10,7 @@ from tenancy.rules.durations import TARGET_RECORD_TTL_SECONDS
 from tenancy.stores.aws.boto import BOTO_CONFIG, load_boto, make_client
 
 CNAME: Final = "CNAME"
+MOST_RECORDS: Final = 100  # of one organization, more than it can have
 
 
 class TargetRecords:
@@ -42,14 +43,45 @@ class TargetRecords:
         if found is not None:
             self._change("DELETE", found)
 
+    def count_all(self, prefix: str, parent: str) -> int:
+        """Return the number of records directly below *parent* whose label begins with *prefix*, at most 100.
+
+        Raises:
+            UnavailableError: Route 53 rejected the call or is unreachable.
+        """
+        return len(self._list(prefix, parent))
+
+    def delete_all(self, prefix: str, parent: str) -> None:
+        """Delete those records. Idempotent.
+
+        Raises:
+            UnavailableError: Route 53 rejected a call or is unreachable.
+        """
+        for record in self._list(prefix, parent):
+            self._change("DELETE", record)
+
+    def _list(self, prefix: str, parent: str) -> list[Any]:
+        """List the records in Route 53's order, in which those with the prefix are neighbours."""
+        if self._hosted_zone_id is None:
+            return []
+        sets = self._list_from(f"{prefix}.{parent}", MOST_RECORDS)
+        return [
+            each
+            for each in sets
+            if each["Type"] == CNAME and each["Name"].startswith(prefix) and each["Name"].endswith(f".{parent}.")
+        ]
+
     def _find(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        sets = self._list_from(name, 1)
+        return next((each for each in sets if each["Name"] == f"{name}." and each["Type"] == CNAME), None)
+
+    def _list_from(self, name: str, limit: int) -> Any:  # noqa: ANN401
         try:
-            sets = _route53(self._region).list_resource_record_sets(
-                HostedZoneId=self._hosted_zone_id, StartRecordName=name, StartRecordType=CNAME, MaxItems="1"
+            return _route53(self._region).list_resource_record_sets(
+                HostedZoneId=self._hosted_zone_id, StartRecordName=name, StartRecordType=CNAME, MaxItems=str(limit)
             )["ResourceRecordSets"]
         except (BotoCoreError, ClientError) as error:
-            raise UnavailableError("Route 53 did not list the record of a domain.") from error
-        return next((each for each in sets if each["Name"] == f"{name}." and each["Type"] == CNAME), None)
+            raise UnavailableError("Route 53 did not list the records of domains.") from error
 
     def _change(self, action: str, record: Any) -> None:  # noqa: ANN401
         changes = [{"Action": action, "ResourceRecordSet": record}]

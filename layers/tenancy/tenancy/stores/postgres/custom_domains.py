@@ -24,8 +24,8 @@ INSERT_CUSTOM_DOMAIN: Final = """
 COUNT_CUSTOM_DOMAINS: Final = "SELECT count(*) FROM custom_domains WHERE organization_id = %s"
 CUSTOM_DOMAIN_COLUMNS: Final = """
     id, domain, token, status, attempt, created_at, work_at, deadline_at, checked_at, ownership_problem,
-    routing_problem, failure, verified_at, check_at, missing_since, certificate_arn, validation_name, validation_value,
-    attached_at, active_at
+    routing_problem, failure, refusals, retry_at, verified_at, check_at, missing_since, certificate_arn,
+    validation_name, validation_value, issued_at, attached_at, active_at, expiring_since, withdrawn_at
 """
 SELECT_CUSTOM_DOMAIN: Final = "SELECT " + CUSTOM_DOMAIN_COLUMNS + " FROM custom_domains"
 FIND_CUSTOM_DOMAIN: Final = SELECT_CUSTOM_DOMAIN + " WHERE organization_id = %s AND domain = %s"
@@ -42,10 +42,11 @@ UPDATE_CUSTOM_DOMAIN: Final = """
     UPDATE custom_domains
     SET status = %(status)s, attempt = %(attempt)s, work_at = %(work_at)s, deadline_at = %(deadline_at)s,
         checked_at = %(checked_at)s, ownership_problem = %(ownership_problem)s, routing_problem = %(routing_problem)s,
-        failure = %(failure)s, verified_at = %(verified_at)s, check_at = %(check_at)s,
-        missing_since = %(missing_since)s, certificate_arn = %(certificate_arn)s,
+        failure = %(failure)s, refusals = %(refusals)s, retry_at = %(retry_at)s, verified_at = %(verified_at)s,
+        check_at = %(check_at)s, missing_since = %(missing_since)s, certificate_arn = %(certificate_arn)s,
         validation_name = %(validation_name)s, validation_value = %(validation_value)s,
-        attached_at = %(attached_at)s, active_at = %(active_at)s
+        issued_at = %(issued_at)s, attached_at = %(attached_at)s, active_at = %(active_at)s,
+        expiring_since = %(expiring_since)s, withdrawn_at = %(withdrawn_at)s
     WHERE organization_id = %(organization_id)s AND id = %(id)s
 """
 DELETE_CUSTOM_DOMAIN: Final = "DELETE FROM custom_domains WHERE organization_id = %s AND id = %s"

@@ -32,6 +32,7 @@ NOT_EXPORTED: Final[Mapping[str, str]] = MappingProxyType(
         "key_digests": "digests of keys",
         "organization_names": "a copy of columns of organizations",
         "proven_email_domains": "a copy of columns of email_domains",
+        "certificate_requests": "times of requests to AWS in 30 days; custom_domains has the domains",
         "listed_custom_domains": "a copy of columns of custom_domains",
         "deletion_certificates": "of organizations that are erased",
         "one_time_tokens": "digests of secrets that expire within days",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tenancy.errors import UnavailableError
-from tenancy.rules.durations import DOMAIN_LOOK_UP_PAUSE, DOMAIN_OWNER_CACHE_TIME
+from tenancy.rules.durations import DOMAIN_LOOK_UP_PAUSE, DOMAIN_OWNER_CACHE_TIME, DOMAIN_OWNER_STALE_TIME
 from tenancy.rules.host_names import PlatformHosts
 from tenancy.rules.resolution import NO_DOMAINS, Mention, list_custom_names
 
@@ -43,7 +43,8 @@ class DomainOwners:
     def find(self, mentions: Iterable[Mention], *, now: datetime) -> Mapping[str, UUID]:
         """Return the owners of the custom domains among the hosts in *mentions*, by name.
 
-        While the database is unreachable, expired answers are returned, and other names have no owner.
+        While the database is unreachable, answers that have expired by less than `DOMAIN_OWNER_STALE_TIME` are
+        returned, and other names have no owner.
         """
         names = list_custom_names(mentions, self._hosts)
         if not names:
@@ -51,7 +52,8 @@ class DomainOwners:
         unknown = [name for name in names if not self._is_kept(name, now)]
         if unknown and self._paused_until <= now:
             self._look_up(unknown, now)
-        return {name: self._owners[name][1] for name in names if name in self._owners}
+        kept = {name: self._owners[name] for name in names if name in self._owners}
+        return {name: owner for name, (expires_at, owner) in kept.items() if now < expires_at + DOMAIN_OWNER_STALE_TIME}
 
     def _is_kept(self, name: str, now: datetime) -> bool:
         found = self._owners.get(name) or self._without_owner.get(name)

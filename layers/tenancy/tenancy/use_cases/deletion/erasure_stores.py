@@ -22,7 +22,7 @@ from tenancy.stores.postgres.platform.quarantine import insert_quarantine
 from tenancy.stores.redis.client import Redis
 from tenancy.stores.redis.platform.counters import count_counters, delete_counters
 from tenancy.use_cases.domains.domain_stores import DomainStores
-from tenancy.use_cases.domains.release_custom_domain import erase_custom_domains
+from tenancy.use_cases.domains.release_custom_domain import count_resources, erase_custom_domains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def _erase_domains(erasure_stores: ErasureStores, organization_id: UUID, now: da
 
 
 def _count_domains(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> Mapping[str, int]:
-    return {"domain_names": erasure_stores.domains.api_domains.count_all(organization_id)}
+    return count_resources(erasure_stores.domains, organization_id)
 
 
 def _erase_gateway_keys(erasure_stores: ErasureStores, organization_id: UUID, _now: datetime) -> None:

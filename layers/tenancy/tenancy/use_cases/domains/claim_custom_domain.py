@@ -58,7 +58,8 @@ def claim_custom_domain(
     """
     require_flag(tenant.entitlements, WHITE_LABEL_FLAG)
     require_customizable(domain, base_domain=names.base_domain, api_host=names.api_host)
-    organization_id, claim = tenant.organization_id, CustomDomain.claim(domain, now=now)
+    organization_id = tenant.organization_id
+    claim = CustomDomain.claim(organization_id, domain, now=now)
     with platform_db.tenant_transaction(organization_id) as conn:
         lock_custom_domains(conn, organization_id)
         require_changeable(conn, organization_id)
@@ -89,7 +90,7 @@ def list_custom_domain_page(
 ) -> Page[CustomDomain]:
     """Return at most *limit* claims after *cursor*, by domain.
 
-    It needs no white label, so that an organization sees after a change of the tier what is left.
+    It needs no white label: after a change of the tier an organization still sees its claims.
 
     Raises:
         InvalidError: the cursor is invalid.

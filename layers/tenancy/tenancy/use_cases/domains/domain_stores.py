@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from tenancy.rules.custom_domains import CustomDomain, DomainOwner
+from tenancy.rules.custom_domains import TARGET_LABEL, CustomDomain, DomainOwner
 from tenancy.stores.aws.api_domains import ApiDomains
 from tenancy.stores.aws.certificates import DomainCertificates
 from tenancy.stores.aws.target_records import TargetRecords
@@ -19,6 +19,11 @@ class DomainStores:
     api_domains: ApiDomains
     target_records: TargetRecords
     base_domain: str
+
+    @property
+    def targets_parent(self) -> str:
+        """The name below which the targets of all claims are."""
+        return f"{TARGET_LABEL}.{self.base_domain}"
 
     def owner(self, organization_id: UUID, claim: CustomDomain) -> DomainOwner:
         """Return the names of the claim's resources."""

@@ -19,9 +19,11 @@ from tenancy.rules.custom_domains import (
     ServedApi,
 )
 from tenancy.stores.aws.certificates import CertificateStatus
+from tenancy.stores.aws.domain_refusals import DomainRefusedError
 from tenancy.stores.aws.fetch import Fetcher
 from tenancy.stores.postgres.audit_log import insert_audit_record
-from tenancy.stores.postgres.custom_domains import update_custom_domain
+from tenancy.stores.postgres.custom_domains import lock_custom_domains, update_custom_domain
+from tenancy.use_cases.domains.certificate_budget import spend_request
 from tenancy.use_cases.domains.current_claim import (
     Attempt,
     change_current,
@@ -46,6 +48,7 @@ class Outcome(StrEnum):
     WAITING = "waiting"
     RELEASING = "releasing"
     FAILED = "failed"
+    NO_CAPACITY = "no_capacity"  # the execution fails, which alerts the operator
 
 
 def check_records(stores: DomainStores, fetcher: Fetcher, attempt: Attempt, *, now: datetime) -> Outcome:
@@ -68,7 +71,7 @@ def check_records(stores: DomainStores, fetcher: Fetcher, attempt: Attempt, *, n
             looked = domain_life.wait(lock_current(conn, attempt), now=now)
             stored = store_look(conn, attempt.organization_id, looked, problems, attempt.actor, now=now)
     except DomainTakenError:
-        return _fail(stores, attempt, DomainFailure.DOMAIN_TAKEN)
+        return _fail(stores, attempt, DomainFailure.DOMAIN_TAKEN, now)
     if stored.verified_at is not None:
         return Outcome.DONE
     return _wait(stores, attempt, stored, DomainFailure.RECORDS_MISSING, now)
@@ -77,6 +80,8 @@ def check_records(stores: DomainStores, fetcher: Fetcher, attempt: Attempt, *, n
 def request_certificate(stores: DomainStores, attempt: Attempt, *, now: datetime) -> Outcome:
     """Request the certificate, and store its ARN.
 
+    The request is counted before it is made: a task that dies has counted too much, never too little.
+
     Raises:
         ClaimBusyError: another task changes the resources of the claim.
         OutdatedAttemptError, UnavailableError: as for `check_records`.
@@ -84,10 +89,21 @@ def request_certificate(stores: DomainStores, attempt: Attempt, *, now: datetime
     with holding_resources(stores.platform_db, attempt.claim_id, now=now):
         claim = read_current(stores.platform_db, attempt)
         if claim.status is not CustomDomainStatus.VERIFIED or claim.attached_at is not None:
-            return Outcome.DONE
+            return _outcome(claim)
+        if _is_late(claim, now) and claim.certificate_arn is None:
+            return _fail(stores, attempt, DomainFailure.SET_UP_TIMED_OUT, now)
+        if _is_late(claim, now):
+            return Outcome.DONE  # the next task looks at the certificate once more, and fails unless it is issued
         owner = stores.owner(attempt.organization_id, claim)
-        arn = stores.certificates.request(owner, attempt=attempt.number)
-        change_current(stores.platform_db, attempt, lambda each: domain_life.request(each, arn, now=now))
+        arn = stores.certificates.find_usable(owner, stored_arn=claim.certificate_arn)
+        if arn is None:
+            if not _spend_request(stores, attempt, now):
+                return _fail(stores, attempt, DomainFailure.CERTIFICATE_LIMIT, now)
+            try:
+                arn = stores.certificates.request(owner, attempt=attempt.number)
+            except DomainRefusedError as error:
+                return _fail(stores, attempt, error.failure, now)
+        change_current(stores.platform_db, attempt, partial(domain_life.request, certificate_arn=arn, now=now))
     return Outcome.DONE
 
 
@@ -104,14 +120,15 @@ def check_certificate(stores: DomainStores, attempt: Attempt, *, now: datetime) 
         return Outcome.DONE
     found = stores.certificates.find(claim.certificate_arn)
     if found is None:
-        return _fail(stores, attempt, DomainFailure.CERTIFICATE_REFUSED)
+        return _fail(stores, attempt, DomainFailure.CERTIFICATE_REFUSED, now)
     publish = partial(domain_life.publish_validation, name=found.record_name, value=found.record_value)
     published = change_current(stores.platform_db, attempt, publish)
     if found.status is CertificateStatus.ISSUED:
+        change_current(stores.platform_db, attempt, partial(domain_life.issue, now=now))
         return Outcome.DONE
     if found.status is CertificateStatus.PENDING:
         return _wait(stores, attempt, published, DomainFailure.CERTIFICATE_TIMED_OUT, now)
-    return _fail(stores, attempt, REFUSED[found.status])
+    return _fail(stores, attempt, REFUSED[found.status], now)
 
 
 def attach_domain(stores: DomainStores, api: ServedApi, attempt: Attempt, *, now: datetime) -> Outcome:
@@ -124,11 +141,16 @@ def attach_domain(stores: DomainStores, api: ServedApi, attempt: Attempt, *, now
     with holding_resources(stores.platform_db, attempt.claim_id, now=now):
         claim = read_current(stores.platform_db, attempt)
         if claim.status is not CustomDomainStatus.VERIFIED or claim.attached_at is not None:
-            return Outcome.DONE
+            return _outcome(claim)
+        if _is_late(claim, now):
+            return _fail(stores, attempt, DomainFailure.SET_UP_TIMED_OUT, now)
         if claim.certificate_arn is None:
             raise ValueError("The claim has no certificate.")
         owner = stores.owner(attempt.organization_id, claim)
-        target = stores.api_domains.attach(owner, api, certificate_arn=claim.certificate_arn)
+        try:
+            target = stores.api_domains.attach(owner, api, certificate_arn=claim.certificate_arn)
+        except DomainRefusedError as error:
+            return _fail(stores, attempt, error.failure, now)
         stores.target_records.put(owner.target, target)
         change_current(stores.platform_db, attempt, lambda each: domain_life.attach(each, now=now))
     return Outcome.DONE
@@ -172,12 +194,30 @@ def _wait(
     stores: DomainStores, attempt: Attempt, claim: CustomDomain, failure: DomainFailure, now: datetime
 ) -> Outcome:
     """Wait for the next look, or fail after the deadline of the stage."""
-    if claim.deadline_at is not None and now >= claim.deadline_at:
-        return _fail(stores, attempt, failure)
+    if _is_late(claim, now):
+        return _fail(stores, attempt, failure, now)
     change_current(stores.platform_db, attempt, lambda each: domain_life.wait(each, now=now))
     return Outcome.WAITING
 
 
-def _fail(stores: DomainStores, attempt: Attempt, failure: DomainFailure) -> Outcome:
-    change_current(stores.platform_db, attempt, lambda each: domain_life.fail(each, failure))
-    return Outcome.FAILED
+def _is_late(claim: CustomDomain, now: datetime) -> bool:
+    return claim.deadline_at is not None and now >= claim.deadline_at
+
+
+def _spend_request(stores: DomainStores, attempt: Attempt, now: datetime) -> bool:
+    organization_id = attempt.organization_id
+    with stores.platform_db.tenant_transaction(organization_id) as conn:
+        lock_custom_domains(conn, organization_id)
+        lock_current(conn, attempt)
+        return spend_request(conn, organization_id, attempt.claim_id, attempt.number, now=now)
+
+
+def _fail(stores: DomainStores, attempt: Attempt, failure: DomainFailure, now: datetime) -> Outcome:
+    return _outcome(change_current(stores.platform_db, attempt, partial(domain_life.fail, failure=failure, now=now)))
+
+
+def _outcome(claim: CustomDomain) -> Outcome:
+    """Return the outcome of a task whose claim needs no work. A second run of a task returns that of the first."""
+    if claim.failure is None:
+        return Outcome.DONE
+    return Outcome.NO_CAPACITY if claim.failure is DomainFailure.NO_CAPACITY else Outcome.FAILED

@@ -1,9 +1,10 @@
 """Remove the resources of a custom domain from AWS: record, mapping, domain name and certificate, in that order."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from tenancy.rules.custom_domains import CustomDomain, CustomDomainStatus
+from tenancy.rules.custom_domains import CustomDomain, CustomDomainStatus, claim_prefix
 from tenancy.rules.domain_life import end_release
 from tenancy.stores.postgres.custom_domains import delete_custom_domain, list_custom_domains, update_custom_domain
 from tenancy.use_cases.domains.current_claim import Attempt, holding_resources, lock_current, read_current
@@ -37,6 +38,8 @@ def release_custom_domain(stores: DomainStores, attempt: Attempt, *, now: dateti
 def erase_custom_domains(stores: DomainStores, organization_id: UUID, *, now: datetime) -> None:
     """Remove the resources of all claims of an organization that is being erased. Its rows stay.
 
+    Resources of claims that do not exist any more are found by their tags and names.
+
     Raises:
         ClaimBusyError: a task that started before the erasure still changes resources.
         UnavailableError: as for `release_custom_domain`.
@@ -44,9 +47,24 @@ def erase_custom_domains(stores: DomainStores, organization_id: UUID, *, now: da
     with stores.platform_db.tenant_transaction(organization_id) as conn:
         claims = list_custom_domains(conn, organization_id, after=None, limit=MOST_CLAIMS)
     for claim in claims:
-        if claim.verified_at is not None:
-            with holding_resources(stores.platform_db, claim.id, now=now):
-                remove_resources(stores, organization_id, claim)
+        with holding_resources(stores.platform_db, claim.id, now=now):
+            remove_resources(stores, organization_id, claim)
+    stores.target_records.delete_all(claim_prefix(organization_id), stores.targets_parent)
+    stores.api_domains.delete_all(organization_id)
+    stores.certificates.delete_all(organization_id)
+
+
+def count_resources(stores: DomainStores, organization_id: UUID) -> Mapping[str, int]:
+    """Return the numbers of the organization's resources in AWS, by kind.
+
+    Raises:
+        UnavailableError: a service does not work.
+    """
+    return {
+        "domain_names": stores.api_domains.count_all(organization_id),
+        "certificates": stores.certificates.count_all(organization_id),
+        "target_records": stores.target_records.count_all(claim_prefix(organization_id), stores.targets_parent),
+    }
 
 
 def remove_resources(stores: DomainStores, organization_id: UUID, claim: CustomDomain) -> None:
@@ -58,4 +76,4 @@ def remove_resources(stores: DomainStores, organization_id: UUID, claim: CustomD
     owner = stores.owner(organization_id, claim)
     stores.target_records.delete(owner.target)
     stores.api_domains.detach(owner)
-    stores.certificates.delete(owner)
+    stores.certificates.delete(owner, stored_arn=claim.certificate_arn)

@@ -76,6 +76,7 @@ class OutboxKind(StrEnum):
     EMAIL_DOMAIN_WITHDRAWN_MAIL = "email_domain_withdrawn_mail"
     CUSTOM_DOMAIN_MISSING_MAIL = "custom_domain_missing_mail"
     CUSTOM_DOMAIN_WITHDRAWN_MAIL = "custom_domain_withdrawn_mail"
+    CUSTOM_DOMAIN_CERTIFICATE_MAIL = "custom_domain_certificate_mail"
     INVITATION_MAIL = "invitation_mail"
     PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - a kind
     PASSWORD_CHANGED_MAIL = "password_changed_mail"  # noqa: S105 - a kind

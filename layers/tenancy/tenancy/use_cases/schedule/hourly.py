@@ -14,7 +14,7 @@ from tenancy.use_cases.audit.prune_audit import prune_audit_logs
 from tenancy.use_cases.deletion.restore_tombstones import restore_tombstones
 from tenancy.use_cases.held_events.release_held import release_into_room
 from tenancy.use_cases.schedule.apply_retention import apply_retention
-from tenancy.use_cases.schedule.check_custom_domains import check_custom_domains
+from tenancy.use_cases.schedule.check_custom_domains import FindCertificates, check_custom_domains
 from tenancy.use_cases.schedule.check_domains import DomainChecks, check_domains
 from tenancy.use_cases.schedule.failures import collect_failures
 from tenancy.use_cases.schedule.notice_rotations import RotationNotices, notice_rotations
@@ -34,6 +34,7 @@ class HourlyStores:
     redis: Redis
     signer: Signer
     fetcher: Fetcher
+    find_certificates: FindCertificates
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +95,8 @@ def run_hourly(
         run.domains = check_domains(platform_db, stores.fetcher, now=now, has_time=has_time)
         run.failures += run.domains.failures
     with collect_failures(run.failures):
-        run.custom_domains = check_custom_domains(platform_db, stores.fetcher, now=now, has_time=has_time)
+        run.custom_domains = check_custom_domains(
+            platform_db, stores.fetcher, stores.find_certificates, now=now, has_time=has_time
+        )
         run.failures += run.custom_domains.failures
     return run
