@@ -152,6 +152,11 @@ def plain_head(request: GatewayRequest) -> GatewayRequest:
     return replace(request, headers=(*request.headers, ("User-Agent", "x" * HEAD_BYTES)))
 
 
+def plain_parameters(request: GatewayRequest) -> Iterator[GatewayRequest]:
+    """Yield *request* with each path parameter as long as the worst ones, in ordinary letters."""
+    return (_with_parameter(request, parameter, "x" * HEAD_BYTES) for parameter in request.parameters)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainBody:
     """An ordinary body of about *size* bytes for routes with one *source* of bodies: a batch, or the route itself."""
