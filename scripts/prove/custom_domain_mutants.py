@@ -29,7 +29,7 @@ MUTANTS: Final = (
         file=STORE,
         old='SELECT_CUSTOM_DOMAIN + " WHERE organization_id = %s AND domain = %s"',
         new='SELECT_CUSTOM_DOMAIN + " WHERE (organization_id = %s OR true) AND domain = %s"',
-        caught_by=expected_tests.STATEMENTS_ALONE,
+        caught_by=expected_tests.FOREIGN_ROWS,
     ),
     Mutant(
         name="two organizations can prove one custom domain",
