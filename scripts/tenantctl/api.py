@@ -6,7 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import Any, Final, override
@@ -37,15 +37,23 @@ class ApiRequest:
     is_repeatable: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A key or an access token. Its *description* says what it is and where it comes from."""
+
+    text: str = field(repr=False)
+    description: str
+
+
 class Api:
     """The API at *url* for one credential. *on_wait* is told why and how many seconds a call waits."""
 
     def __init__(
-        self, url: str, key: str | None, *, timeout_seconds: float, on_wait: Callable[[str, float], None]
+        self, url: str, credential: Credential | None, *, timeout_seconds: float, on_wait: Callable[[str, float], None]
     ) -> None:
         """Take the URL up to the version, and the credential, which a public route does not need."""
         self.url = url
-        self._key = key
+        self._credential = credential
         self._timeout_seconds = timeout_seconds
         self._on_wait = on_wait
         # A proxy cannot reach the loopback of this machine, and would read the key.
@@ -111,7 +119,7 @@ class Api:
                 content = self._read(answer)
         except urllib.error.HTTPError as error:
             with error:
-                raise _refusal(error) from error
+                raise self._explained(_refusal(error)) from error
         except (OSError, HTTPException) as error:
             raise self._no_answer(error) from error
         return _document(content) if content else {}
@@ -134,8 +142,8 @@ class Api:
 
     def _prepared(self, request: ApiRequest) -> urllib.request.Request:
         headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "tenantctl"}
-        if self._key is not None:
-            headers["Authorization"] = f"Bearer {self._key}"
+        if self._credential is not None:
+            headers["Authorization"] = f"Bearer {self._credential.text}"
         if request.idempotency_key is not None:
             headers["Idempotency-Key"] = request.idempotency_key
         return urllib.request.Request(  # noqa: S310 - profiles check the scheme
@@ -144,6 +152,13 @@ class Api:
             headers=headers,
             method=request.method,
         )
+
+    def _explained(self, error: CommandError) -> CommandError:
+        """Name the credential in place of the headers of HTTP, if it was not accepted."""
+        if error.problem.get("status") == HTTPStatus.UNAUTHORIZED and self._credential is not None:
+            error.args = (f"The API did not accept the {self._credential.description}.",)
+            error.hint = f"It may be of another stack than {self.url}, revoked or expired, or of another kind."
+        return error
 
     def _no_answer(self, error: OSError | HTTPException) -> CommandError:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error

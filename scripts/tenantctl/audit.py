@@ -9,7 +9,7 @@ from scripts.tenantctl.commands import AsJson, FirstDay, LastDay, Limit, Noun, O
 from scripts.tenantctl.errors import CommandError, ExitCode
 from scripts.tenantctl.following import Tail, follow, show_newest
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import Row, facts
+from scripts.tenantctl.tables import Row, facts
 
 PATH: Final = "/organizations/{organization_id}/audit"
 FACTS: Final = ("valid", "broken", "first_sequence", "last_sequence", "last_seal", "unsealed", "checkpoint")

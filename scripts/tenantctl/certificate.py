@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import typer
 
@@ -10,7 +11,7 @@ from scripts.tenantctl.commands import AsJson, Noun, OrganizationName, Output
 from scripts.tenantctl.erasure import wait_for_erasure
 from scripts.tenantctl.errors import CommandError, ExitCode
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import facts, table
+from scripts.tenantctl.tables import facts, table
 
 PATH: Final = "/organizations/{organization_id}/deletion-certificate"
 FACTS: Final = ("organization_id", "deleted_at", "gate_closed_at", "erased_at", "counted_at", "signing_key", "is_valid")
@@ -90,16 +91,26 @@ def verify(
 ) -> None:
     """Verify a certificate without a network: its signatures, its text and its counts. The exit code is 1 if one fails.
 
-    `aws kms get-public-key --key-id KEY --query PublicKey --output text > key.txt` writes the public key.
+    `aws kms get-public-key --key-id KEY --query PublicKey --output text > key.txt` writes the public key. KEY is the
+    `signing_key` of the certificate. docs/tenantctl.md has the command for the local stack.
     """
     session = Session.of(ctx, as_json=as_json)
-    checked = check_certificates(_read(file), _read(public_key), organization_id=org)
-    rows = [{**check, "passed": "ok" if check["passed"] else "WRONG"} for check in checked["checks"]]
+    expected_id = None if org is None else _parse_id(org)
+    checked = check_certificates(_read(file), _read(public_key), organization_id=expected_id)
+    rows = [{**check, "passed": "ok" if check["passed"] else "FAILED"} for check in checked["checks"]]
     session.terminal.show(
         checked, facts(checked, ("organization_id", "erased_at")), "", table(rows, ("check", "passed", "detail"))
     )
     if not checked["valid"]:
         raise CommandError.of(ExitCode.CHECK_FAILED, "certificate_not_valid", "The certificate is not valid.")
+
+
+def _parse_id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        detail = f"--org {text}: Expected the id of an organization. A certificate has no name and no subdomain."
+        raise CommandError.usage(detail) from None
 
 
 def _read(file: Path) -> bytes:

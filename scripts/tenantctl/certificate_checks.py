@@ -36,7 +36,9 @@ def check_certificates(file: bytes, key_file: bytes, *, organization_id: str | N
     if not isinstance(first, dict) or not isinstance(answer.get("counted_again"), list):
         raise CommandError.usage("The file has no certificate. `tenantctl certificate show ORG --json` writes one.")
     wanted = organization_id or first.get("organization_id")
-    checks = [_check("algorithm", answer.get("algorithm") == ALGORITHM, f"{answer.get('algorithm')}")]
+    shown = answer.get("algorithm")
+    fault = "" if shown == ALGORITHM else f"expected {ALGORITHM}, the certificate names {shown}"
+    checks = [_check("algorithm", fault, passed=ALGORITHM)]
     for number, each in enumerate([answer, *answer["counted_again"]]):
         name = "certificate" if number == 0 else f"later count {number}"
         checks += _checks_of(name, each if isinstance(each, dict) else {}, keys, wanted)
@@ -71,25 +73,46 @@ def _checks_of(name: str, signed: Mapping[str, Any], keys: list[EllipticCurvePub
     except ValueError:
         said = None
     content = said if isinstance(said, dict) else {}
-    counted = _counted_zero(content.get("counts"))
+    shown_id = content.get("organization_id")
     return [
-        _check(f"{name}: signature", _is_signed(text, signed.get("signature"), keys), "of `text`"),
-        _check(f"{name}: text", said == certificate and content.get("type") == KIND, "is the shown certificate"),
-        _check(f"{name}: organization", content.get("organization_id") == wanted, f"{content.get('organization_id')}"),
-        _check(f"{name}: counts", counted, "nothing is left" if counted else "rows are left, or were not counted"),
+        _check(
+            f"{name}: signature",
+            "" if _is_signed(text, signed.get("signature"), keys) else "the public key did not sign `text`",
+            passed="the public key signed `text`",
+        ),
+        _check(f"{name}: text", _text_fault(content, certificate), passed="`text` is the shown certificate"),
+        _check(
+            f"{name}: organization",
+            "" if shown_id == wanted else f"expected {wanted}, the certificate is of {shown_id}",
+            passed=f"{shown_id}",
+        ),
+        _check(f"{name}: counts", _counts_fault(content.get("counts")), passed="nothing is left"),
     ]
 
 
-def _counted_zero(counts: object) -> bool:
-    """Tell whether *counts* has tables, and each of them zero rows."""
-    stores = list(counts.values()) if isinstance(counts, dict) else []
-    tables = [table for table in stores if isinstance(table, dict)]
-    rows = [count for table in tables for count in table.values()]
-    return bool(rows) and len(tables) == len(stores) and all(type(count) is int and count == 0 for count in rows)
+def _text_fault(content: Mapping[str, Any], certificate: object) -> str:
+    """Say how the signed *content* differs from the shown *certificate*, or return an empty text."""
+    if content.get("type") != KIND:
+        return f"`text` is no {KIND}"
+    return "" if content == certificate else "`text` differs from the shown certificate"
 
 
-def _check(name: str, passed: bool, detail: str) -> Check:  # noqa: FBT001 - a row
-    return {"check": name, "passed": passed, "detail": detail}
+def _counts_fault(counts: object) -> str:
+    """Name the tables of *counts* that are not zero, or return an empty text."""
+    stores = counts if isinstance(counts, dict) else {}
+    tables = {store: each for store, each in stores.items() if isinstance(each, dict)}
+    rows = {f"{store}.{name}": count for store, each in tables.items() for name, count in each.items()}
+    left = [f"{name}: {count}" for name, count in rows.items() if type(count) is not int or count != 0]
+    if left:
+        return f"rows are left: {', '.join(left)}"
+    uncounted = [str(store) for store in stores if store not in tables]
+    if uncounted or not rows:
+        return f"rows were not counted: {', '.join(uncounted) or 'there are no counts'}"
+    return ""
+
+
+def _check(name: str, fault: str, *, passed: str) -> Check:
+    return {"check": name, "passed": not fault, "detail": fault or passed}
 
 
 def _is_signed(text: str, signature: object, keys: list[EllipticCurvePublicKey]) -> bool:

@@ -1,18 +1,20 @@
 """How a command is declared: its name, the schema of its JSON, and examples that a test runs."""
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, override
 
 import typer
+from typer.core import TyperCommand
 
 from scripts.tenantctl.errors import CommandError
 from scripts.tenantctl.terminal import Terminal
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON. Errors are JSON, too, on standard error.")]
 OrganizationName = Annotated[str, typer.Argument(metavar="ORG", help="Id or subdomain of the organization.")]
-Confirmed = Annotated[bool, typer.Option("--yes", help="Do not ask for the name to be typed.")]
+Confirmed = Annotated[bool, typer.Option("--yes", help="Do not ask for the subdomain or the name to be typed.")]
 Limit = Annotated[int, typer.Option(min=1, help="The number of rows at most.")]
 Everything = Annotated[bool, typer.Option("--all", help="All rows, however many pages they need.")]
 Repeating = Annotated[
@@ -38,6 +40,23 @@ class Output:
 
 
 OUTPUTS: Final[dict[str, Output]] = {}
+
+
+class Command(TyperCommand):
+    """A command that says where the options of tenantctl itself stand."""
+
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        own = {name for option in self.params for name in option.opts}
+        root = {name: each for each in ctx.find_root().command.params for name in each.opts}
+        given = [text.partition("=")[0] for text in itertools.takewhile(lambda text: text != "--", args)]
+        for name in () if ctx.resilient_parsing else given:
+            if name in root and name not in own and name.startswith("--"):
+                value = "" if root[name].is_flag else f" {root[name].name.upper()}"
+                ctx.fail(
+                    f"{name} stands before the command: tenantctl {name}{value} {ctx.command_path.partition(' ')[2]} …"
+                )
+        return super().parse_args(ctx, args)
 
 
 def make_app(name: str, purpose: str | None = None) -> typer.Typer:
@@ -73,7 +92,7 @@ def add_command[**P](
     def decorate(function: Callable[P, None]) -> Callable[P, None]:
         OUTPUTS[f"{group} {name}".strip()] = output
         lines = "\n".join(f"  tenantctl {example}" for example in examples)
-        app.command(name, epilog=f"\b\nExamples:\n{lines}")(_reporting(function))
+        app.command(name, cls=Command, epilog=f"\b\nExamples:\n{lines}")(_reporting(function))
         return function
 
     return decorate

@@ -7,7 +7,7 @@ import typer
 from scripts.tenantctl.api import Document
 from scripts.tenantctl.commands import AsJson, Everything, Limit, Noun, OrganizationName, Output
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import facts, table
+from scripts.tenantctl.tables import facts, table
 
 PATH: Final = "/organizations/{organization_id}/dead-letters"
 COLUMNS: Final = (
@@ -22,6 +22,7 @@ COLUMNS: Final = (
     "first_received_at",
     "last_received_at",
 )
+OMITTED_FIRST: Final = ("first_received_at", "bytes", "failed_again", "redriven", "last_received_at")
 
 noun: Final = Noun("dead-letters", "Dead letters: list and redrive them.")
 
@@ -43,7 +44,10 @@ def list_letters(
     session = Session.of(ctx, as_json=as_json)
     parts = ("organizations", session.organization_id(org), "dead-letters")
     document = session.platform.collect(*parts, limit=None if everything else limit)
-    session.terminal.show(document, table(document["data"], COLUMNS) if document["data"] else "no dead letters")
+    session.terminal.show(
+        document,
+        table(document["data"], COLUMNS, omitted_first=OMITTED_FIRST) if document["data"] else "no dead letters",
+    )
 
 
 @noun.command("redrive", output=Output(method="POST", path=f"{PATH}/redrive"), examples=("dead-letters redrive acme",))

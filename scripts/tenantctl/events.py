@@ -7,7 +7,7 @@ import typer
 from scripts.tenantctl.commands import AsJson, Limit, Noun, Output
 from scripts.tenantctl.following import Tail, follow, show_newest
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import Row, table
+from scripts.tenantctl.tables import Row, table
 
 TRACED: Final = ("event_id", "state", "reason", "received_at", "device_id", "event_timestamp")
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from scripts.tenantctl.api import PAGE_ROWS, Document
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import Row
+from scripts.tenantctl.tables import Row
 
 MOST_PAGES: Final = 10
 REMEMBERED_ROWS: Final = 10_000

@@ -4,7 +4,7 @@ import typer
 
 from scripts.tenantctl.commands import AsJson, Output, add_command
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import facts
+from scripts.tenantctl.tables import facts
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from scripts.tenantctl.commands import AsJson, Noun, OrganizationName, Output
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import facts
+from scripts.tenantctl.tables import facts
 
 PATH: Final = "/organizations/{organization_id}/held-events"
 

@@ -9,7 +9,7 @@ from scripts.tenantctl.api import Api, Document
 from scripts.tenantctl.commands import Output
 from scripts.tenantctl.errors import CommandError, ExitCode
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import facts
+from scripts.tenantctl.tables import facts
 
 Overlap = Annotated[int, typer.Option(min=0, help="Seconds for which the old key still works.")]
 
@@ -40,7 +40,7 @@ class RowsOfKeys:
         """
         if not is_confirmed:
             name = self._find(key_id)["name"]
-            self.session.terminal.confirm(f"{action} the key {key_id}", name, is_confirmed=False)
+            self.session.terminal.confirm(f"{action} the key {key_id}", "its name", name, is_confirmed=False)
 
     def revoke(self, key_id: str, *, is_confirmed: bool) -> None:
         """Revoke the key, and show that."""

@@ -30,6 +30,20 @@ def find_key(kind: str, source: KeySource | None, *, environ: Mapping[str, str],
     return text
 
 
+def describe_source(kind: str, source: KeySource | None, *, environ: Mapping[str, str], is_on_stdin: bool) -> str:
+    """Say from where `find_key` has the key."""
+    match source:
+        case _ if is_on_stdin:
+            return f"{kind} of standard input"
+        case KeySource(text=str()):
+            return f"{kind} of .local/stack.json"
+        case KeySource(variable=str(variable)):
+            return f"{kind} in {variable}"
+        case KeySource(command=(program, *_)):
+            return f"{kind} that {program} printed"
+    return f"{kind} in {VARIABLES[kind]}" if environ.get(VARIABLES[kind]) else f"typed {kind}"
+
+
 def read_secret(prompt: str, variable: str, *, environ: Mapping[str, str], is_on_stdin: bool) -> str:
     """Return a secret from standard input, from *variable*, or by asking twice.
 
@@ -40,7 +54,7 @@ def read_secret(prompt: str, variable: str, *, environ: Mapping[str, str], is_on
         return _read_line()
     if given := environ.get(variable):
         return given
-    text = _ask(prompt, f"Set {variable}, or send it on standard input.")
+    text = _ask(prompt, f"Set {variable}, or use --password-stdin and send it on standard input.")
     if text != _ask(f"{prompt} (again)", ""):
         raise CommandError.usage("The two answers differ.")
     return text
@@ -59,7 +73,7 @@ def _find(kind: str, source: KeySource | None, environ: Mapping[str, str]) -> st
         case KeySource(command=command):
             return _run(kind, command)
     return environ.get(VARIABLES[kind]) or _ask(
-        kind.capitalize(), f"This command needs a {kind}. Set {VARIABLES[kind]}, or use --key-stdin."
+        kind.capitalize(), f"This command needs a {kind}. Set {VARIABLES[kind]}, or use --key-stdin before the command."
     )
 
 

@@ -8,9 +8,10 @@ from scripts.tenantctl.api import Api
 from scripts.tenantctl.commands import AsJson, Confirmed, Everything, Limit, Noun, Output, Repeating
 from scripts.tenantctl.key_rows import Overlap, RowsOfKeys, revoked
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import facts, table
+from scripts.tenantctl.tables import facts, table
 
 COLUMNS: Final = ("id", "type", "name", "status", "prefix", "hint", "last_used_at", "expires_at", "rotate_by", "scopes")
+OMITTED_FIRST: Final = ("scopes", "rotate_by", "prefix", "last_used_at", "expires_at")
 NEW: Final = ("id", "type", "name", "app_id", "scopes", "expires_at", "rotate_by", "replaces", "key")
 
 KeyType = Literal["write", "secret"]
@@ -35,7 +36,7 @@ def list_keys(
     session = Session.of(ctx, as_json=as_json)
     api, parts = _keys_of(session, org)
     document = api.collect(*parts, limit=None if everything else limit)
-    session.terminal.show(document, table(document["data"], COLUMNS))
+    session.terminal.show(document, table(document["data"], COLUMNS, omitted_first=OMITTED_FIRST))
 
 
 @noun.command(

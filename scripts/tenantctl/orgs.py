@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 import typer
@@ -9,10 +10,10 @@ import typer
 from scripts.tenantctl.api import Document
 from scripts.tenantctl.commands import AsJson, Confirmed, Everything, Limit, Noun, OrganizationName, Output, Repeating
 from scripts.tenantctl.erasure import wait_for_erasure
-from scripts.tenantctl.errors import CommandError
+from scripts.tenantctl.errors import CommandError, ExitCode
 from scripts.tenantctl.keyring import read_secret
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import facts, table
+from scripts.tenantctl.tables import facts, table
 
 PASSWORD_VARIABLE: Final = "TENANTCTL_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 COLUMNS: Final = ("id", "name", "subdomain", "tier", "status", "created_at")
@@ -25,6 +26,14 @@ FACTS: Final = (
     "purge_at",
     "deletion_reason",
 )
+OVERRIDE_WORDS: Final[Mapping[str, bool | str | None]] = {
+    "true": True,
+    "yes": True,  # as the tables show it
+    "false": False,
+    "no": False,
+    "unlimited": "unlimited",
+    "tier": None,
+}
 ORGANIZATION: Final = "/organizations/{organization_id}"
 
 Tier = Literal["starter", "growth", "enterprise"]
@@ -51,7 +60,7 @@ def list_organizations(
     session = Session.of(ctx, as_json=as_json)
     query = {"status": status, "tier": tier}
     document = session.platform.collect("organizations", query=query, limit=None if everything else limit)
-    session.terminal.show(document, table(document["data"], COLUMNS))
+    session.terminal.show(document, table(document["data"], COLUMNS, omitted_first=("created_at", "tier")))
 
 
 @noun.command(
@@ -120,7 +129,11 @@ def restore(ctx: typer.Context, org: OrganizationName, *, as_json: AsJson = Fals
     """Undo a suspension, or a deletion before its grace period ends."""
     session = Session.of(ctx, as_json=as_json)
     organization_id = session.organization_id(org)
-    if session.platform.get("organizations", organization_id)["status"] == "suspended":
+    status = session.platform.get("organizations", organization_id)["status"]
+    if status == "active":
+        detail = "The organization is active. Only a suspended or a deleted one can be restored."
+        raise CommandError.of(ExitCode.CONFLICT, "not_deleted", detail)
+    if status == "suspended":
         document = session.platform.patch("organizations", organization_id, body={"status": "active"})
     else:
         document = session.platform.post("organizations", organization_id, "restore")
@@ -165,7 +178,7 @@ def override(
 ) -> None:
     """Override entitlements of an organization.
 
-    A value is a number, `true`, `false` or `unlimited`. The value `tier` removes the override.
+    A value is a number, `true` or `yes`, `false` or `no`, or `unlimited`. The value `tier` removes the override.
     """
     session = Session.of(ctx, as_json=as_json)
     overrides = dict(map(parse_override, changes))
@@ -194,7 +207,9 @@ def confirmed(session: Session, action: str, named: str, *, is_confirmed: bool) 
         CommandError: another text was typed.
     """
     found = session.platform.get("organizations", session.organization_id(named))
-    session.terminal.confirm(f"{action} {found['name']}", found["subdomain"], is_confirmed=is_confirmed)
+    session.terminal.confirm(
+        f"{action} {found['name']}", "its subdomain", found["subdomain"], is_confirmed=is_confirmed
+    )
     return found
 
 
@@ -205,11 +220,15 @@ def parse_override(text: str) -> tuple[str, int | bool | str | None]:
         CommandError: it has another form.
     """
     name, equals, value = text.partition("=")
-    words = {"true": True, "false": False, "tier": None, "unlimited": "unlimited"}
-    if equals and value in words:
-        return name, words[value]
-    if not name or not re.fullmatch(r"-?[0-9]{1,19}", value):
+    if not name or not equals:
         raise CommandError.usage(f"{text} is no override such as users=20, sso=true, users=unlimited or users=tier.")
+    if value in OVERRIDE_WORDS:
+        return name, OVERRIDE_WORDS[value]
+    if not re.fullmatch(r"-?[0-9]{1,19}", value):
+        raise CommandError.usage(
+            f'The value "{value}" of {name} is none of: a number, true (or yes), false (or no), unlimited, and tier, '
+            "which removes the override."
+        )
     return name, int(value)
 
 

@@ -7,10 +7,11 @@ import typer
 from scripts.tenantctl.commands import AsJson, Confirmed, Everything, Limit, Noun, Output, Repeating
 from scripts.tenantctl.key_rows import Overlap, RowsOfKeys, revoked
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import facts, table
+from scripts.tenantctl.tables import facts, table
 
 PATH: Final = "/platform-keys"
 COLUMNS: Final = ("id", "name", "status", "prefix", "hint", "last_used_at", "expires_at", "rotate_by", "replaced_by")
+OMITTED_FIRST: Final = ("replaced_by", "rotate_by", "prefix", "last_used_at", "expires_at")
 NEW: Final = ("id", "name", "expires_at", "rotate_by", "replaces", "key")
 
 PlatformKeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="Id of the platform key.")]
@@ -25,7 +26,7 @@ def list_platform_keys(
     """List the platform keys in any state, newest first."""
     session = Session.of(ctx, as_json=as_json)
     document = session.platform.collect("platform-keys", limit=None if everything else limit)
-    session.terminal.show(document, table(document["data"], COLUMNS))
+    session.terminal.show(document, table(document["data"], COLUMNS, omitted_first=OMITTED_FIRST))
 
 
 @noun.command(

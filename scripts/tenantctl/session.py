@@ -9,11 +9,11 @@ from uuid import UUID
 
 import typer
 
-from scripts.tenantctl.api import Api
+from scripts.tenantctl.api import Api, Credential
 from scripts.tenantctl.errors import CommandError, ExitCode
-from scripts.tenantctl.keyring import find_key
+from scripts.tenantctl.keyring import describe_source, find_key
 from scripts.tenantctl.profiles import KeySource, Profile, find_profile
-from scripts.tenantctl.terminal import Terminal
+from scripts.tenantctl.terminal import Terminal, require_output
 from scripts.tenantctl.texts import countdown
 
 
@@ -37,6 +37,7 @@ class Session:
     @classmethod
     def of(cls, ctx: typer.Context, *, as_json: bool) -> Self:
         """Return the session of the command that *ctx* runs."""
+        require_output()
         return cls(ctx.find_object(GlobalOptions) or _no_options(), Terminal(is_json=as_json))
 
     @cached_property
@@ -47,12 +48,12 @@ class Session:
     @cached_property
     def platform(self) -> Api:
         """The API for the operator."""
-        return self._api(self._key("platform key", self.profile.platform_key))
+        return self._api_with("platform key", self.profile.platform_key)
 
     @cached_property
     def tenant(self) -> Api:
         """The API for an organization."""
-        return self._api(self._key("secret key", self.profile.secret_key))
+        return self._api_with("secret key", self.profile.secret_key)
 
     @cached_property
     def public(self) -> Api:
@@ -73,7 +74,10 @@ class Session:
         with self.terminal.waiting_quietly(f"Looking for {subdomain}"):
             found = self._find_subdomain(subdomain)
         if found is None:
-            detail = f"No organization has the subdomain {subdomain}. An erased one has only its id."
+            detail = (
+                f"No organization has the subdomain {subdomain}. `tenantctl orgs list` shows the subdomains and ids. "
+                "A name is not accepted here, and an erased organization has only its id."
+            )
             raise CommandError.of(ExitCode.NOT_FOUND, "not_found", detail)
         return found
 
@@ -88,12 +92,15 @@ class Session:
                 return None
             cursor = page["pagination"]["next_cursor"]
 
-    def _key(self, kind: str, source: KeySource | None) -> str:
-        return find_key(kind, source, environ=os.environ, is_on_stdin=self.options.is_key_on_stdin)
+    def _api_with(self, kind: str, source: KeySource | None) -> Api:
+        is_on_stdin = self.options.is_key_on_stdin
+        text = find_key(kind, source, environ=os.environ, is_on_stdin=is_on_stdin)
+        described = describe_source(kind, source, environ=os.environ, is_on_stdin=is_on_stdin)
+        return self._api(Credential(text=text, description=described))
 
-    def _api(self, key: str | None) -> Api:
+    def _api(self, credential: Credential | None) -> Api:
         timeout_seconds = self.options.timeout_seconds
-        return Api(self.profile.api_url, key, timeout_seconds=timeout_seconds, on_wait=self._wait_to_retry)
+        return Api(self.profile.api_url, credential, timeout_seconds=timeout_seconds, on_wait=self._wait_to_retry)
 
     def _wait_to_retry(self, cause: str, seconds: float) -> None:
         self.terminal.sleep(seconds, lambda left: f"{cause} Trying again in {countdown(left)}.")

@@ -1,11 +1,12 @@
 """The output of a command: tables or JSON on standard output, all else on standard error."""
 
+import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.status import Status
@@ -13,33 +14,21 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.tenantctl.errors import CommandError
-from scripts.tenantctl.texts import as_json, cell, visible
+from scripts.tenantctl.tables import Listing, Row
+from scripts.tenantctl.texts import as_json, visible
 
 TICK_SECONDS: Final = 0.5
+ERRORS_SENTENCE: Final = " `errors` lists the fields."
 PLAIN_COLUMNS: Final = 4096  # of a pipe or a file: each row is one line
-STYLES: Final = {
-    "active": "green",
-    "ok": "green",
-    "done": "green",
-    "stored": "green",
-    "expiring": "yellow",
-    "held": "yellow",
-    "suspended": "yellow",
-    "deleted": "red",
-    "erasing": "red",
-    "erased": "red",
-    "expired": "red",
-    "refused": "red",
-    "revoked": "red",
-    "unknown": "red",
-    "WRONG": "red",
-}
-
-type Row = Mapping[str, Any]
 
 
-def console_of(file: TextIO) -> Console:
-    """Return a console that writes escape sequences to a terminal only, and no colour if NO_COLOR is set."""
+def console_of(file: TextIO | None) -> Console:
+    """Return a console that writes escape sequences to a terminal only, and no colour if NO_COLOR is set.
+
+    It discards its text if *file* is a stream that was closed before the process began.
+    """
+    if file is None:
+        return Console(file=io.StringIO())
     is_styled = file.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Console(
         file=file,
@@ -62,16 +51,26 @@ class Terminal:
         self._out = console_of(sys.stdout)
         self._err = console_of(sys.stderr)
 
-    def show(self, document: object, *parts: Table | str) -> None:
+    def show(self, document: object, *parts: Listing | Table | str) -> None:
         """Write *document* as JSON, or *parts*: tables and lines of text."""
         if self.is_json:
             self._write(as_json(document))
             return
         for part in parts:
-            self._write(visible(part) if isinstance(part, str) else self._rendered(part))
+            self._show_part(part)
         pagination = document.get("pagination") if isinstance(document, Mapping) else None
         if pagination and pagination["has_more"]:
             self.note("There are more rows. Raise --limit.")
+
+    def _show_part(self, part: Listing | Table | str) -> None:
+        if isinstance(part, str):
+            self._write(visible(part))
+            return
+        fitted, omitted = part.fitted(self._out.width) if isinstance(part, Listing) else (part, ())
+        tables = fitted if isinstance(fitted, list) else [fitted]
+        self._write("\n\n".join(map(self._rendered, tables)))
+        if omitted:
+            self.note(f"Too narrow for: {', '.join(omitted)}. A wider terminal, a pipe and --json have all columns.")
 
     def show_line(self, document: Row, text_of: Callable[[Row], str]) -> None:
         """Write one of several documents: on a line of its own, as JSON or as its text, at once."""
@@ -87,9 +86,11 @@ class Terminal:
         if self.is_json:
             print(as_json({**error.problem, "exit_code": int(error.exit_code)}), file=sys.stderr)
             return
-        lines = [f"Error: {visible(str(error))}"]
         listed = error.problem.get("errors")
         faults = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        # They are below, and the person never sees a member `errors`.
+        text = str(error).removesuffix(ERRORS_SENTENCE) if faults else str(error)
+        lines = [f"Error: {visible(text)}"]
         lines += [f"  {visible(str(each.get('location')))}: {visible(str(each.get('message')))}" for each in faults]
         code, request_id = error.code, error.problem.get("request_id")
         if request_id:
@@ -104,7 +105,7 @@ class Terminal:
 
         On a terminal the line is replaced in place. Elsewhere *text* is one line, and replacements are not shown.
         """
-        if not sys.stderr.isatty() or self.is_json:
+        if not self._err.is_terminal or self.is_json:
             self.note(text)
             yield lambda _text: None
             return
@@ -114,7 +115,7 @@ class Terminal:
     @contextmanager
     def waiting_quietly(self, text: str) -> Iterator[None]:
         """Show *text* while the block runs, on a terminal only."""
-        if not sys.stderr.isatty() or self.is_json:
+        if not self._err.is_terminal or self.is_json:
             yield
             return
         with self.waiting(text):
@@ -128,8 +129,8 @@ class Terminal:
                 show(text_of(left))
                 time.sleep(min(left, TICK_SECONDS))
 
-    def confirm(self, action: str, name: str, *, is_confirmed: bool) -> None:
-        """Ask for *name* to be typed, unless *is_confirmed*.
+    def confirm(self, action: str, what: str, expected: str, *, is_confirmed: bool) -> None:
+        """Ask for *expected* to be typed, unless *is_confirmed*. *what* says what it is, such as "its name".
 
         Raises:
             CommandError: another text was typed, or there is no terminal.
@@ -138,12 +139,23 @@ class Terminal:
             return
         if not sys.stdin.isatty():
             raise CommandError.usage(f"To {visible(action)} without a terminal, add --yes.")
-        print(f"To {visible(action)}, type its name, {visible(name)}: ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip() != visible(name):
-            raise CommandError.usage("Nothing was done: another name was typed.")
+        print(f"To {visible(action)}, type {what}, {visible(expected)}: ", end="", file=sys.stderr, flush=True)
+        try:
+            typed = sys.stdin.readline().strip()
+        except KeyboardInterrupt:
+            print("\nNothing was done.", file=sys.stderr)
+            raise
+        if typed != visible(expected):
+            raise CommandError.usage(f"Nothing was done: {visible(expected)} was not typed.")
 
     def _write(self, text: str) -> None:
-        print(text, flush=True)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _discard_output()
+            raise CommandError.usage(f"The output cannot be written: {error.strerror}.") from error
 
     def _rendered(self, table: Table) -> str:
         with self._out.capture() as captured:
@@ -151,43 +163,18 @@ class Terminal:
         return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-def table(rows: Iterable[Row], columns: Sequence[str], *, title: str | None = None) -> Table:
-    """Return a table of *rows*. A column is a member, or ``member.inner``, and its heading is the last part."""
-    made = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-    made.title = None if title is None else Text(visible(title), style="bold")
-    shown = list(rows)
-    for column in columns:
-        values = [_member(row, column) for row in shown]
-        is_number = any(values) and all(_is_number(value) or value is None for value in values)
-        heading = column.rpartition(".")[2].replace("_", " ")
-        is_id = heading.endswith(("id", " at"))
-        made.add_column(Text(heading), justify="right" if is_number else "left", no_wrap=is_id, overflow="fold")
-    for row in shown:
-        made.add_row(*(_styled(cell(_member(row, column))) for column in columns))
-    return made
+def require_output() -> None:
+    """Refuse to begin without standard output: the text of a new key would be lost.
+
+    Raises:
+        CommandError: standard output was closed before the process began.
+    """
+    if sys.stdout is None:
+        raise CommandError.usage("Standard output is closed. Nothing was done.")
 
 
-def facts(document: Row, members: Sequence[str]) -> Table:
-    """Return a table with one line for each of the *members* that *document* has."""
-    made = Table(box=None, pad_edge=False, show_header=False)
-    made.add_column(style="bold", no_wrap=True)
-    made.add_column(overflow="fold")
-    for member in members:
-        if member in document:
-            made.add_row(Text(member.replace("_", " ")), _styled(cell(document[member])))
-    return made
-
-
-def _member(row: Row, column: str) -> Any:  # noqa: ANN401 - JSON
-    value: Any = row
-    for name in column.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _styled(text: str) -> Text:
-    return Text(text, style=STYLES.get(text, ""))
+def _discard_output() -> None:
+    """Send the rest of standard output nowhere. Else the interpreter fails again, when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -4,7 +4,7 @@ import typer
 
 from scripts.tenantctl.commands import AsJson, FirstDay, LastDay, Limit, OrganizationName, Output, add_command
 from scripts.tenantctl.session import Session
-from scripts.tenantctl.terminal import table
+from scripts.tenantctl.tables import table
 
 PAGE_ROWS = 1000
 COLUMNS = ("metric", "used", "limit", "remaining")

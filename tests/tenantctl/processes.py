@@ -107,6 +107,7 @@ class Tenantctl:
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
+            preexec_fn=_control_terminal,  # noqa: PLW1509 - one system call, so that Ctrl-C is a signal
         )
         os.close(terminal)
         answers = typed.splitlines(keepends=True)
@@ -122,6 +123,10 @@ class Tenantctl:
     @staticmethod
     def _command(arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "scripts.tenantctl", *arguments]
+
+
+def _control_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _read(controller: int) -> bytes:

@@ -134,6 +134,41 @@ def test_slow_body_ends_in_a_time_out(tenantctl: Tenantctl, api: ServedApi) -> N
     assert (done.code, "No answer within 1 s" in done.err) == (8, True)
 
 
+@pytest.mark.parametrize(
+    ("command", "described"),
+    [("orgs list", "platform key of .local/stack.json"), ("keys list", "secret key in TENANTCTL_SECRET_KEY")],
+)
+def test_refused_key_is_named(tenantctl: Tenantctl, api: ServedApi, command: str, described: str) -> None:
+    api.answer(Served.refusal(401, "unauthenticated", "Expected one header `Authorization: Bearer <key>`."))
+
+    done = tenantctl.run(*command.split())
+
+    assert (done.code, f"The API did not accept the {described}." in done.err) == (3, True)
+    assert "header" not in done.err
+
+
+def test_listed_faults_need_no_word_of_the_document(tenantctl: Tenantctl, api: ServedApi) -> None:
+    problem = {
+        "status": 422,
+        "code": "invalid",
+        "detail": "The request is not valid. `errors` lists the fields.",
+        "errors": [{"location": "body/tier", "message": "Expected a tier."}],
+    }
+    api.answer(Served(document=problem, status=422))
+
+    done = tenantctl.run("orgs", "move-tier", ACME_ID, "growth")
+
+    assert done.err.splitlines() == ["Error: The request is not valid.", "  body/tier: Expected a tier."]
+
+
+def test_unknown_subdomain_says_where_to_look(tenantctl: Tenantctl, api: ServedApi) -> None:
+    api.answer(Served(document=page(organization(subdomain="acme-36658b"))))
+
+    done = tenantctl.run("stats", "acme")
+
+    assert (done.code, "`tenantctl orgs list` shows the subdomains" in done.err) == (4, True)
+
+
 @pytest.mark.parametrize("errors", [None, 7, "text", [7], [{"location": None}], {"a": 1}])
 def test_strange_problem_documents_are_shown(tenantctl: Tenantctl, api: ServedApi, errors: object) -> None:
     problem = {"status": 599, "code": 7, "detail": ["no", "text"], "errors": errors, "request_id": {}}

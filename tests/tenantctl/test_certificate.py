@@ -105,7 +105,32 @@ def test_forged_certificate_fails(tmp_path: Path, forgery: str) -> None:
 def test_certificate_of_another_organization_fails(tmp_path: Path) -> None:
     done = verify(tmp_path, answer(), as_pem(KEY), "--org", "1c000000-0000-4000-8000-0000000000c2")
 
-    assert (done.code, "WRONG" in done.out) == (FAILED_CHECK, True)
+    expected = f"expected 1c000000-0000-4000-8000-0000000000c2, the certificate is of {ACME_ID}"
+    assert (done.code, "FAILED" in done.out, expected in done.out) == (FAILED_CHECK, True, True)
+
+
+FAULTS = {
+    "another key": "the public key did not sign `text`",
+    "another certificate shown": "`text` differs from the shown certificate",
+    "rows left": "rows are left: postgres.users: 1",
+    "no counts": "rows were not counted: there are no counts",
+    "counts of another form": "rows were not counted: postgres",
+    "another document": "`text` is no deletion_certificate",
+    "another algorithm": "expected ECDSA_SHA_256, the certificate names none",
+}
+
+
+@pytest.mark.parametrize("forgery", FAULTS)
+def test_failed_check_says_what_is_wrong(tmp_path: Path, forgery: str) -> None:
+    done = verify(tmp_path, FORGED[forgery], as_pem(KEY), "--json")
+
+    assert FAULTS[forgery] in [check["detail"] for check in done.document["checks"] if not check["passed"]]
+
+
+def test_certificate_is_not_compared_with_a_subdomain(tmp_path: Path) -> None:
+    done = verify(tmp_path, answer(), as_pem(KEY), "--org", "acme")
+
+    assert (done.code, "Expected the id of an organization" in done.err) == (USAGE, True)
 
 
 @pytest.mark.parametrize("key", [b"", b"no key", as_pem(generate_private_key(SECP384R1())), b"[]", b'{"keys": [7]}'])

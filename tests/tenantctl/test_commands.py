@@ -14,7 +14,7 @@ import typer.main
 from scripts.tenantctl import audit, keys, orgs
 from scripts.tenantctl.app import app
 from scripts.tenantctl.commands import OUTPUTS, examples_of
-from scripts.tenantctl.errors import ExitCode
+from scripts.tenantctl.errors import CommandError, ExitCode
 from tests.given import ROOT
 from tests.members import for_each
 from tests.tenantctl.processes import Tenantctl
@@ -123,6 +123,29 @@ def test_unknown_command_is_a_usage_error(tenantctl: Tenantctl) -> None:
 
     assert (done.code, done.out) == (2, "")
     assert "frobnicate" in done.err
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [("--timeout=5", "--timeout TIMEOUT"), ("--key-stdin", "--key-stdin"), ("--profile", "--profile PROFILE")],
+)
+def test_misplaced_option_is_told_its_place(tenantctl: Tenantctl, option: str, shown: str) -> None:
+    done = tenantctl.run("orgs", "list", option)
+
+    assert (done.code, f"stands before the command: tenantctl {shown} orgs list" in done.err) == (2, True)
+
+
+@for_each("value", ["20", "yes", "no", "true", "false", "unlimited", "tier"])
+def test_override_takes_the_values_that_tables_show(value: str) -> None:
+    name, _ = orgs.parse_override(f"white_label={value}")
+
+    assert name == "white_label"
+
+
+@for_each("text", ["white_label=Yes", "sso=null", "users=", "users=1e3"])
+def test_wrong_value_of_an_override_is_named(text: str) -> None:
+    with pytest.raises(CommandError, match="tier, which removes the override"):
+        orgs.parse_override(text)
 
 
 @for_each("name", sorted(COMMANDS))

@@ -142,6 +142,23 @@ def test_deletion_needs_the_name_to_be_typed(tenantctl: Tenantctl, api: ServedAp
     assert {each.method for each in api.received} == {"GET"}
 
 
+def test_prompt_names_the_text_to_type(tenantctl: Tenantctl, api: ServedApi) -> None:
+    api.answer(Served(document=organization()))
+
+    done = tenantctl.run_on_terminal("orgs", "delete", ACME_ID, "--reason", "End.", typed="Acme\n")
+
+    assert "To delete Acme, type its subdomain, acme: " in done.out
+    assert "Nothing was done: acme was not typed." in done.out
+
+
+def test_interrupted_prompt_says_that_nothing_was_done(tenantctl: Tenantctl, api: ServedApi) -> None:
+    api.answer(Served(document=organization()))
+
+    done = tenantctl.run_on_terminal("orgs", "suspend", ACME_ID, typed="\x03\n")
+
+    assert (done.code, "Nothing was done.\r\n" in done.out) == (130, True)
+
+
 def test_typed_name_deletes(tenantctl: Tenantctl, api: ServedApi) -> None:
     deleted = {"status": "deleted", "deleted_at": TIME, "purge_at": TIME}
     api.answer(Served(document=organization()), Served(document=deleted, status=202))
@@ -202,6 +219,30 @@ def test_closed_pipe_is_no_traceback(tenantctl: Tenantctl, api: ServedApi) -> No
     done = tenantctl.run_in_shell("tenantctl orgs list --limit 2000 | head -1")
 
     assert "Traceback" not in done.err
+
+
+def test_full_disk_is_an_error_in_one_line(tenantctl: Tenantctl, api: ServedApi) -> None:
+    api.answer(Served(document=page(organization())))
+
+    done = tenantctl.run_in_shell("tenantctl orgs list > /dev/full")
+
+    assert (done.code, done.err) == (2, "Error: The output cannot be written: No space left on device.\n")
+
+
+@pytest.mark.parametrize("streams", [">&-", ">&- 2>&-"])
+def test_closed_output_sends_no_request(tenantctl: Tenantctl, api: ServedApi, streams: str) -> None:
+    done = tenantctl.run_in_shell(f"tenantctl platform-keys create --name Lost {streams}")
+
+    message = "" if "2>" in streams else "Error: Standard output is closed. Nothing was done.\n"
+    assert (done.code, done.err, api.received) == (2, message, [])
+
+
+def test_closed_error_stream_is_harmless(tenantctl: Tenantctl, api: ServedApi) -> None:
+    api.answer(Served(document=page(organization(), cursor="more")))
+
+    done = tenantctl.run_in_shell("tenantctl orgs list --limit 1 2>&-")
+
+    assert (done.code, ACME_ID in done.out) == (0, True)
 
 
 @for_each("name", HOSTILE)

@@ -107,6 +107,15 @@ def test_suspended_organization_is_restored_by_its_status(tenantctl: Tenantctl, 
     assert changes == ([("PATCH", {"status": "active"})] if command == "restore" else [])
 
 
+def test_active_organization_is_not_restored(tenantctl: Tenantctl, api: ServedApi) -> None:
+    api.answer(Served(document=organization()))
+
+    done = tenantctl.run("orgs", "restore", ACME_ID)
+
+    assert (done.code, "Only a suspended or a deleted one" in done.err) == (5, True)
+    assert {each.method for each in api.received} == {"GET"}
+
+
 def test_wait_counts_down_to_the_certificate(tenantctl: Tenantctl, api: ServedApi) -> None:
     api.answer(NOT_ERASED, deleted(2.9), Served(document=CERTIFICATE))
 
