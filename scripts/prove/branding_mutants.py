@@ -126,7 +126,7 @@ MUTANTS: Final = (
         file=f"{CORE}/rules/mail_layout.py",
         old="not line.startswith(console_url):\n        return escape(line)\n",
         new="not line.startswith(console_url):\n        return line\n",
-        caught_by=f"{LAYOUT}::test_values_add_no_element_and_no_attribute",
+        caught_by=f"{LAYOUT}::test_text_keeps_its_lines",
     ),
     Mutant(
         name="a mail links to more than pages of the console",
