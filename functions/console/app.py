@@ -27,8 +27,9 @@ def answer(request: Request, _event: dict[str, Any], _context: object) -> Respon
     if not name:
         page = console.page if request.sent_path.endswith("/") else console.page_above
         return page.answer(request)
-    if name in console.page_names and not request.sent_path.endswith("/"):
-        return console.page.answer(request)
+    if name in console.page_names:
+        page = console.page_below if request.sent_path.endswith("/") else console.page
+        return page.answer(request)
     file = console.files.get(name)
     if file is None:
         raise NotFoundError(NO_FILE)

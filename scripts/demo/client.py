@@ -22,6 +22,7 @@ class Stack:
     """The part of .local/stack.json that the demo needs."""
 
     api_url: str
+    console_url: str
     platform_key: str
     clickhouse_url: str
     aws_endpoint_url: str

@@ -6,9 +6,11 @@ from scripts.demo.client import DemoOrganization, Stack
 
 
 def show_next_steps(stack: Stack, organization: DemoOrganization) -> None:
-    """Print commands that work as printed."""
+    """Print commands and an address that work as printed."""
     print("\nThe stack is still up (`make down` stops it). Try, as acme:\n")
     print("\n".join(f"  {command}" for command in list_calls(stack, organization)))
+    print("\nin a browser, as acme's administrator:\n")
+    print(f"  {describe_sign_in(stack, organization)}")
     print("\nand as the platform's operator:\n")
     print("\n".join(f"  {command}" for command in list_operator_commands(organization)))
     print()
@@ -25,6 +27,12 @@ def list_calls(stack: Stack, organization: DemoOrganization) -> list[str]:
         f"curl -H 'Authorization: Bearer {organization.secret_key}' '{stack.api_url}/stats?group_by=day,platform'",
         f"curl -H 'Authorization: Bearer {organization.write_key}' {stack.api_url}/events -d '{event}'",
     ]
+
+
+def describe_sign_in(stack: Stack, organization: DemoOrganization) -> str:
+    """Return the console's address for *organization*, and with what to sign in. The stack is on this machine only."""
+    address = f"{stack.console_url}?organization={organization.subdomain}"
+    return f"{address} with {organization.admin_email} and the password {organization.admin_password}"
 
 
 def list_operator_commands(organization: DemoOrganization) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 import shlex
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import jsonschema_rs
 import pytest
 
 from scripts.demo import client
-from scripts.demo.next_steps import list_calls, list_operator_commands
+from scripts.demo.next_steps import describe_sign_in, list_calls, list_operator_commands
 from scripts.tenantctl.commands import OUTPUTS, Output, examples_of
 from tests.e2e.conftest import STACK_FOLDER, Provision
 from tests.e2e.deployed import Api, Organization, Stack
@@ -185,6 +186,21 @@ def test_commands_of_the_demo_work_as_printed(world: World) -> None:
     outputs = {each: world.run(each.removeprefix(".venv/bin/"), {}, "") for each in commands}
 
     assert {command for command, done in outputs.items() if done.code or '"code"' in done.out or not done.out} == set()
+
+
+def test_demo_prints_how_to_sign_in_to_the_console() -> None:
+    stack = client.Stack.load(STACK_FOLDER)
+    acme = client.provision(stack, "acme", "starter", secrets.token_hex(4))
+
+    line = describe_sign_in(stack, acme)
+
+    found = re.fullmatch(r"(\S+/v1/console/)\?organization=(\S+) with (\S+) and the password (\S+)", line)
+    assert found is not None
+    organization, email, password = found.groups()[1:]
+    log_in = {"organization": organization, "email": email, "password": password}
+    assert "access_token" in client.call(f"{stack.api_url}/auth/token", None, body=log_in)
+    with urllib.request.urlopen(line.split()[0]) as page:
+        assert "<title>Console</title>" in page.read().decode()
 
 
 def test_refusals_of_the_real_api_have_their_exit_codes(world: World, acme: Organization) -> None:

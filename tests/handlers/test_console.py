@@ -77,6 +77,15 @@ def test_page_without_a_trailing_slash_names_the_same_files(console: Function) -
     assert above == [f"console/{name}" for name in beside]
 
 
+def test_page_below_names_the_same_files(console: Function) -> None:
+    beside, below = (
+        NAMED.findall(text_of(console, "/console/usage")),
+        NAMED.findall(text_of(console, "/console/usage/")),
+    )
+
+    assert below == [f"../{name}" for name in beside]
+
+
 @for_each("page", PAGES)
 def test_each_page_has_an_address_and_a_file(page: str) -> None:
     html = (WEB / "index.html").read_text()
@@ -131,7 +140,7 @@ def test_query_changes_nothing(console: Function) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["nothing", "app.js", "app-0000000000000000.js", "../app.py", "..%2fapp.py", "types.d.ts", "usage/", "usage.js"],
+    ["nothing", "app.js", "app-0000000000000000.js", "../app.py", "..%2fapp.py", "types.d.ts", "usage/x", "usage.js"],
 )
 def test_unknown_file_is_404(console: Function, name: str) -> None:
     request = request_for(f"/console/{name}")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.rules.branding.colors import BLACK, MIN_CONTRAST, WHITE, contrast_of, parse_color
+from tenancy.rules.branding.branding import DEFAULT_COLORS
+from tenancy.rules.branding.colors import BLACK, MIN_CONTRAST, MIN_MARK_CONTRAST, WHITE, contrast_of, parse_color
 
 # Ratios with white that WCAG tools and articles state.
 KNOWN = {
@@ -63,7 +64,18 @@ def test_one_of_white_and_black_is_always_readable(color: str) -> None:
 
     assert best >= MIN_CONTRAST
     assert contrast.text_color == (WHITE if contrast.white > contrast.black else BLACK)
-    assert (contrast.warning is None) == (min(contrast.white, contrast.black) >= MIN_CONTRAST)
+
+
+@given(color=COLORS)
+def test_warning_is_about_marks_on_white(color: str) -> None:
+    contrast = contrast_of(color)
+
+    assert (contrast.warning is None) == (contrast.white >= MIN_MARK_CONTRAST)
+
+
+@pytest.mark.parametrize("color", DEFAULT_COLORS.values())
+def test_colors_of_the_platform_have_no_warning(color: str) -> None:
+    assert contrast_of(color).warning is None
 
 
 @given(digits=st.text("0123456789abcdefABCDEF", min_size=6, max_size=6))

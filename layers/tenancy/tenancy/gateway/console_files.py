@@ -81,11 +81,15 @@ class StaticFile:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The files by their hashed name, and the page: *page* beside the files, *page_above* one folder above them."""
+    """The files by their hashed name, and the page.
+
+    The address of *page* is beside the files, that of *page_above* one folder above, that of *page_below* one below.
+    """
 
     files: Mapping[str, StaticFile]
     page: StaticFile
     page_above: StaticFile
+    page_below: StaticFile
     page_names: frozenset[str]
 
 
@@ -121,6 +125,7 @@ def link(sources: Mapping[str, str]) -> Console:
         files=hashed,
         page=_page(sources["index.html"], names, pages, ""),
         page_above=_page(sources["index.html"], names, pages, "console/"),
+        page_below=_page(sources["index.html"], names, pages, "../"),
         page_names=frozenset(pages),
     )
 

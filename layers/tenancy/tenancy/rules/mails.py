@@ -83,11 +83,16 @@ TEMPLATES: Final[Mapping[str, MailTemplate]] = MappingProxyType(
             """\
 Your organization {organization_name} is set up.
 
-Your apps send events with the write key. Your servers read usage and statistics with the secret key.
-The platform operator has both keys. Ask the operator for them.
+Its console shows usage and manages members and keys. Sign in with this address and your password:
 
-To manage members and keys, log in: POST /v1/auth/token with the subdomain of your organization, this address and your
-password. The operator knows the subdomain, and has set the password. PATCH /v1/me changes the password.
+{api_url}/console/?organization={subdomain}
+
+The subdomain of your organization is {subdomain}. The platform operator has set the password. To choose another one:
+
+{api_url}/console/reset?organization={subdomain}
+
+Your apps send events with the write key. Your servers read usage and statistics with the secret key.
+The platform operator has both keys. Ask the operator for them, or create your own in the console.
 """,
         ),
         "quota_mail": MailTemplate(

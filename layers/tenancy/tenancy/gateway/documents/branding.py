@@ -128,9 +128,10 @@ class BrandingAnswer(TypedDict):
 
 
 class ContrastAnswer(TypedDict):
-    """The contrast of *color* with white and with black (WCAG 2.2), from 1 to 21. Text needs 4.5.
+    """The contrast of *color* with white and with black (WCAG 2.2), from 1 to 21.
 
-    *text_color* is the easier one of both to read on the color.
+    *text_color* is the easier one of both to read on the color. It has at least 4.5, as text needs. *warning* is a
+    sentence if the contrast with white is below 3, as edges and icons need, else null.
     """
 
     color: str

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from math import floor
-from operator import itemgetter
 from typing import Final
 
 COLOR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
@@ -12,6 +11,7 @@ WHITE: Final = "#ffffff"
 BLACK: Final = "#000000"
 LINEAR_UP_TO: Final = 0.04045  # of sRGB (IEC 61966-2-1)
 MIN_CONTRAST: Final = 4.5  # of text (WCAG 2.2, 1.4.3)
+MIN_MARK_CONTRAST: Final = 3.0  # of edges, icons and other marks (WCAG 2.2, 1.4.11)
 
 
 def parse_color(text: str) -> str:
@@ -29,7 +29,7 @@ def parse_color(text: str) -> str:
 class Contrast:
     """The contrast of a color with white and with black, from 1 to 21. Each is rounded down to two decimals.
 
-    *text_color* is the one of both that is easier to read on the color.
+    *text_color* is the one of both that is easier to read on the color. Its contrast is at least `MIN_CONTRAST`.
     """
 
     white: float
@@ -38,11 +38,13 @@ class Contrast:
 
     @property
     def warning(self) -> str | None:
-        """A sentence about white or black if one of them has less contrast than text needs. Both never have."""
-        name, ratio = min(("white", self.white), ("black", self.black), key=itemgetter(1))
-        if ratio >= MIN_CONTRAST:
+        """A sentence if marks in the color are hard to see on white, as mails and most pages have it."""
+        if self.white >= MIN_MARK_CONTRAST:
             return None
-        return f"Low contrast with {name}: {ratio:.2f}:1. Text and its background need {MIN_CONTRAST}:1 (WCAG 2.2, AA)."
+        return (
+            f"Low contrast with white: {self.white:.2f}:1. "
+            f"Edges, icons and other marks need {MIN_MARK_CONTRAST:.0f}:1 (WCAG 2.2, 1.4.11)."
+        )
 
 
 def contrast_of(color: str) -> Contrast:

@@ -95,8 +95,7 @@ class OutboxTargets:
     """The targets of outbox entries outside the database.
 
     A function has the targets of its own entries. The sweep has all, and *domain_executions*, which no entry starts.
-    *upgrade_url* is the link in mails about quotas,
-    *api_url* the start of the calls in mails with one-time tokens.
+    *upgrade_url* is the link in mails about quotas, *api_url* the start of links to the console and to images.
     """
 
     redis: Redis | None = None
@@ -296,6 +295,11 @@ def _send_mail(platform_db: Database, targets: OutboxTargets, entry: OutboxEntry
 
         mailer, url = _require_target(targets.mailer), _require_target(targets.api_url)
         mail_one_time_token(platform_db, mailer, organization_id, entry.kind, entry.payload, api_url=url, now=now)
+    elif entry.kind == OutboxKind.WELCOME_MAIL:
+        from tenancy.use_cases.outbox.send_mail import send_welcome_mail  # noqa: PLC0415 - as the module says
+
+        mailer, url = _require_target(targets.mailer), _require_target(targets.api_url)
+        send_welcome_mail(platform_db, mailer, organization_id, entry.payload, api_url=url)
     else:
         _send_branded(platform_db, targets, organization_id, render_mail(entry.kind, entry.payload))
 
