@@ -1,5 +1,9 @@
 /** Calls the API. The access token is in memory only. The browser keeps the refresh token in a cookie of its own. */
 
+import { forgetCreatedKeys } from "./created_keys.js";
+import { inTurn } from "./session_lock.js";
+import { ownerOf } from "./token_owner.js";
+
 /** @typedef {import("./types.d.ts").FieldFault} FieldFault */
 /** @typedef {import("./calls.d.ts").Call} Call */
 /** @typedef {import("./calls.d.ts").Answer} Answer */
@@ -12,7 +16,6 @@ const LONGEST_WAIT_SECONDS = 2;
 /** The URL of the API, with a slash at its end. */
 export const API = new URL("../", import.meta.url).href;
 const WITH_COOKIE = { "X-Console": "1" };
-const REFRESH_LOCK = "console-refresh";
 const CONSOLE_ROUTES = ["auth/token", "auth/refresh", "auth/logout", "auth/sso/token", "users/accept"];
 
 /** The API refused a request. */
@@ -49,6 +52,7 @@ export class SignedOutError extends Error {
 
 const state = {
   token: /** @type {string | null} */ (null),
+  owner: /** @type {string | null} */ (null), // of the session, also between two tokens
   endsAt: 0,
   askToSignIn: /** @type {() => Promise<boolean>} */ (async () => false),
   renewal: /** @type {Promise<boolean> | null} */ (null),
@@ -64,6 +68,9 @@ export function onExpiry(ask) {
 
 /** @param {{ access_token: string, expires_in: number } | null} tokens */
 export function useTokens(tokens) {
+  const owner = tokens && ownerOf(tokens.access_token);
+  if (owner !== state.owner) forgetCreatedKeys();
+  state.owner = owner;
   state.token = tokens?.access_token ?? null;
   state.endsAt = Date.now() + (tokens?.expires_in ?? 0) * 1_000;
 }
@@ -119,19 +126,19 @@ export async function requestAll(path, call = {}) {
   }
 }
 
-/** Get an access token by the cookie of the session, and return whether there is one. Tabs take turns. */
+/** Renew the token by the cookie, and return whether it is still that of this tab's member: all tabs share the cookie. */
 export async function refreshSession() {
-  const refresh = async () => {
+  return inTurn(async () => {
     try {
       const { document } = await send("POST", "auth/refresh", { body: {} }, null);
+      if (state.owner !== null && ownerOf(document.access_token) !== state.owner) return false;
       useTokens(document);
       return true;
     } catch (error) {
       if (error instanceof ApiError && error.status === UNAUTHENTICATED) return false;
       throw error;
     }
-  };
-  return navigator.locks ? navigator.locks.request(REFRESH_LOCK, refresh) : refresh();
+  });
 }
 
 /** Renew the session once for all calls that wait for it: by the cookie, else by the question. */

@@ -9,7 +9,7 @@ import { fill } from "./dom.js";
 import { buildFrame, fullState, showHead } from "./frame.js";
 import { isPublicPage, loadPage, missingPermission } from "./pages.js";
 import { currentPlace, goBackTo, goTo, keepAddress, watchPlaces } from "./router.js";
-import { currentMember, findSession, forget, namedOrganization, onSignOutElsewhere, signOut } from "./session.js";
+import { currentMember, findSession, forget, isNamed, namedOrganization, onSignOutElsewhere, signOut } from "./session.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startTheme } from "./theme.js";
 
@@ -23,6 +23,9 @@ const shown = {
   isFirst: true,
 };
 
+/** The file of a page is gone, and the page offers to load it again. */
+class StaleFileError extends Error {}
+
 /** @param {Place} place */
 async function show(place) {
   shown.page.abort();
@@ -35,7 +38,7 @@ async function show(place) {
     else if (isPublicPage(place.page)) await showDoor(place, signal);
     else if (await hasSession(place)) await showPage(place, signal);
   } catch (error) {
-    if (signal.aborted) return;
+    if (signal.aborted || error instanceof StaleFileError) return;
     if (error instanceof SignedOutError) return askAtTheDoor();
     const again = async () => show(place);
     fill(shown.frame?.element.isConnected ? shown.frame.main : app, failure(error, "the page", again));
@@ -48,6 +51,8 @@ async function show(place) {
  * @param {Place} place
  */
 async function hasSession(place) {
+  const me = currentMember();
+  if (me && !isNamed(me)) forget(); // the URL is of a session before
   if (currentMember() ?? (await findSession())) return currentPlace().page === place.page;
   askAtTheDoor();
   return false;
@@ -117,8 +122,9 @@ async function importPage(name) {
     return await loadPage(name);
   } catch (error) {
     const text = "The console may have a new version, or the network may be down. Saved changes are kept.";
-    fill(app, fullState("The page could not be loaded", text, "Load it again", () => location.reload()));
-    throw error;
+    const state = fullState("The page could not be loaded", text, "Load it again", () => location.reload());
+    fill(shown.frame?.element.isConnected ? shown.frame.main : app, state);
+    throw new StaleFileError(String(error));
   }
 }
 

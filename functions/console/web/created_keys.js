@@ -1,15 +1,20 @@
-/** The write keys that this tab has created. Their texts are in memory only, for the snippets of this visit. */
+/** The write keys that this session has created. Their texts are in memory only, for its snippets. */
 
 /** @typedef {import("./types.d.ts").NewKey} NewKey */
 
-const created = /** @type {NewKey[]} */ ([]);
+let created = /** @type {NewKey | null} */ (null);
 
 /** @param {NewKey} key */
 export function keepCreatedKey(key) {
-  created.push(key);
+  if (key.type === "write") created = key;
 }
 
-/** Return the text of the write key that this tab created last. */
+/** Return the text of the write key that this session created last. */
 export function createdWriteKey() {
-  return created.filter((key) => key.type === "write").at(-1)?.key ?? null;
+  return created?.key ?? null;
+}
+
+/** Forget the key when another session begins, or this one ends. */
+export function forgetCreatedKeys() {
+  created = null;
 }

@@ -1,6 +1,7 @@
 /** The session of this tab: its member and its organization. */
 
 import { ApiError, refreshSession, request, useTokens } from "./api.js";
+import { inTurn } from "./session_lock.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */
 
@@ -41,13 +42,21 @@ export async function findSession() {
 export async function readMember() {
   /** @type {Me} */
   const me = await request("GET", "me");
-  const named = namedOrganization()?.toLowerCase();
-  if (named && named !== me.organization.id && named !== me.organization.subdomain) {
-    useTokens(null);
+  if (!isNamed(me)) {
+    forget();
     return null;
   }
   session.me = me;
   return me;
+}
+
+/**
+ * Tell whether the URL names the organization of *me*, or none.
+ * @param {Me} me
+ */
+export function isNamed({ organization }) {
+  const named = namedOrganization()?.toLowerCase();
+  return !named || named === organization.id || named === organization.subdomain;
 }
 
 /**
@@ -65,13 +74,12 @@ export async function signIn({ email, password, organization }) {
  * @param {Record<string, unknown>} body
  */
 export async function begin(path, body) {
-  const tokens = await request("POST", path, { isPublic: true, body });
-  useTokens(tokens);
+  await inTurn(async () => useTokens(await request("POST", path, { isPublic: true, body })));
 }
 
 /** Sign out here and in the other tabs. An answer that never comes leaves the session to its end. */
 export async function signOut() {
-  await request("POST", "auth/logout", { isPublic: true, body: {} });
+  await inTurn(() => request("POST", "auth/logout", { isPublic: true, body: {} }));
   forget();
   channel?.postMessage(SIGNED_OUT);
 }
